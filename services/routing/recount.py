@@ -1,37 +1,55 @@
-"""``python -m services.routing.recount``: add the whole log up again and compare with the sums workers told last.
+"""Add the log up again and compare with the sums workers told last: a process of its own, of the lowest priority.
 
-A job of its own, to be run by a timer (once an hour) or by hand: it reads topics only, asks no worker and no store, and
-gives way to everybody. Prints 0 differences, or centres with what was told and what was counted, and ends with 1. Ends
-with 2 where it cannot begin: Kafka away. Prints sums of centres, for operators; nothing of any report.
+``python -m services.routing.recount`` does so once: it prints 0 differences, or centres with what was told and what was
+counted, and ends with 1. It ends with 2 where it cannot begin: Kafka away. ``--every SECONDS`` does so again and again
+and answers at `/health/ready` and `/metrics` of ``ROUTING_PORT``: while sums differ, it is degraded.
+
+It reads topics only and asks no worker and no store. It prints sums of centres, for operators; nothing of any report.
 """
 
 import argparse
 import asyncio
 import os
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from pathlib import Path
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+from prometheus_client import Gauge
 
 from services.routing.handlers.loads import LoadView, Summary
 from services.routing.model import Tally
 from services.routing.projection import RoutingEvent
 from services.routing.projection.recount import Recount, difference
+from services.routing.settings import RoutingSettings
 from services.routing.state.restore import Reader, readable
-from shared import log
+from shared import log, process
 from shared import settings as configuration
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.errors import IeumError
+from shared.health import Health
+from shared.jobs import Jobs
 from shared.kafka.reader import Follower, PartitionReader
+from shared.metrics import REGISTRY
 from shared.settings import KafkaSettings
 from shared.topics import LOADS, ROUTINGS
+from shared.web.app import create_app
+from shared.web.serve import serve
+from shared.web.translations import gettext_noop
+
+_log = log.get(__name__)
 
 CANNOT_BEGIN: Final = 2
 _LOWEST_PRIORITY: Final = 19
+
+DIFFERING: Final = Gauge(
+    "ieum_routing_recount_differing_centers",
+    "Centres whose sums differed from the last recount of the log; must be 0.",
+    registry=REGISTRY,
+)
+RECOUNTED: Final = Gauge(
+    "ieum_routing_recounted_timestamp_seconds", "When the log had last been recounted.", registry=REGISTRY
+)
 
 Differences = Mapping[int, Mapping[str, tuple[Tally, Tally]]]
 """By partition and centre: what was told and what was counted."""
@@ -40,20 +58,18 @@ Differences = Mapping[int, Mapping[str, tuple[Tally, Tally]]]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, recount, print; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m services.routing.recount", description=__doc__)
-    parser.add_argument(
-        "--metrics-file", type=Path, metavar="FILE.prom", help="also for node_exporter's textfile folder"
-    )
+    parser.add_argument("--every", type=float, metavar="SECONDS", help="run on, and recount so often")
     chosen = parser.parse_args(arguments)
     os.nice(_LOWEST_PRIORITY)
+    if chosen.every is not None:
+        process.run(lambda: _serve(chosen.every))
     log.configure("routing-recount", "WARNING")
     try:
-        found = asyncio.run(_recount(configuration.load(KafkaSettings)))
+        found = asyncio.run(recount_log(configuration.load(KafkaSettings)))
     except IeumError as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_BEGIN
     wrong = sum(map(len, found.values()))
-    if chosen.metrics_file is not None:
-        _write(chosen.metrics_file, wrong)
     sys.stdout.write(f"centres whose sums differ from the log: {wrong}\n")
     for partition, centers in sorted(found.items()):
         for center, (told, counted) in centers.items():
@@ -61,7 +77,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(wrong > 0)
 
 
-async def _recount(settings: KafkaSettings) -> Differences:
+class RepeatedRecount:
+    """The recount as a job: measured, and an alarm while sums differ."""
+
+    def __init__(self, count: Callable[[], Awaitable[Differences]], clock: Clock) -> None:
+        self._count = count
+        self._clock = clock
+        self._partitions: list[int] = []
+
+    async def run(self) -> None:
+        """Recount once. Raises ``TransientError`` while Kafka does not answer: what was found last stands."""
+        found = await self._count()
+        self._partitions = sorted(found)
+        wrong = sum(map(len, found.values()))
+        DIFFERING.set(wrong)
+        RECOUNTED.set(self._clock.now().timestamp())
+        if wrong:
+            _log.error("routing.recount_differs", partitions=self._partitions, centers=wrong)
+
+    def check(self) -> str | None:
+        """For health: where sums differ from the log, or None."""
+        if not self._partitions:
+            return None
+        return f"degraded: sums of partitions {self._partitions} differ from the log; see `make recount`"
+
+
+async def _serve(every_s: float) -> None:
+    settings, bus = configuration.load(RoutingSettings), configuration.load(KafkaSettings)
+    log.configure("routing-recount", settings.log_level)
+    health, clock = Health(), SystemClock()
+    repeated = RepeatedRecount(lambda: recount_log(bus), clock)
+    health.degraded["recount"] = repeated.check
+    jobs = Jobs(health, clock)
+    jobs.every(every_s, "recount", repeated.run)
+    app = create_app(
+        service="routing",
+        title=gettext_noop("Ieum's recount of routing"),
+        description=gettext_noop("Adds the log of routings up again, and alarms where workers told other sums."),
+        settings=settings,
+        health=health,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(jobs.run(), name="jobs")
+        tasks.create_task(serve(app, settings.host, settings.port), name="http-server")
+
+
+async def recount_log(settings: KafkaSettings) -> Differences:
+    """Connect, hear the sums that were told last, and count the log. Raises ``TransientError`` where Kafka is away."""
     view, reader = LoadView(1), PartitionReader(settings, ROUTINGS)
     follower = Follower(settings, (LOADS,), view.apply, from_start=True, clock=SystemClock())
     await reader.start()
@@ -86,19 +148,6 @@ async def recount(reader: Reader, told: Mapping[int, Summary]) -> Differences:
         if wrong := difference(sums, counted.tallies()):
             found[partition] = wrong
     return found
-
-
-def _write(file: Path, wrong: int) -> None:
-    registry = CollectorRegistry()
-    Gauge(
-        "ieum_routing_recount_differing_centers",
-        "Centres whose sums differed from the last recount of the log; must be 0.",
-        registry=registry,
-    ).set(wrong)
-    Gauge("ieum_routing_recounted_timestamp_seconds", "When the log had last been recounted.", registry=registry).set(
-        time.time()
-    )
-    write_to_textfile(str(file), registry)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,11 @@ from shared.metrics import REGISTRY
 from tools.docs_generation.openapi import apart
 from tools.local.settings import SERVICES
 
-_MODULES = (*(f"services.{service}.main" for service in SERVICES), "services.notify.auditor.main")
+_MODULES = (
+    *(f"services.{service}.main" for service in SERVICES),
+    "services.notify.auditor.main",
+    "services.routing.recount",
+)
 _HEAD = """# Metrics
 
 Written by `make docs` from the code; `make check` compares. Every process shows its own at `/metrics`, to callers on

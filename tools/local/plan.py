@@ -12,6 +12,8 @@ from tools.local.store import LocalStore
 from tools.local.supervisor import Program
 
 AUDITOR = "notify-auditor"
+RECOUNT = "recount"
+_RECOUNT_EVERY_S = 3600
 ENGINE_STAGE, MAIL_STAGE, SERVICE_STAGE = 0, 1, 2
 SECRETS_OF = {
     "intake": ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_LINK_KEY", "INTAKE_SIGNING_KEY", "IEUM_AUDIT_KEY"),
@@ -153,10 +155,11 @@ def mailbox_program(settings: LocalSettings, secrets: Mapping[str, str]) -> Prog
 
 
 def service_programs(service: str, settings: LocalSettings, env: Mapping[str, str]) -> list[Program]:
-    """A service's processes: one, and of routing as many as are wanted. Notify has its auditor beside it."""
+    """A service's processes: one, and of routing as many as are wanted. Two have one beside them that checks them."""
     workers = settings.routing_workers if service == "routing" else 1
     programs = [_service_program(service, worker, settings, env) for worker in range(1, workers + 1)]
-    return [*programs, auditor_program(settings, env)] if service == "notify" else programs
+    beside = {"notify": auditor_program, "routing": recount_program}
+    return [*programs, beside[service](settings, env)] if service in beside else programs
 
 
 def auditor_program(settings: LocalSettings, env: Mapping[str, str]) -> Program:
@@ -166,6 +169,19 @@ def auditor_program(settings: LocalSettings, env: Mapping[str, str]) -> Program:
         name=AUDITOR,
         command=[sys.executable, "-m", "services.notify.auditor"],
         env={**{name: value for name, value in env.items() if not name.endswith("_KEY")}, "NOTIFY_PORT": str(port)},
+        stage=SERVICE_STAGE,
+        ready=lambda: http_ready(port),
+        port=port,
+    )
+
+
+def recount_program(settings: LocalSettings, env: Mapping[str, str]) -> Program:
+    """The recount of routing's sums, once an hour with the lowest priority."""
+    port = settings.recount_port
+    return Program(
+        name=RECOUNT,
+        command=[sys.executable, "-m", "services.routing.recount", "--every", str(_RECOUNT_EVERY_S)],
+        env={**env, "ROUTING_PORT": str(port)},
         stage=SERVICE_STAGE,
         ready=lambda: http_ready(port),
         port=port,

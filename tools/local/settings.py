@@ -33,6 +33,10 @@ class LocalSettings(BaseSettings):
     analytics_port: Port = Field(default=8004, validation_alias="ANALYTICS_PORT", examples=[8004])
     auditor_port: Port = Field(default=8005, validation_alias="NOTIFY_AUDITOR_PORT", examples=[8005])
     """Health and metrics of notify's auditor."""
+    recount_port: Port = Field(
+        default_factory=ports.free_port, validation_alias="ROUTING_RECOUNT_PORT", examples=[8006]
+    )
+    """Health and metrics of the recount of routing's sums."""
     routing_workers: int = Field(default=1, ge=1, le=12, validation_alias="IEUM_ROUTING_WORKERS", examples=[2])
     """Processes of routing; the first serves ``ROUTING_PORT``, each other a free port."""
     kafka_bootstrap_servers: str = Field(

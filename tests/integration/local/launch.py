@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from tools.local import cli
-from tools.local.plan import AUDITOR
+from tools.local.plan import AUDITOR, RECOUNT
 from tools.local.settings import SERVICES, LocalSettings
 from tools.local.stack import Stack
 
@@ -20,6 +20,7 @@ def main() -> None:
     settings = LocalSettings.model_validate({"var_dir": sys.argv[1], **json.loads(sys.argv[2])})
     commands = {name: [sys.executable, FAKE, str(settings.service_port(name))] for name in SERVICES}
     commands[AUDITOR] = [sys.executable, FAKE, str(settings.auditor_port)]
+    commands[RECOUNT] = [sys.executable, FAKE, str(settings.recount_port)]
     stack = Stack(settings, say=cli.say, commands=commands)
     cli.stop_on_signals()
     try:

@@ -62,7 +62,7 @@ def test_up_status_kill_down(settings: LocalSettings, command: Command) -> None:
     assert up.returncode == 0, up.stdout + up.stderr
     assert "everything is ready" in up.stdout
     first = {entry.name: entry for entry in state_of(settings).entries}
-    assert set(first) == {"kafka", "store", "mailbox", *SERVICES, "routing-2", "notify-auditor"}
+    assert set(first) == {"kafka", "store", "mailbox", *SERVICES, "routing-2", "recount", "notify-auditor"}
 
     status = command("status")
     assert status.returncode == 0

@@ -19,14 +19,14 @@ from tests.integration.local.launch import FAKE
 from tests.integration.local.waiting import alive
 from tests.support.waiting import eventually_blocking
 from tools.local import processes
-from tools.local.plan import AUDITOR
+from tools.local.plan import AUDITOR, RECOUNT
 from tools.local.ports import PortTakenError
 from tools.local.settings import SERVICES, LocalSettings
 from tools.local.stack import Stack
 from tools.local.state import AlreadyRunningError, RunFolder, State
 
 pytestmark = pytest.mark.engines
-PROCESSES = {"kafka", "store", "mailbox", *SERVICES, AUDITOR}
+PROCESSES = {"kafka", "store", "mailbox", *SERVICES, AUDITOR, RECOUNT}
 UP_S = 60.0
 
 
@@ -100,6 +100,7 @@ def test_what_is_killed_comes_back_and_data_stays(tmp_path: Path) -> None:
     said: list[str] = []
     commands = {name: [sys.executable, FAKE, str(settings.service_port(name))] for name in SERVICES}
     commands[AUDITOR] = [sys.executable, FAKE, str(settings.auditor_port)]
+    commands[RECOUNT] = [sys.executable, FAKE, str(settings.recount_port)]
     stack = Stack(settings, say=said.append, commands=commands)
     stack.start()
     try:

@@ -1,9 +1,9 @@
 """Adding the log up again: the same as the plainest way to do it, and compared with what workers tell."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 
 from services.routing import recount as recount_module
@@ -14,11 +14,14 @@ from services.routing.model import Tally
 from services.routing.projection import RoutingEvent
 from services.routing.projection.recount import Recount, difference
 from services.routing.recount import recount
+from shared.clock import ManualClock
+from shared.errors import TransientError
 from shared.events.base import Record
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.kafka.decoding import RawRecord, decode_record
 from shared.kafka.publisher import Publisher
-from tests.unit.routing.builders import received
+from shared.metrics import REGISTRY
+from tests.unit.routing.builders import NOW, received
 from tests.unit.routing.fake_log import Place, received_record
 from tests.unit.routing.histories import any_history
 
@@ -82,11 +85,36 @@ async def test_what_came_after_the_sums_were_told_is_not_counted() -> None:
     assert await recount(place.routings, told.summaries) == {}
 
 
-def test_the_result_can_be_left_for_prometheus(tmp_path: Path) -> None:
-    recount_module._write(tmp_path / "recount.prom", 2)
-    text = (tmp_path / "recount.prom").read_text()
-    assert "ieum_routing_recount_differing_centers 2.0" in text
-    assert "ieum_routing_recounted_timestamp_seconds" in text
+async def test_while_sums_differ_the_process_says_so_and_measures_it() -> None:
+    found: list[recount_module.Differences] = [{2: {"busan": (Tally(1), Tally()), "jeju": (Tally(), Tally(1))}}, {}]
+
+    async def count() -> recount_module.Differences:
+        return found.pop(0)
+
+    repeated = recount_module.RepeatedRecount(count, ManualClock(NOW))
+    assert repeated.check() is None
+    await repeated.run()
+    assert repeated.check() == "degraded: sums of partitions [2] differ from the log; see `make recount`"
+    assert REGISTRY.get_sample_value("ieum_routing_recount_differing_centers") == 2
+    assert REGISTRY.get_sample_value("ieum_routing_recounted_timestamp_seconds") == NOW.timestamp()
+    await repeated.run()
+    assert repeated.check() is None
+    assert REGISTRY.get_sample_value("ieum_routing_recount_differing_centers") == 0
+
+
+async def test_what_was_found_stands_while_kafka_does_not_answer() -> None:
+    answers = iter([{2: {"busan": (Tally(1), Tally())}}])
+
+    async def count() -> recount_module.Differences:
+        for one in answers:
+            return one
+        raise TransientError("kafka: no answer")
+
+    repeated = recount_module.RepeatedRecount(count, ManualClock(NOW))
+    await repeated.run()
+    with pytest.raises(TransientError):
+        await repeated.run()
+    assert repeated.check() is not None
 
 
 class LoadsTold:

@@ -36,7 +36,7 @@ def variables(*classes: type[BaseSettings]) -> set[str]:
 
 
 def test_all_four_services_three_brokers_and_a_store() -> None:
-    assert set(COMPOSE["services"]) == {*SERVICES, "auditor", "kafka-1", "kafka-2", "kafka-3", "mongodb"}
+    assert set(COMPOSE["services"]) == {*SERVICES, "auditor", "recount", "kafka-1", "kafka-2", "kafka-3", "mongodb"}
 
 
 @pytest.mark.parametrize("name", COMPOSE["services"])

@@ -98,7 +98,10 @@ def test_given_engines_and_mail_server_mean_that_no_local_ones_listen(monkeypatc
 
 def test_routing_runs_as_often_as_wanted_each_on_a_port_of_its_own() -> None:
     programs = plan.service_programs("routing", LocalSettings(routing_workers=3), {})
+    *programs, recount = programs
     assert [program.name for program in programs] == ["routing", "routing-2", "routing-3"]
+    assert recount.name == plan.RECOUNT
+    assert recount.env["ROUTING_PORT"] not in {program.env["ROUTING_PORT"] for program in programs}
     assert programs[0].port == 8002
     assert len({program.port for program in programs}) == 3
     assert {program.env["ROUTING_PORT"] for program in programs} == {str(program.port) for program in programs}
