@@ -20,3 +20,5 @@ class Caller:
     """The front end the request came through; none for our own pages."""
     operator: Principal | None = None
     """The operator whose page it came from; none for the public's pages, whoever is signed in there."""
+    device: str = ""
+    """The cookie of a browser that gave a receipt before, see ``receipts.devices``; empty where it sent none."""

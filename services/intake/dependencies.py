@@ -5,6 +5,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 from starlette.requests import Request
+from starlette.responses import Response
 
 from services.intake import problems
 from services.intake.caller import Caller, Require
@@ -21,6 +22,10 @@ CLIENT: Final = "client_id"
 """In ``request.state``: the id of the front end that was authenticated."""
 OPERATOR: Final = "operator"
 """In ``request.state``: the operator who takes the call."""
+DEVICE_COOKIE: Final = "place"
+"""The cookie of ``receipts.devices``. Its name is neutral, and it is of one visit: a closed browser forgets it."""
+SECURE_DEVICE_COOKIE: Final = "__Host-place"
+"""Its name where pages come by https: a browser then takes it from this very host only."""
 
 IDEMPOTENCY_KEY: Final = "idempotency-key"
 _KEY: Final = re.compile(r"[A-Za-z0-9._:~+/=-]{16,128}")
@@ -34,7 +39,24 @@ async def json_of(request: Request, model: type[M]) -> M:
 
 def caller_of(request: Request) -> Caller:
     """Who sends a request, once the route's dependency has authenticated the front end or the operator."""
-    return Caller(where_of(request), getattr(request.state, CLIENT, None), getattr(request.state, OPERATOR, None))
+    return Caller(
+        network=where_of(request),
+        client=getattr(request.state, CLIENT, None),
+        operator=getattr(request.state, OPERATOR, None),
+        device=request.cookies.get(SECURE_DEVICE_COOKIE) or request.cookies.get(DEVICE_COOKIE, ""),
+    )
+
+
+def leave_place(response: Response, proof: str, *, secure: bool) -> None:
+    """Give the browser what it has proved, for this visit: without an age it goes when the browser is closed."""
+    name = SECURE_DEVICE_COOKIE if secure else DEVICE_COOKIE
+    response.set_cookie(name, proof, path="/", samesite="strict", httponly=True, secure=secure)
+
+
+def take_place(response: Response, *, secure: bool) -> None:
+    """Take it back: nothing of a visit stays on the device."""
+    name = SECURE_DEVICE_COOKIE if secure else DEVICE_COOKIE
+    response.delete_cookie(name, path="/", samesite="strict", httponly=True, secure=secure)
 
 
 def require_of(authorize: Authorizer, request: Request, principal: Principal) -> Require:

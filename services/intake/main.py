@@ -229,7 +229,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     recorder = AuditRecorder(audit, clock)
     erasure_job = ErasureJob(reports, links, recorder, clock)
     wrong_receipts = WrongReceipts(
-        WrongReceiptCounts(database), keys.lasting, clock, per_network=settings.wrong_receipts_per_hour
+        WrongReceiptCounts(database), keys.wrong_receipts, clock, per_network=settings.wrong_receipts_per_hour
     )
     authenticator = ReceiptAuthenticator(
         reports,
@@ -239,6 +239,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         words,
         recorder,
         clock,
+        keys.devices,
     )
     correspondence = Correspondence(reports, recorder, keyring, keys.lasting, clock)
     updater = ReportUpdater(

@@ -33,6 +33,8 @@ class Purpose(StrEnum):
     CLIENTS = "clients"
     DRAFTS = "drafts"
     CALLS = "calls"
+    DEVICES = "devices"
+    WRONG_RECEIPTS = "wrong receipts"
     REPORTS = "report authentication"
 
 
@@ -98,6 +100,10 @@ class IntakeKeys:
         self.clients: Final = self._keys(Purpose.CLIENTS, [(DERIVED, root)])
         self.drafts: Final = self._keys(Purpose.DRAFTS, [(DERIVED, root)])
         self.calls: Final = self._keys(Purpose.CALLS, [(DERIVED, root)])
+
+        # Nothing made with these is kept for longer than hours, so they have one version.
+        self.devices: Final = KeyedDigests(derive(root, Purpose.DEVICES), DERIVED)
+        self.wrong_receipts: Final = KeyedDigests(derive(root, Purpose.WRONG_RECEIPTS), DERIVED)
 
     def _keys(self, purpose: Purpose, secrets: Sequence[tuple[str, bytes]]) -> PurposeKeys:
         derived = [KeyedDigests(derive(secret, purpose), version) for version, secret in secrets]

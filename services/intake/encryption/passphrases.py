@@ -41,6 +41,12 @@ class _Line:
         hashing.add_done_callback(lambda _: loop.call_soon_threadsafe(self._left))
         return await asyncio.wrap_future(hashing)
 
+    async def wait_turn(self) -> None:
+        """Wait as long as for a hash, without making one or taking room from those who do."""
+        if self._inside > WAITING:
+            raise TransientError("too many words wait to be hashed")
+        await asyncio.wrap_future(self._thread.submit(int))
+
     def _left(self) -> None:
         self._inside -= 1
 
@@ -57,7 +63,6 @@ class PassphraseHasher:
         self._keys = keys
         self._hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_KIBIBYTES, parallelism=1)
         self._lodging, self._authenticator = _Line("words-lodging"), _Line("words-holders")
-        self._nobodys: asyncio.Task[str] | None = None
 
     async def hashed(self, report_id: str, word: str, *, lodging: bool = False) -> str:
         """What may be stored of a word; ``lodging``: of a new report."""
@@ -66,18 +71,16 @@ class PassphraseHasher:
         made = await line.run(self._hasher.hash, _keyed(keys, report_id, word))
         return made if keys.version == LEGACY else f"{keys.version}:{made}"
 
-    async def fits(self, report_id: str, stored: str | None, word: str | None) -> bool:
-        """Whether it is the word. Takes as long where there is no report, no stored word or no given one."""
-        if self._nobodys is None or _failed(self._nobodys):
-            # Once for all who ask first in the same moment; whoever gives up ends it for nobody.
-            self._nobodys = asyncio.create_task(self.hashed("", "nobody's word"))
-        nobodys = await asyncio.shield(self._nobodys)
-        against = stored if stored is not None and word is not None else nobodys
+    async def fits(self, report_id: str, stored: str, word: str) -> bool:
+        """Whether it is the word."""
         # Of the form ``version:hash``, or the hash alone from before there were versions.
-        version, _, hashed = against.rpartition(":")
-        keyed = _keyed(self._keys.of(version or LEGACY), report_id, word or "")
-        same = await self._authenticator.run(self._verified, hashed, keyed)
-        return same and against is stored
+        version, _, hashed = stored.rpartition(":")
+        keyed = _keyed(self._keys.of(version or LEGACY), report_id, word)
+        return await self._authenticator.run(self._verified, hashed, keyed)
+
+    async def wait_turn(self) -> None:
+        """Wait like ``fits``, where there is nothing to compare: a busy line must not tell which receipts exist."""
+        await self._authenticator.wait_turn()
 
     def _verified(self, stored: str, keyed: bytes) -> bool:
         try:
@@ -88,7 +91,3 @@ class PassphraseHasher:
 
 def _keyed(keys: KeyedDigests, report_id: str, word: str) -> bytes:
     return keys.mac("word", report_id, plain_word(word))
-
-
-def _failed(task: "asyncio.Task[str]") -> bool:
-    return task.done() and (task.cancelled() or task.exception() is not None)

@@ -36,6 +36,14 @@ class ReceiptRateLimiter:
         """Whole seconds until this receipt may be tried again from there, whether or not it exists; 0: now."""
         return max(self._places.wait(f"{receipt} {_place(network, client)}"), self._receipts.wait(receipt))
 
+    def wait_for_device(self, device: str) -> int:
+        """The same for a browser that gave the right word before: nobody else uses up its tries."""
+        return self._places.wait(f"device {device}")
+
+    def was_wrong_by_device(self, device: str) -> None:
+        """The word did not fit this time."""
+        self._places.consume(f"device {device}", 1.0)
+
     def was_wrong(self, network: str, receipt: str | None = None, client: str | None = None) -> None:
         """The receipt did not exist, or the word did not fit: count the rest of its cost.
 

@@ -30,6 +30,8 @@ class Tier(StrEnum):
     """A client of the API, whatever network it sends from."""
     STAFF = "staff"
     """An operator or a counsellor who types numbers that people tell them."""
+    RECEIPT = "receipt"
+    """A report whose word is guessed by somebody who has its receipt, from wherever."""
     COUNTRY = "country"
     """Everybody."""
 
@@ -47,6 +49,7 @@ _TIMES: Final = {
     Tier.WIDE_NETWORK: 10,
     Tier.FRONT_END: 10,
     Tier.STAFF: 1,
+    Tier.RECEIPT: 1,
     Tier.COUNTRY: 100,
 }
 """Wrong receipts allowed, as multiples of what one network may send."""

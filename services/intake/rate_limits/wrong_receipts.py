@@ -86,9 +86,18 @@ class WrongReceipts:
         )
         return max(0, *(math.ceil((until - now).total_seconds()) for until in ends))
 
-    def count(self, caller: Caller) -> None:
-        """A receipt, a code or a word was wrong."""
-        places, hour = rules.places_of(caller), rules.hour_of(self._clock.now().timestamp())
+    def wait_for_word(self, receipt: str) -> int:
+        """Whole seconds until the word of this receipt may be tried again; 0: now."""
+        if not self._held:
+            return 0
+        now = self._clock.now()
+        until = self._held.get(self._key(Place(Tier.RECEIPT, receipt)), now)
+        return max(0, math.ceil((until - now).total_seconds()))
+
+    def count(self, caller: Caller, *, receipt: str | None = None) -> None:
+        """A receipt, a code or a word was wrong; ``receipt`` names the one whose word it was to be."""
+        guessed = (Place(Tier.RECEIPT, receipt),) if receipt is not None else ()
+        places, hour = (*rules.places_of(caller), *guessed), rules.hour_of(self._clock.now().timestamp())
         WRONG.labels(places[0].tier.value).inc()
         for place in places:
             name = f"{hour}:{self._key(place)}"

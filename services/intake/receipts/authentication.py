@@ -1,5 +1,6 @@
 """Who holds a receipt, and the word if one was set, is let in; everybody else is answered alike, slowly."""
 
+import math
 import time
 from asyncio import sleep
 from collections.abc import Callable
@@ -11,12 +12,15 @@ from services.intake import problems
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.caller import Caller
 from services.intake.concurrency import KeyedLocks
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.encryption.receipt_issuer import ReceiptIssuer
 from services.intake.handover import rules as handover_rules
 from services.intake.problems import unavailable
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
 from services.intake.rate_limits.wrong_receipts import WrongReceipts
+from services.intake.receipts import devices
+from services.intake.receipts.devices import DeviceProof
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.reports import documents, receipt_numbers, waiting_period
 from services.intake.reports.documents import Document
@@ -51,12 +55,14 @@ class ReceiptAuthenticator:
         words: PassphraseHasher,
         recorder: AuditRecorder,
         clock: Clock,
+        device_keys: KeyedDigests,
         *,
         wrong_takes_s: float = WRONG_TAKES_S,
     ) -> None:
         """``gate`` limits how often one network may ask, and how often one receipt may be tried wrongly.
 
-        ``wrong_receipts`` counts wrong ones of everybody, together with the other processes.
+        ``wrong_receipts`` counts wrong ones of everybody, together with the other processes. ``device_keys`` sign the
+        cookie of a browser that gave a receipt rightly.
         """
         self._reports = reports
         self._receipts = receipts
@@ -65,6 +71,7 @@ class ReceiptAuthenticator:
         self._words = words
         self._recorder = recorder
         self._clock = clock
+        self._device_keys = device_keys
         self._wrong_takes_s = wrong_takes_s
         self._turns = KeyedLocks()
 
@@ -93,7 +100,8 @@ class ReceiptAuthenticator:
         name = hashes[0]
         # Guesses on the phone are counted apart: they never keep a receipt's owner out on the web.
         tried = name if spoken is None else f"{name} spoken"
-        self._may_ask(caller)
+        device = self._device(caller, typed or "")
+        self._may_ask(caller, f"device {name}" if device.receipt else None)
         asks_word = guarded or question.word is not None
         async with self._turns.of(name if asks_word else f"{name} {id(caller)}"):
             try:
@@ -105,7 +113,7 @@ class ReceiptAuthenticator:
                 word = waiting_period.word_in_force(found, self._clock.now()) if found else None
                 if asks_word and (spoken is not None or found is None or word is not None):
                     # Not where there is no word to guess: else whoever knows the number could keep its owner out.
-                    self._not_too_often(self.gate.wait_for(tried, caller.network, caller.client))
+                    self._may_try_word(tried, caller, device)
                 right = await self._right(found, word, question, asks_word=asks_word, spoken=spoken)
             except TransientError:
                 raise unavailable() from None
@@ -113,7 +121,9 @@ class ReceiptAuthenticator:
                 QUESTIONS.labels("known").inc()
                 return right
             self.gate.was_wrong(caller.network, tried, caller.client)
-            self.wrong_receipts.count(caller)
+            if device.word:
+                self.gate.was_wrong_by_device(device.word)
+            self.wrong_receipts.count(caller, receipt=tried if found is not None else None)
         QUESTIONS.labels("unknown").inc()
         reason = "wrong_word" if found is not None else "unknown_receipt"
         self._recorder.receipt_refused(caller, action, found["_id"] if found else None, reason)
@@ -168,7 +178,10 @@ class ReceiptAuthenticator:
         return documents.former(found)
 
     async def _until_slow(self, started: float) -> None:
-        await sleep(max(0.0, started + self._wrong_takes_s - time.monotonic()))
+        # To the next multiple: a word that was really compared, when many wait, is then no slower than what was not.
+        took = time.monotonic() - started
+        steps = max(1, math.ceil(took / self._wrong_takes_s)) if self._wrong_takes_s else 0
+        await sleep(max(0.0, steps * self._wrong_takes_s - took))
 
     async def _right(
         self,
@@ -181,16 +194,42 @@ class ReceiptAuthenticator:
     ) -> Document | None:
         if not asks_word or (found is not None and stored is None and spoken is None):
             return found
-        fits = await self._words.fits(found["_id"] if found else "", stored, question.word)
-        if spoken is not None and found is not None and stored is None and question.word is not None:
-            fits = spoken(found, question.word)
-        return found if fits else None
+        if found is not None and stored is not None and question.word is not None:
+            return found if await self._words.fits(found["_id"], stored, question.word) else None
+        # Nothing to compare: no hash is made, or whoever guesses would keep holders of receipts waiting for theirs.
+        await self._words.wait_turn()
+        if spoken is None or found is None or stored is not None or question.word is None:
+            return None
+        return found if spoken(found, question.word) else None
 
-    def _may_ask(self, caller: Caller) -> None:
+    def device_proof(self, caller: Caller, receipt: str, *, word: bool) -> str | None:
+        """The cookie for a browser that has just given this receipt rightly; ``word``: and its word.
+
+        None where it has one that says as much: none is made to last longer than from what was really given.
+        """
+        read = receipt_numbers.read(receipt)
+        if read is None:
+            return None
+        known = self._device(caller, read)
+        if known.receipt and (known.word or not word):
+            return None
+        return devices.proof_for(self._device_keys, read, self._clock.now(), word=word)
+
+    def _device(self, caller: Caller, receipt: str) -> DeviceProof:
+        if not caller.device or caller.client is not None:
+            return devices.NOTHING
+        return devices.proven(self._device_keys, caller.device, receipt, self._clock.now())
+
+    def _may_ask(self, caller: Caller, device: str | None = None) -> None:
         # A front end's questions its door counts, by its own allowance: all come from one network.
-        if caller.client is None:
-            self._not_too_often(self.gate.wait(caller.network))
-        self._not_too_often(self.wrong_receipts.wait(caller))
+        wait = self.gate.wait(caller.network) if caller.client is None else 0
+        wait = max(wait, self.wrong_receipts.wait(caller))
+        # A device that gave this receipt before keeps its place, with a share of its own.
+        self._not_too_often(self.gate.wait(device) if wait and device is not None else wait)
+
+    def _may_try_word(self, tried: str, caller: Caller, device: DeviceProof) -> None:
+        wait = max(self.gate.wait_for(tried, caller.network, caller.client), self.wrong_receipts.wait_for_word(tried))
+        self._not_too_often(self.gate.wait_for_device(device.word) if wait and device.word else wait)
 
     def _not_too_often(self, wait: int) -> None:
         if wait:

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse
 
 from services.intake import problems
 from services.intake.caller import Caller
-from services.intake.dependencies import caller_of
+from services.intake.dependencies import caller_of, leave_place
 from services.intake.handover.service import HandoverService
 from services.intake.receipts import forms as receipt_forms
 from services.intake.receipts import views as receipt_views
@@ -121,7 +121,7 @@ class _Actions:
             answer = await self._status.answer(ReceiptQuestion(receipt=receipt), caller_of(request))
         except Problem as problem:
             return self.entry(request, typed=receipt, problem=problem)
-        return self.standing(request, receipt, answer, said=said)
+        return self._with_place(request, self.standing(request, receipt, answer, said=said), typed, word=False)
 
     def standing(self, request: Request, receipt: str, answer: StatusAnswer, *, said: str = "") -> Response:
         return self._pages.render(
@@ -160,17 +160,28 @@ class _Actions:
 
     async def do(self, request: Request, action: str, typed: Typed) -> Response:
         try:
-            if action == "hand-over":
-                return await self._hand_over(request, typed)
-            if action == "answers":
-                return await self._answers(request, typed)
-            answer = await self._do[action](caller_of(request), typed)
+            page = await self._done(request, action, typed)
         except Problem as problem:
             return self.page(request, action, typed, problem=problem)
+        return self._with_place(request, page, typed, word=bool(typed.one("word")))
+
+    async def _done(self, request: Request, action: str, typed: Typed) -> Response:
+        if action == "hand-over":
+            return await self._hand_over(request, typed)
+        if action == "answers":
+            return await self._answers(request, typed)
+        answer = await self._do[action](caller_of(request), typed)
         said = receipt_words.done(action, answer)
         if answer is None:
             return await self.status(request, typed, said=said)
         return self.standing(request, typed.one("receipt")[: receipt_forms.RECEIPT_CHARS], answer, said=said)
+
+    def _with_place(self, request: Request, page: Response, typed: Typed, *, word: bool) -> Response:
+        """Let the browser keep its place for this visit: what it sent was right."""
+        proof = self._status.device_proof(caller_of(request), typed.one("receipt"), word=word)
+        if proof is not None:
+            leave_place(page, proof, secure=self._pages.secure(request))
+        return page
 
     async def _answers(self, request: Request, typed: Typed) -> Response:
         found = await self._desk.answers(receipt_forms.asked(ReceiptQuestion, typed), caller_of(request))

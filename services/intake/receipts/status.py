@@ -46,6 +46,10 @@ class StatusService:
         found = await self._authenticator.authenticate(question, caller, "receipts.read", guarded=False)
         return self._tell(found)
 
+    def device_proof(self, caller: Caller, receipt: str, *, word: bool) -> str | None:
+        """The cookie for a browser that has just given this receipt rightly; ``word``: and its word."""
+        return self._authenticator.device_proof(caller, receipt, word=word)
+
 
 def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> StatusAnswer:
     """What the holder of a report's receipt may know of it."""

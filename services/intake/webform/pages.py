@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse
 
 from services.intake import problems as refusals
-from services.intake.dependencies import caller_of
+from services.intake.dependencies import caller_of, take_place
 from services.intake.rate_limits.submissions import Passage, SubmissionRateLimiter
 from services.intake.submissions.api import FORM_FRONT_END
 from services.intake.submissions.facts import NotAdmittedError
@@ -242,6 +242,7 @@ async def _left(request: Request, view: FormRenderer, kept: Drafts) -> Response:
     response = RedirectResponse(QUICK_EXIT_URL, 303) if request.method == "GET" else Response(status_code=204)
     secure = view.pages.secure(request)
     drafts.take_token(response, secure=secure)
+    take_place(response, secure=secure)
     response.delete_cookie(LANGUAGE_COOKIE, path="/", samesite="lax", httponly=True, secure=secure)
     if request.method == "POST":
         # Style sheets and the like that the browser kept; heeded over https. Not on the way out itself: emptying a

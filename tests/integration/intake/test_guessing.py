@@ -44,8 +44,11 @@ async def test_two_processes_hold_back_together_and_the_store_keeps_no_address(p
     assert await counts.count_documents({}) == 0, "right receipts cost no count"
     sent = await asyncio.gather(*(on_the_page(pair[n % 2], wrong(n)) for n in range(LIMIT)))
     assert {page.status_code for page in sent} == {404}
+    proved = other.http.cookies["place"]
 
     async def held() -> bool:
+        for each in pair:
+            each.http.cookies.clear()
         return [(await on_the_page(each, right)).status_code for each in pair] == [429, 429]
 
     await eventually(held)
@@ -53,6 +56,12 @@ async def test_two_processes_hold_back_together_and_the_store_keeps_no_address(p
     assert 3000 < int(page.headers["retry-after"]) <= 3600
     assert "call 1366" in page.text
     assert (await one.ask(right["receipt"])).status_code == 200, "front ends are counted apart"
+    for each in pair:
+        each.http.cookies.set("place", proved)
+        assert (await on_the_page(each, right)).status_code == 200, "a browser that gave it before keeps its place"
+        assert (await on_the_page(each, wrong(1))).status_code == 429
+        left = await each.http.get("/leave")
+        assert any(cookie.startswith('place=""') for cookie in left.headers.get_list("set-cookie"))
     stored: list[dict[str, Any]] = await counts.find({}).to_list(None)
     assert sorted(document["_id"].split(":")[1] for document in stored) == ["country", "network", "wide_network"]
     assert "127.0.0" not in repr(stored)

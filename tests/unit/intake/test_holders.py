@@ -1,5 +1,7 @@
 """Who is let in with a receipt, and who is held back: without store, bus or audit."""
 
+import asyncio
+import time
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +10,7 @@ import pytest
 
 from services.intake.caller import Caller
 from services.intake.encryption.passphrases import PassphraseHasher
-from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, ReceiptRateLimiter
+from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, WRONG_PER_RECEIPT, ReceiptRateLimiter
 from services.intake.rate_limits.wrong_receipts import WrongReceipts
 from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.models import ReceiptQuestion
@@ -19,7 +21,7 @@ from tests.support.keys import KEYS, issuer
 from tests.unit.intake.test_erasure import NOW
 
 HERE, ELSEWHERE = "203.0.113.0/24", "198.51.100.0/24"
-PER_HOUR = 30
+PER_HOUR = 60
 RECEIPT = receipt_numbers.from_number(572)
 
 
@@ -29,26 +31,40 @@ class Kept:
     def __init__(self, word: str | None) -> None:
         self.document: dict[str, Any] = {"_id": "one", **({"word": word} if word else {})}
 
+    async def of_former_receipt(self, _: Sequence[str]) -> None:
+        return None
+
     async def of_receipt(self, hashes: Sequence[str]) -> dict[str, Any] | None:
         return self.document if issuer().hash_of(RECEIPT) in hashes else None
 
 
-def holders(word: str | None = None, per_minute: int = 1000) -> ReceiptAuthenticator:
+def holders(
+    word: str | None = None, per_minute: int = 1000, *, hasher: Any = None, wrong_takes_s: float = 0
+) -> ReceiptAuthenticator:
     kept: Any = Kept(word)
     trail: Any = SimpleNamespace(receipt_refused=lambda *_: None)
     clock = ManualClock(NOW)
     never_asked: Any = None
-    counted = WrongReceipts(never_asked, KEYS.lasting, clock, per_network=PER_HOUR)
+    counted = WrongReceipts(never_asked, KEYS.wrong_receipts, clock, per_network=PER_HOUR)
     gate = ReceiptRateLimiter(per_minute, clock)
+    words = hasher or PassphraseHasher(KEYS.passphrases)
     return ReceiptAuthenticator(
-        kept, issuer(), gate, counted, PassphraseHasher(KEYS.passphrases), trail, clock, wrong_takes_s=0
+        kept, issuer(), gate, counted, words, trail, clock, KEYS.devices, wrong_takes_s=wrong_takes_s
     )
 
 
-async def code(door: ReceiptAuthenticator, network: str, *, word: str | None, client: str | None = None) -> str:
-    question = ReceiptQuestion(receipt=RECEIPT, word=word)
+async def code(
+    door: ReceiptAuthenticator,
+    network: str,
+    *,
+    word: str | None,
+    client: str | None = None,
+    device: str = "",
+    receipt: str = RECEIPT,
+) -> str:
+    question = ReceiptQuestion(receipt=receipt, word=word)
     try:
-        await door.authenticate(question, Caller(network, client), "receipts.withdraw")
+        await door.authenticate(question, Caller(network, client, device=device), "receipts.withdraw")
     except Problem as problem:
         return problem.code
     return "in"
@@ -78,3 +94,81 @@ async def test_people_are_counted_by_network_and_front_ends_by_their_own_door(cl
     door = holders(per_minute=3)
     said = [await code(door, HERE, word=None, client=client) for _ in range(4)]
     assert said == ["in", "in", "in", last]
+
+
+def another(number: int) -> str:
+    return receipt_numbers.from_number(1_000 + number)
+
+
+async def held(door: ReceiptAuthenticator) -> None:
+    for number in range(PER_HOUR):
+        assert await code(door, HERE, word=None, receipt=another(number)) == "unknown_receipt"
+    assert await code(door, HERE, word=None) == "too_many_requests"
+
+
+async def test_a_device_that_gave_the_receipt_keeps_its_place_in_a_network_that_is_held_back() -> None:
+    door = holders()
+    proof = door.device_proof(Caller(HERE), RECEIPT, word=False) or ""
+    await held(door)
+    assert await code(door, HERE, word=None, device=proof) == "in"
+    assert await code(door, HERE, word=None, device=proof, receipt=another(0)) == "too_many_requests"
+    assert await code(door, HERE, word=None, device=proof[:-1] + "x") == "too_many_requests"
+    assert await code(door, HERE, word=None, device=f"{proof.partition('.')[0]}.") == "too_many_requests"
+
+
+async def test_a_device_that_gave_the_word_is_not_kept_out_by_who_knows_the_number() -> None:
+    door = holders(await PassphraseHasher(KEYS.passphrases).hashed("one", "umbrella"))
+    proof = door.device_proof(Caller(HERE), RECEIPT, word=True) or ""
+    seen = door.device_proof(Caller(HERE), RECEIPT, word=False) or ""
+    for n in range(WRONG_PER_RECEIPT):
+        assert await code(door, f"10.0.{n}.0/24", word="guess") == "unknown_receipt"
+    assert await code(door, HERE, word="umbrella") == "too_many_requests"
+    assert await code(door, HERE, word="umbrella", device=seen) == "too_many_requests"
+    assert await code(door, HERE, word="umbrella", device=proof) == "in"
+    for _ in range(WRONG_FROM_PLACE):
+        assert await code(door, ELSEWHERE, word="guess", device=proof) == "unknown_receipt"
+    assert await code(door, ELSEWHERE, word="umbrella", device=proof) == "too_many_requests", (
+        "its own tries are few too"
+    )
+
+
+async def test_a_proof_is_not_made_to_last_longer_by_showing_it() -> None:
+    door = holders()
+    proof = door.device_proof(Caller(HERE), RECEIPT, word=False) or ""
+    assert proof
+    assert door.device_proof(Caller(HERE, device=proof), RECEIPT, word=False) is None
+    stronger = door.device_proof(Caller(HERE, device=proof), RECEIPT, word=True) or ""
+    assert stronger.count(".") == 2
+    assert door.device_proof(Caller(HERE, device=stronger), RECEIPT, word=False) is None
+
+
+class Busy:
+    """A hasher whose line is long, and which says what it was asked."""
+
+    def __init__(self, wait_s: float) -> None:
+        self.wait_s = wait_s
+        self.asked: list[str] = []
+
+    async def fits(self, *_: str) -> bool:
+        self.asked.append("hash")
+        await asyncio.sleep(self.wait_s + 0.03)
+        return False
+
+    async def wait_turn(self) -> None:
+        self.asked.append("turn")
+        await asyncio.sleep(self.wait_s)
+
+
+@pytest.mark.parametrize("busy_s", [0.0, 0.25])
+async def test_only_a_receipt_with_a_word_costs_a_hash_and_the_time_does_not_tell_which(busy_s: float) -> None:
+    hasher = Busy(busy_s)
+    door = holders("hash", hasher=hasher, wrong_takes_s=0.2)
+    took = []
+    for receipt, word in ((RECEIPT, "guess"), (another(1), "guess"), ("mistyped", "guess"), (RECEIPT, None)):
+        began = time.monotonic()
+        assert await code(door, HERE, word=word, receipt=receipt) == "unknown_receipt"
+        took.append(time.monotonic() - began)
+    assert hasher.asked == ["hash", "turn", "turn", "turn"]
+    steps = {round(seconds / 0.2, 1) for seconds in took}
+    assert max(took) - min(took) < 0.1, took
+    assert min(steps) >= (2 if busy_s else 1)

@@ -72,8 +72,27 @@ async def test_a_hash_that_was_given_up_counts_until_it_ends(
         await words.hashed("r", "word")
 
 
-async def test_all_who_ask_first_share_one_hash_of_nobodys_word(words: PassphraseHasher, slow: Slow) -> None:
+async def test_who_has_nothing_to_compare_waits_like_who_has_makes_no_hash_and_takes_no_room(
+    words: PassphraseHasher, slow: Slow
+) -> None:
+    hashing = asyncio.create_task(words.hashed("r", "word"))
+    await asyncio.to_thread(slow.began.wait, 30)
+    waiting = [asyncio.create_task(words.wait_turn()) for _ in range(3 * WAITING)]
+    done, _ = await asyncio.wait([*waiting, hashing], timeout=0.05)
+    assert not done
+    owner = asyncio.create_task(words.fits("r", "stored", "word"))
     slow.go.set()
-    found = await asyncio.gather(*(words.fits("r", None, "word") for _ in range(20)))
-    assert found == [False] * 20
+    assert await owner
+    assert (await hashing).endswith("hash")
+    await asyncio.gather(*waiting)
     assert slow.hashed == 1
+
+
+async def test_where_the_line_is_full_nobody_learns_whose_word_it_is(words: PassphraseHasher, slow: Slow) -> None:
+    full = [asyncio.create_task(words.hashed("r", "word")) for _ in range(WAITING + 1)]
+    await asyncio.to_thread(slow.began.wait, 30)
+    for asked in (words.wait_turn(), words.fits("r", "stored", "word")):
+        with pytest.raises(TransientError):
+            await asked
+    slow.go.set()
+    await asyncio.gather(*full)

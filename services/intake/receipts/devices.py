@@ -1,0 +1,54 @@
+"""A browser that has given a receipt rightly keeps its place while its network is held back. Pure.
+
+The proof is in the browser's cookie alone: when it ends, and keyed digests of that and the receipt. It says nothing to
+whoever has no key, not even about which report it is, counts only together with the same receipt, and so is worth
+nothing to who guesses others.
+"""
+
+import hmac
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from services.intake.encryption.keys import KeyedDigests
+
+LASTS: Final = timedelta(hours=12)
+"""Shorter than the day a word waits that was set with a receipt alone, so that no proof from before outlives that."""
+_MOST_CHARS: Final = 160
+_MAC_CHARS: Final = 40
+
+
+class DeviceProof(NamedTuple):
+    """What a browser has proved of a receipt before."""
+
+    receipt: bool = False
+    word: str = ""
+    """Under which name its wrong words are counted, where it gave the right one before; empty where it did not."""
+
+
+NOTHING: Final = DeviceProof()
+
+
+def proof_for(keys: KeyedDigests, receipt: str, now: datetime, *, word: bool) -> str:
+    """The cookie of a browser that gave a receipt (its 16 digits) rightly; ``word``: and its word."""
+    ends = str(int((now + LASTS).timestamp()))
+    parts = [ends, _mac(keys, "receipt", receipt, ends)]
+    return ".".join([*parts, _mac(keys, "word", receipt, ends)] if word else parts)
+
+
+def proven(keys: KeyedDigests, cookie: str, receipt: str, now: datetime) -> DeviceProof:
+    """What a cookie proves of this receipt."""
+    ends, _, rest = cookie.partition(".")
+    shown, _, word = rest.partition(".")
+    if len(cookie) > _MOST_CHARS or not (ends.isascii() and ends.isdigit()) or int(ends) <= now.timestamp():
+        return NOTHING
+    if not _same(shown, _mac(keys, "receipt", receipt, ends)):
+        return NOTHING
+    return DeviceProof(receipt=True, word=word if _same(word, _mac(keys, "word", receipt, ends)) else "")
+
+
+def _same(given: str, right: str) -> bool:
+    return hmac.compare_digest(given.encode(), right.encode())
+
+
+def _mac(keys: KeyedDigests, what: str, receipt: str, ends: str) -> str:
+    return keys.mac("device", what, receipt, ends).hex()[:_MAC_CHARS]

@@ -1,0 +1,51 @@
+"""The cookie of a browser that gave a receipt: signed, for that receipt alone, and for half a day."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.intake.encryption.keys import KeyedDigests
+from services.intake.receipts import devices
+from services.intake.receipts.devices import NOTHING
+from services.intake.reports import receipt_numbers
+from tests.unit.intake.test_erasure import NOW
+
+KEYS = KeyedDigests(b"r" * 32)
+MINE, ANOTHER = receipt_numbers.from_number(572), receipt_numbers.from_number(573)
+
+
+def test_it_counts_for_its_receipt_until_it_ends() -> None:
+    cookie = devices.proof_for(KEYS, MINE, NOW, word=False)
+    last = NOW + devices.LASTS - timedelta(seconds=1)
+    assert devices.proven(KEYS, cookie, MINE, last) == (True, "")
+    assert devices.proven(KEYS, cookie, MINE, last + timedelta(seconds=1)) == NOTHING
+    assert devices.proven(KEYS, cookie, ANOTHER, NOW) == NOTHING
+    assert devices.proven(KeyedDigests(b"x" * 32), cookie, MINE, NOW) == NOTHING
+
+
+def test_only_who_gave_the_word_has_tries_of_their_own() -> None:
+    with_word = devices.proven(KEYS, devices.proof_for(KEYS, MINE, NOW, word=True), MINE, NOW)
+    assert with_word.receipt
+    assert with_word.word
+    ends, receipt = devices.proof_for(KEYS, MINE, NOW, word=False).split(".")
+    assert devices.proven(KEYS, f"{ends}.{receipt}.{receipt}", MINE, NOW).word == ""
+
+
+def test_it_names_no_report_and_nobody() -> None:
+    cookie = devices.proof_for(KEYS, MINE, NOW, word=True)
+    assert MINE not in cookie
+    assert MINE[:6] not in cookie
+    assert len(cookie) < 120
+
+
+@given(st.text(max_size=200) | st.from_regex(r"[0-9]{1,12}\.[0-9a-f]{0,60}(\.[0-9a-f]{0,60})?", fullmatch=True))
+def test_what_nobody_signed_proves_nothing(cookie: str) -> None:
+    assert devices.proven(KEYS, cookie, MINE, NOW) == NOTHING
+
+
+@pytest.mark.parametrize("later", [1, 3600, 10**9])
+def test_nobody_makes_it_last_longer(later: int) -> None:
+    ends, rest = devices.proof_for(KEYS, MINE, NOW, word=True).split(".", 1)
+    assert devices.proven(KEYS, f"{int(ends) + later}.{rest}", MINE, NOW) == NOTHING
