@@ -10,14 +10,14 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from services.analytics.policy.definitions import GENERAL
-from services.analytics.policy.derived import percentile, within_target
+from services.analytics.policy.derived import by_division, percentile, within_target
 from services.analytics.policy.disclosure import Figure
 from services.analytics.policy.shapes import days_of
 from services.analytics.policy.tables import Row, Table
 from services.analytics.rendering.charts import LEVELS, level
 from services.analytics.rendering.words import within
 from shared.clock import SEOUL
-from shared.web.korea import centers_map
+from shared.web.korea import MERGER, divisions_map
 
 Name = Callable[[str], str]
 _COLOURS: Final = ("#e6f0f2", "#b9d6db", "#7fb3bd", "#3d8593", "#0b5a6b")
@@ -44,6 +44,7 @@ def report(
         "most": _within(percentile(times, 0.9), text),
         "centers": sorted(_rows(centers.rows[:-1], name), key=lambda row: -(row["value"] or 0)),
         "map": map_svg(centers),
+        "merged": merged(centers),
         "bands": [{"least": least, "fill": fill} for least, fill in zip(LEVELS, _COLOURS, strict=True)],
         "weeks": _weeks(tables["reports-by-week"]),
         "times": _rows(times.rows[:-1], name),
@@ -89,9 +90,9 @@ def _harms(table: Table, name: Name) -> list[dict[str, Any]]:
 
 
 def map_svg(table: Table) -> str:
-    """The map of the centres' areas. Hidden is hatched; Seoul, which has no centre, is left white."""
-    shape = centers_map()
-    own = {row.key: row.figures[0] for row in table.rows[:-1] if not row.of}
+    """The map of the divisions on the period's last day. Hidden is hatched; Seoul, without a centre, is left white."""
+    shape = divisions_map(table.period.last)
+    own = by_division(table, merged=merged(table))
     parts = [
         Markup('<svg xmlns="http://www.w3.org/2000/svg" viewBox="{}">').format(shape.view_box),
         Markup(
@@ -117,6 +118,11 @@ def map_svg(table: Table) -> str:
             ).format(at=at, edge=edge, ink=ink, name=place.name_ko)
         )
     return "".join(map(str, (*parts, "</svg>")))
+
+
+def merged(table: Table) -> bool:
+    """Whether Gwangju and Jeonnam are one division on the map."""
+    return table.period.last >= MERGER
 
 
 def _fill(figure: Figure | None) -> str:

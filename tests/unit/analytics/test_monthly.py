@@ -14,11 +14,14 @@ from services.analytics.monthly import NoFontError, typeset
 from services.analytics.policy.definitions import DEFINITIONS
 from services.analytics.policy.releasing import of_month
 from services.analytics.policy.tables import build, exists
-from services.analytics.rendering.monthly import report
+from services.analytics.rendering.monthly import map_svg, report
+from shared.web.korea import MERGER, divisions_map
 from tests.support.waiting import eventually
 from tests.unit.analytics.test_doors import NOW, House
 from tests.unit.analytics.test_exports import get, numbers
 from tests.unit.analytics.test_tables import made, period, some_counts
+
+_MERGED_NAME = next(shape.name_ko for shape in divisions_map(MERGER).shapes if shape.slug == "jeonnam-gwangju")
 
 
 async def test_the_monthly_report_is_two_pages_and_the_same_each_time() -> None:
@@ -50,6 +53,19 @@ def test_the_report_is_two_pages_on_every_step_of_the_ladder(step: str) -> None:
     assert len(reader.pages) == 2
     assert ("따로 공개하지 않는 곳: " in text) == (step != "full")
     assert "372건" in text
+
+
+@pytest.mark.parametrize(("month", "slugs"), [("2026-06", {"gwangju", "jeonnam"}), ("2026-07", {"jeonnam-gwangju"})])
+def test_the_map_of_the_report_has_the_borders_of_its_month(month: str, slugs: set[str]) -> None:
+    release = of_month(some_counts(month), "2026-08-04T00:00:00Z", "full")
+    table = build(DEFINITIONS["reports-by-center"], period(month), [release])
+    drawn = map_svg(table)
+    names = {"gwangju": ">광주<", "jeonnam": ">전남<", "jeonnam-gwangju": f">{_MERGED_NAME}<"}
+    assert {slug for slug, name in names.items() if name in drawn} == slugs
+    merged = next(shape for shape in divisions_map(MERGER).shapes if shape.slug == "jeonnam-gwangju")
+    hatched = f'<path d="{merged.path}" fill="url(#hidden)"'
+    assert hatched not in drawn, "what stands there together is shown"
+    assert (merged.path in drawn) == (month >= "2026-07")
 
 
 def test_without_a_korean_font_it_says_so() -> None:
