@@ -1,16 +1,19 @@
 """From true counts to the leaves of the shapes, and what is published of a month beside its reports. Pure."""
 
 from collections.abc import Mapping
-from typing import Final
+from math import floor
+from typing import Final, TypeVar
 
 from services.analytics.policy.disclosure import LEAST, MonthCounts, Shown
-from services.analytics.policy.shapes import CENTERS, CENTRAL_LEAF, week_of
+from services.analytics.policy.shapes import CENTERS, CENTRAL_LEAF, TOTAL, week_of
+
+N = TypeVar("N", int, float)
 
 ALERT_TABLE: Final = "alert-outcomes"
 ALERT_FIGURES: Final = ("alerts_sent", "alerts_failed", "escalations")
 STAFF_TABLE: Final = "staff-on-duty"
 STAFF_STEP: Final = 10
-"""Hours on duty are published to the nearest ten."""
+"""Hours on duty are published to the nearest ten, each and their total rounded once."""
 
 
 def week_counts(counts: MonthCounts) -> dict[str, int]:
@@ -21,10 +24,10 @@ def week_counts(counts: MonthCounts) -> dict[str, int]:
     return found
 
 
-def center_counts(centers: Mapping[str, int]) -> dict[str, int]:
+def center_counts(centers: Mapping[str, N]) -> dict[str, N]:
     """By leaf of the centres' shape; owners that are in no shape stand with the central desk."""
     known = set(CENTERS.leaves())
-    found = dict.fromkeys(CENTERS.leaves(), 0)
+    found: dict[str, N] = dict.fromkeys(CENTERS.leaves(), 0)
     for center, n in centers.items():
         found[center if center in known else CENTRAL_LEAF] += n
     return found
@@ -33,5 +36,11 @@ def center_counts(centers: Mapping[str, int]) -> dict[str, int]:
 def apart(counts: MonthCounts) -> dict[str, Shown]:
     """What counts no reports: alerts, each figure a total of its own, and hours on duty, which tell of no report."""
     alerts = {name: n for name in ALERT_FIGURES if (n := counts.alerts.get(name, 0)) >= LEAST}
-    hours = {key: round(n / STAFF_STEP) * STAFF_STEP for key, n in center_counts(counts.staff).items()}
+    staff = center_counts(counts.staff)
+    hours = {key: _to_step(n) for key, n in staff.items()} | {TOTAL: _to_step(sum(staff.values()))}
     return {**({ALERT_TABLE: alerts} if counts.alerts else {}), **({STAFF_TABLE: hours} if counts.staff else {})}
+
+
+def _to_step(hours: float) -> int:
+    """To the nearest ten, half of it up, from the exact time: rounded once."""
+    return floor(hours / STAFF_STEP + 0.5) * STAFF_STEP

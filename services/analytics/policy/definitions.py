@@ -116,8 +116,9 @@ DEFINITIONS: Final = {
             gettext_noop("Hours on duty"),
             gettext_noop("How many people are there to help?"),
             gettext_noop(
-                "Hours that people were on duty at a centre, added up over people and months and rounded to tens, as "
-                "the centres reported it. 0 where nothing was reported."
+                "Hours that people were on duty at a centre, added up over people, as the centres reported it. Each "
+                "number and the total are rounded to tens once, half of ten up, so they may not add up. 0 where "
+                "nothing was reported."
             ),
             "center",
             ("month",),

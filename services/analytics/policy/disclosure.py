@@ -78,8 +78,8 @@ class MonthCounts:
     """By centre, the reports somebody saw within the target of their urgency."""
     alerts: Mapping[str, int] = field(default_factory=dict)
     """Alerts sent, failed and escalated."""
-    staff: Mapping[str, int] = field(default_factory=dict)
-    """By centre, hours of people on duty."""
+    staff: Mapping[str, float] = field(default_factory=dict)
+    """By centre, hours of people on duty, not rounded; whole ones in months that closed before November 2026."""
 
     @property
     def total(self) -> int:

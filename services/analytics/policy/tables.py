@@ -166,8 +166,9 @@ def _apart(shown: Shown, keys: Sequence[str]) -> list[Row]:
 
 
 def _hours(shown: Shown) -> list[Row]:
-    total = sum(shown.values())
-    return [*(Row(key, (figure(shown, key),)) for key in CENTERS.leaves()), Row(TOTAL, (Figure(total, total),))]
+    own = CENTERS.leaves()
+    total = shown.get(TOTAL, sum(shown[key] for key in own if key in shown))  # releases of before have none
+    return [*(Row(key, (figure(shown, key),)) for key in own), Row(TOTAL, (Figure(total, total),))]
 
 
 def _of_tree(tree: Tree, shown: Shown) -> list[Row]:

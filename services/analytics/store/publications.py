@@ -250,7 +250,7 @@ class Publications:
             crossings=crossings,
             seen={center: n for center, (n, _) in (await reader.seen_within_target(period)).items()},
             alerts=await reader.figures(period),
-            staff={center: round(n) for center, n in hours.items()},
+            staff=dict(hours),
         )
 
     def _told(self, made: _Made) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from services.analytics.policy.apart import STAFF_TABLE, apart
 from services.analytics.policy.counts import ENDS, TIME_GROUPS, UNANSWERED, month_counts
 from services.analytics.policy.definitions import DEFINITIONS
 from services.analytics.policy.derived import per_100000, percentile, unknown_share, within_target
@@ -283,3 +284,15 @@ def test_charts_escape_words_and_hatch_what_is_not_exact() -> None:
 def test_bands_of_the_map() -> None:
     assert [level(Figure(n, n)) for n in (0, 1, 9, 10, 25, 50, 100, 999)] == [0, 0, 0, 1, 2, 3, 4, 4]
     assert level(HIDDEN) is None
+
+
+def test_hours_are_rounded_half_up_once_and_their_total_by_itself() -> None:
+    counts = replace(some_counts("2026-10"), staff={"busan": 25.0, "ulsan": 14.9, "jeju": 34.9})
+    found = apart(counts)[STAFF_TABLE]
+    assert (found["busan"], found["ulsan"], found["jeju"], found["total"]) == (30, 10, 30, 70)
+    release = of_month(counts, "2026-11-04T00:00:00Z", "full")
+    assert build(DEFINITIONS[STAFF_TABLE], period("2026-10"), [release]).rows[-1].figures[0].low == 70
+    hours = {key: n for key, n in found.items() if key != "total"}
+    earlier = replace(release, tables={**release.tables, STAFF_TABLE: hours})
+    total = build(DEFINITIONS[STAFF_TABLE], period("2026-10"), [earlier]).rows[-1].figures[0].low
+    assert total == sum(hours.values()), "what was released before has no total of its own"
