@@ -28,14 +28,15 @@ class Results:
 
     target: str
     seconds: float
+    cpu_seconds: float
     status: int
     outcomes: list[Outcome] = field(default_factory=list)
 
     @classmethod
-    def read(cls, target: str, seconds: float, status: int, xml: Path) -> Self:
+    def read(cls, target: str, seconds: float, cpu_seconds: float, status: int, xml: Path) -> Self:
         """From pytest's file; without one (pytest did not get so far) there are no outcomes."""
         found = list(_outcomes(xml)) if xml.exists() else []
-        return cls(target, seconds, status, found)
+        return cls(target, seconds, cpu_seconds, status, found)
 
     def count(self, *states: str) -> int:
         """How many tests ended in one of these states."""
@@ -55,6 +56,7 @@ class Results:
         figures = {
             "target": self.target,
             "seconds": round(self.seconds, 1),
+            "cpu_seconds": round(self.cpu_seconds, 1),
             "status": self.status,
             "passed": self.count("passed"),
             "failed": self.count("failed", "error"),
@@ -72,11 +74,9 @@ class Results:
 def table(files: Sequence[Path]) -> str:
     """What each target took, and the slowest tests of all of them."""
     figures = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
-    lines = [f"{'target':<12}{'seconds':>9}{'passed':>9}{'failed':>9}{'skipped':>9}{'status':>9}"]
-    lines += [
-        f"{one['target']:<12}{one['seconds']:>9}{one['passed']:>9}{one['failed']:>9}{one['skipped']:>9}{one['status']:>9}"
-        for one in figures
-    ]
+    columns = ("seconds", "cpu_seconds", "passed", "failed", "skipped", "status")
+    lines = ["".join([f"{'target':<12}", *(f"{name:>13}" for name in columns)])]
+    lines += ["".join([f"{one['target']:<12}", *(f"{one.get(name, 0):>13}" for name in columns)]) for one in figures]
     slowest = sorted(((seconds, name) for one in figures for name, seconds in one["slowest"]), reverse=True)
     lines += ["", "slowest tests:", *(f"{seconds:8.1f} s  {name}" for seconds, name in slowest[:SLOWEST])]
     return "\n".join(lines)

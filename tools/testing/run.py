@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -50,9 +51,9 @@ def run(target: str, paths: Sequence[str], marks: str, more: Sequence[str] = ())
     # Not the modules with most tests first, but those that take longest (tests/tiers.py).
     command += ["--no-loadscope-reorder"]
     command += [f"--junitxml={xml}", "-o", "junit_family=xunit2", *more]
-    began = time.monotonic()
+    began, worked = time.monotonic(), _cpu_seconds()
     status = subprocess.run(command, cwd=processes.PROJECT, env=environment, check=False).returncode
-    results = Results.read(target, time.monotonic() - began, status, xml)
+    results = Results.read(target, time.monotonic() - began, _cpu_seconds() - worked, status, xml)
     results.write(folder / f"{target}.json")
     return results
 
@@ -64,7 +65,9 @@ def report(results: Results) -> int:
         _say(f"LEFT OUT: {outcome.name} ({outcome.reason})")
     minutes, seconds = divmod(round(results.seconds), 60)
     passed, failed = results.count("passed"), results.count("failed", "error")
-    _say(f"{results.target}: {passed} passed, {failed} failed, {len(left_out)} left out in {minutes} min {seconds} s")
+    busy = f"{results.cpu_seconds / 60:.0f} min of CPU"
+    said = f"{passed} passed, {failed} failed, {len(left_out)} left out"
+    _say(f"{results.target}: {said} in {minutes} min {seconds} s ({busy})")
     if results.status not in {0, _NO_TESTS}:
         return results.status
     return EXIT_LEFT_OUT if left_out and os.environ.get("CI") else 0
@@ -110,6 +113,12 @@ def _files_with(words: Sequence[str]) -> set[str]:
     ).stdout.split()
     named = [str(p.relative_to(processes.PROJECT)) for p in (processes.PROJECT / "tests").rglob("test_*.py")]
     return {*found, *(name for name in named if any(word.lower() in name.lower() for word in words))}
+
+
+def _cpu_seconds() -> float:
+    """Of all processes that this one started and that have ended: tests, and the engines and services they start."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _say(line: str) -> None:
