@@ -34,10 +34,10 @@ from tools.local.processes import PROJECT
 READERS_FIRST = ("analytics", "notify", "routing", "intake")
 WRITERS_FIRST = ("intake", "routing", "notify", "analytics")
 START_S, CATCH_UP_S = 120, 120
-BESIDE = 12
+BESIDE = 8
 """How many reports are accepted while two builds of a service run beside each other."""
 _KEY = base64.b64encode(b"k" * 32).decode()
-_EVERY_S = 0.15
+_EVERY_S = 0.1
 
 
 @dataclass
