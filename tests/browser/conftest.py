@@ -8,21 +8,40 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
 from anyio.from_thread import start_blocking_portal
 from playwright import sync_api
 from playwright.async_api import Browser, async_playwright
 
-from shared.settings import KafkaSettings, StoreSettings
 from tests.browser.helpers import FLAGS, network_of_one_machine, serving
-from tests.integration.intake.harness import IntakeHarness, running
-from tests.integration.notify.conftest import settings, sink, sink_port, start  # noqa: F401  # fixtures of a notify
+from tests.integration.intake.conftest import (  # fixtures of an intake that the tests of a module share
+    cleared_harness,  # noqa: F401
+    clock,  # noqa: F401
+    harness,  # noqa: F401
+    own_harness,  # noqa: F401
+    shared_harness,  # noqa: F401
+)
+from tests.integration.intake.harness import IntakeHarness
+from tests.integration.notify.conftest import (  # the same of a notify
+    publisher,  # noqa: F401
+    settings,  # noqa: F401
+    shared_notify,  # noqa: F401
+    shared_sink,  # noqa: F401
+    sink,  # noqa: F401
+    sink_port,  # noqa: F401
+    start,  # noqa: F401
+    start_beside,  # noqa: F401
+    start_own,  # noqa: F401
+)
+from tests.support.loops import share_loop
 from tools.local.chromium import find
 from tools.local.ports import free_port
 from tools.testing.results import LEFT_OUT
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses Chromium is marked so."""
+    """Whatever uses Chromium is marked so; tests of a module share the loop of its connection and service."""
+    share_loop(items, "tests/browser/")
     for item in items:
         if {"browser", "chromium", "chromium_path"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("browser")
@@ -54,9 +73,9 @@ async def _launched(chromium_path: str) -> AsyncIterator[str]:
         await started.close()
 
 
-@pytest.fixture
-async def chromium(chromium_address: str) -> AsyncIterator[Browser]:
-    """The worker's Chromium, which reaches this machine only; contexts that a test leaves open are closed after it."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def connection(chromium_address: str) -> AsyncIterator[Browser]:
+    """A module's connection to it."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.connect_over_cdp(chromium_address)
         network_of_one_machine(browser)
@@ -64,24 +83,27 @@ async def chromium(chromium_address: str) -> AsyncIterator[Browser]:
         await browser.close()
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def chromium(connection: Browser) -> AsyncIterator[Browser]:
+    """The worker's Chromium, which reaches this machine only; a test's windows are closed after it."""
+    its_own = set(connection.contexts)  # with the last of these the browser would end
+    yield connection
+    for context in connection.contexts:
+        if context not in its_own:
+            await context.close()
+
+
 @pytest.fixture(scope="module")
 def browser(chromium_address: str) -> Iterator[sync_api.Browser]:
-    """The same for tests without a loop of their own: one connection for all of a module."""
+    """The same for tests without a loop: one connection for all of a module."""
     with sync_api.sync_playwright() as playwright:
         found = playwright.chromium.connect_over_cdp(chromium_address)
         yield found
         found.close()
 
 
-@pytest.fixture
-async def harness(bus_settings: KafkaSettings, store_settings: StoreSettings) -> AsyncIterator[IntakeHarness]:
-    """An intake that runs in this process on the real engines."""
-    async with running(bus_settings, store_settings) as running_harness:
-        yield running_harness
-
-
-@pytest.fixture
-async def site(harness: IntakeHarness) -> AsyncIterator[str]:
-    """The address where its pages are served."""
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(harness: IntakeHarness) -> AsyncIterator[str]:  # noqa: F811  # the fixture
+    """The address where the pages of intake are served."""
     async with serving(harness.intake.app) as address:
         yield address

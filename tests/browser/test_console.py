@@ -226,6 +226,7 @@ async def test_a_transfer_is_offered_and_accepted_by_forms_alone(
         await expect(owner.get_by_role("alert")).to_contain_text("Busan accepted this case at")
 
 
+@pytest.mark.own_service
 async def test_an_offer_appears_live_and_a_signed_out_console_leads_to_signing_in(
     start: Start,
     sink: MailSink,

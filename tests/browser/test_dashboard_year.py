@@ -135,7 +135,7 @@ def test_axe_finds_nothing(browser: Browser, year: Site, path: str, lang: str, s
     assert broken == []  # among them: anything the content policy refused
 
 
-@pytest.mark.parametrize(("path", "lang"), zip(PAGES, cycle(["en", "ko"]), strict=False))
+@pytest.mark.parametrize(("path", "lang"), list(zip(PAGES, cycle(["en", "ko"]), strict=False)))
 def test_on_paper_a_question_stands_with_its_sentence_and_its_table(
     browser: Browser, year: Site, path: str, lang: str
 ) -> None:

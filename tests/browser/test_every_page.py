@@ -1,12 +1,11 @@
 """Every public page of intake, taken from the application's routes: any screen, any zoom, with and without script."""
 
-from collections.abc import AsyncIterator
-
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from tests.browser import walking
-from tests.browser.helpers import assert_accessible, serving
+from tests.browser.helpers import assert_accessible
 from tests.browser.test_form import shoot
 from tests.browser.walking import CUT_OFF, FOCUS, Seen, Visit
 from tests.integration.intake.harness import IntakeHarness
@@ -19,15 +18,9 @@ JUDGED = {"ko": (NARROW, "light"), "en": (WIDE, "dark")}
 """How axe sees a language. What its rules judge (names, structure, contrast) does not depend on the two together."""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def visits(harness: IntakeHarness) -> list[Visit]:
     return await walking.everything(harness)
-
-
-@pytest.fixture
-async def origin(harness: IntakeHarness) -> AsyncIterator[str]:
-    async with serving(harness.intake.app) as address:
-        yield address
 
 
 async def window(chromium: Browser, harness: IntakeHarness, site: str, size: dict[str, int], **more: object) -> Page:
@@ -52,12 +45,12 @@ def test_every_route_is_walked_and_a_new_one_is_missed(harness: IntakeHarness, v
 
 @pytest.mark.parametrize("language", ["ko", pytest.param("en", marks=pytest.mark.thorough)])
 async def test_with_script_at_both_widths_without_a_fault_of_axe(
-    chromium: Browser, harness: IntakeHarness, origin: str, visits: list[Visit], language: str
+    chromium: Browser, harness: IntakeHarness, site: str, visits: list[Visit], language: str
 ) -> None:
     judged, scheme = JUDGED[language]
-    page, seen = await window(chromium, harness, origin, judged, color_scheme=scheme), Seen()
+    page, seen = await window(chromium, harness, site, judged, color_scheme=scheme), Seen()
     for visit in of(visits, language):
-        await walking.go(page, origin, visit, language)
+        await walking.go(page, site, visit, language)
         for size in (ZOOMED, NARROW, WIDE):
             await page.set_viewport_size(size)  # type: ignore[arg-type]  # a size as Playwright has it
             place = f"{visit.name}-{language}-{size['width']}"
@@ -74,12 +67,12 @@ async def test_with_script_at_both_widths_without_a_fault_of_axe(
 
 @pytest.mark.thorough
 async def test_without_script_nothing_is_cut_off_at_any_width(
-    chromium: Browser, harness: IntakeHarness, origin: str, visits: list[Visit]
+    chromium: Browser, harness: IntakeHarness, site: str, visits: list[Visit]
 ) -> None:
     """In English, whose words are longer: what is there only without script is the same in both languages."""
-    page, seen = await window(chromium, harness, origin, NARROW, java_script_enabled=False), Seen()
+    page, seen = await window(chromium, harness, site, NARROW, java_script_enabled=False), Seen()
     for visit in of(visits, "en"):
-        await walking.go(page, origin, visit, "en")
+        await walking.go(page, site, visit, "en")
         for size in (NARROW, WIDE):
             await page.set_viewport_size(size)  # type: ignore[arg-type]  # a size as Playwright has it
             await seen.look(page, f"{visit.name}-{size['width']}", CUT_OFF)
@@ -88,12 +81,12 @@ async def test_without_script_nothing_is_cut_off_at_any_width(
 
 @pytest.mark.thorough
 async def test_at_four_times_the_size_and_in_forced_colours_everything_is_there_and_shows_its_focus(
-    chromium: Browser, harness: IntakeHarness, origin: str, visits: list[Visit]
+    chromium: Browser, harness: IntakeHarness, site: str, visits: list[Visit]
 ) -> None:
-    page = await window(chromium, harness, origin, ZOOMED, device_scale_factor=4, forced_colors="active")
+    page = await window(chromium, harness, site, ZOOMED, device_scale_factor=4, forced_colors="active")
     seen = Seen()
     for visit in of(visits, "ko"):
-        await walking.go(page, origin, visit, "ko")
+        await walking.go(page, site, visit, "ko")
         await seen.look(page, f"{visit.name}-zoomed", CUT_OFF)
         await seen.look(page, f"{visit.name}-zoomed", FOCUS)
     assert not seen.faults, "\n".join(seen.faults)
@@ -101,10 +94,10 @@ async def test_at_four_times_the_size_and_in_forced_colours_everything_is_there_
 
 @pytest.mark.parametrize("path", ["/form/who", "/form/what", "/form/urgent", "/all"])
 async def test_in_forced_colours_what_is_chosen_looks_different(
-    chromium: Browser, harness: IntakeHarness, origin: str, path: str
+    chromium: Browser, harness: IntakeHarness, site: str, path: str
 ) -> None:
-    page = await window(chromium, harness, origin, NARROW, forced_colors="active", reduced_motion="reduce")
-    await page.goto(f"{origin}{path}?lang=ko")
+    page = await window(chromium, harness, site, NARROW, forced_colors="active", reduced_motion="reduce")
+    await page.goto(f"{site}{path}?lang=ko")
     choices = page.locator("main .choice:has(input:not(:checked)):visible")
     assert await choices.count() > 1
     for kind in ("radio", "checkbox"):

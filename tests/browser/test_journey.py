@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from playwright.async_api import Browser, Page, expect
@@ -33,7 +34,7 @@ def stack(whole: Whole) -> Stack:
     return whole.stack
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def staff(whole: Whole) -> AsyncIterator[httpx.AsyncClient]:
     """The central desk, who may see every decision and case, by full addresses."""
     async with httpx.AsyncClient(auth=whole.crew.auth(CENTRAL), timeout=20, trust_env=False) as client:

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.browser import walking
@@ -115,7 +116,7 @@ def pages(request: pytest.FixtureRequest, walked: dict[str, list[Page]]) -> list
     return walked["all"]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def walk(chromium: Browser, harness: IntakeHarness, site: str) -> list[Page]:
     return await _walk(chromium, harness, site)
 

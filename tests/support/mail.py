@@ -27,6 +27,12 @@ class MailSink:
     def __post_init__(self) -> None:
         self.flows.set()
 
+    def clear(self) -> None:
+        """Forget everything, and take mails again."""
+        self.mails.clear()
+        self.refuse, self.arrived = False, 0
+        self.flows.set()
+
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
         del server, session
         self.arrived += 1

@@ -8,13 +8,12 @@ import pytest_asyncio
 from shared.clock import Clock, SystemClock
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.harness import IntakeHarness, running
+from tests.support.loops import share_loop
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of a module share the loop that the service of the module runs in."""
-    for item in items:
-        if item.nodeid.startswith("tests/integration/intake/") and pytest_asyncio.is_async_test(item):
-            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+    share_loop(items, "tests/integration/intake/")
 
 
 @pytest.fixture(scope="module")

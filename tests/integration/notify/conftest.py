@@ -1,4 +1,4 @@
-"""A running notify on the real engines, with a mail sink of its own."""
+"""A notify that runs on the real engines: one for all tests of a module, or one of a test's own."""
 
 import asyncio
 import base64
@@ -12,7 +12,8 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaConsumer
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
 from services.notify.main import Notify, build
@@ -23,10 +24,12 @@ from shared.events.catalog import parse_event
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
 from shared.identity.tokens import ACCESS_LASTS
+from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import client_options, topic_name
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
-from shared.topics import BY_NAME, Topic
+from shared.topics import BY_NAME, TOPICS, Topic
+from tests.support.loops import share_loop
 from tests.support.mail import MailSink, mail_sink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import TRACE
@@ -41,18 +44,31 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a module share the loop that the service of the module runs in."""
+    share_loop(items, "tests/integration/notify/")
+
+
+@pytest.fixture(scope="module")
 def sink_port() -> int:
     return free_port()
 
 
-@pytest.fixture
-def sink(sink_port: int) -> Iterator[MailSink]:
+@pytest.fixture(scope="module")
+def shared_sink(sink_port: int) -> Iterator[MailSink]:
+    """The mail server of a module."""
     with mail_sink(sink_port) as running:
         yield running
 
 
 @pytest.fixture
+def sink(shared_sink: MailSink) -> MailSink:
+    """The same, without what earlier tests left."""
+    shared_sink.clear()
+    return shared_sink
+
+
+@pytest.fixture(scope="module")
 def settings(sink_port: int) -> NotifySettings:
     return NotifySettings(
         port=free_port(),
@@ -87,6 +103,7 @@ class NotifyHarness:
     notify: Notify
     settings: NotifySettings
     bus: KafkaSettings
+    store: StoreSettings
     clock: Clock
     publisher: Publisher
     http: httpx.AsyncClient
@@ -94,6 +111,25 @@ class NotifyHarness:
     async def routed(self, *events: Event) -> None:
         """Publish as routing would."""
         await self.publisher.publish([as_record(event, self.clock.now()) for event in events])
+
+    async def clear(self) -> None:
+        """Forget what earlier tests left: all but the audit and the keys that sign."""
+        await eventually(self.at_rest)
+        database = self.notify.cases.database
+        for name in set(await database.list_collection_names()) - KEPT:
+            await database[name].delete_many({})
+        # What consoles were last shown: a newer state of a case is one with a higher revision.
+        self.notify.broadcaster._given.clear()
+        self.notify.broadcaster._early.clear()
+        self.http.cookies.clear()
+        _EARLIER[self.bus.topic_prefix] = await ends_of(self.bus)
+
+    async def at_rest(self) -> bool:
+        """Whether every due alert is sent and every event is published."""
+        cases, centers = self.notify.cases, self.notify.centers.collection
+        pending = {"outbox": {"$exists": True}}
+        busy = await cases.collection.count_documents({"$or": [pending, {"lease_by": {"$ne": None}}]})
+        return busy + await centers.count_documents(pending) + await cases.backlog(self.clock.now()) == 0
 
     async def case(self, report_id: str) -> dict[str, Any] | None:
         answer = await self.http.get(f"/api/v1/cases/{report_id}")
@@ -137,10 +173,35 @@ def as_record(event: Event, now: datetime) -> Any:
 
 
 Start = Callable[..., Awaitable[NotifyHarness]]
+KEPT = frozenset({"audit", "audit_anchors", "jobs", "signing_keys"})
+"""Collections that stay from test to test of one notify: what the service knows of them it knows in memory too."""
+_EARLIER: dict[str, dict[TopicPartition, int]] = {}
+"""By the names of a module's topics: where the records of its present test begin."""
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def publisher(bus_settings: KafkaSettings) -> AsyncIterator[Publisher]:
+    """Writes to this test's topics, which are there."""
+    await ensure_topics(bus_settings)
+    made = Publisher(bus_settings)
+    await made.start()
+    yield made
+    await made.stop()
 
 
 @pytest.fixture
-async def start(
+def start(request: pytest.FixtureRequest) -> Start:
+    """Gives the module's notify without what earlier tests left; asked again, another process beside it.
+
+    A test marked ``own_service`` starts all of its own, which may have a clock and settings of their own and be broken.
+    """
+    own = request.node.get_closest_marker("own_service") is not None
+    found: Start = request.getfixturevalue("start_own" if own else "start_beside")
+    return found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def start_own(
     settings: NotifySettings, bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> AsyncIterator[Start]:
     """Start a notify; several share the work. All are stopped at the end."""
@@ -148,27 +209,60 @@ async def start(
 
         async def one(clock: Clock | None = None, **changes: Any) -> NotifyHarness:
             own = settings.model_copy(update=changes)
-            notify = build(own, bus_settings, store_settings, clock or SystemClock())
-            task = asyncio.create_task(notify.work())
-
-            async def stop() -> None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
-
-            stack.push_async_callback(stop)
-            await eventually(lambda: ready(notify, task), seconds=60)
-            publisher = Publisher(bus_settings)
-            await publisher.start()
-            stack.push_async_callback(publisher.stop)
-            http = await stack.enter_async_context(
-                httpx.AsyncClient(transport=httpx.ASGITransport(app=notify.app), base_url="http://notify")
-            )
-            harness = NotifyHarness(notify, own, bus_settings, clock or SystemClock(), publisher, http)
-            http.auth = harness.staff("central", "counsellor")
-            return harness
+            return await stack.enter_async_context(running(own, bus_settings, store_settings, clock))
 
         yield one
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_notify(
+    settings: NotifySettings, shared_settings: tuple[KafkaSettings, StoreSettings], shared_sink: MailSink
+) -> AsyncIterator[NotifyHarness]:
+    """The notify of a module."""
+    del shared_sink
+    async with running(settings, *shared_settings) as harness:
+        yield harness
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def start_beside(shared_notify: NotifyHarness) -> AsyncIterator[Start]:
+    """The module's notify, then others that share its work and are stopped at the end."""
+    free = [shared_notify]
+    await shared_notify.clear()
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def one(*given: Clock, **changes: Any) -> NotifyHarness:
+            assert not given, "a test with a clock of its own is marked own_service"
+            assert not changes, "a test with settings of its own is marked own_service"
+            if free:
+                return free.pop()
+            one = shared_notify
+            return await stack.enter_async_context(running(one.settings, one.bus, one.store))
+
+        yield one
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: NotifySettings, bus: KafkaSettings, store: StoreSettings, clock: Clock | None = None
+) -> AsyncIterator[NotifyHarness]:
+    """A notify until the end of the block."""
+    clock = clock or SystemClock()
+    notify = build(settings, bus, store, clock)
+    task = asyncio.create_task(notify.work())
+    publisher = Publisher(bus)
+    try:
+        await eventually(lambda: ready(notify, task), seconds=60)
+        await publisher.start()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=notify.app), base_url="http://notify") as http:
+            harness = NotifyHarness(notify, settings, bus, store, clock, publisher, http)
+            http.auth = harness.staff("central", "counsellor")
+            yield harness
+    finally:
+        await publisher.stop()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def ready(notify: Notify, task: "asyncio.Task[None]") -> bool:
@@ -182,14 +276,27 @@ async def _joined(notify: Notify) -> bool:
         return (await http.get("/health/ready")).status_code == 200
 
 
+async def ends_of(bus: KafkaSettings) -> dict[TopicPartition, int]:
+    """Where the log ends now, in every topic."""
+    names = [topic_name(bus, topic) for topic in TOPICS]
+    consumer = AIOKafkaConsumer(*names, **client_options(bus))
+    await consumer.start()
+    try:
+        return dict(await consumer.end_offsets(list(consumer.assignment())))
+    finally:
+        await consumer.stop()
+
+
 async def log_of(bus: KafkaSettings, topic: Topic) -> Sequence[Event]:
-    """Every event of a topic, as a fresh reader sees it."""
+    """Every event of a topic since the test began, as a fresh reader sees it."""
+    earlier = _EARLIER.get(bus.topic_prefix, {})
     consumer = AIOKafkaConsumer(topic_name(bus, topic), **client_options(bus), auto_offset_reset="earliest")
     await consumer.start()
     try:
         places = list(consumer.assignment())
         ends = await consumer.end_offsets(places)
-        await consumer.seek_to_beginning(*places)
+        for place in places:
+            consumer.seek(place, earlier.get(place, 0))
         found: list[Event] = []
         while any([await consumer.position(p) < ends[p] for p in places]):
             for part in (await consumer.getmany(timeout_ms=500)).values():

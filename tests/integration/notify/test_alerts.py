@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import pytest
 from pydantic import SecretStr
 
 from services.notify.escalation.repository import RecentAlertStore
@@ -41,6 +42,7 @@ async def test_a_routed_report_becomes_a_case_a_mail_and_an_event(start: Start, 
     assert len(set(sink.alert_ids())) == 2
 
 
+@pytest.mark.own_service
 async def test_unanswered_cases_climb_the_ladder_and_never_fall_silent(start: Start, sink: MailSink) -> None:
     clock = ManualClock(datetime.now(UTC))
     harness = await start(clock)
@@ -85,6 +87,7 @@ async def _step(harness: NotifyHarness, step: int) -> bool:
     return row is not None and row["step"] == step and row["next_alert_at"] is not None
 
 
+@pytest.mark.own_service
 async def test_who_was_not_reached_in_time_is_alerted_of_again(start: Start, sink: MailSink) -> None:
     clock = ManualClock(datetime.now(UTC))
     harness = await start(clock)
@@ -98,6 +101,7 @@ async def test_who_was_not_reached_in_time_is_alerted_of_again(start: Start, sin
     assert "첫 연락" in str(mail["Subject"])
 
 
+@pytest.mark.own_service
 async def test_more_than_five_within_two_minutes_become_one_message_with_count_and_oldest_age(
     start: Start, sink: MailSink
 ) -> None:
@@ -122,6 +126,7 @@ async def test_more_than_five_within_two_minutes_become_one_message_with_count_a
     assert len(sink.mails) == before + 1
 
 
+@pytest.mark.own_service
 async def test_in_a_burst_every_channel_tells_of_every_case_and_nobody_looks_for_nothing(
     start: Start, sink: MailSink
 ) -> None:
@@ -181,6 +186,7 @@ async def test_nobody_on_duty_is_an_event_and_goes_on_at_once(start: Start, sink
     await eventually(changed)
 
 
+@pytest.mark.own_service
 async def test_a_server_that_refuses_is_tried_again_under_the_same_alert_id(start: Start, sink: MailSink) -> None:
     clock = ManualClock(datetime.now(UTC))
     harness = await start(clock)

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import pytest
 from pydantic import SecretStr
 
 from services.notify.auditor.heartbeat import Heartbeat
@@ -21,6 +22,7 @@ from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 from tests.unit.notify.test_channels import receiver
+from tools.local.ports import free_port
 
 
 @contextlib.asynccontextmanager
@@ -72,6 +74,7 @@ async def test_nobody_alerts_and_central_hears_of_it_by_mail_store_and_measure(
         assert len(sink.mails) == 1, "once, not at every look"
 
 
+@pytest.mark.own_service
 async def test_a_ladder_that_works_is_left_alone_and_its_silence_is_seen_in_the_console(
     start: Start, bus_settings: KafkaSettings, store_settings: StoreSettings, sink: MailSink
 ) -> None:
@@ -125,7 +128,8 @@ async def test_the_knock_outside_stops_while_it_is_blind_or_its_alarms_are_not_t
     """The mail server is away (nothing listens at its port): nobody hears of what is found but by the silence."""
     clock = ManualClock(datetime.now(UTC))
     async with receiver(204) as (port, came):
-        knocking = settings.model_copy(update={"heartbeat_url": SecretStr(f"http://127.0.0.1:{port}/ping/abc")})
+        url = SecretStr(f"http://127.0.0.1:{port}/ping/abc")
+        knocking = settings.model_copy(update={"heartbeat_url": url, "smtp_port": free_port()})
         async with auditing(knocking, bus_settings, store_settings, clock) as process:
             heartbeat = process.heartbeat
             assert heartbeat is not None

@@ -21,7 +21,7 @@ from tests.unit.notify.samples import TRACE, event, report_id, stream
 from tools.local.engines import Engines
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def engines(own_engines: Engines) -> Engines:
     """Engines of this module alone: their store is frozen."""
     return own_engines

@@ -35,6 +35,7 @@ async def signed_in(harness: NotifyHarness) -> Issued:
     return issued
 
 
+@pytest.mark.own_service  # a process remembers who was signed out
 @pytest.mark.parametrize("elsewhere", [False, True])
 async def test_a_stream_ends_within_seconds_of_signing_out(start: Start, sink: MailSink, *, elsewhere: bool) -> None:
     del sink

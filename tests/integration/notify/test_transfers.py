@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from services.notify import metrics
 from services.notify.auditor.repository import FindingStore
 from services.notify.cases.commands import ACCEPT, OfferRequest
@@ -110,6 +112,7 @@ async def test_two_centres_move_a_case_there_and_back_on_live_consoles(start: St
     ]
 
 
+@pytest.mark.own_service
 async def test_an_offer_nobody_answers_ends_by_the_clock(start: Start, sink: MailSink) -> None:
     clock = ManualClock(datetime.now(UTC))
     harness = await start(clock)
@@ -233,6 +236,7 @@ async def test_what_routing_made_void_is_explained(start: Start, sink: MailSink)
     assert "광주 센터가 닫혀" in gone.json()["detail"]
 
 
+@pytest.mark.own_service
 async def test_what_routing_does_not_confirm_is_counted(start: Start, sink: MailSink) -> None:
     del sink
     clock = ManualClock(datetime.now(UTC))
@@ -280,6 +284,7 @@ async def test_a_case_is_worked_on_closed_and_reopened_by_a_lead(start: Start, s
     assert versions == list(range(1, len(versions) + 1))
 
 
+@pytest.mark.own_service
 async def test_what_was_written_before_a_death_is_told_by_whoever_comes_next(
     start: Start, sink: MailSink, settings: NotifySettings, bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:

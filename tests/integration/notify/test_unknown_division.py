@@ -40,6 +40,7 @@ async def routing(bus_settings: KafkaSettings, store_settings: StoreSettings, tm
     found.kill()
 
 
+@pytest.mark.own_service  # it shares its topics with a routing
 async def test_a_report_from_nowhere_alarms_central_and_is_routed_once_the_tables_know_the_place(
     start: Start,
     sink: MailSink,

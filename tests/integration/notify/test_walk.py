@@ -18,6 +18,7 @@ BESIDE: Final = ("accounts/", "auditor/", "console/feed.py", "dead_letters/", "d
 MOST: Final = 14
 
 
+@pytest.mark.own_service  # every file that its process runs is counted
 @pytest.mark.thorough
 async def test_a_record_crosses_few_files_on_its_way_to_an_email(start: Start, sink: MailSink) -> None:
     bench = await start()

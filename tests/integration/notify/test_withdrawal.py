@@ -1,5 +1,7 @@
 """A withdrawal stops everything at once: ladder, offers, mails on their way, details. Undone, somebody is told anew."""
 
+import pytest
+
 from services.notify.cases.models import CaseState, EntryKind
 from tests.integration.notify.conftest import Start
 from tests.integration.notify.moves import case_of, taken, tell
@@ -8,6 +10,7 @@ from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 
 
+@pytest.mark.own_service
 async def test_a_claimed_alert_is_not_sent_once_the_report_is_withdrawn(start: Start, sink: MailSink) -> None:
     sink.flows.clear()
     harness = await start(smtp_connections=1, gather_s=0.5)

@@ -257,6 +257,7 @@ async def test_drills_are_on_the_list_and_in_no_count(start: Start, sink: MailSi
     assert page.text.count("data-drill") == 2
 
 
+@pytest.mark.own_service  # it reads the whole audit
 async def test_looking_at_another_centres_team_is_on_record_as_a_look(start: Start, sink: MailSink) -> None:
     del sink
     harness = await start()

@@ -15,6 +15,7 @@ from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import NOW, event, report_id
 
+pytestmark = pytest.mark.own_service  # whose connection to the store is listened to
 CASES = 20
 
 
