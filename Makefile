@@ -59,7 +59,7 @@ check-tables: venv ## whether a folder of divisions, centres and catchments woul
 
 ##@ Who may do what (while it runs)
 admin: venv ## the first administrator: prints a one-time invitation (O=ministry, or a centre; A=name; ANOTHER=1)
-	@$(LOCAL) in notify services.notify.accounts administrator --organisation $(or $(O),ministry) $(if $(A),--name $(A)) $(if $(ANOTHER),--another)
+	@$(LOCAL) in notify services.identity.cli administrator --organisation $(or $(O),ministry) $(if $(A),--name $(A)) $(if $(ANOTHER),--another)
 
 client: venv ## a front end for the API: prints its credential once (N=name S="reports:submit receipts:read")
 	@$(LOCAL) in intake services.intake.clients add $(or $(N),$(error say which: make client N=name)) $(addprefix --scope ,$(S))
@@ -71,7 +71,7 @@ rotate-receipt-key: venv ## a new key for new receipts while it runs; receipts g
 	@$(LOCAL) rotate-receipt-key
 
 rotate-signing-key: venv ## a new key for sign-ins; NOW=1: the old one counts no more, everybody signs in again
-	@$(LOCAL) in notify services.notify.accounts rotate-signing-key $(if $(NOW),--at-once)
+	@$(LOCAL) in notify services.identity.cli rotate-signing-key $(if $(NOW),--at-once)
 
 verify-audit: venv ## prove that no line of the audit was altered, removed or reordered
 	@$(LOCAL) in notify shared.audit verify

@@ -44,8 +44,8 @@ QUICK: Final = frozenset(
         "tests/integration/analytics/test_one_store.py",
         "tests/integration/analytics/test_register.py",
         # identity and audit: signing in, what somebody with the store alone can do
-        "tests/integration/accounts/test_sign_in.py",
-        "tests/integration/accounts/test_tampering.py",
+        "tests/integration/identity/test_sign_in.py",
+        "tests/integration/identity/test_tampering.py",
         "tests/integration/audit/test_heads.py",
         "tests/integration/audit/test_store.py",
         # every route x every role
@@ -76,7 +76,7 @@ LONGEST_FIRST: Final = (
     "tests/integration/trust/test_matrix.py",
     "tests/integration/intake/test_schema.py",
     "tests/integration/ownership/test_ownership.py",
-    "tests/integration/accounts/test_sign_in.py",
+    "tests/integration/identity/test_sign_in.py",
     "tests/integration/notify/test_alerts.py",
     "tests/integration/analytics/test_exactly_once.py",
     "tests/integration/notify/test_crash.py",
@@ -87,7 +87,7 @@ LONGEST_FIRST: Final = (
 APART: Final = frozenset(
     {
         "tests/browser/test_every_page.py",
-        "tests/integration/accounts/test_sign_in.py",
+        "tests/integration/identity/test_sign_in.py",
         "tests/integration/analytics/test_exactly_once.py",
         "tests/integration/upgrade/test_rollout.py",
         "tests/kill/test_kill.py",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 
-from services.notify.accounts import wiring
-from services.notify.accounts.wiring import HOUSEKEEPING_S, Accounts
+from services.identity import main as wiring
+from services.identity.main import HOUSEKEEPING_S, Accounts
 from services.notify.auditing import Auditing
 from services.notify.auditor.repository import FindingStore
 from services.notify.cases.consumers import RoutingsHandler, consumers

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.notify.accounts.settings import AccountSettings
+from services.identity.settings import AccountSettings
 from services.notify.cases.models import Target
 from services.notify.escalation.rules import QuietHours, Rules
 from shared.settings import ServiceSettings

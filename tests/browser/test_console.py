@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from services.notify.accounts.model import Ending
+from services.identity.accounts.models import Ending
 from services.notify.settings import NotifySettings
 from shared.identity.source import TOKEN_COOKIE
 from tests.integration.notify.conftest import NotifyHarness, Start

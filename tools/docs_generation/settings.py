@@ -10,8 +10,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from services.analytics.settings import AnalyticsSettings
+from services.identity.settings import AccountSettings
 from services.intake.settings import IntakeSettings
-from services.notify.accounts.settings import AccountSettings
 from services.notify.settings import AlertSettings, NotifySettings
 from services.routing.settings import RoutingSettings
 from shared.audit.settings import AuditSettings

@@ -28,7 +28,7 @@ _JOURNEY: Final = "tests/browser/test_journey.py"
 MORE_OF: Final = {
     "intake": ("tests/browser/test_every_page.py",),
     "routing": (_JOURNEY,),
-    "notify": ("tests/integration/accounts", _JOURNEY),
+    "notify": ("tests/integration/identity", _JOURNEY),
 }
 """What belongs to a service and lies elsewhere, as far as three minutes allow."""
 

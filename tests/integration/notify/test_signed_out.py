@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from services.notify.accounts.model import Account, AccountState, Ending
-from services.notify.accounts.sessions import Issued
+from services.identity.accounts.models import Account, AccountState, Ending
+from services.identity.sessions.service import Issued
 from shared.identity.roles import StaffRole
 from tests.integration.notify.conftest import NotifyHarness, Staff, Start
 from tests.integration.notify.test_desk import Console, listening

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.notify.accounts.model import Account, AccountState
+from services.identity.accounts.models import Account, AccountState
 from services.notify.console.lists import Tally, tally
 from shared.identity.roles import StaffRole
 from shared.severity import SEVERE_PER_PERSON

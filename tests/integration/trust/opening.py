@@ -16,12 +16,12 @@ from pydantic import SecretStr
 
 from services.analytics import main as analytics_main
 from services.analytics.settings import AnalyticsSettings
+from services.identity.audit_recorder import by_command
 from services.intake import main as intake_main
 from services.intake.clients.service import ClientService
 from services.intake.reports.documents import UNINDEXED_SINCE
 from services.intake.settings import IntakeSettings
 from services.notify import main as notify_main
-from services.notify.accounts.trail import by_command
 from services.notify.settings import NotifySettings
 from services.routing import main as routing_main
 from services.routing.settings import RoutingSettings

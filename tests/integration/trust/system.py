@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from services.identity.accounts.service import Ready
 from services.intake.main import Intake
-from services.notify.accounts.administration import Ready
 from services.notify.main import Notify
 from services.routing.main import Routing
 from shared.clock import SystemClock

@@ -1,0 +1,157 @@
+"""Accounts: one document each, changed only over the revision that was read.
+
+Each carries a seal under the account key. One that does not fit is as good as not there, except in lists.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo.errors import DuplicateKeyError
+
+from services.identity.accounts.models import Account, AccountState
+from services.identity.keyed_digests import Marks, same
+from services.identity.metrics import ALTERED
+from shared import log
+from shared.identity.roles import StaffRole
+from shared.mongo import Document, by_ids, store_errors
+
+_log = log.get(__name__)
+
+PAGE = 100
+
+
+class AccountStore:
+    """The collection of accounts."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Document], marks: Marks) -> None:
+        """``database`` is notify's own; ``marks`` seal what is written and tell what somebody else wrote."""
+        self._marks = marks
+        self.collection: AsyncIOMotorCollection[Document] = database["accounts"]
+
+    async def prepare(self) -> None:
+        """Create the indexes; the same again changes nothing."""
+        with store_errors():
+            await self.collection.create_index("name", name="name", unique=True)
+            await self.collection.create_index("invitation.digest", name="invitation")
+            await self.collection.create_index([("organisation", 1), ("name", 1)], name="organisation_name")
+
+    async def add(self, account: Account) -> bool:
+        """A new account; False where its name or its subject is taken."""
+        try:
+            with store_errors():
+                await self.collection.insert_one({"_id": account.subject, **self._fields(account)})
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def save(self, account: Account) -> Account | None:
+        """Write over the revision that was read; None where somebody else was faster."""
+        after = account.model_copy(update={"rev": account.rev + 1})
+        wanted = {"_id": account.subject, "rev": account.rev}
+        with store_errors():
+            done = await self.collection.update_one(wanted, {"$set": self._fields(after)})
+        return after if done.matched_count == 1 else None
+
+    async def get(self, subject: str) -> Account | None:
+        """One account."""
+        return await self._one({"_id": subject})
+
+    async def by_name(self, name: str) -> Account | None:
+        """The account that signs in as this."""
+        return await self._one({"name": name})
+
+    async def by_invitation(self, digest: str) -> Account | None:
+        """The account an invitation was made for."""
+        return await self._one({"invitation.digest": digest})
+
+    async def of(self, organisation: str | None, after: str = "") -> list[Account]:
+        """A page of accounts by name; None: of all organisations. ``after`` is the last name of the page before."""
+        # Names are lower-case ASCII or "oidc:…": both bounds, since a half-open range reads the whole collection.
+        wanted: Document = {"name": {"$gt": after, "$lt": "~"}}
+        if organisation is not None:
+            wanted["organisation"] = organisation
+        with store_errors():
+            found = await self.collection.find(wanted).sort("name", 1).limit(PAGE).to_list(None)
+        return [self._read(document) for document in found]
+
+    async def waiting(self, organisations: Sequence[str]) -> list[Account]:
+        """Accounts of these organisations that wait for release, by name."""
+        since = {"$gt": datetime(2000, 1, 1, tzinfo=UTC), "$lt": datetime(9000, 1, 1, tzinfo=UTC)}
+        wanted = {"waits.since": since, "organisation": {"$in": list(organisations)}}
+        with store_errors():
+            found = await self.collection.find(wanted).sort("name", 1).to_list(None)
+        return [one for one in map(self._read, found) if not one.altered]
+
+    async def administrators(self, organisation: str) -> int:
+        """How many active administrators an organisation has."""
+        wanted = {
+            "organisation": organisation,
+            "roles": StaffRole.ADMINISTRATOR.value,
+            "state": AccountState.ACTIVE.value,
+            "waits": None,
+        }
+        with store_errors():
+            return int(await self.collection.count_documents(wanted))
+
+    async def displays(self, subjects: Sequence[str]) -> dict[str, str]:
+        """The names colleagues know these subjects by; unknown ones are missing."""
+        found = await by_ids(self.collection, subjects, {"display": 1})
+        return {subject: str(document["display"]) for subject, document in found.items()}
+
+    async def use_step(self, subject: str, step: int) -> bool:
+        """Mark a step of the second factor as used; False where it, or a later one, was used already.
+
+        Whoever saves what they read before fails then: it would bring back what is used up.
+        """
+        with store_errors():
+            done = await self.collection.update_one(
+                {"_id": subject, "totp_step": {"$lt": step, "$gte": 0}},
+                {"$set": {"totp_step": step}, "$inc": {"rev": 1}},
+            )
+        return done.modified_count == 1
+
+    async def use_recovery(self, subject: str, digest: str) -> bool:
+        """Use up a recovery code; False where it is not there (any more)."""
+        with store_errors():
+            done = await self.collection.update_one(
+                {"_id": subject, "recovery": digest}, {"$pull": {"recovery": digest}, "$inc": {"rev": 1}}
+            )
+        return done.modified_count == 1
+
+    async def rehash(self, subject: str, before: str, after: str) -> None:
+        """Keep the same password under newer parameters."""
+        account = await self.get(subject)
+        if account is not None and account.password == before:
+            await self.save(account.model_copy(update={"password": after}))
+
+    async def expire_invitations(self, now: datetime) -> int:
+        """Forget invitations whose time is over: what cannot be used need not be kept."""
+        with store_errors():
+            late = await self.collection.find({"state": AccountState.INVITED.value}).to_list(None)
+            count = 0
+            for document in late:
+                account = self._read(document)
+                if not account.altered and account.invitation is not None and account.invitation.expires_at <= now:
+                    count += await self.save(account.model_copy(update={"invitation": None})) is not None
+        return count
+
+    async def _one(self, wanted: Document) -> Account | None:
+        with store_errors():
+            found = await self.collection.find_one(wanted)
+        if found is None:
+            return None
+        account = self._read(found)
+        if account.altered:
+            ALTERED.labels("account").inc()
+            _log.error("accounts.altered", subject=account.subject)
+            return None
+        return account
+
+    def _fields(self, account: Account) -> Document:
+        return {**account.model_dump(exclude={"subject"}), "seal": self._marks.account_seal(account)}
+
+    def _read(self, document: Document) -> Account:
+        account = Account.model_validate({**document, "subject": document["_id"]})
+        genuine = same(str(document.get("seal", "")), self._marks.account_seal(account))
+        return account if genuine else account.model_copy(update={"altered": True})

@@ -1,0 +1,250 @@
+"""What a layperson could review: passwords, delays after wrong sign-ins, how long things last, who may change whom."""
+
+import unicodedata
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from services.identity.accounts.models import Account, AccountState, KeyRecord, Session, Waiting
+from services.identity.common_passwords import COMMON
+from shared.centers import CENTRAL
+from shared.identity.roles import StaffRole, conflict, roles_at
+from shared.identity.tokens import ACCESS_LASTS, GRACE
+
+SHORTEST: Final = 12
+"""Characters. NIST SP 800-63B-4 asks for 8 beside a second factor, 15 without one."""
+LONGEST: Final = 128
+_FEWEST_DIFFERENT: Final = 5
+_FEWEST_BESIDES: Final = 8
+
+SESSION_LASTS: Final = timedelta(hours=10)
+"""One shift with some room."""
+SESSION_IDLE: Final = timedelta(hours=2)
+INVITATION_LASTS: Final = timedelta(hours=72)
+DEVICE_LASTS: Final = timedelta(days=180)
+RECOVERY_CODES: Final = 10
+
+TOTP_STEP_S: Final = 30
+"""RFC 6238."""
+_STEPS_OFF: Final = 1
+"""A clock may be a step off, before or after."""
+
+KEY_LASTS: Final = timedelta(days=30)
+KEY_ANNOUNCED: Final = timedelta(seconds=30)
+"""Verifiers ask every two seconds; so long before it signs, a key is published."""
+_OVERLAP: Final = ACCESS_LASTS + GRACE + timedelta(minutes=5)
+"""How long after its last signature a key is still needed: tokens, their grace, and clocks that differ."""
+
+
+class Weakness(StrEnum):
+    """Why a password is not taken."""
+
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    COMMON = "common"
+    NAMED = "named"
+    """Little more than the account's name or this system's."""
+
+
+def normal(password: str) -> str:
+    """One form of each text, however the keyboard composed it (NIST: NFKC)."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def weakness(password: str, name: str) -> Weakness | None:
+    """What is wrong with a normalised password; nothing is asked about kinds of characters."""
+    if len(password) < SHORTEST:
+        return Weakness.TOO_SHORT
+    if len(password) > LONGEST:
+        return Weakness.TOO_LONG
+    folded = password.casefold()
+    if folded in COMMON or len(set(folded)) < _FEWEST_DIFFERENT or folded.strip("0123456789!@#.") in COMMON:
+        return Weakness.COMMON
+    # A word of ours may be part of a long sentence, but must not be most of it.
+    rest = min(len(folded.replace(word, "")) for word in (name.casefold(), "ieum", "이음"))
+    return Weakness.NAMED if rest < _FEWEST_BESIDES else None
+
+
+class Source(StrEnum):
+    """What a delay is counted for."""
+
+    DEVICE = "device"
+    """A browser in which this account has signed in before."""
+    STRANGE = "strange"
+    """The account, from all devices it never signed in on together."""
+    NETWORK = "network"
+    """All accounts, from one network (IPv4 /24, IPv6 /48), on strange devices."""
+    RECOVERY = "recovery"
+    """The account, where a right recovery code passes the waits of strangers: its password must not be guessed fast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """So many attempts are free; then the wait doubles from ``first`` up to ``longest``."""
+
+    free: int
+    first: timedelta
+    longest: timedelta
+
+
+DELAYS: Final = {
+    # A person's own browser never waits long, whatever others do elsewhere.
+    Source.DEVICE: Delays(5, timedelta(seconds=2), timedelta(minutes=1)),
+    # At most 4 guesses an hour for ever: 96 a day against a password of 12 characters and a second factor.
+    Source.STRANGE: Delays(4, timedelta(seconds=4), timedelta(minutes=15)),
+    # Only who holds a right recovery code counts here, so nobody keeps anybody else out.
+    Source.RECOVERY: Delays(4, timedelta(seconds=4), timedelta(minutes=15)),
+    Source.NETWORK: Delays(30, timedelta(seconds=2), timedelta(minutes=5)),
+}
+FORGOTTEN: Final = timedelta(hours=24)
+"""Without another failure, the count begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Attempts that did not succeed, and when the next one may be made."""
+
+    failures: int
+    last_at: datetime
+    until: datetime
+
+
+def wait(tally: Tally | None, now: datetime) -> int:
+    """Whole seconds until the next attempt is looked at; 0: now."""
+    if tally is None or tally.until <= now:
+        return 0
+    return max(1, int((tally.until - now).total_seconds() + 0.999))
+
+
+def after_attempt(tally: Tally | None, source: Source, now: datetime) -> Tally:
+    """The tally with one more attempt, counted before it is looked at: many at once gain nothing."""
+    known = tally is not None and now - tally.last_at < FORGOTTEN
+    failures = (tally.failures if tally is not None and known else 0) + 1
+    delays = DELAYS[source]
+    over = failures - delays.free
+    pause = timedelta(0) if over <= 0 else min(delays.first * 2 ** min(over - 1, 20), delays.longest)
+    return Tally(failures, now, now + pause)
+
+
+def after_success(tally: Tally | None, now: datetime) -> Tally:
+    """The tally without the attempt that turned out right. Earlier failures stay, and with them the next waits."""
+    return Tally(max(0, tally.failures - 1), tally.last_at, now) if tally is not None else Tally(0, now, now)
+
+
+def step_of(now: datetime) -> int:
+    """The step of the second factor's clock."""
+    return int(now.timestamp()) // TOTP_STEP_S
+
+
+def acceptable_steps(now: datetime, last_used: int) -> list[int]:
+    """The steps whose codes count: one off at most, and later than the last one used."""
+    present = step_of(now)
+    return [step for step in range(present - _STEPS_OFF, present + _STEPS_OFF + 1) if step > last_used]
+
+
+def alive(session: Session, now: datetime) -> bool:
+    """Whether a session still renews its tokens."""
+    if session.ended_at is not None:
+        return False
+    return now - session.started_at < SESSION_LASTS and now - session.seen_at < SESSION_IDLE
+
+
+def usable(account: Account) -> bool:
+    """Whether an account may sign in and go on."""
+    return account.state is AccountState.ACTIVE and bool(account.roles) and account.waits is None
+
+
+def of_now(session: Session, account: Account) -> bool:
+    """Whether a session is not from before the last change that ended all others of its account."""
+    begins = account.sessions_from
+    return begins is None or session.started_at >= begins or session.session == account.session_kept
+
+
+def session_over(started_at: datetime) -> datetime:
+    """When nothing signed for a session can count any more, even if somebody else renewed it to its last moment."""
+    return started_at + SESSION_LASTS + _OVERLAP
+
+
+def rotation_due(created_at: datetime, now: datetime) -> bool:
+    """Whether it is time for a new signing key."""
+    return now - created_at >= KEY_LASTS
+
+
+def key_until(signs_until: datetime) -> datetime:
+    """Until when a key is published that signs until then."""
+    return signs_until + _OVERLAP
+
+
+def key_ends(key: KeyRecord, every: Iterable[KeyRecord]) -> datetime:
+    """Until when a key counts: by itself, or as the keys made after it say, which no change of its own can undo."""
+    later = (other for other in every if other.number > key.number)
+    said = (other.signs_from if other.at_once else key_until(other.signs_from) for other in later)
+    return min((key.valid_until, *said))
+
+
+class Wrong(StrEnum):
+    """Why a change of an account is refused."""
+
+    NO_ROLE = "no_role"
+    ROLE_NOT_THERE = "role_not_there"
+    """The organisation cannot give one of the roles."""
+    CONFLICT = "roles_conflict"
+    ONESELF = "oneself"
+    LAST_ADMINISTRATOR = "last_administrator"
+    SAME_PERSON = "same_person"
+    """Whoever asked for an account does not release it, nor does its owner."""
+    NOT_WAITING = "not_waiting"
+    EXTERNAL = "external"
+    """Roles and factors of people from the OpenID provider are kept there."""
+
+
+NEEDS_RELEASE: Final = frozenset({StaffRole.COUNSELLOR, StaffRole.LEAD, StaffRole.ADMINISTRATOR})
+"""Who gets at details, and who could release those who do: no administrator makes such an account alone."""
+
+
+def waiting(
+    account: Account, roles: Collection[StaffRole], by: str | None, now: datetime, *, anew: bool
+) -> Waiting | None:
+    """What an account waits for after a change by an administrator; ``by`` None: by whoever has the machine's shell.
+
+    ``anew``: an invitation is handed over, or the account let in again, so that all its roles count as gained.
+    """
+    given = set(roles) & NEEDS_RELEASE
+    if by is None or not given:
+        return None
+    if not anew and given <= set(account.roles):
+        return account.waits
+    before = account.waits.by if account.waits is not None else ()
+    return Waiting(by=(*(one for one in before if one != by), by), since=now)
+
+
+def release_wrong(account: Account, by: str) -> Wrong | None:
+    """Whether somebody may release an account. Not before its person has set it up: they can be asked then."""
+    if account.waits is None or account.state is not AccountState.ACTIVE:
+        return Wrong.NOT_WAITING
+    return Wrong.SAME_PERSON if by in (*account.waits.by, account.subject) else None
+
+
+def roles_wrong(organisation: str, roles: Collection[StaffRole]) -> Wrong | None:
+    """Whether an organisation can give these roles to one person."""
+    if not roles:
+        return Wrong.NO_ROLE
+    if not set(roles) <= roles_at(organisation):
+        return Wrong.ROLE_NOT_THERE
+    return Wrong.CONFLICT if conflict(frozenset(roles)) is not None else None
+
+
+def change_wrong(account: Account, by: str, *, still_administrator: bool, central_administrators: int) -> Wrong | None:
+    """Whether an administrator may take something from an account; ``still_administrator`` after the change."""
+    if account.subject == by:
+        # Nobody widens their own roles, and nobody shuts themselves out by a slip.
+        return Wrong.ONESELF
+    is_last = (
+        account.organisation == CENTRAL
+        and account.state is AccountState.ACTIVE
+        and StaffRole.ADMINISTRATOR in account.roles
+        and central_administrators <= 1
+    )
+    return Wrong.LAST_ADMINISTRATOR if is_last and not still_administrator else None

@@ -1,0 +1,208 @@
+"""What administrators do with accounts. Whose accounts they may touch, the authorizer has already checked."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from services.identity.accounts.models import Account, AccountState, Ending, RefusedError, Waiting
+from services.identity.accounts.repository import AccountStore
+from services.identity.accounts.rules import Wrong, change_wrong, normal, release_wrong, roles_wrong, waiting
+from services.identity.audit_recorder import By, Trail, What, line
+from services.identity.credentials import Passwords, Vault, new_secret, new_subject, new_totp
+from services.identity.enrolment.service import digests, new_codes, new_invitation
+from services.identity.sessions.service import Sessions
+from services.identity.sign_in.service import TOTP_FIELD
+from shared.audit.model import SYSTEM
+from shared.centers import CENTRAL
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.identity.roles import StaffRole
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An account that is ready to use, with everything its owner would know. For demos and tests alone."""
+
+    account: Account
+    password: str
+    totp: str
+    recovery: list[str]
+
+
+class Administration:
+    """Makes and changes accounts."""
+
+    def __init__(
+        self,
+        accounts: AccountStore,
+        sessions: Sessions,
+        passwords: Passwords,
+        vault: Vault,
+        trail: Trail,
+        clock: Clock,
+    ) -> None:
+        """All of them notify's own."""
+        self._accounts = accounts
+        self._sessions = sessions
+        self._passwords = passwords
+        self._vault = vault
+        self._trail = trail
+        self._clock = clock
+
+    async def create(
+        self,
+        who: By,
+        name: str,
+        display: str,
+        organisation: str,
+        roles: Collection[StaffRole],
+        *,
+        break_glass: bool = False,
+    ) -> tuple[Account, str]:
+        """A new account and its invitation code. Raises ``RefusedError``: ``name_taken`` or a ``Wrong``."""
+        code, invitation = new_invitation(self._vault.marks, self._clock)
+        account = self._new(name, display, organisation, roles).model_copy(
+            update={"invitation": invitation, "break_glass": break_glass}
+        )
+        account = account.model_copy(update={"waits": self._waits(who, account, roles, anew=True)})
+        return await self._added(who, account), code
+
+    async def create_ready(
+        self, who: By, name: str, display: str, organisation: str, roles: Collection[StaffRole]
+    ) -> Ready:
+        """An account that can sign in now. Raises ``RefusedError`` as ``create`` does."""
+        account = self._new(name, display, organisation, roles)
+        password, totp, recovery = new_secret(), new_totp(), new_codes()
+        account = account.model_copy(
+            update={
+                "state": AccountState.ACTIVE,
+                "password": await self._passwords.hashed(normal(password)),
+                "totp": self._vault.encrypt(account.subject, TOTP_FIELD, totp.encode()),
+                "recovery": digests(self._vault.marks, account.subject, recovery),
+            }
+        )
+        return Ready(await self._added(who, account), password, totp, recovery)
+
+    async def change_roles(self, who: By, account: Account, roles: Collection[StaffRole], reason: str) -> Account:
+        """Other roles; their sessions end. Raises ``RefusedError``."""
+        if account.external:
+            raise RefusedError(Wrong.EXTERNAL)
+        wrong = roles_wrong(account.organisation, roles) or await self._wrong(
+            who, account, still=StaffRole.ADMINISTRATOR in roles
+        )
+        if wrong is not None:
+            raise RefusedError(wrong)
+        before, after = " ".join(sorted(account.roles)), " ".join(sorted(roles))
+        await self._said(who, What.ROLES, account, reason, before=before, after=after)
+        waits = self._waits(who, account, roles, anew=False)
+        return await self._saved(account, Ending.ROLES_CHANGED, roles=_ordered(roles), waits=waits)
+
+    async def release(self, who: By, account: Account, rev: int) -> Account:
+        """Let somebody in whom another administrator made, reset or gave more; ``rev`` as they saw it.
+
+        Raises ``RefusedError``.
+        """
+        if account.rev != rev:
+            raise RefusedError("changed_meanwhile")
+        wrong = release_wrong(account, who.subject or "")
+        if wrong is not None or account.waits is None:
+            raise RefusedError(wrong or Wrong.NOT_WAITING)
+        await self._said(who, What.RELEASE, account, None, asked_by=" ".join(account.waits.by))
+        after = await self._accounts.save(account.model_copy(update={"waits": None, "changed_at": self._clock.now()}))
+        if after is None:
+            raise RefusedError("changed_meanwhile")
+        return after
+
+    async def disable(self, who: By, account: Account, reason: str) -> Account:
+        """Let them in no more, from now on. Raises ``RefusedError``."""
+        wrong = await self._wrong(who, account, still=False)
+        if wrong is not None:
+            raise RefusedError(wrong)
+        await self._said(who, What.DISABLE, account, reason)
+        return await self._saved(account, Ending.DISABLED, state=AccountState.DISABLED, invitation=None)
+
+    async def enable(self, who: By, account: Account, reason: str) -> tuple[Account, str]:
+        """Let them in again, by a new invitation; people of the OpenID provider need none (the code is empty)."""
+        if account.external:
+            await self._said(who, What.ENABLE, account, reason)
+            waits = self._waits(who, account, account.roles, anew=True)
+            return await self._saved(account, Ending.DISABLED, state=AccountState.ACTIVE, waits=waits), ""
+        return await self._invite(who, What.ENABLE, account, reason)
+
+    async def reset(self, who: By, account: Account, reason: str) -> tuple[Account, str]:
+        """Forget password and second factor and invite them anew. Raises ``RefusedError``."""
+        if account.external:
+            raise RefusedError(Wrong.EXTERNAL)
+        if account.state is AccountState.DISABLED:
+            raise RefusedError("disabled")
+        wrong = await self._wrong(who, account, still=account.state is not AccountState.ACTIVE)
+        if wrong is not None:
+            raise RefusedError(wrong)
+        return await self._invite(who, What.RESET, account, reason)
+
+    async def _invite(self, who: By, what: What, account: Account, reason: str) -> tuple[Account, str]:
+        code, invitation = new_invitation(self._vault.marks, self._clock)
+        await self._said(who, what, account, reason)
+        after = await self._saved(
+            account,
+            Ending.FACTOR_RESET,
+            state=AccountState.INVITED,
+            invitation=invitation,
+            waits=self._waits(who, account, account.roles, anew=True),
+            password=None,
+            totp=None,
+            totp_step=0,
+            recovery=(),
+        )
+        return after, code
+
+    def _waits(self, who: By, account: Account, roles: Collection[StaffRole], *, anew: bool) -> Waiting | None:
+        by = None if who.subject == SYSTEM else who.subject or ""
+        return waiting(account, roles, by, self._clock.now(), anew=anew)
+
+    def _new(self, name: str, display: str, organisation: str, roles: Collection[StaffRole]) -> Account:
+        wrong = roles_wrong(organisation, roles)
+        if wrong is not None:
+            raise RefusedError(wrong)
+        now = self._clock.now()
+        return Account(
+            subject=new_subject(),
+            name=name,
+            display=display,
+            organisation=organisation,
+            roles=_ordered(roles),
+            state=AccountState.INVITED,
+            created_at=now,
+            changed_at=now,
+        )
+
+    async def _added(self, who: By, account: Account) -> Account:
+        if await self._accounts.by_name(account.name) is not None:
+            raise RefusedError("name_taken")
+        roles = " ".join(account.roles)
+        await self._said(who, What.CREATE, account, None, of=account.organisation, roles=roles)
+        if await self._accounts.add(account):
+            return account
+        if await self._accounts.by_name(account.name) is not None:
+            raise RefusedError("name_taken")
+        # One in 200 thousand million; and what is sealed is bound to the subject, so it is made anew as a whole.
+        raise TransientError("two accounts drew the same subject")
+
+    async def _wrong(self, who: By, account: Account, *, still: bool) -> Wrong | None:
+        count = await self._accounts.administrators(CENTRAL)
+        return change_wrong(account, who.subject or "", still_administrator=still, central_administrators=count)
+
+    async def _said(self, who: By, what: What, account: Account, reason: str | None, **detail: str) -> None:
+        await self._trail.append(line(who, what, self._clock.now(), reason=reason, account=account.subject, **detail))
+
+    async def _saved(self, account: Account, why: Ending, **update: object) -> Account:
+        now = self._clock.now()
+        changed = account.model_copy(update={**update, "changed_at": now, "sessions_from": now, "session_kept": ""})
+        after = await self._accounts.save(changed)
+        if after is None:
+            raise RefusedError("changed_meanwhile")
+        await self._sessions.end(account.subject, why)
+        return after
+
+
+def _ordered(roles: Collection[StaffRole]) -> tuple[StaffRole, ...]:
+    return tuple(role for role in StaffRole if role in set(roles))

@@ -1,0 +1,123 @@
+"""One's own account: who the system takes you for, where you are signed in, another password, new recovery codes."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.identity.accounts.models import Account, Ending, RefusedError
+from services.identity.accounts.repository import AccountStore
+from services.identity.accounts.rules import LONGEST, SHORTEST
+from services.identity.audit_recorder import Trail, What, by, line
+from services.identity.enrolment.service import Enrolment
+from services.identity.page_parts import ENROL_WORDS, Text
+from services.identity.sessions.cookies import RenewingAuthorizer, clear
+from services.identity.sessions.service import Sessions
+from services.notify.problems import unavailable
+from shared.errors import TransientError
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.web.app import Problem
+from shared.web.pages import Pages
+from shared.web.translations import gettext_noop
+
+OWN_WORDS: Final = {**ENROL_WORDS, "wrong_sign_in": gettext_noop("Password and code do not fit. Wait for new digits.")}
+DONE: Final = {
+    "password": gettext_noop("The password is changed. Every other session of yours has ended."),
+}
+
+
+def own_router(
+    store: AccountStore,
+    sessions: Sessions,
+    enrolment: Enrolment,
+    trail: Trail,
+    pages: Pages,
+    authorize: RenewingAuthorizer,
+) -> APIRouter:
+    """``/account`` and the forms on it."""
+    router = APIRouter(include_in_schema=False)
+    own = authorize(Action.OWN_ACCOUNT)
+
+    async def show(
+        request: Request, principal: Principal, *, error: str = "", field: str = "", done: str = "", wait: int = 0
+    ) -> Response:
+        try:
+            account = await store.get(principal.subject)
+            open_sessions = await sessions.of(principal.subject)
+        except TransientError:
+            raise unavailable() from None
+        return pages.render(
+            request,
+            "accounts/account.html",
+            status=(429 if wait else 422) if error else 200,
+            account=account,
+            sessions=open_sessions,
+            present=principal.session,
+            error=OWN_WORDS[error] if error else "",
+            field=field,
+            done=DONE.get(done, ""),
+            wait=wait,
+            shortest=SHORTEST,
+            longest=LONGEST,
+        )
+
+    async def mine(principal: Principal) -> Account:
+        account = await store.get(principal.subject)
+        if account is None or account.external or account.password is None:
+            raise Problem(409, "not_here", gettext_noop("Your password is not kept here but where you signed in."))
+        return account
+
+    @router.get("/account")
+    async def account(request: Request, principal: Annotated[Principal, Depends(own)], done: str = "") -> Response:
+        return await show(request, principal, done=done)
+
+    @router.post("/account/password")
+    async def password(
+        request: Request,
+        principal: Annotated[Principal, Depends(own)],
+        before: Text = "",
+        code: Text = "",
+        password: Text = "",
+        again: Text = "",
+    ) -> Response:
+        if password != again:
+            return await show(request, principal, error="not_the_same", field="again")
+        try:
+            account = await mine(principal)
+            await enrolment.change_password(account, before, code, password, by(request, principal), principal.session)
+        except RefusedError as error:
+            field = "before" if error.code in {"wrong_sign_in", "wait"} else "password"
+            return await show(request, principal, error=error.code, field=field, wait=error.retry_after or 0)
+        except TransientError:
+            raise unavailable() from None
+        return RedirectResponse("/account?done=password", 303)
+
+    @router.post("/account/recovery-codes")
+    async def recovery(
+        request: Request, principal: Annotated[Principal, Depends(own)], current: Text = "", digits: Text = ""
+    ) -> Response:
+        try:
+            account = await mine(principal)
+            codes = await enrolment.new_recovery_codes(account, current, digits, by(request, principal))
+        except RefusedError as error:
+            return await show(request, principal, error=error.code, field="current", wait=error.retry_after or 0)
+        except TransientError:
+            raise unavailable() from None
+        return pages.render(
+            request, "accounts/recovery-codes.html", codes=codes, onward="/account", fresh=False, waiting=False
+        )
+
+    @router.post("/account/end-everywhere")
+    async def end_everywhere(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
+        try:
+            await sessions.end(principal.subject, Ending.EVERYWHERE)
+            await trail.append(line(by(request, principal), What.SIGN_OUT_EVERYWHERE, pages.clock.now()))
+        except TransientError:
+            raise unavailable() from None
+        answer = RedirectResponse("/session", 303)
+        clear(answer)
+        return answer
+
+    return router

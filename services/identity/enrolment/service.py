@@ -1,0 +1,161 @@
+"""The first sign-in: an invitation becomes an account with a password, a second factor and recovery codes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.identity.accounts.models import Account, AccountState, Ending, Invitation, RefusedError
+from services.identity.accounts.repository import AccountStore
+from services.identity.accounts.rules import INVITATION_LASTS, RECOVERY_CODES, acceptable_steps, normal, weakness
+from services.identity.audit_recorder import By, Trail, What, line
+from services.identity.credentials import (
+    Passwords,
+    Vault,
+    new_code,
+    new_totp,
+    plain_code,
+    right_step,
+    totp_address,
+)
+from services.identity.keyed_digests import Marks
+from services.identity.sessions.service import Sessions
+from services.identity.sign_in.service import TOTP_FIELD, SignIn
+from shared.clock import Clock
+from shared.errors import TransientError
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the enrolment page shows."""
+
+    account: Account
+    totp: str
+    address: str
+    """``otpauth://`` address, for the QR code."""
+
+
+class Enrolment:
+    """Uses up invitations; changes passwords and recovery codes of whoever is signed in."""
+
+    def __init__(
+        self,
+        accounts: AccountStore,
+        sign_in: SignIn,
+        sessions: Sessions,
+        passwords: Passwords,
+        vault: Vault,
+        trail: Trail,
+        clock: Clock,
+    ) -> None:
+        """All of them notify's own."""
+        self._accounts = accounts
+        self._sign_in = sign_in
+        self._sessions = sessions
+        self._passwords = passwords
+        self._vault = vault
+        self._trail = trail
+        self._clock = clock
+
+    async def offer(self, code: str, who: By) -> Offer:
+        """Look at an invitation; its second factor stays the same until it is used. Raises ``RefusedError``."""
+        account = await self._invited(code, who)
+        if account.totp is None:
+            secret = new_totp()
+            sealed = self._vault.encrypt(account.subject, TOTP_FIELD, secret.encode())
+            saved = await self._accounts.save(account.model_copy(update={"totp": sealed, "totp_step": 0}))
+            account = saved or await self._invited(code, who)
+        if account.totp is None:
+            raise TransientError("the invitation changed meanwhile")
+        secret = self._vault.decrypt(account.subject, TOTP_FIELD, account.totp).decode()
+        return Offer(account, secret, totp_address(secret, account.name))
+
+    async def complete(self, code: str, password: str, totp: str, who: By) -> tuple[Account, list[str]]:
+        """Make the account active; it and its recovery codes. Raises ``RefusedError``.
+
+        Codes: ``no_invitation``, ``wrong_code``, or a ``Weakness`` of the password.
+        """
+        offer = await self.offer(code, who)
+        password = self._strong(password, offer.account.name)
+        step = right_step(offer.totp, totp, acceptable_steps(self._clock.now(), offer.account.totp_step))
+        if step is None:
+            raise RefusedError("wrong_code")
+        codes = new_codes()
+        now = self._clock.now()
+        active = offer.account.model_copy(
+            update={
+                "state": AccountState.ACTIVE,
+                "password": await self._passwords.hashed(password),
+                "totp_step": step,
+                "recovery": digests(self._vault.marks, offer.account.subject, codes),
+                "invitation": None,
+                "changed_at": now,
+            }
+        )
+        known = By(active.subject, active.organisation, tuple(sorted(active.roles)), who.where)
+        await self._trail.append(line(known, What.ENROL, now))
+        saved = await self._accounts.save(active)
+        if saved is None:
+            raise RefusedError("no_invitation")
+        return saved, codes
+
+    async def change_password(self, account: Account, before: str, code: str, after: str, who: By, session: str) -> int:
+        """Another password; ends every other session. How many ended. Raises ``RefusedError``."""
+        after = self._strong(after, account.name)
+        await self._sign_in.confirm(account, before, code, who)
+        hashed = await self._passwords.hashed(after)
+        await self._trail.append(line(who, What.PASSWORD, self._clock.now()))
+        begins = self._clock.now()
+        await self._change(account.subject, {"password": hashed, "sessions_from": begins, "session_kept": session})
+        return await self._sessions.end(account.subject, Ending.PASSWORD_CHANGED, but=session)
+
+    async def new_recovery_codes(self, account: Account, password: str, code: str, who: By) -> list[str]:
+        """Ten new codes in place of the old ones. Raises ``RefusedError``."""
+        await self._sign_in.confirm(account, password, code, who)
+        codes = new_codes()
+        await self._trail.append(line(who, What.RECOVERY_CODES, self._clock.now()))
+        await self._change(account.subject, {"recovery": digests(self._vault.marks, account.subject, codes)})
+        return codes
+
+    def _strong(self, password: str, name: str) -> str:
+        password = normal(password)
+        weak = weakness(password, name)
+        if weak is not None:
+            raise RefusedError(weak.value)
+        return password
+
+    async def _change(self, subject: str, update: dict[str, object]) -> None:
+        account = await self._accounts.get(subject)
+        if account is None or account.state is not AccountState.ACTIVE:
+            raise RefusedError("wrong_sign_in")
+        if await self._accounts.save(account.model_copy(update={**update, "changed_at": self._clock.now()})) is None:
+            raise TransientError("the account changed meanwhile")
+
+    async def _invited(self, code: str, who: By) -> Account:
+        account = await self._accounts.by_invitation(self._vault.marks.invitation(plain_code(code)))
+        good = account is not None and account.state is AccountState.INVITED and account.invitation is not None
+        if (
+            not good
+            or account is None
+            or account.invitation is None
+            or account.invitation.expires_at <= self._clock.now()
+        ):
+            # Only wrong codes are counted: against load, not against guessing, for which they are too long.
+            await self._sign_in.throttle(who.where)
+            await self._trail.append(line(who, What.ENROL, self._clock.now(), refused="no_invitation"))
+            raise RefusedError("no_invitation")
+        return account
+
+
+def new_codes() -> list[str]:
+    """Recovery codes to show once."""
+    return [new_code() for _ in range(RECOVERY_CODES)]
+
+
+def digests(marks: Marks, subject: str, codes: Sequence[str]) -> tuple[str, ...]:
+    """What is kept of somebody's recovery codes."""
+    return tuple(marks.recovery(subject, plain_code(code)) for code in codes)
+
+
+def new_invitation(marks: Marks, clock: Clock) -> tuple[str, Invitation]:
+    """A code to hand over, and what is kept of it."""
+    code = new_code()
+    return code, Invitation(digest=marks.invitation(plain_code(code)), expires_at=clock.now() + INVITATION_LASTS)

@@ -1,0 +1,101 @@
+"""Marks under the account key: whoever can write to the store but lacks it makes no session, account or signing key.
+
+Kept apart from the master key, so that replacing that one signs nobody out and voids no recovery code.
+"""
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
+from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from services.identity.accounts.models import Account, KeyRecord, Session
+
+KEY_BYTES: Final = 32
+
+
+class Marks:
+    """Keyed digests of secrets, and proofs that a document was written here. Each purpose has a key of its own."""
+
+    def __init__(self, account_key: bytes) -> None:
+        """32 bytes."""
+        self._keys = {
+            purpose: derived(account_key, f"ieum account {purpose}".encode())
+            for purpose in (
+                "session",
+                "invitation",
+                "recovery",
+                "session document",
+                "session ending",
+                "account document",
+                "signing key document",
+            )
+        }
+
+    def session(self, secret: str) -> str:
+        """What a session is kept under."""
+        return self._mark("session", secret)
+
+    def invitation(self, plain: str) -> str:
+        """What is kept of an invitation's code; the account's seal binds it to its account."""
+        return self._mark("invitation", plain)
+
+    def recovery(self, subject: str, plain: str) -> str:
+        """What is kept of a recovery code; counts for this account alone."""
+        return self._mark("recovery", subject, plain)
+
+    def session_seal(self, session: Session) -> str:
+        """Binds a session to its account and its beginning. What changes while it lives is not in it."""
+        parts = (session.digest, session.session, session.subject, _instant(session.started_at))
+        return self._mark("session document", *parts)
+
+    def ending_seal(self, session: Session) -> str:
+        """Binds the end of a session to it: when, why and how long it is published."""
+        why = session.ended_why.value if session.ended_why is not None else ""
+        times = (_instant(at) if at is not None else "" for at in (session.ended_at, session.counts_until))
+        return self._mark("session ending", session.digest, session.session, why, *times)
+
+    def key_seal(self, key: KeyRecord, public: bytes) -> str:
+        """Binds a signing key's number and times to its public half, as derived from the private one."""
+        times = (_instant(at) for at in (key.created_at, key.signs_from, key.valid_until))
+        parts = (key.kid, str(key.number), public.hex(), *times, str(key.at_once))
+        return self._mark("signing key document", *parts)
+
+    def account_seal(self, account: Account) -> str:
+        """Binds together everything that decides who somebody is, what they may and how they prove it.
+
+        Not in it: the used steps and the recovery codes, which are taken away one by one, and the revision.
+        """
+        kept = account.model_dump(exclude={"totp_step", "recovery", "rev", "created_at", "changed_at"})
+        return self._mark("account document", json.dumps(kept, sort_keys=True, default=_plain))
+
+    def _mark(self, purpose: str, *parts: str) -> str:
+        # Lengths first: no two lists of parts read the same.
+        content = "".join(f"{len(part)}:{part}" for part in parts)
+        return hmac.new(self._keys[purpose], content.encode(), hashlib.sha256).hexdigest()
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two marks are equal, in the same time wherever they differ."""
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def derived(key: bytes, purpose: bytes) -> bytes:
+    """A key of its own for a purpose (HKDF, RFC 5869)."""
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose).derive(key)
+
+
+def _instant(at: datetime) -> str:
+    # The store keeps milliseconds.
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return _instant(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    raise TypeError(type(value).__name__)

@@ -1,0 +1,107 @@
+"""The way to the OpenID provider and back."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.identity.accounts.models import RefusedError
+from services.identity.audit_recorder import by
+from services.identity.oidc.provider import PASSAGE_S, Provider
+from services.identity.oidc.service import External
+from services.identity.page_parts import end_the_old
+from services.identity.sessions.cookies import onward, set_session
+from services.identity.sessions.service import Sessions
+from services.identity.sign_in.words import WORDS as ACCOUNT_WORDS
+from services.notify.problems import unavailable
+from shared.errors import TransientError
+from shared.web.app import Problem
+from shared.web.authorization import OPEN
+from shared.web.navigation import home_of
+from shared.web.pages import Pages
+from shared.web.translations import gettext_noop
+
+COOKIE: Final = "ieum_oidc"
+WORDS: Final = {
+    "wrong_state": (
+        403,
+        gettext_noop("This sign-in was not begun in this browser, or took too long. Please begin again."),
+    ),
+    "wrong_token": (403, gettext_noop("The sign-in provider's answer could not be verified. Please begin again.")),
+    "provider_error": (403, gettext_noop("The sign-in provider did not let you in.")),
+    "provider_unavailable": (503, gettext_noop("The sign-in provider does not answer. Please try again.")),
+    "no_mapped_role": (403, gettext_noop("You have no role here. Ask whoever manages accounts at your organisation.")),
+    "waits_for_release": (403, ACCOUNT_WORDS["waits_for_release"]),
+    "wrong_sign_in": (403, gettext_noop("Your account is disabled here. Ask whoever manages accounts.")),
+}
+
+
+def oidc_router(provider: Provider, external: External, sessions: Sessions, pages: Pages) -> APIRouter:
+    """``/oidc/start`` and ``/oidc/callback``."""
+    router = APIRouter(prefix="/oidc", include_in_schema=False, dependencies=[Depends(OPEN)])
+    urls = pages.settings.public_urls
+
+    @router.get("/start")
+    async def start(request: Request, next: Annotated[str, Query(max_length=2000)] = "") -> Response:  # noqa: A002  # the parameter's name in the address
+        try:
+            address, cookie = await provider.begin(onward(next, urls) if next else "")
+        except RefusedError as error:
+            raise problem(error) from None
+        answer = RedirectResponse(address, 303)
+        # Lax: the provider sends the browser back from another site, and a strict cookie would stay away.
+        answer.set_cookie(
+            COOKIE,
+            cookie,
+            max_age=PASSAGE_S,
+            path="/oidc",
+            httponly=True,
+            samesite="lax",
+            secure=pages.secure(request),
+        )
+        return answer
+
+    @router.get("/callback")
+    async def callback(
+        request: Request,
+        state: Annotated[str, Query(max_length=200)] = "",
+        code: Annotated[str, Query(max_length=2000)] = "",
+        error: Annotated[str, Query(max_length=200)] = "",
+    ) -> Response:
+        who = by(request, None)
+        try:
+            passage = provider.passage(request.cookies.get(COOKIE, ""), state)
+            issued = await external.enter(await provider.person(passage, _code(code, error)), who)
+        except RefusedError as refusal:
+            if refusal.code not in {"no_mapped_role", "wrong_sign_in", "waits_for_release"}:
+                await noted(request, refusal.code)
+            raise problem(refusal) from None
+        except TransientError:
+            raise unavailable() from None
+        await end_the_old(request, sessions)
+        target = passage.onward or home_of(issued.principal, urls)
+        # A page and not a redirect: after one the browser would still count this as coming from another site.
+        answer = pages.render(request, "accounts/onward.html", target=target)
+        set_session(answer, issued, secure=pages.secure(request))
+        answer.delete_cookie(COOKIE, path="/oidc", httponly=True, samesite="lax")
+        return answer
+
+    async def noted(request: Request, code: str) -> None:
+        try:
+            await external.refused(by(request, None), code)
+        except TransientError:
+            raise unavailable() from None
+
+    return router
+
+
+def _code(code: str, error: str) -> str:
+    if error or not code:
+        raise RefusedError("provider_error")
+    return code
+
+
+def problem(error: RefusedError) -> Problem:
+    """A refusal in words."""
+    status, words = WORDS[error.code]
+    return Problem(status, error.code, words)

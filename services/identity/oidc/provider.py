@@ -1,0 +1,228 @@
+"""Signing in at an OpenID provider: code flow with PKCE, state and nonce (OpenID Connect Core 1.0, RFC 7636).
+
+The provider proves who somebody is and with which factors; its role claim, through the table in the settings, says
+what they may do here, anew at each sign-in. An account is tied to issuer and subject, never to a name or an address.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import httpx
+import orjson
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from authlib.oidc.core import CodeIDToken
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from services.identity.accounts.models import RefusedError
+from services.identity.settings import AccountSettings
+from shared import log
+from shared.clock import Clock
+
+_log = log.get(__name__)
+
+PASSAGE_S: Final = 600
+"""How long somebody may take at the provider."""
+_ALGORITHMS: Final = frozenset({"RS256", "PS256", "ES256", "EdDSA"})
+"""Asymmetric ones only: a client secret must not be able to sign in anybody."""
+_TIMEOUT_S: Final = 10.0
+_KEPT_S: Final = 3600.0
+_AGAIN_S: Final = 30.0
+"""Keys are fetched anew for an unknown ``kid`` at most so often."""
+_LEEWAY_S: Final = 60
+_NONCE_BYTES: Final = 12
+_PLACE: Final = b"ieum oidc passage"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What is remembered, sealed in a cookie, while somebody is at the provider."""
+
+    state: str
+    nonce: str
+    verifier: str
+    onward: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom the provider vouches for."""
+
+    issuer: str
+    subject: str
+    display: str
+    values: tuple[str, ...]
+    """Of the role claim."""
+
+    @property
+    def name(self) -> str:
+        """What the account is found by: a digest, since a provider's subject may be a personal number."""
+        return "oidc-" + hashlib.sha256(f"{self.issuer}\0{self.subject}".encode()).hexdigest()[:40]
+
+
+class Provider:
+    """Speaks to the OpenID provider."""
+
+    def __init__(self, settings: AccountSettings, key: bytes, clock: Clock, http: httpx.AsyncClient) -> None:
+        """``key`` seals the cookie; ``http`` is closed by who made it."""
+        self._settings = settings
+        self._cipher = AESGCM(key)
+        self._clock = clock
+        self._http = http
+        self._redirect = settings.public_urls.get("notify", "").rstrip("/") + "/oidc/callback"
+        self._found: tuple[float, dict[str, Any]] | None = None
+        self._keys: tuple[float, KeySet] | None = None
+        self._fetching = asyncio.Lock()
+
+    async def begin(self, onward: str) -> tuple[str, str]:
+        """The provider's address to go to, and the cookie to take along. Raises ``RefusedError``."""
+        found = await self._discovered()
+        passage = Passage(
+            state=secrets.token_urlsafe(24),
+            nonce=secrets.token_urlsafe(24),
+            verifier=secrets.token_urlsafe(48),
+            onward=onward,
+            until=int(self._clock.now().timestamp()) + PASSAGE_S,
+        )
+        asked = {
+            "response_type": "code",
+            "client_id": self._settings.oidc_client_id,
+            "redirect_uri": self._redirect,
+            "scope": "openid profile",
+            "state": passage.state,
+            "nonce": passage.nonce,
+            "code_challenge": create_s256_code_challenge(passage.verifier),
+            "code_challenge_method": "S256",
+        }
+        if self._settings.oidc_acr:
+            asked["acr_values"] = self._settings.oidc_acr
+        address = str(found["authorization_endpoint"])
+        return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}", self._sealed(passage)
+
+    def passage(self, cookie: str, state: str) -> Passage:
+        """What the cookie remembers, if it belongs to this answer. Raises ``RefusedError`` ``wrong_state``."""
+        try:
+            blob = bytes.fromhex(cookie)
+            passage = Passage(**orjson.loads(self._cipher.decrypt(blob[:_NONCE_BYTES], blob[_NONCE_BYTES:], _PLACE)))
+        except (ValueError, TypeError, InvalidTag):
+            raise RefusedError("wrong_state") from None
+        late = passage.until <= self._clock.now().timestamp()
+        if late or not hmac.compare_digest(passage.state.encode(), state.encode()):
+            raise RefusedError("wrong_state")
+        return passage
+
+    async def person(self, passage: Passage, code: str) -> Person:
+        """Whom a code stands for. Raises ``RefusedError``: ``wrong_token`` or ``provider_unavailable``."""
+        found = await self._discovered()
+        asked = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self._redirect,
+            "code_verifier": passage.verifier,
+        }
+        secret = self._settings.oidc_client_secret.get_secret_value()
+        answer = await self._asked("POST", str(found["token_endpoint"]), asked, (self._settings.oidc_client_id, secret))
+        token = answer.get("id_token")
+        if not isinstance(token, str):
+            raise RefusedError("wrong_token")
+        return await self.verified(token, passage.nonce, str(answer.get("access_token", "")))
+
+    async def verified(self, token: str, nonce: str, access_token: str = "") -> Person:
+        """Whom an ID token speaks for: signature, issuer, audience, times and nonce. Raises ``RefusedError``."""
+        header, claims = await self._opened(token)
+        issuer, client = self._settings.oidc_issuer, self._settings.oidc_client_id
+        options = {
+            "iss": {"essential": True, "values": [issuer]},
+            "aud": {"essential": True, "values": [client]},
+            "sub": {"essential": True},
+            "exp": {"essential": True},
+            "iat": {"essential": True},
+        }
+        checked = CodeIDToken(
+            claims, header, options, {"nonce": nonce, "client_id": client, "access_token": access_token or None}
+        )
+        try:
+            checked.validate(now=int(self._clock.now().timestamp()), leeway=_LEEWAY_S)
+        except Exception as error:
+            # authlib raises several kinds, whose texts quote the token.
+            _log.info("oidc.token_refused", error=type(error).__name__)
+            raise RefusedError("wrong_token") from None
+        if self._settings.oidc_acr and claims.get("acr") != self._settings.oidc_acr:
+            raise RefusedError("wrong_token")
+        values = claims.get(self._settings.oidc_role_claim, ())
+        listed = [values] if isinstance(values, str) else values if isinstance(values, list) else []
+        return Person(
+            issuer=issuer,
+            subject=str(claims["sub"]),
+            display=" ".join(str(claims.get("name") or "").split())[:40],
+            values=tuple(value for value in listed if isinstance(value, str)),
+        )
+
+    async def _opened(self, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        found = await self._discovered()
+        offered = set(found.get("id_token_signing_alg_values_supported") or ["RS256"])
+        allowed = sorted(_ALGORITHMS & offered)
+        for fresh in (False, True):
+            try:
+                opened = jwt.decode(token, await self._key_set(fresh=fresh), algorithms=allowed)
+            except (JoseError, ValueError) as error:
+                # Once more with new keys: the provider may have begun to sign with another.
+                _log.info("oidc.token_refused", error=type(error).__name__)
+            else:
+                return dict(opened.header), dict(opened.claims)
+        raise RefusedError("wrong_token")
+
+    async def _key_set(self, *, fresh: bool) -> KeySet:
+        async with self._fetching:
+            now = self._clock.monotonic()
+            age = now - self._keys[0] if self._keys else _KEPT_S
+            if self._keys is None or age >= _KEPT_S or (fresh and age >= _AGAIN_S):
+                answer = await self._asked("GET", str((await self._discovered())["jwks_uri"]))
+                try:
+                    self._keys = (now, KeySet.import_key_set(answer))  # type: ignore[arg-type]  # checked by the library
+                except (JoseError, ValueError, KeyError):
+                    raise RefusedError("provider_unavailable") from None
+            return self._keys[1]
+
+    async def _discovered(self) -> dict[str, Any]:
+        now = self._clock.monotonic()
+        if self._found is None or now - self._found[0] >= _KEPT_S:
+            found = await self._asked("GET", f"{self._settings.oidc_issuer}/.well-known/openid-configuration")
+            complete = {"authorization_endpoint", "token_endpoint", "jwks_uri"} <= found.keys()
+            if not complete or str(found.get("issuer", "")).rstrip("/") != self._settings.oidc_issuer:
+                _log.error("oidc.wrong_issuer", hint="NOTIFY_OIDC_ISSUER is not what its discovery document says")
+                raise RefusedError("provider_unavailable")
+            self._found = (now, found)
+        return self._found[1]
+
+    async def _asked(
+        self, method: str, address: str, form: Mapping[str, str] | None = None, auth: tuple[str, str] | None = None
+    ) -> dict[str, Any]:
+        try:
+            answer = await self._http.request(method, address, data=form, auth=auth, timeout=_TIMEOUT_S)
+            body = orjson.loads(answer.content)
+        except (httpx.HTTPError, ValueError) as error:
+            _log.warning("oidc.no_answer", error=type(error).__name__)
+            raise RefusedError("provider_unavailable") from None
+        if answer.is_client_error and method == "POST":
+            # A code that was used, or is somebody else's.
+            raise RefusedError("wrong_token")
+        if not answer.is_success or not isinstance(body, dict):
+            raise RefusedError("provider_unavailable")
+        return body
+
+    def _sealed(self, passage: Passage) -> str:
+        nonce = os.urandom(_NONCE_BYTES)
+        content = {name: getattr(passage, name) for name in Passage.__slots__}
+        return (nonce + self._cipher.encrypt(nonce, orjson.dumps(content), _PLACE)).hex()

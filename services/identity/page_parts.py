@@ -1,0 +1,64 @@
+"""What the pages of accounts share: refusals in words, the picture of a second factor, the end of an old session."""
+
+from typing import Annotated, Final
+
+import segno
+from fastapi import Form
+from markupsafe import Markup
+from starlette.requests import Request
+
+from services.identity.accounts.rules import Weakness
+from services.identity.audit_recorder import By, Trail, What, line
+from services.identity.sessions.service import Issued, Sessions
+from services.identity.sign_in.words import WORDS
+from services.notify.problems import unavailable
+from shared.audit.entries import where_of
+from shared.errors import TransientError
+from shared.web.pages import Pages
+from shared.web.same_origin import SID_COOKIE
+from shared.web.translations import gettext_noop
+
+PASSWORD_WORDS: Final[dict[str, str]] = {
+    Weakness.TOO_SHORT: gettext_noop("Use at least 12 characters. A sentence is fine."),
+    Weakness.TOO_LONG: gettext_noop("Use at most 128 characters."),
+    Weakness.COMMON: gettext_noop("Others use this password too, so it is guessed first. Choose another."),
+    Weakness.NAMED: gettext_noop("This is little more than a name that everybody knows. Choose another."),
+}
+ENROL_WORDS: Final[dict[str, str]] = {
+    **WORDS,
+    "no_invitation": gettext_noop("This invitation code does not count: it was used, is over, or was mistyped."),
+    "wrong_code": gettext_noop("The six digits do not fit. Wait for the next ones and try again."),
+    "not_the_same": gettext_noop("The two passwords are not the same."),
+    **PASSWORD_WORDS,
+}
+FIELD: Final = {"wrong_code": "code", "not_the_same": "again", "no_invitation": "invitation", "wait": "invitation"}
+
+Text = Annotated[str, Form(max_length=300)]
+
+
+async def guarded_renewal(sessions: Sessions, secret: str | None) -> Issued | None:
+    """The session's fresh token, if there is a session; a 503 problem while the store is away."""
+    if not secret:
+        return None
+    try:
+        return await sessions.renew(secret)
+    except TransientError:
+        raise unavailable() from None
+
+
+def qr_code(address: str) -> Markup:
+    """The address as an inline picture: no request for it, and the strict policy for pages allows it."""
+    picture = segno.make(address, error="m").svg_inline(scale=5, border=4, dark="#000", light="#fff", omitsize=True)
+    # Made by the library from a matrix: it holds no text of anybody's.
+    return Markup(picture)  # noqa: S704  # as said
+
+
+async def end_the_old(
+    request: Request, sessions: Sessions, trail: Trail | None = None, pages: Pages | None = None
+) -> None:
+    """Whoever was signed in in this browser is not any more."""
+    secret = request.cookies.get(SID_COOKIE)
+    ended = await sessions.end_by_secret(secret) if secret else None
+    if ended is not None and trail is not None and pages is not None:
+        who = By(ended.subject, None, (), where_of(request))
+        await trail.append(line(who, What.SIGN_OUT, pages.clock.now()))

@@ -1,0 +1,1 @@
+"""Sessions: begun, renewed, ended; their cookies."""

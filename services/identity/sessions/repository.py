@@ -1,0 +1,102 @@
+"""Sessions in the store."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pydantic import ValidationError
+from pymongo import ReturnDocument
+
+from services.identity.accounts.models import Ending, Session
+from services.identity.accounts.rules import SESSION_LASTS, session_over
+from services.identity.keyed_digests import Marks
+from shared.mongo import Document, store_errors
+
+_FAR: Final = timedelta(days=1)
+_LATE: Final = timedelta(hours=12)
+"""After its last moment a session is not ended any more: its last token is over by then."""
+_KEPT: Final = timedelta(days=1)
+"""An ended or expired session is kept so long for the person's own list."""
+
+
+class SessionStore:
+    """Who is signed in."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Document], marks: Marks) -> None:
+        """``database`` is notify's own; ``marks`` seal the ends of sessions."""
+        self._marks = marks
+        self.collection: AsyncIOMotorCollection[Document] = database["sessions"]
+
+    async def prepare(self) -> None:
+        """Create the indexes; the same again changes nothing."""
+        with store_errors():
+            await self.collection.create_index("subject", name="subject")
+            await self.collection.create_index("counts_until", name="counts_until")
+            await self.collection.create_index("started_at", name="started_at")
+
+    async def add(self, session: Session) -> None:
+        """A new session."""
+        fields = session.model_dump(exclude={"digest", "counts_until", "ending_seal"})
+        with store_errors():
+            await self.collection.insert_one({"_id": session.digest, **fields})
+
+    async def get(self, digest: str) -> Session | None:
+        """The session whose secret has this digest."""
+        with store_errors():
+            found = await self.collection.find_one({"_id": digest})
+        return _session(found)
+
+    async def seen(self, digest: str, now: datetime) -> Session | None:
+        """Mark it as used now; None where it has ended: the check and the mark are one step."""
+        with store_errors():
+            found = await self.collection.find_one_and_update(
+                {"_id": digest, "ended_at": None}, {"$set": {"seen_at": now}}, return_document=ReturnDocument.AFTER
+            )
+        return _session(found)
+
+    async def end(self, subject: str, why: Ending, now: datetime, *, only: str = "", but: str = "") -> int:
+        """End somebody's sessions: ``only`` this one, or all ``but`` this one (by public name). How many ended."""
+        wanted: Document = {"subject": subject, "ended_at": None, "started_at": {"$gt": now - SESSION_LASTS - _LATE}}
+        if only or but:
+            wanted["session"] = only or {"$ne": but}
+        with store_errors():
+            found = await self.collection.find(wanted).to_list(None)
+        done = 0
+        for session in filter(None, map(_session, found)):
+            ending = {"ended_at": now, "ended_why": why, "counts_until": session_over(session.started_at)}
+            seal = self._marks.ending_seal(session.model_copy(update=ending))
+            change = {"$set": {**ending, "ended_why": why.value, "ending_seal": seal}}
+            with store_errors():
+                changed = await self.collection.update_one({"_id": session.digest, "ended_at": None}, change)
+            done += int(changed.modified_count)
+        return done
+
+    async def of(self, subject: str) -> list[Session]:
+        """Somebody's sessions, newest first."""
+        with store_errors():
+            found = await self.collection.find({"subject": subject}).to_list(200)
+        sessions = filter(None, map(_session, found))
+        return sorted(sessions, key=lambda session: session.started_at, reverse=True)
+
+    async def ended(self, now: datetime) -> list[Session]:
+        """Sessions that ended and whose tokens may still look good; whether notify ended them is not judged here."""
+        window = {"counts_until": {"$gt": now, "$lt": now + _FAR}}
+        with store_errors():
+            found = await self.collection.find(window).to_list(None)
+        return sorted(filter(None, map(_session, found)), key=lambda session: session.session)
+
+    async def sweep(self, now: datetime) -> int:
+        """Delete what ended or expired more than a day ago."""
+        over = {"started_at": {"$gt": datetime(2000, 1, 1, tzinfo=now.tzinfo), "$lt": now - SESSION_LASTS - _KEPT}}
+        with store_errors():
+            return int((await self.collection.delete_many(over)).deleted_count)
+
+
+def _session(document: Document | None) -> Session | None:
+    """The session; None where there is none, or nothing that notify could have written."""
+    if document is None:
+        return None
+    try:
+        return Session.model_validate({**document, "digest": document["_id"]})
+    except ValidationError:
+        return None

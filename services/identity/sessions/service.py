@@ -1,0 +1,134 @@
+"""Who is signed in: begun, renewed every ten minutes, ended here and within seconds everywhere."""
+
+from dataclasses import dataclass
+
+from services.identity.accounts.models import Account, Ending, Session
+from services.identity.accounts.repository import AccountStore
+from services.identity.accounts.rules import SESSION_LASTS, alive, of_now, usable
+from services.identity.audit_recorder import Trail, What, by_job, line
+from services.identity.credentials import new_secret, new_session_name
+from services.identity.keyed_digests import Marks, same
+from services.identity.keys.service import Signing
+from services.identity.metrics import ALTERED, ENDED, RENEWED
+from services.identity.sessions.repository import SessionStore
+from shared import log
+from shared.clock import Clock
+from shared.identity.principal import Principal
+from shared.identity.source import Identity
+from shared.identity.tokens import ACCESS_LASTS
+
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What somebody who is signed in carries."""
+
+    token: str
+    principal: Principal
+    secret: str
+    """Of the session; for the cookie that notify alone reads."""
+
+
+class Sessions:
+    """Begins, renews and ends sessions."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        accounts: AccountStore,
+        signing: Signing,
+        marks: Marks,
+        identity: Identity,
+        trail: Trail,
+        clock: Clock,
+    ) -> None:
+        """``identity`` is this process's own: it learns of what ended at once."""
+        self._store = store
+        self._accounts = accounts
+        self._signing = signing
+        self._marks = marks
+        self._identity = identity
+        self._trail = trail
+        self._clock = clock
+
+    async def begin(self, subject: str) -> Issued | None:
+        """A new session with names of its own, whatever the browser held before; None where they may not sign in."""
+        now = self._clock.now()
+        secret = new_secret()
+        name = new_session_name()
+        made = Session(digest=self._marks.session(secret), session=name, subject=subject, started_at=now, seen_at=now)
+        session = made.model_copy(update={"seal": self._marks.session_seal(made)})
+        await self._store.add(session)
+        # Read after the session is there: a change before this is seen here, one after it ends this session too.
+        account = await self._accounts.get(subject)
+        if account is None or not usable(account) or not of_now(session, account):
+            await self._store.end(subject, Ending.DISABLED, now, only=session.session)
+            return None
+        return await self._issued(account, session, secret)
+
+    async def renew(self, secret: str) -> Issued | None:
+        """A fresh token; None where the session is over, ended or unknown, or the account may not sign in."""
+        known = await self._kept(secret)
+        now = self._clock.now()
+        if known is None or not alive(known, now):
+            return None
+        account = await self._accounts.get(known.subject)
+        if account is None or not usable(account) or not of_now(known, account):
+            return None
+        if self._identity.is_revoked(known.session):
+            # Known to have ended although the store says otherwise now; ``Signing`` raises the alarm.
+            return None
+        # Marked after the account was read: whoever takes a role away ends the sessions after writing that, so either
+        # this sees the ended session, or the token made here belongs to a session that is published as ended.
+        session = await self._store.seen(known.digest, now)
+        if session is None:
+            return None
+        RENEWED.inc()
+        return await self._issued(account, session, secret)
+
+    async def end(self, subject: str, why: Ending, *, only: str = "", but: str = "") -> int:
+        """End somebody's sessions (``only`` one, or all ``but`` one) and publish that. How many there were."""
+        ended = await self._store.end(subject, why, self._clock.now(), only=only, but=but)
+        if ended:
+            ENDED.labels(why.value).inc(ended)
+            await self.publish()
+        return ended
+
+    async def end_by_secret(self, secret: str) -> Session | None:
+        """End the session of a cookie; None where there was none."""
+        session = await self._kept(secret)
+        if session is not None:
+            await self.end(session.subject, Ending.SIGNED_OUT, only=session.session)
+        return session
+
+    async def of(self, subject: str) -> list[Session]:
+        """Somebody's sessions that still renew, newest first."""
+        now = self._clock.now()
+        return [session for session in await self._store.of(subject) if alive(session, now)]
+
+    async def publish(self) -> None:
+        """Let this process know at once what others will within seconds."""
+        self._identity.adopt(await self._signing.document(anew=True))
+
+    async def _kept(self, secret: str) -> Session | None:
+        session = await self._store.get(self._marks.session(secret))
+        if session is not None and not same(session.seal, self._marks.session_seal(session)):
+            ALTERED.labels("session").inc()
+            _log.error("sessions.altered", session=session.session)
+            refusal = line(by_job("sessions"), What.SESSION_ALTERED, self._clock.now(), refused="altered")
+            self._trail.note(refusal, rate_limited=True)
+            return None
+        return session
+
+    async def _issued(self, account: Account, session: Session, secret: str) -> Issued:
+        now = self._clock.now()
+        principal = Principal(
+            subject=account.subject,
+            organisation=account.organisation,
+            roles=frozenset(account.roles),
+            session=session.session,
+            issued_at=now,
+            expires_at=min(now + ACCESS_LASTS, session.started_at + SESSION_LASTS),
+        )
+        return Issued((await self._signing.signer()).access(principal), principal, secret)

@@ -1,0 +1,142 @@
+"""Signing in over HTTP, for programs, and the keys every service verifies with."""
+
+from datetime import datetime
+from typing import Annotated, NoReturn
+
+import orjson
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.identity.accounts.models import Ending, RefusedError
+from services.identity.audit_recorder import Trail, What, by, line
+from services.identity.keys.service import Signing
+from services.identity.sessions.cookies import DEVICE_COOKIE, RenewingAuthorizer, clear
+from services.identity.sessions.service import Issued, Sessions
+from services.identity.sign_in.service import Attempt, SignIn
+from services.identity.sign_in.words import STATUS, WORDS
+from services.notify.problems import unavailable
+from shared.audit.entries import where_of
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.web.app import Problem
+from shared.web.authorization import OPEN
+from shared.web.translations import gettext_noop
+
+
+class SignInRequest(BaseModel):
+    """Somebody who wants to sign in."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    account: str = Field(max_length=80, description="What they sign in as.", examples=["jeju-counsellor"])
+    password: str = Field(max_length=256, description="Their password.", examples=["(a long sentence)"])
+    code: str = Field(
+        max_length=40, description="Six digits of the authenticator, or a recovery code.", examples=["492039"]
+    )
+
+
+class SessionRequest(BaseModel):
+    """A session's secret."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    session: str = Field(max_length=100, description="As `sign-in` gave it.", examples=["(43 characters)"])
+
+
+class SignedIn(BaseModel):
+    """A token to send as `Authorization: Bearer …`, and the secret that renews it."""
+
+    token: str
+    expires_at: datetime
+    session: str
+
+
+class Ended(BaseModel):
+    """How many sessions ended."""
+
+    ended: int
+
+
+def account_router(
+    sign_in: SignIn, sessions: Sessions, signing: Signing, trail: Trail, authorize: RenewingAuthorizer, clock: Clock
+) -> APIRouter:
+    """``/api/v1/sign-in``, ``/api/v1/session/…`` and ``/api/v1/identity/keys``."""
+    router = APIRouter(prefix="/api/v1", tags=["sign-in"])
+    own = authorize(Action.OWN_ACCOUNT)
+
+    @router.get("/identity/keys", dependencies=[Depends(OPEN)])
+    async def keys() -> Response:
+        """The public keys, and the keys and sessions that ended early (JWK set with three more members)."""
+        try:
+            document = await signing.document()
+        except TransientError:
+            raise unavailable() from None
+        return Response(orjson.dumps(document.model_dump(mode="json")), media_type="application/json")
+
+    @router.post("/sign-in", dependencies=[Depends(OPEN)])
+    async def enter(request: Request, body: SignInRequest) -> SignedIn:
+        """Sign in. 401 `wrong_sign_in` for every reason there is; 429 `wait` after several failures.
+
+        403 `waits_for_release`, to who gave both factors: an administrator made or changed the account.
+        """
+        attempt = Attempt(
+            body.account, body.password, body.code, where_of(request), request.cookies.get(DEVICE_COOKIE, "")
+        )
+        try:
+            entered = await sign_in.enter(attempt, by(request, None))
+        except RefusedError as error:
+            raise_problem(error)
+        except TransientError:
+            raise unavailable() from None
+        return _signed_in(entered.issued)
+
+    @router.post("/session/renew", dependencies=[Depends(OPEN)])
+    async def renew(body: SessionRequest) -> SignedIn:
+        """A fresh token for a session. 401 `session_over` when it ended or nobody used it for two hours."""
+        try:
+            issued = await sessions.renew(body.session)
+        except TransientError:
+            raise unavailable() from None
+        if issued is None:
+            raise Problem(401, "session_over", gettext_noop("This session is over. Please sign in again."))
+        return _signed_in(issued)
+
+    @router.post("/session/end")
+    async def end(request: Request, response: Response, principal: Annotated[Principal, Depends(own)]) -> Ended:
+        """Sign out: this session."""
+        return await _ended(request, response, principal, everywhere=False)
+
+    @router.post("/session/end-everywhere")
+    async def end_everywhere(
+        request: Request, response: Response, principal: Annotated[Principal, Depends(own)]
+    ) -> Ended:
+        """Sign out everywhere: all sessions of this account. Effective in every service within seconds."""
+        return await _ended(request, response, principal, everywhere=True)
+
+    async def _ended(request: Request, response: Response, principal: Principal, *, everywhere: bool) -> Ended:
+        what, why = (What.SIGN_OUT_EVERYWHERE, Ending.EVERYWHERE) if everywhere else (What.SIGN_OUT, Ending.SIGNED_OUT)
+        try:
+            count = await sessions.end(principal.subject, why, only="" if everywhere else principal.session)
+            await trail.append(line(by(request, principal), what, clock.now()))
+        except TransientError:
+            raise unavailable() from None
+        clear(response)
+        return Ended(ended=count)
+
+    return router
+
+
+def raise_problem(error: RefusedError) -> NoReturn:
+    """A refused sign-in as a problem."""
+    headers = {"WWW-Authenticate": 'Bearer realm="ieum"'} if error.code == "wrong_sign_in" else None
+    raise Problem(
+        STATUS[error.code], error.code, WORDS[error.code], retry_after=error.retry_after, headers=headers
+    ) from None
+
+
+def _signed_in(issued: Issued) -> SignedIn:
+    return SignedIn(token=issued.token, expires_at=issued.principal.expires_at, session=issued.secret)

@@ -1,0 +1,102 @@
+"""Signing in and out in a browser, renewing on the way from another service. Works without script."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.identity.accounts.models import RefusedError
+from services.identity.audit_recorder import Trail, by
+from services.identity.page_parts import Text, end_the_old, guarded_renewal
+from services.identity.sessions.cookies import DEVICE_COOKIE, clear, onward, set_device, set_session, set_token
+from services.identity.sessions.service import Sessions
+from services.identity.sign_in.service import Attempt, SignIn
+from services.identity.sign_in.words import STATUS
+from services.notify.problems import unavailable
+from shared.audit.entries import where_of
+from shared.errors import TransientError
+from shared.web.authorization import OPEN
+from shared.web.navigation import home_of
+from shared.web.pages import Pages
+from shared.web.same_origin import SID_COOKIE
+
+
+def sign_in_router(sign_in: SignIn, sessions: Sessions, trail: Trail, pages: Pages, *, openid: bool) -> APIRouter:
+    """``/session`` and ``/session/end``; ``openid``: the page leads to the provider first."""
+    router = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
+    urls = pages.settings.public_urls
+
+    def form(
+        request: Request, wanted: str, status: int = 200, error: str = "", wait: int = 0, account: str = ""
+    ) -> Response:
+        return pages.render(
+            request,
+            "accounts/sign-in.html",
+            status=status,
+            next=wanted and onward(wanted, urls),
+            error=error,
+            wait=wait,
+            account=account,
+            openid=openid,
+        )
+
+    @router.get("/session")
+    async def show(request: Request, next: str = "", again: str = "") -> Response:  # noqa: A002  # the parameter's name in the address
+        secret = request.cookies.get(SID_COOKIE)
+        if secret is None and not again and request.headers.get("sec-fetch-site") == "cross-site":
+            # Somebody followed a link in a mail: the browser withholds strict cookies once. Ask again from here.
+            return pages.render(request, "accounts/onward.html", target=_again(next))
+        issued = await guarded_renewal(sessions, secret)
+        if issued is None:
+            return form(request, next)
+        answer = RedirectResponse(onward(next, urls) if next else home_of(issued.principal, urls), 303)
+        set_token(answer, issued, secure=pages.secure(request))
+        return answer
+
+    @router.post("/session")
+    async def enter(
+        request: Request,
+        account: Text = "",
+        password: Text = "",
+        code: Text = "",
+        next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002  # as above
+    ) -> Response:
+        attempt = Attempt(account, password, code, where_of(request), request.cookies.get(DEVICE_COOKIE, ""))
+        try:
+            entered = await sign_in.enter(attempt, by(request, None))
+        except RefusedError as error:
+            status = STATUS[error.code]
+            page = form(request, next, status, error.code, error.retry_after or 0, account)
+            if error.retry_after:
+                page.headers["Retry-After"] = str(error.retry_after)
+            return page
+        except TransientError:
+            raise unavailable() from None
+        await end_the_old(request, sessions)
+        wanted = onward(next, urls) if next else home_of(entered.issued.principal, urls)
+        answer = RedirectResponse(wanted, 303)
+        set_session(answer, entered.issued, secure=pages.secure(request))
+        set_device(answer, entered.device, secure=pages.secure(request))
+        return answer
+
+    @router.get("/session/end")
+    async def ask(request: Request) -> Response:
+        return pages.render(request, "accounts/sign-out.html")
+
+    @router.post("/session/end")
+    async def sign_out(request: Request) -> Response:
+        try:
+            await end_the_old(request, sessions, trail, pages)
+        except TransientError:
+            raise unavailable() from None
+        answer = RedirectResponse("/session", 303)
+        clear(answer)
+        return answer
+
+    return router
+
+
+def _again(wanted: str) -> str:
+    return "/session?" + urlencode({"next": wanted, "again": "1"})

@@ -1,0 +1,75 @@
+"""Delays after failed sign-ins, in the store."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo.errors import DuplicateKeyError
+
+from services.identity.accounts.rules import FORGOTTEN, Tally
+from shared.errors import TransientError
+from shared.mongo import Document, store_errors
+
+_TRIES: Final = 25
+
+
+class DelayStore:
+    """Attempts that did not succeed; shared by all processes, and there after a restart."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
+        """``database`` is notify's own."""
+        self.collection: AsyncIOMotorCollection[Document] = database["sign_in_delays"]
+
+    async def prepare(self) -> None:
+        """Create the index; the same again changes nothing."""
+        with store_errors():
+            await self.collection.create_index("last_at", name="last_at")
+
+    async def get(self, key: str) -> Tally | None:
+        """What is counted under a key."""
+        with store_errors():
+            found = await self.collection.find_one({"_id": key})
+        return _tally(found)
+
+    async def change(self, key: str, decide: Callable[[Tally | None], Tally | None]) -> bool:
+        """Write what ``decide`` makes of the present tally; False (and nothing written) where it gives None.
+
+        Raises ``TransientError`` where others are faster again and again.
+        """
+        for _ in range(_TRIES):
+            with store_errors():
+                found = await self.collection.find_one({"_id": key})
+            after = decide(_tally(found))
+            if after is None:
+                return False
+            if await self._put(key, int(found["rev"]) if found else 0, after):
+                return True
+        raise TransientError("a delay changes too often")
+
+    async def forget(self, key: str) -> None:
+        """Begin anew."""
+        with store_errors():
+            await self.collection.delete_one({"_id": key})
+
+    async def sweep(self, now: datetime) -> int:
+        """Delete what is forgotten anyway."""
+        old = {"last_at": {"$gt": datetime(2000, 1, 1, tzinfo=now.tzinfo), "$lt": now - FORGOTTEN}}
+        with store_errors():
+            return int((await self.collection.delete_many(old)).deleted_count)
+
+    async def _put(self, key: str, was: int, tally: Tally) -> bool:
+        fields = {"failures": tally.failures, "last_at": tally.last_at, "until": tally.until, "rev": was + 1}
+        try:
+            with store_errors():
+                if was == 0:
+                    await self.collection.insert_one({"_id": key, **fields})
+                    return True
+                done = await self.collection.update_one({"_id": key, "rev": was}, {"$set": fields})
+        except DuplicateKeyError:
+            return False
+        return done.matched_count == 1
+
+
+def _tally(found: Document | None) -> Tally | None:
+    return Tally(int(found["failures"]), found["last_at"], found["until"]) if found is not None else None

@@ -1,0 +1,200 @@
+"""Signing in with a password and a second factor, slowly for whoever guesses.
+
+Wrong name, wrong password, wrong code and a disabled account are refused in one and the same way, after the same work.
+Delays are counted before an attempt is looked at, in the store: they hold across processes and restarts.
+
+Nobody can lock somebody else out. A browser in which an account has signed in before carries a device cookie and is
+counted on its own; strangers share one tally per account and one per network, whose waits end at 15 and 5 minutes; and
+a recovery code, which nobody can guess, is looked at however long the wait, on a tally that only its holders count on.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from services.identity.accounts.models import Account, AccountState, RefusedError
+from services.identity.accounts.repository import AccountStore
+from services.identity.accounts.rules import (
+    DEVICE_LASTS,
+    Source,
+    Tally,
+    acceptable_steps,
+    after_attempt,
+    after_success,
+    normal,
+    wait,
+)
+from services.identity.audit_recorder import LINES, By, Trail, What, line
+from services.identity.credentials import Passwords, Vault, is_long_code, plain_code, right_step
+from services.identity.metrics import SIGN_INS
+from services.identity.sessions.service import Issued, Sessions
+from services.identity.sign_in.repository import DelayStore
+from shared.clock import Clock
+from shared.rate_limit import RateLimiter
+
+TOTP_FIELD: Final = "totp"
+_MOST_SIGNS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What somebody gave. ``network`` and ``device`` come with the request."""
+
+    name: str
+    password: str
+    code: str
+    network: str
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """Somebody who is signed in, and the cookie that makes this browser known."""
+
+    issued: Issued
+    device: str
+
+
+class SignIn:
+    """Checks passwords and codes."""
+
+    def __init__(
+        self,
+        accounts: AccountStore,
+        delays: DelayStore,
+        sessions: Sessions,
+        passwords: Passwords,
+        vault: Vault,
+        trail: Trail,
+        clock: Clock,
+        *,
+        only_break_glass: bool,
+    ) -> None:
+        """``only_break_glass``: an OpenID provider is set, and passwords are for emergencies."""
+        self._accounts = accounts
+        self._delays = delays
+        self._sessions = sessions
+        self._passwords = passwords
+        self._vault = vault
+        self._trail = trail
+        self._clock = clock
+        self._lines = RateLimiter(LINES, clock)
+        self._only_break_glass = only_break_glass
+
+    async def enter(self, attempt: Attempt, who: By) -> Entered:
+        """Sign in. Raises ``RefusedError``: ``wrong_sign_in`` or ``wait`` (with the seconds)."""
+        name = attempt.name.strip().casefold()[:_MOST_SIGNS]
+        account = await self._accounts.by_name(name)
+        tallies = self._tallies(attempt, name, account)
+        if seconds := await self._taken(tallies):
+            if account is None or not self._holds_recovery(account, attempt.code):
+                await self._refuse(who, account, "wait", seconds)
+                raise AssertionError  # pragma: no cover  # _refuse raises
+            tallies = {Source.RECOVERY: f"{Source.RECOVERY}:{account.subject}"}
+            if seconds := await self._taken(tallies):
+                await self._refuse(who, account, "wait", seconds)
+        if not await self._proven(account, attempt) or account is None:
+            await self._refuse(who, account, "wrong_sign_in")
+            raise AssertionError  # pragma: no cover  # _refuse raises
+        return await self._let_in(account, tallies, who)
+
+    async def confirm(self, account: Account, password: str, code: str, who: By) -> None:
+        """Ask again before something grave, of somebody who is signed in. Raises ``RefusedError``."""
+        key = f"{Source.DEVICE}:confirm:{account.subject}"
+        if seconds := await self._taken({Source.DEVICE: key}):
+            await self._refuse(who, account, "wait", seconds, What.CONFIRM)
+        if not await self._proven(account, Attempt(account.name, password, code, "")):
+            await self._refuse(who, account, "wrong_sign_in", None, What.CONFIRM)
+        await self._delays.forget(key)
+
+    async def throttle(self, network: str) -> None:
+        """Count something else that strangers may try, under their network. Raises ``RefusedError`` ``wait``."""
+        if seconds := await self._taken({Source.NETWORK: f"{Source.NETWORK}:{network}"}):
+            raise RefusedError("wait", retry_after=seconds)
+
+    def device_cookie(self, subject: str, now: datetime) -> str:
+        """The cookie that makes a browser known to an account."""
+        return self._vault.device_cookie(subject, int((now + DEVICE_LASTS).timestamp()))
+
+    async def _let_in(self, account: Account, tallies: dict[Source, str], who: By) -> Entered:
+        if account.waits is not None:
+            await self._refuse(who, account, "waits_for_release")
+        now = self._clock.now()
+        known = By(account.subject, account.organisation, tuple(sorted(account.roles)), who.where)
+        await self._trail.append(line(known, What.SIGN_IN, now, way="password"))
+        issued = await self._sessions.begin(account.subject)
+        if issued is None:
+            await self._refuse(who, account, "wrong_sign_in")
+            raise AssertionError  # pragma: no cover  # _refuse raises
+        for source, key in tallies.items():
+            if source is Source.NETWORK:
+                # Only this attempt: whoever has one account there could else try all others for ever. And a centre of
+                # thirty people must not wait because they all came to work.
+                await self._delays.change(key, partial(after_success, now=now))
+            else:
+                await self._delays.forget(key)
+        SIGN_INS.labels("password", "entered").inc()
+        return Entered(issued, self.device_cookie(account.subject, now))
+
+    async def _refuse(
+        self, who: By, account: Account | None, code: str, seconds: int | None = None, what: What = What.SIGN_IN
+    ) -> None:
+        SIGN_INS.labels("password" if what is What.SIGN_IN else "confirm", code).inc()
+        detail = {"account": account.subject} if account is not None else {}
+        # Who waits is not looked at and so not slowed down either: their lines are.
+        if code != "wait" or self._lines.try_acquire(who.where):
+            await self._trail.append(line(who, what, self._clock.now(), refused=code, **detail))
+        raise RefusedError(code, retry_after=seconds)
+
+    def _tallies(self, attempt: Attempt, name: str, account: Account | None) -> dict[Source, str]:
+        now = int(self._clock.now().timestamp())
+        device = self._vault.device_of(attempt.device, account.subject, now) if account is not None else None
+        if device is not None and account is not None:
+            return {Source.DEVICE: f"{Source.DEVICE}:{account.subject}:{device}"}
+        reference = self._vault.name_reference(name)
+        return {
+            Source.STRANGE: f"{Source.STRANGE}:{reference}",
+            Source.NETWORK: f"{Source.NETWORK}:{attempt.network}",
+        }
+
+    async def _taken(self, tallies: dict[Source, str]) -> int:
+        """Count an attempt; the seconds to wait where it may not be looked at (then it is not counted)."""
+        now = self._clock.now()
+        for source, key in tallies.items():
+            if not await self._delays.change(key, partial(_one_more, source=source, now=now)):
+                return max(1, wait(await self._delays.get(key), now))
+        return 0
+
+    def _holds_recovery(self, account: Account, code: str) -> bool:
+        return is_long_code(code) and self._recovery(account, code) in account.recovery
+
+    def _recovery(self, account: Account, code: str) -> str:
+        return self._vault.marks.recovery(account.subject, plain_code(code))
+
+    async def _proven(self, account: Account | None, attempt: Attempt) -> bool:
+        usable = account is not None and account.state is AccountState.ACTIVE and account.totp is not None
+        if usable and account is not None and self._only_break_glass:
+            usable = account.break_glass
+        stored = account.password if usable and account is not None else None
+        password = normal(attempt.password[:_MOST_SIGNS])
+        if not await self._passwords.right(stored, password) or account is None or stored is None:
+            return False
+        if not await self._second(account, attempt.code):
+            return False
+        if self._passwords.outdated(stored):
+            await self._accounts.rehash(account.subject, stored, await self._passwords.hashed(password))
+        return True
+
+    async def _second(self, account: Account, code: str) -> bool:
+        if is_long_code(code):
+            return await self._accounts.use_recovery(account.subject, self._recovery(account, code))
+        if account.totp is None:  # pragma: no cover  # asked before
+            return False
+        secret = self._vault.decrypt(account.subject, TOTP_FIELD, account.totp).decode()
+        step = right_step(secret, code[:_MOST_SIGNS], acceptable_steps(self._clock.now(), account.totp_step))
+        return step is not None and await self._accounts.use_step(account.subject, step)
+
+
+def _one_more(tally: Tally | None, *, source: Source, now: datetime) -> Tally | None:
+    return None if wait(tally, now) else after_attempt(tally, source, now)

@@ -1,1 +1,0 @@
-"""What is kept of accounts; the only modules of theirs that know the store."""

@@ -1,0 +1,87 @@
+"""A real OpenID provider, as a process of its own, and what people do there."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from tests.integration.identity.conftest import IdentityHarness, Process
+from tests.support.waiting import eventually
+
+CLIENT = "ieum"
+ROLES: dict[str, Any] = {
+    "jeju-counsellors": {"organisation": "jeju", "roles": ["counsellor"]},
+    "jeju-leads": {"organisation": "jeju", "roles": ["lead"]},
+    "jeju-admins": {"organisation": "jeju", "roles": ["administrator"]},
+    "busan-counsellors": {"organisation": "busan", "roles": ["counsellor"]},
+}
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[str]:
+    """The provider's address. It really checks codes, PKCE is ours to send, and its keys are its own."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "oidc_provider_mock",
+        "--port",
+        str(port),
+        "--require-nonce",
+        "true",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+@pytest.fixture
+async def provider(issuer: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=issuer) as http:
+
+        async def answers() -> bool:
+            try:
+                return (await http.get("/.well-known/openid-configuration")).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        await eventually(answers)
+        yield http
+
+
+def wanted(issuer: str, **more: Any) -> dict[str, Any]:
+    secret = {"oidc_client_secret": SecretStr("secret")}
+    return {"oidc_issuer": issuer, "oidc_client_id": CLIENT, "oidc_role_map": ROLES, **secret, **more}
+
+
+@pytest.fixture
+async def notify(harness: IdentityHarness, issuer: str, provider: httpx.AsyncClient) -> Process:
+    del provider
+    # The provider signs with the machine's time.
+
+    await harness.clock.advance((datetime.now(UTC) - harness.clock.now()).total_seconds())
+    return await harness.process(**wanted(issuer))
+
+
+async def person(provider: httpx.AsyncClient, sub: str, groups: object, **claims: object) -> None:
+    (await provider.put(f"/users/{sub}", json={"groups": groups, **claims})).raise_for_status()
+
+
+async def at_the_provider(provider: httpx.AsyncClient, address: str, sub: str) -> str:
+    """What somebody does there; the address they are sent back to."""
+    answer = await provider.post(address, data={"sub": sub})
+    assert answer.status_code == 302, answer.text
+    return answer.headers["location"]

@@ -1,0 +1,191 @@
+"""Signing in at a real OpenID provider that runs as a process of its own."""
+
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+
+import httpx
+import pytest
+
+from services.identity.accounts.models import AccountState
+from services.identity.audit_recorder import LINES, By, by_command
+from shared.identity.roles import StaffRole
+from shared.identity.source import TOKEN_COOKIE
+from tests.integration.identity.conftest import IdentityHarness, Process
+from tests.integration.identity.openid.conftest import at_the_provider, person, wanted
+
+
+async def through(http: httpx.AsyncClient, provider: httpx.AsyncClient, sub: str) -> httpx.Response:
+    begun = await http.get("/oidc/start", params={"next": "/desk"})
+    assert begun.status_code == 303
+    back = await at_the_provider(provider, begun.headers["location"], sub)
+    return await http.get(back)
+
+
+def changed(address: str, **query: str) -> str:
+    parts = urlsplit(address)
+    given = {name: values[0] for name, values in parse_qs(parts.query).items()} | query
+    return urlunsplit(parts._replace(query=urlencode(given)))
+
+
+async def test_whoever_the_provider_vouches_for_has_the_roles_of_the_table(
+    notify: Process, provider: httpx.AsyncClient
+) -> None:
+    await person(provider, "minji", ["jeju-counsellors", "unknown", "jeju-leads"], name="김민지")
+    async with notify.browser() as http:
+        page = await through(http, provider, "minji")
+        assert (page.status_code, 'content="0; url=/desk"' in page.text) == (200, True)
+        assert (await http.post("/api/v1/act")).json()["roles"] == ["counsellor", "lead"]
+    (account,) = await notify.accounts.store.of("jeju")
+    assert (account.display, account.external, account.password, account.totp) == ("김민지", True, None, None)
+    assert "minji" not in account.name
+    (line,) = await notify.lines("sign_in")
+    assert (line.actor, dict(line.detail)) == (account.subject, {"way": "openid"})
+
+
+async def test_roles_follow_the_provider_and_old_sessions_end(notify: Process, provider: httpx.AsyncClient) -> None:
+    await person(provider, "jiho", "jeju-counsellors")
+    async with notify.browser() as http, notify.browser() as other:
+        await through(http, provider, "jiho")
+        assert (await http.get("/desk")).status_code == 200
+        await person(provider, "jiho", ["busan-counsellors"])
+        await through(other, provider, "jiho")
+        assert (await other.get("/desk")).status_code == 200
+        assert (await http.get("/desk")).status_code == 303
+        await person(provider, "jiho", [])
+        refused = await through(http, provider, "jiho")
+        assert (refused.status_code, refused.json()["code"]) == (403, "no_mapped_role")
+        assert (await other.get("/desk")).status_code == 303
+    (account,) = await notify.accounts.store.of(None)
+    assert (account.organisation, account.roles) == ("busan", (StaffRole.COUNSELLOR,))
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        None,
+        [],
+        "nothing",
+        ["strangers"],
+        ["jeju-leads", "busan-counsellors"],
+        ["jeju-leads", "jeju-admins"],
+        [7],
+        {"a": 1},
+    ],
+)
+async def test_without_one_clear_role_nobody_enters(
+    notify: Process, provider: httpx.AsyncClient, groups: object
+) -> None:
+    await person(provider, "sora", groups)
+    async with notify.browser() as http:
+        refused = await through(http, provider, "sora")
+        assert (refused.status_code, refused.json()["code"]) == (403, "no_mapped_role")
+        assert TOKEN_COOKIE not in http.cookies
+    assert await notify.accounts.store.of(None) == []
+    assert [line.reason for line in await notify.lines("sign_in")] == ["no_mapped_role"]
+
+
+async def test_an_account_disabled_here_stays_out(notify: Process, provider: httpx.AsyncClient) -> None:
+    await person(provider, "yuna", "jeju-counsellors")
+    async with notify.browser() as http:
+        await through(http, provider, "yuna")
+        (account,) = await notify.accounts.store.of(None)
+        by = By("s-somebody", "central", ("administrator",), "test")
+        await notify.accounts.administration.disable(by, account, "left")
+        refused = await through(http, provider, "yuna")
+        assert (refused.status_code, refused.json()["code"]) == (403, "wrong_sign_in")
+    (account,) = await notify.accounts.store.of(None)
+    assert account.state is AccountState.DISABLED
+
+
+async def test_an_answer_that_this_browser_did_not_ask_for_is_refused(
+    notify: Process, provider: httpx.AsyncClient
+) -> None:
+    await person(provider, "mina", "jeju-counsellors")
+    async with notify.browser() as attacker, notify.browser() as victim:
+        begun = await attacker.get("/oidc/start")
+        back = await at_the_provider(provider, begun.headers["location"], "mina")
+        # Login CSRF: the victim's browser is given the attacker's answer, without and with a cookie of its own.
+        bare = await victim.get(back)
+        await victim.get("/oidc/start")
+        foreign = await victim.get(back)
+        forged = await attacker.get(changed(back, state="another"))
+        nothing = await attacker.get("/oidc/callback")
+        for answer in (bare, foreign, forged, nothing):
+            assert (answer.status_code, answer.json()["code"]) == (403, "wrong_state")
+        await notify.clock.advance(601)
+        late = await attacker.get(back)
+        assert late.json()["code"] == "wrong_state"
+    assert await notify.accounts.store.of(None) == []
+
+
+async def test_a_code_counts_once_and_only_with_its_verifier_nonce(
+    notify: Process, provider: httpx.AsyncClient
+) -> None:
+    await person(provider, "hana", "jeju-counsellors")
+    async with notify.browser() as one, notify.browser() as other:
+        begun = await one.get("/oidc/start")
+        back = await at_the_provider(provider, begun.headers["location"], "hana")
+        # Somebody else's code in one's own sign-in: state fits, but the token says another nonce.
+        mine = parse_qs(urlsplit((await other.get("/oidc/start")).headers["location"]).query)["state"][0]
+        injected = await other.get(changed(back, state=mine))
+        assert (injected.status_code, injected.json()["code"]) == (403, "wrong_token")
+        used = await one.get(back)
+        assert (used.status_code, used.json()["code"]) == (403, "wrong_token")
+
+
+async def test_what_the_provider_says_no_to_is_refused(notify: Process) -> None:
+    async with notify.browser() as http:
+        begun = await http.get("/oidc/start")
+        state = parse_qs(urlsplit(begun.headers["location"]).query)["state"][0]
+        answer = await http.get("/oidc/callback", params={"state": state, "error": "access_denied"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "provider_error")
+
+
+async def test_with_a_provider_passwords_are_for_emergencies(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    glass = await notify.person("central", "administrator")
+    await notify.accounts.store.save(glass.account.model_copy(update={"break_glass": True}))
+    async with notify.browser() as http:
+        page = (await http.get("/session")).text
+        assert "/oidc/start" in page
+        assert "Emergency access" in page
+        assert (await notify.api_enter(http, ready)).status_code == 401
+        assert (await notify.api_enter(http, glass)).status_code == 200
+
+
+async def test_the_first_administrator_may_break_the_glass(notify: Process) -> None:
+    account, _ = await notify.accounts.administration.create(
+        by_command("administrator"), "first", "first", "central", {StaffRole.ADMINISTRATOR}, break_glass=True
+    )
+    assert account.break_glass
+
+
+async def test_a_provider_that_does_not_answer_is_said_so(harness: IdentityHarness) -> None:
+    notify = await harness.process(**wanted("http://127.0.0.1:9"))
+    async with notify.browser() as http:
+        answer = await http.get("/oidc/start")
+        assert (answer.status_code, answer.json()["code"]) == (503, "provider_unavailable")
+
+
+async def test_a_demanded_context_must_be_attested(
+    harness: IdentityHarness, issuer: str, provider: httpx.AsyncClient
+) -> None:
+
+    await harness.clock.advance((datetime.now(UTC) - harness.clock.now()).total_seconds())
+    notify = await harness.process(**wanted(issuer, oidc_acr="mfa"))
+    await person(provider, "bora", "jeju-counsellors")
+    async with notify.browser() as http:
+        refused = await through(http, provider, "bora")
+        assert refused.json()["code"] == "wrong_token"
+        await person(provider, "bora", "jeju-counsellors", acr="mfa")
+        assert (await through(http, provider, "bora")).status_code == 200
+
+
+async def test_answers_nobody_asked_for_write_few_lines(notify: Process) -> None:
+    most = int(LINES.capacity)
+    async with notify.browser() as http, notify.browser(address="203.0.113.9") as elsewhere:
+        answers = {(await http.get("/oidc/callback")).status_code for _ in range(most + 5)}
+        assert answers == {403}
+        assert len(await notify.lines("sign_in")) == most
+        await elsewhere.get("/oidc/callback")
+        assert len(await notify.lines("sign_in")) == most + 1

@@ -1,0 +1,286 @@
+"""Sessions: their renewal, their end everywhere, and the keys their tokens are signed with, on the real store."""
+
+import asyncio
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import jwt
+import pytest
+from starlette.requests import Request
+
+from services.identity.accounts.rules import SESSION_IDLE, SESSION_LASTS
+from services.identity.audit_recorder import By, by_command
+from shared.clock import SystemClock
+from shared.health import Health
+from shared.identity.keys import KeyDocument
+from shared.identity.roles import StaffRole
+from shared.identity.source import PATH, POLL_S, TOKEN_COOKIE
+from shared.identity.tokens import ACCESS_LASTS
+from shared.jobs import Jobs
+from shared.web.same_origin import SID_COOKIE
+from tests.integration.identity.conftest import NOTIFY_URL, ROUTING_URL, IdentityHarness, Other, Process
+from tests.support.waiting import eventually
+
+TEN_MINUTES = ACCESS_LASTS.total_seconds()
+
+
+async def fetched(http: httpx.AsyncClient) -> KeyDocument:
+    return KeyDocument.model_validate_json((await http.get(PATH)).raise_for_status().content)
+
+
+def another(harness: IdentityHarness, notify: Process) -> Other:
+    async def fetch() -> KeyDocument:
+        async with notify.browser() as http:
+            return await fetched(http)
+
+    return harness.other(fetch)
+
+
+async def test_each_sign_in_has_a_session_of_its_own_whatever_cookie_came_along(notify: Process) -> None:
+    """Session fixation: what somebody planted before the sign-in opens nothing after it."""
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as http:
+        http.cookies.set(SID_COOKIE, "planted-by-somebody-else-0123456789abcdefghij", domain="127.0.0.1")
+        await notify.enter(http, ready)
+        first = http.cookies[SID_COOKIE]
+        assert "planted" not in first
+        await notify.clock.advance(30)
+        await notify.enter(http, ready)
+        second = http.cookies[SID_COOKIE]
+        assert second != first
+        old = await http.post("/api/v1/session/renew", json={"session": first})
+        assert (old.status_code, old.json()["code"]) == (401, "session_over")
+
+
+async def test_nothing_that_is_stored_or_published_renews_a_session(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as http:
+        given = (await notify.api_enter(http, ready)).json()
+        stored = await notify.accounts.session_store.of(ready.account.subject)
+        for guess in (stored[0].digest, stored[0].session, given["token"]):
+            answer = await http.post("/api/v1/session/renew", json={"session": guess[:100]})
+            assert answer.status_code == 401
+        assert given["session"] not in repr(stored)
+
+
+async def test_notify_renews_on_the_spot_and_other_services_send_people_there(
+    notify: Process, harness: IdentityHarness
+) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    routing = another(harness, notify)
+    await routing.identity.refresh()
+    async with notify.browser() as http, routing.browser() as there:
+        await notify.enter(http, ready)
+        there.cookies.set(TOKEN_COOKIE, http.cookies[TOKEN_COOKIE])
+        assert (await there.get("/desk?view=late")).text == ready.account.subject
+        before = http.cookies[TOKEN_COOKIE]
+        await harness.clock.advance(TEN_MINUTES)
+        await routing.identity.refresh()
+        sent = await there.get("/desk?view=late")
+        assert sent.status_code == 303
+        target = urlsplit(sent.headers["location"])
+        assert f"{target.scheme}://{target.netloc}{target.path}" == f"{NOTIFY_URL}/session"
+        assert parse_qs(target.query)["next"] == [f"{ROUTING_URL}/desk?view=late"]
+        back = await http.get(sent.headers["location"])
+        assert (back.status_code, back.headers["location"]) == (303, f"{ROUTING_URL}/desk?view=late")
+        there.cookies.set(TOKEN_COOKIE, http.cookies[TOKEN_COOKIE])
+        assert (await there.get("/desk?view=late")).text == ready.account.subject
+        await harness.clock.advance(TEN_MINUTES)
+        renewed = await http.get("/desk")
+        assert renewed.text == ready.account.subject
+        assert http.cookies[TOKEN_COOKIE] != before
+        assert "HttpOnly" in renewed.headers["set-cookie"]
+        assert SID_COOKIE + "=" not in renewed.headers["set-cookie"]
+
+
+async def test_a_bearer_is_not_renewed_by_a_cookie(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as http:
+        await notify.enter(http, ready)
+        answer = await http.post("/api/v1/act", headers={"authorization": "Bearer nonsense"})
+        assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "http://127.0.0.1:8003@evil.example/",
+        "http://127.0.0.1:8003.evil.example/",
+        "http://user@127.0.0.1:8003/",
+        "https://127.0.0.1:8003/",
+        "javascript:alert(1)",
+        "http://127.0.0.1:9999/",
+        " http://evil.example",
+        "http://127.0.0.1:8002/session?next=//evil.example",
+        "/session",
+        "http://[::1",
+        "http://127.0.0.1:8003/\r\nSet-Cookie: x=y",
+    ],
+)
+async def test_sign_in_leads_nowhere_but_to_our_own_services(notify: Process, wanted: str) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as http:
+        entered = await notify.enter(http, ready, next=wanted)
+        assert (entered.status_code, entered.headers["location"]) == (303, f"{NOTIFY_URL}/")
+        renewed = await http.get("/session", params={"next": wanted})
+        assert (renewed.status_code, renewed.headers["location"]) == (303, f"{NOTIFY_URL}/")
+
+
+async def test_the_end_of_a_session_everywhere_is_known_to_others_within_seconds(harness: IdentityHarness) -> None:
+    """On the machine's own clock: the other service polls as it does in production."""
+    clock = SystemClock()
+    harness.clock = clock  # type: ignore[assignment]  # both are clocks
+    notify = await harness.process()
+    ready = await notify.person("jeju", "counsellor")
+    routing = another(harness, notify)
+    jobs = Jobs(Health(), clock)
+    jobs.every(POLL_S, "identity", routing.identity.refresh)
+    polling = asyncio.create_task(jobs.run())
+    try:
+        async with notify.browser() as http, routing.browser() as there:
+            assert (await notify.enter(http, ready)).status_code == 303
+            there.cookies.set(TOKEN_COOKIE, http.cookies[TOKEN_COOKIE])
+
+            async def inside() -> bool:
+                return (await there.get("/desk")).status_code == 200
+
+            await eventually(inside)
+            seen = routing.identity.principal_of(_carrying(there.cookies[TOKEN_COOKIE]))
+            assert seen is not None
+            assert routing.identity.still_valid(seen)
+            assert (await http.post("/account/end-everywhere")).status_code == 303
+
+            async def refused() -> bool:
+                return not routing.identity.still_valid(seen)
+
+            await eventually(refused)
+            assert (await there.get("/desk")).status_code == 303
+            assert (await http.get("/desk")).status_code == 303
+    finally:
+        polling.cancel()
+
+
+def _carrying(token: str) -> Request:
+    return Request({"type": "http", "headers": [(b"cookie", f"{TOKEN_COOKIE}={token}".encode())]})
+
+
+async def test_signing_out_ends_this_session_and_no_other(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as one, notify.browser() as other:
+        await notify.enter(one, ready)
+        await notify.clock.advance(30)
+        await notify.enter(other, ready)
+        token, sid = one.cookies[TOKEN_COOKIE], one.cookies[SID_COOKIE]
+        assert (await one.post("/session/end")).headers["location"] == "/session"
+        one.cookies.set(TOKEN_COOKIE, token)
+        one.cookies.set(SID_COOKIE, sid)
+        assert (await one.get("/desk")).status_code == 303
+        assert (await other.get("/desk")).status_code == 200
+
+
+async def ended_by(notify: Process, change: str) -> None:
+    ready = await notify.person("jeju", "counsellor", name="to-be-changed")
+    admin = await notify.person("central", "administrator", name="who-changes")
+    by = By(admin.account.subject, "central", ("administrator",), "test")
+    do = notify.accounts.administration
+    async with notify.browser() as http, notify.browser() as other:
+        await notify.enter(http, ready)
+        assert (await http.get("/desk")).status_code == 200
+        account = await notify.accounts.store.get(ready.account.subject)
+        assert account is not None
+        if change == "roles":
+            await do.change_roles(by, account, {StaffRole.LEAD}, "new_work")
+        elif change == "disable":
+            await do.disable(by, account, "left")
+        elif change == "reset":
+            await do.reset(by, account, "lost_device")
+        else:
+            await notify.clock.advance(30)
+            await notify.enter(other, ready)
+            await notify.clock.advance(30)
+            form = {
+                "before": ready.password,
+                "code": notify.code(ready),
+                "password": "a sentence of my own",
+                "again": "",
+            }
+            form["again"] = form["password"]
+            assert (await other.post("/account/password", data=form)).status_code == 303
+            assert (await other.get("/desk")).status_code == 200
+        assert (await http.get("/desk")).status_code == 303
+        assert (await http.post("/api/v1/act")).status_code == 401
+
+
+@pytest.mark.parametrize("change", ["roles", "disable", "reset", "password"])
+async def test_a_changed_account_is_signed_out(notify: Process, change: str) -> None:
+    await ended_by(notify, change)
+
+
+async def test_new_roles_count_from_the_next_sign_in(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    by = by_command("test")
+    await notify.accounts.administration.change_roles(by, ready.account, {StaffRole.LEAD}, "new_work")
+    async with notify.browser() as http:
+        await notify.enter(http, ready)
+        assert (await http.post("/api/v1/act")).json()["roles"] == ["lead"]
+
+
+@pytest.mark.parametrize(
+    ("step", "passes"),
+    [(SESSION_IDLE - timedelta(seconds=1), True), (SESSION_IDLE, False)],
+)
+async def test_an_unused_session_ends(notify: Process, step: timedelta, passes: bool) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as http:
+        await notify.enter(http, ready)
+        await notify.clock.advance(step.total_seconds())
+        assert ((await http.get("/desk")).status_code == 200) is passes
+
+
+async def test_no_session_outlives_a_shift(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as http:
+        await notify.enter(http, ready)
+        passed = timedelta()
+        while passed < SESSION_LASTS - timedelta(hours=1):
+            await notify.clock.advance(3600)
+            passed += timedelta(hours=1)
+            assert (await http.get("/desk")).status_code == 200
+        claims = jwt.decode(http.cookies[TOKEN_COOKIE], options={"verify_signature": False})
+        assert claims["exp"] - claims["iat"] == TEN_MINUTES
+        await notify.clock.advance(3600)
+        assert (await http.get("/desk")).status_code == 303
+
+
+async def test_a_request_from_a_foreign_page_changes_nothing(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    foreign = {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
+    async with notify.browser() as http:
+        await notify.enter(http, ready)
+        for path in ("/api/v1/act", "/account/end-everywhere", "/session/end"):
+            answer = await http.post(path, headers=foreign)
+            assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
+        # The session's cookie alone is as good as a token, and so as well guarded.
+        http.cookies.delete(TOKEN_COOKIE)
+        assert (await http.post("/api/v1/act", headers=foreign)).status_code == 403
+        assert (await http.post("/api/v1/act")).status_code == 200
+
+
+async def test_a_foreign_page_cannot_sign_a_browser_in_as_somebody_else(notify: Process) -> None:
+    """Login CSRF: no cookie is there yet, and the attacker gives a right password of their own."""
+    ready = await notify.person("jeju", "counsellor")
+    for headers in (
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site", "origin": "https://evil.example"},
+        {"sec-fetch-site": "cross-site", "origin": "null"},
+    ):
+        async with notify.browser(**headers) as http:
+            for path in ("/session", "/invitation", "/api/v1/sign-in"):
+                answer = await http.post(path, data={"account": ready.account.name})
+                assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
+            assert not http.cookies

@@ -1,0 +1,235 @@
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.identity.accounts.models import Account, AccountState, KeyRecord, RefusedError, Sealed, Session
+from services.identity.accounts.rules import (
+    DELAYS,
+    FORGOTTEN,
+    KEY_LASTS,
+    SESSION_IDLE,
+    SESSION_LASTS,
+    Source,
+    Tally,
+    Weakness,
+    Wrong,
+    acceptable_steps,
+    after_attempt,
+    after_success,
+    alive,
+    change_wrong,
+    key_ends,
+    key_until,
+    normal,
+    roles_wrong,
+    session_over,
+    step_of,
+    wait,
+    weakness,
+)
+from services.identity.oidc.service import mapped
+from services.identity.settings import Mapped
+from shared.identity.roles import StaffRole
+from shared.identity.tokens import GRACE
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("password", "wrong"),
+    [
+        ("elevenchars", Weakness.TOO_SHORT),
+        ("twelve chars", None),
+        ("비가 오는 양철 지붕 아래", None),
+        ("all lower case is fine", None),
+        ("x" * 12, Weakness.COMMON),
+        ("Password1234", Weakness.COMMON),
+        ("passwordpassword!", Weakness.COMMON),
+        ("QWERTYUIOP12", Weakness.COMMON),
+        ("kim.minji.ieum", Weakness.NAMED),
+        ("kim.minji loves long walks", None),
+        ("이음이음이음이음이음이음 abc", Weakness.NAMED),
+        ("a b c d e f " * 11, Weakness.TOO_LONG),
+    ],
+)
+def test_passwords(password: str, wrong: Weakness | None) -> None:
+    assert weakness(password, "kim.minji") is wrong
+
+
+def test_a_password_is_the_same_however_the_keyboard_composed_it() -> None:
+    assert normal("가나다") == normal("가나다") == "가나다"
+
+
+@pytest.mark.parametrize("source", list(Source))
+def test_waits_begin_after_some_attempts_double_and_end(source: Source) -> None:
+    delays = DELAYS[source]
+    tally: Tally | None = None
+    now, waits = NOW, []
+    for _ in range(delays.free + 15):
+        tally = after_attempt(tally, source, now)
+        waits.append(wait(tally, now))
+        now = tally.until
+    assert waits[: delays.free] == [0] * delays.free
+    grown = waits[delays.free :]
+    assert grown[0] == delays.first.total_seconds()
+    for before, after in itertools.pairwise(grown):
+        assert after == min(2 * before, delays.longest.total_seconds())
+    assert grown[-1] == delays.longest.total_seconds()
+
+
+def test_a_network_where_people_sign_in_all_day_waits_for_nothing_and_one_that_guesses_between_does() -> None:
+    tally: Tally | None = None
+    now = NOW
+    for _ in range(3 * DELAYS[Source.NETWORK].free):
+        tally = after_success(after_attempt(tally, Source.NETWORK, now), now)
+    assert wait(tally, now) == 0
+    waits = []
+    for _ in range(DELAYS[Source.NETWORK].free + 5):
+        tally = after_attempt(tally, Source.NETWORK, now)
+        waits.append(wait(tally, now))
+        now = tally.until
+        tally = after_success(after_attempt(tally, Source.NETWORK, now), now)
+    assert waits[-1] > waits[-2] > 0
+
+
+def test_one_s_own_browser_waits_a_minute_at_most_and_strangers_a_quarter_of_an_hour() -> None:
+    assert DELAYS[Source.DEVICE].longest <= timedelta(minutes=1)
+    assert DELAYS[Source.STRANGE].longest <= timedelta(minutes=15)
+    assert DELAYS[Source.NETWORK].longest <= timedelta(minutes=5)
+
+
+def test_after_a_day_of_quiet_the_count_begins_anew() -> None:
+    tally = Tally(50, NOW, NOW)
+    assert after_attempt(tally, Source.STRANGE, NOW + FORGOTTEN - timedelta(seconds=1)).failures == 51
+    assert after_attempt(tally, Source.STRANGE, NOW + FORGOTTEN).failures == 1
+
+
+@given(st.integers(0, 2**40), st.integers(-5, 5))
+def test_accepted_steps_are_near_and_later_than_the_last_used(second: int, off: int) -> None:
+    now = datetime.fromtimestamp(second % 4_000_000_000, UTC)
+    last = step_of(now) + off
+    steps = acceptable_steps(now, last)
+    assert all(abs(step - step_of(now)) <= 1 and step > last for step in steps)
+    assert (step_of(now) in steps) is (off < 0)
+
+
+def session(started: timedelta, seen: timedelta, ended: bool = False) -> Session:
+    return Session(
+        digest="d",
+        session="s",
+        subject="x",
+        started_at=NOW - started,
+        seen_at=NOW - seen,
+        ended_at=NOW if ended else None,
+    )
+
+
+def test_sessions_end_by_age_by_idleness_and_by_word() -> None:
+    second = timedelta(seconds=1)
+    assert alive(session(SESSION_LASTS - second, SESSION_IDLE - second), NOW)
+    assert not alive(session(SESSION_LASTS, second), NOW)
+    assert not alive(session(SESSION_LASTS - second, SESSION_IDLE), NOW)
+    assert not alive(session(second, second, ended=True), NOW)
+
+
+def test_an_ended_session_is_published_until_its_last_token_cannot_count() -> None:
+    assert session_over(NOW) > NOW + SESSION_LASTS + GRACE
+
+
+@pytest.mark.parametrize(
+    ("organisation", "roles", "wrong"),
+    [
+        ("jeju", {"counsellor", "lead"}, None),
+        ("jeju", set(), Wrong.NO_ROLE),
+        ("jeju", {"analyst"}, Wrong.ROLE_NOT_THERE),
+        ("ministry", {"counsellor"}, Wrong.ROLE_NOT_THERE),
+        ("central", {"administrator", "lead"}, Wrong.CONFLICT),
+    ],
+)
+def test_roles_of_one_person(organisation: str, roles: set[str], wrong: Wrong | None) -> None:
+    assert roles_wrong(organisation, {StaffRole(role) for role in roles}) is wrong
+
+
+def account(organisation: str, role: StaffRole, state: AccountState = AccountState.ACTIVE) -> Account:
+    return Account(
+        subject="s-him",
+        name="him",
+        display="him",
+        organisation=organisation,
+        roles=(role,),
+        state=state,
+        created_at=NOW,
+        changed_at=NOW,
+    )
+
+
+def test_nobody_changes_themselves_and_the_last_central_administrator_stays() -> None:
+    last = account("central", StaffRole.ADMINISTRATOR)
+
+    def wrong(of: Account, by: str, still: bool, count: int) -> Wrong | None:
+        return change_wrong(of, by, still_administrator=still, central_administrators=count)
+
+    assert wrong(last, "s-him", True, 5) is Wrong.ONESELF
+    assert wrong(last, "s-her", False, 1) is Wrong.LAST_ADMINISTRATOR
+    assert wrong(last, "s-her", True, 1) is None
+    assert wrong(last, "s-her", False, 2) is None
+    assert wrong(account("jeju", StaffRole.ADMINISTRATOR), "s-her", False, 0) is None
+    assert wrong(account("central", StaffRole.ADMINISTRATOR, AccountState.INVITED), "s-her", False, 1) is None
+
+
+TABLE = {
+    "a": Mapped(organisation="jeju", roles=frozenset({StaffRole.LEAD})),
+    "b": Mapped(organisation="jeju", roles=frozenset({StaffRole.COUNSELLOR})),
+    "c": Mapped(organisation="busan", roles=frozenset({StaffRole.LEAD})),
+    "d": Mapped(organisation="jeju", roles=frozenset({StaffRole.ADMINISTRATOR})),
+}
+
+
+def test_claims_give_the_roles_of_the_table() -> None:
+    assert mapped(["b", "x", "a"], TABLE) == ("jeju", (StaffRole.COUNSELLOR, StaffRole.LEAD))
+
+
+@pytest.mark.parametrize("values", [[], ["x"], ["a", "c"], ["a", "d"]])
+def test_unclear_claims_give_none(values: list[str]) -> None:
+    with pytest.raises(RefusedError, match="no_mapped_role"):
+        mapped(values, TABLE)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"organisation": "jeju", "roles": ["analyst"]},
+        {"organisation": "atlantis", "roles": ["lead"]},
+        {"organisation": "jeju", "roles": []},
+        {"organisation": "central", "roles": ["auditor", "lead"]},
+    ],
+)
+def test_an_impossible_line_of_the_table_is_refused_at_start(given: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="roles"):
+        Mapped.model_validate(given)
+
+
+def key(number: int, days: int, *, at_once: bool = False) -> KeyRecord:
+    signs_from = NOW + timedelta(days=days)
+    return KeyRecord(
+        kid=f"{number:016x}",
+        number=number,
+        private=Sealed(key_id="", key=b"", blob=b""),
+        created_at=signs_from,
+        signs_from=signs_from,
+        valid_until=signs_from + KEY_LASTS,
+        at_once=at_once,
+    )
+
+
+def test_a_key_ends_by_itself_or_as_a_later_one_says() -> None:
+    one, two, late = key(1, 0), key(2, 10), key(3, 300)
+    assert key_ends(one, [one]) == one.valid_until
+    assert key_ends(one, [one, late]) == one.valid_until
+    assert key_ends(one, [one, two, late]) == key_until(two.signs_from)
+    assert key_ends(two, [one, two]) == two.valid_until
+    assert key_ends(one, [key(2, 10, at_once=True), one]) == two.signs_from
+    assert key_ends(two, [key(1, 0, at_once=True), two]) == two.valid_until
