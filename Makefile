@@ -10,7 +10,7 @@ IMAGE ?= localhost/ieum
 # Where the local stack's Kafka is, for commands that talk to it directly.
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
-.PHONY: image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack k-anonymity admin client rotate-key rotate-receipt-key rotate-signing-key \
+.PHONY: image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack k-anonymity admin move-accounts client rotate-key rotate-receipt-key rotate-signing-key \
 	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system torture screenshots docs lock clean
 
 help: ## this help
@@ -59,7 +59,10 @@ check-tables: venv ## whether a folder of divisions, centres and catchments woul
 
 ##@ Who may do what (while it runs)
 admin: venv ## the first administrator: prints a one-time invitation (O=ministry, or a centre; A=name; ANOTHER=1)
-	@$(LOCAL) in notify services.identity.cli administrator --organisation $(or $(O),ministry) $(if $(A),--name $(A)) $(if $(ANOTHER),--another)
+	@$(LOCAL) in identity services.identity.cli administrator --organisation $(or $(O),ministry) $(if $(A),--name $(A)) $(if $(ANOTHER),--another)
+
+move-accounts: venv ## take over the accounts of a notify that kept them itself (CLEAR=1: afterwards, delete the originals)
+	@$(LOCAL) in identity services.identity.move --from $(or $(FROM),ieum_notify) $(if $(CLEAR),--clear)
 
 client: venv ## a front end for the API: prints its credential once (N=name S="reports:submit receipts:read")
 	@$(LOCAL) in intake services.intake.clients add $(or $(N),$(error say which: make client N=name)) $(addprefix --scope ,$(S))
@@ -71,7 +74,7 @@ rotate-receipt-key: venv ## a new key for new receipts while it runs; receipts g
 	@$(LOCAL) rotate-receipt-key
 
 rotate-signing-key: venv ## a new key for sign-ins; NOW=1: the old one counts no more, everybody signs in again
-	@$(LOCAL) in notify services.identity.cli rotate-signing-key $(if $(NOW),--at-once)
+	@$(LOCAL) in identity services.identity.cli rotate-signing-key $(if $(NOW),--at-once)
 
 verify-audit: venv ## prove that no line of the audit was altered, removed or reordered
 	@$(LOCAL) in notify shared.audit verify

@@ -1,1 +1,1 @@
-"""The four services. They never import each other."""
+"""The five services. They never import each other."""

@@ -95,6 +95,7 @@ class ServiceSettings(BaseSettings):
             "routing": "http://127.0.0.1:8002",
             "notify": "http://127.0.0.1:8003",
             "analytics": "http://127.0.0.1:8004",
+            "identity": "http://127.0.0.1:8006",
         },
         examples=['{"intake": "https://report.example"}'],
     )
@@ -103,13 +104,13 @@ class ServiceSettings(BaseSettings):
         default="",
         validation_alias="IEUM_IDENTITY_URL",
         pattern=r"^(https?://\S+)?$",
-        examples=["http://notify.internal:8003"],
+        examples=["http://identity.internal:8006"],
     )
-    """Where this service asks for the keys that sign-ins are verified with; empty: notify's public address."""
+    """Where this service reaches identity: for the keys that sign-ins are verified with; empty: its public address."""
     keys_cache: Path | None = Field(
         default=None, validation_alias="IEUM_KEYS_CACHE", examples=["/var/lib/ieum/intake/identity-keys.json"]
     )
-    """File that keeps those keys over a restart while notify is down. Unset or empty: they are kept in memory only."""
+    """File that keeps those keys over a restart while identity is down. Unset or empty: they are in memory only."""
 
     trusted_proxies: str = Field(
         default="",
@@ -156,7 +157,7 @@ class ServiceSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _identity(self) -> Self:
-        self.identity_url = self.identity_url or self.public_urls.get("notify", "")
+        self.identity_url = self.identity_url or self.public_urls.get("identity", "")
         return self
 
     def served_by_https(self, service: str) -> bool:

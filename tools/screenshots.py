@@ -111,7 +111,7 @@ async def _public_pages(camera: Camera) -> None:
     await page.locator("#send button[type=submit]").click()
     await page.locator(".receipt-code").wait_for()
     await camera.take("receipt")
-    await camera.open("notify", "/session")
+    await camera.open("identity", "/session")
     await camera.take("sign-in")
 
 
@@ -145,7 +145,7 @@ async def _auditor(camera: Camera, crew: Crew) -> None:
 
 async def _administrator(camera: Camera, crew: Crew) -> None:
     del crew
-    await camera.open("notify", "/accounts")
+    await camera.open("identity", "/accounts")
     await camera.take("accounts")
 
 

@@ -1,1 +1,1 @@
-"""Staff accounts: who may sign in, how they prove it, and the keys that access tokens are signed with."""
+"""The identity service; see main for its wiring."""

@@ -31,13 +31,15 @@ class What(StrEnum):
     CONFIRM = "account.confirm"
     """Both factors asked again, of somebody who is signed in."""
     RELEASE = "account.release"
+    MOVE = "accounts.move"
+    """Taken over from notify's database."""
     ROTATE = "keys.rotate"
     KEY_REFUSED = "keys.refuse"
-    """A signing key in the store that is not as notify wrote it."""
+    """A signing key in the store that is not as identity wrote it."""
     KEY_REMOVED = "keys.remove"
     """A signing key that is gone from the store before its time."""
     SESSION_ALTERED = "sessions.refuse"
-    """A session in the store that is not as notify wrote it."""
+    """A session in the store that is not as identity wrote it."""
     REVOCATION_ALTERED = "sessions.reopen"
     """The end of a session was changed or taken away in the store."""
 
@@ -79,7 +81,7 @@ def by_command(name: str) -> By:
 
 
 def by_job(name: str) -> By:
-    """Something notify found by itself."""
+    """Something identity found by itself."""
     return By(SYSTEM, None, (), f"job {name}")
 
 

@@ -1,6 +1,6 @@
 """``python -m services.identity.cli``: the first administrator, accounts for demos and tests, keys.
 
-Reads the same settings as notify. Whoever may run it holds the master key, so the audit says only that it was run.
+Reads the same settings as identity. Whoever may run it holds the master key, so the audit says only that it was run.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from typing import Any, Final
 from services.identity.accounts.models import NAME_PATTERN, Account, AccountState, RefusedError
 from services.identity.accounts.service import Ready
 from services.identity.audit_recorder import By, What, by_command, line
-from services.identity.main import Accounts, build
-from services.identity.settings import DEMO, AccountSettings, demo_accounts_wanted
+from services.identity.main import SERVICE, Accounts, accounts_of
+from services.identity.settings import DEMO, IdentitySettings, demo_accounts_wanted
 from shared import log, mongo
 from shared.audit.store import AuditLog
 from shared.clock import SystemClock
@@ -36,9 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit status: 0 done, 1 refused, 78 a wrong setting."""
     given = _parser().parse_args(argv)
     try:
-        settings, store = load(AccountSettings), load(StoreSettings)
+        settings, store = load(IdentitySettings), load(StoreSettings)
         # To standard error, as a service does; the answer alone goes to standard output.
-        log.configure("notify", settings.log_level)
+        log.configure(SERVICE, settings.log_level)
         return asyncio.run(_run(given, settings, store))
     except SettingsError as error:
         print(error, file=sys.stderr)
@@ -50,16 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return REFUSED
 
 
-async def _run(given: argparse.Namespace, settings: AccountSettings, store: StoreSettings) -> int:
+async def _run(given: argparse.Namespace, settings: IdentitySettings, store: StoreSettings) -> int:
     clock = SystemClock()
-    database = mongo.connect(store, "notify")
+    database = mongo.connect(store, SERVICE)
     await mongo.wait_until_ready(database, clock)
-    trail = AuditLog(database, settings.audit_keys(), clock, "notify")
-    accounts = build(settings, database, trail, clock)
+    trail = AuditLog(database, settings.audit_keys(), clock, SERVICE)
+    accounts = accounts_of(settings, database, trail, clock)
     await accounts.prepare()
     who = by_command(given.command)
     if given.command == "administrator":
-        address = settings.public_urls.get("notify", "").rstrip("/")
+        address = settings.public_urls.get(SERVICE, "").rstrip("/")
         return await _administrator(accounts, who, given, f"{address}/invitation")
     if given.command == "add":
         return await _add(accounts, who, given)

@@ -1,13 +1,15 @@
-"""Wires the parts of accounts; notify's ``main`` and the commands call it."""
+"""Wires identity: the only place where its parts meet."""
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import httpx
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 
 from services.identity.accounts.account_page import one_router
+from services.identity.accounts.directory_api import directory_router
 from services.identity.accounts.pages import admin_router
 from services.identity.accounts.release_pages import release_router
 from services.identity.accounts.repository import AccountStore
@@ -22,28 +24,38 @@ from services.identity.keys.service import Signing
 from services.identity.oidc.pages import oidc_router
 from services.identity.oidc.provider import Provider
 from services.identity.oidc.service import External
-from services.identity.sessions.cookies import RenewingAuthorizer
 from services.identity.sessions.repository import SessionStore
 from services.identity.sessions.service import Sessions
-from services.identity.settings import AccountSettings
+from services.identity.settings import IdentitySettings
 from services.identity.sign_in.api import account_router
 from services.identity.sign_in.pages import sign_in_router
 from services.identity.sign_in.repository import DelayStore
 from services.identity.sign_in.service import SignIn
-from shared import log
-from shared.clock import Clock
-from shared.identity.source import Identity
+from shared import log, mongo, process
+from shared.audit.entries import denial_recorder
+from shared.audit.pages import audit_router
+from shared.audit.store import DAY_S, AuditLog
+from shared.clock import Clock, SystemClock
+from shared.health import Health
+from shared.identity.source import POLL_S, Identity
+from shared.jobs import Jobs
 from shared.key_setting import key_bytes
-from shared.web.authorization import OnDenied
+from shared.settings import StoreSettings, load
+from shared.web.app import create_app
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
+from shared.web.same_origin import origins_of
+from shared.web.serve import serve
+from shared.web.session_renewal import RenewingAuthorizer
+from shared.web.translations import gettext_noop
 
 if TYPE_CHECKING:
     from motor.motor_asyncio import AsyncIOMotorDatabase
 
     from shared.mongo import Document
 
-_log = log.get(__name__)
-
+HERE: Final = Path(__file__).parent
+SERVICE: Final = "identity"
 HOUSEKEEPING_S: Final = 60.0
 
 
@@ -91,8 +103,8 @@ class Accounts:
         await self.store.expire_invitations(now)
 
 
-def build(
-    settings: AccountSettings, database: "AsyncIOMotorDatabase[Document]", trail: Trail, clock: Clock
+def accounts_of(
+    settings: IdentitySettings, database: "AsyncIOMotorDatabase[Document]", trail: Trail, clock: Clock
 ) -> Accounts:
     """Make the parts; nothing runs or connects yet."""
     vault, passwords = Vault(settings.master_keys(), key_bytes(settings.account_key)), Passwords()
@@ -123,20 +135,12 @@ def build(
     )
 
 
-def authorizer_of(
-    accounts: Accounts, settings: AccountSettings, on_denied: OnDenied | None = None
-) -> RenewingAuthorizer:
-    """The authorizer that renews sign-ins on the spot. ``on_denied`` is called for each denied request."""
-    return RenewingAuthorizer(accounts.identity, settings, accounts.sessions, on_denied=on_denied)
-
-
-def routers_of(
-    accounts: Accounts, settings: AccountSettings, pages: Pages, authorize: RenewingAuthorizer
-) -> list[APIRouter]:
+def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, authorize: Authorizer) -> list[APIRouter]:
     """Sign-in, one's own account, administration, keys; with a provider set, the way there and back."""
     a, openid = accounts, bool(settings.oidc_issuer)
     found = [
         account_router(a.sign_in, a.sessions, a.signing, a.trail, authorize, a.clock),
+        directory_router(a.store, settings.directory_key.get_secret_value()),
         sign_in_router(a.sign_in, a.sessions, a.trail, pages, openid=openid),
         invitation_router(a.sign_in, a.sessions, a.enrolment, pages),
         own_router(a.store, a.sessions, a.enrolment, a.trail, pages, authorize),
@@ -149,3 +153,70 @@ def routers_of(
         external = External(a.store, a.sessions, a.trail, a.clock, settings.oidc_role_map)
         found.append(oidc_router(provider, external, a.sessions, pages))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityService:
+    """The parts of one identity process."""
+
+    app: FastAPI
+    database: "AsyncIOMotorDatabase[Document]"
+    accounts: Accounts
+    audit: AuditLog
+    jobs: Jobs
+    clock: Clock
+
+    async def prepare(self) -> None:
+        """Wait for the store and make its indexes and the first signing key."""
+        await self.accounts.identity.load_cache()
+        await mongo.wait_until_ready(self.database, self.clock)
+        await mongo.until_done(self.accounts.prepare, self.clock, "preparing the store")
+
+    async def work(self) -> None:
+        """Everything but the pages, until cancelled."""
+        await self.prepare()
+        try:
+            await self.jobs.run()
+        finally:
+            await self.accounts.close()
+
+
+def build(settings: IdentitySettings, store_settings: StoreSettings, clock: Clock) -> IdentityService:
+    """Make the parts; nothing runs or connects yet."""
+    health = Health()
+    database = mongo.connect(store_settings, SERVICE)
+    audit = AuditLog(database, settings.audit_keys(), clock, SERVICE, settings.audit_heads)
+    accounts = accounts_of(settings, database, audit, clock)
+    health.ready["identity"] = accounts.identity.check
+    jobs = Jobs(health, SystemClock())  # how often to look is a matter of the machine's clock, whatever day it is
+    jobs.every(POLL_S, "identity", accounts.identity.refresh)
+    jobs.every(HOUSEKEEPING_S, "accounts", accounts.tidy)
+    jobs.every(DAY_S, "audit", audit.look_after)
+    pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
+    authorize = RenewingAuthorizer(
+        accounts.identity, settings, accounts.sessions.renew, service=SERVICE, on_denied=denial_recorder(audit)
+    )
+    app = create_app(
+        service=SERVICE,
+        title=gettext_noop("Ieum identity"),
+        description=gettext_noop("Knows who may sign in: accounts, sessions, and the keys that sign tokens."),
+        settings=settings,
+        health=health,
+        for_staff=True,
+        routers=[*routers_of(accounts, settings, pages, authorize), audit_router(audit, authorize, pages)],
+        pages=pages,
+        # A browser asks this of the redirect after a sign-in, which may lead to any service.
+        form_action=sorted(origins_of(settings.public_urls)),
+    )
+    return IdentityService(app, database, accounts, audit, jobs, clock)
+
+
+async def run() -> None:
+    """The process: pages at once, sign-ins as soon as the store is there."""
+    settings, store_settings = load(IdentitySettings), load(StoreSettings)
+    log.configure(SERVICE, settings.log_level)
+    identity = build(settings, store_settings, SystemClock())
+    process.spare_what_is_built()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(identity.work(), name="work")
+        tasks.create_task(serve(identity.app, settings.host, settings.port), name="http-server")

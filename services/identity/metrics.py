@@ -7,22 +7,22 @@ from prometheus_client import Counter, Gauge
 from shared.metrics import REGISTRY
 
 SIGN_INS: Final = Counter(
-    "ieum_notify_sign_ins", "Sign-ins by method and outcome.", ["method", "outcome"], registry=REGISTRY
+    "ieum_identity_sign_ins", "Sign-ins by method and outcome.", ["method", "outcome"], registry=REGISTRY
 )
 ENDED: Final = Counter(
-    "ieum_notify_sessions_ended", "Sessions that ended before their time.", ["reason"], registry=REGISTRY
+    "ieum_identity_sessions_ended", "Sessions that ended before their time.", ["reason"], registry=REGISTRY
 )
-RENEWED: Final = Counter("ieum_notify_sessions_renewed", "Access tokens given to a session.", registry=REGISTRY)
+RENEWED: Final = Counter("ieum_identity_sessions_renewed", "Access tokens given to a session.", registry=REGISTRY)
 ALTERED: Final = Counter(
-    "ieum_notify_account_tampering",
-    "What somebody else wrote or took away in notify's store, by kind.",
+    "ieum_identity_account_tampering",
+    "What somebody else wrote or took away in identity's store, by kind.",
     ["object"],
     registry=REGISTRY,
 )
-KEY_AGE: Final = Gauge("ieum_notify_signing_key_age_seconds", "Age of the key that signs.", registry=REGISTRY)
-KEYS: Final = Gauge("ieum_notify_signing_keys", "Signing keys that are published.", registry=REGISTRY)
+KEY_AGE: Final = Gauge("ieum_identity_signing_key_age_seconds", "Age of the key that signs.", registry=REGISTRY)
+KEYS: Final = Gauge("ieum_identity_signing_keys", "Signing keys that are published.", registry=REGISTRY)
 KEYS_REFUSED: Final = Gauge(
-    "ieum_notify_rejected_signing_keys",
-    "Signing keys in the store that are not as notify wrote them.",
+    "ieum_identity_rejected_signing_keys",
+    "Signing keys in the store that are not as identity wrote them.",
     registry=REGISTRY,
 )

@@ -9,9 +9,9 @@ from starlette.requests import Request
 
 from services.identity.accounts.rules import Weakness
 from services.identity.audit_recorder import By, Trail, What, line
+from services.identity.problems import unavailable
 from services.identity.sessions.service import Issued, Sessions
 from services.identity.sign_in.words import WORDS
-from services.notify.problems import unavailable
 from shared.audit.entries import where_of
 from shared.errors import TransientError
 from shared.web.pages import Pages

@@ -1,4 +1,4 @@
-"""Settings of accounts; part of notify's, and all that the commands need."""
+"""Settings of identity; the commands need the same."""
 
 import os
 from typing import Final, Self
@@ -29,15 +29,18 @@ class Mapped(BaseModel):
         return self
 
 
-class AccountSettings(ServiceSettings, AuditSettings):
-    """Keys, and the OpenID provider where there is one."""
+class IdentitySettings(ServiceSettings, AuditSettings):
+    """Where identity listens, its keys, and the OpenID provider where there is one."""
 
-    model_config = SettingsConfigDict(env_prefix="NOTIFY_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="IDENTITY_", extra="ignore")
 
+    port: int = Field(default=8006, ge=1, le=65535, examples=[8006])
     master_key: Key = Field(examples=[EXAMPLE])
     """Wraps signing keys and second factors."""
     account_key: Key = Field(examples=[EXAMPLE])
-    """Marks sessions, invitations, recovery codes and accounts as written by notify. With another one none counts."""
+    """Marks sessions, invitations, recovery codes and accounts as written by identity. With another one none counts."""
+    directory_key: Key = Field(validation_alias="IEUM_DIRECTORY_KEY", examples=[EXAMPLE])
+    """What notify shows to read names at work. Notify has the same."""
     retired_master_keys: tuple[Key, ...] = Field(default=(), examples=['["(base64)"]'])
     """Older master keys, which still open. A JSON list."""
     oidc_issuer: str = Field(default="", pattern=r"^(https?://\S+)?$", examples=["https://login.example.go.kr"])
@@ -61,7 +64,7 @@ class AccountSettings(ServiceSettings, AuditSettings):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.oidc_issuer and not (self.oidc_client_id and self.oidc_role_map):
-            raise ValueError("NOTIFY_OIDC_ISSUER also needs NOTIFY_OIDC_CLIENT_ID and NOTIFY_OIDC_ROLE_MAP")
+            raise ValueError("IDENTITY_OIDC_ISSUER also needs IDENTITY_OIDC_CLIENT_ID and IDENTITY_OIDC_ROLE_MAP")
         return self
 
     def master_keys(self) -> list[bytes]:

@@ -84,6 +84,7 @@ from shared.encryption import Keyring
 from shared.health import Health
 from shared.identity.roles import Scope
 from shared.identity.source import POLL_S, Identity, fetch_over_http
+from shared.identity.tokens import TicketKey
 from shared.jobs import Jobs
 from shared.kafka import metrics
 from shared.kafka.broker import KafkaClient
@@ -255,6 +256,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     handing = HandoverService(updater, keys.lasting, issuer, keyring, words, tell)
     details_service = DetailsService(
         identity=identity,
+        ticket_key=TicketKey(key_bytes(settings.ticket_key)),
         reports=reports,
         used=UsedTickets(database),
         keyring=keyring,

@@ -33,6 +33,8 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     """Makes the digests by which reports find each other. Must never change, or older ones are not found."""
     signing_key: Key = Field(examples=[EXAMPLE])
     """Ed25519 seed that signs proofs of lodging."""
+    ticket_key: Key = Field(validation_alias="IEUM_TICKET_KEY", examples=[EXAMPLE])
+    """Verifies the tickets that open details. Notify makes them with the same key."""
     queue_limit: int = Field(default=2000, ge=1, le=100_000, examples=[2000])
     """Reports that may wait for the store; the next one is told 503 and the phone numbers."""
     status_questions_per_minute: int = Field(default=30, ge=1, le=10_000, examples=[30])

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 
-from services.identity import main as wiring
-from services.identity.main import HOUSEKEEPING_S, Accounts
 from services.notify.auditing import Auditing
 from services.notify.auditor.repository import FindingStore
 from services.notify.cases.consumers import RoutingsHandler, consumers
@@ -38,8 +36,9 @@ from services.notify.escalation.jobs import StoreGauges
 from services.notify.escalation.repository import RecentAlertStore
 from services.notify.escalation.service import EscalationWorker
 from services.notify.settings import NotifySettings
+from services.notify.team.directory import POLL_S as DIRECTORY_S
+from services.notify.team.directory import StaffDirectory
 from services.notify.team.pages import TeamPages, team_router
-from services.notify.team.people import People
 from services.notify.team.repository import CenterStore, RotaStore
 from services.notify.team.service import DutyService
 from shared import log, mongo, process
@@ -49,10 +48,12 @@ from shared.audit.store import DAY_S, AuditLog
 from shared.clock import Clock, SystemClock
 from shared.health import Health
 from shared.identity.principal import Principal
-from shared.identity.source import POLL_S
+from shared.identity.source import POLL_S, Identity, fetch_over_http
+from shared.identity.tokens import TicketKey
 from shared.jobs import Jobs
 from shared.kafka.broker import KafkaClient
 from shared.kafka.reader import Follower
+from shared.key_setting import key_bytes
 from shared.outbox import Relay
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.topics import ALERTS, CASES, CENTERS, ROUTINGS
@@ -60,6 +61,8 @@ from shared.web.app import create_app
 from shared.web.pages import Pages
 from shared.web.same_origin import origins_of
 from shared.web.serve import serve
+from shared.web.session_renewal import RenewingAuthorizer
+from shared.web.session_renewal import over_http as renewal_over_http
 from shared.web.translations import gettext_noop
 
 HERE = Path(__file__).parent
@@ -95,13 +98,13 @@ class Notify:
     broadcaster: ConsoleBroadcaster
     case_service: CaseService
     tickets: Tickets
-    accounts: Accounts
+    identity: Identity
+    staff: StaffDirectory
     audit: AuditLog
     clock: Clock
 
     async def prepare(self) -> None:
-        """Wait for the store and make its indexes. People stay signed in meanwhile, by the keys of before."""
-        await self.accounts.identity.load_cache()
+        """Wait for the store and make its indexes."""
         await mongo.wait_until_ready(self.cases.database, self.clock)
         await mongo.until_done(self._prepare, self.clock, "preparing the store")
 
@@ -111,7 +114,7 @@ class Notify:
         await self.drill_store.prepare()
         await self.case_relay.ensure_index()
         await self.center_relay.ensure_index()
-        await self.accounts.prepare()
+        await self.staff.recall()
 
     async def work(self) -> None:
         """Everything but the pages, until cancelled."""
@@ -127,7 +130,7 @@ class Notify:
             await self.bus.stop()
             await self.follower.stop()
             await self.delivery.close()
-            await self.accounts.close()
+            await self.staff.close()
 
 
 def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock) -> Notify:
@@ -150,29 +153,29 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), feed.note, from_start=False, clock=clock)
     dead = DeadLetterWatch(bus_settings, settings, dead_letter_store, channel, broadcaster, clock)
     audit = AuditLog(database, settings.audit_keys(), clock, SERVICE, settings.audit_heads)
-    accounts = wiring.build(settings, database, audit, clock)
-    people = People(accounts.store, clock)
+    identity = Identity(fetch_over_http(settings.identity_url), clock, settings.keys_cache)
+    staff = StaffDirectory(database, settings.identity_url, settings.directory_key)
     duty = DutyService(centers, center_relay, broadcaster.notice, clock)
-    case_service = CaseService(cases, duty, broadcaster, case_relay, people, settings.rules, clock)
+    case_service = CaseService(cases, duty, broadcaster, case_relay, staff, settings.rules, clock)
     findings = FindingStore(database)
     gauges = StoreGauges(cases, findings, clock)
     live = LiveUpdates(follower.check, broadcaster.notice, clock)
     alarms = AlarmView(findings, dead_letter_store, live, clock)
     drill_store = DrillStore(database)
     drills = Drills(drill_store, cases, settings, clock)
-    tickets = Tickets(case_service, accounts.signing.signer, clock)
+    tickets = Tickets(case_service, TicketKey(key_bytes(settings.ticket_key)), clock)
     health.ready.update(
         case_relay=case_relay.check,
         center_relay=center_relay.check,
         follower=follower.check,
-        identity=accounts.identity.check,
+        identity=identity.check,
     )
     health.degraded.update(case_relay=case_relay.unreadable, center_relay=center_relay.unreadable)
     for name in [name for name in health.ready if name in NEEDS_KAFKA or name.startswith("kafka")]:
         until_first_ok(health, name)
     jobs = Jobs(health, SystemClock())  # how often to look is a matter of the machine's clock, whatever day it is
-    jobs.every(POLL_S, "identity", accounts.identity.refresh)
-    jobs.every(HOUSEKEEPING_S, "accounts", accounts.tidy)
+    jobs.every(POLL_S, "identity", identity.refresh)
+    jobs.every(DIRECTORY_S, "staff-directory", staff.refresh)
     jobs.every(DAY_S, "audit", audit.look_after)
     for number in range(ALERTERS):
         jobs.every(
@@ -195,7 +198,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     jobs.every(5 * settings.poll_s, "dead-mails", dead.tell, wake=dead.news)
     return Notify(
         app=_application(
-            settings, health, case_service, tickets, (alarms, drills), broadcaster, accounts, audit, clock
+            settings, health, case_service, tickets, (alarms, drills), broadcaster, identity, audit, clock
         ),
         bus=bus,
         follower=follower,
@@ -213,7 +216,8 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         broadcaster=broadcaster,
         case_service=case_service,
         tickets=tickets,
-        accounts=accounts,
+        identity=identity,
+        staff=staff,
         audit=audit,
         clock=clock,
     )
@@ -245,12 +249,13 @@ def _application(
     tickets: Tickets,
     watch: tuple[AlarmView, Drills],
     broadcaster: ConsoleBroadcaster,
-    accounts: Accounts,
+    identity: Identity,
     audit: AuditLog,
     clock: Clock,
 ) -> FastAPI:
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
-    authorize = wiring.authorizer_of(accounts, settings, denial_recorder(audit))
+    renew = renewal_over_http(settings.identity_url, identity)
+    authorize = RenewingAuthorizer(identity, settings, renew, service=SERVICE, on_denied=denial_recorder(audit))
     details = f"{settings.public_urls['intake'].rstrip('/')}/details"
 
     def audited(request: Request, principal: Principal) -> Auditing:
@@ -267,7 +272,7 @@ def _application(
         for_staff=True,
         routers=[
             stream_router(
-                case_service, broadcaster, clock, authorize, settings.stream_clients, Rows(pages, case_service.people)
+                case_service, broadcaster, clock, authorize, settings.stream_clients, Rows(pages, case_service.staff)
             ),
             case_router(case_service, authorize, audited),
             command_router(case_service, authorize, pages, audited),
@@ -279,10 +284,9 @@ def _application(
             details_router(parts),
             team_router(TeamPages(case_service, RotaStore(case_service.cases.database), pages, authorize, audited)),
             audit_router(audit, authorize, pages),
-            *wiring.routers_of(accounts, settings, pages, authorize),
         ],
         pages=pages,
-        # Tickets go to intake; and a browser asks this of the redirect after a sign-in, which may lead to any service.
+        # Tickets go to intake.
         form_action=sorted(origins_of(settings.public_urls)),
     )
 

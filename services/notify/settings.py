@@ -8,9 +8,10 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.identity.settings import AccountSettings
 from services.notify.cases.models import Target
 from services.notify.escalation.rules import QuietHours, Rules
+from shared.audit.settings import AuditSettings
+from shared.key_setting import EXAMPLE, Key
 from shared.settings import ServiceSettings
 
 _KEY_BYTES: Final = range(24, 65)
@@ -72,11 +73,15 @@ class AlertSettings(ServiceSettings):
         return value
 
 
-class NotifySettings(AlertSettings, AccountSettings):
+class NotifySettings(AlertSettings, AuditSettings):
     """Where notify listens, how it mails, when it may be quiet."""
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", extra="ignore")
 
+    ticket_key: Key = Field(validation_alias="IEUM_TICKET_KEY", examples=[EXAMPLE])
+    """Makes the tickets that open details at intake, which has the same key."""
+    directory_key: Key = Field(validation_alias="IEUM_DIRECTORY_KEY", examples=[EXAMPLE])
+    """Reads the names at work of staff from identity, which has the same key."""
     smtp_connections: int = Field(default=4, ge=1, le=32, examples=[4])
     mail_view_url: str | None = Field(default=None, examples=["http://127.0.0.1:8026"])
     """Where the local mail sink shows what was sent; only the demo has one."""

@@ -18,7 +18,7 @@ from shared.clock import SystemClock
 from shared.errors import TransientError
 from shared.settings import StoreSettings, load
 
-SERVICES: Final = ("intake", "notify", "analytics")
+SERVICES: Final = ("intake", "notify", "identity", "analytics")
 """Who keeps an audit."""
 _AWAY: Final = 2
 

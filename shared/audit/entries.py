@@ -13,7 +13,7 @@ from shared.web.authorization import OnDenied
 from shared.web.networks import network_of
 
 STALE: Final = "stale"
-"""Detail of a line: it was decided on what was last known, because notify or Kafka did not answer."""
+"""Detail of a line: it was decided on what was last known, because identity or Kafka did not answer."""
 BEHIND: Final = "routings"
 """Value of it: the owner is the one that was last known. On a refusal: asked too early, to be asked again."""
 

@@ -51,6 +51,8 @@ class Action(StrEnum):
     """Public: the public form, receipts, sign-in, health, published keys."""
     FRONT_END = "front_end"
     """For front ends: the scopes of the credential decide, not this table."""
+    SERVICE = "service"
+    """For another service of this system: the key they share decides, not this table."""
     OWN_ACCOUNT = "own_account"
     """For any signed-in user, about their own account."""
 

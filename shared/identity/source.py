@@ -1,6 +1,6 @@
 """Fetch the key document from its issuer every two seconds and cache it on disk.
 
-This is one of the two calls between services that do not go over Kafka. While the issuer is down, services go on with
+This is one of the few calls between services that do not go over Kafka. While the issuer is down, services go on with
 the last document, also after a restart. A revoked session is refused everywhere within seconds, and stays refused if a
 later document omits it: a deleted revocation in the issuer's store changes nothing here.
 """
@@ -22,7 +22,7 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.keys import KeyDocument, KeySet, key_set, merge_revocations
 from shared.identity.principal import Principal
-from shared.identity.tokens import GRACE, Ticket, TokenError, verify_access, verify_ticket
+from shared.identity.tokens import GRACE, Ticket, TicketKey, TokenError, verify_access
 from shared.metrics import REGISTRY
 
 _log = log.get(__name__)
@@ -107,11 +107,24 @@ class Identity:
         except TokenError:
             return None
 
-    def verify_ticket(self, token: str) -> Ticket:
-        """Verify a ticket. Raises ``TokenError``."""
+    def verify(self, token: str) -> Principal | None:
+        """Return the principal of an access token; None if it is not valid."""
+        if self._key_set is None:
+            return None
+        try:
+            return verify_access(token, self._key_set, self._clock.now())
+        except TokenError:
+            return None
+
+    def verify_ticket(self, token: str, key: TicketKey) -> Ticket:
+        """Verify a ticket whose session is not revoked. Raises ``TokenError``."""
         if self._key_set is None:
             raise TokenError("unknown_key")
-        return verify_ticket(token, self._key_set, self._clock.now())
+        return key.verify(token, self._key_set.revoked, self._clock.now())
+
+    def fresh(self) -> bool:
+        """Whether the issuer answered lately."""
+        return self._key_set is not None and self._key_set.fresh(self._clock.now())
 
     def still_valid(self, principal: Principal) -> bool:
         """Whether an authenticated principal's session is still valid; open streams call this repeatedly."""

@@ -1,17 +1,19 @@
 """Access tokens (10 minutes), and tickets that open the details of one report once (60 seconds).
 
-Compact JWS with Ed25519 (RFC 7515, 8037). ``typ`` names the kind of a token and ``aud`` its recipient, so none can be
-used as another. They contain no names of reporters and nothing about a report's content.
+Compact JWS (RFC 7515). Identity signs access tokens with Ed25519 (RFC 8037), and every service verifies them. Tickets
+carry an HMAC under the one key that notify and intake share, so that details open while identity is down. ``typ`` names
+the kind of a token and ``aud`` its recipient, so none can be used as another. They contain no names of reporters and
+nothing about a report's content.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import IeumError
@@ -29,6 +31,8 @@ ACCESS_LASTS: Final = timedelta(minutes=10)
 TICKET_LASTS: Final = timedelta(seconds=60)
 GRACE: Final = timedelta(minutes=60)
 """How long after its expiry an access token is accepted while the issuer does not answer."""
+_ED25519: Final = "EdDSA"
+_HMAC: Final = "HS256"
 _SKEW: Final = timedelta(seconds=10)
 _LONGEST: Final = 4096
 
@@ -101,7 +105,7 @@ C = TypeVar("C", bound=_Claims)
 
 
 class Signer:
-    """Signs tokens with one private key."""
+    """Signs access tokens with one private key."""
 
     def __init__(self, kid: str, key: Ed25519PrivateKey) -> None:
         """``kid`` is the public key id."""
@@ -111,18 +115,46 @@ class Signer:
     def access(self, principal: Principal) -> str:
         """Sign an access token, valid from ``issued_at`` to ``expires_at`` of the principal."""
         claims = _common(principal.subject, principal.organisation, principal.roles, principal.session)
-        return self._sign(claims, ACCESS_TYPE, ACCESS_AUDIENCE, principal.issued_at, principal.expires_at)
+        claims |= _times(principal.issued_at, principal.expires_at, ACCESS_AUDIENCE)
+        return jwt.encode(claims, self._key, _ED25519, {"kid": self.kid, "typ": ACCESS_TYPE})
 
-    def ticket(self, ticket: Ticket, now: datetime) -> str:
+
+class TicketKey:
+    """The key that notify signs tickets with and intake verifies them with."""
+
+    def __init__(self, key: bytes) -> None:
+        """32 bytes."""
+        self._key = key
+
+    def sign(self, ticket: Ticket, now: datetime) -> str:
         """Sign a ticket for intake."""
         claims = _common(ticket.subject, ticket.organisation, ticket.roles, ticket.session)
         claims |= {"jti": ticket.ticket_id, "rid": ticket.report_id, "own": ticket.ownership, "why": ticket.purpose}
         claims |= {"als": ticket.alias, "ppl": dict(ticket.people)}
-        return self._sign(claims, TICKET_TYPE, TICKET_AUDIENCE, now, ticket.expires_at)
+        claims |= _times(now, ticket.expires_at, TICKET_AUDIENCE)
+        return jwt.encode(claims, self._key, _HMAC, {"typ": TICKET_TYPE})
 
-    def _sign(self, claims: Mapping[str, Any], kind: str, audience: str, issued: datetime, expires: datetime) -> str:
-        times = {"iat": int(issued.timestamp()), "exp": int(expires.timestamp()), "iss": ISSUER, "aud": audience}
-        return jwt.encode({**claims, **times}, self._key, "EdDSA", {"kid": self.kid, "typ": kind})
+    def verify(self, token: str, revoked: Collection[str], now: datetime) -> Ticket:
+        """Verify a ticket. Raises ``TokenError``. The caller must make sure that it is used once."""
+        _header_of(token, TICKET_TYPE, _HMAC)
+        claims = _decoded(token, self._key, _HMAC, TICKET_AUDIENCE, _TicketClaims)
+        expires = datetime.fromtimestamp(claims.exp, UTC)
+        if expires <= now or expires - datetime.fromtimestamp(claims.iat, UTC) > TICKET_LASTS:
+            raise TokenError("expired")
+        _current(claims, revoked, now)
+        return Ticket(
+            ticket_id=claims.jti,
+            report_id=claims.rid,
+            ownership=claims.own,
+            organisation=claims.org,
+            subject=claims.sub,
+            roles=claims.roles,
+            session=claims.sid,
+            purpose=claims.why,
+            expires_at=expires,
+            alias=claims.als,
+            people=claims.ppl,
+        )
 
 
 def verify_access(token: str, key_set: KeySet, now: datetime, *, late: timedelta | None = None) -> Principal:
@@ -130,13 +162,19 @@ def verify_access(token: str, key_set: KeySet, now: datetime, *, late: timedelta
 
     ``late``: how long after its expiry it is accepted although the issuer answers; only where no data is shown.
     """
-    claims = _verified(token, ACCESS_TYPE, ACCESS_AUDIENCE, key_set, now, _Claims)
+    key = key_set.keys.get(str(_header_of(token, ACCESS_TYPE, _ED25519).get("kid")))
+    if key is None:
+        raise TokenError("unknown_key")
+    public, valid_until = key
+    if valid_until <= now:
+        raise TokenError("expired_key")
+    claims = _decoded(token, public, _ED25519, ACCESS_AUDIENCE, _Claims)
     expires = datetime.fromtimestamp(claims.exp, UTC)
     stale = expires <= now
     most = late if key_set.fresh(now) else GRACE
     if stale and (most is None or now - expires > most):
         raise TokenError("expired")
-    _current(claims, key_set, now)
+    _current(claims, key_set.revoked, now)
     return Principal(
         subject=claims.sub,
         organisation=claims.org,
@@ -148,51 +186,31 @@ def verify_access(token: str, key_set: KeySet, now: datetime, *, late: timedelta
     )
 
 
-def verify_ticket(token: str, key_set: KeySet, now: datetime) -> Ticket:
-    """Verify a ticket. Raises ``TokenError``. The caller must make sure that it is used once."""
-    claims = _verified(token, TICKET_TYPE, TICKET_AUDIENCE, key_set, now, _TicketClaims)
-    expires = datetime.fromtimestamp(claims.exp, UTC)
-    if expires <= now or expires - datetime.fromtimestamp(claims.iat, UTC) > TICKET_LASTS:
-        raise TokenError("expired")
-    _current(claims, key_set, now)
-    return Ticket(
-        ticket_id=claims.jti,
-        report_id=claims.rid,
-        ownership=claims.own,
-        organisation=claims.org,
-        subject=claims.sub,
-        roles=claims.roles,
-        session=claims.sid,
-        purpose=claims.why,
-        expires_at=expires,
-        alias=claims.als,
-        people=claims.ppl,
-    )
-
-
 def _common(subject: str, organisation: str, roles: frozenset[StaffRole], session: str) -> dict[str, Any]:
     return {"sub": subject, "org": organisation, "roles": sorted(roles), "sid": session}
 
 
-def _verified(token: str, kind: str, audience: str, key_set: KeySet, now: datetime, shape: type[C]) -> C:
+def _times(issued: datetime, expires: datetime, audience: str) -> dict[str, Any]:
+    return {"iat": int(issued.timestamp()), "exp": int(expires.timestamp()), "iss": ISSUER, "aud": audience}
+
+
+def _header_of(token: str, kind: str, algorithm: str) -> Mapping[str, Any]:
     if len(token) > _LONGEST:
         raise TokenError("malformed")
     try:
         header = jwt.get_unverified_header(token)
     except jwt.InvalidTokenError:
         raise TokenError("malformed") from None
-    if header.get("typ") != kind or header.get("alg") != "EdDSA":
+    if header.get("typ") != kind or header.get("alg") != algorithm:
         raise TokenError("wrong_kind")
-    key = key_set.keys.get(str(header.get("kid")))
-    if key is None:
-        raise TokenError("unknown_key")
-    public, valid_until = key
-    if valid_until <= now:
-        raise TokenError("expired_key")
+    return header
+
+
+def _decoded(token: str, key: Ed25519PublicKey | bytes, algorithm: str, audience: str, shape: type[C]) -> C:
     # Not checked by the library: the clock is injected, and expired tokens count while the issuer is down.
     options: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "require": ["exp", "iat", "sub"]}
     try:
-        claims = jwt.decode(token, public, ["EdDSA"], options=options, audience=audience, issuer=ISSUER)
+        claims = jwt.decode(token, key, [algorithm], options=options, audience=audience, issuer=ISSUER)
         return shape.model_validate(claims)
     except jwt.InvalidSignatureError:
         raise TokenError("bad_signature") from None
@@ -204,10 +222,10 @@ def _verified(token: str, kind: str, audience: str, key_set: KeySet, now: dateti
         raise TokenError("claims") from None
 
 
-def _current(claims: _Claims, key_set: KeySet, now: datetime) -> None:
+def _current(claims: _Claims, revoked: Collection[str], now: datetime) -> None:
     if claims.org not in ORGANISATIONS:
         raise TokenError("claims")
     if datetime.fromtimestamp(claims.iat, UTC) > now + _SKEW:
         raise TokenError("not_yet")
-    if claims.sid in key_set.revoked:
+    if claims.sid in revoked:
         raise TokenError("revoked")

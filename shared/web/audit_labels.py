@@ -43,6 +43,7 @@ ACTIONS: Final[dict[str, str]] = {
     "audit.check": n("Audit checked"),
     "accounts.manage": n("Accounts managed"),
     "accounts.release": n("Account released"),
+    "accounts.move": n("Accounts taken over from notify"),
     "account.release": n("Account released"),
     "clients.manage": n("Front ends managed"),
     "front_end": n("Front end turned away"),

@@ -58,7 +58,7 @@ class Authorizer:
         """``settings`` hold the address of the sign-in page; ``on_denied`` is called for each denied request."""
         self.identity: Final = identity
         self._urls = settings.public_urls
-        self._sign_in = settings.public_urls.get("notify", "").rstrip("/")
+        self._sign_in = settings.public_urls.get("identity", "").rstrip("/")
         self._on_denied = on_denied
         self._recorded = (0, 0)
 

@@ -37,9 +37,10 @@ LINKS: Final = (
     Link("analytics", "/operations", gettext_noop("Operations"), Action.OPERATIONS_READ, of=MINISTRY),
     Link("notify", "/audit", gettext_noop("Audit"), Action.AUDIT_READ, home=True),
     Link("intake", "/audit", gettext_noop("Audit of details"), Action.AUDIT_READ),
+    Link("identity", "/audit", gettext_noop("Audit of accounts"), Action.AUDIT_READ),
     Link("intake", "/erasures", gettext_noop("Erasure"), Action.ERASURES_READ),
-    Link("notify", "/accounts", gettext_noop("Accounts"), Action.ACCOUNTS_MANAGE, home=True),
-    Link("notify", "/releases", gettext_noop("Account releases"), Action.ACCOUNTS_RELEASE),
+    Link("identity", "/accounts", gettext_noop("Accounts"), Action.ACCOUNTS_MANAGE, home=True),
+    Link("identity", "/releases", gettext_noop("Account releases"), Action.ACCOUNTS_RELEASE),
     Link("notify", "/drills", gettext_noop("Drills"), Action.DRILLS_RUN),
     Link("intake", "/clients", gettext_noop("Front ends"), Action.CLIENTS_MANAGE, of=centers.CENTRAL),
 )
@@ -76,7 +77,7 @@ def home_of(principal: Principal, urls: dict[str, str]) -> str:
     for link in LINKS:
         if link.home and link.service in urls and link.action is not None and principal.may(link.action):
             return urls[link.service].rstrip("/") + link.path
-    return urls.get("notify", "").rstrip("/") + "/account"
+    return urls.get("identity", "").rstrip("/") + "/account"
 
 
 def organisation_name(organisation: str, language: Language, translator: Translator) -> str:

@@ -15,7 +15,7 @@ from shared.web.translations import gettext_noop
 SESSION_COOKIE: Final = "ieum_session"
 """The access token; every service reads it."""
 SID_COOKIE: Final = "ieum_sid"
-"""The session itself; notify alone reads it."""
+"""The session itself; identity alone answers to it, notify hands it on for renewal."""
 SIGN_IN_PATHS: Final = ("/session", "/invitation", "/api/v1/sign-in", "/api/v1/session")
 """Where somebody becomes somebody else in this browser: another site must not do that even where no cookie is yet."""
 

@@ -8,13 +8,11 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from services.identity.accounts.models import Ending
 from services.notify.settings import NotifySettings
 from shared.identity.source import TOKEN_COOKIE
 from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import answer, taken
 from tests.integration.notify.test_desk import listening
-from tests.integration.notify.test_signed_out import signed_in as account_of
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id, stream
@@ -235,13 +233,14 @@ async def test_an_offer_appears_live_and_a_signed_out_console_leads_to_signing_i
 ) -> None:
     del sink
     own = f"http://127.0.0.1:{settings.port}"
-    harness = await start(public_urls=settings.public_urls | {"notify": own})
+    harness = await start(public_urls=settings.public_urls | {"notify": own, "identity": own})
     await taken(harness)
-    issued = await account_of(harness)
+    who = harness.principal("gwangju")
     async with listening(harness) as base:
         page = await signed_in(chromium, harness, base)
         await page.context.clear_cookies()
-        await page.context.add_cookies([{"name": TOKEN_COOKIE, "value": issued.token, "url": base}])
+        token = harness.people.signer.access(who)
+        await page.context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": base}])
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         await page.goto(f"{base}/")
@@ -260,6 +259,6 @@ async def test_an_offer_appears_live_and_a_signed_out_console_leads_to_signing_i
             agreed=True,
         )
         await expect(page.locator(f"#offers #case-{report_id(2)}")).to_be_visible(timeout=5000)
-        await harness.notify.accounts.sessions.end(issued.principal.subject, Ending.SIGNED_OUT)
+        harness.people.revoke(who.session)
         await expect(page).to_have_url(re.compile(r"/session"), timeout=8000)
         assert problems == []

@@ -237,7 +237,7 @@ def test_nothing_without_signing_in(site: Site) -> None:
         assert httpx.get(f"{site.url}{path}").status_code == 401
     # Notify signs people in; it then sends them back here.
     asked = httpx.get(f"{site.url}/operations").headers["location"]
-    assert asked.startswith("http://127.0.0.1:8003/session?next=")
+    assert asked.startswith("http://127.0.0.1:8006/session?next=")
 
 
 def test_an_analyst_sees_tables_and_not_the_running_of_the_system(site: Site) -> None:

@@ -185,7 +185,7 @@ async def test_the_new_pages_are_clean_and_carry_their_headers(
 ) -> None:
     del sink
     harness = await start()
-    await colleague(harness, "lee")
+    colleague(harness, "lee")
     facts = {**event("report.routed", 1).model_dump(mode="json")["facts"], "linked_reports": [report_id(2)]}
     await taken(harness, 1, urgency="critical", facts=facts)
     await taken(harness, 2)

@@ -40,7 +40,7 @@ def running(folder: Path) -> Iterator[Whole]:
     stack = Stack(LocalSettings.on_free_ports(folder), say=lambda _: None, extra_env=many)
     try:
         stack.start()
-        made = people.create(stack.environment_of("notify"))
+        made = people.create(stack.environment_of("identity"))
         yield Whole(stack, Crew(stack.urls, made), frontends.create(stack.environment_of("intake")))
     finally:
         stack.stop()
@@ -57,7 +57,7 @@ async def window(chromium: Browser, lang: str = "ko", *, script: bool = True) ->
 async def sign_in(page: Page, whole: Whole, name: str) -> None:
     """Account, password and the code of the second factor, as a person types them."""
     person = whole.crew.people[name]
-    await page.goto(whole.url("notify", "/session"))
+    await page.goto(whole.url("identity", "/session"))
     await page.locator("#account").fill(person.account)
     await page.locator("#password").fill(person.password)
     await page.locator("#code").fill(await whole.crew.auth(name).code())

@@ -137,7 +137,7 @@ async def _under_fire(stack: Stack, options: Options) -> Result:
         targets=options.targets,
     )
     striker = Striker(stack, blows, options.seed)
-    crew = Crew(stack.urls, await asyncio.to_thread(people.create, stack.environment_of("notify")))
+    crew = Crew(stack.urls, await asyncio.to_thread(people.create, stack.environment_of("identity")))
     front_ends = await asyncio.to_thread(frontends.create, stack.environment_of("intake"))
     reporters = Reporters(
         stack.urls["intake"],

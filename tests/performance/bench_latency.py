@@ -176,7 +176,7 @@ def main() -> int:
         stack = Stack(LocalSettings.on_free_ports(Path(folder)), say=lambda _: None)
         try:
             stack.start()
-            made = people.create(stack.environment_of("notify"), [OVERSIGHT])
+            made = people.create(stack.environment_of("identity"), [OVERSIGHT])
             desks = Desks(Crew(stack.urls, made), frontends.create(stack.environment_of("intake")))
             ours, theirs = asyncio.run(measure(stack, desks, given.rounds, given.reports))
         finally:

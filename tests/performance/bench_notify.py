@@ -79,7 +79,12 @@ async def measure(engines: Engines, smtp_port: int, waiting: int, due: int, roun
     """Fill once, then tell in rounds."""
     key = SecretStr(new_key())
     settings = NotifySettings(
-        smtp_port=smtp_port, master_key=key, account_key=key, IEUM_AUDIT_KEY=key, claim_size=PAGE, poll_s=0.05
+        smtp_port=smtp_port,
+        IEUM_TICKET_KEY=key,
+        IEUM_DIRECTORY_KEY=key,
+        IEUM_AUDIT_KEY=key,
+        claim_size=PAGE,
+        poll_s=0.05,
     )
     bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix="bench-notify.", topic_partitions=3)
     notify = build(settings, bus, StoreSettings(uri=SecretStr(engines.mongodb)), SystemClock())

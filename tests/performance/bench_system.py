@@ -159,7 +159,7 @@ def spread(accepted: Mapping[str, float], reached: Mapping[str, float]) -> dict[
 
 async def measure(stack: Stack, folder: Path, rates: Sequence[float], seconds: float) -> list[dict[str, Any]]:
     """One rate after the other on one stack."""
-    made = people.create(stack.environment_of("notify"), [OVERSIGHT])
+    made = people.create(stack.environment_of("identity"), [OVERSIGHT])
     desks = Desks(Crew(stack.urls, made), frontends.create(stack.environment_of("intake")))
     await at_rate(stack, desks, folder, rates[0], WARM_UP, seed=0)
     return [

@@ -12,7 +12,7 @@ import sys
 import httpx
 from pydantic import SecretStr
 
-from services.notify.main import Notify, build
+from services.notify.main import build
 from services.notify.settings import NotifySettings
 from shared import log, process
 from shared.centers import CENTER_IDS
@@ -22,6 +22,7 @@ from shared.identity.roles import StaffRole
 from shared.identity.tokens import ACCESS_LASTS
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.web.serve import serve
+from tests.support.staff import TestIdentity
 
 
 async def run(port: int, smtp_port: int, people: int) -> None:
@@ -30,19 +31,21 @@ async def run(port: int, smtp_port: int, people: int) -> None:
     settings = NotifySettings(
         port=port,
         smtp_port=smtp_port,
-        master_key=key,
-        account_key=key,
+        IEUM_TICKET_KEY=key,
+        IEUM_DIRECTORY_KEY=key,
         IEUM_AUDIT_KEY=key,
         stream_clients=2 * people,
     )
     log.configure("notify", "ERROR")
     notify = build(settings, load(KafkaSettings), load(StoreSettings), SystemClock())
+    signed_in = TestIdentity(SystemClock())
+    notify.identity._fetch = signed_in.fetch
     process.spare_what_is_built()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(notify.work())
         tasks.create_task(serve(notify.app, "127.0.0.1", port))
         await _ready(port)
-        tokens = [[center, await _token(notify, center)] for center in _places(people)]
+        tokens = [[center, _token(signed_in, center)] for center in _places(people)]
         sys.stdout.write(json.dumps(tokens) + "\n")
         sys.stdout.flush()
 
@@ -51,7 +54,7 @@ def _places(people: int) -> list[str]:
     return [CENTER_IDS[number % len(CENTER_IDS)] for number in range(people)]
 
 
-async def _token(notify: Notify, center_id: str) -> str:
+def _token(people: TestIdentity, center_id: str) -> str:
     now = SystemClock().now()
     who = Principal(
         subject=f"s-{secrets.token_hex(4)}",
@@ -61,7 +64,7 @@ async def _token(notify: Notify, center_id: str) -> str:
         issued_at=now,
         expires_at=now + ACCESS_LASTS,
     )
-    return (await notify.accounts.signing.signer()).access(who)
+    return people.signer.access(who)
 
 
 async def _ready(port: int) -> None:

@@ -12,39 +12,42 @@ from shared.identity.keys import KeyDocument, PublicKey, RevokedSession
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
 from shared.identity.source import TOKEN_COOKIE, Identity
-from shared.identity.tokens import ACCESS_LASTS, GRACE, TICKET_LASTS, Purpose, Signer, Ticket
+from shared.identity.tokens import ACCESS_LASTS, GRACE, TICKET_LASTS, Purpose, Signer, Ticket, TicketKey
 
+TICKET_KEY = b"t" * 32
+"""What notify and intake share in tests."""
 SUBJECT = "s-testfolk"
 """Who it is unless a test says otherwise."""
 
 
 class TestIdentity:
-    """A stand-in for notify's signing: the real verification, with a key made here."""
+    """A stand-in for identity's signing, and for notify's tickets: the real verification, with a key made here."""
 
     __test__ = False
 
-    def __init__(self, clock: Clock, *, key: Ed25519PrivateKey | None = None) -> None:
+    def __init__(self, clock: Clock, *, key: Ed25519PrivateKey | None = None, ticket_key: bytes = TICKET_KEY) -> None:
         """``key`` is a fresh one unless given (a second process then knows the same document)."""
         self.clock = clock
         self.private = key or Ed25519PrivateKey.generate()
+        self.tickets = TicketKey(ticket_key)
         self.signer = Signer(secrets.token_hex(8), self.private)
         self._revoked: list[RevokedSession] = []
         self.identity = Identity(self.fetch, clock)
         self.identity.adopt(self.document())
 
     async def fetch(self) -> KeyDocument:
-        """As notify answers."""
+        """As identity answers."""
         return self.document()
 
     def document(self) -> KeyDocument:
-        """What notify would publish; hand it to ``Identity.adopt`` of a service under test."""
+        """What identity would publish; hand it to ``Identity.adopt`` of a service under test."""
         now = self.clock.now()
         public = jwt.algorithms.OKPAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
         key = PublicKey(kid=self.signer.kid, x=str(public["x"]), valid_until=now + timedelta(days=400))
         return KeyDocument(keys=(key,), revoked=tuple(self._revoked), issued_at=now)
 
     def revoke(self, session: str) -> None:
-        """End a session as notify would, and let ``identity`` know."""
+        """End a session as identity would, and let ``identity`` know."""
         self._revoked.append(RevokedSession(session=session, until=self.clock.now() + ACCESS_LASTS + GRACE))
         self.identity.adopt(self.document())
 
@@ -127,4 +130,4 @@ class TestIdentity:
             purpose=purpose,
             expires_at=now + lasts,
         )
-        return self.signer.ticket(ticket, now)
+        return self.tickets.sign(ticket, now)

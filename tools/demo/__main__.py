@@ -23,7 +23,7 @@ from tools.demo.summary import Summary
 from tools.demo.view import View, final, walked
 from tools.local.cli import EXPECTED_ERRORS, Stopped, ignore_signals, stay, stop_on_signals
 from tools.local.processes import PROJECT
-from tools.local.settings import LocalSettings
+from tools.local.settings import SERVICES, LocalSettings
 from tools.local.stack import Stack
 
 _WIDTH_WITHOUT_TERMINAL = 200
@@ -81,7 +81,7 @@ def demonstrate(stack: Stack, demo: DemoSettings, console: Console, staff: dict[
 
 def _audit_is_whole(stack: Stack) -> bool:
     verify = [sys.executable, "-m", "shared.audit", "verify"]
-    env = stack.environment_of("notify")
+    env = stack.environment_of("identity")
     return subprocess.run(verify, cwd=PROJECT, env=env, stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
@@ -91,7 +91,7 @@ def _staff(stack: Stack) -> dict[str, Person]:
     path = stack.settings.var / "demo" / FILE
     known = people.kept(path, store)
     if not known:
-        env = stack.environment_of("notify")
+        env = stack.environment_of("identity")
         try:
             known = people.create(env)
         except PeopleError as error:
@@ -109,14 +109,14 @@ def where_to_look(stack: Stack) -> dict[str, str]:
     return {
         "form": f"{urls['intake']}/",
         "receipt and status": f"{urls['intake']}/status",
-        "sign in": f"{urls['notify']}/session",
+        "sign in": f"{urls['identity']}/session",
         "console": f"{urls['notify']}/",
-        "accounts": f"{urls['notify']}/accounts",
+        "accounts": f"{urls['identity']}/accounts",
         "decisions": f"{urls['routing']}/",
         "dashboard": f"{urls['analytics']}/",
-        "audit": f"{urls['intake']}/audit  {urls['notify']}/audit",
+        "audit": f"{urls['intake']}/audit  {urls['notify']}/audit  {urls['identity']}/audit",
         "mailbox": urls.get("mail", "(your own mail server)"),
-        "API documents": "  ".join(f"{urls[name]}/docs" for name in ("intake", "routing", "notify", "analytics")),
+        "API documents": "  ".join(f"{urls[name]}/docs" for name in SERVICES),
     }
 
 

@@ -1,6 +1,6 @@
-"""Staff of the demonstration and of tests: made by notify's own command, signed in like anybody else.
+"""Staff of the demonstration and of tests: made by identity's own command, signed in like anybody else.
 
-``create`` makes accounts that are ready to use, which notify does only where ``IEUM_DEMO_ACCOUNTS`` is set.
+``create`` makes accounts that are ready to use, which identity does only where ``IEUM_DEMO_ACCOUNTS`` is set.
 ``SignedIn`` lets an HTTP client sign in when it must and renew what it holds, as a browser's pages do.
 """
 
@@ -80,7 +80,7 @@ EVERYBODY: Final = (
 
 
 def create(env: Mapping[str, str], wanted: Iterable[Wanted] = EVERYBODY, *, suffix: str = "") -> dict[str, Person]:
-    """Make accounts and return them by name without ``suffix``. ``env`` is that of notify's process.
+    """Make accounts and return them by name without ``suffix``. ``env`` is that of identity's process.
 
     Raises PeopleError with the command's own words.
     """
@@ -124,12 +124,12 @@ def kept(path: Path, store: str | None = None) -> dict[str, Person]:
 
 
 class SignedIn(httpx.Auth):
-    """Signs one person in at notify for an ``httpx.AsyncClient``, and keeps them so."""
+    """Signs one person in at identity for an ``httpx.AsyncClient``, and keeps them so."""
 
-    def __init__(self, notify_url: str, person: Person) -> None:
+    def __init__(self, identity_url: str, person: Person) -> None:
         """Nothing is asked before the first request."""
         self.person = person
-        self._url = notify_url.rstrip("/")
+        self._url = identity_url.rstrip("/")
         self._token = ""
         self._session = ""
         self._until = 0.0
@@ -216,7 +216,7 @@ class Crew:
     def auth(self, name: str) -> SignedIn:
         """The sign-in of a person, one for all of their clients."""
         if name not in self._auths:
-            self._auths[name] = SignedIn(self._urls["notify"], self.people[name])
+            self._auths[name] = SignedIn(self._urls["identity"], self.people[name])
         return self._auths[name]
 
     def client(self, name: str, service: str = "notify", *, timeout: float = 30) -> httpx.AsyncClient:

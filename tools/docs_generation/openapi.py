@@ -10,6 +10,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from inspect import signature
 from typing import Any
 
 from fastapi import FastAPI
@@ -40,7 +41,13 @@ def application(service: str) -> FastAPI:
     """The application of a service, built here with the settings of this process."""
     main = importlib.import_module(f"services.{service}.main")
     settings = getattr(importlib.import_module(f"services.{service}.settings"), f"{service.title()}Settings")
-    app: FastAPI = main.build(load(settings), load(KafkaSettings), load(StoreSettings), SystemClock()).app
+    given = {
+        "settings": load(settings),
+        "bus_settings": load(KafkaSettings),
+        "store_settings": load(StoreSettings),
+        "clock": SystemClock(),
+    }
+    app: FastAPI = main.build(**{name: given[name] for name in signature(main.build).parameters}).app
     return app
 
 

@@ -16,19 +16,20 @@ from tools.local.settings import SERVICES
 _HERE: Final = "tools.docs_generation.permissions"
 _REACHES: Final = {Reach.OWN: "own", Reach.OVERSIGHT: "own (1)", Reach.ANY: "all"}
 _OPENID: Final = {
-    "NOTIFY_OIDC_ISSUER": "https://login.example",
-    "NOTIFY_OIDC_CLIENT_ID": "ieum",
-    "NOTIFY_OIDC_ROLE_MAP": '{"x": {"organisation": "jeju", "roles": ["counsellor"]}}',
+    "IDENTITY_OIDC_ISSUER": "https://login.example",
+    "IDENTITY_OIDC_CLIENT_ID": "ieum",
+    "IDENTITY_OIDC_ROLE_MAP": '{"x": {"organisation": "jeju", "roles": ["counsellor"]}}',
 }
 """So that the routes are listed which are there only with an OpenID provider."""
 _HEAD: Final = """# Who may do what
 
-Written by `make docs` from `shared/identity/roles.py` and from the routes of the four services; `make check` compares.
+Written by `make docs` from `shared/identity/roles.py` and from the routes of the five services; `make check` compares.
 Whatever stands nowhere here is refused. `tests/integration/trust` asks every route as everybody and compares.
 
 **own**: what belongs to their own organisation. **(1)**: for people of `central` and the ministry, everybody's.
 **all**: whosever it is. `open` needs nobody to be known. `front_end` needs the credential of a front end with the scope
-that the route's documentation names. `own_account` is about whoever is signed in.
+that the route's documentation names, `service` the key that two services share. `own_account` is about whoever is
+signed in.
 """
 
 
@@ -69,7 +70,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _routes(service: str) -> list[list[str]]:
-    found: list[list[str]] = json.loads(apart(_HERE, service, **(_OPENID if service == "notify" else {})))
+    found: list[list[str]] = json.loads(apart(_HERE, service, **(_OPENID if service == "identity" else {})))
     return found
 
 

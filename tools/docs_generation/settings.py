@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from services.analytics.settings import AnalyticsSettings
-from services.identity.settings import AccountSettings
+from services.identity.settings import IdentitySettings
 from services.intake.settings import IntakeSettings
 from services.notify.settings import AlertSettings, NotifySettings
 from services.routing.settings import RoutingSettings
@@ -24,10 +24,10 @@ CLASSES: dict[str, type[BaseSettings]] = {
     "Audit": AuditSettings,
     "Intake": IntakeSettings,
     "Routing": RoutingSettings,
-    "Accounts and sign-in (notify)": AccountSettings,
     "Notify and its auditor": AlertSettings,
     "Notify": NotifySettings,
     "Analytics": AnalyticsSettings,
+    "Identity": IdentitySettings,
 }
 _HEAD = """# Settings
 

@@ -16,8 +16,10 @@ KEYS = (
     "INTAKE_RECEIPT_KEY",
     "INTAKE_LINK_KEY",
     "INTAKE_SIGNING_KEY",
-    "NOTIFY_MASTER_KEY",
-    "NOTIFY_ACCOUNT_KEY",
+    "IDENTITY_MASTER_KEY",
+    "IDENTITY_ACCOUNT_KEY",
+    "IEUM_TICKET_KEY",
+    "IEUM_DIRECTORY_KEY",
     "IEUM_AUDIT_KEY",
     HOOK_KEY,
 )
@@ -28,6 +30,8 @@ LATER = "INTAKE_LATER_RECEIPT_KEYS"
 """Keys that took the place of the one before for new receipts, newest first (JSON list); none may ever go."""
 _GONE = ("IEUM_DEMO_TOKEN",)
 """Of older versions; taken out of a file that has them."""
+_RENAMED = {"NOTIFY_MASTER_KEY": "IDENTITY_MASTER_KEY", "NOTIFY_ACCOUNT_KEY": "IDENTITY_ACCOUNT_KEY"}
+"""Keys that came with the accounts from notify to identity: the same key goes on under its new name."""
 _HEAD = "# Made for local use at the first start. Whoever reads this reads every report stored here. Do not share.\n"
 
 
@@ -39,7 +43,7 @@ def ensure(folder: Path) -> dict[str, str]:
     """Read the secrets of a folder, making those that are missing. Raises SecretsError if others may read them."""
     path = folder / FILE
     found = read(path) if path.exists() else {}
-    kept = {name: value for name, value in found.items() if name not in _GONE}
+    kept = {_RENAMED.get(name, name): value for name, value in found.items() if name not in _GONE}
     wanted = kept | {name: new_key() for name in KEYS if name not in kept}
     if wanted != found:
         write(folder, wanted)

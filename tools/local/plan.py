@@ -16,10 +16,18 @@ RECOUNT = "recount"
 _RECOUNT_EVERY_S = 3600
 ENGINE_STAGE, MAIL_STAGE, SERVICE_STAGE = 0, 1, 2
 SECRETS_OF = {
-    "intake": ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_LINK_KEY", "INTAKE_SIGNING_KEY", "IEUM_AUDIT_KEY"),
+    "intake": (
+        "INTAKE_MASTER_KEY",
+        "INTAKE_RECEIPT_KEY",
+        "INTAKE_LINK_KEY",
+        "INTAKE_SIGNING_KEY",
+        "IEUM_TICKET_KEY",
+        "IEUM_AUDIT_KEY",
+    ),
     "routing": (),
-    "notify": ("NOTIFY_MASTER_KEY", "NOTIFY_ACCOUNT_KEY", "IEUM_AUDIT_KEY"),
+    "notify": ("IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "IEUM_AUDIT_KEY"),
     "analytics": ("IEUM_AUDIT_KEY",),
+    "identity": ("IDENTITY_MASTER_KEY", "IDENTITY_ACCOUNT_KEY", "IEUM_DIRECTORY_KEY", "IEUM_AUDIT_KEY"),
 }
 """Which secrets each service is given; no other. Routing verifies with public keys and needs none."""
 _SHARED_PREFIXES = (
@@ -72,7 +80,7 @@ def service_environment(
         "KAFKA_BOOTSTRAP_SERVERS": kafka,
         "MONGODB_URI": mongodb,
         "IEUM_PUBLIC_URLS": json.dumps({key: url for key, url in urls(settings).items() if key in SERVICES}),
-        "IEUM_IDENTITY_URL": urls(settings)["notify"],
+        "IEUM_IDENTITY_URL": urls(settings)["identity"],
         "IEUM_KEYS_CACHE": str(settings.var / "identity" / f"{service}.json"),
         f"{name}_PORT": str(settings.service_port(service)),
         **{key: secrets[key] for key in secrets_of(service) if key in secrets},

@@ -10,8 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tools.local import ports
 from tools.local.processes import PROJECT
 
-SERVICES = ("intake", "routing", "notify", "analytics")
-"""The four services, each also the name of its package below ``services``."""
+SERVICES = ("intake", "routing", "notify", "analytics", "identity")
+"""The five services, each also the name of its package below ``services``."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -34,9 +34,10 @@ class LocalSettings(BaseSettings):
     auditor_port: Port = Field(default=8005, validation_alias="NOTIFY_AUDITOR_PORT", examples=[8005])
     """Health and metrics of notify's auditor."""
     recount_port: Port = Field(
-        default_factory=ports.free_port, validation_alias="ROUTING_RECOUNT_PORT", examples=[8006]
+        default_factory=ports.free_port, validation_alias="ROUTING_RECOUNT_PORT", examples=[8007]
     )
     """Health and metrics of the recount of routing's sums."""
+    identity_port: Port = Field(default=8006, validation_alias="IDENTITY_PORT", examples=[8006])
     routing_workers: int = Field(default=1, ge=1, le=12, validation_alias="IEUM_ROUTING_WORKERS", examples=[2])
     """Processes of routing; the first serves ``ROUTING_PORT``, each other a free port."""
     kafka_bootstrap_servers: str = Field(

@@ -1,4 +1,4 @@
-"""The whole of Ieum on this machine: engines, mailbox, four services, kept running.
+"""The whole of Ieum on this machine: engines, mailbox, five services, kept running.
 
 >>> stack = Stack(settings, say=print)   # starts nothing
 >>> stack.start()                        # returns when everything is ready, or raises with everything stopped again

@@ -13,13 +13,13 @@ from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import Wrong
 from services.identity.accounts.service import Administration
 from services.identity.audit_recorder import By, by
-from services.identity.sessions.cookies import RenewingAuthorizer
+from services.identity.problems import unavailable
 from services.identity.sessions.service import Sessions
-from services.notify.problems import unavailable
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action, StaffRole, roles_at
 from shared.web.app import Problem
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -62,7 +62,7 @@ class Change(StrEnum):
 
 
 def one_router(
-    store: AccountStore, administration: Administration, sessions: Sessions, pages: Pages, authorize: RenewingAuthorizer
+    store: AccountStore, administration: Administration, sessions: Sessions, pages: Pages, authorize: Authorizer
 ) -> APIRouter:
     """``/accounts/{subject}`` and the forms on it."""
     router = APIRouter(include_in_schema=False)
@@ -120,7 +120,7 @@ def one_router(
             raise unavailable() from None
         return pages.render(
             request,
-            "accounts/one.html",
+            "one.html",
             status=_TAKEN if error else 200,
             account=account,
             signed_in=signed_in,
@@ -142,8 +142,8 @@ def _asked_well(account: Account, rev: int, reason: str) -> None:
 
 def invited(pages: Pages, request: Request, account: Account, code: str) -> Response:
     """The page that shows an invitation once."""
-    address = pages.settings.public_urls.get("notify", "").rstrip("/") + "/invitation"
-    return pages.render(request, "accounts/invited.html", account=account, code=code, address=address)
+    address = pages.settings.public_urls.get("identity", "").rstrip("/") + "/invitation"
+    return pages.render(request, "invited.html", account=account, code=code, address=address)
 
 
 def possible(organisation: str) -> list[StaffRole]:

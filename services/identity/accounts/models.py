@@ -62,7 +62,7 @@ class Waiting(_Frozen):
 
 
 class Account(_Frozen):
-    """Somebody who may sign in. ``name`` and ``display`` never leave notify; everything else says ``subject``."""
+    """Somebody who may sign in. ``name`` never leaves identity, ``display`` only for notify and its tickets."""
 
     subject: str
     name: str
@@ -89,7 +89,7 @@ class Account(_Frozen):
     break_glass: bool = False
     """May sign in with a password here although an OpenID provider is set."""
     altered: bool = Field(default=False, exclude=True)
-    """Found changed by somebody other than notify; opens nothing. Only lists show such an account."""
+    """Found changed by somebody other than identity; opens nothing. Only lists show such an account."""
     created_at: datetime
     changed_at: datetime
     rev: int = 1
@@ -112,7 +112,7 @@ class Session(_Frozen):
     counts_until: datetime | None = None
     """Of an ended one: until when it is published as ended."""
     ending_seal: str = ""
-    """That notify ended it, when and why."""
+    """That identity ended it, when and why."""
 
 
 class KeyRecord(_Frozen):

@@ -11,19 +11,17 @@ from services.identity.accounts.models import RefusedError
 from services.identity.accounts.repository import PAGE, AccountStore
 from services.identity.accounts.service import Administration
 from services.identity.audit_recorder import by
-from services.identity.sessions.cookies import RenewingAuthorizer
-from services.notify.problems import unavailable
+from services.identity.problems import unavailable
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import ORGANISATIONS, Action, StaffRole
 from shared.web.app import Problem
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
 
-def admin_router(
-    store: AccountStore, administration: Administration, pages: Pages, authorize: RenewingAuthorizer
-) -> APIRouter:
+def admin_router(store: AccountStore, administration: Administration, pages: Pages, authorize: Authorizer) -> APIRouter:
     """``/accounts`` and ``/accounts/new``."""
     router = APIRouter(include_in_schema=False)
     manage = authorize(Action.ACCOUNTS_MANAGE)
@@ -49,9 +47,7 @@ def admin_router(
         except TransientError:
             raise unavailable() from None
         more = listed[-1].name if len(listed) == PAGE else ""
-        return pages.render(
-            request, "accounts/accounts.html", accounts=listed, organisation=one, within=within, more=more
-        )
+        return pages.render(request, "accounts.html", accounts=listed, organisation=one, within=within, more=more)
 
     @router.get("/accounts/new")
     async def new(request: Request, principal: Annotated[Principal, Depends(manage)]) -> Response:
@@ -90,7 +86,7 @@ def admin_router(
     ) -> Response:
         return pages.render(
             request,
-            "accounts/new.html",
+            "new.html",
             status=422 if error else 200,
             name=name,
             display=display,

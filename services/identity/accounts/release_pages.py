@@ -11,12 +11,12 @@ from services.identity.accounts.models import RefusedError
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.service import Administration
 from services.identity.audit_recorder import by
-from services.identity.sessions.cookies import RenewingAuthorizer
-from services.notify.problems import unavailable
+from services.identity.problems import unavailable
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import ORGANISATIONS, Action
 from shared.web.app import Problem
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -24,7 +24,7 @@ _TAKEN: Final = 409
 
 
 def release_router(
-    store: AccountStore, administration: Administration, pages: Pages, authorize: RenewingAuthorizer
+    store: AccountStore, administration: Administration, pages: Pages, authorize: Authorizer
 ) -> APIRouter:
     """``/releases`` and the forms on it."""
     router = APIRouter(prefix="/releases", include_in_schema=False)
@@ -40,7 +40,7 @@ def release_router(
             raise unavailable() from None
         return pages.render(
             request,
-            "accounts/releases.html",
+            "releases.html",
             status=_TAKEN if error else 200,
             waiting=waiting,
             displays=displays,

@@ -25,7 +25,7 @@ class AccountStore:
     """The collection of accounts."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document], marks: Marks) -> None:
-        """``database`` is notify's own; ``marks`` seal what is written and tell what somebody else wrote."""
+        """``database`` is identity's own; ``marks`` seal what is written and tell what somebody else wrote."""
         self._marks = marks
         self.collection: AsyncIOMotorCollection[Document] = database["accounts"]
 
@@ -73,7 +73,7 @@ class AccountStore:
             wanted["organisation"] = organisation
         with store_errors():
             found = await self.collection.find(wanted).sort("name", 1).limit(PAGE).to_list(None)
-        return [self._read(document) for document in found]
+        return [self.read(document) for document in found]
 
     async def waiting(self, organisations: Sequence[str]) -> list[Account]:
         """Accounts of these organisations that wait for release, by name."""
@@ -81,7 +81,7 @@ class AccountStore:
         wanted = {"waits.since": since, "organisation": {"$in": list(organisations)}}
         with store_errors():
             found = await self.collection.find(wanted).sort("name", 1).to_list(None)
-        return [one for one in map(self._read, found) if not one.altered]
+        return [one for one in map(self.read, found) if not one.altered]
 
     async def administrators(self, organisation: str) -> int:
         """How many active administrators an organisation has."""
@@ -131,7 +131,7 @@ class AccountStore:
             late = await self.collection.find({"state": AccountState.INVITED.value}).to_list(None)
             count = 0
             for document in late:
-                account = self._read(document)
+                account = self.read(document)
                 if not account.altered and account.invitation is not None and account.invitation.expires_at <= now:
                     count += await self.save(account.model_copy(update={"invitation": None})) is not None
         return count
@@ -141,7 +141,7 @@ class AccountStore:
             found = await self.collection.find_one(wanted)
         if found is None:
             return None
-        account = self._read(found)
+        account = self.read(found)
         if account.altered:
             ALTERED.labels("account").inc()
             _log.error("accounts.altered", subject=account.subject)
@@ -151,7 +151,8 @@ class AccountStore:
     def _fields(self, account: Account) -> Document:
         return {**account.model_dump(exclude={"subject"}), "seal": self._marks.account_seal(account)}
 
-    def _read(self, document: Document) -> Account:
+    def read(self, document: Document) -> Account:
+        """The account of a document; ``altered`` where it is not as identity wrote it."""
         account = Account.model_validate({**document, "subject": document["_id"]})
         genuine = same(str(document.get("seal", "")), self._marks.account_seal(account))
         return account if genuine else account.model_copy(update={"altered": True})

@@ -40,7 +40,7 @@ class Administration:
         trail: Trail,
         clock: Clock,
     ) -> None:
-        """All of them notify's own."""
+        """All of them identity's own."""
         self._accounts = accounts
         self._sessions = sessions
         self._passwords = passwords

@@ -12,13 +12,14 @@ from services.identity.accounts.rules import LONGEST, SHORTEST
 from services.identity.audit_recorder import Trail, What, by, line
 from services.identity.enrolment.service import Enrolment
 from services.identity.page_parts import ENROL_WORDS, Text
-from services.identity.sessions.cookies import RenewingAuthorizer, clear
+from services.identity.problems import unavailable
+from services.identity.sessions.cookies import clear
 from services.identity.sessions.service import Sessions
-from services.notify.problems import unavailable
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -34,7 +35,7 @@ def own_router(
     enrolment: Enrolment,
     trail: Trail,
     pages: Pages,
-    authorize: RenewingAuthorizer,
+    authorize: Authorizer,
 ) -> APIRouter:
     """``/account`` and the forms on it."""
     router = APIRouter(include_in_schema=False)
@@ -50,7 +51,7 @@ def own_router(
             raise unavailable() from None
         return pages.render(
             request,
-            "accounts/account.html",
+            "account.html",
             status=(429 if wait else 422) if error else 200,
             account=account,
             sessions=open_sessions,
@@ -105,9 +106,7 @@ def own_router(
             return await show(request, principal, error=error.code, field="current", wait=error.retry_after or 0)
         except TransientError:
             raise unavailable() from None
-        return pages.render(
-            request, "accounts/recovery-codes.html", codes=codes, onward="/account", fresh=False, waiting=False
-        )
+        return pages.render(request, "recovery-codes.html", codes=codes, onward="/account", fresh=False, waiting=False)
 
     @router.post("/account/end-everywhere")
     async def end_everywhere(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:

@@ -11,10 +11,10 @@ from services.identity.accounts.rules import LONGEST, SHORTEST
 from services.identity.audit_recorder import By, by
 from services.identity.enrolment.service import Enrolment, Offer
 from services.identity.page_parts import ENROL_WORDS, FIELD, Text, end_the_old, qr_code
+from services.identity.problems import unavailable
 from services.identity.sessions.cookies import set_device, set_session
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.service import SignIn
-from services.notify.problems import unavailable
 from shared.errors import TransientError
 from shared.web.authorization import OPEN
 from shared.web.navigation import home_of
@@ -28,7 +28,7 @@ def invitation_router(sign_in: SignIn, sessions: Sessions, enrolment: Enrolment,
 
     @router.get("/invitation")
     async def invitation(request: Request) -> Response:
-        return pages.render(request, "accounts/invitation.html", error="", wait=0)
+        return pages.render(request, "invitation.html", error="", wait=0)
 
     @router.post("/invitation")
     async def enrol(
@@ -49,7 +49,7 @@ def invitation_router(sign_in: SignIn, sessions: Sessions, enrolment: Enrolment,
             status = 429 if error.code == "wait" else 403
             return pages.render(
                 request,
-                "accounts/invitation.html",
+                "invitation.html",
                 status=status,
                 error=ENROL_WORDS[error.code],
                 wait=error.retry_after or 0,
@@ -60,7 +60,7 @@ def invitation_router(sign_in: SignIn, sessions: Sessions, enrolment: Enrolment,
     def choose(request: Request, invitation: str, offer: Offer, error: str = "") -> Response:
         return pages.render(
             request,
-            "accounts/enrol.html",
+            "enrol.html",
             status=422 if error else 200,
             invitation=invitation,
             offer=offer,
@@ -73,7 +73,7 @@ def invitation_router(sign_in: SignIn, sessions: Sessions, enrolment: Enrolment,
 
     def codes_page(request: Request, codes: list[str], onward: str, *, waiting: bool = False) -> Response:
         return pages.render(
-            request, "accounts/recovery-codes.html", codes=codes, onward=onward, fresh=not waiting, waiting=waiting
+            request, "recovery-codes.html", codes=codes, onward=onward, fresh=not waiting, waiting=waiting
         )
 
     async def complete(

@@ -46,7 +46,7 @@ class Enrolment:
         trail: Trail,
         clock: Clock,
     ) -> None:
-        """All of them notify's own."""
+        """All of them identity's own."""
         self._accounts = accounts
         self._sign_in = sign_in
         self._sessions = sessions

@@ -17,7 +17,7 @@ class KeyStore:
     """Signing keys."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is notify's own."""
+        """``database`` is identity's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["signing_keys"]
 
     async def prepare(self) -> None:
@@ -26,7 +26,7 @@ class KeyStore:
             await self.collection.create_index("number", name="number", unique=True)
 
     async def all(self) -> list[KeyRecord]:
-        """Every document that is there, oldest first; a handful. Whether notify wrote it is not judged here."""
+        """Every document that is there, oldest first; a handful. Whether identity wrote it is not judged here."""
         with store_errors():
             found = await self.collection.find({}).to_list(None)
         return sorted(map(_key, found), key=lambda key: key.number)
@@ -52,7 +52,7 @@ class KeyStore:
 
 
 def _key(document: Document) -> KeyRecord:
-    """The key; of what notify could not have written only the name, under a seal that never fits."""
+    """The key; of what identity could not have written only the name, under a seal that never fits."""
     try:
         return KeyRecord.model_validate({**document, "kid": document["_id"]})
     except ValidationError:

@@ -1,6 +1,6 @@
 """The keys that sign: made, announced before they sign, replaced every 30 days, published until all of theirs is over.
 
-Several notify processes share them through the store. A process reads them, and the sessions that ended, at most once
+Several identity processes share them through the store. A process reads them, and the sessions that ended, at most once
 a second; whatever ends a session here publishes at once.
 
 The store is not believed. A key counts only if its private half opens under the master key and the whole document fits
@@ -36,14 +36,14 @@ _log = log.get(__name__)
 
 FRESH_S: Final = 1.0
 SPARE: Final = timedelta(days=5)
-"""A key still counts so long after its time when no notify ran to replace it."""
+"""A key still counts so long after its time when no identity ran to replace it."""
 _FIELD: Final = "signing key"
 _JOB: Final = "signing"
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key whose document is as notify wrote it."""
+    """A key whose document is as identity wrote it."""
 
     record: KeyRecord
     private: Ed25519PrivateKey
@@ -100,7 +100,7 @@ class Signing:
         return Signer(ready[-1].record.kid, ready[-1].private)
 
     async def records(self) -> list[KeyRecord]:
-        """The keys that are as notify wrote them, oldest first. Raises ``TransientError``."""
+        """The keys that are as identity wrote them, oldest first. Raises ``TransientError``."""
         return [key.record for key in self._believed(await self._keys.all())]
 
     async def rotate(self, *, at_once: bool = False) -> str:
@@ -161,7 +161,7 @@ class Signing:
         return self._vault.marks.key_seal(record, key.public_key().public_bytes_raw())
 
     def _believed(self, records: Iterable[KeyRecord]) -> list[SigningKey]:
-        """The keys among these documents that notify wrote and nobody changed, in order, with their endings."""
+        """The keys among these documents that identity wrote and nobody changed, in order, with their endings."""
         opened: dict[str, tuple[KeyRecord, Ed25519PrivateKey]] = {}
         refused = 0
         for record in records:
@@ -181,12 +181,12 @@ class Signing:
         ]
 
     def _private(self, record: KeyRecord) -> Ed25519PrivateKey:
-        """The private half of a document that is as notify wrote it. Raises ``PermanentError``."""
+        """The private half of a document that is as identity wrote it. Raises ``PermanentError``."""
         before = self._opened.get(record.kid)
         if before is not None and before[0] == record:
             return before[1]
         if not record.seal:
-            raise PermanentError("unsealed", "nothing that notify writes is without its seal")
+            raise PermanentError("unsealed", "nothing that identity writes is without its seal")
         seed = self._vault.decrypt(record.kid, _FIELD, record.private)
         key = Ed25519PrivateKey.from_private_bytes(seed)
         if not same(record.seal, self._seal(record, key)):

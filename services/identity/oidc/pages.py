@@ -11,10 +11,10 @@ from services.identity.audit_recorder import by
 from services.identity.oidc.provider import PASSAGE_S, Provider
 from services.identity.oidc.service import External
 from services.identity.page_parts import end_the_old
+from services.identity.problems import unavailable
 from services.identity.sessions.cookies import onward, set_session
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.words import WORDS as ACCOUNT_WORDS
-from services.notify.problems import unavailable
 from shared.errors import TransientError
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
@@ -81,7 +81,7 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
         await end_the_old(request, sessions)
         target = passage.onward or home_of(issued.principal, urls)
         # A page and not a redirect: after one the browser would still count this as coming from another site.
-        answer = pages.render(request, "accounts/onward.html", target=target)
+        answer = pages.render(request, "onward.html", target=target)
         set_session(answer, issued, secure=pages.secure(request))
         answer.delete_cookie(COOKIE, path="/oidc", httponly=True, samesite="lax")
         return answer

@@ -25,7 +25,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from services.identity.accounts.models import RefusedError
-from services.identity.settings import AccountSettings
+from services.identity.settings import IdentitySettings
 from shared import log
 from shared.clock import Clock
 
@@ -74,13 +74,13 @@ class Person:
 class Provider:
     """Speaks to the OpenID provider."""
 
-    def __init__(self, settings: AccountSettings, key: bytes, clock: Clock, http: httpx.AsyncClient) -> None:
+    def __init__(self, settings: IdentitySettings, key: bytes, clock: Clock, http: httpx.AsyncClient) -> None:
         """``key`` seals the cookie; ``http`` is closed by who made it."""
         self._settings = settings
         self._cipher = AESGCM(key)
         self._clock = clock
         self._http = http
-        self._redirect = settings.public_urls.get("notify", "").rstrip("/") + "/oidc/callback"
+        self._redirect = settings.public_urls.get("identity", "").rstrip("/") + "/oidc/callback"
         self._found: tuple[float, dict[str, Any]] | None = None
         self._keys: tuple[float, KeySet] | None = None
         self._fetching = asyncio.Lock()
@@ -201,7 +201,7 @@ class Provider:
             found = await self._asked("GET", f"{self._settings.oidc_issuer}/.well-known/openid-configuration")
             complete = {"authorization_endpoint", "token_endpoint", "jwks_uri"} <= found.keys()
             if not complete or str(found.get("issuer", "")).rstrip("/") != self._settings.oidc_issuer:
-                _log.error("oidc.wrong_issuer", hint="NOTIFY_OIDC_ISSUER is not what its discovery document says")
+                _log.error("oidc.wrong_issuer", hint="IDENTITY_OIDC_ISSUER is not what its discovery document says")
                 raise RefusedError("provider_unavailable")
             self._found = (now, found)
         return self._found[1]

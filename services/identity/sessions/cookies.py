@@ -1,69 +1,24 @@
-"""The cookies of a sign-in, the authorizer that renews them, and where somebody may be sent afterwards."""
+"""The cookies of a sign-in, and where somebody may be sent afterwards."""
 
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
 from starlette.responses import Response
 
-from services.identity.sessions.service import Issued, Sessions
-from shared.errors import TransientError
-from shared.identity.principal import Principal
-from shared.identity.source import TOKEN_COOKIE, Identity, bearer_of
-from shared.settings import ServiceSettings
-from shared.web.authorization import Authorizer, OnDenied
-from shared.web.middleware import COOKIES
+from services.identity.sessions.service import Issued
+from shared.identity.source import TOKEN_COOKIE
 from shared.web.same_origin import SID_COOKIE
+from shared.web.session_renewal import set_token
 
 DEVICE_COOKIE: Final = "ieum_device"
 _DEVICE_S: Final = 180 * 24 * 3600
 _LONGEST: Final = 2000
 
 
-class RenewingAuthorizer(Authorizer):
-    """Renews an expired token on the spot where the session's cookie is good; other services send people here."""
-
-    def __init__(
-        self,
-        identity: Identity,
-        settings: ServiceSettings,
-        sessions: Sessions,
-        *,
-        on_denied: OnDenied | None = None,
-        service: str = "notify",
-    ) -> None:
-        """``sessions`` renew; the rest as for any ``Authorizer``."""
-        super().__init__(identity, settings, on_denied=on_denied)
-        self._sessions = sessions
-        self._https = settings.served_by_https(service)
-
-    async def authenticate(self, request: Request) -> Principal | None:
-        """Who it is, by token, else by session."""
-        principal = self.identity.principal_of(request)
-        secret = request.cookies.get(SID_COOKIE)
-        if (principal is not None and not principal.stale) or not secret or bearer_of(request) is not None:
-            return principal
-        try:
-            issued = await self._sessions.renew(secret)
-        except TransientError:
-            return principal
-        if issued is None:
-            return None
-        carrier = Response()
-        set_token(carrier, issued, secure=self._https or request.url.scheme == "https")
-        setattr(request.state, COOKIES, [value for name, value in carrier.raw_headers if name == b"set-cookie"])
-        return issued.principal
-
-
-def set_token(response: Response, issued: Issued, *, secure: bool) -> None:
-    """Give the token's cookie. It has no end of its own: a token past its time still counts while notify is away."""
-    response.set_cookie(TOKEN_COOKIE, issued.token, path="/", httponly=True, samesite="strict", secure=secure)
-
-
 def set_session(response: Response, issued: Issued, *, secure: bool) -> None:
     """Give both cookies of a sign-in; they go when the browser is closed."""
-    set_token(response, issued, secure=secure)
+    set_token(response, issued.token, secure=secure)
     response.set_cookie(SID_COOKIE, issued.secret, path="/", httponly=True, samesite="strict", secure=secure)
 
 

@@ -23,7 +23,7 @@ class SessionStore:
     """Who is signed in."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document], marks: Marks) -> None:
-        """``database`` is notify's own; ``marks`` seal the ends of sessions."""
+        """``database`` is identity's own; ``marks`` seal the ends of sessions."""
         self._marks = marks
         self.collection: AsyncIOMotorCollection[Document] = database["sessions"]
 
@@ -44,7 +44,7 @@ class SessionStore:
         """The session whose secret has this digest."""
         with store_errors():
             found = await self.collection.find_one({"_id": digest})
-        return _session(found)
+        return session_of(found)
 
     async def seen(self, digest: str, now: datetime) -> Session | None:
         """Mark it as used now; None where it has ended: the check and the mark are one step."""
@@ -52,7 +52,7 @@ class SessionStore:
             found = await self.collection.find_one_and_update(
                 {"_id": digest, "ended_at": None}, {"$set": {"seen_at": now}}, return_document=ReturnDocument.AFTER
             )
-        return _session(found)
+        return session_of(found)
 
     async def end(self, subject: str, why: Ending, now: datetime, *, only: str = "", but: str = "") -> int:
         """End somebody's sessions: ``only`` this one, or all ``but`` this one (by public name). How many ended."""
@@ -62,7 +62,7 @@ class SessionStore:
         with store_errors():
             found = await self.collection.find(wanted).to_list(None)
         done = 0
-        for session in filter(None, map(_session, found)):
+        for session in filter(None, map(session_of, found)):
             ending = {"ended_at": now, "ended_why": why, "counts_until": session_over(session.started_at)}
             seal = self._marks.ending_seal(session.model_copy(update=ending))
             change = {"$set": {**ending, "ended_why": why.value, "ending_seal": seal}}
@@ -75,15 +75,15 @@ class SessionStore:
         """Somebody's sessions, newest first."""
         with store_errors():
             found = await self.collection.find({"subject": subject}).to_list(200)
-        sessions = filter(None, map(_session, found))
+        sessions = filter(None, map(session_of, found))
         return sorted(sessions, key=lambda session: session.started_at, reverse=True)
 
     async def ended(self, now: datetime) -> list[Session]:
-        """Sessions that ended and whose tokens may still look good; whether notify ended them is not judged here."""
+        """Sessions that ended and whose tokens may still look good; whether identity ended them is not judged here."""
         window = {"counts_until": {"$gt": now, "$lt": now + _FAR}}
         with store_errors():
             found = await self.collection.find(window).to_list(None)
-        return sorted(filter(None, map(_session, found)), key=lambda session: session.session)
+        return sorted(filter(None, map(session_of, found)), key=lambda session: session.session)
 
     async def sweep(self, now: datetime) -> int:
         """Delete what ended or expired more than a day ago."""
@@ -92,8 +92,8 @@ class SessionStore:
             return int((await self.collection.delete_many(over)).deleted_count)
 
 
-def _session(document: Document | None) -> Session | None:
-    """The session; None where there is none, or nothing that notify could have written."""
+def session_of(document: Document | None) -> Session | None:
+    """The session; None where there is none, or nothing that identity could have written."""
     if document is None:
         return None
     try:

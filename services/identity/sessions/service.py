@@ -27,7 +27,7 @@ class Issued:
     token: str
     principal: Principal
     secret: str
-    """Of the session; for the cookie that notify alone reads."""
+    """Of the session; for the cookie."""
 
 
 class Sessions:

@@ -12,18 +12,18 @@ from starlette.responses import Response
 from services.identity.accounts.models import Ending, RefusedError
 from services.identity.audit_recorder import Trail, What, by, line
 from services.identity.keys.service import Signing
-from services.identity.sessions.cookies import DEVICE_COOKIE, RenewingAuthorizer, clear
+from services.identity.problems import unavailable
+from services.identity.sessions.cookies import DEVICE_COOKIE, clear
 from services.identity.sessions.service import Issued, Sessions
 from services.identity.sign_in.service import Attempt, SignIn
 from services.identity.sign_in.words import STATUS, WORDS
-from services.notify.problems import unavailable
 from shared.audit.entries import where_of
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
-from shared.web.authorization import OPEN
+from shared.web.authorization import OPEN, Authorizer
 from shared.web.translations import gettext_noop
 
 
@@ -62,7 +62,7 @@ class Ended(BaseModel):
 
 
 def account_router(
-    sign_in: SignIn, sessions: Sessions, signing: Signing, trail: Trail, authorize: RenewingAuthorizer, clock: Clock
+    sign_in: SignIn, sessions: Sessions, signing: Signing, trail: Trail, authorize: Authorizer, clock: Clock
 ) -> APIRouter:
     """``/api/v1/sign-in``, ``/api/v1/session/…`` and ``/api/v1/identity/keys``."""
     router = APIRouter(prefix="/api/v1", tags=["sign-in"])

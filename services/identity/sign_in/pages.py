@@ -10,17 +10,18 @@ from starlette.responses import RedirectResponse, Response
 from services.identity.accounts.models import RefusedError
 from services.identity.audit_recorder import Trail, by
 from services.identity.page_parts import Text, end_the_old, guarded_renewal
-from services.identity.sessions.cookies import DEVICE_COOKIE, clear, onward, set_device, set_session, set_token
+from services.identity.problems import unavailable
+from services.identity.sessions.cookies import DEVICE_COOKIE, clear, onward, set_device, set_session
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.service import Attempt, SignIn
 from services.identity.sign_in.words import STATUS
-from services.notify.problems import unavailable
 from shared.audit.entries import where_of
 from shared.errors import TransientError
 from shared.web.authorization import OPEN
 from shared.web.navigation import home_of
 from shared.web.pages import Pages
 from shared.web.same_origin import SID_COOKIE
+from shared.web.session_renewal import set_token
 
 
 def sign_in_router(sign_in: SignIn, sessions: Sessions, trail: Trail, pages: Pages, *, openid: bool) -> APIRouter:
@@ -33,7 +34,7 @@ def sign_in_router(sign_in: SignIn, sessions: Sessions, trail: Trail, pages: Pag
     ) -> Response:
         return pages.render(
             request,
-            "accounts/sign-in.html",
+            "sign-in.html",
             status=status,
             next=wanted and onward(wanted, urls),
             error=error,
@@ -47,12 +48,12 @@ def sign_in_router(sign_in: SignIn, sessions: Sessions, trail: Trail, pages: Pag
         secret = request.cookies.get(SID_COOKIE)
         if secret is None and not again and request.headers.get("sec-fetch-site") == "cross-site":
             # Somebody followed a link in a mail: the browser withholds strict cookies once. Ask again from here.
-            return pages.render(request, "accounts/onward.html", target=_again(next))
+            return pages.render(request, "onward.html", target=_again(next))
         issued = await guarded_renewal(sessions, secret)
         if issued is None:
             return form(request, next)
         answer = RedirectResponse(onward(next, urls) if next else home_of(issued.principal, urls), 303)
-        set_token(answer, issued, secure=pages.secure(request))
+        set_token(answer, issued.token, secure=pages.secure(request))
         return answer
 
     @router.post("/session")
@@ -83,7 +84,7 @@ def sign_in_router(sign_in: SignIn, sessions: Sessions, trail: Trail, pages: Pag
 
     @router.get("/session/end")
     async def ask(request: Request) -> Response:
-        return pages.render(request, "accounts/sign-out.html")
+        return pages.render(request, "sign-out.html")
 
     @router.post("/session/end")
     async def sign_out(request: Request) -> Response:

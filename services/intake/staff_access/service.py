@@ -22,7 +22,7 @@ from shared.encryption import Keyring
 from shared.errors import IeumError, PermanentError
 from shared.identity.roles import Action
 from shared.identity.source import Identity
-from shared.identity.tokens import Ticket, TokenError
+from shared.identity.tokens import Ticket, TicketKey, TokenError
 from shared.metrics import REGISTRY
 
 _log = logs.get(__name__)
@@ -66,6 +66,7 @@ class DetailsService:
         self,
         *,
         identity: Identity,
+        ticket_key: TicketKey,
         reports: ReportRepository,
         used: UsedTickets,
         keyring: Keyring,
@@ -75,6 +76,7 @@ class DetailsService:
     ) -> None:
         """``current`` says whether intake has read all that routing wrote until a few seconds ago."""
         self._identity = identity
+        self._ticket_key = ticket_key
         self._reports = reports
         self._used = used
         self._keyring = keyring
@@ -89,7 +91,7 @@ class DetailsService:
     async def open(self, token: str, where: str) -> OpenedDetails:
         """The details. Raises ``DetailsClosedError``, or ``TransientError`` where store or audit do not answer."""
         try:
-            ticket = self._identity.verify_ticket(token)
+            ticket = self._identity.verify_ticket(token, self._ticket_key)
         except TokenError as error:
             refusal = AccessRefusal.EXPIRED if error.code == "expired" else AccessRefusal.INVALID
             raise self._closed(refusal, self._unsigned(where, refusal, error.code)) from None

@@ -25,7 +25,7 @@ from services.notify.cases.repository import CaseStore, Change
 from services.notify.cases.rules import Accepted, Actor, Rejected
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import Rules
-from services.notify.team.people import People
+from services.notify.team.directory import StaffDirectory
 from services.notify.team.service import DutyService
 from shared import log
 from shared.clock import Clock
@@ -74,14 +74,14 @@ class CaseService:
         duty: DutyService,
         broadcaster: ConsoleBroadcaster,
         case_relay: Relay,
-        people: People,
+        staff: StaffDirectory,
         rules: Rules,
         clock: Clock,
     ) -> None:
         """The relays publish what the writes embed."""
         self.cases = cases
         self.duty = duty
-        self.people = people
+        self.staff = staff
         self._broadcaster = broadcaster
         self._case_relay = case_relay
         self.rules = rules
@@ -133,7 +133,7 @@ class CaseService:
                 return replace(context, receiver=await self.duty.get(principal.organisation))
             case Needs.ASSIGNEE if isinstance(body, AssignRequest):
                 to = body.assignee or principal.subject
-                known = to == principal.subject or to in await self.people.colleagues(principal.organisation)
+                known = to == principal.subject or to in self.staff.colleagues(principal.organisation)
                 over = body.over_cap and StaffRole.LEAD in principal.roles
                 severe, reserved = await self._severe_of(principal.organisation, to, report_id)
                 return replace(

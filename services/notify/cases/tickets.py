@@ -1,7 +1,6 @@
 """Tickets to details: one report, one use, 60 seconds, for the owning centre's staff. The audit comes first."""
 
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,7 +14,7 @@ from shared import log
 from shared.clock import Clock
 from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action
-from shared.identity.tokens import TICKET_LASTS, Purpose, Signer, Ticket
+from shared.identity.tokens import TICKET_LASTS, Purpose, Ticket, TicketKey
 
 _LOG = log.get(__name__)
 _ID_BYTES: Final = 18
@@ -34,10 +33,10 @@ class Signed:
 class Tickets:
     """Gives tickets."""
 
-    def __init__(self, case_service: CaseService, signer: Callable[[], Awaitable[Signer]], clock: Clock) -> None:
-        """``signer`` gives the key in use now."""
+    def __init__(self, case_service: CaseService, key: TicketKey, clock: Clock) -> None:
+        """``key`` is what intake verifies with."""
         self._case_service = case_service
-        self._signer = signer
+        self._key = key
         self._clock = clock
 
     async def issue(
@@ -81,19 +80,17 @@ class Tickets:
             purpose=purpose,
             expires_at=now + TICKET_LASTS,
             alias=case.alias,
-            people=await self._names(case, principal.subject),
+            people=self._names(case, principal.subject),
         )
-        signer = await self._signer()
-        return Signed(signer.ticket(ticket, now), ticket.expires_at)
+        return Signed(self._key.sign(ticket, now), ticket.expires_at)
 
-    async def _names(self, case: Case, subject: str) -> dict[str, str]:
+    def _names(self, case: Case, subject: str) -> dict[str, str]:
         """Names at work of everybody who has had the details, the latest first, as far as a ticket has room."""
-        await self._case_service.people.learn_story(case)
         subjects = [subject, *(entry.by for entry in reversed(case.entries) if entry.kind is EntryKind.OPENED)]
         names: dict[str, str] = {}
         room = _NAMES_BYTES
         for one in dict.fromkeys(subjects):
-            name = self._case_service.people.name(one)
+            name = self._case_service.staff.name(one)
             room -= len(one or "") + len(name.encode("unicode-escape"))
             if room < 0:
                 break

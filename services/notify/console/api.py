@@ -254,7 +254,7 @@ def _endpoint(
         done = there(await guarded(lambda: act), who)
         if done.rejected is not None:
             offer_id = body.offer_id if isinstance(body, OfferRequest) else None
-            raise await problem_of(pages, service.people, request, done, offer_id)
+            raise problem_of(pages, service.staff, request, done, offer_id)
         if command is not OFFER:
             return row_of(done.case)
         if done.case.offer is None:
@@ -298,7 +298,7 @@ def ticket_router(
         if issued is None:
             raise absent(who)
         if isinstance(issued, CommandResult):
-            raise await problem_of(pages, service.people, request, issued)
+            raise problem_of(pages, service.staff, request, issued)
         return TicketView(ticket=issued.ticket, url=details_url, expires_at=issued.expires_at)
 
     return router

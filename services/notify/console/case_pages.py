@@ -81,10 +81,9 @@ class CasePages:
     ) -> Response:
         """The page of a case; with ``problem`` beside the ``control`` of what was ``tried``."""
         routing = self.settings.public_urls.get("routing", "").rstrip("/")
-        await guarded(lambda: self.case_service.people.learn_story(case))
         own = principal.organisation == case.center_id
         assigns = own and principal.may(Action.CASES_ASSIGN)
-        colleagues = await guarded(lambda: self.case_service.people.colleagues(case.center_id)) if assigns else {}
+        colleagues = self.case_service.staff.colleagues(case.center_id) if assigns else {}
         every = await guarded(self.case_service.duty.all)
         linked = await guarded(lambda: self.case_service.cases.load([*case.linked, *case.joined]))
         # Of a linked report at another centre nobody here learns more than that there is one.
@@ -99,7 +98,7 @@ class CasePages:
             may=principal.may,
             own=own,
             names=center_names(self.pages, request),
-            who=self.case_service.people.name,
+            who=self.case_service.staff.name,
             colleagues=colleagues,
             empty={i for i, center in every.items() if center.nobody},
             receivers=[i for i, center in every.items() if _may_receive(case, i, center.state)],
@@ -148,7 +147,7 @@ class CasePages:
         tried: Tried = _NOTHING_TRIED,
     ) -> Response:
         """Why an act did not count: on the case's page for whoever may see it, alone for others."""
-        problem = await problem_of(self.pages, self.case_service.people, request, done, offer_id)
+        problem = problem_of(self.pages, self.case_service.staff, request, done, offer_id)
         words = self.pages.gettext(request)(str(problem.detail)) % problem.values
         if principal.may(Action.CASES_READ, concerned(done.case, principal.organisation)):
             control = tried.controls.get(done.rejected, "") if done.rejected is not None else ""

@@ -10,7 +10,7 @@ from services.notify.cases.models import CENTRAL_DESK, Case
 from services.notify.cases.service import CaseService, CommandResult
 from services.notify.console.problems import not_theirs, refused
 from services.notify.problems import unavailable
-from services.notify.team.people import People
+from services.notify.team.directory import StaffDirectory
 from services.notify.team.repository import known
 from shared.audit.entries import by_staff, where_of
 from shared.audit.model import AuditEntry, AuditOutcome
@@ -52,14 +52,13 @@ def auditing(append: Append, request: Request, principal: Principal, clock: Cloc
     return write
 
 
-async def problem_of(
-    pages: Pages, people: People, request: Request, done: CommandResult, offer_id: str | None = None
+def problem_of(
+    pages: Pages, staff: StaffDirectory, request: Request, done: CommandResult, offer_id: str | None = None
 ) -> Problem:
     """The problem of an act that did not count."""
     if done.rejected is None:
         raise RuntimeError("nothing was refused")
-    await guarded(lambda: people.learn([done.case.acknowledged_by]))
-    return refused(done.case, done.rejected, pages.language(request), people.name, offer_id)
+    return refused(done.case, done.rejected, pages.language(request), staff.name, offer_id)
 
 
 def no_such_case() -> Problem:

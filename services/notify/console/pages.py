@@ -47,7 +47,6 @@ def page_router(
     async def console(request: Request, principal: Principal, center_id: str, wanted: Wanted) -> Response:
         cases, more = await guarded(lambda: lists.whole(case_service.cases, center_id))
         offers = await guarded(lambda: lists.offers(case_service.cases, center_id))
-        await guarded(lambda: case_service.people.learn_rows([*offers, *cases]))
         every = await guarded(case_service.duty.all)
         sees_dead = principal.may(Action.DEAD_READ, CENTRAL_DESK)
         page = pages.render(
@@ -72,7 +71,7 @@ def page_router(
             dead=await guarded(dead.unread) if sees_dead else [],
             view=center_id,
             me=principal.subject,
-            who=case_service.people.name,
+            who=case_service.staff.name,
             may=principal.may,
             states_of=states_of,
             duty_states=[

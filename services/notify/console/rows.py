@@ -14,7 +14,7 @@ from services.notify.cases.models import CENTRAL_DESK, Case
 from services.notify.console.broadcaster import ConsoleSubscriber
 from services.notify.console.problems import center_name
 from services.notify.console.views import ROW, CaseRow, row_of
-from services.notify.team.people import People
+from services.notify.team.directory import StaffDirectory
 from shared import centers
 from shared.events.base import Moment
 from shared.events.vocabulary import EndReason
@@ -99,10 +99,10 @@ def center_names(pages: Pages, request: Request) -> dict[str, str]:
 class Rows:
     """Rows as the stream sends them. What one shows depends on its list, the language and what its reader may do."""
 
-    def __init__(self, pages: Pages, people: People) -> None:
-        """``people`` knows the names as far as they were learnt."""
+    def __init__(self, pages: Pages, staff: StaffDirectory) -> None:
+        """``staff`` knows the names."""
         self._pages = pages
-        self._people = people
+        self._staff = staff
         self._made: OrderedDict[tuple[object, ...], tuple[bytes, float]] = OrderedDict()
 
     def entry(
@@ -114,8 +114,8 @@ class Rows:
             principal.may(Action.DETAILS_OPEN, case.center_id),
             principal.may(Action.TRANSFERS_ANSWER, center_id),
         )
-        seen = (self._pages.language(request), may, self._people.name(case.assignee)) if html else ()
-        named = self._people.name(case.acknowledged_by) if html else ""
+        seen = (self._pages.language(request), may, self._staff.name(case.assignee)) if html else ()
+        named = self._staff.name(case.acknowledged_by) if html else ""
         key = (case.report_id, case.rev, center_id, section, html, seen, named)
         now = self._pages.clock.monotonic()
         known = self._made.get(key)
@@ -139,7 +139,7 @@ class Rows:
             case=case,
             names=center_names(self._pages, request),
             view=center_id,
-            who=self._people.name,
+            who=self._staff.name,
             may=principal.may,
             states_of=states_of,
             shown=True,

@@ -5,7 +5,7 @@ Whoever is signed in no more gets nothing more: that is asked before every messa
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Final, Literal
 
 import orjson
@@ -86,12 +86,10 @@ def stream_router(
         def entry(case: Case, section: Section) -> bytes:
             return rows.entry(request, principal, case, chosen, section, html=html)
 
-        names = case_service.people.learn_rows if html else None
-
         def good() -> bool:
             return authorize.identity.still_valid(principal)
 
-        source = _Stream(broadcaster, clock, chosen, principal.session, good, entry, together, names)
+        source = _Stream(broadcaster, clock, chosen, principal.session, good, entry, together)
         return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
 
     return router
@@ -109,7 +107,6 @@ class _Stream:
         signed_in: Callable[[], bool],
         entry: Entry,
         together: SingleFlightLists,
-        learn: Callable[[list[Case]], Awaitable[None]] | None,
     ) -> None:
         self._broadcaster = broadcaster
         self._clock = clock
@@ -118,7 +115,6 @@ class _Stream:
         self._signed_in = signed_in
         self._entry = entry
         self._together = together
-        self._learn = learn
 
     async def events(self) -> AsyncIterator[ServerSentEvent | bytes]:
         """Messages until the process ends, the client is too slow, or the person is signed in no more."""
@@ -156,7 +152,7 @@ class _Stream:
                 return
             yield None
             for start in range(0, len(changed), _CHUNK):
-                yield await self._message("rows", listener, changed[start : start + _CHUNK], {})
+                yield self._message("rows", listener, changed[start : start + _CHUNK], {})
             if notice:
                 yield ServerSentEvent(event="notice", data="{}")
 
@@ -165,13 +161,11 @@ class _Stream:
         cases, more = await self._together.get(self._center_id)
         for start in range(0, max(len(cases), 1), _CHUNK):
             place = {"first": start == 0, "last": start + _CHUNK >= len(cases), "more": more}
-            yield await self._message("list", listener, cases[start : start + _CHUNK], place)
+            yield self._message("list", listener, cases[start : start + _CHUNK], place)
 
-    async def _message(
+    def _message(
         self, event: Literal["list", "rows"], listener: ConsoleSubscriber, cases: list[Case], place: dict[str, bool]
     ) -> bytes:
-        if self._learn is not None:
-            await self._learn(cases)
         rows = message(listener, cases, self._clock.now(), self._entry, place)
         # As the wire has it: JSON is one line, and 200 consoles that open at once do not each copy their list again.
         return b"event: %b\ndata: %b\n\n" % (event.encode(), rows)

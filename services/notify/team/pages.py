@@ -57,10 +57,9 @@ class TeamPages:
         now = self.pages.clock.now()
         language = self.pages.language(request)
         rota = await guarded(lambda: self.rotas.get(center_id))
-        colleagues = await guarded(lambda: self.case_service.people.colleagues(center_id))
+        colleagues = self.case_service.staff.colleagues(center_id)
         cases = await self.open_cases(center_id)
         found = loads(cases, colleagues)
-        await guarded(lambda: self.case_service.people.learn([*(one.subject for one in found), *_named(rota)]))
         today = now.astimezone(SEOUL).date()
         week = [today + timedelta(days=ahead) for ahead in range(DAYS)]
         every = await guarded(self.case_service.duty.all)
@@ -79,7 +78,7 @@ class TeamPages:
             loads=found,
             unassigned=sum(case.assignee is None for case in cases if not case.synthetic),
             cap=SEVERE_PER_PERSON,
-            who=self.case_service.people.name,
+            who=self.case_service.staff.name,
             may=principal.may,
             across=await self._across() if across else {},
             every=every,
@@ -93,8 +92,6 @@ class TeamPages:
         now = self.pages.clock.now()
         rota = await guarded(lambda: self.rotas.get(center_id))
         found = to_hand_over(await self.open_cases(center_id))
-        await guarded(lambda: self.case_service.people.learn_rows([case for part in found.values() for case in part]))
-        await guarded(lambda: self.case_service.people.learn(_named(rota)))
         return self.pages.render(
             request,
             "team/hand-over.html",
@@ -103,7 +100,7 @@ class TeamPages:
             now_on=rules.on_duty(rota, now, holiday),
             next_on=rules.next_up(rota, now, holiday),
             found=found,
-            who=self.case_service.people.name,
+            who=self.case_service.staff.name,
             may=principal.may,
         )
 
@@ -171,7 +168,7 @@ def team_router(parts: TeamPages) -> APIRouter:
     ) -> Response:
         authorize.require(request, who, Action.CENTERS_ROTA, checked_center(center_id))
         before = await _as_seen(parts, center_id, rev)
-        colleagues = await guarded(lambda: parts.case_service.people.colleagues(center_id))
+        colleagues = parts.case_service.staff.colleagues(center_id)
         if subject not in colleagues:
             raise Problem(422, "invalid", _NOT_A_SHIFT)
         days = tuple(sorted({one for one in day or () if 0 <= one < DAYS}))
@@ -205,7 +202,3 @@ async def _as_seen(parts: TeamPages, center_id: str, rev: int) -> Rota:
     if before.rev != rev:
         raise Problem(409, "rota_changed", _CHANGED)
     return before
-
-
-def _named(rota: Rota) -> list[str]:
-    return [shift.subject for shift in rota.shifts]

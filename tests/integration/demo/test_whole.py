@@ -20,7 +20,7 @@ def test_a_small_week_is_counted_and_the_walk_finds_nothing_wrong(tmp_path: Path
     stack = Stack(settings, say=lambda _: None, extra_env={"notify": {"NOTIFY_QUIET_HOURS": "off"}})
     try:
         stack.start()
-        staff = people.create(stack.environment_of("notify"))
+        staff = people.create(stack.environment_of("identity"))
         demo = DemoSettings(reports=REPORTS, rate=40, settle_s=60, topic_prefix="")
         summary = demonstrate(stack, demo, Console(quiet=True), staff)
     finally:

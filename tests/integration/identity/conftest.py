@@ -1,4 +1,4 @@
-"""Accounts on the real store behind notify's own routes, on a clock that stands still; processes share the store."""
+"""Accounts on the real store behind identity's own routes, on a clock that stands still; processes share the store."""
 
 import base64
 import contextlib
@@ -20,8 +20,8 @@ from starlette.responses import PlainTextResponse
 from services.identity.accounts.rules import step_of
 from services.identity.accounts.service import Ready
 from services.identity.audit_recorder import by_command
-from services.identity.main import Accounts, build, routers_of
-from services.identity.settings import AccountSettings
+from services.identity.main import Accounts, accounts_of, routers_of
+from services.identity.settings import IdentitySettings
 from shared import mongo
 from shared.audit.documents import line_of
 from shared.audit.model import Line
@@ -36,9 +36,10 @@ from shared.settings import StoreSettings
 from shared.web.app import create_app
 from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
+from shared.web.session_renewal import RenewingAuthorizer
 
-NOTIFY = Path(__file__).parents[3] / "services" / "notify"
-NOTIFY_URL, ROUTING_URL = "http://127.0.0.1:8003", "http://127.0.0.1:8002"
+IDENTITY = Path(__file__).parents[3] / "services" / "identity"
+IDENTITY_URL, NOTIFY_URL, ROUTING_URL = "http://127.0.0.1:8006", "http://127.0.0.1:8003", "http://127.0.0.1:8002"
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
@@ -48,7 +49,7 @@ def a_key() -> SecretStr:
 
 @dataclass(slots=True)
 class Process:
-    """One notify, as far as accounts go."""
+    """One identity, as far as accounts go."""
 
     accounts: Accounts
     app: FastAPI
@@ -60,7 +61,7 @@ class Process:
         """A browser with cookies of its own, on our own pages."""
         transport = httpx.ASGITransport(app=self.app, client=(address or self.address, 40000))
         given = {"sec-fetch-site": "same-origin", "accept-language": "en", **headers}
-        return httpx.AsyncClient(transport=transport, base_url=NOTIFY_URL, headers=given)
+        return httpx.AsyncClient(transport=transport, base_url=IDENTITY_URL, headers=given)
 
     async def person(self, organisation: str, *roles: str, name: str = "") -> Ready:
         """Somebody whose account is ready."""
@@ -92,7 +93,7 @@ class Process:
 
 @dataclass(slots=True)
 class Other:
-    """Another service: it knows only what notify publishes."""
+    """Another service: it knows only what identity publishes."""
 
     identity: Identity
     app: FastAPI
@@ -114,24 +115,30 @@ class IdentityHarness:
     master_key: SecretStr = field(default_factory=a_key)
     account_key: SecretStr = field(default_factory=a_key)
     audit_key: SecretStr = field(default_factory=a_key)
+    directory_key: SecretStr = field(default_factory=a_key)
     stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     def keys(self) -> dict[str, SecretStr]:
-        return {"master_key": self.master_key, "account_key": self.account_key, "IEUM_AUDIT_KEY": self.audit_key}
+        return {
+            "master_key": self.master_key,
+            "account_key": self.account_key,
+            "IEUM_AUDIT_KEY": self.audit_key,
+            "IEUM_DIRECTORY_KEY": self.directory_key,
+        }
 
-    async def process(self, **more: Any) -> Process:
-        settings = AccountSettings.model_validate({**self.keys(), **more})
-        database = mongo.connect(self.store, "notify")
+    async def process(self, *, service: str = "identity", **more: Any) -> Process:
+        settings = IdentitySettings.model_validate({**self.keys(), **more})
+        database = mongo.connect(self.store, service)
         self.stack.callback(database.client.close)
-        log = AuditLog(database, settings.audit_keys(), self.clock, "notify")
-        accounts = build(settings, database, log, self.clock)
+        log = AuditLog(database, settings.audit_keys(), self.clock, "identity")
+        accounts = accounts_of(settings, database, log, self.clock)
         self.stack.push_async_callback(accounts.close)
         await accounts.prepare()
-        pages = Pages(NOTIFY / "templates", NOTIFY / "locale", settings, "notify", clock=self.clock)
-        authorize = authorizer_of(accounts, settings)
+        pages = Pages(IDENTITY / "templates", IDENTITY / "locale", settings, "identity", clock=self.clock)
+        authorize = RenewingAuthorizer(accounts.identity, settings, accounts.sessions.renew, service="identity")
         routers = [*routers_of(accounts, settings, pages, authorize), guarded(authorize)]
         app = create_app(
-            service="notify",
+            service="identity",
             title="t",
             description="d",
             settings=settings,
@@ -142,7 +149,7 @@ class IdentityHarness:
         return Process(accounts, app, log, self.clock)
 
     def other(self, fetch: Callable[[], Awaitable[KeyDocument]]) -> Other:
-        settings = AccountSettings.model_validate(self.keys())
+        settings = IdentitySettings.model_validate(self.keys())
         identity = Identity(fetch, self.clock)
         app = create_app(
             service="routing",
@@ -184,5 +191,5 @@ async def harness(store_settings: StoreSettings, clock: ManualClock) -> AsyncIte
 
 
 @pytest.fixture
-async def notify(harness: IdentityHarness) -> Process:
+async def identity(harness: IdentityHarness) -> Process:
     return await harness.process()

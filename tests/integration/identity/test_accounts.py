@@ -20,9 +20,9 @@ from tests.integration.identity.conftest import IdentityHarness, Process, a_key
 SENTENCE = "rain on the tin roof"
 
 
-async def invitation(notify: Process, organisation: str = "jeju", *roles: str, name: str = "kim.new") -> str:
+async def invitation(identity: Process, organisation: str = "jeju", *roles: str, name: str = "kim.new") -> str:
     wanted = {StaffRole(role) for role in roles or ("counsellor",)}
-    _, code = await notify.accounts.administration.create(by_command("test"), name, "김", organisation, wanted)
+    _, code = await identity.accounts.administration.create(by_command("test"), name, "김", organisation, wanted)
     return code
 
 
@@ -36,28 +36,28 @@ async def looked_at(http: httpx.AsyncClient, code: str) -> str:
     return found[1].replace(" ", "")
 
 
-async def finished(notify: Process, http: httpx.AsyncClient, invited: str, key: str, **other: str) -> httpx.Response:
-    digits = pyotp.TOTP(key).generate_otp(step_of(notify.clock.now()))
+async def finished(identity: Process, http: httpx.AsyncClient, invited: str, key: str, **other: str) -> httpx.Response:
+    digits = pyotp.TOTP(key).generate_otp(step_of(identity.clock.now()))
     form = {"invitation": invited, "step": "choose", "password": SENTENCE, "again": SENTENCE, "code": digits, **other}
     return await http.post("/invitation", data=form)
 
 
-async def test_an_invitation_becomes_an_account_with_both_factors_and_recovery_codes(notify: Process) -> None:
-    code = await invitation(notify)
-    async with notify.browser() as http:
+async def test_an_invitation_becomes_an_account_with_both_factors_and_recovery_codes(identity: Process) -> None:
+    code = await invitation(identity)
+    async with identity.browser() as http:
         key = await looked_at(http, code)
         assert await looked_at(http, code.upper()) == key
-        page = await finished(notify, http, code, key)
+        page = await finished(identity, http, code, key)
         assert page.status_code == 200
         codes = re.findall(r"<li><code>([a-z0-9-]{19})</code></li>", page.text)
         assert len(set(codes)) == 10
         assert SID_COOKIE in http.cookies
         assert (await http.get("/desk")).status_code == 200
-    account = await notify.accounts.store.by_name("kim.new")
+    account = await identity.accounts.store.by_name("kim.new")
     assert account is not None
     assert (account.state, account.invitation) == (AccountState.ACTIVE, None)
     assert not any(code in repr(account) for code in codes)
-    async with notify.browser() as http:
+    async with identity.browser() as http:
         body = {"account": "kim.new", "password": SENTENCE, "code": codes[3]}
         assert (await http.post("/api/v1/sign-in", json=body)).status_code == 200
         used = await http.post("/invitation", data={"invitation": code})
@@ -75,51 +75,51 @@ async def test_an_invitation_becomes_an_account_with_both_factors_and_recovery_c
     ],
 )
 async def test_a_wrong_enrolment_changes_nothing_and_says_why(
-    notify: Process, wrong: dict[str, str], words: str
+    identity: Process, wrong: dict[str, str], words: str
 ) -> None:
-    code = await invitation(notify)
-    async with notify.browser() as http:
+    code = await invitation(identity)
+    async with identity.browser() as http:
         key = await looked_at(http, code)
-        page = await finished(notify, http, code, key, **wrong)
+        page = await finished(identity, http, code, key, **wrong)
         assert page.status_code == 422
         assert words in html.unescape(page.text)
         assert SID_COOKIE not in http.cookies
-        account = await notify.accounts.store.by_name("kim.new")
+        account = await identity.accounts.store.by_name("kim.new")
         assert account is not None
         assert account.state is AccountState.INVITED
-        assert (await finished(notify, http, code, key)).status_code == 200
+        assert (await finished(identity, http, code, key)).status_code == 200
 
 
-async def test_an_invitation_ends(notify: Process) -> None:
-    code = await invitation(notify)
-    await notify.clock.advance(INVITATION_LASTS.total_seconds())
-    async with notify.browser() as http:
+async def test_an_invitation_ends(identity: Process) -> None:
+    code = await invitation(identity)
+    await identity.clock.advance(INVITATION_LASTS.total_seconds())
+    async with identity.browser() as http:
         assert (await http.post("/invitation", data={"invitation": code})).status_code == 403
-    assert await notify.accounts.store.expire_invitations(notify.clock.now()) == 1
-    (line,) = await notify.lines("account.enrol")
+    assert await identity.accounts.store.expire_invitations(identity.clock.now()) == 1
+    (line,) = await identity.lines("account.enrol")
     assert (line.outcome, line.reason) == (AuditOutcome.REFUSED, "no_invitation")
 
 
-async def test_the_code_used_to_enrol_signs_nobody_in_again(notify: Process) -> None:
-    code = await invitation(notify)
-    async with notify.browser() as http, notify.browser() as other:
+async def test_the_code_used_to_enrol_signs_nobody_in_again(identity: Process) -> None:
+    code = await invitation(identity)
+    async with identity.browser() as http, identity.browser() as other:
         key = await looked_at(http, code)
-        await finished(notify, http, code, key)
-        digits = pyotp.TOTP(key).generate_otp(step_of(notify.clock.now()))
+        await finished(identity, http, code, key)
+        digits = pyotp.TOTP(key).generate_otp(step_of(identity.clock.now()))
         body = {"account": "kim.new", "password": SENTENCE, "code": digits}
         assert (await other.post("/api/v1/sign-in", json=body)).status_code == 401
 
 
-async def admin_of(notify: Process, organisation: str) -> httpx.AsyncClient:
-    ready = await notify.person(organisation, "administrator")
-    http = notify.browser()
-    assert (await notify.enter(http, ready)).headers["location"].endswith("/accounts")
+async def admin_of(identity: Process, organisation: str) -> httpx.AsyncClient:
+    ready = await identity.person(organisation, "administrator")
+    http = identity.browser()
+    assert (await identity.enter(http, ready)).headers["location"].endswith("/accounts")
     return http
 
 
-async def test_a_centres_administrator_sees_and_invites_only_there(notify: Process) -> None:
-    http = await admin_of(notify, "jeju")
-    busan = await notify.person("busan", "counsellor")
+async def test_a_centres_administrator_sees_and_invites_only_there(identity: Process) -> None:
+    http = await admin_of(identity, "jeju")
+    busan = await identity.person("busan", "counsellor")
     listed = await http.get("/accounts")
     assert "jeju-administrator" in listed.text
     assert "busan-counsellor" not in listed.text
@@ -130,15 +130,15 @@ async def test_a_centres_administrator_sees_and_invites_only_there(notify: Proce
         await http.post("/accounts/new", data={"organisation": "busan", "name": "mole", "roles": "counsellor"}),
     ]
     assert {answer.status_code for answer in refused} == {403}
-    assert await notify.accounts.store.by_name("mole") is None
-    assert (await notify.accounts.store.get(busan.account.subject)) == busan.account
+    assert await identity.accounts.store.by_name("mole") is None
+    assert (await identity.accounts.store.get(busan.account.subject)) == busan.account
     await http.aclose()
 
 
-async def test_the_central_administrator_sees_every_account(notify: Process) -> None:
-    http = await admin_of(notify, "central")
-    await notify.person("busan", "counsellor")
-    await notify.person("ministry", "analyst")
+async def test_the_central_administrator_sees_every_account(identity: Process) -> None:
+    http = await admin_of(identity, "central")
+    await identity.person("busan", "counsellor")
+    await identity.person("ministry", "analyst")
     listed = (await http.get("/accounts")).text
     assert all(name in listed for name in ("busan-counsellor", "ministry-analyst", "central-administrator"))
     assert "busan-counsellor" not in (await http.get("/accounts?organisation=ministry")).text
@@ -156,31 +156,31 @@ async def test_the_central_administrator_sees_every_account(notify: Process) -> 
         ({"name": "jeju-administrator", "display": "김", "roles": ["lead"]}, "already"),
     ],
 )
-async def test_an_impossible_account_is_not_made(notify: Process, form: dict[str, str], words: str) -> None:
-    http = await admin_of(notify, "jeju")
+async def test_an_impossible_account_is_not_made(identity: Process, form: dict[str, str], words: str) -> None:
+    http = await admin_of(identity, "jeju")
     page = await http.post("/accounts/new", data={"organisation": "jeju", **form})
     assert page.status_code == 422
     assert words in page.text
-    assert len(await notify.accounts.store.of(None)) == 1
+    assert len(await identity.accounts.store.of(None)) == 1
     await http.aclose()
 
 
-async def test_nobody_changes_their_own_roles_nor_gets_a_case_as_administrator(notify: Process) -> None:
-    http = await admin_of(notify, "jeju")
-    me = await notify.accounts.store.by_name("jeju-administrator")
+async def test_nobody_changes_their_own_roles_nor_gets_a_case_as_administrator(identity: Process) -> None:
+    http = await admin_of(identity, "jeju")
+    me = await identity.accounts.store.by_name("jeju-administrator")
     assert me is not None
     for change in ("roles", "disable", "reset"):
         form = {"rev": str(me.rev), "reason": "mistake", "roles": ["lead"]}
         page = await http.post(f"/accounts/{me.subject}/{change}", data=form)
         assert (page.status_code, "their own account" in page.text) == (409, True)
-    assert await notify.accounts.store.get(me.subject) == me
+    assert await identity.accounts.store.get(me.subject) == me
     assert (await http.get("/desk")).status_code == 403
     await http.aclose()
 
 
-async def test_changes_need_a_reason_and_the_state_one_saw_and_are_in_the_audit(notify: Process) -> None:
-    http = await admin_of(notify, "jeju")
-    person = (await notify.person("jeju", "counsellor")).account
+async def test_changes_need_a_reason_and_the_state_one_saw_and_are_in_the_audit(identity: Process) -> None:
+    http = await admin_of(identity, "jeju")
+    person = (await identity.person("jeju", "counsellor")).account
     address = f"/accounts/{person.subject}/roles"
     without = await http.post(address, data={"rev": str(person.rev), "roles": ["lead"]})
     assert (without.status_code, "Choose why" in without.text) == (409, True)
@@ -188,81 +188,81 @@ async def test_changes_need_a_reason_and_the_state_one_saw_and_are_in_the_audit(
     assert done.status_code == 303
     late = await http.post(address, data={"rev": str(person.rev), "roles": ["operator"], "reason": "new_work"})
     assert (late.status_code, "a moment ago" in late.text) == (409, True)
-    (line,) = await notify.lines("account.roles")
-    admin = await notify.accounts.store.by_name("jeju-administrator")
+    (line,) = await identity.lines("account.roles")
+    admin = await identity.accounts.store.by_name("jeju-administrator")
     assert admin is not None
     assert (line.actor, line.reason) == (admin.subject, "new_work")
     assert dict(line.detail) == {"account": person.subject, "before": "counsellor", "after": "lead"}
     await http.aclose()
 
 
-async def test_the_last_central_administrator_stays(notify: Process) -> None:
-    ministry = await admin_of(notify, "ministry")
-    last = (await notify.person("central", "administrator")).account
+async def test_the_last_central_administrator_stays(identity: Process) -> None:
+    ministry = await admin_of(identity, "ministry")
+    last = (await identity.person("central", "administrator")).account
     form = {"rev": str(last.rev), "reason": "left"}
     page = await ministry.post(f"/accounts/{last.subject}/disable", data=form)
     assert (page.status_code, "last administrator" in page.text) == (409, True)
-    await notify.person("central", "administrator", name="another")
+    await identity.person("central", "administrator", name="another")
     assert (await ministry.post(f"/accounts/{last.subject}/disable", data=form)).status_code == 303
     await ministry.aclose()
 
 
-async def test_a_reset_account_is_set_up_anew_and_the_old_factors_are_gone(notify: Process) -> None:
-    http = await admin_of(notify, "jeju")
-    ready = await notify.person("jeju", "counsellor")
+async def test_a_reset_account_is_set_up_anew_and_the_old_factors_are_gone(identity: Process) -> None:
+    http = await admin_of(identity, "jeju")
+    ready = await identity.person("jeju", "counsellor")
     page = await http.post(f"/accounts/{ready.account.subject}/reset", data={"rev": "1", "reason": "lost_device"})
     found = re.search(r'<code class="key">([a-z0-9-]{19})</code>', page.text)
     assert found is not None
-    async with notify.browser() as person:
-        assert (await notify.api_enter(person, ready)).status_code == 401
-        assert (await notify.api_enter(person, ready, code=ready.recovery[0])).status_code == 401
+    async with identity.browser() as person:
+        assert (await identity.api_enter(person, ready)).status_code == 401
+        assert (await identity.api_enter(person, ready, code=ready.recovery[0])).status_code == 401
         key = await looked_at(person, found[1])
         assert key != ready.totp
-        assert (await finished(notify, person, found[1], key)).status_code == 200
+        assert (await finished(identity, person, found[1], key)).status_code == 200
     await http.aclose()
 
 
-async def test_new_recovery_codes_replace_the_old_and_need_both_factors(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
-    async with notify.browser() as http:
-        await notify.enter(http, ready)
-        await notify.clock.advance(30)
-        wrong = await http.post("/account/recovery-codes", data={"current": "no", "digits": notify.code(ready)})
+async def test_new_recovery_codes_replace_the_old_and_need_both_factors(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    async with identity.browser() as http:
+        await identity.enter(http, ready)
+        await identity.clock.advance(30)
+        wrong = await http.post("/account/recovery-codes", data={"current": "no", "digits": identity.code(ready)})
         assert wrong.status_code == 422
-        form = {"current": ready.password, "digits": notify.code(ready)}
+        form = {"current": ready.password, "digits": identity.code(ready)}
         page = await http.post("/account/recovery-codes", data=form)
         codes = re.findall(r"<li><code>([a-z0-9-]{19})</code></li>", page.text)
         assert (page.status_code, len(codes)) == (200, 10)
-        assert (await notify.api_enter(http, ready, code=ready.recovery[0])).status_code == 401
-        assert (await notify.api_enter(http, ready, code=codes[0])).status_code == 200
+        assert (await identity.api_enter(http, ready, code=ready.recovery[0])).status_code == 401
+        assert (await identity.api_enter(http, ready, code=codes[0])).status_code == 200
 
 
-async def test_whoever_sits_at_an_open_console_cannot_guess_the_password_fast(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
-    async with notify.browser() as http:
-        await notify.enter(http, ready)
+async def test_whoever_sits_at_an_open_console_cannot_guess_the_password_fast(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    async with identity.browser() as http:
+        await identity.enter(http, ready)
         form = {"current": "guess", "digits": "000000"}
         answers = [(await http.post("/account/recovery-codes", data=form)).status_code for _ in range(8)]
     assert answers == [422] * 6 + [429] * 2
 
 
-async def test_without_an_audit_nobody_signs_in(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
+async def test_without_an_audit_nobody_signs_in(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
 
     async def away(*_: object) -> None:
         raise TransientError("the store is away")
 
-    async with notify.browser() as http:
-        good = notify.log.append
-        notify.log.append = away  # type: ignore[method-assign]  # the store is away for this one collection
-        answer = await notify.api_enter(http, ready)
-        notify.log.append = good  # type: ignore[method-assign]  # as before
+    async with identity.browser() as http:
+        good = identity.log.append
+        identity.log.append = away  # type: ignore[method-assign]  # the store is away for this one collection
+        answer = await identity.api_enter(http, ready)
+        identity.log.append = good  # type: ignore[method-assign]  # as before
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-        assert await notify.accounts.session_store.of(ready.account.subject) == []
+        assert await identity.accounts.session_store.of(ready.account.subject) == []
 
 
-async def test_second_factors_and_keys_move_to_a_new_master_key(notify: Process, harness: IdentityHarness) -> None:
-    ready = await notify.person("jeju", "counsellor")
+async def test_second_factors_and_keys_move_to_a_new_master_key(identity: Process, harness: IdentityHarness) -> None:
+    ready = await identity.person("jeju", "counsellor")
     old = harness.master_key
     harness.master_key = a_key()
     both = await harness.process(retired_master_keys=(old,))
@@ -273,7 +273,7 @@ async def test_second_factors_and_keys_move_to_a_new_master_key(notify: Process,
         assert (await alone.api_enter(http, ready)).status_code == 200
 
 
-async def test_two_accounts_never_share_a_name(notify: Process) -> None:
-    await invitation(notify)
+async def test_two_accounts_never_share_a_name(identity: Process) -> None:
+    await invitation(identity)
     with pytest.raises(RefusedError, match="name_taken"):
-        await invitation(notify)
+        await invitation(identity)

@@ -8,15 +8,15 @@ from tests.integration.identity.conftest import Process
 
 
 def counted(way: str, outcome: str) -> float:
-    return REGISTRY.get_sample_value("ieum_notify_sign_ins_total", {"method": way, "outcome": outcome}) or 0.0
+    return REGISTRY.get_sample_value("ieum_identity_sign_ins_total", {"method": way, "outcome": outcome}) or 0.0
 
 
-async def test_a_right_recovery_code_does_not_make_guessing_the_password_fast(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
+async def test_a_right_recovery_code_does_not_make_guessing_the_password_fast(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
     code = ready.recovery[0]
-    async with notify.browser() as http:
+    async with identity.browser() as http:
         answers = [
-            (await notify.api_enter(http, ready, password=f"guess {number}", code=code)).status_code
+            (await identity.api_enter(http, ready, password=f"guess {number}", code=code)).status_code
             for number in range(2 * DELAYS[Source.RECOVERY].free + 5)
         ]
     free = DELAYS[Source.STRANGE].free + 1 + DELAYS[Source.RECOVERY].free + 1
@@ -24,25 +24,25 @@ async def test_a_right_recovery_code_does_not_make_guessing_the_password_fast(no
     assert answers[free:] == [429] * (len(answers) - free)
 
 
-async def test_wrong_factors_at_an_open_console_are_in_the_audit(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
-    async with notify.browser() as http:
-        await notify.enter(http, ready)
+async def test_wrong_factors_at_an_open_console_are_in_the_audit(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    async with identity.browser() as http:
+        await identity.enter(http, ready)
         form = {"current": "guess", "digits": "000000"}
         for _ in range(8):
             await http.post("/account/recovery-codes", data=form)
-    lines = await notify.lines("account.confirm")
+    lines = await identity.lines("account.confirm")
     assert [line.reason for line in lines] == ["wrong_sign_in"] * 6 + ["wait"] * 2
     assert {(line.outcome, line.actor) for line in lines} == {(AuditOutcome.REFUSED, ready.account.subject)}
 
 
-async def test_who_only_waits_writes_few_lines_and_is_counted_each_time(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
+async def test_who_only_waits_writes_few_lines_and_is_counted_each_time(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
     most, before = int(LINES.capacity), counted("password", "wait")
-    async with notify.browser() as http:
-        while (await notify.api_enter(http, ready, password="guess", code="000000")).status_code == 401:
+    async with identity.browser() as http:
+        while (await identity.api_enter(http, ready, password="guess", code="000000")).status_code == 401:
             pass
         for _ in range(most + 4):
-            assert (await notify.api_enter(http, ready, password="guess", code="000000")).status_code == 429
+            assert (await identity.api_enter(http, ready, password="guess", code="000000")).status_code == 429
     assert counted("password", "wait") == before + most + 5
-    assert [line.reason for line in await notify.lines("sign_in")].count("wait") == most
+    assert [line.reason for line in await identity.lines("sign_in")].count("wait") == most

@@ -19,7 +19,7 @@ from shared.identity.source import PATH, POLL_S, TOKEN_COOKIE
 from shared.identity.tokens import ACCESS_LASTS
 from shared.jobs import Jobs
 from shared.web.same_origin import SID_COOKIE
-from tests.integration.identity.conftest import NOTIFY_URL, ROUTING_URL, IdentityHarness, Other, Process
+from tests.integration.identity.conftest import IDENTITY_URL, NOTIFY_URL, ROUTING_URL, IdentityHarness, Other, Process
 from tests.support.waiting import eventually
 
 TEN_MINUTES = ACCESS_LASTS.total_seconds()
@@ -29,35 +29,35 @@ async def fetched(http: httpx.AsyncClient) -> KeyDocument:
     return KeyDocument.model_validate_json((await http.get(PATH)).raise_for_status().content)
 
 
-def another(harness: IdentityHarness, notify: Process) -> Other:
+def another(harness: IdentityHarness, identity: Process) -> Other:
     async def fetch() -> KeyDocument:
-        async with notify.browser() as http:
+        async with identity.browser() as http:
             return await fetched(http)
 
     return harness.other(fetch)
 
 
-async def test_each_sign_in_has_a_session_of_its_own_whatever_cookie_came_along(notify: Process) -> None:
+async def test_each_sign_in_has_a_session_of_its_own_whatever_cookie_came_along(identity: Process) -> None:
     """Session fixation: what somebody planted before the sign-in opens nothing after it."""
-    ready = await notify.person("jeju", "counsellor")
-    async with notify.browser() as http:
+    ready = await identity.person("jeju", "counsellor")
+    async with identity.browser() as http:
         http.cookies.set(SID_COOKIE, "planted-by-somebody-else-0123456789abcdefghij", domain="127.0.0.1")
-        await notify.enter(http, ready)
+        await identity.enter(http, ready)
         first = http.cookies[SID_COOKIE]
         assert "planted" not in first
-        await notify.clock.advance(30)
-        await notify.enter(http, ready)
+        await identity.clock.advance(30)
+        await identity.enter(http, ready)
         second = http.cookies[SID_COOKIE]
         assert second != first
         old = await http.post("/api/v1/session/renew", json={"session": first})
         assert (old.status_code, old.json()["code"]) == (401, "session_over")
 
 
-async def test_nothing_that_is_stored_or_published_renews_a_session(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
-    async with notify.browser() as http:
-        given = (await notify.api_enter(http, ready)).json()
-        stored = await notify.accounts.session_store.of(ready.account.subject)
+async def test_nothing_that_is_stored_or_published_renews_a_session(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    async with identity.browser() as http:
+        given = (await identity.api_enter(http, ready)).json()
+        stored = await identity.accounts.session_store.of(ready.account.subject)
         for guess in (stored[0].digest, stored[0].session, given["token"]):
             answer = await http.post("/api/v1/session/renew", json={"session": guess[:100]})
             assert answer.status_code == 401
@@ -65,13 +65,13 @@ async def test_nothing_that_is_stored_or_published_renews_a_session(notify: Proc
 
 
 async def test_notify_renews_on_the_spot_and_other_services_send_people_there(
-    notify: Process, harness: IdentityHarness
+    identity: Process, harness: IdentityHarness
 ) -> None:
-    ready = await notify.person("jeju", "counsellor")
-    routing = another(harness, notify)
+    ready = await identity.person("jeju", "counsellor")
+    routing = another(harness, identity)
     await routing.identity.refresh()
-    async with notify.browser() as http, routing.browser() as there:
-        await notify.enter(http, ready)
+    async with identity.browser() as http, routing.browser() as there:
+        await identity.enter(http, ready)
         there.cookies.set(TOKEN_COOKIE, http.cookies[TOKEN_COOKIE])
         assert (await there.get("/desk?view=late")).text == ready.account.subject
         before = http.cookies[TOKEN_COOKIE]
@@ -80,7 +80,7 @@ async def test_notify_renews_on_the_spot_and_other_services_send_people_there(
         sent = await there.get("/desk?view=late")
         assert sent.status_code == 303
         target = urlsplit(sent.headers["location"])
-        assert f"{target.scheme}://{target.netloc}{target.path}" == f"{NOTIFY_URL}/session"
+        assert f"{target.scheme}://{target.netloc}{target.path}" == f"{IDENTITY_URL}/session"
         assert parse_qs(target.query)["next"] == [f"{ROUTING_URL}/desk?view=late"]
         back = await http.get(sent.headers["location"])
         assert (back.status_code, back.headers["location"]) == (303, f"{ROUTING_URL}/desk?view=late")
@@ -94,10 +94,10 @@ async def test_notify_renews_on_the_spot_and_other_services_send_people_there(
         assert SID_COOKIE + "=" not in renewed.headers["set-cookie"]
 
 
-async def test_a_bearer_is_not_renewed_by_a_cookie(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
-    async with notify.browser() as http:
-        await notify.enter(http, ready)
+async def test_a_bearer_is_not_renewed_by_a_cookie(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    async with identity.browser() as http:
+        await identity.enter(http, ready)
         answer = await http.post("/api/v1/act", headers={"authorization": "Bearer nonsense"})
         assert answer.status_code == 401
 
@@ -122,10 +122,10 @@ async def test_a_bearer_is_not_renewed_by_a_cookie(notify: Process) -> None:
         "http://127.0.0.1:8003/\r\nSet-Cookie: x=y",
     ],
 )
-async def test_sign_in_leads_nowhere_but_to_our_own_services(notify: Process, wanted: str) -> None:
-    ready = await notify.person("jeju", "counsellor")
-    async with notify.browser() as http:
-        entered = await notify.enter(http, ready, next=wanted)
+async def test_sign_in_leads_nowhere_but_to_our_own_services(identity: Process, wanted: str) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    async with identity.browser() as http:
+        entered = await identity.enter(http, ready, next=wanted)
         assert (entered.status_code, entered.headers["location"]) == (303, f"{NOTIFY_URL}/")
         renewed = await http.get("/session", params={"next": wanted})
         assert (renewed.status_code, renewed.headers["location"]) == (303, f"{NOTIFY_URL}/")
@@ -135,15 +135,15 @@ async def test_the_end_of_a_session_everywhere_is_known_to_others_within_seconds
     """On the machine's own clock: the other service polls as it does in production."""
     clock = SystemClock()
     harness.clock = clock  # type: ignore[assignment]  # both are clocks
-    notify = await harness.process()
-    ready = await notify.person("jeju", "counsellor")
-    routing = another(harness, notify)
+    identity = await harness.process()
+    ready = await identity.person("jeju", "counsellor")
+    routing = another(harness, identity)
     jobs = Jobs(Health(), clock)
     jobs.every(POLL_S, "identity", routing.identity.refresh)
     polling = asyncio.create_task(jobs.run())
     try:
-        async with notify.browser() as http, routing.browser() as there:
-            assert (await notify.enter(http, ready)).status_code == 303
+        async with identity.browser() as http, routing.browser() as there:
+            assert (await identity.enter(http, ready)).status_code == 303
             there.cookies.set(TOKEN_COOKIE, http.cookies[TOKEN_COOKIE])
 
             async def inside() -> bool:
@@ -169,12 +169,12 @@ def _carrying(token: str) -> Request:
     return Request({"type": "http", "headers": [(b"cookie", f"{TOKEN_COOKIE}={token}".encode())]})
 
 
-async def test_signing_out_ends_this_session_and_no_other(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
-    async with notify.browser() as one, notify.browser() as other:
-        await notify.enter(one, ready)
-        await notify.clock.advance(30)
-        await notify.enter(other, ready)
+async def test_signing_out_ends_this_session_and_no_other(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    async with identity.browser() as one, identity.browser() as other:
+        await identity.enter(one, ready)
+        await identity.clock.advance(30)
+        await identity.enter(other, ready)
         token, sid = one.cookies[TOKEN_COOKIE], one.cookies[SID_COOKIE]
         assert (await one.post("/session/end")).headers["location"] == "/session"
         one.cookies.set(TOKEN_COOKIE, token)
@@ -183,15 +183,15 @@ async def test_signing_out_ends_this_session_and_no_other(notify: Process) -> No
         assert (await other.get("/desk")).status_code == 200
 
 
-async def ended_by(notify: Process, change: str) -> None:
-    ready = await notify.person("jeju", "counsellor", name="to-be-changed")
-    admin = await notify.person("central", "administrator", name="who-changes")
+async def ended_by(identity: Process, change: str) -> None:
+    ready = await identity.person("jeju", "counsellor", name="to-be-changed")
+    admin = await identity.person("central", "administrator", name="who-changes")
     by = By(admin.account.subject, "central", ("administrator",), "test")
-    do = notify.accounts.administration
-    async with notify.browser() as http, notify.browser() as other:
-        await notify.enter(http, ready)
+    do = identity.accounts.administration
+    async with identity.browser() as http, identity.browser() as other:
+        await identity.enter(http, ready)
         assert (await http.get("/desk")).status_code == 200
-        account = await notify.accounts.store.get(ready.account.subject)
+        account = await identity.accounts.store.get(ready.account.subject)
         assert account is not None
         if change == "roles":
             await do.change_roles(by, account, {StaffRole.LEAD}, "new_work")
@@ -200,12 +200,12 @@ async def ended_by(notify: Process, change: str) -> None:
         elif change == "reset":
             await do.reset(by, account, "lost_device")
         else:
-            await notify.clock.advance(30)
-            await notify.enter(other, ready)
-            await notify.clock.advance(30)
+            await identity.clock.advance(30)
+            await identity.enter(other, ready)
+            await identity.clock.advance(30)
             form = {
                 "before": ready.password,
-                "code": notify.code(ready),
+                "code": identity.code(ready),
                 "password": "a sentence of my own",
                 "again": "",
             }
@@ -217,16 +217,16 @@ async def ended_by(notify: Process, change: str) -> None:
 
 
 @pytest.mark.parametrize("change", ["roles", "disable", "reset", "password"])
-async def test_a_changed_account_is_signed_out(notify: Process, change: str) -> None:
-    await ended_by(notify, change)
+async def test_a_changed_account_is_signed_out(identity: Process, change: str) -> None:
+    await ended_by(identity, change)
 
 
-async def test_new_roles_count_from_the_next_sign_in(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
+async def test_new_roles_count_from_the_next_sign_in(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
     by = by_command("test")
-    await notify.accounts.administration.change_roles(by, ready.account, {StaffRole.LEAD}, "new_work")
-    async with notify.browser() as http:
-        await notify.enter(http, ready)
+    await identity.accounts.administration.change_roles(by, ready.account, {StaffRole.LEAD}, "new_work")
+    async with identity.browser() as http:
+        await identity.enter(http, ready)
         assert (await http.post("/api/v1/act")).json()["roles"] == ["lead"]
 
 
@@ -234,34 +234,34 @@ async def test_new_roles_count_from_the_next_sign_in(notify: Process) -> None:
     ("step", "passes"),
     [(SESSION_IDLE - timedelta(seconds=1), True), (SESSION_IDLE, False)],
 )
-async def test_an_unused_session_ends(notify: Process, step: timedelta, passes: bool) -> None:
-    ready = await notify.person("jeju", "counsellor")
-    async with notify.browser() as http:
-        await notify.enter(http, ready)
-        await notify.clock.advance(step.total_seconds())
+async def test_an_unused_session_ends(identity: Process, step: timedelta, passes: bool) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    async with identity.browser() as http:
+        await identity.enter(http, ready)
+        await identity.clock.advance(step.total_seconds())
         assert ((await http.get("/desk")).status_code == 200) is passes
 
 
-async def test_no_session_outlives_a_shift(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
-    async with notify.browser() as http:
-        await notify.enter(http, ready)
+async def test_no_session_outlives_a_shift(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    async with identity.browser() as http:
+        await identity.enter(http, ready)
         passed = timedelta()
         while passed < SESSION_LASTS - timedelta(hours=1):
-            await notify.clock.advance(3600)
+            await identity.clock.advance(3600)
             passed += timedelta(hours=1)
             assert (await http.get("/desk")).status_code == 200
         claims = jwt.decode(http.cookies[TOKEN_COOKIE], options={"verify_signature": False})
         assert claims["exp"] - claims["iat"] == TEN_MINUTES
-        await notify.clock.advance(3600)
+        await identity.clock.advance(3600)
         assert (await http.get("/desk")).status_code == 303
 
 
-async def test_a_request_from_a_foreign_page_changes_nothing(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
+async def test_a_request_from_a_foreign_page_changes_nothing(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
     foreign = {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
-    async with notify.browser() as http:
-        await notify.enter(http, ready)
+    async with identity.browser() as http:
+        await identity.enter(http, ready)
         for path in ("/api/v1/act", "/account/end-everywhere", "/session/end"):
             answer = await http.post(path, headers=foreign)
             assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
@@ -271,15 +271,15 @@ async def test_a_request_from_a_foreign_page_changes_nothing(notify: Process) ->
         assert (await http.post("/api/v1/act")).status_code == 200
 
 
-async def test_a_foreign_page_cannot_sign_a_browser_in_as_somebody_else(notify: Process) -> None:
+async def test_a_foreign_page_cannot_sign_a_browser_in_as_somebody_else(identity: Process) -> None:
     """Login CSRF: no cookie is there yet, and the attacker gives a right password of their own."""
-    ready = await notify.person("jeju", "counsellor")
+    ready = await identity.person("jeju", "counsellor")
     for headers in (
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site", "origin": "https://evil.example"},
         {"sec-fetch-site": "cross-site", "origin": "null"},
     ):
-        async with notify.browser(**headers) as http:
+        async with identity.browser(**headers) as http:
             for path in ("/session", "/invitation", "/api/v1/sign-in"):
                 answer = await http.post(path, data={"account": ready.account.name})
                 assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")

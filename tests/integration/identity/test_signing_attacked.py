@@ -1,7 +1,7 @@
-"""Somebody who can write to notify's database forges no token and no ticket, on the real store.
+"""Somebody who can write to identity's database forges no token, on the real store.
 
-Each attack is made in the store alone; what comes of it is asked of notify itself and of another service, which knows
-only what notify publishes.
+Each attack is made in the store alone; what comes of it is asked of identity itself and of another service, which knows
+only what identity publishes.
 """
 
 import secrets
@@ -21,14 +21,14 @@ from shared.identity.keys import KeyDocument
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
 from shared.identity.source import PATH
-from shared.identity.tokens import ACCESS_LASTS, TICKET_LASTS, Purpose, Signer, Ticket, TokenError
+from shared.identity.tokens import ACCESS_LASTS, Signer
 from shared.metrics import REGISTRY
 from shared.mongo import Document
 from tests.integration.identity.conftest import IdentityHarness, Other, Process
 
 
 def altered(what: str) -> float:
-    return REGISTRY.get_sample_value("ieum_notify_account_tampering_total", {"object": what}) or 0.0
+    return REGISTRY.get_sample_value("ieum_identity_account_tampering_total", {"object": what}) or 0.0
 
 
 async def acts(http: httpx.AsyncClient, token: str) -> int:
@@ -38,14 +38,14 @@ async def acts(http: httpx.AsyncClient, token: str) -> int:
 class Attack:
     """What somebody with the store, and perhaps with a private key, tries."""
 
-    def __init__(self, notify: Process, elsewhere: Other) -> None:
-        self.notify = notify
+    def __init__(self, identity: Process, elsewhere: Other) -> None:
+        self.identity = identity
         self.elsewhere = elsewhere
-        self.keys = notify.accounts.keys.collection
-        self.sessions = notify.accounts.session_store.collection
+        self.keys = identity.accounts.keys.collection
+        self.sessions = identity.accounts.session_store.collection
 
     def token(self, signer: Signer, session: str | None = None) -> str:
-        now = self.notify.clock.now()
+        now = self.identity.clock.now()
         who = Principal(
             subject="s-forgery",
             organisation="jeju",
@@ -56,67 +56,47 @@ class Attack:
         )
         return signer.access(who)
 
-    def ticket(self, signer: Signer) -> str:
-        now = self.notify.clock.now()
-        ticket = Ticket(
-            ticket_id=secrets.token_hex(16),
-            report_id="4f2c0a3e-0d3b-5b1a-9b0a-3f6c1d2e4a5b",
-            ownership=1,
-            organisation="jeju",
-            subject="s-forgery",
-            roles=frozenset({StaffRole.COUNSELLOR}),
-            session=secrets.token_urlsafe(24),
-            purpose=Purpose.FIRST_CONTACT,
-            expires_at=now + TICKET_LASTS,
-        )
-        return signer.ticket(ticket, now)
-
     async def learnt(self) -> None:
-        """Notify and the other service read what the store says now."""
-        await self.notify.accounts.signing.document(anew=True)
-        assert await self.notify.accounts.identity.refresh()
+        """Identity and the other service read what the store says now."""
+        await self.identity.accounts.signing.document(anew=True)
+        assert await self.identity.accounts.identity.refresh()
         assert await self.elsewhere.identity.refresh()
 
     async def refused(self, signer: Signer) -> None:
-        """Neither a token nor a ticket of this signer counts anywhere."""
+        """No token of this signer counts anywhere."""
         await self.learnt()
-        token, ticket = self.token(signer), self.ticket(signer)
-        async with self.notify.browser() as here, self.elsewhere.browser() as there:
+        token = self.token(signer)
+        async with self.identity.browser() as here, self.elsewhere.browser() as there:
             assert (await acts(here, token), await acts(there, token)) == (401, 401)
-        for identity in (self.notify.accounts.identity, self.elsewhere.identity):
-            with pytest.raises(TokenError):
-                identity.verify_ticket(ticket)
 
     async def counts(self, signer: Signer) -> None:
         """The opposite, so that a refusal means something."""
         await self.learnt()
-        token, ticket = self.token(signer), self.ticket(signer)
-        async with self.notify.browser() as here, self.elsewhere.browser() as there:
+        token = self.token(signer)
+        async with self.identity.browser() as here, self.elsewhere.browser() as there:
             assert (await acts(here, token), await acts(there, token)) == (200, 200)
-        for identity in (self.notify.accounts.identity, self.elsewhere.identity):
-            assert identity.verify_ticket(ticket).subject == "s-forgery"
 
     async def audited(self, action: str, reason: str, **named: str) -> None:
         """The audit has exactly one line of it."""
-        lines = [line for line in await self.notify.lines(action) if line.reason == reason]
+        lines = [line for line in await self.identity.lines(action) if line.reason == reason]
         assert [(line.outcome, dict(line.detail)) for line in lines] == [("refused", named)]
 
 
 @pytest.fixture
-async def attack(notify: Process, harness: IdentityHarness) -> Attack:
-    return Attack(notify, of(harness, notify))
+async def attack(identity: Process, harness: IdentityHarness) -> Attack:
+    return Attack(identity, of(harness, identity))
 
 
-def of(harness: IdentityHarness, notify: Process) -> Other:
+def of(harness: IdentityHarness, identity: Process) -> Other:
     async def fetch() -> KeyDocument:
-        async with notify.browser() as http:
+        async with identity.browser() as http:
             return KeyDocument.model_validate_json((await http.get(PATH)).raise_for_status().content)
 
     return harness.other(fetch)
 
 
 async def own_key(accounts: Accounts) -> Signer:
-    """Notify's signer, as somebody has it to whom the private key became known."""
+    """Identity's signer, as somebody has it to whom the private key became known."""
     return await accounts.signing.signer()
 
 
@@ -128,7 +108,7 @@ def public_of(key: Ed25519PrivateKey) -> str:
     ("sealed", "reason"), [("copied", "not_opened"), ("none", "unsealed"), ("garbage", "unsealed")]
 )
 async def test_a_planted_key_signs_nothing(attack: Attack, sealed: str, reason: str) -> None:
-    await attack.counts(await own_key(attack.notify.accounts))
+    await attack.counts(await own_key(attack.identity.accounts))
     before = altered("key")
     (real,) = await attack.keys.find({}).to_list(None)
     theirs, kid = Ed25519PrivateKey.generate(), secrets.token_hex(8)
@@ -140,9 +120,9 @@ async def test_a_planted_key_signs_nothing(attack: Attack, sealed: str, reason: 
     await attack.keys.insert_one(planted)
     await attack.refused(Signer(kid, theirs))
     assert altered("key") == before + 1
-    assert REGISTRY.get_sample_value("ieum_notify_rejected_signing_keys") == 1
+    assert REGISTRY.get_sample_value("ieum_identity_rejected_signing_keys") == 1
     await attack.audited("keys.refuse", reason, key=kid)
-    await attack.counts(await own_key(attack.notify.accounts))
+    await attack.counts(await own_key(attack.identity.accounts))
 
 
 async def test_a_known_kid_with_another_public_half_signs_nothing(attack: Attack) -> None:
@@ -150,12 +130,12 @@ async def test_a_known_kid_with_another_public_half_signs_nothing(attack: Attack
     (real,) = await attack.keys.find({}).to_list(None)
     await attack.keys.update_one({"_id": real["_id"]}, {"$set": {"public": public_of(theirs)}})
     await attack.refused(Signer(real["_id"], theirs))
-    await attack.counts(await own_key(attack.notify.accounts))
+    await attack.counts(await own_key(attack.identity.accounts))
 
 
 @pytest.mark.parametrize("change", ["valid_until", "number", "signs_from", "created_at", "at_once", "seal"])
 async def test_an_altered_key_is_refused_and_replaced(attack: Attack, change: str) -> None:
-    signer = await own_key(attack.notify.accounts)
+    signer = await own_key(attack.identity.accounts)
     (real,) = await attack.keys.find({}).to_list(None)
     later = timedelta(days=300)
     values: dict[str, Any] = {"number": 7, "at_once": True, "seal": real["seal"][::-1]}
@@ -165,34 +145,34 @@ async def test_an_altered_key_is_refused_and_replaced(attack: Attack, change: st
     await attack.refused(signer)
     assert altered("key") == before + 1
     await attack.audited("keys.refuse", "altered", key=signer.kid)
-    await attack.notify.accounts.signing.keep()
-    assert (await own_key(attack.notify.accounts)).kid != signer.kid
-    await attack.counts(await own_key(attack.notify.accounts))
+    await attack.identity.accounts.signing.keep()
+    assert (await own_key(attack.identity.accounts)).kid != signer.kid
+    await attack.counts(await own_key(attack.identity.accounts))
 
 
 async def test_swapped_private_halves_open_nothing(attack: Attack) -> None:
-    await attack.notify.accounts.signing.rotate()
-    await attack.notify.clock.advance(KEY_ANNOUNCED.total_seconds())
+    await attack.identity.accounts.signing.rotate()
+    await attack.identity.clock.advance(KEY_ANNOUNCED.total_seconds())
     one, two = await attack.keys.find({}).sort("number", 1).to_list(None)
-    signer = await own_key(attack.notify.accounts)
+    signer = await own_key(attack.identity.accounts)
     await attack.counts(signer)
     for place, taken in ((one, two), (two, one)):
         await attack.keys.update_one({"_id": place["_id"]}, {"$set": {"private": taken["private"]}})
     await attack.refused(signer)
-    assert (await attack.notify.accounts.signing.document()).keys == ()
+    assert (await attack.identity.accounts.signing.document()).keys == ()
 
 
 @pytest.mark.parametrize("how", ["put back", "lengthened", "successor removed", "everything put back"])
 async def test_an_ended_key_is_not_brought_back(attack: Attack, how: str) -> None:
-    stolen = await own_key(attack.notify.accounts)
+    stolen = await own_key(attack.identity.accounts)
     await attack.counts(stolen)
     before = await attack.keys.find({}).to_list(None)
-    await attack.notify.accounts.signing.rotate(at_once=True)
+    await attack.identity.accounts.signing.rotate(at_once=True)
     await attack.refused(stolen)
     if how == "put back":
         await attack.keys.replace_one({"_id": stolen.kid}, before[0])
     elif how == "lengthened":
-        until = attack.notify.clock.now() + timedelta(days=30)
+        until = attack.identity.clock.now() + timedelta(days=30)
         await attack.keys.update_one({"_id": stolen.kid}, {"$set": {"valid_until": until, "number": 99}})
     else:
         await attack.keys.delete_many({"_id": {"$ne": stolen.kid}})
@@ -201,28 +181,28 @@ async def test_an_ended_key_is_not_brought_back(attack: Attack, how: str) -> Non
         await attack.keys.insert_many(before)
     await attack.refused(stolen)
     if how in {"successor removed", "everything put back"}:
-        assert [line.reason for line in await attack.notify.lines("keys.remove")] == ["removed"]
-    await attack.notify.accounts.signing.keep()
+        assert [line.reason for line in await attack.identity.lines("keys.remove")] == ["removed"]
+    await attack.identity.accounts.signing.keep()
     await attack.refused(stolen)
-    await attack.counts(await own_key(attack.notify.accounts))
+    await attack.counts(await own_key(attack.identity.accounts))
 
 
 async def test_a_planted_document_does_not_keep_the_next_key_from_being_made(attack: Attack) -> None:
     (real,) = await attack.keys.find({}).to_list(None)
     await attack.keys.insert_one({**real, "_id": secrets.token_hex(8), "number": 2})
-    new = await attack.notify.accounts.signing.rotate(at_once=True)
-    assert [key.kid for key in (await attack.notify.accounts.signing.document()).keys] == [new]
+    new = await attack.identity.accounts.signing.rotate(at_once=True)
+    assert [key.kid for key in (await attack.identity.accounts.signing.document()).keys] == [new]
 
 
 @pytest.mark.parametrize("how", ["deleted", "not ended", "over", "unreadable"])
 async def test_a_session_that_ended_stays_ended(attack: Attack, how: str) -> None:
-    ready = await attack.notify.person("jeju", "counsellor")
-    async with attack.notify.browser() as here, attack.elsewhere.browser() as there:
-        given = (await attack.notify.api_enter(here, ready)).json()
+    ready = await attack.identity.person("jeju", "counsellor")
+    async with attack.identity.browser() as here, attack.elsewhere.browser() as there:
+        given = (await attack.identity.api_enter(here, ready)).json()
         await attack.learnt()
         assert (await acts(here, given["token"]), await acts(there, given["token"])) == (200, 200)
         (session,) = await attack.sessions.find({}).to_list(None)
-        await attack.notify.accounts.sessions.end(ready.account.subject, Ending.SIGNED_OUT)
+        await attack.identity.accounts.sessions.end(ready.account.subject, Ending.SIGNED_OUT)
         await attack.learnt()
         before, name = altered("revocation"), str(session["session"])
         if how == "deleted":
@@ -242,11 +222,11 @@ async def test_a_session_that_ended_stays_ended(attack: Attack, how: str) -> Non
 
 
 async def test_an_altered_ending_is_told_and_still_ends_the_session(attack: Attack) -> None:
-    ready = await attack.notify.person("jeju", "counsellor")
-    async with attack.notify.browser() as here, attack.elsewhere.browser() as there:
-        given = (await attack.notify.api_enter(here, ready)).json()
+    ready = await attack.identity.person("jeju", "counsellor")
+    async with attack.identity.browser() as here, attack.elsewhere.browser() as there:
+        given = (await attack.identity.api_enter(here, ready)).json()
         (session,) = await attack.sessions.find({}).to_list(None)
-        until = attack.notify.clock.now() + timedelta(hours=1)
+        until = attack.identity.clock.now() + timedelta(hours=1)
         await attack.sessions.update_one({}, {"$set": {"counts_until": until}})
         await attack.learnt()
         assert (await acts(here, given["token"]), await acts(there, given["token"])) == (401, 401)

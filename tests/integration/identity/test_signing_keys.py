@@ -20,21 +20,21 @@ async def fetched(http: httpx.AsyncClient) -> KeyDocument:
 
 
 async def test_a_new_key_is_known_before_it_signs_and_the_old_ones_tokens_count_on(
-    notify: Process, harness: IdentityHarness
+    identity: Process, harness: IdentityHarness
 ) -> None:
-    ready = await notify.person("jeju", "counsellor")
+    ready = await identity.person("jeju", "counsellor")
     second = await harness.process()
-    async with notify.browser() as http, second.browser() as there:
-        before = (await notify.api_enter(http, ready)).json()["token"]
-        new = await notify.accounts.signing.rotate()
+    async with identity.browser() as http, second.browser() as there:
+        before = (await identity.api_enter(http, ready)).json()["token"]
+        new = await identity.accounts.signing.rotate()
         await harness.clock.advance(2)
         document = await fetched(there)
         assert new in {key.kid for key in document.keys}
-        session = (await notify.api_enter(http, ready, code=ready.recovery[0])).json()
+        session = (await identity.api_enter(http, ready, code=ready.recovery[0])).json()
         assert jwt.get_unverified_header(session["token"])["kid"] != new
         await harness.clock.advance(KEY_ANNOUNCED.total_seconds())
         await second.accounts.identity.refresh()
-        for process, client in ((notify, http), (second, there)):
+        for process, client in ((identity, http), (second, there)):
             fresh = (await client.post("/api/v1/session/renew", json={"session": session["session"]})).json()["token"]
             assert jwt.get_unverified_header(fresh)["kid"] == new
             await process.accounts.identity.refresh()
@@ -43,21 +43,21 @@ async def test_a_new_key_is_known_before_it_signs_and_the_old_ones_tokens_count_
                 assert answer.status_code == 200
 
 
-async def test_a_retired_key_counts_until_all_it_signed_is_over_and_no_longer(notify: Process) -> None:
-    old = (await notify.accounts.signing.document()).keys[0].kid
-    await notify.accounts.signing.rotate()
-    await notify.clock.advance((KEY_ANNOUNCED + ACCESS_LASTS + GRACE).total_seconds())
-    assert old in {key.kid for key in (await notify.accounts.signing.document()).keys}
-    await notify.clock.advance(600)
-    assert old not in {key.kid for key in (await notify.accounts.signing.document()).keys}
+async def test_a_retired_key_counts_until_all_it_signed_is_over_and_no_longer(identity: Process) -> None:
+    old = (await identity.accounts.signing.document()).keys[0].kid
+    await identity.accounts.signing.rotate()
+    await identity.clock.advance((KEY_ANNOUNCED + ACCESS_LASTS + GRACE).total_seconds())
+    assert old in {key.kid for key in (await identity.accounts.signing.document()).keys}
+    await identity.clock.advance(600)
+    assert old not in {key.kid for key in (await identity.accounts.signing.document()).keys}
 
 
-async def test_a_key_that_others_may_know_stops_counting_at_once(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
-    async with notify.browser() as http:
-        given = (await notify.api_enter(http, ready)).json()
-        await notify.accounts.signing.rotate(at_once=True)
-        await notify.accounts.identity.refresh()
+async def test_a_key_that_others_may_know_stops_counting_at_once(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    async with identity.browser() as http:
+        given = (await identity.api_enter(http, ready)).json()
+        await identity.accounts.signing.rotate(at_once=True)
+        await identity.accounts.identity.refresh()
         old = await http.post("/api/v1/act", headers={"authorization": f"Bearer {given['token']}"})
         assert old.status_code == 401
         fresh = (await http.post("/api/v1/session/renew", json={"session": given["session"]})).json()["token"]
@@ -114,8 +114,8 @@ async def test_a_key_others_may_know_is_retired_though_another_process_made_the_
     assert known.kid != new
 
 
-async def test_private_halves_are_sealed_in_the_store(notify: Process) -> None:
-    (document,) = await notify.accounts.keys.collection.find({}).to_list(None)
+async def test_private_halves_are_sealed_in_the_store(identity: Process) -> None:
+    (document,) = await identity.accounts.keys.collection.find({}).to_list(None)
     text = repr(document)
     assert re.search(r"BEGIN|PRIVATE", text) is None
     assert set(document["private"]) == {"key_id", "key", "blob"}

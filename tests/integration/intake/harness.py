@@ -45,6 +45,7 @@ def settings(**more: Any) -> IntakeSettings:
         "receipt_key": secret("r"),
         "link_key": secret("l"),
         "signing_key": secret("s"),
+        "IEUM_TICKET_KEY": secret("t"),
         "IEUM_AUDIT_KEY": secret("a"),
         "status_questions_per_minute": 10_000,
         "wrong_receipts_per_hour": 10_000,

@@ -21,6 +21,7 @@ from services.notify.settings import NotifySettings
 from shared.clock import Clock, SystemClock
 from shared.events.base import Event, encode
 from shared.events.catalog import parse_event
+from shared.identity.directory import Directory
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
 from shared.identity.tokens import ACCESS_LASTS
@@ -31,11 +32,16 @@ from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import BY_NAME, TOPICS, Topic
 from tests.support.loops import share_loop
 from tests.support.mail import MailSink, mail_sink
+from tests.support.staff import TICKET_KEY, TestIdentity
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import TRACE
 
-KEY = base64.b64encode(b"k" * 32).decode()
+KEY = base64.b64encode(TICKET_KEY).decode()
 """Any key will do; every process of a test has the same."""
+
+
+NOBODY_THERE = "http://127.0.0.1:9"
+"""Identity is a stand-in here."""
 
 
 def free_port() -> int:
@@ -73,18 +79,19 @@ def settings(sink_port: int) -> NotifySettings:
     return NotifySettings(
         port=free_port(),
         smtp_port=sink_port,
-        master_key=SecretStr(KEY),
-        account_key=SecretStr(KEY),
+        IEUM_TICKET_KEY=SecretStr(KEY),
+        IEUM_DIRECTORY_KEY=SecretStr(KEY),
         IEUM_AUDIT_KEY=SecretStr(KEY),
+        IEUM_IDENTITY_URL=NOBODY_THERE,
         poll_s=0.2,
     )
 
 
 class Staff(httpx.Auth):
-    """Signs each request as somebody who is signed in at that moment, with the key that notify signs with."""
+    """Signs each request as somebody who is signed in at that moment, with the key that notify knows."""
 
-    def __init__(self, notify: Notify, principal: Callable[[], Principal]) -> None:
-        self._notify = notify
+    def __init__(self, people: TestIdentity, principal: Callable[[], Principal]) -> None:
+        self._people = people
         self._principal = principal
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
@@ -92,8 +99,7 @@ class Staff(httpx.Auth):
         yield request
 
     async def token(self) -> str:
-        signer = await self._notify.accounts.signing.signer()
-        return signer.access(self._principal())
+        return self._people.signer.access(self._principal())
 
 
 @dataclass(slots=True)
@@ -107,13 +113,14 @@ class NotifyHarness:
     clock: Clock
     publisher: Publisher
     http: httpx.AsyncClient
+    people: TestIdentity
 
     async def routed(self, *events: Event) -> None:
         """Publish as routing would."""
         await self.publisher.publish([as_record(event, self.clock.now()) for event in events])
 
     async def clear(self) -> None:
-        """Forget what earlier tests left: all but the audit and the keys that sign."""
+        """Forget what earlier tests left: all but the audit."""
         await eventually(self.at_rest)
         database = self.notify.cases.database
         for name in set(await database.list_collection_names()) - KEPT:
@@ -121,6 +128,7 @@ class NotifyHarness:
         # What consoles were last shown: a newer state of a case is one with a higher revision.
         self.notify.broadcaster._given.clear()
         self.notify.broadcaster._early.clear()
+        self.notify.staff.take(Directory())
         self.http.cookies.clear()
         _EARLIER[self.bus.topic_prefix] = await ends_of(self.bus)
 
@@ -147,7 +155,7 @@ class NotifyHarness:
 
     def staff(self, organisation: str, *roles: str, subject: str = "s-test", session: str | None = None) -> Staff:
         """Somebody who signs in anew for every request, or stays in one session."""
-        return Staff(self.notify, lambda: self.principal(organisation, *roles, subject=subject, session=session))
+        return Staff(self.people, lambda: self.principal(organisation, *roles, subject=subject, session=session))
 
     def principal(
         self, organisation: str, *roles: str, subject: str = "s-test", session: str | None = None
@@ -173,7 +181,7 @@ def as_record(event: Event, now: datetime) -> Any:
 
 
 Start = Callable[..., Awaitable[NotifyHarness]]
-KEPT = frozenset({"audit", "audit_anchors", "jobs", "signing_keys"})
+KEPT = frozenset({"audit", "audit_anchors", "jobs"})
 """Collections that stay from test to test of one notify: what the service knows of them it knows in memory too."""
 _EARLIER: dict[str, dict[TopicPartition, int]] = {}
 """By the names of a module's topics: where the records of its present test begin."""
@@ -205,11 +213,12 @@ async def start_own(
     settings: NotifySettings, bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> AsyncIterator[Start]:
     """Start a notify; several share the work. All are stopped at the end."""
+    people = TestIdentity(SystemClock())
     async with contextlib.AsyncExitStack() as stack:
 
         async def one(clock: Clock | None = None, **changes: Any) -> NotifyHarness:
             own = settings.model_copy(update=changes)
-            return await stack.enter_async_context(running(own, bus_settings, store_settings, clock))
+            return await stack.enter_async_context(running(own, bus_settings, store_settings, clock, people))
 
         yield one
 
@@ -237,25 +246,32 @@ async def start_beside(shared_notify: NotifyHarness) -> AsyncIterator[Start]:
             if free:
                 return free.pop()
             one = shared_notify
-            return await stack.enter_async_context(running(one.settings, one.bus, one.store))
+            return await stack.enter_async_context(running(one.settings, one.bus, one.store, people=one.people))
 
         yield one
 
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: NotifySettings, bus: KafkaSettings, store: StoreSettings, clock: Clock | None = None
+    settings: NotifySettings,
+    bus: KafkaSettings,
+    store: StoreSettings,
+    clock: Clock | None = None,
+    people: TestIdentity | None = None,
 ) -> AsyncIterator[NotifyHarness]:
-    """A notify until the end of the block."""
+    """A notify until the end of the block; ``people`` stands in for identity."""
     clock = clock or SystemClock()
+    people = people or TestIdentity(clock)
+    people.clock = clock
     notify = build(settings, bus, store, clock)
+    notify.identity._fetch = people.fetch
     task = asyncio.create_task(notify.work())
     publisher = Publisher(bus)
     try:
         await eventually(lambda: ready(notify, task), seconds=60)
         await publisher.start()
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=notify.app), base_url="http://notify") as http:
-            harness = NotifyHarness(notify, settings, bus, store, clock, publisher, http)
+            harness = NotifyHarness(notify, settings, bus, store, clock, publisher, http, people)
             http.auth = harness.staff("central", "counsellor")
             yield harness
     finally:

@@ -140,7 +140,7 @@ async def test_a_ticket_brings_the_cases_name_and_those_of_who_had_the_details(s
     del sink
     harness = await start()
     await taken(harness)
-    await colleague(harness, "lee")
+    colleague(harness, "lee")
     opening: dict[str, Any] = {"ownership": 1, "purpose": "follow_up"}
     assert (await harness.act("details-ticket", ID, "gwangju", "lee", **opening)).status_code == 200
     issued = (await harness.act("details-ticket", ID, "gwangju", "kim", **opening)).json()

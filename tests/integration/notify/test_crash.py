@@ -38,8 +38,8 @@ def environment(bus: KafkaSettings, store: StoreSettings, sink_port: int) -> dic
         "NOTIFY_SMTP_TIMEOUT_S": "2",
         "NOTIFY_LEASE_S": "4",
         "NOTIFY_CLAIM_SIZE": "50",
-        "NOTIFY_MASTER_KEY": KEY,
-        "NOTIFY_ACCOUNT_KEY": KEY,
+        "IEUM_TICKET_KEY": KEY,
+        "IEUM_DIRECTORY_KEY": KEY,
         "IEUM_AUDIT_KEY": KEY,
     }
 

@@ -2,12 +2,7 @@
 
 import asyncio
 
-import pytest
-
-from services.identity.accounts.models import Account, AccountState, Ending
-from services.identity.sessions.service import Issued
-from shared.identity.roles import StaffRole
-from tests.integration.notify.conftest import NotifyHarness, Staff, Start
+from tests.integration.notify.conftest import Staff, Start
 from tests.integration.notify.test_desk import Console, listening
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
@@ -16,54 +11,28 @@ from tests.unit.notify.samples import event, report_id
 SUBJECT = "s-gwangju"
 
 
-async def signed_in(harness: NotifyHarness) -> Issued:
-    """A counsellor with an account and a session."""
-    now = harness.clock.now()
-    account = Account(
-        subject=SUBJECT,
-        name="gwangju-counsellor",
-        display="김상담",
-        organisation="gwangju",
-        roles=(StaffRole.COUNSELLOR,),
-        state=AccountState.ACTIVE,
-        created_at=now,
-        changed_at=now,
-    )
-    await harness.notify.accounts.store.add(account)
-    issued = await harness.notify.accounts.sessions.begin(SUBJECT)
-    assert issued is not None
-    return issued
-
-
-@pytest.mark.own_service  # a process remembers who was signed out
-@pytest.mark.parametrize("elsewhere", [False, True])
-async def test_a_stream_ends_within_seconds_of_signing_out(start: Start, sink: MailSink, *, elsewhere: bool) -> None:
+async def test_a_stream_ends_within_seconds_of_signing_out(start: Start, sink: MailSink) -> None:
     del sink
     harness = await start()
-    other = await start() if elsewhere else harness
-    issued = await signed_in(harness)
+    who = harness.principal("gwangju", subject=SUBJECT)
+    signed_in = Staff(harness.people, lambda: who)
     async with listening(harness) as base:
-        console = Console(harness, base, "gwangju", Staff(harness.notify, lambda: issued.principal))
+        console = Console(harness, base, "gwangju", signed_in)
         task = asyncio.create_task(console.run())
         await asyncio.wait_for(console.listed.wait(), 10)
         await harness.routed(event("report.routed", 1))
         await eventually(lambda: report_id(1) in console.rows)
         began = asyncio.get_running_loop().time()
-        await other.notify.accounts.sessions.end(SUBJECT, Ending.SIGNED_OUT, only=issued.principal.session)
+        harness.people.revoke(who.session)
         await asyncio.wait_for(task, 6)
-        took = asyncio.get_running_loop().time() - began
         assert console.said[-1] == ("reconnect", {"reason": "signed_out"})
-        # Another process hears of it when it next asks for what has ended.
-        assert took < (5.5 if elsewhere else 2.5)
-        answer = await harness.http.get(f"/api/v1/cases/{report_id(1)}", auth=None, headers=_bearer(issued))
+        # Notify hears of it when it next asks for what has ended.
+        assert asyncio.get_running_loop().time() - began < 5.5
+        answer = await harness.http.get(f"/api/v1/cases/{report_id(1)}", auth=signed_in)
         assert answer.status_code == 401
         await harness.routed(event("report.routed", 2))
         await eventually(lambda: harness.case(report_id(2)))
         assert report_id(2) not in console.rows
-
-
-def _bearer(issued: Issued) -> dict[str, str]:
-    return {"Authorization": f"Bearer {issued.token}"}
 
 
 async def test_a_stream_shows_ones_own_centre_only(start: Start, sink: MailSink) -> None:

@@ -8,15 +8,16 @@ import pytest
 from shared.audit.model import AuditEntry
 from shared.audit.queries import AuditReader, Filter
 from shared.errors import TransientError
-from shared.identity.keys import key_set
 from shared.identity.roles import MINISTRY, StaffRole, roles_at
-from shared.identity.tokens import Purpose, TokenError, verify_access, verify_ticket
+from shared.identity.tokens import Purpose, TicketKey
 from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import taken, tell
 from tests.support.mail import MailSink
+from tests.support.staff import TICKET_KEY
 from tests.unit.notify.samples import report_id
 
 ID = report_id(1)
+KEY = TicketKey(TICKET_KEY)
 ASK = {"ownership": 1, "purpose": "first_contact"}
 
 
@@ -50,18 +51,16 @@ async def test_a_ticket_says_what_it_is_for_and_stands_in_the_audit(start: Start
     await taken(harness)
     made = (await harness.act("details-ticket", ID, "gwangju", "kim", "lead", **ASK)).json()
     assert made["url"] == "http://127.0.0.1:8001/details"
-    keys = key_set(await harness.notify.accounts.signing.document(), harness.clock.now())
-    ticket = verify_ticket(made["ticket"], keys, harness.clock.now())
+    ticket = KEY.verify(made["ticket"], (), harness.clock.now())
     assert (ticket.report_id, ticket.ownership, ticket.organisation) == (ID, 1, "gwangju")
     assert (ticket.subject, ticket.purpose) == ("kim", Purpose.FIRST_CONTACT)
     assert ticket.expires_at - harness.clock.now() <= timedelta(seconds=60)
-    with pytest.raises(TokenError):
-        verify_access(made["ticket"], keys, harness.clock.now())
+    assert harness.notify.identity.verify(made["ticket"]) is None
     page, _ = await AuditReader(harness.notify.audit).page(Filter(report=harness.notify.audit.keys.reference(ID)))
     line = next(line for line in page if line.action == "details.open")
     assert (line.actor, line.organisation, line.outcome, line.reason) == ("kim", "gwangju", "done", "first_contact")
     other = (await harness.act("details-ticket", ID, "gwangju", "kim", "lead", **ASK)).json()
-    assert verify_ticket(other["ticket"], keys, harness.clock.now()).ticket_id != ticket.ticket_id
+    assert KEY.verify(other["ticket"], (), harness.clock.now()).ticket_id != ticket.ticket_id
 
 
 async def test_only_the_present_ownership_counts(start: Start, sink: MailSink) -> None:
@@ -106,8 +105,7 @@ async def test_the_page_leads_to_intake_with_the_ticket_in_a_form(start: Start, 
     assert "form-action 'self' http://127.0.0.1:8001" in page.headers["content-security-policy"]
     assert page.headers["referrer-policy"] == "strict-origin"
     ticket = page.text.partition('name="ticket" value="')[2].partition('"')[0]
-    keys = key_set(await harness.notify.accounts.signing.document(), harness.clock.now())
-    assert verify_ticket(ticket, keys, harness.clock.now()).report_id == ID
+    assert KEY.verify(ticket, (), harness.clock.now()).report_id == ID
     stale = await harness.http.post(
         f"/cases/{ID}/details", data=ASK | {"ownership": 9}, auth=who, headers={"Accept": "text/html"}
     )

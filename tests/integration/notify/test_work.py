@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.identity.accounts.models import Account, AccountState
 from services.notify.console.lists import Tally, tally
+from shared.identity.directory import Colleague, Directory
 from shared.identity.roles import StaffRole
 from shared.severity import SEVERE_PER_PERSON
 from tests.integration.notify.conftest import NotifyHarness, Start
@@ -27,20 +27,10 @@ async def act(
     return came.status_code, str(came.json().get("code", ""))
 
 
-async def colleague(harness: NotifyHarness, subject: str, organisation: str = "gwangju") -> None:
-    now = harness.clock.now()
-    await harness.notify.accounts.store.add(
-        Account(
-            subject=subject,
-            name=f"{subject}-name",
-            display=subject.title(),
-            organisation=organisation,
-            roles=(StaffRole.COUNSELLOR,),
-            state=AccountState.ACTIVE,
-            created_at=now,
-            changed_at=now,
-        )
-    )
+def colleague(harness: NotifyHarness, subject: str, organisation: str = "gwangju") -> None:
+    roles = (StaffRole.COUNSELLOR,)
+    somebody = Colleague(subject=subject, display=subject.title(), organisation=organisation, roles=roles, active=True)
+    harness.notify.staff.take(Directory(staff=(somebody,)))
 
 
 async def _said(harness: NotifyHarness, kind: str, times: int) -> bool:
@@ -115,7 +105,7 @@ async def test_two_leads_at_once_give_a_person_no_more_severe_cases_than_one_may
 ) -> None:
     del sink
     harness = await start()
-    await colleague(harness, "lee")
+    colleague(harness, "lee")
     numbers = range(1, 4 + SEVERE_PER_PERSON)
     for number in numbers:
         await taken(harness, number, urgency="critical")
@@ -137,7 +127,7 @@ async def test_two_leads_at_once_give_a_person_no_more_severe_cases_than_one_may
 async def test_a_person_is_given_no_more_severe_cases_than_one_may_have(start: Start, sink: MailSink) -> None:
     del sink
     harness = await start()
-    await colleague(harness, "lee")
+    colleague(harness, "lee")
     for number in range(2, 2 + SEVERE_PER_PERSON):
         await taken(harness, number, urgency="critical")
         given = await harness.act("assign", report_id(number), "gwangju", "kim", ownership=1, assignee="lee")
@@ -151,7 +141,7 @@ async def test_a_person_is_given_no_more_severe_cases_than_one_may_have(start: S
 async def test_the_rota_is_changed_by_its_lead_over_what_they_saw(start: Start, sink: MailSink) -> None:
     del sink
     harness = await start()
-    await colleague(harness, "lee")
+    colleague(harness, "lee")
     lead, counsellor = harness.staff("gwangju", "lead"), harness.staff("gwangju", "counsellor")
     shift = {"rev": "0", "subject": "lee", "day": ["0", "1"], "start": "09:00", "end": "18:00"}
     path = "/team/gwangju/shifts"

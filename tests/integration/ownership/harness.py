@@ -148,8 +148,8 @@ class OwnershipHarness:
     def _notify(self) -> Notify:
         settings = NotifySettings(
             smtp_port=self._sink.port,
-            master_key=SecretStr(KEY),
-            account_key=SecretStr(KEY),
+            IEUM_TICKET_KEY=SecretStr(KEY),
+            IEUM_DIRECTORY_KEY=SecretStr(KEY),
             IEUM_AUDIT_KEY=SecretStr(KEY),
             poll_s=0.1,
             gather_s=0.0,

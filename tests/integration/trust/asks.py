@@ -271,29 +271,32 @@ def _accounts() -> Asks:
         for change in ("roles", "disable", "enable", "reset")
     )
     return {
-        ("notify", "GET", "/api/v1/identity/keys"): (ask(200),),
+        ("identity", "GET", "/api/v1/identity/keys"): (ask(200),),
+        ("identity", "GET", "/api/v1/identity/staff"): (ask(200),),
         # Whoever gives nothing right is told so, signed in or not, and later to wait.
-        ("notify", "POST", "/api/v1/sign-in"): (ask(401, 429, body=wrong),),
-        ("notify", "POST", "/api/v1/session/renew"): (ask(401, body={"session": "none"}),),
-        ("notify", "POST", "/api/v1/session/end"): (ask(200),),
-        ("notify", "POST", "/api/v1/session/end-everywhere"): (ask(200),),
-        ("notify", "GET", "/session"): (ask(200),),
-        ("notify", "POST", "/session"): (ask(401, 429, body=wrong),),
-        ("notify", "GET", "/session/end"): (ask(200),),
-        ("notify", "POST", "/session/end"): (ask(303),),
-        ("notify", "GET", "/invitation"): (ask(200),),
-        ("notify", "POST", "/invitation"): (ask(403, 429, body={"invitation": "aaaa-bbbb"}),),
-        ("notify", "GET", "/account"): (ask(200),),
-        ("notify", "POST", "/account/password"): (ask(422, body={"password": "one sentence", "again": "another"}),),
-        ("notify", "POST", "/account/recovery-codes"): (ask(422, 429, body={"current": "wrong", "digits": "000000"}),),
-        ("notify", "POST", "/account/end-everywhere"): (ask(303),),
-        ("notify", "GET", "/accounts"): (ask(200), ask(200, query={"organisation": OWNER}, whose=OWNER)),
-        ("notify", "GET", "/accounts/new"): (ask(200),),
-        ("notify", "POST", "/accounts/new"): (ask(422, body=name, whose=OWNER),),
-        ("notify", "GET", "/accounts/{subject}"): (ask(200, path=one, whose=OWNER),),
-        ("notify", "POST", "/accounts/{subject}/{change}"): changes,
-        ("notify", "GET", "/releases"): (ask(200),),
-        ("notify", "POST", "/releases/{subject}"): (ask(409, path=one, body={"rev": str(STALE)}, whose=OWNER),),
+        ("identity", "POST", "/api/v1/sign-in"): (ask(401, 429, body=wrong),),
+        ("identity", "POST", "/api/v1/session/renew"): (ask(401, body={"session": "none"}),),
+        ("identity", "POST", "/api/v1/session/end"): (ask(200),),
+        ("identity", "POST", "/api/v1/session/end-everywhere"): (ask(200),),
+        ("identity", "GET", "/session"): (ask(200),),
+        ("identity", "POST", "/session"): (ask(401, 429, body=wrong),),
+        ("identity", "GET", "/session/end"): (ask(200),),
+        ("identity", "POST", "/session/end"): (ask(303),),
+        ("identity", "GET", "/invitation"): (ask(200),),
+        ("identity", "POST", "/invitation"): (ask(403, 429, body={"invitation": "aaaa-bbbb"}),),
+        ("identity", "GET", "/account"): (ask(200),),
+        ("identity", "POST", "/account/password"): (ask(422, body={"password": "one sentence", "again": "another"}),),
+        ("identity", "POST", "/account/recovery-codes"): (
+            ask(422, 429, body={"current": "wrong", "digits": "000000"}),
+        ),
+        ("identity", "POST", "/account/end-everywhere"): (ask(303),),
+        ("identity", "GET", "/accounts"): (ask(200), ask(200, query={"organisation": OWNER}, whose=OWNER)),
+        ("identity", "GET", "/accounts/new"): (ask(200),),
+        ("identity", "POST", "/accounts/new"): (ask(422, body=name, whose=OWNER),),
+        ("identity", "GET", "/accounts/{subject}"): (ask(200, path=one, whose=OWNER),),
+        ("identity", "POST", "/accounts/{subject}/{change}"): changes,
+        ("identity", "GET", "/releases"): (ask(200),),
+        ("identity", "POST", "/releases/{subject}"): (ask(409, path=one, body={"rev": str(STALE)}, whose=OWNER),),
     }
 
 
@@ -305,9 +308,10 @@ ASKS: Final[Asks] = {
     **_centers(),
     **_accounts(),
     **_audit("notify"),
+    **_audit("identity"),
     **{
         key: asks
-        for service in ("intake", "routing", "notify", "analytics")
+        for service in ("intake", "routing", "notify", "analytics", "identity")
         for key, asks in _open_pages(service).items()
     },
 }

@@ -15,6 +15,8 @@ from tests.integration.trust.asks import ASKS
 from tests.integration.trust.system import ASKED, OWNER, STRANGER, URLS, SystemHarness
 
 PLACES: Final = (OWNER, ASKED, STRANGER, CENTRAL, MINISTRY)
+NOT_STAFF: Final = frozenset({Action.OPEN, Action.FRONT_END, Action.SERVICE})
+"""What the table of permissions says nothing of."""
 _AT_ONCE: Final = 8
 
 
@@ -49,7 +51,7 @@ class Cell:
         """What the table says. No staff role opens a front end's route."""
         if self.action is Action.OPEN:
             return True
-        if self.action is Action.FRONT_END or self.who is None:
+        if self.action in NOT_STAFF or self.who is None:
             return False
         role, own = self.who.role, self.who.organisation
         owners = self.ask.whose or {None}
@@ -73,13 +75,13 @@ class Seen:
         expected, code = _refusal(cell)
         fine = answer.status_code == expected and (code is None or code in answer.text)
         if expected == httpx.codes.SEE_OTHER:
-            fine = fine and answer.headers["location"].startswith(f"{URLS['notify']}/session?next=")
+            fine = fine and answer.headers["location"].startswith(f"{URLS['identity']}/session?next=")
         return None if fine else f"{cell} may not, and got {answer.status_code} {_said(answer)}"
 
 
 def _refusal(cell: Cell) -> tuple[int, str | None]:
     _, method, path = cell.key
-    if cell.action is Action.FRONT_END:
+    if cell.action in {Action.FRONT_END, Action.SERVICE}:
         return 401, "no_credential" if cell.who is None else "wrong_credential"
     if cell.who is not None:
         return 403, "not_allowed" if path.startswith("/api/") else None

@@ -1,4 +1,4 @@
-"""Starts the four services as their ``main`` builds them, and seeds the reports that are to be guarded."""
+"""Starts the five services as their ``main`` builds them, and seeds the reports that are to be guarded."""
 
 import asyncio
 import base64
@@ -16,7 +16,9 @@ from pydantic import SecretStr
 
 from services.analytics import main as analytics_main
 from services.analytics.settings import AnalyticsSettings
+from services.identity import main as identity_main
 from services.identity.audit_recorder import by_command
+from services.identity.settings import IdentitySettings
 from services.intake import main as intake_main
 from services.intake.clients.service import ClientService
 from services.intake.reports.documents import UNINDEXED_SINCE
@@ -73,6 +75,7 @@ async def _open(system: SystemHarness, stack: contextlib.AsyncExitStack, smtp_po
         await asyncio.gather(*system.tasks, return_exceptions=True)
 
     system.notify = notify_main.build(_notify_settings(smtp_port), system.bus, system.store, system.clock)
+    system.identity = identity_main.build(_identity_settings(), system.store, system.clock)
     system.intake = intake_main.build(_intake_settings(), system.bus, system.store, system.clock)
     routing = RoutingSettings.model_validate({"IEUM_IDENTITY_URL": NOBODY_THERE, "loads_every_s": 0.1})
     system.routing = routing_main.build(routing, system.bus, system.store, system.clock)
@@ -81,19 +84,22 @@ async def _open(system: SystemHarness, stack: contextlib.AsyncExitStack, smtp_po
     )
     analytics = analytics_main.build(counting, system.bus, system.store, system.clock)
     system.apps |= {"notify": system.notify.app, "intake": system.intake.app}
-    system.apps |= {"routing": system.routing.app, "analytics": analytics.app}
-    system.identities += [system.intake.identity, system.routing.identity, analytics.identity]
+    system.apps |= {"routing": system.routing.app, "analytics": analytics.app, "identity": system.identity.app}
+    system.identities += [system.intake.identity, system.routing.identity, analytics.identity, system.notify.identity]
+    system.tasks += _begun(system.identity.work())
+    await eventually(lambda: system.identity.accounts.identity.document is not None, "identity has keys")
+    await system.learn()
     system.tasks += _begun(system.notify.work(), system.intake.work(), analytics.work())
     await system.routing.start()
     stack.push_async_callback(system.routing.stop)
     stack.push_async_callback(end)
     system.tasks += _begun(system.routing.jobs.run())
     await eventually(lambda: _ready(system), "every service is ready")
-    ready = await system.notify.accounts.administration.create_ready(
+    ready = await system.identity.accounts.administration.create_ready(
         by_command("test"), "busan-counsellor", "Kim", OWNER, {StaffRole.COUNSELLOR}
     )
     system.account = ready
-    system.signer = await system.notify.accounts.signing.signer()
+    system.signer = await system.identity.accounts.signing.signer()
     await system.learn()
     office = ClientService(system.intake.clients.clients, KEYS.clients, system.clock)
     system.front_end = await office.add("front", "front", list(Scope), 10**6)
@@ -106,6 +112,7 @@ def _intake_settings() -> IntakeSettings:
             "receipt_key": a_key("r"),
             "link_key": a_key("l"),
             "signing_key": a_key("s"),
+            "IEUM_TICKET_KEY": a_key("t"),
             "IEUM_AUDIT_KEY": a_key("a"),
             "IEUM_IDENTITY_URL": NOBODY_THERE,
             "status_questions_per_minute": 10_000,
@@ -117,11 +124,23 @@ def _notify_settings(smtp_port: int) -> NotifySettings:
     return NotifySettings.model_validate(
         {
             "smtp_port": smtp_port,
-            "master_key": a_key("n"),
-            "account_key": a_key("c"),
+            "IEUM_IDENTITY_URL": NOBODY_THERE,
+            "IEUM_TICKET_KEY": a_key("t"),
+            "IEUM_DIRECTORY_KEY": a_key("d"),
             "IEUM_AUDIT_KEY": a_key("a"),
             "poll_s": 0.1,
             "gather_s": 0.0,
+        }
+    )
+
+
+def _identity_settings() -> IdentitySettings:
+    return IdentitySettings.model_validate(
+        {
+            "master_key": a_key("n"),
+            "account_key": a_key("c"),
+            "IEUM_DIRECTORY_KEY": a_key("d"),
+            "IEUM_AUDIT_KEY": a_key("a"),
         }
     )
 

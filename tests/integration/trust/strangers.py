@@ -99,7 +99,7 @@ async def strangers(street: Street) -> None:
                 await http.post(path, json={"x": new.line(f"{service}: body")})
             await http.request(new.line(f"{service}: method").upper(), "/")
             await http.get("/api/v1/cases", params={"center": new.line(f"{service}: parameter")})
-    async with street.http("notify") as http:
+    async with street.http("identity") as http:
         # Somebody types the password where the name belongs.
         wrong = {
             "account": new.line("account"),

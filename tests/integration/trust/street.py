@@ -237,7 +237,7 @@ async def worked_on(street: Street, crew: Crew, credential: str) -> None:
         await eventually(theirs, "the case has moved")
         late = await owner.post(f"{case}/contact", json={"ownership": 1, "reached": True, "way": "phone"})
         assert late.status_code == 409
-        for service in ("intake", "notify"):
+        for service in ("intake", "notify", "identity"):
             client = crew.client("ministry-auditor", service)
             client.event_hooks = {"response": [street.answers.note]}
             async with client:

@@ -1,6 +1,6 @@
-"""All four services in this process, each built as its ``main`` does, on the real bus and store, with things to guard.
+"""All five services in this process, each built as its ``main`` does, on the real bus and store, with things to guard.
 
-Everybody is signed in with the key notify really signs with, and every service verifies with what notify publishes.
+Everybody is signed in with the key identity really signs with, and every service verifies with what identity publishes.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.identity.accounts.service import Ready
+from services.identity.main import IdentityService
 from services.intake.main import Intake
 from services.notify.main import Notify
 from services.routing.main import Routing
@@ -29,6 +30,7 @@ URLS = {
     "routing": "http://127.0.0.1:8002",
     "notify": "http://127.0.0.1:8003",
     "analytics": "http://127.0.0.1:8004",
+    "identity": "http://127.0.0.1:8006",
 }
 OWNER, ASKED, STRANGER, ELSEWHERE = "busan", "jeju", "gangwon", "ulsan"
 """Centres: the one that owns the report, the one it is offered to, one that has nothing to do with it (and is closed),
@@ -60,6 +62,7 @@ class SystemHarness:
     intake: Intake = field(init=False)
     routing: Routing = field(init=False)
     notify: Notify = field(init=False)
+    identity: IdentityService = field(init=False)
     signer: Signer = field(init=False)
     account: Ready = field(init=False)
     """Somebody of the owning centre, whose account is looked at and who is everybody's reference here."""
@@ -73,7 +76,7 @@ class SystemHarness:
         return httpx.AsyncClient(transport=transport, base_url=URLS[service], headers=headers)
 
     def token(self, organisation: str, *roles: StaffRole | str, subject: str = "", **more: Any) -> str:
-        """An access token as notify gives it."""
+        """An access token as identity gives it."""
         return self.signer.access(self.principal(organisation, *roles, subject=subject, **more))
 
     def principal(
@@ -106,8 +109,8 @@ class SystemHarness:
         return {"cookie": cookie, "sec-fetch-site": "same-origin", "accept": "text/html"}
 
     async def learn(self) -> None:
-        """Let every service know what notify publishes now, as they do every two seconds over HTTP."""
-        document = await self.notify.accounts.signing.document(anew=True)
+        """Let every service know what identity publishes now, as they do every two seconds over HTTP."""
+        document = await self.identity.accounts.signing.document(anew=True)
         for identity in self.identities:
             identity.adopt(document)
 
@@ -158,7 +161,7 @@ async def state(system: SystemHarness) -> dict[str, Any]:
         # What intake reads of the log about a report comes in its own time.
         kept = {k: v for k, v in (await system.stored(lodged.report_id)).items() if k != "progress"}
         found[owner] = (kept, await system.case(lodged.report_id))
-    for collection in (system.notify.centers.collection, system.notify.accounts.store.collection):
+    for collection in (system.notify.centers.collection, system.identity.accounts.store.collection):
         found[collection.name] = await collection.find({}).sort("_id").to_list(None)
     found["clients"] = [
         replace(one, last_used=None, newest_used=False) for one in await system.intake.clients.clients.all()

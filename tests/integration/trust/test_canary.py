@@ -61,7 +61,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 async def test_no_canary_is_anywhere_but_sealed(stack: Stack) -> None:
     street = Street(stack)
-    staff = people.create(stack.environment_of("notify"), STAFF)
+    staff = people.create(stack.environment_of("identity"), STAFF)
     credential = frontends.credential(stack.environment_of("intake"), "canary-front")
     for person in staff.values():
         street.canaries.known(f"{person.account}: password", person.password)

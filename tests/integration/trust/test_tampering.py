@@ -11,10 +11,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.identity.roles import Action
 from shared.identity.source import TOKEN_COOKIE
-from shared.identity.tokens import ACCESS_TYPE, Purpose, Signer, Ticket
-from tests.integration.trust.matrix import Cell, Knocking, cells, keys
+from shared.identity.tokens import ACCESS_TYPE, Purpose, Signer, Ticket, TicketKey
+from shared.key_setting import key_bytes
+from tests.integration.trust.matrix import NOT_STAFF, Cell, Knocking, cells, keys
+from tests.integration.trust.opening import a_key
 from tests.integration.trust.system import OWNER, STRANGER, URLS, Lodged, SystemHarness, state
 from tests.support.waiting import eventually
 
@@ -55,7 +56,7 @@ ORDINARY = frozenset({"over", "not yet", "nothing"})
 def staff_cells(system: SystemHarness) -> list[Cell]:
     """One knock at each route of staff, by nobody."""
     first = {cell.key: cell for cell in reversed(cells(keys(system))) if cell.who is None}
-    return [cell for cell in first.values() if cell.action not in {Action.OPEN, Action.FRONT_END}]
+    return [cell for cell in first.values() if cell.action not in NOT_STAFF]
 
 
 def forged(system: SystemHarness) -> dict[str, str]:
@@ -100,7 +101,7 @@ def forged(system: SystemHarness) -> dict[str, str]:
         "no session": jwt.encode({k: v for k, v in claims.items() if k != "sid"}, system.signer._key, "EdDSA", more),
         "for others": signed(aud="ieum:details"),
         "of others": signed(iss="somebody"),
-        "a ticket": system.signer.ticket(ticket, now),
+        "a ticket": TicketKey(key_bytes(a_key("t"))).sign(ticket, now),
         "over": system.token("busan", "lead", issued_at=now - timedelta(hours=2)),
         "not yet": system.token("busan", "lead", issued_at=now + timedelta(hours=1)),
         "nothing": "x.y.z",
@@ -125,7 +126,7 @@ async def test_a_forged_token_is_worth_as_much_as_none_at_every_route(system: Sy
     knocking, wanted, before = Knocking(system), staff_cells(system), await state(system)
     assert {cell.key[0] for cell in wanted} == set(system.apps)
     for name, token in forged(system).items():
-        await system.learn()  # so that what is over is over: notify answers
+        await system.learn()  # so that what is over is over: identity answers
         for more in (
             {"authorization": f"Bearer {token}"},
             {"cookie": f"{TOKEN_COOKIE}={token}", "sec-fetch-site": "same-origin"},
@@ -139,7 +140,7 @@ async def test_no_foreign_page_changes_anything_with_somebodys_cookie(system: Sy
     """At every route that may change something, as somebody who may."""
     knocking, before = Knocking(system), await state(system)
     able = {cell.key: cell for cell in cells(keys(system)) if cell.who is not None and cell.may()}
-    open_too = {cell.key: cell for cell in cells(keys(system)) if cell.who is not None and cell.action in _NO_STAFF}
+    open_too = {cell.key: cell for cell in cells(keys(system)) if cell.who is not None and cell.action in NOT_STAFF}
     wanted = [cell for cell in {**open_too, **able}.values() if cell.key[1] not in {"GET", "HEAD"}]
     assert len(wanted) > 40
     for name, headers in FOREIGN.items():
@@ -151,9 +152,6 @@ async def test_no_foreign_page_changes_anything_with_somebodys_cookie(system: Sy
             said = (seen.answer.status_code, seen.answer.json().get("code"))
             assert said == (403, "foreign_origin"), (name, str(cell))
     assert await state(system) == before
-
-
-_NO_STAFF = frozenset({Action.OPEN, Action.FRONT_END})
 
 
 async def test_no_twist_of_an_address_leads_past_a_door(system: SystemHarness) -> None:

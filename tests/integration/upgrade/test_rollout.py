@@ -133,6 +133,8 @@ class Fleet:
 def fleet(bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path) -> Iterator[Fleet]:
     smtp = free_port()
     secrets = {name for names in SECRETS_OF.values() for name in names}
+    # The earlier notify keeps the accounts itself, under keys of its own.
+    secrets |= {"NOTIFY_MASTER_KEY", "NOTIFY_ACCOUNT_KEY"}
     # Intake makes nothing that 0.1.0 would not know while it runs beside it (decision 30).
     more = {"NOTIFY_SMTP_PORT": str(smtp), "NOTIFY_POLL_S": "0.2", "INTAKE_UPGRADING": "true"}
     env = dict.fromkeys(secrets, _KEY) | more

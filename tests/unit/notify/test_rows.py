@@ -5,11 +5,18 @@ from typing import Any
 import orjson
 
 from services.notify.console.rows import Rows
-from services.notify.team.people import People
+from services.notify.team.directory import StaffDirectory
 from shared.clock import ManualClock
 from tests.support.staff import TestIdentity
 from tests.unit.notify.decisions.cases import acknowledged
 from tests.unit.notify.samples import NOW
+
+
+class Nameless(StaffDirectory):
+    """A directory that knows nobody."""
+
+    def __init__(self) -> None:
+        self._staff = {}
 
 
 class Still:
@@ -21,13 +28,13 @@ class Still:
 
 async def test_a_row_is_shared_while_it_is_fresh() -> None:
     clock = ManualClock(NOW)
-    some: Any = (Still(clock), None, None)
-    rows = Rows(some[0], People(some[1], clock))
+    some: Any = (Still(clock), None)
+    rows = Rows(some[0], Nameless())
     kim, lee = (TestIdentity(clock).principal("gwangju", "counsellor", subject=subject) for subject in ("kim", "lee"))
     case = acknowledged(sort_key="20")
 
     def entry(who: Any, of: Any, section: Any = "cases") -> bytes:
-        return rows.entry(some[2], who, of, "gwangju", section, html=False)
+        return rows.entry(some[1], who, of, "gwangju", section, html=False)
 
     first = entry(kim, case)
     assert entry(lee, case) is first

@@ -11,6 +11,7 @@ import yaml
 from pydantic_settings import BaseSettings
 
 from services.analytics.settings import AnalyticsSettings
+from services.identity.settings import IdentitySettings
 from services.intake.settings import IntakeSettings
 from services.notify.settings import NotifySettings
 from services.routing.settings import RoutingSettings
@@ -27,6 +28,7 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
     "routing": RoutingSettings,
     "notify": NotifySettings,
     "analytics": AnalyticsSettings,
+    "identity": IdentitySettings,
 }
 OF_THE_IMAGE = {"HEALTH_URL"}
 
@@ -35,7 +37,7 @@ def variables(*classes: type[BaseSettings]) -> set[str]:
     return {variable_of(cls, field) for cls in classes for field in cls.model_fields}
 
 
-def test_all_four_services_three_brokers_and_a_store() -> None:
+def test_all_five_services_three_brokers_and_a_store() -> None:
     assert set(COMPOSE["services"]) == {*SERVICES, "auditor", "recount", "kafka-1", "kafka-2", "kafka-3", "mongodb"}
 
 
@@ -60,7 +62,7 @@ def test_the_auditor_has_what_notify_has_but_its_port_its_channels_and_every_key
     notify, auditor = (dict(COMPOSE["services"][name]["environment"]) for name in ("notify", "auditor"))
     own = {"NOTIFY_PORT", "HEALTH_URL", "NOTIFY_WEBHOOKS", "NOTIFY_APPRISE_URLS", "NOTIFY_HEARTBEAT_URL"}
     keys = {name for name in notify if name.endswith("_KEY")}
-    assert keys >= {"NOTIFY_MASTER_KEY", "NOTIFY_ACCOUNT_KEY", "IEUM_AUDIT_KEY"}
+    assert keys >= {"IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "IEUM_AUDIT_KEY"}
     assert not keys & auditor.keys()
     own |= keys
     assert {k: v for k, v in auditor.items() if k not in own} == {k: v for k, v in notify.items() if k not in own}

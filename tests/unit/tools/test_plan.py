@@ -43,9 +43,9 @@ def test_retired_keys_are_given_only_while_there_are_some() -> None:
     assert keys.RETIRED not in found
 
 
-def test_each_service_asks_notify_for_keys_and_keeps_them_in_a_file_of_its_own() -> None:
+def test_each_service_asks_identity_for_keys_and_keeps_them_in_a_file_of_its_own() -> None:
     found = {service: env_of(service, LocalSettings()) for service in SERVICES}
-    assert {env["IEUM_IDENTITY_URL"] for env in found.values()} == {"http://127.0.0.1:8003"}
+    assert {env["IEUM_IDENTITY_URL"] for env in found.values()} == {"http://127.0.0.1:8006"}
     assert len({env["IEUM_KEYS_CACHE"] for env in found.values()}) == len(SERVICES)
 
 
@@ -54,7 +54,7 @@ def test_heads_of_the_audit_are_kept_outside_the_store_by_those_who_have_one() -
         service: env_of(service, LocalSettings(var_dir=Path("elsewhere"))).get("IEUM_AUDIT_HEADS")
         for service in SERVICES
     }
-    assert {service for service, folder in found.items() if folder} == {"intake", "notify", "analytics"}
+    assert {service for service, folder in found.items() if folder} == {"intake", "notify", "analytics", "identity"}
     assert str(found["intake"]).endswith("/elsewhere/audit")
 
 
@@ -88,6 +88,7 @@ def test_given_engines_and_mail_server_mean_that_no_local_ones_listen(monkeypatc
     assert set(settings.listening()) == {
         "INTAKE_PORT",
         "ROUTING_PORT",
+        "IDENTITY_PORT",
         "NOTIFY_PORT",
         "ANALYTICS_PORT",
         "NOTIFY_AUDITOR_PORT",
@@ -109,5 +110,5 @@ def test_routing_runs_as_often_as_wanted_each_on_a_port_of_its_own() -> None:
 
 def test_several_stacks_have_several_ports() -> None:
     one, other = LocalSettings.on_free_ports(Path("a")), LocalSettings.on_free_ports(Path("b"))
-    assert len(set(one.listening().values())) == len(one.listening()) == 9
+    assert len(set(one.listening().values())) == len(one.listening()) == 10
     assert one.var != other.var

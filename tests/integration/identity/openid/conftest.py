@@ -68,7 +68,7 @@ def wanted(issuer: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def notify(harness: IdentityHarness, issuer: str, provider: httpx.AsyncClient) -> Process:
+async def identity(harness: IdentityHarness, issuer: str, provider: httpx.AsyncClient) -> Process:
     del provider
     # The provider signs with the machine's time.
 

@@ -28,23 +28,23 @@ def changed(address: str, **query: str) -> str:
 
 
 async def test_whoever_the_provider_vouches_for_has_the_roles_of_the_table(
-    notify: Process, provider: httpx.AsyncClient
+    identity: Process, provider: httpx.AsyncClient
 ) -> None:
     await person(provider, "minji", ["jeju-counsellors", "unknown", "jeju-leads"], name="김민지")
-    async with notify.browser() as http:
+    async with identity.browser() as http:
         page = await through(http, provider, "minji")
         assert (page.status_code, 'content="0; url=/desk"' in page.text) == (200, True)
         assert (await http.post("/api/v1/act")).json()["roles"] == ["counsellor", "lead"]
-    (account,) = await notify.accounts.store.of("jeju")
+    (account,) = await identity.accounts.store.of("jeju")
     assert (account.display, account.external, account.password, account.totp) == ("김민지", True, None, None)
     assert "minji" not in account.name
-    (line,) = await notify.lines("sign_in")
+    (line,) = await identity.lines("sign_in")
     assert (line.actor, dict(line.detail)) == (account.subject, {"way": "openid"})
 
 
-async def test_roles_follow_the_provider_and_old_sessions_end(notify: Process, provider: httpx.AsyncClient) -> None:
+async def test_roles_follow_the_provider_and_old_sessions_end(identity: Process, provider: httpx.AsyncClient) -> None:
     await person(provider, "jiho", "jeju-counsellors")
-    async with notify.browser() as http, notify.browser() as other:
+    async with identity.browser() as http, identity.browser() as other:
         await through(http, provider, "jiho")
         assert (await http.get("/desk")).status_code == 200
         await person(provider, "jiho", ["busan-counsellors"])
@@ -55,7 +55,7 @@ async def test_roles_follow_the_provider_and_old_sessions_end(notify: Process, p
         refused = await through(http, provider, "jiho")
         assert (refused.status_code, refused.json()["code"]) == (403, "no_mapped_role")
         assert (await other.get("/desk")).status_code == 303
-    (account,) = await notify.accounts.store.of(None)
+    (account,) = await identity.accounts.store.of(None)
     assert (account.organisation, account.roles) == ("busan", (StaffRole.COUNSELLOR,))
 
 
@@ -73,35 +73,35 @@ async def test_roles_follow_the_provider_and_old_sessions_end(notify: Process, p
     ],
 )
 async def test_without_one_clear_role_nobody_enters(
-    notify: Process, provider: httpx.AsyncClient, groups: object
+    identity: Process, provider: httpx.AsyncClient, groups: object
 ) -> None:
     await person(provider, "sora", groups)
-    async with notify.browser() as http:
+    async with identity.browser() as http:
         refused = await through(http, provider, "sora")
         assert (refused.status_code, refused.json()["code"]) == (403, "no_mapped_role")
         assert TOKEN_COOKIE not in http.cookies
-    assert await notify.accounts.store.of(None) == []
-    assert [line.reason for line in await notify.lines("sign_in")] == ["no_mapped_role"]
+    assert await identity.accounts.store.of(None) == []
+    assert [line.reason for line in await identity.lines("sign_in")] == ["no_mapped_role"]
 
 
-async def test_an_account_disabled_here_stays_out(notify: Process, provider: httpx.AsyncClient) -> None:
+async def test_an_account_disabled_here_stays_out(identity: Process, provider: httpx.AsyncClient) -> None:
     await person(provider, "yuna", "jeju-counsellors")
-    async with notify.browser() as http:
+    async with identity.browser() as http:
         await through(http, provider, "yuna")
-        (account,) = await notify.accounts.store.of(None)
+        (account,) = await identity.accounts.store.of(None)
         by = By("s-somebody", "central", ("administrator",), "test")
-        await notify.accounts.administration.disable(by, account, "left")
+        await identity.accounts.administration.disable(by, account, "left")
         refused = await through(http, provider, "yuna")
         assert (refused.status_code, refused.json()["code"]) == (403, "wrong_sign_in")
-    (account,) = await notify.accounts.store.of(None)
+    (account,) = await identity.accounts.store.of(None)
     assert account.state is AccountState.DISABLED
 
 
 async def test_an_answer_that_this_browser_did_not_ask_for_is_refused(
-    notify: Process, provider: httpx.AsyncClient
+    identity: Process, provider: httpx.AsyncClient
 ) -> None:
     await person(provider, "mina", "jeju-counsellors")
-    async with notify.browser() as attacker, notify.browser() as victim:
+    async with identity.browser() as attacker, identity.browser() as victim:
         begun = await attacker.get("/oidc/start")
         back = await at_the_provider(provider, begun.headers["location"], "mina")
         # Login CSRF: the victim's browser is given the attacker's answer, without and with a cookie of its own.
@@ -112,17 +112,17 @@ async def test_an_answer_that_this_browser_did_not_ask_for_is_refused(
         nothing = await attacker.get("/oidc/callback")
         for answer in (bare, foreign, forged, nothing):
             assert (answer.status_code, answer.json()["code"]) == (403, "wrong_state")
-        await notify.clock.advance(601)
+        await identity.clock.advance(601)
         late = await attacker.get(back)
         assert late.json()["code"] == "wrong_state"
-    assert await notify.accounts.store.of(None) == []
+    assert await identity.accounts.store.of(None) == []
 
 
 async def test_a_code_counts_once_and_only_with_its_verifier_nonce(
-    notify: Process, provider: httpx.AsyncClient
+    identity: Process, provider: httpx.AsyncClient
 ) -> None:
     await person(provider, "hana", "jeju-counsellors")
-    async with notify.browser() as one, notify.browser() as other:
+    async with identity.browser() as one, identity.browser() as other:
         begun = await one.get("/oidc/start")
         back = await at_the_provider(provider, begun.headers["location"], "hana")
         # Somebody else's code in one's own sign-in: state fits, but the token says another nonce.
@@ -133,36 +133,36 @@ async def test_a_code_counts_once_and_only_with_its_verifier_nonce(
         assert (used.status_code, used.json()["code"]) == (403, "wrong_token")
 
 
-async def test_what_the_provider_says_no_to_is_refused(notify: Process) -> None:
-    async with notify.browser() as http:
+async def test_what_the_provider_says_no_to_is_refused(identity: Process) -> None:
+    async with identity.browser() as http:
         begun = await http.get("/oidc/start")
         state = parse_qs(urlsplit(begun.headers["location"]).query)["state"][0]
         answer = await http.get("/oidc/callback", params={"state": state, "error": "access_denied"})
         assert (answer.status_code, answer.json()["code"]) == (403, "provider_error")
 
 
-async def test_with_a_provider_passwords_are_for_emergencies(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
-    glass = await notify.person("central", "administrator")
-    await notify.accounts.store.save(glass.account.model_copy(update={"break_glass": True}))
-    async with notify.browser() as http:
+async def test_with_a_provider_passwords_are_for_emergencies(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    glass = await identity.person("central", "administrator")
+    await identity.accounts.store.save(glass.account.model_copy(update={"break_glass": True}))
+    async with identity.browser() as http:
         page = (await http.get("/session")).text
         assert "/oidc/start" in page
         assert "Emergency access" in page
-        assert (await notify.api_enter(http, ready)).status_code == 401
-        assert (await notify.api_enter(http, glass)).status_code == 200
+        assert (await identity.api_enter(http, ready)).status_code == 401
+        assert (await identity.api_enter(http, glass)).status_code == 200
 
 
-async def test_the_first_administrator_may_break_the_glass(notify: Process) -> None:
-    account, _ = await notify.accounts.administration.create(
+async def test_the_first_administrator_may_break_the_glass(identity: Process) -> None:
+    account, _ = await identity.accounts.administration.create(
         by_command("administrator"), "first", "first", "central", {StaffRole.ADMINISTRATOR}, break_glass=True
     )
     assert account.break_glass
 
 
 async def test_a_provider_that_does_not_answer_is_said_so(harness: IdentityHarness) -> None:
-    notify = await harness.process(**wanted("http://127.0.0.1:9"))
-    async with notify.browser() as http:
+    identity = await harness.process(**wanted("http://127.0.0.1:9"))
+    async with identity.browser() as http:
         answer = await http.get("/oidc/start")
         assert (answer.status_code, answer.json()["code"]) == (503, "provider_unavailable")
 
@@ -172,20 +172,20 @@ async def test_a_demanded_context_must_be_attested(
 ) -> None:
 
     await harness.clock.advance((datetime.now(UTC) - harness.clock.now()).total_seconds())
-    notify = await harness.process(**wanted(issuer, oidc_acr="mfa"))
+    identity = await harness.process(**wanted(issuer, oidc_acr="mfa"))
     await person(provider, "bora", "jeju-counsellors")
-    async with notify.browser() as http:
+    async with identity.browser() as http:
         refused = await through(http, provider, "bora")
         assert refused.json()["code"] == "wrong_token"
         await person(provider, "bora", "jeju-counsellors", acr="mfa")
         assert (await through(http, provider, "bora")).status_code == 200
 
 
-async def test_answers_nobody_asked_for_write_few_lines(notify: Process) -> None:
+async def test_answers_nobody_asked_for_write_few_lines(identity: Process) -> None:
     most = int(LINES.capacity)
-    async with notify.browser() as http, notify.browser(address="203.0.113.9") as elsewhere:
+    async with identity.browser() as http, identity.browser(address="203.0.113.9") as elsewhere:
         answers = {(await http.get("/oidc/callback")).status_code for _ in range(most + 5)}
         assert answers == {403}
-        assert len(await notify.lines("sign_in")) == most
+        assert len(await identity.lines("sign_in")) == most
         await elsewhere.get("/oidc/callback")
-        assert len(await notify.lines("sign_in")) == most + 1
+        assert len(await identity.lines("sign_in")) == most + 1

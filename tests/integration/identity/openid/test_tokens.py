@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from services.identity.accounts.models import RefusedError
 from services.identity.oidc.provider import Provider
-from services.identity.settings import AccountSettings
+from services.identity.settings import IdentitySettings
 from tests.integration.identity.conftest import IdentityHarness, Process
 from tests.integration.identity.openid.conftest import CLIENT, at_the_provider, person, wanted
 
@@ -38,11 +38,11 @@ async def a_token(provider: httpx.AsyncClient, client: str, nonce: str) -> str:
 
 
 async def test_a_token_counts_only_with_our_audience_our_nonce_the_providers_key_and_in_time(
-    notify: Process, provider: httpx.AsyncClient, issuer: str, harness: IdentityHarness
+    identity: Process, provider: httpx.AsyncClient, issuer: str, harness: IdentityHarness
 ) -> None:
     await person(provider, "dana", "jeju-counsellors")
-    settings = AccountSettings.model_validate({**harness.keys(), **wanted(issuer)})
-    reader = Provider(settings, bytes(32), harness.clock, notify.accounts.http)
+    settings = IdentitySettings.model_validate({**harness.keys(), **wanted(issuer)})
+    reader = Provider(settings, bytes(32), harness.clock, identity.accounts.http)
     good = await a_token(provider, CLIENT, "n1")
     assert (await reader.verified(good, "n1")).subject == "dana"
     claims = jwt.decode(good, options={"verify_signature": False})

@@ -23,11 +23,12 @@ from shared.identity.tokens import (
     TICKET_LASTS,
     Purpose,
     Signer,
+    Ticket,
+    TicketKey,
     TokenError,
     verify_access,
-    verify_ticket,
 )
-from tests.support.staff import TestIdentity
+from tests.support.staff import TICKET_KEY, TestIdentity
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 REPORT = "01234567-89ab-4cde-8f01-23456789abcd"
@@ -46,6 +47,10 @@ def staff(clock: ManualClock) -> TestIdentity:
 
 def key_set_at(staff: TestIdentity, at: datetime = START) -> KeySet:
     return key_set(staff.document(), at)
+
+
+def verify_ticket(ticket: str, document: KeySet, at: datetime) -> Ticket:
+    return TicketKey(TICKET_KEY).verify(ticket, document.revoked, at)
 
 
 def refused(call: Callable[[], object]) -> str:
@@ -138,6 +143,14 @@ def test_a_token_is_not_a_ticket_nor_a_ticket_a_token(staff: TestIdentity) -> No
     assert refused(lambda: verify_access(dressed, document, LATER)) == "wrong_kind"
 
 
+def test_a_ticket_under_another_key_is_refused_and_identity_signs_none(staff: TestIdentity, clock: ManualClock) -> None:
+    document = key_set_at(staff)
+    foreign = TestIdentity(clock, key=staff.private, ticket_key=b"f" * 32).ticket(REPORT, "jeju")
+    assert refused(lambda: verify_ticket(foreign, document, LATER)) == "bad_signature"
+    by_identity = signed(staff, claims_of(staff.ticket(REPORT, "jeju")), typ="ieum-ticket+jwt")
+    assert refused(lambda: verify_ticket(by_identity, document, LATER)) == "wrong_kind"
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -159,7 +172,7 @@ def test_wrong_claims_are_refused(staff: TestIdentity, change: dict[str, Any], c
     assert refused(lambda: verify_access(signed(staff, claims), key_set_at(staff), LATER)) == code
 
 
-def test_an_expired_token_counts_only_while_notify_does_not_answer_and_not_for_ever(staff: TestIdentity) -> None:
+def test_an_expired_token_counts_only_while_identity_does_not_answer_and_not_for_ever(staff: TestIdentity) -> None:
     token = staff.token("jeju", "counsellor")
     late = START + ACCESS_LASTS
     silent = key_set_at(staff, late - FRESH_FOR)
@@ -175,13 +188,12 @@ def test_a_key_past_its_time_counts_for_nothing_however_the_token_is_dated(staff
     document = staff.document()
     key = document.keys[0].model_copy(update={"valid_until": START + timedelta(seconds=30)})
     short = key_set(KeyDocument(keys=(key,), issued_at=START), START)
-    token, ticket = staff.token("jeju", "lead"), staff.ticket(REPORT, "jeju")
+    token = staff.token("jeju", "lead")
     assert verify_access(token, short, START + timedelta(seconds=29)).subject
     assert refused(lambda: verify_access(token, short, START + timedelta(seconds=30))) == "expired_key"
-    assert refused(lambda: verify_ticket(ticket, short, START + timedelta(seconds=30))) == "expired_key"
 
 
-def test_a_revoked_session_opens_nothing_not_even_while_notify_is_away(staff: TestIdentity) -> None:
+def test_a_revoked_session_opens_nothing_not_even_while_identity_is_away(staff: TestIdentity) -> None:
     session = "a-session-of-tests"
     token = staff.token("jeju", "counsellor", session=session)
     ticket = staff.ticket(REPORT, "jeju", session=session)
@@ -207,7 +219,7 @@ async def test_open_streams_hear_of_the_end(staff: TestIdentity, clock: ManualCl
     identity = staff.identity
     assert identity.still_valid(who)
     await clock.advance(ACCESS_LASTS.total_seconds())
-    # Nobody confirmed the keys lately: the stream goes on; once notify answers, the token must be a fresh one.
+    # Nobody confirmed the keys lately: the stream goes on; once identity answers, the token must be a fresh one.
     assert identity.still_valid(who)
     identity.adopt(staff.document())
     assert not identity.still_valid(who)
@@ -217,7 +229,7 @@ async def test_open_streams_hear_of_the_end(staff: TestIdentity, clock: ManualCl
     assert not identity.still_valid(fresh)
 
 
-async def test_keys_outlive_the_process_and_a_silent_notify(
+async def test_keys_outlive_the_process_and_a_silent_identity(
     staff: TestIdentity, clock: ManualClock, tmp_path: Any
 ) -> None:
     cache = tmp_path / "deep" / "keys.json"

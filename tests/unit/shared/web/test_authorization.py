@@ -66,8 +66,8 @@ async def test_who_cannot_be_verified_yet_is_asked_to_wait_and_not_to_sign_in() 
         assert (await http.get("/desk", headers=STAFF.bearer("jeju", "counsellor"))).json() == "seen"
 
 
-async def test_a_page_leads_to_notifys_sign_in_and_names_its_own_configured_address() -> None:
-    urls = {"small": "https://small.example", "notify": "https://staff.example/"}
+async def test_a_page_leads_to_identitys_sign_in_and_names_its_own_configured_address() -> None:
+    urls = {"small": "https://small.example", "identity": "https://staff.example/"}
     app = build(IEUM_PUBLIC_URLS=urls, IEUM_TRUSTED_PROXIES="10.0.0.7")
     async with client(app) as http:
         asked = await http.get("/desk?view=late", headers={"host": "evil.example"})

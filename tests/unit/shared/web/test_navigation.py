@@ -9,7 +9,7 @@ from tests.support.staff import TestIdentity
 from tests.unit.shared.web.small_site import NOW
 
 ROOT = Path(__file__).parents[4]
-URLS = {name: f"http://{name}.test" for name in ("intake", "routing", "notify", "analytics")}
+URLS = {name: f"http://{name}.test" for name in ("intake", "routing", "notify", "analytics", "identity")}
 STAFF = TestIdentity(ManualClock(NOW))
 
 
@@ -28,13 +28,13 @@ STAFF = TestIdentity(ManualClock(NOW))
         (
             "central",
             "administrator",
-            "http://notify.test/accounts",
+            "http://identity.test/accounts",
             {"Report form", "Operations", "Accounts", "Account releases", "Drills", "Front ends"},
         ),
         (
             "jeju",
             "administrator",
-            "http://notify.test/accounts",
+            "http://identity.test/accounts",
             {"Report form", "Accounts", "Account releases", "Drills"},
         ),
     ],
@@ -64,8 +64,8 @@ def test_the_menu_calls_operations_what_the_page_is_called() -> None:
     [
         ("notify", "/", {"Cases": "page"}),
         ("notify", "/cases/1", {"Cases": "true"}),
-        ("notify", "/account", {}),
-        ("notify", "/session", {}),
+        ("identity", "/account", {}),
+        ("identity", "/session", {}),
         ("routing", "/decisions/1", {"Decisions": "true"}),
         ("intake", "/erasures", {"Erasure": "page"}),
         ("intake", "/erasuresx", {"Report form": "true"}),

@@ -81,10 +81,10 @@ async def test_a_staff_page_links_the_services_and_names_who_is_signed_in() -> N
     async with client(headers={"authorization": f"Bearer {TOKEN}"}) as http:
         page = (await http.get("/desk?lang=en")).text
     assert "data-quick-exit" not in page
-    for port in (8001, 8002, 8003, 8004):
+    for port in (8001, 8002, 8003, 8004, 8006):
         assert f'href="http://127.0.0.1:{port}' in page
-    assert re.search(r'<a href="http://127.0.0.1:8003/account">Jeju[^<]* · Counsellor, Lead</a>', page)
-    assert 'href="http://127.0.0.1:8003/session/end"' in page
+    assert re.search(r'<a href="http://127.0.0.1:8006/account">Jeju[^<]* · Counsellor, Lead</a>', page)
+    assert 'href="http://127.0.0.1:8006/session/end"' in page
 
 
 async def test_pages_hold_no_inline_script_or_style() -> None:

@@ -1,0 +1,15 @@
+"""``python -m services.identity``, and the console script ``ieum-identity``."""
+
+from typing import NoReturn
+
+from services.identity import main
+from shared import process
+
+
+def command() -> NoReturn:
+    """Run the service until it is asked to stop."""
+    process.run(main.run)
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,111 @@
+"""Renewing a session whose access token has ended: on the spot, not by way of the sign-in page.
+
+A console's stream and a form that was open for a while must not end in a refusal because ten minutes are over.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.errors import TransientError
+from shared.identity.principal import Principal
+from shared.identity.source import TOKEN_COOKIE, Identity, bearer_of
+from shared.settings import ServiceSettings
+from shared.web.authorization import Authorizer, OnDenied
+from shared.web.middleware import COOKIES
+from shared.web.same_origin import SID_COOKIE
+
+PATH: Final = "/api/v1/session/renew"
+_TIMEOUT_S: Final = 2.0
+"""Somebody waits for it."""
+
+
+class Renewed(Protocol):
+    """What a renewal gives."""
+
+    @property
+    def token(self) -> str:
+        """The new access token."""
+
+    @property
+    def principal(self) -> Principal:
+        """Whom it speaks for."""
+
+
+Renew = Callable[[str], Awaitable[Renewed | None]]
+"""A new token for the secret of a session; None where it is over. Raises ``TransientError``."""
+
+
+class RenewingAuthorizer(Authorizer):
+    """Renews an expired token where the session's cookie is good; other services send people to the sign-in page."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        settings: ServiceSettings,
+        renew: Renew,
+        *,
+        service: str,
+        on_denied: OnDenied | None = None,
+    ) -> None:
+        """``service`` is the one whose pages the cookie is for; the rest as for any authorizer."""
+        super().__init__(identity, settings, on_denied=on_denied)
+        self._renew = renew
+        self._https = settings.served_by_https(service)
+
+    async def authenticate(self, request: Request) -> Principal | None:
+        """Who it is, by token, else by session."""
+        principal = self.identity.principal_of(request)
+        secret = request.cookies.get(SID_COOKIE)
+        if (principal is not None and not principal.stale) or not secret or bearer_of(request) is not None:
+            return principal
+        try:
+            renewed = await self._renew(secret)
+        except TransientError:
+            return principal
+        if renewed is None:
+            return None
+        carrier = Response()
+        set_token(carrier, renewed.token, secure=self._https or request.url.scheme == "https")
+        setattr(request.state, COOKIES, [value for name, value in carrier.raw_headers if name == b"set-cookie"])
+        return renewed.principal
+
+
+def set_token(response: Response, token: str, *, secure: bool) -> None:
+    """Set the token's cookie. It has no end of its own: a token past its time still counts while identity is away."""
+    response.set_cookie(TOKEN_COOKIE, token, path="/", httponly=True, samesite="strict", secure=secure)
+
+
+class _ByIdentity:
+    """A renewal that identity gave."""
+
+    def __init__(self, token: str, principal: Principal) -> None:
+        self.token: Final = token
+        self.principal: Final = principal
+
+
+def over_http(base_url: str, identity: Identity, transport: httpx.AsyncBaseTransport | None = None) -> Renew:
+    """Renewal at identity's address. While identity does not answer there is none, and nobody waits for it.
+
+    ``transport`` is for tests.
+    """
+    client = httpx.AsyncClient(base_url=base_url.rstrip("/"), timeout=_TIMEOUT_S, transport=transport)
+
+    async def renew(secret: str) -> Renewed | None:
+        if not identity.fresh():
+            raise TransientError("identity does not answer")
+        try:
+            answer = await client.post(PATH, json={"session": secret})
+        except httpx.HTTPError:
+            raise TransientError("identity does not answer") from None
+        if answer.is_client_error:
+            return None
+        principal = identity.verify(token := str(answer.json()["token"])) if answer.is_success else None
+        if principal is None:
+            raise TransientError("identity gave no token that counts")
+        return _ByIdentity(token, principal)
+
+    return renew

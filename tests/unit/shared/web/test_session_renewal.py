@@ -1,0 +1,110 @@
+"""A session whose token has ended is renewed where somebody works, as long as identity answers."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+
+from shared.clock import ManualClock
+from shared.errors import TransientError
+from shared.health import Health
+from shared.identity.roles import Action
+from shared.identity.source import TOKEN_COOKIE
+from shared.identity.tokens import ACCESS_LASTS
+from shared.settings import ServiceSettings
+from shared.web.app import create_app
+from shared.web.same_origin import SID_COOKIE
+from shared.web.session_renewal import RenewingAuthorizer, over_http
+from tests.support.staff import TestIdentity
+from tests.unit.shared.web.small_site import NOW
+
+URL = "http://127.0.0.1:8003"
+SECRET = "the-secret-of-a-session"
+
+
+class Issuer:
+    """Identity, as far as renewal goes."""
+
+    def __init__(self, staff: TestIdentity) -> None:
+        self.staff = staff
+        self.status = 200
+        self.asked = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        if self.status != 200:
+            return httpx.Response(self.status, json={})
+        assert request.url.path == "/api/v1/session/renew"
+        return httpx.Response(200, json={"token": self.staff.token("jeju", "counsellor", session="a-session-of-tests")})
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+def issuer(clock: ManualClock) -> Issuer:
+    return Issuer(TestIdentity(clock))
+
+
+def browser(issuer: Issuer, **cookies: str) -> httpx.AsyncClient:
+    identity, settings = issuer.staff.identity, ServiceSettings()
+    renew = over_http("http://identity", identity, httpx.MockTransport(issuer))
+    authorize = RenewingAuthorizer(identity, settings, renew, service="notify")
+    router = APIRouter()
+
+    @router.post("/api/v1/act", dependencies=[Depends(authorize(Action.CASES_LIST))])
+    async def act(request: Request) -> str:
+        return str(request.state.principal.organisation)
+
+    app = create_app(service="notify", title="t", description="d", settings=settings, health=Health(), routers=[router])
+    headers = {"sec-fetch-site": "same-origin"}
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url=URL, headers=headers, cookies=cookies or {SID_COOKIE: SECRET}
+    )
+
+
+async def test_an_act_after_the_tokens_end_counts_and_brings_a_new_token(issuer: Issuer, clock: ManualClock) -> None:
+    old = issuer.staff.token("jeju", "counsellor")
+    await clock.advance((ACCESS_LASTS + timedelta(seconds=1)).total_seconds())
+    issuer.staff.identity.adopt(issuer.staff.document())
+    async with browser(issuer, **{TOKEN_COOKIE: old, SID_COOKIE: SECRET}) as http:
+        answer = await http.post("/api/v1/act")
+        assert answer.status_code == 200
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith(f"{TOKEN_COOKIE}=")
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert (await http.post("/api/v1/act")).status_code == 200
+    assert issuer.asked == 1, "the new token is used"
+
+
+async def test_a_session_that_is_over_opens_nothing(issuer: Issuer) -> None:
+    issuer.status = 401
+    async with browser(issuer) as http:
+        assert (await http.post("/api/v1/act")).status_code == 401
+
+
+async def test_a_session_that_is_revoked_opens_nothing_although_identity_renews_it(issuer: Issuer) -> None:
+    issuer.staff.revoke("a-session-of-tests")
+    async with browser(issuer) as http:
+        assert (await http.post("/api/v1/act")).status_code == 401
+
+
+async def test_while_identity_is_silent_the_token_counts_and_nobody_asks(issuer: Issuer, clock: ManualClock) -> None:
+    old = issuer.staff.token("jeju", "counsellor")
+    await clock.advance((ACCESS_LASTS + timedelta(seconds=1)).total_seconds())
+    async with browser(issuer, **{TOKEN_COOKIE: old, SID_COOKIE: SECRET}) as http:
+        answer = await http.post("/api/v1/act")
+    assert (answer.status_code, issuer.asked) == (200, 0)
+
+
+async def test_an_identity_in_trouble_is_no_refusal(issuer: Issuer) -> None:
+    renew = over_http("http://identity", issuer.staff.identity, httpx.MockTransport(issuer))
+    for status in (500, 503):
+        issuer.status = status
+        with pytest.raises(TransientError):
+            await renew(SECRET)
