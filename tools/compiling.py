@@ -27,7 +27,10 @@ COMPILED: Final = (
     "services/routing/assignment/replay.py",
     "services/routing/assignment/rules.py",
     "services/routing/transitions",
-    "services/routing/projection",
+    "services/routing/state/partition.py",
+    "services/routing/state/recount.py",
+    "services/routing/state/report_states.py",
+    "services/routing/state/waiting.py",
     "services/routing/model.py",
     "services/routing/rendering.py",
     "shared/kafka/decoding.py",
@@ -35,7 +38,7 @@ COMPILED: Final = (
     "shared/events/envelope.py",
 )
 """Modules and packages without I/O in which most of a decision's time is spent."""
-_LEFT_OUT: Final = frozenset(f"services/routing/{package}/__init__.py" for package in ("transitions", "projection"))
+_LEFT_OUT: Final = frozenset(f"services/routing/{package}/__init__.py" for package in ("transitions",))
 _KEPT: Final = 2
 """Copies of the newest sources that are kept."""
 _CONFIGURATION: Final = "pyproject.toml"

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from services.routing.handlers.worker import Worker
 from services.routing.read_model.service import MAX_RECORDS, ReadModel
+from services.routing.worker import Worker
 from shared.events.families import CaseEvents, ReportEvents, RoutingEvents
 from shared.kafka.router import Batch, KafkaRouter, Partitions, Rejected
 from shared.topics import CASES, REPORTS, ROUTINGS

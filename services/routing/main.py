@@ -19,15 +19,15 @@ from services.routing.console.live_stream import LiveFeed, Streams, stream_route
 from services.routing.console.pages import page_router
 from services.routing.console.rule_page import rule_router
 from services.routing.consumers import consumers
-from services.routing.handlers.ledger import Ledger
-from services.routing.handlers.loads import LoadTeller, LoadView
-from services.routing.handlers.restoring import AGAIN_S, Restorer
-from services.routing.handlers.worker import Worker
 from services.routing.model import Picture
 from services.routing.read_model import DecisionStore
 from services.routing.read_model.service import ReadModel
 from services.routing.settings import RoutingSettings
+from services.routing.state.changelog import Ledger
 from services.routing.state.folder import StateFolder, this_boot
+from services.routing.state.loads import LoadTeller, LoadView
+from services.routing.state.restorer import AGAIN_S, Restorer
+from services.routing.worker import Worker
 from shared import log, mongo
 from shared.centers import PACKAGED, Fault, TableSets
 from shared.clock import Clock, SystemClock

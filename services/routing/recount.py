@@ -17,11 +17,11 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from services.routing.handlers.loads import LoadView, Summary
 from services.routing.model import Tally
-from services.routing.projection import RoutingEvent
-from services.routing.projection.recount import Recount, difference
 from services.routing.settings import RoutingSettings
+from services.routing.state.loads import LoadView, Summary
+from services.routing.state.recount import Recount, difference
+from services.routing.state.report_states import RoutingEvent
 from services.routing.state.restore import Reader, readable
 from shared import log, process
 from shared import settings as configuration

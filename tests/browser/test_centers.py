@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from services.routing.handlers.loads import LoadView
+from services.routing.state.loads import LoadView
 from shared.centers import from_folder
 from shared.clock import SystemClock
 from shared.events.vocabulary import CenterState

@@ -14,7 +14,7 @@ from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker
 
 from services.routing.assignment.rules import assign, decision_of, seoul_day
-from services.routing.handlers.loads import LoadView
+from services.routing.state.loads import LoadView
 from shared.events.reports import ReportReceived
 from shared.events.routings import Cause, ReportRouted
 from shared.events.vocabulary import CauseKind

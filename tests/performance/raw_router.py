@@ -17,7 +17,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
 from services.routing.assignment.rules import assign, decision_of, seoul_day, severity_of
-from services.routing.handlers.loads import LoadView
+from services.routing.state.loads import LoadView
 from shared.events.base import encode
 from shared.events.catalog import parse_event
 from shared.events.reports import ReportReceived

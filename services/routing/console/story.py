@@ -8,7 +8,7 @@ from services.routing.assignment import sentences
 from services.routing.assignment.explain import Explainer, Explanation, Translate
 from services.routing.assignment.rules import seoul_day
 from services.routing.console.views import replays
-from services.routing.projection import BROUGHT_BACK, RoutingEvent
+from services.routing.state.report_states import BROUGHT_BACK, RoutingEvent
 from shared.centers import PACKAGED, Tables
 from shared.events.reports import ReportFacts
 from shared.events.routings import Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated

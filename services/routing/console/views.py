@@ -10,8 +10,8 @@ from services.routing.assignment.bands import Band, band_of
 from services.routing.assignment.models import CenterLoad
 from services.routing.assignment.replay import TRANSFERS, differing, replay
 from services.routing.assignment.rules import RULE_VERSION, seoul_day
-from services.routing.projection import RoutingEvent
 from services.routing.read_model import Entry, event_of
+from services.routing.state.report_states import RoutingEvent
 from shared.centers import PACKAGED, Tables, center
 from shared.events.base import CenterId, ReportId
 from shared.events.routings import Decision, ReportRerouted, ReportRouted

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from services.routing.projection import RoutingEvent
+from services.routing.state.report_states import RoutingEvent
 from shared.errors import FatalError, TransientError
 from shared.events.catalog import EVENT_TYPES
 from shared.mongo import store_errors

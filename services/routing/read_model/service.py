@@ -9,8 +9,8 @@ from contextlib import aclosing
 from typing import Final
 
 from services.routing import measures
-from services.routing.projection import RoutingEvent
 from services.routing.read_model.repository import Copied, DecisionStore, Entry
+from services.routing.state.report_states import RoutingEvent
 from services.routing.state.restore import Reader
 from shared import log
 from shared.clock import Clock

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from services.routing import measures
 from services.routing.assignment.rules import RULE_VERSION
-from services.routing.projection import PartitionState
+from services.routing.state.partition import PartitionState
 from services.routing.state.store import Checkpoint, StateStore
 from shared import log
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError

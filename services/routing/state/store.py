@@ -26,7 +26,7 @@ import lmdb
 import orjson
 
 from services.routing.model import Standing, Tally
-from services.routing.projection.waiting import Waiting, Waits
+from services.routing.state.waiting import Waiting, Waits
 from shared.events.vocabulary import EndReason
 
 MAP_BYTES: Final = 1 << 36

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.routing.model import Incoming
-from services.routing.projection import PartitionState
+from services.routing.state.partition import PartitionState
 from shared.events.cases import CaseEvent
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from services.routing.assignment.models import CenterLoads
 from services.routing.model import Incoming, Standing
-from services.routing.projection import PartitionState
+from services.routing.state.partition import PartitionState
 from shared.events.base import Event
 from shared.events.cases import CaseEvent, CaseReopened
 from shared.events.reports import ReportAmended, ReportFacts, ReportReceived, ReportReinstated

@@ -12,7 +12,8 @@ from services.routing.assignment.geography import UNKNOWN_DIVISION, place_fault
 from services.routing.assignment.models import Assignment, CenterLoad, CenterLoads
 from services.routing.assignment.rules import assign, linked_center, seoul_day, transferred
 from services.routing.model import Draft, FirstRouting, Incoming, Refusal, Standing
-from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
+from services.routing.state.partition import PartitionState
+from services.routing.state.report_states import RoutingEvent, first_standing, standing_after
 from services.routing.transitions import records
 from services.routing.transitions.known import unknown
 from services.routing.transitions.models import Moment, Outcome

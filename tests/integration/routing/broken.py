@@ -15,11 +15,11 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from services.routing.handlers.ledger import Ledger
 from services.routing.main import run
 from services.routing.model import NO_CASES, Draft, Standing, Tally
-from services.routing.projection import PartitionState
 from services.routing.rendering import Message
+from services.routing.state.changelog import Ledger
+from services.routing.state.partition import PartitionState
 from services.routing.state.restore import digest
 from services.routing.state.store import Checkpoint, StateStore
 from shared import process

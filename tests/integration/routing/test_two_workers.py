@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from services.routing.handlers.ledger import Ledger
-from services.routing.handlers.loads import LoadView
-from services.routing.handlers.worker import Worker
-from services.routing.projection import PartitionState, RoutingEvent
+from services.routing.state.changelog import Ledger
 from services.routing.state.folder import StateFolder
+from services.routing.state.loads import LoadView
+from services.routing.state.partition import PartitionState
+from services.routing.state.report_states import RoutingEvent
+from services.routing.worker import Worker
 from shared.clock import SystemClock
 from shared.events.vocabulary import CenterState
 from shared.kafka.admin import ensure_topics

@@ -8,12 +8,13 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.routing.handlers.ledger import Ledger
-from services.routing.handlers.loads import LoadView
-from services.routing.handlers.worker import Worker
-from services.routing.projection import PartitionState, RoutingEvent
 from services.routing.rendering import Message
+from services.routing.state.changelog import Ledger
 from services.routing.state.folder import StateFolder
+from services.routing.state.loads import LoadView
+from services.routing.state.partition import PartitionState
+from services.routing.state.report_states import RoutingEvent
+from services.routing.worker import Worker
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode

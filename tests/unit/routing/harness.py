@@ -7,12 +7,13 @@ from typing import Any, Final
 import httpx
 
 from services.routing.console.live_stream import Streams
-from services.routing.handlers.loads import LoadView
 from services.routing.main import application
-from services.routing.projection import PartitionState, RoutingEvent
 from services.routing.read_model import Entry
 from services.routing.read_model.service import entry_of
 from services.routing.settings import RoutingSettings
+from services.routing.state.loads import LoadView
+from services.routing.state.partition import PartitionState
+from services.routing.state.report_states import RoutingEvent
 from services.routing.transitions.models import Outcome
 from services.routing.transitions.rules import moves
 from shared.centers import PACKAGED, TABLES, Fault, TableSets

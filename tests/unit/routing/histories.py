@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from services.routing.projection import RoutingEvent
+from services.routing.state.report_states import RoutingEvent
 from shared.centers import CENTER_IDS
 from shared.events.routings import Cause, Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, EndReason, UpdateKind

@@ -5,7 +5,8 @@ from typing import Any
 
 from services.routing.assignment.models import CenterLoads
 from services.routing.model import Standing
-from services.routing.projection import PartitionState, first_standing
+from services.routing.state.partition import PartitionState
+from services.routing.state.report_states import first_standing
 from services.routing.transitions.models import Outcome
 from services.routing.transitions.rules import decide, moves
 from shared.events.cases import CaseReopened

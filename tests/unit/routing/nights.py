@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
-from services.routing.handlers.loads import LoadView
-from services.routing.projection import PartitionState, RoutingEvent
+from services.routing.state.loads import LoadView
+from services.routing.state.partition import PartitionState
+from services.routing.state.report_states import RoutingEvent
 from shared.clock import SystemClock
 from shared.events.routings import ReportRouted
 from shared.events.vocabulary import CenterState, PassedOver, RoutingReason

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from services.routing.handlers.ledger import Ledger
-from services.routing.handlers.worker import Worker
 from services.routing.model import Tally
-from services.routing.projection import PartitionState
+from services.routing.state.changelog import Ledger
 from services.routing.state.folder import StateFolder
+from services.routing.state.partition import PartitionState
+from services.routing.worker import Worker
 from shared.events.base import Event, encode
 from shared.events.cases import CaseAcknowledged, CaseAssigned, CaseClosed, CaseReopened, CaseTransferAccepted
 from shared.events.centers import CenterChanged

@@ -3,8 +3,8 @@
 from typing import Any
 
 from services.routing.model import Incoming
-from services.routing.projection import PartitionState
 from services.routing.rendering import message_of
+from services.routing.state.partition import PartitionState
 from services.routing.transitions.models import Outcome
 from services.routing.transitions.rules import decide
 from shared.events.base import Event

@@ -4,8 +4,8 @@ import asyncio
 from typing import cast
 
 from services.routing.consumers import consumers
-from services.routing.handlers.worker import Worker
 from services.routing.read_model.service import ReadModel
+from services.routing.worker import Worker
 from shared.kafka.router import KafkaRouter
 from shared.topics import CASES, REPORTS, ROUTINGS
 from tests.support.driving import Heard, driving, golden, publish, types

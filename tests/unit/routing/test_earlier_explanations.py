@@ -13,9 +13,9 @@ from services.routing.assignment.models import CenterLoads
 from services.routing.assignment.replay import Replay, differing, replay
 from services.routing.console.views import history_of
 from services.routing.model import Incoming
-from services.routing.projection import PartitionState
 from services.routing.read_model.service import entry_of
 from services.routing.rendering import message_of
+from services.routing.state.partition import PartitionState
 from services.routing.transitions.rules import decide
 from shared.centers import PACKAGED
 from shared.events.catalog import parse_event

@@ -3,9 +3,8 @@
 import asyncio
 from typing import cast
 
-from services.routing.handlers import restoring
-from services.routing.handlers.loads import LoadTeller, LoadView
-from services.routing.handlers.restoring import Restorer
+from services.routing.state.loads import LoadTeller, LoadView
+from services.routing.state.restorer import AGAIN_S, Restorer
 from shared.events.base import Record
 from shared.health import Health
 from shared.jobs import Jobs
@@ -50,7 +49,7 @@ async def test_sums_below_nothing_end_nothing_are_told_to_nobody_and_mended_at_o
     await teller.tell(table.worker.owned())
     assert len(loads.told) == 1
     jobs = Jobs(Health(), table.place.clock)
-    jobs.every(restoring.AGAIN_S, "restoring", restorer.restore_suspected, wake=restorer.suspected)
+    jobs.every(AGAIN_S, "restoring", restorer.restore_suspected, wake=restorer.suspected)
     running = asyncio.create_task(jobs.run())
     center = below_nothing(table)
     seat = view.board(table.worker.owned())[center]
@@ -75,7 +74,7 @@ async def test_a_partition_is_not_read_again_and_again_where_reading_does_not_he
         restorer.suspect({0})
         await restorer.restore_suspected()
         assert len(read) == wanted
-    await table.place.clock.advance(restoring.AGAIN_S)
+    await table.place.clock.advance(AGAIN_S)
     restorer.suspect({0})
     await restorer.restore_suspected()
     assert len(read) == 2

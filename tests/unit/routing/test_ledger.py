@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.routing.handlers.loads import LoadView
+from services.routing.state.loads import LoadView
 from shared.errors import FatalError, TransientError
 from shared.events.base import Record, encode
 from shared.events.cases import CaseAcknowledged, CaseClosed, CaseTransferAccepted

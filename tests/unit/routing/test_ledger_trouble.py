@@ -10,9 +10,9 @@ import pytest
 from pymongo.errors import BulkWriteError
 
 from services.routing import measures
-from services.routing.handlers.loads import LoadTeller
-from services.routing.handlers.worker import Worker
 from services.routing.read_model import DecisionStore, Entry
+from services.routing.state.loads import LoadTeller
+from services.routing.worker import Worker
 from shared.errors import TransientError
 from shared.events.base import Record
 from shared.events.vocabulary import CenterState

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from services.routing.handlers.worker import OWNERS_AWAY_S
+from services.routing.worker import OWNERS_AWAY_S
 from shared.events.cases import CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportReinstated, ReportWithdrawn
 from shared.events.vocabulary import CenterState, RoutingReason

@@ -12,8 +12,8 @@ from services.routing.assignment import sentences
 from services.routing.assignment.explain import Explainer
 from services.routing.console.story import story_of
 from services.routing.main import HERE
-from services.routing.projection import PartitionState
 from services.routing.settings import RoutingSettings
+from services.routing.state.partition import PartitionState
 from shared.centers import CENTER_IDS, TABLES, center, faults
 from shared.events.base import Event
 from shared.events.cases import CaseClosed, CaseReopened

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.routing.assignment.geography import place_fault
-from services.routing.projection import PartitionState
+from services.routing.state.partition import PartitionState
 from services.routing.transitions.models import Moment
 from services.routing.transitions.rules import decide, moves
 from shared.centers import TABLES

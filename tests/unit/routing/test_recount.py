@@ -8,12 +8,12 @@ from hypothesis import given
 
 from services.routing import recount as recount_module
 from services.routing.assignment.rules import severity_of
-from services.routing.handlers.loads import LoadTeller, LoadView
-from services.routing.handlers.worker import Worker
 from services.routing.model import Tally
-from services.routing.projection import RoutingEvent
-from services.routing.projection.recount import Recount, difference
 from services.routing.recount import recount
+from services.routing.state.loads import LoadTeller, LoadView
+from services.routing.state.recount import Recount, difference
+from services.routing.state.report_states import RoutingEvent
+from services.routing.worker import Worker
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import Record

@@ -10,8 +10,9 @@ from services.routing.assignment.models import CenterLoads
 from services.routing.assignment.replay import replay
 from services.routing.assignment.rules import assign, decision_of, seoul_day, severity_of
 from services.routing.model import FirstRouting
-from services.routing.projection import PartitionState, standing_after
 from services.routing.rendering import facts_json, message_of
+from services.routing.state.partition import PartitionState
+from services.routing.state.report_states import standing_after
 from services.routing.transitions.rules import decide
 from shared.events.base import encode
 from shared.events.catalog import parse_event

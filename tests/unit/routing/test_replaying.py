@@ -9,7 +9,7 @@ import pytest
 
 from services.routing.assignment.cli import main, span_of, told
 from services.routing.assignment.replay import MOST_CULPRITS, Decided, Replay, Span
-from services.routing.projection import PartitionState
+from services.routing.state.partition import PartitionState
 from services.routing.transitions.rules import moves
 from shared.centers import PACKAGED, TABLES
 from shared.clock import SEOUL

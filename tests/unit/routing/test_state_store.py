@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.routing.model import Standing, Tally
-from services.routing.projection.waiting import Waits
 from services.routing.state import store as store_module
 from services.routing.state.folder import StateFolder, this_boot
 from services.routing.state.store import Checkpoint, StateStore
+from services.routing.state.waiting import Waits
 from shared.errors import FatalError
 from shared.events.vocabulary import EndReason
 from tests.unit.routing.builders import NOW, report_id

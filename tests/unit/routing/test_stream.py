@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.routing.projection import PartitionState
+from services.routing.state.partition import PartitionState
 from services.routing.transitions.known import cases_ahead_of
 from services.routing.transitions.rules import decide
 from shared.errors import FatalError

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.routing.projection import PartitionState
+from services.routing.state.partition import PartitionState
 from services.routing.transitions.models import Outcome
 from services.routing.transitions.rules import moves
 from shared.centers import CENTER_IDS

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.routing.assignment.models import CenterLoads
-from services.routing.projection import PartitionState
+from services.routing.state.partition import PartitionState
 from services.routing.transitions.models import Outcome
 from services.routing.transitions.owners import links_of, links_of_moves, next_to_move
 from services.routing.transitions.rules import moves

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.routing.assignment.models import CenterLoads
-from services.routing.projection import PartitionState
+from services.routing.state.partition import PartitionState
 from services.routing.transitions.known import cases_ahead_of
 from services.routing.transitions.models import Outcome
 from services.routing.transitions.rules import decide, moves

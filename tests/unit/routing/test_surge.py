@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.routing.handlers.worker import SURGE_RECORDS, SURGE_SECONDS, Worker
 from services.routing.rendering import Message
+from services.routing.worker import SURGE_RECORDS, SURGE_SECONDS, Worker
 from tests.unit.routing.builders import received, report_id
 from tests.unit.routing.fake_log import Place, received_record
 

@@ -11,10 +11,10 @@ from services.routing.assignment.geography import Distance, origin_of
 from services.routing.assignment.sentences import DISTANCES
 from services.routing.console.story import story_of
 from services.routing.console.views import history_of
-from services.routing.handlers.loads import LoadView
-from services.routing.projection import PartitionState
 from services.routing.read_model.service import entry_of
 from services.routing.settings import RoutingSettings
+from services.routing.state.loads import LoadView
+from services.routing.state.partition import PartitionState
 from services.routing.transitions.rules import decide
 from shared.centers import PACKAGED, TABLES, from_folder
 from shared.errors import FatalError

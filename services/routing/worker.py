@@ -12,11 +12,11 @@ from typing import Final, Protocol
 
 from services.routing import measures
 from services.routing.assignment.models import CenterLoads
-from services.routing.handlers.ledger import Ledger
-from services.routing.handlers.loads import LoadView
 from services.routing.model import FirstRouting, Incoming
-from services.routing.projection import PartitionState
 from services.routing.rendering import Message, message_of
+from services.routing.state.changelog import Ledger
+from services.routing.state.loads import LoadView
+from services.routing.state.partition import PartitionState
 from services.routing.transitions.known import cases_ahead_of
 from services.routing.transitions.models import Moment, Outcome, reasons_of
 from services.routing.transitions.owners import links_of, links_of_moves, next_to_move

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from services.routing.assignment.rules import severity_of
 from services.routing.model import Tally
-from services.routing.projection.standings import BROUGHT_BACK, RoutingEvent
+from services.routing.state.report_states import BROUGHT_BACK, RoutingEvent
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 
 

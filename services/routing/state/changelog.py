@@ -17,9 +17,10 @@ from typing import Final, Protocol
 
 from services.routing import measures
 from services.routing.model import Draft
-from services.routing.projection import PartitionState, RoutingEvent
 from services.routing.rendering import Message
 from services.routing.state.folder import StateFolder
+from services.routing.state.partition import PartitionState
+from services.routing.state.report_states import RoutingEvent
 from services.routing.state.restore import Reader, checkpoint_of, digest, in_pieces, readable, state_of, unfit
 from services.routing.state.store import StateStore
 from shared import log

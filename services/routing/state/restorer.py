@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
-from services.routing.handlers.ledger import Ledger
+from services.routing.state.changelog import Ledger
 from shared import log
 from shared.clock import Clock
 

@@ -13,8 +13,8 @@ from services.routing import measures
 from services.routing.assignment.models import CenterLoad, CenterLoads
 from services.routing.assignment.rules import RULE
 from services.routing.model import CenterNow, Picture, Tally
-from services.routing.projection import PartitionState
 from services.routing.rendering import SOURCE
+from services.routing.state.partition import PartitionState
 from shared import log, trace
 from shared.centers import CENTER_IDS, TABLES, Center, Tables
 from shared.clock import Clock

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.routing.model import NO_CASES, Standing, Tally
-from services.routing.projection.standings import RoutingEvent, standing_after
-from services.routing.projection.waiting import Waiting, WaitingInMemory, Waits
+from services.routing.state.report_states import RoutingEvent, standing_after
+from services.routing.state.waiting import Waiting, WaitingInMemory, Waits
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged
 
