@@ -7,7 +7,7 @@ concluded while events come in: what came is kept, and read in the order of owne
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from shared.clock import SEOUL
 from shared.events.alerts import AlertEvent, AlertFailed, AlertSent, AlertSettled
@@ -159,6 +159,15 @@ class Wrong:
     due: datetime
 
 
+class Settled(NamedTuple):
+    """A report to which nothing is owed: which records were seen, and how it ended."""
+
+    version: int
+    alert_version: int
+    case_version: int
+    ended: EndReason | None
+
+
 @dataclass(slots=True)
 class Watched:
     """What came about one report."""
@@ -175,6 +184,41 @@ class Watched:
     changed: bool = True
     promise: Promise | None = None
     due: Due | None = None
+    heard_at: datetime | None = None
+    """When the newest event about it happened."""
+    ended: EndReason | None = None
+    """How it stands ended now, or None."""
+    settled_before: Settled | None = None
+    """What was kept of it while nothing was owed and nothing came; what came before is in here alone."""
+
+
+def settled(seen: Watched) -> Settled | None:
+    """What must be kept of a report to which nothing is owed; None where something is, or where no owner is known.
+
+    Whatever is owed again begins with an event that says the rest itself: a message, a new owner, a reopening.
+    """
+    if seen.changed or seen.promise is not None or not (seen.routings or seen.settled_before is not None):
+        return None
+    return Settled(seen.version, seen.alert_version, seen.case_version, seen.ended)
+
+
+def resumed(report_id: str, kept: Settled) -> Watched:
+    """The report as it goes on when something comes about it again."""
+    return Watched(
+        report_id,
+        version=kept.version,
+        alert_version=kept.alert_version,
+        case_version=kept.case_version,
+        ended=kept.ended,
+        settled_before=kept,
+    )
+
+
+def happened_at(event: ReportEvent) -> datetime | None:
+    """When it happened, by its writer's clock."""
+    if isinstance(event, ReportRouted | ReportRerouted | ReportUpdated | ReportEnded):
+        return event.decided_at
+    return event.at if isinstance(event, CaseEvent | AlertEvent) else None
 
 
 def note(seen: Watched, event: ReportEvent) -> None:
@@ -195,6 +239,8 @@ def note(seen: Watched, event: ReportEvent) -> None:
             return
         seen.alert_version = event.alert_version
         _note_alert(seen, event)
+    at = happened_at(event)
+    seen.heard_at = at if seen.heard_at is None or at is None else max(seen.heard_at, at)
     seen.changed = True
 
 
@@ -273,12 +319,13 @@ class _Life:
 
 def _promise(seen: Watched) -> Promise | None:
     events = sorted([*seen.routings, *seen.acts], key=_order)
-    life = _Life()
+    life = _Life(ended=seen.settled_before.ended if seen.settled_before is not None else None)
     for event in events:
         if isinstance(event, CaseAcknowledged | CaseContacted | AlertSettled):
             _act(life, event)
         else:
             _routing(life, event, seen)
+    seen.ended = life.ended
     if life.owed is None or life.since is None:
         return None
     return Promise(life.owed, life.since, life.urgency)

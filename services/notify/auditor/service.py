@@ -1,13 +1,25 @@
 """The auditor's look: every few seconds over everything that is owed, and an alarm where it was not kept."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.notify.auditor import metrics
 from services.notify.auditor.repository import Finding, FindingStore, Look
-from services.notify.auditor.rules import Fault, Quiet, Watched, Wrong, conclude, note, wrong
+from services.notify.auditor.rules import (
+    Fault,
+    Quiet,
+    Settled,
+    Watched,
+    Wrong,
+    conclude,
+    happened_at,
+    note,
+    resumed,
+    settled,
+    wrong,
+)
 from services.notify.cases.models import alias
 from shared import log
 from shared.clock import Clock
@@ -21,9 +33,37 @@ SETTLE_S: Final = 10.0
 """After the topics were away nothing is judged for so long: what waited in outboxes has to come first."""
 MAIL_EVERY_S: Final = 60.0
 """Central is mailed at once of the first finding, and of further ones at most so often."""
+YOUNG: Final = timedelta(hours=1)
+"""Topics are read side by side: what is settled stays whole for so long after its last event."""
+FORGET_EVERY: Final = 10_000
+"""Events, while history is read."""
+KEPT_SETTLED: Final = 100_000
+"""Settled reports of which the numbers of their records are kept, so that records that come twice change nothing; of
+older ones nothing is kept."""
 _STALE_S: Final = 6 * EVERY_S
 
 Mailing = Callable[[Sequence[Wrong]], Awaitable[bool]]
+
+
+class SettledReports:
+    """What is kept of reports to which nothing is owed: the newest, and no more than fit."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[str, Settled] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def keep(self, report_id: str, kept: Settled) -> None:
+        """Keep what is left of a report; the one that has been settled longest is forgotten."""
+        self._kept[report_id] = kept
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+    def pop(self, report_id: str) -> Settled | None:
+        """What was kept of a report that is watched again."""
+        return self._kept.pop(report_id, None)
 
 
 class Auditor:
@@ -44,10 +84,17 @@ class Auditor:
         self._quiet = quiet
         self._clock = clock
         self._watched: dict[str, Watched] = {}
+        """Reports to which something is owed, or about which something came lately."""
+        self._settled = SettledReports(KEPT_SETTLED)
+        self._progress: dict[tuple[str, int], datetime] = {}
+        """How far each partition is read, by the time of its events."""
+        self._noted = 0
         self._changed: set[str] = set()
         """Reports about which something came since the last look."""
         self._owing: set[str] = set()
         """Reports to which something is owed: of all others a look need see nothing."""
+        self._resting: set[str] = set()
+        """Watched reports to which nothing is owed now."""
         self._wrong: dict[str, Wrong] = {}
         self._written: set[str] | None = None
         self._untold: dict[str, Wrong] = {}
@@ -63,9 +110,19 @@ class Auditor:
         if isinstance(event, ReportEvent):
             seen = self._watched.get(event.report_id)
             if seen is None:
-                seen = self._watched[event.report_id] = Watched(event.report_id)
+                kept = self._settled.pop(event.report_id)
+                seen = resumed(event.report_id, kept) if kept is not None else Watched(event.report_id)
+                self._watched[event.report_id] = seen
             note(seen, event)
             self._changed.add(event.report_id)
+            at = happened_at(event)
+            if at is not None:
+                self._progress[received.topic, received.partition] = at
+            self._noted += 1
+            if self._noted % FORGET_EVERY == 0:
+                # While history is read after a start: what was settled long before the slowest partition stands.
+                self._conclude()
+                self._forget(min(self._progress.values()) - YOUNG)
 
     async def look(self) -> None:
         """One look: judge, measure, log, write, mail. A store or mail server that is away changes nothing about it."""
@@ -90,13 +147,34 @@ class Auditor:
             _LOG.warning("auditor.not_written", reason=str(error))
         await self._tell(at)
 
-    def _judge(self, now: datetime) -> None:
-        found: dict[str, Wrong] = {}
+    def _conclude(self) -> None:
         for report_id in self._changed:
             seen = self._watched[report_id]
             conclude(seen, self._quiet)
-            (self._owing.add if seen.promise is not None else self._owing.discard)(report_id)
+            owing = seen.promise is not None
+            (self._owing.add if owing else self._owing.discard)(report_id)
+            (self._resting.discard if owing else self._resting.add)(report_id)
         self._changed.clear()
+
+    def _forget(self, before: datetime) -> None:
+        """Keep little of what was settled before a moment: until then a slower topic may have more to say of it."""
+        for report_id in list(self._resting):
+            seen = self._watched[report_id]
+            kept = settled(seen)
+            if kept is not None and seen.heard_at is not None and seen.heard_at < before:
+                self._settled.keep(report_id, kept)
+                self._resting.discard(report_id)
+                del self._watched[report_id]
+
+    @property
+    def remembered(self) -> int:
+        """Of how many reports something is kept in memory."""
+        return len(self._watched) + len(self._settled)
+
+    def _judge(self, now: datetime) -> None:
+        found: dict[str, Wrong] = {}
+        self._conclude()
+        self._forget(now - YOUNG)
         for report_id in self._owing:
             bad = wrong(self._watched[report_id], now)
             if bad is not None:

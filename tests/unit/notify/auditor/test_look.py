@@ -1,6 +1,6 @@
 """What a look of the auditor costs: only reports to which something is owed are seen."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,7 +8,7 @@ import pytest
 
 from services.notify.auditor import service
 from services.notify.auditor.repository import Finding, Look
-from services.notify.auditor.rules import Watched, wrong
+from services.notify.auditor.rules import Settled, Watched, wrong
 from shared.clock import ManualClock
 from shared.events.base import Event
 from shared.kafka.router import Received
@@ -34,7 +34,69 @@ class Findings:
 
 
 def received(made: Event) -> Received:
-    return cast("Received", SimpleNamespace(event=made))
+    return cast("Received", SimpleNamespace(event=made, topic=made.TOPIC, partition=0))
+
+
+async def mailed(found: Any) -> bool:
+    return bool(found)
+
+
+def auditor_of(findings: Findings, clock: ManualClock) -> service.Auditor:
+    return service.Auditor(cast("Any", findings), mailed, lambda: None, None, clock)
+
+
+def life(number: int, at: datetime) -> list[Event]:
+    """A report that is routed and withdrawn."""
+    return [
+        event("report.routed", number, decided_at=at),
+        event("report.ended", number, version=2, ownership=1, reason="withdrawn", decided_at=at),
+    ]
+
+
+def test_of_a_million_settled_reports_the_newest_are_kept_in_numbers() -> None:
+    kept = service.SettledReports(service.KEPT_SETTLED)
+    for number in range(1_000_000):
+        kept.keep(str(number), Settled(2, 0, 0, None))
+    assert len(kept) == service.KEPT_SETTLED
+    assert kept.pop("999999") == Settled(2, 0, 0, None)
+    assert kept.pop("1") is None
+
+
+async def test_history_is_read_with_a_bounded_memory_and_what_is_owed_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "KEPT_SETTLED", 50)
+    monkeypatch.setattr(service, "FORGET_EVERY", 100)
+    clock, findings = ManualClock(NOW), Findings()
+    auditor = auditor_of(findings, clock)
+    begins = NOW - timedelta(days=30)
+    auditor.note(received(event("report.routed", 0, decided_at=begins)))
+    for number in range(1, 1500):
+        for made in life(number, begins + number * timedelta(minutes=10)):
+            auditor.note(received(made))
+        assert auditor.remembered <= 50 + 1 + 100
+    await auditor.look()
+    await clock.advance(service.SETTLE_S + 1)
+    await auditor.look()
+    assert findings.found == {report_id(0)}
+    assert auditor.remembered <= 50 + 1
+
+
+async def test_a_settled_report_is_not_owed_by_records_that_come_twice_and_is_again_when_it_comes_back() -> None:
+    clock, findings = ManualClock(NOW), Findings()
+    auditor = auditor_of(findings, clock)
+    long_ago = NOW - timedelta(days=2)
+    for made in life(1, long_ago):
+        auditor.note(received(made))
+    await auditor.look()
+    await clock.advance(service.SETTLE_S + 1)
+    await auditor.look()
+    assert auditor.remembered == 1
+    for made in (*life(1, long_ago), event("report.updated", 1, version=3, kind="message_left", decided_at=long_ago)):
+        auditor.note(received(made))
+    await auditor.look()
+    assert findings.found == set(), "withdrawn: a message changes nothing"
+    auditor.note(received(event("report.updated", 1, version=4, kind="reinstated", decided_at=long_ago)))
+    await auditor.look()
+    assert findings.found == {report_id(1)}
 
 
 async def test_a_look_sees_what_is_owed_and_nothing_that_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,12 +106,9 @@ async def test_a_look_sees_what_is_owed_and_nothing_that_is_settled(monkeypatch:
         seen.append(one.report_id)
         return wrong(one, now)
 
-    async def mail(found: Any) -> bool:
-        return bool(found)
-
     monkeypatch.setattr(service, "wrong", judged)
     clock, findings = ManualClock(NOW), Findings()
-    auditor = service.Auditor(cast("Any", findings), mail, lambda: None, None, clock)
+    auditor = auditor_of(findings, clock)
     for number in (1, 2):
         auditor.note(received(event("report.routed", number)))
     auditor.note(received(event("report.ended", 2, version=2, ownership=1, reason="withdrawn")))

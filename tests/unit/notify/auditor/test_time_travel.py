@@ -121,6 +121,26 @@ def test_a_week_of_ladders_keeps_every_promise_and_the_auditor_agrees(seed: int)
             assert owed.owed.value == case.escalation.cause.value
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_an_auditor_that_forgets_what_is_settled_gives_the_same_alarms(seed: int) -> None:
+    """Some steps are never told; the reports end, come back, are written to and read in every order."""
+
+    def week(*, forgets: bool) -> World:
+        made, chance = world(), random.Random(seed)
+        made.forgets = forgets
+        made.spoil = lambda plan, case: int(case.report_id[:4], 16) % 3 == 0 and plan.step == 2
+        shifts(made, chance, 7)
+        reports(made, chance, 25, 7)
+        made.run(MONDAY + timedelta(days=7))
+        return made
+
+    remembering, forgetting = week(forgets=False), week(forgets=True)
+    assert remembering.alarms
+    assert forgetting.alarms == remembering.alarms
+    assert forgetting.told == remembering.told
+    assert any(seen.settled_before is not None for seen in forgetting.watched.values())
+
+
 Break = Callable[[Plan, Case], bool]
 
 

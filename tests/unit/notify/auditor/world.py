@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.notify.auditor.rules import Quiet, Watched, Wrong, conclude, note, wrong
+from services.notify.auditor.rules import Quiet, Watched, Wrong, conclude, note, resumed, settled, wrong
 from services.notify.cases import rules as decisions
 from services.notify.cases.models import Case, ContactWay, Target, rescheduled
 from services.notify.cases.projection import RoutingEvent, fold
@@ -39,6 +39,8 @@ class World:
     told: list[tuple[datetime, str, int]] = field(default_factory=list)
     spoil: Spoil = lambda _plan, _case: False
     working: bool = True
+    forgets: bool = False
+    """Whether the auditor keeps as little as it may, after every look."""
     todo: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
     _number: int = 0
 
@@ -134,8 +136,11 @@ class World:
                 self._heard(event)
 
     def look(self) -> None:
-        for seen in self.watched.values():
+        for report_id, seen in self.watched.items():
             conclude(seen, self.quiet)
+            kept = settled(seen)
+            if self.forgets and kept is not None:
+                self.watched[report_id] = resumed(report_id, kept)
             bad = wrong(seen, self.now)
             if bad is not None:
                 self.alarms.append((self.now, bad))
