@@ -47,7 +47,7 @@ from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
 _DUTY_CHANGED: Final = gettext_noop(
-    "Somebody else has changed who is on duty meanwhile. Load the page again; nothing was changed."
+    "Who is on duty has changed since this page was loaded. Load it again and see whether what you said is there."
 )
 ReportPath = Annotated[ReportId, Path(examples=["3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"])]
 

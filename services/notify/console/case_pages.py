@@ -158,7 +158,7 @@ class CasePages:
         """The page of a case that is not there: to who may read their own only, that of another organisation's."""
         problem = absent(principal)
         words = self.pages.gettext(request)(str(problem.detail))
-        return self.pages.render(request, "said.html", status=problem.status_code, said=words)
+        return self.pages.render(request, "said.html", status=problem.status_code, missing=True, said=words)
 
     async def _confirmed(self, case: Case) -> None:
         """Wait a moment for routing to make true what was decided."""

@@ -115,7 +115,7 @@ def page_router(
             return RedirectResponse(f"/cases/{found.report_id}", 303)
         receipt = sum(c.isdigit() for c in alias) >= _RECEIPT_DIGITS
         said = _RECEIPT_HERE if receipt else _NO_SUCH_ALIAS
-        return pages.render(request, "said.html", status=404, said=pages.gettext(request)(said))
+        return pages.render(request, "said.html", status=404, missing=True, said=pages.gettext(request)(said))
 
     @router.post("/centers/{center_id}/duty")
     async def duty(

@@ -30,7 +30,7 @@ from shared.web.translations import gettext_noop
 
 DAYS: Final = 7
 _CHANGED: Final = gettext_noop(
-    "Somebody else has changed the rota meanwhile. Load the page again; nothing was changed."
+    "The rota has changed since this page was loaded. Load it again and see whether your change is there."
 )
 _NOT_A_SHIFT: Final = gettext_noop("Choose a colleague, at least one day, and times. Nothing was changed.")
 

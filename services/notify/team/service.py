@@ -17,7 +17,7 @@ _ROUNDS: Final = 20
 
 
 class DutyChangedError(Exception):
-    """Somebody else has said who is on duty since the person looked; nothing was changed."""
+    """Who is on duty was changed since the person looked: by others, or by their own try whose answer was lost."""
 
 
 class DutyService:

@@ -111,7 +111,9 @@ async def test_a_look_sees_what_is_owed_and_nothing_that_is_settled(monkeypatch:
     auditor = auditor_of(findings, clock)
     for number in (1, 2):
         auditor.note(received(event("report.routed", number)))
-    auditor.note(received(event("report.ended", 2, version=2, ownership=1, reason="withdrawn")))
+    lately = NOW + timedelta(hours=1)
+    over = event("report.ended", 2, version=2, ownership=1, reason="withdrawn", decided_at=lately)
+    auditor.note(received(over))
     await auditor.look()
     await clock.advance(timedelta(hours=1).total_seconds())
     await auditor.look()
