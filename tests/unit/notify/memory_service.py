@@ -57,7 +57,7 @@ class At:
 class Offered:
     """A relay that publishes nothing."""
 
-    def offer(self, key: str) -> None:
+    def enqueue(self, key: str) -> None:
         del key
 
 

@@ -145,7 +145,7 @@ class Quiet:
     async def add(self, keys: Sequence[str], now: datetime) -> None:
         pass
 
-    def offer(self, *_: object) -> None:
+    def enqueue(self, *_: object) -> None:
         pass
 
 
