@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Final
 
 from services.identity.accounts.models import Account, AccountState, KeyRecord, Session, Waiting
-from services.identity.common_passwords import COMMON
 from shared.centers import CENTRAL
 from shared.identity.roles import StaffRole, conflict, roles_at
 from shared.identity.tokens import ACCESS_LASTS, GRACE
@@ -53,14 +52,17 @@ def normal(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-def weakness(password: str, name: str) -> Weakness | None:
-    """What is wrong with a normalised password; nothing is asked about kinds of characters."""
+def weakness(password: str, name: str, *, common: bool) -> Weakness | None:
+    """What is wrong with a normalised password; nothing is asked about kinds of characters.
+
+    ``common``: it is on a list of those that guessers try first.
+    """
     if len(password) < SHORTEST:
         return Weakness.TOO_SHORT
     if len(password) > LONGEST:
         return Weakness.TOO_LONG
     folded = password.casefold()
-    if folded in COMMON or len(set(folded)) < _FEWEST_DIFFERENT or folded.strip("0123456789!@#.") in COMMON:
+    if common or len(set(folded)) < _FEWEST_DIFFERENT:
         return Weakness.COMMON
     # A word of ours may be part of a long sentence, but must not be most of it.
     rest = min(len(folded.replace(word, "")) for word in (name.casefold(), "ieum", "이음"))

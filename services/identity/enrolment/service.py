@@ -7,6 +7,7 @@ from services.identity.accounts.models import Account, AccountState, Ending, Inv
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import INVITATION_LASTS, RECOVERY_CODES, acceptable_steps, normal, weakness
 from services.identity.audit_recorder import By, Trail, What, line
+from services.identity.common_passwords import is_common
 from services.identity.credentials import (
     Passwords,
     Vault,
@@ -117,7 +118,7 @@ class Enrolment:
 
     def _strong(self, password: str, name: str) -> str:
         password = normal(password)
-        weak = weakness(password, name)
+        weak = weakness(password, name, common=is_common(password))
         if weak is not None:
             raise RefusedError(weak.value)
         return password

@@ -30,6 +30,7 @@ from services.identity.accounts.rules import (
     wait,
     weakness,
 )
+from services.identity.common_passwords import is_common
 from services.identity.oidc.service import mapped
 from services.identity.settings import Mapped
 from shared.identity.roles import StaffRole
@@ -49,6 +50,13 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
         ("Password1234", Weakness.COMMON),
         ("passwordpassword!", Weakness.COMMON),
         ("QWERTYUIOP12", Weakness.COMMON),
+        # Of the list: as it is there, with a capital, with a year behind it.
+        ("iloveyouforever", Weakness.COMMON),
+        ("Iloveyouforever", Weakness.COMMON),
+        ("iloveyouforever2026!", Weakness.COMMON),
+        ("1q2w3e4r5t6y7u8i9o0p", Weakness.COMMON),
+        ("qwertyuiopasdfghjklzxcvbnm", Weakness.COMMON),
+        ("dkssudgktpdy1", Weakness.COMMON),
         ("kim.minji.ieum", Weakness.NAMED),
         ("kim.minji loves long walks", None),
         ("이음이음이음이음이음이음 abc", Weakness.NAMED),
@@ -56,7 +64,7 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
     ],
 )
 def test_passwords(password: str, wrong: Weakness | None) -> None:
-    assert weakness(password, "kim.minji") is wrong
+    assert weakness(password, "kim.minji", common=is_common(password)) is wrong
 
 
 def test_a_password_is_the_same_however_the_keyboard_composed_it() -> None:
