@@ -30,6 +30,8 @@ GRACE_SECONDS: Final = 25.0
 """From the first signal to a hard end; Kubernetes gives 30 by default."""
 SILENCE_SECONDS: Final = 30.0
 """How long the event loop may be silent. No work of this project holds it for a hundredth of that."""
+YOUNG_OBJECTS: Final = 100_000
+"""The collector runs after so many new objects."""
 _DEBUGGED_FACTOR: Final = 5
 _BEAT_SECONDS: Final = 1.0
 _TICK_SECONDS: Final = 0.5
@@ -38,6 +40,7 @@ _FRAMES: Final = 12
 
 def run(main: Callable[[], Awaitable[None]]) -> NoReturn:
     """Run a service until it returns, is asked to stop, or fails; never returns and never waits for stray threads."""
+    configure_garbage_collection()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     beat = Heartbeat()
@@ -54,11 +57,18 @@ def run(main: Callable[[], Awaitable[None]]) -> NoReturn:
     leave(0)
 
 
-def spare_what_is_built() -> None:
-    """Say once, after a service is put together: what is there now stays, and the collector need not look at it again.
+def configure_garbage_collection() -> None:
+    """Let the collector search for cycles rarely: a batch makes tens of thousands of objects and no cycle.
 
-    A search for cycles through all that a service imports and builds holds its event loop for 70 to 130 ms, and live
-    rows with it.
+    With Python's default of 700 objects it took a third of the time of consuming, and half of a decision's.
+    """
+    gc.set_threshold(YOUNG_OBJECTS, 50, 100)
+
+
+def spare_what_is_built() -> None:
+    """Call once a service is put together: the collector ignores the objects that exist now.
+
+    A search for cycles through all that a service imports and builds holds its event loop for 70 to 130 ms.
     """
     gc.collect()
     gc.freeze()

@@ -1,7 +1,6 @@
 """Puts routing together and runs it: the only place where its parts meet."""
 
 import asyncio
-import gc
 import os
 import socket
 from collections.abc import Sequence
@@ -50,9 +49,6 @@ _log = log.get(__name__)
 
 SERVICE: Final = "routing"
 HERE: Final = Path(__file__).parent
-YOUNG_OBJECTS: Final = 100_000
-"""The collector looks for cycles after so many new objects. A batch makes tens of thousands and no cycle; with the
-default of 700 the collector took half the time of a decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +196,6 @@ async def run() -> None:
     """The process. Pages answer at once, decisions begin as soon as Kafka is there; the store is not waited for."""
     settings, bus_settings, store_settings = load(RoutingSettings), load(KafkaSettings), load(StoreSettings)
     log.configure(SERVICE, settings.log_level)
-    gc.set_threshold(YOUNG_OBJECTS, 50, 100)
     routing = build(settings, bus_settings, store_settings, SystemClock())
     try:
         async with asyncio.TaskGroup() as tasks:

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
-from shared.events.envelope import CONTENT_TYPE, event_id, iso
+from shared.events.envelope import CONTENT_TYPE, HEADERS, event_id, iso
 from shared.events.schemas import dataschema
 from shared.topics import source_of
 
@@ -74,21 +74,21 @@ class Record(Model):
 
 def encode(event: Event, *, source: str, time: datetime, traceparent: str) -> Record:
     """Make the record of an event. ``source`` is the writing service's name, ``time`` when the fact became true."""
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_id": event_id(source, event.TYPE, event.key, event.occurrence),
-        "ce_source": source_of(source),
-        "ce_type": event.TYPE,
-        "ce_dataschema": dataschema(type(event)),
-        "ce_time": iso(time),
-        "ce_subject": event.key,
-        "ce_partitionkey": event.key,
-        "ce_traceparent": traceparent,
-        "content-type": CONTENT_TYPE,
-    }
+    values = (
+        "1.0",
+        event_id(source, event.TYPE, event.key, event.occurrence),
+        source_of(source),
+        event.TYPE,
+        dataschema(type(event)),
+        iso(time),
+        event.key,
+        event.key,
+        traceparent,
+        CONTENT_TYPE,
+    )
     return Record(
         topic=event.TOPIC,
         key=event.key,
-        headers=tuple((name, value.encode()) for name, value in headers.items()),
+        headers=tuple((name, value.encode()) for name, value in zip(HEADERS, values, strict=True)),
         value=event.model_dump_json(exclude_none=True).encode(),
     )

@@ -12,6 +12,11 @@ from typing import Final, NamedTuple
 import orjson
 
 CONTENT_TYPE: Final = "application/json"
+HEADERS: Final = (
+    *("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_dataschema", "ce_time"),
+    *("ce_subject", "ce_partitionkey", "ce_traceparent", "content-type"),
+)
+"""The headers of a record, in the order ``encode`` writes them."""
 _WITH_MICROSECONDS: Final = len(b'"2026-11-24T03:12:07.502000Z"')
 _IDS: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "events.ieum").bytes
 
@@ -50,6 +55,24 @@ def event_id(source: str, event_type: str, key: str, occurrence: str | int) -> s
 def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> bytes | None:
     """One header by its lower-case name, as ``header_map`` has it, without a map of all."""
     return next((value for given, value in headers if value is not None and given.lower() == name), None)
+
+
+def attributes_of(headers: Sequence[tuple[str, bytes | None]]) -> tuple[bytes | None, ...]:
+    """The values of ce_specversion, ce_type, ce_source, ce_id, ce_time, ce_traceparent and content-type, by that order.
+
+    None for what is missing or empty. Records as ``encode`` writes them need no map, which took a third of decoding.
+    """
+    if len(headers) == len(HEADERS):
+        (a, spec), (b, id_), (c, source), (d, type_), (e, _), (f, time), (g, _), (h, _), (i, trace), (j, content) = (
+            headers
+        )
+        if (a, b, c, d, e, f, g, h, i, j) == HEADERS:
+            return spec, type_, source, id_, time, trace, content
+    get = header_map(headers).get
+    return (
+        *(get("ce_specversion"), get("ce_type"), get("ce_source"), get("ce_id")),
+        *(get("ce_time"), get("ce_traceparent"), get("content-type")),
+    )
 
 
 def header_map(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str, bytes]:

@@ -55,13 +55,12 @@ class ConsumerLag:
         self._next[tp] = offset
 
     def begin(self, records: Records) -> None:
-        """A batch is being dealt with; its first offsets are what comes next until it is done."""
-        before: tuple[str, int] | None = None
+        """A batch is in flight; its first offsets are the next ones until it is done."""
+        topic, partition = "", -1
         for record in records:
-            tp = (record.topic, record.partition)
-            if tp != before:  # records of a partition are adjacent, in order
-                before = tp
-                self._next.setdefault(TopicPartition(*tp), record.offset)
+            if record.partition != partition or record.topic != topic:  # records of a partition are adjacent, in order
+                topic, partition = record.topic, record.partition
+                self._next.setdefault(TopicPartition(topic, partition), record.offset)
 
     def done(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Everything below these offsets is durable and committed."""

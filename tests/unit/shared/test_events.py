@@ -151,6 +151,34 @@ def test_missing_type_and_missing_attributes_are_refused() -> None:
         assert caught.value.reason == reason
 
 
+def written(name: str) -> tuple[str, bytes, list[tuple[str, bytes | None]], bytes]:
+    event, envelope = parse_event(*parts(name))
+    source = envelope.source.removeprefix("/ieum/")
+    record = encode(event, source=source, time=envelope.time, traceparent=TRACE)
+    return record.topic, record.key.encode(), [*record.headers], record.value
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_order_and_case_of_headers_and_further_ones_change_nothing(event_type: str) -> None:
+    topic, key, headers, value = written(event_type)
+    read = parse_event(topic, key, headers, value)
+    first_counts = [*headers, ("ce_id", b"another"), ("CE_TIME", b"never")]
+    for others in (headers[::-1], [(name.upper(), said) for name, said in headers], first_counts):
+        assert parse_event(topic, key, others, value) == read
+
+
+@pytest.mark.parametrize("name", ["ce_type", "ce_specversion", "ce_source", "ce_id", "ce_time"])
+def test_a_header_without_a_value_is_as_good_as_missing(name: str) -> None:
+    topic, key, headers, value = written("case.acknowledged.v1")
+    reasons = []
+    empty = [(header, None if header == name else said) for header, said in headers]
+    for changed in (empty, [h for h in headers if h[0] != name]):
+        with pytest.raises(PermanentError) as caught:
+            parse_event(topic, key, changed, value)
+        reasons.append((caught.value.reason, caught.value.detail))
+    assert reasons[0] == reasons[1]
+
+
 def test_header_that_is_not_utf8_is_refused() -> None:
     topic, key, headers, value = parts("case.acknowledged.v1")
     spoiled = [(k, b"\xff\xfe" if k == "ce_id" else v) for k, v in headers]
