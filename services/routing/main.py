@@ -14,17 +14,17 @@ from services.routing import tables
 from services.routing.assignment.models import CenterLoads
 from services.routing.console.api import api_router
 from services.routing.console.live_pages import Painter, live_router
-from services.routing.console.live_stream import LiveFeed, Streams, stream_router
+from services.routing.console.live_stream import LiveFeed, OpenStreams, stream_router
 from services.routing.console.pages import page_router
 from services.routing.console.rule_page import rule_router
 from services.routing.consumers import consumers
-from services.routing.model import Picture
+from services.routing.model import LiveLoads
 from services.routing.read_model import DecisionStore
 from services.routing.read_model.service import ReadModel
 from services.routing.settings import RoutingSettings
-from services.routing.state.changelog import Ledger
+from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder, this_boot
-from services.routing.state.loads import LoadTeller, LoadView
+from services.routing.state.loads import LoadPublisher, LoadView
 from services.routing.state.restorer import AGAIN_S, Restorer
 from services.routing.worker import Worker
 from shared import log, mongo
@@ -64,7 +64,7 @@ class Routing:
     identity: Identity
     sees: asyncio.Event
     """Set once loads and centres are known; nothing is taken over before."""
-    streams: Streams
+    streams: OpenStreams
     """The live pages that are open here."""
 
     async def start(self) -> None:
@@ -98,8 +98,8 @@ def build(
     view = LoadView(CASES_PER_PERSON, sets.current)
     follower = Follower(bus_settings, (LOADS, CENTERS), view.apply, from_start=True, clock=clock)
     folder = StateFolder(settings.state_dir, boot=this_boot())
-    ledger = Ledger(bus.publisher, topic_name(bus_settings, ROUTINGS), routings, cases, folder)
-    worker = Worker(ledger, view, store, clock, linked_lookup_s=settings.linked_lookup_s, tables=sets.current)
+    changelog = Changelog(bus.publisher, topic_name(bus_settings, ROUTINGS), routings, cases, folder)
+    worker = Worker(changelog, view, store, clock, linked_lookup_s=settings.linked_lookup_s, tables=sets.current)
     sees = asyncio.Event()
 
     read_model = ReadModel(store, worker.surging, copied, clock)
@@ -107,9 +107,9 @@ def build(
     health.ready["loads"] = follower.check
     identity = Identity(fetch_over_http(settings.identity_url), clock, settings.keys_cache)
     health.ready["identity"] = identity.check
-    streams = Streams()
-    restorer = Restorer(ledger, clock)
-    teller = LoadTeller(
+    streams = OpenStreams()
+    restorer = Restorer(changelog, clock)
+    load_publisher = LoadPublisher(
         bus.publisher,
         worker.owned,
         view,
@@ -120,7 +120,7 @@ def build(
     )
     jobs = Jobs(health, clock)
     jobs.every(POLL_S, "identity", identity.refresh)
-    jobs.every(settings.loads_every_s, "loads", teller.look)
+    jobs.every(settings.loads_every_s, "loads", load_publisher.look)
     jobs.every(settings.closing_every_s, "closing", worker.move_from_closed)
     jobs.every(AGAIN_S, "restoring", restorer.restore_suspected, wake=restorer.suspected)
     return Routing(
@@ -157,19 +157,19 @@ def application(
     clock: Clock,
     *,
     partitions: int,
-    streams: Streams,
+    streams: OpenStreams,
     sets: TableSets = PACKAGED,
 ) -> FastAPI:
     """The HTTP side: API and pages. ``partitions`` of `routings`; ``sets`` of tables, with what was refused of them."""
 
-    def board() -> CenterLoads:
-        return view.board(worker.owned())
+    def center_loads() -> CenterLoads:
+        return view.center_loads(worker.owned())
 
     def refused() -> Sequence[Fault]:
         return sets.faults
 
-    def picture() -> Picture:
-        return view.picture(clock.now(), partitions)
+    def live_loads() -> LiveLoads:
+        return view.live_loads(clock.now(), partitions)
 
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
     painter = Painter(pages)
@@ -182,10 +182,10 @@ def application(
         health=health,
         for_staff=True,
         routers=[
-            api_router(store, board, picture, authorize, sets.known),
-            stream_router(LiveFeed(picture, clock), streams, clock, authorize, painter.parts),
-            page_router(store, board, pages, authorize, refused, sets.known),
-            live_router(picture, painter, authorize, refused),
+            api_router(store, center_loads, live_loads, authorize, sets.known),
+            stream_router(LiveFeed(live_loads, clock), streams, clock, authorize, painter.parts),
+            page_router(store, center_loads, pages, authorize, refused, sets.known),
+            live_router(live_loads, painter, authorize, refused),
             rule_router(pages, sets.current),
         ],
         pages=pages,

@@ -10,10 +10,10 @@ from shared.events.reports import ReportReceived
 from shared.events.vocabulary import EndReason
 
 
-class CenterNow(NamedTuple):
+class LiveLoad(NamedTuple):
     """One centre as the sums of all partitions have it."""
 
-    seat: CenterLoad
+    center_load: CenterLoad
     open_cases: int
     waiting: int
     """Open cases nobody there has acknowledged; drills are not counted."""
@@ -21,11 +21,11 @@ class CenterNow(NamedTuple):
     """Since when the oldest of these waits."""
 
 
-class Picture(NamedTuple):
+class LiveLoads(NamedTuple):
     """All centres at one moment, and how good the sums behind them are."""
 
     taken_at: datetime
-    centers: tuple[CenterNow, ...]
+    centers: tuple[LiveLoad, ...]
     oldest: datetime | None
     """When the oldest of these sums were told; none before any word."""
     silent: int
@@ -33,7 +33,7 @@ class Picture(NamedTuple):
     partitions: int
 
 
-class Standing(NamedTuple):
+class ReportState(NamedTuple):
     """What the log says about one report: where its newest accepted record left it."""
 
     version: int
@@ -72,11 +72,11 @@ class Tally(NamedTuple):
         """Whether it cannot be true whatever the log holds: something was taken off that had never been counted."""
         return min(self) < 0
 
-    def plus(self, standing: Standing, sign: int) -> "Tally":
+    def plus(self, report_state: ReportState, sign: int) -> "Tally":
         """With one more case (or, with sign -1, one less)."""
-        weight = sign * standing.weight
-        guests = self.guests if standing.center_id == standing.home else self.guests + weight
-        return Tally(self.open_cases + sign, self.weighted + weight, guests, self.severe + sign * standing.severe)
+        weight = sign * report_state.weight
+        guests = self.guests if report_state.center_id == report_state.home else self.guests + weight
+        return Tally(self.open_cases + sign, self.weighted + weight, guests, self.severe + sign * report_state.severe)
 
 
 NO_CASES = Tally()
@@ -97,7 +97,7 @@ class Draft(NamedTuple):
     """A record about to be published, and where it leaves its report once the log holds it."""
 
     report_id: str
-    standing: Standing
+    report_state: ReportState
     body: FirstRouting | Event
     decided_at: datetime
     traceparent: str

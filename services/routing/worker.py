@@ -14,7 +14,7 @@ from services.routing import measures
 from services.routing.assignment.models import CenterLoads
 from services.routing.model import FirstRouting, Incoming
 from services.routing.rendering import Message, message_of
-from services.routing.state.changelog import Ledger
+from services.routing.state.changelog import Changelog
 from services.routing.state.loads import LoadView
 from services.routing.state.partition import PartitionState
 from services.routing.transitions.known import cases_ahead_of
@@ -60,7 +60,7 @@ class Worker:
 
     def __init__(
         self,
-        ledger: Ledger,
+        changelog: Changelog,
         view: LoadView,
         owners: Owners,
         clock: Clock,
@@ -69,7 +69,7 @@ class Worker:
         tables: Tables = TABLES,
     ) -> None:
         """``tables`` are those it decides with as long as it lives."""
-        self._ledger = ledger
+        self._ledger = changelog
         self._tables = tables
         self._view = view
         self._owners = owners
@@ -98,7 +98,7 @@ class Worker:
         measures.PARTITIONS.set(len(partitions))
         seconds = self._clock.monotonic() - started
         measures.TAKE_OVER_SECONDS.observe(seconds)
-        known = sum(len(self._ledger.states[p].standings) for p in partitions)
+        known = sum(len(self._ledger.states[p].report_states) for p in partitions)
         _log.info("routing.took_over", partitions=sorted(partitions), reports=known, ms=round(seconds * 1000))
         return {}
 
@@ -181,7 +181,7 @@ class Worker:
         self, partition: int, incoming: Sequence[Incoming], owners: Mapping[str, str]
     ) -> tuple[Outcome, list[Message]]:
         state = self._ledger.state(partition)
-        outcome = decide(incoming, state, self._board(partition), self._moment(), owners)
+        outcome = decide(incoming, state, self._center_loads(partition), self._moment(), owners)
         return outcome, [message_of(draft) for draft in outcome.drafts]
 
     async def move_from_closed(self) -> None:
@@ -199,16 +199,16 @@ class Worker:
         await self._ledger.catch_up(partition)
         coming = next_to_move(state, self._view.closed(), MOVES_AT_ONCE)
         owners = await self._linked_owners(partition, links_of_moves(state, coming))
-        board, moment, traceparent = self._board(partition), self._moment(), trace.new_traceparent()
-        drafts = moves(state, board, moment, traceparent, limit=MOVES_AT_ONCE, owners=owners)
+        center_loads, moment, traceparent = self._center_loads(partition), self._moment(), trace.new_traceparent()
+        drafts = moves(state, center_loads, moment, traceparent, limit=MOVES_AT_ONCE, owners=owners)
         # After a gap nothing need be decided again here: closing is a level, and is looked at again.
         if drafts and await self._ledger.publish(partition, drafts, [message_of(draft) for draft in drafts]):
             self._ledger.commit(partition)
             measures.MOVED.inc(len(drafts))
             _count(Outcome(drafts=drafts))
 
-    def _board(self, partition: int) -> CenterLoads:
-        return self._view.board({**self.owned(), partition: self._ledger.state(partition)})
+    def _center_loads(self, partition: int) -> CenterLoads:
+        return self._view.center_loads({**self.owned(), partition: self._ledger.state(partition)})
 
     def _moment(self) -> Moment:
         # As the log will hold it: memory must come out the same whether it was decided here or read back.
@@ -226,8 +226,8 @@ class Worker:
         for other in linked:
             # Not from partitions given away: whoever has them may have moved the report since.
             for state in (*self.owned().values(), self._ledger.state(partition)):
-                if (standing := state.standings.get(other)) is not None:
-                    found[other] = standing.center_id
+                if (report_state := state.report_states.get(other)) is not None:
+                    found[other] = report_state.center_id
         missing = sorted(linked - set(found))
         if missing and self._clock.monotonic() >= self._owners_asked_from:
             try:

@@ -23,15 +23,15 @@ from shared.events.vocabulary import CauseKind
 def service(bootstrap: str, prefix: str) -> FastStream:
     """One subscriber, one publisher."""
     broker = KafkaBroker(bootstrap, acks="all", enable_idempotence=True, logger=None)
-    board = LoadView(cases_per_person=15).board({})
+    center_loads = LoadView(cases_per_person=15).center_loads({})
 
     @broker.subscriber(
         f"{prefix}reports", group_id=f"{prefix}idiomatic", ack_policy=AckPolicy.ACK, auto_offset_reset="earliest"
     )
     async def route(report: ReportReceived) -> None:
-        decision = decision_of(assign(report.facts, board, seoul_day(report.received_at)))
-        seat = board[decision.center_id]
-        board[decision.center_id] = seat._replace(load=seat.load + 10)
+        decision = decision_of(assign(report.facts, center_loads, seoul_day(report.received_at)))
+        seat = center_loads[decision.center_id]
+        center_loads[decision.center_id] = seat._replace(load=seat.load + 10)
         event = ReportRouted(
             report_id=report.report_id,
             version=1,

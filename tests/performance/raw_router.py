@@ -99,14 +99,14 @@ def simple(render: Callable[[dict[str, Any], str, dict[str, int]], bytes], heade
 
 
 def same() -> Job:
-    board = LoadView(cases_per_person=15).board({})
+    center_loads = LoadView(cases_per_person=15).center_loads({})
 
     def job(record: "ConsumerRecord[bytes, bytes]") -> tuple[bytes, Headers]:
         report, envelope = parse_event("reports", record.key, record.headers, record.value)
         assert isinstance(report, ReportReceived)
-        decision = decision_of(assign(report.facts, board, seoul_day(report.received_at)))
-        seat = board[decision.center_id]
-        board[decision.center_id] = seat._replace(load=seat.load + severity_of(report.facts).weight)
+        decision = decision_of(assign(report.facts, center_loads, seoul_day(report.received_at)))
+        seat = center_loads[decision.center_id]
+        center_loads[decision.center_id] = seat._replace(load=seat.load + severity_of(report.facts).weight)
         now = datetime.now(UTC)
         event = ReportRouted(
             report_id=report.report_id,

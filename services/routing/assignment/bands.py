@@ -23,17 +23,17 @@ class Band(StrEnum):
     """Nobody is on duty: how much waits for the next shift says nothing about who could look now."""
 
 
-def band_of(seat: CenterLoad) -> Band:
+def band_of(center_load: CenterLoad) -> Band:
     """The band of a centre: half of what its staff can carry, the rule's threshold, and all of it are the borders."""
-    if seat.state is CenterState.CLOSED:
+    if center_load.state is CenterState.CLOSED:
         return Band.CLOSED
-    if seat.state is CenterState.UNSTAFFED:
+    if center_load.state is CenterState.UNSTAFFED:
         return Band.UNSTAFFED
-    if seat.load >= seat.capacity:
+    if center_load.load >= center_load.capacity:
         return Band.FULL
-    if seat.load * 100 > seat.capacity * RULE.threshold_percent:
+    if center_load.load * 100 > center_load.capacity * RULE.threshold_percent:
         return Band.NEARLY_FULL
-    return Band.BUSY if seat.load * 2 >= seat.capacity else Band.FREE
+    return Band.BUSY if center_load.load * 2 >= center_load.capacity else Band.FREE
 
 
 def percent_of(part: int, whole: int) -> int | None:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from services.routing.assignment.models import CenterLoads
 from services.routing.console.live import LiveCenters, live_centers
 from services.routing.console.views import CenterRows, History, center_row, history_of, involved
-from services.routing.model import Picture
+from services.routing.model import LiveLoads
 from services.routing.read_model import DecisionStore, Entry
 from shared.centers import CENTRAL, PACKAGED, Tables
 from shared.errors import TransientError
@@ -55,8 +55,8 @@ async def _entries(store: DecisionStore, report_id: str) -> list[Entry]:
 
 def api_router(
     store: DecisionStore,
-    board: Callable[[], CenterLoads],
-    picture: Callable[[], Picture],
+    center_loads: Callable[[], CenterLoads],
+    live_loads: Callable[[], LiveLoads],
     authorize: Authorizer,
     known: Mapping[str, Tables] = PACKAGED.known,
 ) -> APIRouter:
@@ -79,7 +79,7 @@ def api_router(
     @router.get("/centers", summary="How busy the centres are", dependencies=[Depends(authorize(Action.CENTERS_READ))])
     async def centers() -> CenterRows:
         """State, staff on duty and band of each of the 16 centres, as this worker sees them now."""
-        return CenterRows(centers=[center_row(seat) for seat in board().values()])
+        return CenterRows(centers=[center_row(center_load) for center_load in center_loads().values()])
 
     @router.get("/centers/live", summary="The centres now, in exact numbers")
     async def live(
@@ -90,6 +90,6 @@ def api_router(
         Who waits longest comes first. For leads, and for leads and counsellors of `central`.
         """
         authorize.require(request, principal, Action.CENTERS_LIVE, CENTRAL)
-        return live_centers(picture())
+        return live_centers(live_loads())
 
     return router

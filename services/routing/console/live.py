@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from services.routing.assignment.bands import Band, band_of, normal_cases, percent_of
-from services.routing.model import CenterNow, Picture
+from services.routing.model import LiveLoad, LiveLoads
 from shared.centers import center
 from shared.events.base import CenterId
 from shared.events.vocabulary import CenterState
@@ -95,23 +95,23 @@ class Order(StrEnum):
     NAME = "name"
 
 
-def live_center(now: CenterNow) -> LiveCenter:
+def live_center(now: LiveLoad) -> LiveCenter:
     """One row."""
-    seat, known = now.seat, center(now.seat.center_id)
+    center_load, known = now.center_load, center(now.center_load.center_id)
     return LiveCenter(
-        center_id=seat.center_id,
+        center_id=center_load.center_id,
         name_ko=known.name_ko,
         name_en=known.name_en,
-        state=seat.state,
-        staff_on_duty=seat.staff_on_duty,
-        band=band_of(seat),
+        state=center_load.state,
+        staff_on_duty=center_load.staff_on_duty,
+        band=band_of(center_load),
         open_cases=now.open_cases,
-        load=normal_cases(seat.load),
-        capacity=normal_cases(seat.capacity),
-        load_percent=percent_of(seat.load, seat.capacity),
-        guests_percent=percent_of(seat.guests, seat.capacity),
-        severe=seat.severe,
-        severe_cap=seat.severe_cap,
+        load=normal_cases(center_load.load),
+        capacity=normal_cases(center_load.capacity),
+        load_percent=percent_of(center_load.load, center_load.capacity),
+        guests_percent=percent_of(center_load.guests, center_load.capacity),
+        severe=center_load.severe,
+        severe_cap=center_load.severe_cap,
         waiting=now.waiting,
         waiting_since=now.waiting_since,
     )
@@ -121,26 +121,28 @@ class SharedRows:
     """The rows of the newest picture, built once per change: building 16 models for each reader holds up deciding."""
 
     def __init__(self) -> None:
-        self._centers: tuple[CenterNow, ...] | None = None
+        self._centers: tuple[LiveLoad, ...] | None = None
         self._rows: list[LiveCenter] = []
         self.changes = 0
 
-    def of(self, picture: Picture) -> list[LiveCenter]:
+    def of(self, live_loads: LiveLoads) -> list[LiveCenter]:
         """One row per centre."""
-        if picture.centers != self._centers:
-            self._centers, self._rows = picture.centers, [live_center(now) for now in picture.centers]
+        if live_loads.centers != self._centers:
+            self._centers, self._rows = live_loads.centers, [live_center(now) for now in live_loads.centers]
             self.changes += 1
         return self._rows
 
 
-def live_centers(picture: Picture, rows: Sequence[LiveCenter] | None = None) -> LiveCenters:
+def live_centers(live_loads: LiveLoads, rows: Sequence[LiveCenter] | None = None) -> LiveCenters:
     """The picture as the API gives it; ``rows`` are its rows where they are built already."""
     return LiveCenters(
-        taken_at=picture.taken_at,
-        age_seconds=0.0 if picture.oldest is None else round((picture.taken_at - picture.oldest).total_seconds(), 1),
-        partitions=picture.partitions,
-        silent_partitions=picture.silent,
-        centers=ordered(rows or [live_center(now) for now in picture.centers], Order.WAITING, "ko"),
+        taken_at=live_loads.taken_at,
+        age_seconds=0.0
+        if live_loads.oldest is None
+        else round((live_loads.taken_at - live_loads.oldest).total_seconds(), 1),
+        partitions=live_loads.partitions,
+        silent_partitions=live_loads.silent,
+        centers=ordered(rows or [live_center(now) for now in live_loads.centers], Order.WAITING, "ko"),
     )
 
 

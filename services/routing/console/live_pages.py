@@ -11,7 +11,7 @@ from services.routing.assignment.bands import Band
 from services.routing.console import words
 from services.routing.console.live import LiveCenter, Order, SharedRows, ordered, totals
 from services.routing.console.live_stream import STAMP
-from services.routing.model import Picture
+from services.routing.model import LiveLoads
 from shared.centers import CENTER_IDS, CENTRAL, Fault, center
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -42,24 +42,24 @@ class Painter:
         """``pages`` are routing's own."""
         self._pages = pages
         self._shared = SharedRows()
-        self._stamps: dict[Language, tuple[Picture, str]] = {}
+        self._stamps: dict[Language, tuple[LiveLoads, str]] = {}
         self._made: dict[Language, tuple[tuple[object, ...], dict[str, Any]]] = {}
         self._rows: dict[tuple[Language, str], tuple[LiveCenter, int, str]] = {}
 
-    def parts(self, request: Request, picture: Picture, order: Order) -> dict[str, Any]:
+    def parts(self, request: Request, live_loads: LiveLoads, order: Order) -> dict[str, Any]:
         """Every part by name: ``row:busan`` and ``place:busan`` for each centre, ``order``, and those with an id."""
         language = self._pages.language(request)
-        rows = self._shared.of(picture)
+        rows = self._shared.of(live_loads)
         return {
-            **self._common(request, language, picture, rows),
+            **self._common(request, language, live_loads, rows),
             "order": [row.center_id for row in ordered(rows, order, language)],
-            STAMP: self._stamp(request, language, picture),
+            STAMP: self._stamp(request, language, live_loads),
         }
 
-    def page(self, request: Request, picture: Picture, order: Order, refused: Sequence[Fault]) -> Response:
+    def page(self, request: Request, live_loads: LiveLoads, order: Order, refused: Sequence[Fault]) -> Response:
         """The whole page."""
         language, translate = self._pages.language(request), self._pages.gettext(request)
-        rows = self._shared.of(picture)
+        rows = self._shared.of(live_loads)
         return self._pages.render(
             request,
             "live.html",
@@ -71,41 +71,45 @@ class Painter:
             sort=order.value,
             totals=totals(rows),
             refused=[fault.told(translate) for fault in refused],
-            taken_at=picture.taken_at,
-            oldest=picture.oldest,
-            silent=picture.silent,
-            partitions=picture.partitions,
+            taken_at=live_loads.taken_at,
+            oldest=live_loads.oldest,
+            silent=live_loads.silent,
+            partitions=live_loads.partitions,
         )
 
-    def _stamp(self, request: Request, language: Language, picture: Picture) -> str:
+    def _stamp(self, request: Request, language: Language, live_loads: LiveLoads) -> str:
         known = self._stamps.get(language)
-        if known is None or known[0] is not picture:
-            known = (picture, self._pages.fragment(request, "live-stamp.html", taken_at=picture.taken_at))
+        if known is None or known[0] is not live_loads:
+            known = (live_loads, self._pages.fragment(request, "live-stamp.html", taken_at=live_loads.taken_at))
             self._stamps[language] = known
         return known[1]
 
-    def _common(self, request: Request, language: Language, picture: Picture, rows: list[LiveCenter]) -> dict[str, Any]:
+    def _common(
+        self, request: Request, language: Language, live_loads: LiveLoads, rows: list[LiveCenter]
+    ) -> dict[str, Any]:
         # "Three minutes ago" becomes four without any change: made anew each minute.
-        trust = (picture.silent, picture.oldest if picture.silent else None, picture.partitions)
-        key = (picture.centers, trust, _minute(picture))
+        trust = (live_loads.silent, live_loads.oldest if live_loads.silent else None, live_loads.partitions)
+        key = (live_loads.centers, trust, _minute(live_loads))
         known = self._made.get(language)
         if known is None or known[0] != key:
-            known = (key, self._paint(request, language, picture, rows))
+            known = (key, self._paint(request, language, live_loads, rows))
             self._made[language] = known
         return known[1]
 
-    def _paint(self, request: Request, language: Language, picture: Picture, rows: list[LiveCenter]) -> dict[str, Any]:
+    def _paint(
+        self, request: Request, language: Language, live_loads: LiveLoads, rows: list[LiveCenter]
+    ) -> dict[str, Any]:
         translate, made = self._pages.gettext(request), self._pages.fragment
-        minute = _minute(picture)
+        minute = _minute(live_loads)
         texts = self._texts(language, translate)
         parts: dict[str, Any] = {
             "summary": made(request, "live-summary.html", totals=totals(rows)),
             "trust": made(
                 request,
                 "live-trust.html",
-                oldest=picture.oldest,
-                silent=picture.silent,
-                partitions=picture.partitions,
+                oldest=live_loads.oldest,
+                silent=live_loads.silent,
+                partitions=live_loads.partitions,
             ),
         }
         for row in rows:
@@ -135,8 +139,8 @@ class Painter:
         }
 
 
-def _minute(picture: Picture) -> int:
-    return int(picture.taken_at.timestamp() // 60)
+def _minute(live_loads: LiveLoads) -> int:
+    return int(live_loads.taken_at.timestamp() // 60)
 
 
 def short_name(center_id: str, language: Language) -> str:
@@ -160,7 +164,7 @@ def cell(row: LiveCenter, language: Language, translate: Translate) -> MapCell:
 
 
 def live_router(
-    picture: Callable[[], Picture], painter: Painter, authorize: Authorizer, refused: Callable[[], Sequence[Fault]]
+    live_loads: Callable[[], LiveLoads], painter: Painter, authorize: Authorizer, refused: Callable[[], Sequence[Fault]]
 ) -> APIRouter:
     """``/live``. ``refused`` are the tables of centres that were refused at the start, in words."""
     router = APIRouter(include_in_schema=False)
@@ -172,6 +176,6 @@ def live_router(
         sort: Annotated[Order, Query()] = Order.WAITING,
     ) -> Response:
         authorize.require(request, principal, Action.CENTERS_LIVE, CENTRAL)
-        return painter.page(request, picture(), sort, refused())
+        return painter.page(request, live_loads(), sort, refused())
 
     return router

@@ -16,7 +16,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.routing import measures
 from services.routing.console.live import Order, SharedRows, live_centers
-from services.routing.model import Picture
+from services.routing.model import LiveLoads
 from shared.centers import CENTRAL
 from shared.clock import Clock
 from shared.identity.principal import Principal
@@ -43,41 +43,41 @@ STAMP: Final = "stamp"
 GLANCE_S: Final = 0.4
 """All streams of a process look at one picture for so long: painting one in which all has changed takes 14 ms."""
 
-Paint = Callable[[Request, Picture, Order], dict[str, Any]]
+Paint = Callable[[Request, LiveLoads, Order], dict[str, Any]]
 """What the page shows of a picture, by the name of each part, for one reader."""
 
 
 class LiveFeed:
     """The picture for everybody who looks at this process, and its JSON: taken and built once, for all streams."""
 
-    def __init__(self, take: Callable[[], Picture], clock: Clock) -> None:
+    def __init__(self, take: Callable[[], LiveLoads], clock: Clock) -> None:
         """``take`` takes a new one."""
         self._take = take
         self._clock = clock
-        self._last: tuple[float, Picture] | None = None
+        self._last: tuple[float, LiveLoads] | None = None
         self._rows = SharedRows()
-        self._document: tuple[Picture, str] | None = None
+        self._document: tuple[LiveLoads, str] | None = None
 
-    def __call__(self) -> Picture:
+    def __call__(self) -> LiveLoads:
         """The picture, at most ``GLANCE_S`` old."""
         now = self._clock.monotonic()
         if self._last is None or now - self._last[0] >= GLANCE_S:
             self._last = (now, self._take())
         return self._last[1]
 
-    def change(self, picture: Picture) -> int:
+    def change(self, live_loads: LiveLoads) -> int:
         """A number that is another as soon as any centre has changed."""
-        self._rows.of(picture)
+        self._rows.of(live_loads)
         return self._rows.changes
 
-    def document(self, picture: Picture) -> str:
+    def document(self, live_loads: LiveLoads) -> str:
         """The picture as JSON."""
-        if self._document is None or self._document[0] is not picture:
-            self._document = (picture, live_centers(picture, self._rows.of(picture)).model_dump_json())
+        if self._document is None or self._document[0] is not live_loads:
+            self._document = (live_loads, live_centers(live_loads, self._rows.of(live_loads)).model_dump_json())
         return self._document[1]
 
 
-class Streams:
+class OpenStreams:
     """The open streams of this process."""
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -123,7 +123,7 @@ class Streams:
             measures.STREAMS.set(self._open.total())
 
 
-def stream_router(feed: LiveFeed, streams: Streams, clock: Clock, authorize: Authorizer, paint: Paint) -> APIRouter:
+def stream_router(feed: LiveFeed, streams: OpenStreams, clock: Clock, authorize: Authorizer, paint: Paint) -> APIRouter:
     """``GET /api/v1/centers/live/stream``. ``paint`` makes the parts of the page, for those who ask for them."""
     router = APIRouter(prefix="/api/v1")
 
@@ -157,11 +157,11 @@ class _Stream:
     def __init__(
         self,
         feed: LiveFeed,
-        streams: Streams,
+        streams: OpenStreams,
         clock: Clock,
         person: str,
         signed_in: Callable[[], bool],
-        shown: Callable[[Picture], dict[str, Any]] | None,
+        shown: Callable[[LiveLoads], dict[str, Any]] | None,
     ) -> None:
         self._feed = feed
         self._streams = streams
@@ -191,14 +191,14 @@ class _Stream:
 
     def _message(self) -> ServerSentEvent | None:
         """What is new; None where nothing is and that was said a moment ago."""
-        picture, now = self._feed(), self._clock.monotonic()
-        parts = {"centers": self._feed.change(picture)} if self._shown is None else self._shown(picture)
+        live_loads, now = self._feed(), self._clock.monotonic()
+        parts = {"centers": self._feed.change(live_loads)} if self._shown is None else self._shown(live_loads)
         new = {name: part for name, part in parts.items() if self._told.get(name) != part}
         if new.keys() <= {STAMP} and now - self._told_at < REPEAT_S:
             return None
         self._told, self._told_at = parts, now
         if self._shown is None:
-            return ServerSentEvent(event="centers", data=self._feed.document(picture))
+            return ServerSentEvent(event="centers", data=self._feed.document(live_loads))
         return ServerSentEvent(event="parts", data=orjson.dumps(new).decode())
 
 

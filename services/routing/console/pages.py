@@ -25,7 +25,7 @@ from shared.web.pages import Pages
 
 def page_router(
     store: DecisionStore,
-    board: Callable[[], CenterLoads],
+    center_loads: Callable[[], CenterLoads],
     pages: Pages,
     authorize: Authorizer,
     refused: Callable[[], Sequence[Fault]],
@@ -39,7 +39,7 @@ def page_router(
         request: Request, principal: Annotated[Principal, Depends(authorize(Action.CENTERS_READ))]
     ) -> Response:
         translate, language = pages.gettext(request), pages.language(request)
-        rows = [center_row(seat) for seat in board().values()]
+        rows = [center_row(center_load) for center_load in center_loads().values()]
         return pages.render(
             request,
             "centers.html",

@@ -58,16 +58,16 @@ class History(BaseModel):
     records: list[HistoryEntry]
 
 
-def center_row(seat: CenterLoad) -> CenterRow:
+def center_row(center_load: CenterLoad) -> CenterRow:
     """One row of the list of centres."""
-    known = center(seat.center_id)
+    known = center(center_load.center_id)
     return CenterRow(
-        center_id=seat.center_id,
+        center_id=center_load.center_id,
         name_ko=known.name_ko,
         name_en=known.name_en,
-        state=seat.state,
-        staff_on_duty=seat.staff_on_duty,
-        band=band_of(seat),
+        state=center_load.state,
+        staff_on_duty=center_load.staff_on_duty,
+        band=band_of(center_load),
     )
 
 

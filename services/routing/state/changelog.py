@@ -41,7 +41,7 @@ class Writer(Protocol):
         """One batch; returns the offset of its first record, or -1 where Kafka only confirms that it has it."""
 
 
-class Ledger:
+class Changelog:
     """The states of this worker's partitions, one lock each, and reading and writing that keep them true.
 
     Whoever decides for a partition holds its lock from reading the state to ``commit``.
@@ -162,7 +162,7 @@ class Ledger:
 
     def _remember(self, state: PartitionState, drafts: Sequence[Draft]) -> None:
         for draft in drafts:
-            if not state.accept(draft.report_id, draft.standing):
+            if not state.accept(draft.report_id, draft.report_state):
                 raise FatalError(f"report {draft.report_id}: decided on a version that is already known")
             state.position += 1
 

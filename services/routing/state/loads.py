@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from services.routing import measures
 from services.routing.assignment.models import CenterLoad, CenterLoads
 from services.routing.assignment.rules import RULE
-from services.routing.model import CenterNow, Picture, Tally
+from services.routing.model import LiveLoad, LiveLoads, Tally
 from services.routing.rendering import SOURCE
 from services.routing.state.partition import PartitionState
 from shared import log, trace
@@ -80,7 +80,7 @@ class LoadView:
             case _:
                 pass  # the follower reads no other type
 
-    def board(self, own: Mapping[int, PartitionState]) -> CenterLoads:
+    def center_loads(self, own: Mapping[int, PartitionState]) -> CenterLoads:
         """Every centre now. ``own`` are the partitions this worker folds itself."""
         load, guests, severe = (dict.fromkeys(CENTER_IDS, 0) for _ in range(3))
         heard: list[Mapping[str, LoadTotal | Tally]] = [s.loads for p, s in self.summaries.items() if p not in own]
@@ -106,7 +106,7 @@ class LoadView:
             for c, d in self.duties.items()
         }
 
-    def picture(self, now: datetime, partitions: int) -> Picture:
+    def live_loads(self, now: datetime, partitions: int) -> LiveLoads:
         """Every centre as all workers told it, this one too: at most a quarter of a second behind, and no work for it.
 
         What stands in memory here would be fresher, but finding out who waits longest takes as long as many wait.
@@ -121,10 +121,11 @@ class LoadView:
                 if part.waiting_since is not None:
                     since[center_id] = min(since.get(center_id, part.waiting_since), part.waiting_since)
         told = [summary.summarized_at for summary in self.summaries.values()]
-        return Picture(
+        return LiveLoads(
             taken_at=now,
             centers=tuple(
-                CenterNow(seat, open_cases[c], waiting[c], since.get(c)) for c, seat in self.board({}).items()
+                LiveLoad(center_load, open_cases[c], waiting[c], since.get(c))
+                for c, center_load in self.center_loads({}).items()
             ),
             oldest=min(told, default=None),
             silent=self.silent(now, partitions),
@@ -146,7 +147,7 @@ class LoadView:
         return max(0.0, *ages, 0.0)
 
 
-class LoadTeller:
+class LoadPublisher:
     """Tells the other workers what this worker's partitions add up to."""
 
     def __init__(
@@ -183,7 +184,7 @@ class LoadTeller:
         measures.LOAD_VIEW_AGE.set(self._view.age(owned, now))
         measures.SILENT.set(self._view.silent(now, self._partitions))
         measures.IGNORED.set(sum(state.ignored for state in owned.values()))
-        measures.REPORTS.set(sum(len(state.standings) for state in owned.values()))
+        measures.REPORTS.set(sum(len(state.report_states) for state in owned.values()))
         waits = [state.waits(center_id) for state in owned.values() for center_id in state.waiting]
         since = min((wait.since for wait in waits if wait.since is not None), default=now)
         measures.WAITING.set(sum(wait.number for wait in waits))

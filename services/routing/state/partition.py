@@ -9,8 +9,8 @@ from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.routing.model import NO_CASES, Standing, Tally
-from services.routing.state.report_states import RoutingEvent, standing_after
+from services.routing.model import NO_CASES, ReportState, Tally
+from services.routing.state.report_states import RoutingEvent, report_state_after
 from services.routing.state.waiting import Waiting, WaitingInMemory, Waits
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged
@@ -31,7 +31,7 @@ class PartitionState:
     last: str | None = None
     """Digest of the record before it."""
     cases_position: int = 0
-    standings: MutableMapping[str, Standing] = field(default_factory=dict)
+    report_states: MutableMapping[str, ReportState] = field(default_factory=dict)
     """Every report there ever was."""
     tallies: dict[str, Tally] = field(default_factory=dict)
     """What each centre's open cases add up to."""
@@ -44,54 +44,54 @@ class PartitionState:
     changes: int = 0
     """Grows whenever sums or waiting reports may have changed."""
 
-    def accept(self, report_id: str, standing: Standing) -> bool:
+    def accept(self, report_id: str, report_state: ReportState) -> bool:
         """Take the outcome of the record at ``position`` if its version is the next one.
 
         Lower or equal is ignored, a hole is fatal.
         """
-        before = self.standings.get(report_id)
+        before = self.report_states.get(report_id)
         known = 0 if before is None else before.version
-        if standing.version <= known:
+        if report_state.version <= known:
             self.ignored += 1
             return False
-        if standing.version != known + 1:
-            raise FatalError(f"report {report_id}: version {standing.version} follows {known} in the log")
+        if report_state.version != known + 1:
+            raise FatalError(f"report {report_id}: version {report_state.version} follows {known} in the log")
         if before is not None:
             if before.ended is None:
                 self._count(before, -1)
             self._wait_no_more(report_id, before)
-        if standing.ended is None:
-            self._count(standing, 1)
-            if not self._looked_after(report_id, standing):
-                since, drill = _waits_as(standing)
-                self.waiting[standing.center_id].add(report_id, since, drill=drill)
-        self.standings[report_id] = standing
+        if report_state.ended is None:
+            self._count(report_state, 1)
+            if not self._looked_after(report_id, report_state):
+                since, drill = _waits_as(report_state)
+                self.waiting[report_state.center_id].add(report_id, since, drill=drill)
+        self.report_states[report_id] = report_state
         self.changes += 1
         return True
 
     def fold(self, event: RoutingEvent) -> bool:
         """Take the record at ``position`` as read from the log; False if it was ignored."""
-        return self.accept(event.report_id, standing_after(event, self.standings.get(event.report_id)))
+        return self.accept(event.report_id, report_state_after(event, self.report_states.get(event.report_id)))
 
     def acknowledge(self, event: CaseAcknowledged) -> None:
         """Remember that somebody at the owner of this ownership looks after the report."""
         said = (event.ownership, event.at)
         self.acknowledged[event.report_id] = max(self.acknowledged.get(event.report_id, said), said)
-        standing = self.standings.get(event.report_id)
-        if standing is not None and self._looked_after(event.report_id, standing):
-            self._wait_no_more(event.report_id, standing)
+        report_state = self.report_states.get(event.report_id)
+        if report_state is not None and self._looked_after(event.report_id, report_state):
+            self._wait_no_more(event.report_id, report_state)
 
-    def unacknowledged(self, center_id: str) -> Iterator[tuple[str, Standing]]:
+    def unacknowledged(self, center_id: str) -> Iterator[tuple[str, ReportState]]:
         """Open reports of a centre that nobody there has acknowledged, whoever waits longest first."""
         for report_id in self.waiting.get(center_id, ()):
-            yield report_id, self.standings[report_id]
+            yield report_id, self.report_states[report_id]
 
     def waits(self, center_id: str) -> Waits:
         """How many people wait at a centre, and since when the one who waits longest does."""
         waiting = self.waiting.get(center_id)
         return _NOBODY_WAITS if waiting is None else waiting.waits()
 
-    def _looked_after(self, report_id: str, standing: Standing) -> bool:
+    def _looked_after(self, report_id: str, report_state: ReportState) -> bool:
         """Whether somebody acknowledged the report since it last began to wait.
 
         An acknowledgement from before a reopening or a reinstatement does not count: notify shows the report as waiting
@@ -105,22 +105,24 @@ class PartitionState:
             return False
         ownership, at = said
         # One of a later ownership counts once the log holds that ownership.
-        return ownership == standing.ownership and (standing.waits_since is None or at >= standing.waits_since)
+        return ownership == report_state.ownership and (
+            report_state.waits_since is None or at >= report_state.waits_since
+        )
 
-    def _wait_no_more(self, report_id: str, standing: Standing) -> None:
-        waiting = self.waiting.get(standing.center_id)
+    def _wait_no_more(self, report_id: str, report_state: ReportState) -> None:
+        waiting = self.waiting.get(report_state.center_id)
         if waiting is None:
             return
-        since, drill = _waits_as(standing)
+        since, drill = _waits_as(report_state)
         if waiting.remove(report_id, since, drill=drill):
             self.changes += 1
 
-    def _count(self, standing: Standing, sign: int) -> None:
-        if standing.weight:
-            known = self.tallies.get(standing.center_id, NO_CASES)
-            self.tallies[standing.center_id] = known.plus(standing, sign)
+    def _count(self, report_state: ReportState, sign: int) -> None:
+        if report_state.weight:
+            known = self.tallies.get(report_state.center_id, NO_CASES)
+            self.tallies[report_state.center_id] = known.plus(report_state, sign)
 
 
-def _waits_as(standing: Standing) -> tuple[datetime, bool]:
+def _waits_as(report_state: ReportState) -> tuple[datetime, bool]:
     """Since when it waits, and whether it is a drill."""
-    return standing.waits_since or standing.received_at, not standing.weight
+    return report_state.waits_since or report_state.received_at, not report_state.weight

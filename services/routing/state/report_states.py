@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.routing.assignment.rules import severity_of
-from services.routing.model import Standing
+from services.routing.model import ReportState
 from services.routing.rendering import facts_json
 from shared.errors import FatalError
 from shared.events.reports import ReportFacts
@@ -15,11 +15,11 @@ BROUGHT_BACK = frozenset({UpdateKind.REOPENED, UpdateKind.REINSTATED})
 RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
 
 
-def standing_after(event: RoutingEvent, before: Standing | None) -> Standing:
+def report_state_after(event: RoutingEvent, before: ReportState | None) -> ReportState:
     """Where a routing record leaves its report. Only a first record can do without knowing what was before."""
     if isinstance(event, ReportRouted):
         decision = event.decision
-        return first_standing(
+        return first_report_state(
             decision.center_id,
             decision.home_center_id,
             event.intake_version,
@@ -48,7 +48,7 @@ def standing_after(event: RoutingEvent, before: Standing | None) -> Standing:
             return common._replace(ended=event.reason)
 
 
-def first_standing(
+def first_report_state(
     center_id: str,
     home: str | None,
     intake_version: int,
@@ -56,10 +56,10 @@ def first_standing(
     received_at: datetime,
     *,
     right_of_return: bool,
-) -> Standing:
+) -> ReportState:
     """The standing of a report that has just got its first owner."""
     case = severity_of(facts)
-    return Standing(
+    return ReportState(
         1,
         1,
         center_id,
@@ -74,12 +74,12 @@ def first_standing(
     )
 
 
-def _with_facts(standing: Standing, facts: ReportFacts) -> Standing:
+def _with_facts(report_state: ReportState, facts: ReportFacts) -> ReportState:
     case = severity_of(facts)
-    return standing._replace(weight=case.weight, severe=case.severe, facts=facts_json(facts))
+    return report_state._replace(weight=case.weight, severe=case.severe, facts=facts_json(facts))
 
 
-def _causes(before: Standing, cause: Cause) -> tuple[str, ...]:
+def _causes(before: ReportState, cause: Cause) -> tuple[str, ...]:
     if cause.kind is not CauseKind.CASE_EVENT or cause.event_id is None:
         return before.case_causes
     return (*before.case_causes, cause.event_id)

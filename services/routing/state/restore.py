@@ -43,7 +43,7 @@ def digest(value: bytes | None) -> str:
 
 def state_of(store: StateStore) -> PartitionState:
     """The state as it was committed; what happens to it is written to the store."""
-    found = PartitionState(standings=store.standings, waiting=store.waiting, acknowledged=store.acknowledged)
+    found = PartitionState(report_states=store.report_states, waiting=store.waiting, acknowledged=store.acknowledged)
     if (checkpoint := store.checkpoint) is not None:
         found.position, found.last = checkpoint.position, checkpoint.last
         found.cases_position = checkpoint.cases_position

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
-from services.routing.state.changelog import Ledger
+from services.routing.state.changelog import Changelog
 from shared import log
 from shared.clock import Clock
 
@@ -17,8 +17,8 @@ AGAIN_S: Final = 3600.0
 class Restorer:
     """Reads suspected partitions anew."""
 
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
-        self._ledger = ledger
+    def __init__(self, changelog: Changelog, clock: Clock) -> None:
+        self._ledger = changelog
         self._clock = clock
         self._suspected: set[int] = set()
         self._restored: dict[int, float] = {}

@@ -25,14 +25,14 @@ from typing import Final, NamedTuple, TypeVar, overload
 import lmdb
 import orjson
 
-from services.routing.model import Standing, Tally
+from services.routing.model import ReportState, Tally
 from services.routing.state.waiting import Waiting, Waits
 from shared.events.vocabulary import EndReason
 
 MAP_BYTES: Final = 1 << 36
 """The most one partition can grow to: 64 GiB of address space, of which only what is written takes room. One report
 takes less than 1 KB, so these are some hundred million reports."""
-FORMAT: Final = ",".join(("1", *Standing._fields, *Tally._fields))
+FORMAT: Final = ",".join(("1", *ReportState._fields, *Tally._fields))
 """Of keys and values: a number, for changes of how they are written, and what they hold. A store in another format is
 thrown away and restored."""
 _CHECKPOINT: Final = b"checkpoint"
@@ -75,7 +75,9 @@ class StateStore:
             str(path), map_size=MAP_BYTES, max_dbs=3, sync=False, metasync=False, lock=False, readahead=False
         )
         try:
-            self.standings: MutableMapping[str, Standing] = _Table(self, b"standings", _standing_bytes, _standing_of)
+            self.report_states: MutableMapping[str, ReportState] = _Table(
+                self, b"standings", _report_state_bytes, _report_state_of
+            )
             """Where the log leaves each report there ever was."""
             self.acknowledged: MutableMapping[str, tuple[int, datetime]] = _Table(
                 self, b"acknowledged", _acknowledged_bytes, _acknowledged_of
@@ -258,33 +260,33 @@ class _WaitingLists(dict[str, Waiting]):
         return made
 
 
-def _standing_bytes(standing: Standing) -> bytes:
+def _report_state_bytes(report_state: ReportState) -> bytes:
     """A JSON list of all but the facts, a line feed, and the facts, which are JSON already."""
     head = orjson.dumps(
         (
-            standing.version,
-            standing.ownership,
-            standing.center_id,
-            standing.intake_version,
-            standing.weight,
-            standing.ended,
-            _micros(standing.received_at),
-            standing.home,
-            standing.severe,
-            standing.case_causes,
-            None if standing.waits_since is None else _micros(standing.waits_since),
-            standing.right_of_return,
+            report_state.version,
+            report_state.ownership,
+            report_state.center_id,
+            report_state.intake_version,
+            report_state.weight,
+            report_state.ended,
+            _micros(report_state.received_at),
+            report_state.home,
+            report_state.severe,
+            report_state.case_causes,
+            None if report_state.waits_since is None else _micros(report_state.waits_since),
+            report_state.right_of_return,
         )
     )
-    return head + b"\n" + standing.facts
+    return head + b"\n" + report_state.facts
 
 
-def _standing_of(value: bytes) -> Standing:
+def _report_state_of(value: bytes) -> ReportState:
     head, _, facts = value.partition(b"\n")
     version, ownership, center, intake, weight, ended, received, home, severe, causes, waits, may_return = orjson.loads(
         head
     )
-    return Standing(
+    return ReportState(
         version,
         ownership,
         center,

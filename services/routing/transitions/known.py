@@ -20,7 +20,7 @@ def cases_ahead_of(incoming: Sequence[Incoming], state: PartitionState) -> bool:
 
 def unknown(event: CaseEvent, state: PartitionState) -> str | None:
     """Why the log does not know what a case event speaks of, as far as it has been read; none where it does."""
-    standing = state.standings.get(event.report_id)
-    if standing is None:
+    report_state = state.report_states.get(event.report_id)
+    if report_state is None:
         return "unknown_report"
-    return "unknown_ownership" if event.ownership > standing.ownership else None
+    return "unknown_ownership" if event.ownership > report_state.ownership else None

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Final
 
 from services.routing.assignment.models import CenterLoads
-from services.routing.model import Incoming, Standing
+from services.routing.model import Incoming, ReportState
 from services.routing.state.partition import PartitionState
 from shared.events.base import Event
 from shared.events.cases import CaseEvent, CaseReopened
@@ -13,12 +13,12 @@ from shared.events.reports import ReportAmended, ReportFacts, ReportReceived, Re
 from shared.events.vocabulary import CenterState
 
 
-def facts_of(standing: Standing) -> ReportFacts:
+def facts_of(report_state: ReportState) -> ReportFacts:
     """What is known of a report the log holds."""
-    return ReportFacts.model_validate_json(standing.facts)
+    return ReportFacts.model_validate_json(report_state.facts)
 
 
-def facts_elsewhere(event: Event, standing: Standing, board: CenterLoads) -> ReportFacts | None:
+def facts_elsewhere(event: Event, report_state: ReportState, center_loads: CenterLoads) -> ReportFacts | None:
     """The facts to decide anew with, where the owner may not have the report after this event; else none.
 
     A declined centre never, however far it has come with the case: whoever harmed them may work there. What comes back
@@ -26,18 +26,18 @@ def facts_elsewhere(event: Event, standing: Standing, board: CenterLoads) -> Rep
     new owner in the same record: first back and then away would show it to a declined centre once more.
     """
     match event:
-        case ReportAmended(facts=facts) if standing.ended is None:
-            return facts if standing.center_id in facts.declined_centers else None
+        case ReportAmended(facts=facts) if report_state.ended is None:
+            return facts if report_state.center_id in facts.declined_centers else None
         case ReportReinstated() | CaseReopened():
-            facts, seat = facts_of(standing), board.get(standing.center_id)
-            closed = seat is not None and seat.state is CenterState.CLOSED
-            return facts if closed or standing.center_id in facts.declined_centers else None
+            facts, center_load = facts_of(report_state), center_loads.get(report_state.center_id)
+            closed = center_load is not None and center_load.state is CenterState.CLOSED
+            return facts if closed or report_state.center_id in facts.declined_centers else None
     return None
 
 
-def before_return(event: CaseEvent, standing: Standing) -> bool:
+def before_return(event: CaseEvent, report_state: ReportState) -> bool:
     """Whether somebody did this before the report was reopened or reinstated, under the same ownership."""
-    return standing.waits_since is not None and event.at < standing.waits_since
+    return report_state.waits_since is not None and event.at < report_state.waits_since
 
 
 _ASKS_FOR_LINKS: Final = frozenset({x.TYPE for x in (ReportReceived, ReportAmended, ReportReinstated, CaseReopened)})
@@ -54,8 +54,8 @@ def _linked_with(event: Event, state: PartitionState) -> Sequence[str]:
     """Linked reports by what it says itself, or by what is known of its report."""
     if isinstance(event, (ReportReceived, ReportAmended)):
         return event.facts.linked_reports
-    standing = state.standings.get(event.key)
-    return () if standing is None else facts_of(standing).linked_reports
+    report_state = state.report_states.get(event.key)
+    return () if report_state is None else facts_of(report_state).linked_reports
 
 
 def next_to_move(state: PartitionState, closed: Iterable[str], limit: int) -> list[str]:
@@ -65,6 +65,6 @@ def next_to_move(state: PartitionState, closed: Iterable[str], limit: int) -> li
 
 def links_of_moves(state: PartitionState, report_ids: Iterable[str]) -> set[str]:
     """Linked reports of those that are to be moved, as far as they are remembered."""
-    standings: Mapping[str, Standing] = state.standings
-    moved = (standings[report_id] for report_id in report_ids if report_id in standings)
-    return {other for standing in moved for other in facts_of(standing).linked_reports}
+    report_states: Mapping[str, ReportState] = state.report_states
+    moved = (report_states[report_id] for report_id in report_ids if report_id in report_states)
+    return {other for report_state in moved for other in facts_of(report_state).linked_reports}

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.routing.assignment.models import Assignment
 from services.routing.assignment.rules import decision_of
-from services.routing.model import Standing
+from services.routing.model import ReportState
 from shared.centers import TABLES, Tables
 from shared.events.reports import ReportFacts
 from shared.events.routings import Cause, ReportEnded, ReportRerouted, ReportUpdated
@@ -13,7 +13,7 @@ from shared.events.vocabulary import EndReason, TransferVoid, UpdateKind
 
 def rerouted(
     report_id: str,
-    before: Standing,
+    before: ReportState,
     choice: Assignment,
     facts: ReportFacts,
     cause: Cause,
@@ -42,7 +42,7 @@ def rerouted(
 
 def updated(
     report_id: str,
-    before: Standing,
+    before: ReportState,
     kind: UpdateKind,
     cause: Cause,
     now: datetime,
@@ -68,7 +68,7 @@ def updated(
 
 def ended(
     report_id: str,
-    before: Standing,
+    before: ReportState,
     reason: EndReason,
     cause: Cause,
     now: datetime,

@@ -11,9 +11,9 @@ from itertools import islice
 from services.routing.assignment.geography import UNKNOWN_DIVISION, place_fault
 from services.routing.assignment.models import Assignment, CenterLoad, CenterLoads
 from services.routing.assignment.rules import assign, linked_center, seoul_day, transferred
-from services.routing.model import Draft, FirstRouting, Incoming, Refusal, Standing
+from services.routing.model import Draft, FirstRouting, Incoming, Refusal, ReportState
 from services.routing.state.partition import PartitionState
-from services.routing.state.report_states import RoutingEvent, first_standing, standing_after
+from services.routing.state.report_states import RoutingEvent, first_report_state, report_state_after
 from services.routing.transitions import records
 from services.routing.transitions.known import unknown
 from services.routing.transitions.models import Moment, Outcome
@@ -42,18 +42,22 @@ _KINDS = {
 
 
 def decide(
-    incoming: Sequence[Incoming], state: PartitionState, board: CenterLoads, moment: Moment, owners: Mapping[str, str]
+    incoming: Sequence[Incoming],
+    state: PartitionState,
+    center_loads: CenterLoads,
+    moment: Moment,
+    owners: Mapping[str, str],
 ) -> Outcome:
     """The routing records a batch leads to. ``owners`` gives the centres of linked reports of other partitions."""
-    desk = _Desk(state, dict(board), moment, owners)
+    batch = _BatchDecision(state, dict(center_loads), moment, owners)
     for index, one in enumerate(incoming):
-        desk.take(index, one)
-    return desk.outcome
+        batch.take(index, one)
+    return batch.outcome
 
 
 def moves(
     state: PartitionState,
-    board: CenterLoads,
+    center_loads: CenterLoads,
     moment: Moment,
     traceparent: str,
     limit: int,
@@ -64,29 +68,31 @@ def moves(
     Closing is a level, not an edge: as long as a centre is closed this is asked again, so a crash repeats it.
     ``owners`` gives the centres of linked reports of other partitions: a report follows those it is linked with.
     """
-    desk = _Desk(state, dict(board), moment, owners)
+    batch = _BatchDecision(state, dict(center_loads), moment, owners)
     waiting = (
         pair
-        for seat in board.values()
-        if seat.state is CenterState.CLOSED
-        for pair in state.unacknowledged(seat.center_id)
+        for center_load in center_loads.values()
+        if center_load.state is CenterState.CLOSED
+        for pair in state.unacknowledged(center_load.center_id)
     )
     cause = Cause(kind=CauseKind.CENTER_CLOSED)
-    for report_id, standing in islice(waiting, limit):
-        desk.elsewhere(report_id, standing, facts_of(standing), cause, traceparent)
-    return desk.outcome.drafts
+    for report_id, report_state in islice(waiting, limit):
+        batch.elsewhere(report_id, report_state, facts_of(report_state), cause, traceparent)
+    return batch.outcome.drafts
 
 
-class _Desk:
+class _BatchDecision:
     """One batch being decided: the state it started from, and what its own drafts add."""
 
-    def __init__(self, state: PartitionState, board: CenterLoads, moment: Moment, owners: Mapping[str, str]) -> None:
+    def __init__(
+        self, state: PartitionState, center_loads: CenterLoads, moment: Moment, owners: Mapping[str, str]
+    ) -> None:
         self.state = state
-        self.board = board
+        self.center_loads = center_loads
         self.outcome = Outcome()
         self._moment = moment
         self._owners = owners
-        self._ahead: dict[str, Standing] = {}
+        self._ahead: dict[str, ReportState] = {}
 
     def take(self, index: int, one: Incoming) -> None:
         match one.event:
@@ -103,8 +109,8 @@ class _Desk:
         """Whether the log knows the report; a case about one that is only being decided here is judged by the log."""
         return not isinstance(event, CaseEvent) or unknown(event, self.state) is None
 
-    def _standing(self, report_id: str) -> Standing | None:
-        return self._ahead.get(report_id) or self.state.standings.get(report_id)
+    def _standing(self, report_id: str) -> ReportState | None:
+        return self._ahead.get(report_id) or self.state.report_states.get(report_id)
 
     def _received(self, index: int, event: ReportReceived, one: Incoming) -> None:
         if self._standing(event.report_id) is not None:
@@ -113,8 +119,10 @@ class _Desk:
         if self._refuse_place(index, event.facts):
             return
         tables, facts = self._moment.tables, event.facts
-        choice = assign(facts, self.board, seoul_day(event.received_at), linked=self._linked(facts), tables=tables)
-        standing = first_standing(
+        choice = assign(
+            facts, self.center_loads, seoul_day(event.received_at), linked=self._linked(facts), tables=tables
+        )
+        report_state = first_report_state(
             choice.center_id,
             choice.home_center_id,
             event.intake_version,
@@ -122,8 +130,8 @@ class _Desk:
             event.received_at,
             right_of_return=choice.right_of_return,
         )
-        body = FirstRouting(event, one.event_id, choice, self._moment.now, standing.facts, tables.version)
-        self._write(event.report_id, None, standing, body, one.traceparent)
+        body = FirstRouting(event, one.event_id, choice, self._moment.now, report_state.facts, tables.version)
+        self._write(event.report_id, None, report_state, body, one.traceparent)
 
     def _refuse_place(self, index: int, facts: ReportFacts) -> bool:
         fault = place_fault(facts, self._moment.tables)
@@ -134,35 +142,37 @@ class _Desk:
     def _linked(self, facts: ReportFacts) -> str | None:
         if not facts.linked_reports:
             return None
-        standings = {other: self._standing(other) for other in facts.linked_reports}
-        known = {other: standing.center_id for other, standing in standings.items() if standing is not None}
-        elsewhere = {other: self._owners[other] for other in standings if other in self._owners}
+        report_states = {other: self._standing(other) for other in facts.linked_reports}
+        known = {
+            other: report_state.center_id for other, report_state in report_states.items() if report_state is not None
+        }
+        elsewhere = {other: self._owners[other] for other in report_states if other in self._owners}
         return linked_center(list((elsewhere | known).values()))
 
     def _reported(self, index: int, event: Later, one: Incoming) -> None:
         """Something after the report itself: passed on once, however often it is read."""
-        standing = self._standing(event.report_id)
-        if standing is None:
+        report_state = self._standing(event.report_id)
+        if report_state is None:
             # Its partition is read in order, so the report itself must have been refused.
             self.outcome.refused.append(Refusal(index, "unknown_report", f"{event.TYPE} about a report not received"))
-        elif event.intake_version <= standing.intake_version:
+        elif event.intake_version <= report_state.intake_version:
             self.outcome.repeated += 1
-        elif isinstance(event, ReportReinstated) and standing.ended is not EndReason.WITHDRAWN:
+        elif isinstance(event, ReportReinstated) and report_state.ended is not EndReason.WITHDRAWN:
             # The withdrawal never got here (it lies in the dead topic): there is nothing to undo, least of all the
             # closing of a case by its centre.
             self.outcome.void["not_withdrawn"] += 1
         elif not (isinstance(event, ReportAmended) and self._refuse_place(index, event.facts)):
             cause = Cause(kind=CauseKind.REPORT, event_id=one.event_id)
-            if (facts := facts_elsewhere(event, standing, self.board)) is not None:
+            if (facts := facts_elsewhere(event, report_state, self.center_loads)) is not None:
                 version = event.intake_version
-                self.elsewhere(event.report_id, standing, facts, cause, one.traceparent, intake_version=version)
+                self.elsewhere(event.report_id, report_state, facts, cause, one.traceparent, intake_version=version)
             else:
-                self._publish(standing, self._passed_on(event, standing, cause), one.traceparent)
+                self._publish(report_state, self._passed_on(event, report_state, cause), one.traceparent)
 
     def elsewhere(
         self,
         report_id: str,
-        standing: Standing,
+        report_state: ReportState,
         facts: ReportFacts,
         cause: Cause,
         traceparent: str,
@@ -170,11 +180,11 @@ class _Desk:
         intake_version: int | None = None,
     ) -> None:
         """Decide anew which centre has it. ``intake_version`` is what is passed on with that, if anything is."""
-        day, tables = seoul_day(standing.received_at), self._moment.tables
-        choice = assign(facts, self.board, day, linked=self._linked(facts), tables=tables)
-        self._reroute(report_id, standing, choice, facts, cause, traceparent, intake_version=intake_version)
+        day, tables = seoul_day(report_state.received_at), self._moment.tables
+        choice = assign(facts, self.center_loads, day, linked=self._linked(facts), tables=tables)
+        self._reroute(report_id, report_state, choice, facts, cause, traceparent, intake_version=intake_version)
 
-    def _passed_on(self, event: Later, standing: Standing, cause: Cause) -> RoutingEvent:
+    def _passed_on(self, event: Later, report_state: ReportState, cause: Cause) -> RoutingEvent:
         """The record that passes it on. Only a reinstatement brings back what was withdrawn, never an amendment.
 
         A report that was closed before it was withdrawn comes back open: better that a person looks once too often
@@ -182,9 +192,11 @@ class _Desk:
         """
         report_id, now, version = event.report_id, self._moment.now, event.intake_version
         if isinstance(event, ReportWithdrawn):
-            return records.ended(report_id, standing, EndReason.WITHDRAWN, cause, now, intake_version=version)
+            return records.ended(report_id, report_state, EndReason.WITHDRAWN, cause, now, intake_version=version)
         facts = event.facts if isinstance(event, ReportAmended) else None
-        return records.updated(report_id, standing, _KINDS[event.TYPE], cause, now, intake_version=version, facts=facts)
+        return records.updated(
+            report_id, report_state, _KINDS[event.TYPE], cause, now, intake_version=version, facts=facts
+        )
 
     def _case(self, index: int, event: CaseEvent, one: Incoming) -> None:
         """What a centre did. The log must know the ownership it names; one that is over makes it void."""
@@ -192,27 +204,27 @@ class _Desk:
         if refused is not None:
             self.outcome.refused.append(Refusal(index, refused, f"{event.TYPE} of ownership {event.ownership}"))
             return
-        standing = self._standing(event.report_id)
-        if standing is None or event.ownership < standing.ownership:
+        report_state = self._standing(event.report_id)
+        if report_state is None or event.ownership < report_state.ownership:
             self.outcome.void["superseded"] += 1
-        elif one.event_id in standing.case_causes:
+        elif one.event_id in report_state.case_causes:
             self.outcome.repeated += 1
         else:
-            self._act(index, event, standing, one)
+            self._act(index, event, report_state, one)
 
-    def _act(self, index: int, event: CaseEvent, standing: Standing, one: Incoming) -> None:
+    def _act(self, index: int, event: CaseEvent, report_state: ReportState, one: Incoming) -> None:
         cause = Cause(kind=CauseKind.CASE_EVENT, event_id=one.event_id)
         match event:
-            case CaseTransferAccepted() | CaseClosed() if before_return(event, standing):
+            case CaseTransferAccepted() | CaseClosed() if before_return(event, report_state):
                 # It was void while the report was withdrawn and is only read now: nobody has looked at what came back.
                 self.outcome.void["before_return"] += 1
             case CaseTransferAccepted():
-                self._transfer(index, event, standing, cause, one)
-            case CaseClosed() if standing.ended is None:
-                ended = records.ended(event.report_id, standing, EndReason.CLOSED, cause, self._moment.now)
-                self._publish(standing, ended, one.traceparent)
-            case CaseReopened() if standing.ended is EndReason.CLOSED:
-                self._reopen(event, standing, cause, one.traceparent)
+                self._transfer(index, event, report_state, cause, one)
+            case CaseClosed() if report_state.ended is None:
+                ended = records.ended(event.report_id, report_state, EndReason.CLOSED, cause, self._moment.now)
+                self._publish(report_state, ended, one.traceparent)
+            case CaseReopened() if report_state.ended is EndReason.CLOSED:
+                self._reopen(event, report_state, cause, one.traceparent)
             case CaseClosed():
                 self.outcome.void["ended"] += 1
             case CaseReopened():
@@ -221,39 +233,41 @@ class _Desk:
                 pass  # acknowledgements are folded by the caller; all else changes no ownership
 
     def _transfer(
-        self, index: int, event: CaseTransferAccepted, standing: Standing, cause: Cause, one: Incoming
+        self, index: int, event: CaseTransferAccepted, report_state: ReportState, cause: Cause, one: Incoming
     ) -> None:
         if not known_target(event.to_center_id):
             self.outcome.refused.append(Refusal(index, "unknown_center", "transfer to a centre that does not exist"))
             return
-        if standing.ended is not None:
+        if report_state.ended is not None:
             # The end is on the stream already, and whoever waited for the case has read it there.
             self.outcome.void["ended"] += 1
             return
-        facts = facts_of(standing)
-        why = why_void(event.to_center_id, standing.center_id, facts, self.board)
+        facts = facts_of(report_state)
+        why = why_void(event.to_center_id, report_state.center_id, facts, self.center_loads)
         if why is None:
-            day, may_return = seoul_day(standing.received_at), standing.right_of_return
+            day, may_return = seoul_day(report_state.received_at), report_state.right_of_return
             tables = self._moment.tables
-            choice = transferred(event.to_center_id, facts, self.board, day, may_return=may_return, tables=tables)
-            self._reroute(event.report_id, standing, choice, facts, cause, one.traceparent)
+            choice = transferred(
+                event.to_center_id, facts, self.center_loads, day, may_return=may_return, tables=tables
+            )
+            self._reroute(event.report_id, report_state, choice, facts, cause, one.traceparent)
         else:
             self.outcome.void[why] += 1
             void, now = UpdateKind.TRANSFER_VOID, self._moment.now
-            told = records.updated(event.report_id, standing, void, cause, now, why=why)
-            self._publish(standing, told, one.traceparent)
+            told = records.updated(event.report_id, report_state, void, cause, now, why=why)
+            self._publish(report_state, told, one.traceparent)
 
-    def _reopen(self, event: CaseReopened, standing: Standing, cause: Cause, traceparent: str) -> None:
-        if (facts := facts_elsewhere(event, standing, self.board)) is not None:
-            self.elsewhere(event.report_id, standing, facts, cause, traceparent)
+    def _reopen(self, event: CaseReopened, report_state: ReportState, cause: Cause, traceparent: str) -> None:
+        if (facts := facts_elsewhere(event, report_state, self.center_loads)) is not None:
+            self.elsewhere(event.report_id, report_state, facts, cause, traceparent)
         else:
-            reopened = records.updated(event.report_id, standing, UpdateKind.REOPENED, cause, self._moment.now)
-            self._publish(standing, reopened, traceparent)
+            reopened = records.updated(event.report_id, report_state, UpdateKind.REOPENED, cause, self._moment.now)
+            self._publish(report_state, reopened, traceparent)
 
     def _reroute(
         self,
         report_id: str,
-        standing: Standing,
+        report_state: ReportState,
         choice: Assignment,
         facts: ReportFacts,
         cause: Cause,
@@ -263,18 +277,18 @@ class _Desk:
     ) -> None:
         now, tables = self._moment.now, self._moment.tables
         event = records.rerouted(
-            report_id, standing, choice, facts, cause, now, intake_version=intake_version, tables=tables
+            report_id, report_state, choice, facts, cause, now, intake_version=intake_version, tables=tables
         )
-        self._publish(standing, event, traceparent)
+        self._publish(report_state, event, traceparent)
 
-    def _publish(self, before: Standing, event: RoutingEvent, traceparent: str) -> None:
-        self._write(event.report_id, before, standing_after(event, before), event, traceparent)
+    def _publish(self, before: ReportState, event: RoutingEvent, traceparent: str) -> None:
+        self._write(event.report_id, before, report_state_after(event, before), event, traceparent)
 
     def _write(
         self,
         report_id: str,
-        before: Standing | None,
-        after: Standing,
+        before: ReportState | None,
+        after: ReportState,
         body: FirstRouting | RoutingEvent,
         traceparent: str,
     ) -> None:
@@ -285,18 +299,18 @@ class _Desk:
             self._load(after, 1)
         self.outcome.drafts.append(Draft(report_id, after, body, self._moment.now, traceparent))
 
-    def _load(self, standing: Standing, sign: int) -> None:
+    def _load(self, report_state: ReportState, sign: int) -> None:
         """Add a case to its owner's seat, or take it away."""
-        if (seat := self.board.get(standing.center_id)) is not None and standing.weight:
-            self.board[seat.center_id] = _counted(seat, standing, sign)
+        if (center_load := self.center_loads.get(report_state.center_id)) is not None and report_state.weight:
+            self.center_loads[center_load.center_id] = _counted(center_load, report_state, sign)
 
 
-def _counted(load: CenterLoad, standing: Standing, sign: int) -> CenterLoad:
+def _counted(load: CenterLoad, report_state: ReportState, sign: int) -> CenterLoad:
     """The load with a case more (or, with sign -1, less); other partitions' sums may lag, so nothing goes below 0."""
     center_id, state, staff, carried, capacity, guests, severe, severe_cap = load
-    weight = sign * standing.weight
-    if center_id != standing.home:
+    weight = sign * report_state.weight
+    if center_id != report_state.home:
         guests = max(0, guests + weight)
-    if standing.severe:
+    if report_state.severe:
         severe = max(0, severe + sign)
     return CenterLoad(center_id, state, staff, max(0, carried + weight), capacity, guests, severe, severe_cap)

@@ -17,20 +17,20 @@ def known_target(center_id: str) -> bool:
     return center_id in CENTER_IDS or center_id == CENTRAL
 
 
-def why_void(to_center_id: str, owner: str, facts: ReportFacts, board: CenterLoads) -> TransferVoid | None:
+def why_void(to_center_id: str, owner: str, facts: ReportFacts, center_loads: CenterLoads) -> TransferVoid | None:
     """Why the centre cannot become the owner; None if it can. A full one can: people agreed on it."""
     if to_center_id == owner:
         return TransferVoid.SAME_OWNER
     if to_center_id in facts.declined_centers:
         return TransferVoid.DECLINED
     if to_center_id == CENTRAL:
-        return TransferVoid.CENTRAL_NOT_NEEDED if _somebody_open(facts, board) else None
-    return TransferVoid.CENTER_CLOSED if board[to_center_id].state is CenterState.CLOSED else None
+        return TransferVoid.CENTRAL_NOT_NEEDED if _somebody_open(facts, center_loads) else None
+    return TransferVoid.CENTER_CLOSED if center_loads[to_center_id].state is CenterState.CLOSED else None
 
 
-def _somebody_open(facts: ReportFacts, board: CenterLoads) -> bool:
+def _somebody_open(facts: ReportFacts, center_loads: CenterLoads) -> bool:
     """The same condition under which the rule would not give a report to ``central``."""
     return any(
-        seat.state is not CenterState.CLOSED and center_id not in facts.declined_centers
-        for center_id, seat in board.items()
+        center_load.state is not CenterState.CLOSED and center_id not in facts.declined_centers
+        for center_id, center_load in center_loads.items()
     )

@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.routing.main import run
-from services.routing.model import NO_CASES, Draft, Standing, Tally
+from services.routing.model import NO_CASES, Draft, ReportState, Tally
 from services.routing.rendering import Message
-from services.routing.state.changelog import Ledger
+from services.routing.state.changelog import Changelog
 from services.routing.state.partition import PartitionState
 from services.routing.state.restore import digest
 from services.routing.state.store import Checkpoint, StateStore
@@ -61,18 +61,18 @@ def flaky() -> None:
 
 
 def no_comparison() -> None:
-    async def publish(self: Ledger, partition: int, drafts: Sequence[Draft], messages: Sequence[Message]) -> bool:
+    async def publish(self: Changelog, partition: int, drafts: Sequence[Draft], messages: Sequence[Message]) -> bool:
         state = self.state(partition)
         first = await self._writer.send(self._topic, partition, messages, one_batch=True)
         self._remember(state, drafts)
         state.position, state.last = first + len(drafts), digest(messages[-1][1])
         return True
 
-    _replace(Ledger, "publish", publish)
+    _replace(Changelog, "publish", publish)
 
 
 def remember_first() -> None:
-    async def publish(self: Ledger, partition: int, drafts: Sequence[Draft], messages: Sequence[Message]) -> bool:
+    async def publish(self: Changelog, partition: int, drafts: Sequence[Draft], messages: Sequence[Message]) -> bool:
         state = self.state(partition)
         self._remember(state, drafts)
         state.position -= len(drafts)
@@ -80,11 +80,11 @@ def remember_first() -> None:
         state.position, state.last = first + len(drafts), digest(messages[-1][1])
         return True
 
-    _replace(Ledger, "publish", publish)
+    _replace(Changelog, "publish", publish)
 
 
 def commit_first() -> None:
-    async def publish(self: Ledger, partition: int, drafts: Sequence[Draft], messages: Sequence[Message]) -> bool:
+    async def publish(self: Changelog, partition: int, drafts: Sequence[Draft], messages: Sequence[Message]) -> bool:
         state = self.state(partition)
         self._remember(state, drafts)
         state.position -= len(drafts)
@@ -93,14 +93,14 @@ def commit_first() -> None:
         state.position, state.last = first + len(drafts), digest(messages[-1][1])
         return True
 
-    _replace(Ledger, "publish", publish)
+    _replace(Changelog, "publish", publish)
 
 
 def miscount() -> None:
     accept, dice = PartitionState.accept, random.Random()
 
-    def wrongly(self: PartitionState, report_id: str, standing: Standing) -> bool:
-        accepted = accept(self, report_id, standing)
+    def wrongly(self: PartitionState, report_id: str, report_state: ReportState) -> bool:
+        accepted = accept(self, report_id, report_state)
         if accepted and dice.random() < _MISCOUNTS:
             known = self.tallies.get(MISCOUNTED, NO_CASES)
             self.tallies[MISCOUNTED] = known._replace(open_cases=known.open_cases + 1, weighted=known.weighted + 10)

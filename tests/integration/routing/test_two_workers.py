@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.routing.state.changelog import Ledger
+from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder
 from services.routing.state.loads import LoadView
 from services.routing.state.partition import PartitionState
@@ -34,12 +34,12 @@ class Hand:
     """One worker with its own producer and readers."""
 
     worker: Worker
-    ledger: Ledger
+    changelog: Changelog
     view: LoadView
 
     @property
     def state(self) -> PartitionState:
-        return self.ledger.states[0]
+        return self.changelog.states[0]
 
     async def handle(self, *events: Any) -> list[Any]:
         return list(await self.worker.handle([received_record(event, n) for n, event in enumerate(events)]))
@@ -64,12 +64,12 @@ class Table:
         folder = StateFolder(self._state_dir, boot="boot")
         folder.take()
         self._folders.append(folder)
-        ledger = Ledger(publisher, topic_name(self._settings, ROUTINGS), routings, cases, folder)
+        changelog = Changelog(publisher, topic_name(self._settings, ROUTINGS), routings, cases, folder)
         view = LoadView(15)
         prefer(view, center)
-        worker = Worker(ledger, view, Owners(), SystemClock(), linked_lookup_s=1)
+        worker = Worker(changelog, view, Owners(), SystemClock(), linked_lookup_s=1)
         await worker.on_assigned(PLACES)
-        return Hand(worker, ledger, view)
+        return Hand(worker, changelog, view)
 
     async def log(self) -> list[RoutingEvent]:
         reader = PartitionReader(self._settings, ROUTINGS)
@@ -87,7 +87,7 @@ class Table:
             told.position += 1
         mine = {c: t for c, t in hand.state.tallies.items() if any(t)}
         theirs = {c: t for c, t in told.tallies.items() if any(t)}
-        same = hand.state.standings == told.standings and mine == theirs
+        same = hand.state.report_states == told.report_states and mine == theirs
         return same and hand.state.position == told.position
 
     async def close(self) -> None:
@@ -111,7 +111,7 @@ async def test_a_case_that_arrives_before_its_report(table: Table) -> None:
     await a.handle(received(division="overseas"))
     assert await b.handle(transfer("jeju")) == []
     await b.handle(received(division="overseas"))
-    assert b.state.standings[report_id(1)].center_id == "jeju"
+    assert b.state.report_states[report_id(1)].center_id == "jeju"
     assert [e.version for e in await table.log()] == [1, 2]
     assert await table.equal(b)
 
@@ -123,7 +123,7 @@ async def test_a_second_first_record_and_then_its_centre_closes(table: Table) ->
     set_state(b.view, "jeju", CenterState.CLOSED)
     await b.worker.move_from_closed()
     assert len(await table.log()) == 2
-    assert b.state.standings[report_id(1)].center_id == "busan"
+    assert b.state.report_states[report_id(1)].center_id == "busan"
     assert await table.equal(b)
 
 
@@ -133,7 +133,7 @@ async def test_a_late_first_record_after_the_second_version(table: Table) -> Non
     await b.handle(transfer("jeju"))
     await a.handle(received(division="overseas"))
     assert [e.version for e in await table.log()] == [1, 2, 1]
-    assert a.state.standings[report_id(1)].center_id == "jeju"
+    assert a.state.report_states[report_id(1)].center_id == "jeju"
     assert await table.equal(a)
 
 
@@ -145,10 +145,10 @@ async def test_a_transfer_and_a_closing_at_the_same_time(table: Table) -> None:
     prefer(a.view, "ulsan")
     await b.handle(transfer("jeju"))
     await a.worker.move_from_closed()
-    assert a.state.standings[report_id(1)].center_id == "jeju"
+    assert a.state.report_states[report_id(1)].center_id == "jeju"
     assert await table.equal(a)
     set_state(a.view, "jeju", CenterState.CLOSED)
     await a.worker.move_from_closed()
     await b.handle(transfer("sejong", ownership=2))
-    assert b.state.standings[report_id(1)].center_id not in {"sejong", "jeju"}
+    assert b.state.report_states[report_id(1)].center_id not in {"sejong", "jeju"}
     assert await table.equal(b)

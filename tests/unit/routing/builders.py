@@ -41,7 +41,7 @@ def facts(division: str = "busan", **more: Any) -> ReportFacts:
     return ReportFacts.model_validate(given | more)
 
 
-def board(loads: dict[str, int] | None = None, closed: tuple[str, ...] = (), capacity: int = 450) -> CenterLoads:
+def center_loads(loads: dict[str, int] | None = None, closed: tuple[str, ...] = (), capacity: int = 450) -> CenterLoads:
     return {
         c: CenterLoad(
             center_id=c,
@@ -94,7 +94,7 @@ def any_facts() -> st.SearchStrategy[ReportFacts]:
 
 
 def any_board() -> st.SearchStrategy[CenterLoads]:
-    seats = {
+    center_loads = {
         c: st.builds(
             CenterLoad,
             center_id=st.just(c),
@@ -108,13 +108,13 @@ def any_board() -> st.SearchStrategy[CenterLoads]:
         )
         for c in CENTER_IDS
     }
-    return st.fixed_dictionaries(seats)
+    return st.fixed_dictionaries(center_loads)
 
 
 def busy_board() -> st.SearchStrategy[CenterLoads]:
     """All alike and near one of the rule's limits, but for a few: random boards nearly always have an idle centre."""
     limits = st.sampled_from([300, 340, 350, 360, 390, 395, 405, 410, 430, 440, 450, 460, 530, 540, 545, 600])
-    seats = st.builds(
+    center_loads = st.builds(
         CenterLoad,
         center_id=st.just(""),
         state=st.sampled_from([CenterState.OPEN] * 4 + [CenterState.UNSTAFFED, CenterState.CLOSED]),
@@ -125,9 +125,11 @@ def busy_board() -> st.SearchStrategy[CenterLoads]:
         severe=st.sampled_from([0, 11, 12]),
         severe_cap=st.just(12),
     )
-    few = st.dictionaries(st.sampled_from(CENTER_IDS), seats, max_size=4)
+    few = st.dictionaries(st.sampled_from(CENTER_IDS), center_loads, max_size=4)
     return st.builds(
-        lambda common, few: {c: few.get(c, common)._replace(center_id=c) for c in CENTER_IDS}, common=seats, few=few
+        lambda common, few: {c: few.get(c, common)._replace(center_id=c) for c in CENTER_IDS},
+        common=center_loads,
+        few=few,
     )
 
 

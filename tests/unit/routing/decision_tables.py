@@ -51,7 +51,7 @@ class Case:
     facts: ReportFacts
     day: date
     known_by: str | None
-    board: CenterLoads
+    center_loads: CenterLoads
     expected: Mapping[str, Any]
     owned_by: str | None = None
     """The centre that has the report already, if it does, and what happens ``then``."""
@@ -74,9 +74,9 @@ class Case:
 
     def _decided(self) -> tuple[dict[str, Any], dict[str, str]]:
         if self.owned_by is None or self.then is None:
-            decision: Decision | None = decision_for(self.facts, self.board, self.day, linked=self.known_by)
+            decision: Decision | None = decision_for(self.facts, self.center_loads, self.day, linked=self.known_by)
         else:
-            decision = decided_later(self.facts, self.board, self.day, self.owned_by, self.then, self.known_by)
+            decision = decided_later(self.facts, self.center_loads, self.day, self.owned_by, self.then, self.known_by)
         if decision is None:
             return {"owner": self.owned_by, "why": STAYS}, {}
         return _answers(decision), {c.center_id: str(c.passed_over) for c in decision.every_candidate()}
@@ -124,7 +124,7 @@ def parse(told: Any, where: str) -> Case:
         facts=_facts(report, day, f"{where}, report"),
         day=day,
         known_by=_known(report["known_by"], (*CENTER_IDS, CENTRAL), where) if "known_by" in report else None,
-        board=_board(one.get("centres", {}), f"{where}, centres"),
+        center_loads=_board(one.get("centres", {}), f"{where}, centres"),
         expected=expected,
         **later,
         passed_over=passed_over,
@@ -158,7 +158,9 @@ def _facts(report: Mapping[str, Any], day: date, where: str) -> ReportFacts:
 
 def _board(told: Any, where: str) -> CenterLoads:
     common = told.get(ALL, {}) if isinstance(told, dict) else {}
-    own = _centres({c: seat for c, seat in told.items() if c != ALL} if isinstance(told, dict) else told, where)
+    own = _centres(
+        {c: center_load for c, center_load in told.items() if c != ALL} if isinstance(told, dict) else told, where
+    )
     return {center: _seat(center, common, own.get(center, {}), where) for center in CENTER_IDS}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from services.routing.rendering import Message
-from services.routing.state.changelog import Ledger
+from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder
 from services.routing.state.loads import LoadView
 from services.routing.state.partition import PartitionState
@@ -107,17 +107,17 @@ class Place:
 
     async def worker(
         self, *partitions: int, writer: Any = None, owners: Owners | None = None
-    ) -> tuple[Worker, Ledger, LoadView]:
+    ) -> tuple[Worker, Changelog, LoadView]:
         folder = StateFolder(self.state_dir, boot="boot")
         folder.take()
         self.folders.append(folder)
-        ledger = Ledger(writer or self.routings, "routings", self.routings, self.cases, folder)
-        vars(ledger)["place"] = self  # whose folder goes away with it
+        changelog = Changelog(writer or self.routings, "routings", self.routings, self.cases, folder)
+        vars(changelog)["place"] = self  # whose folder goes away with it
         view = LoadView(15)
-        worker = Worker(ledger, view, owners or Owners(), self.clock, linked_lookup_s=1)
+        worker = Worker(changelog, view, owners or Owners(), self.clock, linked_lookup_s=1)
         places = frozenset((topic, p) for topic in ("reports", "cases") for p in partitions or (0,))
         await worker.on_assigned(places)
-        return worker, ledger, view
+        return worker, changelog, view
 
 
 def temporary_folder() -> Path:
@@ -162,7 +162,7 @@ def agrees(known: PartitionState, log: FakeLog, partition: int = 0) -> bool:
     """Whether memory is exactly what the log says."""
     told = refolded(log, partition)
     return (
-        known.standings == told.standings
+        known.report_states == told.report_states
         and known.position == told.position
         and {c: t for c, t in known.tallies.items() if any(t)} == {c: t for c, t in told.tallies.items() if any(t)}
     )

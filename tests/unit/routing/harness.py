@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import httpx
 
-from services.routing.console.live_stream import Streams
+from services.routing.console.live_stream import OpenStreams
 from services.routing.main import application
 from services.routing.read_model import Entry
 from services.routing.read_model.service import entry_of
@@ -25,7 +25,7 @@ from shared.events.reports import ReportMessageLeft, ReportReinstated, ReportWit
 from shared.events.vocabulary import CenterState
 from shared.health import Health
 from tests.support.staff import TestIdentity
-from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, received, report_id
+from tests.unit.routing.builders import MOMENT, NOW, TRACE, center_loads, received, report_id
 from tests.unit.routing.fake_log import received_record
 from tests.unit.routing.steps import accepted, case, run, settle
 
@@ -60,7 +60,7 @@ class RoutingHarness:
         *,
         refused: Sequence[Fault] = (),
         clock: Clock | None = None,
-        streams: Streams | None = None,
+        streams: OpenStreams | None = None,
     ) -> None:
         clock, store, idle = clock or ManualClock(NOW), Kept(events), Idle()
         self.staff = TestIdentity(clock)
@@ -76,7 +76,7 @@ class RoutingHarness:
             identity,
             clock,
             partitions=PARTITIONS,
-            streams=streams or Streams(),
+            streams=streams or OpenStreams(),
             sets=TableSets(current=TABLES, known=PACKAGED.known, faults=tuple(refused)),
         )
 
@@ -123,5 +123,5 @@ def story() -> list[RoutingEvent]:
     ):
         events += settle(state, run(state, event))
     return events + settle(
-        state, Outcome(drafts=moves(state, board(closed=("jeju", "ulsan")), MOMENT, TRACE, limit=1, owners={}))
+        state, Outcome(drafts=moves(state, center_loads(closed=("jeju", "ulsan")), MOMENT, TRACE, limit=1, owners={}))
     )

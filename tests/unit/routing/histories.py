@@ -8,10 +8,10 @@ from services.routing.state.report_states import RoutingEvent
 from shared.centers import CENTER_IDS
 from shared.events.routings import Cause, Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, EndReason, UpdateKind
-from tests.unit.routing.builders import DAY, NOW, any_facts, board, decision_for, facts, report_id
+from tests.unit.routing.builders import DAY, NOW, any_facts, center_loads, decision_for, facts, report_id
 
 CAUSE = Cause(kind=CauseKind.REPORT)
-DECISION = decision_for(facts("busan"), board(), DAY)
+DECISION = decision_for(facts("busan"), center_loads(), DAY)
 LATER = (ReportRerouted, ReportUpdated, ReportEnded)
 
 

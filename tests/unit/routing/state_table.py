@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from services.routing.model import Tally
-from services.routing.state.changelog import Ledger
+from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder
 from services.routing.state.partition import PartitionState
 from services.routing.worker import Worker
@@ -36,7 +36,7 @@ class Table:
         self.place = Place()
         self.dice = dice
         self.worker: Worker
-        self.ledger: Ledger
+        self.changelog: Changelog
         self._intake: dict[int, int] = {}
         self._case_version = 0
         self._center_version = 0
@@ -47,7 +47,7 @@ class Table:
 
     async def start(self) -> None:
         self._unread.clear()
-        self.worker, self.ledger, self.view = await self.place.worker()
+        self.worker, self.changelog, self.view = await self.place.worker()
 
     @property
     def folder(self) -> StateFolder:
@@ -56,7 +56,7 @@ class Table:
 
     @property
     def state(self) -> PartitionState:
-        return self.ledger.states[0]
+        return self.changelog.states[0]
 
     async def send(self, event: Event) -> Any:
         """As the bus hands it over, and with it in the log of its topic."""
@@ -176,7 +176,7 @@ class Table:
         assert self.state.position == told.position
         assert real(self.state) == real(told)
         assert lists(self.state) == lists(told)
-        assert self.state.standings == told.standings
+        assert self.state.report_states == told.report_states
         assert [self.state.waits(c) for c in sorted(lists(told))] == [told.waits(c) for c in sorted(lists(told))]
 
 

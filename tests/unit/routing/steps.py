@@ -10,7 +10,7 @@ from services.routing.transitions.rules import decide
 from shared.events.base import Event
 from shared.events.cases import CaseTransferAccepted
 from shared.events.catalog import parse_event
-from tests.unit.routing.builders import MOMENT, NOW, board, incoming, received, report_id
+from tests.unit.routing.builders import MOMENT, NOW, center_loads, incoming, received, report_id
 
 
 def published(outcome: Outcome) -> list[Any]:
@@ -29,7 +29,7 @@ def settle(state: PartitionState, outcome: Outcome) -> list[Any]:
 
 def run(state: PartitionState, *events: Event | Incoming, **board_args: Any) -> Outcome:
     batch = [e if isinstance(e, Incoming) else incoming(e, _source(e)) for e in events]
-    return decide(batch, state, board(**board_args), MOMENT, {})
+    return decide(batch, state, center_loads(**board_args), MOMENT, {})
 
 
 def _source(event: Event) -> str:

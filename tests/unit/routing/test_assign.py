@@ -21,7 +21,7 @@ from services.routing.assignment.rules import (
 from shared.centers import CENTER_IDS, TABLE_VERSION, TABLES
 from shared.events.routings import Decision
 from shared.events.vocabulary import CenterState, HarmType, PassedOver, RoutingReason
-from tests.unit.routing.builders import DAY, board, decision_for, facts, full
+from tests.unit.routing.builders import DAY, center_loads, decision_for, facts, full
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def test_several_linked_owners_are_counted_and_ties_go_by_id() -> None:
 
 
 def test_a_decision_names_the_rule_the_tables_and_the_linked_centre_chosen_or_not() -> None:
-    decision = decision_for(facts("busan"), board(closed=("jeju",)), DAY, linked="jeju")
+    decision = decision_for(facts("busan"), center_loads(closed=("jeju",)), DAY, linked="jeju")
     assert (decision.center_id, decision.linked_center_id) == ("busan", "jeju")
     assert (decision.rule_version, decision.table_version) == (2, TABLE_VERSION)
-    assert decision_for(facts("busan"), board(), DAY).linked_center_id is None
+    assert decision_for(facts("busan"), center_loads(), DAY).linked_center_id is None
 
 
 def test_candidates_carry_everything_the_rule_looked_at() -> None:
-    at = board()
+    at = center_loads()
     at["ulsan"] = at["ulsan"]._replace(load=70, guests=20, severe=3, severe_cap=8, state=CenterState.SHORT_STAFFED)
     (ulsan,) = (c for c in decision_for(facts("busan"), at, DAY).every_candidate() if c.center_id == "ulsan")
     assert (ulsan.load, ulsan.capacity, ulsan.guests, ulsan.severe, ulsan.severe_cap) == (70, 450, 20, 3, 8)
@@ -130,13 +130,13 @@ def test_the_day_is_the_day_in_seoul() -> None:
 
 
 def test_away_from_home_a_report_has_the_right_of_return() -> None:
-    assert not decision_for(facts("busan"), board(), DAY).right_of_return
-    assert decision_for(facts("busan"), board({"busan": 450}), DAY).right_of_return
-    assert decision_for(facts("busan"), board(closed=("busan",)), DAY).right_of_return
-    assert decision_for(facts("busan"), board(closed=CENTER_IDS), DAY).right_of_return
-    assert decision_for(facts("busan"), board(), DAY, linked="jeju").right_of_return
-    assert not decision_for(facts("busan", declined_centers=["busan"]), board(), DAY).right_of_return
-    assert not decision_for(facts("overseas"), board(), DAY).right_of_return
+    assert not decision_for(facts("busan"), center_loads(), DAY).right_of_return
+    assert decision_for(facts("busan"), center_loads({"busan": 450}), DAY).right_of_return
+    assert decision_for(facts("busan"), center_loads(closed=("busan",)), DAY).right_of_return
+    assert decision_for(facts("busan"), center_loads(closed=CENTER_IDS), DAY).right_of_return
+    assert decision_for(facts("busan"), center_loads(), DAY, linked="jeju").right_of_return
+    assert not decision_for(facts("busan", declined_centers=["busan"]), center_loads(), DAY).right_of_return
+    assert not decision_for(facts("overseas"), center_loads(), DAY).right_of_return
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_transfer_leaves_the_right_of_return_or_uses_it(
     to: str, may_return: bool, declined: list[str], reason: RoutingReason, still: bool
 ) -> None:
     told = facts("busan", declined_centers=declined)
-    choice = transferred(to, told, board(), DAY, may_return=may_return)
+    choice = transferred(to, told, center_loads(), DAY, may_return=may_return)
     assert (choice.center_id, choice.home_center_id, choice.reason, choice.right_of_return) == (
         to,
         "busan",
@@ -164,15 +164,15 @@ def test_a_transfer_leaves_the_right_of_return_or_uses_it(
 
 
 def test_a_transfer_looks_at_nothing_but_says_how_full_it_finds_the_centre() -> None:
-    choice = transferred("jeju", facts("busan"), board(full()), DAY, may_return=False)
+    choice = transferred("jeju", facts("busan"), center_loads(full()), DAY, may_return=False)
     assert (choice.over_capacity, choice.copy_central, [why for _, why in choice.candidates]) == (
         True,
         False,
         [PassedOver.CHOSEN],
     )
-    assert transferred("jeju", facts("busan", age_band="under_14"), board(), DAY, may_return=False).copy_central
-    assert transferred("jeju", facts("overseas"), board(), DAY, may_return=False).copy_central
-    central = transferred("central", facts("overseas"), board(), DAY, may_return=False)
+    assert transferred("jeju", facts("busan", age_band="under_14"), center_loads(), DAY, may_return=False).copy_central
+    assert transferred("jeju", facts("overseas"), center_loads(), DAY, may_return=False).copy_central
+    central = transferred("central", facts("overseas"), center_loads(), DAY, may_return=False)
     assert (central.candidates, central.over_capacity, central.copy_central) == ((), False, False)
 
 
@@ -193,15 +193,15 @@ OTHER = replace(
 def test_day_and_tables_are_arguments_of_every_decision_and_of_its_repetition() -> None:
     told = facts("busan")
     for decision in (
-        decision_for(told, board(), DAY, tables=OTHER),
-        decision_of(transferred("ulsan", told, board(), DAY, may_return=True, tables=OTHER), tables=OTHER),
+        decision_for(told, center_loads(), DAY, tables=OTHER),
+        decision_of(transferred("ulsan", told, center_loads(), DAY, may_return=True, tables=OTHER), tables=OTHER),
     ):
         assert homes(decision) == ("jeju", "other")
         assert replay(decision, told, DAY, tables=OTHER) == decision
         assert homes(replay(decision, told, DAY)) == ("busan", TABLE_VERSION)
     for day, home in ((BEFORE, None), (AFTER, "gwangju")):
-        decided = decision_for(MERGED, board(), day)
-        moved = decision_of(transferred("ulsan", MERGED, board(), day, may_return=True))
+        decided = decision_for(MERGED, center_loads(), day)
+        moved = decision_of(transferred("ulsan", MERGED, center_loads(), day, may_return=True))
         assert (decided.home_center_id, moved.home_center_id) == (home, home)
         assert replay(decided, MERGED, day) == decided
         assert replay(moved, MERGED, day) == moved
@@ -222,12 +222,14 @@ def test_tables_say_who_is_near() -> None:
 
 def test_the_numbers_are_an_argument() -> None:
     heavy = replace(RULE, weights=dict.fromkeys(RULE.weights, 460))
-    assert decision_for(facts("busan"), board(), DAY, rule=heavy).over_capacity
-    assert transferred("jeju", facts("busan"), board(), DAY, may_return=False, rule=heavy).over_capacity
-    assert not transferred("jeju", facts("busan"), board(), DAY, may_return=False).over_capacity
+    assert decision_for(facts("busan"), center_loads(), DAY, rule=heavy).over_capacity
+    assert transferred("jeju", facts("busan"), center_loads(), DAY, may_return=False, rule=heavy).over_capacity
+    assert not transferred("jeju", facts("busan"), center_loads(), DAY, may_return=False).over_capacity
 
 
 def test_utilisation_is_a_whole_number_of_millionths_rounded_down() -> None:
-    used = utilisation(board({"busan": 1}, capacity=3)["busan"], 1)
+    used = utilisation(center_loads({"busan": 1}, capacity=3)["busan"], 1)
     assert (used, type(used)) == (666_666, int)
-    assert utilisation(board(capacity=0)["busan"], 0) > utilisation(board({"busan": 9999}, capacity=1)["busan"], 0)
+    assert utilisation(center_loads(capacity=0)["busan"], 0) > utilisation(
+        center_loads({"busan": 9999}, capacity=1)["busan"], 0
+    )

@@ -27,8 +27,8 @@ from tests.unit.routing.builders import (
     NOW,
     any_board,
     any_facts,
-    board,
     busy_board,
+    center_loads,
     incoming,
     received,
     report_id,
@@ -111,7 +111,7 @@ def test_a_number_that_a_later_build_adds_to_a_load_is_passed_over(facts: Report
 
 
 def test_a_copy_made_by_a_build_that_passed_over_the_explanation_is_not_said_to_differ() -> None:
-    _, event = written(incoming(received()), board())
+    _, event = written(incoming(received()), center_loads())
     bare = event.model_copy(update={"decision": event.decision.model_copy(update={"compared": {}})})
     (shown,) = history_of(event.report_id, [entry_of(bare, 0, 0)]).records
     assert shown.replays is None

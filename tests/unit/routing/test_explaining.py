@@ -122,14 +122,16 @@ def test_a_home_with_all_the_severe_cases_it_may_have_says_that_nobody_took_anot
 
 
 @given(st.sampled_from(["normal", "critical"]), any_board())
-def test_the_sentence_of_a_home_that_keeps_it_fits_what_the_rule_saw(urgency: str, board: CenterLoads) -> None:
+def test_the_sentence_of_a_home_that_keeps_it_fits_what_the_rule_saw(urgency: str, center_loads: CenterLoads) -> None:
     about = facts("busan", urgency=urgency)
-    board["busan"] = board["busan"]._replace(state=CenterState.OPEN, staff_on_duty=3, capacity=450, load=300)
-    decision = decision_for(about, board, DAY)
+    center_loads["busan"] = center_loads["busan"]._replace(
+        state=CenterState.OPEN, staff_on_duty=3, capacity=450, load=300
+    )
+    decision = decision_for(about, center_loads, DAY)
     if decision.reason is not RoutingReason.HOME:
         assert decision.center_id != "busan"
         return
-    said, own = why(decision, about=about), board[decision.center_id]
+    said, own = why(decision, about=about), center_loads[decision.center_id]
     if "severe cases of at most" in said:
         assert own.severe >= own.severe_cap
     if "had room" in said:
@@ -158,8 +160,8 @@ def test_what_a_rule_of_another_build_decided_is_said_without_its_limit() -> Non
 
 
 @given(any_facts(), any_board())
-def test_every_decision_of_the_rule_is_explained(about: ReportFacts, board: CenterLoads) -> None:
-    decision = decision_for(about, board, DAY)
+def test_every_decision_of_the_rule_is_explained(about: ReportFacts, center_loads: CenterLoads) -> None:
+    decision = decision_for(about, center_loads, DAY)
     for explainer in EXPLAINERS.values():
         told = explainer.explain(decision, about, DAY)
         assert told.why

@@ -3,7 +3,7 @@
 import asyncio
 from typing import cast
 
-from services.routing.state.loads import LoadTeller, LoadView
+from services.routing.state.loads import LoadPublisher, LoadView
 from services.routing.state.restorer import AGAIN_S, Restorer
 from shared.events.base import Record
 from shared.health import Health
@@ -23,8 +23,8 @@ class Loads:
         self.told.extend(records)
 
 
-def teller_of(table: Table, loads: Loads, view: LoadView, restorer: Restorer) -> LoadTeller:
-    return LoadTeller(
+def teller_of(table: Table, loads: Loads, view: LoadView, restorer: Restorer) -> LoadPublisher:
+    return LoadPublisher(
         cast("Publisher", loads),
         table.worker.owned,
         view,
@@ -44,24 +44,24 @@ def below_nothing(table: Table) -> str:
 
 async def test_sums_below_nothing_end_nothing_are_told_to_nobody_and_mended_at_once() -> None:
     table = await filled()
-    restorer, loads, view = Restorer(table.ledger, table.place.clock), Loads(), LoadView(cases_per_person=20)
-    teller = teller_of(table, loads, view, restorer)
-    await teller.tell(table.worker.owned())
+    restorer, loads, view = Restorer(table.changelog, table.place.clock), Loads(), LoadView(cases_per_person=20)
+    load_publisher = teller_of(table, loads, view, restorer)
+    await load_publisher.tell(table.worker.owned())
     assert len(loads.told) == 1
     jobs = Jobs(Health(), table.place.clock)
     jobs.every(AGAIN_S, "restoring", restorer.restore_suspected, wake=restorer.suspected)
     running = asyncio.create_task(jobs.run())
     center = below_nothing(table)
-    seat = view.board(table.worker.owned())[center]
-    assert (seat.load, seat.guests, seat.severe) == (0, 0, 0), "deciding goes on"
-    await teller.tell(table.worker.owned())
+    center_load = view.center_loads(table.worker.owned())[center]
+    assert (center_load.load, center_load.guests, center_load.severe) == (0, 0, 0), "deciding goes on"
+    await load_publisher.tell(table.worker.owned())
     assert len(loads.told) == 1, "what cannot be true is told to nobody"
     async with asyncio.timeout(5):
         while table.state.tallies[center].impossible:  # noqa: ASYNC110  # the restorer has no signal
             await asyncio.sleep(0.01)
     running.cancel()
     table.assert_true()
-    await teller.tell(table.worker.owned())
+    await load_publisher.tell(table.worker.owned())
     assert len(loads.told) == 2
     await table.step("kill")
     table.assert_true()
@@ -69,7 +69,7 @@ async def test_sums_below_nothing_end_nothing_are_told_to_nobody_and_mended_at_o
 
 async def test_a_partition_is_not_read_again_and_again_where_reading_does_not_help() -> None:
     table = await filled()
-    restorer, read = Restorer(table.ledger, table.place.clock), watch(table)
+    restorer, read = Restorer(table.changelog, table.place.clock), watch(table)
     for wanted in (1, 1):
         restorer.suspect({0})
         await restorer.restore_suspected()

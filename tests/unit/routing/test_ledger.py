@@ -49,7 +49,7 @@ async def test_two_workers_route_one_report_once() -> None:
     await a.handle([received_record(received(division="overseas"))])
     await b.handle([received_record(received(division="overseas"))])
     assert [e.decision.center_id for e in place.routings.events()] == ["busan", "jeju"]
-    assert log_b.states[0].standings[report_id(1)].center_id == "busan"
+    assert log_b.states[0].report_states[report_id(1)].center_id == "busan"
     assert log_b.states[0].ignored == 1
     assert agrees(log_b.states[0], place.routings)
     assert not agrees(log_a.states[0], place.routings), "the first writer has not looked again yet"
@@ -79,7 +79,7 @@ async def test_a_case_before_its_report_is_judged_by_the_log() -> None:
     rejected = await b.handle([received_record(transfer("jeju"))])
     await b.handle([received_record(received())])
     assert rejected == []
-    assert log_b.states[0].standings[report_id(1)].center_id == "jeju"
+    assert log_b.states[0].report_states[report_id(1)].center_id == "jeju"
     assert agrees(log_b.states[0], place.routings)
 
 
@@ -111,7 +111,7 @@ async def test_a_late_first_record_after_a_transfer_changes_nothing() -> None:
     await b.handle([received_record(transfer("jeju"))])
     await a.handle([received_record(received(division="overseas"))])
     assert place.routings.events()[-1].version == 1
-    assert log_a.states[0].standings[report_id(1)].center_id == "jeju"
+    assert log_a.states[0].report_states[report_id(1)].center_id == "jeju"
     assert agrees(log_a.states[0], place.routings)
     await log_b.read_on([0])
     assert agrees(log_b.states[0], place.routings)
@@ -125,7 +125,7 @@ async def test_transfer_and_closing_race_and_one_of_them_wins_for_all() -> None:
     set_state(view_a, "busan", CenterState.CLOSED)
     await b.handle([received_record(transfer("jeju"))])
     await a.move_from_closed()
-    assert log_a.states[0].standings[report_id(1)].center_id == "jeju"
+    assert log_a.states[0].report_states[report_id(1)].center_id == "jeju"
     assert agrees(log_a.states[0], place.routings)
     set_state(view_a, "jeju", CenterState.CLOSED)
     await a.move_from_closed()
@@ -133,7 +133,7 @@ async def test_transfer_and_closing_race_and_one_of_them_wins_for_all() -> None:
     await b.handle([received_record(transfer("sejong", ownership=2))])
     events = place.routings.events()
     assert len(events) == before + 1, "its record came second"
-    assert log_b.states[0].standings[report_id(1)].center_id != "sejong"
+    assert log_b.states[0].report_states[report_id(1)].center_id != "sejong"
     assert events[before - 1].decision.reason is RoutingReason.HOME_CLOSED
     assert agrees(log_b.states[0], place.routings)
 
@@ -148,8 +148,8 @@ async def test_an_amendment_whose_version_was_taken_is_passed_on_with_the_next()
     amended = ReportAmended(report_id=report_id(1), intake_version=2, amended_at=NOW, facts=facts("busan"))
     withdrawn = ReportWithdrawn(report_id=report_id(1), intake_version=3, withdrawn_at=NOW)
     await b.handle([received_record(amended, 1), received_record(withdrawn, 2)])
-    standing = log_b.states[0].standings[report_id(1)]
-    assert (standing.version, standing.intake_version, standing.ended) == (4, 3, "withdrawn")
+    report_state = log_b.states[0].report_states[report_id(1)]
+    assert (report_state.version, report_state.intake_version, report_state.ended) == (4, 3, "withdrawn")
     assert agrees(log_b.states[0], place.routings)
 
 
@@ -162,7 +162,7 @@ async def test_nothing_rests_on_a_record_that_may_come_second() -> None:
     await a.move_from_closed()
     amended = ReportAmended(report_id=report_id(1), intake_version=2, amended_at=NOW, facts=facts("busan"))
     await b.handle([received_record(amended, 1), received_record(transfer("jeju"), 0)])
-    accepted = refolded(place.routings).standings[report_id(1)]
+    accepted = refolded(place.routings).report_states[report_id(1)]
     assert accepted.center_id != "jeju", "the transfer was accepted under an ownership that was over"
     assert (accepted.ownership, accepted.version, accepted.intake_version) == (2, 3, 2)
     assert agrees(log_b.states[0], place.routings)
@@ -170,12 +170,12 @@ async def test_nothing_rests_on_a_record_that_may_come_second() -> None:
 
 async def test_an_answer_that_got_lost_is_found_in_the_log() -> None:
     place = Place()
-    worker, ledger, _ = await place.worker()
+    worker, changelog, _ = await place.worker()
     place.routings.lose_answer = 1
     with pytest.raises(TransientError):
         await worker.handle([received_record(received(1))])
     await worker.handle([received_record(received(1)), received_record(received(2), 1)])
-    assert agrees(ledger.states[0], place.routings)
+    assert agrees(changelog.states[0], place.routings)
     owners = {e.report_id for e in place.routings.events()}
     assert owners == {report_id(1), report_id(2)}
 
@@ -183,10 +183,10 @@ async def test_an_answer_that_got_lost_is_found_in_the_log() -> None:
 async def test_an_acknowledgement_without_an_offset_is_looked_up() -> None:
     place = Place()
     place.routings.unsure = True
-    worker, ledger, _ = await place.worker()
+    worker, changelog, _ = await place.worker()
     await worker.handle([received_record(received(1)), received_record(received(2), 1)])
     assert len(place.routings.events()) == 2
-    assert agrees(ledger.states[0], place.routings)
+    assert agrees(changelog.states[0], place.routings)
 
 
 async def test_a_log_that_got_shorter_ends_the_process() -> None:
@@ -201,18 +201,18 @@ async def test_a_log_that_got_shorter_ends_the_process() -> None:
 async def test_garbage_in_the_log_is_passed_over() -> None:
     place = Place()
     place.routings.append(0, Record(topic="routings", key="x", headers=(), value=b"garbage"))
-    worker, ledger, _ = await place.worker()
+    worker, changelog, _ = await place.worker()
     await worker.handle([received_record(received(1))])
-    assert ledger.states[0].position == 2
+    assert changelog.states[0].position == 2
     place.routings.append(0, Record(topic="routings", key="x", headers=(), value=b"garbage"))
     await worker.handle([received_record(received(2), 1)])
-    assert ledger.states[0].position == 4
-    assert set(ledger.states[0].standings) == {report_id(1), report_id(2)}
+    assert changelog.states[0].position == 4
+    assert set(changelog.states[0].report_states) == {report_id(1), report_id(2)}
 
 
 async def test_a_large_batch_is_published_in_pieces_the_broker_takes() -> None:
     place = Place()
-    worker, ledger, _ = await place.worker()
+    worker, changelog, _ = await place.worker()
     sizes: list[int] = []
     write = place.routings.send
 
@@ -224,7 +224,7 @@ async def test_a_large_batch_is_published_in_pieces_the_broker_takes() -> None:
     many = [f"00000000-0000-4000-8000-{n:012x}" for n in range(100)]
     await worker.handle([received_record(received(n, linked_reports=many), n) for n in range(600)])
     assert max(sizes) <= 900_000
-    assert len(ledger.states[0].standings) == 600
+    assert len(changelog.states[0].report_states) == 600
 
 
 async def test_partitions_that_do_not_match_end_the_process() -> None:
@@ -245,17 +245,17 @@ async def test_acknowledgements_are_known_again_after_a_restart() -> None:
     await worker.handle([received_record(received(1)), received_record(received(2), 1)])
     record = encode(case(CaseAcknowledged), source="notify", time=NOW, traceparent="")
     place.cases.append(0, record)
-    again, ledger, view = await place.worker()
+    again, changelog, view = await place.worker()
     set_state(view, "busan", CenterState.CLOSED)
     await again.move_from_closed()
     moved = [e.report_id for e in place.routings.events() if e.version == 2]
     assert moved == [report_id(2)]
-    assert ledger.states[0].cases_position == 1
+    assert changelog.states[0].cases_position == 1
 
 
 async def test_what_is_remembered_is_continued_when_a_partition_comes_back() -> None:
     place = Place()
-    worker, ledger, _ = await place.worker()
+    worker, changelog, _ = await place.worker()
     await worker.handle([received_record(received(1))])
     await worker.on_revoked(frozenset({("reports", 0), ("cases", 0)}))
     other, _, _ = await place.worker()
@@ -270,4 +270,4 @@ async def test_what_is_remembered_is_continued_when_a_partition_comes_back() -> 
     place.routings.read = watched  # type: ignore[method-assign]  # to look on
     await worker.on_assigned(frozenset({("reports", 0), ("cases", 0)}))
     assert asked == [{0: (1, 2)}]
-    assert agrees(ledger.states[0], place.routings)
+    assert agrees(changelog.states[0], place.routings)

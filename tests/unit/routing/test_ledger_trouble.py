@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError
 
 from services.routing import measures
 from services.routing.read_model import DecisionStore, Entry
-from services.routing.state.loads import LoadTeller
+from services.routing.state.loads import LoadPublisher
 from services.routing.worker import Worker
 from shared.errors import TransientError
 from shared.events.base import Record
@@ -67,7 +67,7 @@ async def test_closing_reads_on_first_after_an_unread_gap() -> None:
     b, _, _ = await place.worker()
     await a.handle([received_record(received())])
     await b.handle([received_record(received())])
-    owner = ledger_a.states[0].standings[report_id(1)].center_id
+    owner = ledger_a.states[0].report_states[report_id(1)].center_id
     set_state(view_a, owner, CenterState.CLOSED)
     await b.handle([received_record(received(number=2))])
     place.routings.read_failures = 2
@@ -129,7 +129,7 @@ class Told:
 async def test_who_is_on_call_sees_who_waits_and_which_partitions_are_silent() -> None:
     place = Place()
     worker, _, view = await place.worker(0, 1)
-    teller = LoadTeller(
+    load_publisher = LoadPublisher(
         cast("Publisher", Told()),
         worker.owned,
         view,
@@ -140,6 +140,6 @@ async def test_who_is_on_call_sees_who_waits_and_which_partitions_are_silent() -
     )
     await worker.handle([received_record(received())])
     await place.clock.advance(60)
-    await teller.look()
+    await load_publisher.look()
     assert (measures.WAITING._value.get(), measures.OLDEST_WAITING._value.get()) == (1, 60)
     assert measures.SILENT._value.get() == 3, "nothing has come back from the bus"

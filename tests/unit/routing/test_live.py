@@ -11,8 +11,8 @@ import pytest
 
 from services.routing.console import live
 from services.routing.console.live import LiveCenter, Order, live_center, live_centers, ordered, totals
-from services.routing.console.live_stream import LOOK_S, PER_PERSON, REPEAT_S, LiveFeed, Streams
-from services.routing.model import CenterNow
+from services.routing.console.live_stream import LOOK_S, PER_PERSON, REPEAT_S, LiveFeed, OpenStreams
+from services.routing.model import LiveLoad
 from services.routing.state.loads import SILENT_SECONDS, LoadView
 from shared.centers import CENTER_IDS
 from shared.clock import ManualClock
@@ -44,10 +44,10 @@ def busy() -> LoadView:
 
 
 def test_the_partitions_are_summed_and_the_oldest_wait_counts() -> None:
-    rows = {row.seat.center_id: row for row in busy().picture(NOW, 2).centers}
+    rows = {row.center_load.center_id: row for row in busy().live_loads(NOW, 2).centers}
     busan = rows["busan"]
     assert (busan.open_cases, busan.waiting, busan.waiting_since) == (20, 3, AGO[90])
-    assert (busan.seat.load, busan.seat.guests, busan.seat.severe) == (245, 20, 3)
+    assert (busan.center_load.load, busan.center_load.guests, busan.center_load.severe) == (245, 20, 3)
     assert rows["sejong"].open_cases == 0
     assert len(rows) == 16
 
@@ -57,24 +57,24 @@ def test_the_oldest_wait_counts_in_whichever_order_partitions_are_heard(told: tu
     view = LoadView(15)
     for partition, minutes in enumerate(told):
         tell(view, partition, 1, jeju={"waiting": 1, "waiting_since": AGO[minutes]})
-    [jeju] = [row for row in view.picture(NOW, 2).centers if row.seat.center_id == "jeju"]
+    [jeju] = [row for row in view.live_loads(NOW, 2).centers if row.center_load.center_id == "jeju"]
     assert (jeju.waiting, jeju.waiting_since) == (2, AGO[90])
 
 
 def test_old_and_missing_partitions_are_counted() -> None:
     view = busy()
-    assert view.picture(NOW, 2).silent == 0
-    assert view.picture(NOW, 6).silent == 4
+    assert view.live_loads(NOW, 2).silent == 0
+    assert view.live_loads(NOW, 6).silent == 4
     late = NOW + timedelta(seconds=SILENT_SECONDS + 1)
-    assert (view.picture(late, 2).silent, view.picture(late, 2).oldest) == (2, NOW)
+    assert (view.live_loads(late, 2).silent, view.live_loads(late, 2).oldest) == (2, NOW)
     tell(view, 0, 10, late)
-    assert view.picture(late, 2).silent == 1
-    nothing = LoadView(15).picture(NOW, 2)
+    assert view.live_loads(late, 2).silent == 1
+    nothing = LoadView(15).live_loads(NOW, 2)
     assert (nothing.silent, nothing.oldest) == (2, None)
 
 
 def test_who_waits_longest_comes_first_then_the_busiest() -> None:
-    rows = [live_center(now) for now in busy().picture(NOW, 2).centers]
+    rows = [live_center(now) for now in busy().live_loads(NOW, 2).centers]
     assert [row.center_id for row in ordered(rows, Order.WAITING, "en")][:3] == ["busan", "jeju", "chungbuk"]
     assert [row.center_id for row in ordered(rows, Order.LOAD, "en")][:2] == ["jeju", "busan"]
     assert [row.center_id for row in ordered(rows, Order.NAME, "en")] == sorted(CENTER_IDS)
@@ -84,7 +84,7 @@ def test_who_waits_longest_comes_first_then_the_busiest() -> None:
 
 
 def test_the_api_says_what_the_page_says() -> None:
-    whole = live_centers(busy().picture(NOW, 2))
+    whole = live_centers(busy().live_loads(NOW, 2))
     first = whole.centers[0]
     assert (first.center_id, first.load, first.capacity, first.load_percent) == ("busan", 24.5, 45.0, 54)
     assert (first.guests_percent, first.severe, first.severe_cap) == (4, 3, 12)
@@ -203,7 +203,7 @@ async def test_whoever_is_signed_out_hears_nothing_more() -> None:
 
 async def test_a_stream_ends_when_the_process_does() -> None:
     clock = ManualClock(NOW)
-    streams = Streams()
+    streams = OpenStreams()
     harness = RoutingHarness(view=busy(), clock=clock, streams=streams)
     running = asyncio.create_task(streams.run())
     ear = Ear(harness, harness.staff.bearer("jeju", "lead"))
@@ -216,7 +216,7 @@ async def test_a_stream_ends_when_the_process_does() -> None:
 
 
 def test_one_person_has_so_many_streams_and_a_process_so_many() -> None:
-    streams = Streams(limit=PER_PERSON + 1)
+    streams = OpenStreams(limit=PER_PERSON + 1)
     doors = [streams.opened("one") for _ in range(PER_PERSON)]
     for door in doors:
         streams.demand_room("one")
@@ -266,7 +266,7 @@ async def test_everybody_looks_at_one_picture() -> None:
 
     def take() -> Any:
         taken.append(clock.now())
-        return view.picture(clock.now(), 2)
+        return view.live_loads(clock.now(), 2)
 
     feed = LiveFeed(take, clock)
     assert feed() is feed()
@@ -279,8 +279,8 @@ async def test_all_streams_share_one_build_per_change(monkeypatch: pytest.Monkey
     """16 models for each stream twice a second would be built on the loop that decides."""
     built: list[str] = []
 
-    def counting(now: CenterNow) -> LiveCenter:
-        built.append(now.seat.center_id)
+    def counting(now: LiveLoad) -> LiveCenter:
+        built.append(now.center_load.center_id)
         return live_center(now)
 
     monkeypatch.setattr(live, "live_center", counting)

@@ -13,7 +13,7 @@ from shared.centers import TABLES
 from shared.events.base import Event
 from shared.events.reports import ReportAmended, ReportMessageLeft
 from shared.events.vocabulary import RoutingReason
-from tests.unit.routing.builders import NOW, TRACE, board, facts, incoming, received, report_id
+from tests.unit.routing.builders import NOW, TRACE, center_loads, facts, incoming, received, report_id
 from tests.unit.routing.steps import accepted, published, routed, run, settle
 
 WITH_ATLANTIS = replace(
@@ -84,15 +84,15 @@ def test_an_event_from_nowhere_is_refused_and_its_neighbours_are_routed(place: d
     said = "no table knows the division" if place["division"] == "atlantis" else NOT_OF_THE_DIVISION
     assert outcome.refused == [(1, "unknown_division", said)]
     assert [e.report_id for e in settle(state, outcome)] == [report_id(1), report_id(3)]
-    assert report_id(2) not in state.standings
+    assert report_id(2) not in state.report_states
 
 
 def test_an_amendment_from_nowhere_is_refused_and_changes_nothing() -> None:
     state = routed()
-    before = state.standings[report_id(1)]
+    before = state.report_states[report_id(1)]
     outcome = run(state, amended(division="atlantis"))
     assert [(r.place, r.reason) for r in outcome.refused] == [(0, "unknown_division")]
-    assert (outcome.drafts, state.standings[report_id(1)]) == ([], before)
+    assert (outcome.drafts, state.report_states[report_id(1)]) == ([], before)
     (event,) = settle(state, run(state, amended(3, division="jeju")))
     assert (event.version, event.intake_version) == (2, 3)
 
@@ -111,7 +111,7 @@ def test_a_repeated_report_is_not_looked_at_twice() -> None:
 def test_once_the_tables_know_the_place_the_same_event_is_routed_by_them() -> None:
     event = incoming(received(division="atlantis"))
     moment = Moment(now=NOW, tables=WITH_ATLANTIS)
-    outcome = decide([event], PartitionState(), board(), moment, {})
+    outcome = decide([event], PartitionState(), center_loads(), moment, {})
     assert outcome.refused == []
     (routing,) = published(outcome)
     decision = routing.decision
@@ -123,7 +123,7 @@ def test_other_tables_count_for_whatever_happens_to_a_report_later() -> None:
     moment, state = Moment(now=NOW, tables=WITH_ATLANTIS), PartitionState()
 
     def happens(event: Event, source: str = "intake") -> Any:
-        (published_event,) = settle(state, decide([incoming(event, source)], state, board(), moment, {}))
+        (published_event,) = settle(state, decide([incoming(event, source)], state, center_loads(), moment, {}))
         return published_event.decision
 
     def seen(decision: Any) -> tuple[str, str | None, RoutingReason, str]:
@@ -133,7 +133,7 @@ def test_other_tables_count_for_whatever_happens_to_a_report_later() -> None:
     given = seen(happens(accepted("busan"), "notify"))
     assert given == ("busan", "jeju", RoutingReason.TRANSFER_ACCEPTED, "later")
     outcome = run(state)
-    outcome.drafts.extend(moves(state, board(closed=("busan",)), moment, TRACE, limit=9, owners={}))
+    outcome.drafts.extend(moves(state, center_loads(closed=("busan",)), moment, TRACE, limit=9, owners={}))
     (moved,) = settle(state, outcome)
     assert seen(moved.decision) == ("jeju", "jeju", RoutingReason.HOME, "later")
     new = facts("atlantis", declined_centers=["jeju"])

@@ -10,7 +10,7 @@ from services.routing import recount as recount_module
 from services.routing.assignment.rules import severity_of
 from services.routing.model import Tally
 from services.routing.recount import recount
-from services.routing.state.loads import LoadTeller, LoadView
+from services.routing.state.loads import LoadPublisher, LoadView
 from services.routing.state.recount import Recount, difference
 from services.routing.state.report_states import RoutingEvent
 from services.routing.worker import Worker
@@ -126,7 +126,7 @@ class LoadsTold:
     @classmethod
     async def of(cls, worker: Worker, view: LoadView, place: Place) -> LoadView:
         told = cls()
-        teller = LoadTeller(
+        load_publisher = LoadPublisher(
             cast("Publisher", told),
             worker.owned,
             view,
@@ -135,7 +135,7 @@ class LoadsTold:
             partitions=1,
             suspect=lambda partitions: None,
         )
-        await teller.tell(worker.owned())
+        await load_publisher.tell(worker.owned())
         return told.view
 
     async def publish(self, records: list[Record]) -> None:

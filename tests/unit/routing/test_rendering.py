@@ -12,7 +12,7 @@ from services.routing.assignment.rules import assign, decision_of, seoul_day, se
 from services.routing.model import FirstRouting
 from services.routing.rendering import facts_json, message_of
 from services.routing.state.partition import PartitionState
-from services.routing.state.report_states import standing_after
+from services.routing.state.report_states import report_state_after
 from services.routing.transitions.rules import decide
 from shared.events.base import encode
 from shared.events.catalog import parse_event
@@ -27,8 +27,8 @@ from tests.unit.routing.builders import (
     TRACE,
     any_board,
     any_facts,
-    board,
     busy_board,
+    center_loads,
     facts,
     incoming,
     report_id,
@@ -47,12 +47,12 @@ CAUSE_IDS = st.text(min_size=1, max_size=40)
 
 @given(any_facts(), any_board() | busy_board(), CAUSE_IDS)
 def test_a_first_routing_parses_to_the_event_the_models_make(
-    facts: ReportFacts, board: CenterLoads, cause: str
+    facts: ReportFacts, center_loads: CenterLoads, cause: str
 ) -> None:
     report = ReportReceived(report_id=report_id(1), intake_version=1, received_at=NOW, facts=facts)
     one = incoming(report)._replace(event_id=cause)
-    board = {center_id: board[center_id] for center_id in sorted(board)}
-    (draft,) = decide([one], PartitionState(), board, MOMENT, {}).drafts
+    center_loads = {center_id: center_loads[center_id] for center_id in sorted(center_loads)}
+    (draft,) = decide([one], PartitionState(), center_loads, MOMENT, {}).drafts
     key, value, headers = message_of(draft)
     event = ReportRouted(
         report_id=report.report_id,
@@ -62,7 +62,7 @@ def test_a_first_routing_parses_to_the_event_the_models_make(
         cause=Cause(kind=CauseKind.REPORT, event_id=cause),
         decided_at=NOW,
         received_at=NOW,
-        decision=decision_of(assign(facts, board, DAY)),
+        decision=decision_of(assign(facts, center_loads, DAY)),
         facts=facts,
     )
     by_models = encode(event, source="routing", time=NOW, traceparent=TRACE)
@@ -71,7 +71,7 @@ def test_a_first_routing_parses_to_the_event_the_models_make(
     assert dict(headers) == dict(by_models.headers)
     assert envelope.traceparent == TRACE
     assert parse_event("routings", key, by_models.headers, by_models.value)[0] == parsed
-    assert standing_after(event, None) == draft.standing
+    assert report_state_after(event, None) == draft.report_state
     assert isinstance(parsed, ReportRouted)
     assert replay(parsed.decision, parsed.facts, seoul_day(parsed.received_at)) == parsed.decision
 
@@ -94,7 +94,7 @@ def test_words_of_a_later_build_are_passed_on_as_they_were_written() -> None:
     later = facts("busan", **LATER)
     assert facts_json(later) == later.model_dump_json(exclude_none=True).encode()
     report = ReportReceived(report_id=report_id(1), intake_version=1, received_at=NOW, facts=later)
-    (draft,) = decide([incoming(report)], PartitionState(), board(), MOMENT, {}).drafts
+    (draft,) = decide([incoming(report)], PartitionState(), center_loads(), MOMENT, {}).drafts
     written = orjson.loads(message_of(draft)[1])["facts"]
     assert {name: written[name] for name in LATER} == LATER
 
@@ -114,14 +114,14 @@ def test_a_harm_of_a_later_build_is_decided_as_the_least_specific() -> None:
 
 @given(st.lists(any_facts(), min_size=2, max_size=6), any_board(), any_board())
 def test_each_of_a_batch_shows_the_seats_it_was_decided_by(
-    facts: list[ReportFacts], board: CenterLoads, another: CenterLoads
+    facts: list[ReportFacts], center_loads: CenterLoads, another: CenterLoads
 ) -> None:
     batch = [
         incoming(ReportReceived(report_id=report_id(n), intake_version=1, received_at=NOW, facts=one))
         for n, one in enumerate(facts)
     ]
-    for seats in (board, another, board):
-        for draft in decide(batch, PartitionState(), seats, MOMENT, {}).drafts:
+    for shown in (center_loads, another, center_loads):
+        for draft in decide(batch, PartitionState(), shown, MOMENT, {}).drafts:
             key, value, headers = message_of(draft)
             event, _ = parse_event("routings", key, headers, value)
             assert isinstance(event, ReportRouted)

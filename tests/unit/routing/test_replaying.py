@@ -14,7 +14,7 @@ from services.routing.transitions.rules import moves
 from shared.centers import PACKAGED, TABLES
 from shared.clock import SEOUL
 from shared.events.routings import ReportRerouted
-from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, decision_for, facts, full, received
+from tests.unit.routing.builders import MOMENT, NOW, TRACE, center_loads, decision_for, facts, full, received
 from tests.unit.routing.steps import accepted, run, settle
 
 KNOWN = PACKAGED.known
@@ -33,7 +33,7 @@ def decisions() -> list[Decided]:
     found += settle(state, run(state, received(6, "daegu"), closed=("daegu",)))
     found += settle(state, run(state, accepted("jeju")))
     found += settle(state, run(state, accepted("busan", 2, 2)))
-    closing = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9, owners={})
+    closing = moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=9, owners={})
     assert closing
     outcome = run(state)
     outcome.drafts.extend(closing)
@@ -89,8 +89,8 @@ def test_a_changed_record_is_found_and_named(fields: dict[str, Any], said: str) 
 
 def test_all_that_differs_is_said_and_of_the_candidates_only_how_many() -> None:
     event = decisions()[0]
-    seats = event.decision.every_candidate()
-    twice = (*seats, seats[-1])
+    center_loads = event.decision.every_candidate()
+    twice = (*center_loads, center_loads[-1])
     (culprit,) = replayed(
         [tampered(event, copy_central=True, center_id="jeju", candidates=twice, compared={})]
     ).culprits
@@ -103,8 +103,8 @@ def test_a_changed_load_is_found_where_it_would_have_changed_the_answer() -> Non
     event = next(event for event in decisions() if event.report_id.endswith("4"))
     assert event.decision.center_id == "busan"
     seen = event.decision.every_candidate()
-    seats = tuple(c.model_copy(update={"load": 0}) if c.center_id == "jeju" else c for c in seen)
-    assert replayed([tampered(event, candidates=seats, compared={})]).differences == 1
+    center_loads = tuple(c.model_copy(update={"load": 0}) if c.center_id == "jeju" else c for c in seen)
+    assert replayed([tampered(event, candidates=center_loads, compared={})]).differences == 1
 
 
 def test_what_cannot_be_decided_at_all_is_a_difference_and_no_end() -> None:
@@ -135,9 +135,9 @@ def test_a_decision_is_judged_by_the_tables_it_names() -> None:
     loads = full("busan", "incheon")
     event = decisions()[0]
     by_air = event.model_copy(
-        update={"facts": report, "decision": decision_for(report, board(loads), date(2026, 11, 24))}
+        update={"facts": report, "decision": decision_for(report, center_loads(loads), date(2026, 11, 24))}
     )
-    by_land = decision_for(report, board(loads), date(2026, 11, 24), tables=JEJU_WITHOUT_FLIGHTS)
+    by_land = decision_for(report, center_loads(loads), date(2026, 11, 24), tables=JEJU_WITHOUT_FLIGHTS)
     apart = event.model_copy(update={"facts": report, "decision": by_land})
     assert by_air.decision.reason != by_land.reason
     found = Replay(known={**KNOWN, "no-flights": JEJU_WITHOUT_FLIGHTS})
@@ -153,7 +153,7 @@ def test_the_day_that_counts_is_the_one_the_report_came_on() -> None:
     before, after = datetime(2026, 6, 30, 14, tzinfo=UTC), datetime(2026, 7, 1, 14, tzinfo=UTC)
     event = decisions()[0].model_copy(update={"received_at": before, "decided_at": after})
     place = facts("jeonnam-gwangju", district="12210")
-    decision = decision_for(place, board(), date(2026, 6, 30))
+    decision = decision_for(place, center_loads(), date(2026, 6, 30))
     assert decision.home_center_id is None
     assert replayed([event.model_copy(update={"facts": place, "decision": decision})]).differences == 0
 

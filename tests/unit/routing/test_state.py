@@ -126,7 +126,7 @@ def spoil(table: Table) -> None:
     state = table.state
     center, tally = next(iter(real(state).items()))
     state.tallies[center] = tally._replace(weighted=tally.weighted + 10)
-    table.ledger.commit(0)
+    table.changelog.commit(0)
 
 
 async def test_a_checkpoint_that_fits_is_believed() -> None:
@@ -214,9 +214,9 @@ async def test_nothing_is_written_down_before_the_log_has_it() -> None:
     with pytest.raises(TransientError):
         await table.send(lodged)
     assert table.state.position == position
-    assert lodged.report_id not in table.state.standings
+    assert lodged.report_id not in table.state.report_states
     table.place.routings.send = real_send  # type: ignore[method-assign]  # and back
-    table.ledger.commit(0)
+    table.changelog.commit(0)
     await table.step("kill")
     await table.send(lodged)
     assert table.place.routings.events()[-1].report_id == lodged.report_id
@@ -235,7 +235,7 @@ async def test_closed_centres_give_up_reports_of_before_a_restart_too() -> None:
 async def test_nobody_moves_anything_while_a_partition_is_taken_over() -> None:
     table = await filled()
     await table.worker.on_revoked(PLACES)
-    async with table.ledger.locks[0]:
+    async with table.changelog.locks[0]:
         again = asyncio.create_task(table.worker.on_assigned(PLACES))
         for _ in range(20):
             await asyncio.sleep(0)
@@ -251,8 +251,8 @@ async def test_a_restore_that_fails_half_way_goes_on_before_anything_is_decided(
     table = await filled()
     table.place.routings.fail_after = 15
     with pytest.raises(TransientError):
-        async with table.ledger.locks[0]:
-            await table.ledger.restore(0)
+        async with table.changelog.locks[0]:
+            await table.changelog.restore(0)
     assert 0 < table.state.position < 30
     await table.step("old_report")
     table.assert_true()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.routing.model import Standing, Tally
+from services.routing.model import ReportState, Tally
 from services.routing.state import store as store_module
 from services.routing.state.folder import StateFolder, this_boot
 from services.routing.state.store import Checkpoint, StateStore
@@ -45,7 +45,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "waits_since": st.none() | moments,
     "right_of_return": st.booleans(),
 }
-standings = st.builds(Standing, **FIELDS)
+report_states = st.builds(ReportState, **FIELDS)
 ids = st.uuids().map(str)
 
 
@@ -67,22 +67,22 @@ def store(tmp_path: Path) -> Iterator[StateStore]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.dictionaries(ids, standings, max_size=8), st.dictionaries(ids, st.tuples(st.integers(1, 10**9), moments)))
+@given(st.dictionaries(ids, report_states, max_size=8), st.dictionaries(ids, st.tuples(st.integers(1, 10**9), moments)))
 def test_what_is_committed_comes_back_as_it_was(
     tmp_path_factory: pytest.TempPathFactory,
-    known: dict[str, Standing],
+    known: dict[str, ReportState],
     acknowledged: dict[str, tuple[int, datetime]],
 ) -> None:
     path = tmp_path_factory.mktemp("store")
     made = StateStore(path)
-    made.standings.update(known)
+    made.report_states.update(known)
     made.acknowledged.update(acknowledged)
     made.commit(checkpoint())
     made.close(sync=False)
     again = StateStore(path)
-    assert again.standings == known
+    assert again.report_states == known
     assert again.acknowledged == acknowledged
-    assert len(again.standings) == len(known)
+    assert len(again.report_states) == len(known)
     assert again.checkpoint == checkpoint()
     again.close(sync=False)
 
@@ -123,17 +123,17 @@ def test_a_waiting_list_counts_people_and_finds_who_waits_longest(
 
 
 def test_every_field_is_tried() -> None:
-    assert set(FIELDS) == set(Standing._fields), "one that is left out could be forgotten on the disk"
+    assert set(FIELDS) == set(ReportState._fields), "one that is left out could be forgotten on the disk"
 
 
 def test_what_was_not_committed_is_gone_and_the_checkpoint_with_it(store: StateStore, tmp_path: Path) -> None:
-    store.standings[report_id(1)] = _standing()
+    store.report_states[report_id(1)] = _standing()
     store.waiting["busan"].add(report_id(1), NOW, drill=False)
     store.commit(checkpoint(1))
-    store.standings[report_id(2)] = _standing()
+    store.report_states[report_id(2)] = _standing()
     store.waiting["busan"].add(report_id(2), NOW, drill=False)
     copy = StateStore(_copied(tmp_path / "p", tmp_path / "q"))
-    assert (list(copy.standings), copy.checkpoint) == ([report_id(1)], checkpoint(1))
+    assert (list(copy.report_states), copy.checkpoint) == ([report_id(1)], checkpoint(1))
     assert copy.waiting["busan"].waits() == Waits(1, NOW)
     copy.close(sync=False)
 
@@ -214,9 +214,9 @@ def test_a_folder_deleted_while_in_use_is_used_on_and_empty_at_the_next_start(tm
     folder = _filled(tmp_path)
     shutil.rmtree(folder.path)
     store = folder._open[0]  # as the ledger has it
-    store.standings[report_id(1)] = _standing()
+    store.report_states[report_id(1)] = _standing()
     store.commit(checkpoint(2))
-    assert report_id(1) in store.standings
+    assert report_id(1) in store.report_states
     folder.open(1).commit(checkpoint())
     folder.close()
     again = taken(tmp_path)
@@ -285,28 +285,28 @@ def test_whatever_moment_a_process_is_killed_at_the_store_is_a_prefix(tmp_path: 
         assert store.checkpoint is not None
         position = store.checkpoint.position
         assert position >= said - 50  # the last line may have been cut off
-        assert sorted(store.standings) == sorted(report_id(n) for n in range(position))
+        assert sorted(store.report_states) == sorted(report_id(n) for n in range(position))
         assert store.checkpoint.tallies["busan"].open_cases == position
         folder.close()
         said = position
 
 
 def test_a_reader_of_a_table_sees_what_is_written_before_it_is_committed(store: StateStore) -> None:
-    assert store.standings.get(report_id(1)) is None
-    store.standings[report_id(1)] = _standing()
-    assert store.standings[report_id(1)] == _standing()
-    del store.standings[report_id(1)]
+    assert store.report_states.get(report_id(1)) is None
+    store.report_states[report_id(1)] = _standing()
+    assert store.report_states[report_id(1)] == _standing()
+    del store.report_states[report_id(1)]
     with pytest.raises(KeyError):
-        store.standings[report_id(1)]
+        store.report_states[report_id(1)]
     with pytest.raises(KeyError):
-        del store.standings[report_id(1)]
+        del store.report_states[report_id(1)]
 
 
 def test_a_store_that_is_full_says_so_as_an_error_of_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "MAP_BYTES", 1 << 16)
     store = StateStore(tmp_path / "small")
     with pytest.raises(lmdb.Error):
-        store.standings.update({report_id(n): _standing() for n in range(1000)})
+        store.report_states.update({report_id(n): _standing() for n in range(1000)})
     store.close(sync=False)
 
 
@@ -316,5 +316,5 @@ def _copied(source: Path, target: Path) -> Path:
     return target
 
 
-def _standing() -> Standing:
-    return Standing(1, 1, "busan", 1, 10, None, NOW, b"{}")
+def _standing() -> ReportState:
+    return ReportState(1, 1, "busan", 1, 10, None, NOW, b"{}")

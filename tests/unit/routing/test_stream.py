@@ -10,7 +10,17 @@ from shared.events.cases import CaseAcknowledged, CaseAssigned, CaseClosed, Case
 from shared.events.reports import ReportAmended, ReportMessageLeft
 from shared.events.routings import ReportRouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, RoutingReason, UpdateKind
-from tests.unit.routing.builders import MOMENT, NOW, board, counted, facts, incoming, received, report_id, weighed
+from tests.unit.routing.builders import (
+    MOMENT,
+    NOW,
+    center_loads,
+    counted,
+    facts,
+    incoming,
+    received,
+    report_id,
+    weighed,
+)
 from tests.unit.routing.steps import case, published, routed, run, settle
 
 
@@ -74,13 +84,13 @@ def test_a_case_about_what_the_log_does_not_hold_asks_to_read_on_and_is_refused_
     state = PartitionState()
     batch = [incoming(received()), incoming(case(CaseClosed, outcome="supported"), "notify")]
     assert cases_ahead_of(batch, state), "a report of the same batch is not yet in the log"
-    outcome = decide(batch, state, board(), MOMENT, {})
+    outcome = decide(batch, state, center_loads(), MOMENT, {})
     assert [(r.place, r.reason) for r in outcome.refused] == [(1, "unknown_report")]
     known = routed()
     assert not cases_ahead_of(batch, known)
     ahead = incoming(case(CaseClosed, ownership=2, outcome="supported"), "notify")
     assert cases_ahead_of([ahead], known)
-    assert decide([ahead], known, board(), MOMENT, {}).refused[0].reason == "unknown_ownership"
+    assert decide([ahead], known, center_loads(), MOMENT, {}).refused[0].reason == "unknown_ownership"
 
 
 def test_linked_reports_are_looked_for_in_the_batch_the_partition_and_elsewhere() -> None:
@@ -92,7 +102,7 @@ def test_linked_reports_are_looked_for_in_the_batch_the_partition_and_elsewhere(
         received(4, linked_reports=[other]),
         received(5, linked_reports=[report_id(99)]),
     ]
-    outcome = decide([incoming(e) for e in batch], state, board(), MOMENT, {other: "sejong"})
+    outcome = decide([incoming(e) for e in batch], state, center_loads(), MOMENT, {other: "sejong"})
     events = published(outcome)
     assert [e.decision.center_id for e in events] == ["jeju", "jeju", "sejong", "busan"]
     assert [e.decision.reason for e in events][:3] == [RoutingReason.LINKED] * 3
@@ -102,7 +112,7 @@ def test_the_first_record_of_a_version_counts_and_later_ones_are_ignored() -> No
     state = routed()
     late = published(run(PartitionState(), received(1, "jeju")))[0]
     assert not state.fold(late)
-    assert (state.standings[report_id(1)].center_id, state.ignored) == ("busan", 1)
+    assert (state.report_states[report_id(1)].center_id, state.ignored) == ("busan", 1)
 
 
 def test_a_hole_in_the_versions_is_fatal() -> None:

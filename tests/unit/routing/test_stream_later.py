@@ -17,7 +17,7 @@ from tests.unit.routing.builders import (
     MOMENT,
     NOW,
     TRACE,
-    board,
+    center_loads,
     counted,
     facts,
     full,
@@ -42,7 +42,7 @@ def acknowledged_at(minutes: int) -> Any:
 
 
 def moved(state: PartitionState, *closed: str) -> list[str]:
-    return [d.report_id for d in moves(state, board(closed=closed), MOMENT, TRACE, limit=9, owners={})]
+    return [d.report_id for d in moves(state, center_loads(closed=closed), MOMENT, TRACE, limit=9, owners={})]
 
 
 def test_a_withdrawn_report_ends_and_is_no_load() -> None:
@@ -116,7 +116,7 @@ def test_a_transfer_that_cannot_be_carried_out_moves_nothing_and_says_so_once(
     to: str, closed: tuple[str, ...], declined: list[str], why: str
 ) -> None:
     state = routed(declined_centers=declined)
-    before = state.standings[report_id(1)]
+    before = state.report_states[report_id(1)]
     outcome = run(state, accepted(to), closed=closed)
     (event,) = settle(state, outcome)
     assert outcome.void == {why: 1}
@@ -124,7 +124,7 @@ def test_a_transfer_that_cannot_be_carried_out_moves_nothing_and_says_so_once(
     assert (event.kind, event.void_reason, event.cause.kind) == (UpdateKind.TRANSFER_VOID, why, CauseKind.CASE_EVENT)
     assert event.cause.event_id == incoming(accepted(to), "notify").event_id
     assert (event.version, event.ownership, event.center_id) == (2, 1, "busan")
-    assert state.standings[report_id(1)]._replace(version=1, case_causes=()) == before
+    assert state.report_states[report_id(1)]._replace(version=1, case_causes=()) == before
     again = run(state, accepted(to), closed=closed)
     assert (again.drafts, again.repeated) == ([], 1)
 
@@ -153,7 +153,11 @@ def test_a_reinstated_report_is_open_and_counts_again() -> None:
     settle(state, run(state, withdrawn()))
     (event,) = settle(state, run(state, reinstated()))
     assert (event.kind, event.version, event.ownership, event.intake_version) == (UpdateKind.REINSTATED, 3, 1, 3)
-    assert (state.standings[report_id(1)].ended, weighed(state), counted(state)) == (None, {"busan": 10}, {"busan": 1})
+    assert (state.report_states[report_id(1)].ended, weighed(state), counted(state)) == (
+        None,
+        {"busan": 10},
+        {"busan": 1},
+    )
     assert run(state, reinstated()).repeated == 1
 
 
@@ -162,10 +166,10 @@ def test_nothing_but_a_withdrawal_can_be_undone(closed: bool) -> None:
     state = routed()
     if closed:
         settle(state, run(state, case(CaseClosed, outcome="supported")))
-    before = state.standings[report_id(1)]
+    before = state.report_states[report_id(1)]
     outcome = run(state, reinstated(2))
     assert (outcome.drafts, outcome.void) == ([], {"not_withdrawn": 1})
-    assert state.standings[report_id(1)] == before
+    assert state.report_states[report_id(1)] == before
 
 
 def test_what_is_added_to_a_withdrawn_report_is_passed_on_and_does_not_bring_it_back() -> None:
@@ -176,8 +180,8 @@ def test_what_is_added_to_a_withdrawn_report_is_passed_on_and_does_not_bring_it_
     settle(state, run(state, left))
     (event,) = settle(state, run(state, amended))
     assert (event.version, event.intake_version) == (4, 4)
-    standing = state.standings[report_id(1)]
-    assert (standing.ended, standing.intake_version) == (EndReason.WITHDRAWN, 4)
+    report_state = state.report_states[report_id(1)]
+    assert (report_state.ended, report_state.intake_version) == (EndReason.WITHDRAWN, 4)
     assert weighed(state) == {"busan": 0}
     settle(state, run(state, reinstated(5)))
     assert weighed(state) == {"busan": 10}
@@ -197,13 +201,13 @@ def test_what_was_done_before_a_report_came_back_neither_closes_nor_moves_it() -
     state = routed()
     settle(state, run(state, withdrawn()))
     settle(state, run(state, reinstated()))
-    before = state.standings[report_id(1)]
+    before = state.report_states[report_id(1)]
     early = {"at": NOW - timedelta(minutes=1)}
     late = case(CaseClosed, 2, outcome="supported").model_copy(update=early)
     moving = accepted("jeju", 3).model_copy(update=early)
     outcome = run(state, late, moving)
     assert (outcome.drafts, outcome.void) == ([], {"before_return": 2})
-    assert state.standings[report_id(1)] == before
+    assert state.report_states[report_id(1)] == before
     (event,) = settle(state, run(state, case(CaseClosed, 4, outcome="supported")))
     assert isinstance(event, ReportEnded)
 
@@ -212,16 +216,16 @@ def test_a_closed_centre_gives_up_what_nobody_acknowledged_a_chunk_at_a_time() -
     state = PartitionState()
     settle(state, run(state, *(received(n) for n in range(1, 5))))
     state.acknowledge(case(CaseAcknowledged, number=2))
-    drafts = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=2, owners={})
+    drafts = moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=2, owners={})
     assert [d.report_id for d in drafts] == [report_id(1), report_id(3)]
     events = settle(state, Outcome(drafts=drafts))
     assert {e.cause.kind for e in events} == {CauseKind.CENTER_CLOSED}
     assert {e.decision.reason for e in events} == {RoutingReason.HOME_CLOSED}
     assert {(e.version, e.ownership, e.previous_center_id) for e in events} == {(2, 2, "busan")}
-    rest = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9, owners={})
+    rest = moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=9, owners={})
     assert [d.report_id for d in rest] == [report_id(4)]
     settle(state, Outcome(drafts=rest))
-    assert moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9, owners={}) == []
+    assert moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=9, owners={}) == []
     assert (list(state.waiting["busan"]), counted(state)["busan"]) == ([], 1)
 
 
@@ -229,7 +233,7 @@ def test_an_acknowledgement_of_an_earlier_ownership_does_not_hold_the_next_one()
     state = routed()
     state.acknowledge(case(CaseAcknowledged))
     settle(state, run(state, accepted("jeju")))
-    assert [d.report_id for d in moves(state, board(closed=("jeju",)), MOMENT, TRACE, limit=9, owners={})] == [
+    assert [d.report_id for d in moves(state, center_loads(closed=("jeju",)), MOMENT, TRACE, limit=9, owners={})] == [
         report_id(1)
     ]
 
@@ -260,13 +264,13 @@ def test_what_waits_again_is_moved_from_a_closed_centre_until_it_is_acknowledged
 def test_a_centre_that_opens_again_keeps_what_is_left() -> None:
     state = PartitionState()
     settle(state, run(state, *(received(n) for n in range(1, 4))))
-    settle(state, Outcome(drafts=moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=1, owners={})))
+    settle(state, Outcome(drafts=moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=1, owners={})))
     assert moved(state) == []
     assert len(state.waiting["busan"]) == 2
 
 
 def test_nothing_moves_while_no_centre_is_closed() -> None:
-    assert moves(routed(), board(), MOMENT, TRACE, limit=9, owners={}) == []
+    assert moves(routed(), center_loads(), MOMENT, TRACE, limit=9, owners={}) == []
 
 
 def declining(*centers: str, version: int = 2, **more: Any) -> ReportAmended:

@@ -22,8 +22,8 @@ from tests.unit.routing.builders import (
     TRACE,
     any_board,
     any_facts,
-    board,
     busy_board,
+    center_loads,
     facts,
     incoming,
     received,
@@ -51,14 +51,14 @@ def test_a_reinstated_report_goes_past_the_owner_declined_meanwhile_in_one_recor
     state = routed()
     for event in (WITHDRAWN, declining(3, "busan")):
         settle(state, run(state, event))
-    assert state.standings[report_id(1)].center_id == "busan", "as long as nobody may work on it, nobody has it"
+    assert state.report_states[report_id(1)].center_id == "busan", "as long as nobody may work on it, nobody has it"
     (moved,) = settle(state, run(state, reinstated(4)))
     assert isinstance(moved, ReportRerouted)
     assert (moved.version, moved.ownership, moved.intake_version, moved.previous_center_id) == (4, 2, 4, "busan")
     assert (moved.cause.kind, moved.cause.event_id) == (CauseKind.REPORT, incoming(reinstated(4)).event_id)
     assert (moved.decision.center_id, moved.decision.reason) == ("gyeongnam", RoutingReason.HOME_DECLINED)
-    standing = state.standings[report_id(1)]
-    assert (standing.ended, standing.waits_since, standing.intake_version) == (None, None, 4)
+    report_state = state.report_states[report_id(1)]
+    assert (report_state.ended, report_state.waits_since, report_state.intake_version) == (None, None, 4)
     assert weighed(state) == {"busan": 0, "gyeongnam": 10}
     assert (list(state.waiting["busan"]), list(state.waiting["gyeongnam"])) == ([], [report_id(1)])
     assert run(state, reinstated(4)).repeated == 1
@@ -97,12 +97,14 @@ def test_an_owner_that_may_have_it_has_it_again() -> None:
 
 @given(any_facts(), BOARDS, OWNERS, st.none() | OWNERS, st.sampled_from(["reopened", "reinstated"]))
 def test_whatever_comes_back_is_open_at_a_centre_that_may_have_it(
-    told: ReportFacts, seats: CenterLoads, owner: str, linked: str | None, then: str
+    told: ReportFacts, center_loads: CenterLoads, owner: str, linked: str | None, then: str
 ) -> None:
-    (event,) = published(later(told, seats, DAY, owner, then, linked))
+    (event,) = published(later(told, center_loads, DAY, owner, then, linked))
     assert not isinstance(event, ReportEnded)
     after = event.decision.center_id if isinstance(event, ReportRerouted) else event.center_id
-    allowed = {c for c, s in seats.items() if s.state is not CenterState.CLOSED and c not in told.declined_centers}
+    allowed = {
+        c for c, s in center_loads.items() if s.state is not CenterState.CLOSED and c not in told.declined_centers
+    }
     assert after in allowed or (after == CENTRAL and (owner == CENTRAL or not allowed))
     # Nobody loses it who may have it, and who gets it is who the rule would choose, the linked one first.
     assert isinstance(event, ReportUpdated) == (owner in allowed or owner == CENTRAL)
@@ -113,9 +115,9 @@ def test_whatever_comes_back_is_open_at_a_centre_that_may_have_it(
 
 @given(any_facts(), BOARDS, st.sampled_from(CENTER_IDS), st.none() | OWNERS)
 def test_what_a_closed_centre_gives_up_follows_its_links_where_that_is_allowed(
-    told: ReportFacts, seats: CenterLoads, owner: str, linked: str | None
+    told: ReportFacts, center_loads: CenterLoads, owner: str, linked: str | None
 ) -> None:
-    shut = seats | {owner: seats[owner]._replace(state=CenterState.CLOSED)}
+    shut = center_loads | {owner: center_loads[owner]._replace(state=CenterState.CLOSED)}
     (event,) = published(later(told, shut, DAY, owner, "centre_closed", linked))
     allowed = {c for c, s in shut.items() if s.state is not CenterState.CLOSED and c not in told.declined_centers}
     follows = event.decision.reason is RoutingReason.LINKED
@@ -129,15 +131,15 @@ def test_reports_linked_with_each_other_leave_a_closed_centre_together() -> None
     settle(state, run(state, received(1, "busan"), received(2, "busan", linked_reports=[report_id(1)])))
     settle(state, run(state, accepted("jeju")))
     settle(state, run(state, case(CaseClosed, 2, 2, outcome="supported")))
-    drafts = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9, owners={})
+    drafts = moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=9, owners={})
     (event,) = settle(state, Outcome(drafts=drafts))
     assert (event.report_id, event.decision.center_id) == (report_id(2), "jeju")
 
     state = PartitionState()
     links: dict[str, Any] = {"linked_reports": [report_id(1)], "division": "daegu"}
     settle(state, run(state, received(1, "busan"), received(2, **links), loads=dict.fromkeys(CENTER_IDS, 450)))
-    settle(state, Outcome(drafts=moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9, owners={})))
-    assert len({state.standings[report_id(n)].center_id for n in (1, 2)}) == 1
+    settle(state, Outcome(drafts=moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=9, owners={})))
+    assert len({state.report_states[report_id(n)].center_id for n in (1, 2)}) == 1
 
 
 def test_whose_owners_are_looked_up_before_a_batch_is_decided() -> None:

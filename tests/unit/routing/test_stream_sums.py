@@ -15,7 +15,7 @@ from shared.events.cases import CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReceived, ReportReinstated, ReportWithdrawn
 from shared.events.routings import Candidate
 from shared.events.vocabulary import CauseKind, RoutingReason
-from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, facts, incoming, received, report_id
+from tests.unit.routing.builders import MOMENT, NOW, TRACE, center_loads, facts, incoming, received, report_id
 from tests.unit.routing.steps import accepted, case, published, routed, run, settle
 
 SEVERE: dict[str, Any] = {"urgency": "critical"}
@@ -99,7 +99,7 @@ def test_a_draft_carries_the_standing_the_log_will_give() -> None:
     state = routed()
     outcome = run(state, accepted("jeju"))
     settle(state, outcome)
-    assert outcome.drafts[0].standing == state.standings[report_id(1)]
+    assert outcome.drafts[0].report_state == state.report_states[report_id(1)]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_the_tables_of_the_seoul_day_of_the_report_count_for_all_that_follows(
     assert (event.decision.home_center_id, event.decision.reason) == (home, reason)
     (moved,) = settle(state, run(state, accepted("jeju")))
     assert moved.decision.home_center_id == home
-    drafts = moves(state, board(closed=("jeju",)), MOMENT, TRACE, limit=9, owners={})
+    drafts = moves(state, center_loads(closed=("jeju",)), MOMENT, TRACE, limit=9, owners={})
     (again,) = settle(state, Outcome(drafts=drafts))
     assert again.decision.home_center_id == home
 
@@ -130,8 +130,8 @@ def test_the_right_of_return_outlives_a_transfer_elsewhere_and_ends_at_home_or_w
 ):
     state = PartitionState()
     settle(state, run(state, received(), loads={"busan": 450}))
-    standing = state.standings[report_id(1)]
-    assert (standing.center_id, standing.home, standing.right_of_return) == ("gyeongnam", "busan", True)
+    report_state = state.report_states[report_id(1)]
+    assert (report_state.center_id, report_state.home, report_state.right_of_return) == ("gyeongnam", "busan", True)
     (elsewhere,) = settle(state, run(state, accepted("jeju")))
     assert elsewhere.decision.right_of_return
     (home,) = settle(state, run(state, accepted("busan", 2, 2)))
@@ -153,7 +153,7 @@ def sums(candidate: Candidate) -> tuple[int, int, int]:
 
 
 def test_within_a_batch_a_move_takes_a_case_from_one_centre_and_gives_it_to_another() -> None:
-    state, at = routed(**SEVERE), board({"busan": 100, "jeju": 50})
+    state, at = routed(**SEVERE), center_loads({"busan": 100, "jeju": 50})
     at["busan"] = at["busan"]._replace(severe=5, guests=40)
     after = seen(state, at, accepted("jeju"))
     assert (sums(after["busan"]), sums(after["jeju"])) == ((80, 40, 4), (70, 20, 1))
@@ -161,7 +161,7 @@ def test_within_a_batch_a_move_takes_a_case_from_one_centre_and_gives_it_to_anot
 
 
 def test_within_a_batch_an_end_takes_a_case_away_and_a_return_brings_it_back() -> None:
-    state, at = routed(**SEVERE), board({"busan": 100})
+    state, at = routed(**SEVERE), center_loads({"busan": 100})
     at["busan"] = at["busan"]._replace(severe=5, guests=40)
     assert sums(seen(state, at, withdrawn(1))["busan"]) == (80, 40, 4)
     settle(state, run(state, withdrawn(1)))
@@ -172,7 +172,7 @@ def test_within_a_batch_an_end_takes_a_case_away_and_a_return_brings_it_back() -
 def test_within_a_batch_a_guest_that_leaves_is_no_longer_counted_among_the_guests() -> None:
     state = PartitionState()
     settle(state, run(state, received(), loads={"busan": 450}))
-    at = board({"gyeongnam": 100})
+    at = center_loads({"gyeongnam": 100})
     at["gyeongnam"] = at["gyeongnam"]._replace(guests=60, severe=3)
     assert sums(seen(state, at, withdrawn(1))["gyeongnam"]) == (90, 50, 3)
     amended = ReportAmended(report_id=report_id(1), intake_version=2, amended_at=NOW, facts=facts(**SEVERE))
@@ -182,11 +182,11 @@ def test_within_a_batch_a_guest_that_leaves_is_no_longer_counted_among_the_guest
 def test_other_partitions_sums_may_lag_and_nothing_goes_below_zero() -> None:
     state = PartitionState()
     settle(state, run(state, received(**SEVERE), loads={"busan": 450}))
-    assert sums(seen(state, board(), withdrawn(1))["gyeongnam"]) == (0, 0, 0)
+    assert sums(seen(state, center_loads(), withdrawn(1))["gyeongnam"]) == (0, 0, 0)
 
 
 def test_a_drill_changes_no_sum() -> None:
-    at = board()
+    at = center_loads()
     assert sums(seen(PartitionState(), at, received(1, synthetic=True, **SEVERE))["busan"]) == (0, 0, 0)
 
 

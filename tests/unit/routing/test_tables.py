@@ -20,7 +20,7 @@ from shared.centers import PACKAGED, TABLES, from_folder
 from shared.errors import FatalError
 from shared.events.vocabulary import RoutingReason
 from tests.support.tables import center_row, home_row, joined, write
-from tests.unit.routing.builders import DAY, MOMENT, board, decision_for, facts, full, incoming, received
+from tests.unit.routing.builders import DAY, MOMENT, center_loads, decision_for, facts, full, incoming, received
 from tests.unit.routing.steps import settle
 
 
@@ -56,9 +56,9 @@ def test_a_sound_folder_decides_and_is_said(tmp_path: Path) -> None:
     before = refused()
     sets = tables.take(write(tmp_path, catchments=to_ulsan))
     assert (refused(), tables.word(sets)) == (before, "version 2027-01-01, from the folder given")
-    decision = decision_for(facts("busan"), board(), DAY, tables=sets.current)
+    decision = decision_for(facts("busan"), center_loads(), DAY, tables=sets.current)
     assert (decision.center_id, decision.table_version) == ("ulsan", "2027-01-01")
-    assert decision_for(facts("busan"), board(), DAY).center_id == "busan"
+    assert decision_for(facts("busan"), center_loads(), DAY).center_id == "busan"
 
 
 def test_unsound_packaged_tables_are_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,14 +72,17 @@ def test_the_staff_a_given_table_funds_is_what_counts_before_any_word(tmp_path: 
         center_row(file, "jeju")["staff"] = 5
 
     given = from_folder(write(tmp_path, centers=more_staff)).current
-    seats = LoadView(15, given).board({}), LoadView(15).board({})
-    assert [(seat["jeju"].staff_on_duty, seat["jeju"].capacity) for seat in seats] == [(5, 750), (3, 450)]
+    center_loads = LoadView(15, given).center_loads({}), LoadView(15).center_loads({})
+    assert [(center_load["jeju"].staff_on_duty, center_load["jeju"].capacity) for center_load in center_loads] == [
+        (5, 750),
+        (3, 450),
+    ]
 
 
 def test_a_decision_is_shown_and_judged_by_the_tables_it_names(tmp_path: Path) -> None:
     sets = from_folder(write(tmp_path, centers=joined))
     state = PartitionState()
-    full_round_jeju = board(full("sejong", "ulsan"))
+    full_round_jeju = center_loads(full("sejong", "ulsan"))
     moment = replace(MOMENT, tables=sets.current)
     (event,) = settle(state, decide([incoming(received(1, "jeju"))], state, full_round_jeju, moment, {}))
     assert (event.decision.center_id, event.decision.table_version) == ("ulsan", "2027-01-01")
