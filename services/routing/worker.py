@@ -1,7 +1,7 @@
 """The worker: takes partitions over, decides about what it reads, and gives up what closed centres own.
 
 Two workers may believe they own the same partition (one was paused and wakes up). That is harmless: what both publish
-lies in one order in the log, the first record of a version counts, and the ledger notices who was second.
+lies in one order in the log, the first record of a version counts, and the changelog notices who was second.
 """
 
 import asyncio

@@ -118,7 +118,7 @@ def live_center(now: LiveLoad) -> LiveCenter:
 
 
 class SharedRows:
-    """The rows of the newest picture, built once per change: building 16 models for each reader holds up deciding."""
+    """The rows of the newest loads, built once per change: building 16 models for each reader holds up deciding."""
 
     def __init__(self) -> None:
         self._centers: tuple[LiveLoad, ...] | None = None
@@ -134,7 +134,7 @@ class SharedRows:
 
 
 def live_centers(live_loads: LiveLoads, rows: Sequence[LiveCenter] | None = None) -> LiveCenters:
-    """The picture as the API gives it; ``rows`` are its rows where they are built already."""
+    """The live loads as the API gives it; ``rows`` are its rows where they are built already."""
     return LiveCenters(
         taken_at=live_loads.taken_at,
         age_seconds=0.0

@@ -36,7 +36,7 @@ Translate = Callable[[str], str]
 
 
 class Painter:
-    """Makes the parts of the page from a picture. What all readers of a language are shown is made once a change."""
+    """Makes the parts of the page. What all readers of a language are shown is made once a change."""
 
     def __init__(self, pages: Pages) -> None:
         """``pages`` are routing's own."""

@@ -1,4 +1,4 @@
-"""The live page's stream: the picture whenever it has changed, and now and then though it has not.
+"""The live page's stream: all centres whenever one has changed, and now and then though it has not.
 
 Whoever is signed in no more gets nothing more: that is asked before every message, and twice a second.
 """
@@ -41,14 +41,14 @@ _RETRY_MS: Final = (500, 2500)
 STAMP: Final = "stamp"
 """The part that says when; alone it is no news."""
 GLANCE_S: Final = 0.4
-"""All streams of a process look at one picture for so long: painting one in which all has changed takes 14 ms."""
+"""All streams of a process show the same loads for so long: painting them when all have changed takes 14 ms."""
 
 Paint = Callable[[Request, LiveLoads, Order], dict[str, Any]]
-"""What the page shows of a picture, by the name of each part, for one reader."""
+"""What the page shows of the live loads, by the name of each part, for one reader."""
 
 
 class LiveFeed:
-    """The picture for everybody who looks at this process, and its JSON: taken and built once, for all streams."""
+    """The live loads for everybody who looks at this process, and their JSON: taken and built once, for all streams."""
 
     def __init__(self, take: Callable[[], LiveLoads], clock: Clock) -> None:
         """``take`` takes a new one."""
@@ -59,7 +59,7 @@ class LiveFeed:
         self._document: tuple[LiveLoads, str] | None = None
 
     def __call__(self) -> LiveLoads:
-        """The picture, at most ``GLANCE_S`` old."""
+        """The live loads, at most ``GLANCE_S`` old."""
         now = self._clock.monotonic()
         if self._last is None or now - self._last[0] >= GLANCE_S:
             self._last = (now, self._take())
@@ -71,7 +71,7 @@ class LiveFeed:
         return self._rows.changes
 
     def document(self, live_loads: LiveLoads) -> str:
-        """The picture as JSON."""
+        """The live loads as JSON."""
         if self._document is None or self._document[0] is not live_loads:
             self._document = (live_loads, live_centers(live_loads, self._rows.of(live_loads)).model_dump_json())
         return self._document[1]

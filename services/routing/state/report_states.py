@@ -57,7 +57,7 @@ def first_report_state(
     *,
     right_of_return: bool,
 ) -> ReportState:
-    """The standing of a report that has just got its first owner."""
+    """The state of a report that has just got its first owner."""
     case = severity_of(facts)
     return ReportState(
         1,

@@ -300,7 +300,7 @@ class _BatchDecision:
         self.outcome.drafts.append(Draft(report_id, after, body, self._moment.now, traceparent))
 
     def _load(self, report_state: ReportState, sign: int) -> None:
-        """Add a case to its owner's seat, or take it away."""
+        """Add a case to its owner's load, or take it away."""
         if (center_load := self.center_loads.get(report_state.center_id)) is not None and report_state.weight:
             self.center_loads[center_load.center_id] = _counted(center_load, report_state, sign)
 
