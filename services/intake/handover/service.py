@@ -144,6 +144,7 @@ class HandoverService:
                 "hand_over": used.model_dump(),
                 waiting_period.WORD: word,
                 waiting_period.LATER: None,
+                waiting_period.FOR_STATUS: False,
                 "facts": facts.model_dump(mode="json"),
                 "consents": asked.consents.model_dump(mode="json") if asked.consents else None,
                 f"sealed.fields.{name}": documents.key_of(document, self._keyring).encrypt(name, orjson.dumps(contact)),

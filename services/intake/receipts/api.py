@@ -129,7 +129,8 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
 
         A first word counts 24 hours later, because whoever found the receipt could set one as well: the status tells
         of it (`word_from`), and until then `/word/cancel` makes it void. While it waits no word is taken, whichever it
-        is (`word_waits`). Replacing one that counts does so at once.
+        is (`word_waits`). Replacing one that counts does so at once. With `for_status` the status needs the word as
+        well, once it counts: without it the receipt is answered like one that does not exist. Say so before.
         """
         return await desk.set_word(await json_of(request, WordAsked), caller_of(request))
 

@@ -86,6 +86,7 @@ class ReceiptAuthenticator:
     ) -> Document:
         """The report. ``guarded``: the word is needed, if one is in force, and the receipt must not be a former one.
 
+        Where its reporter chose so, the word is needed for everything: without it there is then no such report.
         ``spoken``: somebody says the word to an operator, so there must be one; where none was set, this says whether
         it is another that the report knows its person by. Of a report that was handed over, its former receipt opens
         only ``documents.former``.
@@ -114,7 +115,10 @@ class ReceiptAuthenticator:
                 if asks_word and (spoken is not None or found is None or word is not None):
                     # Not where there is no word to guess: else whoever knows the number could keep its owner out.
                     self._may_try_word(tried, caller, device)
-                right = await self._right(found, word, question, asks_word=asks_word, spoken=spoken)
+                closed = found is not None and not guarded and self._needs_word(found, device)
+                right = await self._right(
+                    None if closed and not asks_word else found, word, question, asks_word=asks_word, spoken=spoken
+                )
             except TransientError:
                 raise unavailable() from None
             if right is not None:
@@ -123,7 +127,7 @@ class ReceiptAuthenticator:
             self.gate.was_wrong(caller.network, tried, caller.client)
             if device.word:
                 self.gate.was_wrong_by_device(device.word)
-            self.wrong_receipts.count(caller, receipt=tried if found is not None else None)
+            self.wrong_receipts.count(caller, receipt=tried if found is not None and asks_word else None)
         QUESTIONS.labels("unknown").inc()
         reason = "wrong_word" if found is not None else "unknown_receipt"
         self._recorder.receipt_refused(caller, action, found["_id"] if found else None, reason)
@@ -211,7 +215,7 @@ class ReceiptAuthenticator:
         if read is None:
             return None
         known = self._device(caller, read)
-        if known.receipt and (known.word or not word):
+        if known.receipt and not word:
             return None
         return devices.proof_for(self._device_keys, read, self._clock.now(), word=word)
 
@@ -219,6 +223,10 @@ class ReceiptAuthenticator:
         if not caller.device or caller.client is not None:
             return devices.NOTHING
         return devices.proven(self._device_keys, caller.device, receipt, self._clock.now())
+
+    def _needs_word(self, found: Document, device: DeviceProof) -> bool:
+        """Whether even the status needs the word. A browser that gave it a moment ago need not give it again."""
+        return waiting_period.needed_for_status(found, self._clock.now()) and not device.fresh
 
     def _may_ask(self, caller: Caller, device: str | None = None) -> None:
         # A front end's questions its door counts, by its own allowance: all come from one network.

@@ -13,6 +13,8 @@ from services.intake.encryption.keys import KeyedDigests
 
 LASTS: Final = timedelta(hours=12)
 """Shorter than the day a word waits that was set with a receipt alone, so that no proof from before outlives that."""
+FRESH: Final = timedelta(minutes=30)
+"""For how long the word that a browser gave counts for the status, where that needs it: as long as a draft is kept."""
 _MOST_CHARS: Final = 160
 _MAC_CHARS: Final = 40
 
@@ -23,6 +25,8 @@ class DeviceProof(NamedTuple):
     receipt: bool = False
     word: str = ""
     """Under which name its wrong words are counted, where it gave the right one before; empty where it did not."""
+    fresh: bool = False
+    """It gave the word a short while ago."""
 
 
 NOTHING: Final = DeviceProof()
@@ -43,7 +47,9 @@ def proven(keys: KeyedDigests, cookie: str, receipt: str, now: datetime) -> Devi
         return NOTHING
     if not _same(shown, _mac(keys, "receipt", receipt, ends)):
         return NOTHING
-    return DeviceProof(receipt=True, word=word if _same(word, _mac(keys, "word", receipt, ends)) else "")
+    if not _same(word, _mac(keys, "word", receipt, ends)):
+        return DeviceProof(receipt=True)
+    return DeviceProof(receipt=True, word=word, fresh=int(ends) > (now + LASTS - FRESH).timestamp())
 
 
 def _same(given: str, right: str) -> bool:

@@ -71,6 +71,10 @@ class WordAsked(ReceiptQuestion):
     new_word: Annotated[Word | None, BeforeValidator(nothing)] = Field(
         default=None, description="Left out: `word` itself is set, if there was none."
     )
+    for_status: bool | None = Field(
+        default=None,
+        description="Whether the status needs the word as well. Left out: as before, and no where there was none.",
+    )
 
 
 class TakeOverAsked(SubmissionPart):

@@ -118,10 +118,11 @@ class _Actions:
     async def status(self, request: Request, typed: Typed, *, said: str = "") -> Response:
         receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
         try:
-            answer = await self._status.answer(ReceiptQuestion(receipt=receipt), caller_of(request))
+            answer = await self._status.answer(receipt_forms.asked(ReceiptQuestion, typed), caller_of(request))
         except Problem as problem:
             return self.entry(request, typed=receipt, problem=problem)
-        return self._with_place(request, self.standing(request, receipt, answer, said=said), typed, word=False)
+        page = self.standing(request, receipt, answer, said=said)
+        return self._with_place(request, page, typed, word=bool(typed.one("word")))
 
     def standing(self, request: Request, receipt: str, answer: StatusAnswer, *, said: str = "") -> Response:
         return self._pages.render(
@@ -201,7 +202,9 @@ class _Actions:
         await self._desk.amend(asked, caller, receipt_forms.key_of(typed))
 
     async def _word(self, caller: Caller, typed: Typed) -> StatusAnswer:
-        asked = receipt_forms.asked(WordAsked, typed, new_word=typed.one("new_word"))
+        asked = receipt_forms.asked(
+            WordAsked, typed, new_word=typed.one("new_word"), for_status=typed.one("for_status") == "yes"
+        )
         if asked.new_word is None:
             raise invalid([problems.required("new_word")])
         return await self._desk.set_word(asked, caller)

@@ -228,7 +228,8 @@ class ReceiptService:
         fresh = asked.new_word or problems.fit_word(asked.word)
         document = await self._updater.authenticator.authenticate(asked, caller, "receipts.word")
         now = self._clock.now()
-        if waiting_period.word_in_force(document, now) is not None and asked.new_word is None:
+        unchanged = asked.for_status in (None, waiting_period.needed_for_status(document, now))
+        if waiting_period.word_in_force(document, now) is not None and asked.new_word is None and unchanged:
             return self._tell(document)  # it is the word that is set, or nobody would have come this far
         try:
             stored = await self._words.hashed(document["_id"], fresh)
@@ -240,9 +241,11 @@ class ReceiptService:
             if waiting_period.waiting_word(known, now) is not None:
                 raise RefusedError("word_waits")
             replaced = waiting_period.word_in_force(known, now) is not None
-            return ReportUpdate(
-                fields=waiting_period.with_word(known, stored, now), detail={"replaced": str(replaced).lower()}
-            )
+            detail = {"replaced": str(replaced).lower()}
+            if asked.for_status is not None:
+                detail["for_status"] = str(asked.for_status).lower()
+            fields = waiting_period.with_word(known, stored, now, for_status=asked.for_status)
+            return ReportUpdate(fields=fields, detail=detail)
 
         changed = await self._updater.apply("receipts.word", document, caller, judge)
         return self._tell(changed.document)

@@ -92,6 +92,7 @@ def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> Statu
         hand_over_until=handover_rules.open_until(offer, now),
         taken_over_at=life.handed_over_at,
         word_from=waiting.counts_from if waiting else None,
+        word_for_status=waiting_period.needed_for_status(document, now) or None,
         **standing.model_dump(exclude={"center_id", "stays"}),
     )
 

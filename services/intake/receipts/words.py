@@ -45,9 +45,9 @@ PAGES: Final[Mapping[str, Words]] = {
         n("Set a word of your own"),
         n(
             "If somebody else could see your receipt number, a word only you know keeps them from writing in your name "
-            "or taking your report back. How far your report is can still be seen with the number alone. A first word "
-            "counts 24 hours after it is set: else whoever finds the number could lock you out. Until then it can be "
-            "made void on the status page."
+            "or taking your report back. How far your report is can still be seen with the number alone, unless you "
+            "choose otherwise below. A first word counts 24 hours after it is set: else whoever finds the number could "
+            "lock you out. Until then it can be made void on the status page."
         ),
         n("Set the word"),
     ),

@@ -188,6 +188,9 @@ class StatusAnswer(BaseModel):
         description="From when a word counts that somebody set with the receipt alone; `POST /receipts/word/cancel` "
         "makes it void until then. Say so: the holder may not be the one who set it.",
     )
+    word_for_status: bool | None = Field(
+        default=None, description="True where the status needs the word as well, as whoever set it chose."
+    )
     contact_changed_at: AwareDatetime | None = Field(
         default=None, description="When the ways of contact were last changed with the receipt."
     )

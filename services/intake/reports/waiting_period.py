@@ -19,6 +19,8 @@ WORD: Final = "word"
 """The hash of a word that was set with the report, or when it was taken over."""
 LATER: Final = "word_later"
 """A word that was first set with the receipt alone, see ``LaterWord``."""
+FOR_STATUS: Final = "word_for_status"
+"""Whether the status needs the word of ``WORD`` too, as its reporter chose."""
 
 
 class LaterWord(BaseModel):
@@ -29,6 +31,8 @@ class LaterWord(BaseModel):
     hash: str
     asked_at: datetime
     counts_from: datetime
+    for_status: bool = False
+    """Whether the status needs it too, once it counts."""
 
 
 def later_word(document: Mapping[str, Any]) -> LaterWord | None:
@@ -50,16 +54,31 @@ def waiting_word(document: Mapping[str, Any], now: datetime) -> LaterWord | None
     return later if later is not None and now < later.counts_from else None
 
 
+def needed_for_status(document: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the status needs the word in force, as whoever set it chose; else the receipt is enough."""
+    later = later_word(document)
+    if later is not None:
+        return later.for_status and later.counts_from <= now
+    return document.get(WORD) is not None and bool(document.get(FOR_STATUS))
+
+
 def may_act_at_once(document: Mapping[str, Any]) -> bool:
     """Whether who was let in has shown more than the receipt."""
     return document.get(WORD) is not None
 
 
-def with_word(document: Mapping[str, Any], hashed: str, now: datetime) -> dict[str, Any]:
-    """The fields that set a word, or replace the one in force. Not while one waits, see ``waiting_word``."""
+def with_word(
+    document: Mapping[str, Any], hashed: str, now: datetime, *, for_status: bool | None = None
+) -> dict[str, Any]:
+    """The fields that set a word, or replace the one in force. Not while one waits, see ``waiting_word``.
+
+    ``for_status``: whether the status needs it too; None: as with the one before.
+    """
     if document.get(WORD) is not None:
-        return {WORD: hashed}
+        return {WORD: hashed} if for_status is None else {WORD: hashed, FOR_STATUS: for_status}
     later = later_word(document)
     if later is not None and later.counts_from <= now:
-        return {LATER: later.model_copy(update={"hash": hashed}).model_dump()}
-    return {LATER: LaterWord(hash=hashed, asked_at=now, counts_from=now + WAIT).model_dump()}
+        chosen = later.for_status if for_status is None else for_status
+        return {LATER: later.model_copy(update={"hash": hashed, "for_status": chosen}).model_dump()}
+    first = LaterWord(hash=hashed, asked_at=now, counts_from=now + WAIT, for_status=bool(for_status))
+    return {LATER: first.model_dump()}

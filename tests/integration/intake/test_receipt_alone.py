@@ -135,3 +135,30 @@ async def test_the_status_can_be_checked_again_and_the_newest_answer_stands_on_t
     assert f'value="{someone.receipt}"' in again.group()
     assert "Check again" in again.group()
     assert page.index("The centre left 1 new answer.") < page.index('<ol class="steps way">')
+
+
+async def test_a_word_guards_the_status_too_where_its_reporter_chose_so(
+    harness: IntakeHarness, clock: JumpClock
+) -> None:
+    someone = await holder(harness)
+    told = await someone.done("word", word="my word", for_status=True)
+    assert "word_for_status" not in told
+    assert "word_from" in await harness.status(someone.receipt), "whoever did not set it can still see and stop it"
+    clock.jump(hours=24, minutes=1)
+    unknown = await harness.ask("0000-0000-0000-0000")
+    for answer in (await harness.ask(someone.receipt), await someone.post("status", word="guess")):
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown_receipt")
+        assert answer.json()["detail"] == unknown.json()["detail"]
+    assert (await someone.done("status", word="MY word"))["word_for_status"] is True
+    form = {"receipt": someone.receipt}
+    refused = await harness.http.post("/status?lang=en", data=form)
+    assert refused.status_code == 404
+    assert 'name="word"' in refused.text
+    shown = await harness.http.post("/status?lang=en", data={**form, "word": "my word"})
+    assert "After half an hour the status needs it again." in shown.text
+    assert (await harness.http.post("/status?lang=en", data=form)).status_code == 200, "not at every step of a visit"
+    clock.jump(minutes=31)
+    assert (await harness.http.post("/status?lang=en", data=form)).status_code == 404
+    assert "word_for_status" not in await someone.done("word", word="my word", for_status=False)
+    assert "word_for_status" not in await harness.status(someone.receipt)
+    assert (await someone.post("messages", text="x")).status_code == 404, "everything else needs it as before"

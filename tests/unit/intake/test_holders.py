@@ -172,3 +172,27 @@ async def test_only_a_receipt_with_a_word_costs_a_hash_and_the_time_does_not_tel
     steps = {round(seconds / 0.2, 1) for seconds in took}
     assert max(took) - min(took) < 0.1, took
     assert min(steps) >= (2 if busy_s else 1)
+
+
+async def test_a_status_that_needs_the_word_is_answered_like_an_unknown_receipt_with_as_little_work() -> None:
+    hasher = Busy(0)
+    door = holders("hash", hasher=hasher)
+    kept: Any = door._reports
+    kept.document["word_for_status"] = True
+
+    async def status(receipt: str, device: str = "") -> str:
+        question = ReceiptQuestion(receipt=receipt)
+        try:
+            await door.authenticate(question, Caller(HERE, device=device), "receipts.read", guarded=False)
+        except Problem as problem:
+            return problem.code
+        return "in"
+
+    assert await status(RECEIPT) == await status(another(1)) == "unknown_receipt"
+    seen = door.device_proof(Caller(HERE), RECEIPT, word=False) or ""
+    assert await status(RECEIPT, device=seen) == "unknown_receipt"
+    assert hasher.asked == []
+    given = door.device_proof(Caller(HERE), RECEIPT, word=True) or ""
+    assert await status(RECEIPT, device=given) == "in"
+    kept.document["word_for_status"] = False
+    assert await status(RECEIPT) == "in"

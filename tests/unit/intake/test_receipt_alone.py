@@ -126,3 +126,24 @@ def test_an_erased_report_tells_of_no_word_and_no_contact() -> None:
     life = Lifecycle.model_validate(retention_rules.tombstone(taken_back(at_once=True), NOW).model_dump())
     gone = told({"received_at": datetime(2026, 11, 1, tzinfo=UTC), "life": life.model_dump()}, NOW, lambda *_: None)
     assert (gone.word_from, gone.contact_changed_at, gone.destroy_asked_at) == (None, None, None)
+
+
+def test_the_status_needs_the_word_only_where_its_reporter_chose_so_and_once_it_counts() -> None:
+    first = {waiting_period.WORD: "one"}
+    assert not waiting_period.needed_for_status(first, NOW)
+    chosen = first | waiting_period.with_word(first, "two", NOW, for_status=True)
+    assert waiting_period.needed_for_status(chosen, NOW)
+    assert waiting_period.needed_for_status(chosen | waiting_period.with_word(chosen, "three", NOW), NOW), "as before"
+    ended = chosen | waiting_period.with_word(chosen, "three", NOW, for_status=False)
+    assert not waiting_period.needed_for_status(ended, NOW)
+    assert not waiting_period.needed_for_status({waiting_period.FOR_STATUS: True}, NOW), "there is no word"
+
+
+def test_a_word_that_was_set_later_guards_the_status_only_when_it_counts() -> None:
+    later = waiting_period.with_word({}, "one", NOW, for_status=True)
+    assert not waiting_period.needed_for_status(later, JUST_BEFORE)
+    assert waiting_period.needed_for_status(later, NOW + WAIT)
+    assert waiting_period.needed_for_status(waiting_period.with_word(later, "two", NOW + WAIT), NOW + WAIT)
+    ended = waiting_period.with_word(later, "two", NOW + WAIT, for_status=False)
+    assert not waiting_period.needed_for_status(ended, NOW + WAIT)
+    assert not waiting_period.needed_for_status(SET_LATER, NOW + WAIT)

@@ -19,7 +19,7 @@ MINE, ANOTHER = receipt_numbers.from_number(572), receipt_numbers.from_number(57
 def test_it_counts_for_its_receipt_until_it_ends() -> None:
     cookie = devices.proof_for(KEYS, MINE, NOW, word=False)
     last = NOW + devices.LASTS - timedelta(seconds=1)
-    assert devices.proven(KEYS, cookie, MINE, last) == (True, "")
+    assert devices.proven(KEYS, cookie, MINE, last) == (True, "", False)
     assert devices.proven(KEYS, cookie, MINE, last + timedelta(seconds=1)) == NOTHING
     assert devices.proven(KEYS, cookie, ANOTHER, NOW) == NOTHING
     assert devices.proven(KeyedDigests(b"x" * 32), cookie, MINE, NOW) == NOTHING
@@ -31,6 +31,13 @@ def test_only_who_gave_the_word_has_tries_of_their_own() -> None:
     assert with_word.word
     ends, receipt = devices.proof_for(KEYS, MINE, NOW, word=False).split(".")
     assert devices.proven(KEYS, f"{ends}.{receipt}.{receipt}", MINE, NOW).word == ""
+
+
+def test_the_word_is_fresh_for_half_an_hour() -> None:
+    cookie = devices.proof_for(KEYS, MINE, NOW, word=True)
+    assert devices.proven(KEYS, cookie, MINE, NOW + devices.FRESH - timedelta(seconds=1)).fresh
+    assert not devices.proven(KEYS, cookie, MINE, NOW + devices.FRESH).fresh
+    assert not devices.proven(KEYS, devices.proof_for(KEYS, MINE, NOW, word=False), MINE, NOW).fresh
 
 
 def test_it_names_no_report_and_nobody() -> None:
