@@ -24,6 +24,8 @@ DEAD_REPORTS: Final = replace(REPORTS, name=REPORTS.dead)
 """The dead twin of `reports`, to be read like a topic."""
 WATCHED: Final = (REPORTS, ROUTINGS, CASES, ALERTS, CENTERS)
 """Every topic that a release is made of: it waits for the end that each had when the period closed."""
+ON_ITS_WAY_S: Final = 3600.0
+"""A report has its owner within seconds; one that has none for so long is not on its way any more."""
 _GROUP: Final = b"routing"
 """A report is dead when routing, which must give it an owner, could not."""
 _TAIL: Final = 200
@@ -77,8 +79,14 @@ class Watch:
         return self._caught_up
 
     def accounted(self) -> bool | None:
-        """Whether nothing was missing at the last look; None where it could not look."""
-        return self._newest.difference == 0 if self._looked and self._newest is not None else None
+        """Whether nothing was missing at the last look; None where it could not look.
+
+        A report without an owner is missing too once it is dead, or has been on its way longer than any ever should.
+        """
+        if not self._looked or self._newest is None:
+            return None
+        waited = self._newest.oldest_in_flight_seconds or 0.0
+        return self._newest.difference == 0 and self._newest.dead == 0 and waited <= ON_ITS_WAY_S
 
     async def look(self) -> None:
         """One round. Raises ``TransientError`` while store or broker are away."""

@@ -163,8 +163,8 @@ def _accounted(words: Wording, accounted: bool | None) -> Answer:
         "",
         words.text(
             gettext_noop(
-                "Accepted reports, counted at the entrance, are as many as those with a centre, on their way, or set "
-                "aside for a person to look at. The numbers belong to those who run the service."
+                "Every accepted report, counted at the entrance, has a centre or has been on its way for less than an "
+                "hour, and none had to be set aside. The numbers belong to those who run the service."
             )
         ),
     )

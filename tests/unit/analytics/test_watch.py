@@ -53,6 +53,8 @@ class Counted:
         self.next = 0
         self.others: dict[tuple[str, int], int] = {}
         self.sums: dict[str, int] = {}
+        self.waiting: tuple[int, datetime | None] = (0, None)
+        self.dead = 0
         self.away = False
 
     async def offsets(self) -> dict[tuple[str, int], int]:
@@ -61,7 +63,8 @@ class Counted:
     async def tally(self) -> Tally:
         if self.away:
             raise TransientError("the store is away")
-        return Tally(sums=self.sums, without_owner=0, dead=0, ahead=0, oldest=None)
+        n, oldest = self.waiting
+        return Tally(sums=self.sums, without_owner=n, dead=self.dead, ahead=0, oldest=oldest)
 
 
 class Office:
@@ -190,3 +193,17 @@ async def test_whether_all_is_accounted_for_is_what_the_last_look_found() -> Non
     with pytest.raises(TransientError):
         await office.look()
     assert office.watch.accounted() is None
+
+
+@pytest.mark.parametrize(
+    ("minutes", "dead", "nothing"), [(59, 0, True), (61, 0, False), (435 * 1440, 0, False), (1, 1, False)]
+)
+async def test_a_report_that_has_had_no_owner_for_an_hour_is_unaccounted_for(
+    minutes: int, dead: int, nothing: bool
+) -> None:
+    """The equation holds, since it is counted as in flight; nobody looks after it all the same."""
+    office = Office()
+    office.store.sums = {"accepted": 23}
+    office.store.waiting, office.store.dead = (23, NOW - timedelta(minutes=minutes)), dead
+    await office.look()
+    assert office.watch.accounted() is nothing
