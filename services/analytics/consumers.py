@@ -4,24 +4,27 @@ Offsets live in the store, beside their effects. Whatever is delivered again lie
 skipped, so each record changes the numbers exactly once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
 from services.analytics import measures
 from services.analytics.model import Fact
-from services.analytics.projection import fold, fold_centers
+from services.analytics.projection import Changes, HoleError, fold, fold_centers
 from services.analytics.recent import Recent
 from services.analytics.store.folding import Batch as OpenBatch
 from services.analytics.store.folding import Position, batch, stored_offsets
 from services.analytics.store.generations import Database, Generation
+from shared import log
 from shared.errors import FatalError, TransientError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
 from shared.events.families import AlertEvents, CaseEvents, CenterEvents, ReportEvents, RoutingEvents
-from shared.kafka.router import Batch, KafkaRouter, Received
+from shared.kafka.router import Batch, Blocked, KafkaRouter, Received
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
+
+_log = log.get(__name__)
 
 REPORT_TOPICS: Final = frozenset(topic.name for topic in (REPORTS, ROUTINGS, CASES, ALERTS))
 """Read side by side: partition p of all four belongs to one worker."""
@@ -42,8 +45,10 @@ def consumers(folder: "Folder", *, max_records: int, pace_s: float) -> KafkaRout
         pace_s=pace_s,
         on_assigned=folder.assigned,
     )
-    async def count(batch: Batch[ReportEvents | RoutingEvents | CaseEvents | AlertEvents | CenterEvents]) -> None:
-        await folder.handle(batch)
+    async def count(
+        batch: Batch[ReportEvents | RoutingEvents | CaseEvents | AlertEvents | CenterEvents],
+    ) -> Sequence[Blocked]:
+        return await folder.handle(batch)
 
     return router
 
@@ -51,9 +56,15 @@ def consumers(folder: "Folder", *, max_records: int, pace_s: float) -> KafkaRout
 class Folder:
     """The consumer side of one worker."""
 
-    def __init__(self, database: Database, generation: Generation | None = None) -> None:
-        """Into the generation that serves, unless another is to be brought up to date."""
+    def __init__(
+        self, database: Database, generation: Generation | None = None, *, given_up: Collection[str] = frozenset()
+    ) -> None:
+        """Into the generation that serves, unless another is to be brought up to date.
+
+        ``given_up``: reports of which nothing is counted after a hole in their routing.
+        """
         self._database = database
+        self._given_up = given_up
         self._generation = generation
         self._recent = Recent()
 
@@ -63,12 +74,15 @@ class Folder:
         stored = await stored_offsets(self._database, partitions)
         return {place: stored.get(place, 0) for place in places}
 
-    async def handle(self, records: list[Received]) -> None:
-        """Fold one batch. ``TransientError`` leaves no trace of it, and the same batch may come again."""
+    async def handle(self, records: list[Received]) -> Sequence[Blocked]:
+        """Fold one batch; where a report's routing has a hole, its partition of `routings` stops before that record.
+
+        ``TransientError`` leaves no trace of the batch, and the same batch may come again.
+        """
         started = perf_counter()
         try:
             async with batch(self._database, self._generation) as open_batch:
-                done = await _fold(open_batch, records, self._recent)
+                done = await _fold(open_batch, records, self._recent, self._given_up)
         except TransientError:
             measures.CONFLICTS.inc()
             raise
@@ -77,7 +91,11 @@ class Folder:
         measures.GENERATION.set(done.generation)
         measures.EVENTS.labels("folded").inc(done.folded)
         measures.EVENTS.labels("ignored").inc(done.fresh - done.folded)
-        measures.EVENTS.labels("repeated").inc(len(records) - done.fresh)
+        measures.EVENTS.labels("repeated").inc(len(records) - done.fresh - done.held)
+        for stop in done.blocked:
+            where = {"topic": stop.topic, "partition": stop.partition, "offset": stop.offset}
+            _log.critical("analytics.partition_stopped", **where, reason=stop.reason, hint="docs/how-to/operator.md")
+        return done.blocked
 
 
 def together_or_fatal(places: Iterable[Position]) -> set[int]:
@@ -110,26 +128,47 @@ class _Done:
     """Records not folded before."""
     folded: int = 0
     """Events that changed something."""
+    held: int = 0
+    """Records left for later: at a hole and behind it."""
+    blocked: Sequence[Blocked] = ()
 
 
-async def _fold(open_batch: OpenBatch, records: Sequence[Received], recent: Recent) -> _Done:
+async def _fold(open_batch: OpenBatch, records: Sequence[Received], recent: Recent, given_up: Collection[str]) -> _Done:
     partitions = {r.partition for r in records if r.topic in REPORT_TOPICS}
     stored = await open_batch.offsets(partitions)
     trusted = recent.known(open_batch.generation, stored, partitions)
     fresh = [r for r in records if r.offset >= stored.get((r.topic, r.partition), 0)]
     if not fresh:
         return _Done(open_batch.generation, {}, stored, partitions)
-    events = [(r.partition, r.event) for r in fresh if isinstance(r.event, ReportEvent)]
-    known = await open_batch.facts((event.report_id for _, event in events), trusted)
-    _measure(known, trusted, {event.report_id for _, event in events})
-    changes = fold(known, events)
+    wanted = {r.event.report_id for r in fresh if isinstance(r.event, ReportEvent)}
+    known = await open_batch.facts(wanted, trusted)
+    _measure(known, trusted, wanted)
+    changes, kept, blocked = until_a_hole(known, fresh, given_up)
+    held, fresh = len(fresh) - len(kept), kept
     news = [r.event for r in fresh if isinstance(r.event, CenterChanged)]
     centers, on_duty = fold_centers(await open_batch.centers() if news else {}, news)
     changes.months.update(on_duty)
     following = next_offsets(fresh)
     await open_batch.save(changes, centers, following)
     now = {**stored, **following}
-    return _Done(open_batch.generation, changes.facts, now, partitions, len(fresh), changes.folded + len(centers))
+    folded = changes.folded + len(centers)
+    return _Done(open_batch.generation, changes.facts, now, partitions, len(fresh), folded, held, blocked)
+
+
+def until_a_hole(
+    known: Mapping[str, Fact], fresh: list[Received], given_up: Collection[str]
+) -> tuple[Changes, list[Received], list[Blocked]]:
+    """Fold what can be folded: all but the partitions of `routings` that have a hole, from there on."""
+    kept, blocked = fresh, list[Blocked]()
+    while True:
+        events = [(r.partition, r.event) for r in kept if isinstance(r.event, ReportEvent)]
+        try:
+            return fold(known, events, given_up), kept, blocked
+        except HoleError as hole:
+            first = next(r for r in kept if r.event is hole.event)
+            blocked.append(Blocked(first.topic, first.partition, first.offset, str(hole)))
+            place = (first.topic, first.partition)
+            kept = [r for r in kept if (r.topic, r.partition) != place or r.offset < first.offset]
 
 
 def _measure(known: Mapping[str, Fact], trusted: Mapping[str, Fact], wanted: set[str]) -> None:

@@ -151,6 +151,7 @@ class _Dashboard:
             "next_release": self._catalogue.next_release(),
             "operations": principal.may(Action.OPERATIONS_READ, MINISTRY),
             "periods": periods,
+            "stopped_since": None if self._base else self._watch.stopped_since(),
             "base": self._base,
             "sample": bool(self._base),
             "sections": {_under(self._base, path): name for path, name in PAGES.items()},

@@ -120,9 +120,12 @@ def build(
     """Make the parts; nothing runs or connects yet."""
     health = Health()
     database = connect(store_settings, "analytics")
-    folder = Folder(database)
+    folder = Folder(database, given_up=settings.given_up())
     bus = KafkaClient(bus_settings, "analytics", health, clock)
     bus.include(consumers(folder, max_records=settings.batch_records, pace_s=settings.pace_s))
+    # What was released is served whether counting goes on or not, so no load balancer may take the pages away for it.
+    for name in [each for each in health.ready if each.startswith("kafka")]:
+        health.degraded[name] = health.ready.pop(name)
 
     reader = Reader(database)
     logs = {topic: PartitionReader(bus_settings, topic) for topic in (*WATCHED, DEAD_REPORTS)}

@@ -68,6 +68,7 @@ def router(
             stages=STAGES,
             names=center_names(pages.language(request)),
             caught_up=watch.caught_up(),
+            stopped_since=watch.stopped_since(),
             closed=sum(center.state == "closed" for center in centers) if centers is not None else None,
             known=len(centers) if centers is not None else None,
             next_release=publications.next_release(),

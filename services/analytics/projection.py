@@ -12,7 +12,7 @@ Rules
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from sys import intern
@@ -57,10 +57,19 @@ CellKey = tuple[int, str, str]
 Cells = Counter[CellKey]
 
 
+class HoleError(FatalError):
+    """A routing record is missing before this one: nothing read after it about this report can be trusted."""
+
+    def __init__(self, event: RoutingEvent, known: int) -> None:
+        """``known`` is the version that was read last."""
+        super().__init__(f"routings has a hole: report {event.report_id} version {event.version} after {known}")
+        self.event = event
+
+
 def apply(fact: Fact, event: ReportEvent) -> Fact:
     """The fact after one more event about the report; the same object where the event changes nothing.
 
-    Raises ``FatalError`` on a hole in the routing versions.
+    Raises ``HoleError`` on a hole in the routing versions.
     """
     after = fact.copy()
     return after if advance(after, event) else fact
@@ -69,7 +78,7 @@ def apply(fact: Fact, event: ReportEvent) -> Fact:
 def advance(fact: Fact, event: ReportEvent) -> bool:
     """Change the fact by one more event about the report; whether the event was new.
 
-    Raises ``FatalError`` on a hole in the routing versions.
+    Raises ``HoleError`` on a hole in the routing versions.
     """
     if isinstance(event, IntakeEvent):
         return _from_intake(fact, event)
@@ -113,9 +122,7 @@ def _from_routing(fact: Fact, event: RoutingEvent) -> bool:
     if event.version <= fact.routing_version:
         return False
     if event.version != fact.routing_version + 1:
-        raise FatalError(
-            f"routings has a hole: report {event.report_id} version {event.version} after {fact.routing_version}"
-        )
+        raise HoleError(event, fact.routing_version)
     fact.routing_version = event.version
     if event.ownership > fact.ownership:
         fact.ownership = event.ownership
@@ -195,15 +202,20 @@ class Changes:
     """Events that changed a fact."""
 
 
-def fold(known: Mapping[str, Fact], events: Iterable[tuple[int, ReportEvent]]) -> Changes:
+def fold(
+    known: Mapping[str, Fact], events: Iterable[tuple[int, ReportEvent]], given_up: Collection[str] = frozenset()
+) -> Changes:
     """Fold a batch of (partition, event), in log order, onto the known facts, which stay as they are.
 
-    Cells move once per report, from what it added before the batch to what it adds after it.
+    Cells move once per report, from what it added before the batch to what it adds after it. Of reports that were
+    ``given_up`` what follows a hole is left out: they stay counted as they were. Raises ``HoleError``.
     """
     now: dict[str, Fact] = {}
     changes = Changes()
     for partition, event in events:
         report_id = event.report_id
+        if report_id in given_up and isinstance(event, RoutingEvent) and _after_a_hole(now, known, event):
+            continue
         fact = now.get(report_id)
         if fact is None:
             old = known.get(report_id)
@@ -218,6 +230,11 @@ def fold(known: Mapping[str, Fact], events: Iterable[tuple[int, ReportEvent]]) -
         _move(changes, known.get(report_id), fact)
     changes.facts = now
     return changes
+
+
+def _after_a_hole(now: Mapping[str, Fact], known: Mapping[str, Fact], event: RoutingEvent) -> bool:
+    fact = now.get(event.report_id) or known.get(event.report_id)
+    return event.version > (fact.routing_version if fact is not None else 0) + 1
 
 
 def _move(changes: Changes, old: Fact | None, fact: Fact) -> None:

@@ -10,11 +10,12 @@ import argparse
 import asyncio
 import resource
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from services.analytics.rebuilding import FOLDED_TOPICS, Rebuild, Rebuilt
+from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.generations import Database
 from services.analytics.store.reading import Reader
 from services.analytics.store.rebuilding import abandon, remembered
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _run(*, accept: bool, back: bool, name: str | None) -> int:
     settings = load(KafkaSettings)
     database = connect(load(StoreSettings), "analytics")
-    async with rebuild_of(settings, database) as rebuild:
+    async with rebuild_of(settings, database, load(AnalyticsSettings).given_up()) as rebuild:
         if back:
             before, now = await rebuild.back()
             _say(f"generation {now} serves again, brought up to date; generation {before} is kept")
@@ -62,14 +63,16 @@ async def _run(*, accept: bool, back: bool, name: str | None) -> int:
 
 
 @asynccontextmanager
-async def rebuild_of(settings: KafkaSettings, database: Database) -> AsyncIterator[Rebuild]:
+async def rebuild_of(
+    settings: KafkaSettings, database: Database, given_up: Collection[str] = frozenset()
+) -> AsyncIterator[Rebuild]:
     """A rebuild with readers of its topics, connected."""
     async with AsyncExitStack() as stack:
         logs = {topic: PartitionReader(settings, topic) for topic in (*FOLDED_TOPICS, CENTERS)}
         for reader in logs.values():
             stack.push_async_callback(reader.stop)
             await reader.start()
-        yield Rebuild(database, logs, settings.topic_partitions)
+        yield Rebuild(database, logs, settings.topic_partitions, given_up=given_up)
 
 
 async def _as_of(rebuild: Rebuild, database: Database, name: str) -> int:

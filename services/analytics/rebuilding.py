@@ -7,7 +7,7 @@ one partition.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from time import perf_counter
@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from services.analytics.consumers import Folder
 from services.analytics.contributions import daily, monthly
 from services.analytics.model import Fact
-from services.analytics.projection import Cells, advance, fold_centers
+from services.analytics.projection import Cells, HoleError, advance, fold_centers
 from services.analytics.store.folding import Position
 from services.analytics.store.generations import Database, Generation
 from services.analytics.store.rebuilding import (
@@ -36,7 +36,7 @@ from shared import log
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
-from shared.kafka.decoding import RawRecord, Received, decode_record
+from shared.kafka.decoding import Blocked, RawRecord, Received, decode_record
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, Topic
 
 _log = log.get(__name__)
@@ -74,8 +74,16 @@ class Rebuilt:
 class Rebuild:
     """Makes generations out of the log. ``logs`` holds a reader for each of the five topics."""
 
-    def __init__(self, database: Database, logs: Mapping[Topic, Log], partitions: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        logs: Mapping[Topic, Log],
+        partitions: int,
+        *,
+        given_up: Collection[str] = frozenset(),
+    ) -> None:
         self._database = database
+        self._given_up = given_up
         self._partitions = partitions
         self.logs = logs
 
@@ -130,7 +138,11 @@ class Rebuild:
                     fact = facts.get(event.report_id)
                     if fact is None:
                         fact = facts[event.report_id] = Fact(event.report_id, partition)
-                    advance(fact, event)
+                    try:
+                        advance(fact, event)
+                    except HoleError:
+                        if event.report_id not in self._given_up:
+                            raise
         days, months = _cells(facts.values(), partition)
         await insert_partition(generation, partition, facts, days, months, next_)
         _log.info("analytics.rebuilt_partition", partition=partition, events=events, reports=len(facts))
@@ -179,7 +191,8 @@ class Rebuild:
 
     async def _follow(self, generation: Generation, upto: Mapping[Position, int]) -> None:
         """Fold what is missing up to these offsets, in batches like those of the service."""
-        folder, done = Folder(self._database, generation), await folded_to(generation)
+        folder = Folder(self._database, generation, given_up=self._given_up)
+        done = await folded_to(generation)
         names = {topic.name: topic for topic in (*FOLDED_TOPICS, CENTERS)}
         for (name, partition), end in sorted(upto.items()):
             batch: list[Received] = []
@@ -188,10 +201,15 @@ class Rebuild:
                 async for one in received:
                     batch.append(one)
                     if len(batch) == _BATCH:
-                        await folder.handle(batch)
+                        _demand_whole(await folder.handle(batch))
                         batch = []
             if batch:
-                await folder.handle(batch)
+                _demand_whole(await folder.handle(batch))
+
+
+def _demand_whole(blocked: Sequence[Blocked]) -> None:
+    for stop in blocked:
+        raise FatalError(stop.reason)
 
 
 def _cells(facts: Iterable[Fact], partition: int) -> tuple[Cells, Cells]:

@@ -27,12 +27,20 @@ class AnalyticsSettings(ServiceSettings):
     proof_s: float = Field(default=60.0, gt=0, le=3600, examples=[60])
     """Most seconds the solver may take for one release; out of time is not released."""
 
+    given_up_reports: str = Field(default="", examples=["3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"])
+    """Ids of reports whose routing has a hole that nothing fills, with commas between: what follows the hole is not
+    counted, and the partition goes on. They stay given up: leave them here for good, rebuilds need them too."""
+
     audit_key: Key | None = Field(default=None, validation_alias="IEUM_AUDIT_KEY", examples=[EXAMPLE])
     """For the audit of what operators do here, as in the other services. Unset: nothing can be sent back from here."""
     audit_heads: Path | None = Field(
         default=None, validation_alias="IEUM_AUDIT_HEADS", examples=["/var/lib/ieum/audit"]
     )
     """A folder that the store's administrator cannot write to: the last signed heads are kept there as well."""
+
+    def given_up(self) -> frozenset[str]:
+        """The ids of `given_up_reports`."""
+        return frozenset(each.strip() for each in self.given_up_reports.split(",") if each.strip())
 
     def audit_keys(self) -> AuditKeys | None:
         """The keys of the audit, where there is one."""

@@ -26,6 +26,8 @@ WATCHED: Final = (REPORTS, ROUTINGS, CASES, ALERTS, CENTERS)
 """Every topic that a release is made of: it waits for the end that each had when the period closed."""
 ON_ITS_WAY_S: Final = 3600.0
 """A report has its owner within seconds; one that has none for so long is not on its way any more."""
+STOPPED_AFTER_S: Final = 900.0
+"""Counting that is behind for so long is told to readers: a restart or a rebalance takes less."""
 _GROUP: Final = b"routing"
 """A report is dead when routing, which must give it an owner, could not."""
 _TAIL: Final = 200
@@ -68,6 +70,7 @@ class Watch:
         self._partitions = list(range(partitions))
         self._dead_read: dict[int, int] = {}
         self._caught_up: datetime | None = None
+        self._uncounted_since: datetime | None = None
         self._sample: _Sample | None = None
         self._reached: dict[tuple[Topic, int], int] = {}
         self._looked = False
@@ -87,6 +90,11 @@ class Watch:
             return None
         waited = self._newest.oldest_in_flight_seconds or 0.0
         return self._newest.difference == 0 and self._newest.dead == 0 and waited <= ON_ITS_WAY_S
+
+    def stopped_since(self) -> datetime | None:
+        """Since when counting has stood still, where that is long; None while it keeps up or nothing is known."""
+        since = self._uncounted_since
+        return since if since is not None and (self._clock.now() - since).total_seconds() > STOPPED_AFTER_S else None
 
     async def look(self) -> None:
         """One round. Raises ``TransientError`` while store or broker are away."""
@@ -123,7 +131,7 @@ class Watch:
             self._sample = None if sample.moment == now else await self._new_sample(now)
         else:
             self._sample = sample
-        since = self._caught_up or await self._oldest_uncounted(self._sample)
+        since = self._uncounted_since = self._caught_up or await self._oldest_uncounted(self._sample)
         measures.BEHIND.set((now - since).total_seconds() if since is not None else 0.0)
 
     async def _oldest_uncounted(self, sample: _Sample | None) -> datetime | None:

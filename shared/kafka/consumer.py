@@ -19,7 +19,15 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.kafka import dead_letters, metrics
 from shared.kafka.connection import bare_name, bounded
-from shared.kafka.decoding import DeadLetter, DecodedBatch, count_dead_run, decode_batch, rejected_letters
+from shared.kafka.decoding import (
+    Blocked,
+    DeadLetter,
+    DecodedBatch,
+    Rejected,
+    count_dead_run,
+    decode_batch,
+    rejected_letters,
+)
 from shared.kafka.lag import ConsumerLag
 from shared.kafka.liveness import CoordinatorLiveness
 from shared.kafka.patches import observe_coordinator
@@ -227,10 +235,14 @@ class Subscription:
         dead = list(batch.dead)
         if batch.accepted:
             trace.bind(trace.accept(batch.accepted[0].envelope.traceparent))
-            rejected = await self._retry.repeat(lambda: call_next(message), "the handler")
-            for received, _, _ in rejected or ():
+            answered = await self._retry.repeat(lambda: call_next(message), "the handler") or ()
+            rejected = [one for one in answered if isinstance(one, Rejected)]
+            for received, _, _ in rejected:
                 metrics.REJECTED.labels(self.group, received.topic).inc()
-            dead += rejected_letters(rejected or (), records, self._bare)
+            dead += rejected_letters(rejected, records, self._bare)
+            for one in answered:
+                if isinstance(one, Blocked):
+                    self._stop_before(one, batch)
             self._check_generation(generation)
         if dead:
             await self._retry.repeat(lambda: self._publish_dead_letters(dead), "writing dead letters")
@@ -239,6 +251,12 @@ class Subscription:
             await self._commit(batch.next_offsets, generation)
         self._count(records, batch, dead)
         self._pause_blocked(batch, generation)
+
+    def _stop_before(self, blocked: Blocked, batch: DecodedBatch) -> None:
+        """The handler left this record and all after it: they are not committed, and the partition is paused here."""
+        tp = TopicPartition(f"{self._settings.topic_prefix}{blocked.topic}", blocked.partition)
+        batch.blocked[tp] = (blocked.offset, blocked.reason)
+        batch.next_offsets[tp] = blocked.offset
 
     async def _publish_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         await dead_letters.publish_dead_letters(

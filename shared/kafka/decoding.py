@@ -49,6 +49,15 @@ class Rejected(NamedTuple):
     detail: str
 
 
+class Blocked(NamedTuple):
+    """A record before which a handler stops its partition; all others go on. Nothing of it or after it took effect."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+
+
 def to_raw_record(record: ConsumerRecord[bytes, bytes], topic: str) -> RawRecord:
     """Copy aiokafka's ``ConsumerRecord``; ``topic`` is the bare name."""
     return RawRecord(

@@ -68,7 +68,7 @@ class ConsumerLag:
         self._progressed = self._clock.monotonic()
 
     def block(self, tp: TopicPartition, reason: str) -> None:
-        """Mark a partition as waiting for a newer build."""
+        """Mark a partition as stopped: it waits for a newer build, or for a person."""
         self._blocked[tp] = reason
         metrics.BLOCKED.labels(self._group).set(len(self._blocked))
 
@@ -91,7 +91,7 @@ class ConsumerLag:
         """Readiness: why records do not flow, as one line; None while they do."""
         if self._blocked:
             waits = ", ".join(f"{p.topic}/{p.partition}: {reason}" for p, reason in sorted(self._blocked.items()))
-            return f"waits for a newer build at {waits}"
+            return f"stopped at {waits}"
         if self._owned is None:
             return "waits for its partitions"
         now = self._clock.monotonic()

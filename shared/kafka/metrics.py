@@ -52,7 +52,10 @@ COORDINATOR_SILENCE = Gauge(
     registry=REGISTRY,
 )
 BLOCKED = Gauge(
-    "ieum_kafka_blocked_partitions", "Partitions that wait for a newer build.", ("group",), registry=REGISTRY
+    "ieum_kafka_blocked_partitions",
+    "Partitions that stopped: they wait for a newer build, or for a person.",
+    ("group",),
+    registry=REGISTRY,
 )
 PUBLISHED = Counter("ieum_kafka_published_records", "Records acknowledged by Kafka.", ("topic",), registry=REGISTRY)
 PUBLISH_SECONDS = Histogram(

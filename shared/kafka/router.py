@@ -5,7 +5,8 @@
     @router.subscriber(ROUTINGS, group="notify")
     async def on_routings(batch: Batch[ReportRouted | ReportEnded]) -> Sequence[Rejected] | None: ...
 
-The handler gets validated events, its effects are durable when it returns, and it returns what becomes a dead letter.
+The handler gets validated events, its effects are durable when it returns, and it returns what becomes a dead letter,
+or before which record a partition has to stop (``Blocked``) while the others go on.
 ``TransientError`` repeats the batch; any other exception ends the process. A ``KafkaClient`` consumes with the router;
 a plain ``KafkaBroker`` under ``TestKafkaBroker`` lets a test drive its handlers, and raises on an invalid record.
 """
@@ -24,7 +25,7 @@ from pydantic_core import CoreSchema
 
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events.base import Event
-from shared.kafka.decoding import DecodedBatch, Received, Rejected, decode_batch
+from shared.kafka.decoding import Blocked, DecodedBatch, Received, Rejected, decode_batch
 from shared.topics import Topic
 
 if TYPE_CHECKING:
@@ -32,12 +33,22 @@ if TYPE_CHECKING:
 
     from shared.kafka.consumer import Subscription
 
-__all__ = ["Batch", "KafkaRouter", "OnAssigned", "OnRevoked", "Partitions", "Received", "Records", "Rejected"]
+__all__ = [
+    "Batch",
+    "Blocked",
+    "KafkaRouter",
+    "OnAssigned",
+    "OnRevoked",
+    "Partitions",
+    "Received",
+    "Records",
+    "Rejected",
+]
 
 E = TypeVar("E", bound=Event)
 
 Records = Sequence[ConsumerRecord[bytes, bytes]]
-Handler = Callable[[list[Received]], Awaitable[Sequence[Rejected] | None]]
+Handler = Callable[[list[Received]], Awaitable[Sequence[Rejected | Blocked] | None]]
 """A handler without its decorator."""
 Partitions = frozenset[tuple[str, int]]
 """Topics and partitions."""

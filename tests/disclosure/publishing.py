@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,10 @@ def released(
 
 class Watching:
     """A watch that finds nothing missing."""
+
+    def stopped_since(self) -> datetime | None:
+        """As if counting kept up."""
+        return None
 
     def accounted(self) -> bool:
         """As if it had looked."""

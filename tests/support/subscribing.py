@@ -6,10 +6,10 @@ from shared.events.base import Event
 from shared.kafka.broker import KafkaClient
 from shared.kafka.consumer import Subscription
 from shared.kafka.decoding import Received, Rejected
-from shared.kafka.router import Batch, KafkaRouter, OnAssigned, OnRevoked
+from shared.kafka.router import Batch, Blocked, KafkaRouter, OnAssigned, OnRevoked
 from shared.topics import Topic
 
-Handler = Callable[[list[Received]], Awaitable[Sequence[Rejected] | None]]
+Handler = Callable[[list[Received]], Awaitable[Sequence[Rejected | Blocked] | None]]
 
 
 def subscribe(
@@ -28,7 +28,7 @@ def subscribe(
     @router.subscriber(
         *topics, group=group, max_records=max_records, pace_s=pace_s, on_assigned=on_assigned, on_revoked=on_revoked
     )
-    async def on_batch(batch: Batch[Event]) -> Sequence[Rejected] | None:
+    async def on_batch(batch: Batch[Event]) -> Sequence[Rejected | Blocked] | None:
         return await handler(batch)
 
     [subscription] = bus.include(router)

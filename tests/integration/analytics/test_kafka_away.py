@@ -40,7 +40,7 @@ async def test_tables_are_served_and_health_says_what_is_missing_until_kafka_com
 
     async def missing_is_named() -> bool:
         ready = await worker.get("/health/ready")
-        assert ready.status_code == 503
+        assert (ready.status_code, ready.json()["status"]) == (200, "degraded"), "pages need no Kafka"
         checks = ready.json()["checks"]
         assert checks["identity"] == "ok"
         return "kafka" in " ".join(word.lower() for word in checks.values() if word != "ok")

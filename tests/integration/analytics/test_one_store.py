@@ -32,9 +32,11 @@ async def handled(folder: Folder, records: list[Received]) -> None:
     """As the bus has a batch handled: the same batch again where the store gave a transaction up."""
     while True:
         try:
-            return await folder.handle(records)
+            await folder.handle(records)
         except TransientError:
             await asyncio.sleep(0.01)
+        else:
+            return
 
 
 async def test_a_worker_that_woke_up_late_changes_nothing(store_settings: StoreSettings) -> None:

@@ -74,6 +74,8 @@ class Worker:
     release_every_s: float = 3600
     """Counting is what most tests look at: a year's releases made meanwhile take its processor for longer than a test
     waits on a busy machine."""
+    extra: dict[str, str] = field(default_factory=dict)
+    """Further settings."""
 
     @property
     def url(self) -> str:
@@ -95,6 +97,7 @@ class Worker:
             "ANALYTICS_RELEASE_EVERY_S": str(self.release_every_s),
             "IEUM_IDENTITY_URL": NOBODY_THERE,
             "IEUM_KEYS_CACHE": str(keys),
+            **self.extra,
         }
         self.child = processes.start([sys.executable, "-m", *self.command], log=self.log, env=env)
         return self
@@ -109,11 +112,14 @@ class Worker:
             raise AssertionError(f"analytics ended:\n{self.log.read_text()[-3000:]}")
 
     async def ready(self) -> None:
+        """Wait until it counts too: pages are served, and health is fine, without that."""
+
         async def answers() -> bool:
             self.lives()
             try:
                 async with httpx.AsyncClient() as client:
-                    return (await client.get(f"{self.url}/health/ready")).status_code == 200
+                    answer = await client.get(f"{self.url}/health/ready")
+                    return answer.status_code == 200 and answer.json()["status"] == "ok"
             except httpx.TransportError:
                 return False
 

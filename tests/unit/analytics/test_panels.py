@@ -1,13 +1,21 @@
 """The dashboard's pages, read as a reader of their source would: every answer, panel and cell, and nothing hidden."""
 
 import re
+from datetime import datetime, timedelta
 
 import pytest
 
 from services.analytics.policy.releasing import Release
 from tests.unit.analytics.paneling import PATHS, Away, Lost, Source, fetch, releases_made_up, source
-from tests.unit.analytics.test_doors import Watching
+from tests.unit.analytics.test_doors import NOW, Watching
 from tests.unit.analytics.test_tables import AS_OF
+
+
+class Stopped(Watching):
+    """A watch that has seen no progress for a day."""
+
+    def stopped_since(self) -> datetime | None:
+        return NOW - timedelta(days=1)
 
 
 async def test_six_answers_each_with_change_definition_and_release() -> None:
@@ -288,3 +296,11 @@ async def test_every_hidden_cell_is_hidden_wherever_it_stands(path: str, when: s
     assert boxes <= {"6.0"} or path == "/trends", "all hidden bars are alike"
     drawn = re.compile(r"(rect|text|g|path) (data-(?!place)|aria-label$|style)")
     assert not [name for name in Source(text).attributes if drawn.match(name)]
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_released_pages_say_since_when_counting_has_stood_still(lang: str) -> None:
+    said = {"ko": "집계가 멈췄습니다", "en": "Counting has stood still since"}[lang]
+    for watch, told in ((Stopped(), True), (Watching(), False)):
+        page = await fetch(f"/centers?lang={lang}", watch=watch)
+        assert (said in page) is told

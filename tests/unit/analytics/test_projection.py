@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from services.analytics.contributions import daily, monthly
 from services.analytics.cubes import ACK_BOUNDS, ack_bucket
 from services.analytics.model import CenterFact, Fact
-from services.analytics.projection import OF_CENTERS, CellKey, apply, fold, fold_centers, newer_center, time_on_duty
+from services.analytics.projection import (
+    OF_CENTERS,
+    CellKey,
+    HoleError,
+    apply,
+    fold,
+    fold_centers,
+    newer_center,
+    time_on_duty,
+)
 from shared.errors import FatalError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
@@ -90,6 +99,15 @@ def test_the_first_record_of_a_version_wins() -> None:
 def test_the_first_acknowledgement_of_an_ownership_gives_the_time() -> None:
     fact = folded(make.received(R), make.routed(R), make.acknowledged(R, 1, 1, 40), make.acknowledged(R, 2, 1, 4000))
     assert f"ack|{ack_bucket(40)}" in cells(fact)
+
+
+def test_a_report_that_was_given_up_is_counted_as_it_was_before_its_hole() -> None:
+    whole = [make.received(R), make.routed(R)]
+    events = [(0, event) for event in (*whole, make.updated(R, 4), make.rerouted(R, "daegu", version=5))]
+    with pytest.raises(HoleError):
+        fold({}, events)
+    given_up = fold({}, events, {R})
+    assert given_up.facts == fold({}, [(0, event) for event in whole]).facts
 
 
 def test_a_hole_in_the_routing_versions_is_fatal() -> None:

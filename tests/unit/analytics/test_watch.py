@@ -207,3 +207,20 @@ async def test_a_report_that_has_had_no_owner_for_an_hour_is_unaccounted_for(
     office.store.waiting, office.store.dead = (23, NOW - timedelta(minutes=minutes)), dead
     await office.look()
     assert office.watch.accounted() is nothing
+
+
+async def test_counting_that_stands_still_says_since_when_and_keeping_up_says_nothing() -> None:
+    office = Office()
+    await office.look()
+    assert office.watch.stopped_since() is None
+    office.reports.add(good())
+    for _ in range(20):
+        await office.clock.advance(60)
+        await office.look()
+    stopped = office.watch.stopped_since()
+    assert stopped is not None
+    assert NOW <= stopped <= NOW + timedelta(minutes=1), "the last moment up to which all was counted"
+    office.store.next = 1
+    for _ in range(2):
+        await office.look()
+    assert office.watch.stopped_since() is None

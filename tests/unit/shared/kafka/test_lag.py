@@ -84,7 +84,7 @@ async def test_silence_of_kafka_is_a_complaint(lag: ConsumerLag, clock: ManualCl
 def test_a_blocked_partition_is_named_until_it_goes(lag: ConsumerLag) -> None:
     lag.assign([PLACE])
     lag.block(PLACE, "a newer type")
-    assert lag.check() == "waits for a newer build at p.reports/0: a newer type"
+    assert lag.check() == "stopped at p.reports/0: a newer type"
     lag.assign([PLACE])
     assert lag.check() is None
 
