@@ -45,7 +45,8 @@ def earlier(folder: Path) -> Path | None:
 def later(folder: Path) -> Path:
     """Today's sources with new words in two open vocabularies."""
     for part in _PARTS:
-        shutil.copytree(PROJECT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        # With what was compiled of it, but for files that another process is just writing.
+        shutil.copytree(PROJECT / part, folder / part, ignore=shutil.ignore_patterns("*.pyc.*"))
     for name, after, added in _ADDED:
         file = folder / name
         text = file.read_text(encoding="utf-8")

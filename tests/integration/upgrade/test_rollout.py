@@ -129,6 +129,20 @@ class Fleet:
         self.everybody.remove(before)
 
 
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for both orders: what the first compiles of it serves the second."""
+    found = builds.earlier(tmp_path_factory.mktemp("builds") / "earlier")
+    if found is None:
+        pytest.skip(f"this clone has no commit {builds.EARLIER[:7]}: git fetch --unshallow")
+    return found
+
+
+@pytest.fixture(scope="module")
+def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return builds.later(tmp_path_factory.mktemp("builds") / "later")
+
+
 @pytest.fixture
 def fleet(bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path) -> Iterator[Fleet]:
     smtp = free_port()
@@ -215,20 +229,17 @@ async def rolled_out(fleet: Fleet, load: Load, order: Sequence[str], first: Path
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("order", [READERS_FIRST, WRITERS_FIRST], ids=["readers-first", "writers-first"])
 async def test_the_earlier_build_and_todays_run_side_by_side(
-    fleet: Fleet, load: Load, order: Sequence[str], tmp_path: Path
+    fleet: Fleet, load: Load, order: Sequence[str], earlier: Path
 ) -> None:
-    earlier = builds.earlier(tmp_path / "earlier")
-    if earlier is None:
-        pytest.skip(f"this clone has no commit {builds.EARLIER[:7]}: git fetch --unshallow")
     await rolled_out(fleet, load, order, earlier, PROJECT)
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("order", [READERS_FIRST, WRITERS_FIRST], ids=["readers-first", "writers-first"])
 async def test_words_of_a_later_build_reach_everybody(
-    fleet: Fleet, load: Load, order: Sequence[str], tmp_path: Path
+    fleet: Fleet, load: Load, order: Sequence[str], later: Path
 ) -> None:
-    await rolled_out(fleet, load, order, PROJECT, builds.later(tmp_path / "later"))
+    await rolled_out(fleet, load, order, PROJECT, later)
     said = {report for report, new_words in load.accepted.items() if new_words}
     assert len(said) > BESIDE
     for topic in (REPORTS, ROUTINGS):
