@@ -55,6 +55,8 @@ def properties(*, port: int, controller_port: int, data: Path) -> dict[str, str]
         "offsets.topic.replication.factor": "1",
         # A consumer that was away for a month goes on where it stopped.
         "offsets.retention.minutes": str(_YEARS_IN_MINUTES),
+        # Tests and simulations say when something happened, also days ahead of this machine's clock.
+        "log.message.timestamp.after.max.ms": str(_YEARS_IN_MINUTES * 60_000),
         "transaction.state.log.num.partitions": "3",
         "transaction.state.log.replication.factor": "1",
         "transaction.state.log.min.isr": "1",
