@@ -95,7 +95,7 @@ conformance: venv ## does a server speak the intake API (URL=http://127.0.0.1:80
 test: venv ## every kind of proof in eight minutes (S=routing: what tells that this service is whole)
 	@$(PY) -m tools.testing test $(if $(S),--service '$(S)')
 
-test-all: venv ## all other tests but the long ones (twenty minutes)
+test-all: venv ## all other tests but the long ones (twenty to twenty-five minutes)
 	@$(PY) -m tools.testing test-all
 
 engines: venv ## keep a broker and a store running for tests (make engines-down stops them)
@@ -107,7 +107,7 @@ engines-down: venv ## stop the engines kept for tests
 t: venv ## tests that match, against the kept engines (K='withdraw and not page')
 	@$(PY) -m tools.testing matching '$(or $(K),$(error say which: make t K=expression))'
 
-repeat: venv ## `make test` N times in random order; names what was not always green (N=10 HOG=1 CLOCK=year)
+repeat: venv ## `make test` N times in random order; names what was not always green (N=10 HOG=1 CLOCK=year P=tests/browser)
 	@$(PY) -m tools.testing repeat --times $(or $(N),10) $(if $(HOG),--hog) $(if $(CLOCK),--clock) $(P)
 
 planted: venv ## plant every fault of tests/planted and see that a test catches it (F=name: only those)
