@@ -18,12 +18,13 @@ from services.notify.channels.email import MailChannel
 from services.notify.console import pages as console_pages
 from services.notify.console.alarms import AlarmView, LiveUpdates
 from services.notify.console.api import case_router, center_router, command_router, ticket_router
+from services.notify.console.banners import Banners
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.console.case_pages import CasePages, details_router, story_router
 from services.notify.console.dependencies import auditing
 from services.notify.console.feed import ConsoleFeed
 from services.notify.console.rows import Rows
-from services.notify.console.stream import stream_router
+from services.notify.console.stream import CHECK_S, stream_router
 from services.notify.dead_letters.repository import DeadLetterStore
 from services.notify.dead_letters.service import DeadLetterWatch
 from services.notify.drills.pages import drill_router
@@ -189,6 +190,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         urgent = escalation_worker.send_urgent
         jobs.every(RARELY * settings.poll_s, f"alerts-urgent-{number}", urgent, wake=escalation_worker.urgent_due)
     jobs.every(LIVE_S, "live-updates", live.look)
+    jobs.every(CHECK_S, "sign-outs", broadcaster.check_sign_ins)
     jobs.every(GAUGES_S, "gauges", gauges.look)
     jobs.every(DRILLS_S, "drills", drills.look)
     jobs.endless("case-relay", case_relay.run)
@@ -262,6 +264,7 @@ def _application(
         return auditing(audit.append, request, principal, clock)
 
     alarms, drills = watch
+    banners = Banners(alarms, case_service.duty, pages)
     parts = CasePages(case_service, pages, settings, authorize, tickets, audited)
     return create_app(
         service=SERVICE,
@@ -272,13 +275,19 @@ def _application(
         for_staff=True,
         routers=[
             stream_router(
-                case_service, broadcaster, clock, authorize, settings.stream_clients, Rows(pages, case_service.staff)
+                case_service,
+                broadcaster,
+                clock,
+                authorize,
+                settings.stream_clients,
+                Rows(pages, case_service.staff),
+                banners.html,
             ),
             case_router(case_service, authorize, audited),
             command_router(case_service, authorize, pages, audited),
             ticket_router(case_service, tickets, authorize, pages, audited, details),
             center_router(case_service, authorize, audited),
-            console_pages.page_router(case_service, alarms.dead, alarms, pages, settings, authorize, audited),
+            console_pages.page_router(case_service, alarms.dead, banners, pages, settings, authorize, audited),
             drill_router(drills, pages, authorize, audited),
             story_router(parts),
             details_router(parts),

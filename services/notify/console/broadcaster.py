@@ -6,7 +6,7 @@ then says is given out in any case where it says something else.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -26,10 +26,13 @@ EARLY_REV: Final = 0
 class ConsoleSubscriber:
     """One console: rows it has not been given yet, newest state only."""
 
-    def __init__(self, center_id: str, backlog: int, session: str = "") -> None:
+    def __init__(
+        self, center_id: str, backlog: int, session: str = "", signed_in: Callable[[], bool] = lambda: True
+    ) -> None:
         """``center_id`` is a centre, or ``central`` for what no centre has acknowledged."""
         self.center_id = center_id
         self.session = session
+        self.signed_in = signed_in
         self.too_slow = False
         self.closing = False
         self._backlog = backlog
@@ -38,10 +41,10 @@ class ConsoleSubscriber:
         self._notice = False
         self._something = asyncio.Event()
 
-    def offer(self, case: Case, *, as_announced: bool = False) -> None:
+    def offer(self, case: Case, concerned: frozenset[str], *, as_announced: bool = False) -> None:
         """Take a row to be given; never blocks. ``as_announced``: whoever was shown the early row needs no other."""
         known, early = self._rows.get(case.report_id), case.report_id in self._early
-        if known is None and not early and not self._concerns(case):
+        if known is None and not early and self.center_id not in concerned:
             return
         self._early.discard(case.report_id)
         if case.rev == EARLY_REV:
@@ -63,12 +66,6 @@ class ConsoleSubscriber:
         self._early.clear()
         self._something.set()
 
-    def _concerns(self, case: Case) -> bool:
-        # Whoever held the case or had an offer of it before must see it leave. Nobody else hears that it exists.
-        past = case.past_offer.to_center_id if case.past_offer is not None else None
-        concerned = {case.center_id, case.offered_to, past, *case.former}
-        return self.center_id == CENTRAL_DESK or self.center_id in concerned
-
     def notice(self) -> None:
         """Something besides the rows changed (who is on duty, a dead record)."""
         self._notice = True
@@ -79,8 +76,12 @@ class ConsoleSubscriber:
         self.closing = True
         self._something.set()
 
-    async def take(self, seconds: float) -> tuple[list[Case], bool]:
-        """The rows waiting and whether something else changed; both empty after ``seconds`` without news."""
+    def wake(self) -> None:
+        """Have the console's stream look whether its person is still signed in."""
+        self._something.set()
+
+    async def take(self, seconds: float | None = None) -> tuple[list[Case], bool]:
+        """The rows waiting and whether something else changed; both empty after ``seconds`` without news, if given."""
         try:
             async with asyncio.timeout(seconds):
                 await self._something.wait()
@@ -98,6 +99,15 @@ class ConsoleSubscriber:
     def offered(self, case: Case) -> bool:
         """Whether the case is among what other centres offer to this one."""
         return case.offered_to == self.center_id
+
+
+def _concerned(case: Case) -> frozenset[str]:
+    """Whose consoles a change is for.
+
+    Whoever held the case or had an offer of it must see it leave. Nobody else hears that it exists.
+    """
+    past = case.past_offer.to_center_id if case.past_offer is not None else ""
+    return frozenset({CENTRAL_DESK, case.center_id, case.offered_to or "", past, *case.former})
 
 
 def _looks_like(early: Case, stored: Case) -> bool:
@@ -137,8 +147,9 @@ class ConsoleBroadcaster:
         if self.known(case.report_id):
             return
         early = self._early[case.report_id] = case.model_copy(update={"rev": EARLY_REV})
+        concerned = _concerned(case)
         for listener in self._listeners:
-            listener.offer(early)
+            listener.offer(early, concerned)
         while len(self._early) > _REMEMBERED:
             self._early.popitem(last=False)
         metrics.NOT_STORED.set(len(self._early))
@@ -161,8 +172,9 @@ class ConsoleBroadcaster:
             self._given[case.report_id] = case
             self._given.move_to_end(case.report_id)
             as_announced = early is not None and _looks_like(early, case)
+            concerned = _concerned(case)
             for listener in self._listeners:
-                listener.offer(case, as_announced=as_announced)
+                listener.offer(case, concerned, as_announced=as_announced)
         while len(self._given) > _REMEMBERED:
             self._given.popitem(last=False)
         metrics.NOT_STORED.set(len(self._early))
@@ -176,10 +188,18 @@ class ConsoleBroadcaster:
         for listener in self._listeners:
             listener.notice()
 
+    async def check_sign_ins(self) -> None:
+        """Wake the consoles whose person is signed in no more: one look for all, so that none wakes while idle."""
+        for listener in self._listeners:
+            if not listener.signed_in():
+                listener.wake()
+
     @contextmanager
-    def listen(self, center_id: str, session: str = "") -> Iterator[ConsoleSubscriber]:
+    def listen(
+        self, center_id: str, session: str = "", signed_in: Callable[[], bool] = lambda: True
+    ) -> Iterator[ConsoleSubscriber]:
         """Listen from now on until the block ends. ``session`` is the sign-in that it counts for."""
-        listener = ConsoleSubscriber(center_id, self._backlog, session)
+        listener = ConsoleSubscriber(center_id, self._backlog, session, signed_in)
         self._listeners.add(listener)
         metrics.STREAMS.set(len(self._listeners))
         try:

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from services.notify.cases.attention import STATES, Wanted
 from services.notify.cases.models import CENTRAL_DESK, Case, CaseState
@@ -88,31 +88,34 @@ Shown = tuple[list[Case], bool]
 """What a console shows, offers first, and whether there is more than that."""
 
 
-class SingleFlightLists:
-    """Loads a list once for all who wait for it when its turn comes; they listen already, so they miss nothing."""
+T = TypeVar("T")
 
-    def __init__(self, load: Callable[[str], Awaitable[Shown]]) -> None:
-        """``load`` gives the list of a centre."""
+
+class SingleFlight(Generic[T]):
+    """Loads something once for all who wait for it when its turn comes; they listen already, so they miss nothing."""
+
+    def __init__(self, load: Callable[[str], Awaitable[T]]) -> None:
+        """``load`` gives the list, or the banners, of a centre."""
         self._load = load
-        self._waiting: dict[str, asyncio.Task[Shown]] = {}
+        self._waiting: dict[str, asyncio.Task[T]] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
 
-    async def get(self, center_id: str) -> Shown:
-        """A list that was begun after this was asked. Whoever goes away meanwhile takes it from nobody."""
+    async def get(self, center_id: str) -> T:
+        """What was begun after this was asked. Whoever goes away meanwhile takes it from nobody."""
         task = self._waiting.get(center_id)
         if task is None:
             task = self._waiting[center_id] = asyncio.create_task(self._one(center_id))
             task.add_done_callback(_looked_at)
         return await asyncio.shield(task)
 
-    async def _one(self, center_id: str) -> Shown:
+    async def _one(self, center_id: str) -> T:
         async with self._turns:
             # From here on whoever comes needs another: what changed before they listened may be missing in this one.
             del self._waiting[center_id]
             return await self._load(center_id)
 
 
-def _looked_at(task: "asyncio.Task[Shown]") -> None:
+def _looked_at(task: "asyncio.Task[T]") -> None:
     """Where all who waited are gone, nobody is left to hear of a failure."""
     if not task.cancelled():
         task.exception()

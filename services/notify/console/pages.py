@@ -10,8 +10,8 @@ from services.notify.cases.attention import STATES, Wanted, states_of, wants
 from services.notify.cases.models import CENTRAL_DESK
 from services.notify.cases.service import CaseService
 from services.notify.console import lists
-from services.notify.console.alarms import AlarmView
 from services.notify.console.api import demand_agreement, require_duty, set_duty
+from services.notify.console.banners import Banners
 from services.notify.console.dependencies import checked_center, concerned, guarded, home_of
 from services.notify.console.lists import tally, wanted_of
 from services.notify.console.rows import center_names
@@ -35,7 +35,7 @@ _NO_SUCH_ALIAS: Final = gettext_noop("There is no case of that name that you may
 def page_router(
     case_service: CaseService,
     dead: DeadLetterStore,
-    alarms: AlarmView,
+    banners: Banners,
     pages: Pages,
     settings: NotifySettings,
     authorize: Authorizer,
@@ -48,12 +48,11 @@ def page_router(
         cases, more = await guarded(lambda: lists.whole(case_service.cases, center_id))
         offers = await guarded(lambda: lists.offers(case_service.cases, center_id))
         every = await guarded(case_service.duty.all)
-        sees_dead = principal.may(Action.DEAD_READ, CENTRAL_DESK)
         page = pages.render(
             request,
             "console.html",
             center_id=center_id,
-            alarms=await guarded(lambda: alarms.of(center_id)),
+            **await guarded(lambda: banners.of(principal, center_id)),
             center=every[center_id],
             names=center_names(pages, request),
             others=[i for i in (*centers.CENTER_IDS, CENTRAL_DESK) if principal.may(Action.CASES_LIST, i)],
@@ -67,8 +66,6 @@ def page_router(
             offers=offers,
             more=more,
             tally=await guarded(lambda: tally(case_service.cases, center_id)),
-            nobody=sorted(i for i, c in every.items() if c.nobody and (center_id in (CENTRAL_DESK, i))),
-            dead=await guarded(dead.unread) if sees_dead else [],
             view=center_id,
             me=principal.subject,
             who=case_service.staff.name,

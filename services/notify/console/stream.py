@@ -1,11 +1,13 @@
 """The live list: server-sent events. First follow, then the whole list, then every change; nothing falls between.
 
-Whoever is signed in no more gets nothing more: that is asked before every message, and every second.
+Whoever is signed in no more gets nothing more: that is asked before every message, and every second of all consoles
+together. A console that nothing happens to does nothing.
 """
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Annotated, Final, Literal
 
 import orjson
@@ -18,7 +20,7 @@ from services.notify.cases.service import CaseService
 from services.notify.console import lists
 from services.notify.console.broadcaster import ConsoleBroadcaster, ConsoleSubscriber
 from services.notify.console.dependencies import checked_center, home_of
-from services.notify.console.lists import Shown, SingleFlightLists
+from services.notify.console.lists import Shown, SingleFlight
 from services.notify.console.rows import Entry, Rows, Section, message
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -36,6 +38,8 @@ SEND_TIMEOUT_S: Final = 10.0
 """A client that takes nothing for this long is gone or frozen."""
 _RETRY_MS: Final = (500, 2500)
 _CHUNK: Final = 100
+BannersOf = Callable[[Request, Principal, str], Awaitable[str]]
+"""The banners above a centre's list as one reader sees them. Raises ``TransientError`` while the store is away."""
 
 
 def stream_router(
@@ -45,15 +49,16 @@ def stream_router(
     authorize: Authorizer,
     limit: int,
     rows: Rows,
+    banners: BannersOf | None = None,
 ) -> APIRouter:
-    """``GET /api/v1/stream``. ``rows`` makes the rows, once for all who may see the same."""
+    """``GET /api/v1/stream``. ``rows`` makes the rows, once for all who may see the same; ``banners`` what is above."""
     router = APIRouter(prefix="/api/v1")
 
     async def load(center_id: str) -> Shown:
         cases, more = await lists.whole(case_service.cases, center_id)
         return [*await lists.offers(case_service.cases, center_id), *cases], more
 
-    together = SingleFlightLists(load)
+    together = SingleFlight(load)
 
     @router.get("/stream", tags=["cases"], response_class=EventSourceResponse)
     async def stream(
@@ -66,10 +71,10 @@ def stream_router(
     ) -> EventSourceResponse:
         """The live work list.
 
-        Events: `list` (all rows, in parts; `last` ends it), `rows` (changes), `notice` (duty or dead records changed),
-        `reconnect` (come back: the list starts anew; with the reason `signed_out`, sign in first). Of two rows of a
-        case the one with the higher `rev` is true; 0 is a new case that the store does not have yet. One sign-in has 8
-        streams at most; 429 says so.
+        Events: `list` (all rows, in parts; `last` ends it), `rows` (changes), `notice` (duty, alarms or dead records
+        changed; with `html` the banners as the console shows them), `reconnect` (come back: the list starts anew; with
+        the reason `signed_out`, sign in first). Of two rows of a case the one with the higher `rev` is true; 0 is a new
+        case that the store does not have yet. One sign-in has 8 streams at most; 429 says so.
         """
         chosen = checked_center(center) if center is not None else home_of(principal)
         authorize.require(request, principal, Action.CASES_LIST, chosen)
@@ -89,7 +94,8 @@ def stream_router(
         def good() -> bool:
             return authorize.identity.still_valid(principal)
 
-        source = _Stream(broadcaster, clock, chosen, principal.session, good, entry, together)
+        told = partial(banners, request, principal, chosen) if html and banners is not None else None
+        source = _Stream(broadcaster, clock, chosen, principal.session, good, entry, together, told)
         return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
 
     return router
@@ -106,8 +112,10 @@ class _Stream:
         session: str,
         signed_in: Callable[[], bool],
         entry: Entry,
-        together: SingleFlightLists,
+        together: SingleFlight[Shown],
+        banners: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
+        self._banners_of = banners
         self._broadcaster = broadcaster
         self._clock = clock
         self._center_id = center_id
@@ -122,7 +130,7 @@ class _Stream:
             # Many that were asked for at once: each passed the door before any was open.
             yield _reconnect("too_many_streams")
             return
-        with self._broadcaster.listen(self._center_id, self._session) as listener:
+        with self._broadcaster.listen(self._center_id, self._session, self._signed_in) as listener:
             yield ServerSentEvent(event="hello", data="{}", retry=_retry())
             try:
                 async for message in self._messages(listener):
@@ -145,8 +153,9 @@ class _Stream:
         # Whoever passes messages on keeps the last one until the next: not the whole list for as long as nothing comes.
         del part
         yield ServerSentEvent(comment="listed")
+        banners: str | None = None
         while not listener.closing:
-            changed, notice = await listener.take(CHECK_S)
+            changed, notice = await listener.take()
             if listener.too_slow:
                 metrics.DROPPED.inc()
                 return
@@ -154,7 +163,19 @@ class _Stream:
             for start in range(0, len(changed), _CHUNK):
                 yield self._message("rows", listener, changed[start : start + _CHUNK], {})
             if notice:
-                yield ServerSentEvent(event="notice", data="{}")
+                told = await self._banners()
+                if told is not None and (told != banners or self._banners_of is None):
+                    banners = told
+                    yield ServerSentEvent(event="notice", data=told)
+
+    async def _banners(self) -> str | None:
+        """What a notice carries: the banners as the page shows them; None where the store cannot say."""
+        if self._banners_of is None:
+            return "{}"
+        try:
+            return orjson.dumps({"html": await self._banners_of()}).decode()
+        except TransientError:
+            return None  # the console keeps what it shows; whoever loads the page is told
 
     async def _whole(self, listener: ConsoleSubscriber) -> AsyncIterator[bytes]:
         """The list in parts. Apart, so that its cases are not held for as long as the stream is open."""

@@ -104,12 +104,10 @@ function whole(body) {
   counted();
 }
 
-async function refreshBanners() {
-  const answer = await fetch(`/?center=${encodeURIComponent(root.dataset.center)}`);
-  if (!answer.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const fresh = page.getElementById("banners");
-  if (fresh) document.getElementById("banners").replaceChildren(...fresh.childNodes);
+function showBanners(body) {
+  const shell = document.createElement("template");
+  shell.innerHTML = body.html;
+  document.getElementById("banners").replaceChildren(shell.content);
 }
 
 list.addEventListener("submit", async (event) => {
@@ -135,7 +133,7 @@ list.addEventListener("submit", async (event) => {
 
 follow(
   `/api/v1/stream?center=${encodeURIComponent(root.dataset.center)}&html=true`,
-  { list: whole, rows: (body) => apply(body, true), notice: refreshBanners },
+  { list: whole, rows: (body) => apply(body, true), notice: showBanners },
   {
     onLive: () => { live.textContent = ""; root.dataset.live = "yes"; },
     onLost: () => { root.dataset.live = "no"; live.textContent = root.dataset.lost; },

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.notify.console.lists import AT_ONCE, Shown, SingleFlightLists
+from services.notify.console.lists import AT_ONCE, Shown, SingleFlight
 from shared.errors import TransientError
 
 
@@ -25,7 +25,7 @@ class Store:
         return [], number > 1
 
 
-async def asked(together: SingleFlightLists, *centers: str) -> "list[asyncio.Task[Shown]]":
+async def asked(together: SingleFlight[Shown], *centers: str) -> "list[asyncio.Task[Shown]]":
     tasks = [asyncio.create_task(together.get(center)) for center in centers]
     for _ in range(5):
         await asyncio.sleep(0)
@@ -34,7 +34,7 @@ async def asked(together: SingleFlightLists, *centers: str) -> "list[asyncio.Tas
 
 async def test_who_waits_together_gets_one_list_and_who_comes_later_another() -> None:
     store = Store()
-    together = SingleFlightLists(store.load)
+    together = SingleFlight(store.load)
     first = await asked(together, *["jeju"] * 50)
     assert store.began == ["jeju"]
     later = await asked(together, *["jeju"] * 50)
@@ -46,7 +46,7 @@ async def test_who_waits_together_gets_one_list_and_who_comes_later_another() ->
 
 async def test_only_so_many_lists_are_loaded_at_a_time() -> None:
     store = Store()
-    together = SingleFlightLists(store.load)
+    together = SingleFlight(store.load)
     tasks = await asked(together, *[f"c{number}" for number in range(3 * AT_ONCE)])
     assert len(store.began) == AT_ONCE
     store.go.set()
@@ -56,7 +56,7 @@ async def test_only_so_many_lists_are_loaded_at_a_time() -> None:
 
 async def test_one_who_leaves_takes_the_list_from_nobody_and_a_failure_is_everybodys() -> None:
     store = Store()
-    together = SingleFlightLists(store.load)
+    together = SingleFlight(store.load)
     one, two = await asked(together, "jeju", "jeju")
     one.cancel()
     store.fail = True
