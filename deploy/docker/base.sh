@@ -3,7 +3,11 @@
 # Usage: deploy/docker/base.sh NAME [MIRROR]; then make image BASE=NAME
 set -euo pipefail
 name=${1:?name the base image, such as localhost/ieum-base}
-mirror=${2:-$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d/ 2>/dev/null | head -1 | tr -d ' ')}
+mirror=${2:-}
+if [ -z "$mirror" ]; then # the one this machine installs from; either of the two places may be missing
+	mirror=$(grep -rhoE '^(URIs:|deb) .*https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d/ 2>/dev/null |
+		grep -oE 'https?://[^ ]+' | sed 1q || true)
+fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 read -ra buildah <<<"${BUILDAH:-buildah}"

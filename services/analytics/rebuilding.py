@@ -47,7 +47,7 @@ _TRIES: Final = 200
 """How often the serving generation may move on just before the swap."""
 
 
-class Log(Protocol):
+class BoundedReader(Protocol):
     """Bounded reads of one topic: the part of ``PartitionReader`` used here."""
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
@@ -77,7 +77,7 @@ class Rebuild:
     def __init__(
         self,
         database: Database,
-        logs: Mapping[Topic, Log],
+        logs: Mapping[Topic, BoundedReader],
         partitions: int,
         *,
         given_up: Collection[str] = frozenset(),

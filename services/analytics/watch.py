@@ -1,14 +1,15 @@
 """What analytics looks at every few seconds beside folding: both ends of the count, the log's ends, the dead topic."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import nan
-from typing import Final, Protocol
+from typing import Final
 
 from services.analytics import measures
 from services.analytics.policy.reconciliation import Reconciliation, reconcile
+from services.analytics.rebuilding import BoundedReader
 from services.analytics.store.reading import Reader
 from shared import log
 from shared.clock import Clock
@@ -42,23 +43,13 @@ class _Sample:
     ends: dict[tuple[Topic, int], int]
 
 
-class Log(Protocol):
-    """Bounded reads of one topic: the part of ``PartitionReader`` used here."""
-
-    async def ends(self, partitions: list[int]) -> dict[int, int]:
-        """First free offset of each partition."""
-
-    def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
-        """The records from start to end, end excluded."""
-
-
 class Watch:
     """Runs beside the folding; holds the newest reconciliation and how far counting has caught up."""
 
     def __init__(
         self,
         reader: Reader,
-        logs: Mapping[Topic, Log],
+        logs: Mapping[Topic, BoundedReader],
         clock: Clock,
         *,
         partitions: int,

@@ -15,23 +15,23 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.browser.helpers import FLAGS, network_of_one_machine, serving
 from tests.integration.intake.conftest import (  # fixtures of an intake that the tests of a module share
-    cleared_harness,  # noqa: F401
-    clock,  # noqa: F401
-    harness,  # noqa: F401
-    own_harness,  # noqa: F401
-    shared_harness,  # noqa: F401
+    cleared_harness,  # noqa: F401  # a fixture
+    clock,  # noqa: F401  # a fixture
+    harness,  # noqa: F401  # a fixture
+    own_harness,  # noqa: F401  # a fixture
+    shared_harness,  # noqa: F401  # a fixture
 )
 from tests.integration.intake.harness import IntakeHarness
 from tests.integration.notify.conftest import (  # the same of a notify
-    publisher,  # noqa: F401
-    settings,  # noqa: F401
-    shared_notify,  # noqa: F401
-    shared_sink,  # noqa: F401
-    sink,  # noqa: F401
-    sink_port,  # noqa: F401
-    start,  # noqa: F401
-    start_beside,  # noqa: F401
-    start_own,  # noqa: F401
+    publisher,  # noqa: F401  # a fixture
+    settings,  # noqa: F401  # a fixture
+    shared_notify,  # noqa: F401  # a fixture
+    shared_sink,  # noqa: F401  # a fixture
+    sink,  # noqa: F401  # a fixture
+    sink_port,  # noqa: F401  # a fixture
+    start,  # noqa: F401  # a fixture
+    start_beside,  # noqa: F401  # a fixture
+    start_own,  # noqa: F401  # a fixture
 )
 from tests.support.loops import share_loop
 from tools.local.chromium import find

@@ -25,7 +25,7 @@ from services.analytics.policy.releasing import (
     period_of,
 )
 from services.analytics.policy.shapes import CENTERS, ENDS, TIMES, TOTAL, Tree, weeks
-from services.analytics.policy.system import Choice, Row, Sum, System, Way
+from services.analytics.policy.system import Choice, Constraint, Sum, System, Way
 
 _EVERY_LEVEL: Final = 99
 
@@ -89,10 +89,10 @@ def _node(found: System, prefix: str, node: Tree, shown: Shown, top: int, depth:
     elif value is None:
         found.sums[f"{prefix}/{node.key}"] = cells
     if value is not None:
-        found.rows.append(Row(cells, value, value))
+        found.rows.append(Constraint(cells, value, value))
     if value is not None and node.parts and depth > 0 and node.parts[0].key not in shown:
         parts = ({f"{prefix}/{key}": 1 for key in part.leaves()} for part in node.parts)
-        found.choices.append(Choice(tuple(Way(Row(part, None, SMALL - 1)) for part in parts)))
+        found.choices.append(Choice(tuple(Way(Constraint(part, None, SMALL - 1)) for part in parts)))
     for part in node.parts:
         _node(found, prefix, part, shown, top, depth - 1)
 
@@ -111,12 +111,12 @@ def _marks(
         for center in CENTERS.leaves():
             cell = f"{prefix}/{center}{BETWEEN}{name}"
             found.add(cell, tops[center])
-            found.rows.append(Row({cell: 1, **dict.fromkeys(_of_center(center, months), -1)}, None, 0))
+            found.rows.append(Constraint({cell: 1, **dict.fromkeys(_of_center(center, months), -1)}, None, 0))
         for place in places(CENTERS, reports).nodes():  # each is a row of the table, whatever the step
             cells = _cells(prefix, place, name)
             value = table.get(f"{place.key}{BETWEEN}{name}")
             if value is not None:
-                found.rows.append(Row(cells, value, value))
+                found.rows.append(Constraint(cells, value, value))
             elif len(cells) > 1:
                 found.sums[f"{prefix}/{place.key}{BETWEEN}{name}"] = cells
         if (step := coarser.get(name, STEPS[0])) != WITHHELD:
@@ -135,10 +135,10 @@ def _closed(found: System, prefix: str, place: Tree, reports: Shown, table: Show
 
 def _not_open(prefix: str, place: Tree, reports: Shown, name: str) -> tuple[Way, ...]:
     cells, of = _cells(prefix, place, name), reports[place.key]
-    ways = (Way(Row(cells, None, SMALL - 1)), Way(Row(cells, of - SMALL + 1, None)))
+    ways = (Way(Constraint(cells, None, SMALL - 1)), Way(Constraint(cells, of - SMALL + 1, None)))
     if not place.parts:
         return ways
-    dominated = Row(cells, fits(place, reports) + 1, None)
+    dominated = Constraint(cells, fits(place, reports) + 1, None)
     return (*ways, Way(dominated, (_some_part_not_open(prefix, place, reports, name),)))
 
 
@@ -164,7 +164,7 @@ def _covered(found: System, prefix: str, months: Sequence[Release]) -> None:
     """Every report has at least one harm type."""
     for center in CENTERS.leaves():
         carried = {f"{prefix}/{center}{BETWEEN}{harm}": 1 for harm in HARMS}
-        found.rows.append(Row({**carried, **dict.fromkeys(_of_center(center, months), -1)}, 0, None))
+        found.rows.append(Constraint({**carried, **dict.fromkeys(_of_center(center, months), -1)}, 0, None))
 
 
 def _late(found: System, prefix: str, release: Release, months: Sequence[Release]) -> None:
@@ -174,7 +174,7 @@ def _late(found: System, prefix: str, release: Release, months: Sequence[Release
     times = (f"{month.period}/acknowledgement-times/{group}" for month in months for group in SURELY_IN_TIME)
     quick = [name for name in times if name in found.tops]
     reports = sum(month.tables["reports-by-center"][TOTAL] for month in months)
-    found.rows.append(Row(dict.fromkeys((*late, *quick), 1), None, reports))
+    found.rows.append(Constraint(dict.fromkeys((*late, *quick), 1), None, reports))
 
 
 def _kinds_of_support(found: System, prefix: str, table: Shown, months: Sequence[Release]) -> None:
@@ -182,4 +182,4 @@ def _kinds_of_support(found: System, prefix: str, table: Shown, months: Sequence
     for name, value in table.items():
         cell = f"{prefix}/{name}"
         found.add(cell, total)
-        found.rows.append(Row({cell: 1}, value, value))
+        found.rows.append(Constraint({cell: 1}, value, value))

@@ -15,7 +15,7 @@ import highspy
 import numpy as np
 
 from services.analytics.policy.disclosure import SMALL
-from services.analytics.policy.system import Choice, Row, System
+from services.analytics.policy.system import Choice, Constraint, System
 
 Verdict = Literal["open", "narrow", "contradiction", "out_of_time", "failed"]
 """``failed``: there is no proof, because making it or the release went wrong."""
@@ -75,14 +75,14 @@ class _Block:
         self._zero: set[str] = set()
         self._five: set[str] = set()
         for name, of in block.sums.items():
-            self._add(Row({**of, name: -1}, 0, 0))
+            self._add(Constraint({**of, name: -1}, 0, 0))
         for row in block.rows:
             self._add(row)
         for choice in block.choices:
             self._choose(choice, None)
         self._solver = self._made()
 
-    def _add(self, row: Row, on: int | None = None) -> None:
+    def _add(self, row: Constraint, on: int | None = None) -> None:
         """A row; with ``on``, only where that switch is 1."""
         columns = {self._column[name]: float(k) for name, k in row.of.items()}
         spread = [(k * self._uppers[c]) for c, k in columns.items()]

@@ -12,7 +12,7 @@ Sum = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Constraint:
     """``low <= sum <= high``; None leaves a side open."""
 
     of: Sum
@@ -24,7 +24,7 @@ class Row:
 class Way:
     """One way a choice can come true: a row, and all the further choices below it."""
 
-    row: Row
+    row: Constraint
     then: tuple["Choice", ...] = ()
 
 
@@ -48,7 +48,7 @@ class System:
 
     tops: dict[str, int] = field(default_factory=dict)
     """Variables with the most each can be; the least is 0."""
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Constraint] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
     sums: dict[str, Sum] = field(default_factory=dict)
 
@@ -95,16 +95,16 @@ class System:
         return list(found.values())
 
 
-def _reduced(row: Row, known: Mapping[str, int]) -> Row:
+def _reduced(row: Constraint, known: Mapping[str, int]) -> Constraint:
     fixed = sum(k * known[name] for name, k in row.of.items() if name in known)
-    return Row(
+    return Constraint(
         {name: k for name, k in row.of.items() if name not in known},
         None if row.low is None else row.low - fixed,
         None if row.high is None else row.high - fixed,
     )
 
 
-def _idle(row: Row, tops: Mapping[str, int]) -> bool:
+def _idle(row: Constraint, tops: Mapping[str, int]) -> bool:
     """Whether the variables' own bounds already say it."""
     least = sum(k * tops[name] for name, k in row.of.items() if k < 0)
     most = sum(k * tops[name] for name, k in row.of.items() if k > 0)

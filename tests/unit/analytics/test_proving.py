@@ -27,7 +27,7 @@ from services.analytics.policy.releasing import (
     of_quarter,
     of_year,
 )
-from services.analytics.policy.system import Choice, Row, System, Way
+from services.analytics.policy.system import Choice, Constraint, System, Way
 from tests.unit.analytics import worlds
 
 # --- the solver
@@ -36,7 +36,7 @@ _NAMES = ("a", "b", "c")
 _sums = st.dictionaries(st.sampled_from(_NAMES), st.sampled_from((-1, 1, 1)), min_size=1, max_size=3)
 _limits = st.integers(-2, 14)
 _rows = st.builds(
-    lambda of, limit, kind: Row(of, limit if kind != "high" else None, limit if kind != "low" else None),
+    lambda of, limit, kind: Constraint(of, limit if kind != "high" else None, limit if kind != "low" else None),
     _sums,
     _limits,
     st.sampled_from(("low", "high", "both")),
@@ -46,7 +46,7 @@ _choices = st.builds(lambda ways: Choice(tuple(ways)), st.lists(_ways, min_size=
 _nested = st.builds(lambda row, then: Choice((Way(row, (then,)),)), _rows, _choices)
 
 
-def holds(row: Row, world: Mapping[str, int]) -> bool:
+def holds(row: Constraint, world: Mapping[str, int]) -> bool:
     value = sum(k * world[name] for name, k in row.of.items())
     return (row.low is None or row.low <= value) and (row.high is None or value <= row.high)
 
@@ -65,7 +65,9 @@ def possible(found: System, world: Mapping[str, int]) -> bool:
     st.lists(_choices | _nested, max_size=2),
     st.lists(st.integers(2, 8), min_size=3, max_size=3),
 )
-def test_the_solver_finds_what_enumeration_finds(rows: list[Row], choices: list[Choice], tops: list[int]) -> None:
+def test_the_solver_finds_what_enumeration_finds(
+    rows: list[Constraint], choices: list[Choice], tops: list[int]
+) -> None:
     found = System(dict(zip(_NAMES, tops, strict=True)), rows, choices)
     cells = [dict(zip(_NAMES, values, strict=True)) for values in product(*(range(top + 1) for top in tops))]
     left = [world for world in cells if possible(found, world)]
@@ -87,30 +89,30 @@ def test_the_solver_finds_what_enumeration_finds(rows: list[Row], choices: list[
 
 
 def test_no_time_is_no_proof() -> None:
-    found = System({"a": 9, "b": 9}, [Row({"a": 1, "b": 1}, 9, 9)])
+    found = System({"a": 9, "b": 9}, [Constraint({"a": 1, "b": 1}, 9, 9)])
     assert prove(found, 30).verdict == "open"
     assert prove(found, 0).verdict == "out_of_time"
 
 
 def test_the_two_leaky_releases_of_the_caution_are_not_proven() -> None:
     """Domain facts, section 4: both were brute-forced there."""
-    step_of_5 = [Row({"a": 1}, 3, 7), Row({"b": 1}, 3, 7), Row({"a": 1, "b": 1}, 3, 7)]
+    step_of_5 = [Constraint({"a": 1}, 3, 7), Constraint({"b": 1}, 3, 7), Constraint({"a": 1, "b": 1}, 3, 7)]
     assert prove(System({"a": 99, "b": 99}, step_of_5), 30).cells == ("a", "b")
-    below_5 = [Row({"a": 1}, 0, 4), Row({"b": 1}, 0, 4), Row({"a": 1, "b": 1}, 8, 12)]
+    below_5 = [Constraint({"a": 1}, 0, 4), Constraint({"b": 1}, 0, 4), Constraint({"a": 1, "b": 1}, 8, 12)]
     assert prove(System({"a": 99, "b": 99}, below_5), 30).verdict != "open"
 
 
 def test_cells_of_several_counts_are_looked_at_too() -> None:
     """Each may be 0 and 5, their sum not."""
-    rows = [Row({"a": 1, "b": 1, "c": 1}, 20, 20), Row({"a": 1, "b": 1}, 3, 20)]
+    rows = [Constraint({"a": 1, "b": 1, "c": 1}, 20, 20), Constraint({"a": 1, "b": 1}, 3, 20)]
     found = System(dict.fromkeys(_NAMES, 20), rows, sums={"a+b": {"a": 1, "b": 1}})
     assert prove(found, 30).cells == ("a+b",)
 
 
 def test_only_a_count_that_is_stated_itself_is_taken_as_known() -> None:
-    assert prove(System({"a": 9}, [Row({"a": 1}, 3, 3)]), 30).checked == 0
-    assert prove(System({"a": 9}, [Row({"a": -1}, -3, -3)]), 30).cells == ("a",)
-    assert prove(System({"a": 9}, [Row({"a": 1}, 3, 4)]), 30).cells == ("a",)
+    assert prove(System({"a": 9}, [Constraint({"a": 1}, 3, 3)]), 30).checked == 0
+    assert prove(System({"a": 9}, [Constraint({"a": -1}, -3, -3)]), 30).cells == ("a",)
+    assert prove(System({"a": 9}, [Constraint({"a": 1}, 3, 4)]), 30).cells == ("a",)
 
 
 # --- the knowledge
@@ -218,7 +220,7 @@ def test_a_quarter_that_would_tell_of_its_months_is_not_proven() -> None:
     assert prove(found, 30).verdict == "open"
     sejong = {f"{entry.period}/reports-by-center/sejong": 1 for entry in entries}
     central = {name.replace("sejong", "central"): 1 for name in sejong}
-    found.rows.append(Row({**sejong, **central}, 9, 9))
+    found.rows.append(Constraint({**sejong, **central}, 9, 9))
     assert set(prove(found, 30).cells) >= {
         "2025-01/reports-by-center/sejong+central",
         "2025-02/reports-by-center/sejong+central",

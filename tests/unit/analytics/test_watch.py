@@ -1,6 +1,6 @@
 """How far counting has caught up: a kept sample under steady traffic, and garbage at the end of a quiet partition."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import isnan
@@ -35,8 +35,8 @@ class Lines:
         for record in records:
             self.records.append(replace(record, offset=len(self.records)))
 
-    async def ends(self, partitions: list[int]) -> dict[int, int]:
-        self.asked = partitions
+    async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        self.asked = list(partitions)
         return {0: len(self.records)}
 
     async def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
