@@ -18,8 +18,8 @@ from shared.topics import ALERTS, CENTERS
 from tests.integration.notify.conftest import NotifyHarness, Start, log_of
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
+from tests.unit.notify.channels.test_channels import SECRET, receiver
 from tests.unit.notify.samples import event, report_id
-from tests.unit.notify.test_channels import SECRET, receiver
 
 
 async def test_a_routed_report_becomes_a_case_a_mail_and_an_event(start: Start, sink: MailSink) -> None:

@@ -20,8 +20,8 @@ from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.notify.conftest import NotifyHarness, Start, as_record
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
+from tests.unit.notify.channels.test_channels import receiver
 from tests.unit.notify.samples import event, report_id
-from tests.unit.notify.test_channels import receiver
 from tools.local.ports import free_port
 
 

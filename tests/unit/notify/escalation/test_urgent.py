@@ -26,9 +26,9 @@ from services.notify.escalation.service import EscalationWorker, HeldCases
 from services.notify.settings import NotifySettings
 from shared.clock import ManualClock
 from tests.support.waiting import eventually
+from tests.unit.notify.escalation.test_delivery import settings_of
+from tests.unit.notify.escalation.test_rules import STAFFED
 from tests.unit.notify.samples import NOW, TRACE, event, report_id
-from tests.unit.notify.test_policy import STAFFED
-from tests.unit.notify.test_reach import settings_of
 
 FULL = RecentAlerts((NOW,) * (MOST + 1))
 ROOM = 10

@@ -9,7 +9,7 @@ from services.notify.cases.models import SEOUL
 from services.notify.team.models import SHIFTS, Rota, Shift
 from services.notify.team.rules import added, holiday, loads, next_up, on_duty, removed, to_hand_over, turns
 from shared.events.vocabulary import Urgency
-from tests.unit.notify.decisions.cases import KIM, acknowledged, waiting
+from tests.unit.notify.cases.samples import KIM, acknowledged, waiting
 
 DAY = Shift(subject="kim", days=(0, 1, 2, 3, 4), holidays=False, start="09:00", end="18:00")
 NIGHT = Shift(subject="lee", days=tuple(range(7)), holidays=True, start="18:00", end="09:00")

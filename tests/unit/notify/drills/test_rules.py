@@ -15,8 +15,8 @@ from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import AttemptResult, record
 from shared import centers
 from shared.events.vocabulary import AlertChannel
+from tests.unit.notify.escalation.test_rules import DAY, STAFFED, case_of
 from tests.unit.notify.samples import NOW
-from tests.unit.notify.test_policy import DAY, STAFFED, case_of
 
 SECOND = timedelta(seconds=1)
 

@@ -12,7 +12,7 @@ from services.notify.escalation.rules import Rules
 from services.notify.team.repository import nominal
 from shared.events.cases import CaseEvent
 from shared.events.vocabulary import Outcome, PlatformKind, SupportKind
-from tests.unit.notify.decisions.cases import KIM, LEE, OTHER, SITUATIONS, acknowledged
+from tests.unit.notify.cases.samples import KIM, LEE, OTHER, SITUATIONS, acknowledged
 from tests.unit.notify.samples import NOW, report_id
 
 BESIDE = acknowledged().model_copy(update={"report_id": OTHER})

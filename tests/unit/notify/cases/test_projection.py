@@ -19,8 +19,8 @@ from shared.events.envelope import event_id
 from shared.events.routings import ReportRouted
 from shared.events.vocabulary import Suspicion, Urgency
 from shared.labels import CHANNELS, HARMS, NOT_KNOWN
+from tests.unit.notify.escalation.test_rules import STAFFED
 from tests.unit.notify.samples import NOW, TRACE, event, stream
-from tests.unit.notify.test_policy import STAFFED
 
 RULES = Rules()
 

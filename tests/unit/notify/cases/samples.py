@@ -3,8 +3,8 @@
 from services.notify.cases.models import Awaiting, AwaitingKind, Case, CaseState, Deletion, DeletionState
 from services.notify.cases.rules import Actor, Situation
 from shared.events.vocabulary import EndReason, PlatformKind
+from tests.unit.notify.cases.test_projection import folded
 from tests.unit.notify.samples import NOW, event, report_id
-from tests.unit.notify.test_projection import folded
 
 LEE = Actor("lee", "gwangju")
 KIM = "kim"

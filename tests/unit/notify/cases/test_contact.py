@@ -10,9 +10,9 @@ from services.notify.console.views import case_view
 from services.notify.escalation.rules import ALWAYS
 from shared.events.vocabulary import ContactChannel, HarmType, PlatformKind, Urgency
 from shared.severity import SEVERE_PER_PERSON
-from tests.unit.notify.decisions.cases import KIM, LEE, OTHER, acknowledged
+from tests.unit.notify.cases.samples import KIM, LEE, OTHER, acknowledged
+from tests.unit.notify.cases.test_projection import folded, taken
 from tests.unit.notify.samples import NOW, event, report_id
-from tests.unit.notify.test_projection import folded, taken
 
 ALL = (ContactChannel.PHONE, ContactChannel.TEXT, ContactChannel.EMAIL)
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from services.notify.cases.commands import CONTACT, ContactRequest
 from services.notify.cases.models import ContactWay
 from services.notify.escalation.rules import ALWAYS
-from tests.unit.notify.decisions.cases import KIM
+from tests.unit.notify.cases.samples import KIM
+from tests.unit.notify.escalation.test_second_deadline import taken
 from tests.unit.notify.memory_service import Cases, desk_of, staff
 from tests.unit.notify.samples import report_id
-from tests.unit.notify.test_second_deadline import taken
 
 EVENING = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 """23:00 in Seoul; a day later, when the first contact of a normal case is due again, it is night as well."""

@@ -11,8 +11,8 @@ from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import CONTACT_WITHIN, ESCALATION_POLICY, QuietHours, Rules
 from shared.events.alerts import AlertSettled
 from shared.events.vocabulary import Outcome, SettledReason, Urgency
+from tests.unit.notify.escalation.test_rules import DAY, STAFFED, case_of, send
 from tests.unit.notify.samples import NOW, TRACE, event
-from tests.unit.notify.test_policy import DAY, STAFFED, case_of, send
 
 KIM = Actor("kim", "gwangju")
 MINUTE = timedelta(minutes=1)

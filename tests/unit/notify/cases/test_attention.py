@@ -6,7 +6,7 @@ from services.notify.cases.attention import STATES, Wanted, on_list, overdue, st
 from services.notify.cases.models import Case, EscalationCause
 from services.notify.console.lists import wanted_of
 from shared.events.vocabulary import HarmType, Urgency
-from tests.unit.notify.decisions.cases import KIM, acknowledged, waiting
+from tests.unit.notify.cases.samples import KIM, acknowledged, waiting
 from tests.unit.notify.samples import NOW
 
 LADDER = waiting().escalation

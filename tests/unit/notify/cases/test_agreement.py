@@ -5,9 +5,9 @@ from services.notify.cases.models import Case, TransferReason
 from services.notify.cases.rules import Accepted, Actor, Rejected
 from services.notify.escalation.rules import Rules
 from shared.events.cases import CaseTransferOffered
+from tests.unit.notify.cases.test_projection import folded, taken
+from tests.unit.notify.escalation.test_rules import STAFFED
 from tests.unit.notify.samples import NOW, event
-from tests.unit.notify.test_policy import STAFFED
-from tests.unit.notify.test_projection import folded, taken
 
 RECEIVER = STAFFED.model_copy(update={"center_id": "jeju"})
 

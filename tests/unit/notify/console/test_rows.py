@@ -8,7 +8,7 @@ from services.notify.console.rows import Rows
 from services.notify.team.directory import StaffDirectory
 from shared.clock import ManualClock
 from tests.support.staff import TestIdentity
-from tests.unit.notify.decisions.cases import acknowledged
+from tests.unit.notify.cases.samples import acknowledged
 from tests.unit.notify.samples import NOW
 
 

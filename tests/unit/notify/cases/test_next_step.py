@@ -5,7 +5,7 @@ import pytest
 from services.notify.cases.attention import NextStep, next_step
 from services.notify.cases.models import AwaitingKind, Case
 from shared.events.vocabulary import EndReason
-from tests.unit.notify.decisions.cases import LEE, acknowledged, awaiting, ended, waiting
+from tests.unit.notify.cases.samples import LEE, acknowledged, awaiting, ended, waiting
 from tests.unit.notify.samples import NOW
 
 

@@ -17,8 +17,8 @@ from shared.centers import CENTER_IDS
 from shared.clock import ManualClock
 from shared.events.base import Event
 from shared.kafka.router import Received
+from tests.unit.notify.cases.test_projection import folded, taken
 from tests.unit.notify.samples import NOW, event, stream
-from tests.unit.notify.test_projection import folded, taken
 
 
 def stream_rows(listener: ConsoleSubscriber, cases: list[Case], now: datetime) -> StreamRows:

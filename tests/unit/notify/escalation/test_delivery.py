@@ -38,9 +38,9 @@ from services.notify.escalation.rules import (
 from services.notify.settings import NotifySettings
 from shared.clock import ManualClock
 from shared.events.vocabulary import AlertChannel
+from tests.unit.notify.channels.test_channels import SECRET, alerts
+from tests.unit.notify.escalation.test_rules import DAY, STAFFED, case_of
 from tests.unit.notify.samples import NOW
-from tests.unit.notify.test_channels import SECRET, alerts
-from tests.unit.notify.test_policy import DAY, STAFFED, case_of
 from tools.local.keys import new_key
 
 MAIL = Endpoint("email:gwangju/duty", Target.DUTY, AlertChannel.EMAIL, "a@b.example")
