@@ -17,10 +17,8 @@ from services.routing.rendering import Message, message_of
 from services.routing.state.changelog import Changelog
 from services.routing.state.loads import LoadView
 from services.routing.state.partition import PartitionState
-from services.routing.transitions.known import cases_ahead_of
 from services.routing.transitions.models import Moment, Outcome, reasons_of
-from services.routing.transitions.owners import links_of, links_of_moves, next_to_move
-from services.routing.transitions.rules import decide, moves
+from services.routing.transitions.rules import cases_ahead_of, decide, links_of, links_of_moves, moves, next_to_move
 from shared import log, trace
 from shared.centers import TABLES, Tables
 from shared.clock import Clock, whole_milliseconds

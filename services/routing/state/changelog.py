@@ -21,8 +21,8 @@ from services.routing.rendering import Message
 from services.routing.state.folder import StateFolder
 from services.routing.state.partition import PartitionState
 from services.routing.state.report_states import RoutingEvent
-from services.routing.state.restore import Reader, checkpoint_of, digest, in_pieces, readable, state_of, unfit
-from services.routing.state.store import StateStore
+from services.routing.state.restore import Reader, in_pieces, readable, unfit
+from services.routing.state.store import StateStore, checkpoint_of, digest, state_of
 from shared import log
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged

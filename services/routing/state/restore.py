@@ -1,15 +1,13 @@
 """Reading from the log what a state store does not know yet, and finding out whether the two belong together."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final, Protocol
 
 from services.routing import measures
 from services.routing.assignment.rules import RULE_VERSION
-from services.routing.state.partition import PartitionState
-from services.routing.state.store import Checkpoint, StateStore
+from services.routing.state.store import Checkpoint, digest
 from shared import log
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
 from shared.events.base import Event
@@ -19,7 +17,6 @@ _log = log.get(__name__)
 
 FOLDED_AT_ONCE: Final = 500
 """Records folded and committed together: the pages they change are held in memory until then, some megabytes."""
-_DIGEST_BYTES: Final = 16
 
 
 class Reader(Protocol):
@@ -30,30 +27,6 @@ class Reader(Protocol):
 
     def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
         """Records from start to end (exclusive) of each partition."""
-
-
-def digest(value: bytes | None) -> str:
-    """What tells one record's value from any other's.
-
-    Not the event's id: where Kafka lost its newest records, a report is routed again under the same id, and perhaps to
-    another centre.
-    """
-    return hashlib.blake2b(value or b"", digest_size=_DIGEST_BYTES).hexdigest()
-
-
-def state_of(store: StateStore) -> PartitionState:
-    """The state as it was committed; what happens to it is written to the store."""
-    found = PartitionState(report_states=store.report_states, waiting=store.waiting, acknowledged=store.acknowledged)
-    if (checkpoint := store.checkpoint) is not None:
-        found.position, found.last = checkpoint.position, checkpoint.last
-        found.cases_position = checkpoint.cases_position
-        found.tallies = dict(checkpoint.tallies)
-    return found
-
-
-def checkpoint_of(state: PartitionState) -> Checkpoint:
-    """What a store that holds all of the state stands for."""
-    return Checkpoint(state.position, state.last, state.cases_position, RULE_VERSION, state.tallies)
 
 
 async def unfit(routings: Reader, cases: Reader, partition: int, checkpoint: Checkpoint) -> str | None:

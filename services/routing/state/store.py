@@ -16,6 +16,7 @@ Nothing is synced to the disk: after ``kill -9`` of the process the kernel still
 crash of the machine ``folder`` throws the store away and the log is read instead.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -25,7 +26,9 @@ from typing import Final, NamedTuple, TypeVar, overload
 import lmdb
 import orjson
 
+from services.routing.assignment.rules import RULE_VERSION
 from services.routing.model import ReportState, Tally
+from services.routing.state.partition import PartitionState
 from services.routing.state.waiting import Waiting, Waits
 from shared.events.vocabulary import EndReason
 
@@ -35,6 +38,7 @@ takes less than 1 KB, so these are some hundred million reports."""
 FORMAT: Final = ",".join(("1", *ReportState._fields, *Tally._fields))
 """Of keys and values: a number, for changes of how they are written, and what they hold. A store in another format is
 thrown away and restored."""
+_DIGEST_BYTES: Final = 16
 _CHECKPOINT: Final = b"checkpoint"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_SECONDS: Final = 86_400
@@ -129,6 +133,30 @@ class StateStore:
             self.numbers[center] = (people, drills)
         tallies = {center: Tally(*sums) for center, sums in kept["tallies"].items()}
         return Checkpoint(kept["position"], kept["last"], kept["cases_position"], kept["rule_version"], tallies)
+
+
+def digest(value: bytes | None) -> str:
+    """What tells one record's value from any other's.
+
+    Not the event's id: where Kafka lost its newest records, a report is routed again under the same id, and perhaps to
+    another centre.
+    """
+    return hashlib.blake2b(value or b"", digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def state_of(store: StateStore) -> PartitionState:
+    """The state as it was committed; what happens to it is written to the store."""
+    found = PartitionState(report_states=store.report_states, waiting=store.waiting, acknowledged=store.acknowledged)
+    if (checkpoint := store.checkpoint) is not None:
+        found.position, found.last = checkpoint.position, checkpoint.last
+        found.cases_position = checkpoint.cases_position
+        found.tallies = dict(checkpoint.tallies)
+    return found
+
+
+def checkpoint_of(state: PartitionState) -> Checkpoint:
+    """What a store that holds all of the state stands for."""
+    return Checkpoint(state.position, state.last, state.cases_position, RULE_VERSION, state.tallies)
 
 
 V = TypeVar("V")

@@ -20,8 +20,7 @@ from services.routing.model import NO_CASES, Draft, ReportState, Tally
 from services.routing.rendering import Message
 from services.routing.state.changelog import Changelog
 from services.routing.state.partition import PartitionState
-from services.routing.state.restore import digest
-from services.routing.state.store import Checkpoint, StateStore
+from services.routing.state.store import Checkpoint, StateStore, digest
 from shared import process
 from shared.errors import TransientError
 from shared.kafka.publisher import Publisher

@@ -3,8 +3,7 @@
 import pytest
 
 from services.routing.state.partition import PartitionState
-from services.routing.transitions.known import cases_ahead_of
-from services.routing.transitions.rules import decide
+from services.routing.transitions.rules import cases_ahead_of, decide
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged, CaseAssigned, CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportMessageLeft

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from services.routing.assignment.models import CenterLoads
 from services.routing.state.partition import PartitionState
 from services.routing.transitions.models import Outcome
-from services.routing.transitions.owners import links_of, links_of_moves, next_to_move
-from services.routing.transitions.rules import moves
+from services.routing.transitions.rules import links_of, links_of_moves, moves, next_to_move
 from shared.centers import CENTER_IDS, CENTRAL
 from shared.events.cases import CaseAcknowledged, CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportFacts, ReportReinstated, ReportWithdrawn

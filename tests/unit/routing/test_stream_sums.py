@@ -7,9 +7,8 @@ import pytest
 
 from services.routing.assignment.models import CenterLoads
 from services.routing.state.partition import PartitionState
-from services.routing.transitions.known import cases_ahead_of
 from services.routing.transitions.models import Outcome
-from services.routing.transitions.rules import decide, moves
+from services.routing.transitions.rules import cases_ahead_of, decide, moves
 from shared.events.base import Event
 from shared.events.cases import CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReceived, ReportReinstated, ReportWithdrawn
