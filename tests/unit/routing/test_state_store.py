@@ -257,7 +257,7 @@ known = store.checkpoint.position if store.checkpoint else 0
 print(known, flush=True)
 while True:
     for n in range(known, known + 50):
-        store.standings[report_id(n)] = _standing()
+        store.report_states[report_id(n)] = _standing()
     known += 50
     store.commit(Checkpoint(known, "d", 0, 2, {"busan": Tally(known)}))
     print(known, flush=True)
