@@ -24,6 +24,9 @@ _log = log.get(__name__)
 POLL_MS: Final = 500
 FETCH_WAIT_MS: Final = 100
 """The broker's long poll; with its default of 500 a question for the ends waits half a second behind it (measured)."""
+FOLLOW_WAIT_MS: Final = 250
+"""The long poll of a follower, which asks for the ends before it begins: four questions a second while nothing happens.
+A record of a partition that was just read may wait so long behind one that asks for the others."""
 MAX_RECORDS: Final = 5_000
 SILENT_SECONDS: Final = 20.0
 _STOP_SECONDS: Final = 5.0
@@ -84,7 +87,7 @@ class Follower:
     async def _follow(self) -> None:
         attempt = 0
         while True:
-            consumer = _reader(self._settings)
+            consumer = _reader(self._settings, fetch_wait_ms=FOLLOW_WAIT_MS)
             try:
                 await self._read(consumer)
             except (TransientError, KafkaError) as error:
@@ -254,13 +257,15 @@ class PartitionReader:
         return self._consumer
 
 
-def _reader(settings: KafkaSettings, *, auto_offset_reset: str = "earliest") -> AIOKafkaConsumer:
+def _reader(
+    settings: KafkaSettings, *, auto_offset_reset: str = "earliest", fetch_wait_ms: int = FETCH_WAIT_MS
+) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         **client_options(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset=auto_offset_reset,
-        fetch_max_wait_ms=FETCH_WAIT_MS,
+        fetch_max_wait_ms=fetch_wait_ms,
     )
 
 
