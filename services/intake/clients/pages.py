@@ -1,8 +1,10 @@
 """``/clients``: the administrator's page of front ends. A secret is shown once, in the answer that made it."""
 
-from typing import Annotated, Final
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Form, Path, Request, Response
+from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse
 
 from services.intake.clients.models import CLIENT_ID, MOST_PER_MINUTE, PER_MINUTE
@@ -35,12 +37,12 @@ _SAID: Final[dict[str, str]] = {
     "no_scope": n("Choose at least one thing it may do."),
 }
 _AWAY: Final = n("Nothing was changed, since the store or the audit does not answer. Please try again in a moment.")
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 ClientId = Annotated[str, Path(max_length=40, pattern=CLIENT_ID.pattern)]
 
 
 def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: AuditLog) -> APIRouter:
     """The routes of front ends, for administrators of ``central`` and the ministry."""
-    routes = APIRouter(include_in_schema=False)
     door = Depends(authorize(Action.CLIENTS_MANAGE))
 
     async def admitted(request: Request, principal: Principal, act: str, client_id: str = "") -> None:
@@ -73,13 +75,29 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
             per_minute=PER_MINUTE,
         )
 
+    class Route(APIRoute):
+        """Says what is not possible on the page of front ends, and 503 where the store or the audit is away."""
+
+        def get_route_handler(self) -> Handler:
+            handle = super().get_route_handler()
+
+            async def handled(request: Request) -> Response:
+                try:
+                    try:
+                        return await handle(request)
+                    except ClientError as error:
+                        return await page(request, error=error.code, status=409)
+                except TransientError:
+                    raise Problem(503, "unavailable", _AWAY, retry_after=RETRY_SECONDS) from None
+
+            return handled
+
+    routes = APIRouter(include_in_schema=False, route_class=Route)
+
     @routes.get("/clients")
     async def listed(request: Request, principal: Annotated[Principal, door]) -> Response:
-        try:
-            await admitted(request, principal, "list")
-            return await page(request)
-        except TransientError:
-            raise _away() from None
+        await admitted(request, principal, "list")
+        return await page(request)
 
     @routes.post("/clients")
     async def add(
@@ -92,18 +110,13 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
     ) -> Response:
         # Before anything is said: the page that names a mistake also lists the front ends.
         authorize.require(request, principal, Action.CLIENTS_MANAGE, CENTRAL)
-        try:
-            if not CLIENT_ID.match(client_id) or client_id in RESERVED:
-                return await page(request, error="bad_id", status=422)
-            if not scopes:
-                return await page(request, error="no_scope", status=422)
-            await admitted(request, principal, "add", client_id)
-            credential = await desk.add(client_id, name.strip() or client_id, sorted(set(scopes)), per_minute)
-            return await page(request, credential=credential)
-        except ClientError as error:
-            return await page(request, error=error.code, status=409)
-        except TransientError:
-            raise _away() from None
+        if not CLIENT_ID.match(client_id) or client_id in RESERVED:
+            return await page(request, error="bad_id", status=422)
+        if not scopes:
+            return await page(request, error="no_scope", status=422)
+        await admitted(request, principal, "add", client_id)
+        credential = await desk.add(client_id, name.strip() or client_id, sorted(set(scopes)), per_minute)
+        return await page(request, credential=credential)
 
     @routes.post("/clients/{client_id}/rotate")
     async def rotate(
@@ -113,13 +126,8 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
         only: Annotated[bool, Form()] = False,
         version: Annotated[int, Form()] = 0,
     ) -> Response:
-        try:
-            await admitted(request, principal, "rotate", client_id)
-            return await page(request, credential=await desk.rotate(client_id, only=only, version=version))
-        except ClientError as error:
-            return await page(request, error=error.code, status=409)
-        except TransientError:
-            raise _away() from None
+        await admitted(request, principal, "rotate", client_id)
+        return await page(request, credential=await desk.rotate(client_id, only=only, version=version))
 
     @routes.post("/clients/{client_id}/end-old")
     async def end_old(
@@ -128,14 +136,9 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
         client_id: ClientId,
         version: Annotated[int, Form()] = 0,
     ) -> Response:
-        try:
-            await admitted(request, principal, "end-old", client_id)
-            await desk.clients.end_old(client_id, version=version)
-            return RedirectResponse("/clients", 303)
-        except ClientError as error:
-            return await page(request, error=error.code, status=409)
-        except TransientError:
-            raise _away() from None
+        await admitted(request, principal, "end-old", client_id)
+        await desk.clients.end_old(client_id, version=version)
+        return RedirectResponse("/clients", 303)
 
     @routes.post("/clients/{client_id}/door")
     async def close(
@@ -144,17 +147,8 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
         client_id: ClientId,
         disabled: Annotated[bool, Form()],
     ) -> Response:
-        try:
-            await admitted(request, principal, "disable" if disabled else "enable", client_id)
-            await desk.clients.disable(client_id, disabled=disabled)
-        except ClientError as error:
-            return await page(request, error=error.code, status=409)
-        except TransientError:
-            raise _away() from None
+        await admitted(request, principal, "disable" if disabled else "enable", client_id)
+        await desk.clients.disable(client_id, disabled=disabled)
         return RedirectResponse("/clients", 303)
 
     return routes
-
-
-def _away() -> Problem:
-    return Problem(503, "unavailable", _AWAY, retry_after=RETRY_SECONDS)

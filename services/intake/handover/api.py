@@ -1,13 +1,11 @@
 """The HTTP API of changing hands: a code for the person a report is about, and taking over with it."""
 
-from typing import Any
-
 from fastapi import APIRouter, Depends, Request
 
 from services.intake.dependencies import caller_of, idempotency_key, json_of
 from services.intake.examples import ANSWERS, answered
 from services.intake.handover.service import HandoverService
-from services.intake.receipts.api import AnyDependency, body
+from services.intake.receipts.api import TOLD, AnyDependency, body
 from services.intake.receipts.models import ReceiptQuestion, TakeOverAsked
 from services.intake.reports.models import HandOver, StatusAnswer, TakenOver
 
@@ -15,7 +13,6 @@ from services.intake.reports.models import HandOver, StatusAnswer, TakenOver
 def router(handing: HandoverService, *, write: AnyDependency) -> APIRouter:
     """The routes; ``write`` is the dependency that authenticates front ends."""
     routes = APIRouter(prefix="/api/v1/receipts", tags=["receipts"], dependencies=[Depends(write)])
-    told: dict[str, Any] = {"response_model": StatusAnswer, "response_model_exclude_none": True}
 
     @routes.post(
         "/hand-over",
@@ -34,7 +31,7 @@ def router(handing: HandoverService, *, write: AnyDependency) -> APIRouter:
         summary="Make that code void",
         openapi_extra=body(ReceiptQuestion, "hand-over/cancel"),
         responses=answered(200, ANSWERS["hand-over/cancel"]),
-        **told,
+        **TOLD,
     )
     async def cancel(request: Request) -> StatusAnswer:
         """Possible until it is used: then 409 `handed_over`."""

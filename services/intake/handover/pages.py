@@ -4,6 +4,7 @@ import secrets
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from services.intake import problems
 from services.intake.dependencies import caller_of
 from services.intake.handover.service import HandoverService
 from services.intake.receipts import forms as receipt_forms
@@ -47,7 +48,7 @@ def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
             "consents": form.consents_of(typed),
         }
         try:
-            asked = receipt_forms.read(TakeOverAsked, raw)
+            asked = problems.parsed(raw, TakeOverAsked)
             answer = await handing.take(asked, caller_of(request), receipt_forms.key_of(typed))
         except Problem as problem:
             return page(request, typed, problem=problem)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
-from pydantic import ValidationError
 
 from services.intake import problems
 from services.intake.caller import Caller
@@ -69,7 +68,4 @@ def _asked(typed: Typed) -> AmendmentAsked:
     missing = [problems.required(name) for name in ("receipt", "word") if not asked[name].strip()]
     if missing:
         raise invalid(missing)
-    try:
-        return AmendmentAsked.model_validate_json(orjson.dumps(asked))
-    except ValidationError as error:
-        raise problems.from_errors(error) from None
+    return problems.parsed(asked, AmendmentAsked)

@@ -2,9 +2,6 @@
 
 from datetime import datetime
 
-import orjson
-from pydantic import ValidationError
-
 from services.intake import problems as refusals
 from services.intake.phone import forms as call_forms
 from services.intake.phone.models import Assent
@@ -13,15 +10,15 @@ from services.intake.submissions.models import Submission
 from services.intake.webform import form
 from services.intake.webform.form import FieldProblem
 from shared.web.form_body import Typed
+from shared.web.problems import Problem
 
 
 def read(typed: Typed, assent: Assent | None, now: datetime) -> tuple[Submission | None, list[FieldProblem]]:
     """The submission, or None, and what to say about which field. The same model and rules as for the web form."""
     raw, problems = call_forms.submission_of(typed, assent)
     try:
-        submission = Submission.model_validate_json(orjson.dumps(raw))
-    except ValidationError as error:
-        found = refusals.from_errors(error)
+        submission = refusals.parsed(raw, Submission)
+    except Problem as found:
         return None, problems + form.problems_of(((e.field, e.reason) for e in found.errors), typed)
     try:
         examine(submission, now)

@@ -1,7 +1,7 @@
 """The HTTP API of whoever holds a receipt: status, message, addition, withdrawal, second thoughts, a word."""
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
@@ -16,7 +16,8 @@ from services.intake.submissions.schema import inlined
 
 AnyDependency = Callable[..., Any]
 """A dependency of ``shared.web.authorization``."""
-M = TypeVar("M", bound=BaseModel)
+TOLD: Final[dict[str, Any]] = {"response_model": StatusAnswer, "response_model_exclude_none": True}
+"""Of a route that answers with the status."""
 
 _KEY: Final = (
     "16–128 of A-Z a-z 0-9 . _ : ~ + / = -, random, in quotation marks or without. The same request sent again with it "
@@ -30,7 +31,6 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
     Wrong receipts, mistyped ones and wrong words are answered alike: 404 ``unknown_receipt``, slowly.
     """
     routes = APIRouter(prefix="/api/v1/receipts", tags=["receipts"])
-    told: dict[str, Any] = {"response_model": StatusAnswer, "response_model_exclude_none": True}
 
     @routes.post(
         "/status",
@@ -38,7 +38,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         openapi_extra=body(ReceiptQuestion, "status"),
         responses=answered(200, ANSWERS["status"]),
         dependencies=[Depends(read)],
-        **told,
+        **TOLD,
     )
     async def ask(request: Request) -> StatusAnswer:
         """Receipts that do not exist and receipts that are mistyped are answered alike. Limited per network."""
@@ -88,7 +88,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         openapi_extra=body(WithdrawalAsked, "withdraw"),
         responses=answered(200, ANSWERS["withdraw"]),
         dependencies=[Depends(write)],
-        **told,
+        **TOLD,
     )
     async def withdraw(request: Request) -> StatusAnswer:
         """Contact stops and nobody can open it from now on; after 72 hours, or `at_once`, its key is destroyed.
@@ -110,7 +110,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         openapi_extra=body(ReceiptQuestion, "reinstate"),
         responses=answered(200, ANSWERS["reinstate"]),
         dependencies=[Depends(write)],
-        **told,
+        **TOLD,
     )
     async def reinstate(request: Request) -> StatusAnswer:
         """Possible until `undo_until`."""
@@ -122,7 +122,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         openapi_extra=body(WordAsked, "word"),
         responses=answered(200, ANSWERS["word"]),
         dependencies=[Depends(write)],
-        **told,
+        **TOLD,
     )
     async def word(request: Request) -> StatusAnswer:
         """Messages, additions, withdrawals and a new word then need it. It cannot be found again.
@@ -140,7 +140,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         openapi_extra=body(ReceiptQuestion, "word/cancel"),
         responses=answered(200, ANSWERS["word/cancel"]),
         dependencies=[Depends(write)],
-        **told,
+        **TOLD,
     )
     async def cancel_word(request: Request) -> StatusAnswer:
         """For whoever did not set it. Changes nothing where no word waits."""

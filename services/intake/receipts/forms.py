@@ -1,9 +1,8 @@
 """What the pages of a receipt's holder read from their forms, and where they put what is wrong."""
 
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from services.intake import problems
 from services.intake.receipts import words as receipt_words
@@ -21,17 +20,8 @@ KEY_CHARS: Final = 32
 
 def asked(model: type[M], typed: Typed, **more: object) -> M:
     """What is asked with a receipt and a word. Raises ``Problem`` 422."""
-    return read(
-        model, {"receipt": typed.one("receipt")[:RECEIPT_CHARS], "word": typed.one("word")[:_WORD_CHARS], **more}
-    )
-
-
-def read(model: type[M], raw: dict[str, Any]) -> M:
-    """What is asked. Raises ``Problem`` 422."""
-    try:
-        return model.model_validate_json(orjson.dumps(raw))
-    except ValidationError as error:
-        raise problems.from_errors(error) from None
+    receipt, word = typed.one("receipt")[:RECEIPT_CHARS], typed.one("word")[:_WORD_CHARS]
+    return problems.parsed({"receipt": receipt, "word": word, **more}, model)
 
 
 def key_of(typed: Typed) -> str | None:

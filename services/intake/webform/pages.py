@@ -8,9 +8,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Final
 
-import orjson
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import ValidationError
 from starlette.responses import RedirectResponse
 
 from services.intake import problems as refusals
@@ -128,9 +126,9 @@ class _Sending:
     def _read(self, request: Request, typed: Typed) -> tuple[Submission | None, list[FieldProblem]]:
         raw, problems = form.submission_of(typed, self._view.pages.language(request))
         try:
-            return Submission.model_validate_json(orjson.dumps(raw)), problems
-        except ValidationError as error:
-            refused = refusals.counted(refusals.from_errors(error))
+            return refusals.parsed(raw, Submission), problems
+        except Problem as error:
+            refused = refusals.counted(error)
             return None, problems + form.problems_of(((e.field, e.reason) for e in refused.errors), typed)
 
     async def _submit(self, request: Request, typed: Typed, key: str, submission: Submission) -> Response:

@@ -6,9 +6,7 @@ in another language).
 
 from typing import Final
 
-import orjson
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import ValidationError
 from starlette.responses import RedirectResponse
 
 from services.intake import problems as refusals
@@ -140,9 +138,8 @@ class _Steps:
         """What is wrong with this page's own fields; what other pages lack is asked there."""
         raw, problems = form.submission_of(steps.counting(typed), self._view.pages.language(request))
         try:
-            submission = Submission.model_validate_json(orjson.dumps(raw))
-        except ValidationError as error:
-            refused = refusals.from_errors(error)
+            submission = refusals.parsed(raw, Submission)
+        except Problem as refused:
             problems += form.problems_of(((e.field, e.reason) for e in refused.errors), typed)
         else:
             try:
