@@ -10,7 +10,7 @@ IMAGE ?= localhost/ieum
 # Where the local stack's Kafka is, for commands that talk to it directly.
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
-.PHONY: image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack k-anonymity admin move-accounts client rotate-key rotate-receipt-key rotate-signing-key \
+.PHONY: image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack k-anonymity admin move-accounts client rotate-key rotate-receipt-key check-reports sign-reports rotate-signing-key \
 	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system torture screenshots docs lock clean
 
 help: ## this help
@@ -72,6 +72,12 @@ rotate-key: venv ## a new master key for reports; every report's key is wrapped 
 
 rotate-receipt-key: venv ## a new key for new receipts while it runs; receipts given out go on
 	@$(LOCAL) rotate-receipt-key
+
+check-reports: venv ## prove that no stored report was changed by hand
+	@$(LOCAL) in intake services.intake.encryption.authenticate check
+
+sign-reports: venv ## once after an upgrade from 0.2.0, or for reports that were looked at (ID="…"): sign them as they are
+	@$(LOCAL) in intake services.intake.encryption.authenticate sign $(or $(ID),--all)
 
 rotate-signing-key: venv ## a new key for sign-ins; NOW=1: the old one counts no more, everybody signs in again
 	@$(LOCAL) in identity services.identity.cli rotate-signing-key $(if $(NOW),--at-once)

@@ -59,6 +59,20 @@ class AuditRecorder:
             by_staff(where, principal, action, at=now, report_id=report_id, reason=reason, outcome=AuditOutcome.REFUSED)
         )
 
+    def report_refused(self, report_id: str, part: str) -> None:
+        """What the store holds of a report is not what intake wrote."""
+        self._log.note(
+            AuditEntry(
+                at=self._clock.now(),
+                action="reports.refuse",
+                where="store",
+                actor=SYSTEM,
+                outcome=AuditOutcome.REFUSED,
+                report_id=report_id,
+                reason=part,
+            )
+        )
+
     async def by_job(self, job: str, action: str, report_id: str, reason: str, **detail: str) -> None:
         """A job is about to change a report."""
         await self._log.append(

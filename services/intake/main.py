@@ -37,6 +37,7 @@ from services.intake.phone.repository import CallRepository
 from services.intake.phone.service import CallService
 from services.intake.phone.submitting import OVERDUE, UNFINISHED, CallSubmitter
 from services.intake.phone.submitting import SWEEP_S as CALLS_S
+from services.intake.problems import not_authentic
 from services.intake.proofs import pages as proof_pages
 from services.intake.proofs.rules import ProofSigner
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
@@ -53,6 +54,7 @@ from services.intake.receipts.duty_follower import DutyFollower
 from services.intake.receipts.service import ReceiptService
 from services.intake.receipts.status import StatusAnswerBuilder, StatusService
 from services.intake.receipts.updates import ReportUpdater
+from services.intake.reports.authentication import ReportAuthentication, ReportNotAuthenticError
 from services.intake.reports.consumers import ProgressFollower, consumers
 from services.intake.reports.repository import ReportRepository
 from services.intake.retention import pages as erasures_pages
@@ -181,7 +183,14 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     aside = Health(live=health.live)
     bus = KafkaClient(bus_settings, "intake", aside, clock)
     database = mongo.connect(store_settings, "intake")
-    reports = ReportRepository(database, clock)
+    keys = keys_of(settings)
+    audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
+    recorder = AuditRecorder(audit, clock)
+    reports = ReportRepository(
+        database,
+        clock,
+        ReportAuthentication(keys.reports, recorder.report_refused, required=not settings.upgrading),
+    )
     links = LinkIndex(database)
     link_service = LinkService(links, LinkKey(key_bytes(settings.link_key)), clock)
     relay = Relay(
@@ -200,7 +209,6 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     health.degraded["relay.intake"] = relay.unreadable
     aside.ready |= {"relay.intake": relay.check, "routings.holes": follower.check}
 
-    keys = keys_of(settings)
     signer = ProofSigner(key_bytes(settings.signing_key))
     keyring = Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
     issuer, words = ReceiptIssuer(keys.receipts, keyring), PassphraseHasher(keys.passphrases)
@@ -214,6 +222,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         keyring=keyring,
         keys=keys.lasting,
         receipts=issuer,
+        authentication=reports.authentication,
         signer=signer,
         words=words,
         link_service=link_service,
@@ -221,13 +230,11 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         disk=disk,
         clock=clock,
     )
-    audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     identity = Identity(fetch_over_http(settings.identity_url), clock, settings.keys_cache)
     # Shown, and no more: reports are accepted whether or not anybody can sign in.
     aside.ready["identity"] = identity.check
     authorize = Authorizer(identity, settings, on_denied=denial_recorder(audit))
     clients = ClientAuthenticator(ClientRepository(database), keys.clients, audit, clock)
-    recorder = AuditRecorder(audit, clock)
     erasure_job = ErasureJob(reports, links, recorder, clock)
     wrong_receipts = WrongReceipts(
         WrongReceiptCounts(database), keys.wrong_receipts, clock, per_network=settings.wrong_receipts_per_hour
@@ -309,6 +316,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
             audit_router(audit, authorize, own_pages),
         ],
         pages=own_pages,
+        problem_of={ReportNotAuthenticError: not_authentic},
     )
     return Intake(
         app=app,

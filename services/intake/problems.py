@@ -210,6 +210,18 @@ def away() -> Problem:
     )
 
 
+def not_authentic() -> Problem:
+    """500: what is stored of the report is not what was written. Says what a person can do now."""
+    return Problem(
+        500,
+        "report_not_authentic",
+        gettext_noop(
+            "This report did not pass a check and is closed until somebody has looked at it. Nothing was changed. "
+            "Please call 1366."
+        ),
+    )
+
+
 def unavailable() -> Problem:
     """503: nothing could be read or changed. Says what a person can do now."""
     return Problem(

@@ -1,7 +1,8 @@
 """The HTTP application every service starts from: the same authorization, errors and infrastructure routes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
 
 import orjson
 from fastapi import APIRouter, Depends, FastAPI
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared import log
-from shared.errors import TransientError
+from shared.errors import IeumError, TransientError
 from shared.health import Health, Report
 from shared.metrics import exposition
 from shared.settings import ServiceSettings
@@ -45,12 +46,14 @@ def create_app(
     pages: Pages | None = None,
     form_action: Sequence[str] = (),
     for_staff: bool = False,
+    problem_of: Mapping[type[IeumError], Callable[[], Problem]] = MappingProxyType({}),
 ) -> FastAPI:
     """An app with security headers, traces, metrics, problem documents, health, static files and documentation.
 
     ``title`` and ``description`` are English message ids. ``pages`` is the service's own (its texts and static files
     are then used everywhere); ``form_action`` names further origins that pages may post forms to. ``for_staff``: nobody
     else comes here, so that a refusal stands in their layout and not in the public one with quick exit and telephones.
+    ``problem_of`` says what is answered where an error of the service's own reaches the edge.
     Raises ``ValueError`` for a route that names no action, or several: what nobody decided must not be reachable.
     """
     own = pages or Pages(None, None, settings, service)
@@ -95,6 +98,9 @@ def create_app(
     async def away(request: Request, error: Exception) -> Response:
         _log.warning("http.unavailable", route=route_of(request.scope), error=str(error))
         return render(request, problems.unavailable())
+
+    for kind, problem in problem_of.items():
+        app.add_exception_handler(kind, lambda request, _, problem=problem: render(request, problem()))
 
     for router in routers:
         app.include_router(router)

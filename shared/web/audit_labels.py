@@ -52,6 +52,8 @@ ACTIONS: Final[dict[str, str]] = {
     "keys.remove": n("Signing key gone from the store"),
     "sessions.refuse": n("Session in the store refused"),
     "sessions.reopen": n("End of a session changed in the store"),
+    "reports.refuse": n("Report changed in the store refused"),
+    "reports.sign": n("Stored reports signed"),
     "receipts.read": n("Receipt asked for"),
     "receipts.link": n("Earlier receipt given with a new report"),
     "receipts.word": n("Own word set"),

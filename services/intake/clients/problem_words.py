@@ -78,6 +78,11 @@ PROBLEMS: Final = (
     DocumentedCode("too_many_requests", 429, n("Too many in a short time. Retry-After says when."), again=True),
     DocumentedCode("internal_error", 500, n("A defect of ours; the trace id finds it."), again=True),
     DocumentedCode(
+        "report_not_authentic",
+        500,
+        n("What is stored of the report did not pass a check, and is closed until a person has looked. Show 1366."),
+    ),
+    DocumentedCode(
         "not_accepting",
         503,
         n("The report was not received. Show 1366 and 112 to the person. Retry-After says when."),

@@ -100,6 +100,8 @@ class IntakeKeys:
         self.clients: Final = self._keys(Purpose.CLIENTS, [(DERIVED, root)])
         self.drafts: Final = self._keys(Purpose.DRAFTS, [(DERIVED, root)])
         self.calls: Final = self._keys(Purpose.CALLS, [(DERIVED, root)])
+        self.reports: Final = derive(root, Purpose.REPORTS)
+        """Authenticates what steers a stored report."""
 
         # Nothing made with these is kept for longer than hours, so they have one version.
         self.devices: Final = KeyedDigests(derive(root, Purpose.DEVICES), DERIVED)

@@ -5,12 +5,13 @@ erasure: a report whose key is gone is not touched, and one that is done is pass
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import UpdateOne
 
+from services.intake.reports.authentication import BESIDE, FIELD, ReportAuthentication
 from services.intake.reports.documents import Document
 from services.intake.reports.repository import COLLECTION
 from shared.encryption import Keyring, WrappedKey
@@ -18,6 +19,7 @@ from shared.errors import PermanentError
 from shared.mongo import SLICE, store_errors
 
 _WRAPPING = {"sealed.key_id": 1, "sealed.key": 1}
+_LONG = {name: 0 for name in BESIDE if name not in {"_id", "progress", FIELD}}
 
 
 @dataclass(slots=True)
@@ -29,6 +31,32 @@ class Rewrapped:
     """Moved on meanwhile: erased, or wrapped by somebody else."""
     broken: list[str] = field(default_factory=list)
     """Reports whose wrapped key does not open: changed, or moved here from another report."""
+
+
+class Signatures:
+    """The codes by which all reports are authenticated."""
+
+    def __init__(self, database: "AsyncIOMotorDatabase[Document]", authentication: ReportAuthentication) -> None:
+        """``database`` is intake's own."""
+        self._reports = database[COLLECTION]
+        self._authentication = authentication
+
+    async def not_authentic(self, wanted: Sequence[str] | None = None) -> AsyncIterator[Document]:
+        """The reports that are not as intake wrote them, among those wanted or all, without what is long."""
+        query: Document = {} if wanted is None else {"_id": {"$in": list(wanted)}}
+        with store_errors():
+            async for document in self._reports.find(query, _LONG).hint([("$natural" if wanted is None else "_id", 1)]):
+                if not self._authentication.is_authentic(document):
+                    yield document
+
+    async def sign(self, read: Document) -> bool:
+        """Sign a report on what was read; False where it has moved on meanwhile: look again."""
+        codes = self._authentication.signed({**read, "progress": read.get("progress") or {}})[FIELD]
+        changes = read.get("changes", {"$exists": False})
+        as_read = {"_id": read["_id"], "changes": changes, "progress": read.get("progress")}
+        with store_errors():
+            result = await self._reports.update_one(as_read, {"$set": {FIELD: codes}})
+        return bool(result.matched_count)
 
 
 class Wrappings:

@@ -13,7 +13,14 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from services.intake.reports.documents import Document
+from services.intake.reports.authentication import (
+    FIELD,
+    PROGRESS,
+    REPORT,
+    ReportAuthentication,
+    ReportNotAuthenticError,
+)
+from services.intake.reports.documents import DIGESTS, Document
 from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.models import Progress
 from shared import log
@@ -46,13 +53,14 @@ TOMBSTONE: Final[tuple[str, ...]] = (
     "receipt_hash",
     "receipt_counter",
     FORMER_RECEIPT,
+    FIELD,
     PENDING,
     SINCE,
 )
 """What stays of an erased report beside its dates, and nothing else does: the id, so that a repeated request cannot
 lodge it again and late events find it; the versions, so that nothing older counts; the keyed hash of its receipt, so
-that the receipt says "erased" and is given to nobody else, and of the one before it was handed over; events not yet
-published, which name nobody."""
+that the receipt says "erased" and is given to nobody else, and of the one before it was handed over; the code that
+authenticates all this; events not yet published, which name nobody."""
 
 _OWNER: Final = "progress.ownership.center_id"
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -60,15 +68,8 @@ _LAST: Final = datetime(2500, 1, 1, tzinfo=UTC)
 PAGE: Final = 100
 """Rows per read: the local store's cost grows with the square of what is returned."""
 _LEASE: Final = timedelta(minutes=10)
-_SUMMARY: Final = {
-    "received_at": 1,
-    "facts": 1,
-    "progress": 1,
-    "life": 1,
-    "changes": 1,
-    "alarm": 1,
-    **dict.fromkeys(_MARKS, 1),
-}
+_SUMMARY: Final = dict.fromkeys(("sealed", PENDING, OPENED, DIGESTS), 0)
+"""All that is authenticated, without what is long."""
 
 
 _log = log.get(__name__)
@@ -79,13 +80,19 @@ Fold = Callable[[str, Progress], Progress]
 class ReportRepository:
     """Reads and guarded writes of accepted reports."""
 
-    def __init__(self, database: "AsyncIOMotorDatabase[Document]", clock: Clock) -> None:
-        """``database`` is intake's own. Its ``jobs`` holds one document per daily job: which day was done, by whom."""
+    def __init__(
+        self, database: "AsyncIOMotorDatabase[Document]", clock: Clock, authentication: ReportAuthentication
+    ) -> None:
+        """``database`` is intake's own. Its ``jobs`` holds one document per daily job: which day was done, by whom.
+
+        Every report that is read whole is authenticated: all that do so raise ``ReportNotAuthenticError``.
+        """
         self.collection: Final = database[COLLECTION]
         self._reports = self.collection
         self._jobs = database["jobs"]
         self._database = database
         self._clock = clock
+        self.authentication: Final = authentication
 
     async def prepare(self) -> None:
         """Wait for the store and make the indexes. What the outbox needs, the relay creates."""
@@ -115,12 +122,13 @@ class ReportRepository:
             found = await self._reports.find({field: {"$in": list(hashes)}}).limit(2).to_list(2)
         if len(found) > 1:
             _log.error("receipt.ambiguous", field=field, report_ids=[document["_id"] for document in found])
-        return found[0] if len(found) == 1 else None
+        return self.authentication.check(found[0]) if len(found) == 1 else None
 
     async def of_report(self, report_id: str) -> Document | None:
         """The whole report."""
         with store_errors():
-            return await self._reports.find_one({"_id": report_id})
+            found = await self._reports.find_one({"_id": report_id})
+        return self.authentication.check(found) if found is not None else None
 
     async def write(
         self,
@@ -147,8 +155,13 @@ class ReportRepository:
                     sets[mark] = moment
         if records:
             sets["intake_version"] = before["intake_version"] + len(records)
+        after = {**before, **sets}
+        for name in unset:
+            after.pop(name, None)
+        for name, value in (pushed or {}).items():
+            after[name] = [*(before.get(name) or ()), value]
         update = push(records, now)
-        update["$set"] = sets
+        update["$set"] = {**sets, f"{FIELD}.{REPORT}": self.authentication.code_of_report(after)}
         if unset:
             update["$unset"] = unset
         if pushed:
@@ -162,8 +175,11 @@ class ReportRepository:
 
         Everything goes but what ``TOMBSTONE`` names. The list of pending events is left alone: the relay may be at it.
         """
-        gone = {name: "" for name in (*before, "alarm", OPENED, *_MARKS) if name not in {*TOMBSTONE, "changes", "life"}}
-        sets = {"changes": before.get("changes", 0) + 1, "life": life.model_dump(exclude_none=True)}
+        kept = {*TOMBSTONE, "changes", "life"}
+        gone = {name: "" for name in (*before, "alarm", OPENED, *_MARKS) if name not in kept}
+        sets: dict[str, Any] = {"changes": before.get("changes", 0) + 1, "life": life.model_dump(exclude_none=True)}
+        after = {name: value for name, value in {**before, **sets}.items() if name in kept}
+        sets[FIELD] = {REPORT: self.authentication.code_of_report(after)}
         with store_errors():
             result = await self._reports.update_one(_as_read(before), {"$set": sets, "$unset": gone})
         return bool(result.matched_count)
@@ -179,6 +195,7 @@ class ReportRepository:
     ) -> list[Document]:
         """The reports with a mark, oldest first, without what is sealed; of one owner if named.
 
+        They are not authenticated: one that fails must hide no other. Whoever believes one calls ``authentication``.
         ``besides`` are ids of reports that the caller cannot read and does not want again.
         """
         wanted: dict[str, Any] = {mark: {"$gte": _FIRST, "$lte": until}}
@@ -195,7 +212,7 @@ class ReportRepository:
             return await self._reports.count_documents({mark: {"$gte": _FIRST, "$lte": _LAST}})
 
     async def everything(self) -> AsyncIterator[Document]:
-        """Every report that is not erased, in no order, without what is sealed."""
+        """Every report that is not erased, in no order, without what is sealed; not authenticated, see ``marked``."""
         with store_errors():
             async for document in self._reports.find({"life.erased_at": None}, _SUMMARY).hint([("$natural", 1)]):
                 yield document
@@ -230,7 +247,7 @@ class ReportRepository:
         for start in range(0, len(ids), BATCH):
             some = ids[start : start + BATCH]
             with store_errors():
-                known = await by_ids(self._reports, some, {"progress": 1})
+                known = await by_ids(self._reports, some, {"progress": 1, FIELD: 1})
             missing.extend(report_id for report_id in some if report_id not in known)
             # What is erased has no progress any more, and needs none.
             known = {report_id: document for report_id, document in known.items() if "progress" in document}
@@ -240,10 +257,17 @@ class ReportRepository:
     async def _write_progress(self, known: Mapping[str, Document], fold: Fold) -> None:
         writes = []
         for report_id, document in known.items():
+            try:
+                self.authentication.check_progress(document)
+            except ReportNotAuthenticError:
+                continue  # told of already; the others go on, and when it is restored the gap shows
             before = Progress.model_validate(document["progress"])
             after = fold(report_id, before)
             if after != before:
-                writes.append(UpdateOne(_unchanged(report_id, before), {"$set": {"progress": after.model_dump()}}))
+                progress = after.model_dump()
+                code = self.authentication.code_of_progress(report_id, progress)
+                sets = {"progress": progress, f"{FIELD}.{PROGRESS}": code}
+                writes.append(UpdateOne(_unchanged(report_id, before), {"$set": sets}))
         if not writes:
             return
         with store_errors():

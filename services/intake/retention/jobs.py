@@ -155,7 +155,7 @@ class ErasureJob:
 
     async def _judge_one(self, document: Document, said: Tally[str], alarms: dict[str, str | None]) -> None:
         now = whole_milliseconds(self._clock.now())
-        life, verdict = _judged(document, now)
+        life, verdict = _judged(self._reports.authentication.check(document), now)
         said[verdict.standing.value] += 1
         kind = verdict.standing.value if verdict.standing in _ALARMS else None
         if kind != document.get("alarm"):

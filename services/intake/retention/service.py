@@ -77,9 +77,15 @@ class RetentionService:
         owner = None if everywhere else principal.organisation
         now = self._clock.now()
         try:
-            return {mark: _rows(await self._reports.marked(mark, owner=owner), now) for mark in _LISTS}
+            found = {mark: await self._reports.marked(mark, owner=owner) for mark in _LISTS}
         except TransientError:
             raise unavailable() from None
+        check = self._reports.authentication.check
+        # One report that cannot be read hides no other.
+        skipped = Skipped("decisions")
+        return {
+            mark: skipped.readable(some, lambda document: _row(check(document), now)) for mark, some in found.items()
+        }
 
     async def decide(
         self,
@@ -192,11 +198,6 @@ def not_a_choice() -> Problem:
 def _owner(document: Document) -> str | None:
     owned = documents.progress_of(document).ownership
     return owned.center_id if owned is not None else None
-
-
-def _rows(found: list[Document], now: datetime) -> list[Row]:
-    # One report that cannot be read hides no other.
-    return Skipped("decisions").readable(found, lambda document: _row(document, now))
 
 
 def _row(document: Document, now: datetime) -> Row:

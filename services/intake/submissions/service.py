@@ -17,6 +17,7 @@ from services.intake.proofs import rules as proof_rules
 from services.intake.proofs.rules import ProofSigner
 from services.intake.rate_limits.submissions import SUSPECTED, SubmissionRateLimiter, mark_of_text
 from services.intake.reports import documents, receipt_numbers
+from services.intake.reports.authentication import ReportAuthentication
 from services.intake.reports.documents import Document
 from services.intake.submissions import identifiers, rules
 from services.intake.submissions.batch_insert import BusyError, GroupCommit
@@ -69,6 +70,7 @@ class SubmissionService:
         keyring: Keyring,
         keys: KeyedDigests,
         receipts: ReceiptIssuer,
+        authentication: ReportAuthentication,
         signer: ProofSigner,
         words: PassphraseHasher,
         link_service: LinkService,
@@ -82,6 +84,7 @@ class SubmissionService:
         self._keyring = keyring
         self._keys = keys
         self._receipts = receipts
+        self._authentication = authentication
         self._signer = signer
         self._words = words
         self._link_service = link_service
@@ -176,7 +179,7 @@ class SubmissionService:
         for counter in range(RECEIPT_TRIES):
             receipt = self._receipts.receipt(report_id, source, counter)
             outcome = await self._group.store(
-                documents.with_receipt(document, self._receipts.hash_of(receipt), counter)
+                self._authentication.signed(documents.with_receipt(document, self._receipts.hash_of(receipt), counter))
             )
             if outcome.inserted:
                 return _StoredReport(receipt, document["received_at"], repeated=False)

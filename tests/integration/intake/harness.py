@@ -113,6 +113,12 @@ class IntakeHarness:
         unfinished = {"$or": [{"outbox": {"$exists": True}}, {"links_since": {"$exists": True}}]}
         return not self.intake.link_service.coming and not await self.collection.count_documents(unfinished)
 
+    async def sign(self, report_id: str) -> None:
+        """Have a report count as intake's own that a test wrote to: it stands for what another build wrote."""
+        document = await self.collection.find_one({"_id": report_id})
+        codes = self.intake.reports.authentication.signed(document)["authentication"]
+        await self.collection.update_one({"_id": report_id}, {"$set": {"authentication": codes}})
+
     async def nothing_pending(self) -> bool:
         """Whether every event of the store is published."""
         return not await self.collection.count_documents({"outbox": {"$exists": True}})

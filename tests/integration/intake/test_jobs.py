@@ -25,6 +25,7 @@ async def test_a_report_that_does_not_validate_degrades_retention_and_stops_noth
 
         facts = {"facts.role": "somebody this build does not know"}
         await harness.collection.update_one({"_id": broken.report_id}, {"$set": facts})
+        await harness.sign(broken.report_id)
         clock.jump(**AGES)
         await eventually(lambda: _is(harness, (200, "degraded", "degraded: retention")), "ready names the job")
 

@@ -129,6 +129,7 @@ async def test_the_status_can_be_checked_again_and_the_newest_answer_stands_on_t
         {"_id": someone.report_id},
         {"$set": {"replies": [{"number": 1, "at": (await someone.stored())["received_at"], "by": "s-1"}]}},
     )
+    await harness.sign(someone.report_id)
     page = (await harness.http.post("/status?lang=en", data={"receipt": someone.receipt})).text
     again = re.search(r'<form method="post" action="/status\?lang=en" class="again">.*?</form>', page, re.DOTALL)
     assert again is not None

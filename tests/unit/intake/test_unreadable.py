@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,6 +43,8 @@ def stored(name: str, life: Lifecycle = NEW, **more: Any) -> Document:
 
 class Reports:
     """As much of intake's reports as its jobs need."""
+
+    authentication = SimpleNamespace(check=lambda document: document)
 
     def __init__(self, *documents: Document) -> None:
         self.documents = {document["_id"]: document for document in documents}

@@ -1,0 +1,92 @@
+"""Checks or signs what steers stored reports: ``python -m services.intake.encryption.authenticate check | sign``.
+
+Intake goes on running. ``check`` names every report that is not as intake wrote it, and ends with 1 if there is one.
+``sign --all`` is for the upgrade from a build that signed nothing: it signs each report as it now is, so run it once,
+when the last such build is gone and before ``INTAKE_UPGRADING`` is taken away. ``sign REPORT`` is for a report that
+somebody has looked at, and restored or approved. Each is in the audit.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from services.intake.encryption.keys import keys_of
+from services.intake.encryption.repository import Signatures
+from services.intake.reports.authentication import FIELD, ReportAuthentication
+from services.intake.settings import IntakeSettings
+from shared import log, mongo
+from shared.audit.model import SYSTEM, AuditEntry, AuditOutcome
+from shared.audit.store import AuditLog
+from shared.clock import Clock, SystemClock
+from shared.errors import TransientError
+from shared.settings import StoreSettings, load
+
+ACTION: Final = "reports.sign"
+_LEFT: Final = 1
+_AWAY: Final = 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0: all reports are as intake wrote them; 1: some are not; 2: the store does not answer (run it again)."""
+    parser = argparse.ArgumentParser(prog="python -m services.intake.encryption.authenticate", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("check", help="name the reports that were changed by hand or never signed")
+    signing = commands.add_parser("sign", help="sign reports as they now are")
+    signing.add_argument("reports", nargs="*", help="ids of reports that somebody has looked at")
+    signing.add_argument("--all", action="store_true", help="every report: once, after an upgrade")
+    given = parser.parse_args(arguments)
+    if given.command == "sign" and bool(given.reports) == given.all:
+        parser.error("name the reports to sign, or say --all")
+    settings, store = load(IntakeSettings), load(StoreSettings)
+    log.configure("intake-authenticate", settings.log_level)
+    wanted = None if given.command == "check" or given.all else given.reports
+    try:
+        return asyncio.run(run(settings, store, SystemClock(), wanted, sign=given.command == "sign"))
+    except TransientError as error:
+        sys.stderr.write(f"{error}; run it again\n")
+        return _AWAY
+
+
+async def run(
+    settings: IntakeSettings, store: StoreSettings, clock: Clock, wanted: Sequence[str] | None, *, sign: bool
+) -> int:
+    """Look at the reports wanted, or at all; sign those that are not as intake wrote them, if asked to."""
+    authentication = ReportAuthentication(keys_of(settings).reports, lambda _report_id, _part: None)
+    database = mongo.connect(store, "intake")
+    audit = AuditLog(database, settings.audit_keys(), clock, "intake")
+    signatures = Signatures(database, authentication)
+    found = [document async for document in signatures.not_authentic(wanted)]
+    left = len(found)
+    for document in found:
+        unsigned = FIELD not in document
+        _say(f"{'never signed' if unsigned else 'CHANGED'}: {document['_id']}")
+        if sign:
+            await _noted(audit, clock, document["_id"], "unsigned" if unsigned else "changed")
+            left -= await signatures.sign(document)
+    _say(f"{len(found)} reports are not as intake wrote them, {len(found) - left} signed")
+    return _LEFT if left else 0
+
+
+async def _noted(audit: AuditLog, clock: Clock, report_id: str, reason: str) -> None:
+    await audit.append(
+        AuditEntry(
+            at=clock.now(),
+            action=ACTION,
+            where="command",
+            actor=SYSTEM,
+            outcome=AuditOutcome.DONE,
+            report_id=report_id,
+            reason=reason,
+        )
+    )
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
