@@ -182,6 +182,7 @@ async def test_the_command_makes_one_that_works_at_once(harness: IntakeHarness, 
         "INTAKE_SIGNING_KEY": secret("s").get_secret_value(),
         "INTAKE_LINK_KEY": secret("l").get_secret_value(),
         "IEUM_AUDIT_KEY": secret("a").get_secret_value(),
+        "IEUM_TICKET_KEY": secret("t").get_secret_value(),
     }
 
     async def run(*arguments: str) -> tuple[int | None, str]:
