@@ -47,6 +47,14 @@ class Wording(Terms):
         said = self.text(more if up else less) % {"number": number, "period": period}
         return said if change.share is None else f"{said} ({100 * change.share:+.1f}%)"
 
+    def coverage(self, table: Table) -> str:
+        """How much of its period a table covers; nothing where it is all of it."""
+        if not table.partial:
+            return ""
+        covered, months = table.coverage
+        said = self.text(gettext_noop("%(covered)s of %(months)s months"))
+        return said % {"covered": covered, "months": months}
+
     # --- notes below a figure
 
     def per_100000(self, rate: float | None) -> str:

@@ -125,11 +125,12 @@ def _harms(edition: Edition, words: Wording) -> Panel:
     tables = edition.series(HARM_TABLE, "quarter", STRIP_PERIODS)
     if not tables:
         return not_released("harms", HARM_TABLE, words)
+    whole = [table for table in tables if not table.partial] or tables[-1:]
     title = words.text(gettext_noop("Reports by harm type and quarter, nationwide"))
     return Panel(
         "harms",
         words.text(gettext_noop("What happened to people, quarter by quarter?")),
-        words.harms_over_time(*((t.period.name, _of_harm(t)) for t in (tables[0], tables[-1]))),
+        words.harms_over_time(*((t.period.name, _of_harm(t)) for t in (whole[0], whole[-1]))),
         words.text(tables[-1].definition.definition),
         strips_chart(
             [Group(words.name(harm), tuple(_column(table, harm, words) for table in tables)) for harm in HARMS],

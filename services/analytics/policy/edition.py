@@ -30,13 +30,14 @@ class Edition:
         return None
 
     def before(self, table: Table) -> Table | None:
-        """The same table one period earlier; none where that was not released."""
+        """The same table one period earlier; none where that was not released, or covers other months of its period."""
         definition, first = table.definition, table.period.first
         earlier = [period for period in self.shelf.periods(definition, table.period.kind) if period.last < first]
         newest = max(earlier, key=lambda period: period.last, default=None)
         if newest is None or (first - newest.last).days > 1:
             return None
-        return self.shelf.table(definition, newest.name)
+        before = self.shelf.table(definition, newest.name)
+        return before if before.covers_as(table) else None
 
     def series(self, name: str, kind: Kind, most: int) -> list[Table]:
         """The last tables of a kind that began by the period's end, oldest first."""

@@ -64,6 +64,22 @@ class Table:
     """What was coarsened to be safe, and how."""
 
     @property
+    def coverage(self) -> tuple[int, int]:
+        """How many of the period's months are in it, and how many the period has."""
+        return len(self.months), len(self.period.months)
+
+    @property
+    def partial(self) -> bool:
+        """Whether months of the period are missing: it began before counting did, or a month was withheld."""
+        covered, months = self.coverage
+        return covered < months
+
+    def covers_as(self, other: "Table") -> bool:
+        """Whether the same months of their periods are in both, so that their numbers may be compared."""
+        mine, theirs = ([t.period.months.index(month) for month in t.months] for t in (self, other))
+        return mine == theirs
+
+    @property
     def listed(self) -> tuple[Row, ...]:
         """The rows there are in files: figures that do not add up have no total, hidden or not."""
         return self.rows[:-1] if self.definition.name in _FIGURES else self.rows

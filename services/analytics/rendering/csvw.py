@@ -7,6 +7,7 @@ from services.analytics.policy.definitions import GENERAL
 from services.analytics.policy.tables import Table
 from services.analytics.rendering import meanings
 from services.analytics.rendering.dictionary import meaning_of_column
+from services.analytics.rendering.files import ABOUT
 from services.analytics.rendering.words import HIDDEN_MARK
 
 MEDIA_TYPE: Final = "application/csvm+json"
@@ -29,7 +30,8 @@ def as_csvw(
             "dc:description": text(meaning),
             "datatype": kind,
         }
-        return {**described, "null": HIDDEN_MARK} if kind == "integer" else {**described, "required": True}
+        hideable = kind == "integer" and key not in ABOUT
+        return {**described, "null": HIDDEN_MARK} if hideable else {**described, "required": True}
 
     return {
         "@context": ["http://www.w3.org/ns/csvw", {"@language": language}],
@@ -42,9 +44,7 @@ def as_csvw(
         "rdfs:comment": [*map(text, (meanings.HIDDEN, meanings.TOGETHER)), *map(text, GENERAL)],
         "dialect": {"encoding": "utf-8", "header": True, "delimiter": ",", "doubleQuote": True},
         "tableSchema": {
-            "columns": [
-                column(key) for key in (definition.row_key, "label", "level", *table.columns, "period", "as_of")
-            ],
+            "columns": [column(key) for key in (definition.row_key, "label", "level", *table.columns, *ABOUT)],
             "primaryKey": [definition.row_key],
         },
     }

@@ -9,6 +9,7 @@ from services.analytics.policy.releasing import FROM_ELSEWHERE, HARM_TABLE, LATE
 from services.analytics.policy.shapes import CENTERS, CENTRAL_LEAF
 from services.analytics.policy.tables import columns_of
 from services.analytics.rendering import meanings
+from services.analytics.rendering.files import ABOUT
 from services.analytics.rendering.words import HIDDEN_MARK, word
 from shared.web.translations import gettext_noop
 
@@ -84,6 +85,13 @@ COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "alerts": ("integer", gettext_noop("Alerts; the rows count different things and add up to nothing.")),
     "hours": ("integer", gettext_noop("Hours of people on duty, to the nearest ten.")),
     "period": ("string", gettext_noop("The month, quarter or year: 2026-11, 2026-Q4 or 2026.")),
+    "months_covered": ("integer", gettext_noop("How many months of the period are counted in it.")),
+    "months_in_period": (
+        "integer",
+        gettext_noop(
+            "How many months the period has. Where it has more than are counted, compare it with no whole one."
+        ),
+    ),
     "as_of": ("dateTime", gettext_noop("When the numbers were released. They do not change afterwards.")),
 }
 """Columns of CSV files that are no codes: type of XML Schema, meaning."""
@@ -133,7 +141,7 @@ def as_dictionary(text: Mapping[str, Text], centers: Mapping[str, Mapping[str, s
                 "dimensions": list(dimensions_of(each)),
                 "columns": [
                     {"name": name, "label": label(name), "type": kind, "meaning": both(meaning)}
-                    for name in (each.row_key, "label", "level", *columns_of(each.name), "period", "as_of")
+                    for name in (each.row_key, "label", "level", *columns_of(each.name), *ABOUT)
                     for kind, meaning in (meaning_of_column(each, name),)
                 ],
             }

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from services.analytics.policy.definitions import GENERAL
 from services.analytics.policy.derived import derived
@@ -11,6 +11,8 @@ from services.analytics.policy.disclosure import Figure
 from services.analytics.policy.tables import Table
 from services.analytics.rendering.words import HIDDEN_MARK, plain
 
+ABOUT: Final = ("period", "as_of", "months_covered", "months_in_period")
+"""The last columns of every CSV file, the same in each of its lines."""
 Name = Callable[[str], str]
 """Key to word, in the reader's language."""
 Text = Callable[[str], str]
@@ -36,6 +38,8 @@ def as_json(table: Table, name: Name, text: Callable[[str], str]) -> dict[str, A
         "first_day": table.period.first.isoformat(),
         "last_day": table.period.last.isoformat(),
         "months": table.months,
+        "months_covered": table.coverage[0],
+        "months_in_period": table.coverage[1],
         "as_of": table.as_of,
         "columns": [{"key": column, "label": name(column)} for column in table.columns],
         "rows": [
@@ -66,10 +70,11 @@ def as_csv(table: Table, name: Name) -> str:
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([table.definition.row_key, "label", "level", *table.columns, "period", "as_of"])
+    writer.writerow([table.definition.row_key, "label", "level", *table.columns, *ABOUT])
+    about = (table.period.name, table.as_of, *table.coverage)
     for row in table.listed:
         numbers = map(plain, row.figures)
-        writer.writerow([row.key, name(row.key), table.level(row), *numbers, table.period.name, table.as_of])
+        writer.writerow([row.key, name(row.key), table.level(row), *numbers, *about])
     return f"\ufeff{text.getvalue()}"
 
 

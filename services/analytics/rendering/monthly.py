@@ -51,11 +51,16 @@ def report(
         "outcomes": _rows(tables["reports-by-outcome"].rows[:-1], name),
         "months": [{"label": each.period.name, "value": total(each)} for each in (*earlier, centers)],
         "harms": _harms(harms, name) if harms else [],
-        "quarter": harms.period.name if harms else None,
+        "quarter": _quarter(harms) if harms else None,
         "hidden": centers.cost.hidden,
         "cells": centers.cost.cells,
         "rules": [text(rule) for rule in GENERAL],
     }
+
+
+def _quarter(harms: Table) -> str:
+    covered, months = harms.coverage
+    return f"{harms.period.name} ({months}개월 중 {covered}개월)" if harms.partial else harms.period.name
 
 
 def total(table: Table) -> int | None:

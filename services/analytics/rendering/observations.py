@@ -17,6 +17,8 @@ class Observation:
     table: str
     period: str
     as_of: str
+    coverage: tuple[int, int]
+    """Months counted, and months of the period."""
     row: str
     level: Level
     together: tuple[str, ...]
@@ -34,6 +36,8 @@ class Observation:
             "table": self.table,
             "period": self.period,
             "as_of": self.as_of,
+            "months_covered": self.coverage[0],
+            "months_in_period": self.coverage[1],
             "row": self.row,
             "level": self.level,
             **({"together": self.together} if self.together else {}),
@@ -51,6 +55,7 @@ def observations(table: Table) -> Iterator[Observation]:
                 table.definition.name,
                 table.period.name,
                 table.as_of,
+                table.coverage,
                 row.key,
                 table.level(row),
                 row.of,

@@ -31,6 +31,8 @@ def as_parquet(table: Table, names: Mapping[str, Name]) -> bytes:
         "table": (code, [cell.table for cell in cells]),
         "period": (code, [cell.period for cell in cells]),
         "as_of": (pa.timestamp("ms", tz="UTC"), [moment] * len(cells)),
+        "months_covered": (pa.int32(), [cell.coverage[0] for cell in cells]),
+        "months_in_period": (pa.int32(), [cell.coverage[1] for cell in cells]),
         "row": (code, [cell.row for cell in cells]),
         **{f"row_{lang}": (code, [names[lang](cell.row) for cell in cells]) for lang in _LANGUAGES},
         "level": (code, [cell.level for cell in cells]),

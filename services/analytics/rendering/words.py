@@ -72,6 +72,8 @@ OTHER_WORDS: Final[Mapping[str, str]] = {
     "level": gettext_noop("Level"),
     "period": gettext_noop("Period"),
     "as_of": gettext_noop("Released on"),
+    "months_covered": gettext_noop("Months counted"),
+    "months_in_period": gettext_noop("Months of the period"),
     "seen_late": gettext_noop("Seen late"),
     "alert": gettext_noop("Alert"),
     "alerts": gettext_noop("Alerts"),

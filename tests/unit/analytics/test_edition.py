@@ -48,7 +48,10 @@ def test_a_table_is_of_the_period_or_the_longer_one_or_the_last_before(
 
 @pytest.mark.parametrize(
     ("asked", "before"),
-    [("2026-03", "2026-02"), ("2026-01", "2025-12"), ("2026-09", None), ("2025-10", None), ("2026-Q1", "2025-Q4")],
+    [
+        *[("2026-03", "2026-02"), ("2026-01", "2025-12"), ("2026-09", None), ("2025-10", None), ("2026-Q1", "2025-Q4")],
+        ("2026-Q3", None),  # two of its months beside all three of the quarter before
+    ],
 )
 def test_the_one_before_is_the_very_one_before(asked: str, before: str | None) -> None:
     edition = Edition(Shelf(ALL), period(asked))
@@ -67,3 +70,22 @@ def test_a_series_ends_with_the_period_and_is_as_long_as_asked_for() -> None:
     ]
     assert [t.period.name for t in edition.series("reports-by-center", "month", 2)] == ["2026-04", "2026-05"]
     assert edition.series("support-given", "year", 3) == []
+
+
+def test_years_are_compared_only_where_the_same_months_of_both_are_counted() -> None:
+    def year(name: str, first: int, last: int) -> list[Release]:
+        names = [f"{name}-{n:02d}" for n in range(first, last + 1)]
+        counts = [some_counts(each) for each in names]
+        months = [of_month(each, AS_OF, "full") for each in counts]
+        return [*months, of_year(name, months, counts, AS_OF, {}, {"reports": 20})]
+
+    def before(*releases: Release) -> str | None:
+        edition = Edition(Shelf(releases), period("2025"))
+        table = edition.table("corrections")
+        assert table is not None
+        found = edition.before(table)
+        return found.period.name if found else None
+
+    assert before(*year("2024", 12, 12), *year("2025", 1, 12)) is None, "a month is no year"
+    assert before(*year("2024", 1, 12), *year("2025", 1, 12)) == "2024"
+    assert before(*year("2024", 12, 12), *year("2025", 1, 1)) is None, "as many months, and others"

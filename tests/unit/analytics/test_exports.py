@@ -14,15 +14,16 @@ import pytest
 from services.analytics import exporting
 from services.analytics.exporting import Cursor, Languages, Wanted
 from services.analytics.policy.definitions import DEFINITIONS
-from services.analytics.policy.releasing import Release
+from services.analytics.policy.releasing import Release, of_month, of_quarter
 from services.analytics.policy.tables import Table, build, columns_of
+from services.analytics.rendering.csvw import as_csvw
 from services.analytics.rendering.files import as_csv, as_json
 from services.analytics.rendering.observations import observations
 from services.analytics.rendering.parquet import as_parquet
 from services.analytics.settings import AnalyticsSettings
 from shared.web.pages import Pages
 from tests.unit.analytics.test_doors import House
-from tests.unit.analytics.test_tables import made, some_releases
+from tests.unit.analytics.test_tables import AS_OF, made, period, some_counts, some_releases
 from tests.unit.analytics.worlds import year_of
 
 READER = ("ministry", "analyst")
@@ -106,6 +107,25 @@ async def test_leaves_and_groups_of_a_csv_column_add_up_to_its_total(year: list[
         added += 1
     assert levels == {"leaf", "group", "region", "total"}
     assert added > 40
+
+
+async def test_every_form_says_how_much_of_its_period_a_table_covers() -> None:
+    """2024 was December alone; as a whole year it looked as if 2025 had grown twentyfold."""
+    counts = [some_counts("2026-11"), some_counts("2026-12")]
+    months = [of_month(each, AS_OF, "full") for each in counts]
+    releases = [*months, of_quarter("2026-Q4", months, counts, AS_OF, {})]
+    texts = Languages(Pages(None, None, AnalyticsSettings(), "analytics"))
+    for name, covered, of in (("2026-Q4", "2", "3"), ("2026-12", "1", "1")):
+        table = build(DEFINITIONS["reports-by-center"], period(name), releases)
+        lines = list(csv.DictReader(io.StringIO(as_csv(table, texts.names["en"]).removeprefix("\ufeff"))))
+        assert {(line["months_covered"], line["months_in_period"]) for line in lines} == {(covered, of)}
+        body = as_json(table, texts.names["en"], texts.text["en"])
+        assert (body["months_covered"], body["months_in_period"]) == (int(covered), int(of))
+        read = pq.read_table(io.BytesIO(as_parquet(table, texts.names))).to_pylist()
+        assert {(row["months_covered"], row["months_in_period"]) for row in read} == {(int(covered), int(of))}
+        described = as_csvw(table, "x.csv", "en", texts.names["en"], texts.text["en"])["tableSchema"]["columns"]
+        assert [each["name"] for each in described][-2:] == ["months_covered", "months_in_period"]
+        assert {each.coverage for each in observations(table)} == {(int(covered), int(of))}
 
 
 async def test_a_total_that_does_not_exist_is_not_marked_hidden(year: list[Release]) -> None:

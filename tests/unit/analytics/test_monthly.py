@@ -12,7 +12,7 @@ from pypdf import PdfReader
 from services.analytics import monthly
 from services.analytics.monthly import NoFontError, typeset
 from services.analytics.policy.definitions import DEFINITIONS
-from services.analytics.policy.releasing import of_month
+from services.analytics.policy.releasing import HARM_TABLE, of_month, of_quarter
 from services.analytics.policy.tables import build, exists
 from services.analytics.rendering.monthly import map_svg, report
 from shared.web.korea import MERGER, divisions_map
@@ -66,6 +66,15 @@ def test_the_map_of_the_report_has_the_borders_of_its_month(month: str, slugs: s
     hatched = f'<path d="{merged.path}" fill="url(#hidden)"'
     assert hatched not in drawn, "what stands there together is shown"
     assert (merged.path in drawn) == (month >= "2026-07")
+
+
+@pytest.mark.parametrize(("first", "said"), [(11, "2026-Q4 (3개월 중 2개월)"), (10, "2026-Q4")])
+def test_a_quarter_of_which_a_month_is_missing_says_so(first: int, said: str) -> None:
+    counts = [some_counts(f"2026-{month}") for month in range(first, 13)]
+    months = [of_month(each, "2027-01-04T00:00:00Z", "full") for each in counts]
+    releases = [*months, of_quarter("2026-Q4", months, counts, "2027-01-04T00:00:00Z", {})]
+    tables = {d.name: build(d, period("2026-12"), releases) for d in DEFINITIONS.values() if exists(d, months[-1])}
+    assert report(tables, [], build(DEFINITIONS[HARM_TABLE], period("2026-Q4"), releases), str, str)["quarter"] == said
 
 
 def test_without_a_korean_font_it_says_so() -> None:

@@ -1,6 +1,7 @@
 """The dashboard's pages, read as a reader of their source would: every answer, panel and cell, and nothing hidden."""
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -304,3 +305,17 @@ async def test_released_pages_say_since_when_counting_has_stood_still(lang: str)
     for watch, told in ((Stopped(), True), (Watching(), False)):
         page = await fetch(f"/centers?lang={lang}", watch=watch)
         assert (said in page) is told
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_a_page_of_a_part_of_a_period_says_so_and_compares_nothing(lang: str) -> None:
+    kept = [each for each in releases_made_up() if each.period != "2026-01"]
+    held = [replace(e, months=tuple(m for m in e.months if m != "2026-01")) for e in kept]
+    said = {"ko": "3개월 중 2개월", "en": "2 of 3 months"}[lang]
+    page = await source(f"/?period=2026-Q1&lang={lang}", releases=held)
+    text = " ".join(" ".join(each) for each in page.texts.values())
+    assert said in text
+    assert not re.search("[▲▼]", page.said("how-many"))
+    whole = await source(f"/?period=2026-Q2&lang={lang}", releases=held)
+    assert said not in whole.said("how-many")
+    assert not re.search("[▲▼]", whole.said("how-many")), "the quarter before is not whole"
