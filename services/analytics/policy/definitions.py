@@ -177,8 +177,9 @@ DEFINITIONS: Final = {
             gettext_noop("How far were the closed months off?"),
             gettext_noop(
                 "The yearly bulletin. Closed months are not changed; this says by how many reports they would differ "
-                "if they were counted at the end of the year, and how many would stand at another centre. Shown "
-                "from 10 on."
+                "if they were counted at the end of the year, and how many at least would stand at another centre: it "
+                "is worked out from counts, in which opposite moves cancel out. Later changes of outcome and harm are "
+                "not in it. Shown from 10 on."
             ),
             "correction",
             ("year",),

@@ -263,7 +263,8 @@ def corrections(before: Sequence[MonthCounts], now: Sequence[MonthCounts]) -> di
     """The yearly bulletin: by how much the closed months would differ if they were counted today.
 
     Months stay as they were published. ``reports``: how many more or fewer the months' totals would be, added up;
-    ``moved``: how many stand at another centre. Each is a total of its own, shown from `LEAST` on.
+    ``moved``: how many at least stand at another centre. Each is a total of its own, shown from `LEAST` on.
+    Counts are compared, not reports: of moves there and back between two centres only the difference is seen.
     """
     reports = sum(abs(a.total - b.total) for a, b in zip(before, now, strict=True))
     apart = sum(

@@ -107,7 +107,10 @@ SUPPORTS: Final[Mapping[str, str]] = {
 }
 CORRECTIONS: Final[Mapping[str, str]] = {
     "reports": gettext_noop("By so many reports the closed months would differ if they were counted now."),
-    "moved": gettext_noop("So many reports would stand at another centre now."),
+    "moved": gettext_noop(
+        "At least so many reports would stand at another centre now; moves between two centres in opposite directions "
+        "cancel out."
+    ),
 }
 ALERTS: Final[Mapping[str, str]] = {
     "alerts_sent": gettext_noop("A channel took the alert: mail, webhook or another service."),

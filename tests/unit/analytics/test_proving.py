@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.analytics.policy.apart import STAFF_STEP, STAFF_TABLE, center_counts, week_counts
+from services.analytics.policy.definitions import DEFINITIONS
 from services.analytics.policy.disclosure import SMALL, MonthCounts
 from services.analytics.policy.knowledge import system
 from services.analytics.policy.proving import prove
@@ -28,6 +29,7 @@ from services.analytics.policy.releasing import (
     of_year,
 )
 from services.analytics.policy.system import Choice, Constraint, System, Way
+from services.analytics.rendering import meanings
 from tests.unit.analytics import worlds
 
 # --- the solver
@@ -280,3 +282,12 @@ def test_the_bulletin_says_how_far_off_the_months_were_from_ten_on() -> None:
     assert corrections([before], [more]) == {"reports": 12}
     assert corrections([before, before], [before, more]) == {"reports": 12}
     assert corrections([before], [before]) == {}
+
+
+def test_moves_in_opposite_directions_cancel_out_and_the_bulletin_says_that_it_is_a_bound() -> None:
+    """30 went from Busan to Ulsan and 14 back: the counts differ by 16, which is what can be told from them."""
+    before = MonthCounts("2025-01", {}, {"busan": 50, "ulsan": 30}, {}, {})
+    now = MonthCounts("2025-01", {}, {"busan": 34, "ulsan": 46}, {}, {})
+    assert corrections([before], [now]) == {"moved": 16}
+    assert "at least" in DEFINITIONS["corrections"].definition
+    assert meanings.CORRECTIONS["moved"].startswith("At least so many")
