@@ -119,6 +119,7 @@ async def test_a_look_sees_what_is_owed_and_nothing_that_is_settled(monkeypatch:
     await auditor.look()
     assert (seen, findings.found, findings.looks[-1].watched) == ([report_id(1)], {report_id(1)}, 1)
     # What is settled is seen again when something comes about it.
-    auditor.note(received(event("report.updated", 2, version=3, kind="reinstated")))
+    back = event("report.updated", 2, version=3, kind="reinstated", decided_at=lately + timedelta(minutes=1))
+    auditor.note(received(back))
     await auditor.look()
     assert set(seen) == {report_id(1), report_id(2)}
