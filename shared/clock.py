@@ -56,7 +56,7 @@ class ManualClock:
         return self._elapsed
 
     async def advance(self, seconds: float) -> None:
-        """Move time forward and wake whoever is due."""
+        """Move time forward and wake the sleepers that are due."""
         async with self._moved:
             self._elapsed += seconds
             self._moved.notify_all()
@@ -74,5 +74,5 @@ def seoul_day(moment: datetime) -> str:
 
 
 def whole_milliseconds(moment: datetime) -> datetime:
-    """What store and log keep of a time; whoever compares with what was kept begins with this."""
+    """A time with the precision of the store and the log; truncate before comparing with stored times."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

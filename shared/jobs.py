@@ -91,7 +91,7 @@ class Jobs:
         self._add(name, lambda: self._repeat(job))
 
     def endless(self, name: str, work: Work) -> None:
-        """Add a job with a loop of its own that is not expected to return; it is begun again whenever it does."""
+        """Add a job that loops itself and should not return; it is restarted if it does."""
         self._add(name, lambda: self._keep(name, work))
 
     async def run(self) -> None:

@@ -161,7 +161,7 @@ class ServiceSettings(BaseSettings):
         return self
 
     def served_by_https(self, service: str) -> bool:
-        """Whether browsers reach a service by https, whoever ends the TLS."""
+        """Whether browsers reach a service by https, also behind a proxy that terminates TLS."""
         return self.public_urls.get(service, "").lower().startswith("https:")
 
 

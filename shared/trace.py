@@ -13,7 +13,7 @@ _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
 def new_traceparent() -> str:
-    """A fresh trace that nobody has started before."""
+    """Make a new trace context."""
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 

@@ -1,6 +1,6 @@
 """Anchors: signed positions of the chain, in a collection beside the log and in a file outside the store.
 
-The file holds heads only: whoever controls the store alone can neither remove nor replace them. One file per log, one
+The file holds heads only: an attacker who controls the store alone cannot remove or replace them. One file per log, one
 line for each process that wrote to it and one for the last verification. A process replaces its own line only, so the
 heads of earlier processes stay until a verification confirms them.
 """

@@ -34,7 +34,7 @@ def by_staff(
     outcome: AuditOutcome = AuditOutcome.DONE,
     **detail: str,
 ) -> AuditEntry:
-    """What somebody who is signed in did or was refused."""
+    """An entry for an action of a signed-in member of staff, done or denied."""
     if principal.stale:
         detail[STALE] = "sign_in"
     return AuditEntry(
@@ -62,7 +62,7 @@ def by_other(
     outcome: AuditOutcome = AuditOutcome.DONE,
     **detail: str,
 ) -> AuditEntry:
-    """What somebody who is not staff did or was refused: ``REPORTER``, ``client:<id>``, or nobody known."""
+    """An entry for an action of an actor other than staff: ``REPORTER``, ``client:<id>``, or None if unknown."""
     return AuditEntry(
         at=at,
         action=action,

@@ -1,4 +1,4 @@
-"""A line of the audit, before and after it is written. It names nobody: staff by opaque reference, reports by digest.
+"""A line of the audit log, without names: staff are opaque references, reports are digests.
 
 The fields are those the rules on access records ask for (account, time, place, data subject, action; PIPA 29), with
 the outcome and the reason.

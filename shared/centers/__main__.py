@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def changes(before: Tables, after: Tables) -> Iterator[str]:
-    """What is not as before, for whoever made the change to compare with what was meant."""
+    """The differences from before, to compare with the intended change."""
     for slug in sorted(after.divisions.keys() | before.divisions.keys()):
         if after.divisions.get(slug) != before.divisions.get(slug):
             yield f"changed: the division {slug}"

@@ -58,7 +58,7 @@ def _spans(tables: Tables) -> Iterator[Fault]:
 
 
 def _central(tables: Tables) -> Iterator[Fault]:
-    """It owns only what no other may: it is nobody's home and nobody's neighbour."""
+    """It owns only what no other may: it is no home center and no neighbour."""
     if any(CENTRAL in (c.center, *c.near) for c in tables.catchments):
         yield Fault(n("central is named in a catchment"))
     if any(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def n(message: str) -> str:
-    """Marks a text for translation, as ``shared.web.translations.gettext_noop``; tables know nothing of pages."""
+    """Mark a text for translation, as ``shared.web.translations.gettext_noop``; tables know nothing of pages."""
     return message
 
 

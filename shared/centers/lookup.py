@@ -86,7 +86,7 @@ def belongs(district: str, division: str, *, tables: Tables = TABLES) -> bool:
 def catchment_code(division: str, district: str | None, *, tables: Tables = TABLES) -> str | None:
     """The district that stands for all that share its catchments: the first of the division's that does, on any day.
 
-    Whoever knows the answer learns the catchment and not the district. A code of no list is returned as it is.
+    The result reveals the catchment, not the district. An unknown code is returned unchanged.
     """
 
     def catchments(code: str) -> tuple[bool, ...]:

@@ -22,7 +22,7 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class _File(BaseModel):
-    """Nothing is guessed and nothing passed over: a field nobody knows is one that somebody has misspelt."""
+    """Strict: an unknown field is an error, since it is probably misspelt."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 

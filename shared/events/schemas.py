@@ -1,6 +1,6 @@
 """The JSON Schema of an event's body, and the name under which a record says which one it follows.
 
-A name is made of the schema's content, so it never means anything else: whoever kept a schema keeps it for good.
+A name is made of the schema's content, so it is immutable and can be cached for ever.
 """
 
 import json

@@ -10,7 +10,7 @@ PATH: Final = "/api/v1/identity/staff"
 
 
 class Colleague(BaseModel):
-    """Somebody with an account, also one that is disabled: their name stands in cases."""
+    """A member of staff with an account, disabled ones included: cases contain their names."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 

@@ -53,8 +53,8 @@ _M: Final = 0x5BD1E995
 class Publisher:
     """The process's one producer: idempotent, ``acks=all``, no lingering.
 
-    After a ``TransientError`` the records may still reach the log later, in the order they were given: whoever
-    publishes again makes duplicates, and readers tolerate them.
+    After a ``TransientError`` the records may still reach the log later, in the order they were given: publishing
+    again makes duplicates, and consumers tolerate them.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -83,7 +83,7 @@ class Publisher:
         self._producer = producer
 
     def ended(self) -> str | None:
-        """What of the producer has ended without being asked to; None while all of it lives."""
+        """The background task of the producer that has ended unexpectedly; None while all are running."""
         return ended_task(self._producer) if self._producer is not None else None
 
     async def stop(self) -> None:

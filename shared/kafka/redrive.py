@@ -73,7 +73,7 @@ async def redrive(
 ) -> int:
     """Send dead letters that are whole back and return how many. ``start`` None: where the last run stopped.
 
-    ``until`` ends each partition earlier than it does: what somebody has seen goes back, not what died since.
+    ``until`` ends each partition earlier than it does: only records already seen are redriven, not later ones.
     Published first, committed afterwards: a run that dies in between sends some twice. Raises ``TransientError``.
     """
     publisher = Publisher(settings)

@@ -43,7 +43,7 @@ def validated(body: bytes, model: type[M]) -> M:
 
 
 def is_json(content_type: str | None) -> bool:
-    """Whether a content type is ``application/json``; another one that ends in ``+json`` has rules of its own."""
+    """Whether a content type is ``application/json``; other ``+json`` types are not accepted."""
     return media_type(content_type) == "application/json"
 
 

@@ -1,6 +1,6 @@
 """Finds every text marked for translation and compares it with the ``ko.po`` files.
 
-``python -m shared.web.messages --check`` fails on a text without Korean, an entry nobody uses, a fuzzy entry, or a
+``python -m shared.web.messages --check`` fails on a text without Korean, an unused entry, a fuzzy entry, or a
 translation whose holes differ. ``--write`` adds what is missing to the files, empty, for a person to fill in.
 """
 

@@ -140,7 +140,7 @@ class EdgeMiddleware:
                 await send({"type": "http.response.body"})
 
         async def gone() -> Message:
-            """Whoever asked by HEAD has the whole answer once it began: a stream ends."""
+            """A response to HEAD is complete once it has begun: a stream ends."""
             return {"type": "http.disconnect"} if status else await receive()
 
         try:

@@ -58,7 +58,7 @@ class Shown:
 
 
 def links(principal: Principal | None, service: str, here: str, urls: dict[str, str]) -> list[Shown]:
-    """The header's links for whoever is signed in; for nobody, those everybody knows of. Texts are message ids."""
+    """The header's links for a principal; without one, the public ones. Texts are message ids."""
     visible = [link for link in LINKS if link.service in urls and _visible(link, principal)]
     under = [link for link in visible if link.service == service and _covers(link, here)]
     best = max(under, key=lambda link: len(link.path), default=None)
@@ -73,7 +73,7 @@ def links(principal: Principal | None, service: str, here: str, urls: dict[str, 
 
 
 def home_of(principal: Principal, urls: dict[str, str]) -> str:
-    """Where somebody begins: the first place of theirs, else their own account."""
+    """The start page of a principal: their first link, else their own account."""
     for link in LINKS:
         if link.home and link.service in urls and link.action is not None and principal.may(link.action):
             return urls[link.service].rstrip("/") + link.path

@@ -60,7 +60,7 @@ class Pages:
     ) -> None:
         """``templates`` and ``locale`` are the service's own; a ``static`` folder beside ``templates`` is served.
 
-        ``leave``: where public pages say that somebody leaves; it forgets what it knows and leads outside.
+        ``leave``: the address of the quick exit of public pages; it clears cookies and redirects outside.
         """
         self.settings = settings
         self.service = service

@@ -57,10 +57,10 @@ def check(
 
 
 def has_cookie(cookies: bytes) -> bool:
-    """Whether there is a cookie that signs somebody in."""
+    """Whether the request carries a session cookie."""
     return any(pair.partition(b"=")[0].strip() in _OURS for pair in cookies.split(b";"))
 
 
 def is_sign_in(path: str) -> bool:
-    """Whether an address is one where somebody signs in."""
+    """Whether an address is part of signing in."""
     return any(path == own or path.startswith(f"{own}/") for own in SIGN_IN_PATHS)

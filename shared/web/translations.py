@@ -16,7 +16,7 @@ SHARED_LOCALE = Path(__file__).parent / "locale"
 
 
 def gettext_noop(message: str) -> str:
-    """Marks a text for translation where it stands; whoever shows it translates it."""
+    """Mark a text for translation; it is translated when it is shown."""
     return message
 
 
