@@ -46,12 +46,14 @@ HELD: Final = Metric(
     "ieum_intake_wrong_receipts_held", "Places held back for wrong receipts, by tier.", ["tier"], registry=REGISTRY
 )
 CEILING: Final = Gauge(
-    "ieum_intake_wrong_receipts_ceiling",
+    "ieum_intake_wrong_receipts_ceiling_status",
     "1 while the country has sent more wrong receipts than its ceiling: somebody may be guessing.",
     registry=REGISTRY,
 )
 ALONE: Final = Gauge(
-    "ieum_intake_wrong_receipts_alone", "1 while this process counts alone: the store is away.", registry=REGISTRY
+    "ieum_intake_wrong_receipts_alone_status",
+    "1 while this process counts alone: the store is away.",
+    registry=REGISTRY,
 )
 
 

@@ -69,15 +69,17 @@ def test_a_short_token_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch)
     load(ServiceSettings)
 
 
-def test_keys_are_fetched_from_notifys_public_address_unless_another_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IEUM_PUBLIC_URLS", '{"notify": "https://staff.example"}')
+def test_keys_are_fetched_from_identitys_public_address_unless_another_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IEUM_PUBLIC_URLS", '{"identity": "https://staff.example"}')
     monkeypatch.setenv("IEUM_TRUSTED_PROXIES", "10.0.0.7")
     monkeypatch.setenv("IEUM_KEYS_CACHE", "")
     assert load(ServiceSettings).identity_url == "https://staff.example"
     assert load(ServiceSettings).keys_cache is None
-    monkeypatch.setenv("IEUM_IDENTITY_URL", "http://notify.internal:8003")
+    monkeypatch.setenv("IEUM_IDENTITY_URL", "http://identity.internal:8006")
     monkeypatch.setenv("IEUM_KEYS_CACHE", "/var/lib/ieum/keys.json")
-    assert load(ServiceSettings).identity_url == "http://notify.internal:8003"
+    assert load(ServiceSettings).identity_url == "http://identity.internal:8006"
     assert str(load(ServiceSettings).keys_cache) == "/var/lib/ieum/keys.json"
 
 
