@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from services.notify.channels.apprise import THREADS, AppriseChannel
+from services.notify.channels.apprise import THREADS, URGENT_ONLY, AppriseChannel
 from services.notify.channels.breaker import FAILURES, OPEN_S, Breaker
 from services.notify.channels.messages import HOOK_BYTES, TEXT_CHARACTERS, Alert, Ask, alert_hook, alert_text
 from services.notify.channels.webhook import WebhookChannel, signed
@@ -151,8 +151,11 @@ async def test_texts_that_hang_take_neither_more_threads_than_allowed_nor_those_
 
     monkeypatch.setattr("services.notify.channels.apprise._notify", hangs)
     channel = AppriseChannel({"x": SecretStr("json://a.example")}, 0.2)
-    came = await asyncio.gather(*(channel.send("x", "s", "b") for _ in range(THREADS + 3)))
-    assert sorted(filter(None, came)) == ["busy"] * 3 + ["timeout"] * THREADS
+    for_all = THREADS - URGENT_ONLY
+    came = await asyncio.gather(*(channel.send("x", "s", "b") for _ in range(for_all + 3)))
+    assert sorted(filter(None, came)) == ["busy"] * 3 + ["timeout"] * for_all
+    urgent = await asyncio.gather(*(channel.send("x", "s", "b", urgent=True) for _ in range(URGENT_ONLY + 1)))
+    assert sorted(filter(None, urgent)) == ["busy", *["timeout"] * URGENT_ONLY], "some are kept for these"
     assert began == ["apprise s"] * THREADS
     assert await channel.send("x", "s", "b") == "busy", "threads that hang are still taken"
     ends.set()
