@@ -6,6 +6,7 @@ from typing import Final, Self
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.identity.oidc.rules import is_confidential
 from shared.audit.settings import AuditSettings
 from shared.identity.roles import StaffRole, conflict, roles_at
 from shared.key_setting import EXAMPLE, Key, key_bytes
@@ -44,7 +45,9 @@ class IdentitySettings(ServiceSettings, AuditSettings):
     retired_master_keys: tuple[Key, ...] = Field(default=(), examples=['["(base64)"]'])
     """Older master keys, which still open. A JSON list."""
     oidc_issuer: str = Field(default="", pattern=r"^(https?://\S+)?$", examples=["https://login.example.go.kr"])
-    """The OpenID provider's issuer. Empty: people sign in with a password and a second factor here."""
+    """The OpenID provider's issuer, by https. Empty: people sign in with a password and a second factor here."""
+    oidc_plain_http: bool = Field(default=False, examples=["false"])
+    """Lets a provider on this machine be asked by plain http. For tests."""
     oidc_client_id: str = Field(default="", examples=["ieum"])
     oidc_client_secret: SecretStr = Field(default=SecretStr(""), examples=["(from the secret store)"])
     oidc_role_claim: str = Field(default="groups", min_length=1, examples=["groups"])
@@ -54,7 +57,10 @@ class IdentitySettings(ServiceSettings, AuditSettings):
     )
     """What its values stand for. A person none of whose values is here is refused."""
     oidc_acr: str = Field(default="", examples=["https://refeds.org/profile/mfa"])
-    """Authentication context that the provider must attest (second factor). Empty: the provider sees to that."""
+    """Authentication context (``acr``) that stands for a second factor at the provider; it must attest it.
+
+    Empty: its ``amr`` must name a second factor (``mfa``, ``otp``, ``hwk``, ``swk`` or ``sc``, RFC 8176).
+    """
 
     @field_validator("oidc_issuer")
     @classmethod
@@ -65,6 +71,12 @@ class IdentitySettings(ServiceSettings, AuditSettings):
     def _complete(self) -> Self:
         if self.oidc_issuer and not (self.oidc_client_id and self.oidc_role_map):
             raise ValueError("IDENTITY_OIDC_ISSUER also needs IDENTITY_OIDC_CLIENT_ID and IDENTITY_OIDC_ROLE_MAP")
+        return self
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        if self.oidc_issuer and not is_confidential(self.oidc_issuer, plain_http_here=self.oidc_plain_http):
+            raise ValueError("IDENTITY_OIDC_ISSUER must be an https address")
         return self
 
     def master_keys(self) -> list[bytes]:

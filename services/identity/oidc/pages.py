@@ -29,6 +29,10 @@ WORDS: Final = {
         gettext_noop("This sign-in was not begun in this browser, or took too long. Please begin again."),
     ),
     "wrong_token": (403, gettext_noop("The sign-in provider's answer could not be verified. Please begin again.")),
+    "no_second_factor": (
+        403,
+        gettext_noop("The sign-in provider did not ask you for a second factor. Set one up there, then begin again."),
+    ),
     "provider_error": (403, gettext_noop("The sign-in provider did not let you in.")),
     "provider_unavailable": (503, gettext_noop("The sign-in provider does not answer. Please try again.")),
     "no_mapped_role": (403, gettext_noop("You have no role here. Ask whoever manages accounts at your organisation.")),

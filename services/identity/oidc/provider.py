@@ -25,6 +25,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from services.identity.accounts.models import RefusedError
+from services.identity.oidc.rules import has_second_factor, is_confidential
 from services.identity.settings import IdentitySettings
 from shared import log
 from shared.clock import Clock
@@ -40,6 +41,7 @@ _KEPT_S: Final = 3600.0
 _AGAIN_S: Final = 30.0
 """Keys are fetched anew for an unknown ``kid`` at most so often."""
 _LEEWAY_S: Final = 60
+_ENDPOINTS: Final = frozenset({"authorization_endpoint", "token_endpoint", "jwks_uri"})
 _NONCE_BYTES: Final = 12
 _PLACE: Final = b"ieum oidc passage"
 
@@ -123,7 +125,10 @@ class Provider:
         return passage
 
     async def person(self, passage: Passage, code: str) -> Person:
-        """Whom a code stands for. Raises ``RefusedError``: ``wrong_token`` or ``provider_unavailable``."""
+        """Whom a code stands for.
+
+        Raises ``RefusedError``: ``wrong_token``, ``no_second_factor`` or ``provider_unavailable``.
+        """
         found = await self._discovered()
         asked = {
             "grant_type": "authorization_code",
@@ -139,7 +144,7 @@ class Provider:
         return await self.verified(token, passage.nonce, str(answer.get("access_token", "")))
 
     async def verified(self, token: str, nonce: str, access_token: str = "") -> Person:
-        """Whom an ID token speaks for: signature, issuer, audience, times and nonce. Raises ``RefusedError``."""
+        """Whom an ID token speaks for: signature, issuer, audience, times, nonce, factors. Raises ``RefusedError``."""
         header, claims = await self._opened(token)
         issuer, client = self._settings.oidc_issuer, self._settings.oidc_client_id
         options = {
@@ -158,8 +163,8 @@ class Provider:
             # authlib raises several kinds, whose texts quote the token.
             _log.info("oidc.token_refused", error=type(error).__name__)
             raise RefusedError("wrong_token") from None
-        if self._settings.oidc_acr and claims.get("acr") != self._settings.oidc_acr:
-            raise RefusedError("wrong_token")
+        if not has_second_factor(claims.get("acr"), claims.get("amr"), self._settings.oidc_acr):
+            raise RefusedError("no_second_factor")
         values = claims.get(self._settings.oidc_role_claim, ())
         listed = [values] if isinstance(values, str) else values if isinstance(values, list) else []
         return Person(
@@ -199,9 +204,13 @@ class Provider:
         now = self._clock.monotonic()
         if self._found is None or now - self._found[0] >= _KEPT_S:
             found = await self._asked("GET", f"{self._settings.oidc_issuer}/.well-known/openid-configuration")
-            complete = {"authorization_endpoint", "token_endpoint", "jwks_uri"} <= found.keys()
+            complete = found.keys() >= _ENDPOINTS
             if not complete or str(found.get("issuer", "")).rstrip("/") != self._settings.oidc_issuer:
                 _log.error("oidc.wrong_issuer", hint="IDENTITY_OIDC_ISSUER is not what its discovery document says")
+                raise RefusedError("provider_unavailable")
+            plain = self._settings.oidc_plain_http
+            if not all(is_confidential(str(found[name]), plain_http_here=plain) for name in _ENDPOINTS):
+                _log.error("oidc.plain_endpoint", hint="the discovery document names an address by plain http")
                 raise RefusedError("provider_unavailable")
             self._found = (now, found)
         return self._found[1]

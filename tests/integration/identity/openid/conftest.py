@@ -64,7 +64,14 @@ async def provider(issuer: str) -> AsyncIterator[httpx.AsyncClient]:
 
 def wanted(issuer: str, **more: Any) -> dict[str, Any]:
     secret = {"oidc_client_secret": SecretStr("secret")}
-    return {"oidc_issuer": issuer, "oidc_client_id": CLIENT, "oidc_role_map": ROLES, **secret, **more}
+    return {
+        "oidc_issuer": issuer,
+        "oidc_client_id": CLIENT,
+        "oidc_role_map": ROLES,
+        "oidc_plain_http": True,
+        **secret,
+        **more,
+    }
 
 
 @pytest.fixture
@@ -77,7 +84,8 @@ async def identity(harness: IdentityHarness, issuer: str, provider: httpx.AsyncC
 
 
 async def person(provider: httpx.AsyncClient, sub: str, groups: object, **claims: object) -> None:
-    (await provider.put(f"/users/{sub}", json={"groups": groups, **claims})).raise_for_status()
+    given = {"groups": groups, "amr": ["pwd", "otp"], **claims}
+    (await provider.put(f"/users/{sub}", json=given)).raise_for_status()
 
 
 async def at_the_provider(provider: httpx.AsyncClient, address: str, sub: str) -> str:

@@ -176,9 +176,20 @@ async def test_a_demanded_context_must_be_attested(
     await person(provider, "bora", "jeju-counsellors")
     async with identity.browser() as http:
         refused = await through(http, provider, "bora")
-        assert refused.json()["code"] == "wrong_token"
+        assert refused.json()["code"] == "no_second_factor"
         await person(provider, "bora", "jeju-counsellors", acr="mfa")
         assert (await through(http, provider, "bora")).status_code == 200
+
+
+async def test_whoever_gave_a_password_alone_at_the_provider_is_not_let_in(
+    identity: Process, provider: httpx.AsyncClient
+) -> None:
+    async with identity.browser() as http:
+        for methods in (["pwd"], [], None):
+            await person(provider, "nari", "jeju-counsellors", amr=methods)
+            refused = await through(http, provider, "nari")
+            assert (refused.status_code, refused.json()["code"]) == (403, "no_second_factor"), methods
+    assert [line.reason for line in await identity.lines("sign_in")] == ["no_second_factor"] * 3
 
 
 async def test_answers_nobody_asked_for_write_few_lines(identity: Process) -> None:
