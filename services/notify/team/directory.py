@@ -11,6 +11,7 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pydantic import SecretStr, ValidationError
 
 from shared import log
+from shared.errors import PermanentError
 from shared.identity.directory import PATH, Colleague, Directory
 from shared.identity.roles import StaffRole
 from shared.mongo import Document, store_errors
@@ -49,11 +50,16 @@ class StaffDirectory:
             self.take(Directory.model_validate_json(found["content"]))
 
     async def refresh(self) -> None:
-        """Ask once. What is known stays where there is no answer. Raises ``TransientError`` where it is not stored."""
+        """Ask once. What is known stays where there is no answer. Raises ``TransientError`` where it is not stored.
+
+        Raises ``PermanentError`` where identity refuses the key: asking again does not help, so somebody must know.
+        """
         try:
             answer = await self._client.get(PATH, headers={**self._headers, "If-None-Match": self._tag})
             if answer.status_code == httpx.codes.NOT_MODIFIED:
                 return
+            if answer.status_code == httpx.codes.UNAUTHORIZED:
+                raise PermanentError("key_refused", "IEUM_DIRECTORY_KEY is not identity's: give both the same")
             answer.raise_for_status()
             directory = Directory.model_validate_json(answer.content)
         except (httpx.HTTPError, ValidationError) as error:

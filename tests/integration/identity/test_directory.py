@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from services.notify.team.directory import StaffDirectory
 from shared import mongo
+from shared.errors import PermanentError
 from shared.identity.directory import PATH
 from tests.integration.identity.conftest import IDENTITY_URL, IdentityHarness, Process, a_key
 
@@ -79,7 +80,8 @@ async def test_what_somebody_wrote_into_the_store_of_accounts_is_no_colleague(
 async def test_only_who_has_the_key_reads_it(identity: Process, harness: IdentityHarness, wire: Wire) -> None:
     kim = (await identity.person("jeju", "counsellor")).account
     stranger = directory(harness, wire, a_key())
-    await stranger.refresh()
+    with pytest.raises(PermanentError, match="IEUM_DIRECTORY_KEY"):
+        await stranger.refresh()
     assert stranger.name(kim.subject) == kim.subject
     async with identity.browser() as http:
         assert (await http.get(PATH)).json()["code"] == "no_credential"
