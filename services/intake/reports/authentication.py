@@ -148,10 +148,14 @@ class ReportAuthentication:
         code = self.code_of_progress(document["_id"], document["progress"])
         return hmac.compare_digest(_stored(document, PROGRESS), code)
 
-    def failed(self, report_id: str, part: str) -> ReportNotAuthenticError:
-        """Log, count and tell of a report that is not as intake wrote it; the error to raise."""
+    def failed(self, report_id: str, part: str, *, signed: bool) -> ReportNotAuthenticError:
+        """Log, count and tell of a report that is not as intake wrote it; the error to raise.
+
+        ``signed``: whether it has codes. All from before an upgrade have none until they are signed.
+        """
         FAILURES.labels(part).inc()
-        _log.critical("report.authentication_failed", report_id=report_id, part=part)
+        reason = "changed" if signed else "never_signed"
+        _log.critical("report.authentication_failed", report_id=report_id, part=part, reason=reason)
         if (report_id, part) not in self._failed and len(self._failed) < _MOST_KNOWN:
             self._failed.add((report_id, part))
             self._on_failure(report_id, part)
@@ -165,7 +169,7 @@ class ReportAuthentication:
         except _NEVER_WRITTEN:
             right = False
         if not right:
-            raise self.failed(document["_id"], part)
+            raise self.failed(document["_id"], part, signed=FIELD in document)
         self._failed.discard((document["_id"], part))
 
     def _code(self, part: str, report_id: str, value: object) -> bytes:

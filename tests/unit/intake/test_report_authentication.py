@@ -6,6 +6,7 @@ from typing import Any
 import bson
 import pytest
 from bson.codec_options import CodecOptions
+from structlog.testing import capture_logs
 
 from services.intake.reports.authentication import (
     BESIDE,
@@ -131,6 +132,14 @@ def test_an_erased_report_needs_no_progress_and_a_living_one_does(
         codes.check(living)
     with pytest.raises(ReportNotAuthenticError):
         codes.check({**living, "life": {**living["life"], "erased_at": NOW}})
+
+
+def test_the_log_tells_an_upgrade_without_signing_from_a_change_by_hand(codes: ReportAuthentication) -> None:
+    changed = through_the_store({**codes.signed(document()), "receipt_hash": "b" * 64})
+    for stored, reason in ((through_the_store(document()), "never_signed"), (changed, "changed")):
+        with capture_logs() as said, pytest.raises(ReportNotAuthenticError):
+            codes.check(stored)
+        assert [(line["event"], line["reason"]) for line in said] == [("report.authentication_failed", reason)]
 
 
 def test_each_failure_is_counted_and_the_first_is_told(
