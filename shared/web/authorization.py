@@ -78,7 +78,7 @@ class Authorizer:
         return principal
 
     async def authenticate(self, request: Request) -> Principal | None:
-        """Return the principal of the request's token; the issuer's own authorizer renews sessions here."""
+        """Return the principal of the request's token; ``RenewingAuthorizer`` also renews an ended one here."""
         return self.identity.principal_of(request)
 
     def require(self, request: Request, principal: Principal, action: Action, organisation: str | None = None) -> None:

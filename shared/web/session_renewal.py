@@ -101,11 +101,20 @@ def over_http(base_url: str, identity: Identity, transport: httpx.AsyncBaseTrans
             answer = await client.post(PATH, json={"session": secret})
         except httpx.HTTPError:
             raise TransientError("identity does not answer") from None
-        if answer.is_client_error:
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
             return None
-        principal = identity.verify(token := str(answer.json()["token"])) if answer.is_success else None
+        token = _token_of(answer) if answer.is_success else ""
+        principal = identity.verify(token)
         if principal is None:
             raise TransientError("identity gave no token that counts")
         return _ByIdentity(token, principal)
 
     return renew
+
+
+def _token_of(answer: httpx.Response) -> str:
+    """The token of an answer; empty where it is no answer of identity's, such as a proxy's page."""
+    try:
+        return str(answer.json()["token"])
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -104,7 +104,14 @@ async def test_while_identity_is_silent_the_token_counts_and_nobody_asks(issuer:
 
 async def test_an_identity_in_trouble_is_no_refusal(issuer: Issuer) -> None:
     renew = over_http("http://identity", issuer.staff.identity, httpx.MockTransport(issuer))
-    for status in (500, 503):
+    for status in (404, 429, 500, 503):
         issuer.status = status
         with pytest.raises(TransientError):
             await renew(SECRET)
+
+
+@pytest.mark.parametrize("body", [b"<html>One moment</html>", b"[]", b"{}"])
+async def test_what_is_no_answer_of_identitys_is_no_failure_of_ours(issuer: Issuer, body: bytes) -> None:
+    proxy = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
+    with pytest.raises(TransientError):
+        await over_http("http://identity", issuer.staff.identity, proxy)(SECRET)
