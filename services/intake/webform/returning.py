@@ -12,6 +12,7 @@ from services.intake.caller import Caller
 from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.forms import RECEIPT_CHARS
 from services.intake.receipts.models import ReceiptQuestion
+from services.intake.reports.authentication import ReportNotAuthenticError
 from services.intake.reports.lifecycle import Access
 from services.intake.retention import rules as retention_rules
 from services.intake.webform.form import FieldProblem
@@ -27,6 +28,9 @@ RETURNED: Final = Counter(
 _TAKEN_BACK: Final = n("That report was taken back, so this one stands by itself. Please leave this empty.")
 _HANDED_OVER: Final = n(
     "That report was handed over to the person it is about, so this one stands by itself. Please leave this empty."
+)
+_CLOSED: Final = n(
+    "That report is closed until somebody has looked at it, so this one stands by itself. Please leave this empty."
 )
 _LATER: Final = frozenset({"too_many_requests", "unavailable"})
 """What says nothing about the receipt."""
@@ -59,6 +63,9 @@ class Returning:
             )
         except Problem as problem:
             return EarlierReport(problem=FieldProblem(CONTROL, str(problem.detail)), later=problem.code in _LATER)
+        except ReportNotAuthenticError:
+            # The earlier report is refused, told of and looked at. The new one must not be lost for it.
+            return EarlierReport(problem=FieldProblem(CONTROL, _CLOSED), later=True)
         if "_id" not in found:
             return EarlierReport(problem=FieldProblem(CONTROL, _HANDED_OVER))
         if retention_rules.access_of(retention_rules.lifecycle_of(found)) is not Access.OPEN:
