@@ -152,7 +152,8 @@ class CasePages:
         if principal.may(Action.CASES_READ, concerned(done.case, principal.organisation)):
             control = tried.controls.get(done.rejected, "") if done.rejected is not None else ""
             return await self.story(request, principal, done.case, words, problem.status_code, tried, control)
-        return self.pages.render(request, "said.html", status=problem.status_code, missing=False, said=words)
+        missing = problem.status_code in {403, 404}  # they learn no more than of a case that is not there
+        return self.pages.render(request, "said.html", status=problem.status_code, missing=missing, said=words)
 
     def absent(self, request: Request, principal: Principal) -> Response:
         """The page of a case that is not there: to who may read their own only, that of another organisation's."""

@@ -158,8 +158,9 @@ async def state(system: SystemHarness) -> dict[str, Any]:
     """Everything that nobody may change who may not, nor anybody with what is long over."""
     found: dict[str, Any] = {}
     for owner, lodged in system.reports.items():
-        # What intake reads of the log about a report comes in its own time.
+        # What intake reads of the log about a report comes in its own time, and with it the code over it.
         kept = {k: v for k, v in (await system.stored(lodged.report_id)).items() if k != "progress"}
+        kept["authentication"] = {k: v for k, v in kept["authentication"].items() if k != "progress"}
         found[owner] = (kept, await system.case(lodged.report_id))
     for collection in (system.notify.centers.collection, system.identity.accounts.store.collection):
         found[collection.name] = await collection.find({}).sort("_id").to_list(None)
