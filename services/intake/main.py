@@ -83,7 +83,7 @@ from shared.audit.pages import audit_router
 from shared.audit.store import DAY_S, AuditLog, begin
 from shared.clock import Clock, SystemClock
 from shared.encryption import Keyring
-from shared.health import Health
+from shared.health import Check, Health
 from shared.identity.roles import Scope
 from shared.identity.source import POLL_S, Identity, fetch_over_http
 from shared.identity.tokens import TicketKey
@@ -206,7 +206,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     health.ready["store"] = group.check
     follower = ProgressFollower(reports)
     [following] = bus.include(consumers(follower))
-    health.degraded["relay.intake"] = relay.unreadable
+    health.degraded |= {"relay.intake": relay.unreadable, **_only_for_an_upgrade(settings)}
     aside.ready |= {"relay.intake": relay.check, "routings.holes": follower.check}
 
     signer = ProofSigner(key_bytes(settings.signing_key))
@@ -340,6 +340,13 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         duties=duties,
         erasure_pace_s=settings.erasure_pace_s,
     )
+
+
+def _only_for_an_upgrade(settings: IntakeSettings) -> dict[str, Check]:
+    """A check that fails while a setting is on that must not stay on."""
+    if not settings.upgrading:
+        return {}
+    return {"upgrading": lambda: "INTAKE_UPGRADING is on, so changed reports are not refused"}
 
 
 def _marks(settings: IntakeSettings) -> DiskThresholds:
