@@ -43,7 +43,9 @@ def ensure(folder: Path) -> dict[str, str]:
     """Read the secrets of a folder, making those that are missing. Raises SecretsError if others may read them."""
     path = folder / FILE
     found = read(path) if path.exists() else {}
-    kept = {_RENAMED.get(name, name): value for name, value in found.items() if name not in _GONE}
+    # The new name last: an earlier build that ran in between added keys of its own under the old ones.
+    ordered = sorted(found.items(), key=lambda item: item[0] not in _RENAMED)
+    kept = {_RENAMED.get(name, name): value for name, value in ordered if name not in _GONE}
     wanted = kept | {name: new_key() for name in KEYS if name not in kept}
     if wanted != found:
         write(folder, wanted)

@@ -1,4 +1,4 @@
-"""`make up`, `status` and `down` with everything real: engines, mailbox, the four services."""
+"""`make up`, `status` and `down` with everything real: engines, mailbox, the five services."""
 
 import os
 import re

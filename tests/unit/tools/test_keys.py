@@ -44,6 +44,12 @@ def test_the_file_of_an_older_checkout_keeps_its_keys_gets_new_ones_and_loses_th
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_an_earlier_build_that_ran_in_between_takes_the_key_of_accounts_from_nobody(tmp_path: Path) -> None:
+    right = keys.ensure(tmp_path)
+    keys.write(tmp_path, {**right, "NOTIFY_MASTER_KEY": keys.new_key(), "NOTIFY_ACCOUNT_KEY": keys.new_key()})
+    assert keys.ensure(tmp_path) == right
+
+
 def test_what_somebody_added_stays(tmp_path: Path) -> None:
     keys.write(tmp_path, {"NOTIFY_SMTP_PASSWORD": "x"})
     assert keys.ensure(tmp_path)["NOTIFY_SMTP_PASSWORD"] == "x"
