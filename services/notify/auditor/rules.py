@@ -223,6 +223,8 @@ def happened_at(event: ReportEvent) -> datetime | None:
 
 def note(seen: Watched, event: ReportEvent) -> None:
     """Keep an event; the first record of each version is the truth, later ones are ignored."""
+    at = happened_at(event)
+    seen.heard_at = at if seen.heard_at is None or at is None else max(seen.heard_at, at)
     if isinstance(event, ReportRouted | ReportRerouted | ReportUpdated | ReportEnded):
         if event.version <= seen.version:
             return
@@ -239,8 +241,6 @@ def note(seen: Watched, event: ReportEvent) -> None:
             return
         seen.alert_version = event.alert_version
         _note_alert(seen, event)
-    at = happened_at(event)
-    seen.heard_at = at if seen.heard_at is None or at is None else max(seen.heard_at, at)
     seen.changed = True
 
 

@@ -99,6 +99,23 @@ async def test_a_settled_report_is_not_owed_by_records_that_come_twice_and_is_ag
     assert findings.found == {report_id(1)}
 
 
+async def test_a_record_that_comes_twice_does_not_keep_a_settled_report_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service, "KEPT_SETTLED", 5)
+    clock = ManualClock(NOW)
+    auditor = auditor_of(Findings(), clock)
+    await auditor.look()
+    await clock.advance(service.SETTLE_S + 1)
+    for number in range(20):
+        for made in life(number, NOW - timedelta(days=2)):
+            auditor.note(received(made))
+        await auditor.look()
+        auditor.note(received(life(number, NOW - timedelta(days=2))[-1]))
+        await auditor.look()
+    assert auditor.remembered == 5
+
+
 async def test_a_look_sees_what_is_owed_and_nothing_that_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
