@@ -232,18 +232,18 @@ class Subscription:
         records = message.records
         self.lag.begin(records)
         batch = await decoded(message)
-        dead = list(batch.dead)
+        rejected: list[Rejected] = []
         if batch.accepted:
             trace.bind(trace.accept(batch.accepted[0].envelope.traceparent))
             answered = await self._retry.repeat(lambda: call_next(message), "the handler") or ()
             rejected = [one for one in answered if isinstance(one, Rejected)]
             for received, _, _ in rejected:
                 metrics.REJECTED.labels(self.group, received.topic).inc()
-            dead += rejected_letters(rejected, records, self._bare)
             for one in answered:
                 if isinstance(one, Blocked):
-                    self._stop_before(one, batch)
+                    batch.stop_before(one, TopicPartition(f"{self._settings.topic_prefix}{one.topic}", one.partition))
             self._check_generation(generation)
+        dead = [*batch.dead, *rejected_letters(rejected, records, self._bare)]
         if dead:
             await self._retry.repeat(lambda: self._publish_dead_letters(dead), "writing dead letters")
             self._check_generation(generation)
@@ -251,12 +251,6 @@ class Subscription:
             await self._commit(batch.next_offsets, generation)
         self._count(records, batch, dead)
         self._pause_blocked(batch, generation)
-
-    def _stop_before(self, blocked: Blocked, batch: DecodedBatch) -> None:
-        """The handler left this record and all after it: they are not committed, and the partition is paused here."""
-        tp = TopicPartition(f"{self._settings.topic_prefix}{blocked.topic}", blocked.partition)
-        batch.blocked[tp] = (blocked.offset, blocked.reason)
-        batch.next_offsets[tp] = blocked.offset
 
     async def _publish_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         await dead_letters.publish_dead_letters(

@@ -108,6 +108,20 @@ class DecodedBatch:
     left: dict[TopicPartition, int] = field(default_factory=dict)
     """Partitions whose records were not decoded because too many in a row were dead, and the first such offset."""
 
+    def stop_before(self, stop: Blocked, tp: TopicPartition) -> None:
+        """A handler left this record and all after it: no offset or dead letter of them is due yet.
+
+        ``tp`` is the partition by its name on the cluster.
+        """
+        self.blocked[tp] = (stop.offset, stop.reason)
+        self.next_offsets[tp] = stop.offset
+        place = (stop.topic, stop.partition)
+        self.dead = [
+            one
+            for one in self.dead
+            if (one.record.topic, one.record.partition) != place or one.record.offset < stop.offset
+        ]
+
 
 def decode_batch(
     records: Sequence[ConsumerRecord[bytes, bytes]], bare: Callable[[str], str], dead_run_before: int, dead_cap: int

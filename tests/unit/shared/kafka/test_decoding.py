@@ -2,7 +2,7 @@
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from shared.kafka.decoding import count_dead_run, decode_batch
+from shared.kafka.decoding import Blocked, count_dead_run, decode_batch
 from tests.integration.kafka.tools import message_left, report_id
 
 CAP = 100
@@ -72,3 +72,12 @@ def test_the_run_counts_what_handlers_refused_too() -> None:
     assert count_dead_run(batch, {place(0): 5}, {("p.reports", 0, n) for n in range(5)}, 7) == (12, 12)
     assert count_dead_run(batch, {place(0): 3}, dead, 0) == (2, 2)
     assert count_dead_run(batch, {}, dead, 4) == (4, 4)
+
+
+def test_behind_a_record_that_a_handler_left_nothing_is_committed_or_dead() -> None:
+    batch = [record(1, "bad"), record(2), record(3), record(4, "bad"), record(8, "bad", partition=1)]
+    done = decode_batch(batch, bare, 0, CAP)
+    done.stop_before(Blocked("reports", 0, 3, "a hole"), place(0))
+    assert done.next_offsets == {place(0): 3, place(1): 9}
+    assert done.blocked == {place(0): (3, "a hole")}
+    assert [(d.record.partition, d.record.offset) for d in done.dead] == [(0, 1), (1, 8)]
