@@ -16,7 +16,7 @@ from services.notify.cases.service import CaseService
 from services.notify.cases.tickets import Tickets
 from services.notify.channels.email import MailChannel
 from services.notify.console import pages as console_pages
-from services.notify.console.alarms import AlarmView, LiveUpdates
+from services.notify.console.alarms import ALARMS_S, AlarmView, AlarmWatch, LiveUpdates
 from services.notify.console.api import case_router, center_router, command_router, ticket_router
 from services.notify.console.banners import Banners
 from services.notify.console.broadcaster import ConsoleBroadcaster
@@ -190,6 +190,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         urgent = escalation_worker.send_urgent
         jobs.every(RARELY * settings.poll_s, f"alerts-urgent-{number}", urgent, wake=escalation_worker.urgent_due)
     jobs.every(LIVE_S, "live-updates", live.look)
+    jobs.every(ALARMS_S, "alarms", AlarmWatch(findings, broadcaster.notice, clock).look)
     jobs.every(CHECK_S, "sign-outs", broadcaster.check_sign_ins)
     jobs.every(GAUGES_S, "gauges", gauges.look)
     jobs.every(DRILLS_S, "drills", drills.look)

@@ -12,6 +12,8 @@ from shared.clock import Clock
 
 SILENT_AFTER: Final = timedelta(seconds=30)
 """The auditor looks every five seconds."""
+ALARMS_S: Final = 5.0
+"""How often a process looks at what the auditor wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,26 @@ class LiveUpdates:
         late = self._check() is not None
         if late != (self.late_since is not None):
             self.late_since = self._clock.now() if late else None
+            self._changed()
+
+
+class AlarmWatch:
+    """Tells the open consoles that the alarms changed: the auditor is another process, and only writes them."""
+
+    def __init__(self, store: FindingStore, changed: Callable[[], None], clock: Clock) -> None:
+        """``changed`` tells the open consoles."""
+        self._store = store
+        self._changed = changed
+        self._clock = clock
+        self._told: tuple[frozenset[str], bool] | None = None
+
+    async def look(self) -> None:
+        """Notice a new finding, one that is over, and an auditor that falls silent. Raises ``TransientError``."""
+        before, self._told = self._told, None  # after a look that failed, consoles are told in any case
+        last = await self._store.last_look()
+        silent = last is None or self._clock.now() - last > SILENT_AFTER
+        self._told = (frozenset(await self._store.known()), silent)
+        if self._told != before:
             self._changed()
 
 

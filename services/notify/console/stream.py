@@ -154,6 +154,8 @@ class _Stream:
         del part
         yield ServerSentEvent(comment="listed")
         banners: str | None = None
+        if self._banners_of is not None:
+            listener.notice()  # what changed while the console was away
         while not listener.closing:
             changed, notice = await listener.take()
             if listener.too_slow:

@@ -16,7 +16,7 @@ from tests.unit.notify.samples import event
 NOTIFY: Final = str(Path("services/notify").resolve()) + "/"
 BESIDE: Final = ("accounts/", "auditor/", "console/feed.py", "dead_letters/", "drills/", "escalation/jobs.py")
 """Readers of their own and periodic work that happen to run meanwhile."""
-OTHER_JOBS: Final = {"identity", "accounts", "audit", "live-updates", "gauges", "drills", "console", "center-relay"}
+OTHER_JOBS: Final = {"identity", "alarms", "audit", "live-updates", "gauges", "drills", "console", "center-relay"}
 """On a busy machine the walk takes long enough for each of them to have its turn."""
 MOST: Final = 14
 

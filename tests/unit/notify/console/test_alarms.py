@@ -1,0 +1,61 @@
+"""What the auditor writes is told to the consoles that are open."""
+
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from services.notify.console.alarms import SILENT_AFTER, AlarmWatch
+from shared.clock import ManualClock
+from shared.errors import TransientError
+from tests.unit.notify.samples import NOW, report_id
+
+
+class Findings:
+    """What the auditor wrote, where it can be read."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+        self.at: datetime | None = NOW
+        self.away = False
+
+    async def known(self) -> set[str]:
+        return set(self.found)
+
+    async def last_look(self) -> datetime | None:
+        if self.away:
+            raise TransientError("store: away")
+        return self.at
+
+
+async def test_consoles_are_told_of_each_finding_and_of_a_silent_auditor_and_of_nothing_twice() -> None:
+    findings, clock, told = Findings(), ManualClock(NOW), list[str]()
+    watch = AlarmWatch(cast("Any", findings), lambda: told.append("notice"), clock)
+    await watch.look()
+    told.clear()
+    await watch.look()
+    assert told == []
+    findings.found = {report_id(1)}
+    await watch.look()
+    await watch.look()
+    assert told == ["notice"]
+    findings.found = {report_id(2)}
+    await watch.look()
+    assert told == ["notice"] * 2, "one is over and another new: as many as before"
+    await clock.advance((SILENT_AFTER + timedelta(seconds=1)).total_seconds())
+    await watch.look()
+    await watch.look()
+    assert told == ["notice"] * 3
+
+
+async def test_consoles_are_told_once_the_store_is_back_as_a_notice_may_have_been_lost_meanwhile() -> None:
+    findings, clock, told = Findings(), ManualClock(NOW), list[str]()
+    watch = AlarmWatch(cast("Any", findings), lambda: told.append("notice"), clock)
+    await watch.look()
+    told.clear()
+    findings.away = True
+    with pytest.raises(TransientError):
+        await watch.look()
+    findings.away = False
+    await watch.look()
+    assert told == ["notice"]
