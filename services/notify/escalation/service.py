@@ -110,6 +110,15 @@ class HeldCases:
         self.done(late, ())
         return [item for item in found if item not in late]
 
+    def put_back(self, work: Sequence[ClaimedCase], now: datetime) -> None:
+        """Nothing was told of these: the next pass takes them again, as long as their leases last."""
+        for item in work:
+            self._in_hand.add(item.case.report_id)
+            if item.waited:
+                self._deferred.append((now, item.case))
+            else:
+                (self._critical if item.case.urgency is Urgency.CRITICAL else self._ordinary).append(item.case)
+
     def done(self, work: Sequence[ClaimedCase], waiting: Sequence[ClaimedCase]) -> None:
         """A pass is over; what waits for a bundle stays in hand."""
         for item in waiting:
@@ -121,6 +130,8 @@ class HeldCases:
 
 
 _UNSURE: Final = 10_000
+ASK_EVERY: Final = 4
+"""Of so many passes one asks the store first: in a surge this process always holds something."""
 
 
 class EscalationWorker:
@@ -155,6 +166,8 @@ class EscalationWorker:
         """Something may be due now."""
         self.urgent_due: Final = asyncio.Event()
         """Something critical may be due now."""
+        self._passes = {False: 0, True: 0}
+        """By whether they were for critical cases only."""
         self._unreadable: set[str] = set()
         """Cases that were due and could not be read; nobody is alerted of them."""
 
@@ -197,18 +210,28 @@ class EscalationWorker:
     async def pass_once(self, *, critical: bool = False) -> int:
         """See one page of due cases through, or of critical ones only; how many there were.
 
-        What this process holds comes first, without a question to the store; then what is claimed.
+        What this process holds comes first, without a question to the store; then what is claimed, and in every
+        ``ASK_EVERY``-th pass first: however much comes in, what was due before it goes on.
         """
         began, now, size = self._clock.monotonic(), self._clock.now(), self._settings.claim_size
-        work = self._held.take(now, size, least_s=self._settings.smtp_timeout_s, critical=critical)
+        self._passes[critical] += 1
+        work: list[ClaimedCase] = []
+        if self._passes[critical] % ASK_EVERY:
+            work = self._held.take(now, size, least_s=self._settings.smtp_timeout_s, critical=critical)
         if not work:
             work = [ClaimedCase(case, None) for case in await self._claim(now, size, critical=critical)]
         if not work:
+            work = self._held.take(now, size, least_s=self._settings.smtp_timeout_s, critical=critical)
+        if not work:
             return 0
         until = began + min(_lease_left(item.case, now, self._settings.lease_s) for item in work)
-        waiting: list[ClaimedCase] = []
         try:
             centers = await self._centers.all()
+        except BaseException:
+            self._held.put_back(work, now)  # nothing was told: nobody should wait until the leases end
+            raise
+        waiting: list[ClaimedCase] = []
+        try:
             for item in work:
                 self._plan(item, centers, now)
             await self._send(work, until)

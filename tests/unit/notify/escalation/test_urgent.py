@@ -22,9 +22,10 @@ from services.notify.escalation.delivery import (
     delivery_attempts,
 )
 from services.notify.escalation.rules import ALWAYS, GAP, MOST, RecentAlerts
-from services.notify.escalation.service import EscalationWorker, HeldCases
+from services.notify.escalation.service import ASK_EVERY, EscalationWorker, HeldCases
 from services.notify.settings import NotifySettings
 from shared.clock import ManualClock
+from shared.errors import TransientError
 from tests.support.waiting import eventually
 from tests.unit.notify.escalation.test_delivery import settings_of
 from tests.unit.notify.escalation.test_rules import STAFFED
@@ -135,8 +136,11 @@ class Quiet:
 
     def __init__(self, recent: RecentAlerts | None = None) -> None:
         self.recent = recent
+        self.away = False
 
     async def all(self) -> dict[str, Any]:
+        if self.away:
+            raise TransientError("store: away")
         return {}
 
     async def load(self, keys: Iterable[str]) -> dict[str, RecentAlerts]:
@@ -150,9 +154,14 @@ class Quiet:
 
 
 def worker_of(
-    stored: Stored, delivery: Any, clock: ManualClock, settings: NotifySettings, recent: RecentAlerts | None = None
+    stored: Stored,
+    delivery: Any,
+    clock: ManualClock,
+    settings: NotifySettings,
+    recent: RecentAlerts | None = None,
+    quiet: Any = None,
 ) -> EscalationWorker:
-    quiet = cast("Any", Quiet(recent))
+    quiet = quiet or cast("Any", Quiet(recent))
     cases = cast("Any", stored)
     return EscalationWorker(cases, quiet, quiet, delivery, ConsoleBroadcaster(), quiet, clock, settings, "me")
 
@@ -219,6 +228,33 @@ async def test_what_waits_for_a_bundle_waits_in_hand_and_is_written_once_when_it
     await clock.advance(GAP.total_seconds())
     await worker.send_due()
     assert (told.messages, stored.saves, worker.deferred) == ([2], 2, 0)
+
+
+async def test_what_was_due_before_goes_on_while_a_surge_always_leaves_something_in_hand() -> None:
+    lease = {"wake_at": NOW + timedelta(seconds=60), "lease_by": "me:claim"}
+    stored, told = Stored([case_of(999, center="jeju").model_copy(update=lease)]), Told()
+    worker = worker_of(stored, told, ManualClock(NOW), settings_of(claim_size=2))
+    for number in range(ASK_EVERY):
+        worker.begin(worker.hold([case_of(2 * number), case_of(2 * number + 1)], NOW))
+        assert await worker.pass_once() > 0
+    assert (stored.claims, stored.page) == (1, [])
+    assert await worker.pass_once() == 2, "what was held meanwhile is still in hand"
+
+
+async def test_what_could_not_be_planned_while_the_store_was_away_is_told_as_soon_as_it_is_back() -> None:
+    stored, told, quiet = Stored(), Told(), Quiet()
+    clock = ManualClock(NOW)
+    worker = worker_of(stored, told, clock, settings_of(), quiet=quiet)
+    worker.begin(worker.hold([case_of(1), case_of(2, "critical")], NOW))
+    quiet.away = True
+    with pytest.raises(TransientError):
+        await worker.send_due()
+    quiet.away = False
+    await clock.advance(10)
+    await worker.send_urgent()
+    assert stored.saves == 1
+    await worker.send_due()
+    assert (stored.saves, sum(told.messages)) == (2, 2)
 
 
 def test_of_few_connections_one_is_kept_for_what_is_urgent() -> None:
