@@ -1,9 +1,9 @@
 """Checks or signs what steers stored reports: ``python -m services.intake.encryption.authenticate check | sign``.
 
 Intake goes on running. ``check`` names every report that is not as intake wrote it, and ends with 1 if there is one.
-``sign --all`` is for the upgrade from a build that signed nothing: it signs each report as it now is, so run it once,
-when the last such build is gone and before ``INTAKE_UPGRADING`` is taken away. ``sign REPORT`` is for a report that
-somebody has looked at, and restored or approved. Each is in the audit.
+``sign --all`` is for the upgrade from a build that signed nothing: run it once, when the last such build is gone and
+before ``INTAKE_UPGRADING`` is taken away. Without that setting it signs only reports that were never signed; one that
+was changed is signed by its name alone (``sign REPORT``), by somebody who has looked at it. Each is in the audit.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     commands.add_parser("check", help="name the reports that were changed by hand or never signed")
     signing = commands.add_parser("sign", help="sign reports as they now are")
     signing.add_argument("reports", nargs="*", help="ids of reports that somebody has looked at")
-    signing.add_argument("--all", action="store_true", help="every report: once, after an upgrade")
+    signing.add_argument("--all", action="store_true", help="reports never signed: once, after an upgrade")
     given = parser.parse_args(arguments)
     if given.command == "sign" and bool(given.reports) == given.all:
         parser.error("name the reports to sign, or say --all")
@@ -57,16 +57,17 @@ async def run(
     database = mongo.connect(store, "intake")
     audit = AuditLog(database, settings.audit_keys(), clock, "intake")
     signatures = Signatures(database, authentication)
-    found = [document async for document in signatures.not_authentic(wanted)]
-    left = len(found)
-    for document in found:
+    changed_too = wanted is not None or settings.upgrading
+    found = signed = 0
+    async for document in signatures.not_authentic(wanted):
+        found += 1
         unsigned = FIELD not in document
         _say(f"{'never signed' if unsigned else 'CHANGED'}: {document['_id']}")
-        if sign:
+        if sign and (unsigned or changed_too):
             await _noted(audit, clock, document["_id"], "unsigned" if unsigned else "changed")
-            left -= await signatures.sign(document)
-    _say(f"{len(found)} reports are not as intake wrote them, {len(found) - left} signed")
-    return _LEFT if left else 0
+            signed += await signatures.sign(document)
+    _say(f"{found} reports are not as intake wrote them, {signed} signed")
+    return _LEFT if found > signed else 0
 
 
 async def _noted(audit: AuditLog, clock: Clock, report_id: str, reason: str) -> None:

@@ -261,13 +261,16 @@ async def test_a_restored_report_is_open_again_and_the_command_finds_and_signs(
     assert f"CHANGED: {victim.report_id}" in said
     assert f"never signed: {unsigned.report_id}" in said
     assert sound.report_id not in said
+    assert await told(await unsigned.post("status")) == REFUSED
+    assert (await command(sign=True))[0] == 1, "what was changed is signed by its name alone"
+    assert (await unsigned.post("status")).status_code == 200
     assert await told(await victim.post("status")) == REFUSED
     await harness.collection.replace_one({"_id": victim.report_id}, whole)
     assert (await victim.post("status")).status_code == 200
-    assert await told(await unsigned.post("status")) == REFUSED
-    assert (await command(unsigned.report_id, sign=True))[0] == 0
-    assert (await unsigned.post("status")).status_code == 200
     assert (await command(sign=False))[0] == 0
+    await put(victim, **{"facts.role": "third_party"})
+    assert (await command(victim.report_id, sign=True))[0] == 0
+    assert (await victim.post("status")).status_code == 200
     assert ("reports.sign", "done", "unsigned") in await audit_of(harness, unsigned.report_id)
 
 
@@ -283,7 +286,7 @@ async def test_reports_of_release_0_2_0_are_signed_once_after_the_upgrade(
         await someone.done("messages", text="while both run", word=WORD)
         await put(someone, changes=5)  # as that release goes on writing: without a code
         assert (await harness.status(someone.receipt))["state"] == "received"
-        assert await authenticate.run(settings(), store_settings, SystemClock(), None, sign=True) == 0
+        assert await authenticate.run(settings(upgrading=True), store_settings, SystemClock(), None, sign=True) == 0
     async with running(bus_settings, store_settings) as harness:
         someone.harness = harness
         assert (await harness.status(someone.receipt))["state"] == "received"
