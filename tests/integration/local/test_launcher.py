@@ -102,10 +102,10 @@ def test_up_status_kill_down(settings: LocalSettings, command: Command) -> None:
 def test_a_service_with_a_wrong_setting_keeps_up_from_starting_and_is_named(
     settings: LocalSettings, command: Command
 ) -> None:
-    up = command("up", ROUTING_MAX_RECORDS="many")
+    up = command("up", ANALYTICS_RECONCILE_EVERY_S="often")
     assert up.returncode == 1
-    assert "routing has a wrong setting" in up.stdout + up.stderr
-    assert "ROUTING_MAX_RECORDS" in up.stdout + up.stderr
+    assert "analytics has a wrong setting" in up.stdout + up.stderr
+    assert "ANALYTICS_RECONCILE_EVERY_S" in up.stdout + up.stderr
     assert RunFolder(settings.var / "run").runner() is None
     ports.check(settings.listening())
 
