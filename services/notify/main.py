@@ -179,16 +179,17 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     jobs.every(DIRECTORY_S, "staff-directory", staff.refresh)
     jobs.every(DAY_S, "audit", audit.look_after)
     for number in range(ALERTERS):
+        # The first of each kind asks the store; the others are woken when there is more than it can do.
+        poll_s = settings.poll_s if number == 0 else RARELY * settings.poll_s
         jobs.every(
-            # One asks the store; the others are woken when there is more than it can do.
-            settings.poll_s if number == 0 else RARELY * settings.poll_s,
+            poll_s,
             f"alerts-{number}",
             escalation_worker.send_due,
             wake=escalation_worker.due,
             gather_s=settings.gather_s,
         )
         urgent = escalation_worker.send_urgent
-        jobs.every(RARELY * settings.poll_s, f"alerts-urgent-{number}", urgent, wake=escalation_worker.urgent_due)
+        jobs.every(poll_s, f"alerts-urgent-{number}", urgent, wake=escalation_worker.urgent_due)
     jobs.every(LIVE_S, "live-updates", live.look)
     jobs.every(ALARMS_S, "alarms", AlarmWatch(findings, broadcaster.notice, clock).look)
     jobs.every(CHECK_S, "sign-outs", broadcaster.check_sign_ins)
