@@ -17,9 +17,9 @@ from tests.integration.intake.nonsense import REPORTS, TORN, Body, Nonsense
 from tests.support.waiting import eventually
 
 AT_ONCE: Final = 8
-_BUSY: Final = {"clients", "audit_anchors", "jobs", "outbox_leases"}
+_BUSY: Final = {"clients", "audit_anchors", "jobs", "outbox_leases", "wrong_receipts"}
 """Collections that change beside refused requests: when a front end was last heard of, where the audit ends, when
-periodic work ran last, and which relay publishes a backlog."""
+periodic work ran last, which relay publishes a backlog, and how many wrong receipts came."""
 _GROWS: Final = "audit"
 """Receipts that do not exist are written down there; what stands in it stays as it is."""
 

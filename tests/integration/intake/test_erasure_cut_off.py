@@ -53,7 +53,7 @@ async def test_between_a_withdrawal_and_its_event(given: Settings, monkeypatch: 
             raise CutOffError
 
         patch.setattr(Relay, "run", silent)
-        patch.setattr(Relay, "offer", cut)
+        patch.setattr(Relay, "enqueue", cut)
         async with running(*given, clock=clock) as second:
             with pytest.raises(CutOffError):
                 await Holder(second, vars(someone)).post("withdraw")
