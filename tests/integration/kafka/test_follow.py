@@ -96,8 +96,8 @@ async def test_a_follower_whose_client_is_dead_inside_takes_a_new_one(
     clients: list[AIOKafkaConsumer] = []
     made_by = reader._reader
 
-    def made(settings: KafkaSettings) -> AIOKafkaConsumer:
-        clients.append(made_by(settings))
+    def made(settings: KafkaSettings, *, fetch_wait_ms: int) -> AIOKafkaConsumer:
+        clients.append(made_by(settings, fetch_wait_ms=fetch_wait_ms))
         return clients[-1]
 
     monkeypatch.setattr(reader, "_reader", made)
