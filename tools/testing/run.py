@@ -13,8 +13,6 @@ from tools.local import chromium, jars, processes
 from tools.local.settings import LocalSettings
 from tools.testing.results import Results
 
-WORKERS: Final = 3
-"""For the two cores that CI has: a third of what tests do is waiting for a broker, a store or a browser."""
 
 EXIT_LEFT_OUT: Final = 3
 """Everything that ran is green, and something did not run."""
@@ -22,6 +20,8 @@ EXIT_LEFT_OUT: Final = 3
 QUICK: Final = "not thorough"
 THOROUGH: Final = "thorough"
 """Marks of what `make test` and `make test-all` run."""
+WORKERS: Final = {QUICK: 3, THOROUGH: 4}
+"""For the two cores that CI has: a good third of what tests do is waiting for a broker, a store or a browser."""
 _NO_TESTS: Final = 5
 
 _JOURNEY: Final = "tests/browser/test_journey.py"
@@ -47,7 +47,7 @@ def run(target: str, paths: Sequence[str], marks: str, more: Sequence[str] = ())
         environment["IEUM_CHROMIUM"] = found
     # Kafka's jars are fetched once, not by several workers at the same time.
     jars.classpath()
-    command = [sys.executable, "-m", "pytest", *paths, "-q", "-m", marks, "-n", str(WORKERS), "--dist", "loadscope"]
+    command = [sys.executable, "-m", "pytest", *paths, "-q", "-m", marks, "-n", str(WORKERS[marks]), "--dist", "loadscope"]
     # Not the modules with most tests first, but those that take longest (tests/tiers.py).
     command += ["--no-loadscope-reorder"]
     command += [f"--junitxml={xml}", "-o", "junit_family=xunit2", *more]
