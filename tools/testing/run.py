@@ -13,7 +13,6 @@ from tools.local import chromium, jars, processes
 from tools.local.settings import LocalSettings
 from tools.testing.results import Results
 
-
 EXIT_LEFT_OUT: Final = 3
 """Everything that ran is green, and something did not run."""
 
@@ -47,7 +46,19 @@ def run(target: str, paths: Sequence[str], marks: str, more: Sequence[str] = ())
         environment["IEUM_CHROMIUM"] = found
     # Kafka's jars are fetched once, not by several workers at the same time.
     jars.classpath()
-    command = [sys.executable, "-m", "pytest", *paths, "-q", "-m", marks, "-n", str(WORKERS[marks]), "--dist", "loadscope"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *paths,
+        "-q",
+        "-m",
+        marks,
+        "-n",
+        str(WORKERS[marks]),
+        "--dist",
+        "loadscope",
+    ]
     # Not the modules with most tests first, but those that take longest (tests/tiers.py).
     command += ["--no-loadscope-reorder"]
     command += [f"--junitxml={xml}", "-o", "junit_family=xunit2", *more]
