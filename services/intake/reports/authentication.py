@@ -8,7 +8,7 @@ report that fails is refused: nobody reads it, nothing changes it, and a person 
 """
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -126,27 +126,17 @@ class ReportAuthentication:
 
     def check(self, document: Document) -> Document:
         """The document, if it is as intake wrote it. Raises ``ReportNotAuthenticError``."""
-        self._demand(document, REPORT, lambda: self.code_of_report(document))
-        if (document.get("life") or {}).get("erased_at") is None:  # what stays of an erased report has no progress
-            self.check_progress(document)
+        for part in _parts_of(document):
+            self._demand(document, part)
         return document
 
     def check_progress(self, document: Document) -> None:
         """Pass if the progress of a report is as intake wrote it. Raises ``ReportNotAuthenticError``."""
-        self._demand(document, PROGRESS, lambda: self.code_of_progress(document["_id"], document["progress"]))
+        self._demand(document, PROGRESS)
 
     def is_authentic(self, document: Document) -> bool:
         """Whether a document is as intake wrote it; tells nobody."""
-        try:
-            right = hmac.compare_digest(_stored(document, REPORT), self.code_of_report(document))
-            gone = (document.get("life") or {}).get("erased_at") is not None
-            return right and (gone or self._progress_is_right(document))
-        except _NEVER_WRITTEN:
-            return False
-
-    def _progress_is_right(self, document: Document) -> bool:
-        code = self.code_of_progress(document["_id"], document["progress"])
-        return hmac.compare_digest(_stored(document, PROGRESS), code)
+        return all(self._is_right(document, part) for part in _parts_of(document))
 
     def failed(self, report_id: str, part: str, *, signed: bool) -> ReportNotAuthenticError:
         """Log, count and tell of a report that is not as intake wrote it; the error to raise.
@@ -161,16 +151,22 @@ class ReportAuthentication:
             self._on_failure(report_id, part)
         return ReportNotAuthenticError(report_id, part)
 
-    def _demand(self, document: Document, part: str, code: Callable[[], bytes]) -> None:
+    def _demand(self, document: Document, part: str) -> None:
         if not self._required:
             return
-        try:
-            right = hmac.compare_digest(_stored(document, part), code())
-        except _NEVER_WRITTEN:
-            right = False
-        if not right:
+        if not self._is_right(document, part):
             raise self.failed(document["_id"], part, signed=FIELD in document)
         self._failed.discard((document["_id"], part))
+
+    def _is_right(self, document: Document, part: str) -> bool:
+        try:
+            if part == REPORT:
+                code = self.code_of_report(document)
+            else:
+                code = self.code_of_progress(document["_id"], document["progress"])
+            return hmac.compare_digest(_stored(document, part), code)
+        except _NEVER_WRITTEN:
+            return False
 
     def _code(self, part: str, report_id: str, value: object) -> bytes:
         canonical = orjson.dumps(
@@ -179,6 +175,13 @@ class ReportAuthentication:
             option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME,
         )
         return hmac.digest(self._key, canonical, "sha256")
+
+
+def _parts_of(document: Document) -> Iterator[str]:
+    """What a document has codes of. Whether it is erased is asked once the code over that has been checked."""
+    yield REPORT
+    if (document.get("life") or {}).get("erased_at") is None:  # what stays of an erased report has no progress
+        yield PROGRESS
 
 
 def _stored(document: Mapping[str, Any], part: str) -> bytes:
