@@ -82,19 +82,11 @@ class WrongReceipts:
         """Whole seconds until somebody may ask with a receipt; 0: now."""
         if not self._held:
             return 0
-        now = self._clock.now()
-        ends = (
-            self._held.get(self._key(place), now) for place in rules.places_of(caller) if place.tier is not Tier.COUNTRY
-        )
-        return max(0, *(math.ceil((until - now).total_seconds()) for until in ends))
+        return max(self._left(place) for place in rules.places_of(caller) if place.tier is not Tier.COUNTRY)
 
     def wait_for_word(self, receipt: str) -> int:
         """Whole seconds until the word of this receipt may be tried again; 0: now."""
-        if not self._held:
-            return 0
-        now = self._clock.now()
-        until = self._held.get(self._key(Place(Tier.RECEIPT, receipt)), now)
-        return max(0, math.ceil((until - now).total_seconds()))
+        return self._left(Place(Tier.RECEIPT, receipt)) if self._held else 0
 
     def count(self, caller: Caller, *, receipt: str | None = None) -> None:
         """A receipt, a code or a word was wrong; ``receipt`` names the one whose word it was to be."""
@@ -110,8 +102,7 @@ class WrongReceipts:
 
     def is_strict(self) -> bool:
         """Whether the country's ceiling was reached within the last hour."""
-        now = self._clock.now()
-        return self._held.get(self._key(COUNTRY), now) > now
+        return self._left(COUNTRY) > 0
 
     async def exchange(self) -> None:
         """Tell the other processes what was counted here, and learn from them. Raises ``TransientError``."""
@@ -187,6 +178,11 @@ class WrongReceipts:
             del self._totals[name]
         for key in [key for key, until in self._held.items() if until <= now]:
             del self._held[key]
+
+    def _left(self, place: Place) -> int:
+        """Whole seconds for which a place is still held back."""
+        now = self._clock.now()
+        return max(0, math.ceil((self._held.get(self._key(place), now) - now).total_seconds()))
 
     def _key(self, place: Place) -> str:
         return f"{place.tier.value}:{self._keys.mac('wrong receipts', place.tier.value, place.name).hex()}"
