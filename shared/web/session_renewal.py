@@ -4,7 +4,7 @@ A console's stream and a form that was open for a while must not end in a refusa
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import httpx
 from starlette.requests import Request
@@ -79,12 +79,11 @@ def set_token(response: Response, token: str, *, secure: bool) -> None:
     response.set_cookie(TOKEN_COOKIE, token, path="/", httponly=True, samesite="strict", secure=secure)
 
 
-class _ByIdentity:
+class _ByIdentity(NamedTuple):
     """A renewal that identity gave."""
 
-    def __init__(self, token: str, principal: Principal) -> None:
-        self.token: Final = token
-        self.principal: Final = principal
+    token: str
+    principal: Principal
 
 
 def over_http(base_url: str, identity: Identity, transport: httpx.AsyncBaseTransport | None = None) -> Renew:
