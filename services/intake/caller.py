@@ -18,6 +18,8 @@ class Caller:
     """IPv4 /24 or IPv6 /48, see ``shared.web.networks``."""
     client: str | None = None
     """The front end the request came through; none for our own pages."""
+    visitor: str = ""
+    """What a front end calls one of its users by, for limits alone; empty where it does not say."""
     operator: Principal | None = None
     """The operator whose page it came from; none for the public's pages, whoever is signed in there."""
     device: str = ""

@@ -27,6 +27,9 @@ DEVICE_COOKIE: Final = "place"
 SECURE_DEVICE_COOKIE: Final = "__Host-place"
 """Its name where pages come by https: a browser then takes it from this very host only."""
 
+VISITOR: Final = "Ieum-Visitor"
+"""The header by which a front end tells its users apart, so that one who guesses does not hold back the others."""
+_VISITOR_FORM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 IDEMPOTENCY_KEY: Final = "idempotency-key"
 _KEY: Final = re.compile(r"[A-Za-z0-9._:~+/=-]{16,128}")
 _NAME: Final = "Idempotency-Key"
@@ -38,13 +41,26 @@ async def json_of(request: Request, model: type[M]) -> M:
 
 
 def caller_of(request: Request) -> Caller:
-    """Who sends a request, once the route's dependency has authenticated the front end or the operator."""
+    """Who sends a request, once the route's dependency has authenticated the front end or the operator.
+
+    Raises ``Problem`` 400 for a front end's name of its user that has a wrong form.
+    """
+    client: str | None = getattr(request.state, CLIENT, None)
     return Caller(
         network=where_of(request),
-        client=getattr(request.state, CLIENT, None),
+        client=client,
+        visitor=_visitor_of(request) if client is not None else "",
         operator=getattr(request.state, OPERATOR, None),
         device=request.cookies.get(SECURE_DEVICE_COOKIE) or request.cookies.get(DEVICE_COOKIE, ""),
     )
+
+
+def _visitor_of(request: Request) -> str:
+    visitor = request.headers.get(VISITOR, "")
+    if visitor and not _VISITOR_FORM.fullmatch(visitor):
+        detail = gettext_noop("An Ieum-Visitor has 1 to 64 letters, digits or _ - and no spaces.")
+        raise bad_header(VISITOR, "wrong_form", detail)
+    return visitor
 
 
 def leave_place(response: Response, proof: str, *, secure: bool) -> None:

@@ -2,13 +2,15 @@
 
 from typing import Final
 
+from services.intake.caller import Caller
+from services.intake.rate_limits import rules
 from shared.clock import Clock
 from shared.rate_limit import RateLimit, RateLimiter
 
 WRONG_COST: Final = 3.0
 """A receipt that does not exist costs as much as three that do: guessing gets slow before reading does."""
 WRONG_FROM_PLACE: Final = 10
-"""Wrong tries for one receipt from one network or front end, and again within each hour."""
+"""Wrong tries for one receipt from one network, front end or one of its visitors, and again within each hour."""
 WRONG_PER_RECEIPT: Final = 40
 """The same from everywhere together. Larger, so that whoever knows the number does not keep its owner out from one
 place; and still years for a word of four letters."""
@@ -32,9 +34,9 @@ class ReceiptRateLimiter:
             self._networks.consume(network, 1.0)
         return seconds
 
-    def wait_for(self, receipt: str, network: str, client: str | None = None) -> int:
+    def wait_for(self, receipt: str, caller: Caller) -> int:
         """Whole seconds until this receipt may be tried again from there, whether or not it exists; 0: now."""
-        return max(self._places.wait(f"{receipt} {_place(network, client)}"), self._receipts.wait(receipt))
+        return max(self._places.wait(f"{receipt} {_place(caller)}"), self._receipts.wait(receipt))
 
     def wait_for_device(self, device: str) -> int:
         """The same for a browser that gave the right word before: nobody else uses up its tries."""
@@ -44,17 +46,16 @@ class ReceiptRateLimiter:
         """The word did not fit this time."""
         self._places.consume(f"device {device}", 1.0)
 
-    def was_wrong(self, network: str, receipt: str | None = None, client: str | None = None) -> None:
+    def was_wrong(self, caller: Caller, receipt: str) -> None:
         """The receipt did not exist, or the word did not fit: count the rest of its cost.
 
-        A front end's questions its door has counted; all it sends comes from one network.
+        A front end's questions its door has counted, and staff are counted as persons; each sends from one network.
         """
-        if client is None:
-            self._networks.consume(network, WRONG_COST - 1)
-        if receipt is not None:
-            self._places.consume(f"{receipt} {_place(network, client)}", 1.0)
-            self._receipts.consume(receipt, 1.0)
+        if caller.client is None and caller.operator is None:
+            self._networks.consume(caller.network, WRONG_COST - 1)
+        self._places.consume(f"{receipt} {_place(caller)}", 1.0)
+        self._receipts.consume(receipt, 1.0)
 
 
-def _place(network: str, client: str | None) -> str:
-    return network if client is None else f"client {client}"
+def _place(caller: Caller) -> str:
+    return " ".join(rules.places_of(caller)[0])

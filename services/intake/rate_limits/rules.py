@@ -2,7 +2,8 @@
 
 A guesser who has many addresses of one provider is met by the wide tier, one who has many front ends or networks by the
 ceiling for the whole country. That ceiling closes nothing: it makes the other limits ten times stricter and raises an
-alarm, because a number of wrong receipts that shuts everybody out could be sent by anybody.
+alarm, because a number of wrong receipts that shuts everybody out could be sent by anybody. For the same reason it
+leaves the tiers that hold many people as they are.
 """
 
 import ipaddress
@@ -26,6 +27,8 @@ class Tier(StrEnum):
     """IPv4 /24, IPv6 /48: a home, a school, a part of a mobile network."""
     WIDE_NETWORK = "wide_network"
     """IPv4 /16, IPv6 /32: a provider, or a large part of one."""
+    VISITOR = "visitor"
+    """One user of a front end that tells its users apart."""
     FRONT_END = "front_end"
     """A client of the API, whatever network it sends from."""
     STAFF = "staff"
@@ -37,7 +40,7 @@ class Tier(StrEnum):
 
 
 class Place(NamedTuple):
-    """One tier of a caller. ``name`` is the network, the client's id, the subject; empty for the country."""
+    """One tier of a caller. ``name``: the network, the client's id, that and its visitor, the subject; or empty."""
 
     tier: Tier
     name: str
@@ -47,6 +50,7 @@ COUNTRY: Final = Place(Tier.COUNTRY, "")
 _TIMES: Final = {
     Tier.NETWORK: 1,
     Tier.WIDE_NETWORK: 10,
+    Tier.VISITOR: 1,
     Tier.FRONT_END: 10,
     Tier.STAFF: 1,
     Tier.RECEIPT: 1,
@@ -55,7 +59,8 @@ _TIMES: Final = {
 """Wrong receipts allowed, as multiples of what one network may send."""
 
 
-_STRANGERS: Final = frozenset({Tier.NETWORK, Tier.WIDE_NETWORK, Tier.FRONT_END})
+_STRANGERS: Final = frozenset({Tier.NETWORK, Tier.VISITOR})
+"""Held back sooner while the country's ceiling is reached."""
 
 
 def places_of(caller: Caller) -> tuple[Place, ...]:
@@ -63,7 +68,8 @@ def places_of(caller: Caller) -> tuple[Place, ...]:
     if caller.operator is not None:
         return (Place(Tier.STAFF, caller.operator.subject), COUNTRY)
     if caller.client is not None:
-        return (Place(Tier.FRONT_END, caller.client), COUNTRY)
+        front_end = (Place(Tier.FRONT_END, caller.client), COUNTRY)
+        return (Place(Tier.VISITOR, f"{caller.client} {caller.visitor}"), *front_end) if caller.visitor else front_end
     return (Place(Tier.NETWORK, caller.network), Place(Tier.WIDE_NETWORK, wide_network_of(caller.network)), COUNTRY)
 
 

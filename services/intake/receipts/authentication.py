@@ -124,7 +124,7 @@ class ReceiptAuthenticator:
             if right is not None:
                 QUESTIONS.labels("known").inc()
                 return right
-            self.gate.was_wrong(caller.network, tried, caller.client)
+            self.gate.was_wrong(caller, tried)
             if device.word:
                 self.gate.was_wrong_by_device(device.word)
             self.wrong_receipts.count(caller, receipt=tried if found is not None and asks_word else None)
@@ -153,7 +153,7 @@ class ReceiptAuthenticator:
         name = hashes[0]
         self._may_ask(caller)
         async with self._turns.of(name):
-            self._not_too_often(self.gate.wait_for(name, caller.network, caller.client))
+            self._not_too_often(self.gate.wait_for(name, caller))
             try:
                 found = await self._reports.of_code(hashes)
             except TransientError:
@@ -161,7 +161,7 @@ class ReceiptAuthenticator:
             if found is not None:
                 QUESTIONS.labels("known").inc()
                 return found
-            self.gate.was_wrong(caller.network, name, caller.client)
+            self.gate.was_wrong(caller, name)
             self.wrong_receipts.count(caller)
         QUESTIONS.labels("unknown").inc()
         self._recorder.receipt_refused(caller, action, None, "unknown_code")
@@ -236,7 +236,7 @@ class ReceiptAuthenticator:
         self._not_too_often(self.gate.wait(device) if wait and device is not None else wait)
 
     def _may_try_word(self, tried: str, caller: Caller, device: DeviceProof) -> None:
-        wait = max(self.gate.wait_for(tried, caller.network, caller.client), self.wrong_receipts.wait_for_word(tried))
+        wait = max(self.gate.wait_for(tried, caller), self.wrong_receipts.wait_for_word(tried))
         self._not_too_often(self.gate.wait_for_device(device.word) if wait and device.word else wait)
 
     def _not_too_often(self, wait: int) -> None:

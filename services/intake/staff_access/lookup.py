@@ -44,7 +44,7 @@ class StaffLookup:
         """The report's id. Raises ``Problem``: 404 where there is none that they may read, 429, 503."""
         tried = f"staff {principal.subject}"
         caller = Caller(where, operator=principal)
-        wait = max(self._gate.wait_for(tried, where, tried), self._wrong_receipts.wait(caller))
+        wait = max(self._gate.wait_for(tried, caller), self._wrong_receipts.wait(caller))
         if wait:
             raise Problem(429, "too_many_requests", _WAIT, retry_after=wait)
         receipt = receipt_numbers.read(typed)
@@ -53,7 +53,7 @@ class StaffLookup:
             owned = documents.progress_of(found).ownership if found is not None else None
             gone = found is None or retention_rules.lifecycle_of(found).erased_at is not None
             if found is None or gone or owned is None or not principal.may(Action.CASES_READ, owned.center_id):
-                self._gate.was_wrong(where, tried, tried)
+                self._gate.was_wrong(caller, tried)
                 self._wrong_receipts.count(caller)
                 self._recorder.staff_refused(
                     where, principal, _ACTION, found["_id"] if found else "", "unknown_receipt"

@@ -73,10 +73,14 @@ async def test_wrong_receipts_through_a_front_end_hold_back_that_front_end_alone
     right = (await one.lodge()).json()["receipt"]
     kiosk = one.headers("kiosk")
 
-    async def guess(number: int) -> int:
-        answer = await one.http.post("/api/v1/receipts/status", json=wrong(number), headers=kiosk)
+    async def guess(number: int, visitor: str = "") -> int:
+        named = {**kiosk, **({"Ieum-Visitor": visitor} if visitor else {})}
+        answer = await one.http.post("/api/v1/receipts/status", json=wrong(number), headers=named)
         return answer.status_code
 
+    assert await guess(0, "no spaces") == 400
+    assert {*await asyncio.gather(*(guess(n, "one") for n in range(LIMIT)))} == {404}
+    assert (await guess(0, "one"), await guess(0, "another")) == (429, 404), "visitors are held back one by one"
     assert {*await asyncio.gather(*(guess(n) for n in range(10 * LIMIT)))} == {404}
 
     async def held() -> bool:

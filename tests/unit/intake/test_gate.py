@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.intake.caller import Caller
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
 from shared.clock import ManualClock
 from shared.rate_limit import RateLimit
@@ -44,7 +45,7 @@ def test_wrong_receipts_use_up_three_times_as_much() -> None:
     gate = ReceiptRateLimiter(6, ManualClock(datetime(2026, 11, 24, tzinfo=UTC)))
     asked = 0
     while gate.wait("203.0.113.0/24") == 0:
-        gate.was_wrong("203.0.113.0/24")
+        gate.was_wrong(Caller("203.0.113.0/24"), "receipt")
         asked += 1
     assert asked == 2
 

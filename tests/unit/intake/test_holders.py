@@ -83,8 +83,8 @@ async def test_where_no_word_is_set_nothing_holds_the_owner_back() -> None:
     gate = door.gate
     name = issuer().hash_of(RECEIPT)
     for n in range(100):
-        gate.was_wrong(f"10.0.{n}.0/24", name)
-    assert gate.wait_for(name, HERE) > 0
+        gate.was_wrong(Caller(f"10.0.{n}.0/24"), name)
+    assert gate.wait_for(name, Caller(HERE)) > 0
     assert await code(door, HERE, word=None) == "in"
     assert await code(door, HERE, word="whatever") == "in"
 

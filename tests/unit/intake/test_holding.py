@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.intake.caller import Caller
 from services.intake.concurrency import KeyedLocks
 from services.intake.encryption.passphrases import WAITING, PassphraseHasher
 from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, WRONG_PER_RECEIPT, ReceiptRateLimiter
@@ -66,17 +67,17 @@ async def test_wrong_tries_for_one_receipt_are_held_back_by_place_and_altogether
     clock = ManualClock(NOW)
     gate = ReceiptRateLimiter(1000, clock)
     for _ in range(WRONG_FROM_PLACE):
-        assert gate.wait_for("receipt", "203.0.113.0/24") == 0
-        gate.was_wrong("203.0.113.0/24", "receipt")
-    assert 0 < gate.wait_for("receipt", "203.0.113.0/24") <= 3600 / WRONG_FROM_PLACE
-    assert gate.wait_for("receipt", "198.51.100.0/24") == 0
-    assert gate.wait_for("receipt", "203.0.113.0/24", "kiosk") == 0
-    assert gate.wait_for("another", "203.0.113.0/24") == 0
+        assert gate.wait_for("receipt", Caller("203.0.113.0/24")) == 0
+        gate.was_wrong(Caller("203.0.113.0/24"), "receipt")
+    assert 0 < gate.wait_for("receipt", Caller("203.0.113.0/24")) <= 3600 / WRONG_FROM_PLACE
+    assert gate.wait_for("receipt", Caller("198.51.100.0/24")) == 0
+    assert gate.wait_for("receipt", Caller("203.0.113.0/24", client="kiosk")) == 0
+    assert gate.wait_for("another", Caller("203.0.113.0/24")) == 0
     await clock.advance(3600 / WRONG_FROM_PLACE + 1)
-    assert gate.wait_for("receipt", "203.0.113.0/24") == 0
+    assert gate.wait_for("receipt", Caller("203.0.113.0/24")) == 0
     for n in range(WRONG_PER_RECEIPT):
-        gate.was_wrong(f"10.0.{n}.0/24", "receipt")
-    assert gate.wait_for("receipt", "198.51.100.0/24") > 0
+        gate.was_wrong(Caller(f"10.0.{n}.0/24"), "receipt")
+    assert gate.wait_for("receipt", Caller("198.51.100.0/24")) > 0
 
 
 async def test_only_so_many_words_wait_and_lodging_keeps_nobody_with_a_receipt_waiting() -> None:

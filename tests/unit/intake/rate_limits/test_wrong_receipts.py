@@ -87,6 +87,10 @@ OPERATOR = Principal("s-1", "busan", frozenset(), "session", NOW, NOW)
         (Caller("2001:db8:1::/48"), [(Tier.NETWORK, "2001:db8:1::/48"), (Tier.WIDE_NETWORK, "2001:db8::/32"), COUNTRY]),
         (Caller("unknown"), [(Tier.NETWORK, "unknown"), (Tier.WIDE_NETWORK, "unknown"), COUNTRY]),
         (KIOSK, [(Tier.FRONT_END, "kiosk"), COUNTRY]),
+        (
+            Caller("203.0.113.0/24", client="kiosk", visitor="v7"),
+            [(Tier.VISITOR, "kiosk v7"), (Tier.FRONT_END, "kiosk"), COUNTRY],
+        ),
         (Caller("203.0.113.0/24", operator=OPERATOR), [(Tier.STAFF, "s-1"), COUNTRY]),
     ],
 )
@@ -127,6 +131,15 @@ async def test_wrong_receipts_through_a_front_end_count_against_it_and_not_again
     assert [process.wait(KIOSK) > 0 for process in processes.all] == [True, True]
     assert processes.all[1].wait(HOME) == 0
     assert processes.all[1].wait(Caller("203.0.113.0/24", client="school")) == 0
+
+
+async def test_one_visitor_of_a_front_end_that_tells_them_apart_holds_back_no_other() -> None:
+    processes = Processes()
+    one, other = (Caller("203.0.113.0/24", client="kiosk", visitor=name) for name in ("v1", "v2"))
+    assert guess(processes.all[0], one) == PER_NETWORK
+    await processes.exchange()
+    assert [process.wait(one) > 0 for process in processes.all] == [True, True]
+    assert [process.wait(other) for process in processes.all] == [0, 0]
 
 
 async def test_a_full_memory_resets_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +195,7 @@ async def test_the_ceiling_of_the_country_alarms_and_makes_limits_stricter_and_s
     assert (CEILING._value.get(), processes.all[1].is_strict()) == (1, True)
     assert processes.all[1].wait(HOME) == 0
     assert guess(processes.all[1], HOME) == PER_NETWORK // 10
+    assert guess(processes.all[1], KIOSK) == 10 * PER_NETWORK, "what holds many people is not held back sooner"
     await processes.clock.advance(rules.HELD_S + 1)
     await processes.exchange()
     assert (CEILING._value.get(), guess(processes.all[1], HOME)) == (0, PER_NETWORK)
