@@ -49,10 +49,10 @@ recount: venv ## add the log of routings up again and compare with the sums rout
 	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m services.routing.recount
 
 rebuild: venv ## count the whole log anew beside analytics, compare, swap (ACCEPT=1: although cells differ; BACK=1; AS_OF=release)
-	@$(LOCAL) in analytics services.analytics.rebuild $(if $(ACCEPT),--accept) $(if $(BACK),--back) $(if $(AS_OF),--as-of '$(AS_OF)')
+	@$(LOCAL) in analytics services.analytics.counting.rebuild $(if $(ACCEPT),--accept) $(if $(BACK),--back) $(if $(AS_OF),--as-of '$(AS_OF)')
 
 load-history: venv ## take published yearly figures into analytics, all or nothing (FILE=services/analytics/data/published-figures.csv)
-	@$(LOCAL) in analytics services.analytics.load_history '$(or $(FILE),$(error say which: make load-history FILE=services/analytics/data/published-figures.csv))'
+	@$(LOCAL) in analytics services.analytics.dashboard.load_history '$(or $(FILE),$(error say which: make load-history FILE=services/analytics/data/published-figures.csv))'
 
 check-tables: venv ## whether a folder of divisions, centres and catchments would be taken (DIR=…), and every fault if not
 	@$(PY) -m shared.centers $(or $(DIR),$(error say which: make check-tables DIR=folder))

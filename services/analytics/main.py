@@ -9,18 +9,21 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.analytics import api, dashboard, data_pages, exports_api, operations_pages, sample_files
-from services.analytics.catalogue import Sample
-from services.analytics.consumers import Folder, consumers
-from services.analytics.operating import Operations
+from services.analytics.counting.consumers import Folder, consumers
+from services.analytics.counting.reader import Reader
+from services.analytics.counting.repository import prepare
+from services.analytics.counting.watch import DEAD_REPORTS, WATCHED, Watch
+from services.analytics.dashboard import data_pages
+from services.analytics.dashboard import pages as dashboard
+from services.analytics.dashboard.history_repository import history as read_history
+from services.analytics.exports import api, sample_api, tables_api
+from services.analytics.operations import pages as operations
+from services.analytics.operations.repository import Redrives
+from services.analytics.operations.service import Operations
+from services.analytics.releases.catalogue import Sample
+from services.analytics.releases.repository import Register
+from services.analytics.releases.service import Publications
 from services.analytics.settings import AnalyticsSettings
-from services.analytics.store.folding import prepare
-from services.analytics.store.history import history as read_history
-from services.analytics.store.publications import Publications
-from services.analytics.store.reading import Reader
-from services.analytics.store.redrives import Redrives
-from services.analytics.store.register import Register
-from services.analytics.watch import DEAD_REPORTS, WATCHED, Watch
 from shared import log
 from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
@@ -57,7 +60,7 @@ def application(
     watch: Watch,
     identity: Identity,
     clock: Clock,
-    operations: Operations,
+    parts: Operations,
     audit: AuditLog | None,
     *,
     history: dashboard.History = dashboard.nothing_loaded,
@@ -78,12 +81,12 @@ def application(
         pages=own_pages,
         for_staff=True,
         routers=[
-            api.router(publications, watch, own_pages, authorize),
-            exports_api.router(publications, own_pages, authorize),
+            tables_api.router(publications, watch, own_pages, authorize),
+            api.router(publications, own_pages, authorize),
             dashboard.router(publications, sample, watch, own_pages, authorize, history),
-            sample_files.router(sample, own_pages, authorize),
+            sample_api.router(sample, own_pages, authorize),
             data_pages.router(publications, own_pages, authorize),
-            operations_pages.router(operations, publications, reader, watch, own_pages, authorize, audit, clock),
+            operations.router(parts, publications, reader, watch, own_pages, authorize, audit, clock),
             *audits,
         ],
     )

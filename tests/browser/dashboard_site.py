@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 from pydantic import SecretStr
 
 import services.analytics
-from services.analytics.policy.periods import running
+from services.analytics.releases.calendar import running
 from shared.events.cases import CaseAcknowledged
 from shared.identity.source import TOKEN_COOKIE
 from shared.kafka.admin import ensure_topics
@@ -79,7 +79,7 @@ async def _fill(bus: KafkaSettings, worker: Worker, site: Site, dead: Sequence[M
         await publisher.stop()
     worker.start()
     await worker.ready()
-    loaded = await command(bus, worker.store, "services.analytics.load_history", str(FIGURES))
+    loaded = await command(bus, worker.store, "services.analytics.dashboard.load_history", str(FIGURES))
     assert loaded.status == 0, loaded.said
     expected = sum(CLOSED.values()) + sum(RUNNING.values())
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import services.analytics
-from services.analytics.policy.history import read
+from services.analytics.dashboard.history import read
 from shared.clock import SystemClock
 from tests.browser.dashboard_site import Site
 from tests.browser.helpers import serving

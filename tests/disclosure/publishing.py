@@ -9,17 +9,17 @@ from typing import Any, Final
 import httpx
 
 import services.analytics
+from services.analytics.dashboard.history import Published, read
 from services.analytics.main import application
-from services.analytics.policy.disclosure import MonthCounts
-from services.analytics.policy.history import Published, read
-from services.analytics.policy.proving import Proof
-from services.analytics.policy.releasing import Release
+from services.analytics.releases.audit import Proof
+from services.analytics.releases.release import Release
+from services.analytics.releases.service import Publications
+from services.analytics.releases.suppression import MonthCounts
 from services.analytics.settings import AnalyticsSettings
-from services.analytics.store.publications import Publications
 from shared.clock import SystemClock
 from shared.health import Health
 from tests.support.staff import TestIdentity
-from tests.unit.analytics.test_release_job import Store
+from tests.unit.analytics.releases.test_service import Store
 from tests.unit.analytics.worlds import year_of
 from tools.disclosure_attack.gathering import collect
 

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from services.analytics import table_files
-from services.analytics.policy import tables
-from services.analytics.policy.disclosure import MonthCounts, joined
-from services.analytics.policy.releasing import LATE, LATE_TABLE, Release
-from services.analytics.policy.shapes import CENTERS, TOTAL
-from services.analytics.rendering import monthly, parquet
-from services.analytics.rendering.csvw import as_csvw
-from services.analytics.rendering.observations import Observation, observations
+from services.analytics.exports import parquet, report_content, table_files
+from services.analytics.exports.csvw import as_csvw
+from services.analytics.exports.observations import Observation, observations
+from services.analytics.releases import published
+from services.analytics.releases.hierarchies import CENTERS, TOTAL
+from services.analytics.releases.release import LATE, LATE_TABLE, Release
+from services.analytics.releases.suppression import MonthCounts, joined
 from tests.disclosure.publishing import fetched, released
 from tools.disclosure_attack.__main__ import Result, attack
 
@@ -63,7 +62,7 @@ async def test_totals_computed_before_hiding_are_undone(
         centers = {key: sum(counts[m.period].centers[key] for m in months) for key in CENTERS.leaves()}
         return {**shown, **{key: n for key, n in centers.items() if n >= 5 and TOTAL in shown}}
 
-    monkeypatch.setattr(tables, "joined", before_hiding)
+    monkeypatch.setattr(published, "joined", before_hiding)
     result = await attacked(entries, tmp_path, exact=False)
     leaked = {(bound.cell.period, bound.cell.row) for bound in result.leaked}
     assert leaked
@@ -73,7 +72,7 @@ async def test_totals_computed_before_hiding_are_undone(
 
 
 def leaking_parquet(monkeypatch: pytest.MonkeyPatch) -> str:
-    def leaky(table: tables.Table) -> Iterator[Observation]:
+    def leaky(table: published.Table) -> Iterator[Observation]:
         return (
             replace(cell, value=3) if cell.row == "sejong" and cell.value is None else cell
             for cell in observations(table)
@@ -100,12 +99,12 @@ def a_number_in_a_description(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def true_counts_in_the_report(monkeypatch: pytest.MonkeyPatch) -> str:
-    real = monthly._rows
+    real = report_content._rows
 
     def filled(*given: Any) -> list[dict[str, Any]]:
         return [{**row, "value": 4 if row["value"] is None else row["value"]} for row in real(*given)]
 
-    monkeypatch.setattr(monthly, "_rows", filled)
+    monkeypatch.setattr(report_content, "_rows", filled)
     return "세종: 4"
 
 

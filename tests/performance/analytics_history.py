@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient
 
-from services.analytics.cubes import CUBES
-from services.analytics.policy.periods import parse
-from services.analytics.rebuild import rebuild_of
-from services.analytics.store.folding import prepare
-from services.analytics.store.generations import CELLS_MARK, Database, drop_others
-from services.analytics.store.reading import Reader
+from services.analytics.counting.aggregate import CUBES
+from services.analytics.counting.generations import CELLS_MARK, Database, drop_others
+from services.analytics.counting.reader import Reader
+from services.analytics.counting.rebuild import rebuild_of
+from services.analytics.counting.repository import prepare
+from services.analytics.releases.calendar import parse
 from shared.events.base import Event
 from shared.events.vocabulary import HarmType
 from shared.kafka.admin import ensure_topics
@@ -107,7 +107,7 @@ async def rebuilding(ground: Ground, events: int, span: timedelta) -> dict[str, 
     serves = {"$set": {"generation": first.number}, "$unset": {"building": ""}}
     await database.cells.update_one({"_id": CELLS_MARK}, serves)
     started = time.perf_counter()
-    ended = await command(settings, store, "services.analytics.rebuild", limit_s=3600)
+    ended = await command(settings, store, "services.analytics.counting.rebuild", limit_s=3600)
     whole = time.perf_counter() - started
     said = re.search(r"([\d,]+) events counted anew in ([\d.]+) s .*?(\d+) MB at most", ended.said)
     if ended.status or said is None or "\n0 cells differ" not in ended.said:

@@ -15,10 +15,10 @@ from unittest.mock import patch
 
 import httpx
 
-from services.analytics.policy.proving import Proof
-from services.analytics.store.publications import Publications
-from services.analytics.store.reading import Reader
-from services.analytics.store.register import Register
+from services.analytics.counting.reader import Reader
+from services.analytics.releases.audit import Proof
+from services.analytics.releases.repository import Register
+from services.analytics.releases.service import Publications
 from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
 from shared.events.vocabulary import HarmType
@@ -77,9 +77,9 @@ async def _released(ground: Ground) -> float:
         harms=[harm.value for harm in HarmType],
         caught_up=clock.now,
     )
-    logging.getLogger("services.analytics.store.publications").setLevel("CRITICAL")  # nobody was late: told 80 times
+    logging.getLogger("services.analytics.releases.service").setLevel("CRITICAL")  # nobody was late: told 80 times
     started = time.perf_counter()
-    with patch("services.analytics.store.publications.prove", lambda *_, **__: Proof("open")):
+    with patch("services.analytics.releases.service.prove", lambda *_, **__: Proof("open")):
         await publications.release_due()
     return time.perf_counter() - started
 

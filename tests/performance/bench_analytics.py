@@ -21,9 +21,9 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
-from services.analytics.consumers import Folder
-from services.analytics.store.folding import Batch, Write, prepare, stored_offsets
-from services.analytics.store.generations import Generation
+from services.analytics.counting.consumers import Folder
+from services.analytics.counting.generations import Generation
+from services.analytics.counting.repository import Batch, Write, prepare, stored_offsets
 from shared import log
 from shared.clock import SystemClock
 from shared.health import Health

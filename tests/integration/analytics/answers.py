@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.analytics.cubes import Histogram
-from services.analytics.policy.periods import Period, parse
-from services.analytics.store.reading import Reader
+from services.analytics.counting.aggregate import Histogram
+from services.analytics.counting.reader import Reader
+from services.analytics.releases.calendar import Period, parse
 from tests.integration.analytics.recount import Recounted
 from tests.unit.analytics import events as make
 from tests.unit.analytics.histories import DAYS

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-from services.analytics import consumers, main, rebuild, rebuilding
-from services.analytics.store import folding
-from services.analytics.store import rebuilding as storing
+from services.analytics import main
+from services.analytics.counting import bulk, consumers, rebuild, repository
+from services.analytics.counting import rebuild_repository as storing
 from shared import process
 
 Async = Callable[..., Awaitable[Any]]
@@ -70,17 +70,17 @@ def before(place: Any, name: str, strike: Callable[[], None], *, times: int) -> 
 def arm_rebuild(point: str) -> None:
     match point:
         case "begun":
-            after(rebuilding, "begin", die)
+            after(bulk, "begin", die)
         case "facts inserted":  # the first insert of the second partition
             after(storing, "_insert", die, times=6)
         case "partition done":
-            after(rebuilding, "insert_partition", die, times=2)
+            after(bulk, "insert_partition", die, times=2)
         case "centres inserted":
             after(storing, "_insert", die, times=16)
         case "all folded":
-            after(rebuilding, "insert_centers", die)
+            after(bulk, "insert_centers", die)
         case "compared":
-            after(rebuilding, "differences", die)
+            after(bulk, "differences", die)
         case "in the swap":
             after(storing, "_equally_far", die)
         case "swapped":  # and what is old is not cleared away yet
@@ -99,7 +99,7 @@ def arm_counting(folder: Path) -> None:
 
         return strike
 
-    after(folding.Batch, "facts", at("read"))
+    after(repository.Batch, "facts", at("read"))
     place: Any = consumers
     real = place.fold
 
@@ -109,7 +109,7 @@ def arm_counting(folder: Path) -> None:
         return changes
 
     place.fold = fold
-    after(folding.Batch, "save", at("written"))
+    after(repository.Batch, "save", at("written"))
     after(consumers.Folder, "handle", at("committed"))
 
 

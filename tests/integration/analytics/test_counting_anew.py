@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from services.analytics.consumers import Folder
-from services.analytics.model import CELLS_VERSION
-from services.analytics.store import renewing
-from services.analytics.store.folding import prepare
-from services.analytics.store.generations import Database
+from services.analytics.counting import renewing
+from services.analytics.counting.consumers import Folder
+from services.analytics.counting.generations import Database
+from services.analytics.counting.models import CELLS_VERSION
+from services.analytics.counting.repository import prepare
 from shared.errors import FatalError
 from shared.events.base import Event
 from shared.kafka.decoding import RawRecord, Received, decode_record

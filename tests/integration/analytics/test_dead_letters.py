@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.analytics.operating import GROUPS
+from services.analytics.operations.service import GROUPS
 from shared.kafka.connection import dead_topic_name
 from shared.kafka.inspector import ClusterInspector
 from shared.kafka.publisher import Message, Publisher, partition_of

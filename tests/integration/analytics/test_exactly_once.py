@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.analytics.store.reading import Reader
+from services.analytics.counting.reader import Reader
 from shared.events.base import Record
 from shared.kafka.connection import topic_name
 from shared.kafka.publisher import Message, Publisher, partition_of

@@ -5,10 +5,10 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from services.analytics.consumers import Folder
-from services.analytics.store.folding import prepare
-from services.analytics.store.generations import serving
-from services.analytics.store.reading import Reader
+from services.analytics.counting.consumers import Folder
+from services.analytics.counting.generations import serving
+from services.analytics.counting.reader import Reader
+from services.analytics.counting.repository import prepare
 from shared.settings import StoreSettings
 from tests.integration.analytics.test_one_store import as_received
 from tests.integration.analytics.traffic import record

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from services.analytics.store.history import history
+from services.analytics.dashboard.history_repository import history
 from shared.mongo import connect
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.analytics.worker import command
-from tests.unit.analytics.test_history import FILE, GOOD, file
+from tests.unit.analytics.dashboard.test_history import FILE, GOOD, file
 
-LOAD = "services.analytics.load_history"
+LOAD = "services.analytics.dashboard.load_history"
 
 
 async def test_a_file_is_loaded_whole_or_not_at_all(

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from services.analytics.consumers import Folder
-from services.analytics.projection import Changes, fold
-from services.analytics.store.folding import Batch, batch, prepare
-from services.analytics.store.generations import Database, Generation, serving
-from services.analytics.store.rebuilding import Stretch, begin, differences, swap
+from services.analytics.counting.consumers import Folder
+from services.analytics.counting.generations import Database, Generation, serving
+from services.analytics.counting.project import Changes, fold
+from services.analytics.counting.rebuild_repository import Stretch, begin, differences, swap
+from services.analytics.counting.repository import Batch, batch, prepare
 from shared.errors import FatalError, TransientError
 from shared.events.base import Record
 from shared.kafka.decoding import RawRecord, Received, decode_record

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from services.analytics.rebuild import rebuild_of
-from services.analytics.store.generations import read_mark, serving
-from services.analytics.store.reading import Reader
-from services.analytics.store.rebuilding import abandon, remember, remembered
+from services.analytics.counting.generations import read_mark, serving
+from services.analytics.counting.reader import Reader
+from services.analytics.counting.rebuild import rebuild_of
+from services.analytics.counting.rebuild_repository import abandon, remember, remembered
 from shared.errors import FatalError
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import topic_name
@@ -29,7 +29,7 @@ from tools.local.engines import Running
 
 pytestmark = pytest.mark.timeout(480)
 
-REBUILD = "services.analytics.rebuild"
+REBUILD = "services.analytics.counting.rebuild"
 
 
 class Ground:

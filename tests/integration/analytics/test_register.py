@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.analytics.policy.disclosure import MonthCounts
-from services.analytics.policy.releasing import Release
-from services.analytics.store.rebuilding import remembered
-from services.analytics.store.register import BrokenRegisterError, Register
+from services.analytics.counting.rebuild_repository import remembered
+from services.analytics.releases.release import Release
+from services.analytics.releases.repository import BrokenRegisterError, Register
+from services.analytics.releases.suppression import MonthCounts
 from shared.mongo import connect
 from shared.settings import StoreSettings
 

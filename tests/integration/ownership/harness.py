@@ -11,8 +11,8 @@ from aiosmtpd.controller import Controller
 from motor.motor_asyncio import AsyncIOMotorClient
 from pydantic import SecretStr
 
-from services.analytics.consumers import Folder
-from services.analytics.store.folding import prepare
+from services.analytics.counting.consumers import Folder
+from services.analytics.counting.repository import prepare
 from services.notify.main import Notify
 from services.notify.main import build as build_notify
 from services.notify.settings import NotifySettings

@@ -5,7 +5,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from services.analytics.model import Fact
+from services.analytics.counting.models import Fact
 from services.intake.reports.models import Progress
 from services.intake.reports.rules import fold as intake_fold
 from services.notify.cases.models import CaseState

@@ -15,7 +15,7 @@ EARLIER: Final = "0b3276d56c735f92f189554bc74076c43af95423"
 """Release 0.1.0 as it was before vocabularies could be open and records named their schema."""
 NEW_HARM, NEW_WAY = "voice_cloning", "letter"
 _PARTS: Final = ("services", "shared")
-_VOCABULARY, _SAMPLE = "shared/events/vocabulary.py", "services/analytics/policy/sample.py"
+_VOCABULARY, _SAMPLE = "shared/events/vocabulary.py", "services/analytics/releases/sample.py"
 _ADDED: Final = (
     (
         _VOCABULARY,

@@ -9,20 +9,20 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from services.analytics.dashboard.history import Published, read
 from services.analytics.main import application
-from services.analytics.policy.history import Published, read
-from services.analytics.policy.releasing import Release, of_month, of_quarter, of_year
+from services.analytics.releases.release import Release, of_month, of_quarter, of_year
+from services.analytics.releases.service import Publications
 from services.analytics.settings import AnalyticsSettings
-from services.analytics.store.publications import Publications
 from shared.clock import Clock, ManualClock
 from shared.errors import TransientError
 from shared.health import Health
 from tests.support.staff import TestIdentity
 from tests.unit.analytics import worlds
-from tests.unit.analytics.test_doors import NOW, Watching
-from tests.unit.analytics.test_history import file
-from tests.unit.analytics.test_release_job import Store
-from tests.unit.analytics.test_tables import AS_OF, period
+from tests.unit.analytics.dashboard.test_history import file
+from tests.unit.analytics.releases.test_published import AS_OF, period
+from tests.unit.analytics.releases.test_service import Store
+from tests.unit.analytics.test_authorization import NOW, Watching
 
 PATHS = ("/", "/centers", "/people", "/trends")
 MONTHS = tuple(f"2025-{n:02d}" for n in range(10, 13)) + tuple(f"2026-{n:02d}" for n in range(1, 13))

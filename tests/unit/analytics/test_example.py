@@ -1,7 +1,7 @@
 """The example of the tests' README: the fold of events into a fact, without any I/O."""
 
-from services.analytics.model import Fact
-from services.analytics.projection import apply
+from services.analytics.counting.models import Fact
+from services.analytics.counting.project import apply
 from tests.unit.analytics import events as make
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import services.analytics
-from services.analytics.consumers import next_offsets, together_or_fatal
-from services.analytics.policy.reconciliation import Tally, reconcile
+from services.analytics.counting.consumers import next_offsets, together_or_fatal
+from services.analytics.counting.reconciliation import Tally, reconcile
+from services.analytics.exports.table_files import wanted_format
 from services.analytics.settings import AnalyticsSettings
-from services.analytics.table_files import wanted_format
 from shared.errors import FatalError
 from shared.events.envelope import Envelope
 from shared.kafka.decoding import Received

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from services.analytics.policy.disclosure import MonthCounts
-from services.analytics.policy.knowledge import system
-from services.analytics.policy.proving import Proof, prove
-from services.analytics.policy.releasing import (
+from services.analytics.releases.audit import Proof, prove
+from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES
+from services.analytics.releases.intruder_model import system
+from services.analytics.releases.release import (
     CROSSINGS,
     HARMS,
     STEPS,
@@ -22,7 +22,7 @@ from services.analytics.policy.releasing import (
     of_year,
     period_of,
 )
-from services.analytics.policy.shapes import CENTERS, ENDS, TIMES
+from services.analytics.releases.suppression import MonthCounts
 
 AS_OF = "2026-11-04T00:00:00Z"
 SHARES = {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.analytics.model import Fact
-from services.analytics.projection import apply
+from services.analytics.counting.models import Fact
+from services.analytics.counting.project import apply
 from services.intake.reports.events import amended, published, received
 from services.intake.submissions.facts import facts_of
 from services.intake.submissions.models import Submission

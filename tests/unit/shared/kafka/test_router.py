@@ -7,7 +7,7 @@ import pytest
 from faststream import AckPolicy
 from faststream.specification import AsyncAPI
 
-from services.analytics import consumers as analytics
+from services.analytics.counting import consumers as analytics
 from services.intake.reports import consumers as intake
 from services.notify.cases import consumers as notify
 from services.routing import consumers as routing

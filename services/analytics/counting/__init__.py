@@ -1,0 +1,1 @@
+"""Events into facts, facts into aggregates."""

@@ -1,0 +1,221 @@
+"""The reading side of the store: sums over the partitions' cells, the tally, the dead."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pymongo.read_concern import ReadConcern
+
+from services.analytics.counting.aggregate import (
+    ALL,
+    DAILY,
+    MEASURES,
+    NOT_ROUTED,
+    Histogram,
+    Measure,
+    source_of,
+    summed,
+)
+from services.analytics.counting.generations import STANDING, UNSEEN, Database, Generation, Session, serving
+from services.analytics.counting.models import CenterFact
+from services.analytics.counting.project import time_on_duty
+from services.analytics.counting.reconciliation import Tally
+from services.analytics.counting.repository import center_of, positions
+from services.analytics.counting.targets import seen_within_target
+from services.analytics.releases.calendar import Period
+from shared.mongo import SLICE, store_errors
+
+
+class Reader:
+    """Reads of the generation that serves, or of one that was made for a purpose."""
+
+    def __init__(
+        self, database: Database, generation: Generation | None = None, session: Session | None = None
+    ) -> None:
+        """``session`` makes every read one of the same moment; see ``snapshot``."""
+        self._database = database
+        self._generation = generation
+        self._session = session
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator["Reader"]:
+        """A reader whose answers are all of one moment: the offsets it tells are those its counts were made from."""
+        with store_errors():
+            async with await self._database.client.start_session() as session:
+                session.start_transaction(read_concern=ReadConcern("snapshot"))
+                generation = self._generation or await serving(self._database, session)
+                yield Reader(self._database, generation, session)
+                await session.commit_transaction()
+
+    async def _serving(self) -> Generation:
+        return self._generation or await serving(self._database, self._session)
+
+    async def counts(self, period: Period, dimensions: tuple[str, ...]) -> dict[tuple[str, ...], int]:
+        """True counts of the reports a centre owns, by the values of the dimensions in the order asked for; no zeros.
+
+        By ``harm`` and ``support`` a report counts once in each of its own. Raises ``ValueError`` naming what is kept
+        where the combination is not.
+        """
+        cube = source_of(dimensions, whole_months=period.whole_months)
+        if cube == DAILY:
+            return summed(cube, dimensions, _daily(await self.cells(period.first.isoformat(), period.last.isoformat())))
+        prefix = "+".join(cube)
+        cells = ((tuple(values), n) for name, *values, n in await self._month_cells(period) if name == prefix)
+        return summed(cube, dimensions, cells)
+
+    async def times(
+        self, period: Period, measure: Measure, by: Literal["center", "urgency"] | None = None
+    ) -> dict[str, Histogram]:
+        """Histograms of one of `MEASURES`, by the owning centre or urgency, or one for all under ``all``.
+
+        Raises ``ValueError`` for an unknown measure, and for a week: times are kept by month.
+        """
+        if by not in {None, "center", "urgency"}:
+            raise ValueError(f"times are not kept by {by}; they are by center, by urgency, or by None for all")
+        found: dict[str, Histogram] = {}
+        for (center, urgency), histogram in (await self._times(period, measure)).items():
+            key = {"center": center, "urgency": urgency}.get(by or "", ALL)
+            found[key] = found.get(key, Histogram()) + histogram
+        return found
+
+    async def seen_within_target(self, period: Period) -> dict[str, tuple[int, int]]:
+        """By the owning centre: (reports seen within the target of their urgency, reports)."""
+        waited: dict[str, dict[str, Histogram]] = {}
+        for (center, urgency), histogram in (await self._times(period, "waiting")).items():
+            waited.setdefault(center, {})[urgency] = histogram
+        reports = await self.counts(period, ("center",))
+        return {center: (seen_within_target(waited.get(center, {})), n) for (center,), n in reports.items()}
+
+    async def _times(self, period: Period, measure: Measure) -> dict[tuple[str, str], Histogram]:
+        if measure not in MEASURES:
+            raise ValueError(f"{measure} is not measured; measured are {', '.join(MEASURES)}")
+        found: dict[tuple[str, str], Counter[int]] = {}
+        for name, *values, n in await self._month_cells(period):
+            if name == "time" and values[0] == measure:
+                found.setdefault((values[1], values[2]), Counter())[int(values[3])] += n
+        return {key: Histogram.of(buckets) for key, buckets in found.items()}
+
+    async def figures(self, period: Period) -> dict[str, int]:
+        """National figures, each of its own kind: cases, transfers, alerts_sent, alerts_failed, escalations.
+
+        A case is a report that its owner has acknowledged and that is no duplicate; none may be added to another.
+        """
+        found: Counter[str] = Counter()
+        for name, *values, n in await self._month_cells(period):
+            if name == "figure":
+                found[values[0]] += n
+        return dict(found)
+
+    async def reasons(self, period: Period) -> dict[tuple[str, str], int]:
+        """Routing decisions by (``first`` or ``later``, reason)."""
+        found: Counter[tuple[str, str]] = Counter()
+        for name, *values, n in await self._month_cells(period):
+            if name == "reason":
+                found[values[0], values[1]] += n
+        return dict(found)
+
+    async def hours_on_duty(self, period: Period, now: datetime) -> dict[str, float]:
+        """Person-hours on duty by centre, until ``now`` where the period lasts still."""
+        found: Counter[str] = Counter()
+        cells = [(values[0], n) for name, *values, n in await self._month_cells(period) if name == "staff"]
+        for center in await self.centers():
+            lasting = time_on_duty(center, now).items()
+            cells += [(center.center_id, n) for (month, _), n in lasting if month in period.months]
+        for center_id, n in cells:
+            found[center_id] += n
+        return {center_id: n / 3_600_000 for center_id, n in found.items()}
+
+    async def _month_cells(self, period: Period) -> list[tuple[Any, ...]]:
+        """(Kind of cell, its values…, n), summed over months and source partitions."""
+        if not period.whole_months:
+            raise ValueError(f"{period.name} is not made of whole months, and this is kept by month")
+        months = (await self._serving()).months
+        total: Counter[str] = Counter()
+        query = {"month": {"$gte": period.months[0], "$lte": period.months[-1]}}
+        with store_errors():
+            async for document in months.find(query, session=self._session):
+                total.update(document.get("n", {}))
+        return [(*name.split("|"), n) for name, n in total.items()]
+
+    async def cells(self, first: str, last: str) -> dict[str, Counter[str]]:
+        """By day, the cells of the days from ``first`` to ``last``, summed over the source partitions."""
+        found: dict[str, Counter[str]] = {}
+        with store_errors():
+            days = (await self._serving()).days
+            async for document in days.find({"day": {"$gte": first, "$lte": last}}, session=self._session):
+                found.setdefault(document["day"], Counter()).update(document.get("n", {}))
+        return found
+
+    async def first_day(self) -> date | None:
+        """The earliest day anything was counted on."""
+        with store_errors():
+            days = (await self._serving()).days
+            documents = await days.find({}, {"day": 1}, session=self._session).sort("day", 1).limit(1).to_list(1)
+        return date.fromisoformat(documents[0]["day"]) if documents else None
+
+    async def tally(self) -> Tally:
+        """Sums and facts as of one moment (a snapshot), so that a batch is in both or in neither."""
+        async with self.snapshot() as view:
+            return await view.tally_now()
+
+    async def tally_now(self) -> Tally:
+        """The tally as this reader's session sees it."""
+        generation, session = await self._serving(), self._session
+        sums: Counter[str] = Counter()
+        async for document in generation.totals.find({}, session=session):
+            sums.update(document.get("n", {}))
+        grouped = {"_id": "$standing", "n": {"$sum": 1}, "oldest": {"$min": "$at"}}
+        pipeline: list[dict[str, Any]] = [{"$match": {"standing": {"$exists": True}}}, {"$group": grouped}]
+        found = generation.facts.aggregate(pipeline, session=session, hint=dict(STANDING))
+        groups = {g["_id"]: g async for g in found}
+        waiting = groups.get("in_flight", {"n": 0, "oldest": None})
+        return Tally(
+            sums=dict(sums),
+            without_owner=waiting["n"],
+            dead=await self._dead_in_flight(generation),
+            ahead=groups.get("ahead", {"n": 0})["n"],
+            oldest=waiting["oldest"],
+        )
+
+    async def _dead_in_flight(self, generation: Generation) -> int:
+        session = self._session
+        ids = [d["_id"] async for d in self._database.dead.find({}, {"_id": 1}, session=session)]
+        found = 0
+        for start in range(0, len(ids), SLICE):
+            query = {"_id": {"$in": ids[start : start + SLICE]}, "standing": "in_flight"}
+            found += len(await generation.facts.find(query, {"_id": 1}, session=session).to_list(None))
+        return found
+
+    async def oldest_unseen(self) -> dict[str, datetime]:
+        """By centre, since when the report that waits longest for its acknowledgement has been there."""
+        grouped = {"_id": "$unseen", "since": {"$min": "$since"}}
+        pipeline: list[dict[str, Any]] = [{"$match": {"unseen": {"$exists": True}}}, {"$group": grouped}]
+        with store_errors():
+            facts = (await self._serving()).facts
+            groups = await facts.aggregate(pipeline, session=self._session, hint=dict(UNSEEN)).to_list(None)
+        return {group["_id"]: group["since"] for group in groups if group["since"] is not None}
+
+    async def add_dead(self, report_ids: Iterable[str]) -> None:
+        """Remember that these reports' own records lie in the dead topic; harmless to repeat."""
+        with store_errors():
+            for report_id in set(report_ids):
+                await self._database.dead.update_one({"_id": report_id}, {"$setOnInsert": {}}, upsert=True)
+
+    async def offsets(self) -> dict[tuple[str, int], int]:
+        """The first offset not folded yet, of every topic and partition of which something was folded."""
+        with store_errors():
+            documents = await (await self._serving()).offsets.find({}, session=self._session).to_list(None)
+        return positions(documents)
+
+    async def centers(self) -> list[CenterFact]:
+        """What is known of the centres."""
+        with store_errors():
+            documents = await (await self._serving()).centers.find({}, session=self._session).to_list(None)
+        return [center_of(document) for document in documents]
+
+
+def _daily(cells: Mapping[str, Mapping[str, int]]) -> list[tuple[tuple[str, ...], int]]:
+    split = ((day, name.split("|"), n) for day, of_day in cells.items() for name, n in of_day.items())
+    return [((day, *values), n) for day, (kind, *values), n in split if kind == "reports" and values[0] != NOT_ROUTED]

@@ -1,0 +1,83 @@
+"""Take published yearly figures into the store, all or nothing: ``services.analytics.dashboard.load_history FILE``.
+
+The file has the columns of ``data/published-figures.csv``. With a single bad row nothing is loaded, every bad row is
+listed with its line and reason, and the status is 1. A file that was loaded before is replaced. Status 2: the file or
+the store cannot be reached.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from services.analytics.counting.repository import prepare
+from services.analytics.dashboard.history import BadRowsError, Published, read
+from services.analytics.dashboard.history_repository import replace_history
+from shared import log
+from shared.errors import IeumError
+from shared.mongo import connect
+from shared.settings import StoreSettings, load
+
+REFUSED: Final = 1
+FAILED: Final = 2
+_LARGEST: Final = 5_000_000
+"""Bytes; the published figures of eight years have 40,000."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, read, load, print; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m services.analytics.dashboard.load_history", description=__doc__)
+    parser.add_argument("file", type=Path)
+    file: Path = parser.parse_args(arguments).file
+    log.configure("analytics-history", "WARNING")
+    try:
+        rows = read(_text(file))
+    except BadRowsError as error:
+        sys.stderr.writelines(f"{file}:{line}: {reason}\n" for line, reason in error.faults)
+        sys.stderr.write(f"{len(error.faults)} bad rows; nothing was loaded\n")
+        return REFUSED
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{file} cannot be read: {error}\n")
+        return FAILED
+    try:
+        replaced = asyncio.run(_load(rows))
+    except IeumError as error:
+        sys.stderr.write(f"nothing was loaded: {error}\n")
+        return FAILED
+    sys.stdout.writelines(f"{line}\n" for line in told(rows, replaced))
+    return 0
+
+
+def _text(file: Path) -> str:
+    if file.stat().st_size > _LARGEST:
+        raise ValueError(f"more than {_LARGEST:,} bytes")
+    return file.read_text(encoding="utf-8")
+
+
+async def _load(rows: Sequence[Published]) -> int:
+    database = connect(load(StoreSettings), "analytics")
+    await prepare(database)
+    return await replace_history(database, rows)
+
+
+def told(rows: Sequence[Published], replaced: int) -> list[str]:
+    """What the operator reads."""
+    by_status = Counter(row.status for row in rows)
+    years = sorted({row.year for row in rows if row.year is not None})
+    lines = [
+        f"{len(rows)} figures from {years[0]} to {years[-1]}" if years else f"{len(rows)} figures of no single year"
+    ]
+    lines += [f"  {status}: {n}" for status, n in by_status.most_common()]
+    lines += [
+        f"  line {row.line}: {row.status}: {row.span} {row.scope}, {row.metric}, {row.category_en}"
+        for row in rows
+        if row.status in {"conflict", "not found"}
+    ]
+    return [*lines, f"{replaced} figures were there before and were replaced" if replaced else "none were there before"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""The dashboard for analysts: four pages of one period, made from releases. Server-made, without script."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from services.analytics.counting.watch import Watch
+from services.analytics.dashboard.edition import Edition
+from services.analytics.dashboard.history import Published
+from services.analytics.dashboard.panels import centers, front, people, trends
+from services.analytics.dashboard.panels.parts import lines
+from services.analytics.dashboard.wording import Wording
+from services.analytics.releases.catalogue import Catalogue, Sample, periods_of, published
+from services.analytics.releases.release import HARM_TABLE
+from services.analytics.releases.sample import MONTH
+from services.analytics.releases.service import Publications
+from services.analytics.releases.tables import DEFINITIONS, GENERAL
+from shared.errors import TransientError
+from shared.identity.principal import Principal
+from shared.identity.roles import MINISTRY, Action
+from shared.web.authorization import Authorizer
+from shared.web.korea import MERGER
+from shared.web.pages import Pages
+from shared.web.translations import gettext_noop
+
+History = Callable[[], Awaitable[Sequence[Published]]]
+"""Reads the published yearly figures that were loaded."""
+
+PAGES: Final = {
+    "/": gettext_noop("Overview"),
+    "/centers": gettext_noop("Centre by centre"),
+    "/people": gettext_noop("People"),
+    "/trends": gettext_noop("Over time"),
+}
+_COSTS: Final = (
+    *("reports-by-center", HARM_TABLE, "acknowledgement-times", "reports-by-week", "reports-by-outcome"),
+    *("reports-seen-late", "reports-from-elsewhere", "reports-by-age-and-gender", "reports-by-role-and-channel"),
+)
+
+
+async def nothing_loaded() -> Sequence[Published]:
+    """Where no published figures are kept."""
+    return ()
+
+
+def router(
+    publications: Publications,
+    sample: Sample,
+    watch: Watch,
+    pages: Pages,
+    authorize: Authorizer,
+    history: History = nothing_loaded,
+) -> APIRouter:
+    """The pages of `PAGES`; and the same of the sample under ``/sample``, until there is a release."""
+    routes = APIRouter(include_in_schema=False)
+    released = _Dashboard(publications, watch, pages, history)
+    shown = _Dashboard(sample, watch, pages, nothing_loaded, base="/sample")
+    Reader = Annotated[Principal, Depends(authorize(Action.TABLES_READ))]  # noqa: N806  # a type
+
+    def add(path: str, answer: Callable[[_Dashboard, Request, Principal, str], Awaitable[HTMLResponse]]) -> None:
+        async def of_release(request: Request, principal: Reader, period: str = "") -> HTMLResponse:
+            return await answer(released, request, principal, period)
+
+        async def of_sample(request: Request, principal: Reader, period: str = MONTH) -> HTMLResponse:
+            return await answer(shown, request, principal, period)
+
+        routes.get(path)(of_release)
+        routes.get(_under("/sample", path), dependencies=[Depends(sample.demand)])(of_sample)
+
+    add("/", _Dashboard.overview)
+    add("/centers", _Dashboard.by_center)
+    add("/people", _Dashboard.of_people)
+    add("/trends", _Dashboard.over_time)
+    return routes
+
+
+def _under(base: str, path: str) -> str:
+    return f"{base}{path}".rstrip("/") or "/"
+
+
+class _Dashboard:
+    """The pages of one catalogue: of what was released, or of the sample, which mixes with nothing that is real."""
+
+    def __init__(self, catalogue: Catalogue, watch: Watch, pages: Pages, history: History, *, base: str = "") -> None:
+        self._catalogue = catalogue
+        self._watch = watch
+        self._pages = pages
+        self._history = history
+        self._base = base
+
+    async def overview(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
+        """The front page."""
+        found = await self._general(request, principal, period)
+        if not found["periods"]:
+            return self._shown(request, found, "nothing_yet.html")
+        edition, words, table = found["edition"], found["words"], found["table"]
+        costs = [each for name in _COSTS if (each := edition.table(name))]
+        answers = front.answers(edition, words, accounted=self._watch.accounted())
+        return self._shown(
+            request,
+            found,
+            "dashboard.html",
+            # What is unaccounted for is looked at now: nothing of it stands beside made-up figures.
+            answers=[each for each in answers if not (self._base and each.id == "accounted")],
+            map_cells=front.map_cells(table, words),
+            map_day=table.period.last,
+            merged=table.period.last >= MERGER,
+            bands=list(enumerate(front.band_words(table))),
+            center_lines=lines(table, words),
+            panels=front.panels(edition, words),
+            **front.harm_table(edition, words),
+            tables=costs,
+        )
+
+    async def by_center(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
+        """Centre by centre."""
+        return await self._panelled(request, principal, period, centers.panels)
+
+    async def of_people(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
+        """The yearly tables."""
+        return await self._panelled(request, principal, period, people.panels)
+
+    async def over_time(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
+        """Over time."""
+        rows = await _loaded(self._history)
+        return await self._panelled(
+            request, principal, period, lambda edition, words: trends.panels(edition, words, rows)
+        )
+
+    async def _panelled(
+        self,
+        request: Request,
+        principal: Principal,
+        period: str,
+        made: Callable[[Edition, Wording], Sequence[object]],
+    ) -> HTMLResponse:
+        found = await self._general(request, principal, period)
+        if not found["periods"]:
+            return self._shown(request, found, "nothing_yet.html")
+        return self._shown(request, found, "panels.html", panels=made(found["edition"], found["words"]))
+
+    async def _general(self, request: Request, principal: Principal, period: str) -> dict[str, Any]:
+        """What every page needs: the words, the periods there are, and the edition of the one asked for."""
+        periods = await periods_of(self._catalogue, DEFINITIONS["reports-by-center"])
+        found: dict[str, Any] = {
+            "words": Wording(self._pages, request),
+            "general": GENERAL,
+            "next_release": self._catalogue.next_release(),
+            "operations": principal.may(Action.OPERATIONS_READ, MINISTRY),
+            "periods": periods,
+            "stopped_since": None if self._base else self._watch.stopped_since(),
+            "base": self._base,
+            "sample": bool(self._base),
+            "sections": {_under(self._base, path): name for path, name in PAGES.items()},
+        }
+        if periods:
+            table = await published(self._catalogue, "reports-by-center", period[:20])
+            found |= {"table": table, "edition": Edition(self._catalogue.shelf, table.period)}
+        return found
+
+    def _shown(self, request: Request, found: dict[str, Any], template: str, **more: object) -> HTMLResponse:
+        context: dict[str, Any] = {**found, **more}
+        return self._pages.render(request, template, **context)
+
+
+async def _loaded(history: History) -> Sequence[Published] | None:
+    try:
+        return await history()
+    except TransientError:
+        return None

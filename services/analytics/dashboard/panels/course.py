@@ -1,0 +1,93 @@
+"""The course of reports: how long until somebody answers, in which weeks they came in, what became of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import groupby
+from typing import Final
+
+from services.analytics.dashboard.charts import Bar, Group, bar_chart, grouped_chart
+from services.analytics.dashboard.edition import Edition
+from services.analytics.dashboard.panels.parts import Panel, compared, drawn, frequent, lines, needed
+from services.analytics.dashboard.wording import Wording
+from services.analytics.releases.derived import change_of_share, percentile, within_target
+from services.analytics.releases.hierarchies import TOTAL, days_of
+from services.analytics.releases.published import Row, Table
+from shared.web.translations import gettext_noop
+
+_WEEK: Final = 7
+_MANY_WEEKS: Final = 20
+"""More than a quarter has: then they stand close together, under their quarters."""
+
+
+def times(edition: Edition, words: Wording) -> Panel:
+    """How long until a person answers."""
+    table = needed(edition, "acknowledgement-times")
+    within, earlier = within_target(table), edition.before(table)
+    before = words.change(change_of_share(within, within_target(earlier)) if earlier else None, earlier)
+    return _panel("when", table, words.how_fast(percentile(table, 0.5), within), words, before)
+
+
+def weeks(edition: Edition, words: Wording) -> Panel:
+    """Weeks that the period cuts are drawn and say how many days they have; the sentence compares whole ones."""
+    table = needed(edition, "reports-by-week")
+    rows = [row for row in table.rows[:-1] if not row.of]
+    days = {row.key: days_of(row.key, table.period.first, table.period.last) for row in rows}
+    whole = [row for row in rows if (days[row.key][1] - days[row.key][0]).days + 1 == _WEEK]
+    said = words.in_all(table.rows[-1].figures[0], [(words.days(*days[row.key]), row.figures[0]) for row in whole])
+    before = compared(table, edition.before(table), TOTAL, words)
+    names = {key: words.week(key, *span) for key, span in days.items()}
+    together = _quarters(rows, days, names, words) if len(rows) > _MANY_WEEKS else ()
+    return _panel("weeks", table, said, words, before, names, together)
+
+
+def outcomes(edition: Edition, words: Wording) -> Panel:
+    """What became of the reports."""
+    table = needed(edition, "reports-by-outcome")
+    rows = frequent([(row.key, row.figures[0]) for row in drawn(table)])
+    before = compared(table, edition.before(table), rows[0][0], words) if rows else ""
+    return _panel("outcome", table, words.what(rows), words, before)
+
+
+def _quarters(
+    rows: Sequence[Row], days: Mapping[str, tuple[date, date]], names: Mapping[str, str], words: Wording
+) -> list[Group]:
+    """Weeks by the quarter that they begin in."""
+
+    def quarter(row: Row) -> str:
+        first = days[row.key][0]
+        return f"{first.year}-Q{(first.month + 2) // 3}"
+
+    def bar(row: Row) -> Bar:
+        return Bar(names[row.key], row.figures[0], words.figure(row.figures[0]), short=words.days(*days[row.key]))
+
+    return [Group(words.period(name), tuple(map(bar, own))) for name, own in groupby(rows, quarter)]
+
+
+def _panel(
+    anchor: str,
+    table: Table,
+    sentence: str,
+    words: Wording,
+    before: str,
+    names: Mapping[str, str] | None = None,
+    groups: Sequence[Group] = (),
+) -> Panel:
+    """``names``: words for rows that have none of their own; ``groups``: the bars where they are many."""
+    name = {row.key: words.name(row.key) for row in table.rows} | dict(names or {})
+    bars = [Bar(name[row.key], row.figures[0], words.figure(row.figures[0])) for row in drawn(table)]
+    chart_id, title = f"{anchor}-chart", words.text(table.definition.title)
+    about = words.text(gettext_noop("Bars in their order; the same numbers stand in the table beside."))
+    return Panel(
+        anchor,
+        words.text(table.definition.question),
+        sentence,
+        words.text(table.definition.definition),
+        grouped_chart(groups, chart_id=chart_id, title=title, description=about)
+        if groups
+        else bar_chart(bars, chart_id=chart_id, title=title, description=about),
+        title,
+        (words.name(table.definition.row_key), words.text(gettext_noop("Reports"))),
+        lines(table, words, names=names),
+        table,
+        before,
+    )

@@ -1,0 +1,240 @@
+"""The front page: six answers, the map, harm types, times, weeks, and what became of the reports."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from services.analytics.dashboard.charts import bar_chart
+from services.analytics.dashboard.edition import Edition
+from services.analytics.dashboard.panels import course
+from services.analytics.dashboard.panels.centers import load_before, load_of
+from services.analytics.dashboard.panels.parts import Line, Panel, cell, compared, frequent, lines, needed, not_released
+from services.analytics.dashboard.wording import Wording
+from services.analytics.releases.derived import (
+    by_division,
+    change,
+    change_of_share,
+    level,
+    levels,
+    per_100000,
+    percentile,
+    share_of,
+    within_target,
+)
+from services.analytics.releases.hierarchies import TOTAL
+from services.analytics.releases.published import Table
+from services.analytics.releases.release import HARM_TABLE
+from services.analytics.releases.suppression import Figure
+from services.analytics.releases.tables import DEFINITIONS
+from shared.web.korea import MERGER, MapCell
+from shared.web.translations import gettext_noop
+
+_LONGEST_FIRST: Final = gettext_noop("Bars, longest first; the same numbers stand in the table beside.")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One figure of the front page: its question, number, change, definition, and the release it is from."""
+
+    id: str
+    question: str
+    value: str
+    note: str
+    hidden: bool = False
+    change: str = ""
+    definition: str = ""
+    table: Table | None = None
+    leads_to: str = ""
+
+
+def answers(edition: Edition, words: Wording, *, accounted: bool | None) -> list[Answer]:
+    """How many, from where, of what kind, how fast, who is overloaded, is anything unaccounted for."""
+    return [
+        _how_many(edition, words),
+        _where(edition, words),
+        _what(edition, words),
+        _how_fast(edition, words),
+        _overloaded(edition, words),
+        _accounted(words, accounted),
+    ]
+
+
+def _how_many(edition: Edition, words: Wording) -> Answer:
+    table = _centers(edition)
+    total, before, rate = table.rows[-1].figures[0], edition.before(table), per_100000(table)
+    return Answer(
+        "how-many",
+        words.text(gettext_noop("How many reports came in?")),
+        words.reports(total),
+        words.per_100000(rate),
+        total.hidden,
+        compared(table, before, TOTAL, words),
+        words.text(table.definition.definition),
+        table,
+        "#weeks",
+    )
+
+
+def _where(edition: Edition, words: Wording) -> Answer:
+    table = _centers(edition)
+    question = words.text(gettext_noop("Where do most of them end up?"))
+    rows = [row for row in table.rows[:-1] if not row.of and row.figures[0].low]
+    if not rows:
+        return Answer("from-where", question, words.hidden, "", True, table=table, leads_to="#where")
+    most = max(rows, key=lambda row: row.figures[0].low or 0)
+    before = edition.before(table)
+    return Answer(
+        "from-where",
+        question,
+        words.name(most.key),
+        words.part(most.figures[0], share_of(most.figures[0], table.rows[-1].figures[0])),
+        False,
+        compared(table, before, most.key, words),
+        words.text(table.definition.definition),
+        table,
+        "#where",
+    )
+
+
+def _what(edition: Edition, words: Wording) -> Answer:
+    table = edition.table(HARM_TABLE)
+    definition = DEFINITIONS[HARM_TABLE]
+    question = words.text(gettext_noop("What happens most often?"))
+    if table is None or (found := harm_rows(table)[0])[1].hidden:
+        note = words.text(gettext_noop("Harm types are released by quarter, once its last month is."))
+        return Answer("what-kind", question, words.hidden, note, True, "", words.text(definition.definition), table)
+    harm, count = found
+    before = edition.before(table)
+    return Answer(
+        "what-kind",
+        question,
+        words.name(harm),
+        words.part(count, share_of(count, table.rows[-1].figures[0])),
+        False,
+        words.change(change(count, dict(harm_rows(before))[harm]) if before else None, before),
+        words.text(definition.definition),
+        table,
+        "#what",
+    )
+
+
+def _how_fast(edition: Edition, words: Wording) -> Answer:
+    table = needed(edition, "acknowledgement-times")
+    within, before = within_target(table), edition.before(table)
+    half, nine = percentile(table, 0.5), percentile(table, 0.9)
+    return Answer(
+        "how-fast",
+        words.text(gettext_noop("How many are answered within an hour?")),
+        words.percent(within),
+        words.halves(half, nine),
+        within is None,
+        words.change(change_of_share(within, within_target(before)) if before else None, before),
+        words.text(table.definition.definition),
+        table,
+        "#when",
+    )
+
+
+def _overloaded(edition: Edition, words: Wording) -> Answer:
+    found = load_of(edition)
+    question = words.text(gettext_noop("Who is overloaded?"))
+    definition = words.text(
+        gettext_noop("Reports of the month for each full-time person (160 hours on duty) are 40 or more.")
+    )
+    if found is None:
+        note = words.text(gettext_noop("No release holds hours on duty yet."))
+        return Answer("overloaded", question, words.text(gettext_noop("not known")), note, True, "", definition)
+    staff, bands = found
+    value, note = words.who_is_overloaded(bands)
+    before = load_before(edition, words)
+    return Answer("overloaded", question, value, note, False, before, definition, staff, "/centers#load")
+
+
+def _accounted(words: Wording, accounted: bool | None) -> Answer:
+    value = {
+        True: gettext_noop("Nothing"),
+        False: gettext_noop("Something"),
+        None: gettext_noop("Cannot be said now"),
+    }[accounted]
+    return Answer(
+        "accounted",
+        words.text(gettext_noop("Is anything unaccounted for?")),
+        words.text(value),
+        words.text(gettext_noop("Looked at just now, over all reports there ever were; no numbers are shown.")),
+        accounted is not True,
+        "",
+        words.text(
+            gettext_noop(
+                "Every accepted report, counted at the entrance, has a centre or has been on its way for less than an "
+                "hour, and none had to be set aside. The numbers belong to those who run the service."
+            )
+        ),
+    )
+
+
+def _centers(edition: Edition) -> Table:
+    return needed(edition, "reports-by-center")
+
+
+def band_words(table: Table) -> list[str]:
+    """The limits of the map's bands, for as many months as the table covers."""
+    least = levels(len(table.months))
+    return [f"{low}–{high - 1}" for low, high in pairwise(least)] + [f"{least[-1]}+"]
+
+
+def map_cells(table: Table, words: Wording) -> dict[str, MapCell]:
+    """The map's divisions as they were on the period's last day."""
+    cells: dict[str, MapCell] = {}
+    for slug, figure in by_division(table, merged=table.period.last >= MERGER).items():
+        band = level(figure, len(table.months))
+        css = "hidden" if band is None else "none" if figure.high == 0 else f"level-{band}"
+        cells[slug] = MapCell(css, words.figure(figure))
+    return cells
+
+
+def harm_table(edition: Edition, words: Wording) -> dict[str, object]:
+    """Centre by harm type, as the template takes it."""
+    table = edition.table(HARM_TABLE)
+    if table is None:
+        return {"harms": None}
+    headings = (words.text(gettext_noop("Centre")), *(words.name(column) for column in table.columns))
+    return {"harms": table, "harm_headings": headings, "harm_lines": lines(table, words, range(len(table.columns)))}
+
+
+def harm_rows(table: Table) -> list[tuple[str, Figure]]:
+    """Harm types of the whole country, most frequent first."""
+    return frequent(zip(table.columns[1:], table.rows[-1].figures[1:], strict=True))
+
+
+def panels(edition: Edition, words: Wording) -> list[Panel]:
+    """What stands below the map."""
+    return [
+        _harms(edition, words),
+        course.times(edition, words),
+        course.weeks(edition, words),
+        course.outcomes(edition, words),
+    ]
+
+
+def _harms(edition: Edition, words: Wording) -> Panel:
+    table = edition.table(HARM_TABLE)
+    if table is None:
+        return not_released("what", HARM_TABLE, words)
+    rows = harm_rows(table)
+    return Panel(
+        "what",
+        words.text(table.definition.question),
+        words.what(rows),
+        words.text(table.definition.definition),
+        bar_chart(
+            words.bars(rows),
+            chart_id="what-chart",
+            title=words.text(gettext_noop("Reports by harm type, nationwide")),
+            description=words.text(_LONGEST_FIRST),
+        ),
+        words.text(gettext_noop("Reports by harm type, nationwide")),
+        words.all(gettext_noop("Harm type"), gettext_noop("Reports")),
+        tuple(Line(words.name(key), (cell(figure, words),)) for key, figure in rows),
+        table,
+        compared(table, edition.before(table), TOTAL, words, table.columns.index(rows[0][0])),
+    )

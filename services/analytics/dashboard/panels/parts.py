@@ -1,0 +1,142 @@
+"""A panel answers a question: a sentence, a picture, its table, its definition and the release it is from."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from services.analytics.dashboard.charts import Bar
+from services.analytics.dashboard.edition import Edition
+from services.analytics.dashboard.wording import Wording
+from services.analytics.releases.derived import change
+from services.analytics.releases.hierarchies import TOTAL
+from services.analytics.releases.published import Row, Table
+from services.analytics.releases.suppression import HIDDEN, Figure
+from services.analytics.releases.tables import DEFINITIONS
+from shared.web.translations import gettext_noop
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What stands in a table's cell."""
+
+    text: str
+    hidden: bool = False
+    words: bool = False
+    """Not a number: it may stand on several lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a panel's table."""
+
+    label: str
+    cells: tuple[Cell, ...]
+    total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One panel. ``table`` is the released table it is made from, None where it is not one of ours."""
+
+    id: str
+    question: str
+    sentence: str
+    definition: str = ""
+    chart: Markup | None = None
+    caption: str = ""
+    headings: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = ()
+    table: Table | None = None
+    change: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+
+def not_released(anchor: str, name: str, words: Wording) -> Panel:
+    """In place of a panel whose table is in no release yet."""
+    definition = DEFINITIONS[name]
+    when = {
+        "year": gettext_noop("Released with the year: not before January of the next one."),
+        "quarter": gettext_noop("Released with the quarter, once its last month is."),
+        "month": gettext_noop("Not in any release yet."),
+    }[definition.kinds[0]]
+    return Panel(anchor, words.text(definition.question), words.text(when), words.text(definition.definition))
+
+
+def needed(edition: Edition, name: str) -> Table:
+    """A table every released period has."""
+    table = edition.table(name)
+    if table is None:
+        raise ValueError(f"{edition.period.name} is not released")
+    return table
+
+
+def cell(figure: Figure, words: Wording) -> Cell:
+    """A published number, or the mark."""
+    return Cell(words.figure(figure), figure.hidden)
+
+
+def share_cell(share: float | None, words: Wording) -> Cell:
+    """A share, or the mark."""
+    return Cell(words.percent(share), share is None)
+
+
+def compared(table: Table, before: Table | None, key: str, words: Wording, column: int = 0) -> str:
+    """A row's figure against the period before."""
+    if before is None:
+        return ""
+    now, then = (next((row.figures[column] for row in each.rows if row.key == key), HIDDEN) for each in (table, before))
+    return words.change(change(now, then), before)
+
+
+def lines(
+    table: Table, words: Wording, columns: Sequence[int] = (0,), names: Mapping[str, str] | None = None
+) -> tuple[Line, ...]:
+    """All rows of a table with some of its columns; the total only where there is one. ``names``: other words."""
+    name = dict(names or {})
+    return tuple(
+        Line(
+            name.get(row.key) or words.name(row.key),
+            tuple(cell(row.figures[column], words) for column in columns),
+            row.key == TOTAL,
+        )
+        for row in table.rows
+        if row.key != TOTAL or not row.figures[0].hidden
+    )
+
+
+def drawn(table: Table) -> list[Row]:
+    """The rows a picture shows: what is shown together stands for its parts; hidden is what is in nothing shown."""
+    own = table.rows[:-1]
+    order = {row.key: index for index, row in enumerate(own)}
+    covered = {key for row in own if row.of and not row.figures[0].hidden for key in row.of}
+    found = [row for row in own if not (row.key in covered and row.figures[0].hidden)]
+    return sorted(found, key=lambda row: order[row.of[0]] if row.of else order[row.key])
+
+
+def apart(table: Table, column: int) -> list[Row]:
+    """The rows of a table by place that a picture shows: what is shown together only where no part of it is."""
+    own = table.rows[:-1]
+    shown = {row.key for row in own if not row.of and not row.figures[column].hidden}
+    joint = [row for row in own if row.of and not row.figures[column].hidden and not shown & {*row.of}]
+    covered = {key for row in joint for key in row.of}
+    return [*(row for row in own if not row.of and row.key not in covered), *joint]
+
+
+def bars(rows: Iterable[Row], words: Wording, column: int = 0) -> list[Bar]:
+    """Bars with their words."""
+    return words.bars([(row.key, row.figures[column]) for row in rows])
+
+
+def share_bars(pairs: Iterable[tuple[str, float | None]], words: Wording) -> list[Bar]:
+    """Bars of shares, per mille, so that a full one is as long as the chart."""
+    found = []
+    for key, share in pairs:
+        value = None if share is None else round(1000 * share)
+        found.append(Bar(words.name(key), Figure(value, value), words.percent(share)))
+    return found
+
+
+def frequent(rows: Iterable[tuple[str, Figure]]) -> list[tuple[str, Figure]]:
+    """Most frequent first, hidden last."""
+    return sorted(rows, key=lambda pair: (-(pair[1].high or -1), -(pair[1].low or -1)))

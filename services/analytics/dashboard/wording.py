@@ -1,0 +1,248 @@
+"""Sentences in the language of one request, each made from published figures."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from services.analytics.dashboard.charts import Bar
+from services.analytics.dashboard.terms import Terms
+from services.analytics.releases.derived import LOAD_BANDS, Change
+from services.analytics.releases.published import Table
+from services.analytics.releases.suppression import Figure
+from shared.web.translations import gettext_noop
+
+LOAD_WORDS: Final = (
+    gettext_noop("light"),
+    gettext_noop("usual"),
+    gettext_noop("heavy"),
+    gettext_noop("overloaded"),
+)
+STATE_WORDS: Final = {
+    "known": gettext_noop("one number"),
+    "conflict": gettext_noop("sources disagree"),
+    "unknown": gettext_noop("not found"),
+}
+
+
+class Wording(Terms):
+    """What pages say."""
+
+    def change(self, change: Change | None, before: Table | None) -> str:
+        """Against the period before, in one sentence; nothing where there is none before."""
+        if before is None:
+            return ""
+        period = self.period(before.period.name)
+        if change is None:
+            return self.text(gettext_noop("No comparison with %(period)s: a number is hidden.")) % {"period": period}
+        if not change.difference:
+            return self.text(gettext_noop("The same as in %(period)s.")) % {"period": period}
+        up = change.difference > 0
+        if change.of_shares:
+            more = gettext_noop("▲ %(number)s points more than in %(period)s")
+            less = gettext_noop("▼ %(number)s points less than in %(period)s")
+            number = f"{abs(100 * change.difference):.1f}"
+        else:
+            more = gettext_noop("▲ %(number)s more than in %(period)s")
+            less = gettext_noop("▼ %(number)s fewer than in %(period)s")
+            number = self.number(abs(change.difference))
+        said = self.text(more if up else less) % {"number": number, "period": period}
+        return said if change.share is None else f"{said} ({100 * change.share:+.1f}%)"
+
+    def coverage(self, table: Table) -> str:
+        """How much of its period a table covers; nothing where it is all of it."""
+        if not table.partial:
+            return ""
+        covered, months = table.coverage
+        said = self.text(gettext_noop("%(covered)s of %(months)s months"))
+        return said % {"covered": covered, "months": months}
+
+    # --- notes below a figure
+
+    def per_100000(self, rate: float | None) -> str:
+        """How many reports that is for the residents there are."""
+        if rate is None:
+            return self.text(gettext_noop("Reports that a centre owns, nationwide"))
+        sentence = self.text(gettext_noop("Reports that a centre owns; %(rate)s per 100,000 residents"))
+        return sentence % {"rate": self.number(rate)}
+
+    def part(self, figure: Figure, share: float | None) -> str:
+        """A number and its share of all."""
+        sentence = self.text(gettext_noop("%(number)s reports, %(share)s of all"))
+        return sentence % {"number": self.figure(figure), "share": self.percent(share)}
+
+    def halves(self, half: str | None, nine_of_ten: str | None) -> str:
+        """By when half and nine of ten are answered."""
+        if half is None:
+            return self.text(gettext_noop("Of all reports, acknowledged by the centre that owns the report"))
+        if nine_of_ten is None:
+            return self.text(gettext_noop("Half: %(half)s")) % {"half": self.within(half)}
+        sentence = self.text(gettext_noop("Half: %(half)s · Nine of ten: %(nine)s"))
+        return sentence % {"half": self.within(half), "nine": self.within(nine_of_ten)}
+
+    def who_is_overloaded(self, bands: list[tuple[str, int | None]]) -> tuple[str, str]:
+        """The centres in the highest band, and of how many the load is known."""
+        single = [band for key, band in bands if "+" not in key]
+        numbers = {"known": sum(band is not None for band in single), "all": len(single)}
+        note = self.text(gettext_noop("Known of %(known)s of %(all)s desks")) % numbers
+        return self._overloaded(bands), note
+
+    def were_overloaded(self, bands: list[tuple[str, int | None]], period: str) -> str:
+        """The same of the period before."""
+        named = {"period": self.period(period), "centers": self._overloaded(bands)}
+        return self.text(gettext_noop("In %(period)s, of those known then: %(centers)s")) % named
+
+    def _overloaded(self, bands: list[tuple[str, int | None]]) -> str:
+        names = [self.name(key) for key, band in bands if band == len(LOAD_WORDS) - 1]
+        return ", ".join(names) or self.text(gettext_noop("Nobody"))
+
+    def band(self, band: int | None) -> str:
+        """A band of load: its word, then its limits."""
+        if band is None:
+            return self.text(gettext_noop("not known"))
+        upper = LOAD_BANDS[band + 1] - 1 if band + 1 < len(LOAD_BANDS) else None
+        open_, closed = gettext_noop("%(word)s (%(least)s or more)"), gettext_noop("%(word)s (%(least)s to %(most)s)")
+        return self.text(open_ if upper is None else closed) % {
+            "word": self.text(LOAD_WORDS[band]),
+            "least": LOAD_BANDS[band],
+            "most": upper,
+        }
+
+    # --- a panel in one sentence
+
+    def where(self, table: Table) -> str:
+        """The map."""
+        own = [row for row in table.rows[:-1] if not row.of]
+        seen = [(row.figures[0].low or 0, row.key) for row in own if row.figures[0].low]
+        hidden = sum(row.figures[0].hidden for row in own)
+        if not seen:
+            return self.text(gettext_noop("No centre has enough reports to be shown yet."))
+        most = max(seen)[1]
+        sentence = self.text(gettext_noop("Most are at the centre %(center)s; %(hidden)s centres are hidden."))
+        return sentence % {"center": self.name(most), "hidden": hidden}
+
+    def what(self, rows: list[tuple[str, Figure]]) -> str:
+        """A chart of kinds, most frequent first."""
+        if not rows or not rows[0][1].low:
+            return self.text(gettext_noop("There are not enough reports to be shown yet."))
+        certain = all((rows[0][1].low or 0) > (figure.high or 0) for _, figure in rows[1:] if not figure.hidden)
+        sentence = self.text(
+            gettext_noop("The most frequent is “%(harm)s” with %(number)s reports.")
+            if certain
+            else gettext_noop("Among the most frequent is “%(harm)s” with %(number)s reports.")
+        )
+        return sentence % {"harm": self.name(rows[0][0]), "number": self.figure(rows[0][1])}
+
+    def how_fast(self, half: str | None, share: float | None) -> str:
+        """The chart of times."""
+        if half is None:
+            return self.text(gettext_noop("Too few reports have been answered to be shown yet."))
+        sentence = self.text(gettext_noop("Half of the reports wait %(time)s; %(share)s are answered within an hour."))
+        return sentence % {"time": self.within(half), "share": self.percent(share)}
+
+    def in_all(self, total: Figure, figures: list[tuple[str, Figure]]) -> str:
+        """A chart of weeks: the lowest and the highest of those that are whole, and all together."""
+        parts = [self.text(gettext_noop("Whole weeks:")), self.over_time(figures)] if len(figures) > 1 else []
+        if not total.hidden:
+            parts.append(self.text(gettext_noop("%(number)s reports in all.")) % {"number": self.figure(total)})
+        return " ".join(parts) or self.over_time(figures)
+
+    def newest(self, period: str, figure: Figure) -> str:
+        """The last of a series."""
+        return self.text(gettext_noop("%(period)s: %(reports)s.")) % {
+            "period": self.period(period),
+            "reports": self.reports(figure),
+        }
+
+    def over_time(self, figures: list[tuple[str, Figure]]) -> str:
+        """A chart of weeks or months: the highest and the lowest that are shown."""
+        shown = [(figure.low, name) for name, figure in figures if figure.low is not None]
+        if not shown:
+            return self.text(gettext_noop("There are not enough reports to be shown yet."))
+        (most, when), (least, then) = max(shown), min(shown)
+        sentence = self.text(
+            gettext_noop("Between %(least)s reports (%(then)s) and %(most)s (%(when)s).")
+            if least != most
+            else gettext_noop("%(most)s reports wherever a number is shown.")
+        )
+        return sentence % {"least": self.number(least), "then": then, "most": self.number(most), "when": when}
+
+    def seen_in_time(self, share: float | None, lowest: tuple[str, float | None] | None) -> str:
+        """The chart against the target."""
+        if share is None:
+            return self.text(gettext_noop("Nearly all or nearly none were seen in time, or too few to be shown."))
+        if lowest is None:
+            return self.text(gettext_noop("%(share)s are seen in time.")) % {"share": self.percent(share)}
+        sentence = self.text(
+            gettext_noop("%(share)s are seen in time; the lowest share that is shown: %(center)s, %(low)s.")
+        )
+        numbers = {"share": self.percent(share), "center": self.name(lowest[0]), "low": self.percent(lowest[1])}
+        return sentence % numbers
+
+    def overloaded(self, bands: list[tuple[str, int | None]]) -> str:
+        """The chart of load."""
+        known = [band for _, band in bands if band is not None]
+        if not known:
+            return self.text(gettext_noop("Not known for any centre: reports are hidden or no hours were reported."))
+        names = [self.name(key) for key, band in bands if band == max(known)]
+        sentence = self.text(gettext_noop("The highest load is “%(band)s”: %(centers)s."))
+        return sentence % {"band": self.band(max(known)), "centers": ", ".join(names)}
+
+    def from_elsewhere(self, share: float | None) -> str:
+        """The chart of those helped away from home."""
+        if share is None:
+            return self.text(gettext_noop("How many are helped away from home is hidden."))
+        sentence = self.text(gettext_noop("%(share)s are helped by another centre than the one at home, or have none."))
+        return sentence % {"share": self.percent(share)}
+
+    def alerts(self, sent: Figure, failed: Figure, raised: Figure) -> str:
+        """The chart of alerts."""
+        sentence = self.text(
+            gettext_noop("Taken by a channel: %(sent)s. Failed: %(failed)s. Raised to the next person: %(raised)s.")
+        )
+        return sentence % {"sent": self.figure(sent), "failed": self.figure(failed), "raised": self.figure(raised)}
+
+    def grown(self, known: list[tuple[int, float]], sentence: str) -> str:
+        """A yearly series from its first known year to its last."""
+        if not known:
+            return self.text(gettext_noop("No year is known for sure."))
+        (first, one), (last, other) = known[0], known[-1]
+        ends = {"one": self.number(one), "first": first, "other": self.number(other), "last": last}
+        return self.text(sentence) % ends
+
+    def harms_over_time(self, first: tuple[str, Mapping[str, Figure]], last: tuple[str, Mapping[str, Figure]]) -> str:
+        """The harm type that grew most between two quarters, of those shown in both."""
+        grown = [
+            ((last[1][harm].low or 0) - (figure.low or 0), harm)
+            for harm, figure in first[1].items()
+            if not figure.hidden and not last[1][harm].hidden
+        ]
+        more, harm = max(grown, default=(0, ""))
+        if more <= 0:
+            return self.text(gettext_noop("No harm type is known to have grown."))
+        sentence = self.text(gettext_noop("“%(harm)s” grew most: %(more)s reports more in %(last)s than in %(first)s."))
+        ends = {"last": self.period(last[0]), "first": self.period(first[0])}
+        return sentence % {"harm": self.name(harm), "more": self.number(more), **ends}
+
+    def values(self, values: Sequence[float]) -> str:
+        """Printed numbers: one, or all that disagree."""
+        if not values:
+            return self.state("unknown")
+        return " / ".join(self.number(value) for value in values)
+
+    def state(self, state: str) -> str:
+        """How sure a printed number is."""
+        return self.text(STATE_WORDS[state])
+
+    def cost(self, table: Table) -> str:
+        """What protection cost a table, in one sentence."""
+        cost = table.cost
+        sentence = self.text(
+            gettext_noop(
+                "%(hidden)s of %(cells)s numbers are hidden (%(share)s); %(lost)s of what is counted stands there."
+            )
+        )
+        numbers = {"hidden": cost.hidden, "cells": cost.cells}
+        return sentence % {**numbers, "share": self.percent(cost.share), "lost": self.percent(cost.lost)}
+
+    def bars(self, rows: list[tuple[str, Figure]]) -> list[Bar]:
+        """Bars with their words."""
+        return [Bar(self.name(key), figure, self.figure(figure)) for key, figure in rows]

@@ -1,0 +1,1 @@
+"""Released tables as files: CSV with CSVW, JSON, Parquet, PDF, and the codebook."""

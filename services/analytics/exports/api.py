@@ -1,0 +1,196 @@
+"""The interface to everything that was released: files by name, the dictionary, releases, cell by cell, all at once."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query
+from starlette.datastructures import URL
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from services.analytics.exports import archive
+from services.analytics.exports.archive import Cursor, Languages, Wanted
+from services.analytics.exports.codebook import DIMENSIONS, dimensions_of
+from services.analytics.exports.observations import STATUSES
+from services.analytics.exports.table_files import FILE_ANSWERS, FORMATS, file_answer, named_file
+from services.analytics.http_caching import NOT_CHANGED, as_json, headers_of, unchanged
+from services.analytics.releases.catalogue import published, unknown_table
+from services.analytics.releases.published import exists
+from services.analytics.releases.release import Release
+from services.analytics.releases.service import Publications
+from services.analytics.releases.tables import DEFINITIONS, Definition
+from shared.identity.roles import Action
+from shared.web.app import Problem
+from shared.web.authorization import Authorizer
+from shared.web.pages import Pages
+from shared.web.translations import gettext_noop
+
+EXPORTS: Final = ("zip", "ndjson")
+_KINDS: Final = ("month", "quarter", "year")
+_MEDIA: Final = {"zip": "application/zip", "ndjson": "application/x-ndjson"}
+_MOST: Final = 1000
+
+Short = Annotated[str, Query(max_length=60)]
+Limit = Annotated[int, Query(ge=1, le=_MOST, description="How many at most; there is a `next` where there are more")]
+
+
+def router(publications: Publications, pages: Pages, authorize: Authorizer) -> APIRouter:
+    """Routes under ``/api/v1``; all for whoever may read tables."""
+    routes = APIRouter(prefix="/api/v1", tags=["statistics"], dependencies=[Depends(authorize(Action.TABLES_READ))])
+    texts = Languages(pages)
+
+    @routes.get(
+        "/tables/{name}/{file}",
+        summary="The same by name: `2026-11.csv`, `.json`, `.parquet`, `2026-11.csv-metadata.json` (CSV on the Web)",
+        responses=FILE_ANSWERS,
+    )
+    async def named(request: Request, name: str, file: str) -> Response:
+        period, form = named_file(file)
+        return await file_answer(request, await published(publications, name, period or "-"), form, texts)
+
+    @routes.get(
+        "/dictionary",
+        summary="Every table, column, dimension and code with its label and meaning in both languages",
+        responses=NOT_CHANGED,
+    )
+    async def dictionary(request: Request) -> Response:
+        return as_json(request, texts.dictionary(), pages.language(request))
+
+    @routes.get(
+        "/releases", summary="What was released when, oldest first, and where its files are", responses=NOT_CHANGED
+    )
+    async def releases(
+        request: Request, kind: Short = "", after: Annotated[int, Query(ge=-1, le=10**6)] = -1, limit: Limit = 100
+    ) -> Response:
+        if kind and kind not in _KINDS:
+            raise _unknown(
+                "unknown_kind", gettext_noop("There is no such kind of period. There are: %(names)s."), _KINDS
+            )
+        numbered = [
+            (number, entry)
+            for number, entry in enumerate(await publications.released())
+            if entry.months and number > after and kind in {"", entry.kind}
+        ]
+        more = str(numbered[limit - 1][0]) if len(numbered) > limit else None
+        body = {"releases": [_release(number, entry) for number, entry in numbered[:limit]]}
+        return _paged(request, body, more, pages)
+
+    @routes.get(
+        "/releases/calendar",
+        summary="What will be released in the coming year, and when at the earliest (Seoul, three days after the end)",
+        responses=NOT_CHANGED,
+    )
+    async def calendar(request: Request) -> Response:
+        await publications.released()
+        coming = [
+            {
+                "period": each.period.name,
+                "kind": each.period.kind,
+                "not_before": each.not_before.isoformat(),
+                "tables": [d.name for d in DEFINITIONS.values() if each.period.kind in d.kinds],
+            }
+            for each in publications.calendar()
+        ]
+        return as_json(request, {"releases": coming}, pages.language(request))
+
+    @routes.get(
+        "/observations",
+        summary="Every cell of every table of every period, page by page; `dimension` chooses tables that have it",
+        responses=NOT_CHANGED,
+    )
+    async def observations(
+        request: Request,
+        table: Short = "",
+        period: Short = "",
+        dimension: Short = "",
+        status: Short = "",
+        after: Short = "",
+        limit: Limit = 100,
+    ) -> Response:
+        entries = await publications.released()
+        wanted = _wanted(entries, table, period, dimension, status)
+        begin = Cursor.read(after) if after else None
+        if after and begin is None:
+            raise Problem(422, "unknown_cursor", gettext_noop("`after` comes from the `next` of the page before."))
+        found, last = await asyncio.to_thread(archive.page, entries, wanted, begin, limit)
+        body = {"observations": [each.as_json() for each in found]}
+        return _paged(request, body, str(last) if last else None, pages)
+
+    @routes.get(
+        "/export",
+        summary="Everything at once as a stream: a zip of all files, or a line of JSON for each cell",
+        responses={200: {"content": {media: {} for media in _MEDIA.values()}}, **NOT_CHANGED},
+    )
+    async def export(
+        request: Request,
+        format: Short = EXPORTS[0],  # noqa: A002  # the parameter's name in the address
+        table: Short = "",
+        period: Short = "",
+        dimension: Short = "",
+        status: Short = "",
+    ) -> Response:
+        if format not in EXPORTS:
+            message = gettext_noop("This format is not offered. There are: %(formats)s.")
+            raise Problem(406, "unknown_format", message, values={"formats": ", ".join(EXPORTS)})
+        entries = await publications.released()
+        wanted = _wanted(entries, table, period, dimension, status)
+        language = pages.language(request)
+        tag = archive.tag(entries, format, language, table, period, dimension, status)
+        headers = {"Content-Disposition": f'attachment; filename="ieum-tables.{format}"'}
+        if (known := unchanged(request, tag, language, headers)) is not None:
+            return known
+        chunks: Iterator[bytes] = (
+            archive.ndjson(entries, wanted) if format == "ndjson" else archive.zipped(entries, wanted, language, texts)
+        )
+        return StreamingResponse(chunks, headers=headers_of(tag, language, headers), media_type=_MEDIA[format])
+
+    return routes
+
+
+def _wanted(entries: list[Release], table: str, period: str, dimension: str, status: str) -> Wanted:
+    """What was asked for. Raises a problem that names what there is."""
+    if table and table not in DEFINITIONS:
+        raise unknown_table()
+    if dimension and dimension not in DIMENSIONS:
+        said = gettext_noop("There is no such dimension. There are: %(names)s.")
+        raise _unknown("unknown_dimension", said, DIMENSIONS)
+    if status and status not in STATUSES:
+        raise _unknown("unknown_status", gettext_noop("There is no such status. There are: %(names)s."), STATUSES)
+    known = [entry.period for entry in entries if entry.months]
+    if period and period not in known:
+        said = gettext_noop("Nothing was released for that period. There are: %(names)s.")
+        raise _unknown("unknown_period", said, known[::-1][:_SHOWN] or ["–"])
+    chosen = [d for d in DEFINITIONS.values() if table in {"", d.name} and _has(d, dimension)]
+    return Wanted(chosen, period, status)
+
+
+_SHOWN: Final = 24
+"""Periods a refusal names, newest first."""
+
+
+def _has(definition: Definition, dimension: str) -> bool:
+    return not dimension or dimension in dimensions_of(definition)
+
+
+def _unknown(code: str, detail: str, names: Any) -> Problem:  # noqa: ANN401  # any collection of names
+    return Problem(404, code, detail, values={"names": ", ".join(names)})
+
+
+def _release(number: int, entry: Release) -> dict[str, Any]:
+    found = [definition.name for definition in DEFINITIONS.values() if exists(definition, entry)]
+    return {
+        "number": number,
+        "period": entry.period,
+        "kind": entry.kind,
+        "as_of": entry.as_of,
+        "months": entry.months,
+        "tables": {name: {form: f"/api/v1/tables/{name}/{entry.period}.{form}" for form in FORMATS} for name in found},
+    }
+
+
+def _paged(request: Request, body: dict[str, Any], after: str | None, pages: Pages) -> Response:
+    url: URL | None = request.url.include_query_params(after=after) if after is not None else None
+    following = f"{url.path}?{url.query}" if url else None
+    headers = {"Link": f'<{following}>; rel="next"'} if following else None
+    return as_json(request, {**body, "next": following}, pages.language(request), headers)

@@ -1,0 +1,160 @@
+"""The data dictionary: every table, dimension, code and column of a file, with label and meaning in both languages."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from services.analytics.exports import meanings
+from services.analytics.exports.files import ABOUT
+from services.analytics.exports.words import HIDDEN_MARK, word
+from services.analytics.releases.hierarchies import CENTERS, CENTRAL_LEAF
+from services.analytics.releases.published import columns_of
+from services.analytics.releases.release import FROM_ELSEWHERE, HARM_TABLE, LATE
+from services.analytics.releases.tables import DEFINITIONS, GENERAL, Definition
+from shared.web.translations import gettext_noop
+
+Text = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """What rows or columns are split by. Without codes: named by a rule, as weeks are."""
+
+    title: str
+    meaning: str
+    codes: Mapping[str, str]
+    """Meaning by code."""
+
+
+DIMENSIONS: Final[Mapping[str, Dimension]] = {
+    "center": Dimension(
+        gettext_noop("Centre"),
+        meanings.CENTER,
+        {c: meanings.CENTRAL if c == CENTRAL_LEAF else meanings.CENTER for c in sorted(CENTERS.leaves())},
+    ),
+    "week": Dimension(gettext_noop("Week"), meanings.WEEK, {}),
+    "harm_type": Dimension(
+        gettext_noop("Harm type"),
+        gettext_noop(
+            "What happened; a report may have several. A type that this version does not know is in the totals only."
+        ),
+        meanings.HARMS,
+    ),
+    "time": Dimension(
+        gettext_noop("Time to acknowledgement"),
+        gettext_noop("From acceptance to the first acknowledgement by the owning centre."),
+        meanings.TIMES,
+    ),
+    "outcome": Dimension(
+        gettext_noop("Outcome"), gettext_noop("What had become of the report when the month closed."), meanings.ENDS
+    ),
+    "age_band": Dimension(gettext_noop("Age"), gettext_noop("Age of the person harmed, in bands."), meanings.AGES),
+    "gender": Dimension(gettext_noop("Gender"), gettext_noop("Gender of the person harmed."), meanings.GENDERS),
+    "role": Dimension(gettext_noop("Role"), gettext_noop("Who reported."), meanings.ROLES),
+    "channel": Dimension(gettext_noop("Channel"), gettext_noop("Which way the report came in."), meanings.CHANNELS),
+    "relationship": Dimension(
+        gettext_noop("Relationship"), gettext_noop("Of the offender to the person harmed."), meanings.RELATIONSHIPS
+    ),
+    "platform": Dimension(
+        gettext_noop("Platform"), gettext_noop("The kind of platform the reporter named first."), meanings.PLATFORMS
+    ),
+    "support": Dimension(
+        gettext_noop("Support"), gettext_noop("Given at least once; a report may have several."), meanings.SUPPORTS
+    ),
+    "alert": Dimension(
+        gettext_noop("Alert"), gettext_noop("What became of an alert to a centre's staff."), meanings.ALERTS
+    ),
+    "correction": Dimension(
+        gettext_noop("Correction"), gettext_noop("How far closed months were off."), meanings.CORRECTIONS
+    ),
+}
+"""All there are; a table's rows and columns are split by one or two of them."""
+
+_OF_ROWS: Final[Mapping[str, tuple[str, ...]]] = {
+    "age_gender": ("age_band", "gender"),
+    "role_channel": ("role", "channel"),
+}
+"""Row keys that are put together of two dimensions, with a slash between the codes."""
+
+COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
+    "label": ("string", gettext_noop("The row's word in the language of the file.")),
+    "level": ("string", meanings.LEVEL),
+    "reports": ("integer", meanings.ALWAYS["reports"]),
+    FROM_ELSEWHERE: ("integer", meanings.ALWAYS[FROM_ELSEWHERE]),
+    LATE: ("integer", gettext_noop("Reports that nobody acknowledged within the target of their urgency.")),
+    "alerts": ("integer", gettext_noop("Alerts; the rows count different things and add up to nothing.")),
+    "hours": ("integer", gettext_noop("Hours of people on duty, to the nearest ten.")),
+    "period": ("string", gettext_noop("The month, quarter or year: 2026-11, 2026-Q4 or 2026.")),
+    "months_covered": ("integer", gettext_noop("How many months of the period are counted in it.")),
+    "months_in_period": (
+        "integer",
+        gettext_noop(
+            "How many months the period has. Where it has more than are counted, compare it with no whole one."
+        ),
+    ),
+    "as_of": ("dateTime", gettext_noop("When the numbers were released. They do not change afterwards.")),
+}
+"""Columns of CSV files that are no codes: type of XML Schema, meaning."""
+
+
+def dimensions_of(definition: Definition) -> tuple[str, ...]:
+    """What a table's rows and columns are split by."""
+    rows = _OF_ROWS.get(definition.row_key, (definition.row_key,))
+    return (*rows, "harm_type") if definition.name == HARM_TABLE else rows
+
+
+def meaning_of_column(definition: Definition, column: str) -> tuple[str, str]:
+    """Type and meaning of one column of a table's CSV file."""
+    if column == definition.row_key:
+        return "string", (
+            DIMENSIONS[column].meaning
+            if column in DIMENSIONS
+            else gettext_noop("Two codes with a slash between them; see the data dictionary.")
+        )
+    return COLUMNS[column] if column in COLUMNS else ("integer", meanings.HARMS[column])
+
+
+def as_dictionary(text: Mapping[str, Text], centers: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """The whole of it. ``text`` and ``centers``: how to translate, and the centres' names, by language."""
+
+    def both(message: str) -> dict[str, str]:
+        return {language: translate(message) for language, translate in text.items()}
+
+    def label(code: str) -> dict[str, str]:
+        return {language: word(code, centers[language], translate) for language, translate in text.items()}
+
+    def codes(of: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        return ({"code": code, "label": label(code), "meaning": both(meaning)} for code, meaning in of.items())
+
+    return {
+        "hidden": {"csv": HIDDEN_MARK, "json": "hidden", "parquet": "status=hidden", "meaning": both(meanings.HIDDEN)},
+        "together": both(meanings.TOGETHER),
+        "rules": [both(rule) for rule in GENERAL],
+        "tables": [
+            {
+                "name": each.name,
+                "title": both(each.title),
+                "question": both(each.question),
+                "definition": both(each.definition),
+                "periods": list(each.kinds),
+                "row": each.row_key,
+                "dimensions": list(dimensions_of(each)),
+                "columns": [
+                    {"name": name, "label": label(name), "type": kind, "meaning": both(meaning)}
+                    for name in (each.row_key, "label", "level", *columns_of(each.name), *ABOUT)
+                    for kind, meaning in (meaning_of_column(each, name),)
+                ],
+            }
+            for each in DEFINITIONS.values()
+        ],
+        "dimensions": [
+            {
+                "name": name,
+                "title": both(each.title),
+                "meaning": both(each.meaning),
+                "codes": list(codes(each.codes)),
+            }
+            for name, each in DIMENSIONS.items()
+        ],
+        "everywhere": list(codes({"total": meanings.ALWAYS["total"]})),
+    }

@@ -1,0 +1,133 @@
+"""What readers see in place of keys, in English; the Korean stands in locale/ko.po."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from services.analytics.counting.aggregate import IN_CARE, NO_SUPPORT
+from services.analytics.releases.counts import LONGER, UNANSWERED
+from services.analytics.releases.hierarchies import TOTAL, members
+from services.analytics.releases.suppression import Figure
+from shared.events.vocabulary import EndReason
+from shared.labels import (
+    AGE_BANDS,
+    CHANNELS,
+    END_REASONS,
+    GENDERS,
+    HARMS,
+    PLATFORM_KINDS,
+    RELATIONSHIPS,
+    ROLES,
+    SUPPORTS,
+)
+from shared.web.translations import gettext_noop
+
+HIDDEN_MARK: Final = "*"
+
+TIME_WORDS: Final[Mapping[str, str]] = {
+    "within_5_min": gettext_noop("Up to 5 minutes"),
+    "within_15_min": gettext_noop("5 to 15 minutes"),
+    "within_1_hour": gettext_noop("15 minutes to 1 hour"),
+    "within_4_hours": gettext_noop("1 to 4 hours"),
+    "within_12_hours": gettext_noop("4 to 12 hours"),
+    "within_1_day": gettext_noop("12 hours to 1 day"),
+    "within_3_days": gettext_noop("1 to 3 days"),
+    LONGER: gettext_noop("More than 3 days"),
+    UNANSWERED: gettext_noop("Not answered yet"),
+}
+"""Each group is what lies between the one before it and its own end."""
+
+_WITHIN_WORDS: Final[Mapping[str, str]] = {
+    "within_5_min": gettext_noop("up to 5 minutes"),
+    "within_15_min": gettext_noop("up to 15 minutes"),
+    "within_1_hour": gettext_noop("up to 1 hour"),
+    "within_4_hours": gettext_noop("up to 4 hours"),
+    "within_12_hours": gettext_noop("up to 12 hours"),
+    "within_1_day": gettext_noop("up to 1 day"),
+    "within_3_days": gettext_noop("up to 3 days"),
+    LONGER: gettext_noop("more than 3 days"),
+}
+
+END_WORDS: Final[Mapping[str, str]] = {
+    IN_CARE: gettext_noop("Looked after by a centre"),
+    EndReason.CLOSED: END_REASONS[EndReason.CLOSED],
+    EndReason.WITHDRAWN: END_REASONS[EndReason.WITHDRAWN],
+}
+
+OTHER_WORDS: Final[Mapping[str, str]] = {
+    TOTAL: gettext_noop("Nationwide"),
+    "reports": gettext_noop("Reports"),
+    "center": gettext_noop("Centre"),
+    "week": gettext_noop("Week"),
+    "age_gender": gettext_noop("Age and gender"),
+    "role_channel": gettext_noop("Role and channel"),
+    "relationship": gettext_noop("Relationship"),
+    "platform": gettext_noop("Platform"),
+    "support": gettext_noop("Support"),
+    "correction": gettext_noop("Correction"),
+    "moved": gettext_noop("At another centre"),
+    "from_elsewhere": gettext_noop("From elsewhere"),
+    "time": gettext_noop("Time"),
+    "outcome": gettext_noop("Outcome"),
+    "label": gettext_noop("Label"),
+    "level": gettext_noop("Level"),
+    "period": gettext_noop("Period"),
+    "as_of": gettext_noop("Released on"),
+    "months_covered": gettext_noop("Months counted"),
+    "months_in_period": gettext_noop("Months of the period"),
+    "seen_late": gettext_noop("Seen late"),
+    "alert": gettext_noop("Alert"),
+    "alerts": gettext_noop("Alerts"),
+    "alerts_sent": gettext_noop("Taken by a channel"),
+    "alerts_failed": gettext_noop("Failed"),
+    "escalations": gettext_noop("Raised to the next person"),
+    "hours": gettext_noop("Hours on duty"),
+}
+
+
+PEOPLE_WORDS: Final[Mapping[str, str]] = {
+    **AGE_BANDS,
+    **GENDERS,
+    **ROLES,
+    **CHANNELS,
+    **RELATIONSHIPS,
+    **PLATFORM_KINDS,
+    **SUPPORTS,
+    NO_SUPPORT: gettext_noop("None yet"),
+}
+"""``other`` and ``unknown`` are codes of several vocabularies and have one word in all."""
+
+
+def word(key: str, centers: Mapping[str, str], _: Callable[[str], str]) -> str:
+    """The word for a row, column or heading. ``centers`` are the centres' short names in the reader's language.
+
+    Keys of several leaves, and of crossed dimensions, are put together from their words.
+    """
+    if len(parts := members(key)) > 1:
+        return " + ".join(word(part, centers, _) for part in parts)
+    if "/" in key:
+        return ", ".join(word(part, centers, _) for part in key.split("/"))
+    if key in centers:
+        return centers[key]
+    for words in (HARMS, TIME_WORDS, END_WORDS, PEOPLE_WORDS, OTHER_WORDS):
+        if key in words:
+            return _(words[key])
+    return key
+
+
+def within(key: str, _: Callable[[str], str]) -> str:
+    """By whose end: the word for a group of times with all groups before it."""
+    return _(_WITHIN_WORDS[key])
+
+
+def plain(figure: Figure) -> str:
+    """A figure for machines: ``12``, ``10..14`` or the hidden mark. A hyphen would become a date in spreadsheets."""
+    if figure.low is None or figure.high is None:
+        return HIDDEN_MARK
+    return str(figure.low) if figure.low == figure.high else f"{figure.low}..{figure.high}"
+
+
+def shown(figure: Figure, _: Callable[[str], str], number: Callable[[float], str]) -> str:
+    """A figure for people: the number, the range, or the word for hidden."""
+    if figure.low is None or figure.high is None:
+        return _("hidden")
+    return number(figure.low) if figure.low == figure.high else f"{number(figure.low)}–{number(figure.high)}"

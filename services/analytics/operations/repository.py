@@ -1,0 +1,53 @@
+"""Who is sending dead letters of a topic back, and what came of it last: one at a time, over all processes."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from pymongo.errors import DuplicateKeyError
+
+from services.analytics.counting.generations import Database
+from shared.mongo import store_errors
+
+LEASE: Final = timedelta(minutes=2)
+"""After so long it is taken that whoever began has died; sending back goes on where they stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """What came of it last."""
+
+    topic: str
+    at: datetime
+    sent: int
+
+
+class Redrives:
+    """One document for each topic."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(self, topic: str, now: datetime) -> bool:
+        """Whether nobody else is at it; then it is ours until ``end`` or the lease's end."""
+        redrives = self._database.redrives
+        with store_errors():
+            try:
+                await redrives.insert_one({"_id": topic, "until": now + LEASE})
+            except DuplicateKeyError:
+                free = {"_id": topic, "until": {"$lt": now}}
+                taken = await redrives.update_one(free, {"$set": {"until": now + LEASE}})
+                return taken.modified_count == 1
+        return True
+
+    async def end(self, topic: str, now: datetime, sent: int | None) -> None:
+        """Let go. ``sent`` None: it failed, and what came of it last stays what it was."""
+        last = {} if sent is None else {"at": now, "sent": sent}
+        with store_errors():
+            await self._database.redrives.update_one({"_id": topic}, {"$set": {"until": now - LEASE, **last}})
+
+    async def last(self) -> list[Redriven]:
+        """Of each topic that ever was sent back."""
+        with store_errors():
+            documents = await self._database.redrives.find({}).to_list(None)
+        return [Redriven(d["_id"], d["at"], d["sent"]) for d in documents if "at" in d]

@@ -1,0 +1,1 @@
+"""What may be published, when, and the proof that it gives nobody away."""

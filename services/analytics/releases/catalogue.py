@@ -1,0 +1,121 @@
+"""From a table's name and a period's name to the published table, or to a refusal that names what there is."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, Protocol
+
+from services.analytics.releases.calendar import Coming, Kind
+from services.analytics.releases.published import Table
+from services.analytics.releases.release import Release
+from services.analytics.releases.sample import releases as sample_releases
+from services.analytics.releases.shelf import Shelf
+from services.analytics.releases.tables import DEFINITIONS, Definition
+from shared.centers import TABLES
+from shared.web.app import Problem
+from shared.web.language import Language
+from shared.web.translations import gettext_noop
+
+_SHOWN_PERIODS: Final = 12
+
+
+class Catalogue(Protocol):
+    """Where released tables come from: what was released, or the sample."""
+
+    @property
+    def shelf(self) -> Shelf:
+        """The releases, and the tables made of them."""
+
+    async def released(self) -> list[Release]:
+        """All of them, oldest first."""
+
+    async def periods(self, kind: Kind) -> list[str]:
+        """Periods of a kind that have anything to show, newest first."""
+
+    def next_release(self) -> datetime:
+        """When the next month is due at the earliest."""
+
+    def calendar(self) -> Sequence[Coming]:
+        """What will be released when."""
+
+
+class Sample:
+    """The made-up year in place of releases. ``publications`` tell whether it may still be shown, and what comes."""
+
+    def __init__(self, publications: Catalogue) -> None:
+        self._publications = publications
+        self._shelf = Shelf(sample_releases())
+
+    @property
+    def shelf(self) -> Shelf:
+        """The sample's tables."""
+        return self._shelf
+
+    async def released(self) -> list[Release]:
+        """The sample's releases."""
+        return list(self._shelf.releases)
+
+    async def periods(self, kind: Kind) -> list[str]:
+        """The sample's periods, newest first."""
+        return [each.period for each in reversed(self._shelf.releases) if each.kind == kind]
+
+    def next_release(self) -> datetime:
+        """When the first real month is due."""
+        return self._publications.next_release()
+
+    def calendar(self) -> Sequence[Coming]:
+        """What will really be released."""
+        return self._publications.calendar()
+
+    async def demand(self) -> None:
+        """Raise a problem once anything was released: from then on there is no sample."""
+        if await something_released(self._publications):
+            raise Problem(410, "sample_gone", gettext_noop("There is no sample any more: real figures are released."))
+
+
+async def something_released(publications: Catalogue) -> bool:
+    """Whether there is a release with anything in it."""
+    return any(entry.months for entry in await publications.released())
+
+
+def center_names(language: Language) -> dict[str, str]:
+    """Short names of all centres that ever were, by id."""
+    return {c.id: c.short_ko if language == "ko" else c.short_en for c in TABLES.centers.values()}
+
+
+async def published(publications: Catalogue, name: str, period: str) -> Table:
+    """The table, or a problem that names what there is. Without a period: the newest."""
+    definition = DEFINITIONS.get(name)
+    if definition is None:
+        raise unknown_table()
+    valid = await periods_of(publications, definition)
+    wanted = period or (valid[0] if valid else "")
+    if wanted not in valid:
+        raise Problem(
+            404,
+            "unknown_period",
+            gettext_noop("This table does not exist for that period. It exists for: %(periods)s."),
+            values={"periods": _some(valid) or "–"},
+        )
+    return publications.shelf.table(definition, wanted)
+
+
+def unknown_table() -> Problem:
+    """The 404 that names the tables there are."""
+    return Problem(
+        404,
+        "unknown_table",
+        gettext_noop("There is no such table. There are: %(tables)s."),
+        values={"tables": ", ".join(DEFINITIONS)},
+    )
+
+
+async def periods_of(publications: Catalogue, definition: Definition) -> list[str]:
+    """The released periods a table exists for, months first, newest first."""
+    await publications.released()
+    shelf = publications.shelf
+    return [period.name for kind in definition.kinds for period in reversed(shelf.periods(definition, kind))]
+
+
+def _some(periods: list[str]) -> str:
+    more = len(periods) - _SHOWN_PERIODS
+    return ", ".join(periods[:_SHOWN_PERIODS]) + (f" … (+{more})" if more > 0 else "")

@@ -1,0 +1,185 @@
+"""What everybody knows who has every release and this source: the system for the solver.
+
+Names of unknown counts are ``period/table/leaf``. Releases of different calendar years share no report, so a year's
+releases are a system of their own.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from services.analytics.releases.constraints import Choice, Constraint, Sum, System, Way
+from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES, TOTAL, Tree, weeks
+from services.analytics.releases.release import (
+    BETWEEN,
+    CORRECTIONS,
+    CROSSINGS,
+    DEPTHS,
+    FROM_ELSEWHERE,
+    HARM_TABLE,
+    HARMS,
+    LATE,
+    LATE_TABLE,
+    STEPS,
+    SURELY_IN_TIME,
+    WITHHELD,
+    Release,
+    period_of,
+)
+from services.analytics.releases.suppression import SMALL, Shown, fits, joined, places
+
+_EVERY_LEVEL: Final = 99
+
+
+def system(releases: Sequence[Release]) -> System:
+    """The system of a year's releases."""
+    found = System()
+    by_period = {release.period: release for release in releases}
+    for release in releases:
+        months = [by_period[month] for month in release.months]
+        if release.kind == "month" and release.tables:
+            _month(found, release)
+        elif release.kind == "quarter" and release.tables:
+            _marks(found, f"{release.period}/harms", release.tables[HARM_TABLE], HARMS, months, release.coarser)
+            _covered(found, f"{release.period}/harms", months)
+            if LATE_TABLE in release.tables:
+                _late(found, f"{release.period}/late", release, months)
+        elif release.kind == "year":
+            _year(found, release, months)
+    return found
+
+
+def _month(found: System, release: Release) -> None:
+    period = period_of(release.period)
+    shapes = {
+        "reports-by-week": weeks(period.first, period.last),
+        "reports-by-center": CENTERS,
+        "acknowledgement-times": TIMES,
+        "reports-by-outcome": ENDS,
+    }
+    for name, shape in shapes.items():
+        depth = DEPTHS[release.step] if name == "reports-by-center" else _EVERY_LEVEL
+        _tree(found, f"{release.period}/{name}", shape, release.tables[name], depth)
+
+
+def _year(found: System, release: Release, months: Sequence[Release]) -> None:
+    for name, table in release.tables.items():
+        prefix = f"{release.period}/{name}"
+        if name == CORRECTIONS:
+            continue  # totals of their own: shown from 10 on, else anything from 0 to 9
+        if name == "reports-from-elsewhere":
+            _marks(found, prefix, table, (FROM_ELSEWHERE,), months, release.coarser)
+        elif name == "support-given":
+            _kinds_of_support(found, prefix, table, months)
+        else:
+            _tree(found, prefix, CROSSINGS[name].tree, table, _EVERY_LEVEL)
+
+
+def _tree(found: System, prefix: str, tree: Tree, shown: Shown, depth: int) -> None:
+    """The leaves of a table that splits. ``depth``: how deep the shape was published at that step of the ladder."""
+    if tree.key in shown:
+        _node(found, prefix, tree, shown, shown[tree.key], depth)
+
+
+def _node(found: System, prefix: str, node: Tree, shown: Shown, top: int, depth: int) -> None:
+    value = shown.get(node.key)
+    top = top if value is None else value
+    cells = {f"{prefix}/{key}": 1 for key in node.leaves()}
+    if not node.parts:
+        found.add(f"{prefix}/{node.key}", top)
+    elif value is None:
+        found.sums[f"{prefix}/{node.key}"] = cells
+    if value is not None:
+        found.rows.append(Constraint(cells, value, value))
+    if value is not None and node.parts and depth > 0 and node.parts[0].key not in shown:
+        parts = ({f"{prefix}/{key}": 1 for key in part.leaves()} for part in node.parts)
+        found.choices.append(Choice(tuple(Way(Constraint(part, None, SMALL - 1)) for part in parts)))
+    for part in node.parts:
+        _node(found, prefix, part, shown, top, depth - 1)
+
+
+def _marks(
+    found: System,
+    prefix: str,
+    table: Shown,
+    names: Sequence[str],
+    months: Sequence[Release],
+    coarser: Mapping[str, str],
+) -> None:
+    reports = joined([month.tables["reports-by-center"] for month in months])
+    tops = _tops(CENTERS, reports, reports[TOTAL])
+    for name in names:
+        for center in CENTERS.leaves():
+            cell = f"{prefix}/{center}{BETWEEN}{name}"
+            found.add(cell, tops[center])
+            found.rows.append(Constraint({cell: 1, **dict.fromkeys(_of_center(center, months), -1)}, None, 0))
+        for place in places(CENTERS, reports).nodes():  # each is a row of the table, whatever the step
+            cells = _cells(prefix, place, name)
+            value = table.get(f"{place.key}{BETWEEN}{name}")
+            if value is not None:
+                found.rows.append(Constraint(cells, value, value))
+            elif len(cells) > 1:
+                found.sums[f"{prefix}/{place.key}{BETWEEN}{name}"] = cells
+        if (step := coarser.get(name, STEPS[0])) != WITHHELD:
+            _closed(found, prefix, places(CENTERS, reports, depth=DEPTHS[step]), reports, table, name)
+
+
+def _closed(found: System, prefix: str, place: Tree, reports: Shown, table: Shown, name: str) -> None:
+    if f"{place.key}{BETWEEN}{name}" not in table:
+        found.choices.append(Choice(_not_open(prefix, place, reports, name)))
+    elif place.parts and f"{place.parts[0].key}{BETWEEN}{name}" not in table:
+        found.choices.append(_some_part_not_open(prefix, place, reports, name))
+    else:
+        for part in place.parts:
+            _closed(found, prefix, part, reports, table, name)
+
+
+def _not_open(prefix: str, place: Tree, reports: Shown, name: str) -> tuple[Way, ...]:
+    cells, of = _cells(prefix, place, name), reports[place.key]
+    ways = (Way(Constraint(cells, None, SMALL - 1)), Way(Constraint(cells, of - SMALL + 1, None)))
+    if not place.parts:
+        return ways
+    dominated = Constraint(cells, fits(place, reports) + 1, None)
+    return (*ways, Way(dominated, (_some_part_not_open(prefix, place, reports, name),)))
+
+
+def _some_part_not_open(prefix: str, place: Tree, reports: Shown, name: str) -> Choice:
+    return Choice(tuple(way for part in place.parts for way in _not_open(prefix, part, reports, name)))
+
+
+def _cells(prefix: str, place: Tree, name: str) -> Sum:
+    members = CENTERS.leaves() if place.key == TOTAL else tuple(place.key.split("+"))
+    return {f"{prefix}/{center}{BETWEEN}{name}": 1 for center in members}
+
+
+def _tops(node: Tree, reports: Shown, top: int) -> Mapping[str, int]:
+    top = reports.get(node.key, top)
+    return {key: n for part in node.parts for key, n in _tops(part, reports, top).items()} or {node.key: top}
+
+
+def _of_center(center: str, months: Sequence[Release]) -> list[str]:
+    return [f"{month.period}/reports-by-center/{center}" for month in months]
+
+
+def _covered(found: System, prefix: str, months: Sequence[Release]) -> None:
+    """Every report has at least one harm type."""
+    for center in CENTERS.leaves():
+        carried = {f"{prefix}/{center}{BETWEEN}{harm}": 1 for harm in HARMS}
+        found.rows.append(Constraint({**carried, **dict.fromkeys(_of_center(center, months), -1)}, 0, None))
+
+
+def _late(found: System, prefix: str, release: Release, months: Sequence[Release]) -> None:
+    """Whoever was acknowledged within an hour was not seen late. A month whose times were left out says nothing."""
+    _marks(found, prefix, release.tables[LATE_TABLE], (LATE,), months, release.coarser)
+    late = [f"{prefix}/{center}{BETWEEN}{LATE}" for center in CENTERS.leaves()]
+    times = (f"{month.period}/acknowledgement-times/{group}" for month in months for group in SURELY_IN_TIME)
+    quick = [name for name in times if name in found.tops]
+    reports = sum(month.tables["reports-by-center"][TOTAL] for month in months)
+    found.rows.append(Constraint(dict.fromkeys((*late, *quick), 1), None, reports))
+
+
+def _kinds_of_support(found: System, prefix: str, table: Shown, months: Sequence[Release]) -> None:
+    total = sum(month.tables["reports-by-center"][TOTAL] for month in months)
+    for name, value in table.items():
+        cell = f"{prefix}/{name}"
+        found.add(cell, total)
+        found.rows.append(Constraint({cell: 1}, value, value))

@@ -1,0 +1,241 @@
+"""The published tables, put together from releases alone: numbers of longer periods are sums of published numbers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from services.analytics.releases.apart import ALERT_FIGURES, ALERT_TABLE, STAFF_TABLE
+from services.analytics.releases.calendar import Period
+from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES, TOTAL, Tree, leaf, members
+from services.analytics.releases.release import (
+    BETWEEN,
+    CROSSINGS,
+    FROM_ELSEWHERE,
+    HARM_TABLE,
+    HARMS,
+    LATE,
+    LATE_TABLE,
+    Release,
+)
+from services.analytics.releases.suppression import HIDDEN, Figure, Shown, figure, joined
+from services.analytics.releases.tables import Definition
+
+SUPPORT: Final = "support-given"
+Level = Literal["leaf", "group", "region", "total"]
+"""Of a row: one place, week or value; several that are shown only together; several whose parts are shown too; all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table. ``of`` names the rows it is the sum of, where it stands for hidden ones together."""
+
+    key: str
+    figures: tuple[Figure, ...]
+    of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What protection cost a table, worked out from what is published."""
+
+    cells: int
+    hidden: int
+    lost: float | None
+    """Of the table's total, the share that stands in hidden cells; None where the total itself is hidden."""
+
+    @property
+    def share(self) -> float:
+        """Of the cells, the share that is hidden."""
+        return self.hidden / self.cells if self.cells else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table ready to be shown. The last row is the total."""
+
+    definition: Definition
+    period: Period
+    as_of: str
+    months: tuple[str, ...]
+    """The months it covers."""
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    coarser: Mapping[str, str] = field(default_factory=dict)
+    """What was coarsened to be safe, and how."""
+
+    @property
+    def coverage(self) -> tuple[int, int]:
+        """How many of the period's months are in it, and how many the period has."""
+        return len(self.months), len(self.period.months)
+
+    @property
+    def partial(self) -> bool:
+        """Whether months of the period are missing: it began before counting did, or a month was withheld."""
+        covered, months = self.coverage
+        return covered < months
+
+    def covers_as(self, other: "Table") -> bool:
+        """Whether the same months of their periods are in both, so that their numbers may be compared."""
+        mine, theirs = ([t.period.months.index(month) for month in t.months] for t in (self, other))
+        return mine == theirs
+
+    @property
+    def listed(self) -> tuple[Row, ...]:
+        """The rows there are in files: figures that do not add up have no total, hidden or not."""
+        return self.rows[:-1] if self.definition.name in _FIGURES else self.rows
+
+    def level(self, row: Row) -> Level:
+        """Which rows overlap: of one column, leaves and groups never do."""
+        if row.key == TOTAL:
+            return "total"
+        if not row.of:
+            return "leaf"
+        within = (other for other in self.rows[:-1] if {*members(other.key)} < {*row.of})
+        return "group" if all(other.figures[0].hidden for other in within) else "region"
+
+    @property
+    def cost(self) -> Cost:
+        """Cells are those of rows that stand for themselves; of marks, each mark counts with its own total."""
+        own = [row for row in self.rows[:-1] if not row.of]
+        cells = [figure for row in own for figure in row.figures]
+        totals = self.rows[-1].figures
+        known = [column for column, total in enumerate(totals) if total.low is not None]
+        whole = sum(totals[column].low or 0 for column in known)
+        seen = sum(row.figures[column].low or 0 for row in own for column in known)
+        hidden = sum(figure.hidden for figure in cells)
+        return Cost(len(cells), hidden, round(1 - seen / whole, 4) if whole else None)
+
+
+def build(definition: Definition, period: Period, releases: Sequence[Release]) -> Table:
+    """The table of a released period. ``releases``: the register's entries, at least those of the period's year."""
+    by_period = {release.period: release for release in releases}
+    own = by_period[period.name]
+    months = [by_period[month] for month in own.months]
+    rows = _rows(definition.name, own, months)
+    step = {} if own.kind != "month" or own.step == "full" else {"center": own.step}
+    return Table(
+        definition, period, own.as_of, own.months, columns_of(definition.name), tuple(rows), {**step, **own.coarser}
+    )
+
+
+def exists(definition: Definition, release: Release) -> bool:
+    """Whether a released period has this table."""
+    if release.kind not in definition.kinds or not release.months:
+        return False
+    return definition.name in (*_BASE, "reports-by-week") or definition.name in release.tables
+
+
+_BASE: Final[Mapping[str, Tree]] = {
+    "reports-by-center": CENTERS,
+    "acknowledgement-times": TIMES,
+    "reports-by-outcome": ENDS,
+}
+
+
+_MARKED: Final[Mapping[str, tuple[str, ...]]] = {
+    HARM_TABLE: HARMS,
+    LATE_TABLE: (LATE,),
+    "reports-from-elsewhere": (FROM_ELSEWHERE,),
+}
+
+
+_FIGURES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    ALERT_TABLE: ("alerts", ALERT_FIGURES),
+    "corrections": ("reports", ("reports", "moved")),
+}
+"""Tables of figures that do not add up: what they count, and which there are."""
+
+
+def columns_of(name: str) -> tuple[str, ...]:
+    """The columns of counts of a table."""
+    if name in _FIGURES:
+        return (_FIGURES[name][0],)
+    return ("hours",) if name == STAFF_TABLE else ("reports", *_MARKED.get(name, ()))
+
+
+def _rows(name: str, own: Release, months: Sequence[Release]) -> list[Row]:
+    if name in _BASE or name == "reports-by-week":
+        return _summed(name, months)
+    shown = own.tables[name]
+    if name in _FIGURES:
+        return _apart(shown, _FIGURES[name][1])
+    if name == STAFF_TABLE:
+        return _hours(shown)
+    if name in CROSSINGS and name not in _MARKED and name != SUPPORT:
+        return _of_tree(CROSSINGS[name].tree, shown)
+    reports = joined([month.tables["reports-by-center"] for month in months])
+    if name in _MARKED:
+        return _of_marks(shown, reports, _MARKED[name])
+    return _kinds(shown, reports)
+
+
+def _summed(name: str, months: Sequence[Release]) -> list[Row]:
+    """A table of which longer periods are sums of what their months show."""
+    if name in _BASE:
+        return _of_tree(_BASE[name], joined([month.tables[name] for month in months]))
+    return _weeks(months)
+
+
+def _apart(shown: Shown, keys: Sequence[str]) -> list[Row]:
+    """Figures that do not add up to anything."""
+    return [*(Row(key, (figure(shown, key),)) for key in keys), Row(TOTAL, (HIDDEN,))]
+
+
+def _hours(shown: Shown) -> list[Row]:
+    own = CENTERS.leaves()
+    total = shown.get(TOTAL, sum(shown[key] for key in own if key in shown))  # releases of before have none
+    return [*(Row(key, (figure(shown, key),)) for key in own), Row(TOTAL, (Figure(total, total),))]
+
+
+def _of_tree(tree: Tree, shown: Shown) -> list[Row]:
+    """The leaves, what is shown of them together only, and the total."""
+    rows = [Row(key, (figure(shown, key),)) for key in tree.leaves()]
+    rows += [Row(node.key, (figure(shown, node.key),), node.leaves()) for node in _unsplit(tree, shown)]
+    return [*rows, Row(TOTAL, (figure(shown, TOTAL),))]
+
+
+def _unsplit(tree: Tree, shown: Shown) -> list[Tree]:
+    return [
+        node
+        for node in tree.nodes()
+        if node.parts and node.key != TOTAL and node.key in shown and node.parts[0].key not in shown
+    ]
+
+
+def _weeks(months: Sequence[Release]) -> list[Row]:
+    """A week is shown where it is shown in each of the months it lies in."""
+    tables = [month.tables["reports-by-week"] for month in months]
+    names = sorted({week for month in months for week in month.weeks()})
+    total = joined(tables).get(TOTAL)
+    rows = []
+    for week in names:
+        parts = [figure(month.tables["reports-by-week"], week) for month in months if week in month.weeks()]
+        lows = [part.low for part in parts]
+        value = None if None in lows else sum(low or 0 for low in lows)
+        rows.append(Row(week, (Figure(value, value),)))
+    return [*rows, Row(TOTAL, (Figure(total, total),))]
+
+
+def _of_marks(table: Shown, reports: Shown, marks: Sequence[str]) -> list[Row]:
+    def row(node: Tree) -> Row:
+        numbers = (figure(table, f"{node.key}{BETWEEN}{name}") for name in marks)
+        return Row(node.key, (figure(reports, node.key), *numbers), node.leaves() if node.parts else ())
+
+    regions = [part for part in CENTERS.parts if part.key in reports]
+    blocks = [node for node in _unsplit(CENTERS, reports) if node.key not in {region.key for region in regions}]
+    rows = [row(leaf(key)) for key in CENTERS.leaves()]
+    rows += [row(node) for node in (*blocks, *regions)]
+    return [*rows, row(Tree(TOTAL))]
+
+
+def _kinds(table: Shown, reports: Shown) -> list[Row]:
+    rows = [Row(key.partition(BETWEEN)[2], (figure(table, key),)) for key in sorted(table)]
+    return [*rows, Row(TOTAL, (figure(reports, TOTAL),))]
+
+
+def finest(table: Table) -> list[tuple[str, int]]:
+    """A table that splits, as the finest shown parts in the order of its shape: they add up to the total."""
+    found = {row.key: row.figures[0].low for row in table.rows[:-1] if row.figures[0].low is not None}
+    order = [row.key for row in table.rows[:-1] if not row.of]
+    parts = sorted(found, key=lambda key: order.index(members(key)[0]))
+    return [(key, found[key] or 0) for key in parts]

@@ -1,0 +1,116 @@
+"""The register of releases: what was ever published, in order, each entry bound to the one before; and frozen counts.
+
+An entry is never changed or removed: what may leave later depends on all that left before. Frozen counts are the true
+counts of a closed month, kept so that a quarter and a year are made of the same counts as their months were. They
+never leave the service.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from pymongo.errors import DuplicateKeyError
+
+from services.analytics.counting.generations import Database
+from services.analytics.counting.rebuild_repository import remember
+from services.analytics.counting.repository import Position
+from services.analytics.releases.release import Release
+from services.analytics.releases.suppression import MonthCounts
+from shared.errors import PermanentError
+from shared.mongo import store_errors
+
+_NOTHING_BEFORE: Final = ""
+
+
+class BrokenRegisterError(PermanentError):
+    """An entry does not follow from the one before: something was altered, removed or put in between."""
+
+
+class Register:
+    """Appends and reads. The number of an entry is its key, so that of two writers one is told to look again."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def entries(self) -> list[Release]:
+        """All releases, oldest first. Raises `BrokenRegisterError` where they are not as they were written."""
+        with store_errors():
+            documents = await self._database.register.find({}, hint={"$natural": 1}).to_list(None)
+        documents.sort(key=lambda document: document["_id"])
+        before = _NOTHING_BEFORE
+        releases = []
+        for number, document in enumerate(documents):
+            release = _release(document)
+            if document["_id"] != number or document["digest"] != digest(number, release, before):
+                raise BrokenRegisterError(f"the register of releases is broken at entry {number}")
+            before = document["digest"]
+            releases.append(release)
+        return releases
+
+    async def append(self, release: Release, entries: Sequence[Release]) -> bool:
+        """Add a release after exactly these entries; False where somebody else added one in between."""
+        before = _NOTHING_BEFORE
+        for number, entry in enumerate(entries):
+            before = digest(number, entry, before)
+        number = len(entries)
+        document = {"_id": number, "digest": digest(number, release, before), **_document(release)}
+        with store_errors():
+            try:
+                await self._database.register.insert_one(document)
+            except DuplicateKeyError:
+                return False
+        return True
+
+    async def frozen(self, month: str) -> MonthCounts | None:
+        """The counts a month was released from."""
+        with store_errors():
+            document = await self._database.frozen.find_one({"_id": month})
+        return MonthCounts(**{**document["counts"], "month": month}) if document else None
+
+    async def freeze(self, counts: MonthCounts, offsets: Mapping[Position, int], now: datetime) -> MonthCounts:
+        """Keep a month's counts, unless they are kept already: those that are kept.
+
+        With them stays from how much of the topics they were made, so that they can be counted again.
+        """
+        kept = {key: value for key, value in asdict(counts).items() if key != "month"}
+        with store_errors():
+            try:
+                async with await self._database.client.start_session() as session, session.start_transaction():
+                    await self._database.frozen.insert_one({"_id": counts.month, "counts": kept}, session=session)
+                    await remember(self._database, counts.month, offsets, now, session)
+            except DuplicateKeyError:
+                pass
+            else:
+                return counts
+        return await self.frozen(counts.month) or counts
+
+
+def digest(number: int, release: Release, before: str) -> str:
+    """Of an entry and, through ``before``, of all earlier ones."""
+    text = orjson.dumps([number, before, _document(release)], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()
+
+
+def _document(release: Release) -> dict[str, Any]:
+    return {
+        "period": release.period,
+        "as_of": release.as_of,
+        "step": release.step,
+        "tables": {name: dict(shown) for name, shown in release.tables.items()},
+        "months": list(release.months),
+        "coarser": dict(release.coarser),
+    }
+
+
+def _release(document: Mapping[str, Any]) -> Release:
+    return Release(
+        period=document["period"],
+        as_of=document["as_of"],
+        step=document["step"],
+        tables=document["tables"],
+        months=tuple(document["months"]),
+        coarser=document["coarser"],
+    )

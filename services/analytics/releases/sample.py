@@ -1,0 +1,180 @@
+"""A made-up year, shown until the first month is released, so that an analyst sees what a release will look like. Pure.
+
+Nothing in it was counted. Every number follows from the totals and weights below, so it is the same every time; it
+lies in 2099, when no release can be. It is put together as a real release is: only the counts are invented.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from math import prod
+from typing import Final
+
+from services.analytics.releases.apart import ALERT_FIGURES
+from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES
+from services.analytics.releases.published import Table
+from services.analytics.releases.release import (
+    CROSSINGS,
+    HARMS,
+    Release,
+    of_month,
+    of_quarter,
+    of_year,
+    period_of,
+)
+from services.analytics.releases.suppression import MonthCounts
+from shared.labels import Label
+
+MARK: Final = Label("Sample", "예시")
+"""On every page and in every file."""
+BOTH: Final = f"{MARK.ko} / {MARK}"
+"""In files, whose readers may read either language."""
+FILE_MARK: Final = f"{MARK.ko}-{MARK.upper()}-"
+"""Before the period, in the name of every file and in every line of it."""
+
+YEAR: Final = "2099"
+MONTH: Final = f"{YEAR}-12"
+"""The month that is shown first."""
+MONTHS: Final = tuple(f"{YEAR}-{number:02d}" for number in range(1, 13))
+AS_OF: Final = "2100-01-04T00:00:00Z"
+"""When it would have been released."""
+
+_TOTALS: Final = (612, 548, 704, 655, 731, 690, 742, 718, 665, 780, 824, 861)
+_CENTERS: Final[Mapping[str, int]] = {
+    "gyeonggi": 300,
+    "incheon": 80,
+    "gangwon": 40,
+    "chungnam": 50,
+    "chungbuk": 40,
+    "daejeon": 45,
+    "sejong": 9,
+    "gwangju": 50,
+    "jeonnam": 45,
+    "jeonbuk": 50,
+    "jeju": 22,
+    "busan": 80,
+    "gyeongnam": 79,
+    "daegu": 60,
+    "gyeongbuk": 50,
+    "ulsan": 30,
+}
+"""Weights. Sejong is so small, and central owns nothing, that hidden cells are seen too."""
+_HARMS: Final = (42, 34, 28, 22, 13, 7, 4, 5, 6, 3)
+"""Per cent of reports with each harm type, in the order of the vocabulary; a report has several."""
+_TIMES: Final = (20, 20, 20, 19, 10, 5, 2, 2, 2)
+_ENDS: Final = (30, 60, 10)
+_WEEKDAYS: Final = (11, 10, 10, 10, 10, 9, 8)
+"""From Monday."""
+_SUPPORTS: Final[Mapping[str, int]] = {"counselling": 70, "deletion": 55, "monitoring": 30, "legal": 12, "none": 8}
+_SHARES: Final[Mapping[str, Sequence[Mapping[str, int]]]] = {
+    "reports-by-age-and-gender": (
+        {"under_14": 4, "14_18": 22, "19_24": 30, "25_29": 18, "30s": 12, "40s": 7, "50_up": 4, "unknown": 3},
+        {"female": 72, "male": 24, "other": 1, "unknown": 3},
+    ),
+    "reports-by-role-and-channel": (
+        {"victim": 80, "representative": 13, "third_party": 7},
+        {"web": 58, "phone": 31, "api": 11},
+    ),
+    "reports-by-relationship": (
+        {"temporary": 28, "stranger": 26, "intimate": 14, "social": 12, "family": 2, "unknown": 18},
+    ),
+    "reports-by-platform": (
+        {
+            "adult_site": 24,
+            "search_engine": 8,
+            "social_media": 30,
+            "messenger": 22,
+            "community": 5,
+            "file_sharing": 4,
+            "other": 3,
+            "unknown": 4,
+        },
+    ),
+}
+"""Weights of the yearly tables' one or two dimensions."""
+_HOURS: Final = 480
+"""On duty at each centre: three people of 160 hours."""
+
+
+@cache
+def releases() -> tuple[Release, ...]:
+    """The year's months, quarters and the year, as a register would hold them."""
+    counts = {month: _month(number, month) for number, month in enumerate(MONTHS)}
+    months = {month: of_month(each, AS_OF, "full") for month, each in counts.items()}
+    found: list[Release] = []
+    for month in MONTHS:
+        found.append(months[month])
+        for name in _ends_with(month):
+            own = [each for each in MONTHS if each in period_of(name).months]
+            own_months, own_counts = [months[each] for each in own], [counts[each] for each in own]
+            found.append(
+                of_year(name, own_months, own_counts, AS_OF, {}, {"reports": 14, "moved": 21})
+                if name == YEAR
+                else of_quarter(name, own_months, own_counts, AS_OF, {})
+            )
+    return tuple(found)
+
+
+def labelled(table: Table) -> Table:
+    """The table as a file of the sample holds it: its period says in every line what it is."""
+    return replace(table, period=replace(table.period, name=f"{FILE_MARK}{table.period.name}"))
+
+
+def _ends_with(month: str) -> Sequence[str]:
+    number = int(month[-2:])
+    quarter = [f"{YEAR}-Q{number // 3}"] if number % 3 == 0 else []
+    return [*quarter, *([YEAR] if month == MONTHS[-1] else [])]
+
+
+def _month(number: int, name: str) -> MonthCounts:
+    total, period = _TOTALS[number], period_of(name)
+    days = [period.first + timedelta(days=n) for n in range((period.last - period.first).days + 1)]
+    centers = {**dict.fromkeys(CENTERS.leaves(), 0), **spread(total, _CENTERS, number)}
+    late = {center: n * 12 // 100 for center, n in centers.items()}
+    return MonthCounts(
+        month=name,
+        days=spread(total, {day.isoformat(): _WEEKDAYS[day.weekday()] for day in days}),
+        centers=centers,
+        harms={center: _harms(n, number) for center, n in centers.items()},
+        times=spread(total, dict(zip(TIMES.leaves(), _TIMES, strict=True)), number),
+        ends=spread(total, dict(zip(ENDS.leaves(), _ENDS, strict=True)), number),
+        crossings={table: _crossing(table, total, centers) for table in CROSSINGS},
+        seen={center: n - late[center] for center, n in centers.items()},
+        alerts=dict(zip(ALERT_FIGURES, (total + 37 * number, 12 + number, 25 + 2 * number), strict=True)),
+        staff=dict.fromkeys(_CENTERS, _HOURS),
+    )
+
+
+def _harms(reports: int, number: int) -> dict[str, int]:
+    return {
+        harm: reports * (share + (number * n) % 3) // 100
+        for n, (harm, share) in enumerate(zip(HARMS, _HARMS, strict=True))
+    }
+
+
+def _crossing(table: str, total: int, centers: Mapping[str, int]) -> dict[str, int]:
+    if table == "support-given":
+        return {kind: total * share // 100 for kind, share in _SUPPORTS.items()}
+    if table == "reports-from-elsewhere":
+        guests = {center: n // 5 for center, n in centers.items()}
+        own = {f"{center}/{center}": n - guests[center] for center, n in centers.items()}
+        return own | {f"seoul/{center}": n for center, n in guests.items()}
+    shares = _SHARES[table]
+    leaves = {leaf: leaf.split("/") for leaf in CROSSINGS[table].tree.leaves()}
+    weights = {leaf: [of[code] for of, code in zip(shares, codes, strict=True)] for leaf, codes in leaves.items()}
+    return spread(total, {leaf: prod(parts) for leaf, parts in weights.items()})
+
+
+def spread(total: int, weights: Mapping[str, int], tilt: int = 0) -> dict[str, int]:
+    """A total over parts in proportion to their weights, the largest remainders rounded up; adds up to the total.
+
+    ``tilt`` varies the weights a little, so that no two months have the same proportions.
+    """
+    leaned = {key: weight * (20 + (place * 7 + tilt * 3) % 5) for place, (key, weight) in enumerate(weights.items())}
+    whole = sum(leaned.values())
+    found = {key: total * weight // whole for key, weight in leaned.items()}
+    rest = sorted(leaned, key=lambda key: (-(total * leaned[key] % whole), key))
+    for key in rest[: total - sum(found.values())]:
+        found[key] += 1
+    return found

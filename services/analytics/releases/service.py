@@ -1,0 +1,274 @@
+"""The release job: closes periods in order, proves each release against all earlier ones, and keeps what left.
+
+A month closes once everything written until three days after its end is counted. Its true counts are frozen then, and
+the quarter and the year are made of frozen counts. What is not proven is coarsened; what cannot be proven in time is
+not released, and an operator is told; a quarter or a year then goes down the ladder and holds up no later month.
+Where making one fails it is not released either: counting and pages go on without it.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from services.analytics import metrics
+from services.analytics.counting.reader import Reader
+from services.analytics.releases.audit import LIMIT_S, Proof, prove
+from services.analytics.releases.calendar import Coming, Kind, after, calendar, closes_at, days_of_month, ending_with
+from services.analytics.releases.counts import month_counts
+from services.analytics.releases.intruder_model import system
+from services.analytics.releases.release import (
+    CORRECTIONS,
+    CROSSINGS,
+    STEPS,
+    WITHHELD,
+    Release,
+    corrections,
+    lower,
+    of_month,
+    of_quarter,
+    of_year,
+    period_of,
+)
+from services.analytics.releases.repository import BrokenRegisterError, Register
+from services.analytics.releases.shelf import Shelf
+from services.analytics.releases.suppression import MonthCounts
+from shared import log
+from shared.clock import SEOUL, Clock
+from shared.errors import IeumError
+from shared.process import told_of
+
+_log = log.get(__name__)
+
+_TRY_AGAIN_AFTER_S: Final = 600.0
+"""After a release that could not be proven in time."""
+CALENDAR_MONTHS: Final = 12
+"""So far ahead releases are announced."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A release and how it was proven."""
+
+    release: Release
+    proof: Proof
+    refused: tuple[str, ...]
+    """What was tried before and not proven."""
+
+
+class Publications:
+    """Makes what is due and serves what was released."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        register: Register,
+        clock: Clock,
+        *,
+        centers: Sequence[str],
+        harms: Sequence[str],
+        caught_up: Callable[[], datetime | None],
+        limit_s: float = LIMIT_S,
+    ) -> None:
+        """``caught_up`` tells up to which moment everything written to the topics has been counted."""
+        self._reader = reader
+        self._register = register
+        self._clock = clock
+        self._centers = centers
+        self._harms = harms
+        self._caught_up = caught_up
+        self._limit_s = limit_s
+        self._failed_at = float("-inf")
+        self._trouble: str | None = None
+        self._shelf = Shelf()
+
+    @property
+    def shelf(self) -> Shelf:
+        """The register as last read, and the tables made of it."""
+        return self._shelf
+
+    @property
+    def entries(self) -> Sequence[Release]:
+        """The register as last read."""
+        return self._shelf.releases
+
+    def check(self) -> str | None:
+        """For health: None while releases go out."""
+        return self._trouble
+
+    async def release_due(self) -> None:
+        """Release everything that may be closed by now, oldest first; stop at the first that cannot.
+
+        Raises ``TransientError``; ``BrokenRegisterError`` where nothing can be released any more.
+        """
+        try:
+            await self._release_due()
+        except BrokenRegisterError as error:
+            self._refused("register", "broken", (str(error),))
+            raise
+
+    async def _release_due(self) -> None:
+        await self._read()
+        if self._clock.monotonic() - self._failed_at < _TRY_AGAIN_AFTER_S:
+            return
+        while (period := await self._due()) is not None:
+            made = await self._tried(period)
+            if made.proof.verdict != "open":
+                self._failed_at = self._clock.monotonic()
+                self._refused(period, made.proof.verdict, made.proof.cells)
+                return
+            self._trouble = None
+            if await self._register.append(made.release, self.entries):
+                self._told(made)
+            await self._read()
+
+    async def released(self) -> list[Release]:
+        """The whole register as last read, oldest first; read now where it never was."""
+        if not self.entries:
+            await self._read()
+        return list(self.entries)
+
+    async def _read(self) -> None:
+        entries = tuple(await self._register.entries())
+        if entries != self.entries:
+            self._shelf = Shelf(entries)
+
+    async def periods(self, kind: Kind) -> list[str]:
+        """Released periods of a kind that have anything to show, newest first."""
+        return [entry.period for entry in reversed(await self.released()) if entry.kind == kind and entry.months]
+
+    def next_release(self) -> datetime:
+        """When the next month is due at the earliest."""
+        return closes_at(self._month_to_come())
+
+    def calendar(self, months: int = CALENDAR_MONTHS) -> list[Coming]:
+        """What will be released with the next months, at the earliest when."""
+        return calendar(self._month_to_come(), months)
+
+    def _month_to_come(self) -> str:
+        return self._next_month() or f"{self._clock.now().astimezone(SEOUL):%Y-%m}"
+
+    def _next_month(self) -> str | None:
+        months = [entry.period for entry in self.entries if entry.kind == "month"]
+        return after(months[-1]) if months else None
+
+    async def _due(self) -> str | None:
+        """The next period to be released, or None while it is not its time."""
+        done = {entry.period for entry in self.entries}
+        months = [entry.period for entry in self.entries if entry.kind == "month"]
+        for name in ending_with(months[-1]) if months else ():
+            if name not in done:
+                return name
+        month = self._next_month()
+        if month is None:
+            first = await self._reader.first_day()
+            month = f"{first:%Y-%m}" if first is not None else None
+        if month is None:
+            return None
+        due, caught_up = closes_at(month), self._caught_up()
+        metrics.RELEASE_LATE.set(max(0.0, (self._clock.now() - due).total_seconds()))
+        return month if caught_up is not None and caught_up >= due else None
+
+    async def _tried(self, period: str) -> _Made:
+        try:
+            return await self._make(period)
+        except IeumError:
+            raise
+        except Exception as error:
+            # Of others' errors only type and place are told: their text may repeat a count.
+            _log.critical("analytics.release_failed", period=period, **told_of(error))
+            return _Made(Release(period, self._as_of(), WITHHELD), Proof("failed"), ())
+
+    async def _make(self, period: str) -> _Made:
+        kind = period_of(period).kind
+        if kind == "month":
+            counts = await self._register.frozen(period) or await self._freeze(period)
+            return await asyncio.to_thread(self._month, counts)
+        months = [e for e in self.entries if e.kind == "month" and e.tables and e.period in period_of(period).months]
+        counts_of = [await self._register.frozen(month.period) for month in months]
+        frozen = [counts for counts in counts_of if counts is not None]
+        now = await self._all_now([month.period for month in months]) if kind == "year" else []
+        return await asyncio.to_thread(self._marked, period, months, frozen, now)
+
+    def _month(self, counts: MonthCounts) -> _Made:
+        refused: tuple[str, ...] = ()
+        for step in STEPS[:-1]:
+            release = of_month(counts, self._as_of(), step)
+            proof = self._prove(release)
+            if proof.verdict != "narrow":
+                return _Made(release, proof, refused)
+            refused = (*refused, *proof.cells)
+        return _Made(Release(counts.month, self._as_of(), WITHHELD), Proof("open"), refused)
+
+    def _marked(
+        self, period: str, months: Sequence[Release], counts: Sequence[MonthCounts], now: Sequence[MonthCounts]
+    ) -> _Made:
+        refused: tuple[str, ...] = ()
+        coarser: dict[str, str] | None = {}
+        while coarser is not None:
+            if period_of(period).kind == "year":
+                release = of_year(period, months, counts, self._as_of(), coarser, corrections(counts, now))
+            else:
+                release = of_quarter(period, months, counts, self._as_of(), coarser)
+            proof = self._prove(release)
+            if proof.verdict not in ("narrow", "out_of_time"):
+                return _Made(release, proof, refused)
+            narrow = proof.cells if proof.verdict == "narrow" else ()
+            refused = (*refused, *(narrow or ("out_of_time",)))
+            coarser = lower(coarser, narrow)
+        covered = tuple(month.period for month in months)
+        return _Made(Release(period, self._as_of(), WITHHELD, months=covered), Proof("open"), refused)
+
+    def _prove(self, release: Release) -> Proof:
+        year = [entry for entry in self.entries if entry.period[:4] == release.period[:4]]
+        return prove(system([*year, release]), self._limit_s, of=[release.period])
+
+    async def _freeze(self, month: str) -> MonthCounts:
+        """Keep a month's counts, and from how much of the topics they were made, both of one moment."""
+        async with self._reader.snapshot() as reader:
+            counts = await self._true(reader, month)
+            offsets = await reader.offsets()
+        return await self._register.freeze(counts, offsets, self._clock.now())
+
+    async def _all_now(self, months: Sequence[str]) -> list[MonthCounts]:
+        async with self._reader.snapshot() as reader:
+            return [await self._true(reader, month) for month in months]
+
+    async def _true(self, reader: Reader, month: str) -> MonthCounts:
+        cells = await reader.cells(f"{month}-01", f"{month}-31")
+        days = days_of_month(month, self._clock.now())
+        counts = month_counts(month, cells, days=days, centers=self._centers, harms=self._harms)
+        crossings = {}
+        for name, crossing in CROSSINGS.items():
+            found = await reader.counts(period_of(month), crossing.dimensions)
+            crossings[name] = {"/".join(values): n for values, n in found.items()}
+        period = period_of(month)
+        hours = await reader.hours_on_duty(period, self._clock.now())
+        return replace(
+            counts,
+            crossings=crossings,
+            seen={center: n for center, (n, _) in (await reader.seen_within_target(period)).items()},
+            alerts=await reader.figures(period),
+            staff=dict(hours),
+        )
+
+    def _told(self, made: _Made) -> None:
+        release, proof = made.release, made.proof
+        metrics.RELEASES.labels("withheld" if release.step == WITHHELD else "released").inc()
+        metrics.RELEASE_SECONDS.observe(proof.seconds)
+        steps = dict(release.coarser) or release.step
+        _log.info("analytics.released", period=release.period, step=steps, checked=proof.checked, took_s=proof.seconds)
+        if made.refused:
+            metrics.RELEASES.labels("coarsened").inc()
+            _log.warning("analytics.release_coarsened", period=release.period, step=steps, narrow=made.refused[:20])
+        if left_out := sorted(name for name, shown in release.tables.items() if not shown and name != CORRECTIONS):
+            _log.error("analytics.table_left_out", period=release.period, tables=left_out)
+
+    def _refused(self, period: str, verdict: str, cells: Sequence[str]) -> None:
+        self._trouble = f"{period} not released: {verdict}"
+        metrics.RELEASES.labels(verdict).inc()
+        _log.error("analytics.release_refused", period=period, verdict=verdict, cells=list(cells[:20]))
+
+    def _as_of(self) -> str:
+        return self._clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,1 +1,0 @@
-"""Published tables as files and pictures. Pure."""

@@ -1,1 +1,0 @@
-"""Where analytics keeps facts, cells, offsets and publications."""

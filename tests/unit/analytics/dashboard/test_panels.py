@@ -1,0 +1,321 @@
+"""The dashboard's pages, read as a reader of their source would: every answer, panel and cell, and nothing hidden."""
+
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from services.analytics.releases.release import Release
+from tests.unit.analytics.paneling import PATHS, Away, Lost, Source, fetch, releases_made_up, source
+from tests.unit.analytics.releases.test_published import AS_OF
+from tests.unit.analytics.test_authorization import NOW, Watching
+
+
+class Stopped(Watching):
+    """A watch that has seen no progress for a day."""
+
+    def stopped_since(self) -> datetime | None:
+        return NOW - timedelta(days=1)
+
+
+async def test_six_answers_each_with_change_definition_and_release() -> None:
+    page = await source("/?period=2026-12&lang=en")
+    december = next(each for each in releases_made_up() if each.period == "2026-12").tables["reports-by-center"]
+    november = next(each for each in releases_made_up() if each.period == "2026-11").tables["reports-by-center"]
+    assert f"{december['total']} reports" in page.texts["how-many"]
+    grown = december["total"] - november["total"]
+    assert f"{abs(grown)} {'more' if grown > 0 else 'fewer'} than in November 2026" in page.said("how-many")
+    assert f"({100 * grown / november['total']:+.1f}%)" in page.said("how-many")
+    most = max(("gyeonggi", "busan", "incheon"), key=lambda key: december[key])
+    assert {"gyeonggi": "Gyeonggi", "busan": "Busan", "incheon": "Incheon"}[most] in page.texts["from-where"]
+    assert "2026-Q4 ·" in page.said("what-kind")  # harm types are released by quarter
+    assert re.search(r"\d+\.\d%", page.said("how-fast"))
+    assert "points" in page.said("how-fast")
+    assert "Gyeonggi" in page.said("overloaded")  # 30 of 100 reports, three people
+    assert "Nothing" in page.texts["accounted"]
+    for answer in ("how-many", "from-where", "what-kind", "how-fast", "overloaded"):
+        assert "What is counted" in page.texts[answer]
+        assert "Released on" in page.said(answer)
+
+
+@pytest.mark.parametrize(
+    ("watch", "said"), [(Watching(), "Nothing"), (Lost(), "Something"), (Away(), "Cannot be said now")]
+)
+async def test_whether_all_is_accounted_for_is_a_word_and_no_number(watch: Watching, said: str) -> None:
+    page = await source("/?lang=en", watch=watch)
+    assert said in page.texts["accounted"]
+    assert not re.search(r"\d", page.said("accounted"))
+
+
+async def test_without_a_period_before_there_is_no_change_and_beside_a_hidden_number_no_comparison() -> None:
+    assert "than in" not in (await source("/?period=2025-10&lang=en")).said("how-many")
+    entries = [each for each in releases_made_up() if each.period in {"2025-10", "2025-11"}]
+    few = {**entries[0].tables, "acknowledgement-times": {"total": 99}}
+    held = [Release("2025-10", AS_OF, "full", few, ("2025-10",)), entries[1]]
+    page = await source("/?period=2025-11&lang=en", releases=held)
+    assert "No comparison with October 2025: a number is hidden." in page.said("how-fast")
+    assert "Harm types are released by quarter" in page.said("what-kind")
+
+
+@pytest.mark.parametrize(
+    ("asked", "places", "merged"), [("2026-06", 17, False), ("2026-07", 16, True), ("2026-Q2", 17, False)]
+)
+async def test_the_map_has_the_divisions_of_the_period(asked: str, places: int, merged: bool) -> None:
+    text = await fetch(f"/?period={asked}&lang=en")
+    drawn = set(re.findall(r'<g class="map-place [^"]*" data-place="([a-z-]+)"', text))
+    assert len(drawn) == places
+    assert ("jeonnam-gwangju" in drawn) == merged
+    assert ("16 divisions" in text) == merged
+    filled = set(re.findall(r'<g class="map-place level-\d" data-place="([a-z-]+)"', text))
+    assert {"jeonnam-gwangju"} <= filled if merged else {"gwangju", "jeonnam"} <= filled
+    shown = next(each for each in releases_made_up() if each.period == "2026-07").tables["reports-by-center"]
+    if merged:
+        assert re.search(rf">[^<]*: {shown['gwangju'] + shown['jeonnam']}</title>", text)
+
+
+async def test_weeks_are_told_by_their_days_and_only_whole_ones_are_compared() -> None:
+    page = await source("/?period=2026-12&lang=en")
+    weeks = next(each for each in releases_made_up() if each.period == "2026-12").tables["reports-by-week"]
+    assert page.line("weeks", "2026-W49 (1 Dec–6 Dec, 6 days)") == [str(weeks["2026-W49"])]
+    assert page.line("weeks", "2026-W50 (7 Dec–13 Dec)") == [str(weeks["2026-W50"])]
+    whole = [weeks[f"2026-W{number}"] for number in (50, 51, 52)]
+    assert f"Between {min(whole)} reports" in page.said("weeks")
+    assert f"and {max(whole)} (" in page.said("weeks")
+    assert f"{weeks['total']} reports in all." in page.said("weeks")
+    assert "12.28.~12.31., 4일" in (await source("/?period=2026-12&lang=ko")).said("weeks")
+
+
+async def test_a_years_weeks_stand_under_their_quarters() -> None:
+    page = await source("/?period=2026&lang=en")
+    assert [text for text in page.texts["weeks"] if text.startswith("Q")] == [f"Q{n} 2026" for n in range(1, 5)]
+    assert len(page.rows["weeks"]) == 1 + 53 + 1
+
+
+async def test_groups_of_times_say_where_they_begin() -> None:
+    page = await source("/?period=2026-12&lang=en")
+    times = next(each for each in releases_made_up() if each.period == "2026-12").tables["acknowledgement-times"]
+    assert page.line("when", "5 to 15 minutes") == [str(times["within_15_min"])]
+    assert re.search(
+        r"Half of the reports wait up to \w+ \w+; \d+\.\d% are answered within an hour\.", page.said("when")
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "panels"),
+    [
+        ("/?period=2026-12", ("what", "when", "weeks", "outcome")),
+        ("/centers?period=2026-Q4", ("seen", "alerts")),
+        ("/trends?period=2026-12", ("months",)),
+    ],
+)
+async def test_panels_say_how_their_figure_changed(path: str, panels: tuple[str, ...]) -> None:
+    page = await source(f"{path}&lang=en")
+    for panel in panels:
+        assert re.search(r"than in (November|Q3) 2026|The same as in|No comparison with", page.said(panel)), panel
+
+
+async def test_who_was_overloaded_the_month_before_is_told() -> None:
+    for path, place in (("/centers", "load"), ("/", "overloaded")):
+        page = await source(f"{path}?period=2026-12&lang=en")
+        assert "In November 2026, of those known then: Gyeonggi" in page.said(place)
+    first = [each for each in releases_made_up() if each.period == "2025-10"]
+    assert "of those known then" not in (await source("/centers?lang=en", releases=first)).said("load")
+
+
+async def test_bands_of_the_map_grow_with_the_months() -> None:
+    assert "25–49" in await fetch("/?period=2026-11&lang=en")
+    assert "75–149" in await fetch("/?period=2026-Q4&lang=en")
+
+
+# --- centre by centre
+
+
+async def test_seen_in_time_by_centre_stands_as_a_share_beside_its_numbers() -> None:
+    page = await source("/centers?period=2026-Q4&lang=en")
+    quarter = next(each for each in releases_made_up() if each.period == "2026-Q4").tables["reports-seen-late"]
+    reports, late, share = page.line("seen", "Gyeonggi")
+    assert int(late) == quarter["gyeonggi|seen_late"]
+    assert share == f"{100 * (1 - int(late) / int(reports.replace(',', ''))):.1f}%"
+    assert page.line("seen", "Sejong")[1:] == ["hidden", "hidden"]
+    lowest = min(float(row[3][:-1]) for row in page.rows["seen"] if row[3:] and row[3].endswith("%"))
+    assert f"{lowest:.1f}%" in page.said("seen")
+
+
+async def test_load_is_told_in_bands_and_not_where_reports_are_hidden() -> None:
+    page = await source("/centers?period=2026-12&lang=en")
+    reports, hours, band = page.line("load", "Gyeonggi")
+    assert (int(reports) >= 40 * 3, hours, band) == (True, "480", "overloaded (40 or more)")
+    assert page.line("load", "Sejong") == ["hidden", "480", "not known"]
+    assert "The highest load is “overloaded (40 or more)”: Gyeonggi." in page.said("load")
+
+
+async def test_help_away_from_home_and_alerts_are_told() -> None:
+    page = await source("/centers?period=2026&lang=en")
+    year = next(each for each in releases_made_up() if each.period == "2026").tables["reports-from-elsewhere"]
+    assert page.line("elsewhere", "Busan")[1] == str(year["busan|from_elsewhere"])
+    alerts = next(each for each in releases_made_up() if each.period == "2026-12").tables["alert-outcomes"]
+    assert page.line("alerts", "Taken by a channel") == [str(alerts["alerts_sent"])]
+    assert page.line("alerts", "Failed") == [str(alerts.get("alerts_failed", "hidden"))]
+
+
+async def test_what_no_release_holds_says_when_it_comes() -> None:
+    first = [each for each in releases_made_up() if each.period == "2025-10"]
+    people = await source("/people?period=2025-10&lang=en", releases=first)
+    assert "Released with the year" in people.said("age")
+    centers = await source("/centers?period=2025-10&lang=en", releases=first)
+    assert "Released with the quarter" in centers.said("seen")
+    tables = {k: v for k, v in first[0].tables.items() if k not in {"alert-outcomes", "staff-on-duty"}}
+    bare = Release("2025-10", AS_OF, "full", tables, ("2025-10",))
+    page = await source("/centers?period=2025-10&lang=en", releases=[bare])
+    assert "Not in any release yet" in page.said("load")
+    assert "not known" in (await source("/?lang=en", releases=[bare])).said("overloaded")
+
+
+# --- people
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_people_by_every_yearly_table(lang: str) -> None:
+    page = await source(f"/people?period=2026&lang={lang}")
+    year = next(each for each in releases_made_up() if each.period == "2026").tables
+    label = {"ko": "30대, 여성", "en": "30 to 39, Female"}[lang]
+    assert page.line("age", label) == [str(year["reports-by-age-and-gender"]["30s/female"])]
+    assert page.line("role", {"ko": "대리인, 전화", "en": "A representative, Phone"}[lang]) == [
+        str(year["reports-by-role-and-channel"]["representative/phone"])
+    ]
+    assert page.line("relationship", {"ko": "가족", "en": "Family"}[lang])
+    assert page.line("support", {"ko": "법률 지원", "en": "Legal help"}[lang])
+    for panel in ("age", "role", "relationship", "platform", "support"):
+        assert "2026 ·" in page.said(panel)
+
+
+async def test_what_is_shown_together_only_has_one_bar() -> None:
+    year = next(each for each in releases_made_up() if each.period == "2026")
+    ages = {k: n for k, n in year.tables["reports-by-age-and-gender"].items() if not k.startswith("30s/")}
+    held = [
+        Release("2026", AS_OF, "full", {**year.tables, "reports-by-age-and-gender": ages}, year.months)
+        if each is year
+        else each
+        for each in releases_made_up()
+    ]
+    page = await source("/people?period=2026&lang=en", releases=held)
+    assert page.line("age", "30 to 39, Female") == ["hidden"]
+    assert page.line("age", "30 to 39") == [str(ages["30s"])]
+    assert "together" in page.texts["age"]
+    assert page.texts["age"].count("19 to 24") == 1, "one heading for all genders of an age"
+
+
+# --- over time
+
+
+@pytest.mark.parametrize(
+    ("lang", "disagree", "nothing"), [("ko", "출처마다 다름", "미확인"), ("en", "sources disagree", "not found")]
+)
+async def test_published_years_show_what_is_unknown_and_what_disagrees(lang: str, disagree: str, nothing: str) -> None:
+    text = await fetch(f"/trends?period=2026-12&lang={lang}")
+    page = Source(text)
+    assert page.line("persons", "2018") == ["1,315 / 2,379", disagree]
+    assert page.line("persons", "2019") == [nothing, nothing]
+    assert page.line("persons", "2025") == [nothing, nothing]
+    chart = text[text.index('aria-labelledby="persons-chart-title') :].partition("</svg>")[0]
+    assert chart.count("chart-unknown") == 6  # 2019 and 2021 to 2025
+    assert chart.count("chart-open") == 1  # between 1,315 and 2,379
+    assert not page.rows.get("cases")
+
+
+async def test_persons_and_reports_have_their_own_panels_and_say_what_they_count() -> None:
+    page = await source("/trends?period=2026-12&lang=en")
+    assert "Not reports" in page.said("persons")
+    assert "Not persons" in page.said("months")
+    assert len(page.rows["months"]) == 1 + 13
+    december = next(each for each in releases_made_up() if each.period == "2026-12").tables["reports-by-center"]
+    assert page.line("months", "2026-12") == [f"{december['total']:,}"]
+
+
+async def test_without_the_store_or_without_figures_the_page_still_stands() -> None:
+    assert "Cannot be read now." in (await source("/trends?lang=en", printed=None)).said("persons")
+    assert "No published figures are loaded." in (await source("/trends?lang=en", printed=())).said("persons")
+
+
+async def test_harm_types_stand_by_quarter_and_hidden_ones_are_marked_and_hatched() -> None:
+    quarter = next(each for each in releases_made_up() if each.period == "2026-Q3")
+    table = {k: n for k, n in quarter.tables["reports-by-center-and-harm"].items() if k != "total|other"}
+    held = [
+        Release("2026-Q3", AS_OF, "full", {**quarter.tables, "reports-by-center-and-harm": table}, quarter.months)
+        if each is quarter
+        else each
+        for each in releases_made_up()
+    ]
+    text = await fetch("/trends?period=2026-Q4&lang=en", releases=held)
+    page = Source(text)
+    assert page.rows["harms"][0][1:] == ["2025-Q4", "2026-Q1", "2026-Q2", "2026-Q3", "2026-Q4"]
+    assert page.line("harms", "Other")[3] == "hidden"
+    chart = text[text.index('aria-labelledby="harms-chart-title') :]
+    other = re.search(r'<g><text class="chart-label"[^>]*>Other</text>(.*?)</g>', chart)
+    assert other is not None
+    assert other[1].count("chart-open") == 1
+    assert re.findall(r"chart-hidden[^>]*>([^<]*)<", other[1]) == ["*"]
+
+
+# --- all pages
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_every_panel_has_question_sentence_picture_table_definition_and_release(path: str, lang: str) -> None:
+    text = await fetch(f"{path}?period=2026&lang={lang}")
+    panels = re.findall(r'<section class="panel" id="\w+".*?</section>', text, re.DOTALL)
+    assert len(panels) >= 4
+    for body in panels:
+        if 'id="cases"' in body:  # nothing was loaded of it
+            continue
+        assert body.count('class="sentence"') == 1
+        assert re.search(r'<svg class="(chart|map)\b', body)
+        assert "<caption>" in body
+        assert 'class="definition"' in body
+        assert 'id="persons"' in body or "<time datetime=" in body
+    assert "%(" not in text
+    assert not re.search(r"[a-z]+_[a-z_]+</", text), "a key in place of a word"
+    if lang == "ko":
+        assert not re.search(r"<h2[^>]*>[A-Za-z ,?]+</h2>", text)
+
+
+HIDDEN_NUMBERS = {"1", "2", "3", "4"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("when", ["2026-11", "2026-Q4", "2026"])
+async def test_every_hidden_cell_is_hidden_wherever_it_stands(path: str, when: str) -> None:
+    text = await fetch(f"{path}?period={when}&lang=en")
+    numbers = re.findall(r"<(?:td|text|p|dd|strong)[^>]*>\s*([\d,]+)\s*</", text)
+    assert numbers
+    assert not HIDDEN_NUMBERS & set(numbers)
+    hidden = re.findall(r'<td class="num suppressed">([^<]*)</td>', text)
+    assert set(hidden) <= {"hidden", "not known"}
+    boxes = set(re.findall(r'class="chart-open"[^>]*width="([\d.]+)%"', text))
+    assert boxes <= {"6.0"} or path == "/trends", "all hidden bars are alike"
+    drawn = re.compile(r"(rect|text|g|path) (data-(?!place)|aria-label$|style)")
+    assert not [name for name in Source(text).attributes if drawn.match(name)]
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_released_pages_say_since_when_counting_has_stood_still(lang: str) -> None:
+    said = {"ko": "집계가 멈췄습니다", "en": "Counting has stood still since"}[lang]
+    for watch, told in ((Stopped(), True), (Watching(), False)):
+        page = await fetch(f"/centers?lang={lang}", watch=watch)
+        assert (said in page) is told
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_a_page_of_a_part_of_a_period_says_so_and_compares_nothing(lang: str) -> None:
+    kept = [each for each in releases_made_up() if each.period != "2026-01"]
+    held = [replace(e, months=tuple(m for m in e.months if m != "2026-01")) for e in kept]
+    said = {"ko": "3개월 중 2개월", "en": "2 of 3 months"}[lang]
+    page = await source(f"/?period=2026-Q1&lang={lang}", releases=held)
+    text = " ".join(" ".join(each) for each in page.texts.values())
+    assert said in text
+    assert not re.search("[▲▼]", page.said("how-many"))
+    whole = await source(f"/?period=2026-Q2&lang={lang}", releases=held)
+    assert said not in whole.said("how-many")
+    assert not re.search("[▲▼]", whole.said("how-many")), "the quarter before is not whole"

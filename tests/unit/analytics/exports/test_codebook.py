@@ -1,0 +1,80 @@
+"""The data dictionary: no table, column or code that leaves is without a word and a meaning in both languages."""
+
+import random
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
+
+import pytest
+
+from services.analytics.exports import archive
+from services.analytics.exports.archive import Wanted
+from services.analytics.exports.codebook import DIMENSIONS, dimensions_of
+from services.analytics.releases.tables import DEFINITIONS
+from shared.events.vocabulary import (
+    UNKNOWN,
+    AgeBand,
+    Channel,
+    Gender,
+    HarmType,
+    PlatformKind,
+    Relationship,
+    Role,
+    SupportKind,
+)
+from tests.unit.analytics.exports.test_api import get
+from tests.unit.analytics.worlds import year_of
+
+
+async def test_the_dictionary_knows_every_table_column_and_code_in_both_languages() -> None:
+    year = [release for release, _, _ in year_of(2026, 28.0, random.Random(3))]
+    body = (await get("/api/v1/dictionary")).json()
+    tables = {each["name"]: each for each in body["tables"]}
+    codes = {each["name"]: {code["code"] for code in each["codes"]} for each in body["dimensions"]}
+    everywhere = {each["code"] for each in body["everywhere"]}
+    for _, table in archive.tables(year, Wanted()):
+        described = tables[table.definition.name]
+        assert [c["name"] for c in described["columns"]][3:-4] == list(table.columns)
+        known = set().union(*(codes[name] for name in described["dimensions"])) | everywhere
+        for row in table.rows:
+            leaves = [part for key in row.key.split("+") for part in key.split("/")]
+            assert "week" in described["dimensions"] or set(leaves) <= known, (table.definition.name, row.key)
+    for each in both_languages(body):
+        assert all(each.values())
+    for dimension in body["dimensions"]:
+        for code in dimension["codes"]:
+            assert code["label"]["en"] != code["code"], "a code without a word"
+
+
+def both_languages(value: Any) -> Iterator[dict[str, str]]:
+    if isinstance(value, dict):
+        if set(value) == {"ko", "en"}:
+            yield value
+        else:
+            for each in value.values():
+                yield from both_languages(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from both_languages(each)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "words"),
+    [
+        ("harm_type", HarmType),
+        ("age_band", AgeBand),
+        ("gender", Gender),
+        ("role", Role),
+        ("channel", Channel),
+        ("relationship", Relationship),
+        ("platform", PlatformKind),
+        ("support", SupportKind),
+    ],
+)
+def test_every_word_an_event_may_use_has_its_meaning(dimension: str, words: type[StrEnum]) -> None:
+    newer = {UNKNOWN} if dimension == "support" else set()
+    assert set(DIMENSIONS[dimension].codes) == {each.value for each in words} | newer
+
+
+def test_every_dimension_belongs_to_a_table() -> None:
+    assert {name for definition in DEFINITIONS.values() for name in dimensions_of(definition)} == set(DIMENSIONS)

@@ -1,0 +1,293 @@
+"""The solver against enumeration, the knowledge it is given against the truth, and years of releases."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.analytics.exports import meanings
+from services.analytics.releases.apart import STAFF_STEP, STAFF_TABLE, center_counts, week_counts
+from services.analytics.releases.audit import prove
+from services.analytics.releases.constraints import Choice, Constraint, System, Way
+from services.analytics.releases.intruder_model import system
+from services.analytics.releases.release import (
+    CROSSINGS,
+    FROM_ELSEWHERE,
+    HARMS,
+    LATE,
+    LATE_TABLE,
+    WITHHELD,
+    Release,
+    corrections,
+    lower,
+    of_month,
+    of_quarter,
+    of_year,
+)
+from services.analytics.releases.suppression import SMALL, MonthCounts
+from services.analytics.releases.tables import DEFINITIONS
+from tests.unit.analytics import worlds
+
+# --- the solver
+
+_NAMES = ("a", "b", "c")
+_sums = st.dictionaries(st.sampled_from(_NAMES), st.sampled_from((-1, 1, 1)), min_size=1, max_size=3)
+_limits = st.integers(-2, 14)
+_rows = st.builds(
+    lambda of, limit, kind: Constraint(of, limit if kind != "high" else None, limit if kind != "low" else None),
+    _sums,
+    _limits,
+    st.sampled_from(("low", "high", "both")),
+)
+_ways = st.builds(Way, _rows)
+_choices = st.builds(lambda ways: Choice(tuple(ways)), st.lists(_ways, min_size=1, max_size=2))
+_nested = st.builds(lambda row, then: Choice((Way(row, (then,)),)), _rows, _choices)
+
+
+def holds(row: Constraint, world: Mapping[str, int]) -> bool:
+    value = sum(k * world[name] for name, k in row.of.items())
+    return (row.low is None or row.low <= value) and (row.high is None or value <= row.high)
+
+
+def chosen(choice: Choice, world: Mapping[str, int]) -> bool:
+    return any(holds(way.row, world) and all(chosen(then, world) for then in way.then) for way in choice.ways)
+
+
+def possible(found: System, world: Mapping[str, int]) -> bool:
+    return all(holds(row, world) for row in found.rows) and all(chosen(choice, world) for choice in found.choices)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(_rows, max_size=3),
+    st.lists(_choices | _nested, max_size=2),
+    st.lists(st.integers(2, 8), min_size=3, max_size=3),
+)
+def test_the_solver_finds_what_enumeration_finds(
+    rows: list[Constraint], choices: list[Choice], tops: list[int]
+) -> None:
+    found = System(dict(zip(_NAMES, tops, strict=True)), rows, choices)
+    cells = [dict(zip(_NAMES, values, strict=True)) for values in product(*(range(top + 1) for top in tops))]
+    left = [world for world in cells if possible(found, world)]
+    if not left:
+        return
+    known = found.known()
+    narrow = {
+        name
+        for name in _NAMES
+        if name not in known
+        and (values := {world[name] for world in left})
+        and any(value < SMALL for value in values)
+        and not (0 in values and max(values) >= SMALL)
+    }
+    proof = prove(found, 30)
+    assert proof.verdict in ({"narrow", "contradiction"} if narrow else {"open"})
+    if proof.verdict == "narrow":
+        assert set(proof.cells) == narrow
+
+
+def test_no_time_is_no_proof() -> None:
+    found = System({"a": 9, "b": 9}, [Constraint({"a": 1, "b": 1}, 9, 9)])
+    assert prove(found, 30).verdict == "open"
+    assert prove(found, 0).verdict == "out_of_time"
+
+
+def test_the_two_leaky_releases_of_the_caution_are_not_proven() -> None:
+    """Domain facts, section 4: both were brute-forced there."""
+    step_of_5 = [Constraint({"a": 1}, 3, 7), Constraint({"b": 1}, 3, 7), Constraint({"a": 1, "b": 1}, 3, 7)]
+    assert prove(System({"a": 99, "b": 99}, step_of_5), 30).cells == ("a", "b")
+    below_5 = [Constraint({"a": 1}, 0, 4), Constraint({"b": 1}, 0, 4), Constraint({"a": 1, "b": 1}, 8, 12)]
+    assert prove(System({"a": 99, "b": 99}, below_5), 30).verdict != "open"
+
+
+def test_cells_of_several_counts_are_looked_at_too() -> None:
+    """Each may be 0 and 5, their sum not."""
+    rows = [Constraint({"a": 1, "b": 1, "c": 1}, 20, 20), Constraint({"a": 1, "b": 1}, 3, 20)]
+    found = System(dict.fromkeys(_NAMES, 20), rows, sums={"a+b": {"a": 1, "b": 1}})
+    assert prove(found, 30).cells == ("a+b",)
+
+
+def test_only_a_count_that_is_stated_itself_is_taken_as_known() -> None:
+    assert prove(System({"a": 9}, [Constraint({"a": 1}, 3, 3)]), 30).checked == 0
+    assert prove(System({"a": 9}, [Constraint({"a": -1}, -3, -3)]), 30).cells == ("a",)
+    assert prove(System({"a": 9}, [Constraint({"a": 1}, 3, 4)]), 30).cells == ("a",)
+
+
+# --- the knowledge
+
+
+def truth(release: Release, counts: Mapping[str, MonthCounts]) -> dict[str, int]:
+    """The true number of every unknown a release speaks of, by its name in the system."""
+    months = [counts[month] for month in release.months]
+    if not months:
+        return {}
+    if release.kind == "month":
+        lines = {
+            "reports-by-week": week_counts(months[0]),
+            "reports-by-center": center_counts(months[0].centers),
+            "acknowledgement-times": months[0].times,
+            "reports-by-outcome": months[0].ends,
+        }
+        return {f"{release.period}/{name}/{key}": n for name, line in lines.items() for key, n in line.items()}
+    if release.kind == "quarter":
+        harms = {
+            f"{release.period}/harms/{center}|{harm}": sum(month.harms[center][harm] for month in months)
+            for center in months[0].harms
+            for harm in HARMS
+        }
+        late = {
+            f"{release.period}/late/{center}|{LATE}": sum(m.centers[center] - m.seen[center] for m in months)
+            for center in months[0].seen
+        }
+        return harms | late
+    found: dict[str, int] = {}
+    for name in release.tables.keys() & CROSSINGS.keys():
+        for month in months:
+            for key, n in month.crossings[name].items():
+                home, _, owner = key.partition("/")
+                leaf = {"reports-from-elsewhere": f"{owner}|{FROM_ELSEWHERE}", "support-given": f"total|{key}"}.get(
+                    name, key
+                )
+                if name != "reports-from-elsewhere" or home != owner:
+                    found[f"{release.period}/{name}/{leaf}"] = found.get(f"{release.period}/{name}/{leaf}", 0) + n
+    return found
+
+
+@pytest.mark.parametrize(("per_day", "crossings"), [(1.0, False), (28.0, True)])
+def test_a_year_leaves_and_what_the_solver_is_told_is_true(per_day: float, crossings: bool) -> None:
+    entries: list[Release] = []
+    true: dict[str, int] = {}
+    for release, proof, counts in worlds.year_of(2025, per_day, random.Random(7), crossings=crossings):
+        assert proof.verdict == "open"
+        entries.append(release)
+        true |= truth(release, counts)
+    found = system(entries)
+    world = {name: true.get(name, 0) for name in found.tops}
+    assert len(entries) == 12 + 4 + 1
+    assert [row for row in found.rows if not holds(row, world)] == []
+    assert [choice for choice in found.choices if not chosen(choice, world)] == []
+    assert all(world[name] <= top for name, top in found.tops.items())
+    tables = [(name, table) for entry in entries for name, table in entry.tables.items()]
+    assert not [n for name, table in tables for n in table.values() if n < SMALL and name != STAFF_TABLE]
+    assert {n % STAFF_STEP for name, table in tables for n in table.values() if name == STAFF_TABLE} == {0}
+    assert LATE_TABLE in {name for name, _ in tables}
+
+
+def test_what_the_solver_is_told_of_marks_is_true_for_any_marks() -> None:
+    """Whatever share of a centre's reports carries a mark; the first is carried by all."""
+    rnd = random.Random(5)
+    months = [of_month(worlds.month(f"2025-0{n}", 12, rnd, crossings=False), worlds.AS_OF, "full") for n in (1, 2, 3)]
+    for _ in range(200):
+        counts = [worlds.month(month.period, 0.1, rnd, crossings=False) for month in months]
+        reports = [
+            {key: n for key, n in shown.items() if "+" not in key}
+            for shown in (m.tables["reports-by-center"] for m in months)
+        ]
+        leaves = {center: [shown.get(center, 0) for shown in reports] for center in counts[0].harms}
+        parts = [
+            replace(
+                each,
+                harms={
+                    center: {
+                        harm: n[at] if harm == HARMS[0] else rnd.randint(0, n[at]) if rnd.random() < 0.8 else n[at]
+                        for harm in HARMS
+                    }
+                    for center, n in leaves.items()
+                },
+            )
+            for at, each in enumerate(counts)
+        ]
+        release = of_quarter("2025-Q1", months, parts, worlds.AS_OF, {})
+        found = system([*months, release])
+        true = truth(release, {each.month: each for each in parts})
+        world = {name: true.get(name, 0) for name in found.tops if name.startswith("2025-Q1")}
+        choices = [choice for choice in found.choices if set(choice.variables()) <= world.keys()]
+        assert choices
+        assert [choice for choice in choices if not chosen(choice, world)] == []
+
+
+def test_a_quarter_that_would_tell_of_its_months_is_not_proven() -> None:
+    """A planted bug: Sejong's quarter is summed before hiding, 3 + 3 + 3, so each month is 1 to 4."""
+    entries = []
+    for name in ("2025-01", "2025-02", "2025-03"):
+        centers = {**dict.fromkeys(worlds.SHARES, 30), "sejong": 3, "central": 0}
+        harms = {center: {harm: min(n, 9) for harm in HARMS} for center, n in centers.items()}
+        counts = MonthCounts(name, {}, centers, harms, {}, {})
+        entries.append(of_month(counts, worlds.AS_OF, "full"))
+    found = system(entries)
+    assert prove(found, 30).verdict == "open"
+    sejong = {f"{entry.period}/reports-by-center/sejong": 1 for entry in entries}
+    central = {name.replace("sejong", "central"): 1 for name in sejong}
+    found.rows.append(Constraint({**sejong, **central}, 9, 9))
+    assert set(prove(found, 30).cells) >= {
+        "2025-01/reports-by-center/sejong+central",
+        "2025-02/reports-by-center/sejong+central",
+    }
+
+
+# --- the ladder and the bulletin
+
+
+def test_the_ladder_goes_down_for_what_is_narrow_and_ends() -> None:
+    step: dict[str, str] | None = {}
+    taken = []
+    for _ in range(9):
+        step = lower(step or {}, ["2025-Q1/harms/daejeon|other"])
+        taken.append(step)
+        if step is None:
+            break
+    assert taken == [{"other": "regions"}, {"other": "whole"}, {"other": WITHHELD}, None]
+    assert lower({}, ["2025-01/reports-by-center/busan"]) == dict.fromkeys((*HARMS, FROM_ELSEWHERE, LATE), "regions")
+
+
+def test_a_lower_step_shows_less() -> None:
+    rnd = random.Random(3)
+    counts = [worlds.month(f"2025-0{n}", 28, rnd, crossings=False) for n in (1, 2, 3)]
+    months = [of_month(each, worlds.AS_OF, "full") for each in counts]
+    name = "reports-by-center-and-harm"
+
+    def keys(step: str) -> set[str]:
+        table = of_quarter("2025-Q1", months, counts, worlds.AS_OF, {"illegal_filming": step}).tables[name]
+        return {key for key in table if key.endswith("|illegal_filming")}
+
+    assert keys("full") > keys("regions") > keys("whole") > keys(WITHHELD) == set()
+    centers = [of_month(counts[0], worlds.AS_OF, step).tables["reports-by-center"] for step in ("regions", "whole")]
+    assert [len(shown) for shown in centers] == [5, 1]
+
+
+def test_a_table_that_comes_to_another_total_is_left_out() -> None:
+    """The difference would be published: three reports that no time group counted, two of an unheard-of gender."""
+    counts = worlds.month("2025-01", 28, random.Random(3))
+    less = replace(counts, times={**counts.times, "within_5_min": counts.times["within_5_min"] - 3})
+    month = of_month(less, worlds.AS_OF, "full")
+    assert month.tables["acknowledgement-times"] == {}
+    assert month.tables["reports-by-outcome"]["total"] == counts.total
+    name = "reports-by-age-and-gender"
+    ages = dict(counts.crossings[name])
+    whole = replace(counts, crossings={name: ages})
+    assert of_year("2025", [month], [whole], worlds.AS_OF, {}, {}).tables[name]["total"] == counts.total
+    odd = replace(counts, crossings={name: {**ages, "19_24/female": ages["19_24/female"] - 2, "19_24/unheard_of": 2}})
+    assert name not in of_year("2025", [month], [odd], worlds.AS_OF, {}, {}).tables
+
+
+def test_the_bulletin_says_how_far_off_the_months_were_from_ten_on() -> None:
+    before = MonthCounts("2025-01", {}, {"busan": 50, "ulsan": 30}, {}, {})
+    moved = MonthCounts("2025-01", {}, {"busan": 39, "ulsan": 41}, {}, {})
+    more = MonthCounts("2025-01", {}, {"busan": 62, "ulsan": 30}, {}, {})
+    assert corrections([before], [moved]) == {"moved": 11}
+    assert corrections([before], [more]) == {"reports": 12}
+    assert corrections([before, before], [before, more]) == {"reports": 12}
+    assert corrections([before], [before]) == {}
+
+
+def test_moves_in_opposite_directions_cancel_out_and_the_bulletin_says_that_it_is_a_bound() -> None:
+    """30 went from Busan to Ulsan and 14 back: the counts differ by 16, which is what can be told from them."""
+    before = MonthCounts("2025-01", {}, {"busan": 50, "ulsan": 30}, {}, {})
+    now = MonthCounts("2025-01", {}, {"busan": 34, "ulsan": 46}, {}, {})
+    assert corrections([before], [now]) == {"moved": 16}
+    assert "at least" in DEFINITIONS["corrections"].definition
+    assert meanings.CORRECTIONS["moved"].startswith("At least so many")

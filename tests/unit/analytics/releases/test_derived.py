@@ -1,0 +1,81 @@
+"""What is worked out from published tables: changes, shares, loads, divisions; nothing where a number is hidden."""
+
+from dataclasses import replace
+
+import pytest
+
+from services.analytics.releases.derived import (
+    MERGED,
+    Change,
+    by_division,
+    change,
+    change_of_share,
+    loads,
+    share_of,
+    shares,
+)
+from services.analytics.releases.published import Row, Table
+from services.analytics.releases.suppression import HIDDEN, Figure
+from tests.unit.analytics.releases.test_published import made
+
+
+def of(number: int | None) -> Figure:
+    return HIDDEN if number is None else Figure(number, number)
+
+
+def table(rows: dict[str, int | None]) -> Table:
+    lines = tuple(Row(key, (of(n),), tuple(key.split("+")) if "+" in key else ()) for key, n in rows.items())
+    return replace(made("reports-by-center", "2026-10"), rows=(*lines, Row("total", (of(999),))))
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "expected"),
+    [
+        (120, 100, Change(20, 0.2)),
+        (90, 100, Change(-10, -0.1)),
+        (12, 9, Change(3, None)),
+        (10, 10, Change(0, 0.0)),
+        (None, 100, None),
+        (100, None, None),
+    ],
+)
+def test_a_change_needs_both_numbers_and_percent_needs_ten(
+    now: int | None, before: int | None, expected: Change | None
+) -> None:
+    assert change(of(now), of(before)) == expected
+
+
+def test_shares_change_by_points() -> None:
+    assert change_of_share(0.6, 0.55) == Change(0.05, of_shares=True)
+    assert change_of_share(None, 0.5) is None
+    assert change_of_share(0.5, None) is None
+
+
+def test_a_share_of_what_is_hidden_is_hidden() -> None:
+    assert share_of(of(30), of(40)) == 0.75
+    assert share_of(of(None), of(40)) is None
+    assert share_of(of(30), of(None)) is None
+    rows = (Row("busan", (of(40), of(30))), Row("sejong", (HIDDEN, HIDDEN)), Row("total", (of(50), of(45))))
+    assert shares(replace(made("reports-by-center", "2026-10"), rows=rows)) == [
+        ("busan", 0.75),
+        ("sejong", None),
+        ("total", 0.9),
+    ]
+
+
+def test_load_is_a_band_of_reports_per_full_time_month() -> None:
+    reports = table({"busan": 60, "ulsan": 30, "daegu": 29, "jeju": None, "daejeon+sejong": 90, "jeonbuk": 25})
+    hours = {"busan": 240, "ulsan": 240, "daegu": 480, "jeju": 480, "daejeon": 160, "sejong": 160, "jeonbuk": 0}
+    found = dict(loads(reports, table(dict(hours))))
+    assert found == {"busan": 3, "ulsan": 2, "daegu": 0, "jeju": None, "daejeon+sejong": 3, "jeonbuk": None}
+
+
+def test_two_centres_stand_for_one_division_since_the_merger() -> None:
+    both = table({"gwangju": 20, "jeonnam": 12, "busan": 8, "central": 7})
+    assert by_division(both, merged=False) == {"gwangju": of(20), "jeonnam": of(12), "busan": of(8)}
+    assert by_division(both, merged=True) == {"busan": of(8), MERGED: of(32)}
+    apart = {"gwangju": None, "jeonnam": None, "busan": 8}
+    assert by_division(table({**apart, "gwangju+jeonnam": 14}), merged=True)[MERGED] == of(14)
+    assert by_division(table(dict(apart)), merged=True)[MERGED] == HIDDEN
+    assert by_division(table({"gwangju": 20, "jeonnam": None}), merged=True)[MERGED] == HIDDEN
+    assert by_division(table({**apart, "gwangju+jeonnam+jeonbuk+jeju": 40}), merged=True)[MERGED] == HIDDEN

@@ -1,0 +1,300 @@
+"""The release job: order, freezing, what is withheld, refused or late, and two workers at once."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from services.analytics.releases.audit import Proof, prove
+from services.analytics.releases.calendar import Period, closes_at
+from services.analytics.releases.constraints import System
+from services.analytics.releases.release import WITHHELD, Release
+from services.analytics.releases.repository import BrokenRegisterError, digest
+from services.analytics.releases.service import Publications
+from services.analytics.releases.suppression import MonthCounts
+from shared.centers import CENTER_IDS
+from shared.clock import ManualClock
+from shared.events.vocabulary import HarmType
+from shared.metrics import REGISTRY
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+
+ALIKE = {
+    ("age_band", "gender"): ("19_24", "female"),
+    ("role", "channel"): ("victim", "web"),
+    ("relationship",): ("stranger",),
+    ("platform",): ("messenger",),
+    ("support",): ("counselling",),
+}
+"""All reports are of one kind."""
+
+
+class Store:
+    """The parts of the store that the release job uses, in memory."""
+
+    def __init__(self) -> None:
+        self.reports = 0
+        self.released: list[Release] = []
+        self.kept: dict[str, MonthCounts] = {}
+        self.broken = False
+
+    async def cells(self, first: str, last: str) -> dict[str, Counter[str]]:
+        del last
+        cells = {f"reports|{c}|{h}": self.reports for c in CENTER_IDS for h in ("all", "other", "synthesis")}
+        return {f"{first[:8]}15": Counter({**cells, "ack|0": self.reports})} if self.reports else {}
+
+    async def first_day(self) -> date | None:
+        return date(2026, 8, 5) if self.reports else None
+
+    async def entries(self) -> list[Release]:
+        if self.broken:
+            raise BrokenRegisterError("broken at entry 0")
+        return list(self.released)
+
+    async def append(self, release: Release, entries: list[Release]) -> bool:
+        if len(entries) != len(self.released):
+            return False
+        self.released.append(release)
+        return True
+
+    async def frozen(self, month: str) -> MonthCounts | None:
+        return self.kept.get(month)
+
+    async def freeze(self, counts: MonthCounts, offsets: dict[tuple[str, int], int], now: datetime) -> MonthCounts:
+        del offsets, now
+        return self.kept.setdefault(counts.month, counts)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator["Store"]:
+        yield self
+
+    async def offsets(self) -> dict[tuple[str, int], int]:
+        return {("reports", 0): self.reports}
+
+    async def counts(self, period: Period, dimensions: tuple[str, ...]) -> dict[tuple[str, ...], int]:
+        del period
+        n = self.reports
+        return {(c, c): n for c in CENTER_IDS} if "center" in dimensions else {ALIKE[dimensions]: n * len(CENTER_IDS)}
+
+    async def seen_within_target(self, period: Period) -> dict[str, tuple[int, int]]:
+        del period
+        return dict.fromkeys(CENTER_IDS, (self.reports - 5, self.reports))
+
+    async def figures(self, period: Period) -> dict[str, int]:
+        del period
+        return {"alerts_sent": self.reports, "alerts_failed": 9, "cases": self.reports}
+
+    async def hours_on_duty(self, period: Period, now: datetime) -> dict[str, float]:
+        del period, now
+        return dict.fromkeys(CENTER_IDS, 494.6)
+
+
+class Office:
+    def __init__(self, limit_s: float = 30) -> None:
+        self.store = Store()
+        self.clock = ManualClock(NOW)
+        self.caught_up: datetime | None = NOW
+        store: Any = self.store
+        self.publications = Publications(
+            store,
+            store,
+            self.clock,
+            centers=CENTER_IDS,
+            harms=[harm.value for harm in HarmType],
+            caught_up=lambda: self.caught_up,
+            limit_s=limit_s,
+        )
+
+    async def released(self) -> list[str]:
+        await self.publications.release_due()
+        return [entry.period for entry in self.store.released]
+
+    async def at(self, moment: datetime) -> None:
+        await self.clock.advance((moment - self.clock.now()).total_seconds())
+        self.caught_up = moment
+
+
+def outcomes(outcome: str) -> float:
+    return REGISTRY.get_sample_value("ieum_analytics_releases_total", {"outcome": outcome}) or 0.0
+
+
+async def test_periods_are_released_in_order_as_soon_as_everything_up_to_their_closing_is_counted() -> None:
+    office = Office()
+    assert await office.released() == []
+    office.store.reports = 11
+    office.caught_up = datetime(2026, 9, 3, 14, 59, tzinfo=UTC)
+    assert await office.released() == []
+    assert (
+        REGISTRY.get_sample_value("ieum_analytics_release_overdue_seconds")
+        == (NOW - closes_at("2026-08")).total_seconds()
+    )
+    office.caught_up = datetime(2026, 9, 3, 15, 0, tzinfo=UTC)
+    assert await office.released() == ["2026-08"]
+    office.caught_up = NOW
+    assert await office.released() == ["2026-08", "2026-09", "2026-Q3", "2026-10"]
+    assert REGISTRY.get_sample_value("ieum_analytics_release_overdue_seconds") == 0
+    assert office.publications.next_release() == closes_at("2026-11")
+    await office.at(datetime(2027, 1, 4, tzinfo=UTC))
+    assert (await office.released())[4:] == ["2026-11", "2026-12", "2026-Q4", "2026"]
+    assert await office.publications.periods("quarter") == ["2026-Q4", "2026-Q3"]
+
+
+async def test_what_was_released_does_not_move_and_the_year_is_made_of_what_was_frozen() -> None:
+    office = Office()
+    office.store.reports = 11
+    await office.released()
+    before = list(office.store.released)
+    office.store.reports = 40
+    await office.at(datetime(2027, 1, 4, tzinfo=UTC))
+    await office.released()
+    assert office.store.released[: len(before)] == before
+    year = office.store.released[-1]
+    assert year.months == ("2026-08", "2026-09", "2026-10", "2026-11", "2026-12")
+    assert year.tables["corrections"] == {"reports": 3 * 29 * len(CENTER_IDS)}
+
+
+async def test_a_month_of_fewer_than_ten_is_in_no_longer_period_either() -> None:
+    office = Office()
+    office.store.reports = 11
+    few = MonthCounts("2026-08", {}, {"busan": 7}, {"busan": {"other": 7}}, {}, {})
+    office.store.kept["2026-08"] = few
+    await office.released()
+    first, second, quarter = office.store.released[:3]
+    assert (first.step, first.tables, first.months) == (WITHHELD, {}, ())
+    assert quarter.months == (second.period,)
+    assert await office.publications.periods("month") == ["2026-10", "2026-09"]
+    assert quarter.step == "full"
+
+
+async def test_yearly_tables_leave_with_the_year() -> None:
+    office = Office()
+    office.store.reports = 11
+    await office.at(datetime(2027, 1, 4, tzinfo=UTC))
+    await office.released()
+    ages = office.store.released[-1].tables["reports-by-age-and-gender"]
+    assert ages["total"] == 5 * 11 * len(CENTER_IDS)
+
+
+async def test_alerts_hours_and_what_was_seen_late_leave_with_their_periods() -> None:
+    office = Office()
+    office.store.reports = 11
+    await office.released()
+    month, quarter = office.store.released[0].tables, office.store.released[2].tables
+    assert month["alert-outcomes"] == {"alerts_sent": 11}  # 9 failed: a total below 10 is not shown
+    assert month["staff-on-duty"]["busan"] == 490  # of 494.6: rounded to 495 first, it would be 500
+    assert month["staff-on-duty"]["total"] == 7910  # of 16 times 494.6, not 16 times 490
+    assert quarter["reports-seen-late"]["total|seen_late"] == 2 * 5 * len(CENTER_IDS)
+
+
+async def test_a_month_frozen_before_they_were_counted_leaves_without_them() -> None:
+    office = Office()
+    office.store.reports = 11
+    kept = dict.fromkeys(CENTER_IDS, 11)
+    harms = {center: {"other": 11, "synthesis": 11} for center in CENTER_IDS}
+    total = 11 * len(CENTER_IDS)
+    office.store.kept["2026-08"] = MonthCounts(
+        "2026-08", {"2026-08-15": total}, kept, harms, {"within_5_min": total}, {"in_care": total}
+    )
+    await office.released()
+    month, _, quarter = office.store.released[:3]
+    assert {"alert-outcomes", "staff-on-duty"} & {*month.tables} == set()
+    assert "reports-seen-late" not in quarter.tables
+    assert "reports-by-center-and-harm" in quarter.tables
+
+
+async def test_out_of_time_is_not_released_told_and_tried_again_later() -> None:
+    office = Office(limit_s=0)
+    office.store.reports = 11
+    office.store.kept["2026-08"] = MonthCounts("2026-08", {}, {"busan": 70}, {}, {}, {})
+    before = outcomes("out_of_time")
+    assert await office.released() == []
+    assert outcomes("out_of_time") == before + 1
+    assert office.publications.check() == "2026-08 not released: out_of_time"
+    await office.released()
+    assert outcomes("out_of_time") == before + 1  # not at once again
+    await office.clock.advance(601)
+    await office.released()
+    assert outcomes("out_of_time") == before + 2
+
+
+async def test_a_quarter_that_takes_too_long_is_coarsened_and_holds_up_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def slow(found: System, limit_s: float, *, of: list[str]) -> Proof:
+        if of == ["2026-Q3"]:
+            asked.append(tuple(of))
+        fine = of != ["2026-Q3"] or not any(choice for choice in found.choices if "harms" in str(choice))
+        return prove(found, limit_s, of=of) if fine else Proof("out_of_time")
+
+    office = Office()
+    office.store.reports = 11
+    monkeypatch.setattr("services.analytics.releases.service.prove", slow)
+    before = outcomes("coarsened")
+    assert await office.released() == ["2026-08", "2026-09", "2026-Q3", "2026-10"]
+    quarter = office.store.released[2]
+    assert set(quarter.coarser.values()) == {WITHHELD}
+    assert len(asked) == 4  # full, regions, whole, withheld
+    assert outcomes("coarsened") == before + 1
+
+
+async def test_a_release_that_cannot_be_made_ends_neither_the_process_nor_what_was_released(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(found: System, limit_s: float, *, of: list[str]) -> Proof:
+        if of == ["2026-Q3"]:
+            raise KeyError("2026-08/acknowledgement-times/within_5_min")
+        return prove(found, limit_s, of=of)
+
+    office = Office()
+    office.store.reports = 11
+    monkeypatch.setattr("services.analytics.releases.service.prove", breaks)
+    before = outcomes("failed")
+    assert await office.released() == ["2026-08", "2026-09"]
+    assert outcomes("failed") == before + 1
+    assert office.publications.check() == "2026-Q3 not released: failed"
+    assert await office.publications.periods("month") == ["2026-09", "2026-08"]
+    monkeypatch.setattr("services.analytics.releases.service.prove", prove)
+    await office.clock.advance(601)
+    assert (await office.released())[2:] == ["2026-Q3", "2026-10"]
+    assert office.publications.check() is None
+
+
+async def test_a_broken_register_releases_nothing_more_and_is_told() -> None:
+    office = Office()
+    office.store.broken = True
+    before = outcomes("broken")
+    with pytest.raises(BrokenRegisterError):
+        await office.publications.release_due()
+    assert outcomes("broken") == before + 1
+    assert "broken" in (office.publications.check() or "")
+
+
+async def test_who_releases_second_takes_what_the_first_released() -> None:
+    office, other = Office(), Office()
+    other.store = office.store
+    office.store.reports = 11
+    real = office.store.append
+
+    async def beaten(release: Release, entries: list[Release]) -> bool:
+        office.store.append = real  # type: ignore[method-assign]  # once
+        await real(replace(release, as_of="theirs"), entries)
+        return await real(release, entries)
+
+    office.store.append = beaten  # type: ignore[method-assign]  # another worker gets in between
+    await office.released()
+    assert office.store.released[0].as_of == "theirs"
+    assert len({entry.period for entry in office.store.released}) == len(office.store.released)
+    assert list(office.publications.entries) == office.store.released
+
+
+def test_entries_of_the_register_are_bound_to_all_before_them() -> None:
+    one, two = Release("2026-08", "t", "full", {"x": {"a": 5}}), Release("2026-08", "t", "full", {"x": {"a": 6}})
+    assert digest(0, one, "") != digest(0, two, "")
+    assert digest(1, one, digest(0, one, "")) != digest(1, one, digest(0, two, ""))
