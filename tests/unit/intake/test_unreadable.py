@@ -23,7 +23,7 @@ from shared.errors import TransientError
 from shared.jobs import Skipped, SkippedError
 from shared.metrics import REGISTRY
 from tests.support.keys import issuer
-from tests.unit.intake.test_erasure import NOW, facts, taken_back
+from tests.unit.intake.retention.test_erasure import NOW, facts, taken_back
 
 OVER = NOW + timedelta(days=4)
 BROKEN = {"role": "somebody this build does not know"}

@@ -9,7 +9,7 @@ from services.intake.main import build
 from services.intake.settings import IntakeSettings
 from shared.clock import ManualClock
 from shared.settings import KafkaSettings, StoreSettings
-from tests.unit.intake.test_erasure import NOW
+from tests.unit.intake.retention.test_erasure import NOW
 
 _KEYS = ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_LINK_KEY", "INTAKE_SIGNING_KEY")
 

@@ -10,7 +10,7 @@ from services.intake.encryption.keys import KeyedDigests
 from services.intake.receipts import devices
 from services.intake.receipts.devices import NOTHING
 from services.intake.reports import receipt_numbers
-from tests.unit.intake.test_erasure import NOW
+from tests.unit.intake.retention.test_erasure import NOW
 
 KEYS = KeyedDigests(b"r" * 32)
 MINE, ANOTHER = receipt_numbers.from_number(572), receipt_numbers.from_number(573)

@@ -7,8 +7,8 @@ from services.intake.reports.consumers import ProgressFollower, consumers
 from shared.events.base import encode
 from shared.topics import CASES, ROUTINGS
 from tests.support.driving import Heard, driving, golden, publish, types
-from tests.unit.intake.test_following import Kept, known
-from tests.unit.intake.test_projection import REPORT, routed
+from tests.unit.intake.reports.test_following import Kept, known
+from tests.unit.intake.reports.test_rules import REPORT, routed
 
 
 async def test_every_event_of_routings_and_cases_reaches_the_status() -> None:

@@ -16,7 +16,7 @@ from shared.events.vocabulary import Suspicion, Urgency
 from tests.support.clock import JumpClock
 
 KEYS = KeyedDigests(b"r" * 32)
-SCRIPT = Path(__file__).parents[3] / "services" / "intake" / "static" / "passage.js"
+SCRIPT = Path(__file__).parents[4] / "services" / "intake" / "static" / "passage.js"
 
 
 HERE, ELSEWHERE = "203.0.113.0/24", "198.51.100.0/24"

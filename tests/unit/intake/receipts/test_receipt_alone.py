@@ -18,7 +18,7 @@ from services.intake.reports.waiting_period import WAIT
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import RefusedError
 from shared.events.vocabulary import Role
-from tests.unit.intake.test_erasure import NOW, facts, taken_back
+from tests.unit.intake.retention.test_erasure import NOW, facts, taken_back
 
 JUST_BEFORE = NOW + WAIT - timedelta(milliseconds=1)
 TAKEN_OVER = Lifecycle(special=(Special.REPRESENTATIVE,), handed_over_at=NOW)

@@ -15,7 +15,7 @@ from shared.identity.roles import Scope
 from shared.web.problems import Problem, document
 from shared.web.translations import Translator
 from tests.support.keys import KEYS as INTAKE_KEYS
-from tests.unit.intake.test_credentials import CLIENT, SECRET
+from tests.unit.intake.clients.test_credentials import CLIENT, SECRET
 
 TIMEOUT_S = 10.0
 

@@ -18,7 +18,7 @@ from services.intake.webform import form, steps
 from shared.events.vocabulary import Channel
 from shared.web import translations
 from shared.web.form_body import Typed
-from tests.unit.intake.test_erasure import NOW
+from tests.unit.intake.retention.test_erasure import NOW
 
 LATER = NOW + timedelta(minutes=5)
 CALL = Call("one", CallState.OPEN, "s-first", "busan", NOW, NOW + call_rules.KEPT)

@@ -13,7 +13,7 @@ from services.intake.retention import schedule
 from services.intake.retention.schedule import RetentionStatus, ends, judge
 from shared.clock import SEOUL
 from shared.events.vocabulary import AgeBand, EndReason, HarmType
-from tests.unit.intake.test_erasure import NOW, facts
+from tests.unit.intake.retention.test_erasure import NOW, facts
 
 CLOSED = Progress(
     ownership=Ownership(

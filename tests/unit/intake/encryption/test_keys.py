@@ -20,7 +20,7 @@ from shared.clock import ManualClock
 from shared.encryption import Keyring
 from shared.errors import PermanentError
 from tests.support.keys import KEYS
-from tests.unit.intake.test_erasure import NOW
+from tests.unit.intake.retention.test_erasure import NOW
 
 ROOT, LATER, NEWEST = b"r" * 32, b"y" * 32, b"z" * 32
 EARLIER = IntakeKeys(ROOT, upgrading=True)

@@ -8,7 +8,7 @@ from services.intake.reports.lifecycle import NEW, Access, Category, Reason
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import UNDO_FOR, RefusedError
 from shared.events.vocabulary import Role
-from tests.unit.intake.test_erasure import NOW, decide, decision, facts, taken_back
+from tests.unit.intake.retention.test_erasure import NOW, decide, decision, facts, taken_back
 
 
 @pytest.mark.parametrize("role", [Role.REPRESENTATIVE, Role.THIRD_PARTY])

@@ -20,7 +20,7 @@ from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.vocabulary import EndReason, Role
 from tests.support.keys import KEYS, OTHER_KEYS
-from tests.unit.intake.test_erasure import NOW, decide, decision, taken_back
+from tests.unit.intake.retention.test_erasure import NOW, decide, decision, taken_back
 
 OWNED = Ownership(version=1, ownership=1, center_id="busan", assigned_at=NOW)
 SEEN = Progress(ownership=OWNED, work=Work(version=1, ownership=1, acknowledged_at=NOW, contacted_at=NOW))

@@ -11,7 +11,7 @@ from shared.events.envelope import Envelope
 from shared.events.routings import ReportEnded
 from shared.events.vocabulary import EndReason
 from shared.kafka.router import Received
-from tests.unit.intake.test_projection import REPORT, rerouted, routed
+from tests.unit.intake.reports.test_rules import REPORT, rerouted, routed
 
 OTHER = "00000000-0000-4000-8000-000000000001"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

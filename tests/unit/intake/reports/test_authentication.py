@@ -19,7 +19,7 @@ from services.intake.reports.authentication import (
 from services.intake.reports.lifecycle import Category, Cause, Lifecycle, Plan, Special, Withdrawal
 from services.intake.reports.models import Ownership, Progress, Work
 from services.intake.reports.repository import TOMBSTONE
-from tests.unit.intake.test_erasure import NOW
+from tests.unit.intake.retention.test_erasure import NOW
 
 SEOUL = timezone(timedelta(hours=9))
 LIFE = Lifecycle(

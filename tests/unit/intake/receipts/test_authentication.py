@@ -18,7 +18,7 @@ from services.intake.reports import receipt_numbers
 from shared.clock import ManualClock
 from shared.web.problems import Problem
 from tests.support.keys import KEYS, issuer
-from tests.unit.intake.test_erasure import NOW
+from tests.unit.intake.retention.test_erasure import NOW
 
 HERE, ELSEWHERE = "203.0.113.0/24", "198.51.100.0/24"
 PER_HOUR = 60

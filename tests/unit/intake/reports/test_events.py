@@ -21,7 +21,7 @@ from shared.severity import urgency_of
 
 NOW = datetime(2026, 11, 24, 3, 12, tzinfo=UTC)
 REPORT = "3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"
-INTAKE = Path(__file__).parents[3] / "services" / "intake"
+INTAKE = Path(__file__).parents[4] / "services" / "intake"
 
 
 def told(**fields: object) -> ReportFacts:

@@ -72,7 +72,7 @@ def test_the_command_needs_no_network_no_settings_and_no_store(tmp_path: Path) -
         "from services.intake.proofs import cli\n"
         f"sys.exit(cli.main([{str(tmp_path / 'p')!r}, '--key', {str(tmp_path / 'k')!r}]))"
     )
-    command, root = [sys.executable, "-c", code], Path(__file__).parents[3]
+    command, root = [sys.executable, "-c", code], Path(__file__).parents[4]
     done = subprocess.run(command, cwd=root, env={}, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 

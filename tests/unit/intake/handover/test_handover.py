@@ -23,7 +23,7 @@ from services.intake.staff_access.views import details_of
 from shared.events.vocabulary import ContactChannel, Role
 from shared.web.problems import Problem
 from tests.support.keys import KEYS, issuer
-from tests.unit.intake.test_erasure import NOW, facts, taken_back
+from tests.unit.intake.retention.test_erasure import NOW, facts, taken_back
 
 REPRESENTATIVE = facts(role=Role.REPRESENTATIVE)
 OFFER = Offer(until=NOW + OPEN_FOR)
