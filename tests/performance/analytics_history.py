@@ -13,10 +13,9 @@ from typing import Any, Final
 from aiokafka.admin import AIOKafkaAdminClient
 
 from services.analytics.counting.aggregate import CUBES
-from services.analytics.counting.generations import CELLS_MARK, Database, drop_others
 from services.analytics.counting.reader import Reader
 from services.analytics.counting.rebuild import rebuild_of
-from services.analytics.counting.repository import prepare
+from services.analytics.counting.repository import CELLS_MARK, Database, drop_others, prepare
 from services.analytics.releases.calendar import parse
 from shared.events.base import Event
 from shared.events.vocabulary import HarmType

@@ -22,8 +22,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
 from services.analytics.counting.consumers import Folder
-from services.analytics.counting.generations import Generation
-from services.analytics.counting.repository import Batch, Write, prepare, stored_offsets
+from services.analytics.counting.repository import Batch, Generation, Write, prepare, stored_offsets
 from shared import log
 from shared.clock import SystemClock
 from shared.health import Health

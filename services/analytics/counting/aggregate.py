@@ -2,15 +2,22 @@
 
 Few crossings are kept, those of the fixed tables: a crossing that is not kept can neither be asked for nor leak. Cells
 of a day are for weeks and the national trend; everything else is kept by month and summed to quarters and years. The
-day is the day of acceptance in Korea. Cells count **reports** that a centre owns, unless their name says otherwise.
-Persons are not counted: no event says which reports are of one person.
+day is the day of acceptance in Korea. What one report adds is a function of its fact and of nothing else. Cells count
+**reports** that a centre owns, unless their name says otherwise. Persons are not counted: no event says which reports
+are of one person.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from itertools import combinations
 from typing import Final, Literal
+
+from services.analytics.counting.models import Fact, Traits
+from shared.clock import seoul_day
+from shared.events.vocabulary import UNKNOWN, EndReason, Outcome, RoutingReason, Urgency
 
 NOT_ROUTED: Final = "none"
 """In place of a centre while a report has no owner, and of a home where it has none."""
@@ -20,8 +27,6 @@ NO_SUPPORT: Final = "none"
 """In place of a kind of support where none was given yet."""
 IN_CARE: Final = "in_care"
 """The outcome of a report that has not ended."""
-UNKNOWN: Final = "unknown"
-"""The outcome of a report that was closed while the closing itself was not read yet."""
 
 ACK_BOUNDS: Final = (
     *(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800),
@@ -192,3 +197,122 @@ def summed(
         key = tuple(values[place] for place in places)
         found[key] = found.get(key, 0) + n
     return {key: n for key, n in found.items() if n}
+
+
+_CRITICAL_S: Final = 3_600
+SEEN_WITHIN_S: Final[Mapping[str, int]] = {
+    Urgency.CRITICAL: _CRITICAL_S,
+    Urgency.HIGH: 86_400,
+    Urgency.NORMAL: 259_200,
+    UNKNOWN: _CRITICAL_S,
+}
+"""Seconds by which somebody should have seen a report of each urgency, whoever is on duty: what intake promises to
+those who report (`AT_THE_LATEST`; a test holds the two together). What this build does not know may be critical."""
+
+
+def seen_within_target(by_urgency: Mapping[str, Histogram]) -> int:
+    """How many of the times of waiting are within the target of their urgency."""
+    return sum(histogram.within(SEEN_WITHIN_S[urgency]) for urgency, histogram in by_urgency.items())
+
+
+Cells = dict[tuple[str, str], int]
+"""How often a report is counted, by (day or month, cell)."""
+
+
+def daily(fact: Fact) -> Cells:
+    """The cells of its day a report is counted in, once each."""
+    if fact.received_at is None or fact.synthetic:
+        return {}
+    cells: list[str] = []
+    if fact.accepted:
+        owner = fact.owner or NOT_ROUTED
+        cells.append(stage_cell("accepted"))
+        cells.extend(report_cell(owner, harm) for harm in (ALL, *fact.harm_types))
+        if fact.owner is not None:
+            cells.append(stage_cell("counted"))
+            if fact.ended is not None:
+                cells.append(end_cell(fact.ended))
+    if fact.owner is not None:
+        cells.append(stage_cell("routed"))
+        if fact.ownership in fact.alerted:
+            cells.append(stage_cell("alerted"))
+        if (moment := fact.acknowledged.get(fact.ownership)) is not None:
+            cells.append(stage_cell("acknowledged"))
+            cells.append(ack_cell(ack_bucket((moment - fact.received_at).total_seconds())))
+    day = seoul_day(fact.received_at)
+    return {(day, cell): 1 for cell in cells}
+
+
+def monthly(fact: Fact) -> Cells:
+    """The cells of its month a report is counted in, and how often. Only accepted reports that a centre owns count."""
+    if not fact.accepted or fact.owner is None or fact.received_at is None or fact.traits is None or fact.synthetic:
+        return {}
+    month = seoul_day(fact.received_at)[:7]
+    cells = dict.fromkeys(_described(fact.owner, fact.home or NOT_ROUTED, fact.traits), 1)
+    cells[cube_cell(("outcome",), outcome(fact))] = 1
+    cells |= {cube_cell(("support",), kind): 1 for kind in fact.support or (NO_SUPPORT,)}
+    for measure, seconds in times(fact).items():
+        cells[time_cell(measure, fact.owner, fact.traits.urgency, time_bucket(seconds))] = 1
+    for number, reason in enumerate(fact.reasons):
+        cell = reason_cell(number, reason)
+        cells[cell] = cells.get(cell, 0) + 1
+    for figure, n in (
+        ("cases", int(is_case(fact))),
+        ("transfers", fact.reasons.count(RoutingReason.TRANSFER_ACCEPTED.value)),
+        ("alerts_sent", fact.sent),
+        ("alerts_failed", fact.failed),
+        ("escalations", fact.escalations),
+    ):
+        if n:
+            cells[figure_cell(figure)] = n
+    return {(month, cell): n for cell, n in cells.items()}
+
+
+@lru_cache(maxsize=4096)
+def _described(owner: str, home: str, traits: Traits) -> tuple[str, ...]:
+    """The cells that say what a report is and where; most reports share theirs with others."""
+    return (
+        *(cube_cell(("center", "harm"), owner, harm) for harm in (ALL, *traits.harms)),
+        cube_cell(("home", "center"), home, owner),
+        cube_cell(("age_band", "gender"), traits.age_band, traits.gender),
+        cube_cell(("role", "channel"), traits.role, traits.channel),
+        cube_cell(("relationship",), traits.relationship),
+        cube_cell(("platform",), traits.platform),
+        cube_cell(("division",), traits.division),
+        cube_cell(("urgency",), traits.urgency),
+    )
+
+
+def outcome(fact: Fact) -> str:
+    """What became of a report: in care, withdrawn, or how it was closed under the present ownership."""
+    if fact.ended is None:
+        return IN_CARE
+    if fact.ended == EndReason.CLOSED.value:
+        return fact.closure.outcome if fact.closure is not None and _stands(fact) else UNKNOWN
+    return fact.ended
+
+
+def is_case(fact: Fact) -> bool:
+    """A case is a report its owner has acknowledged, and that was not closed as a duplicate of another."""
+    return fact.ownership in fact.acknowledged and outcome(fact) != Outcome.DUPLICATE.value
+
+
+def times(fact: Fact) -> dict[Measure, float]:
+    """The times in seconds that are known of a report; ``MEASURES`` says from when to when."""
+    found: dict[Measure, float] = {}
+
+    def add(measure: Measure, start: datetime | None, end: datetime | None) -> None:
+        if start is not None and end is not None:
+            found[measure] = (end - start).total_seconds()
+
+    add("waiting", fact.received_at, fact.seen)
+    add("acknowledgement", fact.since, fact.acknowledged.get(fact.ownership))
+    add("first_contact", fact.received_at, fact.contacted)
+    if fact.closure is not None and fact.ended == EndReason.CLOSED.value and _stands(fact):
+        add("closing", fact.received_at, fact.closure.at)
+    return found
+
+
+def _stands(fact: Fact) -> bool:
+    """Whether the closing was made under the present ownership."""
+    return fact.closure is not None and fact.closure.ownership == fact.ownership

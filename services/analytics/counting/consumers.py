@@ -11,11 +11,10 @@ from typing import Final
 
 from services.analytics import metrics
 from services.analytics.counting.fact_cache import Recent
-from services.analytics.counting.generations import Database, Generation
 from services.analytics.counting.models import Fact
 from services.analytics.counting.project import Changes, HoleError, fold, fold_centers
 from services.analytics.counting.repository import Batch as OpenBatch
-from services.analytics.counting.repository import Position, batch, stored_offsets
+from services.analytics.counting.repository import Database, Generation, Position, batch, stored_offsets
 from shared import log
 from shared.errors import FatalError, TransientError
 from shared.events.base import ReportEvent

@@ -18,8 +18,7 @@ from datetime import datetime, timedelta
 from sys import intern
 from typing import Final
 
-from services.analytics.counting.aggregate import staff_cell
-from services.analytics.counting.contributions import daily, monthly
+from services.analytics.counting.aggregate import daily, monthly, staff_cell
 from services.analytics.counting.models import CenterFact, Closure, Fact, Traits
 from shared.clock import SEOUL, whole_milliseconds
 from shared.errors import FatalError

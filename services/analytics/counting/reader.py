@@ -15,15 +15,23 @@ from services.analytics.counting.aggregate import (
     NOT_ROUTED,
     Histogram,
     Measure,
+    seen_within_target,
     source_of,
     summed,
 )
-from services.analytics.counting.generations import STANDING, UNSEEN, Database, Generation, Session, serving
 from services.analytics.counting.models import CenterFact
 from services.analytics.counting.project import time_on_duty
 from services.analytics.counting.reconciliation import Tally
-from services.analytics.counting.repository import center_of, positions
-from services.analytics.counting.targets import seen_within_target
+from services.analytics.counting.repository import (
+    STANDING,
+    UNSEEN,
+    Database,
+    Generation,
+    Session,
+    center_of,
+    positions,
+    serving,
+)
 from services.analytics.releases.calendar import Period
 from shared.mongo import SLICE, store_errors
 

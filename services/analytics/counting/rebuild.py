@@ -4,27 +4,236 @@ Prints every cell counted differently and then leaves the old generation in plac
 ``--back`` lets the generation before the present one serve again. ``--as-of NAME`` counts up to where the topics were
 when a release was made, prints the national sums of then and changes nothing. Killed at any point, the generation that
 served goes on serving. Status 2: it could not begin or end, for example because Kafka is away.
+
+One partition after the other is folded in memory, from its first record to where the serving generation stands, and
+inserted in bulk; what was written meanwhile follows by the same batches as always. Memory holds the facts and cells of
+one partition.
 """
 
 import argparse
 import asyncio
 import resource
 import sys
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final, Protocol
 
-from services.analytics.counting.bulk import FOLDED_TOPICS, Rebuild, Rebuilt
-from services.analytics.counting.generations import Database
+from services.analytics.counting.aggregate import daily, monthly
+from services.analytics.counting.consumers import Folder
+from services.analytics.counting.models import Fact
+from services.analytics.counting.project import Cells, HoleError, advance, fold_centers
 from services.analytics.counting.reader import Reader
-from services.analytics.counting.rebuild_repository import abandon, remembered
+from services.analytics.counting.rebuild_repository import (
+    Difference,
+    Stretch,
+    abandon,
+    begin,
+    differences,
+    folded_to,
+    insert_centers,
+    insert_partition,
+    known_generations,
+    remembered,
+    stretches,
+    swap,
+)
+from services.analytics.counting.repository import Database, Generation, Position
 from services.analytics.settings import AnalyticsSettings
 from shared import log
-from shared.errors import IeumError
+from shared.errors import FatalError, IeumError, PermanentError, TransientError, UnknownTypeError
+from shared.events.base import ReportEvent
+from shared.events.centers import CenterChanged
+from shared.kafka.decoding import Blocked, RawRecord, Received, decode_record
 from shared.kafka.reader import PartitionReader
 from shared.mongo import connect
 from shared.settings import KafkaSettings, StoreSettings, load
-from shared.topics import CENTERS
+from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, Topic
+
+_log = log.get(__name__)
+
+FOLDED_TOPICS: Final = (REPORTS, ROUTINGS, CASES, ALERTS)
+_BATCH: Final = 2000
+_TRIES: Final = 200
+"""How often the serving generation may move on just before the swap."""
+
+
+class BoundedReader(Protocol):
+    """Bounded reads of one topic: the part of ``PartitionReader`` used here."""
+
+    async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        """First free offset of each partition."""
+
+    def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
+        """The records from start to end, end excluded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What came of it."""
+
+    generation: int
+    served: int
+    """The generation before it."""
+    events: int
+    seconds: float
+    """From the first record read to the end of the bulk inserts."""
+    differences: tuple[Difference, ...]
+    swapped: bool
+
+
+class Rebuild:
+    """Makes generations out of the log. ``logs`` holds a reader for each of the five topics."""
+
+    def __init__(
+        self,
+        database: Database,
+        logs: Mapping[Topic, BoundedReader],
+        partitions: int,
+        *,
+        given_up: Collection[str] = frozenset(),
+    ) -> None:
+        self._database = database
+        self._given_up = given_up
+        self._partitions = partitions
+        self.logs = logs
+
+    async def run(self, *, accept: bool = False) -> Rebuilt:
+        """Rebuild, compare, swap. With differences the old generation goes on serving unless they are accepted.
+
+        Raises ``TransientError`` where Kafka or the store is away: the old one serves, and it can be run again.
+        """
+        old, _ = await known_generations(self._database)
+        new, events, seconds = await self._made(await folded_to(old))
+        found = await self._compared(old, new)
+        if found and not accept:
+            await abandon(new)
+            return Rebuilt(new.number, old.number, events, seconds, tuple(found), swapped=False)
+        await self._swapped(old, new, made=True)
+        return Rebuilt(new.number, old.number, events, seconds, tuple(found), swapped=True)
+
+    async def back(self) -> tuple[int, int]:
+        """Let the generation before this one serve again, brought up to date first: (from, to)."""
+        current, before = await known_generations(self._database)
+        if before is None:
+            raise FatalError("there is no generation to go back to")
+        await self._swapped(current, before, made=False)
+        return current.number, before.number
+
+    async def as_of(self, upto: Mapping[Position, int]) -> Generation:
+        """A generation folded exactly so far, which never serves; the next rebuild removes it."""
+        generation, _, _ = await self._made(upto)
+        return generation
+
+    async def _made(self, upto: Mapping[Position, int]) -> tuple[Generation, int, float]:
+        used = {partition for topic, partition in upto if topic != CENTERS.name}
+        partitions = sorted(used | set(range(self._partitions)))
+        generation = await begin(self._database, partitions)
+        started, events = perf_counter(), 0
+        for partition in partitions:
+            events += await self._partition(generation, partition, upto)
+        events += await self._centers(generation, upto.get((CENTERS.name, 0), 0))
+        return generation, events, perf_counter() - started
+
+    async def _partition(self, generation: Generation, partition: int, upto: Mapping[Position, int]) -> int:
+        facts: dict[str, Fact] = {}
+        next_ = {t.name: upto[t.name, partition] for t in FOLDED_TOPICS if upto.get((t.name, partition))}
+        events = 0
+        for topic in FOLDED_TOPICS:
+            async with aclosing(self._events(topic, partition, 0, next_.get(topic.name, 0))) as received:
+                async for one in received:
+                    events += 1
+                    event = one.event
+                    if not isinstance(event, ReportEvent):
+                        continue
+                    fact = facts.get(event.report_id)
+                    if fact is None:
+                        fact = facts[event.report_id] = Fact(event.report_id, partition)
+                    try:
+                        advance(fact, event)
+                    except HoleError:
+                        if event.report_id not in self._given_up:
+                            raise
+        days, months = _cells(facts.values(), partition)
+        await insert_partition(generation, partition, facts, days, months, next_)
+        _log.info("analytics.rebuilt_partition", partition=partition, events=events, reports=len(facts))
+        return events
+
+    async def _centers(self, generation: Generation, end: int) -> int:
+        async with aclosing(self._events(CENTERS, 0, 0, end)) as received:
+            events = [one.event async for one in received]
+        centers, months = fold_centers({}, [event for event in events if isinstance(event, CenterChanged)])
+        await insert_centers(generation, centers, months, end)
+        return len(events)
+
+    async def _events(self, topic: Topic, partition: int, start: int, end: int) -> AsyncGenerator[Received, None]:
+        """What can be read of a stretch. Records nobody can read lie in the dead topic too, and count nowhere."""
+        if start >= end:
+            return
+        async with aclosing(self.logs[topic].read({partition: (start, end)})) as records:
+            async for record in records:
+                try:
+                    received = decode_record(record, topic.name)
+                except PermanentError:
+                    continue
+                except UnknownTypeError as error:
+                    raise FatalError(f"{error}: rebuild with the build that wrote it") from error
+                yield received
+
+    async def _compared(self, old: Generation, new: Generation) -> list[Difference]:
+        await self._follow(new, await folded_to(old))
+        return [each for stretch in await stretches(old, new) for each in await self._compare(old, new, stretch)]
+
+    async def _compare(self, old: Generation, new: Generation, stretch: Stretch) -> list[Difference]:
+        for _ in range(_TRIES):
+            found = await differences(old, new, stretch)
+            if found is not None:
+                return found
+            await self._follow(new, await folded_to(old))
+        raise TransientError("events come too fast to compare two generations: try again when it is calmer")
+
+    async def _swapped(self, old: Generation, new: Generation, *, made: bool) -> None:
+        for _ in range(_TRIES):
+            await self._follow(new, await folded_to(old))
+            if await swap(old, new, made=made):
+                return
+            await asyncio.sleep(0)
+        raise TransientError("events come too fast to swap: the old generation serves, try again when it is calmer")
+
+    async def _follow(self, generation: Generation, upto: Mapping[Position, int]) -> None:
+        """Fold what is missing up to these offsets, in batches like those of the service."""
+        folder = Folder(self._database, generation, given_up=self._given_up)
+        done = await folded_to(generation)
+        names = {topic.name: topic for topic in (*FOLDED_TOPICS, CENTERS)}
+        for (name, partition), end in sorted(upto.items()):
+            batch: list[Received] = []
+            start = done.get((name, partition), 0)
+            async with aclosing(self._events(names[name], partition, start, end)) as received:
+                async for one in received:
+                    batch.append(one)
+                    if len(batch) == _BATCH:
+                        _demand_whole(await folder.handle(batch))
+                        batch = []
+            if batch:
+                _demand_whole(await folder.handle(batch))
+
+
+def _demand_whole(blocked: Sequence[Blocked]) -> None:
+    for stop in blocked:
+        raise FatalError(stop.reason)
+
+
+def _cells(facts: Iterable[Fact], partition: int) -> tuple[Cells, Cells]:
+    days: Cells = Counter()
+    months: Cells = Counter()
+    for fact in facts:
+        for cells, counted in ((days, daily(fact)), (months, monthly(fact))):
+            for (span, cell), n in counted.items():
+                cells[partition, span, cell] += n
+    return days, months
+
 
 FAILED: Final = 2
 _SHOWN: Final = 200

@@ -18,19 +18,22 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from services.analytics.counting.aggregate import stage_cell
-from services.analytics.counting.generations import (
+from services.analytics.counting.models import CELLS_VERSION, CenterFact, Fact
+from services.analytics.counting.project import Cells
+from services.analytics.counting.repository import (
     CELLS_MARK,
+    CENTERS,
+    WRITE_CONFLICT,
     Collection,
     Database,
     Generation,
+    Position,
     Session,
+    center_document,
     drop_others,
+    positions,
     read_mark,
 )
-from services.analytics.counting.models import CELLS_VERSION, CenterFact, Fact
-from services.analytics.counting.project import Cells
-from services.analytics.counting.renewing import WRITE_CONFLICT
-from services.analytics.counting.repository import CENTERS, Position, center_document, positions
 from shared.errors import FatalError, TransientError
 from shared.mongo import store_errors
 

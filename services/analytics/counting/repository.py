@@ -5,21 +5,253 @@ paused and wakes up after another took its partitions finds that its records are
 again. Cells lie in one document per source partition and day: workers never write to the same document.
 """
 
+import asyncio
+import random
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
-from motor.motor_asyncio import AsyncIOMotorClientSession
-from pymongo import InsertOne, ReplaceOne, UpdateOne
-from pymongo.errors import BulkWriteError
+from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo.errors import BulkWriteError, CollectionInvalid, DuplicateKeyError, OperationFailure
 
 from services.analytics.counting.aggregate import stage_cell
-from services.analytics.counting.generations import Database, Generation, create, read_mark, serving
 from services.analytics.counting.models import CELLS_VERSION, CenterFact, Fact
 from services.analytics.counting.project import CellKey, Changes
-from services.analytics.counting.renewing import WRITE_CONFLICT, renew
+from shared import log
 from shared.errors import FatalError, TransientError
 from shared.mongo import SLICE, store_errors
+
+_log = log.get(__name__)
+
+Database = AsyncIOMotorDatabase[dict[str, Any]]
+Collection = AsyncIOMotorCollection[dict[str, Any]]
+Session = AsyncIOMotorClientSession
+
+CELLS_MARK: Final = "cells"
+"""The one document of the collection ``cells``: cells version and generation that serves, and what is being made."""
+PARTS: Final = ("offsets", "facts", "days", "months", "totals", "centers")
+"""The collections of a generation, in the order in which they are emptied: without offsets no other worker's open batch
+can still commit into what is being emptied."""
+Index = tuple[tuple[str, int], ...]
+STANDING: Final[Index] = (("standing", 1), ("at", 1))
+"""Over the facts in flight or ahead, which are few."""
+UNSEEN: Final[Index] = (("unseen", 1), ("since", 1))
+"""Over those whose owner has not acknowledged them. The embedded store takes a partial index only where it is named."""
+_AT_ONCE: Final = 1000
+_NONE: Final = -1
+_NAMESPACE_EXISTS: Final = 48
+"""MongoDB's error code for a collection that exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A complete set of facts, cells and offsets, of which one serves; the first has collections of plain names.
+
+    The mark (one document) names the one that serves; a rebuild makes another beside it and changes that name in one
+    write. Whoever folds reads the mark in the transaction it writes in, so it always writes to the one that serves.
+    """
+
+    database: Database
+    number: int = 0
+
+    def part(self, name: str) -> Collection:
+        """One of its collections."""
+        return self.database[f"{name}_{self.number}" if self.number else name]
+
+    @property
+    def offsets(self) -> Collection:
+        """How far each topic and partition is folded: ``next`` by topic, one document per partition."""
+        return self.part("offsets")
+
+    @property
+    def facts(self) -> Collection:
+        """One document per report."""
+        return self.part("facts")
+
+    @property
+    def days(self) -> Collection:
+        """Cells, one document per source partition and day."""
+        return self.part("days")
+
+    @property
+    def months(self) -> Collection:
+        """Cells, one document per source partition and month."""
+        return self.part("months")
+
+    @property
+    def totals(self) -> Collection:
+        """Sums by stage, one document per source partition."""
+        return self.part("totals")
+
+    @property
+    def centers(self) -> Collection:
+        """One document per centre."""
+        return self.part("centers")
+
+    async def create(self) -> None:
+        """Make collections and indexes; harmless to repeat. They must exist before a transaction writes."""
+        with store_errors():
+            existing = set(await self.database.list_collection_names())
+            for name in PARTS:
+                if self.part(name).name not in existing:
+                    await create(self.database, self.part(name).name)
+            for index in (STANDING, UNSEEN):
+                few = {index[0][0]: {"$exists": True}}
+                await self.facts.create_index(list(index), partialFilterExpression=few)
+            await self.days.create_index("day")
+            await self.months.create_index("month")
+
+    async def drop(self) -> None:
+        """Remove it whole. Raises ``TransientError`` where that takes too long; calling again goes on.
+
+        Emptied first, a thousand documents at a time: to drop a filled collection stops the embedded store for all who
+        use it, 0.7 ms a document, and one deletion of all costs the square of what it removes (both measured).
+        """
+        with store_errors():
+            for name in reversed(PARTS):
+                collection = self.part(name)
+                while ids := await _some_ids(collection):
+                    for start in range(0, len(ids), _AT_ONCE):
+                        gone = [DeleteOne({"_id": _id}) for _id in ids[start : start + _AT_ONCE]]
+                        await collection.bulk_write(gone, ordered=False)
+                await collection.drop()
+
+
+async def _some_ids(collection: Collection) -> list[Any]:
+    found = collection.find({}, {"_id": 1}).hint([("$natural", 1)]).limit(5 * _AT_ONCE)
+    return [document["_id"] async for document in found]
+
+
+async def drop_others(database: Database, kept: set[int]) -> None:
+    """Remove all generations but these. What does not go in time is left to the next rebuild: it is read by nobody."""
+    try:
+        with store_errors():
+            names = await database.list_collection_names()
+        for number in sorted({_number(name) for name in names} - kept - {_NONE}):
+            _log.info("analytics.generation_cleared_away", generation=number)
+            await Generation(database, number).drop()
+    except TransientError as error:
+        _log.warning("analytics.generation_left", error=str(error), hint="the next rebuild clears it away")
+
+
+def _number(name: str) -> int:
+    """The generation a collection belongs to."""
+    plain, _, number = name.partition("_")
+    if plain not in PARTS or not (number.isdecimal() or not number):
+        return _NONE
+    return int(number or 0)
+
+
+async def create(database: Database, name: str) -> None:
+    """Create a collection, unless another worker was faster."""
+    try:
+        await database.create_collection(name)
+    except CollectionInvalid:
+        return
+    except OperationFailure as error:
+        if error.code != _NAMESPACE_EXISTS:
+            raise
+
+
+async def read_mark(database: Database, session: Session | None = None) -> dict[str, Any]:
+    """The mark; empty before the store was prepared."""
+    return await database.cells.find_one({"_id": CELLS_MARK}, session=session) or {}
+
+
+async def serving(database: Database, session: Session | None = None) -> Generation:
+    """The generation that serves now."""
+    return Generation(database, (await read_mark(database, session)).get("generation", 0))
+
+
+WRITE_CONFLICT: Final = 112
+"""MongoDB's error code."""
+FIRST_VERSION: Final = 1
+"""Of stores from before the version was written down."""
+
+
+async def renew(database: Database) -> bool:
+    """Make the store one of today's cells, emptied where it was not; True if it was emptied here.
+
+    Cells move by the difference between what a fact added before and what it adds now, both computed by today's code.
+    Over a fact folded by other code that difference is wrong. So the store says by which version of the cells it was
+    folded; an older one is emptied, and as the offsets lie in the store too, all topics (kept for ever) are folded
+    again. Order: the mark that clearing has begun, the offsets, everything folded, and last the new version in the
+    mark's place. Killed anywhere, the next start goes on. Every step also writes to the mark, so that a slower worker
+    cannot go on clearing what a faster one already folds anew. Publications, remembered positions and the list of the
+    dead stay; of generations only the one that serves is left.
+
+    To be called once collections exist and before anything is folded. Raises ``TransientError`` while the store is
+    away (calling again goes on) and ``FatalError`` where a newer build has folded.
+    """
+    with store_errors():
+        mark = await database.cells.find_one({"_id": CELLS_MARK}) or await _first_mark(database)
+    version, clearing = mark["version"], mark.get("clearing")
+    if max(version, clearing or 0) > CELLS_VERSION:
+        raise FatalError(f"a newer build counted here (cells version {version}, this build knows {CELLS_VERSION})")
+    if version == CELLS_VERSION and clearing is None:
+        return False
+    _log.warning(
+        "analytics.counting_anew",
+        stored=version,
+        wanted=CELLS_VERSION,
+        hint="facts, cells and offsets are emptied and all topics folded again; publications stay",
+    )
+    with store_errors():
+        await database.cells.update_one({"_id": CELLS_MARK, "version": version}, {"$set": {"clearing": CELLS_VERSION}})
+        current = Generation(database, mark.get("generation", 0))
+        for name in PARTS:
+            while await clear_slice(database, current.part(name)):
+                pass
+        await drop_others(database, {current.number})  # today's code cannot bring them up to date
+        done = {"$set": {"version": CELLS_VERSION}, "$unset": {"clearing": "", "before": "", "building": ""}}
+        await database.cells.update_one({"_id": CELLS_MARK, "clearing": CELLS_VERSION}, done)
+    _log.warning("analytics.emptied", version=CELLS_VERSION)
+    return True
+
+
+async def _first_mark(database: Database) -> dict[str, Any]:
+    """Of a store without one: nothing was ever folded, or before versions were written down."""
+    used = [name for name in PARTS if await database[name].find_one({}) is not None]
+    mark = {"_id": CELLS_MARK, "version": FIRST_VERSION if used else CELLS_VERSION}
+    try:
+        await database.cells.insert_one(mark)
+    except DuplicateKeyError:  # another worker looked first
+        return await database.cells.find_one({"_id": CELLS_MARK}) or mark
+    return mark
+
+
+async def clear_slice(database: Database, collection: Collection) -> bool:
+    """Remove some documents while the mark says that clearing goes on; False when there is nothing (more) to do."""
+    while True:
+        try:
+            with store_errors():
+                async with await database.client.start_session() as session, session.start_transaction():
+                    return await _clear_slice(database, collection, session)
+        except TransientError as error:
+            if not _lost(error):
+                raise
+        await asyncio.sleep(random.uniform(0.02, 0.1))  # noqa: S311  # spreads workers, hides nothing
+
+
+async def _clear_slice(database: Database, collection: Collection, session: AsyncIOMotorClientSession) -> bool:
+    step = await database.cells.update_one(
+        {"_id": CELLS_MARK, "clearing": CELLS_VERSION}, {"$inc": {"steps": 1}}, session=session
+    )
+    if step.matched_count == 0:
+        return False
+    found = await collection.find({}, {"_id": 1}, session=session).limit(SLICE).to_list(None)
+    if not found:
+        return False
+    await collection.delete_many({"_id": {"$in": [one["_id"] for one in found]}}, session=session)
+    return True
+
+
+def _lost(error: TransientError) -> bool:
+    """Whether another worker wrote the mark first: nothing is wrong with the store."""
+    return getattr(error.__cause__, "code", None) == WRITE_CONFLICT
+
 
 Write = InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]] | UpdateOne
 Position = tuple[str, int]

@@ -8,8 +8,8 @@ from math import nan
 from typing import Final
 
 from services.analytics import metrics
-from services.analytics.counting.bulk import BoundedReader
 from services.analytics.counting.reader import Reader
+from services.analytics.counting.rebuild import BoundedReader
 from services.analytics.counting.reconciliation import Reconciliation, reconcile
 from shared import log
 from shared.clock import Clock

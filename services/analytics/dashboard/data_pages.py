@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.analytics.dashboard.terms import Terms
+from services.analytics.dashboard.wording import Terms
 from services.analytics.exports.archive import Languages
 from services.analytics.exports.report import Monthly, month_of, report_bytes
 from services.analytics.exports.table_files import FORMATS

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from services.analytics.releases.calendar import Kind, Period
+from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.published import Table
-from services.analytics.releases.shelf import Shelf
 from services.analytics.releases.tables import DEFINITIONS
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from services.analytics.counting.generations import Database
+from services.analytics.counting.repository import Database
 from services.analytics.dashboard.history import Published
 from shared.mongo import store_errors
 

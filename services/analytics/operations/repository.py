@@ -6,7 +6,7 @@ from typing import Final
 
 from pymongo.errors import DuplicateKeyError
 
-from services.analytics.counting.generations import Database
+from services.analytics.counting.repository import Database
 from shared.mongo import store_errors
 
 LEASE: Final = timedelta(minutes=2)

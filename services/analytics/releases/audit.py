@@ -14,7 +14,7 @@ from typing import Final, Literal
 import highspy
 import numpy as np
 
-from services.analytics.releases.constraints import Choice, Constraint, System
+from services.analytics.releases.intruder_model import Choice, Constraint, System
 from services.analytics.releases.suppression import SMALL
 
 Verdict = Literal["open", "narrow", "contradiction", "out_of_time", "failed"]

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from services.analytics.releases.apart import ALERT_FIGURES, ALERT_TABLE, STAFF_TABLE
 from services.analytics.releases.calendar import Period
 from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES, TOTAL, Tree, leaf, members
 from services.analytics.releases.release import (
+    ALERT_FIGURES,
+    ALERT_TABLE,
     BETWEEN,
     CROSSINGS,
     FROM_ELSEWHERE,
@@ -15,6 +16,7 @@ from services.analytics.releases.release import (
     HARMS,
     LATE,
     LATE_TABLE,
+    STAFF_TABLE,
     Release,
 )
 from services.analytics.releases.suppression import HIDDEN, Figure, Shown, figure, joined

@@ -14,9 +14,8 @@ from typing import Any, Final
 import orjson
 from pymongo.errors import DuplicateKeyError
 
-from services.analytics.counting.generations import Database
 from services.analytics.counting.rebuild_repository import remember
-from services.analytics.counting.repository import Position
+from services.analytics.counting.repository import Database, Position
 from services.analytics.releases.release import Release
 from services.analytics.releases.suppression import MonthCounts
 from shared.errors import PermanentError

@@ -11,10 +11,10 @@ from functools import cache
 from math import prod
 from typing import Final
 
-from services.analytics.releases.apart import ALERT_FIGURES
 from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES
 from services.analytics.releases.published import Table
 from services.analytics.releases.release import (
+    ALERT_FIGURES,
     CROSSINGS,
     HARMS,
     Release,

@@ -16,6 +16,7 @@ from services.analytics import metrics
 from services.analytics.counting.reader import Reader
 from services.analytics.releases.audit import LIMIT_S, Proof, prove
 from services.analytics.releases.calendar import Coming, Kind, after, calendar, closes_at, days_of_month, ending_with
+from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.counts import month_counts
 from services.analytics.releases.intruder_model import system
 from services.analytics.releases.release import (
@@ -32,7 +33,6 @@ from services.analytics.releases.release import (
     period_of,
 )
 from services.analytics.releases.repository import BrokenRegisterError, Register
-from services.analytics.releases.shelf import Shelf
 from services.analytics.releases.suppression import MonthCounts
 from shared import log
 from shared.clock import SEOUL, Clock

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from services.analytics import main
-from services.analytics.counting import bulk, consumers, rebuild, repository
+from services.analytics.counting import consumers, rebuild, repository
 from services.analytics.counting import rebuild_repository as storing
 from shared import process
 
@@ -70,17 +70,17 @@ def before(place: Any, name: str, strike: Callable[[], None], *, times: int) -> 
 def arm_rebuild(point: str) -> None:
     match point:
         case "begun":
-            after(bulk, "begin", die)
+            after(rebuild, "begin", die)
         case "facts inserted":  # the first insert of the second partition
             after(storing, "_insert", die, times=6)
         case "partition done":
-            after(bulk, "insert_partition", die, times=2)
+            after(rebuild, "insert_partition", die, times=2)
         case "centres inserted":
             after(storing, "_insert", die, times=16)
         case "all folded":
-            after(bulk, "insert_centers", die)
+            after(rebuild, "insert_centers", die)
         case "compared":
-            after(bulk, "differences", die)
+            after(rebuild, "differences", die)
         case "in the swap":
             after(storing, "_equally_far", die)
         case "swapped":  # and what is old is not cleared away yet

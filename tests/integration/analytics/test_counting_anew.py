@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from services.analytics.counting import renewing
+from services.analytics.counting import repository
 from services.analytics.counting.consumers import Folder
-from services.analytics.counting.generations import Database
 from services.analytics.counting.models import CELLS_VERSION
-from services.analytics.counting.repository import prepare
+from services.analytics.counting.repository import Database, prepare
 from shared.errors import FatalError
 from shared.events.base import Event
 from shared.kafka.decoding import RawRecord, Received, decode_record
@@ -90,7 +89,7 @@ async def test_a_clearing_that_was_killed_or_shared_goes_on(
 ) -> None:
     expected = await numbers_of_a_fresh_store(store_settings)
     database, numbers = await old_store(store_settings), Numbers(store_settings)
-    whole, slices = renewing.clear_slice, 0
+    whole, slices = repository.clear_slice, 0
 
     async def killed(*arguments: Any) -> bool:
         nonlocal slices
@@ -99,10 +98,10 @@ async def test_a_clearing_that_was_killed_or_shared_goes_on(
             raise SystemExit
         return await whole(*arguments)
 
-    monkeypatch.setattr(renewing, "clear_slice", killed)
+    monkeypatch.setattr(repository, "clear_slice", killed)
     with pytest.raises(SystemExit):
         await prepare(database)
-    monkeypatch.setattr(renewing, "clear_slice", whole)
+    monkeypatch.setattr(repository, "clear_slice", whole)
     assert 0 < await database.facts.count_documents({}) < REPORTS
     with pytest.raises(FatalError):
         await Folder(database).handle(topics()[:1])
@@ -115,7 +114,7 @@ async def test_who_was_slow_clears_nothing_of_what_is_folded_anew(store_settings
     database = await old_store(store_settings)
     await prepare(database)
     await folded(Folder(database), topics())
-    assert not await renewing.clear_slice(database, database.facts)
+    assert not await repository.clear_slice(database, database.facts)
     assert await database.facts.count_documents({}) == REPORTS
 
 

@@ -6,9 +6,8 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from services.analytics.counting.consumers import Folder
-from services.analytics.counting.generations import serving
 from services.analytics.counting.reader import Reader
-from services.analytics.counting.repository import prepare
+from services.analytics.counting.repository import prepare, serving
 from shared.settings import StoreSettings
 from tests.integration.analytics.test_one_store import as_received
 from tests.integration.analytics.traffic import record

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from services.analytics.counting.consumers import Folder
-from services.analytics.counting.generations import Database, Generation, serving
 from services.analytics.counting.project import Changes, fold
 from services.analytics.counting.rebuild_repository import Stretch, begin, differences, swap
-from services.analytics.counting.repository import Batch, batch, prepare
+from services.analytics.counting.repository import Batch, Database, Generation, batch, prepare, serving
 from shared.errors import FatalError, TransientError
 from shared.events.base import Record
 from shared.kafka.decoding import RawRecord, Received, decode_record

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from services.analytics.counting.generations import read_mark, serving
 from services.analytics.counting.reader import Reader
 from services.analytics.counting.rebuild import rebuild_of
 from services.analytics.counting.rebuild_repository import abandon, remember, remembered
+from services.analytics.counting.repository import read_mark, serving
 from shared.errors import FatalError
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import topic_name

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from services.analytics.counting.generations import serving
+from services.analytics.counting.repository import serving
 from shared.clock import SystemClock
 from shared.settings import KafkaSettings, StoreSettings
 from tests.support.staff import TestIdentity

@@ -18,11 +18,10 @@ from services.analytics.dashboard.panels.parts import (
     share_cell,
 )
 from services.analytics.dashboard.wording import Wording
-from services.analytics.releases.apart import ALERT_TABLE, STAFF_TABLE
 from services.analytics.releases.derived import LOAD_BANDS, change, change_of_share, in_time, loads, share_of, shares
 from services.analytics.releases.hierarchies import TOTAL
 from services.analytics.releases.published import Table
-from services.analytics.releases.release import LATE_TABLE
+from services.analytics.releases.release import ALERT_TABLE, LATE_TABLE, STAFF_TABLE
 from services.analytics.releases.suppression import Figure
 from shared.web.translations import gettext_noop
 

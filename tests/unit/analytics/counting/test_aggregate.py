@@ -11,14 +11,15 @@ from services.analytics.counting.aggregate import (
     ACK_BOUNDS,
     CUBES,
     DAILY,
+    SEEN_WITHIN_S,
     TIME_BOUNDS,
     Histogram,
     combinations_of,
+    seen_within_target,
     source_of,
     summed,
     time_bucket,
 )
-from services.analytics.counting.targets import SEEN_WITHIN_S, seen_within_target
 from services.analytics.releases.calendar import between, parse
 from services.intake.receipts.promise import AT_THE_LATEST
 from shared.events.vocabulary import UNKNOWN, Urgency

@@ -4,10 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.analytics.counting.aggregate import Histogram, time_bucket
-from services.analytics.counting.contributions import monthly
+from services.analytics.counting.aggregate import Histogram, monthly, seen_within_target, time_bucket
 from services.analytics.counting.models import Fact
-from services.analytics.counting.targets import seen_within_target
 from shared.events.base import ReportEvent
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportRouted

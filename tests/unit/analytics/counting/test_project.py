@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.analytics.counting.aggregate import ACK_BOUNDS, ack_bucket
-from services.analytics.counting.contributions import daily, monthly
+from services.analytics.counting.aggregate import ACK_BOUNDS, ack_bucket, daily, monthly
 from services.analytics.counting.models import CenterFact, Fact
 from services.analytics.counting.project import (
     OF_CENTERS,

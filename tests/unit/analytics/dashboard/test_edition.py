@@ -3,8 +3,8 @@
 import pytest
 
 from services.analytics.dashboard.edition import Edition
+from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year
-from services.analytics.releases.shelf import Shelf
 from tests.unit.analytics.releases.test_published import AS_OF, period, some_counts
 
 MONTHS = [f"2025-{n:02d}" for n in range(10, 13)] + [f"2026-{n:02d}" for n in range(1, 12) if n != 8]

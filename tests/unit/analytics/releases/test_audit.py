@@ -10,23 +10,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.analytics.exports import meanings
-from services.analytics.releases.apart import STAFF_STEP, STAFF_TABLE, center_counts, week_counts
 from services.analytics.releases.audit import prove
-from services.analytics.releases.constraints import Choice, Constraint, System, Way
-from services.analytics.releases.intruder_model import system
+from services.analytics.releases.intruder_model import Choice, Constraint, System, Way, system
 from services.analytics.releases.release import (
     CROSSINGS,
     FROM_ELSEWHERE,
     HARMS,
     LATE,
     LATE_TABLE,
+    STAFF_STEP,
+    STAFF_TABLE,
     WITHHELD,
     Release,
+    center_counts,
     corrections,
     lower,
     of_month,
     of_quarter,
     of_year,
+    week_counts,
 )
 from services.analytics.releases.suppression import SMALL, MonthCounts
 from services.analytics.releases.tables import DEFINITIONS

@@ -9,13 +9,21 @@ from datetime import UTC, datetime
 from services.analytics.dashboard.charts import Bar, bar_chart
 from services.analytics.exports.files import as_csv, as_json
 from services.analytics.exports.words import END_WORDS, TIME_WORDS, shown, word
-from services.analytics.releases.apart import STAFF_TABLE, apart
 from services.analytics.releases.calendar import Period, days_of_month, parse
 from services.analytics.releases.counts import ENDS, TIME_GROUPS, UNANSWERED, month_counts
 from services.analytics.releases.derived import level, per_100000, percentile, unknown_share, within_target
 from services.analytics.releases.hierarchies import CENTERS, TIMES
 from services.analytics.releases.published import Row, Table, build, exists, finest
-from services.analytics.releases.release import CROSSINGS, HARMS, Release, of_month, of_quarter, of_year
+from services.analytics.releases.release import (
+    CROSSINGS,
+    HARMS,
+    STAFF_TABLE,
+    Release,
+    apart,
+    of_month,
+    of_quarter,
+    of_year,
+)
 from services.analytics.releases.suppression import HIDDEN, Figure, MonthCounts
 from services.analytics.releases.tables import DEFINITIONS
 from shared.events.vocabulary import HarmType

@@ -16,8 +16,7 @@ from services.analytics.exports.archive import Languages, SampleLanguages
 from services.analytics.exports.report import Monthly
 from services.analytics.main import _HERE
 from services.analytics.releases import sample
-from services.analytics.releases.catalogue import Sample
-from services.analytics.releases.shelf import Shelf
+from services.analytics.releases.catalogue import Sample, Shelf
 from services.analytics.releases.tables import DEFINITIONS
 from services.analytics.settings import AnalyticsSettings
 from shared.clock import ManualClock

@@ -11,7 +11,7 @@ import pytest
 
 from services.analytics.releases.audit import Proof, prove
 from services.analytics.releases.calendar import Period, closes_at
-from services.analytics.releases.constraints import System
+from services.analytics.releases.intruder_model import System
 from services.analytics.releases.release import WITHHELD, Release
 from services.analytics.releases.repository import BrokenRegisterError, digest
 from services.analytics.releases.service import Publications

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from services.analytics.releases import shelf as module
+from services.analytics.releases import catalogue as module
+from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.published import build, exists
 from services.analytics.releases.release import Release
-from services.analytics.releases.shelf import Shelf
 from services.analytics.releases.tables import DEFINITIONS
 from tests.unit.analytics.dashboard.test_edition import ALL
 from tests.unit.analytics.releases.test_published import period
