@@ -2,8 +2,8 @@
 
 ``python -m tests.performance.bench_system`` (`make bench-system`). One stack with every service; at each rate real
 reports for a while, after a warm-up that is not counted. Written as one JSON object, to a file as well. Accepted →
-routed and → first alert are taken from the logs, → shown from a console's stream. Goals: issue 16; they hold on an idle
-machine of two cores.
+routed and → first alert are taken from the logs, → shown from a console's stream; of critical ones → first mail, from
+the mailbox. Goals: issue 16; they hold on an idle machine of two cores.
 """
 
 import argparse
@@ -11,12 +11,14 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import sys
 import tempfile
 import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +42,7 @@ _SETTLE_S: Final = 60.0
 """How long after the last report its alert may come; what has not come then is counted as missing."""
 _QUIET_S: Final = 5.0
 """Marks and progress are written within a second or two of what they are about."""
+_CASE: Final = re.compile(r"/cases/(\S+)")
 _COUNTING: Final = Path(__file__).parent / "counting_writes"
 
 
@@ -50,6 +53,7 @@ class Logs:
         """``kafka`` is where the brokers are."""
         self.routed: dict[str, float] = {}
         self.alerted: dict[str, float] = {}
+        self.critical: set[str] = set()
         self._consumer = AIOKafkaConsumer("routings", "alerts", bootstrap_servers=kafka, auto_offset_reset="latest")
 
     async def run(self, ready: asyncio.Event) -> None:
@@ -62,8 +66,23 @@ class Logs:
             async for record in self._consumer:
                 first = self.routed if record.topic == "routings" else self.alerted
                 first.setdefault(record.key.decode(), time.monotonic())
+                if first is self.routed and (record.value and b'"urgency":"critical"' in record.value):
+                    self.critical.add(record.key.decode())
         finally:
             await self._consumer.stop()
+
+
+async def mailed(stack: Stack) -> dict[str, float]:
+    """When the first mail about one report alone was taken, by report, in seconds of this process's monotonic clock."""
+    async with httpx.AsyncClient(trust_env=False, timeout=30.0) as client:
+        answer = await client.get(f"http://127.0.0.1:{stack.settings.mail_port}/messages")
+    to_monotonic = time.monotonic() - time.time()
+    first: dict[str, float] = {}
+    for message in answer.json()["messages"]:
+        at = datetime.fromisoformat(message["received_at"]).timestamp() + to_monotonic
+        for report_id in set(_CASE.findall(message["text"])):
+            first[report_id] = min(first.get(report_id, at), at)
+    return first
 
 
 def cpu_of(stack: Stack) -> dict[str, float]:
@@ -121,11 +140,13 @@ async def at_rate(stack: Stack, desks: Desks, folder: Path, rate: float, count: 
             await asyncio.sleep(_QUIET_S)
             spent = {name: used - cpu.get(name, 0.0) for name, used in cpu_of(stack).items()}
             written = writes_of(stack, folder) - writes
+            first_mails = await mailed(stack)
         finally:
             for task in following:
                 task.cancel()
             await asyncio.gather(*following, return_exceptions=True)
     accepted = progress.accepted_at
+    critical = {report_id: at for report_id, at in accepted.items() if report_id in logs.critical}
     reports = max(1, len(accepted))
     return {
         "per_second": rate,
@@ -138,6 +159,8 @@ async def at_rate(stack: Stack, desks: Desks, folder: Path, rate: float, count: 
         "writes_per_report_all": round(sum(written.values()) / reports, 2),
         "accepted_to_routed": spread(accepted, logs.routed),
         "accepted_to_first_alert": spread(accepted, logs.alerted),
+        "critical_accepted_to_routed": spread(critical, logs.routed),
+        "critical_accepted_to_first_mail": spread(critical, first_mails),
         "accepted_to_shown": spread(accepted, progress.shown_at),
     }
 

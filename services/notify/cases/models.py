@@ -448,6 +448,11 @@ def sort_key(case: Case) -> str:
     return f"{group}{RANK[case.urgency]}:{received}:{case.report_id}"
 
 
+def waiting_key(rank: int, received_at: datetime) -> str:
+    """Before the sort keys of all waiting cases of a rank that were received at a moment or later."""
+    return f"0{rank}:{received_at.astimezone(UTC):%Y%m%dT%H%M%S}"
+
+
 _NOUNS: Final = """
 가람 가을 강물 개울 고요 고을 구름 그루 나래 나무 나비 날개 냇가 노래 노을 누리 느티 다솜 단풍 달빛 도담 동산 두레 둥지
 들판 등대 디딤 라온 마루 마을 모래 목련 무늬 물결 미르 바다 바람 반달 벼리 별빛 보름 봄비 비단 산길 새벽 샘물 소리 솔잎

@@ -11,7 +11,7 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import IndexModel, InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
-from services.notify.cases.models import Case
+from services.notify.cases.models import Case, waiting_key
 from services.notify.team.models import Counted
 from shared import outbox, trace
 from shared.errors import TransientError
@@ -36,6 +36,7 @@ COUNTED: Final = 1000
 _ESCALATED: Final = {"ladder.step": {"$gte": 2}}
 _CRITICAL: Final = {"urgency": Urgency.CRITICAL.value}
 _HELD: Final = {"ladder.held": True}
+_DRILLS: Final = {"synthetic": True}
 _ASSIGNED: Final = {"assignee": {"$gt": ""}}
 INDEXES: Final = (
     IndexModel([("center_id", 1), ("sort_key", 1)], name="center_sort"),
@@ -43,8 +44,9 @@ INDEXES: Final = (
     IndexModel([("center_id", 1), ("received_at", 1)], name="center_received"),
     IndexModel([("alias", 1)], name="alias", unique=True),
     # Of few cases at a time: a write that does not concern them leaves these alone.
+    IndexModel([("wake_at", 1)], name="critical_due", partialFilterExpression=_CRITICAL),
     IndexModel([("wake_at", 1)], name="due", sparse=True),
-    IndexModel([("wake_at", 1)], name="due_critical", partialFilterExpression=_CRITICAL),
+    IndexModel([("sort_key", 1)], name="drills", partialFilterExpression=_DRILLS),
     IndexModel([("sort_key", 1)], name="copied", partialFilterExpression={"copy_central": True}),
     IndexModel([("sort_key", 1)], name="escalated", partialFilterExpression=_ESCALATED),
     IndexModel([("center_id", 1)], name="held", partialFilterExpression=_HELD),
@@ -52,8 +54,13 @@ INDEXES: Final = (
     IndexModel([("offered_to", 1)], name="offered", sparse=True),
     IndexModel([("awaiting_since", 1)], name="awaiting", sparse=True),
 )
-"""Each is used by a query below and each query uses one (``test_queries``)."""
-FORMER_INDEXES: Final = frozenset({"wake_at", "copied_sort", "offered_to", "awaiting_since"})
+"""Each is used by a query below and each query uses one (``test_queries``).
+
+Only an index of few cases is named in a query (``hint``): the embedded store reads the whole of an index that is named,
+whatever the range asked for (6,000 cases, none of them due: 280 ms with the name, 0.1 ms without). Of two indexes that
+fit it takes the first by name, hence ``critical_due`` before ``due``.
+"""
+FORMER_INDEXES: Final = frozenset({"wake_at", "copied_sort", "offered_to", "awaiting_since", "due_critical"})
 """Of earlier builds, which made every write of a case longer."""
 
 Document = dict[str, Any]
@@ -152,7 +159,6 @@ class CaseStore:
                 await self.collection.find(due, {"_id": 1})
                 .sort("wake_at", 1)
                 .limit(limit)
-                .hint("due_critical" if critical else "due")
                 .batch_size(limit)
                 .to_list(None)
             )
@@ -173,26 +179,23 @@ class CaseStore:
     async def backlog(self, now: datetime) -> int:
         """How many cases are due and not claimed, up to ``COUNTED``."""
         with store_errors():
-            return await self.collection.count_documents(
-                {"wake_at": {"$gte": EPOCH, "$lte": now}}, limit=COUNTED, hint="due"
-            )
+            return await self.collection.count_documents({"wake_at": {"$gte": EPOCH, "$lte": now}}, limit=COUNTED)
 
     async def page(self, center_id: str | None, bounds: tuple[str, str], limit: int) -> list[Case]:
         """Up to ``limit`` cases of a centre (None: of all) with a sort key between the bounds, both left out."""
         wanted: dict[str, Any] = {"sort_key": {"$gt": bounds[0], "$lt": bounds[1]}}
         if center_id is not None:
             wanted = {"center_id": center_id, **wanted}
-        index = "sort" if center_id is None else "center_sort"
         with store_errors():
-            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).hint(index).to_list(None)
+            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
         return _listed(found)
 
     async def of_person(self, center_id: str, subject: str) -> list[Case]:
         """The open cases somebody has at a centre, the most urgent first."""
-        wanted = {"assignee": subject, "sort_key": {"$gt": "0", "$lt": "3"}, "center_id": center_id}
+        wanted = {"assignee": subject, "sort_key": {"$gt": "0", "$lt": "3"}}
         with store_errors():
-            found = await self.collection.find(wanted).sort("sort_key", 1).hint("assigned").to_list(None)
-        return _listed(found)
+            found = await self.collection.find(wanted).sort("sort_key", 1).to_list(None)
+        return [case for case in _listed(found) if case.center_id == center_id]
 
     async def by_alias(self, alias: str) -> Case | None:
         """The case with an alias."""
@@ -204,15 +207,16 @@ class CaseStore:
         """Open cases that the central desk has a copy of, in the order of need."""
         wanted = {"copy_central": True, "sort_key": {"$gt": "0", "$lt": "3"}}
         with store_errors():
-            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).hint("copied").to_list(None)
+            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
         return _listed(found)
 
     async def counted(self, center_id: str, since: datetime, until: datetime) -> list[Counted]:
         """What of a centre's cases is counted, of those received in a span; no drills."""
-        wanted = {"center_id": center_id, "received_at": {"$gte": since, "$lte": until}, "synthetic": False}
-        names = [one.name for one in fields(Counted)]
+        # Drills are sorted out below: a third field in the question keeps the embedded store from using both others.
+        wanted = {"center_id": center_id, "received_at": {"$gte": since, "$lte": until}}
+        names = [*(one.name for one in fields(Counted)), "synthetic"]
         with store_errors():
-            found = await self.collection.find(wanted, dict.fromkeys(names, 1)).hint("center_received").to_list(None)
+            found = await self.collection.find(wanted, dict.fromkeys(names, 1)).to_list(None)
         return [
             Counted(
                 received_at=document["received_at"],
@@ -222,19 +226,20 @@ class CaseStore:
                 ended=EndReason(document["ended"]) if document.get("ended") else None,
             )
             for document in found
+            if not document["synthetic"]
         ]
 
     async def late(self, limit: int) -> list[Case]:
         """Acknowledged cases whose ladder has climbed again, in the order of need."""
         wanted = {"sort_key": {"$gt": "2", "$lt": "3"}, **_ESCALATED}
         with store_errors():
-            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).hint("escalated").to_list(None)
+            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
         return _listed(found)
 
     async def held(self, center_id: str | None) -> int:
         """How many cases of a centre (None: of all) quiet hours hold back, up to ``COUNTED``; no drills."""
         whose = center_id if center_id is not None else _ANY_CENTER
-        return await self._count({"center_id": whose, **_HELD}, "held")
+        return await self._count({"center_id": whose, **_HELD, "synthetic": False}, "held")
 
     async def unread(self, center_id: str | None) -> int:
         """How many acknowledged cases of a centre (None: of all) have something that nobody has read.
@@ -254,17 +259,20 @@ class CaseStore:
     async def offered(self, center_id: str | None) -> int:
         """How many cases of a centre (None: of all) are offered to another one or on their way there; no drills."""
         whose = {"center_id": center_id} if center_id is not None else {}
-        return await self._count({"offered_to": _ANY_CENTER, **whose}, "offered")
+        return await self._count({"offered_to": _ANY_CENTER, **whose, "synthetic": False}, "offered")
 
     async def _count_listed(self, center_id: str | None, low: str, high: str) -> int:
         wanted: Document = {"sort_key": {"$gte": low, "$lt": high}}
-        if center_id is None:
-            return await self._count(wanted, "sort")
-        return await self._count({"center_id": center_id, **wanted}, "center_sort")
+        if center_id is not None:
+            wanted = {"center_id": center_id, **wanted}
+        total = await self._count(wanted)
+        return total - await self._count({**wanted, **_DRILLS}, "drills") if 0 < total < COUNTED else total
 
-    async def _count(self, wanted: Document, index: str) -> int:
+    async def _count(self, wanted: Document, few: str | None = None) -> int:
+        """``few`` is an index of few cases that all of these are in."""
+        named: dict[str, Any] = {} if few is None else {"hint": few}
         with store_errors():
-            return await self.collection.count_documents({**wanted, "synthetic": False}, limit=COUNTED, hint=index)
+            return await self.collection.count_documents(wanted, limit=COUNTED, **named)
 
     async def offers_to(self, center_id: str, limit: int = OFFERS) -> list[Case]:
         """Cases a centre has an open offer of, or has accepted and not got yet, in the order of need."""
@@ -287,9 +295,7 @@ class CaseStore:
     async def unconfirmed(self, before: datetime) -> int:
         """How many cases have waited since before a moment for routing to make true what staff decided."""
         with store_errors():
-            return await self.collection.count_documents(
-                {"awaiting_since": {"$gte": EPOCH, "$lte": before}}, hint="awaiting"
-            )
+            return await self.collection.count_documents({"awaiting_since": {"$gte": EPOCH, "$lte": before}})
 
     async def standing(self, report_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
         """The run of the ladder and the offer each of these cases has now: what a mail about them may still tell."""
@@ -300,13 +306,15 @@ class CaseStore:
             for report_id, d in found.items()
         }
 
-    async def oldest_waiting(self) -> datetime | None:
-        """When the case was received that has waited longest for a first answer."""
-        oldest: datetime | None = None
-        for rank in "012":
-            for case in await self.page(None, (f"0{rank}", f"0{rank}~"), 1):
-                oldest = case.received_at if oldest is None else min(oldest, case.received_at)
-        return oldest
+    async def first_waiting(self, rank: int, since: datetime | None, until: datetime | None) -> datetime | None:
+        """When the first case of a rank was received that nobody has acknowledged, of those received in a span.
+
+        An end that is None is open. The embedded store reads all cases of the span, however few are asked for.
+        """
+        low = f"0{rank}:" if since is None else waiting_key(rank, since)
+        high = f"0{rank}:~" if until is None else waiting_key(rank, until)
+        found = await self.page(None, (low, high), 1)
+        return found[0].received_at if found else None
 
 
 def _listed(documents: Iterable[Document]) -> list[Case]:
