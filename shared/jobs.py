@@ -39,12 +39,15 @@ LONGEST_LIMIT_S: Final = 300.0
 STEADY_S: Final = 30.0
 """An endless job that has run for so long after a failure has recovered. Longer than its longest back-off."""
 
-FAILURES: Final = Counter("ieum_job_failures", "Passes of periodic work that failed.", ["job"], registry=REGISTRY)
-FAILING: Final = Gauge("ieum_job_failing", "Failures in a row of a job; 0 while it works.", ["job"], registry=REGISTRY)
+# Not ``job``: Prometheus gives every target a label of that name.
+FAILURES: Final = Counter("ieum_job_failures", "Passes of periodic work that failed.", ["job_name"], registry=REGISTRY)
+FAILING: Final = Gauge(
+    "ieum_job_failing", "Failures in a row of a job; 0 while it works.", ["job_name"], registry=REGISTRY
+)
 SKIPPED: Final = Counter(
     "ieum_documents_skipped",
     "Times a stored document could not be handled and was left out, by job or page.",
-    ["job"],
+    ["job_name"],
     registry=REGISTRY,
 )
 

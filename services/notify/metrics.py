@@ -4,6 +4,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from shared.events.vocabulary import Urgency
 from shared.metrics import LATENCY_BUCKETS, REGISTRY
 
 ALERTS: Final = Counter(
@@ -73,8 +74,17 @@ DEAD_UNREAD: Final = Gauge(
 )
 TO_ALERT: Final = Histogram(
     "ieum_notify_accepted_to_alert_seconds",
-    "From accepted to the first alert taken.",
-    buckets=LATENCY_BUCKETS,
+    "From accepted to the first alert taken, by urgency.",
+    ["urgency"],
+    buckets=(1, 5, 10, 30, 60, 300),
+    registry=REGISTRY,
+)
+TO_ACKNOWLEDGED: Final = Histogram(
+    "ieum_notify_owned_to_acknowledged_seconds",
+    "From routing's decision to the first acknowledgement of the owning centre, by urgency; a case that nobody "
+    "acknowledges is in no bucket.",
+    ["urgency"],
+    buckets=(60, 120, 300, 600, 1800, 3600, 14400),
     registry=REGISTRY,
 )
 TO_SHOWN: Final = Histogram(
@@ -100,3 +110,8 @@ DRILL_SECONDS: Final = Histogram(
     buckets=(*LATENCY_BUCKETS, 60, 300, 900),
     registry=REGISTRY,
 )
+
+for urgency in Urgency:
+    # A series that appears with its first observation hides that observation from rate().
+    TO_ALERT.labels(urgency.value)
+    TO_ACKNOWLEDGED.labels(urgency.value)

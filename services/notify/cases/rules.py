@@ -291,6 +291,13 @@ def acknowledge(case: Case, who: Actor, ownership: int | None, now: datetime, ru
     return Accepted(case, None) if case.acknowledged_by == who.subject else Rejected.ALREADY_ACKNOWLEDGED
 
 
+def waited_for_answer(before: Case, after: Case) -> float | None:
+    """Seconds from the owner's decision to its first acknowledgement, where ``after`` is that acknowledgement."""
+    if before.acknowledged_at is not None or after.acknowledged_at is None:
+        return None
+    return max((after.acknowledged_at - before.decided_at).total_seconds(), 0.0)
+
+
 def assign(
     case: Case,
     who: Actor,

@@ -328,7 +328,7 @@ class EscalationWorker:
         metrics.ALERTS.labels(result.channel.value, str(item.planned.step), outcome).inc()
         if result.ok and item.case.alert_version == 0:
             age = (self._clock.now() - item.case.received_at).total_seconds()
-            metrics.TO_ALERT.observe(max(age, 0.0))
+            metrics.TO_ALERT.labels(item.case.urgency.value).observe(max(age, 0.0))
 
     async def _keep_recording(self, work: dict[str, ClaimedCase], until: float) -> None:
         """Record, and try again while the lease lasts: forgetting what was sent would send it twice."""

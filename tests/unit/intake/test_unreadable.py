@@ -95,7 +95,7 @@ def eraser(reports: Any) -> ErasureJob:
 
 
 def skipped(job: str) -> float:
-    return REGISTRY.get_sample_value("ieum_documents_skipped_total", {"job": job}) or 0.0
+    return REGISTRY.get_sample_value("ieum_documents_skipped_total", {"job_name": job}) or 0.0
 
 
 async def test_one_unreadable_report_does_not_end_the_daily_job(capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,7 +72,7 @@ def passed(work: Work, number: int) -> Callable[[], Awaitable[bool]]:
 
 
 def metric(name: str, job: str) -> float | None:
-    return REGISTRY.get_sample_value(name, {"job": job})
+    return REGISTRY.get_sample_value(name, {"job_name": job})
 
 
 async def test_a_job_that_fails_is_named_counted_tried_again_and_takes_nothing_with_it(

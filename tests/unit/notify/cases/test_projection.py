@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.notify.cases.models import ENTRIES_FIRST, ENTRIES_LAST, Case, CaseState, ContactWay, EntryKind
 from services.notify.cases.projection import RoutingEvent, fold
-from services.notify.cases.rules import Accepted, Actor, Rejected, acknowledge, opened, reopen, ways
+from services.notify.cases.rules import Accepted, Actor, Rejected, acknowledge, opened, reopen, waited_for_answer, ways
 from services.notify.console.views import case_view
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import AttemptResult, Rules, record
@@ -227,6 +227,18 @@ def test_acknowledging() -> None:
     assert again.case is answer.case
     assert acknowledge(answer.case, Actor("lee", "gwangju"), None, NOW, RULES) is Rejected.ALREADY_ACKNOWLEDGED
     assert acknowledge(folded(stream()), Actor("lee", "busan"), None, NOW, RULES) is Rejected.ENDED
+
+
+def test_only_the_first_acknowledgement_of_an_owner_says_how_long_the_case_waited() -> None:
+    case = folded(stream()[:1])
+    later = case.decided_at + timedelta(seconds=90)
+    answer = acknowledge(case, Actor("kim", "gwangju"), None, later, RULES)
+    assert isinstance(answer, Accepted)
+    assert waited_for_answer(case, answer.case) == 90
+    assert waited_for_answer(answer.case, answer.case.model_copy(update={"unread": True})) is None
+    assert waited_for_answer(case, case) is None
+    earlier = case.model_copy(update={"decided_at": later + timedelta(seconds=1)})
+    assert waited_for_answer(earlier, answer.case) == 0, "clocks of two machines differ"
 
 
 def test_the_list_puts_unanswered_first_then_urgent_then_longest_waiting() -> None:
