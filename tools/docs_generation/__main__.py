@@ -18,6 +18,7 @@ from tools.docs_generation import (
     schemas,
     settings,
 )
+from tools.monitoring import objectives
 
 DOCS = Path(__file__).parents[2] / "docs"
 OWNED = ("events", "asyncapi", "openapi")
@@ -26,7 +27,7 @@ OWNED = ("events", "asyncapi", "openapi")
 
 def wanted() -> dict[str, str]:
     """Every derived document by its path below ``docs``."""
-    parts = (schemas, asyncapi, openapi, permissions, cases, settings, metrics, needs, pages)
+    parts = (schemas, asyncapi, openapi, permissions, cases, settings, metrics, needs, pages, objectives)
     return {path: text for part in parts for path, text in part.files().items()}
 
 

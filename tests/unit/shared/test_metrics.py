@@ -40,7 +40,7 @@ def faults(name: str, kind: str, meaning: str) -> list[str]:
 
 
 def test_every_metric_has_the_prefix_a_base_unit_and_a_help_text() -> None:
-    [page] = metrics.files().values()
+    page = metrics.files()["reference/metrics.md"]
     rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
     assert len(rows) > 100
     found = {row[0]: faults(row[0].strip("`"), row[1], row[-1]) for row in rows}
@@ -73,10 +73,11 @@ def test_the_build_has_the_version_of_the_project() -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
 
 
-@pytest.mark.parametrize("service", ["intake", "routing", "notify", "analytics"])
-def test_a_process_that_has_done_nothing_has_few_series(service: str) -> None:
+@pytest.mark.parametrize("process", metrics.MODULES)
+def test_a_process_that_has_done_nothing_has_few_series(process: str) -> None:
+    """The contract is 600 at most; what topics, jobs and routes add to this once it runs is less than a hundred."""
     script = (
-        f"import services.{service}.main\n"
+        f"import {process}\n"
         "from shared.metrics import exposition\n"
         "print(sum(not line.startswith(b'#') for line in exposition()[0].splitlines()))\n"
     )

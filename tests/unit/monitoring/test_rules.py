@@ -1,0 +1,177 @@
+"""What Prometheus and Alertmanager are given: every alert fires, leads to its runbook and rests on what there is."""
+
+import re
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.unit.docs.test_paths import PROJECT
+from tools.docs_generation import metrics
+from tools.local.settings import SERVICES
+from tools.monitoring.objectives import OBJECTIVES, WINDOWS, rules
+from tools.monitoring.rules import FOLDER, RUNBOOKS, alerts, metrics_of
+
+RUNBOOK = re.compile(r"^## (\w+)\n\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+PARTS = ("Symptom:", "People who wait:", "Do:", "Over when:")
+
+
+def read(name: str) -> Any:
+    return yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
+
+
+def tool(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"left out: {name} is not installed (Debian: prometheus, prometheus-alertmanager)")
+    return found
+
+
+def ran(*command: str) -> str:
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def known() -> set[str]:
+    """Every metric of every process, without what a counter or a client adds."""
+    page = metrics.files()["reference/metrics.md"]
+    return {*re.findall(r"^\| `(ieum_\w+)`", page, re.MULTILINE), "process_start_time_seconds"}
+
+
+def test_prometheus_finds_that_every_alert_is_silent_and_fires() -> None:
+    ran(tool("promtool"), "test", "rules", *(str(file) for file in sorted((FOLDER / "tests").glob("*.yaml"))))
+
+
+def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:
+    silent, firing = Counter[str](), Counter[str]()
+    for file in ("tests/alerts.yaml", "tests/slos.yaml"):
+        for case in read(file)["tests"]:
+            for check in case.get("promql_expr_test", ()):
+                [name] = re.findall(r'alertname="(\w+)"', check["expr"])
+                (firing if check.get("exp_samples") else silent)[name] += 1
+    names = {alert.name for alert in alerts()}
+    assert set(firing) == names
+    assert names - set(silent) == {"Watchdog"}
+
+
+def test_prometheus_accepts_its_settings_and_rules() -> None:
+    ran(tool("promtool"), "check", "config", "--syntax-only", str(FOLDER / "prometheus.yaml"))
+    ran(tool("promtool"), "check", "rules", *(str(FOLDER / name) for name in read("prometheus.yaml")["rule_files"]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        ("alertname=ReportsOverdue severity=page job=notify-auditor", "on-call"),
+        ("alertname=JobFails severity=ticket job=intake", "operators"),
+        ("alertname=Watchdog severity=none", "watcher"),
+        ("alertname=OfSomebodyElse", "operators"),
+    ],
+)
+def test_alertmanager_leads_an_alert_to_who_should_hear_of_it(labels: str, receiver: str) -> None:
+    config = str(FOLDER / "alertmanager.yaml")
+    amtool = tool("amtool")
+    ran(amtool, "check-config", config)
+    assert ran(amtool, "config", "routes", "test", f"--config.file={config}", *labels.split()).strip() == receiver
+
+
+def test_every_metric_of_a_rule_is_one_that_a_process_shows() -> None:
+    exists = known()
+    missing = {alert.name: wrong for alert in alerts() if (wrong := alert.metrics - exists)}
+    assert missing == {}
+    assert metrics_of("rate(ieum_no_such_seconds_bucket[5m])") - exists == {"ieum_no_such_seconds"}
+
+
+def test_an_alert_leads_to_a_runbook_with_all_four_parts() -> None:
+    page = (PROJECT / "docs" / f"{RUNBOOKS}.md").read_text(encoding="utf-8")
+    found = {name.lower(): text for name, text in RUNBOOK.findall(page)}
+    assert set(found) == {alert.runbook for alert in alerts()}
+    assert {name: part for name, text in found.items() for part in PARTS if f"**{part}**" not in text} == {}
+    rendered = yaml.safe_load((PROJECT / "mkdocs.yml").read_text(encoding="utf-8"))
+    assert rendered["use_directory_urls"] is False
+    urls = {rule["annotations"]["runbook_url"].partition("#")[0] for rule in _alerting()}
+    assert urls == {f"{{{{ $externalLabels.docs_url }}}}/{RUNBOOKS}.html"}
+    assert "docs_url" in read("prometheus.yaml")["global"]["external_labels"]
+
+
+def test_a_runbook_names_only_commands_and_metrics_that_exist() -> None:
+    page = (PROJECT / "docs" / f"{RUNBOOKS}.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z-]+)", page)) <= targets
+    assert metrics_of(page) <= known()
+
+
+def test_severities_are_those_that_alertmanager_tells_apart() -> None:
+    assert {alert.severity for alert in alerts()} == {"page", "ticket", "none"}
+
+
+def test_every_process_is_scraped_and_missed() -> None:
+    jobs = {job["job_name"] for job in read("prometheus.yaml")["scrape_configs"]}
+    assert jobs == {*SERVICES, "notify-auditor", "recount"}
+    [missing] = [rule["expr"] for rule in _alerting() if rule["alert"] == "ProcessMissing"]
+    assert set(re.findall(r'job="([a-z-]+)"', missing)) == jobs
+
+
+def test_labels_of_alerts_name_no_place_and_no_person() -> None:
+    by = {
+        label
+        for rule in _alerting()
+        for group in re.findall(r"by \(([^)]*)\)", rule["expr"])
+        for label in _words(group)
+    }
+    assert by <= {"fault", "job", "relay", "part", "group", "object", "check", "job_name", "version", "le"}
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda one: one.name)
+def test_an_objective_has_every_window_and_a_budget_that_can_burn(objective: Any) -> None:
+    recorded, alerting = (group["rules"] for group in rules()["groups"])
+    mine = [rule["record"] for rule in recorded if rule["labels"]["slo"] == objective.name]
+    assert {f"slo:error_ratio:rate{window}" for window in WINDOWS} <= set(mine)
+    factors = [
+        float(factor)
+        for rule in alerting
+        if rule["alert"].startswith(objective.alert)
+        for factor in re.findall(r"> ([\d.e-]+)", rule["expr"])
+    ]
+    assert len(factors) == 8
+    assert max(factors) < 1, "a budget that can only burn above 100 % never fires"
+
+
+def test_limits_of_objectives_are_edges_of_buckets() -> None:
+    edges = _edges()
+    for objective in OBJECTIVES:
+        for metric, limit in re.findall(r'(ieum_\w+)_bucket\{[^}]*le="([\d.]+)"', objective.ratio):
+            assert limit in edges[metric], f"{metric} has no bucket {limit}"
+
+
+def _edges() -> dict[str, set[str]]:
+    script = (
+        "import services.routing.main, services.notify.metrics\n"
+        "from shared.metrics import exposition\n"
+        "from services.notify import metrics\n"
+        "print(exposition()[0].decode())\n"
+    )
+    text = ran(str(PROJECT / ".venv/bin/python"), "-c", script)
+    found: dict[str, set[str]] = {}
+    for metric, limit in re.findall(r'^(ieum_\w+)_bucket\{.*?le="([^"]+)"', text, re.MULTILINE):
+        found.setdefault(metric, set()).add(limit)
+    return found
+
+
+def _alerting() -> list[dict[str, Any]]:
+    groups = [*rules()["groups"], *read("alerts.yaml")["groups"]]
+    return [rule for group in groups for rule in group["rules"] if "alert" in rule]
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")]
+
+
+def test_the_written_rules_are_those_of_the_code() -> None:
+    assert Path(FOLDER / "slos.yaml").is_file()
+    assert read("slos.yaml") == rules()
