@@ -3,6 +3,8 @@
 Every error names the variable, what was found and an example, in one line each.
 """
 
+import base64
+import binascii
 import os
 import re
 from ipaddress import ip_network
@@ -26,6 +28,8 @@ S = TypeVar("S", bound=BaseSettings)
 _SOURCE_FIELD: Final = re.compile(r'field "(\w+)"')
 
 
+ROOT_EXAMPLE: Final = "(base64 of 32 bytes: python -m services.identity.root_key)"
+_ROOT_BYTES: Final = 32
 TOKEN_LENGTH: Final = 24
 """Shortest token that opens anything: 24 hex digits are 96 bits, beyond guessing."""
 
@@ -111,6 +115,13 @@ class ServiceSettings(BaseSettings):
         default=None, validation_alias="IEUM_KEYS_CACHE", examples=["/var/lib/ieum/intake/identity-keys.json"]
     )
     """File that keeps those keys over a restart while identity is down. Unset or empty: they are in memory only."""
+    identity_root_keys: str = Field(
+        default="", validation_alias="IEUM_IDENTITY_ROOT_KEYS", pattern=r"^[A-Za-z0-9+/=, ]*$", examples=[ROOT_EXAMPLE]
+    )
+    """Public root keys of identity, comma-separated: those keys count only as one of these signed them.
+
+    Required: no service starts without. Two while the root key is replaced.
+    """
 
     trusted_proxies: str = Field(
         default="",
@@ -138,6 +149,18 @@ class ServiceSettings(BaseSettings):
     def _no_cache(cls, value: object) -> object:
         return None if value == "" else value
 
+    @field_validator("identity_root_keys")
+    @classmethod
+    def _roots(cls, value: str) -> str:
+        for key in _listed(value):
+            try:
+                raw = base64.b64decode(key, validate=True)
+            except (binascii.Error, ValueError):
+                raise ValueError("has a key that is not base64") from None
+            if len(raw) != _ROOT_BYTES or not any(raw):
+                raise ValueError(f"has a key that is not {_ROOT_BYTES} bytes, or all zero")
+        return value
+
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies(cls, value: str, info: ValidationInfo) -> str:
@@ -160,9 +183,17 @@ class ServiceSettings(BaseSettings):
         self.identity_url = self.identity_url or self.public_urls.get("identity", "")
         return self
 
+    def public_root_keys(self) -> list[bytes]:
+        """The public root keys of identity."""
+        return [base64.b64decode(key) for key in _listed(self.identity_root_keys)]
+
     def served_by_https(self, service: str) -> bool:
         """Whether browsers reach a service by https, also behind a proxy that terminates TLS."""
         return self.public_urls.get(service, "").lower().startswith("https:")
+
+
+def _listed(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 class SettingsError(SystemExit):

@@ -37,6 +37,7 @@ from shared.audit.pages import audit_router
 from shared.audit.store import DAY_S, AuditLog
 from shared.clock import Clock, SystemClock
 from shared.health import Health
+from shared.identity.keys import RootKey, RootKeys
 from shared.identity.source import POLL_S, Identity
 from shared.jobs import Jobs
 from shared.key_setting import key_bytes
@@ -110,8 +111,8 @@ def accounts_of(
     vault, passwords = Vault(settings.master_keys(), key_bytes(settings.account_key)), Passwords()
     store, sessions_kept = AccountStore(database, vault.marks), SessionStore(database, vault.marks)
     delays, keys = DelayStore(database), KeyStore(database)
-    signing = Signing(keys, sessions_kept, vault, trail, clock)
-    identity = Identity(signing.document, clock, settings.keys_cache)
+    signing = Signing(keys, sessions_kept, vault, RootKey(key_bytes(settings.root_key)), trail, clock)
+    identity = Identity(signing.signed, RootKeys(settings.public_root_keys()), clock, settings.keys_cache)
     sessions = Sessions(sessions_kept, store, signing, vault.marks, identity, trail, clock)
     sign_in = SignIn(
         store, delays, sessions, passwords, vault, trail, clock, only_break_glass=bool(settings.oidc_issuer)

@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.identity.oidc.rules import is_confidential
 from shared.audit.settings import AuditSettings
+from shared.identity.keys import public_root_of
 from shared.identity.roles import StaffRole, conflict, roles_at
 from shared.key_setting import EXAMPLE, Key, key_bytes
 from shared.settings import ServiceSettings
@@ -40,6 +41,8 @@ class IdentitySettings(ServiceSettings, AuditSettings):
     """Wraps signing keys and second factors."""
     account_key: Key = Field(examples=[EXAMPLE])
     """Marks sessions, invitations, recovery codes and accounts as written by identity. With another one none counts."""
+    root_key: Key = Field(examples=[EXAMPLE])
+    """Signs the published keys. Its public half is in ``IEUM_IDENTITY_ROOT_KEYS`` of every service."""
     directory_key: Key = Field(validation_alias="IEUM_DIRECTORY_KEY", examples=[EXAMPLE])
     """What notify shows to read names at work. Notify has the same."""
     retired_master_keys: tuple[Key, ...] = Field(default=(), examples=['["(base64)"]'])
@@ -77,6 +80,18 @@ class IdentitySettings(ServiceSettings, AuditSettings):
     def _encrypted(self) -> Self:
         if self.oidc_issuer and not is_confidential(self.oidc_issuer, plain_http_here=self.oidc_plain_http):
             raise ValueError("IDENTITY_OIDC_ISSUER must be an https address")
+        return self
+
+    @model_validator(mode="after")
+    def _rooted(self) -> Self:
+        own = public_root_of(key_bytes(self.root_key))
+        if not self.identity_root_keys:
+            self.identity_root_keys = own
+        if key_bytes(SecretStr(own)) not in self.public_root_keys():
+            raise ValueError(
+                "IDENTITY_ROOT_KEY has a public half that is not in IEUM_IDENTITY_ROOT_KEYS, so that no service would"
+                f" take what it signs; expected among them: {own}"
+            )
         return self
 
     def master_keys(self) -> list[bytes]:

@@ -49,7 +49,8 @@ from shared.audit.store import DAY_S, AuditLog
 from shared.clock import Clock, SystemClock
 from shared.health import Health
 from shared.identity.principal import Principal
-from shared.identity.source import POLL_S, Identity, fetch_over_http
+from shared.identity.source import POLL_S, Identity
+from shared.identity.source import over_http as identity_over_http
 from shared.identity.tokens import TicketKey
 from shared.jobs import Jobs
 from shared.kafka.broker import KafkaClient
@@ -154,7 +155,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), feed.note, from_start=False, clock=clock)
     dead = DeadLetterWatch(bus_settings, settings, dead_letter_store, channel, broadcaster, clock)
     audit = AuditLog(database, settings.audit_keys(), clock, SERVICE, settings.audit_heads)
-    identity = Identity(fetch_over_http(settings.identity_url), clock, settings.keys_cache)
+    identity = identity_over_http(settings, clock)
     staff = StaffDirectory(database, settings.identity_url, settings.directory_key)
     duty = DutyService(centers, center_relay, broadcaster.notice, clock)
     case_service = CaseService(cases, duty, broadcaster, case_relay, staff, settings.rules, clock)
