@@ -10,6 +10,7 @@ from tools.docs_generation import (
     asyncapi,
     cases,
     compatibility,
+    kafka_access,
     metrics,
     needs,
     openapi,
@@ -27,7 +28,7 @@ OWNED = ("events", "asyncapi", "openapi")
 
 def wanted() -> dict[str, str]:
     """Every derived document by its path below ``docs``."""
-    parts = (schemas, asyncapi, openapi, permissions, cases, settings, metrics, needs, pages, objectives)
+    parts = (schemas, asyncapi, openapi, permissions, cases, settings, metrics, needs, pages, objectives, kafka_access)
     return {path: text for part in parts for path, text in part.files().items()}
 
 
