@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 import yaml
 
-from services.analytics.operating import GROUPS
+from services.analytics.operations.service import GROUPS
 from services.notify.dead_letters.service import GROUP as DEAD
 from services.notify.dead_letters.service import WATCHED
 from shared.errors import FatalError
