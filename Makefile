@@ -162,8 +162,8 @@ bench-analytics: venv ## counting beside the store's own rate and beside only re
 bench-console: venv ## routed to shown in an open console with 200 of them, memory of each, one that reads nothing
 	@$(PY) -m tests.performance.bench_console $(if $(R),--rounds $(R))
 
-image: ## build the image with buildah, as root (BASE=image with Python and pip, see deploy/docker/base.sh; COMPILE=0: without mypyc, in a minute)
-	@STORAGE_DRIVER=$${STORAGE_DRIVER:-vfs} $(BUILDAH) bud --isolation chroot $(if $(BASE),--build-arg BASE='$(BASE)') $(if $(COMPILE),--build-arg COMPILE=$(COMPILE)) $(BUILD_OPTIONS) -t $(IMAGE) -f deploy/docker/Dockerfile .
+image: ## build the image with buildah, as root (BASE=image with Python and pip, see deploy/docker/base.sh)
+	@STORAGE_DRIVER=$${STORAGE_DRIVER:-vfs} $(BUILDAH) bud --isolation chroot $(if $(BASE),--build-arg BASE='$(BASE)') $(BUILD_OPTIONS) -t $(IMAGE) -f deploy/docker/Dockerfile .
 
 test-image: venv ## start a service from the image: read-only root, its own user, the locked packages (needs root and buildah)
 	@BUILDAH='$(BUILDAH)' IMAGE='$(IMAGE)' $(PY) -m pytest tests/image/started.py -q
