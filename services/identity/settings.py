@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator, model_validat
 from pydantic_settings import SettingsConfigDict
 
 from services.identity.oidc.rules import is_confidential
+from services.identity.passkeys.rules import RelyingParty, relying_party
 from shared.audit.settings import AuditSettings
 from shared.identity.keys import public_root_of
 from shared.identity.roles import StaffRole, conflict, roles_at
@@ -47,6 +48,14 @@ class IdentitySettings(ServiceSettings, AuditSettings):
     """What notify shows to read names at work. Notify has the same."""
     retired_master_keys: tuple[Key, ...] = Field(default=(), examples=['["(base64)"]'])
     """Older master keys, which still open. A JSON list."""
+    passkeys_required_for: frozenset[StaffRole] | None = Field(
+        default=None, examples=['["lead", "administrator"]', "[]"]
+    )
+    """Roles that sign in with a passkey beside the password; six digits alone do not let them in. A JSON list.
+
+    Unset: leads and administrators where identity's public address is https, nobody elsewhere. Who must have one and
+    has none registers it at the next sign-in.
+    """
     oidc_issuer: str = Field(default="", pattern=r"^(https?://\S+)?$", examples=["https://login.example.go.kr"])
     """The OpenID provider's issuer, by https. Empty: people sign in with a password and a second factor here."""
     oidc_plain_http: bool = Field(default=False, examples=["false"])
@@ -93,6 +102,26 @@ class IdentitySettings(ServiceSettings, AuditSettings):
                 f" take what it signs; expected among them: {own}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.passkeys_required_for and self.relying_party() is None:
+            raise ValueError(
+                "IDENTITY_PASSKEYS_REQUIRED_FOR names roles, but browsers make passkeys only where identity's address"
+                " in IEUM_PUBLIC_URLS is https with a host name (or http://localhost); at other addresses set it to []"
+            )
+        return self
+
+    def relying_party(self) -> RelyingParty | None:
+        """For whom passkeys are made; None where browsers make none for identity's address."""
+        return relying_party(self.public_urls.get("identity", ""))
+
+    def roles_with_passkey(self) -> frozenset[StaffRole]:
+        """Who signs in with a passkey."""
+        if self.passkeys_required_for is not None:
+            return self.passkeys_required_for
+        by_https = self.relying_party() is not None and self.served_by_https("identity")
+        return frozenset({StaffRole.LEAD, StaffRole.ADMINISTRATOR}) if by_https else frozenset()
 
     def master_keys(self) -> list[bytes]:
         """The one in use first."""

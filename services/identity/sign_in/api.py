@@ -85,7 +85,8 @@ def account_router(
     async def enter(request: Request, body: SignInRequest) -> SignedIn:
         """Sign in. 401 `wrong_sign_in` for every reason there is; 429 `wait` after several failures.
 
-        403 `waits_for_release`, to who gave both factors: an administrator made or changed the account.
+        403, to who gave both factors: `waits_for_release` (an administrator made or changed the account),
+        `passkey_needed` or `passkey_missing` (their role signs in with a passkey, on the sign-in page).
         """
         attempt = Attempt(
             body.account, body.password, body.code, where_of(request), request.cookies.get(DEVICE_COOKIE, "")
