@@ -205,6 +205,13 @@ class EscalationWorker:
         if any(case.urgency is Urgency.CRITICAL for case in due):
             self.urgent_due.set()
 
+    def wake(self) -> None:
+        """Look at once for what is due."""
+        for due in self._due.values():
+            due.seen_at = -inf
+        self.due.set()
+        self.urgent_due.set()
+
     @property
     def deferred(self) -> int:
         """How many cases this process holds back for a bundle."""
