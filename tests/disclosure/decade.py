@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.analytics.releases.release import WITHHELD, Release
+from services.analytics.releases.release import Release
+from services.analytics.releases.tables import WITHHELD
 from tests.disclosure.publishing import fetched, released
 from tools.disclosure_attack.__main__ import attack
 

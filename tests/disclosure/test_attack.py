@@ -12,8 +12,9 @@ from services.analytics.exports.csvw import as_csvw
 from services.analytics.exports.observations import Observation, observations
 from services.analytics.releases import published
 from services.analytics.releases.hierarchies import CENTERS, TOTAL
-from services.analytics.releases.release import LATE, LATE_TABLE, Release
+from services.analytics.releases.release import Release
 from services.analytics.releases.suppression import MonthCounts, joined
+from services.analytics.releases.tables import LATE, LATE_TABLE
 from tests.disclosure.publishing import fetched, released
 from tools.disclosure_attack.__main__ import Result, attack
 

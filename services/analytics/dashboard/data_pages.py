@@ -13,7 +13,7 @@ from services.analytics.exports.table_files import FORMATS
 from services.analytics.http_caching import NOT_CHANGED, answered
 from services.analytics.releases.catalogue import periods_of
 from services.analytics.releases.service import Publications
-from services.analytics.releases.tables import DEFINITIONS
+from services.analytics.releases.tables import TABLE_SPECS
 from shared.identity.roles import Action
 from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
@@ -28,7 +28,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
     @routes.get("/dictionary", include_in_schema=False)
     async def dictionary(request: Request) -> Response:
         newest = {}
-        for definition in DEFINITIONS.values():
+        for definition in TABLE_SPECS.values():
             periods = await periods_of(publications, definition)
             newest[definition.name] = periods[0] if periods else None
         return pages.render(

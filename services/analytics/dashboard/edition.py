@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from services.analytics.releases.calendar import Kind, Period
 from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.published import Table
-from services.analytics.releases.tables import DEFINITIONS
+from services.analytics.releases.tables import TABLE_SPECS
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Edition:
 
     def table(self, name: str) -> Table | None:
         """The table of the period itself; else of the longer one it lies in, or the last before its end; or none."""
-        definition = DEFINITIONS[name]
+        definition = TABLE_SPECS[name]
         found = self.shelf.periods(definition)
         last = self.period.last
         for wanted in (
@@ -41,7 +41,7 @@ class Edition:
 
     def series(self, name: str, kind: Kind, most: int) -> list[Table]:
         """The last tables of a kind that began by the period's end, oldest first."""
-        definition = DEFINITIONS[name]
+        definition = TABLE_SPECS[name]
         found = [period for period in self.shelf.periods(definition, kind) if period.first <= self.period.last]
         newest = sorted(found, key=lambda period: period.last)[-most:]
         return [self.shelf.table(definition, period.name) for period in newest]

@@ -11,13 +11,12 @@ from services.analytics.counting.watch import Watch
 from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.history import Published
 from services.analytics.dashboard.panels import centers, front, people, trends
-from services.analytics.dashboard.panels.parts import lines
+from services.analytics.dashboard.panels.parts import Panel, lines
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.catalogue import Catalogue, Sample, periods_of, published
-from services.analytics.releases.release import HARM_TABLE
 from services.analytics.releases.sample import MONTH
 from services.analytics.releases.service import Publications
-from services.analytics.releases.tables import DEFINITIONS, GENERAL
+from services.analytics.releases.tables import BY_CENTER, GENERAL, TABLE_SPECS, Marks, Split
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import MINISTRY, Action
@@ -35,10 +34,8 @@ PAGES: Final = {
     "/people": gettext_noop("People"),
     "/trends": gettext_noop("Over time"),
 }
-_COSTS: Final = (
-    *("reports-by-center", HARM_TABLE, "acknowledgement-times", "reports-by-week", "reports-by-outcome"),
-    *("reports-seen-late", "reports-from-elsewhere", "reports-by-age-and-gender", "reports-by-role-and-channel"),
-)
+_DRAWN: Final = ("where",)
+"""Panels that the overview's template draws."""
 
 
 async def nothing_loaded() -> Sequence[Published]:
@@ -97,7 +94,10 @@ class _Dashboard:
         if not found["periods"]:
             return self._shown(request, found, "nothing_yet.html")
         edition, words, table = found["edition"], found["words"], found["table"]
-        costs = [each for name in _COSTS if (each := edition.table(name))]
+        suppressed = [spec.name for spec in TABLE_SPECS.values() if isinstance(spec.protection, Split | Marks)]
+        costs = [each for name in suppressed if (each := edition.table(name))]
+        panels = front.panels(edition, words)
+        drawn = (*_DRAWN, *(panel.id for panel in panels))
         answers = front.answers(edition, words, accounted=self._watch.accounted())
         return self._shown(
             request,
@@ -110,24 +110,24 @@ class _Dashboard:
             merged=table.period.last >= MERGER,
             bands=list(enumerate(front.band_words(table))),
             center_lines=lines(table, words),
-            panels=front.panels(edition, words),
+            panels=[*panels, *people.registered("/", edition, words, drawn)],
             **front.harm_table(edition, words),
             tables=costs,
         )
 
     async def by_center(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
         """Centre by centre."""
-        return await self._panelled(request, principal, period, centers.panels)
+        return await self._panelled(request, principal, period, "/centers", centers.panels)
 
     async def of_people(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
         """The yearly tables."""
-        return await self._panelled(request, principal, period, people.panels)
+        return await self._panelled(request, principal, period, "/people", people.panels)
 
     async def over_time(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
         """Over time."""
         rows = await _loaded(self._history)
         return await self._panelled(
-            request, principal, period, lambda edition, words: trends.panels(edition, words, rows)
+            request, principal, period, "/trends", lambda edition, words: trends.panels(edition, words, rows)
         )
 
     async def _panelled(
@@ -135,16 +135,20 @@ class _Dashboard:
         request: Request,
         principal: Principal,
         period: str,
-        made: Callable[[Edition, Wording], Sequence[object]],
+        path: str,
+        made: Callable[[Edition, Wording], Sequence[Panel]],
     ) -> HTMLResponse:
         found = await self._general(request, principal, period)
         if not found["periods"]:
             return self._shown(request, found, "nothing_yet.html")
-        return self._shown(request, found, "panels.html", panels=made(found["edition"], found["words"]))
+        edition, words = found["edition"], found["words"]
+        panels = made(edition, words)
+        more = people.registered(path, edition, words, [panel.id for panel in panels])
+        return self._shown(request, found, "panels.html", panels=[*panels, *more])
 
     async def _general(self, request: Request, principal: Principal, period: str) -> dict[str, Any]:
         """What every page needs: the words, the periods there are, and the edition of the one asked for."""
-        periods = await periods_of(self._catalogue, DEFINITIONS["reports-by-center"])
+        periods = await periods_of(self._catalogue, TABLE_SPECS[BY_CENTER])
         found: dict[str, Any] = {
             "words": Wording(self._pages, request),
             "general": GENERAL,
@@ -157,7 +161,7 @@ class _Dashboard:
             "sections": {_under(self._base, path): name for path, name in PAGES.items()},
         }
         if periods:
-            table = await published(self._catalogue, "reports-by-center", period[:20])
+            table = await published(self._catalogue, BY_CENTER, period[:20])
             found |= {"table": table, "edition": Edition(self._catalogue.shelf, table.period)}
         return found
 

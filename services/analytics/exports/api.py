@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from services.analytics.exports import archive
 from services.analytics.exports.archive import Cursor, Languages, Wanted
-from services.analytics.exports.codebook import DIMENSIONS, dimensions_of
+from services.analytics.exports.codebook import DIMENSIONS
 from services.analytics.exports.observations import STATUSES
 from services.analytics.exports.table_files import FILE_ANSWERS, FORMATS, file_answer, named_file
 from services.analytics.http_caching import NOT_CHANGED, as_json, headers_of, unchanged
@@ -19,7 +19,7 @@ from services.analytics.releases.catalogue import published, unknown_table
 from services.analytics.releases.published import exists
 from services.analytics.releases.release import Release
 from services.analytics.releases.service import Publications
-from services.analytics.releases.tables import DEFINITIONS, Definition
+from services.analytics.releases.tables import TABLE_SPECS, TableSpec
 from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
@@ -88,7 +88,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
                 "period": each.period.name,
                 "kind": each.period.kind,
                 "not_before": each.not_before.isoformat(),
-                "tables": [d.name for d in DEFINITIONS.values() if each.period.kind in d.kinds],
+                "tables": [d.name for d in TABLE_SPECS.values() if each.period.kind in d.kinds],
             }
             for each in publications.calendar()
         ]
@@ -150,7 +150,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
 
 def _wanted(entries: list[Release], table: str, period: str, dimension: str, status: str) -> Wanted:
     """What was asked for. Raises a problem that names what there is."""
-    if table and table not in DEFINITIONS:
+    if table and table not in TABLE_SPECS:
         raise unknown_table()
     if dimension and dimension not in DIMENSIONS:
         said = gettext_noop("There is no such dimension. There are: %(names)s.")
@@ -161,7 +161,7 @@ def _wanted(entries: list[Release], table: str, period: str, dimension: str, sta
     if period and period not in known:
         said = gettext_noop("Nothing was released for that period. There are: %(names)s.")
         raise _unknown("unknown_period", said, known[::-1][:_SHOWN] or ["–"])
-    chosen = [d for d in DEFINITIONS.values() if table in {"", d.name} and _has(d, dimension)]
+    chosen = [d for d in TABLE_SPECS.values() if table in {"", d.name} and _has(d, dimension)]
     return Wanted(chosen, period, status)
 
 
@@ -169,8 +169,8 @@ _SHOWN: Final = 24
 """Periods a refusal names, newest first."""
 
 
-def _has(definition: Definition, dimension: str) -> bool:
-    return not dimension or dimension in dimensions_of(definition)
+def _has(definition: TableSpec, dimension: str) -> bool:
+    return not dimension or dimension in definition.dimensions
 
 
 def _unknown(code: str, detail: str, names: Any) -> Problem:  # noqa: ANN401  # any collection of names
@@ -178,7 +178,7 @@ def _unknown(code: str, detail: str, names: Any) -> Problem:  # noqa: ANN401  # 
 
 
 def _release(number: int, entry: Release) -> dict[str, Any]:
-    found = [definition.name for definition in DEFINITIONS.values() if exists(definition, entry)]
+    found = [definition.name for definition in TABLE_SPECS.values() if exists(definition, entry)]
     return {
         "number": number,
         "period": entry.period,

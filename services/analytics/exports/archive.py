@@ -4,7 +4,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
@@ -19,7 +19,7 @@ from services.analytics.releases import sample
 from services.analytics.releases.catalogue import center_names
 from services.analytics.releases.published import Table, build, exists
 from services.analytics.releases.release import Release, period_of
-from services.analytics.releases.tables import DEFINITIONS, Definition
+from services.analytics.releases.tables import TABLE_SPECS, TableSpec
 from shared.web.language import LANGUAGES, Language
 from shared.web.pages import Pages
 
@@ -67,7 +67,7 @@ class SampleLanguages(Languages):
 
     def __init__(self, pages: Pages) -> None:
         super().__init__(pages)
-        titles = {said for each in DEFINITIONS.values() for said in (each.title, each.definition)}
+        titles = {said for each in TABLE_SPECS.values() for said in (each.title, each.definition)}
         self.text.update({language: _marking(text, titles) for language, text in self.text.items()})
 
     def shown(self, table: Table) -> Table:
@@ -83,17 +83,18 @@ def _marking(text: Text, titles: Collection[str]) -> Text:
 class Wanted:
     """What of all that was released; nothing given means everything."""
 
-    tables: Sequence[Definition] = tuple(DEFINITIONS.values())
+    tables: Sequence[TableSpec] = field(default_factory=lambda: tuple(TABLE_SPECS.values()))
     period: str = ""
     status: str = ""
 
-    def of(self, release: Release) -> Iterator[Definition]:
+    def of(self, release: Release) -> Iterator[TableSpec]:
         """The tables of a release that are wanted."""
         if release.months and self.period in {"", release.period}:
             yield from (each for each in self.tables if exists(each, release))
 
 
-_ORDER: Final = {name: number for number, name in enumerate(DEFINITIONS)}
+def _order(table: str) -> int:
+    return list(TABLE_SPECS).index(table)
 
 
 def tables(releases: Sequence[Release], wanted: Wanted, since: tuple[int, int] = (0, 0)) -> Iterator[tuple[int, Table]]:
@@ -104,7 +105,7 @@ def tables(releases: Sequence[Release], wanted: Wanted, since: tuple[int, int] =
     for number, release in enumerate(releases[since[0] :], since[0]):
         year = [entry for entry in releases[: number + 1] if entry.period[:4] == release.period[:4]]
         for definition in wanted.of(release):
-            if (number, _ORDER[definition.name]) >= since:
+            if (number, _order(definition.name)) >= since:
                 yield number, build(definition, period_of(release.period), year)
 
 
@@ -123,13 +124,13 @@ class Cursor:
     @property
     def comparable(self) -> tuple[int, int, int]:
         """In the order of the observations."""
-        return self.release, _ORDER[self.table], self.cell
+        return self.release, _order(self.table), self.cell
 
     @classmethod
     def read(cls, text: str) -> "Cursor | None":
         """The way back; None for what is no cursor."""
         parts = text.split(".")
-        if len(parts) != 3 or not (parts[0].isdecimal() and parts[2].isdecimal()) or parts[1] not in _ORDER:  # noqa: PLR2004  # the three above
+        if len(parts) != 3 or not (parts[0].isdecimal() and parts[2].isdecimal()) or parts[1] not in TABLE_SPECS:  # noqa: PLR2004  # the three above
             return None
         return cls(int(parts[0]), parts[1], int(parts[2]))
 
@@ -149,7 +150,7 @@ def page(
 
 
 def _placed(releases: Sequence[Release], wanted: Wanted, after: Cursor | None) -> Iterator[tuple[Cursor, Observation]]:
-    since = (after.release, _ORDER[after.table]) if after else (0, 0)
+    since = (after.release, _order(after.table)) if after else (0, 0)
     for number, table in tables(releases, wanted, since):
         for cell, observation in enumerate(observations(table)):
             place = Cursor(number, table.definition.name, cell)

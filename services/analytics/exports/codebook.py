@@ -8,9 +8,7 @@ from services.analytics.exports import meanings
 from services.analytics.exports.files import ABOUT
 from services.analytics.exports.words import HIDDEN_MARK, word
 from services.analytics.releases.hierarchies import CENTERS, CENTRAL_LEAF
-from services.analytics.releases.published import columns_of
-from services.analytics.releases.release import FROM_ELSEWHERE, HARM_TABLE, LATE
-from services.analytics.releases.tables import DEFINITIONS, GENERAL, Definition
+from services.analytics.releases.tables import FROM_ELSEWHERE, GENERAL, LATE, TABLE_SPECS, TableSpec
 from shared.web.translations import gettext_noop
 
 Text = Callable[[str], str]
@@ -70,12 +68,6 @@ DIMENSIONS: Final[Mapping[str, Dimension]] = {
 }
 """All there are; a table's rows and columns are split by one or two of them."""
 
-_OF_ROWS: Final[Mapping[str, tuple[str, ...]]] = {
-    "age_gender": ("age_band", "gender"),
-    "role_channel": ("role", "channel"),
-}
-"""Row keys that are put together of two dimensions, with a slash between the codes."""
-
 COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "label": ("string", gettext_noop("The row's word in the language of the file.")),
     "level": ("string", meanings.LEVEL),
@@ -97,15 +89,9 @@ COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
 """Columns of CSV files that are no codes: type of XML Schema, meaning."""
 
 
-def dimensions_of(definition: Definition) -> tuple[str, ...]:
-    """What a table's rows and columns are split by."""
-    rows = _OF_ROWS.get(definition.row_key, (definition.row_key,))
-    return (*rows, "harm_type") if definition.name == HARM_TABLE else rows
-
-
-def meaning_of_column(definition: Definition, column: str) -> tuple[str, str]:
+def meaning_of_column(definition: TableSpec, column: str) -> tuple[str, str]:
     """Type and meaning of one column of a table's CSV file."""
-    if column == definition.row_key:
+    if column == definition.key:
         return "string", (
             DIMENSIONS[column].meaning
             if column in DIMENSIONS
@@ -137,15 +123,15 @@ def as_dictionary(text: Mapping[str, Text], centers: Mapping[str, Mapping[str, s
                 "question": both(each.question),
                 "definition": both(each.definition),
                 "periods": list(each.kinds),
-                "row": each.row_key,
-                "dimensions": list(dimensions_of(each)),
+                "row": each.key,
+                "dimensions": list(each.dimensions),
                 "columns": [
                     {"name": name, "label": label(name), "type": kind, "meaning": both(meaning)}
-                    for name in (each.row_key, "label", "level", *columns_of(each.name), *ABOUT)
+                    for name in (each.key, "label", "level", *each.columns, *ABOUT)
                     for kind, meaning in (meaning_of_column(each, name),)
                 ],
             }
-            for each in DEFINITIONS.values()
+            for each in TABLE_SPECS.values()
         ],
         "dimensions": [
             {

@@ -44,7 +44,7 @@ def as_csvw(
         "rdfs:comment": [*map(text, (meanings.HIDDEN, meanings.TOGETHER)), *map(text, GENERAL)],
         "dialect": {"encoding": "utf-8", "header": True, "delimiter": ",", "doubleQuote": True},
         "tableSchema": {
-            "columns": [column(key) for key in (definition.row_key, "label", "level", *table.columns, *ABOUT)],
-            "primaryKey": [definition.row_key],
+            "columns": [column(key) for key in (definition.key, "label", "level", *table.columns, *ABOUT)],
+            "primaryKey": [definition.key],
         },
     }

@@ -70,7 +70,7 @@ def as_csv(table: Table, name: Name) -> str:
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([table.definition.row_key, "label", "level", *table.columns, *ABOUT])
+    writer.writerow([table.definition.key, "label", "level", *table.columns, *ABOUT])
     about = (table.period.name, table.as_of, *table.coverage)
     for row in table.listed:
         numbers = map(plain, row.figures)

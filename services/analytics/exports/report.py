@@ -15,8 +15,8 @@ import orjson
 from services.analytics.exports.archive import Languages
 from services.analytics.exports.report_content import report
 from services.analytics.releases.catalogue import Catalogue, periods_of, published
-from services.analytics.releases.release import HARM_TABLE, period_of
-from services.analytics.releases.tables import DEFINITIONS
+from services.analytics.releases.release import period_of
+from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, TABLE_SPECS
 from shared import log
 from shared.errors import TransientError
 from shared.web.problems import Problem
@@ -27,7 +27,6 @@ _log = log.get(__name__)
 TEMPLATE: Final = Path(__file__).parent.parent / "typst" / "monthly.typ"
 FONTS: Final = ("Noto Sans CJK KR", "Noto Sans KR", "Pretendard", "NanumGothic", "Apple SD Gothic Neo", "Malgun Gothic")
 """Families with Korean letters, the wanted one first. Debian has it in ``fonts-noto-cjk``."""
-_TABLES: Final = ("reports-by-center", "acknowledgement-times", "reports-by-week", "reports-by-outcome")
 _BEFORE: Final = 11
 """Months shown before the report's own."""
 KEPT_BYTES: Final = 8 * 1024 * 1024
@@ -84,17 +83,18 @@ class Monthly:
         return made
 
     async def _data(self, month: str, quarter: str) -> tuple[dict[str, Any], datetime]:
-        tables = {name: await published(self._publications, name, month) for name in _TABLES}
+        wanted = [spec.name for spec in TABLE_SPECS.values() if spec.in_report]
+        tables = {name: await published(self._publications, name, month) for name in wanted}
         months = [each for each in await self.months() if each < month][:_BEFORE]
-        earlier = [await published(self._publications, _TABLES[0], each) for each in reversed(months)]
+        earlier = [await published(self._publications, BY_CENTER, each) for each in reversed(months)]
         harms = await published(self._publications, HARM_TABLE, quarter) if quarter else None
         data = report(tables, earlier, harms, self._texts.names["ko"], self._texts.text["ko"])
         data["sample"] = self._texts.sample
-        return data, datetime.fromisoformat(tables[_TABLES[0]].as_of)
+        return data, datetime.fromisoformat(tables[BY_CENTER].as_of)
 
     async def _quarter(self, month: str) -> str:
         """The newest that ends with the month or before it: of a quarter's last month it comes a little later."""
-        quarters = await periods_of(self._publications, DEFINITIONS[HARM_TABLE])
+        quarters = await periods_of(self._publications, TABLE_SPECS[HARM_TABLE])
         return next((each for each in quarters if period_of(each).months[-1] <= month), "")
 
 

@@ -14,7 +14,7 @@ from services.analytics.releases.derived import LEVELS, by_division, level, perc
 from services.analytics.releases.hierarchies import days_of
 from services.analytics.releases.published import Row, Table
 from services.analytics.releases.suppression import Figure
-from services.analytics.releases.tables import GENERAL
+from services.analytics.releases.tables import BY_CENTER, BY_WEEK, GENERAL, OUTCOME_TABLE, TIME_TABLE
 from shared.clock import SEOUL
 from shared.web.korea import MERGER, divisions_map
 
@@ -23,6 +23,8 @@ _COLOURS: Final = ("#e6f0f2", "#b9d6db", "#7fb3bd", "#3d8593", "#0b5a6b")
 """Of the map's bands, as on the dashboard; the darkest carry white letters."""
 _DARK: Final = 3
 _WEEK: Final = 7
+_DRAWN: Final = (BY_CENTER, BY_WEEK, TIME_TABLE, OUTCOME_TABLE)
+"""Tables that have a place of their own; others follow as bars."""
 _HATCH: Final = "url(#hidden)"
 
 
@@ -30,7 +32,7 @@ def report(
     tables: Mapping[str, Table], earlier: Sequence[Table], harms: Table | None, name: Name, text: Callable[[str], str]
 ) -> dict[str, Any]:
     """``tables``: the month's by name; ``earlier``: of months before, oldest first; ``harms``: of the last quarter."""
-    centers, times = tables["reports-by-center"], tables["acknowledgement-times"]
+    centers, times = tables[BY_CENTER], tables[TIME_TABLE]
     before = earlier[-1] if earlier else None
     year, month = centers.period.name.split("-")
     return {
@@ -45,9 +47,14 @@ def report(
         "map": map_svg(centers),
         "merged": merged(centers),
         "bands": [{"least": least, "fill": fill} for least, fill in zip(LEVELS, _COLOURS, strict=True)],
-        "weeks": _weeks(tables["reports-by-week"]),
+        "weeks": _weeks(tables[BY_WEEK]),
         "times": _rows(times.rows[:-1], name),
-        "outcomes": _rows(tables["reports-by-outcome"].rows[:-1], name),
+        "outcomes": _rows(tables[OUTCOME_TABLE].rows[:-1], name),
+        "further": [
+            {"title": text(each.definition.question), "rows": _rows(each.rows[:-1], name)}
+            for key, each in tables.items()
+            if each.definition.in_report and key not in _DRAWN
+        ],
         "months": [{"label": each.period.name, "value": total(each)} for each in (*earlier, centers)],
         "harms": _harms(harms, name) if harms else [],
         "quarter": _quarter(harms) if harms else None,

@@ -15,7 +15,7 @@ from services.analytics.exports.table_files import FILE_ANSWERS, FORMATS, file_a
 from services.analytics.http_caching import NOT_CHANGED, as_json
 from services.analytics.releases.catalogue import periods_of, published
 from services.analytics.releases.service import Publications
-from services.analytics.releases.tables import DEFINITIONS, GENERAL, Definition
+from services.analytics.releases.tables import GENERAL, TABLE_SPECS, TableSpec
 from shared.identity.principal import Principal
 from shared.identity.roles import MINISTRY, Action
 from shared.web.authorization import Authorizer
@@ -51,12 +51,12 @@ def router(publications: Publications, watch: Watch, pages: Pages, authorize: Au
     )
     async def tables(request: Request) -> Response:
         text = pages.gettext(request)
-        periods = {name: await periods_of(publications, d) for name, d in DEFINITIONS.items()}
+        periods = {name: await periods_of(publications, d) for name, d in TABLE_SPECS.items()}
         body = {
             "rules": [text(rule) for rule in GENERAL],
             "formats": FORMATS,
             "next_release_from": publications.next_release().isoformat(),
-            "tables": [_described(d, text, periods[name]) for name, d in DEFINITIONS.items()],
+            "tables": [_described(d, text, periods[name]) for name, d in TABLE_SPECS.items()],
             "dictionary": "/api/v1/dictionary",
             "releases": "/api/v1/releases",
             "observations": "/api/v1/observations",
@@ -72,7 +72,7 @@ def router(publications: Publications, watch: Watch, pages: Pages, authorize: Au
     )
     async def protection(request: Request) -> Response:
         """Worked out from what is published. ``share_lost``: of a table's total, what stands in hidden cells."""
-        costs = [await _cost(publications, definition) for definition in DEFINITIONS.values()]
+        costs = [await _cost(publications, definition) for definition in TABLE_SPECS.values()]
         return as_json(request, {"tables": costs}, pages.language(request))
 
     @routes.get(
@@ -105,7 +105,7 @@ def router(publications: Publications, watch: Watch, pages: Pages, authorize: Au
     return routes
 
 
-async def _cost(publications: Publications, definition: Definition) -> dict[str, Any]:
+async def _cost(publications: Publications, definition: TableSpec) -> dict[str, Any]:
     periods = await periods_of(publications, definition)
     costs = {name: publications.shelf.cost(definition, name) for name in periods}
     cells, hidden = sum(c.cells for c in costs.values()), sum(c.hidden for c in costs.values())
@@ -121,7 +121,7 @@ async def _cost(publications: Publications, definition: Definition) -> dict[str,
     }
 
 
-def _described(definition: Definition, text: Callable[[str], str], periods: list[str]) -> dict[str, Any]:
+def _described(definition: TableSpec, text: Callable[[str], str], periods: list[str]) -> dict[str, Any]:
     return {
         "name": definition.name,
         "title": text(definition.title),

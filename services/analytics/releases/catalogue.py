@@ -9,7 +9,7 @@ from services.analytics.releases.calendar import Coming, Kind, Period
 from services.analytics.releases.published import Cost, Table, build, exists
 from services.analytics.releases.release import Release, period_of
 from services.analytics.releases.sample import releases as sample_releases
-from services.analytics.releases.tables import DEFINITIONS, Definition
+from services.analytics.releases.tables import TABLE_SPECS, TableSpec
 from shared.centers import TABLES
 from shared.web.app import Problem
 from shared.web.language import Language
@@ -30,30 +30,30 @@ class Shelf:
     def __init__(self, releases: Sequence[Release] = ()) -> None:
         self.releases = tuple(releases)
         self._by_period = {release.period: release for release in self.releases}
-        self._periods = {name: self._of(definition) for name, definition in DEFINITIONS.items()}
+        self._periods = {name: self._of(definition) for name, definition in TABLE_SPECS.items()}
         self._table = lru_cache(TABLES_KEPT)(self._built)
         self._cost = lru_cache(COSTS_KEPT)(self._cost_of)
 
-    def periods(self, definition: Definition, kind: Kind | None = None) -> Sequence[Period]:
+    def periods(self, definition: TableSpec, kind: Kind | None = None) -> Sequence[Period]:
         """The released periods that have a table, in the order of their release."""
         found = self._periods[definition.name]
         return found if kind is None else [period for period in found if period.kind == kind]
 
-    def table(self, definition: Definition, period: str) -> Table:
+    def table(self, definition: TableSpec, period: str) -> Table:
         """The table of one of its `periods`."""
         return self._table(definition.name, period)
 
-    def cost(self, definition: Definition, period: str) -> Cost:
+    def cost(self, definition: TableSpec, period: str) -> Cost:
         """What protection cost that table."""
         return self._cost(definition.name, period)
 
-    def _of(self, definition: Definition) -> tuple[Period, ...]:
+    def _of(self, definition: TableSpec) -> tuple[Period, ...]:
         return tuple(period_of(release.period) for release in self.releases if exists(definition, release))
 
     def _built(self, name: str, period: str) -> Table:
         own = self._by_period[period]
         months = [self._by_period[month] for month in own.months if month != period]
-        return build(DEFINITIONS[name], period_of(period), [own, *months])
+        return build(TABLE_SPECS[name], period_of(period), [own, *months])
 
     def _cost_of(self, name: str, period: str) -> Cost:
         # Not from the tables held ready: who asks for all costs would push out those that pages ask for.
@@ -129,7 +129,7 @@ def center_names(language: Language) -> dict[str, str]:
 
 async def published(publications: Catalogue, name: str, period: str) -> Table:
     """The table, or a problem that names what there is. Without a period: the newest."""
-    definition = DEFINITIONS.get(name)
+    definition = TABLE_SPECS.get(name)
     if definition is None:
         raise unknown_table()
     valid = await periods_of(publications, definition)
@@ -150,11 +150,11 @@ def unknown_table() -> Problem:
         404,
         "unknown_table",
         gettext_noop("There is no such table. There are: %(tables)s."),
-        values={"tables": ", ".join(DEFINITIONS)},
+        values={"tables": ", ".join(TABLE_SPECS)},
     )
 
 
-async def periods_of(publications: Catalogue, definition: Definition) -> list[str]:
+async def periods_of(publications: Catalogue, definition: TableSpec) -> list[str]:
     """The released periods a table exists for, months first, newest first."""
     await publications.released()
     shelf = publications.shelf

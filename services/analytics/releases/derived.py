@@ -9,6 +9,7 @@ from typing import Final
 from services.analytics.releases.hierarchies import TIMES, TOTAL, members
 from services.analytics.releases.published import Row, Table, finest
 from services.analytics.releases.suppression import HIDDEN, Figure
+from services.analytics.releases.tables import BY_CENTER, TIME_TABLE
 
 LEAST_FOR_PERCENTILES: Final = 10
 TARGET: Final = "within_1_hour"
@@ -73,13 +74,13 @@ def per_100000(table: Table) -> float | None:
 
 def derived(table: Table) -> dict[str, str | float | None]:
     """What goes with a table, by name."""
-    if table.definition.name == "acknowledgement-times":
+    if table.definition.name == TIME_TABLE:
         return {
             "half_answered": percentile(table, 0.5),
             "nine_of_ten_answered": percentile(table, 0.9),
             "share_within_1_hour": within_target(table),
         }
-    if table.definition.name == "reports-by-center":
+    if table.definition.name == BY_CENTER:
         return {"per_100000": per_100000(table)}
     return {"share_unknown": share} if (share := unknown_share(table)) is not None else {}
 

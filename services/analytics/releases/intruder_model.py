@@ -10,24 +10,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES, TOTAL, Tree, weeks
-from services.analytics.releases.release import (
-    BETWEEN,
-    CORRECTIONS,
-    CROSSINGS,
+from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree
+from services.analytics.releases.release import BETWEEN, Release, period_of
+from services.analytics.releases.suppression import SMALL, Shown, fits, joined, places
+from services.analytics.releases.tables import (
+    BY_CENTER,
     DEPTHS,
-    FROM_ELSEWHERE,
-    HARM_TABLE,
-    HARMS,
     LATE,
     LATE_TABLE,
     STEPS,
     SURELY_IN_TIME,
+    TABLE_SPECS,
+    TIME_TABLE,
     WITHHELD,
-    Release,
-    period_of,
+    Marks,
+    Split,
+    TableSpec,
 )
-from services.analytics.releases.suppression import SMALL, Shown, fits, joined, places
 
 Sum = Mapping[str, int]
 """Coefficients by variable."""
@@ -153,47 +152,36 @@ _EVERY_LEVEL: Final = 99
 
 
 def system(releases: Sequence[Release]) -> System:
-    """The system of a year's releases."""
+    """The system of a year's releases. Figures and hours are totals of their own: nothing follows from them."""
     found = System()
     by_period = {release.period: release for release in releases}
     for release in releases:
         months = [by_period[month] for month in release.months]
-        if release.kind == "month" and release.tables:
-            _month(found, release)
-        elif release.kind == "quarter" and release.tables:
-            _marks(found, f"{release.period}/harms", release.tables[HARM_TABLE], HARMS, months, release.coarser)
-            _covered(found, f"{release.period}/harms", months)
-            if LATE_TABLE in release.tables:
-                _late(found, f"{release.period}/late", release, months)
-        elif release.kind == "year":
-            _year(found, release, months)
+        for name, shown in release.tables.items():
+            spec = TABLE_SPECS[name]
+            if isinstance(spec.protection, Split):
+                depth = DEPTHS[release.step] if spec.recoding else _EVERY_LEVEL
+                _tree(found, cells_of(release, name), spec.hierarchy(period_of(release.period)), shown, depth)
+            elif isinstance(spec.protection, Marks):
+                _of_marks(found, release, spec, spec.protection, months)
+        if LATE_TABLE in release.tables:
+            _late(found, cells_of(release, LATE_TABLE), months)
     return found
 
 
-def _month(found: System, release: Release) -> None:
-    period = period_of(release.period)
-    shapes = {
-        "reports-by-week": weeks(period.first, period.last),
-        "reports-by-center": CENTERS,
-        "acknowledgement-times": TIMES,
-        "reports-by-outcome": ENDS,
-    }
-    for name, shape in shapes.items():
-        depth = DEPTHS[release.step] if name == "reports-by-center" else _EVERY_LEVEL
-        _tree(found, f"{release.period}/{name}", shape, release.tables[name], depth)
+def cells_of(release: Release, table: str) -> str:
+    """What the names of a table's unknown counts begin with."""
+    return f"{release.period}/{table}"
 
 
-def _year(found: System, release: Release, months: Sequence[Release]) -> None:
-    for name, table in release.tables.items():
-        prefix = f"{release.period}/{name}"
-        if name == CORRECTIONS:
-            continue  # totals of their own: shown from 10 on, else anything from 0 to 9
-        if name == "reports-from-elsewhere":
-            _marks(found, prefix, table, (FROM_ELSEWHERE,), months, release.coarser)
-        elif name == "support-given":
-            _kinds_of_support(found, prefix, table, months)
-        else:
-            _tree(found, prefix, CROSSINGS[name].tree, table, _EVERY_LEVEL)
+def _of_marks(found: System, release: Release, spec: TableSpec, how: Marks, months: Sequence[Release]) -> None:
+    prefix = cells_of(release, spec.name)
+    if not how.by_place:
+        _kinds(found, prefix, release.tables[spec.name], months)
+        return
+    _marks(found, prefix, release.tables[spec.name], how.names, months, release.coarser)
+    if how.cover:
+        _covered(found, prefix, how.names, months)
 
 
 def _tree(found: System, prefix: str, tree: Tree, shown: Shown, depth: int) -> None:
@@ -227,7 +215,7 @@ def _marks(
     months: Sequence[Release],
     coarser: Mapping[str, str],
 ) -> None:
-    reports = joined([month.tables["reports-by-center"] for month in months])
+    reports = joined([month.tables[BY_CENTER] for month in months])
     tops = _tops(CENTERS, reports, reports[TOTAL])
     for name in names:
         for center in CENTERS.leaves():
@@ -279,28 +267,27 @@ def _tops(node: Tree, reports: Shown, top: int) -> Mapping[str, int]:
 
 
 def _of_center(center: str, months: Sequence[Release]) -> list[str]:
-    return [f"{month.period}/reports-by-center/{center}" for month in months]
+    return [f"{cells_of(month, BY_CENTER)}/{center}" for month in months]
 
 
-def _covered(found: System, prefix: str, months: Sequence[Release]) -> None:
-    """Every report has at least one harm type."""
+def _covered(found: System, prefix: str, names: Sequence[str], months: Sequence[Release]) -> None:
+    """Every report carries at least one of the marks."""
     for center in CENTERS.leaves():
-        carried = {f"{prefix}/{center}{BETWEEN}{harm}": 1 for harm in HARMS}
+        carried = {f"{prefix}/{center}{BETWEEN}{name}": 1 for name in names}
         found.rows.append(Constraint({**carried, **dict.fromkeys(_of_center(center, months), -1)}, 0, None))
 
 
-def _late(found: System, prefix: str, release: Release, months: Sequence[Release]) -> None:
+def _late(found: System, prefix: str, months: Sequence[Release]) -> None:
     """Whoever was acknowledged within an hour was not seen late. A month whose times were left out says nothing."""
-    _marks(found, prefix, release.tables[LATE_TABLE], (LATE,), months, release.coarser)
     late = [f"{prefix}/{center}{BETWEEN}{LATE}" for center in CENTERS.leaves()]
-    times = (f"{month.period}/acknowledgement-times/{group}" for month in months for group in SURELY_IN_TIME)
+    times = (f"{cells_of(month, TIME_TABLE)}/{group}" for month in months for group in SURELY_IN_TIME)
     quick = [name for name in times if name in found.tops]
-    reports = sum(month.tables["reports-by-center"][TOTAL] for month in months)
+    reports = sum(month.tables[BY_CENTER][TOTAL] for month in months)
     found.rows.append(Constraint(dict.fromkeys((*late, *quick), 1), None, reports))
 
 
-def _kinds_of_support(found: System, prefix: str, table: Shown, months: Sequence[Release]) -> None:
-    total = sum(month.tables["reports-by-center"][TOTAL] for month in months)
+def _kinds(found: System, prefix: str, table: Shown, months: Sequence[Release]) -> None:
+    total = sum(month.tables[BY_CENTER][TOTAL] for month in months)
     for name, value in table.items():
         cell = f"{prefix}/{name}"
         found.add(cell, total)

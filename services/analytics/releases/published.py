@@ -2,27 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
 from services.analytics.releases.calendar import Period
-from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES, TOTAL, Tree, leaf, members
-from services.analytics.releases.release import (
-    ALERT_FIGURES,
-    ALERT_TABLE,
-    BETWEEN,
-    CROSSINGS,
-    FROM_ELSEWHERE,
-    HARM_TABLE,
-    HARMS,
-    LATE,
-    LATE_TABLE,
-    STAFF_TABLE,
-    Release,
-)
+from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree, leaf, members
+from services.analytics.releases.release import BETWEEN, Release, period_of
 from services.analytics.releases.suppression import HIDDEN, Figure, Shown, figure, joined
-from services.analytics.releases.tables import Definition
+from services.analytics.releases.tables import BY_CENTER, Rounded, Split, TableSpec, Totals
 
-SUPPORT: Final = "support-given"
 Level = Literal["leaf", "group", "region", "total"]
 """Of a row: one place, week or value; several that are shown only together; several whose parts are shown too; all."""
 
@@ -55,7 +42,7 @@ class Cost:
 class Table:
     """A table ready to be shown. The last row is the total."""
 
-    definition: Definition
+    definition: TableSpec
     period: Period
     as_of: str
     months: tuple[str, ...]
@@ -84,7 +71,7 @@ class Table:
     @property
     def listed(self) -> tuple[Row, ...]:
         """The rows there are in files: figures that do not add up have no total, hidden or not."""
-        return self.rows[:-1] if self.definition.name in _FIGURES else self.rows
+        return self.rows[:-1] if isinstance(self.definition.protection, Totals) else self.rows
 
     def level(self, row: Row) -> Level:
         """Which rows overlap: of one column, leaves and groups never do."""
@@ -108,74 +95,41 @@ class Table:
         return Cost(len(cells), hidden, round(1 - seen / whole, 4) if whole else None)
 
 
-def build(definition: Definition, period: Period, releases: Sequence[Release]) -> Table:
+def build(definition: TableSpec, period: Period, releases: Sequence[Release]) -> Table:
     """The table of a released period. ``releases``: the register's entries, at least those of the period's year."""
     by_period = {release.period: release for release in releases}
     own = by_period[period.name]
     months = [by_period[month] for month in own.months]
-    rows = _rows(definition.name, own, months)
+    rows = _rows(definition, own, months)
     step = {} if own.kind != "month" or own.step == "full" else {"center": own.step}
-    return Table(
-        definition, period, own.as_of, own.months, columns_of(definition.name), tuple(rows), {**step, **own.coarser}
-    )
+    return Table(definition, period, own.as_of, own.months, definition.columns, tuple(rows), {**step, **own.coarser})
 
 
-def exists(definition: Definition, release: Release) -> bool:
+def exists(definition: TableSpec, release: Release) -> bool:
     """Whether a released period has this table."""
     if release.kind not in definition.kinds or not release.months:
         return False
-    return definition.name in (*_BASE, "reports-by-week") or definition.name in release.tables
+    return _of_months(definition) or definition.name in release.tables
 
 
-_BASE: Final[Mapping[str, Tree]] = {
-    "reports-by-center": CENTERS,
-    "acknowledgement-times": TIMES,
-    "reports-by-outcome": ENDS,
-}
+def _of_months(spec: TableSpec) -> bool:
+    """Whether longer periods are sums of what their months show."""
+    return isinstance(spec.protection, Split) and spec.kinds[0] == "month"
 
 
-_MARKED: Final[Mapping[str, tuple[str, ...]]] = {
-    HARM_TABLE: HARMS,
-    LATE_TABLE: (LATE,),
-    "reports-from-elsewhere": (FROM_ELSEWHERE,),
-}
-
-
-_FIGURES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    ALERT_TABLE: ("alerts", ALERT_FIGURES),
-    "corrections": ("reports", ("reports", "moved")),
-}
-"""Tables of figures that do not add up: what they count, and which there are."""
-
-
-def columns_of(name: str) -> tuple[str, ...]:
-    """The columns of counts of a table."""
-    if name in _FIGURES:
-        return (_FIGURES[name][0],)
-    return ("hours",) if name == STAFF_TABLE else ("reports", *_MARKED.get(name, ()))
-
-
-def _rows(name: str, own: Release, months: Sequence[Release]) -> list[Row]:
-    if name in _BASE or name == "reports-by-week":
-        return _summed(name, months)
-    shown = own.tables[name]
-    if name in _FIGURES:
-        return _apart(shown, _FIGURES[name][1])
-    if name == STAFF_TABLE:
+def _rows(spec: TableSpec, own: Release, months: Sequence[Release]) -> list[Row]:
+    how = spec.protection
+    if isinstance(how, Split):
+        if not _of_months(spec):
+            return _of_tree(spec.hierarchy(period_of(own.period)), own.tables[spec.name])
+        return _summed(spec, months)
+    shown = own.tables[spec.name]
+    if isinstance(how, Totals):
+        return _apart(shown, how.names)
+    if isinstance(how, Rounded):
         return _hours(shown)
-    if name in CROSSINGS and name not in _MARKED and name != SUPPORT:
-        return _of_tree(CROSSINGS[name].tree, shown)
-    reports = joined([month.tables["reports-by-center"] for month in months])
-    if name in _MARKED:
-        return _of_marks(shown, reports, _MARKED[name])
-    return _kinds(shown, reports)
-
-
-def _summed(name: str, months: Sequence[Release]) -> list[Row]:
-    """A table of which longer periods are sums of what their months show."""
-    if name in _BASE:
-        return _of_tree(_BASE[name], joined([month.tables[name] for month in months]))
-    return _weeks(months)
+    reports = joined([month.tables[BY_CENTER] for month in months])
+    return _of_marks(shown, reports, how.names) if how.by_place else _kinds(shown, reports)
 
 
 def _apart(shown: Shown, keys: Sequence[str]) -> list[Row]:
@@ -204,17 +158,19 @@ def _unsplit(tree: Tree, shown: Shown) -> list[Tree]:
     ]
 
 
-def _weeks(months: Sequence[Release]) -> list[Row]:
-    """A week is shown where it is shown in each of the months it lies in."""
-    tables = [month.tables["reports-by-week"] for month in months]
-    names = sorted({week for month in months for week in month.weeks()})
+def _summed(spec: TableSpec, months: Sequence[Release]) -> list[Row]:
+    """A longer period. Where its months split differently, as by week, a row is shown where all its parts are."""
+    hierarchies = {month.period: spec.hierarchy(period_of(month.period)) for month in months}
+    tables = [month.tables[spec.name] for month in months]
+    if len(set(hierarchies.values())) == 1:
+        return _of_tree(hierarchies[months[0].period], joined(tables))
     total = joined(tables).get(TOTAL)
     rows = []
-    for week in names:
-        parts = [figure(month.tables["reports-by-week"], week) for month in months if week in month.weeks()]
+    for key in sorted({key for hierarchy in hierarchies.values() for key in hierarchy.leaves()}):
+        parts = [figure(month.tables[spec.name], key) for month in months if key in hierarchies[month.period].leaves()]
         lows = [part.low for part in parts]
         value = None if None in lows else sum(low or 0 for low in lows)
-        rows.append(Row(week, (Figure(value, value),)))
+        rows.append(Row(key, (Figure(value, value),)))
     return [*rows, Row(TOTAL, (Figure(total, total),))]
 
 

@@ -13,17 +13,16 @@ from typing import Final
 
 from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES
 from services.analytics.releases.published import Table
-from services.analytics.releases.release import (
-    ALERT_FIGURES,
-    CROSSINGS,
-    HARMS,
-    Release,
-    of_month,
-    of_quarter,
-    of_year,
-    period_of,
-)
+from services.analytics.releases.release import Release, of_month, of_quarter, of_year, period_of
 from services.analytics.releases.suppression import MonthCounts
+from services.analytics.releases.tables import (
+    ALERT_FIGURES,
+    ELSEWHERE_TABLE,
+    HARMS,
+    SUPPORT_TABLE,
+    TableSpec,
+    from_cubes,
+)
 from shared.labels import Label
 
 MARK: Final = Label("Sample", "예시")
@@ -67,32 +66,24 @@ _ENDS: Final = (30, 60, 10)
 _WEEKDAYS: Final = (11, 10, 10, 10, 10, 9, 8)
 """From Monday."""
 _SUPPORTS: Final[Mapping[str, int]] = {"counselling": 70, "deletion": 55, "monitoring": 30, "legal": 12, "none": 8}
-_SHARES: Final[Mapping[str, Sequence[Mapping[str, int]]]] = {
-    "reports-by-age-and-gender": (
-        {"under_14": 4, "14_18": 22, "19_24": 30, "25_29": 18, "30s": 12, "40s": 7, "50_up": 4, "unknown": 3},
-        {"female": 72, "male": 24, "other": 1, "unknown": 3},
-    ),
-    "reports-by-role-and-channel": (
-        {"victim": 80, "representative": 13, "third_party": 7},
-        {"web": 58, "phone": 31, "api": 11},
-    ),
-    "reports-by-relationship": (
-        {"temporary": 28, "stranger": 26, "intimate": 14, "social": 12, "family": 2, "unknown": 18},
-    ),
-    "reports-by-platform": (
-        {
-            "adult_site": 24,
-            "search_engine": 8,
-            "social_media": 30,
-            "messenger": 22,
-            "community": 5,
-            "file_sharing": 4,
-            "other": 3,
-            "unknown": 4,
-        },
-    ),
+_WEIGHTS: Final[Mapping[str, Mapping[str, int]]] = {
+    "age_band": {"under_14": 4, "14_18": 22, "19_24": 30, "25_29": 18, "30s": 12, "40s": 7, "50_up": 4, "unknown": 3},
+    "gender": {"female": 72, "male": 24, "other": 1, "unknown": 3},
+    "role": {"victim": 80, "representative": 13, "third_party": 7},
+    "channel": {"web": 58, "phone": 31, "api": 11},
+    "relationship": {"temporary": 28, "stranger": 26, "intimate": 14, "social": 12, "family": 2, "unknown": 18},
+    "platform": {
+        "adult_site": 24,
+        "search_engine": 8,
+        "social_media": 30,
+        "messenger": 22,
+        "community": 5,
+        "file_sharing": 4,
+        "other": 3,
+        "unknown": 4,
+    },
 }
-"""Weights of the yearly tables' one or two dimensions."""
+"""Of the yearly tables, by dimension."""
 _HOURS: Final = 480
 """On duty at each centre: three people of 160 hours."""
 
@@ -139,7 +130,7 @@ def _month(number: int, name: str) -> MonthCounts:
         harms={center: _harms(n, number) for center, n in centers.items()},
         times=spread(total, dict(zip(TIMES.leaves(), _TIMES, strict=True)), number),
         ends=spread(total, dict(zip(ENDS.leaves(), _ENDS, strict=True)), number),
-        crossings={table: _crossing(table, total, centers) for table in CROSSINGS},
+        crossings={spec.name: _crossing(spec, total, centers) for spec in from_cubes()},
         seen={center: n - late[center] for center, n in centers.items()},
         alerts=dict(zip(ALERT_FIGURES, (total + 37 * number, 12 + number, 25 + 2 * number), strict=True)),
         staff=dict.fromkeys(_CENTERS, _HOURS),
@@ -153,17 +144,23 @@ def _harms(reports: int, number: int) -> dict[str, int]:
     }
 
 
-def _crossing(table: str, total: int, centers: Mapping[str, int]) -> dict[str, int]:
-    if table == "support-given":
+def _crossing(spec: TableSpec, total: int, centers: Mapping[str, int]) -> dict[str, int]:
+    if spec.name == SUPPORT_TABLE:
         return {kind: total * share // 100 for kind, share in _SUPPORTS.items()}
-    if table == "reports-from-elsewhere":
+    if spec.name == ELSEWHERE_TABLE:
         guests = {center: n // 5 for center, n in centers.items()}
         own = {f"{center}/{center}": n - guests[center] for center, n in centers.items()}
         return own | {f"seoul/{center}": n for center, n in guests.items()}
-    shares = _SHARES[table]
-    leaves = {leaf: leaf.split("/") for leaf in CROSSINGS[table].tree.leaves()}
+    leaves = {leaf: leaf.split("/") for leaf in spec.hierarchy(period_of(YEAR)).leaves()}
+    by_dimension = zip(spec.cube, zip(*leaves.values(), strict=True), strict=True)
+    shares = [_WEIGHTS.get(name) or _falling(codes) for name, codes in by_dimension]
     weights = {leaf: [of[code] for of, code in zip(shares, codes, strict=True)] for leaf, codes in leaves.items()}
     return spread(total, {leaf: prod(parts) for leaf, parts in weights.items()})
+
+
+def _falling(codes: Sequence[str]) -> dict[str, int]:
+    """Weights where none are given: each code half as frequent as the one before it, the last ones alike."""
+    return {code: max(4, 64 >> place) for place, code in enumerate(dict.fromkeys(codes))}
 
 
 def spread(total: int, weights: Mapping[str, int], tilt: int = 0) -> dict[str, int]:

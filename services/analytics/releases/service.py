@@ -19,21 +19,10 @@ from services.analytics.releases.calendar import Coming, Kind, after, calendar, 
 from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.counts import month_counts
 from services.analytics.releases.intruder_model import system
-from services.analytics.releases.release import (
-    CORRECTIONS,
-    CROSSINGS,
-    STEPS,
-    WITHHELD,
-    Release,
-    corrections,
-    lower,
-    of_month,
-    of_quarter,
-    of_year,
-    period_of,
-)
+from services.analytics.releases.release import Release, corrections, lower, of_month, of_quarter, of_year, period_of
 from services.analytics.releases.repository import BrokenRegisterError, Register
 from services.analytics.releases.suppression import MonthCounts
+from services.analytics.releases.tables import CORRECTIONS, STEPS, WITHHELD, from_cubes
 from shared import log
 from shared.clock import SEOUL, Clock
 from shared.errors import IeumError
@@ -240,9 +229,9 @@ class Publications:
         days = days_of_month(month, self._clock.now())
         counts = month_counts(month, cells, days=days, centers=self._centers, harms=self._harms)
         crossings = {}
-        for name, crossing in CROSSINGS.items():
-            found = await reader.counts(period_of(month), crossing.dimensions)
-            crossings[name] = {"/".join(values): n for values, n in found.items()}
+        for spec in from_cubes():
+            found = await reader.counts(period_of(month), spec.cube)
+            crossings[spec.name] = {"/".join(values): n for values, n in found.items()}
         period = period_of(month)
         hours = await reader.hours_on_duty(period, self._clock.now())
         return replace(

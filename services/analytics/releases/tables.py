@@ -1,191 +1,490 @@
-"""Which tables there are, which question each answers, and what exactly is counted."""
+"""The registry of tables: what each counts, how it is protected, and where it is shown.
 
+Everything that is published follows from an entry: releases, the audit, files, codebook, calendar and pages. Adding a
+table is one entry, the words of its codes in both languages, and its counts (``cube``, or a function of a month).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeVar
 
-from services.analytics.releases.calendar import Kind
-from services.analytics.releases.release import CROSSINGS
+from services.analytics.releases.calendar import Kind, Period
+from services.analytics.releases.hierarchies import (
+    CENTERS,
+    CENTRAL_LEAF,
+    ENDS,
+    TIMES,
+    Tree,
+    crossed,
+    group,
+    week_of,
+    weeks,
+    whole,
+)
+from services.analytics.releases.suppression import MonthCounts
+from shared.events.vocabulary import UNKNOWN, AgeBand, Channel, Gender, HarmType, PlatformKind, Relationship, Role
 from shared.web.translations import gettext_noop
+
+N = TypeVar("N", int, float)
+Counts = Mapping[str, int]
+
+BY_CENTER: Final = "reports-by-center"
+"""The table every other of its month shares the total with."""
+BY_WEEK: Final = "reports-by-week"
+TIME_TABLE: Final = "acknowledgement-times"
+OUTCOME_TABLE: Final = "reports-by-outcome"
+HARM_TABLE: Final = "reports-by-center-and-harm"
+LATE_TABLE: Final = "reports-seen-late"
+ALERT_TABLE: Final = "alert-outcomes"
+STAFF_TABLE: Final = "staff-on-duty"
+ELSEWHERE_TABLE: Final = "reports-from-elsewhere"
+SUPPORT_TABLE: Final = "support-given"
+CORRECTIONS: Final = "corrections"
+
+WITHHELD: Final = "withheld"
+STEPS: Final = ("full", "regions", "whole", WITHHELD)
+"""Recoding levels of places, finest first."""
+DEPTHS: Final[Mapping[str, int]] = {"full": 9, "regions": 1, "whole": 0}
+"""How deep the centres' hierarchy goes at each level."""
+
+ALERT_FIGURES: Final = ("alerts_sent", "alerts_failed", "escalations")
+HARMS: Final = tuple(harm.value for harm in HarmType)
+FROM_ELSEWHERE: Final = "from_elsewhere"
+LATE: Final = "seen_late"
+SURELY_IN_TIME: Final = ("within_5_min", "within_15_min", "within_1_hour")
+"""Groups of the time to acknowledgement that lie within the target of every urgency: nobody waits longer than that."""
+NO_SUPPORT: Final = "none"
+"""In place of a kind where none was given."""
+_LEAST_SPECIFIC: Final = {"role": Role.THIRD_PARTY, "channel": Channel.API}
+"""With what a word of a later build stands in a table whose hierarchy has no ``unknown``: its total stays whole."""
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class Split:
+    """A total splits into parts along a fixed hierarchy; the parts of a count are shown all or none."""
+
+    hierarchy: Callable[[Period], Tree]
+    counts: Callable[[MonthCounts], Counts] | None = None
+    """A month's true counts by leaf; without it they come from the table's cube."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """A report carries any number of marks; each is shown for places where enough reports carry it and enough do not.
+
+    Without ``names`` and ``by_place``: the kinds that were counted, nationwide only.
+    """
+
+    names: tuple[str, ...] = ()
+    counts: Callable[[MonthCounts], Mapping[str, Counts] | None] | None = None
+    """A month's true counts by mark and centre, or None where it has none; without it they come from the cube."""
+    from_cube: Callable[[Counts], Mapping[str, Counts]] | None = None
+    """From the cube's counts to those by mark and centre."""
+    by_place: bool = True
+    cover: bool = False
+    """Every report carries at least one of them."""
+    doubtful: Callable[[Sequence[MonthCounts]], bool] = lambda _: False
+    """Whether counts contradict others, so that the table is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Figures that count no reports and add up to nothing: each is a total of its own."""
+
+    names: tuple[str, ...]
+    counts: Callable[[MonthCounts], Counts] | None = None
+    """A month's figures; without it they are given to the release."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rounded:
+    """Hours, which tell of no report: each and their total rounded to a step once, half of it up."""
+
+    step: int
+    counts: Callable[[MonthCounts], Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSpec:
     """One table."""
 
     name: str
     title: str
     question: str
     definition: str
-    row_key: str
+    dimensions: tuple[str, ...]
+    """What rows, and columns of marks, are split by; described in the codebook."""
     kinds: tuple[Kind, ...]
+    """Kinds of periods it exists for: it is decided for the first, and longer ones are sums of what that shows."""
+    protection: Split | Marks | Totals | Rounded
+    measure: Literal["reports", "alerts", "hours"] = "reports"
+    """What is counted; the heading of the first column of numbers."""
+    cube: tuple[str, ...] = ()
+    """Dimensions of the aggregates it is counted from; it exists from the first period they were offered in."""
+    recoding: tuple[str, ...] = ()
+    """Levels of places it may be recoded to before it is withheld; none where it has no places."""
+    row_key: str = ""
+    """Heading of the rows' keys: the dimension, unless rows are split by two."""
+    in_report: bool = False
+    """Whether the monthly report (PDF) shows it."""
+    panel: str = ""
+    """Page and panel of the dashboard that shows it, as ``/people#age``."""
 
     @property
-    def dimensions(self) -> tuple[str, ...]:
-        """The cubes' dimensions a yearly table is made of; it exists from the first year they are offered."""
-        return CROSSINGS[self.name].dimensions if self.name in CROSSINGS else ()
+    def key(self) -> str:
+        """Heading of the rows' keys."""
+        return self.row_key or self.dimensions[0]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of numbers."""
+        return (self.measure, *(self.protection.names if isinstance(self.protection, Marks) else ()))
+
+    def hierarchy(self, period: Period) -> Tree:
+        """How the total splits; raises ``TypeError`` for a table that does not split."""
+        if not isinstance(self.protection, Split):
+            raise TypeError(f"{self.name} does not split")
+        return self.protection.hierarchy(period)
+
+    def leaf_counts(self, month: MonthCounts) -> Counts | None:
+        """A month's true counts by leaf of the hierarchy; None where the month was closed before they were offered."""
+        if isinstance(self.protection, Split) and self.protection.counts is not None:
+            return self.protection.counts(month)
+        found = month.crossings.get(self.name)
+        return None if found is None else _known(self.cube, found)
+
+    def mark_counts(self, month: MonthCounts) -> Mapping[str, Counts] | None:
+        """A month's true counts by mark, then by centre or ``total``; None as above."""
+        if not isinstance(self.protection, Marks):
+            raise TypeError(f"{self.name} has no marks")
+        if self.protection.counts is not None:
+            return self.protection.counts(month)
+        found = month.crossings.get(self.name)
+        return None if found is None or self.protection.from_cube is None else self.protection.from_cube(found)
+
+
+def _known(dimensions: Sequence[str], counts: Counts) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for key, n in counts.items():
+        values = zip(dimensions, key.split("/"), strict=True)
+        known = "/".join(_LEAST_SPECIFIC.get(name, value) if value == UNKNOWN else value for name, value in values)
+        found[known] = found.get(known, 0) + n
+    return found
+
+
+def always(tree: Tree) -> Callable[[Period], Tree]:
+    """The same hierarchy for every period."""
+    return lambda _: tree
+
+
+def _weeks(period: Period) -> Tree:
+    return weeks(period.first, period.last)
+
+
+def week_counts(counts: MonthCounts) -> dict[str, int]:
+    """The month's reports by the part of each ISO week that lies in it."""
+    found: dict[str, int] = {}
+    for day, n in counts.days.items():
+        found[week_of(day)] = found.get(week_of(day), 0) + n
+    return found
+
+
+def center_counts(centers: Mapping[str, N]) -> dict[str, N]:
+    """By leaf of the centres' hierarchy; owners that are in none stand with the central desk."""
+    known = set(CENTERS.leaves())
+    found: dict[str, N] = dict.fromkeys(CENTERS.leaves(), 0)
+    for center, n in centers.items():
+        found[center if center in known else CENTRAL_LEAF] += n
+    return found
+
+
+def added(parts: Sequence[Counts]) -> dict[str, int]:
+    """The sum by key."""
+    found: dict[str, int] = {}
+    for part in parts:
+        for key, n in part.items():
+            found[key] = found.get(key, 0) + n
+    return found
+
+
+def _harms(month: MonthCounts) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for center, row in month.harms.items():
+        for harm, n in row.items():
+            found.setdefault(harm, {})[center] = n
+    return found
+
+
+def _late(month: MonthCounts) -> dict[str, dict[str, int]] | None:
+    """By centre, the reports nobody saw in time. Most are seen, and of two marks the rarer one hides less."""
+    if not month.seen:
+        return None
+    return {LATE: {center: max(0, n - month.seen.get(center, 0)) for center, n in month.centers.items()}}
+
+
+def _unlikely(counts: Sequence[MonthCounts]) -> bool:
+    """More late than the times to acknowledgement leave room for: then one of the two is wrong, and this one waits."""
+    quick = sum(month.times.get(group, 0) for month in counts for group in SURELY_IN_TIME)
+    late = sum(sum(found[LATE].values()) for month in counts if (found := _late(month)))
+    return late + quick > sum(month.total for month in counts)
+
+
+def _guests(counts: Counts) -> dict[str, dict[str, int]]:
+    by_owner: dict[str, int] = {}
+    for key, n in counts.items():
+        home, _, owner = key.partition("/")
+        if home != owner:
+            by_owner[owner] = by_owner.get(owner, 0) + n
+    return {FROM_ELSEWHERE: by_owner}
+
+
+def _kinds(counts: Counts) -> dict[str, dict[str, int]]:
+    """Kinds of support. That none was given is left out: it would bound the sum of the kinds."""
+    return {kind: {"total": n} for kind, n in counts.items() if kind != NO_SUPPORT}
+
+
+_AGES: Final = whole(
+    group(AgeBand.UNDER_14, AgeBand.FROM_14_TO_18),
+    group(AgeBand.FROM_19_TO_24, AgeBand.FROM_25_TO_29),
+    group(group(AgeBand.THIRTIES, AgeBand.FORTIES), group(AgeBand.FIFTIES_UP, AgeBand.UNKNOWN)),
+)
+_RELATIONSHIPS: Final = whole(
+    group(Relationship.TEMPORARY, Relationship.STRANGER),
+    group(Relationship.INTIMATE, group(Relationship.SOCIAL, Relationship.FAMILY)),
+    Relationship.UNKNOWN,
+)
+_PLATFORMS: Final = whole(
+    group(PlatformKind.ADULT_SITE, PlatformKind.SEARCH_ENGINE),
+    group(PlatformKind.SOCIAL_MEDIA, PlatformKind.MESSENGER),
+    group(PlatformKind.COMMUNITY, PlatformKind.FILE_SHARING),
+    group(PlatformKind.OTHER, PlatformKind.UNKNOWN),
+)
+_BY_PLACE: Final = STEPS[:-1]
 
 _ALL: Final[tuple[Kind, ...]] = ("month", "quarter", "year")
 
-DEFINITIONS: Final = {
-    d.name: d
-    for d in (
-        Definition(
-            "reports-by-center",
-            gettext_noop("Reports by centre"),
-            gettext_noop("Where do reports end up?"),
-            gettext_noop(
+TABLE_SPECS: Final[dict[str, TableSpec]] = {
+    spec.name: spec
+    for spec in (
+        TableSpec(
+            name=BY_CENTER,
+            title=gettext_noop("Reports by centre"),
+            question=gettext_noop("Where do reports end up?"),
+            definition=gettext_noop(
                 "Each report counts once, at the centre that owned it when the month closed. Owners that are no centre "
                 "any more stand with the central desk."
             ),
-            "center",
-            _ALL,
+            dimensions=("center",),
+            kinds=_ALL,
+            protection=Split(always(CENTERS), lambda month: center_counts(month.centers)),
+            recoding=_BY_PLACE,
+            in_report=True,
+            panel="/#where",
         ),
-        Definition(
-            "reports-by-center-and-harm",
-            gettext_noop("Reports by centre and harm type"),
-            gettext_noop("What happened to people, and where are they helped?"),
-            gettext_noop(
+        TableSpec(
+            name=HARM_TABLE,
+            title=gettext_noop("Reports by centre and harm type"),
+            question=gettext_noop("What happened to people, and where are they helped?"),
+            definition=gettext_noop(
                 "A report counts once in each of its harm types, so harm types add up to more than the reports. A "
                 "number is shown where at least 5 reports of the place have the harm type and at least 5 do not."
             ),
-            "center",
-            ("quarter",),
+            dimensions=("center", "harm_type"),
+            kinds=("quarter",),
+            protection=Marks(HARMS, _harms, cover=True),
+            recoding=_BY_PLACE,
+            panel="/#what",
         ),
-        Definition(
-            "reports-by-week",
-            gettext_noop("Reports by week"),
-            gettext_noop("How do reports come in over time?"),
-            gettext_noop(
+        TableSpec(
+            name=BY_WEEK,
+            title=gettext_noop("Reports by week"),
+            question=gettext_noop("How do reports come in over time?"),
+            definition=gettext_noop(
                 "National, by ISO week. A day is a day in Korea (UTC+9). A week that spans two periods is in each with "
                 "the days that lie in it."
             ),
-            "week",
-            _ALL,
+            dimensions=("week",),
+            kinds=_ALL,
+            protection=Split(_weeks, week_counts),
+            in_report=True,
+            panel="/#weeks",
         ),
-        Definition(
-            "acknowledgement-times",
-            gettext_noop("Time to acknowledgement"),
-            gettext_noop("How long until a person answers?"),
-            gettext_noop(
+        TableSpec(
+            name=TIME_TABLE,
+            title=gettext_noop("Time to acknowledgement"),
+            question=gettext_noop("How long until a person answers?"),
+            definition=gettext_noop(
                 "From acceptance to the first acknowledgement by the centre that owned the report when the month "
                 "closed. An acknowledgement by a centre that had handed the report on does not count. Each group "
                 "begins where the one before it ends."
             ),
-            "time",
-            _ALL,
+            dimensions=("time",),
+            kinds=_ALL,
+            protection=Split(always(TIMES), lambda month: month.times),
+            in_report=True,
+            panel="/#when",
         ),
-        Definition(
-            "reports-by-outcome",
-            gettext_noop("Reports by what became of them"),
-            gettext_noop("What became of the reports?"),
-            gettext_noop(
+        TableSpec(
+            name=OUTCOME_TABLE,
+            title=gettext_noop("Reports by what became of them"),
+            question=gettext_noop("What became of the reports?"),
+            definition=gettext_noop(
                 "Withdrawn means that the reporter took the report back and has not changed their mind since. What the "
                 "report said is destroyed; that there was one stays counted here and in every other table. A month "
                 "shows what had become of its reports when it closed."
             ),
-            "outcome",
-            _ALL,
+            dimensions=("outcome",),
+            kinds=_ALL,
+            protection=Split(always(ENDS), lambda month: month.ends),
+            in_report=True,
+            panel="/#outcome",
         ),
-        Definition(
-            "reports-seen-late",
-            gettext_noop("Reports seen late"),
-            gettext_noop("Where are people seen in time?"),
-            gettext_noop(
+        TableSpec(
+            name=LATE_TABLE,
+            title=gettext_noop("Reports seen late"),
+            question=gettext_noop("Where are people seen in time?"),
+            definition=gettext_noop(
                 "Reports that nobody acknowledged within the target of their urgency, whichever centre it was: an "
                 "hour if critical, a day if high, three days if normal. Shown by the centre that owned the report "
                 "when the month closed, where at least 5 reports were seen late and at least 5 in time."
             ),
-            "center",
-            ("quarter",),
+            dimensions=("center",),
+            kinds=("quarter",),
+            protection=Marks((LATE,), _late, doubtful=_unlikely),
+            recoding=_BY_PLACE,
+            panel="/centers#seen",
         ),
-        Definition(
-            "alert-outcomes",
-            gettext_noop("Alerts"),
-            gettext_noop("Do alerts reach anybody?"),
-            gettext_noop(
+        TableSpec(
+            name=ALERT_TABLE,
+            title=gettext_noop("Alerts"),
+            question=gettext_noop("Do alerts reach anybody?"),
+            definition=gettext_noop(
                 "Alerts to centres about reports of the month: taken by a channel, failed, and raised to the next "
                 "person because nobody answered. Alerts are not reports: one report may have many. Each figure is a "
                 "total of its own, shown from 10 on."
             ),
-            "alert",
-            ("month",),
+            dimensions=("alert",),
+            kinds=("month",),
+            protection=Totals(ALERT_FIGURES, lambda month: month.alerts),
+            measure="alerts",
+            panel="/centers#alerts",
         ),
-        Definition(
-            "staff-on-duty",
-            gettext_noop("Hours on duty"),
-            gettext_noop("How many people are there to help?"),
-            gettext_noop(
+        TableSpec(
+            name=STAFF_TABLE,
+            title=gettext_noop("Hours on duty"),
+            question=gettext_noop("How many people are there to help?"),
+            definition=gettext_noop(
                 "Hours that people were on duty at a centre, added up over people, as the centres reported it. Each "
                 "number and the total are rounded to tens once, half of ten up, so they may not add up. 0 where "
                 "nothing was reported."
             ),
-            "center",
-            ("month",),
+            dimensions=("center",),
+            kinds=("month",),
+            protection=Rounded(10, lambda month: month.staff),
+            measure="hours",
+            panel="/centers#load",
         ),
-        Definition(
-            "reports-by-age-and-gender",
-            gettext_noop("Reports by age and gender"),
-            gettext_noop("Whom did it happen to?"),
-            gettext_noop("Age band and gender of the person harmed, as told."),
-            "age_gender",
-            ("year",),
+        TableSpec(
+            name="reports-by-age-and-gender",
+            title=gettext_noop("Reports by age and gender"),
+            question=gettext_noop("Whom did it happen to?"),
+            definition=gettext_noop("Age band and gender of the person harmed, as told."),
+            dimensions=("age_band", "gender"),
+            kinds=("year",),
+            protection=Split(always(crossed(_AGES, [each.value for each in Gender]))),
+            cube=("age_band", "gender"),
+            row_key="age_gender",
+            panel="/people#age",
         ),
-        Definition(
-            "reports-by-role-and-channel",
-            gettext_noop("Reports by role and channel"),
-            gettext_noop("Who reports, and which way?"),
-            gettext_noop("Who reported, and which way the report came in."),
-            "role_channel",
-            ("year",),
+        TableSpec(
+            name="reports-by-role-and-channel",
+            title=gettext_noop("Reports by role and channel"),
+            question=gettext_noop("Who reports, and which way?"),
+            definition=gettext_noop("Who reported, and which way the report came in."),
+            dimensions=("role", "channel"),
+            kinds=("year",),
+            protection=Split(always(crossed(whole(*Role), [each.value for each in Channel]))),
+            cube=("role", "channel"),
+            row_key="role_channel",
+            panel="/people#role",
         ),
-        Definition(
-            "reports-by-relationship",
-            gettext_noop("Reports by relationship"),
-            gettext_noop("Who did it?"),
-            gettext_noop("The person harmed and the offender, in the categories of the yearly statistics."),
-            "relationship",
-            ("year",),
+        TableSpec(
+            name="reports-by-relationship",
+            title=gettext_noop("Reports by relationship"),
+            question=gettext_noop("Who did it?"),
+            definition=gettext_noop("The person harmed and the offender, in the categories of the yearly statistics."),
+            dimensions=("relationship",),
+            kinds=("year",),
+            protection=Split(always(_RELATIONSHIPS)),
+            cube=("relationship",),
+            panel="/people#relationship",
         ),
-        Definition(
-            "reports-by-platform",
-            gettext_noop("Reports by platform"),
-            gettext_noop("Where was it seen?"),
-            gettext_noop("The kind of platform the reporter named first."),
-            "platform",
-            ("year",),
+        TableSpec(
+            name="reports-by-platform",
+            title=gettext_noop("Reports by platform"),
+            question=gettext_noop("Where was it seen?"),
+            definition=gettext_noop("The kind of platform the reporter named first."),
+            dimensions=("platform",),
+            kinds=("year",),
+            protection=Split(always(_PLATFORMS)),
+            cube=("platform",),
+            panel="/people#platform",
         ),
-        Definition(
-            "support-given",
-            gettext_noop("Support given"),
-            gettext_noop("How were people helped?"),
-            gettext_noop("Reports that were given each kind of support at least once; one report may have several."),
-            "support",
-            ("year",),
+        TableSpec(
+            name=SUPPORT_TABLE,
+            title=gettext_noop("Support given"),
+            question=gettext_noop("How were people helped?"),
+            definition=gettext_noop(
+                "Reports that were given each kind of support at least once; one report may have several."
+            ),
+            dimensions=("support",),
+            kinds=("year",),
+            protection=Marks(from_cube=_kinds, by_place=False),
+            cube=("support",),
+            panel="/people#support",
         ),
-        Definition(
-            "reports-from-elsewhere",
-            gettext_noop("Reports from elsewhere"),
-            gettext_noop("How many are helped away from home?"),
-            gettext_noop("Reports owned by another centre than the one at home, and those that have none at home."),
-            "center",
-            ("year",),
+        TableSpec(
+            name=ELSEWHERE_TABLE,
+            title=gettext_noop("Reports from elsewhere"),
+            question=gettext_noop("How many are helped away from home?"),
+            definition=gettext_noop(
+                "Reports owned by another centre than the one at home, and those that have none at home."
+            ),
+            dimensions=("center",),
+            kinds=("year",),
+            protection=Marks((FROM_ELSEWHERE,), from_cube=_guests),
+            cube=("home", "center"),
+            recoding=_BY_PLACE,
+            panel="/centers#elsewhere",
         ),
-        Definition(
-            "corrections",
-            gettext_noop("Corrections"),
-            gettext_noop("How far were the closed months off?"),
-            gettext_noop(
+        TableSpec(
+            name=CORRECTIONS,
+            title=gettext_noop("Corrections"),
+            question=gettext_noop("How far were the closed months off?"),
+            definition=gettext_noop(
                 "The yearly bulletin. Closed months are not changed; this says by how many reports they would differ "
                 "if they were counted at the end of the year, and how many at least would stand at another centre: it "
                 "is worked out from counts, in which opposite moves cancel out. Later changes of outcome and harm are "
                 "not in it. Shown from 10 on."
             ),
-            "correction",
-            ("year",),
+            dimensions=("correction",),
+            kinds=("year",),
+            protection=Totals(("reports", "moved")),
         ),
     )
 }
+"""All tables, in the order they are listed in."""
+
+
+def decided_with(kind: Kind) -> list[TableSpec]:
+    """The tables that are decided for a kind of period."""
+    return [spec for spec in TABLE_SPECS.values() if spec.kinds[0] == kind]
+
+
+def from_cubes() -> list[TableSpec]:
+    """The tables that are counted from the aggregates' cubes."""
+    return [spec for spec in TABLE_SPECS.values() if spec.cube]
+
 
 GENERAL: Final = (
     gettext_noop(

@@ -152,7 +152,6 @@ class Administration:
             totp=None,
             totp_step=0,
             recovery=(),
-            passkeys=(),
         )
         return after, code
 

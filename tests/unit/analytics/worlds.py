@@ -8,21 +8,9 @@ from datetime import timedelta
 from services.analytics.releases.audit import Proof, prove
 from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES
 from services.analytics.releases.intruder_model import system
-from services.analytics.releases.release import (
-    CROSSINGS,
-    HARMS,
-    STEPS,
-    SURELY_IN_TIME,
-    WITHHELD,
-    Release,
-    corrections,
-    lower,
-    of_month,
-    of_quarter,
-    of_year,
-    period_of,
-)
+from services.analytics.releases.release import Release, corrections, lower, of_month, of_quarter, of_year, period_of
 from services.analytics.releases.suppression import MonthCounts
+from services.analytics.releases.tables import HARMS, STEPS, SURELY_IN_TIME, TABLE_SPECS, WITHHELD, from_cubes
 
 AS_OF = "2026-11-04T00:00:00Z"
 SHARES = {
@@ -57,7 +45,7 @@ def month(name: str, per_day: float, rnd: random.Random, *, crossings: bool = Tr
     centers: Counter[str] = Counter(dict.fromkeys(CENTERS.leaves(), 0))
     harms = {center: dict.fromkeys(HARMS, 0) for center in CENTERS.leaves()}
     times, ends = Counter(dict.fromkeys(TIMES.leaves(), 0)), Counter(dict.fromkeys(ENDS.leaves(), 0))
-    crossed: dict[str, Counter[str]] = {key: Counter() for key in CROSSINGS} if crossings else {}
+    crossed: dict[str, Counter[str]] = {spec.name: Counter() for spec in from_cubes()} if crossings else {}
     for number in range((period.last - period.first).days + 1):
         day = (period.first + timedelta(days=number)).isoformat()
         days[day] = sum(rnd.random() < per_day / 200 for _ in range(200))
@@ -84,7 +72,8 @@ def month(name: str, per_day: float, rnd: random.Random, *, crossings: bool = Tr
 def _value(table: str, center: str, rnd: random.Random) -> str:
     if table == "reports-from-elsewhere":
         return f"{center if rnd.random() < 0.7 else rnd.choice(list(SHARES))}/{center}"
-    leaves = ("deletion", "counselling", "legal") if table == "support-given" else CROSSINGS[table].tree.leaves()
+    kinds = ("deletion", "counselling", "legal")
+    leaves = kinds if table == "support-given" else TABLE_SPECS[table].hierarchy(period_of("2025")).leaves()
     return rnd.choices(leaves, [1 / (1 + n) ** 1.5 for n in range(len(leaves))])[0]
 
 

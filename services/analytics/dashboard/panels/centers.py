@@ -21,11 +21,10 @@ from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.derived import LOAD_BANDS, change, change_of_share, in_time, loads, share_of, shares
 from services.analytics.releases.hierarchies import TOTAL
 from services.analytics.releases.published import Table
-from services.analytics.releases.release import ALERT_TABLE, LATE_TABLE, STAFF_TABLE
 from services.analytics.releases.suppression import Figure
+from services.analytics.releases.tables import ALERT_TABLE, BY_CENTER, ELSEWHERE_TABLE, LATE_TABLE, STAFF_TABLE
 from shared.web.translations import gettext_noop
 
-ELSEWHERE_TABLE: Final = "reports-from-elsewhere"
 _TARGETS: Final = gettext_noop("Target: an hour if critical, a day if high, three days if normal.")
 _WHOLE: Final = 1000
 """A full bar of shares, per mille."""
@@ -122,7 +121,7 @@ def load(edition: Edition, words: Wording) -> Panel:
 
 def _of_month(edition: Edition, staff: Table) -> Table:
     """The reports by centre of the month the hours are of."""
-    reports = Edition(edition.shelf, staff.period).table("reports-by-center")
+    reports = Edition(edition.shelf, staff.period).table(BY_CENTER)
     if reports is None:
         raise ValueError(f"{staff.period.name} has hours and no reports")
     return reports

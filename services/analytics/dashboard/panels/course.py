@@ -12,6 +12,7 @@ from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.derived import change_of_share, percentile, within_target
 from services.analytics.releases.hierarchies import TOTAL, days_of
 from services.analytics.releases.published import Row, Table
+from services.analytics.releases.tables import BY_WEEK, OUTCOME_TABLE, TIME_TABLE
 from shared.web.translations import gettext_noop
 
 _WEEK: Final = 7
@@ -21,7 +22,7 @@ _MANY_WEEKS: Final = 20
 
 def times(edition: Edition, words: Wording) -> Panel:
     """How long until a person answers."""
-    table = needed(edition, "acknowledgement-times")
+    table = needed(edition, TIME_TABLE)
     within, earlier = within_target(table), edition.before(table)
     before = words.change(change_of_share(within, within_target(earlier)) if earlier else None, earlier)
     return _panel("when", table, words.how_fast(percentile(table, 0.5), within), words, before)
@@ -29,7 +30,7 @@ def times(edition: Edition, words: Wording) -> Panel:
 
 def weeks(edition: Edition, words: Wording) -> Panel:
     """Weeks that the period cuts are drawn and say how many days they have; the sentence compares whole ones."""
-    table = needed(edition, "reports-by-week")
+    table = needed(edition, BY_WEEK)
     rows = [row for row in table.rows[:-1] if not row.of]
     days = {row.key: days_of(row.key, table.period.first, table.period.last) for row in rows}
     whole = [row for row in rows if (days[row.key][1] - days[row.key][0]).days + 1 == _WEEK]
@@ -42,7 +43,7 @@ def weeks(edition: Edition, words: Wording) -> Panel:
 
 def outcomes(edition: Edition, words: Wording) -> Panel:
     """What became of the reports."""
-    table = needed(edition, "reports-by-outcome")
+    table = needed(edition, OUTCOME_TABLE)
     rows = frequent([(row.key, row.figures[0]) for row in drawn(table)])
     before = compared(table, edition.before(table), rows[0][0], words) if rows else ""
     return _panel("outcome", table, words.what(rows), words, before)
@@ -86,7 +87,7 @@ def _panel(
         if groups
         else bar_chart(bars, chart_id=chart_id, title=title, description=about),
         title,
-        (words.name(table.definition.row_key), words.text(gettext_noop("Reports"))),
+        (words.name(table.definition.key), words.text(gettext_noop("Reports"))),
         lines(table, words, names=names),
         table,
         before,

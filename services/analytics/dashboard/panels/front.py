@@ -23,9 +23,8 @@ from services.analytics.releases.derived import (
 )
 from services.analytics.releases.hierarchies import TOTAL
 from services.analytics.releases.published import Table
-from services.analytics.releases.release import HARM_TABLE
 from services.analytics.releases.suppression import Figure
-from services.analytics.releases.tables import DEFINITIONS
+from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, TABLE_SPECS, TIME_TABLE
 from shared.web.korea import MERGER, MapCell
 from shared.web.translations import gettext_noop
 
@@ -98,7 +97,7 @@ def _where(edition: Edition, words: Wording) -> Answer:
 
 def _what(edition: Edition, words: Wording) -> Answer:
     table = edition.table(HARM_TABLE)
-    definition = DEFINITIONS[HARM_TABLE]
+    definition = TABLE_SPECS[HARM_TABLE]
     question = words.text(gettext_noop("What happens most often?"))
     if table is None or (found := harm_rows(table)[0])[1].hidden:
         note = words.text(gettext_noop("Harm types are released by quarter, once its last month is."))
@@ -119,7 +118,7 @@ def _what(edition: Edition, words: Wording) -> Answer:
 
 
 def _how_fast(edition: Edition, words: Wording) -> Answer:
-    table = needed(edition, "acknowledgement-times")
+    table = needed(edition, TIME_TABLE)
     within, before = within_target(table), edition.before(table)
     half, nine = percentile(table, 0.5), percentile(table, 0.9)
     return Answer(
@@ -173,7 +172,7 @@ def _accounted(words: Wording, accounted: bool | None) -> Answer:
 
 
 def _centers(edition: Edition) -> Table:
-    return needed(edition, "reports-by-center")
+    return needed(edition, BY_CENTER)
 
 
 def band_words(table: Table) -> list[str]:

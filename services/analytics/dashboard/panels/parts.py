@@ -12,7 +12,7 @@ from services.analytics.releases.derived import change
 from services.analytics.releases.hierarchies import TOTAL
 from services.analytics.releases.published import Row, Table
 from services.analytics.releases.suppression import HIDDEN, Figure
-from services.analytics.releases.tables import DEFINITIONS
+from services.analytics.releases.tables import TABLE_SPECS
 from shared.web.translations import gettext_noop
 
 
@@ -54,7 +54,7 @@ class Panel:
 
 def not_released(anchor: str, name: str, words: Wording) -> Panel:
     """In place of a panel whose table is in no release yet."""
-    definition = DEFINITIONS[name]
+    definition = TABLE_SPECS[name]
     when = {
         "year": gettext_noop("Released with the year: not before January of the next one."),
         "quarter": gettext_noop("Released with the quarter, once its last month is."),

@@ -1,5 +1,6 @@
 """Yearly: whom it happened to, who reports, who did it, where it was seen, how people were helped."""
 
+from collections.abc import Collection
 from typing import Final
 
 from markupsafe import Markup
@@ -9,34 +10,41 @@ from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.panels.parts import Panel, bars, compared, drawn, frequent, lines, not_released
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.published import Row, Table
+from services.analytics.releases.tables import TABLE_SPECS
 from shared.web.translations import gettext_noop
 
-_CROSSED: Final = {"age": "reports-by-age-and-gender", "role": "reports-by-role-and-channel"}
-_PLAIN: Final = {
-    "relationship": "reports-by-relationship",
-    "platform": "reports-by-platform",
-    "support": "support-given",
-}
+_PAGE: Final = "/people"
 
 
 def panels(edition: Edition, words: Wording) -> list[Panel]:
     """All panels of the page."""
-    return [_panel(anchor, name, edition, words) for anchor, name in (_CROSSED | _PLAIN).items()]
+    return registered(_PAGE, edition, words)
+
+
+def registered(page: str, edition: Edition, words: Wording, drawn: Collection[str] = ()) -> list[Panel]:
+    """Panels of the tables that the registry puts on a page and that are not drawn otherwise."""
+    placed = [(spec, spec.panel.partition("#")) for spec in TABLE_SPECS.values()]
+    return [
+        _panel(anchor, spec.name, edition, words)
+        for spec, (where, _, anchor) in placed
+        if where == page and anchor not in drawn
+    ]
 
 
 def _panel(anchor: str, name: str, edition: Edition, words: Wording) -> Panel:
     table = edition.table(name)
     if table is None:
         return not_released(anchor, name, words)
+    chart = _crossed_chart if len(table.definition.dimensions) > 1 else _plain_chart
     rows = frequent([(row.key, row.figures[0]) for row in drawn(table)])
     return Panel(
         anchor,
         words.text(table.definition.question),
         words.what(rows),
         words.text(table.definition.definition),
-        _crossed_chart(anchor, table, words) if anchor in _CROSSED else _plain_chart(anchor, table, words),
+        chart(anchor, table, words),
         words.text(table.definition.title),
-        (words.name(table.definition.row_key), words.text(gettext_noop("Reports"))),
+        (words.name(table.definition.key), words.text(gettext_noop("Reports"))),
         lines(table, words),
         table,
         compared(table, edition.before(table), rows[0][0], words) if rows else "",

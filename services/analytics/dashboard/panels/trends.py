@@ -13,8 +13,8 @@ from services.analytics.dashboard.panels.parts import Cell, Line, Panel, cell, c
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.hierarchies import TOTAL
 from services.analytics.releases.published import Table
-from services.analytics.releases.release import HARM_TABLE, HARMS
 from services.analytics.releases.suppression import HIDDEN, Figure
+from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, HARMS
 from shared.web.translations import gettext_noop
 
 _MONTHS: Final = 13
@@ -88,7 +88,7 @@ def _bar(point: Point, words: Wording) -> Bar:
 
 
 def _months(edition: Edition, words: Wording) -> Panel:
-    tables = edition.series("reports-by-center", "month", _MONTHS)
+    tables = edition.series(BY_CENTER, "month", _MONTHS)
     figures = [(table.period.name, table.rows[-1].figures[0]) for table in tables]
     newest = tables[-1] if tables else None
     title = words.text(gettext_noop("Reports by month, nationwide"))

@@ -17,9 +17,9 @@ from services.analytics.exports.csvw import as_csvw
 from services.analytics.exports.files import as_csv, as_json
 from services.analytics.exports.observations import observations
 from services.analytics.exports.parquet import as_parquet
-from services.analytics.releases.published import Table, build, columns_of
+from services.analytics.releases.published import Table, build
 from services.analytics.releases.release import Release, of_month, of_quarter
-from services.analytics.releases.tables import DEFINITIONS
+from services.analytics.releases.tables import TABLE_SPECS
 from services.analytics.settings import AnalyticsSettings
 from shared.web.pages import Pages
 from tests.unit.analytics.releases.test_published import AS_OF, made, period, some_counts, some_releases
@@ -82,7 +82,9 @@ async def test_csv_is_read_by_the_metadata_it_links_to(name: str, period: str) -
     assert answer.headers["content-location"].endswith(metadata["url"])
     read = read_by_its_metadata(named.text, metadata)
     found = {
-        (row[made(name, period).definition.row_key], column): row[column] for row in read for column in columns_of(name)
+        (row[made(name, period).definition.key], column): row[column]
+        for row in read
+        for column in TABLE_SPECS[name].columns
     }
     assert found == numbers(made(name, period))
     assert None in found.values()
@@ -116,7 +118,7 @@ async def test_every_form_says_how_much_of_its_period_a_table_covers() -> None:
     releases = [*months, of_quarter("2026-Q4", months, counts, AS_OF, {})]
     texts = Languages(Pages(None, None, AnalyticsSettings(), "analytics"))
     for name, covered, of in (("2026-Q4", "2", "3"), ("2026-12", "1", "1")):
-        table = build(DEFINITIONS["reports-by-center"], period(name), releases)
+        table = build(TABLE_SPECS["reports-by-center"], period(name), releases)
         lines = list(csv.DictReader(io.StringIO(as_csv(table, texts.names["en"]).removeprefix("\ufeff"))))
         assert {(line["months_covered"], line["months_in_period"]) for line in lines} == {(covered, of)}
         body = as_json(table, texts.names["en"], texts.text["en"])
@@ -131,7 +133,7 @@ async def test_every_form_says_how_much_of_its_period_a_table_covers() -> None:
 async def test_a_total_that_does_not_exist_is_not_marked_hidden(year: list[Release]) -> None:
     texts = Languages(Pages(None, None, AnalyticsSettings(), "analytics"))
     for name in ("alert-outcomes", "corrections"):
-        _, table = next(archive.tables(year, Wanted([DEFINITIONS[name]])))
+        _, table = next(archive.tables(year, Wanted([TABLE_SPECS[name]])))
         assert [row["key"] for row in as_json(table, texts.names["en"], texts.text["en"])["rows"]] == [
             row.key for row in table.rows[:-1]
         ]
@@ -157,7 +159,7 @@ def test_all_parquet_files_have_the_same_columns_and_the_same_release_the_same_b
     names = {"ko": str, "en": str}
     tables = [table for _, table in archive.tables(year, Wanted())]
     files = {table.definition.name: as_parquet(table, names) for table in tables}
-    assert set(files) == set(DEFINITIONS)
+    assert set(files) == set(TABLE_SPECS)
     assert len({str(pq.read_schema(io.BytesIO(file)).remove_metadata()) for file in files.values()}) == 1
     assert as_parquet(tables[0], names) == as_parquet(tables[0], names)
 
@@ -206,7 +208,7 @@ def test_an_export_makes_a_table_when_it_is_asked_for_it_and_keeps_none(
 
 @pytest.mark.parametrize("limit", [1, 7, 1000])
 def test_pages_are_all_observations_once_and_in_order(year: list[Release], limit: int) -> None:
-    wanted = Wanted([DEFINITIONS["reports-by-week"], DEFINITIONS["reports-by-platform"]])
+    wanted = Wanted([TABLE_SPECS["reports-by-week"], TABLE_SPECS["reports-by-platform"]])
     whole = [each for _, table in archive.tables(year, wanted) for each in observations(table)]
     found = []
     after: Cursor | None = None

@@ -9,8 +9,8 @@ import pytest
 
 from services.analytics.exports import archive
 from services.analytics.exports.archive import Wanted
-from services.analytics.exports.codebook import DIMENSIONS, dimensions_of
-from services.analytics.releases.tables import DEFINITIONS
+from services.analytics.exports.codebook import DIMENSIONS
+from services.analytics.releases.tables import TABLE_SPECS
 from shared.events.vocabulary import (
     UNKNOWN,
     AgeBand,
@@ -77,4 +77,4 @@ def test_every_word_an_event_may_use_has_its_meaning(dimension: str, words: type
 
 
 def test_every_dimension_belongs_to_a_table() -> None:
-    assert {name for definition in DEFINITIONS.values() for name in dimensions_of(definition)} == set(DIMENSIONS)
+    assert {name for definition in TABLE_SPECS.values() for name in definition.dimensions} == set(DIMENSIONS)

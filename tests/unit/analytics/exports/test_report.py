@@ -14,8 +14,8 @@ from services.analytics.exports.report import NoFontError, typeset
 from services.analytics.exports.report_content import map_svg
 from services.analytics.exports.report_content import report as content
 from services.analytics.releases.published import build, exists
-from services.analytics.releases.release import HARM_TABLE, of_month, of_quarter
-from services.analytics.releases.tables import DEFINITIONS
+from services.analytics.releases.release import of_month, of_quarter
+from services.analytics.releases.tables import HARM_TABLE, TABLE_SPECS
 from shared.web.korea import MERGER, divisions_map
 from tests.support.waiting import eventually
 from tests.unit.analytics.exports.test_api import get, numbers
@@ -46,8 +46,8 @@ async def test_the_monthly_report_is_two_pages_and_the_same_each_time() -> None:
 def test_the_report_is_two_pages_on_every_step_of_the_ladder(step: str) -> None:
     counts = [some_counts(month) for month in ("2026-09", "2026-10")]
     months = [of_month(each, "2026-11-04T00:00:00Z", step) for each in counts]
-    tables = {d.name: build(d, period("2026-10"), months) for d in DEFINITIONS.values() if exists(d, months[1])}
-    before = build(DEFINITIONS["reports-by-center"], period("2026-09"), months)
+    tables = {d.name: build(d, period("2026-10"), months) for d in TABLE_SPECS.values() if exists(d, months[1])}
+    before = build(TABLE_SPECS["reports-by-center"], period("2026-09"), months)
     data = content(tables, [before] * 11, None, str, str)
     reader = PdfReader(io.BytesIO(typeset(json.dumps(data), NOW)))
     text = "\n".join(page.extract_text() for page in reader.pages)
@@ -59,7 +59,7 @@ def test_the_report_is_two_pages_on_every_step_of_the_ladder(step: str) -> None:
 @pytest.mark.parametrize(("month", "slugs"), [("2026-06", {"gwangju", "jeonnam"}), ("2026-07", {"jeonnam-gwangju"})])
 def test_the_map_of_the_report_has_the_borders_of_its_month(month: str, slugs: set[str]) -> None:
     release = of_month(some_counts(month), "2026-08-04T00:00:00Z", "full")
-    table = build(DEFINITIONS["reports-by-center"], period(month), [release])
+    table = build(TABLE_SPECS["reports-by-center"], period(month), [release])
     drawn = map_svg(table)
     names = {"gwangju": ">광주<", "jeonnam": ">전남<", "jeonnam-gwangju": f">{_MERGED_NAME}<"}
     assert {slug for slug, name in names.items() if name in drawn} == slugs
@@ -74,8 +74,8 @@ def test_a_quarter_of_which_a_month_is_missing_says_so(first: int, said: str) ->
     counts = [some_counts(f"2026-{month}") for month in range(first, 13)]
     months = [of_month(each, "2027-01-04T00:00:00Z", "full") for each in counts]
     releases = [*months, of_quarter("2026-Q4", months, counts, "2027-01-04T00:00:00Z", {})]
-    tables = {d.name: build(d, period("2026-12"), releases) for d in DEFINITIONS.values() if exists(d, months[-1])}
-    assert content(tables, [], build(DEFINITIONS[HARM_TABLE], period("2026-Q4"), releases), str, str)["quarter"] == said
+    tables = {d.name: build(d, period("2026-12"), releases) for d in TABLE_SPECS.values() if exists(d, months[-1])}
+    assert content(tables, [], build(TABLE_SPECS[HARM_TABLE], period("2026-Q4"), releases), str, str)["quarter"] == said
 
 
 def test_without_a_korean_font_it_says_so() -> None:

@@ -8,7 +8,7 @@ from services.analytics.releases import catalogue as module
 from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.published import build, exists
 from services.analytics.releases.release import Release
-from services.analytics.releases.tables import DEFINITIONS
+from services.analytics.releases.tables import TABLE_SPECS
 from tests.unit.analytics.dashboard.test_edition import ALL
 from tests.unit.analytics.releases.test_published import period
 from tests.unit.analytics.releases.test_service import Office
@@ -31,7 +31,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_table_on_the_shelf_is_the_table_of_all_releases() -> None:
     shelf = Shelf(ALL)
     seen = 0
-    for definition in DEFINITIONS.values():
+    for definition in TABLE_SPECS.values():
         expected = [release.period for release in ALL if exists(definition, release)]
         assert [each.name for each in shelf.periods(definition)] == expected
         for name in expected:
@@ -43,7 +43,7 @@ def test_a_table_on_the_shelf_is_the_table_of_all_releases() -> None:
 
 def test_a_table_is_made_once_and_held_within_the_bound(built: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TABLES_KEPT", 2)
-    shelf, definition = Shelf(ALL), DEFINITIONS["reports-by-center"]
+    shelf, definition = Shelf(ALL), TABLE_SPECS["reports-by-center"]
     months = [each.name for each in shelf.periods(definition, "month")][:3]
     for name in (months[0], months[1], months[0], months[1]):
         shelf.table(definition, name)

@@ -14,18 +14,9 @@ from services.analytics.releases.counts import ENDS, TIME_GROUPS, UNANSWERED, mo
 from services.analytics.releases.derived import level, per_100000, percentile, unknown_share, within_target
 from services.analytics.releases.hierarchies import CENTERS, TIMES
 from services.analytics.releases.published import Row, Table, build, exists, finest
-from services.analytics.releases.release import (
-    CROSSINGS,
-    HARMS,
-    STAFF_TABLE,
-    Release,
-    apart,
-    of_month,
-    of_quarter,
-    of_year,
-)
+from services.analytics.releases.release import Release, of_month, of_quarter, of_year
 from services.analytics.releases.suppression import HIDDEN, Figure, MonthCounts
-from services.analytics.releases.tables import DEFINITIONS
+from services.analytics.releases.tables import HARMS, STAFF_TABLE, TABLE_SPECS
 from shared.events.vocabulary import HarmType
 
 AS_OF = "2026-11-24T03:00:00Z"
@@ -81,7 +72,7 @@ def some_releases() -> list[Release]:
 
 
 def made(name: str, when: str) -> Table:
-    return build(DEFINITIONS[name], period(when), some_releases())
+    return build(TABLE_SPECS[name], period(when), some_releases())
 
 
 def rows_of(name: str, when: str) -> dict[str, tuple[int | None, ...]]:
@@ -160,24 +151,24 @@ def test_what_became_of_them_and_how_fast() -> None:
 
 def test_the_yearly_tables_are_named_and_exist_only_where_they_were_released() -> None:
     releases = some_releases()
-    assert [d.name for d in DEFINITIONS.values() if exists(d, releases[-1])] == [
+    assert [d.name for d in TABLE_SPECS.values() if exists(d, releases[-1])] == [
         "reports-by-center",
         "reports-by-center-and-harm",
         "reports-by-week",
         "acknowledgement-times",
         "reports-by-outcome",
     ]
-    assert DEFINITIONS["reports-by-age-and-gender"].dimensions == ("age_band", "gender")
+    assert TABLE_SPECS["reports-by-age-and-gender"].dimensions == ("age_band", "gender")
     counts = some_counts("2026-10")
     ages = {"19_24/female": 200, "25_29/male": 100, "14_18/female": 50, "under_14/female": 10, "30s/female": 12}
     crossings = {"reports-by-age-and-gender": ages, "support-given": {"deletion": 90, "legal": 2, "none": 200}}
     year = of_year("2026", releases[:1], [replace(counts, crossings=crossings)], AS_OF, {}, {"moved": 12})
-    table = build(DEFINITIONS["reports-by-age-and-gender"], period("2026"), [*releases, year])
+    table = build(TABLE_SPECS["reports-by-age-and-gender"], period("2026"), [*releases, year])
     rows = {row.key: row.figures[0].low for row in table.rows}
     assert (rows["19_24"], rows["19_24/female"], rows["total"]) == (200, None, 372)
-    support = build(DEFINITIONS["support-given"], period("2026"), [*releases, year])
+    support = build(TABLE_SPECS["support-given"], period("2026"), [*releases, year])
     assert [(row.key, row.figures[0].low) for row in support.rows] == [("deletion", 90), ("total", 372)]
-    bulletin = build(DEFINITIONS["corrections"], period("2026"), [*releases, year])
+    bulletin = build(TABLE_SPECS["corrections"], period("2026"), [*releases, year])
     assert [row.figures[0].low for row in bulletin.rows] == [None, 12, None]
 
 
@@ -268,7 +259,7 @@ def test_every_value_of_a_yearly_table_has_a_word() -> None:
     keys = {
         key
         for name in ("age-and-gender", "role-and-channel", "relationship", "platform")
-        for key in CROSSINGS[f"reports-by-{name}"].tree.leaves()
+        for key in TABLE_SPECS[f"reports-by-{name}"].hierarchy(period("2026")).leaves()
     }
     assert {key for key in keys if "_" in word(key, {}, plain) or word(key, {}, plain).islower()} == set()
 
@@ -296,11 +287,11 @@ def test_bands_of_the_map() -> None:
 
 def test_hours_are_rounded_half_up_once_and_their_total_by_itself() -> None:
     counts = replace(some_counts("2026-10"), staff={"busan": 25.0, "ulsan": 14.9, "jeju": 34.9})
-    found = apart(counts)[STAFF_TABLE]
+    found = of_month(counts, AS_OF, "full").tables[STAFF_TABLE]
     assert (found["busan"], found["ulsan"], found["jeju"], found["total"]) == (30, 10, 30, 70)
     release = of_month(counts, "2026-11-04T00:00:00Z", "full")
-    assert build(DEFINITIONS[STAFF_TABLE], period("2026-10"), [release]).rows[-1].figures[0].low == 70
+    assert build(TABLE_SPECS[STAFF_TABLE], period("2026-10"), [release]).rows[-1].figures[0].low == 70
     hours = {key: n for key, n in found.items() if key != "total"}
     earlier = replace(release, tables={**release.tables, STAFF_TABLE: hours})
-    total = build(DEFINITIONS[STAFF_TABLE], period("2026-10"), [earlier]).rows[-1].figures[0].low
+    total = build(TABLE_SPECS[STAFF_TABLE], period("2026-10"), [earlier]).rows[-1].figures[0].low
     assert total == sum(hours.values()), "what was released before has no total of its own"

@@ -17,7 +17,7 @@ from services.analytics.exports.report import Monthly
 from services.analytics.main import _HERE
 from services.analytics.releases import sample
 from services.analytics.releases.catalogue import Sample, Shelf
-from services.analytics.releases.tables import DEFINITIONS
+from services.analytics.releases.tables import TABLE_SPECS
 from services.analytics.settings import AnalyticsSettings
 from shared.clock import ManualClock
 from shared.web.pages import Pages
@@ -100,7 +100,7 @@ async def test_the_archive_holds_every_table_and_nothing_unmarked() -> None:
         names = files.namelist()
         assert all("예시-SAMPLE-" in name.rpartition("/")[2] for name in names)
         folders = {name.partition("/")[0] for name in names if "/" in name}
-        assert folders == set(DEFINITIONS)
+        assert folders == set(TABLE_SPECS)
         for name in names:
             if name.endswith((".csv", ".json")):
                 assert b"SAMPLE" in files.read(name) or b"Sample" in files.read(name), name
@@ -137,7 +137,7 @@ async def test_only_who_may_read_tables_sees_it(path: str) -> None:
 def test_it_is_the_same_every_time_and_in_no_year_of_ours() -> None:
     assert sample.releases.__wrapped__() == sample.releases()
     assert {release.period[:4] for release in sample.releases()} == {"2099"}
-    december = Shelf(sample.releases()).table(DEFINITIONS["reports-by-center"], sample.MONTH)
+    december = Shelf(sample.releases()).table(TABLE_SPECS["reports-by-center"], sample.MONTH)
     assert december.rows[-1].figures[0].low == 861
     assert december.cost.hidden > 0, "a reader sees what hidden looks like"
 

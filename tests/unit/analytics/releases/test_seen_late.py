@@ -5,16 +5,9 @@ from dataclasses import replace
 
 from services.analytics.releases.audit import prove
 from services.analytics.releases.intruder_model import system
-from services.analytics.releases.release import (
-    HARMS,
-    LATE,
-    LATE_TABLE,
-    WITHHELD,
-    Release,
-    of_month,
-    of_quarter,
-)
+from services.analytics.releases.release import Release, of_month, of_quarter
 from services.analytics.releases.suppression import MonthCounts
+from services.analytics.releases.tables import HARMS, LATE, LATE_TABLE, WITHHELD
 from tests.unit.analytics import worlds
 
 
@@ -36,7 +29,9 @@ def test_whoever_was_acknowledged_within_the_hour_was_not_late_and_the_solver_kn
     months, counts = of_three_months(quick=100, seen=dict.fromkeys(reports, 12), reports=reports)
     quarter = of_quarter("2025-Q1", months, counts, worlds.AS_OF, {})
     quick = "2025-02/acknowledgement-times/within_1_hour"
-    both = [row for row in system([*months, quarter]).rows if {quick, f"2025-Q1/late/busan|{LATE}"} <= {*row.of}]
+    both = [
+        row for row in system([*months, quarter]).rows if {quick, f"2025-Q1/{LATE_TABLE}/busan|{LATE}"} <= {*row.of}
+    ]
     assert [(set(row.of.values()), row.low, row.high) for row in both] == [({1}, None, 3 * 17 * 20)]
     assert quarter.tables[LATE_TABLE][f"busan|{LATE}"] == 24
 
@@ -75,5 +70,5 @@ def test_a_month_without_its_times_tells_the_solver_nothing_of_them() -> None:
     found = system([*months, quarter])
     assert prove(found, 60, of=["2025-Q1"]).verdict == "open"
     quick = {f"2025-0{n}/acknowledgement-times/within_5_min" for n in (1, 2, 3)}
-    named = {name for row in found.rows if f"2025-Q1/late/busan|{LATE}" in row.of for name in quick & {*row.of}}
+    named = {name for row in found.rows if f"2025-Q1/{LATE_TABLE}/busan|{LATE}" in row.of for name in quick & {*row.of}}
     assert named == quick - {"2025-02/acknowledgement-times/within_5_min"}

@@ -1,1 +1,0 @@
-"""Passkeys (WebAuthn): a second factor that is of no use on another site."""
