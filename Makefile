@@ -10,7 +10,7 @@ IMAGE ?= localhost/ieum
 # Where the local stack's Kafka is, for commands that talk to it directly.
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
-.PHONY: image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack k-anonymity admin move-accounts client rotate-key rotate-receipt-key check-reports sign-reports rotate-signing-key \
+.PHONY: dashboards image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack k-anonymity admin move-accounts client rotate-key rotate-receipt-key check-reports sign-reports rotate-signing-key \
 	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system torture screenshots docs lock clean
 
 help: ## this help
@@ -162,11 +162,14 @@ bench-analytics: venv ## counting beside the store's own rate and beside only re
 bench-console: venv ## routed to shown in an open console with 200 of them, memory of each, one that reads nothing
 	@$(PY) -m tests.performance.bench_console $(if $(R),--rounds $(R))
 
-image: ## build the image with buildah, as root (BASE=image with Python and pip, see deploy/docker/base.sh; COMPILE=0: without mypyc, in a minute)
-	@STORAGE_DRIVER=$${STORAGE_DRIVER:-vfs} $(BUILDAH) bud --isolation chroot $(if $(BASE),--build-arg BASE='$(BASE)') $(if $(COMPILE),--build-arg COMPILE=$(COMPILE)) $(BUILD_OPTIONS) -t $(IMAGE) -f deploy/docker/Dockerfile .
+image: ## build the image with buildah, as root (BASE=image with Python and pip, see deploy/docker/base.sh)
+	@STORAGE_DRIVER=$${STORAGE_DRIVER:-vfs} $(BUILDAH) bud --isolation chroot $(if $(BASE),--build-arg BASE='$(BASE)') $(BUILD_OPTIONS) -t $(IMAGE) -f deploy/docker/Dockerfile .
 
 test-image: venv ## start a service from the image: read-only root, its own user, the locked packages (needs root and buildah)
 	@BUILDAH='$(BUILDAH)' IMAGE='$(IMAGE)' $(PY) -m pytest tests/image/started.py -q
+
+dashboards: venv ## a real Prometheus over the running stack: every panel's query returns data, every rule is evaluated (needs prometheus)
+	@$(PY) -m tools.monitoring
 
 ##@ Work on it
 format: venv ## format and fix what can be fixed

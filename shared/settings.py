@@ -3,6 +3,8 @@
 Every error names the variable, what was found and an example, in one line each.
 """
 
+import base64
+import binascii
 import os
 import re
 from ipaddress import ip_network
@@ -26,6 +28,10 @@ S = TypeVar("S", bound=BaseSettings)
 _SOURCE_FIELD: Final = re.compile(r'field "(\w+)"')
 
 
+ROOT_EXAMPLE: Final = "(base64 of 32 bytes: python -m services.identity.root_key)"
+_ROOT_BYTES: Final = 32
+SECRETS_DIR: Final = "IEUM_SECRETS_DIR"
+"""Folder with a file for each secret, named like the variable it stands for: ``/run/secrets/KAFKA_SASL_PASSWORD``."""
 TOKEN_LENGTH: Final = 24
 """Shortest token that opens anything: 24 hex digits are 96 bits, beyond guessing."""
 
@@ -50,8 +56,8 @@ class KafkaSettings(BaseSettings):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
         default="SCRAM-SHA-512", examples=["SCRAM-SHA-512"]
     )
-    sasl_username: str | None = Field(default=None, examples=["intake"])
-    sasl_password: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
+    sasl_username: str | None = Field(default=None, validate_default=True, examples=["intake"])
+    sasl_password: SecretStr | None = Field(default=None, validate_default=True, examples=["(from the secret store)"])
     ssl_cafile: Path | None = Field(default=None, examples=["/etc/ssl/kafka-ca.pem"])
     ssl_certfile: Path | None = Field(default=None, examples=["/etc/ssl/intake.pem"])
     ssl_keyfile: Path | None = Field(default=None, examples=["/etc/ssl/intake.key"])
@@ -65,6 +71,31 @@ class KafkaSettings(BaseSettings):
     """Seconds any single call to Kafka may take; when they pass, the work is tried again with back-off."""
     dead_letter_cap: int = Field(default=100, ge=1, examples=[100])
     """So many dead letters in a row stop a subscription until someone looks: a bad deployment, not bad records."""
+
+    @field_validator("sasl_username", "sasl_password")
+    @classmethod
+    def _signs_in(cls, value: str | SecretStr | None, info: ValidationInfo) -> str | SecretStr | None:
+        protocol = info.data.get("security_protocol", "")
+        if not value and protocol.startswith("SASL_"):
+            raise ValueError(f"is empty, and KAFKA_SECURITY_PROTOCOL={protocol} signs in with it")
+        return value
+
+    @field_validator("ssl_cafile", "ssl_certfile", "ssl_keyfile", mode="before")
+    @classmethod
+    def _unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("ssl_cafile", "ssl_certfile", "ssl_keyfile")
+    @classmethod
+    def _pem(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            try:
+                head = value.read_bytes()
+            except OSError as error:
+                raise ValueError(f"cannot be read ({type(error).__name__}); expected a file in PEM") from None
+            if b"-----BEGIN " not in head:
+                raise ValueError("is not PEM; expected a file with a line -----BEGIN …")
+        return value
 
 
 class StoreSettings(BaseSettings):
@@ -111,6 +142,13 @@ class ServiceSettings(BaseSettings):
         default=None, validation_alias="IEUM_KEYS_CACHE", examples=["/var/lib/ieum/intake/identity-keys.json"]
     )
     """File that keeps those keys over a restart while identity is down. Unset or empty: they are in memory only."""
+    identity_root_keys: str = Field(
+        default="", validation_alias="IEUM_IDENTITY_ROOT_KEYS", pattern=r"^[A-Za-z0-9+/=, ]*$", examples=[ROOT_EXAMPLE]
+    )
+    """Public root keys of identity, comma-separated: those keys count only as one of these signed them.
+
+    Required: no service starts without. Two while the root key is replaced.
+    """
 
     trusted_proxies: str = Field(
         default="",
@@ -138,6 +176,18 @@ class ServiceSettings(BaseSettings):
     def _no_cache(cls, value: object) -> object:
         return None if value == "" else value
 
+    @field_validator("identity_root_keys")
+    @classmethod
+    def _roots(cls, value: str) -> str:
+        for key in _listed(value):
+            try:
+                raw = base64.b64decode(key, validate=True)
+            except (binascii.Error, ValueError):
+                raise ValueError("has a key that is not base64") from None
+            if len(raw) != _ROOT_BYTES or not any(raw):
+                raise ValueError(f"has a key that is not {_ROOT_BYTES} bytes, or all zero")
+        return value
+
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies(cls, value: str, info: ValidationInfo) -> str:
@@ -160,9 +210,17 @@ class ServiceSettings(BaseSettings):
         self.identity_url = self.identity_url or self.public_urls.get("identity", "")
         return self
 
+    def public_root_keys(self) -> list[bytes]:
+        """The public root keys of identity."""
+        return [base64.b64decode(key) for key in _listed(self.identity_root_keys)]
+
     def served_by_https(self, service: str) -> bool:
         """Whether browsers reach a service by https, also behind a proxy that terminates TLS."""
         return self.public_urls.get(service, "").lower().startswith("https:")
+
+
+def _listed(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 class SettingsError(SystemExit):
@@ -179,9 +237,18 @@ class SettingsError(SystemExit):
 
 
 def load(cls: type[S]) -> S:
-    """Read settings from the environment or end the process with one clear line per wrong variable."""
+    """Read settings from the environment or end the process with one clear line per wrong variable.
+
+    Where ``IEUM_SECRETS_DIR`` names a folder, a file of it named like a variable stands for one that is not set: so
+    containers are given secrets. A folder that is not there is a wrong setting.
+    """
+    folder = os.environ.get(SECRETS_DIR) or None
+    if folder is not None and not Path(folder).is_dir():
+        raise SettingsError(
+            [f"setting {SECRETS_DIR}: is no folder; found {folder!r}; example: {SECRETS_DIR}=/run/secrets"]
+        )
     try:
-        return cls()
+        return cls(_secrets_dir=folder)
     except ValidationError as error:
         raise SettingsError([_explain(cls, e["loc"], e["msg"], e.get("input")) for e in error.errors()]) from None
     except SourceError as error:

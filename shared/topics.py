@@ -45,10 +45,16 @@ REPORTS: Final = Topic(name="reports", key="report_id", writer="intake", readers
 ROUTINGS: Final = Topic(
     name="routings", key="report_id", writer="routing", readers=("notify", "analytics", "intake", "routing")
 )
-CASES: Final = Topic(name="cases", key="report_id", writer="notify", readers=("routing", "analytics", "intake"))
-ALERTS: Final = Topic(name="alerts", key="report_id", writer="notify", readers=("analytics",))
+CASES: Final = Topic(
+    name="cases", key="report_id", writer="notify", readers=("routing", "analytics", "intake", "notify")
+)
+ALERTS: Final = Topic(name="alerts", key="report_id", writer="notify", readers=("analytics", "notify"))
 CENTERS: Final = Topic(
-    name="centers", key="center_id", writer="notify", readers=("routing", "analytics", "intake"), partitions=1
+    name="centers",
+    key="center_id",
+    writer="notify",
+    readers=("routing", "analytics", "intake", "notify"),
+    partitions=1,
 )
 LOADS: Final = Topic(
     name="loads", key="partition", writer="routing", readers=("routing",), partitions=1, compacted=True

@@ -79,7 +79,6 @@ LONGEST_FIRST: Final = (
     "tests/integration/local/test_launcher.py",
     "tests/kill/test_between.py",
     "tests/integration/kafka/test_stuck.py",
-    "tests/integration/routing/test_compiled.py",
     "tests/integration/routing/test_three_brokers.py",
     "tests/browser/test_journey.py",
     "tests/integration/trust/test_matrix.py",

@@ -32,7 +32,8 @@ from shared.centers import CENTER_IDS
 from shared.clock import Clock, SystemClock
 from shared.events.vocabulary import HarmType
 from shared.health import Health
-from shared.identity.source import POLL_S, Identity, fetch_over_http
+from shared.identity.source import POLL_S, Identity
+from shared.identity.source import over_http as identity_over_http
 from shared.jobs import Jobs
 from shared.kafka.broker import KafkaClient
 from shared.kafka.reader import PartitionReader
@@ -140,7 +141,7 @@ def build(
         reader, register, clock, centers=CENTER_IDS, harms=harms, caught_up=watch.caught_up, limit_s=settings.proof_s
     )
 
-    identity = Identity(fetch_over_http(settings.identity_url), clock, settings.keys_cache)
+    identity = identity_over_http(settings, clock)
     health.ready["identity"] = identity.check
     operations = Operations(bus_settings, reader, watch, Redrives(database), clock)
     keys = settings.audit_keys()

@@ -22,6 +22,10 @@ class What(StrEnum):
     ENROL = "account.enrol"
     PASSWORD = "account.password"  # noqa: S105  # an action
     RECOVERY_CODES = "account.recovery_codes"
+    PASSKEY_ADD = "account.passkey_add"
+    PASSKEY_REMOVE = "account.passkey_remove"
+    PASSKEY_COPIED = "account.passkey_copied"
+    """A passkey signed with a counter that does not go on from the last: there may be two of it."""
     CREATE = "account.create"
     INVITE = "account.invite"
     ROLES = "account.roles"

@@ -32,6 +32,8 @@ class Marks:
                 "session ending",
                 "account document",
                 "signing key document",
+                "passkey challenge",
+                "passkey registration",
             )
         }
 
@@ -64,12 +66,23 @@ class Marks:
         parts = (key.kid, str(key.number), public.hex(), *times, str(key.at_once))
         return self._mark("signing key document", *parts)
 
+    def challenge(self, purpose: str, bound: str, nonce: str, until: int) -> bytes:
+        """Proof that a passkey's challenge was made here, for one purpose and one browser or session."""
+        return bytes.fromhex(self._mark("passkey challenge", purpose, bound, nonce, str(until)))
+
+    def registration(self, account: Account, nonce: str, until: int) -> str:
+        """Proof that both factors of an account were right; void once its password or its passkeys are others."""
+        keys = ",".join(key.id.hex() for key in account.passkeys)
+        return self._mark("passkey registration", account.subject, account.password or "", keys, nonce, str(until))
+
     def account_seal(self, account: Account) -> str:
         """Binds together everything that decides who somebody is, what they may and how they prove it.
 
         Not in it: the used steps and the recovery codes, which are taken away one by one, and the revision.
         """
         kept = account.model_dump(exclude={"totp_step", "recovery", "rev", "created_at", "changed_at"})
+        if not account.passkeys:
+            del kept["passkeys"]  # accounts sealed before there were any still count
         return self._mark("account document", json.dumps(kept, sort_keys=True, default=_plain))
 
     def _mark(self, purpose: str, *parts: str) -> str:

@@ -18,12 +18,15 @@ from services.identity.audit_recorder import Trail
 from services.identity.credentials import Passwords, Vault
 from services.identity.enrolment.own_pages import own_router
 from services.identity.enrolment.pages import invitation_router
+from services.identity.enrolment.passkey_pages import passkey_router, registration_router
 from services.identity.enrolment.service import Enrolment
 from services.identity.keys.repository import KeyStore
 from services.identity.keys.service import Signing
 from services.identity.oidc.pages import oidc_router
 from services.identity.oidc.provider import Provider
 from services.identity.oidc.service import External
+from services.identity.passkeys.repository import UsedStore
+from services.identity.passkeys.service import Passkeys
 from services.identity.sessions.repository import SessionStore
 from services.identity.sessions.service import Sessions
 from services.identity.settings import IdentitySettings
@@ -37,6 +40,7 @@ from shared.audit.pages import audit_router
 from shared.audit.store import DAY_S, AuditLog
 from shared.clock import Clock, SystemClock
 from shared.health import Health
+from shared.identity.keys import RootKey, RootKeys
 from shared.identity.source import POLL_S, Identity
 from shared.jobs import Jobs
 from shared.key_setting import key_bytes
@@ -67,11 +71,13 @@ class Accounts:
     session_store: SessionStore
     delays: DelayStore
     keys: KeyStore
+    used: UsedStore
     vault: Vault
     signing: Signing
     identity: Identity
     sessions: Sessions
     sign_in: SignIn
+    passkeys: Passkeys
     enrolment: Enrolment
     administration: Administration
     passwords: Passwords
@@ -81,7 +87,7 @@ class Accounts:
 
     async def prepare(self) -> None:
         """Make the indexes, the first signing key, and let this process verify. Raises ``TransientError``."""
-        for store in (self.store, self.session_store, self.delays, self.keys):
+        for store in (self.store, self.session_store, self.delays, self.keys, self.used):
             await store.prepare()
         await self.identity.load_cache()
         if self.identity.document is not None:
@@ -99,7 +105,7 @@ class Accounts:
         """Rotate keys if it is time and delete what is over. Raises ``TransientError``."""
         now = self.clock.now()
         await self.signing.keep()
-        await asyncio.gather(self.session_store.sweep(now), self.delays.sweep(now))
+        await asyncio.gather(self.session_store.sweep(now), self.delays.sweep(now), self.used.sweep(now))
         await self.store.expire_invitations(now)
 
 
@@ -110,22 +116,35 @@ def accounts_of(
     vault, passwords = Vault(settings.master_keys(), key_bytes(settings.account_key)), Passwords()
     store, sessions_kept = AccountStore(database, vault.marks), SessionStore(database, vault.marks)
     delays, keys = DelayStore(database), KeyStore(database)
-    signing = Signing(keys, sessions_kept, vault, trail, clock)
-    identity = Identity(signing.document, clock, settings.keys_cache)
+    signing = Signing(keys, sessions_kept, vault, RootKey(key_bytes(settings.root_key)), trail, clock)
+    identity = Identity(signing.signed, RootKeys(settings.public_root_keys()), clock, settings.keys_cache)
     sessions = Sessions(sessions_kept, store, signing, vault.marks, identity, trail, clock)
+    used = UsedStore(database)
+    passkeys = Passkeys(settings.relying_party(), store, used, vault.marks, trail, clock)
     sign_in = SignIn(
-        store, delays, sessions, passwords, vault, trail, clock, only_break_glass=bool(settings.oidc_issuer)
+        store,
+        delays,
+        sessions,
+        passwords,
+        passkeys,
+        vault,
+        trail,
+        clock,
+        only_break_glass=bool(settings.oidc_issuer),
+        roles_with_passkey=settings.roles_with_passkey(),
     )
     return Accounts(
         store=store,
         session_store=sessions_kept,
         delays=delays,
         keys=keys,
+        used=used,
         vault=vault,
         signing=signing,
         identity=identity,
         sessions=sessions,
         sign_in=sign_in,
+        passkeys=passkeys,
         enrolment=Enrolment(store, sign_in, sessions, passwords, vault, trail, clock),
         administration=Administration(store, sessions, passwords, vault, trail, clock),
         passwords=passwords,
@@ -141,9 +160,11 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
     found = [
         account_router(a.sign_in, a.sessions, a.signing, a.trail, authorize, a.clock),
         directory_router(a.store, settings.directory_key.get_secret_value()),
-        sign_in_router(a.sign_in, a.sessions, a.trail, pages, openid=openid),
+        sign_in_router(a.sign_in, a.sessions, a.passkeys, a.trail, pages, openid=openid),
+        registration_router(a.sign_in, a.sessions, a.passkeys, pages),
+        passkey_router(a.store, a.sign_in, a.passkeys, pages, authorize, settings.roles_with_passkey()),
         invitation_router(a.sign_in, a.sessions, a.enrolment, pages),
-        own_router(a.store, a.sessions, a.enrolment, a.trail, pages, authorize),
+        own_router(a.store, a.sessions, a.enrolment, a.trail, pages, authorize, passkeys=a.passkeys.party is not None),
         admin_router(a.store, a.administration, pages, authorize),
         release_router(a.store, a.administration, pages, authorize),
         one_router(a.store, a.administration, a.sessions, pages, authorize),

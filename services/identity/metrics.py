@@ -9,6 +9,12 @@ from shared.metrics import REGISTRY
 SIGN_INS: Final = Counter(
     "ieum_identity_sign_ins", "Sign-ins by method and outcome.", ["method", "outcome"], registry=REGISTRY
 )
+PASSKEYS: Final = Counter(
+    "ieum_identity_passkeys",
+    "Passkeys: added, removed, used, refused, or refused because their counter went back.",
+    ["event"],
+    registry=REGISTRY,
+)
 ENDED: Final = Counter(
     "ieum_identity_sessions_ended", "Sessions that ended before their time.", ["reason"], registry=REGISTRY
 )

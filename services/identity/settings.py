@@ -7,7 +7,9 @@ from pydantic import BaseModel, Field, SecretStr, field_validator, model_validat
 from pydantic_settings import SettingsConfigDict
 
 from services.identity.oidc.rules import is_confidential
+from services.identity.passkeys.rules import RelyingParty, relying_party
 from shared.audit.settings import AuditSettings
+from shared.identity.keys import public_root_of
 from shared.identity.roles import StaffRole, conflict, roles_at
 from shared.key_setting import EXAMPLE, Key, key_bytes
 from shared.settings import ServiceSettings
@@ -40,10 +42,20 @@ class IdentitySettings(ServiceSettings, AuditSettings):
     """Wraps signing keys and second factors."""
     account_key: Key = Field(examples=[EXAMPLE])
     """Marks sessions, invitations, recovery codes and accounts as written by identity. With another one none counts."""
+    root_key: Key = Field(examples=[EXAMPLE])
+    """Signs the published keys. Its public half is in ``IEUM_IDENTITY_ROOT_KEYS`` of every service."""
     directory_key: Key = Field(validation_alias="IEUM_DIRECTORY_KEY", examples=[EXAMPLE])
     """What notify shows to read names at work. Notify has the same."""
     retired_master_keys: tuple[Key, ...] = Field(default=(), examples=['["(base64)"]'])
     """Older master keys, which still open. A JSON list."""
+    passkeys_required_for: frozenset[StaffRole] | None = Field(
+        default=None, examples=['["lead", "administrator"]', "[]"]
+    )
+    """Roles that sign in with a passkey beside the password; six digits alone do not let them in. A JSON list.
+
+    Unset: leads and administrators where identity's public address is https, nobody elsewhere. Who must have one and
+    has none registers it at the next sign-in.
+    """
     oidc_issuer: str = Field(default="", pattern=r"^(https?://\S+)?$", examples=["https://login.example.go.kr"])
     """The OpenID provider's issuer, by https. Empty: people sign in with a password and a second factor here."""
     oidc_plain_http: bool = Field(default=False, examples=["false"])
@@ -78,6 +90,38 @@ class IdentitySettings(ServiceSettings, AuditSettings):
         if self.oidc_issuer and not is_confidential(self.oidc_issuer, plain_http_here=self.oidc_plain_http):
             raise ValueError("IDENTITY_OIDC_ISSUER must be an https address")
         return self
+
+    @model_validator(mode="after")
+    def _rooted(self) -> Self:
+        own = public_root_of(key_bytes(self.root_key))
+        if not self.identity_root_keys:
+            self.identity_root_keys = own
+        if key_bytes(SecretStr(own)) not in self.public_root_keys():
+            raise ValueError(
+                "IDENTITY_ROOT_KEY has a public half that is not in IEUM_IDENTITY_ROOT_KEYS, so that no service would"
+                f" take what it signs; expected among them: {own}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.passkeys_required_for and self.relying_party() is None:
+            raise ValueError(
+                "IDENTITY_PASSKEYS_REQUIRED_FOR names roles, but browsers make passkeys only where identity's address"
+                " in IEUM_PUBLIC_URLS is https with a host name (or http://localhost); at other addresses set it to []"
+            )
+        return self
+
+    def relying_party(self) -> RelyingParty | None:
+        """For whom passkeys are made; None where browsers make none for identity's address."""
+        return relying_party(self.public_urls.get("identity", ""))
+
+    def roles_with_passkey(self) -> frozenset[StaffRole]:
+        """Who signs in with a passkey."""
+        if self.passkeys_required_for is not None:
+            return self.passkeys_required_for
+        by_https = self.relying_party() is not None and self.served_by_https("identity")
+        return frozenset({StaffRole.LEAD, StaffRole.ADMINISTRATOR}) if by_https else frozenset()
 
     def master_keys(self) -> list[bytes]:
         """The one in use first."""

@@ -85,7 +85,8 @@ from shared.clock import Clock, SystemClock
 from shared.encryption import Keyring
 from shared.health import Check, Health
 from shared.identity.roles import Scope
-from shared.identity.source import POLL_S, Identity, fetch_over_http
+from shared.identity.source import POLL_S, Identity
+from shared.identity.source import over_http as identity_over_http
 from shared.identity.tokens import TicketKey
 from shared.jobs import Jobs
 from shared.kafka import metrics
@@ -230,7 +231,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         disk=disk,
         clock=clock,
     )
-    identity = Identity(fetch_over_http(settings.identity_url), clock, settings.keys_cache)
+    identity = identity_over_http(settings, clock)
     # Shown, and no more: reports are accepted whether or not anybody can sign in.
     aside.ready["identity"] = identity.check
     authorize = Authorizer(identity, settings, on_denied=denial_recorder(audit))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +33,9 @@ from services.notify.drills.repository import DrillStore
 from services.notify.drills.service import EVERY_S as DRILLS_S
 from services.notify.drills.service import Drills
 from services.notify.escalation.delivery import Delivery
+from services.notify.escalation.jobs import ALIVE_S, StoreGauges, WorkerLiveness
 from services.notify.escalation.jobs import EVERY_S as GAUGES_S
-from services.notify.escalation.jobs import StoreGauges
-from services.notify.escalation.repository import RecentAlertStore
+from services.notify.escalation.repository import RecentAlertStore, WorkerStore
 from services.notify.escalation.service import EscalationWorker
 from services.notify.settings import NotifySettings
 from services.notify.team.directory import POLL_S as DIRECTORY_S
@@ -49,7 +50,8 @@ from shared.audit.store import DAY_S, AuditLog
 from shared.clock import Clock, SystemClock
 from shared.health import Health
 from shared.identity.principal import Principal
-from shared.identity.source import POLL_S, Identity, fetch_over_http
+from shared.identity.source import POLL_S, Identity
+from shared.identity.source import over_http as identity_over_http
 from shared.identity.tokens import TicketKey
 from shared.jobs import Jobs
 from shared.kafka.broker import KafkaClient
@@ -92,6 +94,7 @@ class Notify:
     center_relay: Relay
     jobs: Jobs
     escalation_worker: EscalationWorker
+    liveness: WorkerLiveness
     delivery: Delivery
     dead: DeadLetterWatch
     drills: Drills
@@ -128,6 +131,7 @@ class Notify:
                 tasks.create_task(self.follower.start(), name="follower")
         finally:
             self.broadcaster.close()
+            await self.liveness.stop()
             await self.bus.stop()
             await self.follower.stop()
             await self.delivery.close()
@@ -143,18 +147,20 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     case_relay = Relay(cases.collection, bus.publisher, clock, name="cases")
     center_relay = Relay(centers.collection, bus.publisher, clock, name="centers")
     broadcaster, channel = ConsoleBroadcaster(), MailChannel(settings, clock)
-    worker = f"{socket.gethostname()[:60]}:{os.getpid()}"
+    # No two processes have the same, not even a container and the one it is started again as.
+    worker = f"{socket.gethostname()[:60].replace('.', '-')}:{os.getpid()}:{secrets.token_hex(4)}"
     delivery = Delivery(settings, channel, clock)
     escalation_worker = EscalationWorker(
         cases, centers, RecentAlertStore(database), delivery, broadcaster, case_relay, clock, settings, worker
     )
+    liveness = WorkerLiveness(WorkerStore(database), cases, worker, settings.lease_s, escalation_worker.wake, clock)
     routings = RoutingsHandler(cases, broadcaster, clock, settings.rules, escalation_worker)
     bus.include(consumers(routings))
     feed = ConsoleFeed(cases, broadcaster, clock, settings.rules)
     follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), feed.note, from_start=False, clock=clock)
     dead = DeadLetterWatch(bus_settings, settings, dead_letter_store, channel, broadcaster, clock)
     audit = AuditLog(database, settings.audit_keys(), clock, SERVICE, settings.audit_heads)
-    identity = Identity(fetch_over_http(settings.identity_url), clock, settings.keys_cache)
+    identity = identity_over_http(settings, clock)
     staff = StaffDirectory(database, settings.identity_url, settings.directory_key)
     duty = DutyService(centers, center_relay, broadcaster.notice, clock)
     case_service = CaseService(cases, duty, broadcaster, case_relay, staff, settings.rules, clock)
@@ -188,8 +194,8 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
             wake=escalation_worker.due,
             gather_s=settings.gather_s,
         )
-        urgent = escalation_worker.send_urgent
-        jobs.every(poll_s, f"alerts-urgent-{number}", urgent, wake=escalation_worker.urgent_due)
+        jobs.every(poll_s, f"alerts-urgent-{number}", escalation_worker.send_urgent, wake=escalation_worker.urgent_due)
+    jobs.every(ALIVE_S, "workers", liveness.look)
     jobs.every(LIVE_S, "live-updates", live.look)
     jobs.every(ALARMS_S, "alarms", AlarmWatch(findings, broadcaster.notice, clock).look)
     jobs.every(CHECK_S, "sign-outs", broadcaster.check_sign_ins)
@@ -213,6 +219,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         center_relay=center_relay,
         jobs=jobs,
         escalation_worker=escalation_worker,
+        liveness=liveness,
         delivery=delivery,
         dead=dead,
         drills=drills,

@@ -31,7 +31,8 @@ from shared import log, mongo
 from shared.centers import PACKAGED, Fault, TableSets
 from shared.clock import Clock, SystemClock
 from shared.health import Health
-from shared.identity.source import POLL_S, Identity, fetch_over_http
+from shared.identity.source import POLL_S, Identity
+from shared.identity.source import over_http as identity_over_http
 from shared.jobs import Jobs
 from shared.kafka.broker import KafkaClient
 from shared.kafka.connection import topic_name
@@ -105,7 +106,7 @@ def build(
     read_model = ReadModel(store, worker.surging, copied, clock)
     bus.include(consumers(worker, read_model, sees, max_records=settings.max_records))
     health.ready["loads"] = follower.check
-    identity = Identity(fetch_over_http(settings.identity_url), clock, settings.keys_cache)
+    identity = identity_over_http(settings, clock)
     health.ready["identity"] = identity.check
     streams = OpenStreams()
     restorer = Restorer(changelog, clock)

@@ -1,6 +1,6 @@
 """The CloudEvents attributes of a record: how they are made, and how they are found again.
 
-No models, because every record pays for it; compiled where speed counts (``tools.compiling``).
+No models, because every record pays for it.
 """
 
 import uuid

@@ -1,15 +1,40 @@
-"""The key document: the issuer's public keys and the sessions and keys it revoked."""
+"""The key document: the issuer's public keys and the sessions and keys it revoked, signed by the root key.
 
+The root's public half is given to every service at deployment. So neither the issuer's store, nor its address, nor the
+file a service keeps the document in can make another key count.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from jwt.utils import base64url_decode
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from shared.errors import IeumError
 
 FRESH_FOR: Final = timedelta(seconds=30)
 """After this long without an answer the issuer counts as unreachable."""
+DOCUMENT_TYPE: Final = "ieum-keys+jwt"
+_ED25519: Final = "EdDSA"
+_LONGEST: Final = 4 * 1024 * 1024
+
+
+class KeysRefusedError(IeumError):
+    """A document that the root key did not sign.
+
+    ``code`` is ``unsigned``, ``malformed``, ``unknown_root`` or ``bad_signature``.
+    """
+
+    def __init__(self, code: str) -> None:
+        """``code`` goes to the log and the metric."""
+        super().__init__(code)
+        self.code = code
 
 
 class PublicKey(BaseModel):
@@ -56,6 +81,65 @@ class KeyDocument(BaseModel):
     ended: tuple[RevokedKey, ...] = ()
     revoked: tuple[RevokedSession, ...] = ()
     issued_at: AwareDatetime
+
+
+class SignedDocuments(BaseModel):
+    """What is published and cached: documents as the root key signed them (compact JWS), the current one first.
+
+    The members of ``KeyDocument`` that the published one also has are for builds that know no root key.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    signed: tuple[str, ...] = ()
+
+
+class RootKey:
+    """Signs key documents; identity alone has it."""
+
+    def __init__(self, seed: bytes) -> None:
+        """32 bytes."""
+        self._private = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public: Final = self._private.public_key().public_bytes_raw()
+
+    def sign(self, document: KeyDocument) -> str:
+        """The document as a compact JWS."""
+        header = {"typ": DOCUMENT_TYPE, "kid": _thumbprint(self.public)}
+        return jwt.PyJWS().encode(document.model_dump_json().encode(), self._private, _ED25519, header)
+
+
+class RootKeys:
+    """The public root keys of a service; a document under any of them counts."""
+
+    def __init__(self, public: Iterable[bytes]) -> None:
+        """Each 32 bytes."""
+        self._keys = {_thumbprint(key): Ed25519PublicKey.from_public_bytes(key) for key in public}
+
+    def opened(self, signed: str) -> KeyDocument:
+        """The document, if a root key signed it. Raises ``KeysRefusedError``."""
+        if len(signed) > _LONGEST:
+            raise KeysRefusedError("malformed")
+        try:
+            header = jwt.get_unverified_header(signed)
+            if header.get("typ") != DOCUMENT_TYPE or header.get("alg") != _ED25519:
+                raise KeysRefusedError("malformed")
+            root = self._keys.get(str(header.get("kid")))
+            if root is None:
+                raise KeysRefusedError("unknown_root")
+            return KeyDocument.model_validate_json(jwt.PyJWS().decode(signed, root, [_ED25519]))
+        except jwt.InvalidSignatureError:
+            raise KeysRefusedError("bad_signature") from None
+        except (jwt.InvalidTokenError, ValidationError):
+            raise KeysRefusedError("malformed") from None
+
+
+def public_root_of(seed: bytes) -> str:
+    """The public half of a root key, as the setting of the services has it."""
+    return base64.b64encode(RootKey(seed).public).decode()
+
+
+def _thumbprint(public: bytes) -> str:
+    return hashlib.sha256(public).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""Fetch the key document from its issuer every two seconds and cache it on disk.
+"""Fetch the key document from its issuer every two seconds and cache it on disk, both signed by the root key.
 
 This is one of the few calls between services that do not go over Kafka. While the issuer is down, services go on with
 the last document, also after a restart. A revoked session is refused everywhere within seconds, and stays refused if a
-later document omits it: a deleted revocation in the issuer's store changes nothing here.
+later document omits it: a deleted revocation in the issuer's store changes nothing here. The cache keeps the signed
+documents that say so.
 """
 
 import asyncio
@@ -13,17 +14,26 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 from pydantic import ValidationError
 from starlette.requests import HTTPConnection
 
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.identity.keys import KeyDocument, KeySet, key_set, merge_revocations
+from shared.identity.keys import (
+    KeyDocument,
+    KeySet,
+    KeysRefusedError,
+    RootKeys,
+    SignedDocuments,
+    key_set,
+    merge_revocations,
+)
 from shared.identity.principal import Principal
 from shared.identity.tokens import GRACE, Ticket, TicketKey, TokenError, verify_access
 from shared.metrics import REGISTRY
+from shared.settings import ROOT_EXAMPLE, ServiceSettings, SettingsError
 
 _log = log.get(__name__)
 
@@ -37,18 +47,28 @@ TOKEN_COOKIE: Final = "ieum_session"  # noqa: S105  # the cookie's name
 AGE: Final = Gauge(
     "ieum_identity_keys_age_seconds", "Since the issuer last confirmed keys and sessions.", registry=REGISTRY
 )
+DOCUMENTS_REFUSED: Final = Counter(
+    "ieum_identity_key_documents_refused",
+    "Key documents that no root key of this service signed, by where they came from (issuer, cache) and why.",
+    ["source", "reason"],
+    registry=REGISTRY,
+)
 
-Fetch = Callable[[], Awaitable[KeyDocument]]
+Fetch = Callable[[], Awaitable[str]]
+"""The newest document as the root key signed it; may raise."""
 
 
 class Identity:
     """Verifies tokens with the current key set."""
 
-    def __init__(self, fetch: Fetch, clock: Clock, cache: Path | None = None) -> None:
-        """``fetch`` returns the newest document and may raise; ``cache`` is the file the document is saved to."""
+    def __init__(self, fetch: Fetch, roots: RootKeys, clock: Clock, cache: Path | None = None) -> None:
+        """``roots`` are the keys that documents must be signed by; ``cache`` is the file they are saved to."""
         self._fetch = fetch
+        self._roots = roots
         self._clock = clock
         self._cache = cache
+        self._signed: list[tuple[str, KeyDocument]] = []
+        self._refused: tuple[str, str] | None = None
         self._key_set: KeySet | None = None
         self.document: KeyDocument | None = None
         """The current document, with every revocation received so far."""
@@ -62,20 +82,32 @@ class Identity:
         if self._key_set is None:
             await self.load_cache()
         try:
-            document = self.adopt(await self._fetch())
+            signed = await self._fetch()
+            document = self._roots.opened(signed)
+            self.adopt(document)
+        except KeysRefusedError as error:
+            AGE.set(self._age())
+            self._refuse("issuer", error.code)
+            return False
         except (httpx.HTTPError, ValidationError, ValueError, OSError, TransientError) as error:
             AGE.set(self._age())
             _log.debug("identity.keys_fetch_failed", error=type(error).__name__)
             return False
-        await asyncio.to_thread(self._save_cache, document)
+        self._refused = None
+        self._signed = _needed([(signed, document), *self._signed], document)
+        await asyncio.to_thread(self._save_cache)
         return True
 
     def adopt(self, document: KeyDocument) -> KeyDocument:
         """Make this the current document, confirmed now, together with the revocations received before."""
-        kept = merge_revocations(self.document, document)
-        self._key_set = key_set(kept, self._clock.now())
-        self.document = kept
+        kept = self._adopt(document, self._clock.now())
         AGE.set(0)
+        return kept
+
+    def _adopt(self, document: KeyDocument, confirmed_at: datetime) -> KeyDocument:
+        kept = merge_revocations(self.document, document)
+        self._key_set = key_set(kept, confirmed_at)
+        self.document = kept
         return kept
 
     def is_revoked(self, session: str) -> bool:
@@ -141,27 +173,69 @@ class Identity:
         confirmed = self._key_set.confirmed_at if self._key_set else _LONG_AGO
         return (self._clock.now() - confirmed).total_seconds()
 
+    def _refuse(self, source: str, reason: str) -> None:
+        DOCUMENTS_REFUSED.labels(source, reason).inc()
+        if self._refused == (source, reason):
+            return  # asked again every two seconds: told once
+        self._refused = (source, reason)
+        _log.error(
+            "identity.key_document_refused",
+            source=source,
+            reason=reason,
+            hint="not signed by a key of IEUM_IDENTITY_ROOT_KEYS; the keys known so far go on",
+        )
+
     def _load_cache(self) -> None:
         if self._key_set is not None or self._cache is None or not self._cache.is_file():
             return
         try:
-            document = KeyDocument.model_validate_json(self._cache.read_bytes())
-            # Confirmed when it was saved, not now: revocations since then are unknown.
-            self._key_set = key_set(document, document.issued_at)
-            self.document = document
+            kept = SignedDocuments.model_validate_json(self._cache.read_bytes()).signed
         except (ValidationError, ValueError, OSError) as error:
             _log.warning("identity.cache_read_failed", error=type(error).__name__)
+            return
+        opened = []
+        for signed in kept or ("",):
+            try:
+                opened.append((signed, self._roots.opened(signed)) if signed else _unsigned())
+            except KeysRefusedError as error:
+                self._refuse("cache", error.code)
+        opened.sort(key=lambda pair: pair[1].issued_at, reverse=True)
+        try:
+            for _, document in reversed(opened):
+                # Confirmed when it was saved, not now: revocations since then are unknown.
+                self._adopt(document, document.issued_at)
+        except ValueError as error:
+            _log.warning("identity.cache_read_failed", error=type(error).__name__)
+        self._signed = opened
 
-    def _save_cache(self, document: KeyDocument) -> None:
+    def _save_cache(self) -> None:
         if self._cache is None:
             return
         draft = self._cache.with_suffix(f".{os.getpid()}.new")
         try:
             self._cache.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(document.model_dump_json(), encoding="utf-8")
+            kept = SignedDocuments(signed=tuple(signed for signed, _ in self._signed))
+            draft.write_text(kept.model_dump_json(), encoding="utf-8")
             draft.replace(self._cache)
         except OSError as error:
             _log.warning("identity.cache_write_failed", error=type(error).__name__)
+
+
+def _unsigned() -> tuple[str, KeyDocument]:
+    raise KeysRefusedError("unsigned")
+
+
+def _needed(documents: list[tuple[str, KeyDocument]], now: KeyDocument) -> list[tuple[str, KeyDocument]]:
+    """The first, and of the earlier ones those that alone say that something ended whose time is not over."""
+    told: set[str] = set()
+    found: list[tuple[str, KeyDocument]] = []
+    for signed, document in documents:
+        ended = {one.kid for one in document.ended if one.until > now.issued_at}
+        revoked = {one.session for one in document.revoked if one.until > now.issued_at}
+        if not found or (ended | revoked) - told:
+            found.append((signed, document))
+        told |= ended | revoked
+    return found
 
 
 def bearer_of(request: HTTPConnection) -> str | None:
@@ -170,13 +244,37 @@ def bearer_of(request: HTTPConnection) -> str | None:
     return bearer.strip() if scheme.lower() == "bearer" else None
 
 
+def over_http(settings: ServiceSettings, clock: Clock) -> Identity:
+    """What a service verifies with: the document at identity's address, under the root keys in the settings.
+
+    Raises ``SettingsError`` where no root key is set.
+    """
+    if not settings.identity_root_keys:
+        raise SettingsError(
+            [f"setting IEUM_IDENTITY_ROOT_KEYS: missing; example: IEUM_IDENTITY_ROOT_KEYS={ROOT_EXAMPLE}"]
+        )
+    fetch = fetch_over_http(settings.identity_url)
+    return Identity(fetch, RootKeys(settings.public_root_keys()), clock, settings.keys_cache)
+
+
 def fetch_over_http(base_url: str) -> Fetch:
     """Fetch the issuer's document over HTTP."""
     client = httpx.AsyncClient(base_url=base_url.rstrip("/"), timeout=_TIMEOUT_S)
 
-    async def fetch() -> KeyDocument:
+    async def fetch() -> str:
         answer = await client.get(PATH)
         answer.raise_for_status()
-        return KeyDocument.model_validate_json(answer.content)
+        return signed_of(answer.content)
 
     return fetch
+
+
+def signed_of(content: bytes) -> str:
+    """The signed document in an answer of the issuer. Raises ``KeysRefusedError``."""
+    try:
+        published = SignedDocuments.model_validate_json(content)
+    except ValidationError:
+        raise KeysRefusedError("malformed") from None
+    if not published.signed:
+        raise KeysRefusedError("unsigned")
+    return published.signed[0]

@@ -24,7 +24,7 @@ _LOOK_AGAIN_SECONDS: Final = 0.05
 
 
 async def ensure_topics(settings: KafkaSettings) -> list[str]:
-    """Create every topic of the table and its dead twin where missing.
+    """Create every topic of the table and its dead twin where missing, of those these credentials may see.
 
     Returns one line for each difference between table and cluster, which are logged too and left as they are. Raises
     ``TransientError`` while the cluster does not answer.
@@ -34,7 +34,8 @@ async def ensure_topics(settings: KafkaSettings) -> list[str]:
     admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=int(limit * 1000))
     try:
         await bounded(admin.start(), limit, "connecting the admin client")
-        found = await _found(admin, wanted, limit)
+        found, hidden = await _found(admin, wanted, limit)
+        wanted = {name: topic for name, topic in wanted.items() if name not in hidden}
         missing = [topic for name, topic in wanted.items() if name not in found]
         differences: list[str] = []
         if missing:
@@ -71,15 +72,20 @@ def _wanted(settings: KafkaSettings) -> dict[str, Any]:
     return topics
 
 
-async def _found(admin: AIOKafkaAdminClient, wanted: dict[str, Any], limit: float) -> dict[str, Any]:
+async def _found(
+    admin: AIOKafkaAdminClient, wanted: dict[str, Any], limit: float
+) -> tuple[dict[str, Any], Collection[str]]:
+    """The topics that exist, and the names of those that are not for these credentials."""
     described = await bounded(admin.describe_topics(list(wanted)), limit, "describing the topics")
-    return {topic["topic"]: topic for topic in described if topic["error_code"] == 0}
+    refused = TopicAuthorizationFailedError.errno
+    hidden = {topic["topic"] for topic in described if topic["error_code"] == refused}
+    return {topic["topic"]: topic for topic in described if topic["error_code"] == 0}, hidden
 
 
 async def _all_found(admin: AIOKafkaAdminClient, wanted: dict[str, Any], refused: Collection[str]) -> dict[str, Any]:
     """Brokers learn of a new topic a moment after the controller has made it."""
     while True:
-        found = await _found(admin, wanted, _ASK_SECONDS)
+        found, _ = await _found(admin, wanted, _ASK_SECONDS)
         if len(found) + len(refused) >= len(wanted):
             return found
         await asyncio.sleep(_LOOK_AGAIN_SECONDS)

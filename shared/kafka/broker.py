@@ -16,6 +16,7 @@ from shared.health import Health
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import bounded, client_options, group_name
 from shared.kafka.consumer import DeliveryMiddleware, LongPollingConsumer, Subscription
+from shared.kafka.diagnosis import refusal
 from shared.kafka.lag import SAMPLE_SECONDS
 from shared.kafka.liveness import ended_task, membership, probe_coordinator
 from shared.kafka.patches import accept_any_header_name
@@ -136,16 +137,15 @@ class KafkaClient:
                 await step()
             except TransientError as error:
                 attempt += 1
-                # The client cannot tell refused credentials from a broker that is down: name both.
-                self._not_ready = f"waiting for kafka at {self._settings.bootstrap_servers}"
+                refused = await refusal(self._settings)
+                self._not_ready = refused or f"waiting for kafka at {self._settings.bootstrap_servers}"
                 _log.warning(
                     "kafka.connect_failed",
                     bootstrap_servers=self._settings.bootstrap_servers,
                     security_protocol=self._settings.security_protocol,
                     attempt=attempt,
                     error=str(error),
-                    hint="unreachable (KAFKA_BOOTSTRAP_SERVERS), or it refuses the credentials (KAFKA_SASL_USERNAME, "
-                    "KAFKA_SASL_PASSWORD, KAFKA_SASL_MECHANISM, KAFKA_SECURITY_PROTOCOL)",
+                    hint=refused or "unreachable (KAFKA_BOOTSTRAP_SERVERS)",
                 )
                 await asyncio.sleep(backoff(attempt, _SPREAD))
             else:

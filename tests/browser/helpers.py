@@ -27,6 +27,7 @@ _WCAG_22_AA: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "b
 # Without "resultTypes" axe describes every element that passed as well, which takes two thirds as long again.
 _AXE: Final = {"runOnly": {"type": "tag", "values": _WCAG_22_AA}, "resultTypes": ["violations"]}
 _READY_SECONDS: Final = 20
+_OURS: Final = ("http://127.0.0.1", "http://localhost", "data:", "blob:")
 
 
 def network_of_one_machine(browser: Browser) -> None:
@@ -36,7 +37,9 @@ def network_of_one_machine(browser: Browser) -> None:
         await route.fulfill(status=200, content_type="text/html", body="<title>outside</title><p>outside</p>")
 
     async def close_the_door(context: BrowserContext) -> None:
-        await context.route(lambda url: not url.startswith(("http://127.0.0.1", "data:", "blob:")), outside)
+        await context.route(
+            lambda url: not url.startswith(("http://127.0.0.1", "http://localhost", "data:", "blob:")), outside
+        )
 
     real_context = browser.new_context
 
@@ -50,10 +53,10 @@ def network_of_one_machine(browser: Browser) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[str]:
-    """The app on a free port of this machine, by its address."""
+async def serving(app: FastAPI, port: int = 0) -> AsyncIterator[str]:
+    """The app on a free port of this machine, or on this one, by its address."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind(("127.0.0.1", port))
         port = probe.getsockname()[1]
     running = asyncio.create_task(serve(app, "127.0.0.1", port))
     try:

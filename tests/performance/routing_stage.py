@@ -21,8 +21,7 @@ from shared.events.base import Record
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.routing.running import ROOT, Process, Traffic, record_of
-from tools import compiling
+from tests.integration.routing.running import Process, Traffic, record_of
 
 PARTITIONS: Final = 6
 LIMIT_S: Final = 300.0
@@ -153,11 +152,7 @@ class Workers:
 
     def __init__(self, stage: Stage, count: int, **env: str) -> None:
         files = [stage.folder / f"{stage.bus.topic_prefix}{number}.log" for number in range(count)]
-        # As the image has it; where no compiler is, the sources as they are.
-        sources = compiling.copied() or ROOT
         self.processes = [Process(stage.bus, stage.store, file, **env) for file in files]
-        for process in self.processes:
-            process.sources = sources
 
     async def start(self) -> None:
         """Returns once all partitions are shared out evenly and taken over."""

@@ -3,21 +3,27 @@
 import secrets
 import uuid
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.clock import Clock
-from shared.identity.keys import KeyDocument, PublicKey, RevokedSession
+from shared.identity.keys import KeyDocument, PublicKey, RevokedSession, RootKey, RootKeys
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
 from shared.identity.source import TOKEN_COOKIE, Identity
 from shared.identity.tokens import ACCESS_LASTS, GRACE, TICKET_LASTS, Purpose, Signer, Ticket, TicketKey
+from tests import ROOT_SEED
 
 TICKET_KEY = b"t" * 32
 """What notify and intake share in tests."""
 SUBJECT = "s-testfolk"
 """Who it is unless a test says otherwise."""
+
+
+ROOT = RootKey(ROOT_SEED)
+ROOTS = RootKeys([ROOT.public])
 
 
 class TestIdentity:
@@ -32,12 +38,20 @@ class TestIdentity:
         self.tickets = TicketKey(ticket_key)
         self.signer = Signer(secrets.token_hex(8), self.private)
         self._revoked: list[RevokedSession] = []
-        self.identity = Identity(self.fetch, clock)
+        self.identity = self.another()
         self.identity.adopt(self.document())
 
-    async def fetch(self) -> KeyDocument:
+    async def fetch(self) -> str:
         """As identity answers."""
-        return self.document()
+        return self.signed()
+
+    def another(self, cache: Path | None = None) -> Identity:
+        """What another process verifies with; it has asked nothing yet."""
+        return Identity(self.fetch, ROOTS, self.clock, cache)
+
+    def signed(self) -> str:
+        """The document under the root key of tests."""
+        return ROOT.sign(self.document())
 
     def document(self) -> KeyDocument:
         """What identity would publish; hand it to ``Identity.adopt`` of a service under test."""

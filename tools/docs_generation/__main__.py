@@ -10,6 +10,7 @@ from tools.docs_generation import (
     asyncapi,
     cases,
     compatibility,
+    kafka_access,
     metrics,
     needs,
     openapi,
@@ -18,16 +19,19 @@ from tools.docs_generation import (
     schemas,
     settings,
 )
-from tools.monitoring import objectives
+from tools.monitoring import dashboards, objectives
 
 DOCS = Path(__file__).parents[2] / "docs"
-OWNED = ("events", "asyncapi", "openapi")
-"""Folders below ``docs`` that hold nothing but written files: what is not written any more is stale."""
+OWNED = ("events", "asyncapi", "openapi", dashboards.FOLDER)
+"""Folders, seen from ``docs``, that hold nothing but written files: what is not written any more is stale."""
 
 
 def wanted() -> dict[str, str]:
     """Every derived document by its path below ``docs``."""
-    parts = (schemas, asyncapi, openapi, permissions, cases, settings, metrics, needs, pages, objectives)
+    parts = (
+        *(schemas, asyncapi, openapi, permissions, cases, settings, metrics, needs, pages),
+        *(objectives, dashboards, kafka_access),
+    )
     return {path: text for part in parts for path, text in part.files().items()}
 
 

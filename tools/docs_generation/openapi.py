@@ -4,6 +4,7 @@ Each is made in a process of its own with an empty environment, so that nobody's
 """
 
 import base64
+import hashlib
 import importlib
 import json
 import subprocess
@@ -17,19 +18,23 @@ from fastapi import FastAPI
 
 from shared import log
 from shared.clock import SystemClock
+from shared.identity.keys import public_root_of
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.web.docs import openapi_of
-from tools.local import plan
+from tools.local import keys, plan
 from tools.local.processes import PROJECT, base_environment
 from tools.local.settings import SERVICES
-
-_NO_SECRET = base64.b64encode(bytes(32)).decode()
 
 
 def files() -> dict[str, str]:
     """One document per service, by path below ``docs``. Raises RuntimeError with the words of one that fails."""
     with ThreadPoolExecutor(len(SERVICES)) as pool:
         return dict(zip((f"openapi/{name}.json" for name in SERVICES), pool.map(_of, SERVICES), strict=True))
+
+
+def _key(name: str) -> bytes:
+    """Nobody's key; each name has another."""
+    return hashlib.sha256(name.encode()).digest()
 
 
 def document(service: str) -> dict[str, Any]:
@@ -58,7 +63,8 @@ def _of(service: str) -> str:
 @cache
 def apart(module: str, service: str, **more: str) -> str:
     """What a module prints about a service in a process of its own. Raises RuntimeError with its last words."""
-    env = base_environment() | dict.fromkeys(plan.SECRETS_OF[service], _NO_SECRET) | more
+    secrets = {name: base64.b64encode(_key(name)).decode() for name in plan.SECRETS_OF[service]}
+    env = base_environment() | secrets | {keys.PUBLIC_ROOTS: public_root_of(_key(keys.ROOT))} | more
     made = subprocess.run(
         [sys.executable, "-m", module, service],
         cwd=PROJECT,

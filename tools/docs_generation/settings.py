@@ -32,7 +32,8 @@ CLASSES: dict[str, type[BaseSettings]] = {
 _HEAD = """# Settings
 
 Written by `make docs` from the settings classes; `make check` compares. Settings are environment
-variables and nothing else. A wrong one ends the process with status 78 and one
+variables; where `IEUM_SECRETS_DIR` names a folder, a file there named like a
+variable stands for one that is not set. A wrong one ends the process with status 78 and one
 line that names the variable, what was found and an example. Secrets are never shown.
 """
 

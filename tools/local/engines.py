@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
+from shared.settings import KafkaSettings
 from tools.local import jars, ports, processes
-from tools.local.kafka import LocalKafka
+from tools.local.kafka import KafkaSecurity, LocalKafka
 from tools.local.store import LocalStore
 
 _START_LIMIT_S = 60.0
@@ -49,12 +50,23 @@ class Engines:
     """
 
     def __init__(
-        self, folder: Path | None = None, *, kafka_port: int | None = None, store_port: int | None = None
+        self,
+        folder: Path | None = None,
+        *,
+        kafka_port: int | None = None,
+        store_port: int | None = None,
+        security: KafkaSecurity | None = None,
     ) -> None:
-        """Nothing is started yet. Ports left out are chosen free; without ``folder`` a temporary one is used."""
+        """Nothing is started yet. Ports left out are chosen free; without ``folder`` a temporary one is used.
+
+        With ``security`` the broker lets in only whom it knows.
+        """
         self._own_folder = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="ieum-engines-"))
-        self._kafka = LocalKafka(self.folder / "kafka", kafka_port or ports.free_port(), jars.classpath())
+        self.security = security
+        self._kafka = LocalKafka(
+            self.folder / "kafka", kafka_port or ports.free_port(), jars.classpath(), security=security
+        )
         self._store = LocalStore(self.folder / "store", store_port or ports.free_port())
         self._kafka_process: subprocess.Popen[bytes] | None = None
         self._store_process: subprocess.Popen[bytes] | None = None
@@ -63,6 +75,15 @@ class Engines:
     def kafka(self) -> str:
         """Bootstrap address of the broker."""
         return self._kafka.bootstrap
+
+    @property
+    def kafka_ports(self) -> tuple[int, int, int]:
+        """Where a broker with ``security`` listens: for clients, for itself and the administrator, as controller."""
+        return self._kafka.ports
+
+    def administrator(self) -> KafkaSettings:
+        """How the administrator of a broker connects, while it runs."""
+        return self._kafka.administrator()
 
     @property
     def mongodb(self) -> str:

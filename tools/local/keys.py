@@ -7,10 +7,14 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from shared.identity.keys import public_root_of
+
 FILE = "secrets.env"
 _KEY_BYTES = 32
 HOOK_KEY = "IEUM_LOCAL_HOOK_KEY"
 """Signs webhooks to the mailbox on this machine, which has it too."""
+ROOT, PUBLIC_ROOTS = "IDENTITY_ROOT_KEY", "IEUM_IDENTITY_ROOT_KEYS"
+"""Identity's root key, and the public half that every service is given; others may stand beside it, comma-separated."""
 KEYS = (
     "INTAKE_MASTER_KEY",
     "INTAKE_RECEIPT_KEY",
@@ -18,6 +22,7 @@ KEYS = (
     "INTAKE_SIGNING_KEY",
     "IDENTITY_MASTER_KEY",
     "IDENTITY_ACCOUNT_KEY",
+    ROOT,
     "IEUM_TICKET_KEY",
     "IEUM_DIRECTORY_KEY",
     "IEUM_AUDIT_KEY",
@@ -47,6 +52,7 @@ def ensure(folder: Path) -> dict[str, str]:
     ordered = sorted(found.items(), key=lambda item: item[0] not in _RENAMED)
     kept = {_RENAMED.get(name, name): value for name, value in ordered if name not in _GONE}
     wanted = kept | {name: new_key() for name in KEYS if name not in kept}
+    wanted[PUBLIC_ROOTS] = _with_public_root(wanted.get(PUBLIC_ROOTS, ""), wanted[ROOT])
     if wanted != found:
         write(folder, wanted)
     return wanted
@@ -82,6 +88,12 @@ def with_new_receipt_key(found: Mapping[str, str]) -> dict[str, str]:
 def retired_of(found: Mapping[str, str]) -> list[str]:
     """The retired master keys among some secrets, newest first. SecretsError if that is no list."""
     return _listed(found, RETIRED)
+
+
+def _with_public_root(public: str, root: str) -> str:
+    own = public_root_of(base64.b64decode(root))
+    listed = [key.strip() for key in public.split(",") if key.strip()]
+    return ",".join(listed if own in listed else [own, *listed])
 
 
 def _listed(found: Mapping[str, str], name: str) -> list[str]:

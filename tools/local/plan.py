@@ -27,7 +27,13 @@ SECRETS_OF = {
     "routing": (),
     "notify": ("IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "IEUM_AUDIT_KEY"),
     "analytics": ("IEUM_AUDIT_KEY",),
-    "identity": ("IDENTITY_MASTER_KEY", "IDENTITY_ACCOUNT_KEY", "IEUM_DIRECTORY_KEY", "IEUM_AUDIT_KEY"),
+    "identity": (
+        keys.ROOT,
+        "IDENTITY_MASTER_KEY",
+        "IDENTITY_ACCOUNT_KEY",
+        "IEUM_DIRECTORY_KEY",
+        "IEUM_AUDIT_KEY",
+    ),
 }
 """Which secrets each service is given; no other. Routing verifies with public keys and needs none."""
 _SHARED_PREFIXES = (
@@ -39,6 +45,7 @@ _SHARED_PREFIXES = (
     "IEUM_TRUSTED_PROXIES",
     "IEUM_METRICS_TOKEN",
     "IEUM_IDENTITY_URL",
+    keys.PUBLIC_ROOTS,
     "IEUM_AUDIT_HEADS",
 )
 _PROBE_TIMEOUT_S = 2.0
@@ -83,7 +90,7 @@ def service_environment(
         "IEUM_IDENTITY_URL": urls(settings)["identity"],
         "IEUM_KEYS_CACHE": str(settings.var / "identity" / f"{service}.json"),
         f"{name}_PORT": str(settings.service_port(service)),
-        **{key: secrets[key] for key in secrets_of(service) if key in secrets},
+        **{key: secrets[key] for key in (keys.PUBLIC_ROOTS, *secrets_of(service)) if key in secrets},
     }
     if "IEUM_AUDIT_KEY" in SECRETS_OF[service]:
         own["IEUM_AUDIT_HEADS"] = str(settings.var / "audit")

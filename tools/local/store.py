@@ -79,7 +79,7 @@ class LocalStore:
                 break
             database.create_collection(f"table{number}")
         client.drop_database(_TABLES_DATABASE)
-        self._unfinished.unlink()
+        self._unfinished.unlink(missing_ok=True)  # two may ask at once whether it answers
 
     @property
     def _data(self) -> Path:

@@ -53,6 +53,28 @@ class Invitation(_Frozen):
     expires_at: datetime
 
 
+class Factor(StrEnum):
+    """What somebody showed beside the password."""
+
+    TOTP = "totp"
+    RECOVERY = "recovery"
+    PASSKEY = "passkey"
+
+
+class Passkey(_Frozen):
+    """A WebAuthn credential. Only its public half is known here; the account's seal covers it."""
+
+    id: bytes
+    public_key: bytes
+    """In COSE form."""
+    sign_count: int = 0
+    """The signatures it had made when it was used last; 0 where an authenticator does not count."""
+    name: str
+    """What its owner calls it."""
+    added_at: datetime
+    used_at: datetime | None = None
+
+
 class Waiting(_Frozen):
     """An account that opens nothing until somebody releases it who is none of those that asked for it."""
 
@@ -78,6 +100,7 @@ class Account(_Frozen):
     """The last step of the second factor that was used; it and earlier ones are refused."""
     recovery: tuple[str, ...] = ()
     """Digests of the recovery codes not used yet."""
+    passkeys: tuple[Passkey, ...] = ()
     invitation: Invitation | None = None
     waits: Waiting | None = None
     sessions_from: datetime | None = None
@@ -141,3 +164,12 @@ class RefusedError(IeumError):
         super().__init__(code)
         self.code = code
         self.retry_after = retry_after
+
+
+class PasskeyMissingError(RefusedError):
+    """Both factors were right, but the person must register a passkey before they are signed in."""
+
+    def __init__(self, account: Account) -> None:
+        """Whose they are."""
+        super().__init__("passkey_missing")
+        self.account = account

@@ -152,6 +152,7 @@ class Administration:
             totp=None,
             totp_step=0,
             recovery=(),
+            passkeys=(),
         )
         return after, code
 

@@ -26,6 +26,8 @@ from shared.web.translations import gettext_noop
 OWN_WORDS: Final = {**ENROL_WORDS, "wrong_sign_in": gettext_noop("Password and code do not fit. Wait for new digits.")}
 DONE: Final = {
     "password": gettext_noop("The password is changed. Every other session of yours has ended."),
+    "passkey": gettext_noop("The passkey is registered. Sign in with it next time."),
+    "passkey_removed": gettext_noop("The passkey is removed."),
 }
 
 
@@ -36,8 +38,10 @@ def own_router(
     trail: Trail,
     pages: Pages,
     authorize: Authorizer,
+    *,
+    passkeys: bool,
 ) -> APIRouter:
-    """``/account`` and the forms on it."""
+    """``/account`` and the forms on it; ``passkeys``: browsers make them for this address."""
     router = APIRouter(include_in_schema=False)
     own = authorize(Action.OWN_ACCOUNT)
 
@@ -56,6 +60,7 @@ def own_router(
             account=account,
             sessions=open_sessions,
             present=principal.session,
+            passkeys=passkeys,
             error=OWN_WORDS[error] if error else "",
             field=field,
             done=DONE.get(done, ""),

@@ -29,7 +29,7 @@ from services.identity.sessions.repository import SessionStore
 from shared import log
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError
-from shared.identity.keys import KeyDocument, PublicKey, RevokedKey, RevokedSession, merge_revocations
+from shared.identity.keys import KeyDocument, PublicKey, RevokedKey, RevokedSession, RootKey, merge_revocations
 from shared.identity.tokens import Signer
 
 _log = log.get(__name__)
@@ -59,16 +59,20 @@ class SigningKey:
 class Signing:
     """The keys and the document, as this process last read them."""
 
-    def __init__(self, keys: KeyStore, sessions: SessionStore, vault: Vault, trail: Trail, clock: Clock) -> None:
-        """Nothing is read yet. ``trail`` hears of whatever somebody else wrote."""
+    def __init__(
+        self, keys: KeyStore, sessions: SessionStore, vault: Vault, root: RootKey, trail: Trail, clock: Clock
+    ) -> None:
+        """Nothing is read yet. ``root`` signs the document; ``trail`` hears of whatever somebody else wrote."""
         self._keys = keys
         self._sessions = sessions
         self._vault = vault
+        self._root = root
         self._trail = trail
         self._clock = clock
         self._good: list[SigningKey] = []
         self._opened: dict[str, tuple[KeyRecord, Ed25519PrivateKey]] = {}
         self._document: KeyDocument | None = None
+        self._signed = ""
         self._remembered: KeyDocument | None = None
         self._told: set[tuple[str, ...]] = set()
         self._read_at = 0.0
@@ -89,6 +93,11 @@ class Signing:
             if self._document is None:  # pragma: no cover  # _read sets it or raises
                 raise TransientError("no document")
             return self._document
+
+    async def signed(self) -> str:
+        """The same, signed by the root key."""
+        await self.document()
+        return self._signed
 
     async def signer(self) -> Signer:
         """The key that signs now. Raises ``TransientError`` while the store is away."""
@@ -213,6 +222,7 @@ class Signing:
         document = merge_revocations(self._remembered, fresh)
         self._good = [key for key in good if key.record.kid not in {one.kid for one in document.ended}]
         self._document = self._remembered = document
+        self._signed = self._root.sign(document)
         self._read_at = self._clock.monotonic()
         KEYS.set(len(document.keys))
         if self._good:

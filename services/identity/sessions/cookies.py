@@ -12,6 +12,11 @@ from shared.web.same_origin import SID_COOKIE
 from shared.web.session_renewal import set_token
 
 DEVICE_COOKIE: Final = "ieum_device"
+PASSKEY_COOKIE: Final = "ieum_passkey"
+"""Binds a passkey's challenge to the browser that asked for it, before there is a session."""
+REGISTER_COOKIE: Final = "ieum_register"
+"""Lets whoever gave both factors register a missing passkey."""
+_SHORT_S: Final = 15 * 60
 _DEVICE_S: Final = 180 * 24 * 3600
 _LONGEST: Final = 2000
 
@@ -27,6 +32,11 @@ def set_device(response: Response, value: str, *, secure: bool) -> None:
     response.set_cookie(
         DEVICE_COOKIE, value, max_age=_DEVICE_S, path="/", httponly=True, samesite="strict", secure=secure
     )
+
+
+def set_short(response: Response, name: str, value: str, *, secure: bool) -> None:
+    """Give a cookie for the next minutes of a sign-in."""
+    response.set_cookie(name, value, max_age=_SHORT_S, path="/", httponly=True, samesite="strict", secure=secure)
 
 
 def clear(response: Response) -> None:

@@ -70,18 +70,23 @@ def account_router(
 
     @router.get("/identity/keys", dependencies=[Depends(OPEN)])
     async def keys() -> Response:
-        """The public keys, and the keys and sessions that ended early (JWK set with three more members)."""
+        """The public keys, and the keys and sessions that ended early (JWK set with four more members).
+
+        `signed` has the same as the root key signed it (compact JWS): services read that alone.
+        """
         try:
-            document = await signing.document()
+            document, signed = await signing.document(), await signing.signed()
         except TransientError:
             raise unavailable() from None
-        return Response(orjson.dumps(document.model_dump(mode="json")), media_type="application/json")
+        published = {**document.model_dump(mode="json"), "signed": [signed]}
+        return Response(orjson.dumps(published), media_type="application/json")
 
     @router.post("/sign-in", dependencies=[Depends(OPEN)])
     async def enter(request: Request, body: SignInRequest) -> SignedIn:
         """Sign in. 401 `wrong_sign_in` for every reason there is; 429 `wait` after several failures.
 
-        403 `waits_for_release`, to who gave both factors: an administrator made or changed the account.
+        403, to who gave both factors: `waits_for_release` (an administrator made or changed the account),
+        `passkey_needed` or `passkey_missing` (their role signs in with a passkey, on the sign-in page).
         """
         attempt = Attempt(
             body.account, body.password, body.code, where_of(request), request.cookies.get(DEVICE_COOKIE, "")

@@ -5,13 +5,24 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from services.identity.accounts.models import RefusedError
+from services.identity.accounts.models import PasskeyMissingError, RefusedError
 from services.identity.audit_recorder import Trail, by
+from services.identity.credentials import new_secret
 from services.identity.page_parts import Text, end_the_old, guarded_renewal
+from services.identity.passkeys.service import LONGEST, Passkeys, Use
 from services.identity.problems import unavailable
-from services.identity.sessions.cookies import DEVICE_COOKIE, clear, onward, set_device, set_session
+from services.identity.sessions.cookies import (
+    DEVICE_COOKIE,
+    PASSKEY_COOKIE,
+    REGISTER_COOKIE,
+    clear,
+    onward,
+    set_device,
+    set_session,
+    set_short,
+)
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.service import Attempt, SignIn
 from services.identity.sign_in.words import STATUS
@@ -20,11 +31,15 @@ from shared.errors import TransientError
 from shared.web.authorization import OPEN
 from shared.web.navigation import home_of
 from shared.web.pages import Pages
+from shared.web.problems import Problem
 from shared.web.same_origin import SID_COOKIE
 from shared.web.session_renewal import set_token
+from shared.web.translations import gettext_noop
 
 
-def sign_in_router(sign_in: SignIn, sessions: Sessions, trail: Trail, pages: Pages, *, openid: bool) -> APIRouter:
+def sign_in_router(
+    sign_in: SignIn, sessions: Sessions, passkeys: Passkeys, trail: Trail, pages: Pages, *, openid: bool
+) -> APIRouter:
     """``/session`` and ``/session/end``; ``openid``: the page leads to the provider first."""
     router = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
     urls = pages.settings.public_urls
@@ -41,6 +56,7 @@ def sign_in_router(sign_in: SignIn, sessions: Sessions, trail: Trail, pages: Pag
             wait=wait,
             account=account,
             openid=openid,
+            passkeys=passkeys.party is not None,
         )
 
     @router.get("/session")
@@ -62,11 +78,18 @@ def sign_in_router(sign_in: SignIn, sessions: Sessions, trail: Trail, pages: Pag
         account: Text = "",
         password: Text = "",
         code: Text = "",
+        passkey: Annotated[str, Form(max_length=LONGEST)] = "",
         next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002  # as above
     ) -> Response:
-        attempt = Attempt(account, password, code, where_of(request), request.cookies.get(DEVICE_COOKIE, ""))
+        given = request.cookies.get(DEVICE_COOKIE, ""), passkey, request.cookies.get(PASSKEY_COOKIE, "")
+        attempt = Attempt(account, password, code, where_of(request), *given)
         try:
             entered = await sign_in.enter(attempt, by(request, None))
+        except PasskeyMissingError as error:
+            wanted = onward(next, urls) if next else ""
+            answer = RedirectResponse("/session/passkey?" + urlencode({"next": wanted}), 303)
+            set_short(answer, REGISTER_COOKIE, passkeys.permission(error.account), secure=pages.secure(request))
+            return answer
         except RefusedError as error:
             status = STATUS[error.code]
             page = form(request, next, status, error.code, error.retry_after or 0, account)
@@ -80,6 +103,15 @@ def sign_in_router(sign_in: SignIn, sessions: Sessions, trail: Trail, pages: Pag
         answer = RedirectResponse(wanted, 303)
         set_session(answer, entered.issued, secure=pages.secure(request))
         set_device(answer, entered.device, secure=pages.secure(request))
+        return answer
+
+    @router.post("/session/passkey/options")
+    async def options(request: Request) -> Response:
+        if passkeys.party is None:
+            raise Problem(404, "passkey_nowhere", gettext_noop("There are no passkeys at this address."))
+        browser = new_secret()
+        answer = JSONResponse(passkeys.options(Use.SIGN_IN, browser))
+        set_short(answer, PASSKEY_COOKIE, browser, secure=pages.secure(request))
         return answer
 
     @router.get("/session/end")

@@ -1,6 +1,7 @@
 """Signing in with a password and a second factor, slowly for whoever guesses.
 
-Wrong name, wrong password, wrong code and a disabled account are refused in one and the same way, after the same work.
+Wrong name, wrong password, wrong code or passkey and a disabled account are refused in one and the same way, after the
+same work; a passkey comes together with the password, so no step in between tells that the password was right.
 Delays are counted before an attempt is looked at, in the store: they hold across processes and restarts.
 
 Nobody can lock somebody else out. A browser in which an account has signed in before carries a device cookie and is
@@ -8,12 +9,13 @@ counted on its own; strangers share one tally per account and one per network, w
 a recovery code, which nobody can guess, is looked at however long the wait, on a tally that only its holders count on.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final
 
-from services.identity.accounts.models import Account, AccountState, RefusedError
+from services.identity.accounts.models import Account, AccountState, Factor, PasskeyMissingError, RefusedError
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import (
     DEVICE_LASTS,
@@ -28,9 +30,12 @@ from services.identity.accounts.rules import (
 from services.identity.audit_recorder import LINES, By, Trail, What, line
 from services.identity.credentials import Passwords, Vault, is_long_code, plain_code, right_step
 from services.identity.metrics import SIGN_INS
+from services.identity.passkeys.rules import refusal
+from services.identity.passkeys.service import Passkeys, Use
 from services.identity.sessions.service import Issued, Sessions
 from services.identity.sign_in.repository import DelayStore
 from shared.clock import Clock
+from shared.identity.roles import StaffRole
 from shared.rate_limit import RateLimiter
 
 TOTP_FIELD: Final = "totp"
@@ -46,6 +51,10 @@ class Attempt:
     code: str
     network: str
     device: str = ""
+    passkey: str = ""
+    """A passkey's answer, in place of the code."""
+    browser: str = ""
+    """The secret of this browser that the passkey's challenge was made for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class Entered:
 
 
 class SignIn:
-    """Checks passwords and codes."""
+    """Checks passwords, codes and passkeys."""
 
     def __init__(
         self,
@@ -65,25 +74,33 @@ class SignIn:
         delays: DelayStore,
         sessions: Sessions,
         passwords: Passwords,
+        passkeys: Passkeys,
         vault: Vault,
         trail: Trail,
         clock: Clock,
         *,
         only_break_glass: bool,
+        roles_with_passkey: Collection[StaffRole],
     ) -> None:
         """``only_break_glass``: an OpenID provider is set, and passwords are for emergencies."""
         self._accounts = accounts
         self._delays = delays
         self._sessions = sessions
         self._passwords = passwords
+        self._passkeys = passkeys
         self._vault = vault
         self._trail = trail
         self._clock = clock
         self._lines = RateLimiter(LINES, clock)
         self._only_break_glass = only_break_glass
+        self._roles_with_passkey = roles_with_passkey
 
     async def enter(self, attempt: Attempt, who: By) -> Entered:
-        """Sign in. Raises ``RefusedError``: ``wrong_sign_in`` or ``wait`` (with the seconds)."""
+        """Sign in. Raises ``RefusedError``: ``wrong_sign_in`` or ``wait`` (with the seconds).
+
+        To who gave both factors: ``waits_for_release``, ``passkey_needed`` (they have one and must use it), or
+        ``PasskeyMissingError`` (they must register one first).
+        """
         name = attempt.name.strip().casefold()[:_MOST_SIGNS]
         account = await self._accounts.by_name(name)
         tallies = self._tallies(attempt, name, account)
@@ -94,17 +111,18 @@ class SignIn:
             tallies = {Source.RECOVERY: f"{Source.RECOVERY}:{account.subject}"}
             if seconds := await self._taken(tallies):
                 await self._refuse(who, account, "wait", seconds)
-        if not await self._proven(account, attempt) or account is None:
+        shown = await self._proven(account, attempt)
+        if shown is None or account is None:
             await self._refuse(who, account, "wrong_sign_in")
             raise AssertionError  # pragma: no cover  # _refuse raises
-        return await self._let_in(account, tallies, who)
+        return await self._let_in(account, shown, tallies, who)
 
     async def confirm(self, account: Account, password: str, code: str, who: By) -> None:
         """Ask again before something grave, of somebody who is signed in. Raises ``RefusedError``."""
         key = f"{Source.DEVICE}:confirm:{account.subject}"
         if seconds := await self._taken({Source.DEVICE: key}):
             await self._refuse(who, account, "wait", seconds, What.CONFIRM)
-        if not await self._proven(account, Attempt(account.name, password, code, "")):
+        if await self._proven(account, Attempt(account.name, password, code, "")) is None:
             await self._refuse(who, account, "wrong_sign_in", None, What.CONFIRM)
         await self._delays.forget(key)
 
@@ -117,16 +135,34 @@ class SignIn:
         """The cookie that makes a browser known to an account."""
         return self._vault.device_cookie(subject, int((now + DEVICE_LASTS).timestamp()))
 
-    async def _let_in(self, account: Account, tallies: dict[Source, str], who: By) -> Entered:
-        if account.waits is not None:
-            await self._refuse(who, account, "waits_for_release")
+    async def begin(self, account: Account, shown: Factor, who: By) -> Entered:
+        """Begin the session of somebody whose factors were right. Raises ``RefusedError`` ``wrong_sign_in``."""
         now = self._clock.now()
         known = By(account.subject, account.organisation, tuple(sorted(account.roles)), who.where)
-        await self._trail.append(line(known, What.SIGN_IN, now, way="password"))
+        await self._trail.append(line(known, What.SIGN_IN, now, way="password", factor=shown))
         issued = await self._sessions.begin(account.subject)
         if issued is None:
             await self._refuse(who, account, "wrong_sign_in")
             raise AssertionError  # pragma: no cover  # _refuse raises
+        SIGN_INS.labels("password", "entered").inc()
+        return Entered(issued, self.device_cookie(account.subject, now))
+
+    async def _let_in(self, account: Account, shown: Factor, tallies: dict[Source, str], who: By) -> Entered:
+        if account.waits is not None:
+            await self._refuse(who, account, "waits_for_release")
+        refused = refusal(account, shown, self._roles_with_passkey)
+        if refused == "passkey_needed":
+            await self._refuse(who, account, refused)
+        if refused is not None:
+            await self._forget(tallies)
+            SIGN_INS.labels("password", refused).inc()
+            raise PasskeyMissingError(account)
+        entered = await self.begin(account, shown, who)
+        await self._forget(tallies)
+        return entered
+
+    async def _forget(self, tallies: dict[Source, str]) -> None:
+        now = self._clock.now()
         for source, key in tallies.items():
             if source is Source.NETWORK:
                 # Only this attempt: whoever has one account there could else try all others for ever. And a centre of
@@ -134,8 +170,6 @@ class SignIn:
                 await self._delays.change(key, partial(after_success, now=now))
             else:
                 await self._delays.forget(key)
-        SIGN_INS.labels("password", "entered").inc()
-        return Entered(issued, self.device_cookie(account.subject, now))
 
     async def _refuse(
         self, who: By, account: Account | None, code: str, seconds: int | None = None, what: What = What.SIGN_IN
@@ -172,22 +206,26 @@ class SignIn:
     def _recovery(self, account: Account, code: str) -> str:
         return self._vault.marks.recovery(account.subject, plain_code(code))
 
-    async def _proven(self, account: Account | None, attempt: Attempt) -> bool:
+    async def _proven(self, account: Account | None, attempt: Attempt) -> Factor | None:
         usable = account is not None and account.state is AccountState.ACTIVE and account.totp is not None
         if usable and account is not None and self._only_break_glass:
             usable = account.break_glass
         stored = account.password if usable and account is not None else None
         password = normal(attempt.password[:_MOST_SIGNS])
         if not await self._passwords.right(stored, password) or account is None or stored is None:
-            return False
-        if not await self._second(account, attempt.code):
-            return False
+            return None
+        shown = Factor.PASSKEY if attempt.passkey else Factor.RECOVERY if is_long_code(attempt.code) else Factor.TOTP
+        if not await self._second(account, shown, attempt):
+            return None
         if self._passwords.outdated(stored):
             await self._accounts.rehash(account.subject, stored, await self._passwords.hashed(password))
-        return True
+        return shown
 
-    async def _second(self, account: Account, code: str) -> bool:
-        if is_long_code(code):
+    async def _second(self, account: Account, shown: Factor, attempt: Attempt) -> bool:
+        code = attempt.code
+        if shown is Factor.PASSKEY:
+            return await self._passkeys.prove(account, Use.SIGN_IN, attempt.browser, attempt.passkey)
+        if shown is Factor.RECOVERY:
             return await self._accounts.use_recovery(account.subject, self._recovery(account, code))
         if account.totp is None:  # pragma: no cover  # asked before
             return False

@@ -10,5 +10,15 @@ WORDS: Final = {
     "waits_for_release": gettext_noop(
         "Your account is set up and waits for release by a lead or a second administrator."
     ),
+    "passkey_needed": gettext_noop(
+        "Your role signs in with a passkey. If you lost it, use a recovery code and register another."
+    ),
+    "passkey_missing": gettext_noop("Your role signs in with a passkey. Register one on the sign-in page first."),
 }
-STATUS: Final = {"wrong_sign_in": 401, "wait": 429, "waits_for_release": 403}
+STATUS: Final = {
+    "wrong_sign_in": 401,
+    "wait": 429,
+    "waits_for_release": 403,
+    "passkey_needed": 403,
+    "passkey_missing": 403,
+}

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -359,6 +359,13 @@ class Case(Model):
     def needs_attention(self) -> bool:
         """Whether somebody still has to look."""
         return self.state is CaseState.WAITING or (self.unread and self.ended is not EndReason.WITHDRAWN)
+
+
+class DueCase(NamedTuple):
+    """A case whose next step is due, and whose staff it is for."""
+
+    report_id: str
+    center_id: str
 
 
 RANK: Final = {Urgency.CRITICAL: 0, Urgency.HIGH: 1, Urgency.NORMAL: 2}

@@ -11,14 +11,14 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import IndexModel, InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
-from services.notify.cases.models import Case, waiting_key
+from services.notify.cases.models import Case, DueCase, waiting_key
 from services.notify.team.models import Counted
 from shared import outbox, trace
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode
 from shared.events.vocabulary import EndReason, HarmType, Urgency
 from shared.jobs import Skipped
-from shared.mongo import by_ids, store_errors
+from shared.mongo import SLICE, by_ids, store_errors
 
 SOURCE: Final = "notify"
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -143,43 +143,56 @@ class CaseStore:
             found = await by_ids(self.collection, report_ids, {"mark": 1})
         return {i for i in report_ids if found.get(i, {}).get("mark") != mark}
 
-    async def claim(
-        self, worker: str, lease_s: float, limit: int, now: datetime, skipped: Skipped, *, critical: bool = False
-    ) -> list[Case]:
-        """Take over up to ``limit`` cases whose next step is due and that no living worker holds.
+    async def due(self, now: datetime, limit: int, *, critical: bool = False) -> list[DueCase]:
+        """Up to ``limit`` cases whose next step is due and that no living worker holds, the longest due first.
 
         With ``critical`` only critical ones, however many others have been due for longer.
+        """
+        wanted: Document = {**_due(now), **(_CRITICAL if critical else {})}
+        with store_errors():
+            found = await self.collection.find(wanted, {"center_id": 1}).sort("wake_at", 1).limit(limit).to_list(None)
+        return [DueCase(document["_id"], document.get("center_id", "")) for document in found]
+
+    async def claim(
+        self, worker: str, lease_s: float, report_ids: Sequence[str], now: datetime, skipped: Skipped
+    ) -> list[Case]:
+        """Take over those of these cases that are still due and that no living worker holds.
+
         Until the lease ends nobody else gets them; a process that dies leaves them to whoever comes after. A case that
         cannot be read is left out and comes again when its lease ends.
         """
-        due: Document = {"wake_at": {"$gte": EPOCH, "$lte": now}, **(_CRITICAL if critical else {})}
         lease = f"{worker}:{secrets.token_hex(6)}"
+        taken = {"wake_at": now + timedelta(seconds=lease_s), "lease_by": lease}
+        update = {"$set": taken, "$inc": {"rev": 1}}
+        claimed = 0
         with store_errors():
-            found = (
-                await self.collection.find(due, {"_id": 1})
-                .sort("wake_at", 1)
-                .limit(limit)
-                .batch_size(limit)
-                .to_list(None)
-            )
-            ids = [document["_id"] for document in found]
-            if not ids:
-                return []
-            taken = {"wake_at": now + timedelta(seconds=lease_s), "lease_by": lease}
-            update = {"$set": taken, "$inc": {"rev": 1}}
-            claimed = 0
-            for start in range(0, len(ids), 100):
-                some = {"_id": {"$in": ids[start : start + 100]}, **due}
+            for start in range(0, len(report_ids), SLICE):
+                some = {"_id": {"$in": report_ids[start : start + SLICE]}, **_due(now)}
                 claimed += (await self.collection.update_many(some, update)).modified_count
         if not claimed:
             return []
-        cases = await self.load(ids, skipped)
+        cases = await self.load(report_ids, skipped)
         return [case for case in cases.values() if case.lease_by == lease]
+
+    async def release(self, worker: str, now: datetime, lease_s: float) -> int:
+        """Let others claim at once what a process held that is gone; how many cases it held."""
+        held = {"wake_at": {"$gt": now, "$lte": now + timedelta(seconds=2 * lease_s)}}  # clocks differ a little
+        released = 0
+        with store_errors():
+            found = await self.collection.find(held, {"lease_by": 1}).to_list(None)
+            leases = {d["_id"]: d["lease_by"] for d in found if str(d.get("lease_by") or "").startswith(f"{worker}:")}
+            ids = list(leases)
+            for start in range(0, len(ids), SLICE):
+                some = ids[start : start + SLICE]
+                theirs = {"_id": {"$in": some}, "lease_by": {"$in": sorted({leases[one] for one in some})}}
+                update = {"$set": {"wake_at": now}, "$unset": {"lease_by": ""}, "$inc": {"rev": 1}}
+                released += (await self.collection.update_many(theirs, update)).modified_count
+        return released
 
     async def backlog(self, now: datetime) -> int:
         """How many cases are due and not claimed, up to ``COUNTED``."""
         with store_errors():
-            return await self.collection.count_documents({"wake_at": {"$gte": EPOCH, "$lte": now}}, limit=COUNTED)
+            return await self.collection.count_documents(_due(now), limit=COUNTED)
 
     async def page(self, center_id: str | None, bounds: tuple[str, str], limit: int) -> list[Case]:
         """Up to ``limit`` cases of a centre (None: of all) with a sort key between the bounds, both left out."""
@@ -315,6 +328,10 @@ class CaseStore:
         high = f"0{rank}:~" if until is None else waiting_key(rank, until)
         found = await self.page(None, (low, high), 1)
         return found[0].received_at if found else None
+
+
+def _due(now: datetime) -> Document:
+    return {"wake_at": {"$gte": EPOCH, "$lte": now}}
 
 
 def _listed(documents: Iterable[Document]) -> list[Case]:

@@ -81,6 +81,8 @@ class ClaimedCase:
     """When what was left for a bundle goes."""
     waited: bool = False
     """It was left for a bundle already, in the hands of this process."""
+    seen_at: float | None = None
+    """When the store was known to have the case as it is here (monotonic)."""
 
     @property
     def planned(self) -> Plan:
@@ -197,7 +199,7 @@ def batched_alerts(
     made: list[BatchedAlert] = []
     places: dict[str, list[DeliveryAttempt]] = defaultdict(list)
     for attempt in due:
-        if attempt.target is None or _first_critical(attempt):
+        if goes_alone(attempt):
             made.append(BatchedAlert(attempt.endpoint, (attempt,)))
         else:
             places[attempt.endpoint.key].append(attempt)
@@ -213,6 +215,11 @@ def batched_alerts(
             for attempt in waiting[len(ready) :]:
                 attempt.item.defer_until(deferred_until)
     return sorted(made, key=lambda batch: not batch.urgent)
+
+
+def goes_alone(attempt: DeliveryAttempt) -> bool:
+    """Whether it goes at once in a message of its own, whatever else its place has got."""
+    return attempt.target is None or _first_critical(attempt)
 
 
 def _critical(attempt: DeliveryAttempt) -> bool:
@@ -245,7 +252,11 @@ class PreSendCheck:
         self._cases = cases
         self._broadcaster = broadcaster
         self._clock = clock
-        self._seen: dict[str, tuple[tuple[int | None, str | None], float]] = {}
+        items = [attempt.item for batch in batched_alerts for attempt in batch.delivery_attempts]
+        self._seen = {
+            item.case.report_id: (_standing(item.case), item.seen_at) for item in items if item.seen_at is not None
+        }
+        """A case that was just read or written need not be asked for once more."""
 
     async def __call__(self, index: int) -> list[DeliveryAttempt]:
         """What of parcel ``index`` may go. While the store is away nothing may: the next claim sends it."""

@@ -1,6 +1,9 @@
-"""Looks at the store every few seconds for what only a look can tell: how much is due, how long the oldest waits."""
+"""Looks at the store every few seconds: how much is due, how long the oldest waits, which process is there no more."""
 
+import asyncio
 import math
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -8,8 +11,10 @@ from services.notify import metrics
 from services.notify.auditor.repository import FindingStore
 from services.notify.cases.models import RANK
 from services.notify.cases.repository import CaseStore
+from services.notify.escalation.repository import WorkerStore
 from shared import log
 from shared.clock import Clock
+from shared.errors import TransientError
 
 _LOG = log.get(__name__)
 EVERY_S: Final = 5.0
@@ -72,3 +77,61 @@ class StoreGauges:
         metrics.UNCONFIRMED.set(stuck)
         if stuck:
             _LOG.warning("cases.unconfirmed", cases=stuck)
+
+
+ALIVE_S: Final = 2.0
+SILENT_LOOKS: Final = 5
+"""A process whose number has not risen for so many looks of another in a row is gone. A look that fails does not count:
+while the store is away nobody is gone. Where one only slept, its alerts go twice, under the same ids."""
+_STOP_S: Final = 2.0
+
+
+class WorkerLiveness:
+    """Finds processes that died, and lets others claim what they held: nobody waits for the ends of their leases."""
+
+    def __init__(
+        self,
+        workers: WorkerStore,
+        cases: CaseStore,
+        worker: str,
+        lease_s: float,
+        released: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        """``worker`` names this process in leases; ``released`` is called when there is something to claim."""
+        self._workers = workers
+        self._cases = cases
+        self._worker = worker
+        self._lease_s = lease_s
+        self._released = released
+        self._clock = clock
+        self._seen: dict[str, tuple[int, int]] = {}
+        """Of each other process its number, and at how many looks before this one it was the same."""
+
+    async def look(self) -> None:
+        """Say that this process lives, and see who does not. Raises ``TransientError``."""
+        numbers = await self._workers.beat(self._worker)
+        before = self._seen
+        self._seen = {
+            other: (number, before[other][1] + 1 if other in before and before[other][0] == number else 0)
+            for other, number in numbers.items()
+            if other != self._worker
+        }
+        gone = [other for other, (_, silent) in self._seen.items() if silent >= SILENT_LOOKS]
+        for other in gone:
+            await self._release(other)
+        if gone:
+            await self._workers.forget(gone)
+
+    async def _release(self, worker: str) -> None:
+        cases = await self._cases.release(worker, self._clock.now(), self._lease_s)
+        _LOG.warning("worker.gone", worker=worker, cases=cases)
+        if cases:
+            self._released()
+
+    async def stop(self) -> None:
+        """Give back what this process holds; to be called when nothing of it is on its way any more."""
+        with suppress(TransientError, TimeoutError):
+            async with asyncio.timeout(_STOP_S):
+                await self._cases.release(self._worker, self._clock.now(), self._lease_s)
+                await self._workers.forget([self._worker])

@@ -1,13 +1,15 @@
-"""When alerts went to each place: what tells whether the next ones are bundled. All processes share it."""
+"""What processes share: when alerts went to each place, which tells whether the next are bundled, and who is alive."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo import UpdateOne
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.errors import DuplicateKeyError
 
 from services.notify.escalation.rules import RecentAlerts
+from shared.errors import TransientError
 from shared.mongo import Document, by_ids, store_errors
 
 KEPT: Final = 6
@@ -42,6 +44,36 @@ class RecentAlertStore:
         ]
         with store_errors():
             await self.collection.bulk_write(writes, ordered=False)
+
+
+_WORKERS: Final = "beats"
+
+
+class WorkerStore:
+    """Which processes send alerts: one document with a number for each, which it raises as long as it lives."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
+        """``database`` is notify's own."""
+        self.collection: AsyncIOMotorCollection[Document] = database["workers"]
+
+    async def beat(self, worker: str) -> dict[str, int]:
+        """Raise a process's own number; the numbers of all."""
+        try:
+            with store_errors():
+                found = await self.collection.find_one_and_update(
+                    {"_id": _WORKERS},
+                    {"$inc": {f"of.{worker}": 1}},
+                    upsert=True,
+                    return_document=ReturnDocument.AFTER,
+                )
+        except DuplicateKeyError as error:
+            raise TransientError("store: another process made the document first") from error
+        return dict(found["of"])
+
+    async def forget(self, workers: Collection[str]) -> None:
+        """Take processes off that are gone."""
+        with store_errors():
+            await self.collection.update_one({"_id": _WORKERS}, {"$unset": {f"of.{worker}": "" for worker in workers}})
 
 
 def _in_utc(moment: datetime) -> datetime:

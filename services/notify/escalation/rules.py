@@ -11,6 +11,7 @@ from services.notify.cases.models import (
     SEOUL,
     Case,
     CaseState,
+    DueCase,
     Entry,
     EntryKind,
     Escalation,
@@ -468,6 +469,25 @@ def batches(due: Sequence[T], sent: RecentAlerts, now: datetime) -> list[list[T]
     if len(due) + sent.within(now) <= MOST:
         return [[one] for one in due]
     return [list(due[start : start + BATCH_SIZE]) for start in range(0, len(due), BATCH_SIZE)]
+
+
+def claim_together(due: Iterable[DueCase], most: int) -> tuple[list[DueCase], list[DueCase]]:
+    """Which due cases to claim now, at most so many, and which are left for the next claim.
+
+    Whole messages: as many of a center as one message holds, the center first whose case has been due for longest. A
+    center that has more comes last among those that are left, so that it keeps no other waiting.
+    """
+    centers: dict[str, list[DueCase]] = {}
+    for one in due:
+        centers.setdefault(one.center_id, []).append(one)
+    taken: list[DueCase] = []
+    left: list[DueCase] = []
+    more: list[DueCase] = []
+    for of_center in centers.values():
+        room = min(BATCH_SIZE, most - len(taken))
+        taken += of_center[:room]
+        (more if room > 0 else left).extend(of_center[room:])
+    return taken, left + more
 
 
 def deferred_until(sent: RecentAlerts, now: datetime) -> datetime | None:

@@ -3,13 +3,14 @@
 import asyncio
 import secrets
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import inf
 from typing import Final
 
 from services.notify import metrics
-from services.notify.cases.models import Case, next_due, rescheduled
+from services.notify.cases.models import Case, DueCase, next_due, rescheduled
 from services.notify.cases.repository import CaseStore, Change, records_of
 from services.notify.cases.rules import expire
 from services.notify.channels.breaker import NOT_SENT, SPARED
@@ -25,9 +26,10 @@ from services.notify.escalation.delivery import (
     RecipientDirectory,
     batched_alerts,
     delivery_attempts,
+    goes_alone,
 )
 from services.notify.escalation.repository import RecentAlertStore
-from services.notify.escalation.rules import AttemptResult, Plan, record, told
+from services.notify.escalation.rules import AttemptResult, Plan, RecentAlerts, record, told
 from services.notify.settings import NotifySettings
 from services.notify.team.models import Center
 from services.notify.team.repository import CenterStore, nominal
@@ -63,8 +65,8 @@ class HeldCases:
         self._unsure: dict[str, None] = {}
         """Leased by a write whose answer has not come."""
         self._in_hand: set[str] = set()
-        self._critical: deque[Case] = deque()
-        self._ordinary: deque[Case] = deque()
+        self._critical: deque[ClaimedCase] = deque()
+        self._ordinary: deque[ClaimedCase] = deque()
         self._deferred: list[tuple[datetime, Case]] = []
 
     @property
@@ -87,25 +89,28 @@ class HeldCases:
         self._unsure.update(dict.fromkeys(leased))
         return [leased.get(case.report_id, case) for case in cases]
 
-    def begin(self, case: Case) -> bool:
-        """Take a case in hand that was written with this process's lease; False where it was not."""
+    def begin(self, case: Case, at: float) -> bool:
+        """Take a case in hand that is written, as of ``at``, with this process's lease; False where it is not."""
         if case.lease_by != self._holder or case.report_id not in self._unsure:
             return False
         del self._unsure[case.report_id]
         self._in_hand.add(case.report_id)
-        (self._critical if case.urgency is Urgency.CRITICAL else self._ordinary).append(case)
+        self._queue(case).append(ClaimedCase(case, None, seen_at=at))
         return True
+
+    def _queue(self, case: Case) -> deque[ClaimedCase]:
+        return self._critical if case.urgency is Urgency.CRITICAL else self._ordinary
 
     def take(self, now: datetime, size: int, *, least_s: float, critical: bool) -> list[ClaimedCase]:
         """What is to be told now, critical cases first; a case whose lease is nearly over is left to a claim."""
-        found = [ClaimedCase(self._critical.popleft(), None) for _ in range(min(size, len(self._critical)))]
+        found = [self._critical.popleft() for _ in range(min(size, len(self._critical)))]
         if not critical:
             ready = [one for one in self._deferred if one[0] <= now]
             ready, more = ready[: size - len(found)], ready[size - len(found) :]
             self._deferred = [*more, *(one for one in self._deferred if one[0] > now)]
             found += [ClaimedCase(case, None, waited=True) for _, case in ready]
             some = min(size - len(found), len(self._ordinary))
-            found += [ClaimedCase(self._ordinary.popleft(), None) for _ in range(some)]
+            found += [self._ordinary.popleft() for _ in range(some)]
         late = [item for item in found if _lease_left(item.case, now, inf) <= least_s]
         self.done(late, ())
         return [item for item in found if item not in late]
@@ -117,7 +122,7 @@ class HeldCases:
             if item.waited:
                 self._deferred.append((now, item.case))
             else:
-                (self._critical if item.case.urgency is Urgency.CRITICAL else self._ordinary).append(item.case)
+                self._queue(item.case).append(ClaimedCase(item.case, None))
 
     def done(self, work: Sequence[ClaimedCase], waiting: Sequence[ClaimedCase]) -> None:
         """A pass is over; what waits for a bundle stays in hand."""
@@ -132,6 +137,18 @@ class HeldCases:
 _UNSURE: Final = 10_000
 ASK_EVERY: Final = 4
 """Of so many passes one asks the store first: in a surge this process always holds something."""
+
+
+_DUE_SEEN: Final = 2000
+"""The embedded store reads all that is due, however few are asked for: one look for many claims."""
+_DUE_FOR_S: Final = 5.0
+"""What was seen due longer ago is looked for anew, with what became due since."""
+
+
+@dataclass(slots=True)
+class _Due:
+    cases: list[DueCase] = field(default_factory=list)
+    seen_at: float = -inf
 
 
 class EscalationWorker:
@@ -168,6 +185,8 @@ class EscalationWorker:
         """Something critical may be due now."""
         self._passes = {False: 0, True: 0}
         """By whether they were for critical cases only."""
+        self._due = {False: _Due(), True: _Due()}
+        """Seen due and not claimed yet; likewise."""
         self._unreadable: set[str] = set()
         """Cases that were due and could not be read; nobody is alerted of them."""
 
@@ -177,12 +196,21 @@ class EscalationWorker:
 
     def begin(self, cases: Iterable[Case]) -> None:
         """Tell the held ones of these cases, which are written, and look for what else is due."""
-        now = self._clock.now()
-        due = [case for case in cases if self._held.begin(case) or (case.wake_at is not None and case.wake_at <= now)]
+        now, at = self._clock.now(), self._clock.monotonic()
+        due = [
+            case for case in cases if self._held.begin(case, at) or (case.wake_at is not None and case.wake_at <= now)
+        ]
         if due:
             self.due.set()
         if any(case.urgency is Urgency.CRITICAL for case in due):
             self.urgent_due.set()
+
+    def wake(self) -> None:
+        """Look at once for what is due."""
+        for due in self._due.values():
+            due.seen_at = -inf
+        self.due.set()
+        self.urgent_due.set()
 
     @property
     def deferred(self) -> int:
@@ -219,7 +247,7 @@ class EscalationWorker:
         if self._passes[critical] % ASK_EVERY:
             work = self._held.take(now, size, least_s=self._settings.smtp_timeout_s, critical=critical)
         if not work:
-            work = [ClaimedCase(case, None) for case in await self._claim(now, size, critical=critical)]
+            work = await self._claim(now, size, critical=critical)
         if not work:
             work = self._held.take(now, size, least_s=self._settings.smtp_timeout_s, critical=critical)
         if not work:
@@ -242,16 +270,31 @@ class EscalationWorker:
             self._held.done(work, waiting)
         return len(work)
 
-    async def _claim(self, now: datetime, size: int, *, critical: bool) -> list[Case]:
-        skipped = Skipped("alerts")
-        lease_s = self._settings.lease_s
-        claimed = await self._cases.claim(self._worker, lease_s, size, now, skipped, critical=critical)
-        self._unreadable.update(skipped.references)
-        if len(claimed) >= size and not critical:
-            # Others of this process may help, and critical ones must not wait behind a page of what can.
-            self.due.set()
-            self.urgent_due.set()
-        return claimed
+    async def _claim(self, now: datetime, size: int, *, critical: bool) -> list[ClaimedCase]:
+        """Claim what is due to a few centers, whole messages of each; what else was seen due is claimed next."""
+        due = self._due[critical]
+        if self._clock.monotonic() - due.seen_at < _DUE_FOR_S:
+            claimed = await self._claim_seen(due, now, size)
+            if claimed:
+                return claimed
+        due.seen_at = self._clock.monotonic()
+        due.cases = await self._cases.due(now, _DUE_SEEN, critical=critical)
+        return await self._claim_seen(due, now, size)
+
+    async def _claim_seen(self, due: "_Due", now: datetime, size: int) -> list[ClaimedCase]:
+        while due.cases:
+            taken, due.cases = policy.claim_together(due.cases, size)
+            if due.cases and due is self._due[False]:
+                # Others of this process may help, and critical ones must not wait behind a page of what can.
+                self.due.set()
+                self.urgent_due.set()
+            skipped, at = Skipped("alerts"), self._clock.monotonic()
+            ids = [one.report_id for one in taken]
+            claimed = await self._cases.claim(self._worker, self._settings.lease_s, ids, now, skipped)
+            self._unreadable.update(skipped.references)
+            if claimed:
+                return [ClaimedCase(case, None, seen_at=at) for case in claimed]
+        return []
 
     def _may_wait(self, item: ClaimedCase) -> bool:
         """Whether a case that only waits for a bundle is kept in hand, which saves two writes of it."""
@@ -274,7 +317,7 @@ class EscalationWorker:
                 self._count(item, result)
         if not due:
             return
-        sent = await self._tallies.load(attempt.endpoint.key for attempt in due)
+        sent = await self._recent({attempt.endpoint.key for attempt in due if not goes_alone(attempt)})
         ready = batched_alerts(due, sent, self._clock.now())
         outcomes = await self._delivery.send(
             ready, until, PreSendCheck(ready, self._cases, self._broadcaster, self._clock)
@@ -283,6 +326,14 @@ class EscalationWorker:
             self._came_of(batch, outcome)
         self._judge([outcome.reason for outcome in outcomes if outcome.reason not in NOT_SENT])
         await self._tally([attempt.endpoint.key for o in outcomes if o.reason is None for attempt in o.told])
+
+    async def _recent(self, keys: Collection[str]) -> Mapping[str, RecentAlerts]:
+        """What went to these places lately. Without it messages go that could have waited for a bundle, no more."""
+        try:
+            return await self._tallies.load(keys) if keys else {}
+        except TransientError as error:
+            _LOG.warning("alerts.tally_not_read", reason=str(error))
+            return {}
 
     async def _tally(self, keys: Sequence[str]) -> None:
         """What is missing from the tally costs a message that could have been in a bundle, no more."""

@@ -28,7 +28,6 @@ from shared.audit.model import Line
 from shared.audit.store import AuditLog
 from shared.clock import ManualClock
 from shared.health import Health
-from shared.identity.keys import KeyDocument
 from shared.identity.principal import Principal
 from shared.identity.roles import Action, StaffRole
 from shared.identity.source import Identity
@@ -37,6 +36,7 @@ from shared.web.app import create_app
 from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.session_renewal import RenewingAuthorizer
+from tests.support.staff import ROOTS
 
 IDENTITY = Path(__file__).parents[3] / "services" / "identity"
 IDENTITY_URL, NOTIFY_URL, ROUTING_URL = "http://127.0.0.1:8006", "http://127.0.0.1:8003", "http://127.0.0.1:8002"
@@ -148,9 +148,9 @@ class IdentityHarness:
         )
         return Process(accounts, app, log, self.clock)
 
-    def other(self, fetch: Callable[[], Awaitable[KeyDocument]]) -> Other:
+    def other(self, fetch: Callable[[], Awaitable[str]]) -> Other:
         settings = IdentitySettings.model_validate(self.keys())
-        identity = Identity(fetch, self.clock)
+        identity = Identity(fetch, ROOTS, self.clock)
         app = create_app(
             service="routing",
             title="t",

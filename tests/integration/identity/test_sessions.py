@@ -15,7 +15,7 @@ from shared.clock import SystemClock
 from shared.health import Health
 from shared.identity.keys import KeyDocument
 from shared.identity.roles import StaffRole
-from shared.identity.source import PATH, POLL_S, TOKEN_COOKIE
+from shared.identity.source import PATH, POLL_S, TOKEN_COOKIE, signed_of
 from shared.identity.tokens import ACCESS_LASTS
 from shared.jobs import Jobs
 from shared.web.same_origin import SID_COOKIE
@@ -30,9 +30,9 @@ async def fetched(http: httpx.AsyncClient) -> KeyDocument:
 
 
 def another(harness: IdentityHarness, identity: Process) -> Other:
-    async def fetch() -> KeyDocument:
+    async def fetch() -> str:
         async with identity.browser() as http:
-            return await fetched(http)
+            return signed_of((await http.get(PATH)).raise_for_status().content)
 
     return harness.other(fetch)
 

@@ -17,10 +17,9 @@ from jwt.utils import base64url_encode
 from services.identity.accounts.models import Ending
 from services.identity.accounts.rules import KEY_ANNOUNCED
 from services.identity.main import Accounts
-from shared.identity.keys import KeyDocument
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
-from shared.identity.source import PATH
+from shared.identity.source import PATH, signed_of
 from shared.identity.tokens import ACCESS_LASTS, Signer
 from shared.metrics import REGISTRY
 from shared.mongo import Document
@@ -88,9 +87,9 @@ async def attack(identity: Process, harness: IdentityHarness) -> Attack:
 
 
 def of(harness: IdentityHarness, identity: Process) -> Other:
-    async def fetch() -> KeyDocument:
+    async def fetch() -> str:
         async with identity.browser() as http:
-            return KeyDocument.model_validate_json((await http.get(PATH)).raise_for_status().content)
+            return signed_of((await http.get(PATH)).raise_for_status().content)
 
     return harness.other(fetch)
 

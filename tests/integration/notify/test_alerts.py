@@ -121,9 +121,14 @@ async def test_more_than_five_within_two_minutes_become_one_message_with_count_a
     await harness.routed(*(event("report.routed", n, urgency="high") for n in range(30, 33)))
     await eventually(lambda: harness.notify.escalation_worker.deferred == 3)
     assert len(sink.mails) == before
+    # The clock stands still: a critical case's first alert waits for no bundle, and takes nobody else's along.
+    await harness.routed(event("report.routed", 40))
+    await eventually(lambda: len(sink.mails) == before + 1)
+    assert sink.mails[-1][1]["X-Ieum-Alert-Ids"] is None
+    assert harness.notify.escalation_worker.deferred == 3
     await clock.advance(GAP.total_seconds())
-    await eventually(lambda: len(set(sink.alert_ids())) == 33)
-    assert len(sink.mails) == before + 1
+    await eventually(lambda: len(set(sink.alert_ids())) == 34)
+    assert len(sink.mails) == before + 2
 
 
 @pytest.mark.own_service

@@ -1,11 +1,19 @@
-"""A stored case that this build cannot read holds back no alert but its own, and is not kept quiet about."""
+"""What keeps alerts back, and what does not: a case that this build cannot read, a process that died with some."""
 
 from datetime import timedelta
 
+import pytest
+
+from services.notify.cases.projection import fold
+from services.notify.cases.repository import Change
+from services.notify.escalation.jobs import SILENT_LOOKS
+from services.notify.escalation.repository import WorkerStore
+from services.notify.escalation.rules import ALWAYS
+from shared.clock import ManualClock
 from tests.integration.notify.conftest import Start
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
-from tests.unit.notify.samples import event, report_id
+from tests.unit.notify.samples import NOW, TRACE, event, report_id
 
 
 async def test_a_case_that_does_not_validate_keeps_no_other_from_being_alerted(start: Start, sink: MailSink) -> None:
@@ -38,3 +46,26 @@ async def test_a_case_that_does_not_validate_keeps_no_other_from_being_alerted(s
     assert word.startswith("degraded: alerts-")
     await cases.delete_one({"_id": report_id(1)})
     await eventually(lambda: ready("ok"), "it heals once the document is gone")
+
+
+@pytest.mark.own_service
+async def test_a_fresh_case_that_a_process_died_with_is_told_before_its_lease_ends(
+    start: Start, sink: MailSink
+) -> None:
+    clock = ManualClock(NOW)
+    harness = await start(clock)
+    notify = harness.notify
+    await WorkerStore(notify.cases.database).beat("dead:1:x")
+    for number, holder in ((1, "dead:1:x:claim"), (2, "dead:1:xy:claim")):
+        case = fold(None, event("report.routed", number), TRACE, ALWAYS, NOW)
+        assert case is not None
+        lease = {"lease_by": holder, "wake_at": NOW + timedelta(seconds=60)}
+        await notify.cases.save([Change(case.model_copy(update={**lease, "alias": f"held-{number}"}), None)], NOW)
+    assert sink.mails == []
+    for _ in range(SILENT_LOOKS + 1):
+        await notify.liveness.look()
+    # The clock stands still: no lease ends.
+    await eventually(lambda: len(sink.mails) == 1)
+    assert "held-1" in str(sink.mails[0][1]["Subject"])
+    (other,) = (await notify.cases.load([report_id(2)])).values()
+    assert other.lease_by == "dead:1:xy:claim", "of a process nobody has heard of: its lease ends by itself"

@@ -27,8 +27,10 @@ ROUTED: Final = _FOLDED
 ASKED: Final[dict[str, Callable[[CaseStore], Awaitable[object]]]] = {
     "load": lambda store: store.load(IDS),
     "save": lambda store: store.save([Change(ROUTED, None)], NOW),
-    "claim": lambda store: store.claim("worker", 60, 10, NOW, Skipped("test")),
-    "claim of critical ones": lambda store: store.claim("worker", 60, 10, NOW, Skipped("test"), critical=True),
+    "due": lambda store: store.due(NOW, 10),
+    "due of critical ones": lambda store: store.due(NOW, 10, critical=True),
+    "claim": lambda store: store.claim("worker", 60, IDS, NOW, Skipped("test")),
+    "release": lambda store: store.release("worker", NOW, 60),
     "backlog": lambda store: store.backlog(NOW),
     "page": lambda store: store.page("busan", ("0", "3"), 10),
     "of_person": lambda store: store.of_person("busan", "s-1"),

@@ -280,6 +280,11 @@ def _accounts() -> Asks:
         ("identity", "POST", "/api/v1/session/end-everywhere"): (ask(200),),
         ("identity", "GET", "/session"): (ask(200),),
         ("identity", "POST", "/session"): (ask(401, 429, body=wrong),),
+        # At an address where browsers make no passkeys, and of who was not led there.
+        ("identity", "POST", "/session/passkey/options"): (ask(404),),
+        ("identity", "GET", "/session/passkey"): (ask(403),),
+        ("identity", "POST", "/session/passkey/new"): (ask(403),),
+        ("identity", "POST", "/session/passkey"): (ask(403, body={"name": "x"}),),
         ("identity", "GET", "/session/end"): (ask(200),),
         ("identity", "POST", "/session/end"): (ask(303),),
         ("identity", "GET", "/invitation"): (ask(200),),
@@ -289,6 +294,13 @@ def _accounts() -> Asks:
         ("identity", "POST", "/account/recovery-codes"): (
             ask(422, 429, body={"current": "wrong", "digits": "000000"}),
         ),
+        ("identity", "GET", "/account/passkeys/new"): (ask(200),),
+        ("identity", "POST", "/account/passkeys/new"): (ask(409),),
+        ("identity", "POST", "/account/passkeys"): (
+            ask(422, 429, body={"name": "x", "current": "wrong", "digits": "000000"}),
+        ),
+        ("identity", "GET", "/account/passkeys/{key}/remove"): (ask(404, path={"key": "00"}),),
+        ("identity", "POST", "/account/passkeys/{key}/remove"): (ask(404, path={"key": "00"}, body={}),),
         ("identity", "POST", "/account/end-everywhere"): (ask(303),),
         ("identity", "GET", "/accounts"): (ask(200), ask(200, query={"organisation": OWNER}, whose=OWNER)),
         ("identity", "GET", "/accounts/new"): (ask(200),),

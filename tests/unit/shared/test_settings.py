@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from shared.settings import KafkaSettings, ServiceSettings, SettingsError, StoreSettings, load, variable_of
@@ -109,3 +111,48 @@ def test_a_proxy_that_would_never_match_is_refused(monkeypatch: pytest.MonkeyPat
     with pytest.raises(SettingsError) as caught:
         load(ServiceSettings)
     assert repr(wrong) in caught.value.lines[0]
+
+
+def test_signing_in_to_kafka_needs_a_user_and_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.delenv("KAFKA_SASL_USERNAME", raising=False)
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "")
+    with pytest.raises(SettingsError) as caught:
+        load(KafkaSettings)
+    user, password = caught.value.lines
+    assert user.startswith("setting KAFKA_SASL_USERNAME: ")
+    assert user.endswith("example: KAFKA_SASL_USERNAME=intake")
+    assert password.startswith("setting KAFKA_SASL_PASSWORD: ")
+    assert "(not shown)" in password
+
+
+def test_a_certificate_that_is_not_there_or_is_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KAFKA_SSL_CAFILE", str(tmp_path / "ca.pem"))
+    with pytest.raises(SettingsError, match=r"KAFKA_SSL_CAFILE.*cannot be read .FileNotFoundError.*found .*ca.pem"):
+        load(KafkaSettings)
+    (tmp_path / "ca.pem").write_text("no certificate", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"KAFKA_SSL_CAFILE.*is not PEM"):
+        load(KafkaSettings)
+    monkeypatch.setenv("KAFKA_SSL_CAFILE", "")
+    assert load(KafkaSettings).ssl_cafile is None
+
+
+def test_secrets_come_from_files_where_the_variable_is_not_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "KAFKA_SASL_PASSWORD").write_text("from-a-file\n", encoding="utf-8")
+    (tmp_path / "IEUM_METRICS_TOKEN").write_text("0123456789abcdef01234567\n", encoding="utf-8")
+    monkeypatch.setenv("IEUM_SECRETS_DIR", str(tmp_path))
+    monkeypatch.delenv("KAFKA_SASL_PASSWORD", raising=False)
+    password = load(KafkaSettings).sasl_password
+    assert password is not None
+    assert password.get_secret_value() == "from-a-file"
+    assert load(ServiceSettings).metrics_token is not None
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "from-the-environment")
+    password = load(KafkaSettings).sasl_password
+    assert password is not None
+    assert password.get_secret_value() == "from-the-environment"
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IEUM_SECRETS_DIR", "/nowhere/at/all")
+    with pytest.raises(SettingsError, match=r"IEUM_SECRETS_DIR.*'/nowhere/at/all'.*example"):
+        load(KafkaSettings)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.intake.settings import IntakeSettings
+from shared.identity.keys import public_root_of
 from shared.key_setting import key_bytes
 from shared.settings import load
 from tools.local import keys
@@ -16,7 +17,7 @@ from tools.local import keys
 def test_they_are_made_once(tmp_path: Path) -> None:
     first = keys.ensure(tmp_path)
     assert keys.ensure(tmp_path) == first
-    assert set(first) == set(keys.KEYS)
+    assert set(first) == {*keys.KEYS, keys.PUBLIC_ROOTS}
     assert len(set(first.values())) == len(first)
 
 
@@ -39,7 +40,7 @@ def test_the_file_of_an_older_checkout_keeps_its_keys_gets_new_ones_and_loses_th
     path.chmod(0o600)
     after = keys.ensure(tmp_path)
     assert {name: after[name] for name in old} == old
-    assert set(after) == set(keys.KEYS)
+    assert set(after) == {*keys.KEYS, keys.PUBLIC_ROOTS}
     assert "IEUM_DEMO_TOKEN" not in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -81,3 +82,14 @@ def test_a_new_receipt_key_goes_first_and_none_before_it_is_lost(tmp_path: Path)
     assert second["INTAKE_RECEIPT_KEY"] == first["INTAKE_RECEIPT_KEY"]
     [one], [newest, former] = (json.loads(made[keys.LATER]) for made in (first, second))
     assert former == one != newest
+
+
+def test_the_public_half_of_the_root_key_is_given_beside_those_that_stand_there(tmp_path: Path) -> None:
+    first = keys.ensure(tmp_path)
+    own = public_root_of(base64.b64decode(first[keys.ROOT]))
+    assert first[keys.PUBLIC_ROOTS] == own
+    new = {**first, keys.ROOT: keys.new_key()}
+    keys.write(tmp_path, new)
+    after = keys.ensure(tmp_path)[keys.PUBLIC_ROOTS].split(",")
+    assert after == [public_root_of(base64.b64decode(new[keys.ROOT])), own]
+    assert keys.ensure(tmp_path)[keys.PUBLIC_ROOTS].split(",") == after

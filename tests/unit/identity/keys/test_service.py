@@ -11,6 +11,7 @@ from services.identity.accounts.models import KeyRecord, Sealed
 from services.identity.credentials import Vault
 from services.identity.keys.service import Signing
 from shared.clock import ManualClock
+from tests.support.staff import ROOT
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 UNREADABLE = KeyRecord(
@@ -44,7 +45,7 @@ class Keys:
 def signing(keys: Keys, vault: Vault | None = None) -> Signing:
     sessions = Mock(ended=AsyncMock(return_value=[]))
     vault = vault or Vault([os.urandom(32)], os.urandom(32))
-    return Signing(keys, sessions, vault, Mock(), ManualClock(NOW))  # type: ignore[arg-type]  # as far as it is used
+    return Signing(keys, sessions, vault, ROOT, Mock(), ManualClock(NOW))  # type: ignore[arg-type]  # as far as it is used
 
 
 @pytest.mark.parametrize("planted", [set[int](), {2}, {2, 3}])

@@ -1,11 +1,16 @@
-"""The gauges: what they tell is right, and looking costs the same however many cases wait."""
+"""What is looked at every few seconds: the oldest waiting case, at the same cost however many wait; who is alive."""
 
 from datetime import datetime, timedelta
 from typing import cast
 
+import pytest
+
 from services.notify.cases.models import waiting_key
 from services.notify.cases.repository import CaseStore
-from services.notify.escalation.jobs import OldestWaiting
+from services.notify.escalation.jobs import SILENT_LOOKS, OldestWaiting, WorkerLiveness
+from services.notify.escalation.repository import WorkerStore
+from shared.clock import ManualClock
+from shared.errors import TransientError
 from tests.unit.notify.samples import NOW
 
 HOUR = timedelta(hours=1)
@@ -50,3 +55,69 @@ async def test_an_older_case_that_comes_back_is_the_oldest_again() -> None:
     assert await oldest.look(NOW) == NOW - 9 * HOUR
     store.cases = {(0, NOW + timedelta(seconds=3))}
     assert await oldest.look(NOW + timedelta(seconds=5)) == NOW + timedelta(seconds=3)
+
+
+class Workers:
+    """A store of the numbers of processes, and of what each holds."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        self.holds: dict[str, int] = {}
+        self.away = False
+
+    async def beat(self, worker: str) -> dict[str, int]:
+        if self.away:
+            raise TransientError("store: away")
+        self.numbers[worker] = self.numbers.get(worker, 0) + 1
+        return dict(self.numbers)
+
+    async def forget(self, workers: list[str]) -> None:
+        for worker in workers:
+            del self.numbers[worker]
+
+    async def release(self, worker: str, now: datetime, lease_s: float) -> int:
+        assert (now, lease_s) == (NOW, 60)
+        return self.holds.pop(worker, 0)
+
+
+def liveness_of(store: Workers, worker: str, released: list[str]) -> WorkerLiveness:
+    workers, cases = cast("WorkerStore", store), cast("CaseStore", store)
+    return WorkerLiveness(workers, cases, worker, 60, lambda: released.append(worker), ManualClock(NOW))
+
+
+async def test_what_a_process_held_that_died_is_given_back_and_what_a_living_one_holds_is_not() -> None:
+    store, released = Workers(), list[str]()
+    one, other = (liveness_of(store, name, released) for name in ("one", "other"))
+    store.numbers["dead"] = 7
+    store.holds = {"dead": 3, "one": 2, "other": 1}
+    for _ in range(SILENT_LOOKS):
+        await one.look()
+        await other.look()
+        assert store.holds["dead"] == 3
+    await one.look()
+    assert store.holds == {"one": 2, "other": 1}
+    assert released == ["one"]
+    for _ in range(3 * SILENT_LOOKS):
+        await one.look()
+        await other.look()
+    assert store.holds == {"one": 2, "other": 1}
+    assert set(store.numbers) == {"one", "other"}
+
+
+async def test_while_the_store_is_away_nobody_is_gone() -> None:
+    store = Workers()
+    one, other = (liveness_of(store, name, []) for name in ("one", "other"))
+    store.holds = {"other": 1}
+    await one.look()
+    await other.look()
+    store.away = True
+    for _ in range(3 * SILENT_LOOKS):
+        with pytest.raises(TransientError):
+            await one.look()
+    store.away = False
+    await one.look()
+    await other.look()
+    assert store.holds == {"other": 1}
+    await other.stop()
+    assert store.holds == {}
+    assert set(store.numbers) == {"one"}

@@ -1,13 +1,13 @@
 """A critical case's first alert waits for nothing: no bundle, no page of others, no channel that is busy with them."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
-from services.notify.cases.models import Case
+from services.notify.cases.models import Case, DueCase
 from services.notify.cases.projection import fold
 from services.notify.cases.repository import Change, Saved
 from services.notify.channels.email import MailChannel, reserved_of
@@ -17,6 +17,7 @@ from services.notify.escalation import rules as policy
 from services.notify.escalation.delivery import (
     ClaimedCase,
     Delivery,
+    DeliveryAttempt,
     RecipientDirectory,
     batched_alerts,
     delivery_attempts,
@@ -78,8 +79,8 @@ def test_a_case_held_by_the_process_is_taken_once_and_critical_ones_before_other
     written = held.hold(cases, NOW)
     assert [case.report_id for case in written] == [case.report_id for case in cases]
     assert {(case.lease_by, case.wake_at) for case in written} == {("me:1", NOW + timedelta(seconds=60))}
-    assert [held.begin(case) for case in written] == [True] * 4
-    assert [held.begin(case) for case in written] == [False] * 4, "read again from a store that is behind"
+    assert [held.begin(case, 0) for case in written] == [True] * 4
+    assert [held.begin(case, 0) for case in written] == [False] * 4, "read again from a store that is behind"
     assert [item.case.report_id for item in held.take(NOW, 10, least_s=10, critical=True)] == [report_id(3)]
     assert len(held.take(NOW, 10, least_s=10, critical=False)) == 3
     assert held.take(NOW, 10, least_s=10, critical=False) == []
@@ -89,7 +90,7 @@ def test_no_more_is_held_than_there_is_room_for_and_room_is_kept_for_what_is_cri
     held = HeldCases("me:1", 60, ROOM)
     many = held.hold([case_of(n) for n in range(50)], NOW)
     assert sum(case.lease_by is not None for case in many) == 2 * ROOM
-    assert [held.begin(case) for case in many].count(True) == 2 * ROOM
+    assert [held.begin(case, 0) for case in many].count(True) == 2 * ROOM
     more = held.hold([case_of(50), case_of(51, "critical")], NOW)
     assert [case.lease_by for case in more] == [None, "me:1"]
     again = case_of(0)
@@ -99,7 +100,7 @@ def test_no_more_is_held_than_there_is_room_for_and_room_is_kept_for_what_is_cri
 def test_a_lease_that_is_nearly_over_is_left_to_whoever_claims_it_then() -> None:
     held = HeldCases("me:1", 60, ROOM)
     (case,) = held.hold([case_of(1)], NOW)
-    assert held.begin(case)
+    assert held.begin(case, 0)
     assert held.take(NOW + timedelta(seconds=51), 10, least_s=10, critical=False) == []
     assert [one.lease_by for one in held.hold([case_of(1)], NOW)] == ["me:1"], "it is not in hand any more"
 
@@ -110,11 +111,17 @@ class Stored:
     def __init__(self, page: Sequence[Case] = ()) -> None:
         self.page = list(page)
         self.cases: dict[str, Case] = {}
-        self.claims = self.saves = 0
+        self.looks = self.claims = self.saves = self.asked = 0
 
-    async def claim(self, *_: object, critical: bool) -> list[Case]:
+    async def due(self, now: datetime, limit: int, *, critical: bool = False) -> list[DueCase]:
+        del now
+        self.looks += 1
+        return [DueCase(case.report_id, case.center_id) for case in self.page[:limit] if not critical]
+
+    async def claim(self, _: str, __: float, report_ids: Sequence[str], *___: object) -> list[Case]:
         self.claims += 1
-        page, self.page = (self.page, []) if not critical else ([], self.page)
+        page = [case for case in self.page if case.report_id in report_ids]
+        self.page = [case for case in self.page if case not in page]
         self.cases.update({case.report_id: case for case in page})
         return page
 
@@ -128,6 +135,7 @@ class Stored:
         return {one: self.cases[one] for one in report_ids if one in self.cases}
 
     async def standing(self, report_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
+        self.asked += 1
         return dict.fromkeys(report_ids, (1, None))
 
 
@@ -136,7 +144,7 @@ class Quiet:
 
     def __init__(self, recent: RecentAlerts | None = None) -> None:
         self.recent = recent
-        self.away = False
+        self.away = self.forgets = False
 
     async def all(self) -> dict[str, Any]:
         if self.away:
@@ -144,6 +152,8 @@ class Quiet:
         return {}
 
     async def load(self, keys: Iterable[str]) -> dict[str, RecentAlerts]:
+        if self.forgets:
+            raise TransientError("store: away")
         return dict.fromkeys(keys, self.recent) if self.recent is not None else {}
 
     async def add(self, keys: Sequence[str], now: datetime) -> None:
@@ -174,7 +184,7 @@ async def test_in_a_burst_of_two_hundred_the_critical_cases_alert_is_the_next_to
     stuck = asyncio.Event()
 
     async def send(_: object, mail: Mail) -> None:
-        if mail.to.startswith("gwangju"):
+        if not mail.to.startswith("jeju"):
             await stuck.wait()
         sent.append(mail.to)
 
@@ -182,18 +192,19 @@ async def test_in_a_burst_of_two_hundred_the_critical_cases_alert_is_the_next_to
     channel = MailChannel(settings, clock)
     delivery = Delivery(settings, channel, clock)
     lease = {"wake_at": NOW + timedelta(seconds=60), "lease_by": "me:claim"}
-    burst = [case_of(n).model_copy(update=lease) for n in range(200)]
+    centers = ("gwangju", "busan", "daegu", "ulsan")
+    burst = [case_of(n, center=centers[n % 4]).model_copy(update=lease) for n in range(200)]
     stored = Stored(burst)
     worker = worker_of(stored, delivery, clock, settings)
     others = asyncio.create_task(worker.send_due())
     await eventually(lambda: channel.busy == settings.smtp_connections - reserved_of(settings.smtp_connections))
     worker.begin(worker.hold([case_of(999, "critical", center="jeju")], NOW))
     assert worker.urgent_due.is_set()
-    before = stored.claims
+    before = stored.looks
     async with asyncio.timeout(30):
         assert await worker.pass_once(critical=True) == 1
     assert sent == ["jeju@duty.ieum.example"]
-    assert stored.claims == before, "what the process holds needs no question to the store"
+    assert stored.looks == before, "what the process holds needs no question to the store"
     stuck.set()
     await others
     await delivery.close()
@@ -205,9 +216,11 @@ class Told:
 
     def __init__(self) -> None:
         self.messages: list[int] = []
+        self.looks: list[Callable[[int], Awaitable[list[DeliveryAttempt]]]] = []
 
-    async def send(self, batches: Sequence[Any], deadline: float, wanted: object) -> list[Any]:
-        del deadline, wanted
+    async def send(self, batches: Sequence[Any], deadline: float, wanted: Any) -> list[Any]:
+        del deadline
+        self.looks.append(wanted)
         self.messages += [len(batch.delivery_attempts) for batch in batches]
         return [cast("Any", _Done(batch.delivery_attempts)) for batch in batches]
 
@@ -239,6 +252,53 @@ async def test_what_was_due_before_goes_on_while_a_surge_always_leaves_something
         assert await worker.pass_once() > 0
     assert (stored.claims, stored.page) == (1, [])
     assert await worker.pass_once() == 2, "what was held meanwhile is still in hand"
+
+
+async def test_what_was_just_written_or_read_is_not_asked_for_again_before_it_is_told() -> None:
+    lease = {"wake_at": NOW + timedelta(seconds=60), "lease_by": "me:claim"}
+    stored, told, clock = Stored([case_of(1).model_copy(update=lease)]), Told(), ManualClock(NOW)
+    worker = worker_of(stored, told, clock, settings_of())
+    worker.begin(worker.hold([case_of(9)], NOW))
+    await worker.send_due()
+    for look in told.looks:
+        assert len(await look(0)) == 1
+    assert (len(told.looks), stored.asked) == (2, 0)
+    await clock.advance(1)
+    for look in told.looks:
+        assert len(await look(0)) == 1
+    assert stored.asked == 2, "a second later somebody may have answered"
+
+
+async def test_a_page_is_of_few_centers_whole_messages_of_each_and_one_look_is_enough_for_many_pages() -> None:
+    lease = {"wake_at": NOW + timedelta(seconds=60), "lease_by": "me:claim"}
+    centers = ("gwangju", "busan", "daegu", "ulsan")
+    burst = [case_of(n, center=centers[n % 4]).model_copy(update=lease) for n in range(400)]
+    stored, told = Stored(burst), Told()
+    worker = worker_of(stored, told, ManualClock(NOW), settings_of(claim_size=100))
+    while await worker.pass_once():
+        pass
+    assert told.messages == [50] * 8
+    assert (stored.claims, stored.saves) == (4, 400)
+    assert stored.looks == 2, "one finds all, one finds nothing more"
+
+
+def test_no_center_keeps_another_waiting_by_having_more() -> None:
+    due = [DueCase(f"a{n}", "gwangju") for n in range(120)] + [DueCase("b0", "busan"), DueCase("c0", "jeju")]
+    taken, left = policy.claim_together(due, 51)
+    assert [one.report_id for one in taken] == [*(f"a{n}" for n in range(50)), "b0"]
+    taken, left = policy.claim_together(left, 51)
+    assert [one.report_id for one in taken] == ["c0", *(f"a{n}" for n in range(50, 100))]
+    assert policy.claim_together(left, 51) == (left, [])
+    assert len(left) == 20
+
+
+async def test_where_recent_alerts_cannot_be_read_messages_go_all_the_same() -> None:
+    stored, told, quiet = Stored(), Told(), Quiet()
+    quiet.forgets = True
+    worker = worker_of(stored, told, ManualClock(NOW), settings_of(), quiet=quiet)
+    worker.begin(worker.hold([case_of(1)], NOW))
+    await worker.send_due()
+    assert (told.messages, stored.saves) == ([1], 1)
 
 
 async def test_what_could_not_be_planned_while_the_store_was_away_is_told_as_soon_as_it_is_back() -> None:

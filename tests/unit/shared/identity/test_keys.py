@@ -1,13 +1,33 @@
 """What ended stays ended, whatever a later document says."""
 
+import base64
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import jwt
+import pytest
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.utils import base64url_encode
+from pydantic import ValidationError
 
 from shared.clock import ManualClock
-from shared.identity.keys import KeyDocument, PublicKey, RevokedKey, RevokedSession, merge_revocations
-from shared.identity.source import Identity
+from shared.identity.keys import (
+    DOCUMENT_TYPE,
+    KeyDocument,
+    PublicKey,
+    RevokedKey,
+    RevokedSession,
+    RootKey,
+    RootKeys,
+    SignedDocuments,
+    merge_revocations,
+)
+from shared.identity.source import DOCUMENTS_REFUSED, Identity, over_http, signed_of
+from shared.settings import ServiceSettings, SettingsError
+from tests import ROOT_SEED
+from tests.support.staff import ROOT, ROOTS, TestIdentity
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -41,13 +61,151 @@ def test_without_an_earlier_document_an_ended_key_does_not_count_either() -> Non
 async def test_a_service_remembers_what_ended_although_notify_no_longer_says_so() -> None:
     answers = [document(NEW, ended=(OLD,), revoked=("one",)), document(OLD, NEW)]
 
-    async def fetch() -> KeyDocument:
-        return answers.pop(0)
+    async def fetch() -> str:
+        return ROOT.sign(answers.pop(0))
 
-    identity = Identity(fetch, ManualClock(NOW))
+    identity = Identity(fetch, ROOTS, ManualClock(NOW))
     assert not identity.is_revoked("one")
     assert await identity.refresh()
     assert await identity.refresh()
     assert identity.is_revoked("one")
     assert identity.document is not None
     assert [key.kid for key in identity.document.keys] == [NEW]
+
+
+class Attacked:
+    """A service that knows the root key of tests; somebody answers at identity's address, or edits the cache."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.clock = ManualClock(NOW)
+        self.staff = TestIdentity(self.clock)
+        self.thief = TestIdentity(self.clock)
+        self.cache = tmp_path / "keys.json"
+        self.answer = self.published(self.staff.signed())
+        self.identity = self.started()
+
+    def published(self, *signed: str) -> bytes:
+        return json.dumps({**self.thief.document().model_dump(mode="json"), "signed": signed}).encode()
+
+    def started(self, roots: RootKeys = ROOTS) -> Identity:
+        async def fetch() -> str:
+            return signed_of(self.answer)
+
+        return Identity(fetch, roots, self.clock, self.cache)
+
+    def takes(self, identity: Identity, who: TestIdentity) -> bool:
+        return identity.verify(who.token("jeju", "lead")) is not None
+
+
+def forged(attacked: Attacked, how: str) -> bytes:
+    """A document with the thief's key, as somebody makes it who lacks the root key."""
+    head, _, mac = attacked.staff.signed().split(".")
+    document = attacked.thief.document().model_dump_json().encode()
+    body = base64url_encode(document).decode()
+    own = RootKey(b"x" * 32)
+    if how == "unsigned":
+        return attacked.published()
+    if how == "another_root":
+        return attacked.published(own.sign(attacked.thief.document()))
+    if how == "another_root_by_our_name":
+        kid = jwt.get_unverified_header(attacked.staff.signed())["kid"]
+        private = Ed25519PrivateKey.from_private_bytes(b"x" * 32)
+        return attacked.published(jwt.PyJWS().encode(document, private, "EdDSA", {"typ": DOCUMENT_TYPE, "kid": kid}))
+    if how == "another_body":
+        return attacked.published(f"{head}.{body}.{mac}")
+    if how == "a_token":
+        claims = {"keys": [], "issued_at": NOW.isoformat()}
+        kid = jwt.get_unverified_header(attacked.staff.signed())["kid"]
+        return attacked.published(
+            jwt.encode(claims, Ed25519PrivateKey.from_private_bytes(ROOT_SEED), "EdDSA", {"kid": kid})
+        )
+    none = base64url_encode(json.dumps({"alg": "none", "typ": DOCUMENT_TYPE}).encode()).decode()
+    return attacked.published(f"{none}.{body}.")
+
+
+FORGERIES = {
+    "unsigned": "unsigned",
+    "another_root": "unknown_root",
+    "another_root_by_our_name": "bad_signature",
+    "another_body": "bad_signature",
+    "a_token": "malformed",
+    "alg_none": "malformed",
+}
+
+
+@pytest.mark.parametrize(("how", "reason"), FORGERIES.items())
+async def test_another_document_at_identitys_address_makes_no_key_count(tmp_path: Path, how: str, reason: str) -> None:
+    attacked = Attacked(tmp_path)
+    attacked.answer = forged(attacked, how)
+    before = DOCUMENTS_REFUSED.labels("issuer", reason)._value.get()
+    with structlog.testing.capture_logs() as logs:
+        assert not await attacked.identity.refresh()
+        assert not await attacked.identity.refresh()
+    assert [(line["event"], line["reason"]) for line in logs] == [("identity.key_document_refused", reason)]
+    assert DOCUMENTS_REFUSED.labels("issuer", reason)._value.get() == before + 2
+    assert not attacked.takes(attacked.identity, attacked.thief)
+    assert not attacked.cache.exists()
+
+    attacked.answer = attacked.published(attacked.staff.signed())
+    assert await attacked.identity.refresh()
+    attacked.answer = forged(attacked, how)
+    assert not await attacked.identity.refresh()
+    assert attacked.takes(attacked.identity, attacked.staff)  # the keys known so far go on
+    assert not attacked.takes(attacked.identity, attacked.thief)
+
+
+@pytest.mark.parametrize(("how", "reason"), FORGERIES.items())
+async def test_an_edited_cache_makes_no_key_count(tmp_path: Path, how: str, reason: str) -> None:
+    attacked = Attacked(tmp_path)
+    assert await attacked.identity.refresh()
+    attacked.cache.write_bytes(forged(attacked, how))
+    before = DOCUMENTS_REFUSED.labels("cache", reason)._value.get()
+    again = attacked.started()
+    await again.load_cache()
+    assert DOCUMENTS_REFUSED.labels("cache", reason)._value.get() == before + 1
+    assert again.check() is not None
+    assert not attacked.takes(again, attacked.thief)
+
+
+async def test_the_cache_keeps_the_documents_that_say_what_ended(tmp_path: Path) -> None:
+    attacked = Attacked(tmp_path)
+    answers = [
+        document(NEW, revoked=("zero",)),
+        document(NEW, ended=(OLD,), revoked=("zero", "one")),
+        document(OLD, NEW, at=NOW + HOUR / 4),
+        document(OLD, NEW, at=NOW + HOUR / 2, revoked=("two",)),
+    ]
+    for answer in answers:
+        attacked.answer = attacked.published(ROOT.sign(answer))
+        assert await attacked.identity.refresh()
+    assert len(SignedDocuments.model_validate_json(attacked.cache.read_bytes()).signed) == 2
+    again = attacked.started()
+    await again.load_cache()
+    assert all(again.is_revoked(session) for session in ("zero", "one", "two"))
+    assert again.document is not None
+    assert [key.kid for key in again.document.keys] == [NEW]
+    attacked.answer = attacked.published(ROOT.sign(document(NEW, at=NOW + 2 * HOUR)))
+    assert await again.refresh()
+    assert len(SignedDocuments.model_validate_json(attacked.cache.read_bytes()).signed) == 1
+
+
+async def test_a_root_key_is_replaced_while_services_know_both(tmp_path: Path) -> None:
+    attacked, new = Attacked(tmp_path), RootKey(b"n" * 32)
+    both = attacked.started(RootKeys([ROOT.public, new.public]))
+    assert await both.refresh()
+    attacked.answer = attacked.published(new.sign(attacked.staff.document()))
+    assert await both.refresh()
+    only_new = attacked.started(RootKeys([new.public]))
+    await only_new.load_cache()
+    assert attacked.takes(only_new, attacked.staff)
+    attacked.answer = attacked.published(attacked.staff.signed())
+    assert not await only_new.refresh()
+
+
+def test_no_service_starts_without_a_root_key() -> None:
+    with pytest.raises(SettingsError) as refused:
+        over_http(ServiceSettings.model_validate({"IEUM_IDENTITY_ROOT_KEYS": ""}), ManualClock(NOW))
+    assert "IEUM_IDENTITY_ROOT_KEYS" in str(refused.value)
+    for wrong in ("x", "AAAA", base64.b64encode(bytes(32)).decode()):
+        with pytest.raises(ValidationError, match="IEUM_IDENTITY_ROOT_KEYS"):
+            ServiceSettings.model_validate({"IEUM_IDENTITY_ROOT_KEYS": wrong})

@@ -28,7 +28,7 @@ from shared.identity.tokens import (
     TokenError,
     verify_access,
 )
-from tests.support.staff import TICKET_KEY, TestIdentity
+from tests.support.staff import ROOTS, TICKET_KEY, TestIdentity
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 REPORT = "01234567-89ab-4cde-8f01-23456789abcd"
@@ -233,19 +233,18 @@ async def test_keys_outlive_the_process_and_a_silent_identity(
     staff: TestIdentity, clock: ManualClock, tmp_path: Any
 ) -> None:
     cache = tmp_path / "deep" / "keys.json"
-    first = Identity(staff.fetch, clock, cache)
+    first = staff.another(cache)
     assert await first.refresh()
 
-    async def silence() -> KeyDocument:
+    async def silence() -> str:
         raise OSError
 
-    second = Identity(silence, clock, cache)
+    second = Identity(silence, ROOTS, clock, cache)
     assert second.check() is not None
-    second._load_cache()  # what run() does first
+    await second.load_cache()  # what run() does first
     assert second.check() is None
     assert not await second.refresh()
-    assert "d" not in json.loads(cache.read_text())["keys"][0]
     cache.write_text("{")
-    third = Identity(silence, clock, cache)
-    third._load_cache()  # as above
+    third = Identity(silence, ROOTS, clock, cache)
+    await third.load_cache()  # as above
     assert third.check() is not None

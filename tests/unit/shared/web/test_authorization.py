@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends
 from shared.health import Health
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
-from shared.identity.source import Identity
 from shared.web.app import create_app
 from shared.web.authorization import OPEN, Authorizer, route_actions, routes_without_one_action
 from tests.unit.shared.web.small_site import STAFF, TOKEN, build, client, settings
@@ -46,7 +45,7 @@ async def test_a_role_that_may_not_is_refused_and_the_audit_hears_of_it() -> Non
 
 
 async def test_who_cannot_be_verified_yet_is_asked_to_wait_and_not_to_sign_in() -> None:
-    just_started = Identity(STAFF.fetch, STAFF.clock)
+    just_started = STAFF.another()
     authorize = Authorizer(just_started, settings())
     router = APIRouter(dependencies=[Depends(authorize(Action.CASES_LIST))])
 

@@ -1,0 +1,218 @@
+"""One's own passkeys: registered and removed by who is signed in, or registered on the way in by who must have one."""
+
+from collections.abc import Collection
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Form
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from services.identity.accounts.models import Account, Factor, Passkey, RefusedError
+from services.identity.accounts.repository import AccountStore
+from services.identity.audit_recorder import By, by
+from services.identity.page_parts import ENROL_WORDS, Text, end_the_old
+from services.identity.passkeys.rules import must_have_one
+from services.identity.passkeys.service import LONGEST, Passkeys
+from services.identity.problems import unavailable
+from services.identity.sessions.cookies import REGISTER_COOKIE, onward, set_device, set_session
+from services.identity.sessions.service import Sessions
+from services.identity.sign_in.service import SignIn
+from shared.audit.entries import where_of
+from shared.errors import TransientError
+from shared.identity.principal import Principal
+from shared.identity.roles import Action, StaffRole
+from shared.web.app import Problem
+from shared.web.authorization import OPEN, Authorizer
+from shared.web.navigation import home_of
+from shared.web.pages import Pages
+from shared.web.translations import gettext_noop
+
+PASSKEY_WORDS: Final = {
+    **ENROL_WORDS,
+    "wrong_sign_in": gettext_noop("Password and code do not fit. Wait for new digits."),
+    "passkey_name": gettext_noop("Give the passkey a name of at most 40 characters."),
+    "passkey_refused": gettext_noop("What your browser sent does not count, or took too long. Please try again."),
+    "passkey_most": gettext_noop("You have ten passkeys. Remove one first."),
+    "passkey_last": gettext_noop(
+        "Your role signs in with a passkey, and this is the last one. Register another first."
+    ),
+    "passkey_unknown": gettext_noop("There is no such passkey."),
+    "passkey_nowhere": gettext_noop("Passkeys need an https address with a host name. Ask whoever runs this system."),
+}
+_OF_NAME: Final = {"passkey_name", "passkey_refused", "passkey_most", "passkey_nowhere"}
+
+Answer = Annotated[str, Form(max_length=LONGEST)]
+
+
+def passkey_router(
+    store: AccountStore,
+    sign_in: SignIn,
+    passkeys: Passkeys,
+    pages: Pages,
+    authorize: Authorizer,
+    roles_with_passkey: Collection[StaffRole],
+) -> APIRouter:
+    """``/account/passkeys/…``."""
+    router = APIRouter(include_in_schema=False, prefix="/account/passkeys")
+    own = authorize(Action.OWN_ACCOUNT)
+
+    async def mine(principal: Principal) -> Account:
+        try:
+            account = await store.get(principal.subject)
+        except TransientError:
+            raise unavailable() from None
+        if account is None or account.external or account.password is None:
+            raise Problem(409, "not_here", gettext_noop("Your password is not kept here but where you signed in."))
+        return account
+
+    async def one(principal: Principal, key: str) -> tuple[Account, Passkey]:
+        account = await mine(principal)
+        found = next((each for each in account.passkeys if each.id.hex() == key), None)
+        if found is None:
+            raise Problem(404, "passkey_unknown", PASSKEY_WORDS["passkey_unknown"])
+        return account, found
+
+    @router.get("/new")
+    async def new(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
+        await mine(principal)
+        return form(pages, request)
+
+    @router.post("/new")
+    async def options(principal: Annotated[Principal, Depends(own)]) -> Response:
+        account = await mine(principal)
+        return JSONResponse(_or_problem(passkeys, principal.session, account))
+
+    @router.post("")
+    async def add(
+        request: Request,
+        principal: Annotated[Principal, Depends(own)],
+        name: Text = "",
+        passkey: Answer = "",
+        current: Text = "",
+        digits: Text = "",
+    ) -> Response:
+        account = await mine(principal)
+        who = by(request, principal)
+        try:
+            await sign_in.confirm(account, current, digits, who)
+            await passkeys.add(await mine(principal), principal.session, name, passkey, who)
+        except RefusedError as error:
+            return form(pages, request, error, name=name)
+        except TransientError:
+            raise unavailable() from None
+        return RedirectResponse("/account?done=passkey", 303)
+
+    @router.get("/{key}/remove")
+    async def ask(request: Request, principal: Annotated[Principal, Depends(own)], key: str) -> Response:
+        _, found = await one(principal, key)
+        return pages.render(request, "passkey-remove.html", passkey=found, error="", wait=0)
+
+    @router.post("/{key}/remove")
+    async def remove(
+        request: Request,
+        principal: Annotated[Principal, Depends(own)],
+        key: str,
+        current: Text = "",
+        digits: Text = "",
+    ) -> Response:
+        account, found = await one(principal, key)
+        who = by(request, principal)
+        required = must_have_one(account, roles_with_passkey)
+        try:
+            await sign_in.confirm(account, current, digits, who)
+            await passkeys.remove(await mine(principal), key, who, required=required)
+        except RefusedError as error:
+            words, wait = PASSKEY_WORDS[error.code], error.retry_after or 0
+            return pages.render(
+                request, "passkey-remove.html", status=429 if wait else 422, passkey=found, error=words, wait=wait
+            )
+        except TransientError:
+            raise unavailable() from None
+        return RedirectResponse("/account?done=passkey_removed", 303)
+
+    return router
+
+
+def registration_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys, pages: Pages) -> APIRouter:
+    """``/session/passkey``: between the password and the session, for who must have a passkey and has none."""
+    router = APIRouter(include_in_schema=False, prefix="/session/passkey", dependencies=[Depends(OPEN)])
+    urls = pages.settings.public_urls
+
+    async def permitted(request: Request) -> tuple[Account, str]:
+        cookie = request.cookies.get(REGISTER_COOKIE, "")
+        try:
+            account = await passkeys.permitted(cookie)
+        except TransientError:
+            raise unavailable() from None
+        if account is None:
+            raise Problem(403, "registration_over", gettext_noop("This took too long. Please sign in again."))
+        return account, cookie
+
+    @router.get("")
+    async def show(request: Request, next: str = "") -> Response:  # noqa: A002  # the parameter's name in the address
+        await permitted(request)
+        return form(pages, request, next=next and onward(next, urls), first=True)
+
+    @router.post("/new")
+    async def options(request: Request) -> Response:
+        account, cookie = await permitted(request)
+        return JSONResponse(_or_problem(passkeys, cookie, account))
+
+    @router.post("")
+    async def add(
+        request: Request,
+        name: Text = "",
+        passkey: Answer = "",
+        next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002  # as above
+    ) -> Response:
+        account, cookie = await permitted(request)
+        nobody = by(request, None)
+        who = By(account.subject, account.organisation, tuple(sorted(account.roles)), where_of(request))
+        try:
+            added = await passkeys.add(account, cookie, name, passkey, who)
+            entered = await sign_in.begin(added, Factor.PASSKEY, nobody)
+        except RefusedError as error:
+            return form(pages, request, error, name=name, next=next and onward(next, urls), first=True)
+        except TransientError:
+            raise unavailable() from None
+        await end_the_old(request, sessions)
+        wanted = onward(next, urls) if next else home_of(entered.issued.principal, urls)
+        answer = RedirectResponse(wanted, 303)
+        set_session(answer, entered.issued, secure=pages.secure(request))
+        set_device(answer, entered.device, secure=pages.secure(request))
+        answer.delete_cookie(REGISTER_COOKIE, path="/", httponly=True, samesite="strict")
+        return answer
+
+    return router
+
+
+def form(
+    pages: Pages,
+    request: Request,
+    refused: RefusedError | None = None,
+    *,
+    first: bool = False,
+    name: str = "",
+    next: str = "",  # noqa: A002  # the parameter's name in the address
+) -> Response:
+    """The page on which a passkey is made; ``first``: on the way in, before there is a session."""
+    wait = (refused.retry_after or 0) if refused is not None else 0
+    code = refused.code if refused is not None else ""
+    return pages.render(
+        request,
+        "passkey-new.html",
+        status=(429 if wait else 422) if refused is not None else 200,
+        first=first,
+        name=name,
+        next=next,
+        error=PASSKEY_WORDS[code] if code else "",
+        field="name" if code in _OF_NAME else "current" if code else "",
+        wait=wait,
+    )
+
+
+def _or_problem(passkeys: Passkeys, bound: str, account: Account) -> dict[str, object]:
+    try:
+        return passkeys.new_options(bound, account)
+    except RefusedError as error:
+        raise Problem(409, error.code, PASSKEY_WORDS[error.code]) from None

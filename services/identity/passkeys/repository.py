@@ -1,0 +1,39 @@
+"""Challenges of passkeys that were used: each counts once."""
+
+from datetime import datetime
+from typing import Final
+
+from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo.errors import DuplicateKeyError
+
+from shared.mongo import Document, store_errors
+
+_LONG_AGO: Final = 2000
+
+
+class UsedStore:
+    """Which challenges were used. Nothing is written before that, so asking for challenges fills nothing."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
+        """``database`` is identity's own."""
+        self.collection: AsyncIOMotorCollection[Document] = database["passkey_uses"]
+
+    async def prepare(self) -> None:
+        """Create the index; the same again changes nothing."""
+        with store_errors():
+            await self.collection.create_index("until", name="until")
+
+    async def use(self, nonce: str, until: datetime) -> bool:
+        """Use a challenge, which is over by itself at ``until``; False where it was used before."""
+        try:
+            with store_errors():
+                await self.collection.insert_one({"_id": nonce, "until": until})
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def sweep(self, now: datetime) -> int:
+        """Delete what is over by itself."""
+        over = {"until": {"$gt": datetime(_LONG_AGO, 1, 1, tzinfo=now.tzinfo), "$lt": now}}
+        with store_errors():
+            return int((await self.collection.delete_many(over)).deleted_count)

@@ -1,0 +1,179 @@
+"""Signing in with passkeys, and being led to register one, on the real store."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from services.identity.accounts.service import Ready
+from services.identity.audit_recorder import by_command
+from shared.audit.model import AuditOutcome
+from tests.integration.identity.conftest import START, IdentityHarness, Process
+from tests.support.passkeys import Authenticator, plain
+
+ORIGIN = "https://staff.example"
+BY_HTTPS: dict[str, Any] = {"IEUM_PUBLIC_URLS": {"identity": ORIGIN}, "IEUM_TRUSTED_PROXIES": "10.0.0.7"}
+
+
+@pytest.fixture
+async def identity(harness: IdentityHarness) -> Process:
+    """Where browsers make passkeys, and leads and administrators must have one."""
+    return await harness.process(**BY_HTTPS)
+
+
+def browser(identity: Process) -> httpx.AsyncClient:
+    http = identity.browser()
+    http.base_url = httpx.URL(ORIGIN)
+    return http
+
+
+async def signed(http: httpx.AsyncClient, device: Authenticator) -> dict[str, str]:
+    """The form's fields of a sign-in with a passkey."""
+    return {"passkey": device.sign((await http.post("/session/passkey/options")).json()), "code": ""}
+
+
+async def registered(identity: Process, http: httpx.AsyncClient, ready: Ready) -> Authenticator:
+    """A first passkey, on the way in."""
+    device = Authenticator(ORIGIN)
+    led = await identity.enter(http, ready)
+    assert (led.status_code, led.headers["location"]) == (303, "/session/passkey?next=")
+    assert "ieum_sid" not in http.cookies
+    made = device.make((await http.post("/session/passkey/new")).json())
+    entered = await http.post("/session/passkey", data={"name": "phone", "passkey": made})
+    assert entered.status_code == 303, entered.text
+    return device
+
+
+async def test_who_must_have_a_passkey_registers_one_and_then_signs_in_with_it_alone(identity: Process) -> None:
+    ready = await identity.person("jeju", "lead")
+    async with browser(identity) as http:
+        assert (await http.get("/session/passkey")).status_code == 403
+        device = await registered(identity, http, ready)
+        assert (await http.get("/desk")).text == ready.account.subject
+    await identity.clock.advance(30)
+    async with browser(identity) as http:
+        assert (await identity.enter(http, ready)).status_code == 403
+        assert (await identity.enter(http, ready, **await signed(http, device))).status_code == 303
+        assert (await http.get("/desk")).text == ready.account.subject
+        await identity.clock.advance(30)
+        assert (await identity.api_enter(http, ready)).json()["code"] == "passkey_needed"
+    (added,) = await identity.lines("account.passkey_add")
+    assert (added.actor, added.outcome) == (ready.account.subject, AuditOutcome.DONE)
+    said = [(line.outcome.value, line.reason, line.detail.get("factor")) for line in await identity.lines("sign_in")]
+    needed = ("refused", "passkey_needed", None)
+    assert said == [("done", None, "passkey"), needed, ("done", None, "passkey"), needed]
+
+
+async def test_with_a_recovery_code_a_lost_passkey_is_replaced_before_anything_else(identity: Process) -> None:
+    ready = await identity.person("central", "administrator")
+    async with browser(identity) as http:
+        lost = await registered(identity, http, ready)
+    async with browser(identity) as http:
+        assert (await identity.api_enter(http, ready, code=ready.recovery[0])).json()["code"] == "passkey_missing"
+        led = await identity.enter(http, ready, code=ready.recovery[1])
+        assert led.headers["location"] == "/session/passkey?next="
+        assert (await http.get("/accounts")).status_code in {303, 401}
+        made = Authenticator(ORIGIN).make((await http.post("/session/passkey/new")).json())
+        assert (await http.post("/session/passkey", data={"name": "new", "passkey": made})).status_code == 303
+        again = await http.post("/session/passkey", data={"name": "second", "passkey": made})
+        assert again.status_code == 403
+        await identity.clock.advance(30)
+        both = {"current": ready.password, "digits": identity.code(ready)}
+        removed = await http.post(f"/account/passkeys/{lost.id.hex()}/remove", data=both)
+        assert removed.headers["location"] == "/account?done=passkey_removed"
+        assert (await identity.enter(http, ready, **await signed(http, lost))).status_code == 401
+
+
+async def test_whose_role_needs_none_chooses_and_registers_with_both_factors(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    device = Authenticator(ORIGIN)
+    async with browser(identity) as http:
+        assert (await identity.enter(http, ready)).status_code == 303
+        made = {"name": "blue key", "passkey": device.make((await http.post("/account/passkeys/new")).json())}
+        wrong = await http.post("/account/passkeys", data={**made, "current": ready.password, "digits": "000000"})
+        assert wrong.status_code == 422
+        await identity.clock.advance(30)
+        both = {"current": ready.password, "digits": identity.code(ready)}
+        assert (await http.post("/account/passkeys", data={**made, **both})).status_code == 303
+        assert "blue key" in (await http.get("/account")).text
+    async with browser(identity) as http:
+        assert (await identity.enter(http, ready, **await signed(http, device))).status_code == 303
+        await identity.clock.advance(30)
+        assert (await identity.enter(http, ready)).status_code == 303
+
+
+async def test_a_wrong_passkey_is_refused_as_a_wrong_password_is(identity: Process) -> None:
+    ready, other = await identity.person("jeju", "lead"), await identity.person("busan", "lead")
+    async with browser(identity) as http:
+        device = await registered(identity, http, ready)
+    async with browser(identity) as http:
+        theirs = await registered(identity, http, other)
+    answers = []
+    async with browser(identity) as http, browser(identity) as elsewhere:
+        fitting = await signed(http, device)
+        answers.append(await identity.enter(http, ready, **await signed(http, theirs)))
+        answers.append(await identity.enter(elsewhere, ready, **fitting))  # another browser's challenge
+        answers.append(await identity.enter(http, ready, **{**await signed(http, device), "password": "no"}))
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.text for answer in answers}) == 1
+
+
+async def test_neither_a_passkey_nor_its_counter_can_be_written_into_an_account(identity: Process) -> None:
+    ready, thief = await identity.person("jeju", "lead"), await identity.person("busan", "lead")
+    async with browser(identity) as http:
+        await registered(identity, http, ready)
+    async with browser(identity) as http:
+        theirs = await registered(identity, http, thief)
+    accounts = identity.accounts.store.collection
+    genuine = await accounts.find_one({"_id": ready.account.subject})
+    stolen = await accounts.find_one({"_id": thief.account.subject})
+    assert genuine is not None
+    assert stolen is not None
+    for forged in (stolen["passkeys"], [], [{**genuine["passkeys"][0], "sign_count": 0, "name": "x"}]):
+        await accounts.update_one({"_id": ready.account.subject}, {"$set": {"passkeys": forged}})
+        assert await identity.accounts.store.get(ready.account.subject) is None
+    await accounts.update_one({"_id": ready.account.subject}, {"$set": {"passkeys": stolen["passkeys"]}})
+    async with browser(identity) as http:
+        assert (await identity.enter(http, ready, **await signed(http, theirs))).status_code == 401
+
+
+async def test_accounts_sealed_before_there_were_passkeys_still_count(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    await identity.accounts.store.collection.update_one({"_id": ready.account.subject}, {"$unset": {"passkeys": 1}})
+    async with browser(identity) as http:
+        assert (await identity.enter(http, ready)).status_code == 303
+
+
+async def test_inviting_somebody_anew_takes_their_passkeys(identity: Process) -> None:
+    ready = await identity.person("jeju", "lead")
+    async with browser(identity) as http:
+        await registered(identity, http, ready)
+    account = await identity.accounts.store.get(ready.account.subject)
+    assert account is not None
+    assert account.passkeys[0].added_at == START
+    after, _ = await identity.accounts.administration.reset(by_command("test"), account, "lost_device")
+    assert after.passkeys == ()
+
+
+async def test_used_challenges_are_deleted_when_they_are_over_by_themselves(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    async with browser(identity) as http:
+        await identity.enter(http, ready, **await signed(http, Authenticator(ORIGIN)))
+        options = (await http.post("/session/passkey/options")).json()
+    used = identity.accounts.used.collection
+    assert await used.count_documents({}) == 1
+    assert len(plain(options["challenge"])) == 56
+    await identity.clock.advance(301)
+    await identity.accounts.tidy()
+    assert await used.count_documents({}) == 0
+
+
+async def test_where_browsers_make_no_passkeys_the_pages_offer_none(harness: IdentityHarness) -> None:
+    identity = await harness.process()
+    ready = await identity.person("jeju", "lead")
+    async with identity.browser() as http:
+        assert "passkeys.js" not in (await http.get("/session")).text
+        assert (await http.post("/session/passkey/options")).status_code == 404
+        assert (await identity.enter(http, ready)).status_code == 303
+        assert "/account/passkeys/new" not in (await http.get("/account")).text
+        assert (await http.post("/account/passkeys/new")).status_code == 409

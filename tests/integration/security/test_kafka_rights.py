@@ -1,0 +1,154 @@
+"""Everything every principal could ask of Kafka is tried: granted is what the table says, and nothing else."""
+
+import socket
+import ssl
+import stat
+import struct
+from pathlib import Path
+
+import psutil
+import pytest
+from pydantic import SecretStr
+
+from shared.errors import FatalError
+from shared.kafka.access import BY_NAME, PRINCIPALS, Operation, Resource
+from shared.kafka.diagnosis import refusal
+from shared.kafka.provision import provision, set_passwords
+from shared.topics import TOPICS
+from tests.integration.security.asking import Asking
+from tests.integration.security.conftest import PASSWORDS, SettingsOf
+from tests.support.waiting import eventually
+from tools.local.certificates import ADMIN, Certificates
+from tools.local.engines import Engines
+from tools.local.keys import new_key
+
+pytestmark = pytest.mark.engines
+NAMES = [name for topic in TOPICS for name in (topic.name, topic.dead)]
+GROUPS = sorted({group for principal in PRINCIPALS for group in principal.groups})
+_WORDS = {
+    (Resource.TOPIC, Operation.READ): ("read", "offsets"),
+    (Resource.TOPIC, Operation.WRITE): ("write", "offsets"),
+    (Resource.TOPIC, Operation.DESCRIBE): ("offsets",),
+    (Resource.GROUP, Operation.READ): ("member", "progress"),
+    (Resource.GROUP, Operation.DESCRIBE): ("progress",),
+}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+async def test_a_principal_may_do_what_the_table_says_and_nothing_else(name: str, settings_of: SettingsOf) -> None:
+    wanted = {(word, acl.name) for acl in BY_NAME[name].acls() for word in _WORDS[acl.resource, acl.operation]}
+    async with Asking(settings_of(name)) as asking:
+        granted = await asking.granted([*NAMES, "nothing-of-ours"], [*GROUPS, "a-group-of-nobody"])
+    assert granted == wanted
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+async def test_nobody_but_the_administrator_grants_rights_or_sets_passwords(name: str, settings_of: SettingsOf) -> None:
+    async with Asking(settings_of(name)) as asking:
+        with pytest.raises(FatalError, match="ClusterAuthorizationFailedError"):
+            await set_passwords(asking.admin, {"analytics": new_key()}, 10)
+    settings = settings_of(name)
+    with pytest.raises(FatalError, match="ClusterAuthorizationFailedError"):
+        await provision(settings, {})
+
+
+def test_no_port_lets_anybody_in_without_credentials(secured: Engines) -> None:
+    assert secured.security is not None
+    certificates = secured.security.certificates
+    client, internal, controller = secured.kafka_ports
+    anonymous = ssl.create_default_context(cafile=certificates.authority)
+    for port in (client, internal, controller):
+        assert not metadata_of(port, None), f"port {port}: plain"
+        assert not metadata_of(port, anonymous), f"port {port}: TLS, nobody named"
+    known = ssl.create_default_context(cafile=certificates.authority)
+    known.load_cert_chain(certificates.certificate(ADMIN), certificates.key(ADMIN))
+    assert metadata_of(internal, known), "so that the question itself is one that is answered"
+    stranger = Certificates(certificates.folder / "stranger")
+    stranger.ensure()
+    forged = ssl.create_default_context(cafile=certificates.authority)
+    forged.load_cert_chain(stranger.certificate(ADMIN), stranger.key(ADMIN))
+    assert not metadata_of(internal, forged), "an administrator of another authority"
+    assert not metadata_of(controller, forged), "an administrator of another authority"
+
+
+def metadata_of(port: int, context: ssl.SSLContext | None) -> bool:
+    """Whether a port tells which topics there are."""
+    body = struct.pack(">hhih", 3, 4, 1, -1) + struct.pack(">i?", -1, False)  # Metadata, version 4, every topic
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+            connection = context.wrap_socket(plain, server_hostname="127.0.0.1") if context is not None else plain
+            with connection:
+                connection.sendall(struct.pack(">i", len(body)) + body)
+                return connection.recv(8)[4:] == struct.pack(">i", 1)  # not a few bytes that say no, as TLS does
+    except OSError:
+        return False
+
+
+def test_every_port_listens_on_this_machine_alone(secured: Engines) -> None:
+    pid = secured.pids["kafka"]
+    listening = {c.laddr.ip for c in psutil.Process(pid).net_connections("inet") if c.status == psutil.CONN_LISTEN}
+    assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}
+
+
+def test_keys_are_for_their_owner_alone(secured: Engines) -> None:
+    assert secured.security is not None
+    folder = secured.security.certificates.folder
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir() if path.is_file()}
+    assert len(found) == 11
+    assert set(found.values()) == {0o600}
+
+
+async def test_each_mistake_of_an_operator_is_one_line(
+    secured: Engines, settings_of: SettingsOf, tmp_path: Path
+) -> None:
+    good = settings_of("intake")
+    assert await refusal(good) is None
+    stranger = Certificates(tmp_path)
+    stranger.ensure()
+    assert secured.security is not None
+    wrong: dict[str, dict[str, object]] = {
+        "KAFKA_SSL_CAFILE": {"ssl_cafile": stranger.authority},
+        "KAFKA_SASL_PASSWORD": {"sasl_password": SecretStr(new_key())},
+        "KAFKA_SASL_USERNAME": {"sasl_username": "intakes"},
+        "KAFKA_SASL_MECHANISM": {"sasl_mechanism": "SCRAM-SHA-256"},
+        "KAFKA_SECURITY_PROTOCOL": {"security_protocol": "PLAINTEXT"},
+    }
+    for setting, change in wrong.items():
+        line = await refusal(good.model_copy(update=change))
+        assert line is not None, setting
+        assert setting in line
+        assert "\n" not in line
+        assert all(word in line for word in ("found", "expected", "example"))
+        assert not any(password in line for password in PASSWORDS.values())
+
+
+async def test_passwords_and_rights_can_be_set_again_while_somebody_is_connected(
+    secured: Engines, settings_of: SettingsOf
+) -> None:
+    before = settings_of("recount")
+    async with Asking(before) as asking:
+        assert ("read", "loads") in await asking.granted(["loads"], [])  # so that the connection stands
+        fresh = new_key()
+        changed = await provision(secured.administrator(), {"recount": fresh})
+        assert changed == []
+        assert ("read", "loads") in await asking.granted(["loads"], [])
+    now = before.model_copy(update={"sasl_password": SecretStr(fresh)})
+
+    async def known() -> bool:
+        return await refusal(now) is None and await refusal(before) is not None
+
+    await eventually(known)
+    await provision(secured.administrator(), PASSWORDS)
+
+
+async def test_rights_that_the_table_does_not_give_are_taken_away(secured: Engines, settings_of: SettingsOf) -> None:
+    row = (2, "reports", 3, "User:analytics", "*", int(Operation.WRITE), 3)
+    everything = (4, "kafka-cluster", 3, "User:analytics", "*", 2, 3)
+    async with Asking(secured.administrator()) as asking:
+        answer = await asking.create_acls([row, everything])
+        assert [code for code, _ in answer.creation_responses] == [0, 0]
+    lines = await provision(secured.administrator(), {})
+    assert len(lines) == 2
+    assert all(line.startswith("taken away User:analytics") for line in lines)
+    assert await provision(secured.administrator(), {}) == []
