@@ -10,7 +10,7 @@ IMAGE ?= localhost/ieum
 # Where the local stack's Kafka is, for commands that talk to it directly.
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
-.PHONY: dashboards image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack k-anonymity admin move-accounts client rotate-key rotate-receipt-key check-reports sign-reports rotate-signing-key \
+.PHONY: doctor dashboards image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack k-anonymity admin move-accounts client rotate-key rotate-receipt-key check-reports sign-reports rotate-signing-key \
 	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system torture screenshots docs lock clean
 
 help: ## this help
@@ -35,6 +35,9 @@ down: venv ## stop them
 
 status: venv ## each process: pid, port, health, restarts
 	@$(LOCAL) status
+
+doctor: venv ## what is wrong with what runs here, in plain words (JSON=1; exit 1: something is)
+	@$(PY) -m tools.doctor $(if $(JSON),--json)
 
 logs: venv ## follow the logs (S=routing: only that process)
 	@$(LOCAL) logs $(S)

@@ -29,6 +29,21 @@ async def ensure_topics(settings: KafkaSettings) -> list[str]:
     Returns one line for each difference between table and cluster, which are logged too and left as they are. Raises
     ``TransientError`` while the cluster does not answer.
     """
+    differences = await _compare(settings, create=True)
+    for line in differences:
+        _log.error("kafka.topic_differed", difference=line)
+    return differences
+
+
+async def topic_differences(settings: KafkaSettings) -> list[str]:
+    """One line for each difference between table and cluster; changes nothing. Raises ``TransientError``.
+
+    Topics that these credentials may not see are left out.
+    """
+    return await _compare(settings, create=False)
+
+
+async def _compare(settings: KafkaSettings, *, create: bool) -> list[str]:
     wanted = _wanted(settings)
     limit = settings.call_timeout_s
     admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=int(limit * 1000))
@@ -37,8 +52,8 @@ async def ensure_topics(settings: KafkaSettings) -> list[str]:
         found, hidden = await _found(admin, wanted, limit)
         wanted = {name: topic for name, topic in wanted.items() if name not in hidden}
         missing = [topic for name, topic in wanted.items() if name not in found]
-        differences: list[str] = []
-        if missing:
+        differences = [] if create else [f"{topic.name} is missing" for topic in missing]
+        if missing and create:
             refused = await _create(admin, missing, limit)
             differences += refused.values()
             found = await bounded(_all_found(admin, wanted, refused.keys()), limit, "waiting for the new topics")
@@ -48,8 +63,6 @@ async def ensure_topics(settings: KafkaSettings) -> list[str]:
         raise TransientError(f"kafka: checking the topics failed: {type(error).__name__}") from error
     finally:
         await _close(admin)
-    for line in differences:
-        _log.error("kafka.topic_differed", difference=line)
     return differences
 
 

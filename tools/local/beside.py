@@ -28,7 +28,7 @@ def run(service: str, module: str, *arguments: str, settings: LocalSettings) -> 
     if settings.starts_store and RunFolder(settings.var / "run").read() is None:
         raise BesideError("nothing runs here: start it with `make up`, then try again")
     command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, cwd=processes.PROJECT, env=_environment(service, settings), check=False).returncode
+    return subprocess.run(command, cwd=processes.PROJECT, env=environment_of(service, settings), check=False).returncode
 
 
 def rotate_master_key(settings: LocalSettings, say: Say) -> None:
@@ -80,7 +80,8 @@ def _entry(state: State, name: str) -> Entry | None:
     return next((entry for entry in state.entries if entry.name == name), None)
 
 
-def _environment(service: str, settings: LocalSettings) -> Mapping[str, str]:
+def environment_of(service: str, settings: LocalSettings) -> Mapping[str, str]:
+    """What a process of this service sees."""
     secrets = {**keys.ensure(settings.var), **environment(*keys.KEYS)}
     kafka = settings.kafka_bootstrap_servers or f"{ports.LOOPBACK}:{settings.kafka_port}"
     mongodb = settings.mongodb_uri.get_secret_value() or LocalStore(settings.var / "store", settings.store_port).uri

@@ -1,0 +1,129 @@
+"""What the doctor says of what it sees."""
+
+import json
+import re
+
+import pytest
+
+from tests.unit.docs.test_paths import PROJECT
+from tests.unit.monitoring.test_rules import known
+from tools.doctor.__main__ import said
+from tools.doctor.rules import RUNBOOKS, Finding, Observation, Process, Sample, findings, metrics, runbooks
+
+NOW = 1_800_000_000.0
+WELL = Process("intake", ready=True, checks={"store": "ok"}, samples=())
+
+
+def one(process: Process) -> list[str]:
+    return [finding.says for finding in findings(Observation(now=NOW, processes=[process]))]
+
+
+def shown(name: str, value: float, **labels: str) -> list[str]:
+    return one(Process("notify", ready=True, samples=[Sample(name, labels, value)]))
+
+
+def test_of_a_well_installation_nothing_is_said() -> None:
+    well = [
+        Sample("ieum_kafka_lag_records", {"group": "notify", "topic": "routings", "partition": "1"}, 400),
+        Sample("ieum_routing_recounted_timestamp_seconds", {}, NOW - 3600),
+        Sample("ieum_analytics_lag_seconds", {}, float("nan")),
+        Sample("ieum_health_check_status", {"check": "kafka"}, 1),
+        Sample("ieum_intake_disk_level", {}, 3),
+        Sample("ieum_build_info", {"version": "0.2.0"}, 1),
+    ]
+    kafka = Process("kafka", ready=True, is_engine=True)
+    seen = Observation(now=NOW, processes=[kafka, Process("notify", ready=True, samples=well)], free_bytes=10**11)
+    assert findings(seen) == []
+    assert said([], 2) == "all is well with 2 processes\n"
+
+
+@pytest.mark.parametrize(
+    ("process", "line"),
+    [
+        (Process("routing", pid=0), "it does not run"),
+        (Process("routing", port=8002), "it runs and does not answer on port 8002"),
+        (Process("kafka", pid=0, is_engine=True), "it does not run"),
+        (Process("kafka", is_engine=True), "it runs and does not answer"),
+        (Process("intake", ready=True, restarts=3, samples=()), "it was started again 3 times"),
+        (
+            Process("intake", ready=False, checks={"store": "store: no answer", "disk": "ok"}, samples=()),
+            "not ready: store: store: no answer",
+        ),
+        (
+            Process("analytics", ready=True, checks={"kafka": "stopped at routings/3: a hole"}, samples=()),
+            "kafka: stopped at routings/3: a hole",
+        ),
+        (
+            Process("intake", ready=True, clock_ahead_s=-70.0, samples=()),
+            "its clock differs from this machine's by -70 s",
+        ),
+        (Process("intake", ready=True), "it shows no metrics to this machine"),
+    ],
+)
+def test_a_process_that_is_not_well(process: Process, line: str) -> None:
+    assert one(process) == [line]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "labels", "line"),
+    [
+        ("ieum_notify_unread_dead_letters", 2, {}, "2 records nobody could handle lie in dead-letter topics, unread"),
+        ("ieum_kafka_blocked_partitions", 1, {"group": "routing"}, "group routing has stopped at 1 partitions"),
+        ("ieum_job_failing", 4, {"job_name": "retention"}, "the job retention fails, 4 times in a row"),
+        ("ieum_intake_disk_level", 2, {}, "the store's disk is filling up"),
+        ("ieum_health_check_status", 0, {"check": "kafka"}, "the check kafka fails"),
+        (
+            "ieum_analytics_reconciliation_difference_reports",
+            -1,
+            {},
+            "accepted and routed reports differ by -1: one may be lost or counted twice",
+        ),
+        (
+            "ieum_routing_recounted_timestamp_seconds",
+            NOW - 4 * 3600,
+            {},
+            "routing's sums have not been compared with its log for three hours",
+        ),
+    ],
+)
+def test_a_metric_that_is_not_well(name: str, value: float, labels: dict[str, str], line: str) -> None:
+    assert shown(name, value, **labels) == [line]
+
+
+def test_lag_is_added_up_over_the_partitions_of_a_group() -> None:
+    samples = [
+        Sample("ieum_kafka_lag_records", {"group": "analytics", "topic": "reports", "partition": str(p)}, 600)
+        for p in range(2)
+    ]
+    assert one(Process("analytics", ready=True, samples=samples)) == ["group analytics is 1200 records behind"]
+
+
+def test_several_versions_topics_addresses_disk_and_secrets() -> None:
+    processes = [
+        Process(name, ready=True, samples=[Sample("ieum_build_info", {"version": version}, 1)])
+        for name, version in (("intake", "0.2.0"), ("routing", "0.3.0"))
+    ]
+    found = findings(
+        Observation(
+            now=NOW,
+            processes=processes,
+            topics=["reports has 6 partitions, the table says 7"],
+            unreachable={"intake": "https://report.example answers 502"},
+            free_bytes=5_000_000,
+            readable_secrets=["var/secrets.env"],
+        )
+    )
+    assert [finding.part for finding in found] == ["kafka", "upgrade", "intake", "disk", "secrets"]
+    assert "0.2.0: intake; 0.3.0: routing" in found[1].says
+    assert said(found, 2).endswith("5 things are wrong\n")
+    assert [f.part for f in findings(Observation(now=NOW, processes=[], topics=None))] == ["kafka"]
+
+
+def test_it_looks_at_metrics_that_exist_and_sends_people_to_runbooks_that_exist() -> None:
+    assert metrics() <= known()
+    page = (PROJECT / RUNBOOKS).read_text(encoding="utf-8")
+    assert runbooks() <= set(re.findall(r"^## (\w+)$", page, re.MULTILINE))
+
+
+def test_a_finding_is_json() -> None:
+    assert json.loads(json.dumps(Finding("a", "b", "c")._asdict())) == {"part": "a", "says": "b", "do": "c"}

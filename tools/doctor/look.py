@@ -1,0 +1,108 @@
+"""Look at the installation that `make up` started: its processes, their health and metrics, topics, addresses, disk."""
+
+import asyncio
+import shutil
+import stat
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Final
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from shared.errors import IeumError
+from shared.kafka.admin import topic_differences
+from shared.settings import KafkaSettings
+from tools.doctor.rules import Observation, Process, Sample, metrics
+from tools.local import plan, ports
+from tools.local.settings import LocalSettings
+from tools.local.state import Entry, State
+
+_TIMEOUT_S: Final = 5.0
+_ENGINES: Final = frozenset({"kafka", "store", "mailbox"})
+
+
+async def look(settings: LocalSettings, state: State, environment: Mapping[str, str]) -> Observation:
+    """Everything at once. ``environment`` is that of a service: how it reaches Kafka, and the token of metrics."""
+    token = environment.get("IEUM_METRICS_TOKEN", "")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, headers=headers) as http:
+        processes, topics, unreachable = await asyncio.gather(
+            asyncio.gather(*(_process(http, entry) for entry in state.entries)),
+            _topics(environment),
+            _unreachable(http, plan.urls(settings)),
+        )
+    secrets = [path for path in settings.var.glob("*.env") if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
+    return Observation(
+        now=time.time(),
+        processes=processes,
+        topics=topics,
+        unreachable=unreachable,
+        free_bytes=shutil.disk_usage(settings.var).free,
+        readable_secrets=[_shown(path) for path in secrets],
+    )
+
+
+def kafka_settings(environment: Mapping[str, str]) -> KafkaSettings:
+    """The bus as a service with this environment reaches it."""
+    prefix = "KAFKA_"
+    given = {name.removeprefix(prefix).lower(): value for name, value in environment.items() if name.startswith(prefix)}
+    return KafkaSettings.model_validate(given)
+
+
+async def _process(http: httpx.AsyncClient, entry: Entry) -> Process:
+    seen = Process(entry.name, pid=entry.pid, restarts=entry.restarts, port=entry.port)
+    if entry.name in _ENGINES or not entry.pid:
+        return replace(seen, ready=entry.health == "ready" or None, is_engine=True)
+    base = f"http://{ports.LOOPBACK}:{entry.port}"
+    try:
+        health = await http.get(f"{base}/health/ready")
+        shown = await http.get(f"{base}/metrics")
+    except httpx.HTTPError:
+        return seen
+    ahead = parsedate_to_datetime(health.headers["date"]).timestamp() - time.time() if "date" in health.headers else 0.0
+    return replace(
+        seen,
+        ready=health.is_success,
+        checks=health.json().get("checks", {}),
+        clock_ahead_s=ahead,
+        samples=_samples(shown.text) if shown.is_success else None,
+    )
+
+
+def _samples(text: str) -> list[Sample]:
+    wanted = metrics()
+    return [
+        Sample(sample.name, sample.labels, sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name in wanted
+    ]
+
+
+async def _topics(environment: Mapping[str, str]) -> list[str] | None:
+    try:
+        return await topic_differences(kafka_settings(environment))
+    except IeumError:
+        return None
+
+
+async def _unreachable(http: httpx.AsyncClient, urls: Mapping[str, str]) -> dict[str, str]:
+    async def asked(url: str) -> str | None:
+        try:
+            answer = await http.get(f"{url}/health/live", follow_redirects=True)
+        except httpx.HTTPError as error:
+            return f"{url}: {type(error).__name__}"
+        return None if answer.is_success else f"{url} answers {answer.status_code}"
+
+    services = [name for name in urls if name not in _ENGINES and name != "mail"]
+    said = await asyncio.gather(*(asked(urls[name]) for name in services))
+    return {name: what for name, what in zip(services, said, strict=True) if what is not None}
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,0 +1,297 @@
+"""What observations of a running installation mean. Pure: observations in, findings out."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+RUNBOOKS: Final = "docs/how-to/runbooks.md"
+CLOCK_S: Final = 5.0
+"""Clocks may differ so much: deadlines count in minutes."""
+ROOM_BYTES: Final = 2_000_000_000
+RESTARTS: Final = 3
+
+
+class Finding(NamedTuple):
+    """Something that is wrong, for whom, and what to do."""
+
+    part: str
+    """The process or engine."""
+    says: str
+    do: str
+
+
+class Sample(NamedTuple):
+    """One value of a process's metrics."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process as it looks from outside."""
+
+    name: str
+    pid: int = 1
+    restarts: int = 0
+    port: int = 0
+    ready: bool | None = None
+    """None: it does not answer."""
+    checks: Mapping[str, str] = field(default_factory=dict)
+    clock_ahead_s: float = 0.0
+    samples: Sequence[Sample] | None = None
+    """None: it shows none."""
+    is_engine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything that was looked at."""
+
+    now: float
+    """Unix time."""
+    processes: Sequence[Process]
+    topics: Sequence[str] | None = ()
+    """Differences between the table of topics and the cluster; None: Kafka does not answer."""
+    unreachable: Mapping[str, str] = field(default_factory=dict)
+    """Public addresses that do not lead to their service, and what came instead."""
+    free_bytes: int | None = None
+    """On the disk of data and logs."""
+    readable_secrets: Sequence[str] = ()
+    """Files of secrets that others on this machine may read."""
+
+
+class _Rule(NamedTuple):
+    metric: str
+    wrong: Callable[[float, float], bool]
+    """By value and Unix time."""
+    says: str
+    runbook: str
+
+
+def _more_than(limit: float) -> Callable[[float, float], bool]:
+    return lambda value, _: value > limit
+
+
+_RULES: Final = (
+    _Rule(
+        "ieum_notify_auditor_overdue_reports",
+        _more_than(0),
+        "{value:.0f} reports nobody was told of in time ({fault})",
+        "ReportsOverdue",
+    ),
+    _Rule(
+        "ieum_analytics_oldest_in_flight_report_age_seconds",
+        _more_than(60),
+        "a report has had no centre for {value:.0f} s",
+        "ReportsWithoutOwner",
+    ),
+    _Rule(
+        "ieum_outbox_oldest_pending_event_age_seconds",
+        _more_than(60),
+        "what is stored has not got to Kafka for {value:.0f} s ({relay})",
+        "OutboxWaiting",
+    ),
+    _Rule(
+        "ieum_kafka_blocked_partitions",
+        _more_than(0),
+        "group {group} has stopped at {value:.0f} partitions",
+        "PartitionsBlocked",
+    ),
+    _Rule(
+        "ieum_kafka_stalled_seconds",
+        _more_than(60),
+        "records wait for group {group} and none was done for {value:.0f} s",
+        "ConsumerStalled",
+    ),
+    _Rule(
+        "ieum_kafka_coordinator_silence_seconds",
+        _more_than(60),
+        "Kafka has not answered group {group} for {value:.0f} s",
+        "CoordinatorSilent",
+    ),
+    _Rule(
+        "ieum_notify_unread_dead_letters",
+        _more_than(0),
+        "{value:.0f} records nobody could handle lie in dead-letter topics, unread",
+        "DeadLetters",
+    ),
+    _Rule(
+        "ieum_analytics_dead_lettered_reports",
+        _more_than(0),
+        "{value:.0f} reports lie in the dead-letter topic and have no centre",
+        "ReportDeadLettered",
+    ),
+    _Rule("ieum_job_failing", _more_than(0), "the job {job_name} fails, {value:.0f} times in a row", "JobFails"),
+    _Rule("ieum_health_check_status", lambda value, _: value == 0, "the check {check} fails", "CheckFails"),
+    _Rule("ieum_notify_due_alerts", _more_than(20), "{value:.0f} alerts are due and not taken", "AlertsWaiting"),
+    _Rule("ieum_notify_auditor_silence_seconds", _more_than(30), "its auditor has not looked", "AuditorSilent"),
+    _Rule(
+        "ieum_notify_unconfirmed_commands",
+        _more_than(0),
+        "routing has not confirmed what staff did with {value:.0f} cases",
+        "CommandsUnconfirmed",
+    ),
+    _Rule("ieum_intake_disk_level", lambda value, _: value < 3, "the store's disk is filling up", "DiskFilling"),  # noqa: PLR2004  # 3 is plenty
+    _Rule(
+        "ieum_intake_wrong_receipts_ceiling_status",
+        _more_than(0),
+        "more wrong receipts come than people mistype: somebody may be guessing",
+        "ReceiptsGuessed",
+    ),
+    _Rule(
+        "ieum_intake_routing_gap_reports",
+        _more_than(0),
+        "the log of routings lacks a record of {value:.0f} reports",
+        "RoutingRecordMissing",
+    ),
+    _Rule("ieum_intake_erasure_overdue_seconds", _more_than(3600), "an erasure is overdue", "ErasureOverdue"),
+    _Rule(
+        "ieum_routing_recount_differing_centers",
+        _more_than(0),
+        "routing tells other sums than its log for {value:.0f} centres",
+        "RecountDiffers",
+    ),
+    _Rule(
+        "ieum_routing_recounted_timestamp_seconds",
+        lambda value, now: now - value > 3 * 3600,
+        "routing's sums have not been compared with its log for three hours",
+        "RecountStale",
+    ),
+    _Rule(
+        "ieum_routing_stale_load_partitions",
+        _more_than(0),
+        "nobody tells the sums of {value:.0f} partitions",
+        "LoadsStale",
+    ),
+    _Rule(
+        "ieum_analytics_reconciliation_difference_reports",
+        lambda value, _: value != 0,
+        "accepted and routed reports differ by {value:.0f}: one may be lost or counted twice",
+        "Reconciliation",
+    ),
+    _Rule("ieum_analytics_lag_seconds", _more_than(900), "the numbers are {value:.0f} s old", "NumbersFresh"),
+    _Rule("ieum_audit_findings", _more_than(0), "its audit has been altered, reordered or shortened", "AuditBroken"),
+    _Rule(
+        "ieum_identity_rejected_signing_keys",
+        _more_than(0),
+        "{value:.0f} signing keys in the store are not identity's",
+        "SigningKeysTampered",
+    ),
+    _Rule("ieum_identity_signing_keys", lambda value, _: value == 0, "there is no signing key", "SigningKeysTampered"),
+    _Rule(
+        "ieum_identity_keys_age_seconds",
+        _more_than(300),
+        "it has not heard from identity for {value:.0f} s; staff may be signed out soon",
+        "KeysStale",
+    ),
+    _Rule(
+        "ieum_intake_report_authentication_failures_total",
+        _more_than(0),
+        "a stored report was changed by hand ({part})",
+        "ReportChangedByHand",
+    ),
+)
+_LAG: Final = 1000
+"""Records that may wait for a group."""
+
+
+def metrics() -> frozenset[str]:
+    """Every metric the doctor looks at."""
+    return frozenset(rule.metric for rule in _RULES) | {"ieum_kafka_lag_records", "ieum_build_info"}
+
+
+def runbooks() -> frozenset[str]:
+    """The runbooks it sends people to."""
+    return frozenset(rule.runbook for rule in _RULES) | {"ProcessDown", "ConsumerBehind", "VersionsDiffer", "DiskFull"}
+
+
+def findings(seen: Observation) -> list[Finding]:
+    """Everything that is wrong, processes first."""
+    found = [finding for process in seen.processes for finding in _of_process(process)]
+    found += [finding for process in seen.processes for finding in _of_metrics(process, seen.now)]
+    found += _of_topics(seen.topics)
+    found += _of_versions(seen.processes)
+    found += [
+        Finding(service, f"its public address does not lead to it: {said}", "see IEUM_PUBLIC_URLS and the ingress")
+        for service, said in seen.unreachable.items()
+    ]
+    if seen.free_bytes is not None and seen.free_bytes < ROOM_BYTES:
+        found.append(Finding("disk", f"only {seen.free_bytes // 1_000_000} MB are free for data", _book("DiskFull")))
+    found += [
+        Finding("secrets", f"others on this machine may read {file}", f"chmod 600 {file}")
+        for file in seen.readable_secrets
+    ]
+    return found
+
+
+def _book(name: str) -> str:
+    return f"{RUNBOOKS}#{name.lower()}"
+
+
+def _of_process(process: Process) -> Iterable[Finding]:
+    name = process.name
+    if not process.pid:
+        yield Finding(name, "it does not run", _book("ProcessDown"))
+        return
+    if process.restarts >= RESTARTS:
+        yield Finding(name, f"it was started again {process.restarts} times", f"make logs S={name}")
+    if process.ready is None:
+        what = "it runs and does not answer"
+        yield Finding(name, f"{what} on port {process.port}" if process.port else what, _book("ProcessDown"))
+        return
+    # A failing job has its own line, by its metric.
+    words = {check: word for check, word in process.checks.items() if word != "ok" and check != "jobs"}
+    if not process.ready:
+        for check, word in words.items():
+            yield Finding(name, f"not ready: {check}: {word}", f"make logs S={name}")
+        if not words:
+            yield Finding(name, "not ready", f"make logs S={name}")
+    else:
+        for check, word in words.items():
+            if word.startswith(("degraded", "stopped")):
+                yield Finding(name, f"{check}: {word}", f"make logs S={name}")
+    if abs(process.clock_ahead_s) > CLOCK_S:
+        yield Finding(name, f"its clock differs from this machine's by {process.clock_ahead_s:.0f} s", "set the clocks")
+
+
+def _of_metrics(process: Process, now: float) -> Iterable[Finding]:
+    if process.is_engine or process.ready is None:
+        return
+    if process.samples is None:
+        yield Finding(process.name, "it shows no metrics to this machine", "set IEUM_METRICS_TOKEN here too")
+        return
+    by_metric = {rule.metric: rule for rule in _RULES}
+    waiting: dict[str, float] = {}
+    for sample in process.samples:
+        rule = by_metric.get(sample.name)
+        if sample.name == "ieum_kafka_lag_records":
+            group = sample.labels["group"]
+            waiting[group] = waiting.get(group, 0) + sample.value
+        elif rule is not None and not math.isnan(sample.value) and rule.wrong(sample.value, now):
+            says = rule.says.format(value=sample.value, **sample.labels)
+            yield Finding(process.name, says, _book(rule.runbook))
+    for group, records in waiting.items():
+        if records > _LAG:
+            yield Finding(process.name, f"group {group} is {records:.0f} records behind", _book("ConsumerBehind"))
+
+
+def _of_topics(differences: Sequence[str] | None) -> list[Finding]:
+    if differences is None:
+        return [Finding("kafka", "it does not answer: topics were not looked at", _book("ProcessDown"))]
+    hint = "the number of partitions is fixed for ever; other settings: kafka-configs.sh --alter"
+    return [Finding("kafka", f"topic {line}", hint) for line in differences]
+
+
+def _of_versions(processes: Iterable[Process]) -> list[Finding]:
+    running: dict[str, list[str]] = {}
+    for process in processes:
+        for sample in process.samples or ():
+            if sample.name == "ieum_build_info":
+                running.setdefault(sample.labels["version"], []).append(process.name)
+    if len(running) < 2:  # noqa: PLR2004  # two versions
+        return []
+    said = "; ".join(f"{version}: {', '.join(names)}" for version, names in sorted(running.items()))
+    return [Finding("upgrade", f"several versions run ({said})", _book("VersionsDiffer"))]
