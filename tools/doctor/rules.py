@@ -188,6 +188,12 @@ _RULES: Final = (
         "KeysStale",
     ),
     _Rule(
+        "ieum_identity_key_documents_refused_total",
+        _more_than(0),
+        "it was given sign-in keys that no root key of identity signed ({source})",
+        "KeyDocumentsRefused",
+    ),
+    _Rule(
         "ieum_intake_report_authentication_failures_total",
         _more_than(0),
         "a stored report was changed by hand ({part})",
