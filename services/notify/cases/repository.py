@@ -310,7 +310,7 @@ class CaseStore:
         with store_errors():
             return await self.collection.count_documents({"awaiting_since": {"$gte": EPOCH, "$lte": before}})
 
-    async def standing(self, report_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
+    async def alert_states(self, report_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
         """The run of the ladder and the offer each of these cases has now: what a mail about them may still tell."""
         with store_errors():
             found = await by_ids(self.collection, report_ids, {"ladder.run": 1, "offer.offer_id": 1})

@@ -254,13 +254,13 @@ class PreSendCheck:
         self._clock = clock
         items = [attempt.item for batch in batched_alerts for attempt in batch.delivery_attempts]
         self._seen = {
-            item.case.report_id: (_standing(item.case), item.seen_at) for item in items if item.seen_at is not None
+            item.case.report_id: (_alert_state(item.case), item.seen_at) for item in items if item.seen_at is not None
         }
         """A case that was just read or written need not be asked for once more."""
 
     async def __call__(self, index: int) -> list[DeliveryAttempt]:
-        """What of parcel ``index`` may go. While the store is away nothing may: the next claim sends it."""
-        wanted = [attempt for attempt in self._batches[index].delivery_attempts if self._by_hub(attempt)]
+        """Which alerts of message ``index`` may go. While the store is away nothing may: the next claim sends it."""
+        wanted = [attempt for attempt in self._batches[index].delivery_attempts if self._wanted_as_shown(attempt)]
         if not wanted:
             return []
         if any(self._stale(attempt) for attempt in wanted):
@@ -268,17 +268,17 @@ class PreSendCheck:
                 await self._look(index)
             except TransientError:
                 return []
-        return [attempt for attempt in wanted if self._by_store(attempt)]
+        return [attempt for attempt in wanted if self._wanted_as_stored(attempt)]
 
-    def _by_hub(self, attempt: DeliveryAttempt) -> bool:
+    def _wanted_as_shown(self, attempt: DeliveryAttempt) -> bool:
         given = self._broadcaster.given(attempt.item.case.report_id)
-        return given is None or given.rev <= attempt.item.case.rev or _wanted(attempt, _standing(given))
+        return given is None or given.rev <= attempt.item.case.rev or _wanted(attempt, _alert_state(given))
 
     def _stale(self, attempt: DeliveryAttempt) -> bool:
         known = self._seen.get(attempt.item.case.report_id)
         return known is None or self._clock.monotonic() - known[1] > FRESH_S
 
-    def _by_store(self, attempt: DeliveryAttempt) -> bool:
+    def _wanted_as_stored(self, attempt: DeliveryAttempt) -> bool:
         known = self._seen.get(attempt.item.case.report_id)
         return known is not None and _wanted(attempt, known[0])
 
@@ -289,19 +289,19 @@ class PreSendCheck:
                 break
             ahead |= dict.fromkeys(attempt.item.case.report_id for attempt in batch.delivery_attempts)
         at = self._clock.monotonic()
-        for report_id, standing in (await self._cases.standing(list(ahead))).items():
-            self._seen[report_id] = (standing, at)
+        for report_id, state in (await self._cases.alert_states(list(ahead))).items():
+            self._seen[report_id] = (state, at)
 
 
-def _standing(case: Case) -> tuple[int | None, str | None]:
+def _alert_state(case: Case) -> tuple[int | None, str | None]:
     return (
         case.escalation.run if case.escalation is not None else None,
         case.offer.offer_id if case.offer is not None else None,
     )
 
 
-def _wanted(attempt: DeliveryAttempt, standing: tuple[int | None, str | None]) -> bool:
-    run, offer_id = standing
+def _wanted(attempt: DeliveryAttempt, state: tuple[int | None, str | None]) -> bool:
+    run, offer_id = state
     if attempt.target is None:
         return attempt.item.notice is not None and offer_id == attempt.item.notice.offer_id
     return run == attempt.item.planned.run

@@ -50,7 +50,7 @@ ASKED: Final[dict[str, Callable[[CaseStore], Awaitable[object]]]] = {
     "offers_of": lambda store: store.offers_of("busan"),
     "offers_open": lambda store: store.offers_open(),
     "unconfirmed": lambda store: store.unconfirmed(NOW),
-    "standing": lambda store: store.standing(IDS),
+    "alert_states": lambda store: store.alert_states(IDS),
     "first_waiting": lambda store: store.first_waiting(0, SINCE, NOW),
 }
 

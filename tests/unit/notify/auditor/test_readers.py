@@ -1,4 +1,4 @@
-"""Every record of `alerts` is one that somebody reads: it moves a number of the statistics or what the auditor knows."""
+"""Every record of `alerts` is read by somebody: it moves a number of the statistics or what the auditor knows."""
 
 import json
 from dataclasses import replace

@@ -134,7 +134,7 @@ class Stored:
         del skipped
         return {one: self.cases[one] for one in report_ids if one in self.cases}
 
-    async def standing(self, report_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
+    async def alert_states(self, report_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
         self.asked += 1
         return dict.fromkeys(report_ids, (1, None))
 
