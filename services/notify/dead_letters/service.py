@@ -28,6 +28,9 @@ from shared.settings import KafkaSettings
 from shared.topics import CASES, REPORTS, ROUTINGS
 
 _LOG = log.get(__name__)
+_FETCH_WAIT_MS: Final = 2000
+"""The broker's long poll: an idle watch asks every two seconds, and a record of a partition that was just read waits so
+long at most."""
 _IDS: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "dead.ieum")
 WATCHED: Final = (REPORTS, ROUTINGS, CASES)
 GROUP: Final = "notify-dead"
@@ -74,6 +77,7 @@ class DeadLetterWatch:
             auto_offset_reset="earliest",
             session_timeout_ms=self._bus.session_timeout_ms,
             heartbeat_interval_ms=self._bus.session_timeout_ms // 3,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
         )
         try:
             await bounded(consumer.start(), limit, "connecting the watch over dead topics")

@@ -17,12 +17,13 @@ from shared.clock import Clock
 from shared.errors import TransientError
 
 _LOG = log.get(__name__)
-EVERY_S: Final = 5.0
+EVERY_S: Final = 15.0
+"""As often as metrics are usually read."""
 CONFIRMED_WITHIN: Final = timedelta(seconds=30)
 """Routing answers within a second; what takes longer is stuck in front of it or dead."""
 
 
-_SPAN: Final = timedelta(seconds=6)
+_SPAN: Final = timedelta(seconds=EVERY_S + 1)
 """A little more than from one look to the next."""
 
 

@@ -187,6 +187,8 @@ class EscalationWorker:
         """By whether they were for critical cases only."""
         self._due = {False: _Due(), True: _Due()}
         """Seen due and not claimed yet; likewise."""
+        self._nothing_due_at = -inf
+        """When a look last found nothing due at all; until something is written that is."""
         self._unreadable: set[str] = set()
         """Cases that were due and could not be read; nobody is alerted of them."""
 
@@ -201,6 +203,7 @@ class EscalationWorker:
             case for case in cases if self._held.begin(case, at) or (case.wake_at is not None and case.wake_at <= now)
         ]
         if due:
+            self._nothing_due_at = -inf
             self.due.set()
         if any(case.urgency is Urgency.CRITICAL for case in due):
             self.urgent_due.set()
@@ -209,6 +212,7 @@ class EscalationWorker:
         """Look at once for what is due."""
         for due in self._due.values():
             due.seen_at = -inf
+        self._nothing_due_at = -inf
         self.due.set()
         self.urgent_due.set()
 
@@ -277,8 +281,12 @@ class EscalationWorker:
             claimed = await self._claim_seen(due, now, size)
             if claimed:
                 return claimed
-        due.seen_at = self._clock.monotonic()
+        if critical and self._clock.monotonic() - self._nothing_due_at < self._settings.poll_s:
+            return []  # an idle process asks once, not for each kind
+        due.seen_at = at = self._clock.monotonic()
         due.cases = await self._cases.due(now, _DUE_SEEN, critical=critical)
+        if not critical and not due.cases:
+            self._nothing_due_at = at
         return await self._claim_seen(due, now, size)
 
     async def _claim_seen(self, due: "_Due", now: datetime, size: int) -> list[ClaimedCase]:

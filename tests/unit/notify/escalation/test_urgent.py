@@ -282,6 +282,21 @@ async def test_a_page_is_of_few_centers_whole_messages_of_each_and_one_look_is_e
     assert stored.looks == 2, "one finds all, one finds nothing more"
 
 
+async def test_an_idle_process_asks_once_for_all_kinds_until_something_is_due() -> None:
+    stored, clock = Stored(), ManualClock(NOW)
+    worker = worker_of(stored, Told(), clock, settings_of(poll_s=1.0))
+    await worker.send_due()
+    await worker.send_urgent()
+    assert stored.looks == 1
+    worker.begin([case_of(1, "critical")])  # written as due; there was no room to hold it
+    await worker.send_urgent()
+    assert stored.looks == 2
+    await worker.send_due()
+    await clock.advance(1)
+    await worker.send_urgent()
+    assert stored.looks == 4, "the other alerter may be at a long page"
+
+
 def test_no_center_keeps_another_waiting_by_having_more() -> None:
     due = [DueCase(f"a{n}", "gwangju") for n in range(120)] + [DueCase("b0", "busan"), DueCase("c0", "jeju")]
     taken, left = policy.claim_together(due, 51)
