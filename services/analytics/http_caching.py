@@ -13,6 +13,9 @@ JSON: Final = "application/json"
 NOT_CHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "Not changed since the given ETag"}}
 """For the interface's document."""
 
+BINARY: Final = {"type": "string", "format": "binary"}
+"""For the interface's document: a file."""
+
 
 def answered(
     request: Request, body: bytes, media_type: str, language: str, headers: Mapping[str, str] | None = None

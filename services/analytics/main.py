@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from services.analytics import problem_table
 from services.analytics.counting.consumers import Folder, consumers
 from services.analytics.counting.reader import Reader
 from services.analytics.counting.repository import prepare
@@ -81,6 +82,9 @@ def application(
         health=health,
         pages=own_pages,
         for_staff=True,
+        problem_table=problem_table.PROBLEMS,
+        page_problems=problem_table.ON_PAGES,
+        tags={"statistics": "Published tables, and how they fit together."},
         routers=[
             tables_api.router(publications, watch, own_pages, authorize),
             api.router(publications, own_pages, authorize),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 from fastapi import APIRouter, FastAPI
 
+from services.identity import problem_table
 from services.identity.accounts.account_page import one_router
 from services.identity.accounts.directory_api import directory_router
 from services.identity.accounts.pages import admin_router
@@ -224,6 +225,9 @@ def build(settings: IdentitySettings, store_settings: StoreSettings, clock: Cloc
         settings=settings,
         health=health,
         for_staff=True,
+        problem_table=problem_table.PROBLEMS,
+        page_problems=problem_table.ON_PAGES,
+        tags={"sign-in": "Sign in, renew and end a session; the keys that verify tokens."},
         routers=[*routers_of(accounts, settings, pages, authorize), audit_router(audit, authorize, pages)],
         pages=pages,
         # A browser asks this of the redirect after a sign-in, which may lead to any service.

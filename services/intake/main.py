@@ -6,9 +6,9 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from services.intake import problem_table
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.clients import pages as clients_pages
-from services.intake.clients import problem_pages
 from services.intake.clients.dependencies import PACE_S as CLIENTS_S
 from services.intake.clients.dependencies import ClientAuthenticator
 from services.intake.clients.repository import ClientRepository
@@ -295,7 +295,6 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
             advice_pages.router(own_pages),
             receipts_pages.router(view, status, receipts, handing),
             handover_pages.router(view, handing),
-            problem_pages.router(own_pages),
             language_pages.router(own_pages),
             proof_pages.router(own_pages, keys.lasting, signer),
             erasures_pages.router(own_pages, authorize, RetentionService(reports, recorder, relay, clock)),
@@ -318,6 +317,13 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         ],
         pages=own_pages,
         problem_of={ReportNotAuthenticError: not_authentic},
+        problem_table=problem_table.PROBLEMS,
+        page_problems=problem_table.ON_PAGES,
+        reasons=problem_table.REASONS,
+        tags={
+            "reports": "Submit a report.",
+            "receipts": "What the holder of a receipt may ask, add and take back.",
+        },
     )
     return Intake(
         app=app,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 
+from services.notify import problem_table
 from services.notify.auditing import Auditing
 from services.notify.auditor.repository import FindingStore
 from services.notify.cases.consumers import RoutingsHandler, consumers
@@ -282,6 +283,15 @@ def _application(
         settings=settings,
         health=health,
         for_staff=True,
+        problem_table=problem_table.PROBLEMS,
+        page_problems=problem_table.ON_PAGES,
+        tags={
+            "cases": "Work lists and cases, to read.",
+            "acts": "What staff do with a case of their centre.",
+            "transfers": "Offer a case to another centre, and answer an offer.",
+            "details": "Tickets to what a reporter wrote.",
+            "centers": "Who is on duty at a centre.",
+        },
         routers=[
             stream_router(
                 case_service,

@@ -19,6 +19,7 @@ from services.routing.console.pages import page_router
 from services.routing.console.rule_page import rule_router
 from services.routing.consumers import consumers
 from services.routing.model import LiveLoads
+from services.routing.problem_table import PROBLEMS
 from services.routing.read_model import DecisionStore
 from services.routing.read_model.service import ReadModel
 from services.routing.settings import RoutingSettings
@@ -182,6 +183,8 @@ def application(
         settings=settings,
         health=health,
         for_staff=True,
+        problem_table=PROBLEMS,
+        tags={"decisions": "Why a report is where it is.", "centers": "How busy the centres are."},
         routers=[
             api_router(store, center_loads, live_loads, authorize, sets.known),
             stream_router(LiveFeed(live_loads, clock), streams, clock, authorize, painter.parts),

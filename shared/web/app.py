@@ -18,11 +18,22 @@ from shared.metrics import exposition
 from shared.settings import ServiceSettings
 from shared.web import problems
 from shared.web.authorization import OPEN, routes_without_one_action
-from shared.web.docs import docs_page, openapi_of
+from shared.web.docs import docs_page
 from shared.web.json_body import is_json
 from shared.web.middleware import EdgeMiddleware, route_of, security_headers
+from shared.web.openapi import openapi_of, operation_id
 from shared.web.operator_access import OperatorAccess
 from shared.web.pages import Pages
+from shared.web.problem_catalog import (
+    AGAIN_WORDS,
+    ON_PAGES,
+    REASONS,
+    SHARED,
+    STAFF,
+    DocumentedProblem,
+    DocumentedReason,
+    in_order,
+)
 from shared.web.problems import FieldError, Problem
 from shared.web.same_origin import origins_of
 
@@ -47,13 +58,20 @@ def create_app(
     form_action: Sequence[str] = (),
     for_staff: bool = False,
     problem_of: Mapping[type[IeumError], Callable[[], Problem]] = MappingProxyType({}),
+    problem_table: Sequence[DocumentedProblem] = (),
+    page_problems: Sequence[DocumentedProblem] = (),
+    reasons: Sequence[DocumentedReason] = (),
+    tags: Mapping[str, str] = MappingProxyType({}),
 ) -> FastAPI:
     """An app with security headers, traces, metrics, problem documents, health, static files and documentation.
 
     ``title`` and ``description`` are English message ids. ``pages`` is the service's own (its texts and static files
     are then used everywhere); ``form_action`` names further origins that pages may post forms to. ``for_staff``: nobody
     else comes here, so that a refusal stands in their layout and not in the public one with quick exit and telephones.
-    ``problem_of`` says what is answered where an error of the service's own reaches the edge.
+    ``problem_of`` says what is answered where an error of the service's own reaches the edge. ``problem_table`` has
+    the problems that only this service's API answers with, ``page_problems`` those of its pages, ``reasons`` its own
+    reasons of single fields, for ``/problems`` and the OpenAPI document; ``tags`` say there what each group of
+    operations is.
     Raises ``ValueError`` for a route that names no action, or several: what nobody decided must not be reachable.
     """
     own = pages or Pages(None, None, settings, service)
@@ -65,11 +83,16 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
         lifespan=lifespan,
+        generate_unique_id_function=operation_id,
     )
     app.state.service = service
+    app.state.problems = in_order(SHARED, STAFF, problem_table)
+    app.state.page_problems = in_order(ON_PAGES, page_problems)
+    app.state.reasons = (*REASONS, *reasons)
+    app.state.tags = tags
     app.state.pages = own
     app.state.trusted_proxies = settings.trusted_proxies
-    render = _renderer(own, public=not for_staff)
+    render = _renderer(own, service, public=not for_staff)
     app.add_middleware(
         EdgeMiddleware,
         headers=security_headers(form_action),
@@ -141,6 +164,13 @@ def _infrastructure(app: FastAPI, pages: Pages, health: Health, operator_access:
     async def docs(request: Request) -> Response:
         return docs_page(request, app, pages)
 
+    @router.get("/problems")
+    async def problem_types(request: Request) -> Response:
+        tables = (app.state.problems, app.state.page_problems)
+        return pages.render(
+            request, "problems.html", title=app.title, tables=tables, reasons=app.state.reasons, again=AGAIN_WORDS
+        )
+
     @router.get("/favicon.ico")
     async def favicon() -> Response:
         # Pages carry their icon inside; this only keeps old browsers from logging a miss.
@@ -157,12 +187,14 @@ def _health(report: Report, *, detailed: bool) -> Response:
     return Response(orjson.dumps(body), 200 if report.fine else 503, media_type="application/json")
 
 
-def _renderer(pages: Pages, *, public: bool) -> Callable[[Request, Problem], Response]:
+def _renderer(pages: Pages, service: str, *, public: bool) -> Callable[[Request, Problem], Response]:
+    types = f"{pages.settings.public_urls.get(service, '').rstrip('/')}/problems"
+
     def render(request: Request, problem: Problem) -> Response:
         translator = pages.translator(pages.language(request))
         if not _wants_page(request):
-            return problems.response(problem, translator)
-        document = problems.document(problem, translator)
+            return problems.response(problem, translator, types)
+        document = problems.document(problem, translator, types)
         page = pages.render(request, "problem.html", status=problem.status_code, problem=document, public=public)
         page.headers.update(problem.headers or {})
         return page

@@ -7,7 +7,7 @@ start with a route that names no action or several. For what belongs to an organ
 
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import FastAPI
@@ -21,6 +21,7 @@ from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.identity.source import REFUSED, Identity
 from shared.settings import ServiceSettings
+from shared.web.documented import Documented
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop
 
@@ -33,7 +34,7 @@ OnDenied = Callable[[Request, Principal | None, Action, str | None], None]
 """Called for each denied request, for the audit: request, principal (if known), action, organisation."""
 
 
-class ActionDependency:
+class ActionDependency(Documented):
     """A FastAPI dependency that names the action of a route."""
 
     def __init__(self, action: Action) -> None:
@@ -46,6 +47,11 @@ class PublicAccess(ActionDependency):
 
     async def __call__(self) -> None:
         """Allow every request."""
+
+    def describe(self, operation: dict[str, Any], components: dict[str, Any]) -> None:
+        """No credential is needed."""
+        del components
+        operation["security"] = []
 
 
 OPEN: Final = PublicAccess(Action.OPEN)
@@ -127,6 +133,8 @@ class Authorizer:
 class StaffDependency(ActionDependency):
     """The dependency of a route for staff."""
 
+    problems = ("not_signed_in", "not_allowed")
+
     def __init__(self, authorizer: Authorizer, action: Action) -> None:
         """Made by ``Authorizer.__call__``."""
         super().__init__(action)
@@ -135,6 +143,11 @@ class StaffDependency(ActionDependency):
     async def __call__(self, request: Request) -> Principal:
         """Return the principal if their roles allow the action."""
         return await self._authorizer.check(request, self.action)
+
+    def describe(self, operation: dict[str, Any], components: dict[str, Any]) -> None:
+        """A token or a session of somebody who may do this."""
+        del components
+        operation["security"] = [{"staffToken": [self.action.value]}, {"staffSession": [self.action.value]}]
 
 
 def log_denied(logger: BoundLogger, service: str) -> OnDenied:

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 and the page that shows it: made on the server, nothing from outside, readable without script."""
+"""The page that shows an OpenAPI document: made on the server, nothing from outside, readable without script."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,11 +9,10 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.web.openapi import openapi_of, operations, resolved
 from shared.web.pages import Pages
-from shared.web.problems import MEDIA_TYPE, ProblemDocument
+from shared.web.problems import MEDIA_TYPE
 
-_METHODS: Final = ("get", "post", "put", "patch", "delete")
-_REF: Final = "#/components/schemas/"
 _MAX_DEPTH: Final = 5
 """How deep nested objects are unfolded into rows; deeper ones are named only."""
 
@@ -28,44 +27,22 @@ class Row:
     description: str
 
 
-def openapi_of(app: FastAPI) -> dict[str, Any]:
-    """The app's OpenAPI 3.1 document, with problem documents in place of FastAPI's own 422 body."""
-    if app.openapi_schema is not None:
-        return app.openapi_schema
-    spec = app.openapi()
-    schemas = spec.setdefault("components", {}).setdefault("schemas", {})
-    for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)
-    problem = ProblemDocument.model_json_schema(ref_template=_REF + "{model}")
-    schemas.update(problem.pop("$defs", {}))
-    schemas["ProblemDocument"] = problem
-    refusal = {
-        "description": "A problem document (RFC 9457).",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": _REF + "ProblemDocument"}}},
-    }
-    for _, _, operation in _operations(spec):
-        operation["responses"].pop("422", None)
-        operation["responses"].setdefault("4XX", refusal)
-    app.openapi_schema = spec
-    return spec
-
-
 def docs_page(request: Request, app: FastAPI, pages: Pages) -> Response:
     """``GET /docs``."""
     spec = openapi_of(app)
-    operations = [_shown(spec, path, method, operation) for path, method, operation in _operations(spec)]
-    return pages.render(request, "docs.html", spec=spec, operations=operations)
+    shown = [_shown(spec, path, method, operation) for path, method, operation in operations(spec)]
+    return pages.render(request, "docs.html", spec=spec, operations=shown)
 
 
 def rows(spec: Mapping[str, Any], schema: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[Row]:
     """The fields of a schema, nested ones after their parent."""
-    schema = _resolved(spec, schema)
+    schema = resolved(spec, schema)
     if schema.get("type") == "array":
         yield from rows(spec, schema.get("items", {}), f"{prefix}[]", depth)
         return
     required = set(schema.get("required", ()))
     for name, raw in schema.get("properties", {}).items():
-        inner = _resolved(spec, raw)
+        inner = resolved(spec, raw)
         dotted = f"{prefix}.{name}" if prefix else name
         description = raw.get("description") or inner.get("description") or ""
         yield Row(dotted, kind_of(spec, raw), name in required, _with_limits(inner, description))
@@ -76,7 +53,7 @@ def rows(spec: Mapping[str, Any], schema: Mapping[str, Any], prefix: str = "", d
 
 def kind_of(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     """A schema in a few words, such as ``string``, ``one of: a, b`` or ``list of object``."""
-    schema = _resolved(spec, schema)
+    schema = resolved(spec, schema)
     if "const" in schema:
         return f"“{schema['const']}”"
     if "enum" in schema:
@@ -88,13 +65,6 @@ def kind_of(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     if kind == "array":
         return f"list of {kind_of(spec, schema.get('items', {}))}"
     return f"{kind} ({schema['format']})" if "format" in schema else kind
-
-
-def _operations(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, item in spec.get("paths", {}).items():
-        for method in _METHODS:
-            if method in item:
-                yield path, method, item[method]
 
 
 def _shown(spec: Mapping[str, Any], path: str, method: str, operation: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,11 +102,12 @@ def _contents(spec: Mapping[str, Any], holder: Mapping[str, Any]) -> list[dict[s
             "example": _example_of(spec, content),
         }
         for media_type, content in holder.get("content", {}).items()
+        if media_type != MEDIA_TYPE  # all alike: the page of problems has them
     ]
 
 
 def _example_of(spec: Mapping[str, Any], holder: Mapping[str, Any]) -> str:
-    schema = _resolved(spec, holder.get("schema", {}))
+    schema = resolved(spec, holder.get("schema", {}))
     found = holder.get("example")
     for examples in (holder.get("examples"), schema.get("examples")):
         if found is None and examples:
@@ -147,21 +118,13 @@ def _example_of(spec: Mapping[str, Any], holder: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
 
 
-def _resolved(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    reference = schema.get("$ref")
-    if isinstance(reference, str) and reference.startswith(_REF):
-        target: Mapping[str, Any] = spec["components"]["schemas"].get(reference.removeprefix(_REF), {})
-        return target
-    return schema
-
-
 def _objects(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     if schema.get("type") == "array":
-        yield from _objects(spec, _resolved(spec, schema.get("items", {})))
+        yield from _objects(spec, resolved(spec, schema.get("items", {})))
     elif "properties" in schema:
         yield schema
     for option in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        yield from _objects(spec, _resolved(spec, option))
+        yield from _objects(spec, resolved(spec, option))
 
 
 def _with_limits(schema: Mapping[str, Any], description: str) -> str:

@@ -51,6 +51,11 @@ Render = Callable[[Request, Problem], Response]
 COOKIES: Final = "cookies_to_set"
 """In ``request.state``: values of ``Set-Cookie`` for whatever answer comes, set where a session was renewed."""
 
+RATE_LIMIT: Final = "rate_limit"
+"""In ``request.state``: ``RateLimitHeaders`` for whatever answer comes, set where a caller has a quota."""
+RateLimitHeaders = tuple[str, str]
+"""The values of ``RateLimit-Policy`` and ``RateLimit``."""
+
 
 def security_headers(form_action: Sequence[str] = ()) -> list[tuple[bytes, bytes]]:
     """The headers of every answer. ``form_action`` names further origins that forms may post to."""
@@ -166,6 +171,9 @@ class EdgeMiddleware:
         present = self._names.intersection([name for name, _ in headers])
         headers.extend(h for h in self._headers if h[0] not in present) if present else headers.extend(self._headers)
         headers.append((b"traceparent", traceparent.encode()))
+        if (quota := scope["state"].get(RATE_LIMIT)) is not None:
+            headers.append((b"ratelimit-policy", quota[0].encode()))
+            headers.append((b"ratelimit", quota[1].encode()))
         headers.extend((b"set-cookie", cookie) for cookie in scope["state"].get(COOKIES, ()))
         if scope["scheme"] == "https" or self._always_https:
             headers.append(_HSTS)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -16,6 +16,8 @@ from shared.web.translations import Translator, gettext_noop
 from shared.web.validation_errors import allowed_values, field_name, reason_and_detail
 
 MEDIA_TYPE: Final = "application/problem+json"
+TYPES: Final = "/problems"
+"""The page that explains every code, on the server that answered."""
 
 TITLES: Final[dict[int, str]] = {
     400: gettext_noop("The request could not be read."),
@@ -73,13 +75,13 @@ class FieldError(BaseModel):
 
 
 class ProblemDocument(BaseModel):
-    """The body of every refusal (RFC 9457, with ``code``, ``errors`` and ``trace_id`` added)."""
+    """The body of every refusal (RFC 9457, with `code`, `errors` and `trace_id` added)."""
 
-    type: str
+    type: str = Field(description="Where the code is explained.", json_schema_extra={"format": "uri-reference"})
     title: str
     status: int
-    detail: str
-    code: str
+    detail: str = Field(description="A sentence for a person, in the language of `Accept-Language`.")
+    code: str = Field(description="Stable, for machines.")
     errors: list[FieldError] = []
     trace_id: str
 
@@ -186,12 +188,12 @@ def encoded() -> Problem:
     )
 
 
-def document(problem: Problem, translator: Translator) -> dict[str, Any]:
-    """The document's members, in a language."""
+def document(problem: Problem, translator: Translator, types: str = TYPES) -> dict[str, Any]:
+    """The document's members, in a language. ``types``: the address of the page that explains every code."""
     bound = trace.bound()
     status = problem.status_code
     body: dict[str, Any] = {
-        "type": f"urn:ieum:problem:{problem.code}",
+        "type": f"{types}#{problem.code}",
         "title": translator.gettext(TITLES.get(status, TITLES[500] if status >= 500 else TITLES[400])),  # noqa: PLR2004  # HTTP's border between the caller's fault and ours
         "status": status,
         "detail": _filled(translator.gettext(problem.detail), problem.values),
@@ -211,10 +213,10 @@ def _told(error: FieldError, translator: Translator) -> dict[str, Any]:
     )
 
 
-def response(problem: Problem, translator: Translator) -> Response:
+def response(problem: Problem, translator: Translator, types: str = TYPES) -> Response:
     """The answer that carries a problem."""
     headers = {**(problem.headers or {}), "Content-Language": translator.language}
-    return Response(orjson.dumps(document(problem, translator)), problem.status_code, headers, MEDIA_TYPE)
+    return Response(orjson.dumps(document(problem, translator, types)), problem.status_code, headers, MEDIA_TYPE)
 
 
 def _filled(text: str, values: Mapping[str, object]) -> str:

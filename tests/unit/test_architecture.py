@@ -24,7 +24,7 @@ PURE_IN_INTAKE = (
         "webform/advice",
         "webform/typed_links",
     ),
-    *("webform/typed_links", "phone/forms", "phone/scripts", "clients/problem_words"),
+    *("webform/typed_links", "phone/forms", "phone/scripts"),
 )
 """Decisions and texts of a capability that have a file of their own."""
 DRIVERS = ("store", "repository", "submissions/batch_insert", "move", "team/directory")

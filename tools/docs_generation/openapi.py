@@ -20,7 +20,7 @@ from shared import log
 from shared.clock import SystemClock
 from shared.identity.keys import public_root_of
 from shared.settings import KafkaSettings, StoreSettings, load
-from shared.web.docs import openapi_of
+from shared.web.openapi import openapi_of
 from tools.local import keys, plan
 from tools.local.processes import PROJECT, base_environment
 from tools.local.settings import SERVICES

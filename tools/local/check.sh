@@ -20,6 +20,7 @@ step lint .venv/bin/ruff check --no-cache --quiet .
 step "import rules" .venv/bin/lint-imports
 step documents .venv/bin/python -m tools.docs_generation --check
 step site env NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+step "API documents" tools/local/lint_openapi.sh
 step texts .venv/bin/python -m shared.web.messages --check
 wait "$types" || failed+=(types)
 cat "$output"

@@ -10,12 +10,13 @@ from services.analytics.dashboard.wording import Terms
 from services.analytics.exports.archive import Languages
 from services.analytics.exports.report import Monthly, month_of, report_bytes
 from services.analytics.exports.table_files import FORMATS
-from services.analytics.http_caching import NOT_CHANGED, answered
+from services.analytics.http_caching import BINARY, NOT_CHANGED, answered
 from services.analytics.releases.catalogue import periods_of
 from services.analytics.releases.service import Publications
 from services.analytics.releases.tables import TABLE_SPECS
 from shared.identity.roles import Action
 from shared.web.authorization import Authorizer
+from shared.web.documented import refuses
 from shared.web.pages import Pages
 
 
@@ -46,11 +47,14 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
         "/api/v1/monthly/{file}",
         tags=["statistics"],
         summary="The monthly report, in Korean, as `2026-11.pdf`",
-        responses={200: {"content": {"application/pdf": {}}}, **NOT_CHANGED},
+        openapi_extra=refuses("unknown_report", "no_font"),
+        response_class=Response,
+        responses={200: {"content": {"application/pdf": {"schema": BINARY}}}, **NOT_CHANGED},
     )
-    async def report(
+    async def get_monthly_report(
         request: Request, file: Annotated[str, Path(max_length=40, description="A released month and `.pdf`")]
     ) -> Response:
+        """The same releases always give the same file."""
         month = await month_of(monthly, file)
         body = await report_bytes(monthly, month)
         headers = {"Content-Disposition": f'inline; filename="ieum-{month}.pdf"'}

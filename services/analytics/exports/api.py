@@ -14,7 +14,7 @@ from services.analytics.exports.archive import Cursor, Languages, Wanted
 from services.analytics.exports.codebook import DIMENSIONS
 from services.analytics.exports.observations import STATUSES
 from services.analytics.exports.table_files import FILE_ANSWERS, FORMATS, file_answer, named_file
-from services.analytics.http_caching import NOT_CHANGED, as_json, headers_of, unchanged
+from services.analytics.http_caching import BINARY, NOT_CHANGED, as_json, headers_of, unchanged
 from services.analytics.releases.catalogue import published, unknown_table
 from services.analytics.releases.published import exists
 from services.analytics.releases.release import Release
@@ -23,6 +23,7 @@ from services.analytics.releases.tables import TABLE_SPECS, TableSpec
 from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
+from shared.web.documented import refuses
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -30,6 +31,8 @@ EXPORTS: Final = ("zip", "ndjson")
 _KINDS: Final = ("month", "quarter", "year")
 _MEDIA: Final = {"zip": "application/zip", "ndjson": "application/x-ndjson"}
 _MOST: Final = 1000
+_CHOSEN: Final = ("unknown_table", "unknown_period", "unknown_dimension", "unknown_status")
+"""What a choice of cells may be refused with."""
 
 Short = Annotated[str, Query(max_length=60)]
 Limit = Annotated[int, Query(ge=1, le=_MOST, description="How many at most; there is a `next` where there are more")]
@@ -43,9 +46,11 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
     @routes.get(
         "/tables/{name}/{file}",
         summary="The same by name: `2026-11.csv`, `.json`, `.parquet`, `2026-11.csv-metadata.json` (CSV on the Web)",
+        openapi_extra=refuses("unknown_table", "unknown_period", "unknown_format"),
         responses=FILE_ANSWERS,
     )
-    async def named(request: Request, name: str, file: str) -> Response:
+    async def get_table_file(request: Request, name: str, file: str) -> Response:
+        """A released file never changes; `csv-metadata.json` describes the columns of the CSV file."""
         period, form = named_file(file)
         return await file_answer(request, await published(publications, name, period or "-"), form, texts)
 
@@ -54,15 +59,20 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
         summary="Every table, column, dimension and code with its label and meaning in both languages",
         responses=NOT_CHANGED,
     )
-    async def dictionary(request: Request) -> Response:
+    async def get_dictionary(request: Request) -> Response:
+        """What the codes in every table mean."""
         return as_json(request, texts.dictionary(), pages.language(request))
 
     @routes.get(
-        "/releases", summary="What was released when, oldest first, and where its files are", responses=NOT_CHANGED
+        "/releases",
+        summary="What was released when, oldest first, and where its files are",
+        openapi_extra=refuses("unknown_kind"),
+        responses=NOT_CHANGED,
     )
-    async def releases(
+    async def list_releases(
         request: Request, kind: Short = "", after: Annotated[int, Query(ge=-1, le=10**6)] = -1, limit: Limit = 100
     ) -> Response:
+        """Page by page: `next` is the address of the page after it."""
         if kind and kind not in _KINDS:
             raise _unknown(
                 "unknown_kind", gettext_noop("There is no such kind of period. There are: %(names)s."), _KINDS
@@ -81,7 +91,8 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
         summary="What will be released in the coming year, and when at the earliest (Seoul, three days after the end)",
         responses=NOT_CHANGED,
     )
-    async def calendar(request: Request) -> Response:
+    async def get_release_calendar(request: Request) -> Response:
+        """Months, quarters and years, with the tables that each will have."""
         await publications.released()
         coming = [
             {
@@ -97,9 +108,10 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
     @routes.get(
         "/observations",
         summary="Every cell of every table of every period, page by page; `dimension` chooses tables that have it",
+        openapi_extra=refuses(*_CHOSEN, "unknown_cursor"),
         responses=NOT_CHANGED,
     )
-    async def observations(
+    async def list_observations(
         request: Request,
         table: Short = "",
         period: Short = "",
@@ -108,6 +120,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
         after: Short = "",
         limit: Limit = 100,
     ) -> Response:
+        """Page by page: `next` is the address of the page after it."""
         entries = await publications.released()
         wanted = _wanted(entries, table, period, dimension, status)
         begin = Cursor.read(after) if after else None
@@ -120,9 +133,11 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
     @routes.get(
         "/export",
         summary="Everything at once as a stream: a zip of all files, or a line of JSON for each cell",
-        responses={200: {"content": {media: {} for media in _MEDIA.values()}}, **NOT_CHANGED},
+        openapi_extra=refuses(*_CHOSEN, "unknown_format"),
+        response_class=Response,
+        responses={200: {"content": {media: {"schema": BINARY} for media in _MEDIA.values()}}, **NOT_CHANGED},
     )
-    async def export(
+    async def export_tables(
         request: Request,
         format: Short = EXPORTS[0],  # noqa: A002  # the parameter's name in the address
         table: Short = "",
@@ -130,6 +145,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
         dimension: Short = "",
         status: Short = "",
     ) -> Response:
+        """All that was released, or what `table`, `period`, `dimension` and `status` leave of it."""
         if format not in EXPORTS:
             message = gettext_noop("This format is not offered. There are: %(formats)s.")
             raise Problem(406, "unknown_format", message, values={"formats": ", ".join(EXPORTS)})

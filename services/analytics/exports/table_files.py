@@ -12,7 +12,7 @@ from services.analytics.exports.csvw import MEDIA_TYPE as CSVW
 from services.analytics.exports.csvw import SUFFIX, as_csvw
 from services.analytics.exports.files import CSV_LEGEND, as_csv, as_json
 from services.analytics.exports.parquet import as_parquet
-from services.analytics.http_caching import JSON, NOT_CHANGED, answered, attachment
+from services.analytics.http_caching import BINARY, JSON, NOT_CHANGED, answered, attachment
 from services.analytics.releases.published import Table
 from shared.web.app import Problem
 from shared.web.language import Language, chosen
@@ -28,7 +28,10 @@ _MEDIA: Final[dict[Form, str]] = {
     "parquet": "application/vnd.apache.parquet",
 }
 FILE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {"text/csv": {}, _MEDIA["parquet"]: {}}, "description": "The table"},
+    200: {
+        "content": {"text/csv": {"schema": {"type": "string"}}, _MEDIA["parquet"]: {"schema": BINARY}},
+        "description": "The table",
+    },
     **NOT_CHANGED,
 }
 

@@ -19,6 +19,7 @@ from services.analytics.releases.tables import GENERAL, TABLE_SPECS, TableSpec
 from shared.identity.principal import Principal
 from shared.identity.roles import MINISTRY, Action
 from shared.web.authorization import Authorizer
+from shared.web.documented import refuses
 from shared.web.pages import Pages
 
 
@@ -49,7 +50,8 @@ def router(publications: Publications, watch: Watch, pages: Pages, authorize: Au
         dependencies=readers,
         responses=NOT_CHANGED,
     )
-    async def tables(request: Request) -> Response:
+    async def list_tables(request: Request) -> Response:
+        """Each with its question, its definition and the periods it was released for, in the reader's language."""
         text = pages.gettext(request)
         periods = {name: await periods_of(publications, d) for name, d in TABLE_SPECS.items()}
         body = {
@@ -70,7 +72,7 @@ def router(publications: Publications, watch: Watch, pages: Pages, authorize: Au
         dependencies=readers,
         responses=NOT_CHANGED,
     )
-    async def protection(request: Request) -> Response:
+    async def get_protection(request: Request) -> Response:
         """Worked out from what is published. ``share_lost``: of a table's total, what stands in hidden cells."""
         costs = [await _cost(publications, definition) for definition in TABLE_SPECS.values()]
         return as_json(request, {"tables": costs}, pages.language(request))
@@ -78,10 +80,11 @@ def router(publications: Publications, watch: Watch, pages: Pages, authorize: Au
     @routes.get(
         "/tables/{name}",
         summary="One table of one period, as JSON, CSV or Parquet",
+        openapi_extra=refuses("unknown_table", "unknown_period", "unknown_format"),
         dependencies=readers,
         responses=FILE_ANSWERS,
     )
-    async def table(
+    async def get_table(
         request: Request,
         name: str,
         period: Annotated[
@@ -91,11 +94,12 @@ def router(publications: Publications, watch: Watch, pages: Pages, authorize: Au
             str, Query(description="`json`, `csv` or `parquet`; otherwise by `Accept`", max_length=20)
         ] = "",  # the parameter's name in the address
     ) -> Response:
+        """Cells with counts from 0 to 4 are hidden, and others so that those cannot be worked out."""
         form = wanted_format(format, request.headers.get("accept"))
         return await file_answer(request, await published(publications, name, period), form, texts)
 
     @routes.get("/reconciliation", summary="Accepted, routed, in flight and dead, from both ends")
-    async def reconciliation(
+    async def get_reconciliation(
         request: Request, principal: Annotated[Principal, Depends(authorize(Action.OPERATIONS_READ))]
     ) -> ReconciliationAnswer:
         """Exact and national, so not for a centre and not for analysts."""

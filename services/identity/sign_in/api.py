@@ -20,10 +20,12 @@ from services.identity.sign_in.words import STATUS, WORDS
 from shared.audit.entries import where_of
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.identity.keys import KeyDocument
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import OPEN, Authorizer
+from shared.web.documented import refuses
 from shared.web.translations import gettext_noop
 
 
@@ -61,6 +63,12 @@ class Ended(BaseModel):
     ended: int
 
 
+class PublishedKeys(KeyDocument):
+    """The public keys, what ended early, and all of it once more as the root key signed it."""
+
+    signed: list[str]
+
+
 def account_router(
     sign_in: SignIn, sessions: Sessions, signing: Signing, trail: Trail, authorize: Authorizer, clock: Clock
 ) -> APIRouter:
@@ -68,8 +76,13 @@ def account_router(
     router = APIRouter(prefix="/api/v1", tags=["sign-in"])
     own = authorize(Action.OWN_ACCOUNT)
 
-    @router.get("/identity/keys", dependencies=[Depends(OPEN)])
-    async def keys() -> Response:
+    @router.get(
+        "/identity/keys",
+        response_model=PublishedKeys,
+        summary="The public keys that verify tokens",
+        dependencies=[Depends(OPEN)],
+    )
+    async def get_keys() -> Response:
         """The public keys, and the keys and sessions that ended early (JWK set with four more members).
 
         `signed` has the same as the root key signed it (compact JWS): services read that alone.
@@ -81,8 +94,14 @@ def account_router(
         published = {**document.model_dump(mode="json"), "signed": [signed]}
         return Response(orjson.dumps(published), media_type="application/json")
 
-    @router.post("/sign-in", dependencies=[Depends(OPEN)])
-    async def enter(request: Request, body: SignInRequest) -> SignedIn:
+    @router.post(
+        "/sign-in",
+        name="sign_in",
+        summary="Sign in",
+        dependencies=[Depends(OPEN)],
+        openapi_extra=refuses("wrong_sign_in", "waits_for_release", "passkey_needed", "passkey_missing", "wait"),
+    )
+    async def open_session(request: Request, body: SignInRequest) -> SignedIn:
         """Sign in. 401 `wrong_sign_in` for every reason there is; 429 `wait` after several failures.
 
         403, to who gave both factors: `waits_for_release` (an administrator made or changed the account),
@@ -99,8 +118,13 @@ def account_router(
             raise unavailable() from None
         return _signed_in(entered.issued)
 
-    @router.post("/session/renew", dependencies=[Depends(OPEN)])
-    async def renew(body: SessionRequest) -> SignedIn:
+    @router.post(
+        "/session/renew",
+        summary="A fresh token",
+        dependencies=[Depends(OPEN)],
+        openapi_extra=refuses("session_over"),
+    )
+    async def renew_session(body: SessionRequest) -> SignedIn:
         """A fresh token for a session. 401 `session_over` when it ended or nobody used it for two hours."""
         try:
             issued = await sessions.renew(body.session)
@@ -110,13 +134,13 @@ def account_router(
             raise Problem(401, "session_over", gettext_noop("This session is over. Please sign in again."))
         return _signed_in(issued)
 
-    @router.post("/session/end")
-    async def end(request: Request, response: Response, principal: Annotated[Principal, Depends(own)]) -> Ended:
+    @router.post("/session/end", summary="Sign out")
+    async def end_session(request: Request, response: Response, principal: Annotated[Principal, Depends(own)]) -> Ended:
         """Sign out: this session."""
         return await _ended(request, response, principal, everywhere=False)
 
-    @router.post("/session/end-everywhere")
-    async def end_everywhere(
+    @router.post("/session/end-everywhere", summary="Sign out everywhere")
+    async def end_all_sessions(
         request: Request, response: Response, principal: Annotated[Principal, Depends(own)]
     ) -> Ended:
         """Sign out everywhere: all sessions of this account. Effective in every service within seconds."""

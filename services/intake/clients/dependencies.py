@@ -7,7 +7,7 @@ secret that was replaced or a front end that was disabled is refused within seco
 import asyncio
 import hashlib
 import math
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import Counter
 from starlette.requests import Request
@@ -29,6 +29,7 @@ from shared.jobs import Skipped
 from shared.metrics import REGISTRY
 from shared.rate_limit import RateLimit, TokenBucket
 from shared.web.authorization import ActionDependency
+from shared.web.middleware import RATE_LIMIT, RateLimitHeaders
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop
 
@@ -44,6 +45,9 @@ ASKED: Final = Counter(
 )
 
 _ADMITTED: Final = ASKED.labels("admitted")
+
+_FLOAT_ERROR: Final = 1e-9
+"""So that 2.9999999999 tokens are three."""
 
 _REALM: Final = 'Bearer realm="ieum front ends"'
 _CHALLENGE: Final = {"WWW-Authenticate": _REALM}
@@ -111,7 +115,7 @@ class ClientAuthenticator:
             secret = credential.partition(".")[2]
             digest = digest_among(self._keys, client.digests, client.client_id, secret) or ""
             right = self._right[mark] = client, digest
-        self._count(*right)
+        self._count(request, *right)
         setattr(request.state, CLIENT, right[0].client_id)
         return right[0]
 
@@ -162,12 +166,13 @@ class ClientAuthenticator:
                 return False
             return True
 
-    def _count(self, client: Client, digest: str) -> None:
+    def _count(self, request: Request, client: Client, digest: str) -> None:
         now = self._clock.monotonic()
         allowance = RateLimit(capacity=client.per_minute, per_second=client.per_minute / 60)
         bucket = self._buckets.get(client.client_id) or allowance.full(now)
         wait = allowance.wait(bucket, now)
         if wait > 0:
+            setattr(request.state, RATE_LIMIT, _told(allowance, bucket, now))
             ASKED.labels("too_many").inc()
             raise Problem(
                 429,
@@ -175,7 +180,8 @@ class ClientAuthenticator:
                 gettext_noop("This front end sends more than it may. Please wait."),
                 retry_after=math.ceil(wait),
             )
-        self._buckets[client.client_id] = allowance.consume(bucket, 1, now)
+        bucket = self._buckets[client.client_id] = allowance.consume(bucket, 1, now)
+        setattr(request.state, RATE_LIMIT, _told(allowance, bucket, now))
         _ADMITTED.inc()
         self._used.add((client.client_id, digest))
 
@@ -211,8 +217,17 @@ class ClientAuthenticator:
         return Problem(status, code, detail, headers=_CHALLENGE if status == 401 else None)  # noqa: PLR2004  # HTTP's word for it
 
 
+def _told(allowance: RateLimit, bucket: TokenBucket, now: float) -> RateLimitHeaders:
+    """What is left, as the IETF draft “RateLimit header fields for HTTP” writes it."""
+    left = allowance.refilled(bucket, now).left + _FLOAT_ERROR
+    full_in = max(0, math.ceil((allowance.capacity - left) / allowance.per_second))
+    return f'"front-end";q={allowance.capacity:.0f};w=60', f'"front-end";r={max(0, math.floor(left))};t={full_in}'
+
+
 class ClientDependency(ActionDependency):
     """For one scope of front ends."""
+
+    problems = ("no_credential", "wrong_credential", "client_disabled", "scope_missing", "too_many_requests")
 
     def __init__(self, authenticator: ClientAuthenticator, scope: Scope) -> None:
         """Made by ``ClientAuthenticator``."""
@@ -223,3 +238,8 @@ class ClientDependency(ActionDependency):
     async def __call__(self, request: Request) -> Client:
         """Which front end it is, if it may."""
         return await self._authenticator.authenticate(request, self.scope)
+
+    def describe(self, operation: dict[str, Any], components: dict[str, Any]) -> None:
+        """A credential with this scope."""
+        del components
+        operation["security"] = [{"frontEnd": [self.scope.value]}]

@@ -1,28 +1,37 @@
 """The HTTP API of whoever holds a receipt: status, message, addition, withdrawal, second thoughts, a word."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel
+from fastapi import APIRouter, Depends
 
-from services.intake.dependencies import caller_of, idempotency_key, json_of, key_parameter
+from services.intake.dependencies import ApiCaller, IdempotencyKey, json_body_of
 from services.intake.examples import ANSWERS, RECEIPT_EXAMPLES, answered
 from services.intake.receipts.models import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
 from services.intake.receipts.service import ReceiptService
 from services.intake.receipts.status import StatusService
 from services.intake.reports.models import AnswersLeft, StatusAnswer, Taken
-from services.intake.submissions.schema import inlined
+from services.intake.submissions.models import SubmissionPart
+from shared.web.documented import refuses
 
 AnyDependency = Callable[..., Any]
 """A dependency of ``shared.web.authorization``."""
 TOLD: Final[dict[str, Any]] = {"response_model": StatusAnswer, "response_model_exclude_none": True}
 """Of a route that answers with the status."""
 
-_KEY: Final = (
+KEY: Final = IdempotencyKey(
     "16–128 of A-Z a-z 0-9 . _ : ~ + / = -, random, in quotation marks or without. The same request sent again with it "
     "is answered as the first one and changes nothing."
 )
+Key = Annotated[str | None, Depends(KEY)]
+READ: Final = ("unknown_receipt", "report_not_authentic")
+CHANGED: Final = (*READ, "handed_over", "word_changed")
+"""What whatever is done with a receipt may be refused with."""
+
+
+def body_of(model: type[SubmissionPart], operation: str) -> Any:  # noqa: ANN401  # what FastAPI calls a dependency
+    """The dependency that reads the body of an operation, documented by its examples."""
+    return Depends(json_body_of(model, RECEIPT_EXAMPLES[operation]))
 
 
 def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, write: AnyDependency) -> APIRouter:
@@ -35,62 +44,72 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
     @routes.post(
         "/status",
         summary="Where a report stands",
-        openapi_extra=body(ReceiptQuestion, "status"),
+        openapi_extra=refuses(*READ),
         responses=answered(200, ANSWERS["status"]),
         dependencies=[Depends(read)],
         **TOLD,
     )
-    async def ask(request: Request) -> StatusAnswer:
+    async def get_report_status(
+        asked: Annotated[ReceiptQuestion, body_of(ReceiptQuestion, "status")], caller: ApiCaller
+    ) -> StatusAnswer:
         """Receipts that do not exist and receipts that are mistyped are answered alike. Limited per network."""
-        return await status.answer(await json_of(request, ReceiptQuestion), caller_of(request))
+        return await status.answer(asked, caller)
 
     @routes.post(
         "/messages",
         status_code=201,
         response_model=Taken,
         summary="Leave a message for the centre",
-        openapi_extra=body(MessageAsked, "messages", keyed=True),
+        openapi_extra=refuses(*CHANGED, "withdrawn", "erased", "too_many_messages"),
         responses=answered(201, ANSWERS["messages"]),
         dependencies=[Depends(write)],
     )
-    async def message(request: Request) -> Taken:
+    async def leave_message(
+        asked: Annotated[MessageAsked, body_of(MessageAsked, "messages")], caller: ApiCaller, key: Key
+    ) -> Taken:
         """Sealed like the report; the centre is told that there is one. Up to 50 with one receipt."""
-        return await desk.message(await json_of(request, MessageAsked), caller_of(request), idempotency_key(request))
+        return await desk.message(asked, caller, key)
 
     @routes.post(
         "/answers",
         response_model=AnswersLeft,
         summary="Read the centre's answers",
-        openapi_extra=body(ReceiptQuestion, "answers"),
+        openapi_extra=refuses(*CHANGED, "withdrawn", "erased"),
         responses=answered(200, ANSWERS["answers"]),
         dependencies=[Depends(write)],
     )
-    async def answers(request: Request) -> AnswersLeft:
+    async def read_answers(
+        asked: Annotated[ReceiptQuestion, body_of(ReceiptQuestion, "answers")], caller: ApiCaller
+    ) -> AnswersLeft:
         """Needs the word, if one was set. The centre learns that they were read."""
-        return await desk.answers(await json_of(request, ReceiptQuestion), caller_of(request))
+        return await desk.answers(asked, caller)
 
     @routes.post(
         "/amend",
         status_code=201,
         response_model=Taken,
         summary="Add to a report or correct it",
-        openapi_extra=body(AmendmentAsked, "amend", keyed=True),
+        openapi_extra=refuses(*CHANGED, "withdrawn", "erased", "empty", "too_many_amendments", "not_with_this_receipt"),
         responses=answered(201, ANSWERS["amend"]),
         dependencies=[Depends(write)],
     )
-    async def amend(request: Request) -> Taken:
+    async def amend_report(
+        asked: Annotated[AmendmentAsked, body_of(AmendmentAsked, "amend")], caller: ApiCaller, key: Key
+    ) -> Taken:
         """Texts are added, answers are replaced, urgency is judged anew. Fields left out stay. Up to 20 times."""
-        return await desk.amend(await json_of(request, AmendmentAsked), caller_of(request), idempotency_key(request))
+        return await desk.amend(asked, caller, key)
 
     @routes.post(
         "/withdraw",
         summary="Take a report back",
-        openapi_extra=body(WithdrawalAsked, "withdraw"),
+        openapi_extra=refuses(*CHANGED, "not_understood", "not_with_this_receipt", "erased"),
         responses=answered(200, ANSWERS["withdraw"]),
         dependencies=[Depends(write)],
         **TOLD,
     )
-    async def withdraw(request: Request) -> StatusAnswer:
+    async def withdraw_report(
+        asked: Annotated[WithdrawalAsked, body_of(WithdrawalAsked, "withdraw")], caller: ApiCaller
+    ) -> StatusAnswer:
         """Contact stops and nobody can open it from now on; after 72 hours, or `at_once`, its key is destroyed.
 
         `at_once` waits 24 hours where only the receipt is shown, so that whoever it belongs to can still save the
@@ -102,29 +121,31 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         somebody else `at_once` does not count, their fate is not told, and what the person harmed stands by is
         refused: 409 `not_with_this_receipt`.
         """
-        return await desk.withdraw(await json_of(request, WithdrawalAsked), caller_of(request))
+        return await desk.withdraw(asked, caller)
 
     @routes.post(
         "/reinstate",
         summary="Undo a withdrawal",
-        openapi_extra=body(ReceiptQuestion, "reinstate"),
+        openapi_extra=refuses(*CHANGED, "too_late", "erased"),
         responses=answered(200, ANSWERS["reinstate"]),
         dependencies=[Depends(write)],
         **TOLD,
     )
-    async def reinstate(request: Request) -> StatusAnswer:
+    async def reinstate_report(
+        asked: Annotated[ReceiptQuestion, body_of(ReceiptQuestion, "reinstate")], caller: ApiCaller
+    ) -> StatusAnswer:
         """Possible until `undo_until`."""
-        return await desk.reinstate(await json_of(request, ReceiptQuestion), caller_of(request))
+        return await desk.reinstate(asked, caller)
 
     @routes.post(
         "/word",
         summary="Set a word of one's own",
-        openapi_extra=body(WordAsked, "word"),
+        openapi_extra=refuses(*CHANGED, "word_waits", "withdrawn", "erased"),
         responses=answered(200, ANSWERS["word"]),
         dependencies=[Depends(write)],
         **TOLD,
     )
-    async def word(request: Request) -> StatusAnswer:
+    async def set_word(asked: Annotated[WordAsked, body_of(WordAsked, "word")], caller: ApiCaller) -> StatusAnswer:
         """Messages, additions, withdrawals and a new word then need it. It cannot be found again.
 
         A first word counts 24 hours later, because whoever found the receipt could set one as well: the status tells
@@ -132,28 +153,20 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         is (`word_waits`). Replacing one that counts does so at once. With `for_status` the status needs the word as
         well, once it counts: without it the receipt is answered like one that does not exist. Say so before.
         """
-        return await desk.set_word(await json_of(request, WordAsked), caller_of(request))
+        return await desk.set_word(asked, caller)
 
     @routes.post(
         "/word/cancel",
         summary="Make a word void that does not count yet",
-        openapi_extra=body(ReceiptQuestion, "word/cancel"),
+        openapi_extra=refuses(*CHANGED),
         responses=answered(200, ANSWERS["word/cancel"]),
         dependencies=[Depends(write)],
         **TOLD,
     )
-    async def cancel_word(request: Request) -> StatusAnswer:
+    async def cancel_word(
+        asked: Annotated[ReceiptQuestion, body_of(ReceiptQuestion, "word/cancel")], caller: ApiCaller
+    ) -> StatusAnswer:
         """For whoever did not set it. Changes nothing where no word waits."""
-        return await desk.cancel_word(await json_of(request, ReceiptQuestion), caller_of(request))
+        return await desk.cancel_word(asked, caller)
 
     return routes
-
-
-_JSON: Final = "application/json"
-
-
-def body(model: type[BaseModel], operation: str, *, keyed: bool = False) -> dict[str, Any]:
-    """A body with its schema and examples, as OpenAPI takes it; ``keyed``: with an ``Idempotency-Key`` beside it."""
-    content = {"schema": inlined(model.model_json_schema()), "examples": RECEIPT_EXAMPLES[operation]}
-    keys = {"parameters": key_parameter(_KEY)} if keyed else {}
-    return {**keys, "requestBody": {"required": True, "content": {_JSON: content}}}

@@ -125,7 +125,7 @@ class Accepted(BaseModel):
         description="16 digits in fours; the only way back to the report. It is not stored and cannot be found again.",
         examples=["1234-5678-9012-3450"],
     )
-    received_at: str = Field(examples=["2026-11-24T12:00:00.000Z"])
+    received_at: AwareDatetime = Field(examples=["2026-11-24T12:00:00.000Z"])
     proof: str = Field(
         description="Proof of lodging: a compact JWS (Ed25519) over a mark of the receipt, the time and the SHA-256 "
         "of the content. `GET /api/v1/proof-key` has the public key."

@@ -34,7 +34,7 @@ from shared.web.translations import gettext_noop
 DECIDED: Final = Counter(
     "ieum_intake_erasure_decisions", "Decisions about erasure, by kind.", ["kind"], registry=REGISTRY
 )
-_REFUSALS: Final[dict[str, tuple[int, str]]] = {
+REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "erased": (410, gettext_noop("The key of this report was destroyed. There is nothing left to decide.")),
     "withdrawn": (409, gettext_noop("The reporter has withdrawn this report.")),
     "no_open_decision": (409, gettext_noop("There is nothing to decide about this report.")),
@@ -148,7 +148,7 @@ class RetentionService:
             await self._apply(where, principal, require, action, report_id, judge, reason, detail)
         except RefusedError as error:
             self._recorder.staff_refused(where, principal, action, report_id, error.code)
-            status, words = _REFUSALS[error.code]
+            status, words = REFUSALS[error.code]
             raise Problem(status, error.code, words) from None
         except TransientError:
             raise unavailable() from None

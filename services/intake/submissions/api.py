@@ -1,10 +1,10 @@
 """The HTTP API any front end can use: lodge a report, ask where one stands, get the key that proofs are signed with."""
 
 import base64
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 
 from services.intake import dependencies, problems
 from services.intake.clients.dependencies import ClientDependency
@@ -15,30 +15,25 @@ from services.intake.reports.models import Accepted, ProofKey
 from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError, iso
 from services.intake.submissions.models import Submission
-from services.intake.submissions.schema import inlined
 from services.intake.submissions.service import SubmissionResult, SubmissionService
 from shared.errors import TransientError
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
+from shared.web.documented import refuses
 
 FORM_FRONT_END: Final = "web-form"
 """Our own form's name; no front end has it."""
 
-_KEY: Final = (
+_KEY: Final = dependencies.IdempotencyKey(
     "16–128 of A-Z a-z 0-9 . _ : ~ + / = -, one per report and front end, as in the IETF draft "
     "“The Idempotency-Key HTTP Header Field”. The same key and body: the same answer, for ever. Another "
     "body under the key: 409 `idempotency_conflict`. No key: allowed, and every request is a report of "
     "its own, so have one wherever a request may be repeated. Make it random, such as a UUID: whoever "
     "knows a key and the content can ask for the receipt again. In quotation marks, as the draft has it, or without: "
-    "it is the same key. Two of this header: 400 `invalid_header`."
+    "it is the same key. Two of this header: 400 `invalid_header`.",
+    refused=problems.counted,
 )
-_ASKED: Final[dict[str, Any]] = {
-    "parameters": dependencies.key_parameter(_KEY),
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": inlined(Submission.model_json_schema()), "examples": EXAMPLES}},
-    },
-}
+_BODY: Final = dependencies.json_body_of(Submission, EXAMPLES, refused=problems.counted)
 
 
 def router(submission_service: SubmissionService, signer: ProofSigner, authenticate: ClientDependency) -> APIRouter:
@@ -51,7 +46,7 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
         response_model=Accepted,
         tags=["reports"],
         summary="Lodge a report",
-        openapi_extra=_ASKED,
+        openapi_extra=refuses("not_accepting"),
         responses={
             202: {
                 "description": "The report is durable. The receipt is the only way back to it.",
@@ -67,17 +62,16 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
             }
         },
     )
-    async def lodge(
-        request: Request,
+    async def submit_report(
         client: Annotated[Client, Depends(authenticate)],
+        submission: Annotated[Submission, Depends(_BODY)],
+        key: Annotated[str | None, Depends(_KEY)],
     ) -> Response:
         """Only `role` and `harm_types` are compulsory. With an `Idempotency-Key` the request can be repeated safely.
 
         Front ends send `Authorization: Bearer <client id>.<secret>`; the scope is `reports:submit`.
         """
         try:
-            submission = await dependencies.json_of(request, Submission)
-            key = dependencies.idempotency_key(request)
             lodged = await submission_service.submit(submission, front_end=client.client_id, idempotency_key=key)
         except (Problem, NotAdmittedError, ConflictError, TransientError) as error:
             raise problems.counted(error) from None
@@ -90,7 +84,7 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
         responses=answered(200, PROOF_KEY),
         dependencies=[Depends(OPEN)],
     )
-    async def proof_key() -> ProofKey:
+    async def get_proof_key() -> ProofKey:
         """Anyone can check a proof with it: it is a compact JWS with the algorithm EdDSA."""
         public = base64.urlsafe_b64encode(signer.public_key).rstrip(b"=").decode()
         return ProofKey(kid=signer.key_id, public_key=public)

@@ -226,6 +226,8 @@ class Command(Generic[B]):
 
     name: str
     """As in ``rules.TABLE``."""
+    operation: str
+    """Name of the API's operation."""
     path: str
     action: Action
     body: type[B]
@@ -235,8 +237,6 @@ class Command(Generic[B]):
     event: type[Event] | None = None
     """What the bus hears where the command counts."""
     needs: Needs = Needs.NOTHING
-    operation: str = ""
-    """Name of the API's operation, where it is not ``name``."""
     tag: str = "acts"
     status: int = 200
     form: type[BaseModel] | None = None
@@ -297,6 +297,7 @@ _ABOUT_THE_CENTER: Final = (
 
 ACKNOWLEDGE: Final = Command(
     name="acknowledge",
+    operation="acknowledge_case",
     path="/acknowledge",
     action=Action.CASES_ACKNOWLEDGE,
     body=AcknowledgeRequest,
@@ -310,6 +311,7 @@ ACKNOWLEDGE: Final = Command(
 )
 ASSIGN: Final = Command(
     name="assign",
+    operation="assign_case",
     path="/assign",
     action=Action.CASES_ASSIGN,
     body=AssignRequest,
@@ -321,6 +323,7 @@ ASSIGN: Final = Command(
 )
 CLOSE: Final = Command(
     name="close",
+    operation="close_case",
     path="/close",
     action=Action.CASES_CLOSE,
     body=CloseRequest,
@@ -331,6 +334,7 @@ CLOSE: Final = Command(
 )
 REOPEN: Final = Command(
     name="reopen",
+    operation="reopen_case",
     path="/reopen",
     action=Action.CASES_REOPEN,
     body=OwnedRequest,
@@ -340,6 +344,7 @@ REOPEN: Final = Command(
 )
 OFFER: Final = Command(
     name="offer",
+    operation="offer_transfer",
     path="/transfer",
     action=Action.TRANSFERS_OFFER,
     body=TransferRequest,
@@ -354,6 +359,7 @@ OFFER: Final = Command(
 )
 ACCEPT: Final = Command(
     name="accept",
+    operation="accept_transfer",
     path="/transfer/accept",
     action=Action.TRANSFERS_ANSWER,
     body=OfferRequest,
@@ -366,6 +372,7 @@ ACCEPT: Final = Command(
 )
 DECLINE: Final = Command(
     name="decline",
+    operation="decline_transfer",
     path="/transfer/decline",
     action=Action.TRANSFERS_ANSWER,
     body=OfferRequest,
@@ -377,6 +384,7 @@ DECLINE: Final = Command(
 )
 RECALL: Final = Command(
     name="recall",
+    operation="recall_transfer",
     path="/transfer/recall",
     action=Action.TRANSFERS_OFFER,
     body=OfferRequest,
@@ -387,6 +395,7 @@ RECALL: Final = Command(
 )
 CONTACT: Final = Command(
     name="contact",
+    operation="record_contact",
     path="/contact",
     action=Action.CASES_RECORD,
     body=ContactRequest,
@@ -401,6 +410,7 @@ CONTACT: Final = Command(
 )
 SUPPORT: Final = Command(
     name="support",
+    operation="record_support",
     path="/support",
     action=Action.CASES_RECORD,
     body=SupportRequest,
@@ -410,7 +420,7 @@ SUPPORT: Final = Command(
 )
 REQUEST_DELETION: Final = Command(
     name="request_deletion",
-    operation="deletion",
+    operation="record_deletion_request",
     path="/deletions",
     action=Action.CASES_RECORD,
     body=DeletionRequest,
@@ -420,7 +430,7 @@ REQUEST_DELETION: Final = Command(
 )
 MOVE_DELETION: Final = Command(
     name="move_deletion",
-    operation="deletion_step",
+    operation="record_deletion_step",
     path="/deletions/{number}",
     action=Action.CASES_RECORD,
     body=DeletionStep,
@@ -429,6 +439,7 @@ MOVE_DELETION: Final = Command(
 )
 REFER: Final = Command(
     name="refer",
+    operation="refer_case",
     path="/refer",
     action=Action.CASES_RECORD,
     body=ReferRequest,
@@ -440,6 +451,7 @@ REFER: Final = Command(
 )
 JOIN: Final = Command(
     name="join",
+    operation="join_cases",
     path="/join",
     action=Action.CASES_ASSIGN,
     body=JoinRequest,
@@ -451,6 +463,7 @@ JOIN: Final = Command(
 )
 PART: Final = Command(
     name="part",
+    operation="part_cases",
     path="/part",
     action=Action.CASES_ASSIGN,
     body=PartRequest,

@@ -17,6 +17,7 @@ from services.notify.cases.commands import (
     TransferRequest,
 )
 from services.notify.cases.models import CaseState
+from services.notify.cases.rules import Rejected
 from services.notify.cases.service import CaseService, CommandResult
 from services.notify.cases.tickets import Tickets
 from services.notify.console import lists
@@ -43,12 +44,15 @@ from shared.identity.roles import Action
 from shared.identity.tokens import Purpose
 from shared.web.app import FieldError, Problem
 from shared.web.authorization import Authorizer
+from shared.web.documented import refuses
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
 _DUTY_CHANGED: Final = gettext_noop(
     "Who is on duty has changed since this page was loaded. Load it again and see whether what you said is there."
 )
+_REJECTED: Final = tuple(one.value for one in Rejected)
+"""What an act on a case may be refused with."""
 ReportPath = Annotated[ReportId, Path(examples=["3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"])]
 
 
@@ -80,8 +84,8 @@ def case_router(service: CaseService, authorize: Authorizer, audited: Audited) -
     """``/api/v1/cases`` and ``/api/v1/transfers``, to read."""
     router = APIRouter(prefix="/api/v1", tags=["cases"])
 
-    @router.get("/cases")
-    async def cases(
+    @router.get("/cases", summary="A work list", openapi_extra=refuses("no_such_center"))
+    async def list_cases(
         request: Request,
         principal: Annotated[Principal, Depends(authorize(Action.CASES_LIST))],
         center: Annotated[
@@ -105,8 +109,8 @@ def case_router(service: CaseService, authorize: Authorizer, audited: Audited) -
         found, after = await guarded(lambda: lists.page(service.cases, chosen, state, cursor, limit))
         return CaseList(cases=[row_of(case) for case in found], next=after)
 
-    @router.get("/cases/{report_id}")
-    async def case(
+    @router.get("/cases/{report_id}", summary="One case", openapi_extra=refuses("no_such_case"))
+    async def get_case(
         request: Request,
         report_id: Annotated[ReportId, Path()],
         principal: Annotated[Principal, Depends(authorize(Action.CASES_READ))],
@@ -117,8 +121,8 @@ def case_router(service: CaseService, authorize: Authorizer, audited: Audited) -
             await guarded(lambda: audited(request, principal)(Action.CASES_READ, report_id, None))
         return case_view(found)
 
-    @router.get("/transfers")
-    async def transfers(
+    @router.get("/transfers", summary="Open offers", openapi_extra=refuses("no_such_center"))
+    async def list_transfers(
         request: Request,
         principal: Annotated[Principal, Depends(authorize(Action.CASES_LIST))],
         center: Annotated[CenterId | None, Query(description="Without it: one's own.", examples=["jeju"])] = None,
@@ -137,8 +141,8 @@ def center_router(service: CaseService, authorize: Authorizer, audited: Audited)
     """``/api/v1/centers``."""
     router = APIRouter(prefix="/api/v1", tags=["centers"])
 
-    @router.get("/centers/{center_id}")
-    async def center(
+    @router.get("/centers/{center_id}", summary="A centre", openapi_extra=refuses("no_such_center"))
+    async def get_center(
         request: Request,
         center_id: Annotated[CenterId, Path(examples=["jeju"])],
         principal: Annotated[Principal, Depends(authorize(Action.CENTERS_COUNTS))],
@@ -151,8 +155,12 @@ def center_router(service: CaseService, authorize: Authorizer, audited: Audited)
         authorize.require(request, principal, Action.CENTERS_COUNTS, chosen)
         return await _view(service, chosen)
 
-    @router.put("/centers/{center_id}/duty")
-    async def duty(
+    @router.put(
+        "/centers/{center_id}/duty",
+        summary="Who is on duty",
+        openapi_extra=refuses("no_such_center", "people_on_duty", "duty_changed"),
+    )
+    async def set_center_duty(
         request: Request,
         center_id: Annotated[CenterId, Path(examples=["jeju"])],
         body: DutyRequest,
@@ -227,8 +235,10 @@ def command_router(service: CaseService, authorize: Authorizer, pages: Pages, au
             command.path,
             _endpoint(command, service, authorize, pages, audited),
             methods=["POST"],
-            name=command.operation or command.name,
+            name=command.operation,
+            summary=command.description.partition(". ")[0].partition("\n")[0].rstrip("."),
             description=command.description,
+            openapi_extra=refuses(*_REJECTED, "no_such_case", "no_such_center"),
             status_code=command.status,
             tags=[command.tag],
             response_model=Offered if command is OFFER else CaseRow,
@@ -285,8 +295,12 @@ def ticket_router(
     """``POST /api/v1/cases/{report_id}/details-ticket``."""
     router = APIRouter(prefix="/api/v1/cases/{report_id}", tags=["details"])
 
-    @router.post("/details-ticket")
-    async def details_ticket(
+    @router.post(
+        "/details-ticket",
+        summary="A ticket to a report's details",
+        openapi_extra=refuses(*_REJECTED, "no_such_case"),
+    )
+    async def get_details_ticket(
         request: Request,
         report_id: ReportPath,
         body: DetailsRequest,

@@ -29,6 +29,7 @@ from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
+from shared.web.documented import refuses
 from shared.web.translations import gettext_noop
 
 HEARTBEAT_S: Final = 15
@@ -60,8 +61,14 @@ def stream_router(
 
     together = SingleFlight(load)
 
-    @router.get("/stream", tags=["cases"], response_class=EventSourceResponse)
-    async def stream(
+    @router.get(
+        "/stream",
+        tags=["cases"],
+        summary="The live work list",
+        response_class=EventSourceResponse,
+        openapi_extra=refuses("no_such_center", "too_many_streams"),
+    )
+    async def stream_cases(
         request: Request,
         principal: Annotated[Principal, Depends(authorize(Action.CASES_LIST))],
         center: Annotated[

@@ -1,8 +1,8 @@
 """The shapes the API answers with."""
 
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from services.notify.cases.models import (
     AwaitingKind,
@@ -15,7 +15,7 @@ from services.notify.cases.models import (
     TransferReason,
 )
 from services.notify.team.models import Center
-from shared.events.base import Moment
+from shared.events import base
 from shared.events.vocabulary import (
     CenterState,
     Channel,
@@ -28,6 +28,9 @@ from shared.events.vocabulary import (
     Urgency,
     agreed_channels,
 )
+
+Moment = Annotated[base.Moment, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""As events write it."""
 
 
 class OfferView(BaseModel):

@@ -18,6 +18,7 @@ from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
+from shared.web.documented import refuses
 from shared.web.translations import gettext_noop
 
 
@@ -63,8 +64,13 @@ def api_router(
     """``/api/v1/decisions/{report_id}``, ``/api/v1/centers`` in bands and ``/api/v1/centers/live`` in numbers."""
     router = APIRouter(prefix="/api/v1")
 
-    @router.get("/decisions/{report_id}", summary="Everything routing did about a report")
-    async def decisions(
+    @router.get(
+        "/decisions/{report_id}",
+        tags=["decisions"],
+        summary="Everything routing did about a report",
+        openapi_extra=refuses("no_such_decision", "store_away"),
+    )
+    async def get_decisions(
         request: Request,
         report_id: Annotated[ReportId, Path()],
         principal: Annotated[Principal, Depends(authorize(Action.DECISIONS_READ))],
@@ -76,13 +82,18 @@ def api_router(
         """
         return history_of(report_id, await entries_for(authorize, request, principal, store, report_id), known)
 
-    @router.get("/centers", summary="How busy the centres are", dependencies=[Depends(authorize(Action.CENTERS_READ))])
-    async def centers() -> CenterRows:
+    @router.get(
+        "/centers",
+        tags=["centers"],
+        summary="How busy the centres are",
+        dependencies=[Depends(authorize(Action.CENTERS_READ))],
+    )
+    async def list_centers() -> CenterRows:
         """State, staff on duty and band of each of the 16 centres, as this worker sees them now."""
         return CenterRows(centers=[center_row(center_load) for center_load in center_loads().values()])
 
-    @router.get("/centers/live", summary="The centres now, in exact numbers")
-    async def live(
+    @router.get("/centers/live", tags=["centers"], summary="The centres now, in exact numbers")
+    async def get_live_centers(
         request: Request, principal: Annotated[Principal, Depends(authorize(Action.CENTERS_LIVE))]
     ) -> LiveCenters:
         """Load, state, guests, severe cases, who is unanswered and since when, of each of the 16 centres.

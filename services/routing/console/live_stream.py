@@ -23,6 +23,7 @@ from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
+from shared.web.documented import refuses
 from shared.web.translations import gettext_noop
 
 LOOK_S: Final = 0.5
@@ -127,8 +128,14 @@ def stream_router(feed: LiveFeed, streams: OpenStreams, clock: Clock, authorize:
     """``GET /api/v1/centers/live/stream``. ``paint`` makes the parts of the page, for those who ask for them."""
     router = APIRouter(prefix="/api/v1")
 
-    @router.get("/centers/live/stream", summary="The centres now, live", response_class=EventSourceResponse)
-    async def stream(
+    @router.get(
+        "/centers/live/stream",
+        tags=["centers"],
+        summary="The centres now, live",
+        response_class=EventSourceResponse,
+        openapi_extra=refuses("too_many_streams"),
+    )
+    async def stream_live_centers(
         request: Request,
         principal: Annotated[Principal, Depends(authorize(Action.CENTERS_LIVE))],
         html: Annotated[bool, Query(description="Parts of the page instead, those that changed.")] = False,

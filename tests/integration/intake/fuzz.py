@@ -11,7 +11,7 @@ import bson
 import httpx
 import jsonschema
 
-from shared.web.docs import openapi_of
+from shared.web.openapi import openapi_of
 from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.nonsense import REPORTS, TORN, Body, Nonsense
 from tests.support.waiting import eventually
@@ -120,5 +120,6 @@ def _as_published(content: bytes, schema: Any) -> bool:
 
 
 def _schema(harness: IntakeHarness) -> Any:
-    operation = openapi_of(harness.intake.app)["paths"][REPORTS]["post"]
-    return jsonschema.Draft202012Validator(operation["requestBody"]["content"]["application/json"]["schema"])
+    document = openapi_of(harness.intake.app)
+    body = document["paths"][REPORTS]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    return jsonschema.Draft202012Validator({**body, "components": document["components"]})

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from shared.web.docs import openapi_of
+from shared.web.openapi import openapi_of
 from tests.browser.helpers import serving
 from tests.integration.intake.harness import IntakeHarness
 

@@ -44,6 +44,7 @@ def _open_pages(service: str) -> Asks:
         (service, "GET", "/static/{digest}/{name:path}"): (ask(404, path={"digest": "0", "name:path": "none.css"}),),
         (service, "GET", "/openapi.json"): (ask(200),),
         (service, "GET", "/docs"): (ask(200),),
+        (service, "GET", "/problems"): (ask(200),),
         (service, "GET", "/favicon.ico"): (ask(204),),
     }
 
@@ -87,7 +88,6 @@ def _intake() -> Asks:
         ("intake", "POST", "/status/{action}"): (ask(200, path={"action": "message"}, body=_RECEIPT),),
         ("intake", "GET", "/verify-proof"): (ask(200),),
         ("intake", "POST", "/verify-proof"): (ask(200, body={"proof": "none"}),),
-        ("intake", "GET", "/problems"): (ask(200),),
         ("intake", "GET", "/languages"): (ask(200),),
         ("intake", "GET", "/in/{language}"): (ask(200, path={"language": "vi"}),),
         ("intake", "GET", "/calls"): (ask(200),),

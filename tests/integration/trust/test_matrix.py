@@ -7,7 +7,7 @@ import pytest
 
 from shared.identity.roles import Action, StaffRole, allowed
 from shared.web.authorization import routes_without_one_action
-from shared.web.docs import openapi_of
+from shared.web.openapi import openapi_of
 from tests.integration.trust.asking import REPORT
 from tests.integration.trust.asks import ASKS
 from tests.integration.trust.matrix import EVERYBODY, NOT_STAFF, Cell, Knocking, Person, cells, keys, routes, table

@@ -15,7 +15,7 @@ from shared.web.translations import SHARED_LOCALE, load
 CODES = (
     {*Reason, *Cause, *AccessRefusal, "unknown_receipt", "wrong_word", "invalid"}
     | problems._STEPS.keys()
-    | decisions._REFUSALS.keys()
+    | decisions.REFUSALS.keys()
     | {way for way, _ in erasure_words.WAYS}
 )
 

@@ -13,7 +13,6 @@ from pydantic import BaseModel
 from services.intake.receipts import models as asking
 from services.intake.receipts.models import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
 from services.intake.submissions.models import Submission, SubmissionPart
-from services.intake.submissions.schema import inlined
 from services.intake.webform import form, steps
 from shared.web.form_body import Typed
 from tests.integration.trust.canaries import Canaries
@@ -44,20 +43,22 @@ ELSEWHERE: Final = {"AmendmentAsked", "Amendment", "TakeOverAsked"}
 """Models with a test of their own here, or sent by the street in one of their own requests."""
 
 
-def typed_fields(schema: Mapping[str, Any], place: str = "") -> Iterator[str]:
+def typed_fields(schema: Mapping[str, Any], definitions: Mapping[str, Any], place: str = "") -> Iterator[str]:
     """The places of a schema in which any text can stand, dotted."""
+    schema = definitions[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
     if "enum" in schema or "const" in schema:
         return
     for option in (*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else ())):
-        yield from typed_fields(option, place)
+        yield from typed_fields(option, definitions, place)
     for name, inner in schema.get("properties", {}).items():
-        yield from typed_fields(inner, f"{place}.{name}" if place else name)
+        yield from typed_fields(inner, definitions, f"{place}.{name}" if place else name)
     if schema.get("type") == "string":
         yield place
 
 
 def typed_in(model: type[BaseModel]) -> set[str]:
-    return set(typed_fields(inlined(model.model_json_schema()))) - NOT_TYPED.keys()
+    schema = model.model_json_schema()
+    return set(typed_fields(schema, schema.get("$defs", {}))) - NOT_TYPED.keys()
 
 
 def street() -> Street:

@@ -1,58 +1,32 @@
-"""The table of refusals is whole: every code and reason that this API can give stands in it once."""
-
-import ast
-from pathlib import Path
+"""The table of refusals is whole: every step that may not be possible, and every reason, stands in it once."""
 
 from services.intake import problems as refusals
-from services.intake.clients.problem_words import PROBLEMS, REASONS
+from services.intake.clients.dependencies import _told
 from services.intake.clients.rules import NO_CREDENTIAL, Turned
+from services.intake.problem_table import PROBLEMS, REASONS
 from services.intake.submissions.models import REASONS as OWN
-from shared.web import problems, validation_errors
+from shared.rate_limit import RateLimit
+from shared.web import problem_catalog, validation_errors
 from shared.web.json_body import REPEATED
 
-ROOT = Path(__file__).parents[3]
-API = (
-    "submissions/api.py",
-    "receipts/api.py",
-    "receipts/authentication.py",
-    "receipts/service.py",
-    "receipts/updates.py",
-    "clients/dependencies.py",
-    "dependencies.py",
-    "problems.py",
-)
-SHARED = ("problems.py", "middleware.py", "same_origin.py")
 
-
-def literal_codes() -> set[tuple[int, str]]:
-    files = [ROOT / "services" / "intake" / name for name in API] + [ROOT / "shared" / "web" / name for name in SHARED]
-    return {
-        (int(str(node.args[0].value)), str(node.args[1].value))
-        for file in files
-        for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "Problem"
-        and isinstance(node.args[0], ast.Constant)
-        and isinstance(node.args[1], ast.Constant)
-    }
-
-
-def test_every_code_is_in_the_table_once_with_its_status() -> None:
-    known = [(one.status, one.code) for one in PROBLEMS]
-    assert len(known) == len(set(known))
-    raised = literal_codes()
-    assert len(raised) > 10
-    raised |= {(status, code) for code, (status, _) in refusals._STEPS.items()}
+def test_every_step_that_is_not_possible_is_in_the_table_with_its_status() -> None:
+    known = {(one.status, one.code) for one in PROBLEMS}
+    raised = {(status, code) for code, (status, _) in refusals._STEPS.items()}
     raised |= {(401, NO_CREDENTIAL), (401, Turned.UNKNOWN), (403, Turned.DISABLED), (403, Turned.SCOPE)}
-    assert raised - set(known) == set()
-    framework = {(status, code) for status, code in problems._CODES.items() if status not in {401, 403}}
-    assert framework - set(known) == set()
-    assert set(known) - raised - framework == set(), "nobody gives these"
+    assert raised - known == set()
+
+
+def test_how_many_requests_are_left_is_told_as_the_ietf_draft_writes_it() -> None:
+    minute = RateLimit(capacity=600, per_second=10)
+    bucket = minute.consume(minute.full(0.0), 1, 0.0)
+    assert _told(minute, bucket, 0.0) == ('"front-end";q=600;w=60', '"front-end";r=599;t=1')
+    assert _told(minute, minute.consume(bucket, 598.5, 0.0), 0.0)[1] == '"front-end";r=0;t=60'
+    assert _told(minute, minute.consume(bucket, 598.5, 0.0), 30.05)[1] == '"front-end";r=301;t=30'
 
 
 def test_every_reason_is_in_the_table_once() -> None:
-    known = [one.code for one in REASONS]
+    known = [one.code for one in (*problem_catalog.REASONS, *REASONS)]
     assert len(known) == len(set(known))
     given = {reason for _, reason, _ in validation_errors._REASONS} | {
         validation_errors._WRONG_TYPE[0],

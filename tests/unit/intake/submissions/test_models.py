@@ -10,7 +10,6 @@ from services.intake import problems
 from services.intake.examples import EXAMPLES
 from services.intake.phone import scripts
 from services.intake.submissions.models import ConsentVersion, Submission
-from services.intake.submissions.schema import inlined
 from services.intake.webform import words
 from shared.centers import CENTER_IDS
 from shared.events.vocabulary import HarmType, Role
@@ -271,9 +270,3 @@ def test_what_word_processors_and_telephones_add_is_not_kept() -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_documented_examples_are_accepted(name: str) -> None:
     assert read_bytes(json.dumps(EXAMPLES[name]["value"]).encode())
-
-
-def test_the_documented_schema_holds_no_references() -> None:
-    text = json.dumps(inlined(Submission.model_json_schema()))
-    assert "$ref" not in text
-    assert "fear_of_distribution" in text

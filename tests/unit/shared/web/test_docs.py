@@ -14,8 +14,10 @@ async def test_the_document_is_openapi_3_1_and_knows_our_problems() -> None:
     assert "HTTPValidationError" not in json.dumps(spec)
     for path in spec["paths"].values():
         for operation in path.values():
-            refusal = operation["responses"]["4XX"]["content"]["application/problem+json"]["schema"]
-            assert refusal == {"$ref": "#/components/schemas/ProblemDocument"}
+            for status, answer in operation["responses"].items():
+                if status >= "4":
+                    refusal = answer["content"]["application/problem+json"]["schema"]
+                    assert refusal == {"$ref": "#/components/schemas/ProblemDocument"}
     fields = spec["components"]["schemas"]["ProblemDocument"]["properties"]
     assert {"type", "title", "status", "detail", "code", "errors", "trace_id"} == set(fields)
     assert "FieldError" in spec["components"]["schemas"]

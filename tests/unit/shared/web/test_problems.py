@@ -156,7 +156,7 @@ async def test_titles_are_in_the_callers_language(wish: str, language: str, titl
         answer = await http.get("/nothing", headers={"accept-language": wish})
     assert answer.headers["content-language"] == language
     assert answer.json()["title"] == title
-    assert answer.json()["type"] == "urn:ieum:problem:not_found"
+    assert answer.json()["type"] == "/problems#not_found"
 
 
 async def test_a_wrong_method_says_which_are_right() -> None:
