@@ -44,7 +44,7 @@ async def topic_differences(settings: KafkaSettings) -> list[str]:
 
 
 async def _compare(settings: KafkaSettings, *, create: bool) -> list[str]:
-    wanted = _wanted(settings)
+    wanted = wanted_topics(settings)
     limit = settings.call_timeout_s
     admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=int(limit * 1000))
     try:
@@ -66,7 +66,8 @@ async def _compare(settings: KafkaSettings, *, create: bool) -> list[str]:
     return differences
 
 
-def _wanted(settings: KafkaSettings) -> dict[str, Any]:
+def wanted_topics(settings: KafkaSettings) -> dict[str, Any]:
+    """Every topic of the table as it is to be made for this deployment, by name."""
     topics: dict[str, Any] = {}
     for topic in TOPICS:
         for name, dead in ((topic_name(settings, topic), False), (dead_topic_name(settings, topic), True)):

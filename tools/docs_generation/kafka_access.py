@@ -7,10 +7,14 @@ from typing import Any, Final
 import yaml
 
 from shared.kafka.access import PRINCIPALS, Acl, Operation, Principal, Resource, all_acls
+from shared.kafka.admin import wanted_topics
+from shared.settings import KafkaSettings
+from shared.topics import TOPICS as ALL_TOPICS
 
 PAGE: Final = "reference/kafka-rights.md"
 COMMANDS: Final = "../deploy/kafka/acls.sh"
-USERS: Final = "../deploy/kubernetes/kafka-users.yaml"
+TOPICS: Final = "../deploy/kubernetes/base/kafka-topics.yaml"
+USERS: Final = "../deploy/kubernetes/base/kafka-users.yaml"
 _CLUSTER: Final = "ieum"
 _HEAD: Final = """# Who may do what on the bus
 
@@ -20,7 +24,7 @@ topics, users and rights too, which only the administrator may, who signs in wit
 `tests/integration/security` tries everything that is left out.
 
 The same table makes [`deploy/kafka/acls.sh`](https://kafka.apache.org/documentation/#security_authz_cli) (commands),
-`deploy/kubernetes/kafka-users.yaml` (Strimzi) and what `make up` and `python -m shared.kafka.provision` grant.
+`deploy/kubernetes/base/kafka-users.yaml` (Strimzi) and what `make up` and `python -m shared.kafka.provision` grant.
 
 **read** and **write** let a principal ask for a topic's offsets too; **offsets** lets it do nothing else. In a group,
 **member** reads and commits offsets, **progress** only asks for them.
@@ -34,7 +38,7 @@ _NOTE: Final = "Written by `make docs` from shared/kafka/access.py: change it th
 
 def files() -> dict[str, str]:
     """The page and the files to deploy, by their paths below ``docs``."""
-    return {PAGE: page(), COMMANDS: commands(), USERS: users()}
+    return {PAGE: page(), COMMANDS: commands(), TOPICS: topics(), USERS: users()}
 
 
 def page() -> str:
@@ -77,6 +81,30 @@ def _command(acl: Acl) -> str:
         f"$KAFKA_ACLS --add --allow-principal User:{acl.principal}"
         f" --operation {operation} --{acl.resource.name.lower()} {acl.name}"
     )
+
+
+def topics() -> str:
+    """A ``KafkaTopic`` for each topic of the table, with the settings' number of partitions, kept three times."""
+    wanted = wanted_topics(KafkaSettings(replication_factor=3))
+    fixed = {topic.name for topic in ALL_TOPICS if topic.partitions}
+    made = [_topic(name, topic, fixed=name.removesuffix(".dead") in fixed) for name, topic in wanted.items()]
+    return (
+        f"# {_NOTE.replace('kafka/access', 'topics')}\n{yaml.safe_dump_all(made, sort_keys=False, explicit_start=True)}"
+    )
+
+
+def _topic(name: str, topic: Any, *, fixed: bool) -> dict[str, Any]:
+    labels = {"strimzi.io/cluster": _CLUSTER} | ({} if fixed else {"ieum.example/partitions": "deployment"})
+    return {
+        "apiVersion": "kafka.strimzi.io/v1",
+        "kind": "KafkaTopic",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {
+            "partitions": topic.num_partitions,
+            "replicas": topic.replication_factor,
+            "config": dict(topic.topic_configs),
+        },
+    }
 
 
 def users() -> str:
