@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any, Final
 
 import yaml
+from aiokafka.admin import NewTopic
 
 from shared.kafka.access import PRINCIPALS, Acl, Operation, Principal, Resource, all_acls
 from shared.kafka.admin import wanted_topics
@@ -93,7 +94,7 @@ def topics() -> str:
     )
 
 
-def _topic(name: str, topic: Any, *, fixed: bool) -> dict[str, Any]:
+def _topic(name: str, topic: NewTopic, *, fixed: bool) -> dict[str, Any]:
     labels = {"strimzi.io/cluster": _CLUSTER} | ({} if fixed else {"ieum.example/partitions": "deployment"})
     return {
         "apiVersion": "kafka.strimzi.io/v1",

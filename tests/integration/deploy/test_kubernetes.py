@@ -1,0 +1,259 @@
+"""The Kubernetes manifests (not applied here): rendered as Kustomize does, against the schemas of their versions.
+
+Kustomize is built once by Go where it is not installed. Without both these tests are left out.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+from jsonschema.protocols import Validator
+
+from services.analytics.settings import AnalyticsSettings
+from services.identity.settings import IdentitySettings
+from services.intake.settings import IntakeSettings
+from services.notify.settings import AlertSettings, NotifySettings
+from services.routing.settings import RoutingSettings
+from shared.kafka.access import BY_NAME
+from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, variable_of
+from shared.topics import TOPICS
+from tools.local import jars, keys
+from tools.local.jar_lock import KAFKA_VERSION
+from tools.local.plan import SECRETS_OF
+
+PROJECT: Final = Path(__file__).parents[3]
+KUBERNETES: Final = PROJECT / "deploy" / "kubernetes"
+SCHEMAS: Final = PROJECT.parent / "shared" / "crds"
+KUSTOMIZE: Final = "v5.7.1"
+VERSION: Final = "1.34"
+OVERLAYS: Final = ("pilot", "country")
+PROCESSES: Final[dict[str, type[ServiceSettings]]] = {
+    "intake": IntakeSettings,
+    "routing": RoutingSettings,
+    "recount": RoutingSettings,
+    "notify": NotifySettings,
+    "auditor": AlertSettings,
+    "analytics": AnalyticsSettings,
+    "identity": IdentitySettings,
+}
+FOR_THE_URI: Final = {"STORE_USER", "STORE_PASSWORD"}
+Document = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def kustomize() -> str:
+    if found := shutil.which("kustomize"):
+        return found
+    built = jars.cache_dir() / f"kustomize-{KUSTOMIZE}" / "kustomize"
+    if not built.exists():
+        if shutil.which("go") is None:
+            pytest.skip("neither kustomize nor Go is installed")
+        env = {**os.environ, "GOBIN": str(built.parent), "GOFLAGS": "-mod=mod"}
+        subprocess.run(
+            ["go", "install", f"sigs.k8s.io/kustomize/kustomize/v5@{KUSTOMIZE}"],
+            check=True,
+            env=env,
+            cwd=KUBERNETES,
+            timeout=400,
+        )
+    return str(built)
+
+
+@pytest.fixture(scope="module", params=OVERLAYS)
+def rendered(request: pytest.FixtureRequest, kustomize: str) -> list[Document]:
+    command = [kustomize, "build", str(KUBERNETES / "overlays" / request.param)]
+    return list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout))
+
+
+def of_kind(rendered: list[Document], *kinds: str) -> dict[str, Document]:
+    return {each["metadata"]["name"]: each for each in rendered if each["kind"] in kinds}
+
+
+def pods(rendered: list[Document]) -> Iterator[tuple[str, Document, Document]]:
+    for name, found in of_kind(rendered, "StatefulSet", "Deployment").items():
+        pod = found["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        yield name, pod, container
+
+
+@pytest.fixture(scope="module")
+def operators() -> dict[tuple[str, str], Validator]:
+    """By version and kind: what the operators' schemas allow."""
+    if not SCHEMAS.is_dir():
+        pytest.skip("the operators' schemas lie beside the project only where it is developed")
+    found: dict[tuple[str, str], Validator] = {}
+    for file in SCHEMAS.glob("*.yaml"):
+        # The C loader: these files have twenty thousand lines.
+        for definition in yaml.load_all(file.read_text(encoding="utf-8"), yaml.CSafeLoader):
+            group, kind = definition["spec"]["group"], definition["spec"]["names"]["kind"]
+            for version in definition["spec"]["versions"]:
+                schema = _closed(version["schema"]["openAPIV3Schema"])
+                found[f"{group}/{version['name']}", kind] = jsonschema.Draft202012Validator(schema)
+    return found
+
+
+def common_of(rendered: list[Document]) -> dict[str, str]:
+    """What every process is given."""
+    (found,) = of_kind(rendered, "ConfigMap").values()
+    common: dict[str, str] = found["data"]
+    return common
+
+
+def test_everything_is_as_its_schema_wants_it(
+    rendered: list[Document], operators: dict[tuple[str, str], Validator]
+) -> None:
+    checked = set()
+    for each in rendered:
+        if schema := operators.get((each["apiVersion"], each["kind"])):
+            schema.validate(each)
+        else:
+            kubernetes_validate.validate(each, VERSION, strict=True)
+        checked.add(each["kind"])
+    assert checked >= {"Kafka", "KafkaNodePool", "KafkaTopic", "KafkaUser", "PerconaServerMongoDB", "StatefulSet"}
+
+
+def _closed(schema: Any) -> Any:
+    """The schema with nothing allowed that it does not name, as the API server prunes it."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: _closed(value) for name, value in schema.items()}
+    free = schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in schema
+    if isinstance(schema.get("properties"), dict) and not free and "type" in schema:
+        # What every object has stands in no schema of an operator.
+        common: dict[str, Any] = (
+            {"apiVersion": {}, "kind": {}, "metadata": {}} if "spec" in schema["properties"] else {}
+        )
+        made["properties"] = {**common, **made["properties"]}
+        made["additionalProperties"] = False
+    return made
+
+
+def test_every_variable_is_a_setting_and_what_is_required_is_given(rendered: list[Document]) -> None:
+    common = common_of(rendered)
+    assert {name for name, _, _ in pods(rendered)} == set(PROCESSES)
+    for name, _, container in pods(rendered):
+        given = [each["name"] for each in container["env"]]
+        known = variables(KafkaSettings, StoreSettings, PROCESSES[name])
+        assert len(given) == len(set(given)), name
+        assert {*given, *common} - FOR_THE_URI <= known | variables(*PROCESSES.values()), name
+        assert set(given) - FOR_THE_URI <= known, name
+        assert required(PROCESSES[name]) <= {*given, *common}, name
+        assert given.index("STORE_USER") < given.index("STORE_PASSWORD") < given.index("MONGODB_URI"), name
+        port = next(value["value"] for value in container["env"] if value["name"].endswith("_PORT"))
+        assert port == str(container["ports"][0]["containerPort"]), name
+    assert {"KAFKA_TOPIC_PARTITIONS", "IEUM_PUBLIC_URLS", "IEUM_TRUSTED_PROXIES"} <= set(common)
+
+
+def variables(*classes: type[Any]) -> set[str]:
+    return {variable_of(cls, field) for cls in classes for field in cls.model_fields}
+
+
+def required(cls: type[ServiceSettings]) -> set[str]:
+    return {variable_of(cls, name) for name, field in cls.model_fields.items() if field.is_required()}
+
+
+def test_no_secret_stands_in_a_manifest_and_each_process_gets_its_own_alone(rendered: list[Document]) -> None:
+    assert not of_kind(rendered, "Secret")
+    for name, _, container in pods(rendered):
+        secret = {each["name"] for each in container["env"] if "secretKeyRef" in each.get("valueFrom", {})}
+        plain = {each["name"] for each in container["env"] if "value" in each}
+        assert not plain & {*keys.KEYS, "KAFKA_SASL_PASSWORD", "STORE_PASSWORD"}
+        assert secret & set(keys.KEYS) == set(SECRETS_OF.get(name, ())), name
+        if user := next((each["value"] for each in container["env"] if each["name"] == "KAFKA_SASL_USERNAME"), None):
+            assert user == name
+            assert user in BY_NAME
+
+
+def test_audit_anchors_lie_outside_the_store_wherever_there_is_an_audit(rendered: list[Document]) -> None:
+    for name, _, container in pods(rendered):
+        env = {each["name"]: each.get("value") for each in container["env"]}
+        assert ("IEUM_AUDIT_KEY" in env) is ("IEUM_AUDIT_HEADS" in env), name
+        if "IEUM_AUDIT_HEADS" in env:
+            claims = of_kind(rendered, "StatefulSet")[name]["spec"]["volumeClaimTemplates"]
+            assert [claim["metadata"]["name"] for claim in claims] == ["state"], name
+
+
+def test_every_pod_runs_as_nobody_with_nothing_to_write_but_its_folders(rendered: list[Document]) -> None:
+    for name, pod, container in pods(rendered):
+        assert pod["securityContext"]["runAsNonRoot"], name
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert pod["automountServiceAccountToken"] is False, name
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }, name
+        assert {"startupProbe", "livenessProbe", "readinessProbe"} <= set(container), name
+        assert {"memory"} <= set(container["resources"]["limits"]), name
+        assert pod["serviceAccountName"] == name
+        mounted = {mount["name"] for mount in container["volumeMounts"]}
+        claims = of_kind(rendered, "StatefulSet").get(name, {}).get("spec", {}).get("volumeClaimTemplates", [])
+        assert mounted == {volume["name"] for volume in pod["volumes"]} | {c["metadata"]["name"] for c in claims}, name
+
+
+def test_what_has_several_pods_loses_one_at_a_time(rendered: list[Document]) -> None:
+    several = {name for name, each in of_kind(rendered, "StatefulSet").items() if each["spec"]["replicas"] > 1}
+    assert several == {"intake", "routing", "notify", "analytics", "identity"}
+    assert set(of_kind(rendered, "PodDisruptionBudget")) == several
+    assert {each["spec"]["maxUnavailable"] for each in of_kind(rendered, "PodDisruptionBudget").values()} == {1}
+
+
+def test_nothing_is_reachable_that_is_not_named(rendered: list[Document]) -> None:
+    policies = of_kind(rendered, "NetworkPolicy")
+    deny = policies.pop("default-deny")["spec"]
+    assert deny == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for name, each in policies.items():
+        for rule in [*each["spec"].get("ingress", []), *each["spec"].get("egress", [])]:
+            assert rule.get("from") or rule.get("to"), f"{name} is open to everybody"
+    services = {**of_kind(rendered, "Service")}
+    assert {service["spec"].get("type", "ClusterIP") for service in services.values()} == {"ClusterIP"}
+
+
+def test_the_public_form_has_a_host_of_its_own(rendered: list[Document]) -> None:
+    ingresses = of_kind(rendered, "Ingress")
+    by_host = {
+        rule["host"]: rule["http"]["paths"][0]["backend"]["service"]["name"]
+        for each in ingresses.values()
+        for rule in each["spec"]["rules"]
+    }
+    assert sorted(by_host.values()) == ["analytics", "identity", "intake", "notify", "routing"]
+    (public,) = ingresses["public"]["spec"]["rules"]
+    assert by_host[public["host"]] == "intake"
+    staff = ingresses["staff"]["metadata"]["annotations"]
+    assert staff["nginx.ingress.kubernetes.io/whitelist-source-range"]
+    common = common_of(rendered)
+    urls = yaml.safe_load(common["IEUM_PUBLIC_URLS"])
+    assert {service: f"https://{host}" for host, service in by_host.items()} == urls
+
+
+def test_topics_are_those_of_the_table_with_the_deployments_partitions(rendered: list[Document]) -> None:
+    common = common_of(rendered)
+    made = of_kind(rendered, "KafkaTopic")
+    assert set(made) == {name for topic in TOPICS for name in (topic.name, topic.dead)}
+    for topic in TOPICS:
+        wanted = topic.partitions or int(common["KAFKA_TOPIC_PARTITIONS"])
+        assert {made[name]["spec"]["partitions"] for name in (topic.name, topic.dead)} == {wanted}
+    (cluster,) = of_kind(rendered, "Kafka").values()
+    assert cluster["spec"]["kafka"]["version"] == KAFKA_VERSION
+    assert cluster["spec"]["kafka"]["config"]["min.insync.replicas"] == 2
+
+
+def test_each_service_reaches_its_own_database_alone(rendered: list[Document]) -> None:
+    (store,) = of_kind(rendered, "PerconaServerMongoDB").values()
+    rights = {user["name"]: [(role["name"], role["db"]) for role in user["roles"]] for user in store["spec"]["users"]}
+    assert rights == {name: [("readWrite", f"ieum_{name}")] for name in SECRETS_OF}
+    users = {
+        name: next(each["value"] for each in container["env"] if each["name"] == "STORE_USER")
+        for name, _, container in pods(rendered)
+    }
+    own = {name: name for name in SECRETS_OF}
+    assert users == {**own, "auditor": "notify", "recount": "routing"}
