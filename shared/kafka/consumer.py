@@ -90,7 +90,8 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
             await self._owner.on_poll_failed(error)
             return {}
         self._owner.on_polled(records)
-        if records:
+        full = max_records is not None and sum(map(len, records.values())) >= max_records
+        if records and not full:
             self._rest_until = loop.time() + self._pace_s
         return records
 

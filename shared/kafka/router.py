@@ -173,8 +173,8 @@ class KafkaRouter(FastStreamRouter):
     ) -> "BatchSubscriber":
         """Read ``topics`` as ``group``, at most ``max_records`` at a time, from the start where nothing is committed.
 
-        ``pace_s`` is the least time between two batches: a consumer that is not urgent takes many records at once and
-        leaves the store to others. After a pause the first record is still read at once.
+        ``pace_s`` is the least time after a batch that was not full: a consumer that is not urgent takes many records
+        at once and leaves the store to others. After a pause the first record is still read at once.
 
         ``on_assigned`` gets (bare topic, partition) pairs while they are paused and returns where to start; what it
         leaves out starts at the committed offset. It runs outside the rebalance, never during a batch, is repeated on
