@@ -264,11 +264,11 @@ class EscalationWorker:
             raise
         waiting: list[ClaimedCase] = []
         try:
-            for item in work:
-                self._plan(item, centers, now)
-            await self._send(work, until)
-            waiting = [item for item in work if self._may_wait(item)]
-            done = {item.case.report_id: item for item in work if item not in waiting}
+            planned = self._planned(work, centers, now)
+            await self._send(planned, until)
+            waiting = [item for item in planned if self._may_wait(item)]
+            kept = {item.case.report_id for item in waiting}
+            done = {item.case.report_id: item for item in planned if item.case.report_id not in kept}
             await self._keep_recording(done, until)
         finally:
             self._held.done(work, waiting)
@@ -310,6 +310,16 @@ class EscalationWorker:
         if deferred_until is None or lease_ends is None or item.results or item.notice is not None:
             return False
         return deferred_until + timedelta(seconds=2 * self._settings.smtp_timeout_s) < lease_ends
+
+    def _planned(self, work: Sequence[ClaimedCase], centers: Mapping[str, Center], now: datetime) -> list[ClaimedCase]:
+        """Plan each case. One that the rules cannot handle is left out, said aloud, and comes again with its lease."""
+        skipped = Skipped("alerts")
+        planned: list[ClaimedCase] = []
+        for item in work:
+            with skipped.on_error(item.case.report_id):
+                self._plan(item, centers, now)
+                planned.append(item)
+        return planned
 
     @staticmethod
     def _plan(item: ClaimedCase, centers: Mapping[str, Center], now: datetime) -> None:
@@ -406,8 +416,11 @@ class EscalationWorker:
         left = {report_id: item.case for report_id, item in work.items()}
         for _ in range(_ROUNDS):
             now = self._clock.now()
-            made = [self._change(case, work[report_id]) for report_id, case in left.items()]
-            changes = [change for change in made if change is not None]
+            skipped, changes = Skipped("alerts"), list[Change]()
+            for report_id, case in left.items():
+                with skipped.on_error(report_id):  # it is told again when its lease ends; the others are not
+                    change = self._change(case, work[report_id])
+                    changes += [change] if change is not None else []
             saved = await self._cases.save(changes, now)
             self._tell([change for change in changes if change.case.report_id not in saved.lost], work, now)
             if not saved.lost:

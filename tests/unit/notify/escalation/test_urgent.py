@@ -307,6 +307,25 @@ def test_no_center_keeps_another_waiting_by_having_more() -> None:
     assert len(left) == 20
 
 
+@pytest.mark.parametrize("rule", ["plan", "record"])
+async def test_a_case_that_a_rule_cannot_handle_keeps_no_other_from_being_told(
+    monkeypatch: pytest.MonkeyPatch, rule: str
+) -> None:
+    right = getattr(policy, rule)
+
+    def faulty(case: Case, *given: Any) -> Any:
+        if case.report_id == report_id(2):
+            raise LookupError("a case nobody thought of")
+        return right(case, *given)
+
+    monkeypatch.setattr(f"services.notify.escalation.service.{'policy.plan' if rule == 'plan' else 'record'}", faulty)
+    stored, told = Stored(), Told()
+    worker = worker_of(stored, told, ManualClock(NOW), settings_of())
+    worker.begin(worker.hold([case_of(number) for number in (1, 2, 3)], NOW))
+    await worker.send_due()
+    assert stored.saves == 2
+
+
 async def test_where_recent_alerts_cannot_be_read_messages_go_all_the_same() -> None:
     stored, told, quiet = Stored(), Told(), Quiet()
     quiet.forgets = True
