@@ -171,6 +171,15 @@ class ServiceSettings(BaseSettings):
     In a container network Prometheus is another machine: give both sides the token (``authorization: credentials``).
     """
 
+    otlp_endpoint: str = Field(
+        default="",
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        pattern=r"^(https?://\S+)?$",
+        examples=["http://collector:4318"],
+    )
+    """Where spans of requests, records and alerts are sent by OTLP over HTTP. Empty: none are made. Needs the extra
+    ``tracing``; other variables of OpenTelemetry's SDK (``OTEL_TRACES_SAMPLER`` …) count too."""
+
     @field_validator("keys_cache", mode="before")
     @classmethod
     def _no_cache(cls, value: object) -> object:

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
 from faststream import BaseMiddleware, StreamMessage
 
-from shared import log, process, trace
+from shared import log, process, spans, trace
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.kafka import dead_letters, metrics
@@ -232,6 +232,7 @@ class Subscription:
             raise AssignmentLostError("the batch is of an earlier assignment")
         records = message.records
         self.lag.begin(records)
+        began = spans.now()
         batch = await decoded(message)
         rejected: list[Rejected] = []
         if batch.accepted:
@@ -251,6 +252,9 @@ class Subscription:
         if batch.next_offsets:
             await self._commit(batch.next_offsets, generation)
         self._count(records, batch, dead)
+        if spans.enabled() and batch.accepted:
+            told = [(received.topic, received.envelope.traceparent) for received in batch.accepted]
+            spans.record_batch(self.group, told, began)
         self._pause_blocked(batch, generation)
 
     async def _publish_dead_letters(self, letters: Sequence[DeadLetter]) -> None:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared import log
+from shared import log, spans
 from shared.errors import IeumError, TransientError
 from shared.health import Health, Report
 from shared.metrics import exposition
@@ -74,6 +74,7 @@ def create_app(
     operations is.
     Raises ``ValueError`` for a route that names no action, or several: what nobody decided must not be reachable.
     """
+    spans.configure(service, settings.otlp_endpoint)
     own = pages or Pages(None, None, settings, service)
     app = FastAPI(
         title=title,

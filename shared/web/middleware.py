@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import log, trace
+from shared import log, spans, trace
 from shared.metrics import REGISTRY
 from shared.web.problems import Problem, encoded, unexpected, wrong_content_type
 from shared.web.problems import response as problem_response
@@ -35,6 +35,8 @@ SECONDS = Histogram(
 _OTHER: Final = "other"
 _API: Final = "/api/"
 
+_OF_MACHINES: Final = frozenset({"/metrics", "/health/live", "/health/ready", "(none)"})
+"""Asked every few seconds: no trace is about them."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HSTS: Final = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
@@ -118,7 +120,7 @@ class EdgeMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
+        started, began = time.perf_counter(), spans.now()
         # One for all layers: what an Authorizer sets there is found again when the answer starts.
         scope.setdefault("state", {})
         given = dict(scope["headers"])
@@ -164,6 +166,8 @@ class EdgeMiddleware:
             await self._error_response(Request(asked))(asked, receive, finish)
         finally:
             self._count(asked, method, status, None if streamed else time.perf_counter() - started)
+            if spans.enabled() and (route := route_of(asked)) not in _OF_MACHINES:
+                spans.record_request(traceparent, method if method in _METHODS else "OTHER", route, status, began)
 
     def _dress(self, message: Message, traceparent: str, scope: Scope) -> bool:
         """Adds the headers; says whether the answer is an endless stream."""

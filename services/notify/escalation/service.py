@@ -33,7 +33,7 @@ from services.notify.escalation.rules import AttemptResult, Plan, RecentAlerts, 
 from services.notify.settings import NotifySettings
 from services.notify.team.models import Center
 from services.notify.team.repository import CenterStore, nominal
-from shared import log
+from shared import log, spans
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import Event
@@ -42,6 +42,7 @@ from shared.events.vocabulary import Urgency
 from shared.jobs import Skipped
 from shared.mongo import SLICE
 from shared.outbox import Relay
+from shared.spans import Kind
 
 _LOG = log.get(__name__)
 _ROUNDS = 20
@@ -337,11 +338,13 @@ class EscalationWorker:
             return
         sent = await self._recent({attempt.endpoint.key for attempt in due if not goes_alone(attempt)})
         ready = batched_alerts(due, sent, self._clock.now())
+        began = spans.now()
         outcomes = await self._delivery.send(
             ready, until, PreSendCheck(ready, self._cases, self._broadcaster, self._clock)
         )
         for batch, outcome in zip(ready, outcomes, strict=True):
             self._came_of(batch, outcome)
+            _trace(outcome, began)
         self._judge([outcome.reason for outcome in outcomes if outcome.reason not in NOT_SENT])
         await self._tally([attempt.endpoint.key for o in outcomes if o.reason is None for attempt in o.told])
 
@@ -471,3 +474,13 @@ class EscalationWorker:
             metrics.OVERDUE.inc()
         if plan.escalated:
             metrics.ESCALATED.labels(str(plan.step)).inc()
+
+
+def _trace(outcome: DeliveryResult, began: int) -> None:
+    if not spans.enabled():
+        return
+    for attempt in outcome.told:
+        # Neither to whom nor where.
+        about = {"ieum.channel": attempt.endpoint.channel.value, "ieum.urgency": attempt.item.case.urgency.value}
+        failed = outcome.reason is not None
+        spans.record_child("alert", Kind.CLIENT, attempt.item.case.traceparent, began, about, failed=failed)

@@ -1,0 +1,106 @@
+"""A running installation as its operator sees it: the trace of a report, and what the doctor says of planted faults."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from shared.kafka.connection import topic_name
+from shared.kafka.publisher import Publisher
+from shared.topics import REPORTS
+from tests.support.collector import Collector, collector
+from tests.support.waiting import eventually
+from tools.demo import frontends
+from tools.doctor.look import kafka_settings, look
+from tools.doctor.rules import findings
+from tools.local.settings import SERVICES, LocalSettings
+from tools.local.stack import Stack
+
+pytestmark = [pytest.mark.kill, pytest.mark.thorough, pytest.mark.timeout(420)]
+
+
+@pytest.fixture(scope="module")
+def seen() -> Iterator[Collector]:
+    with collector() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, seen: Collector) -> Iterator[Stack]:
+    """The whole system with engines of its own: a process of it is stopped."""
+    folder: Path = tmp_path_factory.mktemp("observed")
+    traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": seen.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "500"}
+    made = Stack(LocalSettings.on_free_ports(folder), say=lambda _: None, extra_env=dict.fromkeys(SERVICES, traced))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+async def test_the_way_of_a_report_is_one_trace_from_the_request_to_the_alert(stack: Stack, seen: Collector) -> None:
+    credential = (await asyncio.to_thread(frontends.create, stack.environment_of("intake"))).portal
+    body = {"role": "victim", "harm_types": ["other"], "division": "busan"}
+    async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {credential}"}) as http:
+        answer = (await http.post(f"{stack.urls['intake']}/api/v1/reports", json=body)).raise_for_status()
+    _, trace_id, request_id, _ = answer.headers["traceparent"].split("-")
+
+    way = {
+        ("ieum-intake", "POST /api/v1/reports"),
+        ("ieum-routing", "routing reports"),
+        ("ieum-notify", "notify routings"),
+        ("ieum-notify", "alert"),
+        ("ieum-analytics", "analytics reports"),
+    }
+    await eventually(
+        lambda: way <= {(one.service, one.name) for one in seen.spans if one.trace_id == trace_id},
+        "every service has told its part",
+    )
+    mine = [one for one in seen.spans if one.trace_id == trace_id]
+    assert {one.parent_id for one in mine if one.span_id != request_id} == {request_id}
+    [request] = [one for one in mine if one.span_id == request_id]
+    assert request.parent_id == ""
+    [batch] = [one for one in seen.spans if one.name == "routing batch" and trace_id in one.links]
+    assert batch.attributes["messaging.consumer.group.name"] == "routing"
+    said = " ".join(value for one in seen.spans for value in (one.name, *one.attributes.values()))
+    assert answer.json()["report_id"] not in said
+    assert "busan" not in said
+
+
+async def test_it_names_a_stopped_process_a_dead_letter_and_a_wrong_topic(stack: Stack) -> None:
+    async def found(**changed: str) -> list[str]:
+        environment = {**stack.environment_of("notify"), **changed}
+        state = await asyncio.to_thread(stack.state)
+        return [f"{one.part}: {one.says}" for one in findings(await look(stack.settings, state, environment))]
+
+    async def well() -> bool:
+        return await found() == []
+
+    await eventually(well, "all is well")
+
+    wrong = await found(KAFKA_TOPIC_PARTITIONS="7")
+    assert any("topic reports has 6 partitions, the table says 7" in line for line in wrong)
+    assert {line.partition(":")[0] for line in wrong} == {"kafka"}
+
+    bus = kafka_settings(stack.environment_of("intake"))
+    publisher = Publisher(bus)
+    await publisher.start()
+    try:
+        await publisher.send(topic_name(bus, REPORTS), 0, [(b"key", b"not a report", [])])
+    finally:
+        await publisher.stop()
+
+    async def a_dead_letter() -> bool:
+        return any("dead-letter topics, unread" in line for line in await found())
+
+    await eventually(a_dead_letter, "the dead letter is named")
+
+    await asyncio.to_thread(stack.hold, "analytics")
+    secrets = stack.settings.var / "secrets.env"
+    secrets.chmod(0o644)
+    wrong = await found()
+    assert "analytics: it does not run" in wrong
+    assert any(line.startswith("analytics: its public address does not lead to it") for line in wrong)
+    assert f"secrets: others on this machine may read {secrets}" in wrong
