@@ -98,6 +98,9 @@ secrets: venv ## print the local secrets: whoever has them reads every report st
 check: venv ## format, lint, types, import rules, generated documents (a minute)
 	@tools/local/check.sh
 
+audit: venv ## bill of materials (CycloneDX), licences and known vulnerabilities of the locked packages (var/audit-of-packages)
+	@tools/audit.sh
+
 conformance: venv ## does a server speak the intake API (URL=http://127.0.0.1:8001 CREDENTIAL=file; sends drills)
 	@PYTHONPATH=clients/python $(PY) -m ieum_client.conformance $(or $(URL),$(error say which: make conformance URL=http://127.0.0.1:8001 CREDENTIAL=file)) $(if $(CREDENTIAL),--credential-file $(CREDENTIAL))
 

@@ -11,5 +11,6 @@ resolve=(uv pip compile --quiet --universal --generate-hashes --upgrade --no-hea
   --python-version 3.11 pyproject.toml)
 "${resolve[@]}" -o requirements.lock
 "${resolve[@]}" --extra local --extra dev -o requirements-dev.lock
+"${resolve[@]/pyproject.toml/tools/audit.in}" -o tools/audit.lock
 tools/local/venv.sh
 .venv/bin/python -m tools.local lock-jars
