@@ -13,7 +13,7 @@ from typing import Final
 
 from playwright.async_api import Browser, Page, async_playwright
 
-from shared.identity.source import TOKEN_COOKIE
+from shared.identity.cookies import SERVICES, token_cookie
 from shared.settings import load
 from tools.demo import people
 from tools.demo.codes import FILE as ACCOUNTS
@@ -117,8 +117,11 @@ async def _public_pages(camera: Camera) -> None:
 
 async def _sign_in(camera: Camera, crew: Crew, name: str) -> None:
     """Cookies of a browser come from a sign-in over the API: four pictures a minute would wait for new codes."""
-    token = await crew.auth(name).ready()
-    await camera.page.context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": camera.urls["notify"]}])
+    for service in SERVICES:
+        token = await crew.auth(name).ready(service)
+        await camera.page.context.add_cookies(
+            [{"name": token_cookie(service), "value": token, "url": camera.urls[service]}]
+        )
 
 
 async def _centre(camera: Camera, crew: Crew) -> None:

@@ -145,7 +145,7 @@ def build(
         reader, register, clock, centers=CENTER_IDS, harms=harms, caught_up=watch.caught_up, limit_s=settings.proof_s
     )
 
-    identity = identity_over_http(settings, clock)
+    identity = identity_over_http(settings, clock, "analytics")
     health.ready["identity"] = identity.check
     operations = Operations(bus_settings, reader, watch, Redrives(database), clock)
     keys = settings.audit_keys()

@@ -118,7 +118,9 @@ def accounts_of(
     store, sessions_kept = AccountStore(database, vault.marks), SessionStore(database, vault.marks)
     delays, keys = DelayStore(database), KeyStore(database)
     signing = Signing(keys, sessions_kept, vault, RootKey(key_bytes(settings.root_key)), trail, clock)
-    identity = Identity(signing.signed, RootKeys(settings.public_root_keys()), clock, settings.keys_cache)
+    identity = Identity(
+        signing.signed, RootKeys(settings.public_root_keys()), clock, settings.keys_cache, service=SERVICE
+    )
     sessions = Sessions(sessions_kept, store, signing, vault.marks, identity, trail, clock)
     used = UsedStore(database)
     passkeys = Passkeys(settings.relying_party(), store, used, vault.marks, trail, clock)

@@ -14,8 +14,8 @@ from services.identity.sessions.service import Issued, Sessions
 from services.identity.sign_in.words import WORDS
 from shared.audit.entries import where_of
 from shared.errors import TransientError
+from shared.identity.cookies import session_secret
 from shared.web.pages import Pages
-from shared.web.same_origin import SID_COOKIE
 from shared.web.translations import gettext_noop
 
 PASSWORD_WORDS: Final[dict[str, str]] = {
@@ -57,7 +57,7 @@ async def end_the_old(
     request: Request, sessions: Sessions, trail: Trail | None = None, pages: Pages | None = None
 ) -> None:
     """Whoever was signed in in this browser is not any more."""
-    secret = request.cookies.get(SID_COOKIE)
+    secret = session_secret(request)
     ended = await sessions.end_by_secret(secret) if secret else None
     if ended is not None and trail is not None and pages is not None:
         who = By(ended.subject, None, (), where_of(request))

@@ -231,7 +231,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         disk=disk,
         clock=clock,
     )
-    identity = identity_over_http(settings, clock)
+    identity = identity_over_http(settings, clock, "intake")
     # Shown, and no more: reports are accepted whether or not anybody can sign in.
     aside.ready["identity"] = identity.check
     authorize = Authorizer(identity, settings, on_denied=denial_recorder(audit))

@@ -161,7 +161,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), feed.note, from_start=False, clock=clock)
     dead = DeadLetterWatch(bus_settings, settings, dead_letter_store, channel, broadcaster, clock)
     audit = AuditLog(database, settings.audit_keys(), clock, SERVICE, settings.audit_heads)
-    identity = identity_over_http(settings, clock)
+    identity = identity_over_http(settings, clock, SERVICE)
     staff = StaffDirectory(database, settings.identity_url, settings.directory_key)
     duty = DutyService(centers, center_relay, broadcaster.notice, clock)
     case_service = CaseService(cases, duty, broadcaster, case_relay, staff, settings.rules, clock)
@@ -266,7 +266,7 @@ def _application(
     clock: Clock,
 ) -> FastAPI:
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
-    renew = renewal_over_http(settings.identity_url, identity)
+    renew = renewal_over_http(settings.identity_url, identity, SERVICE)
     authorize = RenewingAuthorizer(identity, settings, renew, service=SERVICE, on_denied=denial_recorder(audit))
     details = f"{settings.public_urls['intake'].rstrip('/')}/details"
 

@@ -107,7 +107,7 @@ def build(
     read_model = ReadModel(store, worker.surging, copied, clock)
     bus.include(consumers(worker, read_model, sees, max_records=settings.max_records))
     health.ready["loads"] = follower.check
-    identity = identity_over_http(settings, clock)
+    identity = identity_over_http(settings, clock, SERVICE)
     health.ready["identity"] = identity.check
     streams = OpenStreams()
     restorer = Restorer(changelog, clock)

@@ -21,6 +21,7 @@ from starlette.requests import HTTPConnection
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.identity.cookies import over_https, token_cookie
 from shared.identity.keys import (
     KeyDocument,
     KeySet,
@@ -43,7 +44,6 @@ _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 PATH: Final = "/api/v1/identity/keys"
 REFUSED: Final = "token_refused"
 """In ``request.state``: the error code of a refused token, for the Authorizer."""
-TOKEN_COOKIE: Final = "ieum_session"  # noqa: S105  # the cookie's name
 AGE: Final = Gauge(
     "ieum_identity_keys_age_seconds", "Since the issuer last confirmed keys and sessions.", registry=REGISTRY
 )
@@ -61,8 +61,12 @@ Fetch = Callable[[], Awaitable[str]]
 class Identity:
     """Verifies tokens with the current key set."""
 
-    def __init__(self, fetch: Fetch, roots: RootKeys, clock: Clock, cache: Path | None = None) -> None:
-        """``roots`` are the keys that documents must be signed by; ``cache`` is the file they are saved to."""
+    def __init__(self, fetch: Fetch, roots: RootKeys, clock: Clock, cache: Path | None = None, *, service: str) -> None:
+        """``roots`` are the keys that documents must be signed by; ``cache`` is the file they are saved to.
+
+        ``service`` is the one whose tokens count here.
+        """
+        self._service = service
         self._fetch = fetch
         self._roots = roots
         self._clock = clock
@@ -116,11 +120,11 @@ class Identity:
 
     def principal_of(self, request: HTTPConnection) -> Principal | None:
         """Return the principal of the bearer token or cookie; None if there is no valid one."""
-        token = bearer_of(request) or request.cookies.get(TOKEN_COOKIE)
+        token = bearer_of(request) or self._cookie_of(request)
         if not token or self._key_set is None:
             return None
         try:
-            return verify_access(token, self._key_set, self._clock.now())
+            return verify_access(token, self._key_set, self._clock.now(), self._service)
         except TokenError as error:
             _log.info("identity.token_refused", reason=error.code)
             setattr(request.state, REFUSED, error.code)
@@ -131,11 +135,11 @@ class Identity:
 
         Only to save what was typed while the session expired; never to show data.
         """
-        token = request.cookies.get(TOKEN_COOKIE)
+        token = self._cookie_of(request)
         if not token or self._key_set is None:
             return None
         try:
-            return verify_access(token, self._key_set, self._clock.now(), late=GRACE)
+            return verify_access(token, self._key_set, self._clock.now(), self._service, late=GRACE)
         except TokenError:
             return None
 
@@ -144,7 +148,7 @@ class Identity:
         if self._key_set is None:
             return None
         try:
-            return verify_access(token, self._key_set, self._clock.now())
+            return verify_access(token, self._key_set, self._clock.now(), self._service)
         except TokenError:
             return None
 
@@ -168,6 +172,9 @@ class Identity:
     def check(self) -> str | None:
         """Health check: what is wrong, or None. Old keys are no fault: staff can work on with them."""
         return None if self._key_set is not None else "no signing keys were received from the issuer yet"
+
+    def _cookie_of(self, request: HTTPConnection) -> str | None:
+        return request.cookies.get(token_cookie(self._service, secure=over_https(request)))
 
     def _age(self) -> float:
         confirmed = self._key_set.confirmed_at if self._key_set else _LONG_AGO
@@ -244,7 +251,7 @@ def bearer_of(request: HTTPConnection) -> str | None:
     return bearer.strip() if scheme.lower() == "bearer" else None
 
 
-def over_http(settings: ServiceSettings, clock: Clock) -> Identity:
+def over_http(settings: ServiceSettings, clock: Clock, service: str) -> Identity:
     """What a service verifies with: the document at identity's address, under the root keys in the settings.
 
     Raises ``SettingsError`` where no root key is set.
@@ -254,7 +261,7 @@ def over_http(settings: ServiceSettings, clock: Clock) -> Identity:
             [f"setting IEUM_IDENTITY_ROOT_KEYS: missing; example: IEUM_IDENTITY_ROOT_KEYS={ROOT_EXAMPLE}"]
         )
     fetch = fetch_over_http(settings.identity_url)
-    return Identity(fetch, RootKeys(settings.public_root_keys()), clock, settings.keys_cache)
+    return Identity(fetch, RootKeys(settings.public_root_keys()), clock, settings.keys_cache, service=service)
 
 
 def fetch_over_http(base_url: str) -> Fetch:

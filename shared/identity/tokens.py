@@ -1,9 +1,9 @@
 """Access tokens (10 minutes), and tickets that open the details of one report once (60 seconds).
 
-Compact JWS (RFC 7515). Identity signs access tokens with Ed25519 (RFC 8037), and every service verifies them. Tickets
-carry an HMAC under the one key that notify and intake share, so that details open while identity is down. ``typ`` names
-the kind of a token and ``aud`` its recipient, so none can be used as another. They contain no names of reporters and
-nothing about a report's content.
+Compact JWS (RFC 7515). Identity signs access tokens with Ed25519 (RFC 8037), each for one service, which verifies it.
+Tickets carry an HMAC under the one key that notify and intake share, so that details open while identity is down.
+``typ`` names the kind of a token and ``aud`` its recipient, so none can be used as another. They contain no names of
+reporters and nothing about a report's content.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,7 +24,6 @@ from shared.identity.roles import ORGANISATIONS, StaffRole
 
 ISSUER: Final = "ieum"
 ACCESS_TYPE: Final = "ieum-access+jwt"
-ACCESS_AUDIENCE: Final = "ieum:staff"
 TICKET_TYPE: Final = "ieum-ticket+jwt"
 TICKET_AUDIENCE: Final = "ieum:details"
 ACCESS_LASTS: Final = timedelta(minutes=10)
@@ -112,10 +111,10 @@ class Signer:
         self.kid: Final = kid
         self._key = key
 
-    def access(self, principal: Principal) -> str:
-        """Sign an access token, valid from ``issued_at`` to ``expires_at`` of the principal."""
+    def access(self, principal: Principal, audience: str) -> str:
+        """Sign an access token for one service, valid from ``issued_at`` to ``expires_at`` of the principal."""
         claims = _common(principal.subject, principal.organisation, principal.roles, principal.session)
-        claims |= _times(principal.issued_at, principal.expires_at, ACCESS_AUDIENCE)
+        claims |= _times(principal.issued_at, principal.expires_at, audience)
         return jwt.encode(claims, self._key, _ED25519, {"kid": self.kid, "typ": ACCESS_TYPE})
 
 
@@ -157,8 +156,12 @@ class TicketKey:
         )
 
 
-def verify_access(token: str, key_set: KeySet, now: datetime, *, late: timedelta | None = None) -> Principal:
-    """Verify an access token. Raises ``TokenError``.
+def verify_access(
+    token: str, key_set: KeySet, now: datetime, audience: str, *, late: timedelta | None = None
+) -> Principal:
+    """Verify an access token for ``audience``, the service that asks. Raises ``TokenError``.
+
+    A token for another service is refused: what one of them is given is no use anywhere else.
 
     ``late``: how long after its expiry it is accepted although the issuer answers; only where no data is shown.
     """
@@ -168,7 +171,7 @@ def verify_access(token: str, key_set: KeySet, now: datetime, *, late: timedelta
     public, valid_until = key
     if valid_until <= now:
         raise TokenError("expired_key")
-    claims = _decoded(token, public, _ED25519, ACCESS_AUDIENCE, _Claims)
+    claims = _decoded(token, public, _ED25519, audience, _Claims)
     expires = datetime.fromtimestamp(claims.exp, UTC)
     stale = expires <= now
     most = late if key_set.fresh(now) else GRACE
@@ -209,6 +212,7 @@ def _header_of(token: str, kind: str, algorithm: str) -> Mapping[str, Any]:
 def _decoded(token: str, key: Ed25519PublicKey | bytes, algorithm: str, audience: str, shape: type[C]) -> C:
     # Not checked by the library: the clock is injected, and expired tokens count while the issuer is down.
     options: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "require": ["exp", "iat", "sub"]}
+    options["strict_aud"] = True  # one recipient, not a list with us in it
     try:
         claims = jwt.decode(token, key, [algorithm], options=options, audience=audience, issuer=ISSUER)
         return shape.model_validate(claims)

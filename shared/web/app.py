@@ -91,6 +91,7 @@ def create_app(
     app.state.page_problems = in_order(ON_PAGES, page_problems)
     app.state.reasons = (*REASONS, *reasons)
     app.state.tags = tags
+    app.state.https = settings.served_by_https(service)
     app.state.pages = own
     app.state.trusted_proxies = settings.trusted_proxies
     render = _renderer(own, service, public=not for_staff)

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse
 
 from shared import labels
 from shared.clock import Clock, SystemClock
+from shared.identity.cookies import over_https
 from shared.settings import ServiceSettings
 from shared.web import formats, korea, navigation, translations
 from shared.web.assets import Assets
@@ -80,7 +81,7 @@ class Pages:
 
     def secure(self, request: Request) -> bool:
         """Whether cookies may be marked for https only: this request came by it, or browsers reach us by it."""
-        return request.url.scheme == "https" or self.settings.served_by_https(self.service)
+        return over_https(request) or self.settings.served_by_https(self.service)
 
     def translator(self, language: Language) -> translations.Translator:
         """The texts of a language, for sentences made in Python."""

@@ -9,17 +9,12 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from shared.identity.cookies import OURS
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop
 
-SESSION_COOKIE: Final = "ieum_session"
-"""The access token; every service reads it."""
-SID_COOKIE: Final = "ieum_sid"
-"""The session itself; identity alone answers to it, notify hands it on for renewal."""
 SIGN_IN_PATHS: Final = ("/session", "/invitation", "/api/v1/sign-in", "/api/v1/session")
 """Where somebody becomes somebody else in this browser: another site must not do that even where no cookie is yet."""
-
-_OURS: Final = frozenset(name.encode() for name in (SESSION_COOKIE, SID_COOKIE))
 
 
 def origins_of(urls: Mapping[str, str]) -> frozenset[str]:
@@ -58,7 +53,7 @@ def check(
 
 def has_cookie(cookies: bytes) -> bool:
     """Whether the request carries a session cookie."""
-    return any(pair.partition(b"=")[0].strip() in _OURS for pair in cookies.split(b";"))
+    return any(pair.partition(b"=")[0].strip() in OURS for pair in cookies.split(b";"))
 
 
 def is_sign_in(path: str) -> bool:

@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.errors import TransientError
+from shared.identity.cookies import over_https, session_secret, token_cookie
 from shared.identity.principal import Principal
-from shared.identity.source import TOKEN_COOKIE, Identity, bearer_of
+from shared.identity.source import Identity, bearer_of
 from shared.settings import ServiceSettings
 from shared.web.authorization import Authorizer, OnDenied
 from shared.web.middleware import COOKIES
-from shared.web.same_origin import SID_COOKIE
 
 PATH: Final = "/api/v1/session/renew"
 _TIMEOUT_S: Final = 2.0
@@ -54,12 +54,12 @@ class RenewingAuthorizer(Authorizer):
         """``service`` is the one whose pages the cookie is for; the rest as for any authorizer."""
         super().__init__(identity, settings, on_denied=on_denied)
         self._renew = renew
-        self._https = settings.served_by_https(service)
+        self._service = service
 
     async def authenticate(self, request: Request) -> Principal | None:
         """Who it is, by token, else by session."""
         principal = self.identity.principal_of(request)
-        secret = request.cookies.get(SID_COOKIE)
+        secret = session_secret(request)
         if (principal is not None and not principal.stale) or not secret or bearer_of(request) is not None:
             return principal
         try:
@@ -69,14 +69,18 @@ class RenewingAuthorizer(Authorizer):
         if renewed is None:
             return None
         carrier = Response()
-        set_token(carrier, renewed.token, secure=self._https or request.url.scheme == "https")
+        set_token(carrier, self._service, renewed.token, secure=over_https(request))
         setattr(request.state, COOKIES, [value for name, value in carrier.raw_headers if name == b"set-cookie"])
         return renewed.principal
 
 
-def set_token(response: Response, token: str, *, secure: bool) -> None:
-    """Set the token's cookie. It has no end of its own: a token past its time still counts while identity is away."""
-    response.set_cookie(TOKEN_COOKIE, token, path="/", httponly=True, samesite="strict", secure=secure)
+def set_token(response: Response, service: str, token: str, *, secure: bool) -> None:
+    """Set the cookie of a token for one service.
+
+    It has no end of its own: a token past its time still counts while identity is away.
+    """
+    name = token_cookie(service, secure=secure)
+    response.set_cookie(name, token, path="/", httponly=True, samesite="strict", secure=secure)
 
 
 class _ByIdentity(NamedTuple):
@@ -86,8 +90,10 @@ class _ByIdentity(NamedTuple):
     principal: Principal
 
 
-def over_http(base_url: str, identity: Identity, transport: httpx.AsyncBaseTransport | None = None) -> Renew:
-    """Renewal at identity's address. While identity does not answer there is none, and nobody waits for it.
+def over_http(
+    base_url: str, identity: Identity, service: str, transport: httpx.AsyncBaseTransport | None = None
+) -> Renew:
+    """Tokens for ``service``, at identity's address. While identity does not answer nobody waits for one.
 
     ``transport`` is for tests.
     """
@@ -97,7 +103,7 @@ def over_http(base_url: str, identity: Identity, transport: httpx.AsyncBaseTrans
         if not identity.fresh():
             raise TransientError("identity does not answer")
         try:
-            answer = await client.post(PATH, json={"session": secret})
+            answer = await client.post(PATH, json={"session": secret, "audience": service})
         except httpx.HTTPError:
             raise TransientError("identity does not answer") from None
         if answer.status_code == httpx.codes.UNAUTHORIZED:

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 import services.analytics
 from services.analytics.releases.calendar import running
 from shared.events.cases import CaseAcknowledged
-from shared.identity.source import TOKEN_COOKIE
+from shared.identity.cookies import token_cookie
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import dead_topic_name
 from shared.kafka.publisher import Message, Publisher
@@ -114,7 +114,7 @@ def signed_in(
         viewport={"width": width, "height": 900}, java_script_enabled=script, locale=lang, base_url=site.url, **more
     )
     token = site.staff.token(organisation, role)
-    context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": site.url}])
+    context.add_cookies([{"name": token_cookie("analytics"), "value": token, "url": site.url}])
     page = context.new_page()
     page.goto(f"{path}{'&' if '?' in path else '?'}lang={lang}")
     return page

@@ -28,7 +28,7 @@ PAGES = (
 @contextmanager
 def made_up_year() -> Iterator[Site]:
     """Served without engines, in a thread with a loop of its own: Playwright keeps one running in this."""
-    staff, ended, urls = TestIdentity(SystemClock()), threading.Event(), asyncio.Queue[str]()
+    staff, ended, urls = TestIdentity(SystemClock(), "analytics"), threading.Event(), asyncio.Queue[str]()
     printed = read(PRINTED.read_text(encoding="utf-8"))
     up = threading.Event()
 

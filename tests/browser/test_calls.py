@@ -20,7 +20,7 @@ async def operator(
     """A window in which an operator is signed in."""
     context = await chromium.new_context(**{"viewport": WIDE, **more})
     token = harness.people.token("busan", "operator", subject=subject)
-    await context.add_cookies([{"name": "ieum_session", "value": token, "url": site}])
+    await context.add_cookies([{"name": "ieum_intake", "value": token, "url": site}])
     return await context.new_page()
 
 

@@ -13,7 +13,7 @@ from services.routing.state.loads import LoadView
 from shared.centers import from_folder
 from shared.clock import SystemClock
 from shared.events.vocabulary import CenterState
-from shared.identity.source import TOKEN_COOKIE
+from shared.identity.cookies import token_cookie
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, serving
@@ -47,7 +47,9 @@ async def page_of(
         locale="ko-KR" if lang == "ko" else "en-GB",
         viewport={"width": wide, "height": SIZES[wide]},
     )
-    await context.add_cookies([{"name": TOKEN_COOKIE, "value": staff.token(organisation, "lead"), "url": base}])
+    await context.add_cookies(
+        [{"name": token_cookie("notify"), "value": staff.token(organisation, "lead"), "url": base}]
+    )
     return await context.new_page()
 
 
@@ -167,7 +169,7 @@ async def test_whoever_is_signed_out_is_led_to_sign_in(chromium: Browser) -> Non
         page = await page_of(chromium, base, harness.staff)
         token = harness.staff.token("central", "lead", session="a-session-that-ends-soon")
         await page.context.clear_cookies()
-        await page.context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": base}])
+        await page.context.add_cookies([{"name": token_cookie("notify"), "value": token, "url": base}])
         await page.goto(f"{base}/live")
         await expect(page.locator(".live[data-live=yes]")).to_be_attached()
         # Nobody answers at notify's address here: that it is asked for is enough.

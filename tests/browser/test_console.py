@@ -9,7 +9,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from services.notify.settings import NotifySettings
-from shared.identity.source import TOKEN_COOKIE
+from shared.identity.cookies import token_cookie
 from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import answer, taken
 from tests.integration.notify.test_desk import listening
@@ -38,7 +38,7 @@ async def signed_in(
         java_script_enabled=script, locale="ko-KR" if lang == "ko" else "en-GB", viewport={"width": wide, "height": 900}
     )
     token = await harness.staff(organisation, role, subject=f"s-{organisation}").token()
-    await context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": base}])
+    await context.add_cookies([{"name": token_cookie("notify"), "value": token, "url": base}])
     return await context.new_page()
 
 
@@ -239,8 +239,8 @@ async def test_an_offer_appears_live_and_a_signed_out_console_leads_to_signing_i
     async with listening(harness) as base:
         page = await signed_in(chromium, harness, base)
         await page.context.clear_cookies()
-        token = harness.people.signer.access(who)
-        await page.context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": base}])
+        token = harness.people.signer.access(who, "notify")
+        await page.context.add_cookies([{"name": token_cookie("notify"), "value": token, "url": base}])
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         await page.goto(f"{base}/")

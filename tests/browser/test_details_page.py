@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from shared.identity.source import TOKEN_COOKIE
+from shared.identity.cookies import token_cookie
 from tests.browser.helpers import assert_accessible
 from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import Holder, holder, owned
@@ -34,7 +34,7 @@ async def window(chromium: Browser, lang: str, wide: int, *, script: bool = True
 async def opened(context: BrowserContext, harness: IntakeHarness, site: str, report_id: str) -> Page:
     """The page of details, as a counsellor of the owning centre gets it."""
     token = harness.people.token("busan", "counsellor", subject="s-1", session=SESSION)
-    await context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": site}])
+    await context.add_cookies([{"name": token_cookie("intake"), "value": token, "url": site}])
     page = await context.new_page()
     await page.goto(f"{site}/languages")
     ticket = harness.people.ticket(report_id, "busan", subject="s-1", session=SESSION)

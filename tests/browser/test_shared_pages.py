@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from shared.identity.source import TOKEN_COOKIE
+from shared.identity.cookies import token_cookie
 from shared.web.pages import QUICK_EXIT_URL
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, serving
 from tests.unit.shared.web.small_site import TOKEN, build
@@ -12,7 +12,7 @@ PAGES = ["/", "/docs", "/desk", "/nothing"]
 
 
 async def _sign_in(page: Page, site: str) -> None:
-    await page.context.add_cookies([{"name": TOKEN_COOKIE, "value": TOKEN, "url": site}])
+    await page.context.add_cookies([{"name": token_cookie("notify"), "value": TOKEN, "url": site}])
 
 
 @pytest.mark.parametrize(("scheme", "language"), [("light", "ko"), ("dark", "en")])

@@ -55,7 +55,7 @@ async def printed() -> list[Published]:
 async def fetched(entries: Iterable[Release], folder: Path) -> int:
     """Serve releases and fetch all of them into a folder; the number of files."""
     clock = SystemClock()
-    staff = TestIdentity(clock)
+    staff = TestIdentity(clock, "analytics")
     store = Store()
     store.released = list(entries)
     nothing: Any = None

@@ -64,7 +64,7 @@ def _token(people: TestIdentity, center_id: str) -> str:
         issued_at=now,
         expires_at=now + ACCESS_LASTS,
     )
-    return people.signer.access(who)
+    return people.signer.access(who, "notify")
 
 
 async def _ready(port: int) -> None:

@@ -9,10 +9,11 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.clock import Clock
+from shared.identity.cookies import token_cookie
 from shared.identity.keys import KeyDocument, PublicKey, RevokedSession, RootKey, RootKeys
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
-from shared.identity.source import TOKEN_COOKIE, Identity
+from shared.identity.source import Identity
 from shared.identity.tokens import ACCESS_LASTS, GRACE, TICKET_LASTS, Purpose, Signer, Ticket, TicketKey
 from tests import ROOT_SEED
 
@@ -31,8 +32,19 @@ class TestIdentity:
 
     __test__ = False
 
-    def __init__(self, clock: Clock, *, key: Ed25519PrivateKey | None = None, ticket_key: bytes = TICKET_KEY) -> None:
-        """``key`` is a fresh one unless given (a second process then knows the same document)."""
+    def __init__(
+        self,
+        clock: Clock,
+        service: str = "notify",
+        *,
+        key: Ed25519PrivateKey | None = None,
+        ticket_key: bytes = TICKET_KEY,
+    ) -> None:
+        """``service`` is the one under test, for which tokens are; ``key`` is a fresh one unless given.
+
+        A second process with the same key knows the same document.
+        """
+        self.service = service
         self.clock = clock
         self.private = key or Ed25519PrivateKey.generate()
         self.tickets = TicketKey(ticket_key)
@@ -47,7 +59,7 @@ class TestIdentity:
 
     def another(self, cache: Path | None = None) -> Identity:
         """What another process verifies with; it has asked nothing yet."""
-        return Identity(self.fetch, ROOTS, self.clock, cache)
+        return Identity(self.fetch, ROOTS, self.clock, cache, service=self.service)
 
     def signed(self) -> str:
         """The document under the root key of tests."""
@@ -94,7 +106,8 @@ class TestIdentity:
         lasts: timedelta = ACCESS_LASTS,
     ) -> str:
         """An access token."""
-        return self.signer.access(self.principal(organisation, *roles, subject=subject, session=session, lasts=lasts))
+        who = self.principal(organisation, *roles, subject=subject, session=session, lasts=lasts)
+        return self.signer.access(who, self.service)
 
     def bearer(
         self,
@@ -117,7 +130,9 @@ class TestIdentity:
         lasts: timedelta = ACCESS_LASTS,
     ) -> dict[str, str]:
         """Cookies of a browser. Unsafe requests with them also need an ``Origin`` or ``Sec-Fetch-Site`` of ours."""
-        return {TOKEN_COOKIE: self.token(organisation, *roles, subject=subject, session=session, lasts=lasts)}
+        return {
+            token_cookie(self.service): self.token(organisation, *roles, subject=subject, session=session, lasts=lasts)
+        }
 
     def ticket(
         self,

@@ -126,44 +126,44 @@ def kept(path: Path, store: str | None = None) -> dict[str, Person]:
 class SignedIn(httpx.Auth):
     """Signs one person in at identity for an ``httpx.AsyncClient``, and keeps them so."""
 
-    def __init__(self, identity_url: str, person: Person) -> None:
-        """Nothing is asked before the first request."""
+    def __init__(self, identity_url: str, person: Person, urls: Mapping[str, str] | None = None) -> None:
+        """Nothing is asked before the first request. ``urls`` tell which service a request goes to; else notify."""
+        self._urls = dict(urls or {})
         self.person = person
         self._url = identity_url.rstrip("/")
-        self._token = ""
+        self._tokens: dict[str, tuple[str, float]] = {}
         self._session = ""
-        self._until = 0.0
         self._step = 0
         self._one = asyncio.Lock()
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Send a request with a token that counts; once more with a new one if it was refused."""
-        await self.ready()
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        service = next((name for name, url in self._urls.items() if str(request.url).startswith(url)), "notify")
+        request.headers["Authorization"] = f"Bearer {await self.ready(service)}"
         answer = yield request
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            await self.ready(anew=True)
-            request.headers["Authorization"] = f"Bearer {self._token}"
+            request.headers["Authorization"] = f"Bearer {await self.ready(service, anew=True)}"
             yield request
 
-    async def ready(self, *, anew: bool = False) -> str:
-        """The access token, renewed or signed in for where that is due. Raises PeopleError."""
-        refused = self._token
+    async def ready(self, service: str = "notify", *, anew: bool = False) -> str:
+        """The access token of a service, renewed or signed in for where that is due. Raises PeopleError."""
+        refused, _ = self._tokens.get(service, ("", 0.0))
         async with self._one:
-            if time.monotonic() < self._until - _RENEW_BEFORE_S and not (anew and self._token == refused):
-                return self._token
+            token, until = self._tokens.get(service, ("", 0.0))
+            if time.monotonic() < until - _RENEW_BEFORE_S and not (anew and token == refused):
+                return token
             async with httpx.AsyncClient(base_url=self._url, timeout=30, trust_env=False) as client:
-                if not await self._renewed(client):
-                    await self._sign_in(client)
-            return self._token
+                if not await self._renewed(client, service):
+                    await self._sign_in(client, service)
+            return self._tokens[service][0]
 
-    async def _renewed(self, client: httpx.AsyncClient) -> bool:
+    async def _renewed(self, client: httpx.AsyncClient, service: str) -> bool:
         if not self._session:
             return False
         with contextlib.suppress(httpx.TransportError):
-            answer = await client.post("/api/v1/session/renew", json={"session": self._session})
+            answer = await client.post("/api/v1/session/renew", json={"session": self._session, "audience": service})
             if answer.is_success:
-                self._take(answer.json())
+                self._take(service, answer.json())
                 return True
         return False
 
@@ -180,10 +180,11 @@ class SignedIn(httpx.Auth):
                 return self.person.code(step)
             await asyncio.sleep(_PAUSE_S)
 
-    async def _sign_in(self, client: httpx.AsyncClient) -> None:
+    async def _sign_in(self, client: httpx.AsyncClient, service: str) -> None:
         said = "no answer"
         for _ in range(_TRIES):
             given = {"account": self.person.account, "password": self.person.password, "code": await self.code()}
+            given["audience"] = service
             try:
                 answer = await client.post("/api/v1/sign-in", json=given)
             except httpx.TransportError as error:
@@ -191,7 +192,7 @@ class SignedIn(httpx.Auth):
                 self._step -= 1  # most likely nobody looked at it
             else:
                 if answer.is_success:
-                    self._take(answer.json())
+                    self._take(service, answer.json())
                     return
                 said = f"status {answer.status_code} {answer.text[:200]}"
                 if answer.status_code != httpx.codes.UNAUTHORIZED:
@@ -199,9 +200,9 @@ class SignedIn(httpx.Auth):
             await asyncio.sleep(_PAUSE_S)
         raise PeopleError(f"{self.person.account} could not sign in: {said}")
 
-    def _take(self, answer: Mapping[str, Any]) -> None:
-        self._token, self._session = str(answer["token"]), str(answer["session"])
-        self._until = time.monotonic() + _LASTS_S
+    def _take(self, service: str, answer: Mapping[str, Any]) -> None:
+        self._session = str(answer["session"])
+        self._tokens[service] = str(answer["token"]), time.monotonic() + _LASTS_S
 
 
 class Crew:
@@ -216,7 +217,7 @@ class Crew:
     def auth(self, name: str) -> SignedIn:
         """The sign-in of a person, one for all of their clients."""
         if name not in self._auths:
-            self._auths[name] = SignedIn(self._urls["identity"], self.people[name])
+            self._auths[name] = SignedIn(self._urls["identity"], self.people[name], self._urls)
         return self._auths[name]
 
     def client(self, name: str, service: str = "notify", *, timeout: float = 30) -> httpx.AsyncClient:

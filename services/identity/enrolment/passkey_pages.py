@@ -14,7 +14,7 @@ from services.identity.page_parts import ENROL_WORDS, Text, end_the_old
 from services.identity.passkeys.rules import must_have_one
 from services.identity.passkeys.service import LONGEST, Passkeys
 from services.identity.problems import unavailable
-from services.identity.sessions.cookies import REGISTER_COOKIE, onward, set_device, set_session
+from services.identity.sessions.cookies import REGISTER_COOKIE, drop_short, onward, set_device, set_session, short_of
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.service import SignIn
 from shared.audit.entries import where_of
@@ -139,7 +139,7 @@ def registration_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys,
     urls = pages.settings.public_urls
 
     async def permitted(request: Request) -> tuple[Account, str]:
-        cookie = request.cookies.get(REGISTER_COOKIE, "")
+        cookie = short_of(request, REGISTER_COOKIE)
         try:
             account = await passkeys.permitted(cookie)
         except TransientError:
@@ -180,7 +180,7 @@ def registration_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys,
         answer = RedirectResponse(wanted, 303)
         set_session(answer, entered.issued, secure=pages.secure(request))
         set_device(answer, entered.device, secure=pages.secure(request))
-        answer.delete_cookie(REGISTER_COOKIE, path="/", httponly=True, samesite="strict")
+        drop_short(answer, REGISTER_COOKIE, secure=pages.secure(request))
         return answer
 
     return router

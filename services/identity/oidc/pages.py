@@ -16,13 +16,14 @@ from services.identity.sessions.cookies import onward, set_session
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.words import WORDS as ACCOUNT_WORDS
 from shared.errors import TransientError
+from shared.identity.cookies import named
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
 from shared.web.navigation import home_of
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
-COOKIE: Final = "ieum_oidc"
+_COOKIE: Final = "ieum_oidc"
 WORDS: Final = {
     "wrong_state": (
         403,
@@ -55,10 +56,10 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
         answer = RedirectResponse(address, 303)
         # Lax: the provider sends the browser back from another site, and a strict cookie would stay away.
         answer.set_cookie(
-            COOKIE,
+            named(_COOKIE, secure=pages.secure(request)),
             cookie,
             max_age=PASSAGE_S,
-            path="/oidc",
+            path="/",
             httponly=True,
             samesite="lax",
             secure=pages.secure(request),
@@ -74,7 +75,7 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
     ) -> Response:
         who = by(request, None)
         try:
-            passage = provider.passage(request.cookies.get(COOKIE, ""), state)
+            passage = provider.passage(request.cookies.get(named(_COOKIE, secure=pages.secure(request)), ""), state)
             issued = await external.enter(await provider.person(passage, _code(code, error)), who)
         except RefusedError as refusal:
             if refusal.code not in {"no_mapped_role", "wrong_sign_in", "waits_for_release"}:
@@ -87,7 +88,8 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
         # A page and not a redirect: after one the browser would still count this as coming from another site.
         answer = pages.render(request, "onward.html", target=target)
         set_session(answer, issued, secure=pages.secure(request))
-        answer.delete_cookie(COOKIE, path="/oidc", httponly=True, samesite="lax")
+        secure = pages.secure(request)
+        answer.delete_cookie(named(_COOKIE, secure=secure), path="/", httponly=True, samesite="lax", secure=secure)
         return answer
 
     async def noted(request: Request, code: str) -> None:

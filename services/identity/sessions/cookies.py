@@ -4,45 +4,73 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from services.identity.sessions.service import Issued
-from shared.identity.source import TOKEN_COOKIE
-from shared.web.same_origin import SID_COOKIE
+from services.identity.sessions.service import IDENTITY, Issued
+from shared.identity.cookies import OURS, SERVICES, named, over_https, session_cookie
 from shared.web.session_renewal import set_token
 
-DEVICE_COOKIE: Final = "ieum_device"
 PASSKEY_COOKIE: Final = "ieum_passkey"
 """Binds a passkey's challenge to the browser that asked for it, before there is a session."""
 REGISTER_COOKIE: Final = "ieum_register"
 """Lets whoever gave both factors register a missing passkey."""
 _SHORT_S: Final = 15 * 60
+_DEVICE: Final = "ieum_device"
 _DEVICE_S: Final = 180 * 24 * 3600
 _LONGEST: Final = 2000
 
 
 def set_session(response: Response, issued: Issued, *, secure: bool) -> None:
     """Give both cookies of a sign-in; they go when the browser is closed."""
-    set_token(response, issued.token, secure=secure)
-    response.set_cookie(SID_COOKIE, issued.secret, path="/", httponly=True, samesite="strict", secure=secure)
+    set_token(response, IDENTITY, issued.token, secure=secure)
+    response.set_cookie(
+        session_cookie(secure=secure), issued.secret, path="/", httponly=True, samesite="strict", secure=secure
+    )
 
 
 def set_device(response: Response, value: str, *, secure: bool) -> None:
     """Make this browser known; signs nobody in."""
     response.set_cookie(
-        DEVICE_COOKIE, value, max_age=_DEVICE_S, path="/", httponly=True, samesite="strict", secure=secure
+        named(_DEVICE, secure=secure),
+        value,
+        max_age=_DEVICE_S,
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=secure,
     )
 
 
 def set_short(response: Response, name: str, value: str, *, secure: bool) -> None:
     """Give a cookie for the next minutes of a sign-in."""
+    name = named(name, secure=secure)
     response.set_cookie(name, value, max_age=_SHORT_S, path="/", httponly=True, samesite="strict", secure=secure)
 
 
+def short_of(request: HTTPConnection, name: str) -> str:
+    """What such a cookie says; empty where there is none."""
+    return request.cookies.get(named(name, secure=over_https(request)), "")
+
+
+def drop_short(response: Response, name: str, *, secure: bool) -> None:
+    """Take such a cookie back."""
+    name = named(name, secure=secure)
+    response.delete_cookie(name, path="/", httponly=True, samesite="strict", secure=secure)
+
+
+def device_of(request: HTTPConnection) -> str:
+    """What makes this browser known; empty where nothing does."""
+    return request.cookies.get(named(_DEVICE, secure=over_https(request)), "")
+
+
 def clear(response: Response) -> None:
-    """Take both cookies back."""
-    for name in (TOKEN_COOKIE, SID_COOKIE):
-        response.delete_cookie(name, path="/", httponly=True, samesite="strict")
+    """Take back the session and the tokens of every service that this host shares cookies with."""
+    for name in sorted(OURS):
+        # Browsers take nothing back under a name with __Host- that is not marked so.
+        response.delete_cookie(
+            name.decode(), path="/", httponly=True, samesite="strict", secure=name.startswith(b"__Host-")
+        )
 
 
 def onward(wanted: str, urls: Mapping[str, str]) -> str:
@@ -60,6 +88,18 @@ def onward(wanted: str, urls: Mapping[str, str]) -> str:
     if parts.scheme not in {"http", "https"} or parts.username is not None or not ours:
         return home
     return wanted if _leads_on(parts.path or "/") else home
+
+
+def service_at(address: str, urls: Mapping[str, str]) -> str:
+    """The service that an address of ours belongs to; identity's own pages where it is none of another."""
+    found = [
+        name
+        for name, url in urls.items()
+        if name in SERVICES
+        and _origin(url) == _origin(address)
+        and (urlsplit(address).path or "/").startswith(urlsplit(url).path)
+    ]
+    return max(found, key=lambda name: len(urlsplit(urls[name]).path), default=IDENTITY)
 
 
 def _leads_on(path: str) -> bool:

@@ -1,6 +1,7 @@
 """Who is signed in: begun, renewed every ten minutes, ended here and within seconds everywhere."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from services.identity.accounts.models import Account, Ending, Session
 from services.identity.accounts.repository import AccountStore
@@ -18,6 +19,9 @@ from shared.identity.source import Identity
 from shared.identity.tokens import ACCESS_LASTS
 
 _log = log.get(__name__)
+
+IDENTITY: Final = "identity"
+"""The audience of a session's first token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,8 @@ class Sessions:
             return None
         return await self._issued(account, session, secret)
 
-    async def renew(self, secret: str) -> Issued | None:
-        """A fresh token; None where the session is over, ended or unknown, or the account may not sign in."""
+    async def renew(self, secret: str, audience: str = IDENTITY) -> Issued | None:
+        """A fresh token for a service; None where the session is over or unknown, or the account may not sign in."""
         known = await self._kept(secret)
         now = self._clock.now()
         if known is None or not alive(known, now):
@@ -85,7 +89,7 @@ class Sessions:
         if session is None:
             return None
         RENEWED.inc()
-        return await self._issued(account, session, secret)
+        return await self._issued(account, session, secret, audience)
 
     async def end(self, subject: str, why: Ending, *, only: str = "", but: str = "") -> int:
         """End somebody's sessions (``only`` one, or all ``but`` one) and publish that. How many there were."""
@@ -121,7 +125,11 @@ class Sessions:
             return None
         return session
 
-    async def _issued(self, account: Account, session: Session, secret: str) -> Issued:
+    async def token_for(self, issued: Issued, audience: str) -> str:
+        """Exchange what somebody was given now for a token of another service."""
+        return (await self._signing.signer()).access(issued.principal, audience)
+
+    async def _issued(self, account: Account, session: Session, secret: str, audience: str = IDENTITY) -> Issued:
         now = self._clock.now()
         principal = Principal(
             subject=account.subject,
@@ -131,4 +139,4 @@ class Sessions:
             issued_at=now,
             expires_at=min(now + ACCESS_LASTS, session.started_at + SESSION_LASTS),
         )
-        return Issued((await self._signing.signer()).access(principal), principal, secret)
+        return Issued((await self._signing.signer()).access(principal, audience), principal, secret)

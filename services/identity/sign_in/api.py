@@ -1,7 +1,8 @@
 """Signing in over HTTP, for programs, and the keys every service verifies with."""
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import orjson
 from fastapi import APIRouter, Depends
@@ -13,7 +14,7 @@ from services.identity.accounts.models import Ending, RefusedError
 from services.identity.audit_recorder import Trail, What, by, line
 from services.identity.keys.service import Signing
 from services.identity.problems import unavailable
-from services.identity.sessions.cookies import DEVICE_COOKIE, clear
+from services.identity.sessions.cookies import clear, device_of
 from services.identity.sessions.service import Issued, Sessions
 from services.identity.sign_in.service import Attempt, SignIn
 from services.identity.sign_in.words import STATUS, WORDS
@@ -28,6 +29,11 @@ from shared.web.authorization import OPEN, Authorizer
 from shared.web.documented import refuses
 from shared.web.translations import gettext_noop
 
+Audience = Annotated[
+    Literal["intake", "routing", "notify", "analytics", "identity"],
+    Field(description="The service that the token is for; no other takes it.", examples=["notify"]),
+]
+
 
 class SignInRequest(BaseModel):
     """Somebody who wants to sign in."""
@@ -39,14 +45,16 @@ class SignInRequest(BaseModel):
     code: str = Field(
         max_length=40, description="Six digits of the authenticator, or a recovery code.", examples=["492039"]
     )
+    audience: Audience = "identity"
 
 
 class SessionRequest(BaseModel):
-    """A session's secret."""
+    """A session's secret, and for which service a token is wanted."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     session: str = Field(max_length=100, description="As `sign-in` gave it.", examples=["(43 characters)"])
+    audience: Audience = "identity"
 
 
 class SignedIn(BaseModel):
@@ -107,16 +115,15 @@ def account_router(
         403, to who gave both factors: `waits_for_release` (an administrator made or changed the account),
         `passkey_needed` or `passkey_missing` (their role signs in with a passkey, on the sign-in page).
         """
-        attempt = Attempt(
-            body.account, body.password, body.code, where_of(request), request.cookies.get(DEVICE_COOKIE, "")
-        )
+        attempt = Attempt(body.account, body.password, body.code, where_of(request), device_of(request))
         try:
             entered = await sign_in.enter(attempt, by(request, None))
+            token = await sessions.token_for(entered.issued, body.audience)
         except RefusedError as error:
             raise_problem(error)
         except TransientError:
             raise unavailable() from None
-        return _signed_in(entered.issued)
+        return _signed_in(replace(entered.issued, token=token))
 
     @router.post(
         "/session/renew",
@@ -125,9 +132,12 @@ def account_router(
         openapi_extra=refuses("session_over"),
     )
     async def renew_session(body: SessionRequest) -> SignedIn:
-        """A fresh token for a session. 401 `session_over` when it ended or nobody used it for two hours."""
+        """A fresh token for a session, for the service that is named.
+
+        401 `session_over` when it ended or nobody used it for two hours.
+        """
         try:
-            issued = await sessions.renew(body.session)
+            issued = await sessions.renew(body.session, body.audience)
         except TransientError:
             raise unavailable() from None
         if issued is None:

@@ -14,25 +14,27 @@ from services.identity.page_parts import Text, end_the_old, guarded_renewal
 from services.identity.passkeys.service import LONGEST, Passkeys, Use
 from services.identity.problems import unavailable
 from services.identity.sessions.cookies import (
-    DEVICE_COOKIE,
     PASSKEY_COOKIE,
     REGISTER_COOKIE,
     clear,
+    device_of,
     onward,
+    service_at,
     set_device,
     set_session,
     set_short,
+    short_of,
 )
-from services.identity.sessions.service import Sessions
+from services.identity.sessions.service import IDENTITY, Issued, Sessions
 from services.identity.sign_in.service import Attempt, SignIn
 from services.identity.sign_in.words import STATUS
 from shared.audit.entries import where_of
 from shared.errors import TransientError
+from shared.identity.cookies import session_secret
 from shared.web.authorization import OPEN
 from shared.web.navigation import home_of
 from shared.web.pages import Pages
 from shared.web.problems import Problem
-from shared.web.same_origin import SID_COOKIE
 from shared.web.session_renewal import set_token
 from shared.web.translations import gettext_noop
 
@@ -59,17 +61,29 @@ def sign_in_router(
             passkeys=passkeys.party is not None,
         )
 
+    async def leading(request: Request, issued: Issued, next_: str) -> Response:
+        """On to where somebody wants to go, with a token for the service that is there."""
+        target = onward(next_, urls) if next_ else home_of(issued.principal, urls)
+        answer = RedirectResponse(target, 303)
+        secure, service = pages.secure(request), service_at(target, urls)
+        if service != IDENTITY:
+            try:
+                set_token(answer, service, await sessions.token_for(issued, service), secure=secure)
+            except TransientError:
+                raise unavailable() from None
+        return answer
+
     @router.get("/session")
     async def show(request: Request, next: str = "", again: str = "") -> Response:  # noqa: A002  # the parameter's name in the address
-        secret = request.cookies.get(SID_COOKIE)
+        secret = session_secret(request)
         if secret is None and not again and request.headers.get("sec-fetch-site") == "cross-site":
             # Somebody followed a link in a mail: the browser withholds strict cookies once. Ask again from here.
             return pages.render(request, "onward.html", target=_again(next))
         issued = await guarded_renewal(sessions, secret)
         if issued is None:
             return form(request, next)
-        answer = RedirectResponse(onward(next, urls) if next else home_of(issued.principal, urls), 303)
-        set_token(answer, issued.token, secure=pages.secure(request))
+        answer = await leading(request, issued, next)
+        set_token(answer, IDENTITY, issued.token, secure=pages.secure(request))
         return answer
 
     @router.post("/session")
@@ -81,7 +95,7 @@ def sign_in_router(
         passkey: Annotated[str, Form(max_length=LONGEST)] = "",
         next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002  # as above
     ) -> Response:
-        given = request.cookies.get(DEVICE_COOKIE, ""), passkey, request.cookies.get(PASSKEY_COOKIE, "")
+        given = device_of(request), passkey, short_of(request, PASSKEY_COOKIE)
         attempt = Attempt(account, password, code, where_of(request), *given)
         try:
             entered = await sign_in.enter(attempt, by(request, None))
@@ -99,8 +113,7 @@ def sign_in_router(
         except TransientError:
             raise unavailable() from None
         await end_the_old(request, sessions)
-        wanted = onward(next, urls) if next else home_of(entered.issued.principal, urls)
-        answer = RedirectResponse(wanted, 303)
+        answer = await leading(request, entered.issued, next)
         set_session(answer, entered.issued, secure=pages.secure(request))
         set_device(answer, entered.device, secure=pages.secure(request))
         return answer

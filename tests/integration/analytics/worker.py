@@ -20,7 +20,7 @@ from tests.support.staff import TestIdentity
 from tests.support.waiting import eventually
 from tools.local import ports, processes
 
-STAFF = TestIdentity(SystemClock())
+STAFF = TestIdentity(SystemClock(), "analytics")
 """Whom the processes of these tests know: they find the key in the file that outlives a restart, and no notify."""
 _LIMIT_S = 60.0
 NOBODY_THERE = "http://127.0.0.1:9"

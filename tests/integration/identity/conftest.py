@@ -148,9 +148,10 @@ class IdentityHarness:
         )
         return Process(accounts, app, log, self.clock)
 
-    def other(self, fetch: Callable[[], Awaitable[str]]) -> Other:
+    def other(self, fetch: Callable[[], Awaitable[str]], service: str = "identity") -> Other:
+        """Another process, which takes tokens for ``service``."""
         settings = IdentitySettings.model_validate(self.keys())
-        identity = Identity(fetch, ROOTS, self.clock)
+        identity = Identity(fetch, ROOTS, self.clock, service=service)
         app = create_app(
             service="routing",
             title="t",

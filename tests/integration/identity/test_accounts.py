@@ -13,8 +13,8 @@ from services.identity.accounts.rules import INVITATION_LASTS, step_of
 from services.identity.audit_recorder import by_command
 from shared.audit.model import AuditOutcome
 from shared.errors import TransientError
+from shared.identity.cookies import session_cookie
 from shared.identity.roles import StaffRole
-from shared.web.same_origin import SID_COOKIE
 from tests.integration.identity.conftest import IdentityHarness, Process, a_key
 
 SENTENCE = "rain on the tin roof"
@@ -51,7 +51,7 @@ async def test_an_invitation_becomes_an_account_with_both_factors_and_recovery_c
         assert page.status_code == 200
         codes = re.findall(r"<li><code>([a-z0-9-]{19})</code></li>", page.text)
         assert len(set(codes)) == 10
-        assert SID_COOKIE in http.cookies
+        assert session_cookie() in http.cookies
         assert (await http.get("/desk")).status_code == 200
     account = await identity.accounts.store.by_name("kim.new")
     assert account is not None
@@ -83,7 +83,7 @@ async def test_a_wrong_enrolment_changes_nothing_and_says_why(
         page = await finished(identity, http, code, key, **wrong)
         assert page.status_code == 422
         assert words in html.unescape(page.text)
-        assert SID_COOKIE not in http.cookies
+        assert session_cookie() not in http.cookies
         account = await identity.accounts.store.by_name("kim.new")
         assert account is not None
         assert account.state is AccountState.INVITED

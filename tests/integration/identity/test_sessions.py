@@ -13,15 +13,16 @@ from services.identity.accounts.rules import SESSION_IDLE, SESSION_LASTS
 from services.identity.audit_recorder import By, by_command
 from shared.clock import SystemClock
 from shared.health import Health
+from shared.identity.cookies import session_cookie, token_cookie
 from shared.identity.keys import KeyDocument
 from shared.identity.roles import StaffRole
-from shared.identity.source import PATH, POLL_S, TOKEN_COOKIE, signed_of
+from shared.identity.source import PATH, POLL_S, signed_of
 from shared.identity.tokens import ACCESS_LASTS
 from shared.jobs import Jobs
-from shared.web.same_origin import SID_COOKIE
 from tests.integration.identity.conftest import IDENTITY_URL, NOTIFY_URL, ROUTING_URL, IdentityHarness, Other, Process
 from tests.support.waiting import eventually
 
+SID_COOKIE, TOKEN_COOKIE, ROUTING_COOKIE = session_cookie(), token_cookie("identity"), token_cookie("routing")
 TEN_MINUTES = ACCESS_LASTS.total_seconds()
 
 
@@ -34,7 +35,7 @@ def another(harness: IdentityHarness, identity: Process) -> Other:
         async with identity.browser() as http:
             return signed_of((await http.get(PATH)).raise_for_status().content)
 
-    return harness.other(fetch)
+    return harness.other(fetch, "routing")
 
 
 async def test_each_sign_in_has_a_session_of_its_own_whatever_cookie_came_along(identity: Process) -> None:
@@ -71,8 +72,8 @@ async def test_notify_renews_on_the_spot_and_other_services_send_people_there(
     routing = another(harness, identity)
     await routing.identity.refresh()
     async with identity.browser() as http, routing.browser() as there:
-        await identity.enter(http, ready)
-        there.cookies.set(TOKEN_COOKIE, http.cookies[TOKEN_COOKIE])
+        await identity.enter(http, ready, next=f"{ROUTING_URL}/desk")
+        there.cookies.set(ROUTING_COOKIE, http.cookies[ROUTING_COOKIE])
         assert (await there.get("/desk?view=late")).text == ready.account.subject
         before = http.cookies[TOKEN_COOKIE]
         await harness.clock.advance(TEN_MINUTES)
@@ -84,7 +85,7 @@ async def test_notify_renews_on_the_spot_and_other_services_send_people_there(
         assert parse_qs(target.query)["next"] == [f"{ROUTING_URL}/desk?view=late"]
         back = await http.get(sent.headers["location"])
         assert (back.status_code, back.headers["location"]) == (303, f"{ROUTING_URL}/desk?view=late")
-        there.cookies.set(TOKEN_COOKIE, http.cookies[TOKEN_COOKIE])
+        there.cookies.set(ROUTING_COOKIE, http.cookies[ROUTING_COOKIE])
         assert (await there.get("/desk?view=late")).text == ready.account.subject
         await harness.clock.advance(TEN_MINUTES)
         renewed = await http.get("/desk")
@@ -143,14 +144,14 @@ async def test_the_end_of_a_session_everywhere_is_known_to_others_within_seconds
     polling = asyncio.create_task(jobs.run())
     try:
         async with identity.browser() as http, routing.browser() as there:
-            assert (await identity.enter(http, ready)).status_code == 303
-            there.cookies.set(TOKEN_COOKIE, http.cookies[TOKEN_COOKIE])
+            assert (await identity.enter(http, ready, next=f"{ROUTING_URL}/desk")).status_code == 303
+            there.cookies.set(ROUTING_COOKIE, http.cookies[ROUTING_COOKIE])
 
             async def inside() -> bool:
                 return (await there.get("/desk")).status_code == 200
 
             await eventually(inside)
-            seen = routing.identity.principal_of(_carrying(there.cookies[TOKEN_COOKIE]))
+            seen = routing.identity.principal_of(_carrying(there.cookies[ROUTING_COOKIE]))
             assert seen is not None
             assert routing.identity.still_valid(seen)
             assert (await http.post("/account/end-everywhere")).status_code == 303
@@ -166,7 +167,7 @@ async def test_the_end_of_a_session_everywhere_is_known_to_others_within_seconds
 
 
 def _carrying(token: str) -> Request:
-    return Request({"type": "http", "headers": [(b"cookie", f"{TOKEN_COOKIE}={token}".encode())]})
+    return Request({"type": "http", "headers": [(b"cookie", f"{ROUTING_COOKIE}={token}".encode())]})
 
 
 async def test_signing_out_ends_this_session_and_no_other(identity: Process) -> None:

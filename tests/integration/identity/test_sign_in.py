@@ -9,19 +9,18 @@ from services.identity.accounts.rules import DELAYS, Source
 from services.identity.accounts.service import Ready
 from services.identity.audit_recorder import By
 from shared.audit.model import AuditOutcome
-from shared.identity.source import TOKEN_COOKIE
-from shared.web.same_origin import SID_COOKIE
+from shared.identity.cookies import session_cookie, token_cookie
 from tests.integration.identity.conftest import NOTIFY_URL, IdentityHarness, Process
 
 
-async def test_signing_in_gives_two_cookies_out_of_reach_and_leads_to_where_one_works(identity: Process) -> None:
+async def test_signing_in_gives_cookies_out_of_reach_and_leads_to_where_one_works(identity: Process) -> None:
     ready = await identity.person("jeju", "counsellor")
     async with identity.browser() as http:
         entered = await identity.enter(http, ready)
         assert (entered.status_code, entered.headers["location"]) == (303, f"{NOTIFY_URL}/")
         given = entered.headers.get_list("set-cookie")
-        ours = [cookie for cookie in given if cookie.startswith(("ieum_sid=", "ieum_session="))]
-        assert len(ours) == 2
+        ours = [cookie for cookie in given if cookie.startswith(("ieum_sid=", "ieum_identity=", "ieum_notify="))]
+        assert len(ours) == 3
         for cookie in ours:
             assert all(word in cookie for word in ("HttpOnly", "SameSite=strict", "Path=/"))
             assert "Domain" not in cookie
@@ -38,8 +37,30 @@ async def test_where_browsers_come_by_https_the_cookies_are_for_https_only(harne
     )
     ready = await identity.person("jeju", "counsellor")
     async with identity.browser() as http:
+        http.base_url = httpx.URL("https://staff.example")
         entered = await identity.enter(http, ready)
-    assert all("Secure" in cookie for cookie in entered.headers.get_list("set-cookie"))
+        page = await http.get("/desk")
+        signed_out = await http.post("/session/end")
+    given = entered.headers.get_list("set-cookie")
+    assert {cookie.partition("=")[0] for cookie in given} == {
+        "__Host-ieum_sid",
+        "__Host-ieum_identity",
+        "__Host-ieum_device",
+    }
+    for cookie in (*given, *(gone for gone in signed_out.headers.get_list("set-cookie") if "__Host-" in gone)):
+        assert "Secure" in cookie
+        assert "Path=/" in cookie
+        assert "Domain" not in cookie
+    assert page.text == ready.account.subject
+    await identity.clock.advance(30)
+    async with identity.browser() as http:
+        http.base_url = httpx.URL("https://staff.example")
+        await identity.enter(http, ready)
+        kept = dict(http.cookies)
+        http.cookies.clear()
+        for name, value in kept.items():
+            http.cookies.set(name.removeprefix("__Host-"), value, domain="staff.example")
+        assert (await http.get("/desk")).status_code == 303
 
 
 async def test_every_wrong_sign_in_is_refused_in_the_same_words(identity: Process) -> None:
@@ -163,7 +184,7 @@ async def test_a_guesser_cannot_keep_a_centre_out_at_night(identity: Process) ->
     ready = await identity.person("jeju", "counsellor")
     async with identity.browser() as own:
         assert (await identity.enter(own, ready)).status_code == 303
-        for cookie in (SID_COOKIE, TOKEN_COOKIE):
+        for cookie in (session_cookie(), token_cookie("identity")):
             own.cookies.delete(cookie)
         async with identity.browser(address="203.0.113.66") as stranger:
             slowed = await guess(identity, stranger, ready.account.name)

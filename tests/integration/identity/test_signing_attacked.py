@@ -53,7 +53,7 @@ class Attack:
             issued_at=now,
             expires_at=now + ACCESS_LASTS,
         )
-        return signer.access(who)
+        return signer.access(who, "identity")
 
     async def learnt(self) -> None:
         """Identity and the other service read what the store says now."""

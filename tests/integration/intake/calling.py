@@ -34,7 +34,7 @@ class Operator:
     def cookie(self) -> dict[str, str]:
         if not self.token:
             self.signed_in()
-        return {"Cookie": f"ieum_session={self.token}"}
+        return {"Cookie": f"ieum_intake={self.token}"}
 
     async def get(self, path: str) -> httpx.Response:
         return await self.harness.http.get(path, headers={**HERE, **self.cookie})

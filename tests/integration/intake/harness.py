@@ -151,7 +151,7 @@ async def running(
     transport = httpx.ASGITransport(app=intake.app)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://intake") as http:
-            people = TestIdentity(clock)
+            people = TestIdentity(clock, "intake")
             intake.identity.adopt(people.document())
             harness = IntakeHarness(intake, http, bus_settings, store_settings, people, {})
             if opened:

@@ -102,7 +102,7 @@ async def test_a_ticket_opens_once_even_when_two_processes_are_asked_at_the_same
 async def test_whatever_is_wrong_with_a_ticket_it_stays_closed(harness: IntakeHarness) -> None:
     report_id = await owned(harness)
     clock, people = SystemClock(), harness.people
-    stranger = TestIdentity(clock, ticket_key=b"f" * 32)
+    stranger = TestIdentity(clock, "intake", ticket_key=b"f" * 32)
     ticket = people.ticket(report_id, "busan")
     head, body, signature = ticket.split(".")
     people.revoke("s" * 20)

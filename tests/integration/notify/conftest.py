@@ -99,7 +99,7 @@ class Staff(httpx.Auth):
         yield request
 
     async def token(self) -> str:
-        return self._people.signer.access(self._principal())
+        return self._people.signer.access(self._principal(), "notify")
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ from tools.local import processes
 from tools.local.ports import free_port
 
 ROOT = Path(__file__).parents[3]
-STAFF = TestIdentity(SystemClock())
+STAFF = TestIdentity(SystemClock(), "routing")
 """Whom the processes of these tests know: they find the key in the file that outlives a restart, and no notify."""
 NOBODY_THERE = "http://127.0.0.1:9"
 

@@ -178,7 +178,7 @@ class Knocking:
         if cell.who is None:
             return {"accept": "text/html", **form} if page and cell.action is Action.OPEN else form
         given = self._town.browser if page else self._town.bearer
-        return {**given(cell.who.organisation, cell.who.role), **form}
+        return {**given(cell.who.organisation, cell.who.role, service=cell.key[0]), **form}
 
 
 def _filled(given: Mapping[str, Any], stands: Mapping[str, str]) -> dict[str, Any]:

@@ -192,7 +192,7 @@ async def _seed(system: SystemHarness) -> None:
 
 
 async def _seen(system: SystemHarness) -> bool:
-    async with system.http("routing", **system.bearer("busan", "lead")) as http:
+    async with system.http("routing", **system.bearer("busan", "lead", service="routing")) as http:
         rows = (await http.get("/api/v1/centers")).json()["centers"]
     return {row["center_id"] for row in rows if row["staff_on_duty"] == STAFF_ON_DUTY} == set(CENTER_IDS)
 
@@ -201,7 +201,7 @@ async def _arrived(system: SystemHarness, report_id: str, owner: str) -> bool:
     progress = (await system.stored(report_id)).get("progress") or {}
     known = (progress.get("ownership") or {}).get("center_id")
     assert known in {None, owner}, f"the test's report went to {known}"
-    async with system.http("routing", **system.bearer(owner, "lead")) as http:
+    async with system.http("routing", **system.bearer(owner, "lead", service="routing")) as http:
         copied = (await http.get(f"/api/v1/decisions/{report_id}")).status_code == httpx.codes.OK
     return known == owner and copied and bool(await system.case(report_id))
 

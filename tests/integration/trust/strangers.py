@@ -83,7 +83,7 @@ async def strangers(street: Street) -> None:
             "traceparent": new.line(f"{service}: trace"),
             "x-request-id": new.line(f"{service}: request"),
             "authorization": f"Bearer {new.line(f'{service}: token')}",
-            "cookie": f"ieum_session={new.line(f'{service}: cookie')}; lang={new.line(f'{service}: lang')}",
+            "cookie": f"ieum_{service}={new.line(f'{service}: cookie')}; lang={new.line(f'{service}: lang')}",
         }
         paths = (
             f"/{new.line(f'{service}: path')}",

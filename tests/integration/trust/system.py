@@ -18,9 +18,10 @@ from services.intake.main import Intake
 from services.notify.main import Notify
 from services.routing.main import Routing
 from shared.clock import SystemClock
+from shared.identity.cookies import token_cookie
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
-from shared.identity.source import TOKEN_COOKIE, Identity
+from shared.identity.source import Identity
 from shared.identity.tokens import ACCESS_LASTS, Signer
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.trust.asgi import FirstAnswer
@@ -75,9 +76,11 @@ class SystemHarness:
         transport = FirstAnswer(self.apps[service], (address, 40000))
         return httpx.AsyncClient(transport=transport, base_url=URLS[service], headers=headers)
 
-    def token(self, organisation: str, *roles: StaffRole | str, subject: str = "", **more: Any) -> str:
-        """An access token as identity gives it."""
-        return self.signer.access(self.principal(organisation, *roles, subject=subject, **more))
+    def token(
+        self, organisation: str, *roles: StaffRole | str, service: str = "notify", subject: str = "", **more: Any
+    ) -> str:
+        """An access token for a service as identity gives it."""
+        return self.signer.access(self.principal(organisation, *roles, subject=subject, **more), service)
 
     def principal(
         self,
@@ -99,13 +102,13 @@ class SystemHarness:
             expires_at=now + lasts,
         )
 
-    def bearer(self, organisation: str, *roles: StaffRole | str) -> dict[str, str]:
+    def bearer(self, organisation: str, *roles: StaffRole | str, service: str = "notify") -> dict[str, str]:
         """Headers of a program."""
-        return {"authorization": f"Bearer {self.token(organisation, *roles)}"}
+        return {"authorization": f"Bearer {self.token(organisation, *roles, service=service)}"}
 
-    def browser(self, organisation: str, *roles: StaffRole | str) -> dict[str, str]:
+    def browser(self, organisation: str, *roles: StaffRole | str, service: str = "notify") -> dict[str, str]:
         """Headers of a browser on one of our own pages."""
-        cookie = f"{TOKEN_COOKIE}={self.token(organisation, *roles)}"
+        cookie = f"{token_cookie(service)}={self.token(organisation, *roles, service=service)}"
         return {"cookie": cookie, "sec-fetch-site": "same-origin", "accept": "text/html"}
 
     async def learn(self) -> None:

@@ -65,7 +65,7 @@ async def shelf(system: SystemHarness) -> Shelf:
             "rotated out": (rotated, *no),
             "rotated twice": (aged, *no),
             "disabled": (disabled, 403, "client_disabled"),
-            "a lead's token": (system.token("busan", "lead"), *no),
+            "a lead's token": (system.token("busan", "lead", service="intake"), *no),
         },
     )
 

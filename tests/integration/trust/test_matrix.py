@@ -82,7 +82,7 @@ async def test_refusals_are_in_the_audit_with_who_and_what(system: SystemHarness
         log = system.intake.audit if service == "intake" else system.notify.audit
         subject = f"s-{service}-probe"
         form = {"do": "destroy", "reason": "requester_asks", "ownership": "1", "outcome": "supported"}
-        token = system.token(STRANGER, "lead", subject=subject)
+        token = system.token(STRANGER, "lead", service=service, subject=subject)
         async with system.http(service, authorization=f"Bearer {token}") as http:
             assert (await http.post(path, data=form)).status_code == 403
         await log.settle()

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.identity.source import TOKEN_COOKIE
+from shared.identity.cookies import SERVICES, token_cookie
 from shared.identity.tokens import ACCESS_TYPE, Purpose, Signer, Ticket, TicketKey
 from shared.key_setting import key_bytes
 from tests.integration.trust.matrix import NOT_STAFF, Cell, Knocking, cells, keys
@@ -59,8 +59,9 @@ def staff_cells(system: SystemHarness) -> list[Cell]:
     return [cell for cell in first.values() if cell.action not in NOT_STAFF]
 
 
-def forged(system: SystemHarness) -> dict[str, str]:
-    good = system.token("busan", "lead")
+def forged(system: SystemHarness, service: str) -> dict[str, str]:
+    """Tokens for a service that must not count there."""
+    good = system.token("busan", "lead", service=service)
     head, body, signature = good.split(".")
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))
     kid, other = system.signer.kid, Ed25519PrivateKey.generate()
@@ -90,10 +91,10 @@ def forged(system: SystemHarness) -> dict[str, str]:
     return {
         "no algorithm": f"{none}.{body}.",
         "no signature": f"{head}.{body}.",
-        "another key": Signer(kid, other).access(principal),
+        "another key": Signer(kid, other).access(principal, service),
         "a key it brings along": jwt.encode(claims, other, "EdDSA", {**more, "jwk": jwk}),
         "the public key as a secret": jwt.encode(claims, own, "HS256", more),
-        "a kid nobody has": Signer("0" * 16, system.signer._key).access(principal),
+        "a kid nobody has": Signer("0" * 16, system.signer._key).access(principal, service),
         "a kid that is a path": jwt.encode(claims, b"0" * 32, "HS256", {**more, "kid": "../../dev/null"}),
         "changed claims": f"{head}.{raised}.{signature}",
         "an organisation there is not": signed(org="seoul"),
@@ -102,15 +103,15 @@ def forged(system: SystemHarness) -> dict[str, str]:
         "for others": signed(aud="ieum:details"),
         "of others": signed(iss="somebody"),
         "a ticket": TicketKey(key_bytes(a_key("t"))).sign(ticket, now),
-        "over": system.token("busan", "lead", issued_at=now - timedelta(hours=2)),
-        "not yet": system.token("busan", "lead", issued_at=now + timedelta(hours=1)),
+        "over": system.token("busan", "lead", service=service, issued_at=now - timedelta(hours=2)),
+        "not yet": system.token("busan", "lead", service=service, issued_at=now + timedelta(hours=1)),
         "nothing": "x.y.z",
     }
 
 
 async def test_forgeries_are_in_the_audit_and_what_time_alone_does_is_not(system: SystemHarness) -> None:
-    tokens = forged(system)
     for service, path in (("intake", "/erasures"), ("notify", f"/api/v1/cases/{system.reports[OWNER].report_id}")):
+        tokens = forged(system, service)
         log = system.intake.audit if service == "intake" else system.notify.audit
         wanted = {"outcome": "refused", "reason": "not_signed_in", "where": "203.0.113.0/24"}
         for token in (*tokens.values(), ""):
@@ -125,14 +126,41 @@ async def test_forgeries_are_in_the_audit_and_what_time_alone_does_is_not(system
 async def test_a_forged_token_is_worth_as_much_as_none_at_every_route(system: SystemHarness) -> None:
     knocking, wanted, before = Knocking(system), staff_cells(system), await state(system)
     assert {cell.key[0] for cell in wanted} == set(system.apps)
-    for name, token in forged(system).items():
-        await system.learn()  # so that what is over is over: identity answers
-        for more in (
-            {"authorization": f"Bearer {token}"},
-            {"cookie": f"{TOKEN_COOKIE}={token}", "sec-fetch-site": "same-origin"},
-        ):
-            faults = [fault for one in await knocking.all(wanted, more=more) if (fault := one.fault())]
-            assert not faults, (name, faults)
+    for service in sorted(system.apps):
+        there = [cell for cell in wanted if cell.key[0] == service]
+        for name, token in forged(system, service).items():
+            await system.learn()  # so that what is over is over: identity answers
+            for more in (
+                {"authorization": f"Bearer {token}"},
+                {"cookie": f"{token_cookie(service)}={token}", "sec-fetch-site": "same-origin"},
+            ):
+                faults = [fault for one in await knocking.all(there, more=more) if (fault := one.fault())]
+                assert not faults, (service, name, faults)
+    assert await state(system) == before
+
+
+def every_cookie(token: str) -> str:
+    return "; ".join(f"{token_cookie(service)}={token}" for service in SERVICES)
+
+
+async def test_a_token_that_one_service_receives_is_worth_nothing_at_any_other(system: SystemHarness) -> None:
+    """Every pair of services, at every route of staff, by header and in every cookie, for roles that may."""
+    knocking, before = Knocking(system), await state(system)
+    able = {cell.key: cell for cell in cells(keys(system)) if cell.who is not None and cell.may()}
+    strangers = {cell.key: cell for cell in staff_cells(system)}
+    assert {key[0] for key in able.keys() & strangers.keys()} == set(system.apps) == set(SERVICES)
+    for receiver in SERVICES:
+        for key in sorted(able.keys() & strangers.keys()):
+            who = able[key].who
+            if key[0] == receiver or who is None:
+                continue
+            token = system.token(who.organisation, who.role, service=receiver)
+            for more in (
+                {"authorization": f"Bearer {token}"},
+                {"cookie": every_cookie(token), "sec-fetch-site": "same-origin"},
+            ):
+                fault = (await knocking.one(strangers[key], more=more)).fault()
+                assert fault is None, (receiver, key, fault)
     assert await state(system) == before
 
 
@@ -146,7 +174,8 @@ async def test_no_foreign_page_changes_anything_with_somebodys_cookie(system: Sy
     for name, headers in FOREIGN.items():
         for cell in wanted:
             assert cell.who is not None
-            cookie = f"{TOKEN_COOKIE}={system.token(cell.who.organisation, cell.who.role)}"
+            service = cell.key[0]
+            cookie = f"{token_cookie(service)}={system.token(cell.who.organisation, cell.who.role, service=service)}"
             more = {"cookie": cookie, "accept": "application/json", "authorization": "", "sec-fetch-site": ""}
             seen = await knocking.one(cell, more={**more, **headers}, drop_empty=True)
             said = (seen.answer.status_code, seen.answer.json().get("code"))
@@ -188,7 +217,7 @@ async def test_a_forged_host_is_in_no_address_people_are_sent_to(system: SystemH
 async def test_the_way_to_details_from_notify_opens_once_and_only_that_report(system: SystemHarness) -> None:
     lodged = system.reports[OWNER]
     ticket = await a_ticket(system, lodged)
-    async with system.http("intake", **system.browser(STRANGER, "lead")) as http:
+    async with system.http("intake", **system.browser(STRANGER, "lead", service="intake")) as http:
         # The ticket is the proof, but nobody's cookie may be used from a foreign page to spend it.
         foreign = {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
         assert (await http.post("/details", data={"ticket": ticket}, headers=foreign)).status_code == 403

@@ -104,7 +104,7 @@ def dashboard(
 
 async def fetch(path: str, **how: Any) -> str:
     clock = ManualClock(NOW)
-    staff = TestIdentity(clock)
+    staff = TestIdentity(clock, "analytics")
     app = dashboard(staff, clock, **how)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
         answer = await client.get(path, headers=staff.bearer("ministry", "analyst"))

@@ -90,7 +90,7 @@ def nowhere(clock: ManualClock) -> Operations:
 class House:
     def __init__(self, *, released: bool = True) -> None:
         clock = ManualClock(NOW)
-        self.staff = TestIdentity(clock)
+        self.staff = TestIdentity(clock, "analytics")
         store = Store()
         store.released = some_releases() if released else []
         parts: Any = (store, Watching())

@@ -63,7 +63,7 @@ class RoutingHarness:
         streams: OpenStreams | None = None,
     ) -> None:
         clock, store, idle = clock or ManualClock(NOW), Kept(events), Idle()
-        self.staff = TestIdentity(clock)
+        self.staff = TestIdentity(clock, "routing")
         some: Any = (store, idle)
         identity = self.staff.identity
         self.view = view or LoadView(15)

@@ -8,8 +8,8 @@ import pytest
 
 from services.identity.accounts.models import AccountState
 from services.identity.audit_recorder import LINES, By, by_command
+from shared.identity.cookies import token_cookie
 from shared.identity.roles import StaffRole
-from shared.identity.source import TOKEN_COOKIE
 from tests.integration.identity.conftest import IdentityHarness, Process
 from tests.integration.identity.openid.conftest import at_the_provider, person, wanted
 
@@ -79,7 +79,7 @@ async def test_without_one_clear_role_nobody_enters(
     async with identity.browser() as http:
         refused = await through(http, provider, "sora")
         assert (refused.status_code, refused.json()["code"]) == (403, "no_mapped_role")
-        assert TOKEN_COOKIE not in http.cookies
+        assert token_cookie("identity") not in http.cookies
     assert await identity.accounts.store.of(None) == []
     assert [line.reason for line in await identity.lines("sign_in")] == ["no_mapped_role"]
 

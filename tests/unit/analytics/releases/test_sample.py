@@ -36,7 +36,7 @@ OWN = Pages(_HERE / "templates", _HERE / "locale", AnalyticsSettings(), "analyti
 @asynccontextmanager
 async def reader(*roles: str, **how: Any) -> AsyncIterator[httpx.AsyncClient]:
     clock = ManualClock(NOW)
-    staff = TestIdentity(clock)
+    staff = TestIdentity(clock, "analytics")
     app = dashboard(staff, clock, **how)
     headers = staff.bearer("ministry", *(roles or ("analyst",)))
     async with httpx.AsyncClient(

@@ -64,7 +64,7 @@ async def test_a_service_remembers_what_ended_although_notify_no_longer_says_so(
     async def fetch() -> str:
         return ROOT.sign(answers.pop(0))
 
-    identity = Identity(fetch, ROOTS, ManualClock(NOW))
+    identity = Identity(fetch, ROOTS, ManualClock(NOW), service="notify")
     assert not identity.is_revoked("one")
     assert await identity.refresh()
     assert await identity.refresh()
@@ -91,7 +91,7 @@ class Attacked:
         async def fetch() -> str:
             return signed_of(self.answer)
 
-        return Identity(fetch, roots, self.clock, self.cache)
+        return Identity(fetch, roots, self.clock, self.cache, service="notify")
 
     def takes(self, identity: Identity, who: TestIdentity) -> bool:
         return identity.verify(who.token("jeju", "lead")) is not None
@@ -204,7 +204,7 @@ async def test_a_root_key_is_replaced_while_services_know_both(tmp_path: Path) -
 
 def test_no_service_starts_without_a_root_key() -> None:
     with pytest.raises(SettingsError) as refused:
-        over_http(ServiceSettings.model_validate({"IEUM_IDENTITY_ROOT_KEYS": ""}), ManualClock(NOW))
+        over_http(ServiceSettings.model_validate({"IEUM_IDENTITY_ROOT_KEYS": ""}), ManualClock(NOW), "notify")
     assert "IEUM_IDENTITY_ROOT_KEYS" in str(refused.value)
     for wrong in ("x", "AAAA", base64.b64encode(bytes(32)).decode()):
         with pytest.raises(ValidationError, match="IEUM_IDENTITY_ROOT_KEYS"):

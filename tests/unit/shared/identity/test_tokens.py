@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.clock import ManualClock
+from shared.identity.cookies import SERVICES
 from shared.identity.keys import FRESH_FOR, KeyDocument, KeySet, key_set
 from shared.identity.source import Identity
 from shared.identity.tokens import (
@@ -75,7 +76,7 @@ def part(content: object) -> str:
 
 def test_a_good_token_says_who_it_is(staff: TestIdentity) -> None:
     token = staff.token("jeju", "counsellor", "lead", subject="s-abcdefgh", session="a-session-of-tests")
-    who = verify_access(token, key_set_at(staff), LATER)
+    who = verify_access(token, key_set_at(staff), LATER, "notify")
     assert (who.subject, who.organisation, sorted(who.roles)) == ("s-abcdefgh", "jeju", ["counsellor", "lead"])
     assert (who.session, who.expires_at, who.stale) == ("a-session-of-tests", START + ACCESS_LASTS, False)
 
@@ -84,13 +85,13 @@ def test_a_late_token_counts_only_where_that_is_asked_for_and_only_within_the_gr
     token = staff.token("jeju", "operator", session="a-session-of-tests")
     late = START + ACCESS_LASTS
     answering = key_set_at(staff, late)
-    assert refused(lambda: verify_access(token, answering, late)) == "expired"
-    assert verify_access(token, answering, late, late=GRACE).stale
-    assert verify_access(token, answering, late + GRACE, late=GRACE).stale
+    assert refused(lambda: verify_access(token, answering, late, "notify")) == "expired"
+    assert verify_access(token, answering, late, "notify", late=GRACE).stale
+    assert verify_access(token, answering, late + GRACE, "notify", late=GRACE).stale
     over = late + GRACE + timedelta(seconds=1)
-    assert refused(lambda: verify_access(token, key_set_at(staff, over), over, late=GRACE)) == "expired"
+    assert refused(lambda: verify_access(token, key_set_at(staff, over), over, "notify", late=GRACE)) == "expired"
     staff.revoke("a-session-of-tests")
-    assert refused(lambda: verify_access(token, key_set_at(staff, late), late, late=GRACE)) == "revoked"
+    assert refused(lambda: verify_access(token, key_set_at(staff, late), late, "notify", late=GRACE)) == "revoked"
 
 
 def test_a_token_names_nobody(staff: TestIdentity) -> None:
@@ -102,25 +103,25 @@ def test_altered_and_foreign_signatures_are_refused(staff: TestIdentity, clock: 
     head, body, mac = token.split(".")
     richer = part({**claims_of(token), "roles": ["lead"]})
     document = key_set_at(staff)
-    assert refused(lambda: verify_access(f"{head}.{richer}.{mac}", document, LATER)) == "bad_signature"
+    assert refused(lambda: verify_access(f"{head}.{richer}.{mac}", document, LATER, "notify")) == "bad_signature"
     other = TestIdentity(clock)
-    assert refused(lambda: verify_access(other.token("jeju", "lead"), document, LATER)) == "unknown_key"
+    assert refused(lambda: verify_access(other.token("jeju", "lead"), document, LATER, "notify")) == "unknown_key"
     impostor = Signer(staff.signer.kid, Ed25519PrivateKey.generate())
-    forged = impostor.access(staff.principal("jeju", "lead"))
-    assert refused(lambda: verify_access(forged, document, LATER)) == "bad_signature"
-    assert refused(lambda: verify_access(f"{head}.{body}.", document, LATER)) == "bad_signature"
+    forged = impostor.access(staff.principal("jeju", "lead"), "notify")
+    assert refused(lambda: verify_access(forged, document, LATER, "notify")) == "bad_signature"
+    assert refused(lambda: verify_access(f"{head}.{body}.", document, LATER, "notify")) == "bad_signature"
 
 
 @pytest.mark.parametrize("token", ["", "a", "a.b.c", "....", "🦊", "e30.e30.", "x" * 5000])
 def test_nonsense_is_refused(staff: TestIdentity, token: str) -> None:
-    assert refused(lambda: verify_access(token, key_set_at(staff), LATER)) in {"malformed", "wrong_kind"}
+    assert refused(lambda: verify_access(token, key_set_at(staff), LATER, "notify")) in {"malformed", "wrong_kind"}
 
 
 def test_a_token_that_signs_itself_is_refused(staff: TestIdentity) -> None:
     claims = claims_of(staff.token("jeju", "lead"))
     kid, document = staff.signer.kid, key_set_at(staff)
     none = f"{part({'alg': 'none', 'kid': kid, 'typ': 'ieum-access+jwt'})}.{part(claims)}."
-    assert refused(lambda: verify_access(none, document, LATER)) == "wrong_kind"
+    assert refused(lambda: verify_access(none, document, LATER, "notify")) == "wrong_kind"
     public = staff.private.public_key()
     for secret in (
         public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw),
@@ -129,7 +130,7 @@ def test_a_token_that_signs_itself_is_refused(staff: TestIdentity) -> None:
         content = f"{part({'alg': 'HS256', 'kid': kid, 'typ': 'ieum-access+jwt'})}.{part(claims)}"
         mac = base64.urlsafe_b64encode(hmac.new(secret, content.encode(), hashlib.sha256).digest()).rstrip(b"=")
         confused = f"{content}.{mac.decode()}"
-        assert refused(lambda: verify_access(confused, document, LATER)) == "wrong_kind"  # noqa: B023  # called at once
+        assert refused(lambda: verify_access(confused, document, LATER, "notify")) == "wrong_kind"  # noqa: B023  # called at once
 
 
 def test_a_token_is_not_a_ticket_nor_a_ticket_a_token(staff: TestIdentity) -> None:
@@ -137,10 +138,10 @@ def test_a_token_is_not_a_ticket_nor_a_ticket_a_token(staff: TestIdentity) -> No
     token, ticket = staff.token("jeju", "counsellor"), staff.ticket(REPORT, "jeju")
     assert verify_ticket(ticket, document, LATER).report_id == REPORT
     assert refused(lambda: verify_ticket(token, document, LATER)) == "wrong_kind"
-    assert refused(lambda: verify_access(ticket, document, LATER)) == "wrong_kind"
+    assert refused(lambda: verify_access(ticket, document, LATER, "notify")) == "wrong_kind"
     # With the right kind in the header the audience still tells them apart.
     dressed = signed(staff, claims_of(ticket))
-    assert refused(lambda: verify_access(dressed, document, LATER)) == "wrong_kind"
+    assert refused(lambda: verify_access(dressed, document, LATER, "notify")) == "wrong_kind"
 
 
 def test_a_ticket_under_another_key_is_refused_and_identity_signs_none(staff: TestIdentity, clock: ManualClock) -> None:
@@ -155,6 +156,8 @@ def test_a_ticket_under_another_key_is_refused_and_identity_signs_none(staff: Te
     ("change", "code"),
     [
         ({"aud": "ieum:details"}, "wrong_kind"),
+        ({"aud": "ieum:staff"}, "wrong_kind"),
+        ({"aud": ["analytics", "notify"]}, "wrong_kind"),
         ({"aud": None}, "malformed"),
         ({"iss": "somebody"}, "wrong_kind"),
         ({"org": "atlantis"}, "claims"),
@@ -169,7 +172,7 @@ def test_a_ticket_under_another_key_is_refused_and_identity_signs_none(staff: Te
 )
 def test_wrong_claims_are_refused(staff: TestIdentity, change: dict[str, Any], code: str) -> None:
     claims = {k: v for k, v in (claims_of(staff.token("jeju", "lead")) | change).items() if v is not None}
-    assert refused(lambda: verify_access(signed(staff, claims), key_set_at(staff), LATER)) == code
+    assert refused(lambda: verify_access(signed(staff, claims), key_set_at(staff), LATER, "notify")) == code
 
 
 def test_an_expired_token_counts_only_while_identity_does_not_answer_and_not_for_ever(staff: TestIdentity) -> None:
@@ -177,11 +180,11 @@ def test_an_expired_token_counts_only_while_identity_does_not_answer_and_not_for
     late = START + ACCESS_LASTS
     silent = key_set_at(staff, late - FRESH_FOR)
     answering = key_set_at(staff, late - FRESH_FOR + timedelta(seconds=1))
-    assert not verify_access(token, answering, late - timedelta(seconds=1)).stale
-    assert refused(lambda: verify_access(token, answering, late)) == "expired"
-    assert verify_access(token, silent, late).stale
-    assert verify_access(token, silent, late + GRACE).stale
-    assert refused(lambda: verify_access(token, silent, late + GRACE + timedelta(seconds=1))) == "expired"
+    assert not verify_access(token, answering, late - timedelta(seconds=1), "notify").stale
+    assert refused(lambda: verify_access(token, answering, late, "notify")) == "expired"
+    assert verify_access(token, silent, late, "notify").stale
+    assert verify_access(token, silent, late + GRACE, "notify").stale
+    assert refused(lambda: verify_access(token, silent, late + GRACE + timedelta(seconds=1), "notify")) == "expired"
 
 
 def test_a_key_past_its_time_counts_for_nothing_however_the_token_is_dated(staff: TestIdentity) -> None:
@@ -189,8 +192,8 @@ def test_a_key_past_its_time_counts_for_nothing_however_the_token_is_dated(staff
     key = document.keys[0].model_copy(update={"valid_until": START + timedelta(seconds=30)})
     short = key_set(KeyDocument(keys=(key,), issued_at=START), START)
     token = staff.token("jeju", "lead")
-    assert verify_access(token, short, START + timedelta(seconds=29)).subject
-    assert refused(lambda: verify_access(token, short, START + timedelta(seconds=30))) == "expired_key"
+    assert verify_access(token, short, START + timedelta(seconds=29), "notify").subject
+    assert refused(lambda: verify_access(token, short, START + timedelta(seconds=30), "notify")) == "expired_key"
 
 
 def test_a_revoked_session_opens_nothing_not_even_while_identity_is_away(staff: TestIdentity) -> None:
@@ -199,9 +202,9 @@ def test_a_revoked_session_opens_nothing_not_even_while_identity_is_away(staff: 
     ticket = staff.ticket(REPORT, "jeju", session=session)
     staff.revoke(session)
     document = key_set_at(staff)
-    assert refused(lambda: verify_access(token, document, LATER)) == "revoked"
+    assert refused(lambda: verify_access(token, document, LATER, "notify")) == "revoked"
     assert refused(lambda: verify_ticket(ticket, document, LATER)) == "revoked"
-    assert refused(lambda: verify_access(token, document, START + ACCESS_LASTS + FRESH_FOR)) == "revoked"
+    assert refused(lambda: verify_access(token, document, START + ACCESS_LASTS + FRESH_FOR, "notify")) == "revoked"
 
 
 def test_a_ticket_ends_after_a_minute_with_no_grace_and_cannot_be_made_to_last(staff: TestIdentity) -> None:
@@ -212,6 +215,18 @@ def test_a_ticket_ends_after_a_minute_with_no_grace_and_cannot_be_made_to_last(s
     assert refused(lambda: verify_ticket(ticket, silent, START + TICKET_LASTS)) == "expired"
     long = staff.ticket(REPORT, "jeju", lasts=TICKET_LASTS + timedelta(seconds=1))
     assert refused(lambda: verify_ticket(long, silent, LATER)) == "expired"
+
+
+@pytest.mark.parametrize("receiver", SERVICES)
+@pytest.mark.parametrize("other", SERVICES)
+def test_a_token_counts_at_the_service_it_is_for_and_at_no_other(clock: ManualClock, receiver: str, other: str) -> None:
+    staff = TestIdentity(clock, receiver)
+    token, document = staff.token("jeju", "lead"), key_set_at(staff)
+    if other == receiver:
+        assert verify_access(token, document, LATER, other).subject
+    else:
+        assert refused(lambda: verify_access(token, document, LATER, other)) == "wrong_kind"
+        assert refused(lambda: verify_access(token, document, LATER, other, late=GRACE)) == "wrong_kind"
 
 
 async def test_open_streams_hear_of_the_end(staff: TestIdentity, clock: ManualClock) -> None:
@@ -239,12 +254,12 @@ async def test_keys_outlive_the_process_and_a_silent_identity(
     async def silence() -> str:
         raise OSError
 
-    second = Identity(silence, ROOTS, clock, cache)
+    second = Identity(silence, ROOTS, clock, cache, service="notify")
     assert second.check() is not None
     await second.load_cache()  # what run() does first
     assert second.check() is None
     assert not await second.refresh()
     cache.write_text("{")
-    third = Identity(silence, ROOTS, clock, cache)
+    third = Identity(silence, ROOTS, clock, cache, service="notify")
     await third.load_cache()  # as above
     assert third.check() is not None

@@ -126,7 +126,7 @@ def test_every_route_of_the_small_site_is_seen_with_its_action() -> None:
     ],
 )
 async def test_a_change_with_the_cookie_must_come_from_our_pages(headers: dict[str, str], status: int) -> None:
-    async with client(cookies={"ieum_session": TOKEN}) as http:
+    async with client(cookies={"ieum_notify": TOKEN}) as http:
         answer = await http.post("/api/v1/change", headers=headers)
     assert answer.status_code == status
     if status == 403:
@@ -141,7 +141,7 @@ async def test_a_bearer_token_needs_no_origin() -> None:
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("cookie", ["ieum_session=x", "ieum_sid=x", "a=b; ieum_sid=x", "a=b;ieum_session=x"])
+@pytest.mark.parametrize("cookie", ["ieum_notify=x", "ieum_sid=x", "a=b; ieum_sid=x", "a=b;__Host-ieum_intake=x"])
 async def test_every_cookie_of_ours_is_guarded_wherever_it_stands(cookie: str) -> None:
     async with client() as http:
         answer = await http.post("/", headers={"cookie": cookie, "sec-fetch-site": "cross-site"})
@@ -151,7 +151,7 @@ async def test_every_cookie_of_ours_is_guarded_wherever_it_stands(cookie: str) -
 
 
 async def test_cookies_that_came_in_two_headers_are_guarded_too() -> None:
-    headers = [("cookie", f"ieum_session={TOKEN}"), ("cookie", "lang=ko"), ("sec-fetch-site", "cross-site")]
+    headers = [("cookie", f"ieum_notify={TOKEN}"), ("cookie", "lang=ko"), ("sec-fetch-site", "cross-site")]
     async with client() as http:
         answer = await http.post("/api/v1/change", headers=headers)
     assert answer.status_code == 403
