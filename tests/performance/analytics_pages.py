@@ -87,7 +87,7 @@ async def _released(ground: Ground) -> float:
 @asynccontextmanager
 async def _service(ground: Ground, folder: Path) -> AsyncIterator[Served]:
     keys, port = folder / "identity-keys.json", ports.free_port()
-    keys.write_text(STAFF.document().model_dump_json(), encoding="utf-8")
+    keys.write_text(STAFF.kept(), encoding="utf-8")
     env = {
         **environment(ground.bus, ground.store),
         "ANALYTICS_PORT": str(port),

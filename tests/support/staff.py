@@ -1,5 +1,6 @@
 """Signed-in people for tests: an identity that knows a key of its own, and tokens made with it."""
 
+import json
 import secrets
 import uuid
 from datetime import datetime, timedelta
@@ -64,6 +65,10 @@ class TestIdentity:
     def signed(self) -> str:
         """The document under the root key of tests."""
         return ROOT.sign(self.document())
+
+    def kept(self) -> str:
+        """What a service finds in the file that outlives a restart; older builds, too."""
+        return json.dumps({**self.document().model_dump(mode="json"), "signed": [self.signed()]})
 
     def document(self) -> KeyDocument:
         """What identity would publish; hand it to ``Identity.adopt`` of a service under test."""

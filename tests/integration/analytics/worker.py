@@ -87,7 +87,7 @@ class Worker:
 
     def start(self) -> "Worker":
         keys = self.folder / "identity-keys.json"
-        keys.write_text(STAFF.document().model_dump_json(), encoding="utf-8")
+        keys.write_text(STAFF.kept(), encoding="utf-8")
         env = {
             **environment(self.bus, self.store),
             "ANALYTICS_PORT": str(self.port),

@@ -1,6 +1,5 @@
 """Routing as real processes, and traffic to send through them."""
 
-import json
 import os
 import random
 import signal
@@ -94,9 +93,7 @@ class Process:
 def keys_file(folder: Path) -> Path:
     """The keys as a service of before left them."""
     file = folder / "identity-keys.json"
-    # Builds that know no root key read the document itself.
-    kept = {**STAFF.document().model_dump(mode="json"), "signed": [STAFF.signed()]}
-    file.write_text(json.dumps(kept), encoding="utf-8")
+    file.write_text(STAFF.kept(), encoding="utf-8")
     return file
 
 
