@@ -61,18 +61,6 @@ def sign_in_router(
             passkeys=passkeys.party is not None,
         )
 
-    async def leading(request: Request, issued: Issued, next_: str) -> Response:
-        """On to where somebody wants to go, with a token for the service that is there."""
-        target = onward(next_, urls) if next_ else home_of(issued.principal, urls)
-        answer = RedirectResponse(target, 303)
-        secure, service = pages.secure(request), service_at(target, urls)
-        if service != IDENTITY:
-            try:
-                set_token(answer, service, await sessions.token_for(issued, service), secure=secure)
-            except TransientError:
-                raise unavailable() from None
-        return answer
-
     @router.get("/session")
     async def show(request: Request, next: str = "", again: str = "") -> Response:  # noqa: A002  # the parameter's name in the address
         secret = session_secret(request)
@@ -82,7 +70,7 @@ def sign_in_router(
         issued = await guarded_renewal(sessions, secret)
         if issued is None:
             return form(request, next)
-        answer = await leading(request, issued, next)
+        answer = await _leading(sessions, pages, request, issued, next)
         set_token(answer, IDENTITY, issued.token, secure=pages.secure(request))
         return answer
 
@@ -113,10 +101,10 @@ def sign_in_router(
         except TransientError:
             raise unavailable() from None
         await end_the_old(request, sessions)
-        answer = await leading(request, entered.issued, next)
-        set_session(answer, entered.issued, secure=pages.secure(request))
-        set_device(answer, entered.device, secure=pages.secure(request))
-        return answer
+        page = await _leading(sessions, pages, request, entered.issued, next)
+        set_session(page, entered.issued, secure=pages.secure(request))
+        set_device(page, entered.device, secure=pages.secure(request))
+        return page
 
     @router.post("/session/passkey/options")
     async def options(request: Request) -> Response:
@@ -142,6 +130,20 @@ def sign_in_router(
         return answer
 
     return router
+
+
+async def _leading(sessions: Sessions, pages: Pages, request: Request, issued: Issued, wanted: str) -> Response:
+    """On to where somebody wants to go, with a token for the service that is there."""
+    urls = pages.settings.public_urls
+    target = onward(wanted, urls) if wanted else home_of(issued.principal, urls)
+    answer, service = RedirectResponse(target, 303), service_at(target, urls)
+    if service != IDENTITY:
+        try:
+            token = await sessions.token_for(issued, service)
+        except TransientError:
+            raise unavailable() from None
+        set_token(answer, service, token, secure=pages.secure(request))
+    return answer
 
 
 def _again(wanted: str) -> str:

@@ -76,7 +76,7 @@ async def test_an_act_after_the_tokens_end_counts_and_brings_a_new_token(issuer:
     old = issuer.staff.token("jeju", "counsellor")
     await clock.advance((ACCESS_LASTS + timedelta(seconds=1)).total_seconds())
     issuer.staff.identity.adopt(issuer.staff.document())
-    async with browser(issuer, **{TOKEN_COOKIE: old, SID_COOKIE: SECRET}) as http:
+    async with browser(issuer, None, **{TOKEN_COOKIE: old, SID_COOKIE: SECRET}) as http:
         answer = await http.post("/api/v1/act")
         assert answer.status_code == 200
         cookie = answer.headers["set-cookie"]
@@ -102,7 +102,7 @@ async def test_a_session_that_is_revoked_opens_nothing_although_identity_renews_
 async def test_while_identity_is_silent_the_token_counts_and_nobody_asks(issuer: Issuer, clock: ManualClock) -> None:
     old = issuer.staff.token("jeju", "counsellor")
     await clock.advance((ACCESS_LASTS + timedelta(seconds=1)).total_seconds())
-    async with browser(issuer, **{TOKEN_COOKIE: old, SID_COOKIE: SECRET}) as http:
+    async with browser(issuer, None, **{TOKEN_COOKIE: old, SID_COOKIE: SECRET}) as http:
         answer = await http.post("/api/v1/act")
     assert (answer.status_code, issuer.asked) == (200, 0)
 
