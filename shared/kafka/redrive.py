@@ -2,12 +2,14 @@
 
 Prints places, times, reasons and details, never a key or a value. Sending back continues where the last run stopped
 (own group ``redrive``); the record keeps its partition, so its order among the others of its key is what a person
-makes of it. What fails again is dead again, behind the end this run saw. A letter that does not hold the whole record
-is passed over, and the place of the original said.
+makes of it. What fails again is dead again, behind the end this run saw. A letter that does not hold the whole record,
+or another one than stands at its origin, is passed over with a line that says so: whoever may write dead letters could
+else make records of topics they may not write to.
 """
 
 import argparse
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
@@ -15,16 +17,18 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from shared import settings as configuration
-from shared.errors import IeumError
+from shared.errors import FatalError, IeumError
 from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name, topic_name
 from shared.kafka.dead_letters import PREFIX, from_dead_letter, is_whole
 from shared.kafka.patches import partitions_of
-from shared.kafka.publisher import Publisher
+from shared.kafka.publisher import Message, Publisher
+from shared.kafka.reader import PartitionReader
 from shared.settings import KafkaSettings
 from shared.topics import BY_NAME, Topic
 
 GROUP: Final = "redrive"
 _BATCH: Final = 500
+_OFFSET: Final = re.compile(rb"[0-9]{1,18}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -76,27 +80,58 @@ async def redrive(
     ``until`` ends each partition earlier than it does: only records already seen are redriven, not later ones.
     Published first, committed afterwards: a run that dies in between sends some twice. Raises ``TransientError``.
     """
-    publisher = Publisher(settings)
-    await publisher.start()
+    publisher, originals = Publisher(settings), PartitionReader(settings, topic)
     count = 0
     try:
+        await publisher.start()
+        await originals.start()
         async with _Letters(settings, topic) as letters:
             async for batch in letters.read(start, limit, until):
-                whole = [record for record in batch if is_whole(record.headers)]
+                good = []
                 for record in batch:
-                    if not is_whole(record.headers):
-                        sys.stderr.write(f"not sent back, it is not whole, the original is: {describe(record)}\n")
-                count += len(whole)
+                    wrong = await _wrong(record, topic, originals)
+                    if wrong is None:
+                        good.append(record)
+                    else:
+                        sys.stderr.write(f"not sent back, {wrong}: {describe(record)}\n")
+                count += len(good)
                 if dry_run:
                     continue
-                for tp in {record.partition for record in whole}:
-                    mine = [record for record in whole if record.partition == tp]
+                for tp in {record.partition for record in good}:
+                    mine = [record for record in good if record.partition == tp]
                     messages = [from_dead_letter(r.key, r.value, r.headers) for r in mine]
                     await publisher.send(topic_name(settings, topic), tp, messages)
                 await letters.commit(batch)
     finally:
+        await originals.stop()
         await publisher.stop()
     return count
+
+
+async def _wrong(letter: ConsumerRecord[bytes, bytes], topic: Topic, originals: PartitionReader) -> str | None:
+    """Why a letter is not the record at its origin, whatever its headers say; None where it is."""
+    if not is_whole(letter.headers):
+        return "it is not whole, the original is"
+    said = {name.removeprefix(PREFIX): value or b"" for name, value in letter.headers if name.startswith(PREFIX)}
+    origin = said.get("topic"), said.get("partition"), said.get("offset", b"")
+    if origin[:2] != (topic.name.encode(), str(letter.partition).encode()) or not _OFFSET.fullmatch(origin[2]):
+        return f"its origin is no record of {topic.name}/{letter.partition}"
+    offset = int(origin[2])
+    if offset >= (await originals.ends([letter.partition]))[letter.partition]:
+        return f"there is no record {topic.name}/{letter.partition}/{offset}"
+    try:
+        found = [record async for record in originals.read({letter.partition: (offset, offset + 1)})]
+    except FatalError:
+        return f"the record {topic.name}/{letter.partition}/{offset} is gone"
+    if any(_content(r.key, r.value, r.headers) == _content(letter.key, letter.value, letter.headers) for r in found):
+        return None
+    return f"it differs from the record {topic.name}/{letter.partition}/{offset}"
+
+
+def _content(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> Message:
+    # An empty key stands for none in a dead letter without a value.
+    key, value, theirs = from_dead_letter(key, value, headers)
+    return key or b"", value, list(theirs)
 
 
 def describe(record: ConsumerRecord[bytes, bytes]) -> str:

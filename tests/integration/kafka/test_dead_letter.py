@@ -4,8 +4,8 @@ import asyncio
 import subprocess
 import sys
 
-from shared.kafka.connection import topic_name
-from shared.kafka.publisher import MAX_BATCH_BYTES
+from shared.kafka.connection import dead_topic_name, topic_name
+from shared.kafka.publisher import MAX_BATCH_BYTES, Message
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import (
@@ -74,6 +74,41 @@ async def test_dead_letters_are_listed_without_their_content_and_sent_back_once(
     again = await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports", "--from", "1")
     assert "1 dead letters sent back" in again
     assert len(await dead_letters(bus_settings)) == 2
+
+
+async def test_only_what_equals_the_record_at_its_origin_is_sent_back(bus_settings: KafkaSettings) -> None:
+    """Whoever may write dead letters, and no more, cannot make records by having them sent back."""
+    bus, _ = new_bus(bus_settings)
+    dead = dead_topic_name(bus_settings, REPORTS)
+    name = topic_name(bus_settings, REPORTS)
+
+    def letter(value: bytes, partition: int, offset: str, topic: str = "reports", kind: bytes = b"t") -> Message:
+        origin = {"topic": topic, "partition": str(partition), "offset": offset}
+        said = [(f"dead_{part}", text.encode()) for part, text in origin.items()]
+        return b"k", value, [("ce_type", kind), *said]
+
+    async with running(bus):
+        await bus.publisher.send(name, 1, [(b"k", b"original", [("ce_type", b"t")])])
+        forged = [
+            letter(b"forged", 1, "0"),
+            letter(b"original", 1, "0", kind=b"another"),
+            letter(b"original", 1, "7"),
+            letter(b"original", 0, "0"),
+            letter(b"original", 1, "0", topic="cases"),
+            letter(b"original", 1, "zero"),
+            (b"k", b"original", [("ce_type", b"t")]),
+        ]
+        await bus.publisher.send(dead, 1, [*forged, letter(b"original", 1, "0")])
+    said = await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports")
+    assert said.count("not sent back, ") == len(forged)
+    assert "1 dead letters sent back" in said
+    for why in (
+        "it differs from the record reports/1/0",
+        "there is no record reports/1/7",
+        "its origin is no record of",
+    ):
+        assert why in said
+    assert [(r.partition, r.value) for r in await log_of(bus_settings, name)] == [(1, b"original")] * 2
 
 
 async def test_a_record_as_large_as_a_batch_is_dead_without_its_value_and_stays_where_it_is(
