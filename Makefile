@@ -7,10 +7,8 @@ PY := .venv/bin/python
 LOCAL := $(PY) -m tools.local
 BUILDAH ?= buildah
 IMAGE ?= localhost/ieum
-# Where the local stack's Kafka is, for commands that talk to it directly.
-BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
-.PHONY: doctor dashboards image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack k-anonymity admin move-accounts client rotate-key rotate-receipt-key check-reports sign-reports rotate-signing-key \
+.PHONY: doctor dashboards image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack k-anonymity admin move-accounts client rotate-key rotate-receipt-key rotate-secrets check-reports sign-reports rotate-signing-key \
 	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system torture screenshots docs lock clean
 
 help: ## this help
@@ -43,13 +41,13 @@ logs: venv ## follow the logs (S=routing: only that process)
 	@$(LOCAL) logs $(S)
 
 redrive: venv ## return dead records of a topic to it (T=reports)
-	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m shared.kafka.dead_letters redrive --topic $(T)
+	@$(LOCAL) in redrive shared.kafka.dead_letters redrive --topic $(T)
 
 replay-decisions: venv ## decide every decision in the log again (FROM=2026-11-01 TO=2026-11-30)
-	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m services.routing.assignment.cli $(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(TABLES),--tables '$(TABLES)')
+	@$(LOCAL) in reader services.routing.assignment.cli $(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(TABLES),--tables '$(TABLES)')
 
 recount: venv ## add the log of routings up again and compare with the sums routing tells (exit 1: they differ)
-	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m services.routing.recount
+	@$(LOCAL) in recount services.routing.recount
 
 rebuild: venv ## count the whole log anew beside analytics, compare, swap (ACCEPT=1: although cells differ; BACK=1; AS_OF=release)
 	@$(LOCAL) in analytics services.analytics.counting.rebuild $(if $(ACCEPT),--accept) $(if $(BACK),--back) $(if $(AS_OF),--as-of '$(AS_OF)')
@@ -75,6 +73,9 @@ rotate-key: venv ## a new master key for reports; every report's key is wrapped 
 
 rotate-receipt-key: venv ## a new key for new receipts while it runs; receipts given out go on
 	@$(LOCAL) rotate-receipt-key
+
+rotate-secrets: venv ## new passwords for every user of the engines while it runs; processes restart one after the other
+	@$(LOCAL) rotate-secrets
 
 check-reports: venv ## prove that no stored report was changed by hand
 	@$(LOCAL) in intake services.intake.encryption.authenticate check

@@ -20,6 +20,7 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     OutOfOrderSequenceNumber,
     ProducerFenced,
+    TopicAuthorizationFailedError,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -48,6 +49,10 @@ STOP_SECONDS: Final = 5.0
 _BROKEN = (InvalidProducerEpoch, InvalidProducerIdMapping, OutOfOrderSequenceNumber, ProducerFenced)
 _WORD: Final = 0xFFFFFFFF
 _M: Final = 0x5BD1E995
+
+
+class NotAllowedError(TransientError):
+    """These credentials may not write there: until an administrator grants the right, trying again is no use."""
 
 
 class Publisher:
@@ -169,6 +174,12 @@ class Publisher:
             metadata = await (await self._connected().send_batch(batch, name, partition=partition))
         except MessageSizeTooLargeError as error:
             raise PermanentError("too_large", f"the broker refuses a batch for {name}") from error
+        except TopicAuthorizationFailedError as error:
+            raise NotAllowedError(
+                f"setting KAFKA_SASL_USERNAME: kafka does not let this user write to {name}; found"
+                f" {self._settings.sasl_username!r}; expected a principal with that right, see"
+                " docs/reference/kafka-rights.md; example: KAFKA_SASL_USERNAME=intake"
+            ) from error
         except _BROKEN as error:
             raise FatalError(f"kafka: the producer is broken: {type(error).__name__}") from error
         except KafkaError as error:

@@ -168,16 +168,16 @@ async def test_a_report_published_again_is_owned_alerted_and_counted_once(
         return dict(answer.raise_for_status().json())
 
     async def alerted_and_counted() -> bool:
-        ledger = await read_all(stack.kafka)
+        ledger = await read_all(stack.kafka_settings())
         everyone = len(ledger.received)
         return all(ledger.alerts[r] for r in ledger.received) and (await counted())["alerted"] == everyone
 
     await eventually(alerted_and_counted)
-    before, counts = await read_all(stack.kafka), await counted()
+    before, counts = await read_all(stack.kafka_settings()), await counted()
     await publish_again(stack.kafka, report_id)
     await eventually(lambda: consumed(stack.kafka, ("routing", "analytics")))
 
-    after = await read_all(stack.kafka)
+    after = await read_all(stack.kafka_settings())
     assert after.received[report_id] == before.received[report_id] + _COPIES
     assert after.owned[report_id] == before.owned[report_id]
     assert (after.ignored, after.holes, after.dead) == (0, [], {})

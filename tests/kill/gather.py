@@ -35,7 +35,7 @@ class Gatherer:
         self._stack = stack
         self._signed_in = auditor
         self._prefix = prefix
-        self._auditor = Auditor(stack.kafka)
+        self._auditor = Auditor(stack.kafka_settings())
         self._mails: dict[int, tuple[str, ...]] = {}
 
     async def start(self) -> None:

@@ -108,7 +108,7 @@ async def run_kill_test(options: Options, *, logs: Path | None = None) -> Result
 
 
 def _stack(folder: Path, options: Options) -> Stack:
-    settings = LocalSettings.on_free_ports(folder, options.routing_workers)
+    settings = LocalSettings.on_free_ports(folder, options.routing_workers, secured=True)
     # Engines of the environment are for others: these are going to be killed.
     settings = settings.model_copy(
         update={"kafka_bootstrap_servers": "", "mongodb_uri": type(settings.mongodb_uri)("")}

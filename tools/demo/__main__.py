@@ -70,7 +70,7 @@ def main() -> int:
 def demonstrate(stack: Stack, demo: DemoSettings, console: Console, staff: dict[str, Person]) -> Summary:
     """The week and the walk against a running stack."""
     front_ends = frontends.create(stack.environment_of("intake"))
-    place = Place(urls=stack.urls, kafka=stack.kafka, crew=Crew(stack.urls, staff), front_ends=front_ends)
+    place = Place(urls=stack.urls, kafka=stack.kafka_settings(), crew=Crew(stack.urls, staff), front_ends=front_ends)
     with View(console) as view:
         run = Demonstration(place, demo, view)
         asyncio.run(run.run())

@@ -11,6 +11,8 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from shared.kafka.connection import client_options
+from shared.settings import KafkaSettings
 from tools.demo.ledger import Ledger, LogRecord
 
 TOPICS = ("reports", "routings", "cases", "alerts", "centers", "loads")
@@ -21,10 +23,10 @@ _CALL_SECONDS = 15.0
 class Auditor:
     """Folds the log; call ``catch_up`` as often as wanted, always from one task at a time."""
 
-    def __init__(self, bootstrap: str, prefix: str = "", topics: Iterable[str] = TOPICS) -> None:
+    def __init__(self, kafka: KafkaSettings, prefix: str = "", topics: Iterable[str] = TOPICS) -> None:
         """``prefix`` stands before every topic name."""
         self.ledger = Ledger()
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._prefix = prefix
         self._topics = tuple(topics)
         self._consumer: AIOKafkaConsumer | None = None
@@ -36,7 +38,7 @@ class Auditor:
         names = [self._prefix + name for topic in self._topics for name in (topic, f"{topic}.dead")]
         consumer = AIOKafkaConsumer(
             *names,
-            bootstrap_servers=self._bootstrap,
+            **client_options(self._kafka),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -96,10 +98,10 @@ def _read(topic: str, record: object) -> LogRecord:
     )
 
 
-async def read_all(bootstrap: str, prefix: str = "", *, attempts: int = 20) -> Ledger:
+async def read_all(kafka: KafkaSettings, prefix: str = "", *, attempts: int = 20) -> Ledger:
     """One reading of everything, tried again while the broker is coming up."""
     for attempt in range(attempts):
-        auditor = Auditor(bootstrap, prefix)
+        auditor = Auditor(kafka, prefix)
         try:
             await auditor.start()
             return await auditor.catch_up()

@@ -12,6 +12,7 @@ from typing import Final
 import httpx
 
 from shared.centers import CENTER_IDS
+from shared.settings import KafkaSettings
 from tools.demo import desk, params, simulator
 from tools.demo.auditor import Auditor
 from tools.demo.frontends import FrontEnds
@@ -40,7 +41,7 @@ class Place:
     """Where the running system is."""
 
     urls: Mapping[str, str]
-    kafka: str
+    kafka: KafkaSettings
     crew: Crew
     front_ends: FrontEnds
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping
 
 from tools.local import keys, plan, ports, processes, rotation
-from tools.local.settings import LocalSettings, environment
+from tools.local.security import PRINCIPAL_OF, LocalSecurity
+from tools.local.settings import SERVICES, LocalSettings, environment
 from tools.local.state import RENEW, Entry, RunFolder, State
 from tools.local.store import LocalStore
 from tools.local.supervisor import Say
@@ -23,9 +24,10 @@ class BesideError(Exception):
 def run(service: str, module: str, *arguments: str, settings: LocalSettings) -> int:
     """Run ``python -m module`` as a process of ``service`` would run, with its secrets; returns its exit status.
 
-    It talks to the person at the terminal itself. BesideError if the store it needs is not up.
+    A principal of Kafka that is no service has no store and no secret but its own way to Kafka. The module talks to the
+    person at the terminal itself. BesideError if the store it needs is not up.
     """
-    if settings.starts_store and RunFolder(settings.var / "run").read() is None:
+    if service in SERVICES and settings.starts_store and RunFolder(settings.var / "run").read() is None:
         raise BesideError("nothing runs here: start it with `make up`, then try again")
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(command, cwd=processes.PROJECT, env=environment_of(service, settings), check=False).returncode
@@ -57,6 +59,30 @@ def rotate_receipt_key(settings: LocalSettings, say: Say) -> None:
     say(f"new receipts have a new key; keep every key in {keys.LATER} as long as receipts made with it count")
 
 
+def rotate_secrets(settings: LocalSettings, say: Say) -> None:
+    """Give every user of the engines a new password while everything runs: each process restarts in its turn."""
+    if not settings.secured or not settings.starts_kafka:
+        raise BesideError("there are no engines here that are secured: change passwords where your engines are")
+    folder = RunFolder(settings.var / "run")
+    state, launcher = folder.read(), folder.runner()
+    security = LocalSecurity(settings.var)
+    security.ensure()
+    if state is None or launcher is None:
+        security.rotate()
+        say("nothing runs here: the new passwords count from the next start")
+        return
+    if state.phase != "up":
+        raise BesideError("it is still starting, or stopping: try again")
+    security.rotate()
+    mine = [entry for entry in state.entries if security.environment(PRINCIPAL_OF.get(entry.name, entry.name))]
+    os.kill(launcher, RENEW)
+    until = time.monotonic() + _RENEW_LIMIT_S * len(mine)
+    for before in mine:
+        _restarted(folder, before, until)
+        say(f"{before.name} has its new password")
+    say("every password is new; connections with the old ones have ended")
+
+
 def renew(settings: LocalSettings, service: str) -> None:
     """Let the running launcher take the secrets as they are now; returns when ``service`` is ready with them."""
     folder = RunFolder(settings.var / "run")
@@ -65,15 +91,20 @@ def renew(settings: LocalSettings, service: str) -> None:
         raise BesideError("nothing runs here, or it is still starting: `make up`, then try again")
     before = _entry(state, service)
     os.kill(launcher, RENEW)
-    until = time.monotonic() + _RENEW_LIMIT_S
+    if before is None:
+        raise BesideError(f"{service} does not run here: see `make status`")
+    _restarted(folder, before, time.monotonic() + _RENEW_LIMIT_S)
+
+
+def _restarted(folder: RunFolder, before: Entry, until: float) -> None:
     while True:
         time.sleep(_POLL_S)  # the poll of a wait with a deadline
         state = folder.read()
-        now = _entry(state, service) if state is not None else None
-        if now is not None and before is not None and now.pid not in (0, before.pid) and now.health == "ready":
+        now = _entry(state, before.name) if state is not None else None
+        if now is not None and now.pid not in (0, before.pid) and now.health == "ready":
             return
         if time.monotonic() > until:
-            raise BesideError(f"{service} did not come back with the new secrets: see `make status`, `make logs`")
+            raise BesideError(f"{before.name} did not come back with the new secrets: see `make status`, `make logs`")
 
 
 def _entry(state: State, name: str) -> Entry | None:
@@ -85,4 +116,12 @@ def environment_of(service: str, settings: LocalSettings) -> Mapping[str, str]:
     secrets = {**keys.ensure(settings.var), **environment(*keys.KEYS)}
     kafka = settings.kafka_bootstrap_servers or f"{ports.LOOPBACK}:{settings.kafka_port}"
     mongodb = settings.mongodb_uri.get_secret_value() or LocalStore(settings.var / "store", settings.store_port).uri
-    return plan.service_environment(service, settings, secrets, kafka=kafka, mongodb=mongodb)
+    access: dict[str, str] = {}
+    if settings.secured and settings.starts_kafka:
+        security = LocalSecurity(settings.var)
+        security.ensure()
+        access = security.environment(service)
+    if service not in SERVICES:
+        base = {**processes.base_environment(), **environment("KAFKA_", "IEUM_LOG_LEVEL", "ROUTING_")}
+        return {**base, "KAFKA_BOOTSTRAP_SERVERS": kafka, **access}
+    return plan.service_environment(service, settings, secrets, kafka=kafka, mongodb=mongodb, access=access)

@@ -3,6 +3,7 @@
 import shutil
 
 from tools.local.keys import FILE
+from tools.local.security import FOLDER as SECURITY
 from tools.local.settings import LocalSettings
 from tools.local.state import AlreadyRunningError, RunFolder
 
@@ -26,7 +27,7 @@ def clean(settings: LocalSettings) -> list[str]:
         if path.name in OURS and path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
             lines.append(f"removed {path}")
-        elif path.name == FILE:
+        elif path.name in (FILE, SECURITY):
             lines.append(f"kept {path} (delete it yourself if no data is left that needs it)")
         else:
             lines.append(f"left {path}, which is not known here")

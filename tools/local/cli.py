@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import IO
 
+from shared.kafka.access import BY_NAME
 from shared.settings import SettingsError, load
 from tools.local import beside, cleaning, jar_lock, jars, keys, processes
 from tools.local.beside import BesideError
@@ -145,9 +146,10 @@ def secrets() -> None:
 
 
 def within(words: Sequence[str]) -> None:
-    """Run a module as a process of a service would run: SERVICE MODULE [ARGUMENTS]."""
-    if len(words) < 2 or words[0] not in SERVICES:  # noqa: PLR2004  # a service and a module
-        raise BesideError(f"say which service ({', '.join(SERVICES)}) and which module")
+    """Run a module as a process of a service, or as a principal of Kafka: NAME MODULE [ARGUMENTS]."""
+    known = dict.fromkeys((*SERVICES, *BY_NAME))
+    if len(words) < 2 or words[0] not in known:  # noqa: PLR2004  # a name and a module
+        raise BesideError(f"say as whom ({', '.join(known)}) and which module")
     raise SystemExit(beside.run(*words, settings=load(LocalSettings)))
 
 
@@ -159,6 +161,11 @@ def rotate_key() -> None:
 def rotate_receipt_key() -> None:
     """Give new receipts a new key while everything runs."""
     beside.rotate_receipt_key(load(LocalSettings), say)
+
+
+def rotate_secrets() -> None:
+    """Give every user of the engines a new password while everything runs."""
+    beside.rotate_secrets(load(LocalSettings), say)
 
 
 def clean() -> None:
@@ -229,6 +236,7 @@ COMMANDS = {
     "lock-jars": lock_jars,
     "rotate-key": rotate_key,
     "rotate-receipt-key": rotate_receipt_key,
+    "rotate-secrets": rotate_secrets,
 }
 WITH_WORDS = {"logs": logs, "in": within}
 """Commands that take further words."""

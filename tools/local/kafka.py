@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.errors import TransientError
+from shared.errors import IeumError, TransientError
 from shared.kafka.provision import provision
 from shared.settings import KafkaSettings
 from tools.local import ports, processes
@@ -222,6 +222,13 @@ class LocalKafka:
             ssl_certfile=certificates.certificate(ADMIN),
             ssl_keyfile=certificates.key(ADMIN),
         )
+
+    def set_passwords(self, passwords: Mapping[str, str]) -> None:
+        """Let the running broker know passwords; who is connected stays so. Raises KafkaError if it does not answer."""
+        try:
+            asyncio.run(provision(self.administrator(), passwords))
+        except (IeumError, OSError) as error:
+            raise KafkaError(f"the broker did not take the new passwords ({error}): run it again") from error
 
     def _processes_requests(self) -> bool:
         request = struct.pack(">hhih", 18, 0, 1, -1)  # ApiVersions, version 0, correlation 1, no client id

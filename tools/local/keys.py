@@ -111,16 +111,16 @@ def new_key() -> str:
     return base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
 
 
-def write(folder: Path, values: Mapping[str, str]) -> None:
+def write(folder: Path, values: Mapping[str, str], *, file: str = FILE, head: str = _HEAD) -> None:
     """Replace the file as a whole; on disk when this returns."""
-    path = folder / FILE
+    path = folder / file
     folder.mkdir(parents=True, exist_ok=True)
-    text = _HEAD + "".join(f"{name}={value}\n" for name, value in values.items())
+    text = head + "".join(f"{name}={value}\n" for name, value in values.items())
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    with os.fdopen(handle, "w", encoding="utf-8") as opened:
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())
     draft.replace(path)

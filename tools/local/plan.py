@@ -15,6 +15,8 @@ AUDITOR = "notify-auditor"
 RECOUNT = "recount"
 _RECOUNT_EVERY_S = 3600
 ENGINE_STAGE, MAIL_STAGE, SERVICE_STAGE = 0, 1, 2
+BESIDE = {"notify": AUDITOR, "routing": RECOUNT}
+"""The process that checks a service, beside it."""
 SECRETS_OF = {
     "intake": (
         "INTAKE_MASTER_KEY",
@@ -50,6 +52,7 @@ _SHARED_PREFIXES = (
     "IEUM_AUDIT_HEADS",
 )
 _PROBE_TIMEOUT_S = 2.0
+_NOTHING: Mapping[str, str] = {}
 _ENGINE_STOP_LIMIT_S = 15.0
 _MAIL_STOP_LIMIT_S = 5.0
 
@@ -80,9 +83,18 @@ def urls(settings: LocalSettings) -> dict[str, str]:
 
 
 def service_environment(
-    service: str, settings: LocalSettings, secrets: Mapping[str, str], *, kafka: str, mongodb: str
+    service: str,
+    settings: LocalSettings,
+    secrets: Mapping[str, str],
+    *,
+    kafka: str,
+    mongodb: str,
+    access: Mapping[str, str] = _NOTHING,
 ) -> dict[str, str]:
-    """All that a service sees: addresses, its own settings, its own secrets. The caller's environment wins."""
+    """All that a service sees: addresses, its own settings, its own secrets. The caller's environment wins.
+
+    Not over addresses and ``access``, how it signs in to engines that are started here.
+    """
     name = service.upper()
     own: dict[str, str] = {
         "KAFKA_BOOTSTRAP_SERVERS": kafka,
@@ -113,7 +125,7 @@ def service_environment(
         }
     outside = environment(*_SHARED_PREFIXES, f"{name}_", *SECRETS_OF[service])
     fixed = {key: own[key] for key in ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", f"{name}_PORT")}
-    return {**processes.base_environment(), **own, **outside, **fixed}
+    return {**processes.base_environment(), **own, **outside, **fixed, **access}
 
 
 def _webhooks(settings: LocalSettings, secrets: Mapping[str, str]) -> dict[str, str]:
@@ -170,12 +182,17 @@ def mailbox_program(settings: LocalSettings, secrets: Mapping[str, str]) -> Prog
     )
 
 
-def service_programs(service: str, settings: LocalSettings, env: Mapping[str, str]) -> list[Program]:
-    """A service's processes: one, and of routing as many as are wanted. Two have one beside them that checks them."""
+def service_programs(
+    service: str, settings: LocalSettings, env: Mapping[str, str], beside: Mapping[str, str] = _NOTHING
+) -> list[Program]:
+    """A service's processes: one, and of routing as many as are wanted. Two have one beside them that checks them.
+
+    ``beside``: how that one signs in, which is not as the service.
+    """
     workers = settings.routing_workers if service == "routing" else 1
     programs = [_service_program(service, worker, settings, env) for worker in range(1, workers + 1)]
-    beside = {"notify": auditor_program, "routing": recount_program}
-    return [*programs, beside[service](settings, env)] if service in beside else programs
+    checks = {"notify": auditor_program, "routing": recount_program}
+    return [*programs, checks[service](settings, {**env, **beside})] if service in checks else programs
 
 
 def auditor_program(settings: LocalSettings, env: Mapping[str, str]) -> Program:

@@ -51,12 +51,15 @@ class LocalSettings(BaseSettings):
     smtp_host: str = Field(default="", validation_alias="NOTIFY_SMTP_HOST", examples=["smtp.example.org"])
     """If set, mail goes there and no local mailbox is started."""
 
+    secured: bool = Field(default=True, validation_alias="IEUM_SECURED", examples=[False])
+    """Whether engines started here let in only whom they know; without, whoever reaches their ports may do all."""
+
     @classmethod
-    def on_free_ports(cls, var_dir: Path, routing_workers: int = 1) -> Self:
+    def on_free_ports(cls, var_dir: Path, routing_workers: int = 1, *, secured: bool = False) -> Self:
         """Settings of one more stack on this machine, for tests: every port is a free one."""
         names = [name for name in cls.model_fields if name.endswith("_port")]
         found = dict(zip(names, ports.free_ports(len(names)), strict=True))
-        return cls.model_validate({**found, "var_dir": var_dir, "routing_workers": routing_workers})
+        return cls.model_validate({**found, "var_dir": var_dir, "routing_workers": routing_workers, "secured": secured})
 
     @property
     def var(self) -> Path:

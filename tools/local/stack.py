@@ -14,8 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from tools.local import drilling, jars, keys, plan, ports
+from shared.settings import KafkaSettings
+from tools.local import drilling, jars, keys, plan, ports, security
 from tools.local.kafka import LocalKafka
+from tools.local.security import LocalSecurity
 from tools.local.settings import SERVICES, LocalSettings, environment
 from tools.local.state import Entry, RunFolder, State
 from tools.local.store import LocalStore
@@ -50,12 +52,20 @@ class Stack:
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._phase = "starting"
         self._ended = threading.Event()
+        self.security = LocalSecurity(settings.var) if settings.secured and settings.starts_kafka else None
+        self._broker: LocalKafka | None = None
         self._reporter = threading.Thread(target=self._report, name="state", daemon=True)
 
     @property
     def kafka(self) -> str:
         """Bootstrap address the services use."""
         return self.settings.kafka_bootstrap_servers or f"{ports.LOOPBACK}:{self.settings.kafka_port}"
+
+    def kafka_settings(self, principal: str = "reader") -> KafkaSettings:
+        """How somebody outside the services connects: who only reads, unless another is named."""
+        return security.kafka_settings(
+            {**environment("KAFKA_"), "KAFKA_BOOTSTRAP_SERVERS": self.kafka, **self._access(principal)}
+        )
 
     @property
     def mongodb(self) -> str:
@@ -85,6 +95,8 @@ class Stack:
         try:
             ports.check(self.settings.listening())
             self.secrets = self._read_secrets()
+            if self.security is not None:
+                self.security.ensure()
             self._supervisor = Supervisor(self._programs(), self.settings.var / "logs", self._say)
             self._reporter.start()
             self._supervisor.start(timeout_s)
@@ -116,23 +128,38 @@ class Stack:
         self._running().release(name)
 
     def renew_secrets(self) -> None:
-        """Read the secrets again and restart, in an orderly way, each service that is given one that changed."""
-        before, self.secrets = self.secrets, self._read_secrets()
-        changed = {name for name in before | self.secrets if before.get(name) != self.secrets.get(name)}
-        restarted = []
+        """Read the secrets again and restart, one after the other, each process that sees one that changed.
+
+        The engines learn a user's new password just before: whoever is connected stays so until its turn comes.
+        """
+        self.secrets = self._read_secrets()
+        if self._broker is not None and self.security is not None:
+            self._broker.set_passwords(self.security.passwords())
+        fresh = {program.name: program for service in self.services for program in self._programs_of(service)}
         for program in self._running().programs:
-            service = program.name.partition("-")[0]
-            if service in self.services and changed & set(plan.secrets_of(service)):
-                env = {**self.environment_of(service), f"{service.upper()}_PORT": str(program.port)}
-                self._running().replace(replace(program, env=env))
-                restarted.append(program.name)
-        if restarted:
-            self.wait_ready(START_LIMIT_S, *restarted)
+            if program.name in fresh:
+                env = {**fresh[program.name].env, **_port_of(program)}
+                if env != program.env:
+                    self._running().replace(replace(program, env=env))
+                    self.wait_ready(START_LIMIT_S, program.name)
 
     def environment_of(self, service: str) -> dict[str, str]:
         """What a process of this service sees; for commands that work beside it."""
-        env = plan.service_environment(service, self.settings, self.secrets, kafka=self.kafka, mongodb=self.mongodb)
+        env = plan.service_environment(
+            service,
+            self.settings,
+            self.secrets,
+            kafka=self.kafka,
+            mongodb=self.mongodb,
+            access=self._access(service),
+        )
         return {**env, **self._extra_env.get(service, {})}
+
+    def _access(self, process: str) -> dict[str, str]:
+        """How a process signs in to the engines that are started here."""
+        if self.security is None:
+            return {}
+        return self.security.environment(security.PRINCIPAL_OF.get(process, process))
 
     def stop(self) -> None:
         """Stop services, then mailbox, then engines. May be called twice."""
@@ -174,21 +201,32 @@ class Stack:
         programs = []
         if self.settings.starts_kafka:
             classpath = jars.classpath(self._say)
-            kafka = LocalKafka(self.settings.var / "kafka", self.settings.kafka_port, classpath)
-            programs.append(plan.kafka_program(kafka))
+            known = self.security.kafka if self.security is not None else None
+            folder, port = self.settings.var / "kafka", self.settings.kafka_port
+            self._broker = LocalKafka(folder, port, classpath, security=known)
+            programs.append(plan.kafka_program(self._broker))
         if self.settings.starts_store:
             programs.append(plan.store_program(self._local_store()))
         if self.settings.starts_mailbox:
             programs.append(plan.mailbox_program(self.settings, self.secrets))
         for service in self.services:
-            programs += plan.service_programs(service, self.settings, self.environment_of(service))
+            programs += self._programs_of(service)
         return [self._with_overrides(program) for program in programs]
+
+    def _programs_of(self, service: str) -> list[Program]:
+        beside = self._access(plan.BESIDE[service]) if service in plan.BESIDE else {}
+        return plan.service_programs(service, self.settings, self.environment_of(service), beside)
 
     def _with_overrides(self, program: Program) -> Program:
         return replace(program, command=self._commands.get(program.name, program.command))
 
     def _read_secrets(self) -> dict[str, str]:
         return {**keys.ensure(self.settings.var), **environment(*keys.KEYS)}
+
+
+def _port_of(program: Program) -> dict[str, str]:
+    """The variables that give a process the port it has: a further worker keeps the free one it was given."""
+    return {name: value for name, value in program.env.items() if name.endswith("_PORT") and value == str(program.port)}
 
 
 def _health(program: Program, pids: Mapping[str, int]) -> str:

@@ -16,6 +16,7 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import IeumError
 from shared.kafka.inspector import ClusterInspector, DeadLetterList, ForbiddenError
+from shared.kafka.publisher import NotAllowedError
 from shared.kafka.redrive import redrive
 from shared.settings import KafkaSettings
 from shared.topics import BY_NAME, TOPICS, Topic
@@ -131,7 +132,7 @@ class Operations:
         sent: int | None = None
         try:
             sent = await redrive(self._settings, topic, until=until)
-        except KafkaError as error:
+        except (NotAllowedError, KafkaError) as error:
             raise ForbiddenError("not_allowed", f"kafka: {type(error).__name__}") from error
         finally:
             await self._redrives.end(topic.name, self._clock.now(), sent)

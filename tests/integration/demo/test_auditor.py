@@ -20,7 +20,7 @@ async def test_reads_from_the_first_record_and_again_what_is_new(bus_settings: K
     await ensure_topics(bus_settings)
     prefix = bus_settings.topic_prefix
     producer = AIOKafkaProducer(bootstrap_servers=bus_settings.bootstrap_servers)
-    auditor = Auditor(bus_settings.bootstrap_servers, prefix)
+    auditor = Auditor(bus_settings, prefix)
     await producer.start()
     try:
         received = orjson.dumps({"report_id": REPORT})

@@ -16,7 +16,7 @@ REPORTS = 80
 
 @pytest.mark.timeout(480)
 def test_a_small_week_is_counted_and_the_walk_finds_nothing_wrong(tmp_path: Path) -> None:
-    settings = LocalSettings.on_free_ports(tmp_path)
+    settings = LocalSettings.on_free_ports(tmp_path, secured=True)
     stack = Stack(settings, say=lambda _: None, extra_env={"notify": {"NOTIFY_QUIET_HOURS": "off"}})
     try:
         stack.start()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tools.local import keys, plan
+from tools.local.security import PRINCIPAL_OF, LocalSecurity
 from tools.local.settings import SERVICES, LocalSettings, environment
 
 SECRETS = {name: f"value-of-{name}" for service in SERVICES for name in plan.secrets_of(service)}
@@ -106,6 +107,39 @@ def test_routing_runs_as_often_as_wanted_each_on_a_port_of_its_own() -> None:
     assert programs[0].port == 8002
     assert len({program.port for program in programs}) == 3
     assert {program.env["ROUTING_PORT"] for program in programs} == {str(program.port) for program in programs}
+
+
+def test_each_process_signs_in_to_kafka_under_its_own_name(tmp_path: Path) -> None:
+    security = LocalSecurity(tmp_path)
+    security.ensure()
+    settings = LocalSettings()
+    users = {}
+    for service in SERVICES:
+        env = plan.service_environment(
+            service, settings, SECRETS, kafka="k:1", mongodb="mongodb://m", access=security.environment(service)
+        )
+        beside = security.environment(PRINCIPAL_OF.get(plan.BESIDE.get(service, ""), plan.BESIDE.get(service, "")))
+        for program in plan.service_programs(service, settings, env, beside):
+            users[program.name] = (program.env.get("KAFKA_SASL_USERNAME"), program.env.get("KAFKA_SASL_PASSWORD"))
+    names = {name: user for name, (user, _) in users.items()}
+    assert names == {
+        **{service: service for service in ("intake", "routing", "notify", "analytics")},
+        "identity": None,
+        plan.AUDITOR: "auditor",
+        plan.RECOUNT: "recount",
+    }
+    passwords = [password for _, password in users.values() if password]
+    assert len(set(passwords)) == len(passwords)
+    security.rotate()
+    assert not set(passwords) & set(security.passwords().values())
+
+
+def test_how_a_local_engine_is_reached_is_not_the_environments_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "of-another-kafka")
+    found = plan.service_environment(
+        "intake", LocalSettings(), SECRETS, kafka="k:1", mongodb="mongodb://m", access={"KAFKA_SASL_PASSWORD": "ours"}
+    )
+    assert found["KAFKA_SASL_PASSWORD"] == "ours"
 
 
 def test_several_stacks_have_several_ports() -> None:
