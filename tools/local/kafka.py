@@ -6,13 +6,14 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.errors import IeumError, TransientError
+from shared.errors import IeumError
 from shared.kafka.provision import provision
 from shared.settings import KafkaSettings
 from tools.local import ports, processes
@@ -173,6 +174,7 @@ class LocalKafka:
         self._controller_now = 0
         self._provisioning = threading.Lock()
         self._provisioned = False
+        self._passwords: dict[str, str] = {}
 
     @property
     def bootstrap(self) -> str:
@@ -224,11 +226,18 @@ class LocalKafka:
         )
 
     def set_passwords(self, passwords: Mapping[str, str]) -> None:
-        """Let the running broker know passwords; who is connected stays so. Raises KafkaError if it does not answer."""
-        try:
-            asyncio.run(provision(self.administrator(), passwords))
-        except (IeumError, OSError) as error:
-            raise KafkaError(f"the broker did not take the new passwords ({error}): run it again") from error
+        """Let the running broker know passwords that are new to it; who is connected stays so.
+
+        Raises KafkaError if it does not answer. It may be away where nothing is new.
+        """
+        with self._provisioning:
+            if self._passwords == passwords:
+                return
+            try:
+                asyncio.run(provision(self.administrator(), passwords))
+            except (IeumError, OSError) as error:
+                raise KafkaError(f"the broker did not take the new passwords ({error}): run it again") from error
+            self._passwords = dict(passwords)
 
     def _processes_requests(self) -> bool:
         request = struct.pack(">hhih", 18, 0, 1, -1)  # ApiVersions, version 0, correlation 1, no client id
@@ -249,11 +258,13 @@ class LocalKafka:
         """Once after each start: topics, rights and passwords as they are to be. Called by several threads."""
         with self._provisioning:
             if not self._provisioned and self._security is not None:
+                passwords = dict(self._security.passwords())
                 try:
-                    asyncio.run(provision(self.administrator(), self._security.passwords()))
-                except (TransientError, OSError):
+                    asyncio.run(provision(self.administrator(), passwords))
+                except (IeumError, OSError) as error:
+                    sys.stderr.write(f"kafka has not got its topics and rights yet: {error}\n")
                     return False
-                self._provisioned = True
+                self._provisioned, self._passwords = True, passwords
         return True
 
     @property
