@@ -18,6 +18,7 @@ from tools.docs_generation import (
     permissions,
     schemas,
     settings,
+    store_access,
 )
 from tools.monitoring import dashboards, objectives
 
@@ -30,7 +31,7 @@ def wanted() -> dict[str, str]:
     """Every derived document by its path below ``docs``."""
     parts = (
         *(schemas, asyncapi, openapi, permissions, cases, settings, metrics, needs, pages),
-        *(objectives, dashboards, kafka_access),
+        *(objectives, dashboards, kafka_access, store_access),
     )
     return {path: text for part in parts for path, text in part.files().items()}
 
