@@ -22,7 +22,9 @@ def main() -> int:
     if state is None:
         sys.stdout.write("[]\n" if chosen.json else "nothing runs here: make up\n")
         return 3
-    environment: Mapping[str, str] = beside.environment_of("notify", settings)
+    # Whoever reads every topic sees every topic; notify has the token of metrics.
+    both = (beside.environment_of("notify", settings), beside.environment_of("reader", settings))
+    environment: Mapping[str, str] = {**both[0], **both[1]}
     seen = asyncio.run(look.look(settings, state, environment))
     found = rules.findings(seen)
     if chosen.json:
