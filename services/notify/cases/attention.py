@@ -30,7 +30,7 @@ def on_list(case: Case, center_id: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CaseFilter:
     """What somebody looks for in a list; nothing named: all of it. Codes only, so that it may stand in an address."""
 
     state: str = ""
@@ -42,7 +42,7 @@ class Wanted:
     @property
     def everything(self) -> bool:
         """Whether nothing is left out."""
-        return self == Wanted()
+        return self == CaseFilter()
 
 
 STATES = ("waiting", "new", "working", "held", "overdue")
@@ -55,7 +55,7 @@ def states_of(case: Case) -> tuple[str, ...]:
     return (first, *held, *(("overdue",) if overdue(case) else ()))
 
 
-def wants(wanted: Wanted, case: Case, subject: str) -> bool:
+def wants(wanted: CaseFilter, case: Case, subject: str) -> bool:
     """Whether a case is among what somebody looks for."""
     return (
         (not wanted.state or wanted.state in states_of(case))

@@ -22,7 +22,7 @@ from services.notify.cases.service import CaseService, CommandResult
 from services.notify.cases.tickets import Tickets
 from services.notify.console import lists
 from services.notify.console.dependencies import absent, checked_center, guarded, home_of, problem_of, readable, there
-from services.notify.console.lists import tally
+from services.notify.console.lists import count_cases
 from services.notify.console.views import (
     CaseList,
     CaseRow,
@@ -223,7 +223,7 @@ async def set_duty(
 
 async def _view(service: CaseService, center_id: str) -> CenterView:
     found = await guarded(lambda: service.duty.get(center_id))
-    counts = await guarded(lambda: tally(service.cases, center_id))
+    counts = await guarded(lambda: count_cases(service.cases, center_id))
     return center_view(found, counts.waiting, counts.new + counts.working)
 
 

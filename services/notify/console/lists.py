@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from services.notify.cases.attention import STATES, Wanted
+from services.notify.cases.attention import STATES, CaseFilter
 from services.notify.cases.models import CENTRAL_DESK, Case, CaseState
 from services.notify.cases.repository import CaseStore
 from shared.events.vocabulary import HarmType, Urgency
@@ -122,7 +122,7 @@ def _looked_at(task: "asyncio.Task[T]") -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class CaseCounts:
     """Counts by state, without drills, each up to ``COUNTED``. Held ones wait, or are new, as well."""
 
     waiting: int
@@ -132,10 +132,10 @@ class Tally:
     offered: int
 
 
-async def tally(store: CaseStore, center_id: str) -> Tally:
+async def count_cases(store: CaseStore, center_id: str) -> CaseCounts:
     """The counts above a console: of a centre, or for ``central`` of all."""
     whose = None if center_id == CENTRAL_DESK else center_id
-    return Tally(
+    return CaseCounts(
         waiting=await store.waiting(whose),
         new=await store.unread(whose),
         working=await store.working(whose),
@@ -144,9 +144,9 @@ async def tally(store: CaseStore, center_id: str) -> Tally:
     )
 
 
-def wanted_of(state: str, urgency: str, harm: str, mine: str) -> Wanted:
+def wanted_of(state: str, urgency: str, harm: str, mine: str) -> CaseFilter:
     """What a filter asks for; a word nobody knows asks for nothing."""
-    return Wanted(
+    return CaseFilter(
         state=state if state in STATES else "",
         urgency=Urgency(urgency) if urgency in set(Urgency) else None,
         harm=HarmType(harm) if harm in set(HarmType) else None,

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.notify.auditing import Audited
-from services.notify.cases.attention import STATES, Wanted, states_of, wants
+from services.notify.cases.attention import STATES, CaseFilter, states_of, wants
 from services.notify.cases.models import CENTRAL_DESK
 from services.notify.cases.service import CaseService
 from services.notify.console import lists
 from services.notify.console.api import demand_agreement, require_duty, set_duty
 from services.notify.console.banners import Banners
 from services.notify.console.dependencies import checked_center, concerned, guarded, home_of
-from services.notify.console.lists import tally, wanted_of
+from services.notify.console.lists import count_cases, wanted_of
 from services.notify.console.rows import center_names
 from services.notify.dead_letters.repository import DeadLetterStore
 from services.notify.settings import NotifySettings
@@ -44,7 +44,7 @@ def page_router(
     """``/``, and the forms on it that are not about a case."""
     router = APIRouter(include_in_schema=False)
 
-    async def console(request: Request, principal: Principal, center_id: str, wanted: Wanted) -> Response:
+    async def console(request: Request, principal: Principal, center_id: str, wanted: CaseFilter) -> Response:
         cases, more = await guarded(lambda: lists.whole(case_service.cases, center_id))
         offers = await guarded(lambda: lists.offers(case_service.cases, center_id))
         every = await guarded(case_service.duty.all)
@@ -65,7 +65,7 @@ def page_router(
             harms=list(HarmType),
             offers=offers,
             more=more,
-            tally=await guarded(lambda: tally(case_service.cases, center_id)),
+            tally=await guarded(lambda: count_cases(case_service.cases, center_id)),
             view=center_id,
             me=principal.subject,
             who=case_service.staff.name,

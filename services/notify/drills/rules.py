@@ -55,14 +55,14 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DrillOutcome:
     """Seconds from the start to each stage that was reached, and the verdict."""
 
     seconds: dict[Stage, float]
     verdict: Verdict
 
 
-def outcome(drill: Drill, case: Case | None, now: datetime) -> Outcome:
+def outcome(drill: Drill, case: Case | None, now: datetime) -> DrillOutcome:
     """What came of a drill so far."""
     moments: dict[Stage, datetime | None] = {Stage.ACCEPTED: drill.accepted_at}
     if case is not None:
@@ -74,7 +74,7 @@ def outcome(drill: Drill, case: Case | None, now: datetime) -> Outcome:
         }
     reached = {stage: at for stage, at in moments.items() if at is not None}
     seconds = {stage: max((at - drill.started_at).total_seconds(), 0.0) for stage, at in reached.items()}
-    return Outcome(seconds, _verdict(drill, reached, now))
+    return DrillOutcome(seconds, _verdict(drill, reached, now))
 
 
 def _verdict(drill: Drill, reached: dict[Stage, datetime], now: datetime) -> Verdict:

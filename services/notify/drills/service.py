@@ -8,7 +8,7 @@ import httpx
 from services.notify import metrics
 from services.notify.cases.repository import CaseStore
 from services.notify.drills.repository import DrillStore
-from services.notify.drills.rules import LODGING_LASTS, Drill, Outcome, Verdict, outcome, report, scheduled
+from services.notify.drills.rules import LODGING_LASTS, Drill, DrillOutcome, Verdict, outcome, report, scheduled
 from services.notify.settings import NotifySettings
 from shared import log
 from shared.clock import Clock, whole_milliseconds
@@ -107,19 +107,19 @@ class Drills:
                 await self._over(drill, came)
         skipped.raise_if_any()
 
-    async def _over(self, drill: Drill, came: Outcome) -> None:
+    async def _over(self, drill: Drill, came: DrillOutcome) -> None:
         await self._store.save(drill.model_copy(update={"over": True}))
         metrics.DRILLS.labels(came.verdict.value).inc()
         for stage, seconds in came.seconds.items():
             metrics.DRILL_SECONDS.labels(stage.value).observe(seconds)
         _LOG.info("drill.over", drill=drill.drill_id, verdict=came.verdict.value)
 
-    async def outcomes(self, drills: list[Drill]) -> list[tuple[Drill, Outcome]]:
+    async def outcomes(self, drills: list[Drill]) -> list[tuple[Drill, DrillOutcome]]:
         """What came of each."""
         now = self._clock.now()
         cases = await self._cases.load([drill.report_id for drill in drills if drill.report_id is not None])
         return [(drill, outcome(drill, cases.get(drill.report_id or ""), now)) for drill in drills]
 
-    async def latest(self, center_id: str | None) -> list[tuple[Drill, Outcome]]:
+    async def latest(self, center_id: str | None) -> list[tuple[Drill, DrillOutcome]]:
         """The newest drills of a centre (None: of all) and what came of each."""
         return await self.outcomes(await self._store.latest(center_id))

@@ -12,7 +12,7 @@ from services.notify.cases.models import CENTRAL_DESK, SEOUL, Case
 from services.notify.cases.service import CaseService
 from services.notify.console import lists
 from services.notify.console.dependencies import checked_center, guarded
-from services.notify.console.lists import Tally, tally
+from services.notify.console.lists import CaseCounts, count_cases
 from services.notify.console.rows import center_names
 from services.notify.team import rules
 from services.notify.team.models import Rota, Shift
@@ -84,8 +84,8 @@ class TeamPages:
             every=every,
         )
 
-    async def _across(self) -> dict[str, Tally]:
-        return {i: await guarded(lambda i=i: tally(self.case_service.cases, i)) for i in centers.CENTER_IDS}  # type: ignore[misc]  # mypy cannot see through a default argument
+    async def _across(self) -> dict[str, CaseCounts]:
+        return {i: await guarded(lambda i=i: count_cases(self.case_service.cases, i)) for i in centers.CENTER_IDS}  # type: ignore[misc]  # mypy cannot see through a default argument
 
     async def hand_over(self, request: Request, principal: Principal, center_id: str) -> Response:
         """The page for the end of a shift."""

@@ -7,7 +7,7 @@ import httpx
 import jwt
 import pytest
 
-from services.notify.console.lists import tally
+from services.notify.console.lists import count_cases
 from shared.labels import ROUTING_REASONS
 from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import case_of, taken, tell
@@ -47,14 +47,14 @@ async def test_an_unread_message_stays_marked_until_the_details_are_opened(start
     assert ">1 message</span>" in await page_of(harness, "/")
     assert "1 message nobody has opened" in await page_of(harness)
     for whose in ("gwangju", "central"):
-        counts = await tally(harness.notify.cases, whose)
+        counts = await count_cases(harness.notify.cases, whose)
         assert (counts.new, counts.working) == (1, 0)
     assert primaries(await page_of(harness)) == ["Open the message"]
     opened = await sent(harness, "details", purpose="message")
     assert opened.status_code == 200
     assert ">1 message</span>" not in await page_of(harness, "/")
     assert "nobody has opened" not in await page_of(harness)
-    counts = await tally(harness.notify.cases, "gwangju")
+    counts = await count_cases(harness.notify.cases, "gwangju")
     assert (counts.new, counts.working) == (0, 1)
 
 

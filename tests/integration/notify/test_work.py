@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.notify.console.lists import Tally, tally
+from services.notify.console.lists import CaseCounts, count_cases
 from shared.identity.directory import Colleague, Directory
 from shared.identity.roles import StaffRole
 from shared.severity import SEVERE_PER_PERSON
@@ -242,7 +242,9 @@ async def test_drills_are_on_the_list_and_in_no_count(start: Start, sink: MailSi
     )
     assert offered.status_code == 202, offered.text
     for who in ("gwangju", "central"):
-        assert await tally(harness.notify.cases, who) == Tally(waiting=1, new=0, working=0, held=0, offered=0)
+        assert await count_cases(harness.notify.cases, who) == CaseCounts(
+            waiting=1, new=0, working=0, held=0, offered=0
+        )
     page = await harness.http.get("/", auth=harness.staff("gwangju"))
     assert page.text.count("data-drill") == 2
 

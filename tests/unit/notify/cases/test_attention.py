@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.notify.cases.attention import STATES, Wanted, on_list, overdue, states_of, wants
+from services.notify.cases.attention import STATES, CaseFilter, on_list, overdue, states_of, wants
 from services.notify.cases.models import Case, EscalationCause
 from services.notify.console.lists import wanted_of
 from shared.events.vocabulary import HarmType, Urgency
@@ -51,15 +51,17 @@ def test_each_case_is_found_under_one_state_and_a_held_one_under_that_too() -> N
 
 def test_a_filter_leaves_out_what_does_not_fit_and_unknown_words_ask_for_nothing() -> None:
     case = acknowledged(urgency=Urgency.HIGH, harm_types=(HarmType.SYNTHESIS,))
-    assert wants(Wanted(), case, "lee")
-    assert wants(Wanted(state="working", urgency=Urgency.HIGH, harm=HarmType.SYNTHESIS, mine=True), case, KIM)
+    assert wants(CaseFilter(), case, "lee")
+    assert wants(CaseFilter(state="working", urgency=Urgency.HIGH, harm=HarmType.SYNTHESIS, mine=True), case, KIM)
     for other in (
-        Wanted(state="waiting"),
-        Wanted(urgency=Urgency.NORMAL),
-        Wanted(harm=HarmType.OTHER),
-        Wanted(mine=True),
+        CaseFilter(state="waiting"),
+        CaseFilter(urgency=Urgency.NORMAL),
+        CaseFilter(harm=HarmType.OTHER),
+        CaseFilter(mine=True),
     ):
         assert not wants(other, case, "lee")
         assert not other.everything
     assert wanted_of("<script>", "very", "none", "no").everything
-    assert wanted_of("held", "high", "synthesis", "yes") == Wanted("held", Urgency.HIGH, HarmType.SYNTHESIS, mine=True)
+    assert wanted_of("held", "high", "synthesis", "yes") == CaseFilter(
+        "held", Urgency.HIGH, HarmType.SYNTHESIS, mine=True
+    )
