@@ -43,7 +43,7 @@ class Acl:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Principal:
+class KafkaPrincipal:
     """A process, or a command of an operator, as Kafka knows it."""
 
     name: str
@@ -96,9 +96,9 @@ def _service(
     sees: tuple[Topic, ...] = (),
     reads_dead: tuple[Topic, ...] = (),
     sees_groups: tuple[str, ...] = (),
-) -> Principal:
+) -> KafkaPrincipal:
     """A service reads and writes what the table of topics says. ``consumes``: of that, in a group."""
-    return Principal(
+    return KafkaPrincipal(
         name=name,
         purpose=purpose,
         reads=tuple(topic for topic in TOPICS if name in topic.readers),
@@ -113,7 +113,7 @@ def _service(
 
 _WATCHED_GROUPS: Final = ("intake-status", "routing", "routing-copy", "notify", "notify-dead", "redrive")
 
-PRINCIPALS: Final[tuple[Principal, ...]] = (
+PRINCIPALS: Final[tuple[KafkaPrincipal, ...]] = (
     _service("intake", "the service", groups=("intake-status",), consumes=(ROUTINGS, CASES)),
     _service("routing", "the service", groups=("routing", "routing-copy"), consumes=(REPORTS, CASES, ROUTINGS)),
     _service(
@@ -132,9 +132,9 @@ PRINCIPALS: Final[tuple[Principal, ...]] = (
         reads_dead=TOPICS,
         sees_groups=_WATCHED_GROUPS,
     ),
-    Principal(name="auditor", purpose="notify's auditor of alerts", reads=(ROUTINGS, CASES, ALERTS)),
-    Principal(name="recount", purpose="the recount of routing's sums", reads=(ROUTINGS, LOADS)),
-    Principal(
+    KafkaPrincipal(name="auditor", purpose="notify's auditor of alerts", reads=(ROUTINGS, CASES, ALERTS)),
+    KafkaPrincipal(name="recount", purpose="the recount of routing's sums", reads=(ROUTINGS, LOADS)),
+    KafkaPrincipal(
         name="redrive",
         purpose="`make redrive`: puts dead letters back that equal the record at their origin",
         reads=TOPICS,
@@ -142,7 +142,7 @@ PRINCIPALS: Final[tuple[Principal, ...]] = (
         reads_dead=TOPICS,
         groups=("redrive",),
     ),
-    Principal(
+    KafkaPrincipal(
         name="reader",
         purpose="commands that read the whole log: replay of decisions, the demo's ledger, copies",
         reads=TOPICS,

@@ -7,7 +7,7 @@ from typing import Any, Final
 import yaml
 from aiokafka.admin import NewTopic
 
-from shared.kafka.access import PRINCIPALS, Acl, Operation, Principal, Resource, all_acls
+from shared.kafka.access import PRINCIPALS, Acl, KafkaPrincipal, Operation, Resource, all_acls
 from shared.kafka.admin import wanted_topics
 from shared.settings import KafkaSettings
 from shared.topics import TOPICS as ALL_TOPICS
@@ -114,7 +114,7 @@ def users() -> str:
     return f"# {_NOTE}\n{text}"
 
 
-def _user(principal: Principal) -> dict[str, Any]:
+def _user(principal: KafkaPrincipal) -> dict[str, Any]:
     by_resource = groupby(principal.acls(), key=lambda acl: (acl.resource, acl.name))
     return {
         "apiVersion": "kafka.strimzi.io/v1",
