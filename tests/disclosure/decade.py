@@ -27,14 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.disclosure.decade", description=__doc__)
     parser.add_argument("--years", type=int, default=10)
     parser.add_argument("--per-day", type=float, default=28.0, help="reports a day in the whole country")
+    parser.add_argument("--uneven", action="store_true", help="centres as unlike as their residents, months too")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="attack only until each cell is seen to be open")
     options = parser.parse_args(arguments)
-    folder = _FOLDER / f"{options.per_day:g}-a-day"
+    folder = _FOLDER / f"{options.per_day:g}-a-day{'-uneven' * options.uneven}"
     shutil.rmtree(folder, ignore_errors=True)
     entries: list[Release] = []
     proofs = []
-    for release, proof, _ in released(range(_FIRST, _FIRST + options.years), options.per_day, options.seed):
+    years = range(_FIRST, _FIRST + options.years)
+    for release, proof, _ in released(years, options.per_day, options.seed, uneven=options.uneven):
         entries.append(release)
         proofs.append((proof.seconds, release.period))
         if release.kind != "month" or release.step != "full":
@@ -55,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _costs(folder: Path) -> None:
     cells: Counter[tuple[str, int]] = Counter()
+    between: Counter[tuple[str, int]] = Counter()
     hidden: Counter[tuple[str, int]] = Counter()
     lost: dict[tuple[str, int], list[float]] = {}
     for path in folder.glob("tables/*/*.en.json"):
@@ -62,12 +65,14 @@ def _costs(folder: Path) -> None:
         key = body["name"], len(body["months"])
         cells[key] += body["protection"]["cells"]
         hidden[key] += body["protection"]["hidden"]
+        between[key] += body["protection"]["intervals"]
         if body["protection"]["share_lost"] is not None:
             lost.setdefault(key, []).append(body["protection"]["share_lost"])
     for key in sorted(cells):
         share = sum(lost.get(key, [])) / max(1, len(lost.get(key, [])))
         _say(
-            f"{key[0]}, {key[1]} months: {hidden[key] / cells[key]:.1%} of cells hidden, {share:.1%} of counts in them"
+            f"{key[0]}, {key[1]} months: {hidden[key] / cells[key]:.1%} of cells hidden, "
+            f"{share:.1%} of counts in them, {between[key] / cells[key]:.1%} intervals"
         )
 
 

@@ -13,39 +13,49 @@ from pypdf import PdfReader
 
 NOWHERE: Final = "?"
 """Row and column of a number that stands beside the cells."""
+_NUMBERS: Final = ("value", "at_least", "at_most")
 _NUMBER: Final = r"(\d[\d,]*)"
 
 
-def of_parquet(path: Path) -> Iterator[tuple[str, str, str, str, int]]:
-    """Table, period, row, column and number of every cell that has one.
+Bounded = tuple[str, str, str, str, int, int]
+"""Table, period, row and column of a cell, and the two numbers that it lies between."""
+
+
+def of_parquet(path: Path) -> Iterator[Bounded]:
+    """Every cell that has a number or an interval.
 
     Also what a reader never shows: bounds in the file's own statistics, under row and column ``?``.
     """
     file = pq.ParquetFile(path)
     rows = file.read().to_pylist()
     for row in rows:
-        if row["value"] is not None:
-            yield row["table"], row["period"], row["row"], row["column"], row["value"]
+        yield from _bounded(row)
     for group in range(file.metadata.num_row_groups):
         for place in range(file.metadata.num_columns):
             column = file.metadata.row_group(group).column(place)
-            if column.path_in_schema == "value" and column.statistics and column.statistics.has_min_max:
+            if column.path_in_schema in _NUMBERS and column.statistics and column.statistics.has_min_max:
                 for bound in (column.statistics.min, column.statistics.max):
-                    yield rows[0]["table"], rows[0]["period"], NOWHERE, NOWHERE, bound
+                    yield rows[0]["table"], rows[0]["period"], NOWHERE, NOWHERE, bound, bound
+
+
+def _bounded(row: Mapping[str, Any]) -> Iterator[Bounded]:
+    place = row["table"], row["period"], row["row"], row["column"]
+    if row["value"] is not None:
+        yield *place, row["value"], row["value"]
+    if row["at_least"] is not None:
+        yield *place, row["at_least"], row["at_most"]
 
 
 def hidden_apart(path: Path) -> set[str]:
     """The words by which hidden cells of a Parquet file can be told apart: more than one tells why they are hidden."""
     rows = pq.read_table(path).to_pylist()
-    return {row["status"] for row in rows if row["value"] is None}
+    return {row["status"] for row in rows if row["at_least"] is None}
 
 
-def of_ndjson(path: Path) -> Iterator[tuple[str, str, str, str, int]]:
+def of_ndjson(path: Path) -> Iterator[Bounded]:
     """The same of a line for each cell."""
     for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        if row["value"] is not None:
-            yield row["table"], row["period"], row["row"], row["column"], row["value"]
+        yield from _bounded(json.loads(line))
 
 
 def numbers_in(value: Any) -> Iterator[float]:  # noqa: ANN401  # whatever JSON holds

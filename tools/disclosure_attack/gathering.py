@@ -18,6 +18,7 @@ from tools.disclosure_attack.documents import unpacked
 LANGUAGES: Final = ("ko", "en")
 PAGES: Final = ("", "centers", "people", "trends")
 _HIDDEN: Final = "*"
+_BOUNDS: Final = ("at_least", "at_most")
 _TOTAL: Final = "total"
 
 
@@ -118,12 +119,13 @@ def read(folder: Path) -> tuple[list[Published], list[Said]]:
         body = json.loads(path.read_text(encoding="utf-8"))
         said += _of_json(body, path.name) if "rows" in body else ()
     for path, rows in _cell_by_cell(folder):
-        cells = ((Cell(table, period, row, column), value) for table, period, row, column, value in rows)
-        said += [Said(cell, value, value, path.name) for cell, value in cells if cell.row != documents.NOWHERE]
+        said += [
+            Said(Cell(*place), low, high, path.name) for *place, low, high in rows if place[2] != documents.NOWHERE
+        ]
     return list(tables.values()), said
 
 
-def _cell_by_cell(folder: Path) -> Iterator[tuple[Path, Iterator[tuple[str, str, str, str, int]]]]:
+def _cell_by_cell(folder: Path) -> Iterator[tuple[Path, Iterator[documents.Bounded]]]:
     for path in sorted((*folder.glob("tables/**/*.parquet"), *folder.glob("zip/**/*.parquet"))):
         yield path, documents.of_parquet(path)
     for path in sorted(folder.glob("all/*.ndjson")):
@@ -162,13 +164,16 @@ def _of_csv(path: Path) -> Iterator[Said]:
     lines = csv.reader(io.StringIO(path.read_text(encoding="utf-8").removeprefix("\ufeff")))
     first = next(lines)
     begin = first.index("level") + 1 if "level" in first else 2
-    columns = first[begin : first.index("period")]
+    bounds = first.index(_BOUNDS[0]) if _BOUNDS[0] in first else None
+    columns = first[begin : first.index("period") if bounds is None else bounds]
     for line in lines:
+        if bounds is not None and line[bounds] != _HIDDEN:
+            cell = Cell(path.parent.name, line[first.index("period")], line[0], columns[0])
+            yield Said(cell, int(line[bounds]), int(line[bounds + 1]), path.name)
         for column, text in zip(columns, line[begin:], strict=False):
             cell = Cell(path.parent.name, line[first.index("period")], line[0], column)
             if text != _HIDDEN:
-                low, _, high = text.partition("..")
-                yield Said(cell, int(low), int(high or low), path.name)
+                yield Said(cell, int(text), int(text), path.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +247,11 @@ def strays(path: Path, tables: list[Published], said: list[Said]) -> Iterator[St
     keys = {label: key for table in tables for key, label in table.labels.items()}
     numbered = set()
     for label, text in page.beside:
-        number = re.fullmatch(r"(\d[\d,]*)\D*", text)
+        number = re.fullmatch(r"(\d[\d,]*)(?:–(\d[\d,]*))?\D*", text)
         if label in keys and number is not None:
             numbered.add(label)
-            if int(number[1].replace(",", "")) not in values.get(keys[label], set()):
+            own = {int(each.replace(",", "")) for each in number.groups() if each}
+            if not own <= values.get(keys[label], set()):
                 yield Stray(path.name, label, text)
     hidden = {(label, width) for label, width in page.widths if label in keys and label not in numbered}
     if len({width for _, width in hidden}) > 1:
@@ -287,8 +293,8 @@ def _file_strays(folder: Path) -> Iterator[Stray]:
         yield from (Stray(path.name, "description", str(number)) for number in numbers)
     for path in sorted((*folder.glob("tables/**/*.parquet"), *folder.glob("zip/**/*.parquet"))):
         cells = list(documents.of_parquet(path))
-        shown = {value for *_, row, _, value in cells if row != documents.NOWHERE}
-        bounds = {value for *_, row, _, value in cells if row == documents.NOWHERE}
+        shown = {n for *_, row, _, low, high in cells if row != documents.NOWHERE for n in (low, high)}
+        bounds = {low for *_, row, _, low, _ in cells if row == documents.NOWHERE}
         yield from (Stray(path.name, "statistics", str(bound)) for bound in sorted(bounds - shown))
         if len(words := documents.hidden_apart(path)) > 1:
             yield Stray(path.name, "hidden", ", ".join(sorted(words)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.analytics.exports import meanings
-from services.analytics.exports.files import ABOUT
+from services.analytics.exports.files import header
 from services.analytics.exports.words import HIDDEN_MARK, word
 from services.analytics.releases.hierarchies import CENTERS, CENTRAL_LEAF
 from services.analytics.releases.tables import FROM_ELSEWHERE, GENERAL, LATE, TABLE_SPECS, TableSpec
@@ -76,6 +76,8 @@ COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     LATE: ("integer", gettext_noop("Reports that nobody acknowledged within the target of their urgency.")),
     "alerts": ("integer", gettext_noop("Alerts; the rows count different things and add up to nothing.")),
     "hours": ("integer", gettext_noop("Hours of people on duty, to the nearest ten.")),
+    "at_least": ("integer", gettext_noop("The number is not below this; the number itself where it is published.")),
+    "at_most": ("integer", gettext_noop("The number is not above this; the number itself where it is published.")),
     "period": ("string", gettext_noop("The month, quarter or year: 2026-11, 2026-Q4 or 2026.")),
     "months_covered": ("integer", gettext_noop("How many months of the period are counted in it.")),
     "months_in_period": (
@@ -114,6 +116,7 @@ def as_dictionary(text: Mapping[str, Text], centers: Mapping[str, Mapping[str, s
 
     return {
         "hidden": {"csv": HIDDEN_MARK, "json": "hidden", "parquet": "status=hidden", "meaning": both(meanings.HIDDEN)},
+        "interval": both(meanings.INTERVAL),
         "together": both(meanings.TOGETHER),
         "rules": [both(rule) for rule in GENERAL],
         "tables": [
@@ -127,7 +130,7 @@ def as_dictionary(text: Mapping[str, Text], centers: Mapping[str, Mapping[str, s
                 "dimensions": list(each.dimensions),
                 "columns": [
                     {"name": name, "label": label(name), "type": kind, "meaning": both(meaning)}
-                    for name in (each.key, "label", "level", *each.columns, *ABOUT)
+                    for name in header(each)
                     for kind, meaning in (meaning_of_column(each, name),)
                 ],
             }

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from services.analytics.exports import meanings
 from services.analytics.exports.codebook import meaning_of_column
-from services.analytics.exports.files import ABOUT
+from services.analytics.exports.files import ABOUT, header
 from services.analytics.exports.words import HIDDEN_MARK
 from services.analytics.releases.published import Table
 from services.analytics.releases.tables import GENERAL
@@ -41,10 +41,10 @@ def as_csvw(
         "dc:language": language,
         "dc:issued": {"@value": table.as_of, "@type": "xsd:dateTime"},
         "dc:temporal": f"{table.period.first.isoformat()}/{table.period.last.isoformat()}",
-        "rdfs:comment": [*map(text, (meanings.HIDDEN, meanings.TOGETHER)), *map(text, GENERAL)],
+        "rdfs:comment": [*map(text, (meanings.HIDDEN, meanings.INTERVAL, meanings.TOGETHER)), *map(text, GENERAL)],
         "dialect": {"encoding": "utf-8", "header": True, "delimiter": ",", "doubleQuote": True},
         "tableSchema": {
-            "columns": [column(key) for key in (definition.key, "label", "level", *table.columns, *ABOUT)],
+            "columns": [column(key) for key in header(definition)],
             "primaryKey": [definition.key],
         },
     }

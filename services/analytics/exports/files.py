@@ -9,10 +9,12 @@ from services.analytics.exports.words import HIDDEN_MARK, plain
 from services.analytics.releases.derived import derived
 from services.analytics.releases.published import Table
 from services.analytics.releases.suppression import Figure
-from services.analytics.releases.tables import GENERAL
+from services.analytics.releases.tables import GENERAL, TableSpec
 
 ABOUT: Final = ("period", "as_of", "months_covered", "months_in_period")
 """The last columns of every CSV file, the same in each of its lines."""
+BOUNDS: Final = ("at_least", "at_most")
+"""In tables of which a longer period may say an interval only: what the number before them lies between."""
 Name = Callable[[str], str]
 """Key to word, in the reader's language."""
 Text = Callable[[str], str]
@@ -56,6 +58,7 @@ def as_json(table: Table, name: Name, text: Callable[[str], str]) -> dict[str, A
         "protection": {
             "cells": table.cost.cells,
             "hidden": table.cost.hidden,
+            "intervals": table.cost.intervals,
             "share_hidden": round(table.cost.share, 4),
             "share_lost": table.cost.lost,
             "coarser": dict(table.coarser),
@@ -63,17 +66,26 @@ def as_json(table: Table, name: Name, text: Callable[[str], str]) -> dict[str, A
     }
 
 
+def header(definition: TableSpec) -> tuple[str, ...]:
+    """The columns of a table's CSV file."""
+    bounds = BOUNDS if definition.says_intervals else ()
+    return (definition.key, "label", "level", *definition.columns, *bounds, *ABOUT)
+
+
 def as_csv(table: Table, name: Name) -> str:
     """The table as RFC 4180 text with a byte order mark, without which spreadsheets misread Korean.
 
-    Hidden cells hold ``*``. A key with ``+`` in it stands for those rows together; ``level`` says what may be added up.
+    Hidden cells hold ``*``, and so does the number where only an interval is published. A key with ``+`` in it stands
+    for those rows together; ``level`` says what may be added up.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([table.definition.key, "label", "level", *table.columns, *ABOUT])
+    writer.writerow(header(table.definition))
+    bounded = table.definition.says_intervals
     about = (table.period.name, table.as_of, *table.coverage)
     for row in table.listed:
-        numbers = map(plain, row.figures)
+        bounds = (row.figures[0].low, row.figures[0].high) if bounded else ()
+        numbers = [plain(number) for number in (*(f.low if f.exact else None for f in row.figures), *bounds)]
         writer.writerow([row.key, name(row.key), table.level(row), *numbers, *about])
     return f"\ufeff{text.getvalue()}"
 

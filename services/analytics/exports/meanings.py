@@ -130,6 +130,10 @@ LEVEL: Final = gettext_noop(
     "What a row stands for: “leaf” one place, week or value; “group” several that are shown only together; “region” "
     "several whose parts are shown too; “total” all. Leaves and groups do not overlap, so only they may be added up."
 )
+INTERVAL: Final = gettext_noop(
+    "Between: of a year, a count that one of its months hides, by two numbers that it lies between. In CSV an asterisk "
+    "beside “at_least” and “at_most”, in JSON “low” and “high”, in Parquet no value and the status “interval”."
+)
 HIDDEN: Final = gettext_noop(
     "Hidden: the number is known and not published. One mark for every hidden cell, whether it is small itself or "
     "would give a small one away; it may be 0, and may be 5 or more. In CSV an asterisk, in JSON “hidden”, in "

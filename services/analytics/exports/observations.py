@@ -6,13 +6,13 @@ from typing import Any, Final, Literal
 
 from services.analytics.releases.published import Level, Table
 
-Status = Literal["shown", "hidden"]
-STATUSES: Final[tuple[Status, ...]] = ("shown", "hidden")
+Status = Literal["shown", "interval", "hidden"]
+STATUSES: Final[tuple[Status, ...]] = ("shown", "interval", "hidden")
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One cell. ``value`` is None exactly where ``status`` is ``hidden``: one mark, whatever hides it."""
+    """One cell. Without ``value`` it is an interval or hidden; hidden is one mark, whatever hides it."""
 
     table: str
     period: str
@@ -24,11 +24,16 @@ class Observation:
     together: tuple[str, ...]
     column: str
     value: int | None
+    at_least: int | None
+    at_most: int | None
+    """What it lies between, both included; the value itself where there is one, and nothing where it is hidden."""
 
     @property
     def status(self) -> Status:
-        """Whether there is a number."""
-        return "hidden" if self.value is None else "shown"
+        """Whether there is a number, or two that it lies between."""
+        if self.value is not None:
+            return "shown"
+        return "hidden" if self.at_least is None else "interval"
 
     def as_json(self) -> dict[str, Any]:
         """By the names of the fields."""
@@ -43,6 +48,8 @@ class Observation:
             **({"together": self.together} if self.together else {}),
             "column": self.column,
             "value": self.value,
+            "at_least": self.at_least,
+            "at_most": self.at_most,
             "status": self.status,
         }
 
@@ -61,4 +68,6 @@ def observations(table: Table) -> Iterator[Observation]:
                 row.of,
                 column,
                 figure.low if figure.exact else None,
+                figure.low,
+                figure.high,
             )

@@ -18,6 +18,9 @@ _LANGUAGES: Final = ("ko", "en")
 def as_parquet(table: Table, names: Mapping[str, Name]) -> bytes:
     """One record for each cell. A hidden number is null and its ``status`` is ``hidden``, whatever hides it.
 
+    Of an interval only the value is null.
+
+
     ``names``: key to word, by language. Labels stand in both, so that the file is the same for everybody.
     """
     # Half a second and 50 MB the first time: only processes that make such files pay for it.
@@ -40,6 +43,8 @@ def as_parquet(table: Table, names: Mapping[str, Name]) -> bytes:
         "column": (code, [cell.column for cell in cells]),
         **{f"column_{lang}": (code, [names[lang](cell.column) for cell in cells]) for lang in _LANGUAGES},
         "value": (pa.int64(), [cell.value for cell in cells]),
+        "at_least": (pa.int64(), [cell.at_least for cell in cells]),
+        "at_most": (pa.int64(), [cell.at_most for cell in cells]),
         "status": (code, [cell.status for cell in cells]),
     }
     said = {"definition": table.definition.definition, "hidden": meanings.HIDDEN, "months": table.months}

@@ -119,11 +119,9 @@ def within(key: str, _: Callable[[str], str]) -> str:
     return _(_WITHIN_WORDS[key])
 
 
-def plain(figure: Figure) -> str:
-    """A figure for machines: ``12``, ``10..14`` or the hidden mark. A hyphen would become a date in spreadsheets."""
-    if figure.low is None or figure.high is None:
-        return HIDDEN_MARK
-    return str(figure.low) if figure.low == figure.high else f"{figure.low}..{figure.high}"
+def plain(number: int | None) -> str:
+    """A number for machines, or the hidden mark."""
+    return HIDDEN_MARK if number is None else str(number)
 
 
 def shown(figure: Figure, _: Callable[[str], str], number: Callable[[float], str]) -> str:

@@ -37,7 +37,7 @@ def prove(system: System, limit_s: float, *, of: Iterable[str] | None = None) ->
     left, narrow, checked = limit_s, [], 0
     wanted = None if of is None else tuple(f"{period}/" for period in of)
     for block in system.blocks():
-        if wanted is not None and not any(name.startswith(wanted) for name in block.tops):
+        if wanted is not None and not any(name.startswith(wanted) for name in (*block.tops, *block.sums)):
             continue
         solver = _Block(block)
         checked += len(block.tops) + len(block.sums)

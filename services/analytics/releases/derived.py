@@ -98,7 +98,7 @@ class Change:
 
 def change(now: Figure, before: Figure) -> Change | None:
     """Between two published numbers; None where one is hidden."""
-    if now.low is None or before.low is None:
+    if now.low is None or before.low is None or not (now.exact and before.exact):
         return None
     difference = now.low - before.low
     return Change(difference, round(difference / before.low, 4) if before.low >= _LEAST_TO_COMPARE else None)
@@ -111,7 +111,9 @@ def change_of_share(now: float | None, before: float | None) -> Change | None:
 
 def share_of(part: Figure, whole: Figure) -> float | None:
     """Of one published number in another; None where one is hidden."""
-    return round(part.low / whole.low, 4) if part.low is not None and whole.low else None
+    if part.low is None or not whole.low or not (part.exact and whole.exact):
+        return None
+    return round(part.low / whole.low, 4)
 
 
 def shares(table: Table, column: int = 1) -> list[tuple[str, float | None]]:
@@ -150,10 +152,10 @@ def by_division(table: Table, *, merged: bool) -> dict[str, Figure]:
     divisions = {key: found[key] for key in found if len(members(key)) == 1 and key != "central"}
     if not merged:
         return divisions
-    parts = [divisions.pop(key, HIDDEN).low for key in MERGED_CENTERS]
+    apart = [divisions.pop(key, HIDDEN) for key in MERGED_CENTERS]
     together = next((figure for key, figure in found.items() if set(members(key)) == set(MERGED_CENTERS)), HIDDEN)
-    if None not in parts:
-        together = Figure(sum(part or 0 for part in parts), sum(part or 0 for part in parts))
+    if not together.exact and not any(part.hidden for part in apart):
+        together = Figure(sum(part.low or 0 for part in apart), sum(part.high or 0 for part in apart))
     return {**divisions, MERGED: together}
 
 

@@ -1,11 +1,11 @@
 """The fixed shapes counts are published in: how a total splits into parts, and these into smaller ones.
 
 A shape never follows from the counts: whoever knows it learns nothing from it. Parts that are small as a rule stand
-deep and beside each other, so that hiding one of them costs as little as can be. Shapes of closed periods must not
-change: a new shape is a new table.
+deep and beside each other, so that hiding one of them costs as little as can be. A release keeps the numbers of its
+own shape; another shape is for releases to come, and never for some months of a year only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -109,8 +109,15 @@ def days_of(week: str, first: date, last: date) -> tuple[date, date]:
     return max(first, begins), min(last, begins + timedelta(days=6))
 
 
-def crossed(first: Tree, second: Sequence[str]) -> Tree:
-    """The first dimension's shape, each leaf of it split by the second dimension; leaves are named ``first/second``."""
+def crossed(first: Tree, second: Tree) -> Tree:
+    """The first dimension's shape, each leaf of it split as the second is; leaves are named ``second/first``.
+
+    The first is the one with the rarer values: what is small then stands deep, and beside what is small too.
+    """
     if first.parts:
         return Tree(first.key, tuple(crossed(part, second) for part in first.parts))
-    return Tree(first.key, tuple(leaf(f"{first.key}/{name}") for name in second))
+    return Tree(first.key, tuple(_under(first.key, part) for part in second.parts))
+
+
+def _under(value: str, second: Tree) -> Tree:
+    return group(*(_under(value, part) for part in second.parts)) if second.parts else leaf(f"{second.key}/{value}")

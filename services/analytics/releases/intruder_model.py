@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree
+from services.analytics.releases.intervals import read
 from services.analytics.releases.release import BETWEEN, Release, period_of
 from services.analytics.releases.suppression import SMALL, Shown, fits, joined, places
 from services.analytics.releases.tables import (
@@ -159,9 +160,12 @@ def system(releases: Sequence[Release]) -> System:
         months = [by_period[month] for month in release.months]
         for name, shown in release.tables.items():
             spec = TABLE_SPECS[name]
-            if isinstance(spec.protection, Split):
+            if spec.says_intervals and release.kind == "year":
+                _intervals(found, cells_of(release, name), name, shown, months)
+            elif isinstance(spec.protection, Split):
+                tree = spec.protection.made_in(period_of(release.period), shown)
                 depth = DEPTHS[release.step] if spec.recoding else _EVERY_LEVEL
-                _tree(found, cells_of(release, name), spec.hierarchy(period_of(release.period)), shown, depth)
+                _tree(found, cells_of(release, name), tree, shown, depth)
             elif isinstance(spec.protection, Marks):
                 _of_marks(found, release, spec, spec.protection, months)
         if LATE_TABLE in release.tables:
@@ -182,6 +186,15 @@ def _of_marks(found: System, release: Release, spec: TableSpec, how: Marks, mont
     _marks(found, prefix, release.tables[spec.name], how.names, months, release.coarser)
     if how.cover:
         _covered(found, prefix, how.names, months)
+
+
+def _intervals(found: System, prefix: str, name: str, table: Shown, months: Sequence[Release]) -> None:
+    """Bounds of what a leaf counts in the months that hide it, together."""
+    for leaf, bounds in read(table).items():
+        hidden = {f"{cells_of(month, name)}/{leaf}": 1 for month in months if leaf not in month.tables[name]}
+        known = sum(month.tables[name].get(leaf, 0) for month in months)
+        found.sums[f"{prefix}/{leaf}"] = hidden
+        found.rows.append(Constraint(hidden, bounds.low - known, bounds.high - known))
 
 
 def _tree(found: System, prefix: str, tree: Tree, shown: Shown, depth: int) -> None:

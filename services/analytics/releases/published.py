@@ -6,6 +6,7 @@ from typing import Literal
 
 from services.analytics.releases.calendar import Period
 from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree, leaf, members
+from services.analytics.releases.intervals import read
 from services.analytics.releases.release import BETWEEN, Release, period_of
 from services.analytics.releases.suppression import HIDDEN, Figure, Shown, figure, joined
 from services.analytics.releases.tables import BY_CENTER, Rounded, Split, TableSpec, Totals
@@ -29,8 +30,9 @@ class Cost:
 
     cells: int
     hidden: int
+    intervals: int
     lost: float | None
-    """Of the table's total, the share that stands in hidden cells; None where the total itself is hidden."""
+    """Of the table's total, the share that no cell states: in hidden cells, and above what intervals begin with."""
 
     @property
     def share(self) -> float:
@@ -80,7 +82,7 @@ class Table:
         if not row.of:
             return "leaf"
         within = (other for other in self.rows[:-1] if {*members(other.key)} < {*row.of})
-        return "group" if all(other.figures[0].hidden for other in within) else "region"
+        return "group" if not any(other.figures[0].exact for other in within) else "region"
 
     @property
     def cost(self) -> Cost:
@@ -92,7 +94,8 @@ class Table:
         whole = sum(totals[column].low or 0 for column in known)
         seen = sum(row.figures[column].low or 0 for row in own for column in known)
         hidden = sum(figure.hidden for figure in cells)
-        return Cost(len(cells), hidden, round(1 - seen / whole, 4) if whole else None)
+        between = len(cells) - hidden - sum(figure.exact for figure in cells)
+        return Cost(len(cells), hidden, between, round(1 - seen / whole, 4) if whole else None)
 
 
 def build(definition: TableSpec, period: Period, releases: Sequence[Release]) -> Table:
@@ -121,8 +124,9 @@ def _rows(spec: TableSpec, own: Release, months: Sequence[Release]) -> list[Row]
     how = spec.protection
     if isinstance(how, Split):
         if not _of_months(spec):
-            return _of_tree(spec.hierarchy(period_of(own.period)), own.tables[spec.name])
-        return _summed(spec, months)
+            period, table = period_of(own.period), own.tables[spec.name]
+            return _of_tree(how.made_in(period, table), table, how.rows(period))
+        return _with_intervals(_summed(spec, months), own.tables.get(spec.name, {}) if own.kind == "year" else {})
     shown = own.tables[spec.name]
     if isinstance(how, Totals):
         return _apart(shown, how.names)
@@ -143,9 +147,14 @@ def _hours(shown: Shown) -> list[Row]:
     return [*(Row(key, (figure(shown, key),)) for key in own), Row(TOTAL, (Figure(total, total),))]
 
 
-def _of_tree(tree: Tree, shown: Shown) -> list[Row]:
+def _with_intervals(rows: Sequence[Row], shown: Shown) -> list[Row]:
+    found = read(shown)
+    return [Row(row.key, (Figure(own.low, own.high),)) if (own := found.get(row.key)) else row for row in rows]
+
+
+def _of_tree(tree: Tree, shown: Shown, leaves: Sequence[str] = ()) -> list[Row]:
     """The leaves, what is shown of them together only, and the total."""
-    rows = [Row(key, (figure(shown, key),)) for key in tree.leaves()]
+    rows = [Row(key, (figure(shown, key),)) for key in leaves or tree.leaves()]
     rows += [Row(node.key, (figure(shown, node.key),), node.leaves()) for node in _unsplit(tree, shown)]
     return [*rows, Row(TOTAL, (figure(shown, TOTAL),))]
 
@@ -193,7 +202,7 @@ def _kinds(table: Shown, reports: Shown) -> list[Row]:
 
 def finest(table: Table) -> list[tuple[str, int]]:
     """A table that splits, as the finest shown parts in the order of its shape: they add up to the total."""
-    found = {row.key: row.figures[0].low for row in table.rows[:-1] if row.figures[0].low is not None}
+    found = {row.key: row.figures[0].low for row in table.rows[:-1] if row.figures[0].exact}
     order = [row.key for row in table.rows[:-1] if not row.of]
     parts = sorted(found, key=lambda key: order.index(members(key)[0]))
     return [(key, found[key] or 0) for key in parts]

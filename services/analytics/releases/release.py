@@ -6,13 +6,14 @@ step leaves out is never published for that period; the next longer period is tr
 how many reports have one of two types does not follow from how many have each.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import floor
 from typing import Final
 
 from services.analytics.releases.calendar import Kind, Period, parse
 from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree, members, weeks
+from services.analytics.releases.intervals import intervals
 from services.analytics.releases.suppression import LEAST, MonthCounts, Shown, joined, mark, places, split
 from services.analytics.releases.tables import (
     BY_CENTER,
@@ -125,7 +126,10 @@ def of_year(
     bulletin: Shown,
 ) -> Release:
     """A year: each table over all released months or not at all, and the bulletin."""
-    tables = {CORRECTIONS: bulletin, **_longer("year", period, months, counts, coarser)} if months else {}
+    tables: dict[str, Shown] = {}
+    if months:
+        tables = {CORRECTIONS: bulletin, **_intervals(months, counts, coarser)}
+        tables |= _longer("year", period, months, counts, coarser)
     covered = tuple(month.period for month in months)
     return Release(period, as_of, STEPS[0] if tables else WITHHELD, tables, covered, dict(coarser))
 
@@ -144,12 +148,26 @@ def _longer(
             if len(marked) == len(counts) and not how.doubtful(counts):
                 by_mark = {name: added([own.get(name, {}) for own in marked]) for own in marked for name in own}
                 tables[spec.name] = _marks(how, reports, by_mark, coarser)
-        elif isinstance(how, Split):
+        elif isinstance(how, Split):  # yearly only
             leaves = [found for month in counts if (found := spec.leaf_counts(month)) is not None]
             shown = split(spec.hierarchy(period_of(period)), added(leaves)) if len(leaves) == len(counts) else {}
             if shown.get(TOTAL) == total:  # as in a month
                 tables[spec.name] = shown
     return tables
+
+
+def _intervals(
+    months: Sequence[Release], counts: Sequence[MonthCounts], coarser: Mapping[str, str]
+) -> dict[str, Shown]:
+    """Of each table that says intervals and is not coarser than that, those of its year."""
+    found: dict[str, Shown] = {}
+    for spec in TABLE_SPECS.values():
+        if spec.says_intervals and coarser.get(spec.name) != WITHHELD:
+            hierarchy = spec.hierarchy(period_of(months[0].period))
+            shown = [month.tables[spec.name] for month in months]
+            if own := intervals(hierarchy, shown, [spec.leaf_counts(month) or {} for month in counts]):
+                found[spec.name] = own
+    return found
 
 
 def _marks(how: Marks, reports: Shown, counts: Mapping[str, Counts], coarser: Mapping[str, str]) -> dict[str, int]:
@@ -194,8 +212,15 @@ def marks_by_place() -> set[str]:
     return {name for each in how if isinstance(each, Marks) for name in each.names}
 
 
-def lower(coarser: Mapping[str, str], narrow: Sequence[str]) -> dict[str, str] | None:
-    """One step down the ladder for every mark with a narrow cell; None where that helps no further."""
+def lower(coarser: Mapping[str, str], narrow: Sequence[str], tables: Iterable[str] = ()) -> dict[str, str] | None:
+    """One step down the ladder for every mark with a narrow cell; None where that helps no further.
+
+    ``tables`` are those of the release. Where a cell of a table with intervals is narrow, these go first.
+    """
+    plain = [cell for cell in narrow if BETWEEN not in cell]
+    bounded = {name for name in tables if TABLE_SPECS[name].says_intervals}
+    if found := {name for name in bounded if any(f"/{name}/" in cell for cell in plain)}:
+        return {**coarser, **dict.fromkeys(sorted(found), WITHHELD)}
     marks = {cell.partition(BETWEEN)[2] for cell in narrow if BETWEEN in cell} or marks_by_place()
     movable = {name for name in marks if coarser.get(name, STEPS[0]) != WITHHELD}
     if not movable:

@@ -205,7 +205,7 @@ class Publications:
                 return _Made(release, proof, refused)
             narrow = proof.cells if proof.verdict == "narrow" else ()
             refused = (*refused, *(narrow or ("out_of_time",)))
-            coarser = lower(coarser, narrow)
+            coarser = lower(coarser, narrow, release.tables)
         covered = tuple(month.period for month in months)
         return _Made(Release(period, self._as_of(), WITHHELD, months=covered), Proof("open"), refused)
 

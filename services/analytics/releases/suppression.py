@@ -35,7 +35,7 @@ Shown = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A published number, or one mark for every hidden one (both None). A range only where history gives one."""
+    """A published number, or one mark for every hidden one (both None). A range where no more is said."""
 
     low: int | None
     high: int | None

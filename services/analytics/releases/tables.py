@@ -66,6 +66,19 @@ class Split:
     hierarchy: Callable[[Period], Tree]
     counts: Callable[[MonthCounts], Counts] | None = None
     """A month's true counts by leaf; without it they come from the table's cube."""
+    intervals: bool = False
+    """Of what a month hides, the year says two numbers it lies between."""
+    former: tuple[Tree, ...] = ()
+    """Hierarchies of releases made before this one, the first in the order of the vocabulary."""
+
+    def made_in(self, period: Period, shown: Counts) -> Tree:
+        """The hierarchy that a release was made in, by the keys it holds."""
+        trees = (self.hierarchy(period), *self.former)
+        return next((tree for tree in trees if shown.keys() <= {node.key for node in tree.nodes()}), trees[0])
+
+    def rows(self, period: Period) -> tuple[str, ...]:
+        """The leaves in the order people expect: of the first dimension, then of the second."""
+        return (self.former[0] if self.former else self.hierarchy(period)).leaves()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +158,11 @@ class TableSpec:
         if not isinstance(self.protection, Split):
             raise TypeError(f"{self.name} does not split")
         return self.protection.hierarchy(period)
+
+    @property
+    def says_intervals(self) -> bool:
+        """Whether its years say intervals."""
+        return isinstance(self.protection, Split) and self.protection.intervals
 
     def leaf_counts(self, month: MonthCounts) -> Counts | None:
         """A month's true counts by leaf of the hierarchy; None where the month was closed before they were offered."""
@@ -244,16 +262,41 @@ def _kinds(counts: Counts) -> dict[str, dict[str, int]]:
 
 
 _AGES: Final = whole(
+    group(AgeBand.FROM_14_TO_18, AgeBand.THIRTIES),
+    group(AgeBand.FROM_19_TO_24, AgeBand.FROM_25_TO_29),
+    group(AgeBand.FORTIES, group(AgeBand.FIFTIES_UP, group(AgeBand.UNKNOWN, AgeBand.UNDER_14))),
+)
+_GENDERS: Final = whole(Gender.FEMALE, group(Gender.MALE, group(Gender.UNKNOWN, Gender.OTHER)))
+_ROLES: Final = whole(Role.VICTIM, group(Role.REPRESENTATIVE, Role.THIRD_PARTY))
+_CHANNELS: Final = whole(Channel.WEB, group(Channel.PHONE, Channel.API))
+_RELATIONSHIPS: Final = whole(
+    group(Relationship.TEMPORARY, Relationship.STRANGER),
+    group(Relationship.INTIMATE, group(Relationship.UNKNOWN, group(Relationship.SOCIAL, Relationship.FAMILY))),
+)
+_PLATFORMS: Final = whole(
+    group(PlatformKind.ADULT_SITE, PlatformKind.SEARCH_ENGINE),
+    group(PlatformKind.SOCIAL_MEDIA, PlatformKind.MESSENGER),
+    group(PlatformKind.COMMUNITY, group(PlatformKind.OTHER, group(PlatformKind.FILE_SHARING, PlatformKind.UNKNOWN))),
+)
+
+
+def _each(first: Tree, second: Sequence[str]) -> Tree:
+    """Until November 2026: the first dimension's hierarchy, each leaf of it split by all values of the second."""
+    below = tuple(_each(part, second) for part in first.parts)
+    return Tree(first.key, below or tuple(Tree(f"{first.key}/{value}") for value in second))
+
+
+_FORMER_AGES: Final = whole(
     group(AgeBand.UNDER_14, AgeBand.FROM_14_TO_18),
     group(AgeBand.FROM_19_TO_24, AgeBand.FROM_25_TO_29),
     group(group(AgeBand.THIRTIES, AgeBand.FORTIES), group(AgeBand.FIFTIES_UP, AgeBand.UNKNOWN)),
 )
-_RELATIONSHIPS: Final = whole(
+_FORMER_RELATIONSHIPS: Final = whole(
     group(Relationship.TEMPORARY, Relationship.STRANGER),
     group(Relationship.INTIMATE, group(Relationship.SOCIAL, Relationship.FAMILY)),
     Relationship.UNKNOWN,
 )
-_PLATFORMS: Final = whole(
+_FORMER_PLATFORMS: Final = whole(
     group(PlatformKind.ADULT_SITE, PlatformKind.SEARCH_ENGINE),
     group(PlatformKind.SOCIAL_MEDIA, PlatformKind.MESSENGER),
     group(PlatformKind.COMMUNITY, PlatformKind.FILE_SHARING),
@@ -276,7 +319,7 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             ),
             dimensions=("center",),
             kinds=_ALL,
-            protection=Split(always(CENTERS), lambda month: center_counts(month.centers)),
+            protection=Split(always(CENTERS), lambda month: center_counts(month.centers), intervals=True),
             recoding=_BY_PLACE,
             in_report=True,
             panel="/#where",
@@ -320,7 +363,7 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             ),
             dimensions=("time",),
             kinds=_ALL,
-            protection=Split(always(TIMES), lambda month: month.times),
+            protection=Split(always(TIMES), lambda month: month.times, intervals=True),
             in_report=True,
             panel="/#when",
         ),
@@ -335,7 +378,7 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             ),
             dimensions=("outcome",),
             kinds=_ALL,
-            protection=Split(always(ENDS), lambda month: month.ends),
+            protection=Split(always(ENDS), lambda month: month.ends, intervals=True),
             in_report=True,
             panel="/#outcome",
         ),
@@ -391,7 +434,9 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             definition=gettext_noop("Age band and gender of the person harmed, as told."),
             dimensions=("age_band", "gender"),
             kinds=("year",),
-            protection=Split(always(crossed(_AGES, [each.value for each in Gender]))),
+            protection=Split(
+                always(crossed(_GENDERS, _AGES)), former=(_each(_FORMER_AGES, [each.value for each in Gender]),)
+            ),
             cube=("age_band", "gender"),
             row_key="age_gender",
             panel="/people#age",
@@ -403,7 +448,9 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             definition=gettext_noop("Who reported, and which way the report came in."),
             dimensions=("role", "channel"),
             kinds=("year",),
-            protection=Split(always(crossed(whole(*Role), [each.value for each in Channel]))),
+            protection=Split(
+                always(crossed(_CHANNELS, _ROLES)), former=(_each(whole(*Role), [each.value for each in Channel]),)
+            ),
             cube=("role", "channel"),
             row_key="role_channel",
             panel="/people#role",
@@ -415,7 +462,7 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             definition=gettext_noop("The person harmed and the offender, in the categories of the yearly statistics."),
             dimensions=("relationship",),
             kinds=("year",),
-            protection=Split(always(_RELATIONSHIPS)),
+            protection=Split(always(_RELATIONSHIPS), former=(_FORMER_RELATIONSHIPS,)),
             cube=("relationship",),
             panel="/people#relationship",
         ),
@@ -426,7 +473,7 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             definition=gettext_noop("The kind of platform the reporter named first."),
             dimensions=("platform",),
             kinds=("year",),
-            protection=Split(always(_PLATFORMS)),
+            protection=Split(always(_PLATFORMS), former=(_FORMER_PLATFORMS,)),
             cube=("platform",),
             panel="/people#platform",
         ),
@@ -497,6 +544,10 @@ GENERAL: Final = (
     gettext_noop(
         "A month is released once, three days after its end, when everything has been read, and never changes. "
         "Quarters and years are made of released months. Corrections come once a year."
+    ),
+    gettext_noop(
+        "Of a year, a number that one of its months hides is said as two numbers that it lies between, if the larger "
+        "is at most twice the smaller. The limits follow from published numbers, so that the month stays hidden."
     ),
     gettext_noop("Before a release leaves, a solver that knows these rules and all earlier releases tries to undo it."),
 )

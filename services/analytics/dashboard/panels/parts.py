@@ -109,8 +109,8 @@ def drawn(table: Table) -> list[Row]:
     """The rows a picture shows: what is shown together stands for its parts; hidden is what is in nothing shown."""
     own = table.rows[:-1]
     order = {row.key: index for index, row in enumerate(own)}
-    covered = {key for row in own if row.of and not row.figures[0].hidden for key in row.of}
-    found = [row for row in own if not (row.key in covered and row.figures[0].hidden)]
+    covered = {key for row in own if row.of and row.figures[0].exact for key in row.of}
+    found = [row for row in own if not (row.key in covered and not row.figures[0].exact)]
     return sorted(found, key=lambda row: order[row.of[0]] if row.of else order[row.key])
 
 

@@ -180,7 +180,7 @@ async def test_people_by_every_yearly_table(lang: str) -> None:
     page = await source(f"/people?period=2026&lang={lang}")
     year = next(each for each in releases_made_up() if each.period == "2026").tables
     label = {"ko": "30대, 여성", "en": "30 to 39, Female"}[lang]
-    assert page.line("age", label) == [str(year["reports-by-age-and-gender"]["30s/female"])]
+    assert page.line("age", label) == [f"{year['reports-by-age-and-gender']['30s/female']:,}"]
     assert page.line("role", {"ko": "대리인, 전화", "en": "A representative, Phone"}[lang]) == [
         str(year["reports-by-role-and-channel"]["representative/phone"])
     ]
@@ -192,7 +192,9 @@ async def test_people_by_every_yearly_table(lang: str) -> None:
 
 async def test_what_is_shown_together_only_has_one_bar() -> None:
     year = next(each for each in releases_made_up() if each.period == "2026")
-    ages = {k: n for k, n in year.tables["reports-by-age-and-gender"].items() if not k.startswith("30s/")}
+    ages = {
+        k: n for k, n in year.tables["reports-by-age-and-gender"].items() if k not in ("14_18/female", "30s/female")
+    }
     held = [
         Release("2026", AS_OF, "full", {**year.tables, "reports-by-age-and-gender": ages}, year.months)
         if each is year
@@ -201,7 +203,7 @@ async def test_what_is_shown_together_only_has_one_bar() -> None:
     ]
     page = await source("/people?period=2026&lang=en", releases=held)
     assert page.line("age", "30 to 39, Female") == ["hidden"]
-    assert page.line("age", "30 to 39") == [str(ages["30s"])]
+    assert page.line("age", "14 to 18, Female + 30 to 39, Female") == [f"{ages['14_18/female+30s/female']:,}"]
     assert "together" in page.texts["age"]
     assert page.texts["age"].count("19 to 24") == 1, "one heading for all genders of an age"
 

@@ -96,7 +96,7 @@ class Store:
 
 
 class Office:
-    def __init__(self, limit_s: float = 30) -> None:
+    def __init__(self, limit_s: float = 300) -> None:
         self.store = Store()
         self.clock = ManualClock(NOW)
         self.caught_up: datetime | None = NOW
