@@ -50,7 +50,7 @@ BEHIND = Gauge(
 RELEASES = Counter(
     "ieum_analytics_releases_total",
     "Periods by what became of their release: released, coarsened, withheld; or out_of_time, contradiction, failed, "
-    "broken.",
+    "implausible, broken.",
     ["outcome"],
     registry=REGISTRY,
 )

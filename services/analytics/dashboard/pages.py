@@ -15,7 +15,7 @@ from services.analytics.dashboard.panels.parts import Panel, lines
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.catalogue import Catalogue, Sample, periods_of, published
 from services.analytics.releases.sample import MONTH
-from services.analytics.releases.service import Publications
+from services.analytics.releases.service import HeldBack, Publications
 from services.analytics.releases.tables import BY_CENTER, GENERAL, TABLE_SPECS, Marks, Split
 from shared.errors import TransientError
 from shared.identity.principal import Principal
@@ -53,7 +53,7 @@ def router(
 ) -> APIRouter:
     """The pages of `PAGES`; and the same of the sample under ``/sample``, until there is a release."""
     routes = APIRouter(include_in_schema=False)
-    released = _Dashboard(publications, watch, pages, history)
+    released = _Dashboard(publications, watch, pages, history, held_back=lambda: publications.held_back)
     shown = _Dashboard(sample, watch, pages, nothing_loaded, base="/sample")
     Reader = Annotated[Principal, Depends(authorize(Action.TABLES_READ))]  # noqa: N806  # a type
 
@@ -81,12 +81,22 @@ def _under(base: str, path: str) -> str:
 class _Dashboard:
     """The pages of one catalogue: of what was released, or of the sample, which mixes with nothing that is real."""
 
-    def __init__(self, catalogue: Catalogue, watch: Watch, pages: Pages, history: History, *, base: str = "") -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        watch: Watch,
+        pages: Pages,
+        history: History,
+        *,
+        base: str = "",
+        held_back: Callable[[], HeldBack | None] = lambda: None,
+    ) -> None:
         self._catalogue = catalogue
         self._watch = watch
         self._pages = pages
         self._history = history
         self._base = base
+        self._held_back = held_back
 
     async def overview(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
         """The front page."""
@@ -146,6 +156,10 @@ class _Dashboard:
         more = people.registered(path, edition, words, [panel.id for panel in panels])
         return self._shown(request, found, "panels.html", panels=[*panels, *more])
 
+    def _held(self) -> dict[str, Any] | None:
+        held = self._held_back()
+        return held and {"period": held.period, "titles": [TABLE_SPECS[name].title for name in held.tables]}
+
     async def _general(self, request: Request, principal: Principal, period: str) -> dict[str, Any]:
         """What every page needs: the words, the periods there are, and the edition of the one asked for."""
         periods = await periods_of(self._catalogue, TABLE_SPECS[BY_CENTER])
@@ -155,6 +169,7 @@ class _Dashboard:
             "next_release": self._catalogue.next_release(),
             "operations": principal.may(Action.OPERATIONS_READ, MINISTRY),
             "periods": periods,
+            "held_back": self._held(),
             "stopped_since": None if self._base else self._watch.stopped_since(),
             "base": self._base,
             "sample": bool(self._base),

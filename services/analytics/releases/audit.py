@@ -17,8 +17,9 @@ import numpy as np
 from services.analytics.releases.intruder_model import Choice, Constraint, System
 from services.analytics.releases.suppression import SMALL
 
-Verdict = Literal["open", "narrow", "contradiction", "out_of_time", "failed"]
-"""``failed``: there is no proof, because making it or the release went wrong."""
+Verdict = Literal["open", "narrow", "contradiction", "out_of_time", "failed", "implausible"]
+"""``implausible``: the counts cannot be true and were not frozen. ``failed``: there is no proof, because making it or
+the release went wrong."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from services.analytics.releases.calendar import Coming, Kind, after, calendar, 
 from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.counts import month_counts
 from services.analytics.releases.intruder_model import system
+from services.analytics.releases.plausibility import implausible
 from services.analytics.releases.release import Release, corrections, lower, of_month, of_quarter, of_year, period_of
 from services.analytics.releases.repository import BrokenRegisterError, Register
 from services.analytics.releases.suppression import MonthCounts
@@ -46,6 +47,14 @@ class _Made:
     """What was tried before and not proven."""
 
 
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A month that is not released because its counts cannot be true, and the tables in which they cannot."""
+
+    period: str
+    tables: tuple[str, ...]
+
+
 class Publications:
     """Makes what is due and serves what was released."""
 
@@ -70,6 +79,7 @@ class Publications:
         self._limit_s = limit_s
         self._failed_at = float("-inf")
         self._trouble: str | None = None
+        self._held_back: HeldBack | None = None
         self._shelf = Shelf()
 
     @property
@@ -81,6 +91,11 @@ class Publications:
     def entries(self) -> Sequence[Release]:
         """The register as last read."""
         return self._shelf.releases
+
+    @property
+    def held_back(self) -> HeldBack | None:
+        """A month whose counts cannot be true, so that it waits; None while there is none."""
+        return self._held_back
 
     def check(self) -> str | None:
         """For health: None while releases go out."""
@@ -107,7 +122,7 @@ class Publications:
                 self._failed_at = self._clock.monotonic()
                 self._refused(period, made.proof.verdict, made.proof.cells)
                 return
-            self._trouble = None
+            self._trouble = self._held_back = None
             if await self._register.append(made.release, self.entries):
                 self._told(made)
             await self._read()
@@ -173,6 +188,8 @@ class Publications:
         kind = period_of(period).kind
         if kind == "month":
             counts = await self._register.frozen(period) or await self._freeze(period)
+            if isinstance(counts, Proof):
+                return _Made(Release(period, self._as_of(), WITHHELD), counts, ())
             return await asyncio.to_thread(self._month, counts)
         months = [e for e in self.entries if e.kind == "month" and e.tables and e.period in period_of(period).months]
         counts_of = [await self._register.frozen(month.period) for month in months]
@@ -213,11 +230,16 @@ class Publications:
         year = [entry for entry in self.entries if entry.period[:4] == release.period[:4]]
         return prove(system([*year, release]), self._limit_s, of=[release.period])
 
-    async def _freeze(self, month: str) -> MonthCounts:
-        """Keep a month's counts, and from how much of the topics they were made, both of one moment."""
+    async def _freeze(self, month: str) -> MonthCounts | Proof:
+        """Keep a month's counts, and from how much of the topics they were made, both of one moment.
+
+        Counts that cannot be true are not kept: once the cause is mended, they are counted again.
+        """
         async with self._reader.snapshot() as reader:
             counts = await self._true(reader, month)
             offsets = await reader.offsets()
+        if wrong := implausible(counts):
+            return Proof("implausible", wrong)
         return await self._register.freeze(counts, offsets, self._clock.now())
 
     async def _all_now(self, months: Sequence[str]) -> list[MonthCounts]:
@@ -256,6 +278,8 @@ class Publications:
 
     def _refused(self, period: str, verdict: str, cells: Sequence[str]) -> None:
         self._trouble = f"{period} not released: {verdict}"
+        tables = dict.fromkeys(cell.partition(":")[0] for cell in cells)
+        self._held_back = HeldBack(period, tuple(tables)) if verdict == "implausible" else None
         metrics.RELEASES.labels(verdict).inc()
         _log.error("analytics.release_refused", period=period, verdict=verdict, cells=list(cells[:20]))
 

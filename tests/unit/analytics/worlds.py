@@ -58,19 +58,35 @@ UNEVEN_MONTHS = 0.3
 """How far a centre's share varies from month to month there: the deviation of its logarithm."""
 PEOPLE: dict[str, dict[str, float]] = {
     "age_band": {
-        "under_14": 0.02, "14_18": 0.24, "19_24": 0.31, "25_29": 0.19,
-        "30s": 0.12, "40s": 0.045, "50_up": 0.03, "unknown": 0.045,
+        "under_14": 0.02,
+        "14_18": 0.24,
+        "19_24": 0.31,
+        "25_29": 0.19,
+        "30s": 0.12,
+        "40s": 0.045,
+        "50_up": 0.03,
+        "unknown": 0.045,
     },
     "gender": {"female": 0.72, "male": 0.22, "other": 0.01, "unknown": 0.05},
     "role": {"victim": 0.8, "representative": 0.12, "third_party": 0.08},
     "channel": {"web": 0.55, "phone": 0.44, "api": 0.01},
     "relationship": {
-        "temporary": 0.378, "unknown": 0.229, "stranger": 0.208,
-        "intimate": 0.097, "social": 0.085, "family": 0.003,
+        "temporary": 0.378,
+        "unknown": 0.229,
+        "stranger": 0.208,
+        "intimate": 0.097,
+        "social": 0.085,
+        "family": 0.003,
     },
     "platform": {
-        "adult_site": 0.35, "search_engine": 0.22, "social_media": 0.2, "messenger": 0.15,
-        "community": 0.04, "file_sharing": 0.005, "other": 0.03, "unknown": 0.005,
+        "adult_site": 0.35,
+        "search_engine": 0.22,
+        "social_media": 0.2,
+        "messenger": 0.15,
+        "community": 0.04,
+        "file_sharing": 0.005,
+        "other": 0.03,
+        "unknown": 0.005,
     },
 }
 """Of people in the uneven world: the domain's shares where there are any (tools/simulation/params.json)."""

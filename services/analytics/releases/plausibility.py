@@ -1,0 +1,55 @@
+"""Whether a month's counts can be true at all, before they are frozen. Pure: names of what cannot, never numbers.
+
+What is frozen stays, and so does what follows from it: a month whose counts contradict each other, or say more than a
+month can hold, is not released. Once the cause is found and mended it is counted again.
+"""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from typing import Final
+
+from services.analytics.releases.suppression import MonthCounts
+from services.analytics.releases.tables import (
+    BY_WEEK,
+    HARM_TABLE,
+    LATE_TABLE,
+    OUTCOME_TABLE,
+    STAFF_TABLE,
+    TABLE_SPECS,
+    TIME_TABLE,
+    Marks,
+)
+
+MOST_STAFF: Final = 50
+"""People on duty at one centre at the same moment: three are usual, and no centre employs as many."""
+
+
+def implausible(month: MonthCounts) -> tuple[str, ...]:
+    """What cannot be, as ``table: what``; nothing where all of it can."""
+    return tuple(f"{table}: {what}" for table, what in _found(month))
+
+
+def _found(month: MonthCounts) -> Iterator[tuple[str, str]]:
+    total = month.total
+    for table, counts in ((BY_WEEK, month.days), (TIME_TABLE, month.times), (OUTCOME_TABLE, month.ends)):
+        if counts and (sum(counts.values()) != total or min(counts.values()) < 0):
+            yield table, "does not add up to the month's reports"
+    for center, reports in month.centers.items():
+        if any(not 0 <= n <= reports for n in month.harms.get(center, {}).values()):
+            yield HARM_TABLE, f"more of a harm type than reports at {center}"
+        if not 0 <= month.seen.get(center, 0) <= reports:
+            yield LATE_TABLE, f"more seen in time than reports at {center}"
+    for name, counts in month.crossings.items():
+        marks = name in TABLE_SPECS and isinstance(TABLE_SPECS[name].protection, Marks)
+        kinds = marks and not TABLE_SPECS[name].recoding
+        if any(n > total for n in counts.values()) or (not kinds and sum(counts.values()) != total):
+            yield name, "does not add up to the month's reports"
+    yield from _hours(month)
+
+
+def _hours(month: MonthCounts) -> Iterator[tuple[str, str]]:
+    year, number = map(int, month.month.split("-"))
+    most = 24 * monthrange(year, number)[1] * MOST_STAFF
+    for center, hours in month.staff.items():
+        if not 0 <= hours <= most:
+            yield STAFF_TABLE, f"more hours at {center} than {MOST_STAFF} people have in a month"
