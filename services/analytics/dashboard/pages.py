@@ -157,8 +157,9 @@ class _Dashboard:
         return self._shown(request, found, "panels.html", panels=[*panels, *more])
 
     def _held(self) -> dict[str, Any] | None:
-        held = self._held_back()
-        return held and {"period": held.period, "titles": [TABLE_SPECS[name].title for name in held.tables]}
+        if (held := self._held_back()) is None:
+            return None
+        return {"period": held.period, "titles": [TABLE_SPECS[name].title for name in held.tables]}
 
     async def _general(self, request: Request, principal: Principal, period: str) -> dict[str, Any]:
         """What every page needs: the words, the periods there are, and the edition of the one asked for."""
