@@ -38,6 +38,10 @@ class _Tracing(NamedTuple):
     provider: Any
     given_ids: list[int]
     """Trace and span id that the next span takes; empty: ids of its own."""
+    api: Any
+    """The module ``opentelemetry.trace``."""
+    root: Any
+    """A context without a span."""
 
 
 _tracing: _Tracing | None = None
@@ -62,11 +66,14 @@ def configure(service: str, endpoint: str, exporter: "SpanExporter | None" = Non
     if _tracing is not None or not (endpoint or exporter):
         return
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-        from opentelemetry.sdk.trace.id_generator import RandomIdGenerator  # noqa: PLC0415
+        # ruff: noqa: PLC0415  # imported only where spans are exported
+        from opentelemetry import context
+        from opentelemetry import trace as api
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
     except ImportError:
         said = f"setting {SETTING}: needs packages that are not installed; install them: pip install 'ieum[tracing]'"
         raise SettingsError([said]) from None
@@ -85,12 +92,12 @@ def configure(service: str, endpoint: str, exporter: "SpanExporter | None" = Non
     provider = TracerProvider(resource=resource, id_generator=GivenIds(), shutdown_on_exit=True)
     address = f"{endpoint.rstrip('/')}/v1/traces"
     provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter(endpoint=address)))
-    _tracing = _Tracing(provider.get_tracer("ieum", VERSION), provider, given)
+    _tracing = _Tracing(provider.get_tracer("ieum", VERSION), provider, given, api, context.Context())
 
 
 def shut_down() -> None:
     """Export what is left and stop."""
-    global _tracing  # noqa: PLW0603
+    global _tracing  # noqa: PLW0603  # one exporter a process
     if _tracing is not None:
         _tracing.provider.shutdown()
         _tracing = None
@@ -98,26 +105,24 @@ def shut_down() -> None:
 
 def record_request(traceparent: str, method: str, route: str, status: int, started: int) -> None:
     """The span of a request, which is the root of its trace: it has the ids of ``traceparent``."""
-    if _tracing is None or (context := _context(traceparent)) is None:
+    if _tracing is None or (context := _context(_tracing, traceparent)) is None:
         return
-    attributes = {"http.request.method": method, "http.route": route, "http.response.status_code": status}
+    attributes: Attributes = {"http.request.method": method, "http.route": route, "http.response.status_code": status}
     _tracing.given_ids[:] = context.trace_id, context.span_id
     try:
-        span = _tracing.tracer.start_span(
-            f"{method} {route}", _root(), _kind(Kind.SERVER), attributes, start_time=started
-        )
+        span = _start(_tracing, f"{method} {route}", Kind.SERVER, started, attributes)
     finally:
         _tracing.given_ids.clear()
-    _end(span, failed=status >= 500)  # noqa: PLR2004  # HTTP's own number
+    _end(_tracing, span, failed=status >= 500)  # noqa: PLR2004  # HTTP's own number
 
 
 def record_child(
     name: str, kind: Kind, traceparent: str, started: int, attributes: Attributes, *, failed: bool
 ) -> None:
     """A span below the one that ``traceparent`` names."""
-    if _tracing is None or (context := _context(traceparent)) is None:
+    if _tracing is None or (context := _context(_tracing, traceparent)) is None:
         return
-    _end(_tracing.tracer.start_span(name, _below(context), _kind(kind), attributes, start_time=started), failed=failed)
+    _end(_tracing, _start(_tracing, name, kind, started, attributes, parent=context), failed=failed)
 
 
 def record_batch(group: str, records: Sequence[tuple[str, str]], started: int) -> None:
@@ -127,56 +132,48 @@ def record_batch(group: str, records: Sequence[tuple[str, str]], started: int) -
     """
     if _tracing is None:
         return
-    from opentelemetry.trace import Link  # noqa: PLC0415
-
-    told = [(topic, context) for topic, parent in records[:MOST_OF_A_BATCH] if (context := _context(parent))]
+    told = [(topic, context) for topic, parent in records[:MOST_OF_A_BATCH] if (context := _context(_tracing, parent))]
     about = {"messaging.system": "kafka", "messaging.consumer.group.name": group}
-    batch = _tracing.tracer.start_span(
-        f"{group} batch",
-        _root(),
-        _kind(Kind.CONSUMER),
-        {**about, "messaging.batch.message_count": len(records)},
-        [Link(context) for _, context in told],
-        started,
-    )
+    number = {"messaging.batch.message_count": len(records)}
+    links = [context for _, context in told]
+    batch = _start(_tracing, f"{group} batch", Kind.CONSUMER, started, {**about, **number}, links=links)
     for topic, context in told:
         attributes = {**about, "messaging.destination.name": topic}
-        links = [Link(batch.get_span_context())]
-        kind = _kind(Kind.CONSUMER)
-        _end(_tracing.tracer.start_span(f"{group} {topic}", _below(context), kind, attributes, links, started))
-    _end(batch)
+        links = [batch.get_span_context()]
+        name = f"{group} {topic}"
+        _end(_tracing, _start(_tracing, name, Kind.CONSUMER, started, attributes, parent=context, links=links))
+    _end(_tracing, batch)
 
 
-def _end(span: Any, *, failed: bool = False) -> None:  # noqa: ANN401  # OpenTelemetry's, known only where it is installed
+def _start(
+    tracing: _Tracing,
+    name: str,
+    kind: Kind,
+    started: int,
+    attributes: Attributes,
+    *,
+    parent: "SpanContext | None" = None,
+    links: Sequence["SpanContext"] = (),
+) -> Any:  # noqa: ANN401  # OpenTelemetry's, known only where it is installed
+    api, below = tracing.api, tracing.root
+    if parent is not None:
+        below = api.set_span_in_context(api.NonRecordingSpan(parent), tracing.root)
+    linked = [api.Link(context) for context in links]
+    return tracing.tracer.start_span(name, below, api.SpanKind[kind.value], attributes, linked, started)
+
+
+def _end(tracing: _Tracing, span: Any, *, failed: bool = False) -> None:  # noqa: ANN401  # as above
     if failed:
-        from opentelemetry.trace import StatusCode  # noqa: PLC0415
-
-        span.set_status(StatusCode.ERROR)
+        span.set_status(tracing.api.StatusCode.ERROR)
     span.end()
 
 
-def _kind(kind: Kind) -> Any:  # noqa: ANN401
-    from opentelemetry.trace import SpanKind  # noqa: PLC0415
-
-    return SpanKind[kind.value]
-
-
-def _root() -> Any:  # noqa: ANN401
-    from opentelemetry.context import Context  # noqa: PLC0415
-
-    return Context()
-
-
-def _below(context: "SpanContext") -> Any:  # noqa: ANN401
-    from opentelemetry.trace import NonRecordingSpan, set_span_in_context  # noqa: PLC0415
-
-    return set_span_in_context(NonRecordingSpan(context), _root())
-
-
-def _context(traceparent: str) -> "SpanContext | None":
-    from opentelemetry.trace import SpanContext, TraceFlags  # noqa: PLC0415
-
+def _context(tracing: _Tracing, traceparent: str) -> "SpanContext | None":
     if trace.accept(traceparent) != traceparent:
         return None  # a record that is not ours
     _, trace_id, span_id, flags = traceparent.split("-")
-    return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))
+    api = tracing.api
+    found: SpanContext = api.SpanContext(
+        int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=api.TraceFlags(int(flags, 16))
+    )
+    return found
