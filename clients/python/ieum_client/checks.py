@@ -4,6 +4,7 @@ All reports are drills (``synthetic``). Nothing is looked at but what the API an
 against a stub of its own as well as against Ieum.
 """
 
+import asyncio
 import base64
 import json
 import re
@@ -25,8 +26,42 @@ PICTURE: Final = "iVBORw0KGgo" + base64.b64encode(bytes(range(200))).decode()
 NUMBER: Final = "900101-1234567"
 """Has the form of a resident registration number, and is nobody's."""
 
+SUBMIT: Final = "reports:submit"
+READ: Final = "receipts:read"
+WRITE: Final = "receipts:write"
+PROBES: Final = {SUBMIT: REPORTS, READ: f"{RECEIPTS}/status", WRITE: f"{RECEIPTS}/messages"}
+"""Of each scope an address that needs it; an empty body is refused there and changes nothing."""
+TWINS: Final = 5
+
 Http = httpx.AsyncClient
 Check = Callable[[Http], Awaitable[None]]
+
+
+class CredentialError(Exception):
+    """The credential does not count, so that no check would say anything about the server."""
+
+
+async def scopes_of(http: Http) -> frozenset[str]:
+    """What the credential allows.
+
+    Raises ``CredentialError``, and ``AssertionError`` where a refusal is not as it must be.
+    """
+    found = set()
+    for scope, path in PROBES.items():
+        answer = await http.post(path, json={})
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            said = "The server does not know this credential" if http.headers.get("authorization") else "None was given"
+            raise CredentialError(f"{said} (401 at {path}).")
+        if answer.status_code == httpx.codes.FORBIDDEN:
+            code = answer.json().get("code")
+            if code != "scope_missing":
+                raise CredentialError(f"The server refuses this credential: {code} (403 at {path}).")
+            problem(answer, 403, "scope_missing")
+            challenge = answer.headers.get("www-authenticate", "")
+            expect(f'scope="{scope}"' in challenge, f"WWW-Authenticate names the scope {scope} (RFC 6750)")
+        else:
+            found.add(scope)
+    return frozenset(found)
 
 
 def expect(fine: object, otherwise: str) -> None:
@@ -83,6 +118,16 @@ async def the_same_key_and_body_give_the_same_answer(http: Http) -> None:
     first, second = await lodged(http, key=key), await lodged(http, key=key)
     expect((first.status_code, second.status_code) == (202, 202), "both tries are accepted")
     expect(first.json() == second.json(), "both tries get the same answer, receipt included")
+
+
+async def twins_are_one_report(http: Http) -> None:
+    """Idempotency-Key: sent several times at the same moment, it is one report, and all get the same answer."""
+    key = str(uuid.uuid4())
+    answers = await asyncio.gather(*(lodged(http, key=key) for _ in range(TWINS)))
+    statuses = sorted({answer.status_code for answer in answers})
+    expect(statuses == [httpx.codes.ACCEPTED], f"expected 202 for each of {TWINS} at once, got {statuses}")
+    receipts = {answer.json().get("receipt") for answer in answers}
+    expect(len(receipts) == 1, f"{TWINS} at once got {len(receipts)} receipts: that many reports")
 
 
 async def the_same_key_with_another_body_is_a_conflict(http: Http) -> None:
@@ -204,6 +249,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     the_least_report_is_accepted,
     no_credential_no_report,
     the_same_key_and_body_give_the_same_answer,
+    twins_are_one_report,
     the_same_key_with_another_body_is_a_conflict,
     without_a_key_two_reports_are_two,
     a_bad_key_is_refused,
@@ -218,6 +264,13 @@ CHECKS: Final[tuple[Check, ...]] = (
     the_proof_is_signed_with_the_published_key,
     nothing_is_kept_on_the_way,
 )
+
+NEEDS: Final[dict[Check, str]] = {
+    a_receipt_tells_where_the_report_stands: READ,
+    a_message_is_left_once: WRITE,
+    a_report_is_taken_back_and_brought_back: WRITE,
+}
+"""The scope a check needs beside ``reports:submit``."""
 
 
 def _bytes(text: str) -> bytes:

@@ -10,9 +10,12 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from ieum_client import Ieum, NotReachedError, RefusedError
-from ieum_client.checks import CHECKS, the_least_report_is_accepted
-from ieum_client.conformance import outcomes
+from ieum_client.checks import CHECKS, CredentialError, the_least_report_is_accepted
+from ieum_client.conformance import Patient, outcomes
+from services.intake.clients.service import ClientService
 from services.intake.submissions.models import Submission
+from shared.clock import SystemClock
+from shared.identity.roles import Scope
 from tests.integration.intake.harness import LEAST, IntakeHarness
 
 
@@ -40,7 +43,46 @@ async def test_a_careless_server_fails_every_check_but_the_first() -> None:
     assert fine == {
         the_least_report_is_accepted.__name__.replace("_", " "),
         "the same key and body give the same answer",
+        "twins are one report",
     }
+
+
+async def test_what_a_credential_may_not_do_is_left_out_by_name(harness: IntakeHarness) -> None:
+    service = ClientService(harness.intake.clients.clients, harness.intake.clients._keys, SystemClock())
+    credential = await service.add(
+        "reader", "As the README makes one", [Scope.REPORTS_SUBMIT, Scope.RECEIPTS_READ], 600
+    )
+    await harness.intake.clients.refresh()
+    harness.http.headers.update({"Authorization": f"Bearer {credential}"})
+    found = await outcomes(harness.http)
+    assert [(one.name, one.wrong) for one in found if one.wrong] == []
+    assert {one.name: one.left_out for one in found if one.left_out} == dict.fromkeys(
+        ("a message is left once", "a report is taken back and brought back"),
+        "the credential does not have receipts:write",
+    )
+
+
+@pytest.mark.parametrize("credential", ["", "Bearer nobody." + "A" * 43])
+async def test_a_credential_that_does_not_count_is_said_once(harness: IntakeHarness, credential: str) -> None:
+    harness.http.headers["Authorization"] = credential
+    with pytest.raises(CredentialError, match=r"401 at /api/v1/reports"):
+        await outcomes(harness.http)
+
+
+async def test_the_kit_waits_as_long_as_it_is_told() -> None:
+    answers = [httpx.Response(429, headers={"Retry-After": "7"}), httpx.Response(202)]
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    patient = Patient(httpx.MockTransport(lambda _: answers.pop(0)), sleep)
+    async with httpx.AsyncClient(transport=patient, base_url="http://stub") as http:
+        assert (await http.get("/")).status_code == 202
+        assert slept == [7.0]
+        answers.append(httpx.Response(429))
+        with pytest.raises(AssertionError, match="Retry-After"):
+            await http.get("/")
 
 
 def ieum(harness: IntakeHarness, transport: httpx.AsyncBaseTransport | None = None) -> Ieum:
