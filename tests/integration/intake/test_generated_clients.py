@@ -1,0 +1,120 @@
+"""Clients that three generators make of the OpenAPI document submit a drill and read its status.
+
+Nothing is written by hand but the few lines in ``generated/`` that call them. The intake is one for all three.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from shared.web.openapi import openapi_of
+from tests.browser.helpers import serving
+from tests.integration.intake.harness import IntakeHarness
+
+ROOT: Final = Path(__file__).parents[3]
+CALLS: Final = Path(__file__).parent / "generated"
+TOOLS: Final = ROOT / "var" / "generators"
+"""What is installed for these tests, kept from one run to the next."""
+GO: Final = "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2"
+PYTHON: Final = "openapi-python-client==0.29.1"
+PACKAGE: Final = "ieum_generated"
+LIMIT_S: Final = 400
+
+
+def ran(command: Sequence[str | Path], folder: Path, **environment: str) -> str:
+    """What a command prints; fails with its last words where it does not end well."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_S,
+    )
+    assert done.returncode == 0, f"{command[0]} failed:\n{(done.stdout + done.stderr)[-4000:]}"
+    return done.stdout
+
+
+def go_client(document: Path, folder: Path) -> list[str | Path]:
+    """oapi-codegen: types and client in Go, compiled."""
+    if shutil.which("go") is None:
+        pytest.skip("left out: oapi-codegen needs Go")
+    for name in ("main.go", "go.mod", "go.sum"):
+        shutil.copy(CALLS / name, folder / name)
+    TOOLS.mkdir(parents=True, exist_ok=True)
+    if not (TOOLS / "oapi-codegen").exists():
+        ran(["go", "install", GO], folder, GOBIN=str(TOOLS), GOFLAGS="-mod=mod")
+    (folder / "api").mkdir()
+    ran(
+        [TOOLS / "oapi-codegen", "-generate", "types,client", "-package", "api", "-o", "api/api.go", document],
+        folder,
+    )
+    ran(["go", "build", "-o", "drill", "."], folder)
+    return [folder / "drill"]
+
+
+def python_client(document: Path, folder: Path) -> list[str | Path]:
+    """openapi-python-client: models and client in Python, in an environment of its own."""
+    home = TOOLS / PYTHON
+    if not (home / "done").exists():
+        ran([sys.executable, "-m", "venv", home], ROOT)
+        ran([home / "bin" / "pip", "install", "--quiet", PYTHON], ROOT)
+        (home / "done").touch()
+    made: list[str | Path] = ["generate", "--path", document, "--meta", "none", "--output-path", folder / PACKAGE]
+    ran([home / "bin" / "openapi-python-client", *made], folder, PATH=f"{home / 'bin'}:{os.environ['PATH']}")
+    shutil.copy(CALLS / "drill.py.txt", folder / "drill.py")
+    return [home / "bin" / "python", folder / "drill.py"]
+
+
+def typescript_client(document: Path, folder: Path) -> list[str | Path]:
+    """openapi-typescript: types for openapi-fetch, compiled strictly."""
+    found = subprocess.run(
+        [ROOT / "tools" / "local" / "node_tools.sh", "openapi-typescript"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_S,
+    )
+    if found.returncode:
+        pytest.skip(found.stdout.strip())
+    (folder / "node_modules").symlink_to(ROOT / "node_modules")
+    (folder / "package.json").write_text('{"type": "module"}')
+    shutil.copy(CALLS / "drill.ts", folder / "drill.ts")
+    binaries = ROOT / "node_modules" / ".bin"
+    # Otherwise a field with a default would have to be sent.
+    ran([binaries / "openapi-typescript", document, "-o", "api.ts", "--default-non-nullable=false"], folder)
+    ran(
+        [binaries / "tsc", "--strict", "--module", "nodenext", "--target", "es2022", "--skipLibCheck", "drill.ts"],
+        folder,
+    )
+    return ["node", folder / "drill.js"]
+
+
+@pytest.mark.timeout(3 * LIMIT_S)
+@pytest.mark.parametrize("made", [go_client, python_client, typescript_client])
+async def test_a_generated_client_submits_a_drill_and_reads_its_status(
+    harness: IntakeHarness, tmp_path: Path, made: Callable[[Path, Path], list[str | Path]]
+) -> None:
+    document = tmp_path / "intake.json"
+    document.write_text(json.dumps(openapi_of(harness.intake.app)))
+    folder = tmp_path / "client"
+    folder.mkdir()
+    drill = await asyncio.to_thread(made, document, folder)
+    credential = harness.headers()["Authorization"].removeprefix("Bearer ")
+    async with serving(harness.intake.app) as url:
+        said = await asyncio.to_thread(ran, [*drill, url, credential, str(uuid.uuid4())], folder)
+    report_id, state = said.split()
+    assert state == "received"
+    stored = await harness.collection.find_one({"_id": report_id})
+    assert stored is not None
+    assert stored["facts"]["synthetic"]
