@@ -22,6 +22,8 @@ def _one_key(secret: SecretStr) -> SecretStr:
         raise ValueError("is not base64") from None
     if length != KEY_BYTES:
         raise ValueError(f"has {length} bytes instead of {KEY_BYTES}")
+    if not any(key_bytes(secret)):
+        raise ValueError("is all zero, which everybody knows")
     return secret
 
 

@@ -92,6 +92,12 @@ class IdentitySettings(ServiceSettings, AuditSettings):
         return self
 
     @model_validator(mode="after")
+    def _addressed(self) -> Self:
+        if "identity" not in self.public_urls:
+            raise ValueError('IEUM_PUBLIC_URLS has no address of "identity", where people sign in')
+        return self
+
+    @model_validator(mode="after")
     def _rooted(self) -> Self:
         own = public_root_of(key_bytes(self.root_key))
         if not self.identity_root_keys:

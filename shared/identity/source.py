@@ -254,8 +254,11 @@ def bearer_of(request: HTTPConnection) -> str | None:
 def over_http(settings: ServiceSettings, clock: Clock, service: str) -> Identity:
     """What a service verifies with: the document at identity's address, under the root keys in the settings.
 
-    Raises ``SettingsError`` where no root key is set.
+    Raises ``SettingsError`` where no root key is set, or nobody would know where to sign in.
     """
+    if "identity" not in settings.public_urls:
+        example = 'IEUM_PUBLIC_URLS={"identity": "https://staff.example"}'
+        raise SettingsError([f"setting IEUM_PUBLIC_URLS: has no address of identity; example: {example}"])
     if not settings.identity_root_keys:
         raise SettingsError(
             [f"setting IEUM_IDENTITY_ROOT_KEYS: missing; example: IEUM_IDENTITY_ROOT_KEYS={ROOT_EXAMPLE}"]

@@ -50,6 +50,7 @@ up this pace after the 64 KB of the limit."""
 
 Render = Callable[[Request, Problem], Response]
 
+_HEAD: Final = "ieum.head"
 COOKIES: Final = "cookies_to_set"
 """In ``request.state``: values of ``Set-Cookie`` for whatever answer comes, set where a session was renewed."""
 
@@ -81,6 +82,11 @@ def security_headers(form_action: Sequence[str] = ()) -> list[tuple[bytes, bytes
         (b"cross-origin-opener-policy", b"same-origin"),
         (b"cache-control", b"no-store"),
     ]
+
+
+def only_head(request: Request) -> bool:
+    """Whether only the head of an answer was asked for: then a GET that does something must not do it."""
+    return bool(request.scope.get(_HEAD))
 
 
 class EdgeMiddleware:
@@ -131,7 +137,7 @@ class EdgeMiddleware:
         streamed = False
         method = scope["method"]
         # HEAD is GET without the body (RFC 9110, 9.3.2), on every route. The server goes on to see HEAD.
-        asked = {**scope, "method": "GET"} if method == "HEAD" else scope
+        asked = {**scope, "method": "GET", _HEAD: True} if method == "HEAD" else scope
 
         async def finish(message: Message) -> None:
             nonlocal status, streamed

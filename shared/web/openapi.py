@@ -44,8 +44,9 @@ SECURITY_SCHEMES: Final[dict[str, dict[str, Any]]] = {
     "staffSession": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "ieum_session",
-        "description": "The same token as the cookie that browsers have after a sign-in.",
+        "name": "ieum_SERVICE",
+        "description": "The same token in the cookie of this service (`ieum_intake`, `ieum_notify`, …; by https with `__Host-` "
+        "before it).",
     },
 }
 HEADERS: Final[dict[str, dict[str, Any]]] = {

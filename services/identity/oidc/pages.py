@@ -3,6 +3,7 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -19,6 +20,7 @@ from shared.errors import TransientError
 from shared.identity.cookies import named
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
+from shared.web.middleware import only_head
 from shared.web.navigation import home_of
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
@@ -73,6 +75,9 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
         code: Annotated[str, Query(max_length=2000)] = "",
         error: Annotated[str, Query(max_length=200)] = "",
     ) -> Response:
+        if only_head(request):
+            # A code counts once: a preview of the address must not spend it.
+            raise HTTPException(405, headers={"Allow": "GET"})
         who = by(request, None)
         try:
             passage = provider.passage(request.cookies.get(named(_COOKIE, secure=pages.secure(request)), ""), state)

@@ -33,6 +33,7 @@ from shared.web.app import Problem
 from shared.web.authorization import OPEN
 from shared.web.form_body import Typed, form_body
 from shared.web.language import COOKIE as LANGUAGE_COOKIE
+from shared.web.middleware import only_head
 from shared.web.pages import QUICK_EXIT_URL
 from shared.web.translations import gettext_noop as n
 
@@ -236,6 +237,8 @@ class _Sending:
 
 
 async def _left(request: Request, view: FormRenderer, kept: Drafts) -> Response:
+    if only_head(request):
+        return RedirectResponse(QUICK_EXIT_URL, 303)  # a link checker or a preview takes nothing away
     await kept.drop_within(drafts.token_of(request.cookies), LEAVING_S)
     response = RedirectResponse(QUICK_EXIT_URL, 303) if request.method == "GET" else Response(status_code=204)
     secure = view.pages.secure(request)

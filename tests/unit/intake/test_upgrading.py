@@ -19,7 +19,7 @@ async def test_health_names_the_setting_that_is_only_for_an_upgrade(
     monkeypatch: pytest.MonkeyPatch, upgrading: bool
 ) -> None:
     for name in (*_KEYS, "IEUM_TICKET_KEY", "IEUM_AUDIT_KEY"):
-        monkeypatch.setenv(name, base64.b64encode(bytes(32)).decode())
+        monkeypatch.setenv(name, base64.b64encode(b"k" * 32).decode())
     monkeypatch.setenv("INTAKE_UPGRADING", str(upgrading))
     intake = build(IntakeSettings(), KafkaSettings(), StoreSettings(), ManualClock(NOW))
     here = httpx.ASGITransport(app=intake.app, client=("127.0.0.1", 1))

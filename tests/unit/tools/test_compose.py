@@ -1,6 +1,7 @@
 """The compose file (not run here): parses, every service has a health check, names are those of the settings."""
 
 import importlib
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -64,7 +65,7 @@ def test_the_auditor_has_what_notify_has_but_its_port_its_channels_and_every_key
     keys = {name for name in notify if name.endswith("_KEY")}
     assert keys >= {"IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "IEUM_AUDIT_KEY"}
     assert not keys & auditor.keys()
-    own |= keys
+    own |= keys | {"IEUM_AUDIT_HEADS"}
     assert {k: v for k, v in auditor.items() if k not in own} == {k: v for k, v in notify.items() if k not in own}
     assert auditor["NOTIFY_PORT"] in auditor["HEALTH_URL"]
 
@@ -148,3 +149,16 @@ def test_every_service_has_a_console_script() -> None:
     for target in project["scripts"].values():
         module, _, function = target.partition(":")
         assert callable(getattr(importlib.import_module(module), function))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_an_operator_may_need_is_handed_on(service: str) -> None:
+    given = COMPOSE["services"][service]["environment"]
+    wanted = {"IEUM_PUBLIC_URLS", "IEUM_IDENTITY_ROOT_KEYS"}
+    wanted |= {"IEUM_AUDIT_HEADS"} if "IEUM_AUDIT_KEY" in given else set()
+    if service == "identity":
+        provider = {variable_of(IdentitySettings, name) for name in IdentitySettings.model_fields if "oidc" in name}
+        wanted |= {"IDENTITY_RETIRED_MASTER_KEYS", *provider} - {"IDENTITY_OIDC_PLAIN_HTTP"}
+    assert wanted <= set(given)
+    default = given["IEUM_PUBLIC_URLS"].removeprefix("${IEUM_PUBLIC_URLS:-").removesuffix("}")
+    assert json.loads(default).keys() == set(SERVICES)

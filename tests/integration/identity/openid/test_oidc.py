@@ -104,6 +104,7 @@ async def test_an_answer_that_this_browser_did_not_ask_for_is_refused(
     async with identity.browser() as attacker, identity.browser() as victim:
         begun = await attacker.get("/oidc/start")
         back = await at_the_provider(provider, begun.headers["location"], "mina")
+        assert (await attacker.head(back)).status_code == 405  # a preview spends no code
         # Login CSRF: the victim's browser is given the attacker's answer, without and with a cookie of its own.
         bare = await victim.get(back)
         await victim.get("/oidc/start")

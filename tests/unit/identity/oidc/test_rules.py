@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 from pydantic import ValidationError
 
@@ -52,3 +54,18 @@ def test_an_issuer_by_plain_http_is_a_wrong_setting(issuer: str) -> None:
     with pytest.raises(ValidationError, match="https"):
         IdentitySettings.model_validate({**given, "oidc_issuer": issuer})
     assert IdentitySettings.model_validate({**given, "oidc_issuer": "https://login.example"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("master_key", base64.b64encode(bytes(32)).decode(), "all zero"),
+        ("root_key", base64.b64encode(bytes(32)).decode(), "all zero"),
+        ("IEUM_PUBLIC_URLS", {"notify": "http://127.0.0.1:8003"}, "IEUM_PUBLIC_URLS has no address"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_at_start(name: str, value: object, words: str) -> None:
+    keys = dict.fromkeys(("master_key", "account_key", "IEUM_DIRECTORY_KEY", "IEUM_AUDIT_KEY"), new_key())
+    assert IdentitySettings.model_validate(keys)
+    with pytest.raises(ValidationError, match=words):
+        IdentitySettings.model_validate({**keys, name: value})

@@ -206,6 +206,10 @@ def test_no_service_starts_without_a_root_key() -> None:
     with pytest.raises(SettingsError) as refused:
         over_http(ServiceSettings.model_validate({"IEUM_IDENTITY_ROOT_KEYS": ""}), ManualClock(NOW), "notify")
     assert "IEUM_IDENTITY_ROOT_KEYS" in str(refused.value)
+    without = ServiceSettings.model_validate({"IEUM_PUBLIC_URLS": {"intake": "http://127.0.0.1:8001"}})
+    with pytest.raises(SettingsError) as homeless:
+        over_http(without, ManualClock(NOW), "intake")
+    assert "IEUM_PUBLIC_URLS" in str(homeless.value)
     for wrong in ("x", "AAAA", base64.b64encode(bytes(32)).decode()):
         with pytest.raises(ValidationError, match="IEUM_IDENTITY_ROOT_KEYS"):
             ServiceSettings.model_validate({"IEUM_IDENTITY_ROOT_KEYS": wrong})
