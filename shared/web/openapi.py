@@ -45,8 +45,8 @@ SECURITY_SCHEMES: Final[dict[str, dict[str, Any]]] = {
         "type": "apiKey",
         "in": "cookie",
         "name": "ieum_SERVICE",
-        "description": "The same token in the cookie of this service (`ieum_intake`, `ieum_notify`, …; by https with `__Host-` "
-        "before it).",
+        "description": "The same token in the cookie of this service (`ieum_intake`, `ieum_notify`, …; by https with "
+        "`__Host-` before it).",
     },
 }
 HEADERS: Final[dict[str, dict[str, Any]]] = {
