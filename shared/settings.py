@@ -150,6 +150,11 @@ class ServiceSettings(BaseSettings):
     Required: no service starts without. Two while the root key is replaced.
     """
 
+    step_up_minutes: int = Field(default=120, ge=1, le=600, validation_alias="IEUM_STEP_UP_MINUTES", examples=[60])
+    """For so long after a second factor was shown none is asked for before details, erasures and others' accounts.
+
+    A sign-in counts. Every service should have the same.
+    """
     trusted_proxies: str = Field(
         default="",
         validate_default=True,

@@ -30,6 +30,7 @@ class Marks:
                 "recovery",
                 "session document",
                 "session ending",
+                "session confirmed",
                 "account document",
                 "signing key document",
                 "passkey challenge",
@@ -53,6 +54,10 @@ class Marks:
         """Binds a session to its account and its beginning. What changes while it lives is not in it."""
         parts = (session.digest, session.session, session.subject, _instant(session.started_at))
         return self._mark("session document", *parts)
+
+    def confirmed_seal(self, session: Session, at: datetime) -> str:
+        """Binds to a session when a second factor was shown in it."""
+        return self._mark("session confirmed", session.digest, session.session, _instant(at))
 
     def ending_seal(self, session: Session) -> str:
         """Binds the end of a session to it: when, why and how long it is published."""

@@ -31,7 +31,8 @@ from services.identity.passkeys.service import Passkeys
 from services.identity.sessions.repository import SessionStore
 from services.identity.sessions.service import Sessions
 from services.identity.settings import IdentitySettings
-from services.identity.sign_in.api import account_router
+from services.identity.sign_in.api import account_router, confirm_api
+from services.identity.sign_in.confirm_pages import confirm_router
 from services.identity.sign_in.pages import sign_in_router
 from services.identity.sign_in.repository import DelayStore
 from services.identity.sign_in.service import SignIn
@@ -164,6 +165,8 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
         account_router(a.sign_in, a.sessions, a.signing, a.trail, authorize, a.clock),
         directory_router(a.store, settings.directory_key.get_secret_value()),
         sign_in_router(a.sign_in, a.sessions, a.passkeys, a.trail, pages, openid=openid),
+        confirm_api(a.sign_in, a.sessions),
+        confirm_router(a.sign_in, a.sessions, a.passkeys, pages),
         registration_router(a.sign_in, a.sessions, a.passkeys, pages),
         passkey_router(a.store, a.sign_in, a.passkeys, pages, authorize, settings.roles_with_passkey()),
         invitation_router(a.sign_in, a.sessions, a.enrolment, pages),

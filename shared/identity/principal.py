@@ -17,6 +17,8 @@ class Principal:
     session: str
     issued_at: datetime
     expires_at: datetime
+    confirmed_at: datetime | None = None
+    """When they last showed a second factor: at the sign-in, or asked again in the same session."""
     stale: bool = False
     """The token has expired and is accepted only because its issuer does not answer."""
 

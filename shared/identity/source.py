@@ -9,7 +9,7 @@ documents that say so.
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -168,6 +168,11 @@ class Identity:
             return False
         now = self._clock.now()
         return now < principal.expires_at or not self._key_set.fresh(now)
+
+    def confirmed_within(self, principal: Principal, window: timedelta) -> bool:
+        """Whether they showed a second factor lately."""
+        at = principal.confirmed_at
+        return at is not None and self._clock.now() - at < window
 
     def check(self) -> str | None:
         """Health check: what is wrong, or None. Old keys are no fault: staff can work on with them."""

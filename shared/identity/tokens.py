@@ -88,6 +88,8 @@ class _Claims(BaseModel):
     sid: str = Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")
     iat: int
     exp: int
+    auth_time: int | None = None
+    """When a second factor was shown last."""
 
 
 class _TicketClaims(_Claims):
@@ -115,6 +117,8 @@ class Signer:
         """Sign an access token for one service, valid from ``issued_at`` to ``expires_at`` of the principal."""
         claims = _common(principal.subject, principal.organisation, principal.roles, principal.session)
         claims |= _times(principal.issued_at, principal.expires_at, audience)
+        if principal.confirmed_at is not None:
+            claims["auth_time"] = int(principal.confirmed_at.timestamp())
         return jwt.encode(claims, self._key, _ED25519, {"kid": self.kid, "typ": ACCESS_TYPE})
 
 
@@ -185,6 +189,7 @@ def verify_access(
         session=claims.sid,
         issued_at=datetime.fromtimestamp(claims.iat, UTC),
         expires_at=expires,
+        confirmed_at=datetime.fromtimestamp(claims.auth_time, UTC) if claims.auth_time is not None else None,
         stale=stale,
     )
 

@@ -7,8 +7,9 @@ start with a route that names no action or several. For what belongs to an organ
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
@@ -17,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from structlog.stdlib import BoundLogger
 
+from shared import log
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.identity.source import REFUSED, Identity
@@ -29,6 +31,8 @@ RECORDED_PER_MINUTE: Final = 60
 """Most forged tokens one service writes to the audit log: a flood of them must not bury the rest."""
 _FORGED: Final = frozenset({"bad_signature", "unknown_key", "wrong_kind", "claims"})
 """Not among them: expired tokens, and values that are no token."""
+
+_log = log.get(__name__)
 
 OnDenied = Callable[[Request, Principal | None, Action, str | None], None]
 """Called for each denied request, for the audit: request, principal (if known), action, organisation."""
@@ -67,10 +71,15 @@ class Authorizer:
         self._sign_in = settings.public_urls.get("identity", "").rstrip("/")
         self._on_denied = on_denied
         self._recorded = (0, 0)
+        self._step_up = timedelta(minutes=settings.step_up_minutes)
 
-    def __call__(self, action: Action) -> "StaffDependency":
-        """The dependency for one action; it gives the ``Principal``."""
-        return StaffDependency(self, action)
+    def __call__(self, action: Action, *, back: str | None = None) -> "StaffDependency":
+        """The dependency for one action; it gives the ``Principal``.
+
+        ``back``: only with a recent second factor. Who has none is led to where it is shown, and from there to this
+        path, whose holes are filled from the route's.
+        """
+        return StaffDependency(self, action, back)
 
     async def check(self, request: Request, action: Action) -> Principal:
         """Return the principal. Raises Problem 401 or 403; on a page, a 303 to the sign-in page."""
@@ -94,6 +103,32 @@ class Authorizer:
         if self._on_denied is not None:
             self._on_denied(request, principal, action, organisation)
         raise Problem(403, "not_allowed", gettext_noop("Your role at your organisation does not allow this."))
+
+    def require_recent(self, request: Request, principal: Principal, back: str, *, urgent: bool = False) -> None:
+        """Raise unless the principal showed a second factor lately: Problem 401 ``step_up_needed`` (RFC 9470).
+
+        On a page: a 303 to where it is shown, which leads on to ``back``. ``urgent``: not asked while identity does not
+        answer, since nobody could show one then and somebody waits for help.
+        """
+        if self.identity.confirmed_within(principal, self._step_up):
+            return
+        if urgent and not self.identity.fresh():
+            _log.warning("identity.step_up_waived", subject=principal.subject)
+            return
+        if not request.url.path.startswith("/api/") and self._sign_in:
+            base = self._urls.get(getattr(request.app.state, "service", ""), "").rstrip("/")
+            query = urlencode({"next": f"{base}{back}"})
+            raise HTTPException(303, headers={"Location": f"{self._sign_in}/session/confirm?{query}"})
+        challenge = f'Bearer error="insufficient_user_authentication", max_age="{int(self._step_up.total_seconds())}"'
+        raise Problem(
+            401,
+            "step_up_needed",
+            gettext_noop(
+                "Show your second factor again: POST session and code to /api/v1/session/confirm of identity, then"
+                " repeat this with the token from there."
+            ),
+            headers={"WWW-Authenticate": challenge},
+        )
 
     def _record_forged(self, request: Request, action: Action) -> None:
         """Record a forged token; a request without a token is not recorded."""
@@ -135,14 +170,19 @@ class StaffDependency(ActionDependency):
 
     problems = ("not_signed_in", "not_allowed")
 
-    def __init__(self, authorizer: Authorizer, action: Action) -> None:
+    def __init__(self, authorizer: Authorizer, action: Action, back: str | None = None) -> None:
         """Made by ``Authorizer.__call__``."""
         super().__init__(action)
         self._authorizer = authorizer
+        self._back = back
 
     async def __call__(self, request: Request) -> Principal:
         """Return the principal if their roles allow the action."""
-        return await self._authorizer.check(request, self.action)
+        principal = await self._authorizer.check(request, self.action)
+        if self._back is not None:
+            holes = {name: quote(str(value), safe="") for name, value in request.path_params.items()}
+            self._authorizer.require_recent(request, principal, self._back.format_map(holes))
+        return principal
 
     def describe(self, operation: dict[str, Any], components: dict[str, Any]) -> None:
         """A token or a session of somebody who may do this."""

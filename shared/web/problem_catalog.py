@@ -78,6 +78,11 @@ SHARED: Final = (
 
 STAFF: Final = (
     DocumentedProblem("not_signed_in", 401, n("There is no sign-in, or it is over. Sign in again, or renew it.")),
+    DocumentedProblem(
+        "step_up_needed",
+        401,
+        n("The second factor was shown too long ago. Show it again at identity, then repeat this."),
+    ),
     DocumentedProblem("not_allowed", 403, n("The role at the organisation does not allow this, or it is not theirs.")),
 )
 """Of every route for staff."""

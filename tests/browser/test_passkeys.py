@@ -64,6 +64,17 @@ async def test_a_lead_is_led_to_a_passkey_and_signs_in_with_it_by_keyboard(
         assert await page.locator("li", has_text="휴대전화").count() == 1
         await check(page)
 
+        for _ in range(2):  # two hours later, in a session that was used meanwhile
+            await identity.clock.advance(110 * 60)
+            await page.goto(f"{address}/account")
+        await page.goto(f"{address}/releases")
+        await page.wait_for_url("**/session/confirm?*")
+        await check(page)
+        await page.press("#code", "Tab")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/releases")
+
         await context.clear_cookies()
         await page.goto(f"{address}/session?next=/account&lang=en")
         await page.fill("#account", ready.account.name)

@@ -90,6 +90,7 @@ class TestIdentity:
         session: str | None = None,
         lasts: timedelta = ACCESS_LASTS,
         issued_at: datetime | None = None,
+        confirmed_at: datetime | None = None,
     ) -> Principal:
         """Somebody with these roles, signed in now."""
         now = issued_at or self.clock.now()
@@ -100,6 +101,7 @@ class TestIdentity:
             session=session or secrets.token_urlsafe(24),
             issued_at=now,
             expires_at=now + lasts,
+            confirmed_at=now if confirmed_at is None else confirmed_at,
         )
 
     def token(

@@ -66,7 +66,7 @@ def one_router(
 ) -> APIRouter:
     """``/accounts/{subject}`` and the forms on it."""
     router = APIRouter(include_in_schema=False)
-    manage = authorize(Action.ACCOUNTS_MANAGE)
+    manage = authorize(Action.ACCOUNTS_MANAGE, back="/accounts/{subject}")
 
     @router.get("/accounts/{subject}")
     async def one(request: Request, principal: Annotated[Principal, Depends(manage)], subject: str) -> Response:

@@ -129,6 +129,10 @@ class Session(_Frozen):
     """What tokens and the published list of ended sessions call it; opens nothing."""
     subject: str
     started_at: datetime
+    confirmed_at: datetime | None = None
+    """When a second factor was asked for again and shown; at first, when it started."""
+    confirmed_seal: str = ""
+    """That identity saw it then."""
     seen_at: datetime
     ended_at: datetime | None = None
     ended_why: Ending | None = None

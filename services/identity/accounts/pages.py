@@ -24,7 +24,7 @@ from shared.web.translations import gettext_noop
 def admin_router(store: AccountStore, administration: Administration, pages: Pages, authorize: Authorizer) -> APIRouter:
     """``/accounts`` and ``/accounts/new``."""
     router = APIRouter(include_in_schema=False)
-    manage = authorize(Action.ACCOUNTS_MANAGE)
+    manage, change = authorize(Action.ACCOUNTS_MANAGE), authorize(Action.ACCOUNTS_MANAGE, back="/accounts/new")
 
     def reach(principal: Principal) -> list[str]:
         return [each for each in ORGANISATIONS if principal.may(Action.ACCOUNTS_MANAGE, each)]
@@ -50,13 +50,13 @@ def admin_router(store: AccountStore, administration: Administration, pages: Pag
         return pages.render(request, "accounts.html", accounts=listed, organisation=one, within=within, more=more)
 
     @router.get("/accounts/new")
-    async def new(request: Request, principal: Annotated[Principal, Depends(manage)]) -> Response:
+    async def new(request: Request, principal: Annotated[Principal, Depends(change)]) -> Response:
         return creation(request, principal, "", "", principal.organisation, [])
 
     @router.post("/accounts/new")
     async def create(
         request: Request,
-        principal: Annotated[Principal, Depends(manage)],
+        principal: Annotated[Principal, Depends(change)],
         organisation: Annotated[str, Form(max_length=40)],
         name: Annotated[str, Form(max_length=80)] = "",
         display: Annotated[str, Form(max_length=80)] = "",

@@ -28,7 +28,7 @@ def release_router(
 ) -> APIRouter:
     """``/releases`` and the forms on it."""
     router = APIRouter(prefix="/releases", include_in_schema=False)
-    release = authorize(Action.ACCOUNTS_RELEASE)
+    release = authorize(Action.ACCOUNTS_RELEASE, back="/releases")
 
     async def show(request: Request, principal: Principal, error: str = "") -> Response:
         within = [each for each in ORGANISATIONS if principal.may(Action.ACCOUNTS_RELEASE, each)]

@@ -54,7 +54,7 @@ def passkey_router(
 ) -> APIRouter:
     """``/account/passkeys/…``."""
     router = APIRouter(include_in_schema=False, prefix="/account/passkeys")
-    own = authorize(Action.OWN_ACCOUNT)
+    own = authorize(Action.OWN_ACCOUNT, back="/account")
 
     async def mine(principal: Principal) -> Account:
         try:

@@ -50,9 +50,13 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
     urls = pages.settings.public_urls
 
     @router.get("/start")
-    async def start(request: Request, next: Annotated[str, Query(max_length=2000)] = "") -> Response:  # noqa: A002  # the parameter's name in the address
+    async def start(
+        request: Request,
+        next: Annotated[str, Query(max_length=2000)] = "",  # noqa: A002  # the parameter's name in the address
+        again: str = "",
+    ) -> Response:
         try:
-            address, cookie = await provider.begin(onward(next, urls) if next else "")
+            address, cookie = await provider.begin(onward(next, urls) if next else "", again=bool(again))
         except RefusedError as error:
             raise problem(error) from None
         answer = RedirectResponse(address, 303)

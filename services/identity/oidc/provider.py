@@ -87,8 +87,11 @@ class Provider:
         self._keys: tuple[float, KeySet] | None = None
         self._fetching = asyncio.Lock()
 
-    async def begin(self, onward: str) -> tuple[str, str]:
-        """The provider's address to go to, and the cookie to take along. Raises ``RefusedError``."""
+    async def begin(self, onward: str, *, again: bool = False) -> tuple[str, str]:
+        """The provider's address to go to, and the cookie to take along. Raises ``RefusedError``.
+
+        ``again``: it must ask for the factors anew, although somebody is signed in there.
+        """
         found = await self._discovered()
         passage = Passage(
             state=secrets.token_urlsafe(24),
@@ -109,6 +112,8 @@ class Provider:
         }
         if self._settings.oidc_acr:
             asked["acr_values"] = self._settings.oidc_acr
+        if again:
+            asked |= {"prompt": "login", "max_age": "0"}
         address = str(found["authorization_endpoint"])
         return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}", self._sealed(passage)
 

@@ -60,6 +60,7 @@ class Use(StrEnum):
     """What a challenge is for; none counts for another use."""
 
     SIGN_IN = "sign in"
+    CONFIRM = "confirm"
     REGISTER = "register"
 
 

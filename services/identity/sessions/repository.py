@@ -54,6 +54,13 @@ class SessionStore:
             )
         return session_of(found)
 
+    async def confirm(self, digest: str, now: datetime, seal: str) -> bool:
+        """Note that a second factor was shown now; False where the session has ended."""
+        change = {"$set": {"confirmed_at": now, "confirmed_seal": seal}}
+        with store_errors():
+            done = await self.collection.update_one({"_id": digest, "ended_at": None}, change)
+        return done.matched_count == 1
+
     async def end(self, subject: str, why: Ending, now: datetime, *, only: str = "", but: str = "") -> int:
         """End somebody's sessions: ``only`` this one, or all ``but`` this one (by public name). How many ended."""
         wanted: Document = {"subject": subject, "ended_at": None, "started_at": {"$gt": now - SESSION_LASTS - _LATE}}

@@ -1,6 +1,7 @@
 """Who is signed in: begun, renewed every ten minutes, ended here and within seconds everywhere."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from services.identity.accounts.models import Account, Ending, Session
@@ -91,6 +92,29 @@ class Sessions:
         RENEWED.inc()
         return await self._issued(account, session, secret, audience)
 
+    async def present(self, secret: str) -> tuple[Session, Account] | None:
+        """The session of a cookie, and whose it is; None where it would not be renewed. It does not count as a use."""
+        session = await self._kept(secret)
+        account = await self._accounts.get(session.subject) if session is not None else None
+        if session is None or account is None or not alive(session, self._clock.now()):
+            return None
+        return (session, account) if usable(account) and of_now(session, account) else None
+
+    async def confirm(self, session: Session) -> bool:
+        """Note that a second factor was shown in it now; False where it has ended."""
+        now = self._clock.now()
+        return await self._store.confirm(session.digest, now, self._marks.confirmed_seal(session, now))
+
+    def confirmed_at(self, session: Session) -> datetime:
+        """When a second factor was shown last; what somebody else wrote into the store counts for nothing."""
+        at = session.confirmed_at
+        if at is not None and same(session.confirmed_seal, self._marks.confirmed_seal(session, at)):
+            return at
+        if at is not None:
+            ALTERED.labels("session").inc()
+            _log.error("sessions.altered", session=session.session)
+        return session.started_at
+
     async def end(self, subject: str, why: Ending, *, only: str = "", but: str = "") -> int:
         """End somebody's sessions (``only`` one, or all ``but`` one) and publish that. How many there were."""
         ended = await self._store.end(subject, why, self._clock.now(), only=only, but=but)
@@ -138,5 +162,6 @@ class Sessions:
             session=session.session,
             issued_at=now,
             expires_at=min(now + ACCESS_LASTS, session.started_at + SESSION_LASTS),
+            confirmed_at=self.confirmed_at(session),
         )
         return Issued((await self._signing.signer()).access(principal, audience), principal, secret)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.identity.accounts.models import Ending, RefusedError
-from services.identity.audit_recorder import Trail, What, by, line
+from services.identity.audit_recorder import By, Trail, What, by, line
 from services.identity.keys.service import Signing
 from services.identity.problems import unavailable
 from services.identity.sessions.cookies import clear, device_of
@@ -54,6 +54,18 @@ class SessionRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     session: str = Field(max_length=100, description="As `sign-in` gave it.", examples=["(43 characters)"])
+    audience: Audience = "identity"
+
+
+class ConfirmRequest(BaseModel):
+    """A session's secret, and a second factor."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    session: str = Field(max_length=100, description="As `sign-in` gave it.", examples=["(43 characters)"])
+    code: str = Field(
+        max_length=40, description="Six digits of the authenticator, or a recovery code.", examples=["492039"]
+    )
     audience: Audience = "identity"
 
 
@@ -165,6 +177,40 @@ def account_router(
             raise unavailable() from None
         clear(response)
         return Ended(ended=count)
+
+    return router
+
+
+def confirm_api(sign_in: SignIn, sessions: Sessions) -> APIRouter:
+    """``/api/v1/session/confirm``."""
+    router = APIRouter(prefix="/api/v1", tags=["sign-in"])
+
+    @router.post(
+        "/session/confirm",
+        summary="Show a second factor again",
+        dependencies=[Depends(OPEN)],
+        openapi_extra=refuses("wrong_sign_in", "session_over", "passkey_needed", "wait"),
+    )
+    async def confirm_session(request: Request, body: ConfirmRequest) -> SignedIn:
+        """Show a second factor again, which other services ask for with `step_up_needed`; a token that says so.
+
+        401 `session_over`, or `wrong_sign_in` where the code does not fit; 429 `wait`; 403 `passkey_needed`, to who
+        signs in with a passkey: they confirm on the page, or with a recovery code.
+        """
+        try:
+            found = await sessions.present(body.session)
+            if found is not None:
+                session, account = found
+                who = By(account.subject, account.organisation, tuple(sorted(account.roles)), where_of(request))
+                await sign_in.step_up(account, session, body.code, "", who)
+            issued = await sessions.renew(body.session, body.audience) if found is not None else None
+        except RefusedError as error:
+            raise_problem(error)
+        except TransientError:
+            raise unavailable() from None
+        if issued is None:
+            raise Problem(401, "session_over", gettext_noop("This session is over. Please sign in again."))
+        return _signed_in(issued)
 
     return router
 

@@ -15,7 +15,14 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from services.identity.accounts.models import Account, AccountState, Factor, PasskeyMissingError, RefusedError
+from services.identity.accounts.models import (
+    Account,
+    AccountState,
+    Factor,
+    PasskeyMissingError,
+    RefusedError,
+    Session,
+)
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import (
     DEVICE_LASTS,
@@ -126,6 +133,26 @@ class SignIn:
             await self._refuse(who, account, "wrong_sign_in", None, What.CONFIRM)
         await self._delays.forget(key)
 
+    async def step_up(self, account: Account, session: Session, code: str, passkey: str, who: By) -> None:
+        """Ask for a second factor again in a session. Raises ``RefusedError``: ``wrong_sign_in``, ``wait``.
+
+        Or ``passkey_needed``: who must sign in with a passkey shows that, or a recovery code.
+        """
+        key = f"{Source.DEVICE}:confirm:{account.subject}"
+        if seconds := await self._taken({Source.DEVICE: key}):
+            await self._refuse(who, account, "wait", seconds, What.CONFIRM)
+        shown = Factor.PASSKEY if passkey else Factor.RECOVERY if is_long_code(code) else Factor.TOTP
+        if refusal(account, shown, self._roles_with_passkey) == "passkey_needed":
+            await self._refuse(who, account, "passkey_needed", None, What.CONFIRM)
+        attempt = Attempt(account.name, "", code, "", passkey=passkey, browser=session.session)
+        if not await self._second(account, shown, attempt, Use.CONFIRM):
+            await self._refuse(who, account, "wrong_sign_in", None, What.CONFIRM)
+        await self._trail.append(line(who, What.CONFIRM, self._clock.now(), factor=shown))
+        if not await self._sessions.confirm(session):
+            raise RefusedError("wrong_sign_in")
+        await self._delays.forget(key)
+        SIGN_INS.labels("confirm", "entered").inc()
+
     async def throttle(self, network: str) -> None:
         """Count something else that strangers may try, under their network. Raises ``RefusedError`` ``wait``."""
         if seconds := await self._taken({Source.NETWORK: f"{Source.NETWORK}:{network}"}):
@@ -221,10 +248,10 @@ class SignIn:
             await self._accounts.rehash(account.subject, stored, await self._passwords.hashed(password))
         return shown
 
-    async def _second(self, account: Account, shown: Factor, attempt: Attempt) -> bool:
+    async def _second(self, account: Account, shown: Factor, attempt: Attempt, use: Use = Use.SIGN_IN) -> bool:
         code = attempt.code
         if shown is Factor.PASSKEY:
-            return await self._passkeys.prove(account, Use.SIGN_IN, attempt.browser, attempt.passkey)
+            return await self._passkeys.prove(account, use, attempt.browser, attempt.passkey)
         if shown is Factor.RECOVERY:
             return await self._accounts.use_recovery(account.subject, self._recovery(account, code))
         if account.totp is None:  # pragma: no cover  # asked before

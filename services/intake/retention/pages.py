@@ -34,6 +34,9 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
     async def erasures(
         request: Request, principal: Annotated[Principal, Depends(authorize(Action.ERASURES_READ))]
     ) -> Response:
+        if principal.may(Action.ERASURES_DECIDE):
+            # Asked on the way in, so that a decision is not lost on the way to the second factor.
+            authorize.require_recent(request, principal, "/erasures")
         lists = await decisions.lists(principal)
         return pages.render(
             request,
@@ -52,7 +55,9 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
 
     @routes.post("/erasures/{report_id}")
     async def decided(
-        request: Request, report_id: str, principal: Annotated[Principal, Depends(authorize(Action.ERASURES_DECIDE))]
+        request: Request,
+        report_id: str,
+        principal: Annotated[Principal, Depends(authorize(Action.ERASURES_DECIDE, back="/erasures"))],
     ) -> Response:
         typed = await form_body(request)
         reason, category = typed.one("reason"), typed.one("category")

@@ -298,7 +298,7 @@ def ticket_router(
     @router.post(
         "/details-ticket",
         summary="A ticket to a report's details",
-        openapi_extra=refuses(*_REJECTED, "no_such_case"),
+        openapi_extra=refuses(*_REJECTED, "no_such_case", "step_up_needed"),
     )
     async def get_details_ticket(
         request: Request,
@@ -306,7 +306,12 @@ def ticket_router(
         body: DetailsRequest,
         who: Annotated[Principal, Depends(authorize(Action.DETAILS_OPEN))],
     ) -> TicketView:
-        """A ticket to a report's details, for the owning centre's counsellors and leads. 410: it was withdrawn."""
+        """A ticket to a report's details, for the owning centre's counsellors and leads. 410: it was withdrawn.
+
+        401 `step_up_needed`: the second factor was shown too long ago (RFC 9470); `POST /api/v1/session/confirm` of
+        identity takes it, and its token opens this.
+        """
+        authorize.require_recent(request, who, "", urgent=True)
         audit = audited(request, who)
         issued = await guarded(lambda: tickets.issue(who, report_id, body.ownership, body.purpose, audit=audit))
         if issued is None:

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ValidationError
@@ -24,7 +25,7 @@ from services.notify.settings import NotifySettings
 from shared.events.base import ReportId
 from shared.events.vocabulary import CenterState, Outcome, PlatformKind, SupportKind
 from shared.identity.principal import Principal
-from shared.identity.roles import Action
+from shared.identity.roles import NOBODY, Action
 from shared.identity.tokens import Purpose
 from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
@@ -199,6 +200,20 @@ def details_router(parts: CasePages) -> APIRouter:
     router = APIRouter(prefix="/cases/{report_id}", include_in_schema=False)
     case_service, authorize, audited = parts.case_service, parts.authorize, parts.audited
 
+    @router.get("/details")
+    async def go_on(
+        request: Request,
+        report_id: ReportId,
+        who: Annotated[Principal, Depends(authorize(Action.DETAILS_OPEN))],
+        ownership: Annotated[int, Query(ge=1)],
+        purpose: Purpose,
+    ) -> Response:
+        """Where somebody goes on who was asked for a second factor first."""
+        found = await guarded(lambda: case_service.case(report_id))
+        authorize.require(request, who, Action.DETAILS_OPEN, found.center_id if found is not None else NOBODY)
+        found = there(found, who)
+        return parts.pages.render(request, "details-go-on.html", case=found, ownership=ownership, purpose=purpose)
+
     @router.post("/details")
     async def details(
         request: Request,
@@ -207,6 +222,8 @@ def details_router(parts: CasePages) -> APIRouter:
         ownership: Ownership,
         purpose: Annotated[Purpose, Form()],
     ) -> Response:
+        back = urlencode({"ownership": ownership, "purpose": purpose.value})
+        authorize.require_recent(request, who, f"/cases/{report_id}/details?{back}", urgent=True)
         audit = audited(request, who)
         issued = await guarded(lambda: parts.tickets.issue(who, report_id, ownership, purpose, audit=audit))
         if issued is None:

@@ -168,6 +168,7 @@ class NotifyHarness:
             session=session or secrets.token_urlsafe(24),
             issued_at=now,
             expires_at=now + ACCESS_LASTS,
+            confirmed_at=now,
         )
 
     async def duty(self, center_id: str, **body: Any) -> httpx.Response:

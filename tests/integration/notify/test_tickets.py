@@ -1,6 +1,8 @@
 """Who gets a ticket to a report's details: the owning centre's counsellors and leads, on record, and nobody else."""
 
+from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -10,7 +12,7 @@ from shared.audit.queries import AuditReader, Filter
 from shared.errors import TransientError
 from shared.identity.roles import MINISTRY, StaffRole, roles_at
 from shared.identity.tokens import Purpose, TicketKey
-from tests.integration.notify.conftest import NotifyHarness, Start
+from tests.integration.notify.conftest import NotifyHarness, Staff, Start
 from tests.integration.notify.moves import taken, tell
 from tests.support.mail import MailSink
 from tests.support.staff import TICKET_KEY
@@ -61,6 +63,35 @@ async def test_a_ticket_says_what_it_is_for_and_stands_in_the_audit(start: Start
     assert (line.actor, line.organisation, line.outcome, line.reason) == ("kim", "gwangju", "done", "first_contact")
     other = (await harness.act("details-ticket", ID, "gwangju", "kim", "lead", **ASK)).json()
     assert KEY.verify(other["ticket"], (), harness.clock.now()).ticket_id != ticket.ticket_id
+
+
+async def test_without_a_recent_second_factor_no_ticket_leaves_and_one_goes_on_after_it(
+    start: Start, sink: MailSink
+) -> None:
+    del sink
+    harness = await start()
+    await taken(harness)
+    long_ago = harness.clock.now() - timedelta(hours=3)
+    late = Staff(harness.people, lambda: replace(harness.principal("gwangju", subject="kim"), confirmed_at=long_ago))
+    refused = await harness.http.post(f"/api/v1/cases/{ID}/details-ticket", json=ASK, auth=late)
+    assert (refused.status_code, refused.json()["code"]) == (401, "step_up_needed")
+    page = {"sec-fetch-site": "same-origin", "accept": "text/html"}
+    asked = await harness.http.post(f"/cases/{ID}/details", data=ASK, auth=late, headers=page)
+    (back,) = parse_qs(urlsplit(asked.headers["location"]).query)["next"]
+    assert (asked.status_code, back) == (
+        303,
+        f"http://127.0.0.1:8003/cases/{ID}/details?ownership=1&purpose=first_contact",
+    )
+    kim = harness.staff("gwangju", subject="kim")
+    onward = await harness.http.get(back.removeprefix("http://127.0.0.1:8003"), auth=kim, headers=page)
+    for name, value in ASK.items():
+        assert f'name="{name}" value="{value}"' in onward.text
+    given = await harness.http.post(f"/cases/{ID}/details", data=ASK, auth=kim, headers=page)
+    assert 'name="ticket"' in given.text
+    other = await harness.http.get(
+        back.removeprefix("http://127.0.0.1:8003"), auth=harness.staff("busan"), headers=page
+    )
+    assert other.status_code == 403
 
 
 async def test_only_the_present_ownership_counts(start: Start, sink: MailSink) -> None:

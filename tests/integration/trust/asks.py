@@ -189,6 +189,9 @@ def _cases() -> Asks:
         ("notify", "GET", "/api/v1/transfers"): (ask(200), of_owner),
         ("notify", "GET", "/api/v1/cases/{report_id}"): (ask(200, path=_REPORT, whose=readers),),
         ("notify", "GET", "/cases/{report_id}"): (ask(200, path=_REPORT, whose=readers),),
+        ("notify", "GET", "/cases/{report_id}/details"): (
+            ask(200, path=_REPORT, query={"ownership": "1", "purpose": "first_contact"}, whose=OWNER),
+        ),
         **{
             ("notify", "POST", f"{start}/cases/{{report_id}}/{act}"): (
                 ask(409, path={**_REPORT, "number": "1"}, whose=OWNER, body={"ownership": STALE, **given}),
@@ -282,6 +285,10 @@ def _accounts() -> Asks:
         ("identity", "POST", "/session"): (ask(401, 429, body=wrong),),
         # At an address where browsers make no passkeys, and of who was not led there.
         ("identity", "POST", "/session/passkey/options"): (ask(404),),
+        ("identity", "GET", "/session/confirm"): (ask(303),),
+        ("identity", "POST", "/session/confirm"): (ask(303, body={"code": "000000"}),),
+        ("identity", "POST", "/session/confirm/options"): (ask(404),),
+        ("identity", "POST", "/api/v1/session/confirm"): (ask(401, body={"session": "none", "code": "000000"}),),
         ("identity", "GET", "/session/passkey"): (ask(403),),
         ("identity", "POST", "/session/passkey/new"): (ask(403),),
         ("identity", "POST", "/session/passkey"): (ask(403, body={"name": "x"}),),

@@ -100,6 +100,7 @@ class SystemHarness:
             session=session or secrets.token_urlsafe(24),
             issued_at=now,
             expires_at=now + lasts,
+            confirmed_at=now,
         )
 
     def bearer(self, organisation: str, *roles: StaffRole | str, service: str = "notify") -> dict[str, str]:

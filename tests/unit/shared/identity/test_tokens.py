@@ -95,7 +95,17 @@ def test_a_late_token_counts_only_where_that_is_asked_for_and_only_within_the_gr
 
 
 def test_a_token_names_nobody(staff: TestIdentity) -> None:
-    assert set(claims_of(staff.token("jeju", "lead"))) == {"sub", "org", "roles", "sid", "iat", "exp", "iss", "aud"}
+    assert set(claims_of(staff.token("jeju", "lead"))) == {
+        "sub",
+        "org",
+        "roles",
+        "sid",
+        "iat",
+        "exp",
+        "iss",
+        "aud",
+        "auth_time",
+    }
 
 
 def test_altered_and_foreign_signatures_are_refused(staff: TestIdentity, clock: ManualClock) -> None:
