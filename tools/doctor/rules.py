@@ -200,6 +200,8 @@ _RULES: Final = (
         "ReportChangedByHand",
     ),
 )
+_NO_FAULTS: Final = frozenset({"jobs", "tables"})
+"""What readiness says beside faults: failing jobs, which have lines of their own by their metric, and which tables."""
 _LAG: Final = 1000
 """Records that may wait for a group."""
 
@@ -248,8 +250,7 @@ def _of_process(process: Process) -> Iterable[Finding]:
         what = "it runs and does not answer"
         yield Finding(name, f"{what} on port {process.port}" if process.port else what, _book("ProcessDown"))
         return
-    # A failing job has its own line, by its metric.
-    words = {check: word for check, word in process.checks.items() if word != "ok" and check != "jobs"}
+    words = {check: word for check, word in process.checks.items() if word != "ok" and check not in _NO_FAULTS}
     if not process.ready:
         for check, word in words.items():
             yield Finding(name, f"not ready: {check}: {word}", f"make logs S={name}")

@@ -46,7 +46,12 @@ def test_of_a_well_installation_nothing_is_said() -> None:
         (Process("kafka", is_engine=True), "it runs and does not answer"),
         (Process("intake", ready=True, restarts=3, samples=()), "it was started again 3 times"),
         (
-            Process("intake", ready=False, checks={"store": "store: no answer", "disk": "ok"}, samples=()),
+            Process(
+                "intake",
+                ready=False,
+                checks={"store": "store: no answer", "disk": "ok", "tables": "version 1"},
+                samples=(),
+            ),
             "not ready: store: store: no answer",
         ),
         (
