@@ -118,6 +118,7 @@ def as_dictionary(text: Mapping[str, Text], centers: Mapping[str, Mapping[str, s
         "hidden": {"csv": HIDDEN_MARK, "json": "hidden", "parquet": "status=hidden", "meaning": both(meanings.HIDDEN)},
         "interval": both(meanings.INTERVAL),
         "together": both(meanings.TOGETHER),
+        "counting": [both(rule) for rule in meanings.COUNTING],
         "rules": [both(rule) for rule in GENERAL],
         "tables": [
             {

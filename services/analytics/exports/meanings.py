@@ -130,6 +130,30 @@ LEVEL: Final = gettext_noop(
     "What a row stands for: “leaf” one place, week or value; “group” several that are shown only together; “region” "
     "several whose parts are shown too; “total” all. Leaves and groups do not overlap, so only they may be added up."
 )
+COUNTING: Final = (
+    gettext_noop(
+        "Ownership: a report stands at the centre that owned it when the month closed, in every table of that month. "
+        "An acknowledgement counts as the owner's only if it was made under that ownership: a centre that handed the "
+        "report on and got it back acknowledges it anew. “Seen” is the first acknowledgement by any centre."
+    ),
+    gettext_noop(
+        "Withdrawal: a report counts as withdrawn whoever of those who may took it back; it does not once it was "
+        "reinstated. A closed case that is reopened, or that another centre then owns, is in care again."
+    ),
+    gettext_noop(
+        "Closing: how a case was closed counts only if the centre that owned the report when the month closed closed "
+        "it under that ownership; a closing by a former owner leaves the report closed and the way unknown."
+    ),
+    gettext_noop(
+        "Newest: urgency, age, gender, harm types and the other words of a report are those of its newest version when "
+        "the month closed, not those it came in with."
+    ),
+    gettext_noop(
+        "Times are cut to whole milliseconds, then subtracted; clocks that are apart give 0. A group of times holds "
+        "its upper limit. Hours on duty are rounded once, from the exact time; shares from published numbers."
+    ),
+)
+"""What decides a figure where the words of its table leave two readings."""
 INTERVAL: Final = gettext_noop(
     "Between: of a year, a count that one of its months hides, by two numbers that it lies between. In CSV an asterisk "
     "beside “at_least” and “at_most”, in JSON “low” and “high”, in Parquet no value and the status “interval”."

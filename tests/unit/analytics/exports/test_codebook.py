@@ -81,3 +81,10 @@ def test_every_word_an_event_may_use_has_its_meaning(dimension: str, words: type
 
 def test_every_dimension_belongs_to_a_table() -> None:
     assert {name for definition in TABLE_SPECS.values() for name in definition.dimensions} == set(DIMENSIONS)
+
+
+@pytest.mark.parametrize(("lang", "words"), [("ko", "이전 센터가 종결한"), ("en", "a closing by a former owner")])
+async def test_the_dictionary_decides_what_tables_leave_open(lang: str, words: str) -> None:
+    body = (await get("/api/v1/dictionary")).json()
+    assert any(words in rule[lang] for rule in body["counting"])
+    assert words in (await get(f"/dictionary?lang={lang}")).text
