@@ -181,7 +181,7 @@ def source_of(dimensions: tuple[str, ...], *, whole_months: bool) -> tuple[str, 
     raise ValueError(f"{' × '.join(dimensions) or 'nothing'} is not counted for {kind}; counted are {shown}")
 
 
-def summed(
+def marginals(
     cube: tuple[str, ...], dimensions: tuple[str, ...], cells: Iterable[tuple[tuple[str, ...], int]]
 ) -> dict[tuple[str, ...], int]:
     """The cells of one cube summed to the dimensions asked for, without zeros.
@@ -215,11 +215,11 @@ def seen_within_target(by_urgency: Mapping[str, Histogram]) -> int:
     return sum(histogram.within(SEEN_WITHIN_S[urgency]) for urgency, histogram in by_urgency.items())
 
 
-Cells = dict[tuple[str, str], int]
+Contribution = dict[tuple[str, str], int]
 """How often a report is counted, by (day or month, cell)."""
 
 
-def daily(fact: Fact) -> Cells:
+def daily(fact: Fact) -> Contribution:
     """The cells of its day a report is counted in, once each."""
     if fact.received_at is None or fact.synthetic:
         return {}
@@ -243,7 +243,7 @@ def daily(fact: Fact) -> Cells:
     return {(day, cell): 1 for cell in cells}
 
 
-def monthly(fact: Fact) -> Cells:
+def monthly(fact: Fact) -> Contribution:
     """The cells of its month a report is counted in, and how often. Only accepted reports that a centre owns count."""
     if not fact.accepted or fact.owner is None or fact.received_at is None or fact.traits is None or fact.synthetic:
         return {}

@@ -15,9 +15,9 @@ from services.analytics.counting.aggregate import (
     NOT_ROUTED,
     Histogram,
     Measure,
+    marginals,
     seen_within_target,
     source_of,
-    summed,
 )
 from services.analytics.counting.models import CenterFact
 from services.analytics.counting.project import time_on_duty
@@ -68,10 +68,12 @@ class Reader:
         """
         cube = source_of(dimensions, whole_months=period.whole_months)
         if cube == DAILY:
-            return summed(cube, dimensions, _daily(await self.cells(period.first.isoformat(), period.last.isoformat())))
+            return marginals(
+                cube, dimensions, _daily(await self.cells(period.first.isoformat(), period.last.isoformat()))
+            )
         prefix = "+".join(cube)
         cells = ((tuple(values), n) for name, *values, n in await self._month_cells(period) if name == prefix)
-        return summed(cube, dimensions, cells)
+        return marginals(cube, dimensions, cells)
 
     async def times(
         self, period: Period, measure: Measure, by: Literal["center", "urgency"] | None = None
@@ -136,7 +138,7 @@ class Reader:
         return {center_id: n / 3_600_000 for center_id, n in found.items()}
 
     async def _month_cells(self, period: Period) -> list[tuple[Any, ...]]:
-        """(Kind of cell, its values…, n), summed over months and source partitions."""
+        """(Kind of cell, its values…, n), marginals over months and source partitions."""
         if not period.whole_months:
             raise ValueError(f"{period.name} is not made of whole months, and this is kept by month")
         months = (await self._serving()).months
@@ -148,7 +150,7 @@ class Reader:
         return [(*name.split("|"), n) for name, n in total.items()]
 
     async def cells(self, first: str, last: str) -> dict[str, Counter[str]]:
-        """By day, the cells of the days from ``first`` to ``last``, summed over the source partitions."""
+        """By day, the cells of the days from ``first`` to ``last``, marginals over the source partitions."""
         found: dict[str, Counter[str]] = {}
         with store_errors():
             days = (await self._serving()).days

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.analytics.releases.hierarchies import TOTAL, Tree, members
-from services.analytics.releases.suppression import LEAST, Shown, summed
+from services.analytics.releases.suppression import LEAST, Shown, subtotal
 
 AT_LEAST: Final = ">="
 AT_MOST: Final = "<="
@@ -93,7 +93,7 @@ def _classes(node: Tree, tops: Sequence[int], counts: Sequence[Mapping[str, int]
         return [Bounds(0, 0)] * len(node.parts)
     if len(node.parts) != 2:  # noqa: PLR2004  # q and s
         return [Bounds(0, sum(tops))] * len(node.parts)
-    first = of_class(tops, sum(summed(node.parts[0], month) for month in counts))
+    first = of_class(tops, sum(subtotal(node.parts[0], month) for month in counts))
     return [first, Bounds(sum(tops) - first.high, sum(tops) - first.low)]
 
 

@@ -126,17 +126,17 @@ def _rows(spec: TableSpec, own: Release, months: Sequence[Release]) -> list[Row]
         if not _of_months(spec):
             period, table = period_of(own.period), own.tables[spec.name]
             return _of_tree(how.made_in(period, table), table, how.rows(period))
-        return _with_intervals(_summed(spec, months), own.tables.get(spec.name, {}) if own.kind == "year" else {})
+        return _with_intervals(_over_months(spec, months), own.tables.get(spec.name, {}) if own.kind == "year" else {})
     shown = own.tables[spec.name]
     if isinstance(how, Totals):
-        return _apart(shown, how.names)
+        return _figures(shown, how.names)
     if isinstance(how, Rounded):
         return _hours(shown)
     reports = joined([month.tables[BY_CENTER] for month in months])
     return _of_marks(shown, reports, how.names) if how.by_place else _kinds(shown, reports)
 
 
-def _apart(shown: Shown, keys: Sequence[str]) -> list[Row]:
+def _figures(shown: Shown, keys: Sequence[str]) -> list[Row]:
     """Figures that do not add up to anything."""
     return [*(Row(key, (figure(shown, key),)) for key in keys), Row(TOTAL, (HIDDEN,))]
 
@@ -167,7 +167,7 @@ def _unsplit(tree: Tree, shown: Shown) -> list[Tree]:
     ]
 
 
-def _summed(spec: TableSpec, months: Sequence[Release]) -> list[Row]:
+def _over_months(spec: TableSpec, months: Sequence[Release]) -> list[Row]:
     """A longer period. Where its months split differently, as by week, a row is shown where all its parts are."""
     hierarchies = {month.period: spec.hierarchy(period_of(month.period)) for month in months}
     tables = [month.tables[spec.name] for month in months]

@@ -197,12 +197,12 @@ def corrections(before: Sequence[MonthCounts], now: Sequence[MonthCounts]) -> di
     Counts are compared, not reports: of moves there and back between two centres only the difference is seen.
     """
     reports = sum(abs(a.total - b.total) for a, b in zip(before, now, strict=True))
-    apart = sum(
+    moves = sum(
         abs(a.centers.get(key, 0) - b.centers.get(key, 0))
         for a, b in zip(before, now, strict=True)
         for key in {*a.centers, *b.centers}
     )
-    found = {"reports": reports, "moved": max(0, apart - reports) // 2}
+    found = {"reports": reports, "moved": max(0, moves - reports) // 2}
     return {key: n for key, n in found.items() if n >= LEAST}
 
 

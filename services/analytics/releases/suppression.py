@@ -89,18 +89,18 @@ class MonthCounts:
 
 def split(tree: Tree, counts: Mapping[str, int]) -> dict[str, int]:
     """What is shown of the leaves' counts and their sums, by the rule of splitting."""
-    total = summed(tree, counts)
+    total = subtotal(tree, counts)
     return {} if total < LEAST else {tree.key: total, **_parts(tree, counts)}
 
 
 def _parts(tree: Tree, counts: Mapping[str, int]) -> dict[str, int]:
-    sums = {part.key: summed(part, counts) for part in tree.parts}
+    sums = {part.key: subtotal(part, counts) for part in tree.parts}
     if not sums or min(sums.values()) < SMALL:
         return {}
     return sums | {key: n for part in tree.parts for key, n in _parts(part, counts).items()}
 
 
-def summed(tree: Tree, counts: Mapping[str, int]) -> int:
+def subtotal(tree: Tree, counts: Mapping[str, int]) -> int:
     """The sum of the leaves under a node."""
     return sum(counts.get(key, 0) for key in tree.leaves())
 

@@ -9,9 +9,9 @@ from services.analytics.dashboard.panels.parts import (
     Cell,
     Line,
     Panel,
-    apart,
     bars,
     cell,
+    disjoint,
     lines,
     not_released,
     share_bars,
@@ -41,7 +41,7 @@ def seen(edition: Edition, words: Wording) -> Panel:
     if table is None:
         return not_released("seen", LATE_TABLE, words)
     of_all = dict(in_time(table))[TOTAL]
-    drawn = {row.key for row in apart(table, 1)}
+    drawn = {row.key for row in disjoint(table, 1)}
     pairs = [pair for pair in in_time(table) if pair[0] in drawn]
     order = sorted((pair for pair in pairs if pair[1] is not None), key=lambda pair: pair[1] or 0)
     hidden = [pair for pair in pairs if pair[1] is None]
@@ -160,7 +160,7 @@ def elsewhere(edition: Edition, words: Wording) -> Panel:
         words.from_elsewhere(share_of(total[1], total[0])),
         words.text(table.definition.definition),
         bar_chart(
-            bars(sorted(apart(table, 1), key=lambda row: -(row.figures[1].low or -1)), words, 1),
+            bars(sorted(disjoint(table, 1), key=lambda row: -(row.figures[1].low or -1)), words, 1),
             chart_id="elsewhere-chart",
             title=words.text(gettext_noop("Reports from elsewhere, by the centre that helps")),
             description=words.text(gettext_noop("Bars, longest first; the same numbers stand in the table beside.")),

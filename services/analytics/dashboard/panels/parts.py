@@ -114,7 +114,7 @@ def drawn(table: Table) -> list[Row]:
     return sorted(found, key=lambda row: order[row.of[0]] if row.of else order[row.key])
 
 
-def apart(table: Table, column: int) -> list[Row]:
+def disjoint(table: Table, column: int) -> list[Row]:
     """The rows of a table by place that a picture shows: what is shown together only where no part of it is."""
     own = table.rows[:-1]
     shown = {row.key for row in own if not row.of and not row.figures[column].hidden}

@@ -15,9 +15,9 @@ from services.analytics.counting.aggregate import (
     TIME_BOUNDS,
     Histogram,
     combinations_of,
+    marginals,
     seen_within_target,
     source_of,
-    summed,
     time_bucket,
 )
 from services.analytics.releases.calendar import between, parse
@@ -84,9 +84,12 @@ def test_a_crossing_that_is_not_kept_is_refused_with_those_that_are(
 
 def test_a_report_of_two_harm_types_is_one_report_where_harm_is_not_asked_for() -> None:
     cells = [(("busan", "all"), 3), (("busan", "other"), 2), (("busan", "synthesis"), 3), (("daegu", "all"), 0)]
-    assert summed(("center", "harm"), (), cells) == {(): 3}
-    assert summed(("center", "harm"), ("center",), cells) == {("busan",): 3}
-    assert summed(("center", "harm"), ("harm", "center"), cells) == {("other", "busan"): 2, ("synthesis", "busan"): 3}
+    assert marginals(("center", "harm"), (), cells) == {(): 3}
+    assert marginals(("center", "harm"), ("center",), cells) == {("busan",): 3}
+    assert marginals(("center", "harm"), ("harm", "center"), cells) == {
+        ("other", "busan"): 2,
+        ("synthesis", "busan"): 3,
+    }
 
 
 def test_support_is_never_summed_to_reports() -> None:

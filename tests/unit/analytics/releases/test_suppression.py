@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree, group, whole
-from services.analytics.releases.suppression import LEAST, SMALL, Shown, fits, joined, mark, places, split, summed
+from services.analytics.releases.suppression import LEAST, SMALL, Shown, fits, joined, mark, places, split, subtotal
 
 Worlds = dict[Hashable, dict[str, set[int]]]
 
@@ -49,7 +49,7 @@ def every_split(tree: Tree, top: int) -> Iterable[tuple[Hashable, dict[str, int]
         counts = dict(zip(tree.leaves(), values, strict=True))
         yield (
             frozenset(split(tree, counts).items()),
-            {node.key: summed(tree=node, counts=counts) for node in tree.nodes()},
+            {node.key: subtotal(tree=node, counts=counts) for node in tree.nodes()},
         )
 
 
@@ -96,7 +96,7 @@ def every_mark(place: Tree, reports: Shown) -> Iterable[tuple[Hashable, dict[str
     leaves = place.leaves()
     for values in product(*(range(reports[key] + 1) for key in leaves)):
         found = dict(zip(leaves, values, strict=True))
-        counts = {node.key: summed(node, found) for node in place.nodes()}
+        counts = {node.key: subtotal(node, found) for node in place.nodes()}
         yield frozenset(mark(place, reports, counts).items()), counts
 
 
