@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from aiokafka.helpers import create_ssl_context
@@ -12,6 +12,8 @@ from shared.settings import KafkaSettings
 from shared.topics import Topic
 
 T = TypeVar("T")
+_LET_GO_S: Final = 1.0
+"""How long a call that was cancelled may take to end."""
 
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
@@ -38,20 +40,33 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
 async def bounded(awaitable: Awaitable[T], seconds: float, what: str) -> T:
     """Wait at most ``seconds`` for a call to Kafka.
 
-    Several calls of aiokafka wait for ever while the broker is away, whatever their own timeout says. Raises
+    Several calls of aiokafka wait for ever while the broker is away, whatever their own timeout says, and some go on
+    when they are cancelled: a call that does is left behind, or its caller would wait for ever as well. Raises
     ``TransientError`` naming ``what`` when the time is over or the broker cannot be reached; other errors pass through.
     """
+    call = asyncio.ensure_future(awaitable)
     try:
-        async with asyncio.timeout(seconds):
-            return await awaitable
-    except TimeoutError as error:
-        raise TransientError(f"kafka: {what} got no answer within {seconds:g} s") from error
+        await asyncio.wait({call}, timeout=seconds)
+    finally:
+        if not call.done():
+            call.add_done_callback(_forget)
+            call.cancel()
+            await asyncio.wait({call}, timeout=_LET_GO_S)
+    if not call.done() or call.cancelled():
+        raise TransientError(f"kafka: {what} got no answer within {seconds:g} s")
+    try:
+        return call.result()
     except (KafkaConnectionError, KafkaTimeoutError, OSError) as error:
         raise TransientError(f"kafka: {what} failed: {type(error).__name__}") from error
     except KafkaError as error:
         if error.retriable:
             raise TransientError(f"kafka: {what} failed: {type(error).__name__}") from error
         raise
+
+
+def _forget(call: "asyncio.Future[Any]") -> None:
+    if not call.cancelled():
+        call.exception()  # asked for, or asyncio would complain that nobody did
 
 
 def topic_name(settings: KafkaSettings, topic: Topic) -> str:

@@ -1,6 +1,7 @@
 """How clients connect, wait and name things."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -60,6 +61,37 @@ async def test_what_may_pass_is_transient(error: Exception) -> None:
 async def test_what_will_not_pass_goes_through() -> None:
     with pytest.raises(GroupAuthorizationFailedError):
         await bounded(failing(GroupAuthorizationFailedError("routing")), 1, "asking")
+
+
+async def test_a_call_that_goes_on_when_it_is_cancelled_is_left_behind() -> None:
+    left = asyncio.Event()
+
+    async def stubborn() -> None:
+        while not left.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await left.wait()
+
+    with pytest.raises(TransientError, match="following got no answer"):
+        await asyncio.wait_for(bounded(stubborn(), 0.01, "following"), 30)
+    left.set()
+
+
+async def test_whoever_is_cancelled_while_it_waits_cancels_the_call() -> None:
+    ended = asyncio.Event()
+
+    async def slow() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    waiting = asyncio.create_task(bounded(slow(), 60, "following"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert ended.is_set()
 
 
 async def failing(error: Exception) -> Any:
