@@ -95,9 +95,10 @@ from shared.key_setting import key_bytes
 from shared.outbox import Relay
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.web.app import create_app
-from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.serve import serve
+from shared.web.session_renewal import RenewingAuthorizer
+from shared.web.session_renewal import over_http as renewal_over_http
 from shared.web.translations import gettext_noop
 
 RELAY_LINGER_S = 0.025
@@ -234,7 +235,14 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     identity = identity_over_http(settings, clock, "intake")
     # Shown, and no more: reports are accepted whether or not anybody can sign in.
     aside.ready["identity"] = identity.check
-    authorize = Authorizer(identity, settings, on_denied=denial_recorder(audit))
+    # Pages of notify send forms here (a receipt to find, an answer) before a page of ours has got a token of its own.
+    authorize = RenewingAuthorizer(
+        identity,
+        settings,
+        renewal_over_http(settings.identity_url, identity, "intake"),
+        service="intake",
+        on_denied=denial_recorder(audit),
+    )
     clients = ClientAuthenticator(ClientRepository(database), keys.clients, audit, clock)
     erasure_job = ErasureJob(reports, links, recorder, clock)
     wrong_receipts = WrongReceipts(
