@@ -62,10 +62,10 @@ class DeadLetterSummary:
     event_type: str
     report_id: str | None
     """Only where the key is a report's number."""
-    whole: bool
-    """It holds the whole record and can be redriven."""
+    redrivable: bool
+    """It holds the whole record and names an origin in its partition; whether it equals that, redriving finds out."""
     sent_back: bool
-    """It was redriven, or skipped since it is not whole."""
+    """It was redriven, or passed over since it is not redrivable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ def _letter(topic: Topic, record: Any, gone: Mapping[int, int]) -> DeadLetterSum
         at=_moment(ours.get("time", "")),
         event_type=_matched(_WORD, headers.get("ce_type", "")),
         report_id=key if _ID.fullmatch(key) else None,
-        whole=is_whole(record.headers),
+        redrivable=is_whole(record.headers) and (origin, numbers[0]) == (topic.name, str(record.partition)),
         sent_back=record.offset < gone.get(record.partition, 0),
     )
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from services.analytics.operations.service import GROUPS
-from shared.kafka.connection import dead_topic_name
+from shared.kafka.connection import dead_topic_name, topic_name
 from shared.kafka.inspector import ClusterInspector
 from shared.kafka.publisher import Message, Publisher, partition_of
 from shared.settings import KafkaSettings, StoreSettings
@@ -26,17 +26,19 @@ PERSONAL = "010-1234-5678"
 """What must appear nowhere, wherever in a letter it stands."""
 LOST = make.report_id(1)
 LATER = make.report_id(2)
+REPORTED = [record(make.received(report_id)) for report_id in (LOST, LATER)]
 PATH = "/operations/dead/reports"
 
 
-def letter(report_id: str, *, whole: bool = True) -> Message:
-    dead = record(make.received(report_id))
+def letter(settings: KafkaSettings, report_id: str, offset: int, *, whole: bool = True) -> Message:
+    """What routing made of the record at that offset."""
+    dead = next(event for event in REPORTED if event.key == report_id)
     said = {
         "reason": "unknown_division",
         "detail": f"met {PERSONAL}",
         "topic": "reports",
-        "partition": "1",
-        "offset": "42",
+        "partition": str(place_of(settings)),
+        "offset": str(offset),
         "group": "routing",
         "service": "routing",
         "time": "2026-11-24T03:00:00.000+00:00",
@@ -46,6 +48,8 @@ def letter(report_id: str, *, whole: bool = True) -> Message:
     return dead.key.encode(), dead.value if whole else None, [*headers, *dead.headers]
 
 
+UNREADABLE: Message = (b"nobody", f'{{"phone": "{PERSONAL}"}}'.encode(), [("ce_type", b"report.received.v1")])
+"""On the topic itself: analytics puts it aside, and again whenever it comes back."""
 GARBAGE: Message = (
     PERSONAL.encode(),
     f'{{"phone": "{PERSONAL}"}}'.encode(),
@@ -65,10 +69,17 @@ async def worker(bus_settings: KafkaSettings, store_settings: StoreSettings, tmp
     made.kill()
 
 
+def place_of(settings: KafkaSettings) -> int:
+    return partition_of(LOST.encode(), settings.topic_partitions)
+
+
+async def write(publisher: Publisher, settings: KafkaSettings, topic: str, *messages: Message) -> None:
+    for each in messages:  # one after the other, so that their offsets are known
+        await publisher.send(topic, place_of(settings), [each])
+
+
 async def bury(publisher: Publisher, settings: KafkaSettings, *letters: Message) -> None:
-    place = partition_of(LOST.encode(), settings.topic_partitions)
-    for each in letters:  # one after the other, so that their offsets are known
-        await publisher.send(dead_topic_name(settings, REPORTS), place, [each])
+    await write(publisher, settings, dead_topic_name(settings, REPORTS), *letters)
 
 
 async def written(settings: KafkaSettings) -> int:
@@ -94,49 +105,56 @@ def seen_until(page: str) -> str:
 async def test_letters_are_shown_without_what_they_hold_and_go_back_once(
     bus_settings: KafkaSettings, store_settings: StoreSettings, publisher: Publisher, worker: Worker
 ) -> None:
-    await bury(publisher, bus_settings, letter(LOST), GARBAGE, letter(LOST, whole=False))
+    originals = [(event.key.encode(), event.value, list(event.headers)) for event in REPORTED]
+    await write(publisher, bus_settings, topic_name(bus_settings, REPORTS), *originals, UNREADABLE)
+    lost = letter(bus_settings, LOST, 0)
+    await bury(publisher, bus_settings, lost, GARBAGE, letter(bus_settings, LOST, 0, whole=False))
     worker.start()
     await worker.ready()
 
+    async def rows() -> list[str]:
+        page = (await worker.get(f"{PATH}?lang=en", "administrator")).text
+        found = re.findall(r"<tr><th scope=\"row\">.*?</tr>", page)
+        return found if len(found) == 4 else []
+
+    shown = await eventually(rows, "analytics puts the unreadable one aside")
     page = (await worker.get(f"{PATH}?lang=en", "administrator")).text
-    rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", page)
-    assert len(rows) == 3
     assert PERSONAL not in page
     assert "met " not in page
-    mine = next(row for row in rows if "<td>waits</td>" in row and LOST in row)
-    for shown in ("unknown_division", "reports/1/42", "routing", "report.received.v1", LOST):
-        assert shown in mine
-    assert sum("waits, not whole" in row for row in rows) == 1
-    assert sum("<code>?</code>" in row for row in rows) == 1, "what is no code is not shown"
+    mine = next(row for row in shown if "<td>waits</td>" in row and LOST in row)
+    for word in ("unknown_division", f"reports/{place_of(bus_settings)}/0", "routing", "report.received.v1", LOST):
+        assert word in mine
+    assert sum("waits, cannot go back" in row for row in shown) == 2, "neither what is not whole nor what has no origin"
+    assert sum("<code>?</code>" in row for row in shown) >= 1, "what is no code is not shown"
     overview = (await worker.get("/operations?lang=en", "administrator")).text
-    assert "Waiting to be looked at: 3." in overview
+    assert "Waiting to be looked at: 4." in overview
     assert PERSONAL not in overview
 
     seen = seen_until(page)
-    await bury(publisher, bus_settings, letter(LATER))
+    await bury(publisher, bus_settings, letter(bus_settings, LATER, 1))
     assert (await press(worker, seen, "auditor")).status_code == 403
     assert (await press(worker, seen, confirmed="")).status_code == 422
-    assert await written(bus_settings) == 0, "nothing went back before it was meant"
+    assert await written(bus_settings) == 3, "nothing went back before it was meant"
 
     both = await asyncio.gather(press(worker, seen), press(worker, seen))
     assert {answer.status_code for answer in both} <= {303, 409}
     assert 303 in {answer.status_code for answer in both}
     assert (await press(worker, seen)).status_code == 303
-    assert await written(bus_settings) == 2, "the letter and the garbage, once each; not what died since"
+    assert await written(bus_settings) == 5, "the letter and the unreadable one, once each; not what died since"
 
-    # What was garbage is still garbage: analytics puts it aside again, and that waits for another press.
-    again = ["passed over, not whole", "sent back", "sent back", "waits", "waits"]
+    # What was unreadable still is: analytics puts it aside again, and that waits for another press.
+    again = ["passed over", "passed over", "sent back", "sent back", "waits", "waits"]
 
     async def dead_again() -> bool:
         page = (await worker.get(f"{PATH}?lang=en", "administrator")).text
         return sorted(re.findall(r"<td>([^<]*)</td></tr>", page)) == again
 
-    await eventually(dead_again, "the garbage is dead again")
+    await eventually(dead_again, "the unreadable one is dead again")
     assert (await press(worker, seen)).status_code == 303
-    assert await written(bus_settings) == 2, "what died again was not seen by who presses once more"
+    assert await written(bus_settings) == 5, "what died again was not seen by who presses once more"
     page = (await worker.get(f"{PATH}?lang=en", "administrator")).text
     assert (await press(worker, seen_until(page))).status_code == 303
-    assert await written(bus_settings) == 4
+    assert await written(bus_settings) == 7
 
     lines = [line async for line in Numbers(store_settings).database["audit"].find({"action": "dead.redrive"})]
     done = [line for line in lines if line["outcome"] == "done"]
