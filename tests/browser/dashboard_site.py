@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,12 @@ from pydantic import SecretStr
 
 import services.analytics
 from services.analytics.releases.calendar import running
+from shared.events.base import Record
 from shared.events.cases import CaseAcknowledged
 from shared.identity.cookies import token_cookie
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import dead_topic_name
-from shared.kafka.publisher import Message, Publisher
+from shared.kafka.publisher import Message, Publisher, partition_of
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.browser.two_months import CLOSED, RUNNING, closed_back, middle_of, stories
@@ -29,10 +30,11 @@ from tests.support.waiting import eventually
 from tools.local.engines import Running
 
 T = TypeVar("T")
+ORDER = ("centers", "reports", "routings", "alerts", "cases")
 FIGURES = Path(services.analytics.__file__).parent / "data" / "published-figures.csv"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Site:
     """Where it is served, its newest released month, the quarter that ended with it, and the month that runs."""
 
@@ -41,11 +43,15 @@ class Site:
     quarter: str
     running: str
     staff: TestIdentity = STAFF
+    dead: str = ""
+    """The report whose record is in the dead-letter topic, if one is."""
 
 
 @contextlib.contextmanager
-def site_of(engines: Running, folder: Path, dead: Sequence[Message] = ()) -> Iterator[Site]:
-    """An analytics of its own, once its quarter is out; ``dead`` lies in the dead topic of reports."""
+def site_of(
+    engines: Running, folder: Path, dead: Callable[[Record], Sequence[Message]] | None = None
+) -> Iterator[Site]:
+    """An analytics of its own, once its quarter is out; ``dead`` makes dead letters of reports/0/0."""
     name = f"t{uuid.uuid4().hex[:10]}"
     bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3)
     store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
@@ -66,15 +72,20 @@ def apart(coroutine: Coroutine[Any, Any, T]) -> T:
         return thread.submit(asyncio.run, coroutine).result()
 
 
-async def _fill(bus: KafkaSettings, worker: Worker, site: Site, dead: Sequence[Message]) -> None:
+async def _fill(
+    bus: KafkaSettings, worker: Worker, site: Site, dead: Callable[[Record], Sequence[Message]] | None
+) -> None:
     await ensure_topics(bus)
     publisher = Publisher(bus)
     await publisher.start()
     try:
-        if dead:
-            await publisher.send(dead_topic_name(bus, REPORTS), 0, list(dead))
-        for topic in ("centers", "reports", "routings", "alerts", "cases"):
-            await publisher.publish([record(event) for event in stories() if event.TOPIC == topic])
+        records = {topic: [record(e) for e in stories() if e.TOPIC == topic] for topic in ORDER}
+        if dead is not None:
+            first = next(one for one in records["reports"] if partition_of(one.key.encode(), bus.topic_partitions) == 0)
+            await publisher.send(dead_topic_name(bus, REPORTS), 0, list(dead(first)))
+            site.dead = first.key
+        for each in records.values():
+            await publisher.publish(each)
     finally:
         await publisher.stop()
     worker.start()

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from services.analytics.operations.service import GROUPS
+from shared.events.base import Record
 from shared.kafka.connection import dead_topic_name, topic_name
 from shared.kafka.inspector import ClusterInspector
 from shared.kafka.publisher import Message, Publisher, partition_of
@@ -31,13 +32,17 @@ PATH = "/operations/dead/reports"
 
 
 def letter(settings: KafkaSettings, report_id: str, offset: int, *, whole: bool = True) -> Message:
-    """What routing made of the record at that offset."""
-    dead = next(event for event in REPORTED if event.key == report_id)
+    original = next(event for event in REPORTED if event.key == report_id)
+    return letter_of(original, place_of(settings), offset, whole=whole)
+
+
+def letter_of(original: Record, partition: int, offset: int, *, whole: bool = True) -> Message:
+    """What routing made of that record of reports."""
     said = {
         "reason": "unknown_division",
         "detail": f"met {PERSONAL}",
         "topic": "reports",
-        "partition": str(place_of(settings)),
+        "partition": str(partition),
         "offset": str(offset),
         "group": "routing",
         "service": "routing",
@@ -45,7 +50,7 @@ def letter(settings: KafkaSettings, report_id: str, offset: int, *, whole: bool 
     }
     said |= {} if whole else {"value_left_out": "2000000"}
     headers = [(f"dead_{name}", text.encode()) for name, text in said.items()]
-    return dead.key.encode(), dead.value if whole else None, [*headers, *dead.headers]
+    return original.key.encode(), original.value if whole else None, [*headers, *original.headers]
 
 
 UNREADABLE: Message = (b"nobody", f'{{"phone": "{PERSONAL}"}}'.encode(), [("ce_type", b"report.received.v1")])
