@@ -87,8 +87,8 @@ class _ApiCaller(Documented):
             "name": VISITOR,
             "in": "header",
             "required": False,
-            "description": "A name that the front end makes up for one of its users, so that wrong receipts hold back "
-            "that user alone. No name or address of theirs: a random value for each session.",
+            "description": "Tells a front end's users apart, so that wrong receipts hold back one of them alone: a "
+            "keyed digest of the user's network, with a key of the front end's that changes every day.",
             "schema": {"type": "string", "pattern": f"^(?:{_VISITOR_FORM.pattern})?$"},
             "example": "b1f0c3d2",
         }

@@ -96,6 +96,7 @@ from shared.outbox import Relay
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.web.app import create_app
 from shared.web.pages import Pages
+from shared.web.same_origin import origins_of
 from shared.web.serve import serve
 from shared.web.session_renewal import RenewingAuthorizer
 from shared.web.session_renewal import over_http as renewal_over_http
@@ -292,6 +293,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         description=gettext_noop("Lodge a report from any front end, and ask with its receipt where it stands."),
         settings=settings,
         health=health,
+        form_action=sorted(origins_of(settings.public_urls)),
         routers=[
             api.router(submission_service, signer, clients(Scope.REPORTS_SUBMIT)),
             receipts_api.router(

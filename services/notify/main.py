@@ -132,8 +132,9 @@ class Notify:
                 tasks.create_task(self.follower.start(), name="follower")
         finally:
             self.broadcaster.close()
-            await self.liveness.stop()
             await self.bus.stop()
+            # Only now: a batch that the consumer still finished has taken cases into this process's lease.
+            await self.liveness.stop()
             await self.follower.stop()
             await self.delivery.close()
             await self.staff.close()

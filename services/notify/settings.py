@@ -103,7 +103,7 @@ class NotifySettings(AlertSettings, AuditSettings):
     intake_url: str = Field(default="", pattern=r"^(https?://\S+)?$", examples=["http://intake.internal:8001"])
     """Where notify reaches intake's API for drills; empty: its public address."""
     lease_s: float = Field(default=60.0, ge=1, le=900, examples=[60])
-    """How long a claimed alert may take before another process takes it over; of one that died, after ten seconds."""
+    """How long a claimed alert may take before another process takes it over; of one that died, some 16 seconds."""
     poll_s: float = Field(default=1.0, gt=0, le=60, examples=[1])
     """How often the store is asked for alerts that became due."""
     gather_s: float = Field(default=0.1, ge=0, le=5, examples=[0.1])

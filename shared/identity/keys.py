@@ -26,9 +26,9 @@ _LONGEST: Final = 4 * 1024 * 1024
 
 
 class KeysRefusedError(IeumError):
-    """A document that the root key did not sign.
+    """A document that the root key did not sign, or one from before the newest.
 
-    ``code`` is ``unsigned``, ``malformed``, ``unknown_root`` or ``bad_signature``.
+    ``code`` is ``unsigned``, ``malformed``, ``unknown_root``, ``bad_signature`` or ``older``.
     """
 
     def __init__(self, code: str) -> None:

@@ -40,6 +40,8 @@ _log = log.get(__name__)
 
 POLL_S: Final = 2.0
 _TIMEOUT_S: Final = 5.0
+_SKEW: Final = timedelta(minutes=5)
+"""How much earlier than the newest one a document may be: identities side by side make their own."""
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 PATH: Final = "/api/v1/identity/keys"
 REFUSED: Final = "token_refused"
@@ -88,6 +90,7 @@ class Identity:
         try:
             signed = await self._fetch()
             document = self._roots.opened(signed)
+            self._check_age(document)
             self.adopt(document)
         except KeysRefusedError as error:
             AGE.set(self._age())
@@ -101,6 +104,11 @@ class Identity:
         self._signed = _needed([(signed, document), *self._signed], document)
         await asyncio.to_thread(self._save_cache)
         return True
+
+    def _check_age(self, document: KeyDocument) -> None:
+        """Earlier documents are known to everybody: whoever answers with one would undo a rotation."""
+        if self.document is not None and document.issued_at < self.document.issued_at - _SKEW:
+            raise KeysRefusedError("older")
 
     def adopt(self, document: KeyDocument) -> KeyDocument:
         """Make this the current document, confirmed now, together with the revocations received before."""

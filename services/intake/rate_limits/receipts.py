@@ -11,6 +11,8 @@ WRONG_COST: Final = 3.0
 """A receipt that does not exist costs as much as three that do: guessing gets slow before reading does."""
 WRONG_FROM_PLACE: Final = 10
 """Wrong tries for one receipt from one network, front end or one of its visitors, and again within each hour."""
+WRONG_FROM_FRONT_END: Final = 20
+"""The same from all visitors of one front end: whoever makes up visitors there cannot use up what is for everybody."""
 WRONG_PER_RECEIPT: Final = 40
 """The same from everywhere together. Larger, so that whoever knows the number does not keep its owner out from one
 place; and still years for a word of four letters."""
@@ -25,6 +27,9 @@ class ReceiptRateLimiter:
             RateLimit(capacity=questions_per_minute, per_second=questions_per_minute / 60), clock
         )
         self._places = RateLimiter(RateLimit(capacity=WRONG_FROM_PLACE, per_second=WRONG_FROM_PLACE / 3600), clock)
+        self._front_ends = RateLimiter(
+            RateLimit(capacity=WRONG_FROM_FRONT_END, per_second=WRONG_FROM_FRONT_END / 3600), clock
+        )
         self._receipts = RateLimiter(RateLimit(capacity=WRONG_PER_RECEIPT, per_second=WRONG_PER_RECEIPT / 3600), clock)
 
     def wait(self, network: str) -> int:
@@ -36,7 +41,8 @@ class ReceiptRateLimiter:
 
     def wait_for(self, receipt: str, caller: Caller) -> int:
         """Whole seconds until this receipt may be tried again from there, whether or not it exists; 0: now."""
-        return max(self._places.wait(f"{receipt} {_place(caller)}"), self._receipts.wait(receipt))
+        front_end = self._front_ends.wait(f"{receipt} {caller.client}") if caller.visitor else 0
+        return max(self._places.wait(f"{receipt} {_place(caller)}"), front_end, self._receipts.wait(receipt))
 
     def wait_for_device(self, device: str) -> int:
         """The same for a browser that gave the right word before: nobody else uses up its tries."""
@@ -54,6 +60,8 @@ class ReceiptRateLimiter:
         if caller.client is None and caller.operator is None:
             self._networks.consume(caller.network, WRONG_COST - 1)
         self._places.consume(f"{receipt} {_place(caller)}", 1.0)
+        if caller.visitor:
+            self._front_ends.consume(f"{receipt} {caller.client}", 1.0)
         self._receipts.consume(receipt, 1.0)
 
 

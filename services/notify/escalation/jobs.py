@@ -81,9 +81,10 @@ class StoreGauges:
 
 
 ALIVE_S: Final = 2.0
-SILENT_LOOKS: Final = 5
-"""A process whose number has not risen for so many looks of another in a row is gone. A look that fails does not count:
-while the store is away nobody is gone. Where one only slept, its alerts go twice, under the same ids."""
+SILENT_LOOKS: Final = 8
+"""A process whose number has not risen for so many looks of another in a row is gone. One that fails begins the count
+anew: while the store is away nobody is gone, and who comes back first waits for the others, whose job may rest ten
+seconds. Where one only slept, its alerts go twice, under the same ids."""
 _STOP_S: Final = 2.0
 
 
@@ -111,7 +112,11 @@ class WorkerLiveness:
 
     async def look(self) -> None:
         """Say that this process lives, and see who does not. Raises ``TransientError``."""
-        numbers = await self._workers.beat(self._worker)
+        try:
+            numbers = await self._workers.beat(self._worker)
+        except TransientError:
+            self._seen = {}  # the others could not say that they live either
+            raise
         before = self._seen
         self._seen = {
             other: (number, before[other][1] + 1 if other in before and before[other][0] == number else 0)

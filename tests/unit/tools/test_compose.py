@@ -65,7 +65,7 @@ def test_the_auditor_has_what_notify_has_but_its_port_its_channels_and_every_key
     keys = {name for name in notify if name.endswith("_KEY")}
     assert keys >= {"IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "IEUM_AUDIT_KEY"}
     assert not keys & auditor.keys()
-    own |= keys | {"IEUM_AUDIT_HEADS"}
+    own |= keys | {"IEUM_AUDIT_HEADS"} | {f"NOTIFY_{desk}_ADDRESS" for desk in ("DUTY", "LEAD", "COLLEAGUES")}
     assert {k: v for k, v in auditor.items() if k not in own} == {k: v for k, v in notify.items() if k not in own}
     assert auditor["NOTIFY_PORT"] in auditor["HEALTH_URL"]
 

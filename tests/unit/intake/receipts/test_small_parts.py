@@ -8,7 +8,12 @@ import pytest
 from services.intake.caller import Caller
 from services.intake.concurrency import KeyedLocks
 from services.intake.encryption.passphrases import WAITING, PassphraseHasher
-from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, WRONG_PER_RECEIPT, ReceiptRateLimiter
+from services.intake.rate_limits.receipts import (
+    WRONG_FROM_FRONT_END,
+    WRONG_FROM_PLACE,
+    WRONG_PER_RECEIPT,
+    ReceiptRateLimiter,
+)
 from services.intake.receipts.models import plain_word
 from services.intake.receipts.updates import open_life
 from services.intake.reports import rules as progress_rules
@@ -78,6 +83,16 @@ async def test_wrong_tries_for_one_receipt_are_held_back_by_place_and_altogether
     for n in range(WRONG_PER_RECEIPT):
         gate.was_wrong(Caller(f"10.0.{n}.0/24"), "receipt")
     assert gate.wait_for("receipt", Caller("198.51.100.0/24")) > 0
+
+
+def test_many_visitors_of_one_front_end_do_not_use_up_the_tries_of_everybody() -> None:
+    gate = ReceiptRateLimiter(1000, ManualClock(NOW))
+    tried = 0
+    while not gate.wait_for("receipt", Caller("203.0.113.0/24", client="kiosk", visitor=f"v{tried}")):
+        gate.was_wrong(Caller("203.0.113.0/24", client="kiosk", visitor=f"v{tried}"), "receipt")
+        tried += 1
+    assert tried == WRONG_FROM_FRONT_END
+    assert gate.wait_for("receipt", Caller("198.51.100.0/24")) == 0
 
 
 async def test_only_so_many_words_wait_and_lodging_keeps_nobody_with_a_receipt_waiting() -> None:

@@ -110,6 +110,8 @@ async def test_while_the_store_is_away_nobody_is_gone() -> None:
     store.holds = {"other": 1}
     await one.look()
     await other.look()
+    for _ in range(SILENT_LOOKS - 1):
+        await one.look()
     store.away = True
     for _ in range(3 * SILENT_LOOKS):
         with pytest.raises(TransientError):

@@ -167,6 +167,20 @@ async def test_an_edited_cache_makes_no_key_count(tmp_path: Path, how: str, reas
     assert not attacked.takes(again, attacked.thief)
 
 
+async def test_an_earlier_document_does_not_come_back() -> None:
+    """Everybody can have them: whoever answers with one would undo a rotation and keep it quiet."""
+    answers = [document(NEW), document(OLD, at=NOW - 72 * HOUR)]
+
+    async def fetch() -> str:
+        return ROOT.sign(answers.pop(0))
+
+    identity = Identity(fetch, ROOTS, ManualClock(NOW), service="notify")
+    assert await identity.refresh()
+    assert not await identity.refresh()
+    assert identity.document is not None
+    assert [key.kid for key in identity.document.keys] == [NEW]
+
+
 async def test_the_cache_keeps_the_documents_that_say_what_ended(tmp_path: Path) -> None:
     attacked = Attacked(tmp_path)
     answers = [
