@@ -70,6 +70,8 @@ OTHER_WORDS: Final[Mapping[str, str]] = {
     "outcome": gettext_noop("Outcome"),
     "label": gettext_noop("Label"),
     "level": gettext_noop("Level"),
+    "at_least": gettext_noop("At least"),
+    "at_most": gettext_noop("At most"),
     "period": gettext_noop("Period"),
     "as_of": gettext_noop("Released on"),
     "months_covered": gettext_noop("Months counted"),

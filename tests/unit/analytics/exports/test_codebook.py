@@ -44,6 +44,9 @@ async def test_the_dictionary_knows_every_table_column_and_code_in_both_language
             assert "week" in described["dimensions"] or set(leaves) <= known, (table.definition.name, row.key)
     for each in both_languages(body):
         assert all(each.values())
+    for table_ in tables.values():
+        for column in table_["columns"]:
+            assert "_" not in column["label"]["ko"], "a column without a word"
     for dimension in body["dimensions"]:
         for code in dimension["codes"]:
             assert code["label"]["en"] != code["code"], "a code without a word"
