@@ -41,7 +41,7 @@ def made_up_year() -> Iterator[Site]:
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(asyncio.run, serve())
         try:
-            assert up.wait(30), running.exception(0)
+            assert up.wait(120), running.exception() if running.done() else "no year was served"
             yield Site(urls.get_nowait(), "2026-12", "2026-Q4", "2027-01", staff)
         finally:
             ended.set()
