@@ -1,7 +1,8 @@
 """Whether a month's counts can be true at all, before they are frozen. Pure: names of what cannot, never numbers.
 
 What is frozen stays, and so does what follows from it: a month whose counts contradict each other, or say more than a
-month can hold, is not released. Once the cause is found and mended it is counted again.
+month can hold, is not released. Once the cause is found and mended it is counted again. Hours on duty share no total
+with reports, and what a centre typed cannot be mended here: impossible ones cost the month its table of hours alone.
 """
 
 from calendar import monthrange
@@ -14,7 +15,6 @@ from services.analytics.releases.tables import (
     HARM_TABLE,
     LATE_TABLE,
     OUTCOME_TABLE,
-    STAFF_TABLE,
     TABLE_SPECS,
     TIME_TABLE,
     Marks,
@@ -44,12 +44,10 @@ def _found(month: MonthCounts) -> Iterator[tuple[str, str]]:
         kinds = marks and not TABLE_SPECS[name].recoding
         if any(n > total for n in counts.values()) or (not kinds and sum(counts.values()) != total):
             yield name, "does not add up to the month's reports"
-    yield from _hours(month)
 
 
-def _hours(month: MonthCounts) -> Iterator[tuple[str, str]]:
+def impossible_hours(month: MonthCounts) -> tuple[str, ...]:
+    """The centres with more hours on duty than `MOST_STAFF` people have in the month, or fewer than none."""
     year, number = map(int, month.month.split("-"))
     most = 24 * monthrange(year, number)[1] * MOST_STAFF
-    for center, hours in month.staff.items():
-        if not 0 <= hours <= most:
-            yield STAFF_TABLE, f"more hours at {center} than {MOST_STAFF} people have in a month"
+    return tuple(sorted(center for center, hours in month.staff.items() if not 0 <= hours <= most))

@@ -19,7 +19,7 @@ from services.analytics.releases.calendar import Coming, Kind, after, calendar, 
 from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.counts import month_counts
 from services.analytics.releases.intruder_model import system
-from services.analytics.releases.plausibility import implausible
+from services.analytics.releases.plausibility import implausible, impossible_hours
 from services.analytics.releases.release import Release, corrections, lower, of_month, of_quarter, of_year, period_of
 from services.analytics.releases.repository import BrokenRegisterError, Register
 from services.analytics.releases.suppression import MonthCounts
@@ -233,11 +233,15 @@ class Publications:
     async def _freeze(self, month: str) -> MonthCounts | Proof:
         """Keep a month's counts, and from how much of the topics they were made, both of one moment.
 
-        Counts that cannot be true are not kept: once the cause is mended, they are counted again.
+        Counts that cannot be true are not kept: once the cause is mended, they are counted again. Of hours on duty that
+        cannot be, only their table is left out: one centre's typing error must not hold up the country's months.
         """
         async with self._reader.snapshot() as reader:
             counts = await self._true(reader, month)
             offsets = await reader.offsets()
+        if centers := impossible_hours(counts):
+            _log.error("analytics.hours_left_out", period=month, centers=centers)
+            counts = replace(counts, staff={})
         if wrong := implausible(counts):
             return Proof("implausible", wrong)
         return await self._register.freeze(counts, offsets, self._clock.now())

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from services.analytics.releases.plausibility import MOST_STAFF, implausible
+from services.analytics.releases.plausibility import MOST_STAFF, implausible, impossible_hours
 from services.analytics.releases.sample import MONTHS, _month
 from services.analytics.releases.service import HeldBack
 from services.analytics.releases.suppression import MonthCounts
@@ -36,8 +37,6 @@ def test_what_can_be_is_let_through(month: MonthCounts) -> None:
         ({"seen": {"busan": 9999}}, "reports-seen-late"),
         ({"crossings": {"reports-by-platform": {"messenger": 1}}}, "reports-by-platform"),
         ({"crossings": {"support-given": {"legal": 9999}}}, "support-given"),
-        ({"staff": {"daegu": 31 * 24 * MOST_STAFF + 1}}, "staff-on-duty"),
-        ({"staff": {"daegu": -1}}, "staff-on-duty"),
     ],
 )
 def test_what_cannot_be_is_named_without_a_number(month: MonthCounts, change: Mapping[str, Any], table: str) -> None:
@@ -46,24 +45,56 @@ def test_what_cannot_be_is_named_without_a_number(month: MonthCounts, change: Ma
     assert "9999" not in found
 
 
+@pytest.mark.parametrize(
+    ("hours", "wrong"), [(31 * 24 * MOST_STAFF, ()), (31 * 24 * MOST_STAFF + 1, ("daegu",)), (-1, ("daegu",))]
+)
+def test_hours_that_cannot_be_name_their_centre_and_make_no_month_implausible(
+    month: MonthCounts, hours: float, wrong: tuple[str, ...]
+) -> None:
+    typed = replace(month, staff={**month.staff, "daegu": hours})
+    assert impossible_hours(typed) == wrong
+    assert implausible(typed) == ()
+
+
+async def test_a_typing_error_in_hours_costs_the_month_its_hours_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office()
+    office.store.reports = 11
+    hours = office.store.hours_on_duty
+
+    async def typed(period: Any, now: Any) -> dict[str, float]:
+        found = await hours(period, now)
+        return {**found, "daegu": 999 * 38.0} if period.name == "2026-08" else found
+
+    monkeypatch.setattr(office.store, "hours_on_duty", typed)
+    with capture_logs() as logs:
+        assert (await office.released())[:3] == ["2026-08", "2026-09", "2026-Q3"]
+    august, september = office.store.released[:2]
+    assert {*september.tables} - {*august.tables} == {"staff-on-duty"}
+    assert office.publications.held_back is None
+    [told] = [entry for entry in logs if entry["event"] == "analytics.hours_left_out"]
+    assert (told["log_level"], told["period"], told["centers"]) == ("error", "2026-08", ("daegu",))
+
+
 async def test_a_month_that_cannot_be_is_neither_frozen_nor_released_and_leaves_once_it_is_mended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     office = Office()
     office.store.reports = 11
     before = REGISTRY.get_sample_value("ieum_analytics_releases_total", {"outcome": "implausible"}) or 0
-    hours = office.store.hours_on_duty
+    seen = office.store.seen_within_target
 
-    async def far_too_many(*given: Any) -> dict[str, float]:
-        return {**await hours(*given), "daegu": 1e6}
+    async def far_too_many(*given: Any) -> dict[str, tuple[int, int]]:
+        return {**await seen(*given), "daegu": (9999, 11)}
 
-    monkeypatch.setattr(office.store, "hours_on_duty", far_too_many)
+    monkeypatch.setattr(office.store, "seen_within_target", far_too_many)
     assert await office.released() == []
     assert office.store.kept == {}, "frozen, it would be wrong for ever"
-    assert office.publications.held_back == HeldBack("2026-08", ("staff-on-duty",))
+    assert office.publications.held_back == HeldBack("2026-08", ("reports-seen-late",))
     assert "implausible" in (office.publications.check() or "")
     assert REGISTRY.get_sample_value("ieum_analytics_releases_total", {"outcome": "implausible"}) == before + 1
-    monkeypatch.setattr(office.store, "hours_on_duty", hours)
+    monkeypatch.setattr(office.store, "seen_within_target", seen)
     await office.clock.advance(601)
     assert (await office.released())[0] == "2026-08"
     assert office.publications.held_back is None
