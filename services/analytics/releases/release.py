@@ -215,11 +215,12 @@ def marks_by_place() -> set[str]:
 def lower(coarser: Mapping[str, str], narrow: Sequence[str], tables: Iterable[str] = ()) -> dict[str, str] | None:
     """One step down the ladder for every mark with a narrow cell; None where that helps no further.
 
-    ``tables`` are those of the release. Where a cell of a table with intervals is narrow, these go first.
+    ``tables`` are those of the release. Where a cell of a table with intervals is narrow, or nothing was found because
+    time ran out (``narrow`` is empty), these go first.
     """
     plain = [cell for cell in narrow if BETWEEN not in cell]
-    bounded = {name for name in tables if TABLE_SPECS[name].says_intervals}
-    if found := {name for name in bounded if any(f"/{name}/" in cell for cell in plain)}:
+    bounded = {name for name in tables if TABLE_SPECS[name].says_intervals and coarser.get(name) != WITHHELD}
+    if found := {name for name in bounded if not narrow or any(f"/{name}/" in cell for cell in plain)}:
         return {**coarser, **dict.fromkeys(sorted(found), WITHHELD)}
     marks = {cell.partition(BETWEEN)[2] for cell in narrow if BETWEEN in cell} or marks_by_place()
     movable = {name for name in marks if coarser.get(name, STEPS[0]) != WITHHELD}

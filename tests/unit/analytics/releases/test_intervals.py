@@ -82,6 +82,19 @@ def test_a_narrow_month_takes_the_intervals_of_its_table_out_of_the_year_and_not
     assert lower({}, ["2026-Q1/harms/jeju|synthesis"], TABLE_SPECS) == {"synthesis": "regions"}
 
 
+def test_where_time_runs_out_intervals_go_first_and_then_places_until_nothing_is_left() -> None:
+    steps = [lower({}, [], ["reports-by-center", "corrections"])]
+    assert steps == [{"reports-by-center": WITHHELD}], "withheld whole, a year would tell less than without intervals"
+    while (last := steps[-1]) is not None and len(steps) < 9:
+        steps.append(lower(last, [], ["reports-by-center", "corrections"]))
+    assert [set(step.values()) for step in steps[1:] if step] == [
+        {WITHHELD, "regions"},
+        {WITHHELD, "whole"},
+        {WITHHELD},
+    ]
+    assert steps[-1] is None
+
+
 def test_a_release_is_read_in_the_shape_it_was_made_in() -> None:
     how = TABLE_SPECS["reports-by-role-and-channel"].protection
     assert isinstance(how, Split)
