@@ -10,7 +10,7 @@ from starlette.requests import Request
 from services.analytics.dashboard.charts import Bar
 from services.analytics.exports.words import shown, within, word
 from services.analytics.releases.catalogue import center_names
-from services.analytics.releases.derived import LOAD_BANDS, Change
+from services.analytics.releases.derived import LOAD_BANDS, Change, most_reports
 from services.analytics.releases.published import Table
 from services.analytics.releases.suppression import Figure
 from shared.web import formats
@@ -190,13 +190,17 @@ class Wording(Terms):
     def where(self, table: Table) -> str:
         """The map."""
         own = [row for row in table.rows[:-1] if not row.of]
-        seen = [(row.figures[0].low or 0, row.key) for row in own if row.figures[0].low]
         hidden = sum(row.figures[0].hidden for row in own)
-        if not seen:
+        found = most_reports(table)
+        if found is None:
             return self.text(gettext_noop("No centre has enough reports to be shown yet."))
-        most = max(seen)[1]
-        sentence = self.text(gettext_noop("Most are at the centre %(center)s; %(hidden)s centres are hidden."))
-        return sentence % {"center": self.name(most), "hidden": hidden}
+        most, certain = found
+        sentence = self.text(
+            gettext_noop("Most are at the centre %(center)s; %(hidden)s centres are hidden.")
+            if certain
+            else gettext_noop("Among the most are at the centre %(center)s; %(hidden)s centres are hidden.")
+        )
+        return sentence % {"center": self.name(most.key), "hidden": hidden}
 
     def what(self, rows: list[tuple[str, Figure]]) -> str:
         """A chart of kinds, most frequent first."""

@@ -3,7 +3,9 @@
 So they say nothing that the table does not say, and none exists where the numbers it needs are hidden.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from services.analytics.releases.hierarchies import TIMES, TOTAL, members
@@ -140,6 +142,27 @@ def _band(row: Row, hours: int) -> int | None:
     if count is None or not hours:
         return None
     return max(index for index, least in enumerate(LOAD_BANDS) if count * FULL_TIME_HOURS >= least * hours)
+
+
+def most_reports(table: Table) -> tuple[Row, bool] | None:
+    """The centre with the largest published number, and whether no other can have as many; None where all are hidden.
+
+    A hidden centre has at most what is shown of it together with others, less what these have for themselves.
+    """
+    own = [row for row in table.rows[:-1] if not row.of]
+    best = max((row for row in own if row.figures[0].low), key=lambda row: row.figures[0].low or 0, default=None)
+    if best is None:
+        return None
+    return best, all(_most(row, own, table) < (best.figures[0].low or 0) for row in own if row is not best)
+
+
+def _most(row: Row, own: Sequence[Row], table: Table) -> float:
+    if row.figures[0].high is not None:
+        return row.figures[0].high
+    least = {each.key: each.figures[0].low or 0 for each in own}
+    sums = [(each.figures[0].high, each.of) for each in table.rows[:-1] if row.key in each.of]
+    sums.append((table.rows[-1].figures[0].high, tuple(least)))
+    return min((high - sum(least[key] for key in of) for high, of in sums if high is not None), default=inf)
 
 
 def by_division(table: Table, *, merged: bool) -> dict[str, Figure]:

@@ -16,6 +16,7 @@ from services.analytics.releases.derived import (
     change_of_share,
     level,
     levels,
+    most_reports,
     per_100000,
     percentile,
     share_of,
@@ -77,10 +78,11 @@ def _how_many(edition: Edition, words: Wording) -> Answer:
 def _where(edition: Edition, words: Wording) -> Answer:
     table = _centers(edition)
     question = words.text(gettext_noop("Where do most of them end up?"))
-    rows = [row for row in table.rows[:-1] if not row.of and row.figures[0].low]
-    if not rows:
-        return Answer("from-where", question, words.hidden, "", True, table=table, leads_to="#where")
-    most = max(rows, key=lambda row: row.figures[0].low or 0)
+    found = most_reports(table)
+    if found is None or not found[1]:
+        value = words.hidden if found is None else words.text(gettext_noop("not known"))
+        return Answer("from-where", question, value, "", True, table=table, leads_to="#where")
+    most = found[0]
     before = edition.before(table)
     return Answer(
         "from-where",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.analytics.releases.release import Release
+from services.analytics.releases.tables import BY_CENTER
 from tests.unit.analytics.paneling import PATHS, Away, Lost, Source, fetch, releases_made_up, source
 from tests.unit.analytics.releases.test_published import AS_OF
 from tests.unit.analytics.test_authorization import NOW, Watching
@@ -37,6 +38,21 @@ async def test_six_answers_each_with_change_definition_and_release() -> None:
     for answer in ("how-many", "from-where", "what-kind", "how-fast", "overloaded"):
         assert "What is counted" in page.texts[answer]
         assert "Released on" in page.said(answer)
+
+
+async def test_a_centre_is_named_the_one_with_most_only_where_no_other_can_have_as_many() -> None:
+    page = await source("/?period=2026&lang=en")
+    assert "Most are at the centre Gyeonggi" in page.said("where")
+    doubtful = [
+        replace(each, tables={**each.tables, BY_CENTER: {**each.tables[BY_CENTER], "jeju>=": 3000, "jeju<=": 3010}})
+        if each.period == "2026"
+        else each
+        for each in releases_made_up()
+    ]
+    page = await source("/?period=2026&lang=en", releases=doubtful)
+    assert "Among the most are at the centre Gyeonggi" in page.said("where")
+    assert "not known" in page.texts["from-where"]
+    assert "Gyeonggi" not in page.said("from-where")
 
 
 @pytest.mark.parametrize(

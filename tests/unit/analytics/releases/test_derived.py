@@ -11,6 +11,7 @@ from services.analytics.releases.derived import (
     change,
     change_of_share,
     loads,
+    most_reports,
     share_of,
     shares,
 )
@@ -68,6 +69,30 @@ def test_load_is_a_band_of_reports_per_full_time_month() -> None:
     hours = {"busan": 240, "ulsan": 240, "daegu": 480, "jeju": 480, "daejeon": 160, "sejong": 160, "jeonbuk": 0}
     found = dict(loads(reports, table(dict(hours))))
     assert found == {"busan": 3, "ulsan": 2, "daegu": 0, "jeju": None, "daejeon+sejong": 3, "jeonbuk": None}
+
+
+@pytest.mark.parametrize(
+    ("rows", "total", "expected"),
+    [
+        ({"busan": of(40), "daegu": of(39)}, 79, ("busan", True)),
+        ({"busan": of(40), "daegu": of(40)}, 80, ("busan", False)),
+        ({"busan": of(40), "daegu": Figure(30, 39)}, 79, ("busan", True)),
+        ({"busan": of(40), "daegu": Figure(30, 60)}, 100, ("busan", False)),
+        ({"busan": Figure(40, 50), "daegu": Figure(30, 39)}, 89, ("busan", True)),
+        ({"busan": of(40), "daegu": HIDDEN, "ulsan": HIDDEN, "daegu+ulsan": of(39)}, 79, ("busan", True)),
+        ({"busan": of(40), "daegu": HIDDEN, "ulsan": HIDDEN, "daegu+ulsan": of(41)}, 81, ("busan", False)),
+        ({"busan": of(40), "daegu": HIDDEN, "ulsan": Figure(9, 9), "daegu+ulsan": of(48)}, 200, ("busan", True)),
+        ({"busan": of(40), "daegu": HIDDEN}, 79, ("busan", True)),
+        ({"busan": of(40), "daegu": HIDDEN}, 80, ("busan", False)),
+        ({"busan": HIDDEN}, 80, None),
+    ],
+)
+def test_the_most_reports_are_known_where_no_other_centre_can_have_as_many(
+    rows: dict[str, Figure], total: int, expected: tuple[str, bool] | None
+) -> None:
+    lines = tuple(Row(key, (n,), tuple(key.split("+")) if "+" in key else ()) for key, n in rows.items())
+    found = most_reports(replace(made("reports-by-center", "2026-10"), rows=(*lines, Row("total", (of(total),)))))
+    assert (found and (found[0].key, found[1])) == expected
 
 
 def test_two_centres_stand_for_one_division_since_the_merger() -> None:
