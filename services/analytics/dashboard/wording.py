@@ -320,10 +320,15 @@ class Wording(Terms):
         cost = table.cost
         sentence = self.text(
             gettext_noop(
+                "%(hidden)s of %(cells)s numbers are hidden (%(share)s), %(intervals)s are said as two limits; of "
+                "%(lost)s of what is counted no number is said."
+            )
+            if cost.intervals
+            else gettext_noop(
                 "%(hidden)s of %(cells)s numbers are hidden (%(share)s); %(lost)s of what is counted stands there."
             )
         )
-        numbers = {"hidden": cost.hidden, "cells": cost.cells}
+        numbers = {"hidden": cost.hidden, "cells": cost.cells, "intervals": cost.intervals}
         return sentence % {**numbers, "share": self.percent(cost.share), "lost": self.percent(cost.lost)}
 
     def bars(self, rows: list[tuple[str, Figure]]) -> list[Bar]:

@@ -128,7 +128,8 @@ WEEK: Final = gettext_noop("An ISO week from Monday to Sunday, as in 2026-W47.")
 TOGETHER: Final = gettext_noop("Codes with a plus sign between them: those rows together, where they are hidden apart.")
 LEVEL: Final = gettext_noop(
     "What a row stands for: “leaf” one place, week or value; “group” several that are shown only together; “region” "
-    "several whose parts are shown too; “total” all. Leaves and groups do not overlap, so only they may be added up."
+    "several whose parts are shown too; “total” all. Leaves and groups do not overlap, so only they may be added up; "
+    "of limits (“at_least”, “at_most”) leave out leaves that a “group” holds."
 )
 COUNTING: Final = (
     gettext_noop(

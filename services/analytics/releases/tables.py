@@ -546,8 +546,9 @@ GENERAL: Final = (
         "Quarters and years are made of released months. Corrections come once a year."
     ),
     gettext_noop(
-        "Of a year, a number that one of its months hides is said as two numbers that it lies between, if the larger "
-        "is at most twice the smaller. The limits follow from published numbers, so that the month stays hidden."
+        "Of a year, a number that one of its months hides is said as two numbers that it lies between, if the smaller "
+        "is at least 10 and the larger at most twice it. The limits follow from published numbers, so that the "
+        "month stays hidden."
     ),
     gettext_noop("Before a release leaves, a solver that knows these rules and all earlier releases tries to undo it."),
 )

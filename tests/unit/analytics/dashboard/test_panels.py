@@ -55,6 +55,11 @@ async def test_a_centre_is_named_the_one_with_most_only_where_no_other_can_have_
     assert "Gyeonggi" not in page.said("from-where")
 
 
+async def test_what_protection_costs_a_year_counts_its_intervals() -> None:
+    said = (await source("/?period=2026&lang=en")).said("rules")
+    assert re.search(r"numbers are hidden \(\d+\.\d%\), \d+ are said as two limits; of \d+\.\d% of what is", said)
+
+
 @pytest.mark.parametrize(
     ("watch", "said"), [(Watching(), "Nothing"), (Lost(), "Something"), (Away(), "Cannot be said now")]
 )
