@@ -48,7 +48,7 @@ async def page_of(
         viewport={"width": wide, "height": SIZES[wide]},
     )
     await context.add_cookies(
-        [{"name": token_cookie("notify"), "value": staff.token(organisation, "lead"), "url": base}]
+        [{"name": token_cookie("routing"), "value": staff.token(organisation, "lead"), "url": base}]
     )
     return await context.new_page()
 
@@ -169,7 +169,7 @@ async def test_whoever_is_signed_out_is_led_to_sign_in(chromium: Browser) -> Non
         page = await page_of(chromium, base, harness.staff)
         token = harness.staff.token("central", "lead", session="a-session-that-ends-soon")
         await page.context.clear_cookies()
-        await page.context.add_cookies([{"name": token_cookie("notify"), "value": token, "url": base}])
+        await page.context.add_cookies([{"name": token_cookie("routing"), "value": token, "url": base}])
         await page.goto(f"{base}/live")
         await expect(page.locator(".live[data-live=yes]")).to_be_attached()
         # Nobody answers at notify's address here: that it is asked for is enough.
