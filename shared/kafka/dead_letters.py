@@ -72,6 +72,18 @@ def is_whole(headers: Sequence[tuple[str, bytes | None]]) -> bool:
     return not any(name.startswith(PREFIX) and name.endswith(LEFT_OUT) for name, _ in headers)
 
 
+def told_of(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
+    """What a dead letter says of itself: ``reason``, ``topic``, ``partition``, ``offset`` and so on."""
+    added = ((name, value or b"") for name, value in headers if name.startswith(PREFIX))
+    return {name.removeprefix(PREFIX): value.decode("utf-8", "replace") for name, value in added}
+
+
+def names_origin_in(headers: Sequence[tuple[str, bytes | None]], topic: str, partition: int) -> bool:
+    """Whether a dead letter says that it was made of a record of this very partition."""
+    told = told_of(headers)
+    return (told.get("topic"), told.get("partition")) == (topic, str(partition))
+
+
 def from_dead_letter(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> Message:
     """The record a whole dead letter was made of."""
     return key, value, [(name, content) for name, content in headers if not name.startswith(PREFIX)]

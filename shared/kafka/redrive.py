@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from shared import settings as configuration
 from shared.errors import FatalError, IeumError
 from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name, topic_name
-from shared.kafka.dead_letters import PREFIX, from_dead_letter, is_whole
+from shared.kafka.dead_letters import from_dead_letter, is_whole, names_origin_in, told_of
 from shared.kafka.patches import partitions_of
 from shared.kafka.publisher import Message, Publisher
 from shared.kafka.reader import PartitionReader
@@ -28,7 +28,7 @@ from shared.topics import BY_NAME, Topic
 
 GROUP: Final = "redrive"
 _BATCH: Final = 500
-_OFFSET: Final = re.compile(rb"[0-9]{1,18}")
+_OFFSET: Final = re.compile(r"[0-9]{1,18}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -112,11 +112,10 @@ async def _wrong(letter: ConsumerRecord[bytes, bytes], topic: Topic, originals: 
     """Why a letter is not the record at its origin, whatever its headers say; None where it is."""
     if not is_whole(letter.headers):
         return "it is not whole, the original is"
-    said = {name.removeprefix(PREFIX): value or b"" for name, value in letter.headers if name.startswith(PREFIX)}
-    origin = said.get("topic"), said.get("partition"), said.get("offset", b"")
-    if origin[:2] != (topic.name.encode(), str(letter.partition).encode()) or not _OFFSET.fullmatch(origin[2]):
+    found_at = told_of(letter.headers).get("offset", "")
+    if not names_origin_in(letter.headers, topic.name, letter.partition) or not _OFFSET.fullmatch(found_at):
         return f"its origin is no record of {topic.name}/{letter.partition}"
-    offset = int(origin[2])
+    offset = int(found_at)
     if offset >= (await originals.ends([letter.partition]))[letter.partition]:
         return f"there is no record {topic.name}/{letter.partition}/{offset}"
     try:
@@ -136,8 +135,7 @@ def _content(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str
 
 def describe(record: ConsumerRecord[bytes, bytes]) -> str:
     """One line about a dead letter, without key and value."""
-    headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
-    said = {name.removeprefix(PREFIX): value for name, value in headers.items() if name.startswith(PREFIX)}
+    said = told_of(record.headers)
     size = len(record.value or b"")
     origin = f"{said.get('topic', '?')}/{said.get('partition', '?')}/{said.get('offset', '?')}"
     return (
