@@ -56,6 +56,7 @@ QUICK: Final = frozenset(
         # a journey per role through the whole system, and every public page by axe
         "tests/browser/test_every_page.py",
         "tests/browser/test_journey.py",
+        "tests/browser/test_kwcag.py",
         # the short kill run and the checks of its verdict
         "tests/kill/test_kill.py",
         "tests/kill/test_plan.py",
@@ -66,6 +67,7 @@ QUICK: Final = frozenset(
 LONGEST_FIRST: Final = (
     "tests/kill/test_kill.py",
     "tests/integration/upgrade/test_rollout.py",
+    "tests/browser/test_kwcag.py",
     "tests/browser/test_every_page.py",
     "tests/browser/test_journey_of_trust.py",
     "tests/browser/test_dashboard_year.py",

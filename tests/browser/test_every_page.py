@@ -1,21 +1,17 @@
-"""Every public page of intake, taken from the application's routes: any screen, any zoom, with and without script."""
+"""Every public page of intake, taken from the application's routes: without script, at any zoom, in forced colours.
+
+``test_kwcag`` looks at each of them with script.
+"""
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from tests.browser import walking
-from tests.browser.helpers import assert_accessible
-from tests.browser.test_form import shoot
-from tests.browser.walking import CUT_OFF, FOCUS, Seen, Visit
+from tests.browser.walking import CUT_OFF, FOCUS, NARROW, WIDE, ZOOMED, Seen, Visit
 from tests.integration.intake.harness import IntakeHarness
 
 pytestmark = pytest.mark.timeout(480)
-NARROW, WIDE = {"width": 360, "height": 740}, {"width": 1280, "height": 1024}
-ZOOMED = {"width": 320, "height": 256}
-"""What is left of 1280 by 1024 at 400 %, where each pixel of a style sheet is four of the screen."""
-JUDGED = {"ko": (NARROW, "light"), "en": (WIDE, "dark")}
-"""How axe sees a language. What its rules judge (names, structure, contrast) does not depend on the two together."""
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -41,28 +37,6 @@ def test_every_route_is_walked_and_a_new_one_is_missed(harness: IntakeHarness, v
     missing += ["GET /verify-proof", "POST /verify-proof"]
     assert sorted(walking.not_walked(harness.intake.app, fewer)) == missing
     assert len(visits) > 50
-
-
-@pytest.mark.parametrize("language", ["ko", pytest.param("en", marks=pytest.mark.thorough)])
-async def test_with_script_at_both_widths_without_a_fault_of_axe(
-    chromium: Browser, harness: IntakeHarness, site: str, visits: list[Visit], language: str
-) -> None:
-    judged, scheme = JUDGED[language]
-    page, seen = await window(chromium, harness, site, judged, color_scheme=scheme), Seen()
-    for visit in of(visits, language):
-        await walking.go(page, site, visit, language)
-        for size in (ZOOMED, NARROW, WIDE):
-            await page.set_viewport_size(size)  # type: ignore[arg-type]  # a size as Playwright has it
-            place = f"{visit.name}-{language}-{size['width']}"
-            await shoot(page, f"page-{place}")
-            await seen.look(page, place, CUT_OFF)
-        await page.set_viewport_size(judged)  # type: ignore[arg-type]  # as above
-        try:
-            await assert_accessible(page)
-        except AssertionError as error:
-            seen.faults.append(f"{visit.name}-{language}: {error}")
-        assert await page.locator("html").get_attribute("lang") == (visit.written_in or language), visit.path
-    assert not seen.faults, "\n".join(seen.faults)
 
 
 @pytest.mark.thorough

@@ -1,6 +1,7 @@
-"""What of KWCAG 2.2 axe-core does not judge, on every public page; the table is ``docs/kwcag.md``."""
+"""KWCAG 2.2 on every public page: by axe-core, and what axe-core does not judge; the table is ``docs/kwcag.md``."""
 
 import re
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import NamedTuple
 
@@ -9,10 +10,14 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.browser import walking
+from tests.browser.helpers import assert_accessible
+from tests.browser.test_form import shoot
+from tests.browser.walking import CUT_OFF, NARROW, WIDE, ZOOMED, Seen
 from tests.integration.intake.harness import IntakeHarness
 
 pytestmark = pytest.mark.timeout(480)
-SIZE = {"width": 360, "height": 740}
+JUDGED = {"ko": (NARROW, "light"), "en": (WIDE, "dark")}
+"""How axe sees a language. What its rules judge (names, structure, contrast) does not depend on the two together."""
 MOVING = """() => [
   ...document.querySelectorAll("video, audio, object, embed, iframe, marquee, blink, canvas, [autoplay], [http-equiv]"),
   ...document.getAnimations().map(a => a.effect.target).filter(Boolean)].map(e => e.outerHTML.slice(0, 120))"""
@@ -102,41 +107,70 @@ class Page(NamedTuple):
     markup: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Every public page in one language, as it stands in a browser with script."""
+
+    pages: list[Page]
+    faults: list[str]
+    """What axe found, and what was cut off at a width."""
+
+
+@pytest.fixture(params=["ko", pytest.param("en", marks=pytest.mark.thorough)], scope="module")
+def language(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
 @pytest.fixture(scope="module")
-def walked() -> dict[str, list[Page]]:
-    """Filled by the first test that asks: one walk for all of them."""
+def walked() -> dict[str, Walk]:
+    """By language, filled by the first test that asks: one walk for all of them."""
     return {}
 
 
-@pytest.fixture
-def pages(request: pytest.FixtureRequest, walked: dict[str, list[Page]]) -> list[Page]:
-    """Every public page in both languages, as it stands in a browser with script."""
-    if "all" not in walked:
-        walked["all"] = request.getfixturevalue("walk")
-    return walked["all"]
-
-
 @pytest_asyncio.fixture(loop_scope="module")
-async def walk(chromium: Browser, harness: IntakeHarness, site: str) -> list[Page]:
-    return await _walk(chromium, harness, site)
+async def walk(chromium: Browser, harness: IntakeHarness, site: str, language: str, walked: dict[str, Walk]) -> Walk:
+    if language not in walked:
+        walked[language] = await _walk(chromium, harness, site, language)
+    return walked[language]
 
 
-async def _walk(chromium: Browser, harness: IntakeHarness, site: str) -> list[Page]:
-    context = await chromium.new_context(viewport=SIZE)  # type: ignore[arg-type]  # a size as Playwright has it
-    page = await context.new_page()
+@pytest.fixture
+def pages(walk: Walk) -> list[Page]:
+    return walk.pages
+
+
+async def _walk(chromium: Browser, harness: IntakeHarness, site: str, language: str) -> Walk:
+    judged, scheme = JUDGED[language]
+    context = await chromium.new_context(viewport=judged, color_scheme=scheme)  # type: ignore[arg-type]  # as Playwright has them
+    page, seen, pages = await context.new_page(), Seen(), []
     await page.add_init_script(LISTENS)
     await walking.prepared(harness, page, site)
-    found = []
-    for visit in await walking.everything(harness):
-        for language in (visit.only,) if visit.only else ("ko", "en"):
-            answer = await walking.go(page, site, visit, language)
-            await page.wait_for_load_state("load")
-            markup = Markup()
-            markup.feed(await answer.text())
-            seen = await page.evaluate(ALL)
-            found.append(Page(f"{visit.name}-{language}", **seen, markup=markup.ended()))
-    assert len(found) > 100
-    return found
+    visits = [visit for visit in await walking.everything(harness) if visit.only in {"", language}]
+    for visit in visits:
+        answer = await walking.go(page, site, visit, language)
+        await page.wait_for_load_state("load")
+        place = f"{visit.name}-{language}"
+        markup = Markup()
+        markup.feed(await answer.text())
+        pages.append(Page(place, **await page.evaluate(ALL), markup=markup.ended()))
+        for size in (ZOOMED, NARROW, WIDE):
+            await page.set_viewport_size(size)  # type: ignore[arg-type]  # a size as Playwright has it
+            await shoot(page, f"page-{place}-{size['width']}")
+            await seen.look(page, f"{place}-{size['width']}", CUT_OFF)
+        await page.set_viewport_size(judged)  # type: ignore[arg-type]  # as above
+        try:
+            await assert_accessible(page)
+        except AssertionError as error:
+            seen.faults.append(f"{place}: {error}")
+        if await page.locator("html").get_attribute("lang") != (visit.written_in or language):
+            seen.faults.append(f"{place}: says another language than it is written in")
+    assert len(pages) > 50
+    return Walk(pages, seen.faults)
+
+
+def test_with_script_at_both_widths_without_a_fault_of_axe(walk: Walk) -> None:
+    assert not walk.faults, "\n".join(walk.faults)
 
 
 def test_no_page_has_film_sound_or_anything_that_moves(pages: list[Page]) -> None:
@@ -189,7 +223,7 @@ def test_the_markup_has_no_faults(pages: list[Page]) -> None:
 async def test_choosing_leads_nowhere_before_a_button_is_pressed(
     chromium: Browser, harness: IntakeHarness, site: str
 ) -> None:
-    context = await chromium.new_context(viewport=SIZE)  # type: ignore[arg-type]  # a size as Playwright has it
+    context = await chromium.new_context(viewport=NARROW)  # type: ignore[arg-type]  # a size as Playwright has it
     page = await context.new_page()
     await page.goto(f"{site}/all?lang=ko")
     went: list[str] = []

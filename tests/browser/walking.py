@@ -19,6 +19,10 @@ from shared.web import authorization
 from shared.web.form_body import Typed
 from tests.integration.intake.harness import IntakeHarness
 
+NARROW: Final = {"width": 360, "height": 740}
+WIDE: Final = {"width": 1280, "height": 1024}
+ZOOMED: Final = {"width": 320, "height": 256}
+"""What is left of 1280 by 1024 at 400 %, where each pixel of a style sheet is four of the screen."""
 FULLEST: Final = Typed(
     {
         "role": ("representative",),

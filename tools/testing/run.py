@@ -25,7 +25,7 @@ _NO_TESTS: Final = 5
 
 _JOURNEY: Final = "tests/browser/test_journey.py"
 MORE_OF: Final = {
-    "intake": ("tests/browser/test_every_page.py",),
+    "intake": ("tests/browser/test_kwcag.py",),
     "routing": (_JOURNEY,),
     "notify": ("tests/integration/identity", _JOURNEY),
 }

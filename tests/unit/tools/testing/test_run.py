@@ -29,7 +29,7 @@ def test_a_service_has_unit_tests_and_what_more_is_named_is_there(service: str) 
 
 
 def test_what_drives_a_service_in_a_browser_belongs_to_it() -> None:
-    assert "tests/browser/test_every_page.py" in run.paths_of("intake")
+    assert "tests/browser/test_kwcag.py" in run.paths_of("intake")
     assert "tests/browser/test_journey.py" in run.paths_of("routing")
     assert run.paths_of("nothing") == []
 
