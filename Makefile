@@ -160,7 +160,7 @@ bench-routing: venv ## routing beside plain loops: speed, latency, memory, histo
 bench-notify: venv ## the ladder: due steps told per second with 100,000 waiting
 	@$(PY) -m tests.performance.bench_notify
 
-bench-system: venv ## the whole system at 10, 40 and 80 reports a second: CPU per process, writes per report, how long each step takes (RATES="10 40" SECONDS=30)
+bench-system: venv ## the whole system at 10, 40 and 80 reports a second: CPU per process, the store's CPU by command, writes and requests to Kafka per report, how long each step takes (RATES="10 40" SECONDS=30)
 	@$(PY) -m tests.performance.bench_system $(if $(RATES),--rates $(RATES)) $(if $(SECONDS),--seconds $(SECONDS))
 
 bench-analytics: venv ## counting beside the store's own rate and beside only reading; a rebuild of N events with its memory; pages and exports over it (N=1000000)

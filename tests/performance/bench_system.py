@@ -1,9 +1,11 @@
-"""The whole system at steady rates: CPU per process, document writes per report, and how long a report takes.
+"""The whole system at steady rates: what a report costs in CPU, store and Kafka, and how long it takes.
 
 ``python -m tests.performance.bench_system`` (`make bench-system`). One stack with every service; at each rate real
 reports for a while, after a warm-up that is not counted. Written as one JSON object, to a file as well. Accepted →
 routed and → first alert are taken from the logs, → shown from a console's stream; of critical ones → first mail, from
-the mailbox. Goals: issue 16; they hold on an idle machine of two cores.
+the mailbox. The embedded store's CPU is accounted for by service, collection and command, reads too, and printed as a
+table. Goals: issue 16; they hold on an idle machine of two cores. On a machine that does other things, CPU, writes and
+requests per report still compare; times do not.
 """
 
 import argparse
@@ -25,6 +27,8 @@ from typing import Any, Final
 import httpx
 import psutil
 from aiokafka import AIOKafkaConsumer
+from rich.console import Console
+from rich.table import Table
 
 from tests.performance.bench_latency import OVERSIGHT, Desks
 from tools.demo import desk, frontends, params, people, simulator
@@ -34,6 +38,7 @@ from tools.demo.submitter import submit_all
 from tools.demo.summary import percentile
 from tools.local.settings import SERVICES, LocalSettings
 from tools.local.stack import Stack
+from tools.local.store import LocalStore
 
 RATES: Final = (10.0, 40.0, 80.0)
 SECONDS: Final = 60.0
@@ -43,7 +48,10 @@ _SETTLE_S: Final = 60.0
 _QUIET_S: Final = 5.0
 """Marks and progress are written within a second or two of what they are about."""
 _CASE: Final = re.compile(r"/cases/(\S+)")
-_COUNTING: Final = Path(__file__).parent / "counting_writes"
+_ACCOUNTING: Final = Path(__file__).parent / "accounting"
+_SHOWN: Final = 40
+"""Rows of the printed table; the file has all."""
+Accounts = dict[str, Counter[str]]
 
 
 class Logs:
@@ -96,17 +104,44 @@ def cpu_of(stack: Stack) -> dict[str, float]:
     return used
 
 
-def writes_of(stack: Stack, folder: Path) -> Counter[str]:
-    """Documents written so far, by process, collection and kind."""
-    found: Counter[str] = Counter()
+def accounts_of(stack: Stack, folder: Path) -> Accounts:
+    """What was counted so far: documents written and requests to Kafka by process, the store's commands by service."""
+    found: Accounts = {kind: Counter() for kind in ("writes", "kafka", "calls", "cpu_ns")}
     for name, pid in stack.pids.items():
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
             for one in (process, *process.children(recursive=True)):
                 file = folder / f"{one.pid}.json"
                 if file.exists():
-                    found.update({f"{name} {what}": many for what, many in json.loads(file.read_text()).items()})
+                    prefix = "" if name == "store" else f"{name} "
+                    for kind, counted in json.loads(file.read_text()).items():
+                        found[kind].update({f"{prefix}{what}": many for what, many in counted.items()})
     return found
+
+
+def since(before: Accounts, after: Accounts) -> Accounts:
+    """What was counted between the two."""
+    return {kind: counted - before[kind] for kind, counted in after.items()}
+
+
+def per_report(counted: Mapping[str, int], reports: int, divisor: float = 1.0) -> dict[str, float]:
+    """Each figure shared out among the reports, dearest first; what rounds to nothing is left out."""
+    shares = {what: round(many / divisor / reports, 3) for what, many in counted.items()}
+    return {what: share for what, share in sorted(shares.items(), key=lambda one: -one[1]) if share}
+
+
+def table(result: Mapping[str, Any]) -> Table:
+    """The dearest commands of the store at one rate."""
+    cpu, calls = result["store_cpu_ms_per_report"], result["store_calls_per_report"]
+    shown = Table(
+        title=f"Store at {result['per_second']:g} reports a second: {sum(cpu.values()):.1f} ms of CPU a report",
+        title_justify="left",
+    )
+    for head in ("service, collection, command", "CPU ms a report", "calls a report"):
+        shown.add_column(head, justify="left" if head.startswith("service") else "right")
+    for what, ms in list(cpu.items())[:_SHOWN]:
+        shown.add_row(what, f"{ms:.2f}", f"{calls.get(what, 0.0):.2f}")
+    return shown
 
 
 async def at_rate(stack: Stack, desks: Desks, folder: Path, rate: float, count: int, seed: int) -> dict[str, Any]:
@@ -131,7 +166,7 @@ async def at_rate(stack: Stack, desks: Desks, folder: Path, rate: float, count: 
             async with asyncio.timeout(_SETTLE_S):
                 await opened.wait()
                 await ready.wait()
-            cpu, writes, began = cpu_of(stack), writes_of(stack, folder), time.monotonic()
+            cpu, accounts, began = cpu_of(stack), accounts_of(stack, folder), time.monotonic()
             await submit_all(intake, wanted, progress, rate, desks.front_ends)
             sent_s = time.monotonic() - began
             with contextlib.suppress(TimeoutError):
@@ -139,7 +174,7 @@ async def at_rate(stack: Stack, desks: Desks, folder: Path, rate: float, count: 
                     await _all_through(progress, logs)
             await asyncio.sleep(_QUIET_S)
             spent = {name: used - cpu.get(name, 0.0) for name, used in cpu_of(stack).items()}
-            written = writes_of(stack, folder) - writes
+            counted = since(accounts, accounts_of(stack, folder))
             first_mails = await mailed(stack)
         finally:
             for task in following:
@@ -155,8 +190,12 @@ async def at_rate(stack: Stack, desks: Desks, folder: Path, rate: float, count: 
         "accepted_per_second": round(len(accepted) / sent_s, 1),
         "cpu_ms_per_report": {name: round(s * 1000 / reports, 2) for name, s in sorted(spent.items())},
         "cpu_ms_per_report_all": round(sum(spent.values()) * 1000 / reports, 1),
-        "writes_per_report": {what: round(many / reports, 2) for what, many in sorted(written.items())},
-        "writes_per_report_all": round(sum(written.values()) / reports, 2),
+        "writes_per_report": per_report(counted["writes"], reports),
+        "writes_per_report_all": round(sum(counted["writes"].values()) / reports, 2),
+        "store_cpu_ms_per_report": per_report(counted["cpu_ns"], reports, 1e6),
+        "store_calls_per_report": per_report(counted["calls"], reports),
+        "kafka_requests_per_report": per_report(counted["kafka"], reports),
+        "kafka_requests_per_report_all": round(sum(counted["kafka"].values()) / reports, 2),
         "accepted_to_routed": spread(accepted, logs.routed),
         "accepted_to_first_alert": spread(accepted, logs.alerted),
         "critical_accepted_to_routed": spread(critical, logs.routed),
@@ -199,11 +238,14 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("var/bench/system.json"))
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ieum-bench-", ignore_cleanup_errors=True) as var:
-        folder = Path(var) / "writes"
+        folder = Path(var) / "accounts"
         folder.mkdir()
-        counting = {"IEUM_COUNT_WRITES": str(folder), "PYTHONPATH": str(_COUNTING)}
+        accounting = {"IEUM_ACCOUNT": str(folder), "PYTHONPATH": str(_ACCOUNTING)}
+        settings = LocalSettings.on_free_ports(Path(var))
+        measured = [f"{name}={value}" for name, value in {**accounting, "IEUM_ACCOUNT_OF": "store"}.items()]
+        store = ["env", *measured, *LocalStore(settings.var / "store", settings.store_port).command()]
         stack = Stack(
-            LocalSettings.on_free_ports(Path(var)), say=lambda _: None, extra_env=dict.fromkeys(SERVICES, counting)
+            settings, say=lambda _: None, extra_env=dict.fromkeys(SERVICES, accounting), commands={"store": store}
         )
         try:
             stack.start()
@@ -213,6 +255,9 @@ def main() -> int:
     result = {"bench": "system", "cores": os.cpu_count(), "seconds": given.seconds, "rates": rounds}
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    console = Console(stderr=True, width=120)
+    for one in rounds:
+        console.print(table(one))
     sys.stdout.write(json.dumps(result) + "\n")
     return 0
 
