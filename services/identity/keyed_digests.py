@@ -51,8 +51,10 @@ class Marks:
         return self._mark("recovery", subject, plain)
 
     def session_seal(self, session: Session) -> str:
-        """Binds a session to its account and its beginning. What changes while it lives is not in it."""
-        parts = (session.digest, session.session, session.subject, _instant(session.started_at))
+        """Binds a session to its account, its beginning and its factors. What changes while it lives is not in it."""
+        parts = [session.digest, session.session, session.subject, _instant(session.started_at)]
+        if session.shown_at is not None:  # sessions sealed before there was such a time still count
+            parts.append(f"shown {_instant(session.shown_at)}")
         return self._mark("session document", *parts)
 
     def confirmed_seal(self, session: Session, at: datetime) -> str:

@@ -129,8 +129,10 @@ class Session(_Frozen):
     """What tokens and the published list of ended sessions call it; opens nothing."""
     subject: str
     started_at: datetime
+    shown_at: datetime | None = None
+    """When the factors of the sign-in were shown, where that was before it started: at the OpenID provider."""
     confirmed_at: datetime | None = None
-    """When a second factor was asked for again and shown; at first, when it started."""
+    """When a second factor was asked for again and shown; at first, ``shown_at`` or when it started."""
     confirmed_seal: str = ""
     """That identity saw it then."""
     seen_at: datetime

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.identity.accounts.models import RefusedError
 from services.identity.audit_recorder import by
-from services.identity.oidc.provider import PASSAGE_S, Provider
+from services.identity.oidc.provider import PASSAGE_S, Passage, Provider
 from services.identity.oidc.service import External
 from services.identity.page_parts import end_the_old
 from services.identity.problems import unavailable
@@ -36,8 +36,23 @@ WORDS: Final = {
         403,
         gettext_noop("The sign-in provider did not ask you for a second factor. Set one up there, then begin again."),
     ),
+    "not_asked_again": (
+        403,
+        gettext_noop(
+            "The sign-in provider does not say that it asked you for password and second factor just now. Please begin"
+            " again; if that does not help, tell whoever runs this system."
+        ),
+    ),
     "provider_error": (403, gettext_noop("The sign-in provider did not let you in.")),
     "provider_unavailable": (503, gettext_noop("The sign-in provider does not answer. Please try again.")),
+    "step_up_unavailable": (
+        503,
+        gettext_noop(
+            "The sign-in provider does not answer, so it cannot ask for your second factor again. Details, erasures and"
+            " accounts stay closed to you until it does; lists and acknowledging go on. A colleague who showed theirs"
+            " lately can open what is urgent."
+        ),
+    ),
     "no_mapped_role": (403, gettext_noop("You have no role here. Ask whoever manages accounts at your organisation.")),
     "waits_for_release": (403, ACCOUNT_WORDS["waits_for_release"]),
     "wrong_sign_in": (403, gettext_noop("Your account is disabled here. Ask whoever manages accounts.")),
@@ -58,7 +73,7 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
         try:
             address, cookie = await provider.begin(onward(next, urls) if next else "", again=bool(again))
         except RefusedError as error:
-            raise problem(error) from None
+            raise problem(error, again=bool(again)) from None
         answer = RedirectResponse(address, 303)
         # Lax: the provider sends the browser back from another site, and a strict cookie would stay away.
         answer.set_cookie(
@@ -83,13 +98,14 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
             # A code counts once: a preview of the address must not spend it.
             raise HTTPException(405, headers={"Allow": "GET"})
         who = by(request, None)
+        passage: Passage | None = None
         try:
             passage = provider.passage(request.cookies.get(named(_COOKIE, secure=pages.secure(request)), ""), state)
             issued = await external.enter(await provider.person(passage, _code(code, error)), who)
         except RefusedError as refusal:
             if refusal.code not in {"no_mapped_role", "wrong_sign_in", "waits_for_release"}:
                 await noted(request, refusal.code)
-            raise problem(refusal) from None
+            raise problem(refusal, again=passage is not None and passage.again) from None
         except TransientError:
             raise unavailable() from None
         await end_the_old(request, sessions)
@@ -116,7 +132,8 @@ def _code(code: str, error: str) -> str:
     return code
 
 
-def problem(error: RefusedError) -> Problem:
-    """A refusal in words."""
-    status, words = WORDS[error.code]
-    return Problem(status, error.code, words)
+def problem(error: RefusedError, *, again: bool = False) -> Problem:
+    """A refusal in words; ``again``: to somebody who is signed in and shows a second factor again."""
+    code = "step_up_unavailable" if again and error.code == "provider_unavailable" else error.code
+    status, words = WORDS[code]
+    return Problem(status, code, words)

@@ -11,6 +11,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -25,7 +26,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from services.identity.accounts.models import RefusedError
-from services.identity.oidc.rules import has_second_factor, is_confidential
+from services.identity.accounts.rules import SESSION_LASTS
+from services.identity.oidc.rules import LEEWAY_S, has_second_factor, is_confidential, shown_at
 from services.identity.settings import IdentitySettings
 from shared import log
 from shared.clock import Clock
@@ -38,9 +40,12 @@ _ALGORITHMS: Final = frozenset({"RS256", "PS256", "ES256", "EdDSA"})
 """Asymmetric ones only: a client secret must not be able to sign in anybody."""
 _TIMEOUT_S: Final = 10.0
 _KEPT_S: Final = 3600.0
+_JUST_ASKED_S: Final = 10.0
+"""Whoever is sent to the provider is not sent to one that was silent longer ago than this."""
+_OLDEST_S: Final = int(SESSION_LASTS.total_seconds())
+"""Who gave the factors there longer ago gives them again."""
 _AGAIN_S: Final = 30.0
 """Keys are fetched anew for an unknown ``kid`` at most so often."""
-_LEEWAY_S: Final = 60
 _ENDPOINTS: Final = frozenset({"authorization_endpoint", "token_endpoint", "jwks_uri"})
 _NONCE_BYTES: Final = 12
 _PLACE: Final = b"ieum oidc passage"
@@ -55,6 +60,10 @@ class Passage:
     verifier: str
     onward: str
     until: int
+    since: int
+    """The factors must have been asked for since then, in seconds since 1970."""
+    again: bool
+    """Somebody who is signed in shows a second factor again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,8 @@ class Person:
     display: str
     values: tuple[str, ...]
     """Of the role claim."""
+    shown_at: datetime
+    """When the provider asked for the factors."""
 
     @property
     def name(self) -> str:
@@ -92,13 +103,16 @@ class Provider:
 
         ``again``: it must ask for the factors anew, although somebody is signed in there.
         """
-        found = await self._discovered()
+        found = await self._discovered(_JUST_ASKED_S)
+        now = int(self._clock.now().timestamp())
         passage = Passage(
             state=secrets.token_urlsafe(24),
             nonce=secrets.token_urlsafe(24),
             verifier=secrets.token_urlsafe(48),
             onward=onward,
-            until=int(self._clock.now().timestamp()) + PASSAGE_S,
+            until=now + PASSAGE_S,
+            since=now if again else now - _OLDEST_S,
+            again=again,
         )
         asked = {
             "response_type": "code",
@@ -112,8 +126,8 @@ class Provider:
         }
         if self._settings.oidc_acr:
             asked["acr_values"] = self._settings.oidc_acr
-        if again:
-            asked |= {"prompt": "login", "max_age": "0"}
+        # With a greatest age the provider must say when it asked for the factors (OpenID Connect Core, section 2).
+        asked |= {"prompt": "login", "max_age": "0"} if again else {"max_age": str(_OLDEST_S)}
         address = str(found["authorization_endpoint"])
         return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}", self._sealed(passage)
 
@@ -132,7 +146,7 @@ class Provider:
     async def person(self, passage: Passage, code: str) -> Person:
         """Whom a code stands for.
 
-        Raises ``RefusedError``: ``wrong_token``, ``no_second_factor`` or ``provider_unavailable``.
+        Raises ``RefusedError``: ``wrong_token``, ``no_second_factor``, ``not_asked_again`` or ``provider_unavailable``.
         """
         found = await self._discovered()
         asked = {
@@ -146,10 +160,13 @@ class Provider:
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise RefusedError("wrong_token")
-        return await self.verified(token, passage.nonce, str(answer.get("access_token", "")))
+        return await self.verified(token, passage.nonce, passage.since, str(answer.get("access_token", "")))
 
-    async def verified(self, token: str, nonce: str, access_token: str = "") -> Person:
-        """Whom an ID token speaks for: signature, issuer, audience, times, nonce, factors. Raises ``RefusedError``."""
+    async def verified(self, token: str, nonce: str, since: int, access_token: str = "") -> Person:
+        """Whom an ID token speaks for: signature, issuer, audience, times, nonce, factors. Raises ``RefusedError``.
+
+        ``since``: the factors must have been asked for since then.
+        """
         header, claims = await self._opened(token)
         issuer, client = self._settings.oidc_issuer, self._settings.oidc_client_id
         options = {
@@ -162,14 +179,18 @@ class Provider:
         checked = CodeIDToken(
             claims, header, options, {"nonce": nonce, "client_id": client, "access_token": access_token or None}
         )
+        now = int(self._clock.now().timestamp())
         try:
-            checked.validate(now=int(self._clock.now().timestamp()), leeway=_LEEWAY_S)
+            checked.validate(now=now, leeway=LEEWAY_S)
         except Exception as error:
             # authlib raises several kinds, whose texts quote the token.
             _log.info("oidc.token_refused", error=type(error).__name__)
             raise RefusedError("wrong_token") from None
         if not has_second_factor(claims.get("acr"), claims.get("amr"), self._settings.oidc_acr):
             raise RefusedError("no_second_factor")
+        shown = shown_at(claims.get("auth_time"), since, now)
+        if shown is None:
+            raise RefusedError("not_asked_again")
         values = claims.get(self._settings.oidc_role_claim, ())
         listed = [values] if isinstance(values, str) else values if isinstance(values, list) else []
         return Person(
@@ -177,6 +198,7 @@ class Provider:
             subject=str(claims["sub"]),
             display=" ".join(str(claims.get("name") or "").split())[:40],
             values=tuple(value for value in listed if isinstance(value, str)),
+            shown_at=datetime.fromtimestamp(shown, UTC),
         )
 
     async def _opened(self, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -205,9 +227,9 @@ class Provider:
                     raise RefusedError("provider_unavailable") from None
             return self._keys[1]
 
-    async def _discovered(self) -> dict[str, Any]:
+    async def _discovered(self, kept_s: float = _KEPT_S) -> dict[str, Any]:
         now = self._clock.monotonic()
-        if self._found is None or now - self._found[0] >= _KEPT_S:
+        if self._found is None or now - self._found[0] >= kept_s:
             found = await self._asked("GET", f"{self._settings.oidc_issuer}/.well-known/openid-configuration")
             complete = found.keys() >= _ENDPOINTS
             if not complete or str(found.get("issuer", "")).rstrip("/") != self._settings.oidc_issuer:

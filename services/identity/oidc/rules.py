@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 _POSSESSION: Final = frozenset({"mfa", "otp", "hwk", "swk", "sc"})
 """Of the methods of RFC 8176: several factors, a one-time code, a key in hardware or software, a smart card."""
+LEEWAY_S: Final = 60
+"""The provider's clock may be so far off."""
 _HERE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -17,6 +19,16 @@ def has_second_factor(acr: object, amr: object, wanted_acr: str) -> bool:
     if wanted_acr:
         return acr == wanted_acr
     return isinstance(amr, list) and any(isinstance(method, str) and method in _POSSESSION for method in amr)
+
+
+def shown_at(auth_time: object, since: int, now: int) -> int | None:
+    """When the provider asked for the factors (``auth_time``), in seconds since 1970.
+
+    None where it does not say, or where that was before ``since`` or is still to come.
+    """
+    if isinstance(auth_time, bool) or not isinstance(auth_time, int | float):
+        return None
+    return min(int(auth_time), now) if since - LEEWAY_S <= auth_time <= now + LEEWAY_S else None
 
 
 def is_confidential(address: str, *, plain_http_here: bool) -> bool:

@@ -56,7 +56,7 @@ class External:
             raise RefusedError("waits_for_release")
         known = By(account.subject, organisation, tuple(sorted(roles)), who.where)
         await self._trail.append(line(known, What.SIGN_IN, self._clock.now(), way="openid"))
-        issued = await self._sessions.begin(account.subject)
+        issued = await self._sessions.begin(account.subject, person.shown_at)
         if issued is None:
             await self.refused(who, "wrong_sign_in", account)
             raise RefusedError("wrong_sign_in")

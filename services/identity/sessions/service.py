@@ -57,12 +57,22 @@ class Sessions:
         self._trail = trail
         self._clock = clock
 
-    async def begin(self, subject: str) -> Issued | None:
-        """A new session with names of its own, whatever the browser held before; None where they may not sign in."""
+    async def begin(self, subject: str, shown_at: datetime | None = None) -> Issued | None:
+        """A new session with names of its own, whatever the browser held before; None where they may not sign in.
+
+        ``shown_at``: when the factors were shown, where that was not now but earlier at the OpenID provider.
+        """
         now = self._clock.now()
         secret = new_secret()
         name = new_session_name()
-        made = Session(digest=self._marks.session(secret), session=name, subject=subject, started_at=now, seen_at=now)
+        made = Session(
+            digest=self._marks.session(secret),
+            session=name,
+            subject=subject,
+            started_at=now,
+            shown_at=shown_at,
+            seen_at=now,
+        )
         session = made.model_copy(update={"seal": self._marks.session_seal(made)})
         await self._store.add(session)
         # Read after the session is there: a change before this is seen here, one after it ends this session too.
@@ -113,7 +123,7 @@ class Sessions:
         if at is not None:
             ALTERED.labels("session").inc()
             _log.error("sessions.altered", session=session.session)
-        return session.started_at
+        return session.shown_at or session.started_at
 
     async def end(self, subject: str, why: Ending, *, only: str = "", but: str = "") -> int:
         """End somebody's sessions (``only`` one, or all ``but`` one) and publish that. How many there were."""

@@ -84,7 +84,7 @@ async def identity(harness: IdentityHarness, issuer: str, provider: httpx.AsyncC
 
 
 async def person(provider: httpx.AsyncClient, sub: str, groups: object, **claims: object) -> None:
-    given = {"groups": groups, "amr": ["pwd", "otp"], **claims}
+    given = {"groups": groups, "amr": ["pwd", "otp"], "auth_time": int(datetime.now(UTC).timestamp()), **claims}
     (await provider.put(f"/users/{sub}", json=given)).raise_for_status()
 
 

@@ -1,6 +1,6 @@
 """Signing in at a real OpenID provider that runs as a process of its own."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 import httpx
@@ -14,8 +14,10 @@ from tests.integration.identity.conftest import IdentityHarness, Process
 from tests.integration.identity.openid.conftest import at_the_provider, person, wanted
 
 
-async def through(http: httpx.AsyncClient, provider: httpx.AsyncClient, sub: str) -> httpx.Response:
-    begun = await http.get("/oidc/start", params={"next": "/desk"})
+async def through(
+    http: httpx.AsyncClient, provider: httpx.AsyncClient, sub: str, start: str = "/oidc/start?next=/desk"
+) -> httpx.Response:
+    begun = await http.get(start)
     assert begun.status_code == 303
     back = await at_the_provider(provider, begun.headers["location"], sub)
     return await http.get(back)
@@ -191,6 +193,78 @@ async def test_whoever_gave_a_password_alone_at_the_provider_is_not_let_in(
             refused = await through(http, provider, "nari")
             assert (refused.status_code, refused.json()["code"]) == (403, "no_second_factor"), methods
     assert [line.reason for line in await identity.lines("sign_in")] == ["no_second_factor"] * 3
+
+
+async def step_up_at(http: httpx.AsyncClient) -> str:
+    """Where who is signed in is sent before others' accounts."""
+    asked = await http.get("/accounts/new")
+    assert (asked.status_code, "/session/confirm?" in asked.headers["location"]) == (303, True)
+    return (await http.get(asked.headers["location"])).headers["location"]
+
+
+def ago(identity: Process, **how_long: int) -> int:
+    return int((identity.clock.now() - timedelta(**how_long)).timestamp())
+
+
+async def test_who_was_signed_in_there_for_hours_shows_the_factors_again_before_accounts(
+    identity: Process, provider: httpx.AsyncClient
+) -> None:
+    await person(provider, "haneul", "jeju-admins", auth_time=ago(identity, hours=3))
+    async with identity.browser() as http:
+        assert (await through(http, provider, "haneul")).status_code == 200
+        start = await step_up_at(http)
+        asked = parse_qs(urlsplit((await http.get(start)).headers["location"]).query)
+        assert (asked["prompt"], asked["max_age"]) == (["login"], ["0"])
+        # The provider ignored that, or somebody took it out of the address on the way there.
+        for at in (ago(identity, minutes=5), None, True, ago(identity, minutes=-5)):
+            await person(provider, "haneul", "jeju-admins", auth_time=at)
+            refused = await through(http, provider, "haneul", start)
+            assert (refused.status_code, refused.json()["code"]) == (403, "not_asked_again"), at
+        # Nor does signing in once more without being asked make it recent.
+        await person(provider, "haneul", "jeju-admins", auth_time=ago(identity, hours=3))
+        assert (await through(http, provider, "haneul")).status_code == 200
+        start = await step_up_at(http)
+        await person(provider, "haneul", "jeju-admins")
+        assert (await through(http, provider, "haneul", start)).status_code == 200
+        assert (await http.get("/accounts/new")).status_code == 200
+
+
+async def test_who_gave_the_factors_there_too_long_ago_or_nobody_knows_when_is_not_signed_in(
+    identity: Process, provider: httpx.AsyncClient
+) -> None:
+    async with identity.browser() as http:
+        begun = await http.get("/oidc/start")
+        assert parse_qs(urlsplit(begun.headers["location"]).query)["max_age"] == ["36000"]
+        for at in (None, ago(identity, hours=10, minutes=2)):
+            await person(provider, "haneul", "jeju-counsellors", auth_time=at)
+            refused = await through(http, provider, "haneul")
+            assert (refused.status_code, refused.json()["code"]) == (403, "not_asked_again"), at
+
+
+async def test_a_time_of_the_factors_taken_out_of_the_store_ends_the_session(
+    identity: Process, provider: httpx.AsyncClient
+) -> None:
+    await person(provider, "haneul", "jeju-admins", auth_time=ago(identity, hours=3))
+    async with identity.browser() as http:
+        await through(http, provider, "haneul")
+        await identity.accounts.session_store.collection.update_many({}, {"$set": {"shown_at": None}})
+        http.cookies.delete(token_cookie("identity"))
+        assert "/session?" in (await http.get("/accounts/new")).headers["location"]
+
+
+async def test_while_the_provider_is_silent_what_needs_a_recent_factor_stays_closed_and_says_why(
+    harness: IdentityHarness, identity: Process, provider: httpx.AsyncClient
+) -> None:
+    silent = await harness.process(**wanted("http://127.0.0.1:9"))
+    await person(provider, "haneul", "jeju-admins", auth_time=ago(identity, hours=3))
+    async with identity.browser() as http, silent.browser() as later:
+        await through(http, provider, "haneul")
+        later.cookies.update(http.cookies)
+        answer = await later.get(await step_up_at(later), headers={"accept": "text/html"})
+        assert answer.status_code == 503
+        assert "stay closed" in answer.text
+        assert (await later.get("/accounts/new")).status_code == 303
+        assert (await later.get("/account")).status_code == 200
 
 
 async def test_answers_nobody_asked_for_write_few_lines(identity: Process) -> None:

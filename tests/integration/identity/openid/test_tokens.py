@@ -43,8 +43,8 @@ async def test_a_token_counts_only_with_our_audience_our_nonce_the_providers_key
     await person(provider, "dana", "jeju-counsellors")
     settings = IdentitySettings.model_validate({**harness.keys(), **wanted(issuer)})
     reader = Provider(settings, bytes(32), harness.clock, identity.accounts.http)
-    good = await a_token(provider, CLIENT, "n1")
-    assert (await reader.verified(good, "n1")).subject == "dana"
+    good, since = await a_token(provider, CLIENT, "n1"), int(harness.clock.now().timestamp())
+    assert (await reader.verified(good, "n1", since)).subject == "dana"
     claims = jwt.decode(good, options={"verify_signature": False})
     jwks = (await provider.get("/jwks")).json()
     public = jwt.PyJWK(jwks["keys"][0]).key
@@ -62,14 +62,14 @@ async def test_a_token_counts_only_with_our_audience_our_nonce_the_providers_key
     refused = []
     for name, token in wrong.items():
         with pytest.raises(RefusedError, match="wrong_token"):
-            await reader.verified(token, "n1")
+            await reader.verified(token, "n1", since)
         refused.append(name)
     assert refused == list(wrong)
     with pytest.raises(RefusedError, match="wrong_token"):
-        await reader.verified(good, "n1", access_token="another access token")
+        await reader.verified(good, "n1", since, access_token="another access token")
     await harness.clock.advance(2 * 3600)
     with pytest.raises(RefusedError, match="wrong_token"):
-        await reader.verified(good, "n1")
+        await reader.verified(good, "n1", since)
 
 
 def _hs256(claims: dict[str, Any], pem: bytes) -> str:

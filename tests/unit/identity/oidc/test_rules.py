@@ -3,7 +3,7 @@ import base64
 import pytest
 from pydantic import ValidationError
 
-from services.identity.oidc.rules import has_second_factor, is_confidential
+from services.identity.oidc.rules import has_second_factor, is_confidential, shown_at
 from services.identity.settings import IdentitySettings
 from tools.local.keys import new_key
 
@@ -28,6 +28,27 @@ MAP = {"x": {"organisation": "jeju", "roles": ["counsellor"]}}
 )
 def test_what_attests_a_second_factor(acr: object, amr: object, wanted: str, *, enough: bool) -> None:
     assert has_second_factor(acr, amr, wanted) is enough
+
+
+@pytest.mark.parametrize(
+    ("auth_time", "found"),
+    [
+        (1000, 1000),
+        (950.7, 950),
+        (940, 940),
+        (939, None),
+        (1200, 1200),
+        (1260, 1200),
+        (1261, None),
+        (None, None),
+        (True, None),
+        ("1100", None),
+        (float("nan"), None),
+        ([1100], None),
+    ],
+)
+def test_when_the_provider_asked_for_the_factors(auth_time: object, found: int | None) -> None:
+    assert shown_at(auth_time, 1000, 1200) == found
 
 
 @pytest.mark.parametrize(
