@@ -1,7 +1,8 @@
 """Copies routing records to the store for pages, in a group of its own: it may lag or stop, and deciding goes on.
 
 How far the copy of a partition goes is written beside it, and that, not the group's offset, is where it goes on: the
-store may have been restored from a backup, or be another one. A copy of another log is thrown away and made anew.
+store may have been restored from a backup, or be another one. It is written every few seconds, not with every batch:
+what is copied twice after a crash changes nothing. A copy of another log is thrown away and made anew.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -29,6 +30,8 @@ PIECE: Final = 50
 """Records written out before the hot path gets its turn: a few milliseconds."""
 YIELD_SECONDS: Final = 10.0
 """Longest wait for a surge to end: under a lasting one copies go on, slowly."""
+SAY_EVERY_S: Final = 5.0
+"""Least time between two writes of how far the copy of a partition goes."""
 _LOOK_EVERY_S: Final = 0.1
 
 
@@ -41,7 +44,9 @@ class ReadModel:
         self._reader = reader
         self._clock = clock
         self._reached: dict[int, int] = {}
-        """By partition: the offset up to which this process has copied without a gap."""
+        """By partition: the offset up to which this process has copied without a gap, and the store says so."""
+        self._said_at: dict[int, float] = {}
+        """By partition: when the store was last told how far its copy goes."""
 
     async def on_assigned(self, places: Places) -> Mapping[tuple[str, int], int]:
         """Go on where the copy ends."""
@@ -54,6 +59,7 @@ class ReadModel:
                 await self._store.begin_anew(partition)
                 known = Copied()
             self._reached[partition] = known.upto
+            self._said_at.pop(partition, None)
         return {(ROUTINGS.name, partition): self._reached[partition] for partition in partitions}
 
     async def handle(self, batch: list[Received]) -> None:
@@ -67,11 +73,15 @@ class ReadModel:
             entries += [entry_of(r.event, r.partition, r.offset) for r in piece if isinstance(r.event, RoutingEvent)]
             await self._clock.sleep(0)
         await self._store.save(entries)
+        now = self._clock.monotonic()
         for partition, last in {received.partition: received for received in batch}.items():
+            if partition in self._said_at and now < self._said_at[partition] + SAY_EVERY_S:
+                continue
             after = Copied(last.offset + 1, last.envelope.id)
             # What lies between and never got here was garbage, in the dead topic by now: no reader counts it.
             await self._store.advance(partition, self._reached.get(partition, 0), after)
             self._reached[partition] = max(after.upto, self._reached.get(partition, 0))
+            self._said_at[partition] = now
         measures.COPIED.inc(len(batch))
 
     async def _is_of_this_log(self, partition: int, known: Copied) -> bool:

@@ -6,12 +6,13 @@ import pytest
 
 from services.routing.read_model import Copied, DecisionStore, Entry
 from services.routing.read_model.repository import AT_ONCE
-from services.routing.read_model.service import ReadModel
+from services.routing.read_model.service import SAY_EVERY_S, ReadModel
 from shared import mongo
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.errors import FatalError
 from shared.kafka.decoding import Received, decode_record
 from shared.settings import StoreSettings
+from tests.support.clock import JumpClock
 from tests.unit.routing.builders import received, report_id
 from tests.unit.routing.fake_log import FakeLog, Place, received_record
 
@@ -30,8 +31,8 @@ async def batch(log: FakeLog, start: int = 0) -> list[Received]:
     return [decode_record(raw, "routings") async for raw in log.read({0: (start, len(log.records[0]))})]
 
 
-def copier(store: DecisionStore, log: FakeLog, *, surging: bool = False) -> ReadModel:
-    return ReadModel(store, lambda: surging, log, SystemClock())
+def copier(store: DecisionStore, log: FakeLog, clock: Clock | None = None) -> ReadModel:
+    return ReadModel(store, lambda: False, log, clock or SystemClock())
 
 
 @pytest.fixture
@@ -65,15 +66,35 @@ async def test_copying_the_same_again_changes_nothing(database: Any) -> None:
 
 
 async def test_a_gap_in_the_copy_is_never_passed_over(database: Any) -> None:
-    store, log = DecisionStore(database), await log_of(1, 2, 3)
-    one = copier(store, log)
+    store, log, clock = DecisionStore(database), await log_of(1, 2, 3), JumpClock(monotonic=True)
+    one = copier(store, log, clock)
     await one.on_assigned(PLACES)
     await one.handle((await batch(log))[:1])
+    clock.jump(seconds=SAY_EVERY_S)
     # The store was put back to what it was before: what this process believes to have copied is not there.
     await database["copied"].update_one({"_id": 0}, {"$set": {"upto": 0}})
     with pytest.raises(FatalError, match="ends at 0, before 1"):
         await one.handle(await batch(log, 1))
     assert await copier(store, log).on_assigned(PLACES) == {("routings", 0): 0}
+
+
+async def test_how_far_it_goes_is_written_every_few_seconds_and_never_too_much(database: Any) -> None:
+    store, log, clock = DecisionStore(database), await log_of(1, 2, 3), JumpClock(monotonic=True)
+    records, one = await batch(log), copier(store, log, clock)
+    await one.on_assigned(PLACES)
+    said = []
+    for record in records:
+        await one.handle([record])
+        said.append((await store.copied([0]))[0].upto)
+    assert said == [1, 1, 1], "one write for all of them"
+    # A process that dies here copies the last two again, which changes nothing.
+    again = copier(store, log, clock)
+    assert await again.on_assigned(PLACES) == {("routings", 0): 1}
+    await again.handle(records[1:])
+    assert (await store.copied([0]))[0].upto == 3
+    clock.jump(seconds=SAY_EVERY_S)
+    await one.handle(records[2:])
+    assert (await store.copied([0]))[0].upto == 3
 
 
 @pytest.mark.parametrize("other", [(4, 5, 6), (1,)], ids=["other records", "a shorter log"])

@@ -52,7 +52,10 @@ def _of_service() -> dict[str, Counter[str]]:
     send = AIOKafkaConnection.send
 
     def counted(self: Any, request: Any, *args: Any, **options: Any) -> Any:
-        requests[type(request).__name__.removesuffix("Request")] += 1
+        kind = type(request).__name__.removesuffix("Request")
+        # The topics tell one consumer of a process from the other.
+        of = "+".join(sorted(topic for topic, _ in request.topics)) if kind == "Fetch" else ""
+        requests[f"{kind} {of}".rstrip()] += 1
         return send(self, request, *args, **options)
 
     monitoring.register(Writes())
