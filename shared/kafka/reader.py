@@ -27,6 +27,8 @@ FETCH_WAIT_MS: Final = 100
 FOLLOW_WAIT_MS: Final = 250
 """The long poll of a follower, which asks for the ends before it begins: four questions a second while nothing happens.
 A record of a partition that was just read may wait so long behind one that asks for the others."""
+GATHER_BYTES: Final = 1 << 18
+"""A follower that is in no hurry lets the broker gather so much before it answers, or as long as it may wait."""
 MAX_RECORDS: Final = 5_000
 SILENT_SECONDS: Final = 20.0
 _STOP_SECONDS: Final = 5.0
@@ -48,12 +50,16 @@ class Follower:
         *,
         from_start: bool,
         clock: Clock,
+        gather_s: float = 0.0,
     ) -> None:
+        """``gather_s``: how long records may wait at the broker for more, so that fewer answers bring them all."""
         self._settings = settings
         self._names = [topic_name(settings, topic) for topic in topics]
         self._apply = apply
         self._from_start = from_start
         self._clock = clock
+        self._wait_ms = int(gather_s * 1000) or FOLLOW_WAIT_MS
+        self._least_bytes = GATHER_BYTES if gather_s else 1
         self._next: dict[TopicPartition, int] = {}
         self._blocked: dict[TopicPartition, str] = {}
         self._answered_at = clock.monotonic()
@@ -87,7 +93,7 @@ class Follower:
     async def _follow(self) -> None:
         attempt = 0
         while True:
-            consumer = _reader(self._settings, fetch_wait_ms=FOLLOW_WAIT_MS)
+            consumer = _reader(self._settings, fetch_wait_ms=self._wait_ms, least_bytes=self._least_bytes)
             try:
                 await self._read(consumer)
             except (TransientError, KafkaError) as error:
@@ -258,7 +264,11 @@ class PartitionReader:
 
 
 def _reader(
-    settings: KafkaSettings, *, auto_offset_reset: str = "earliest", fetch_wait_ms: int = FETCH_WAIT_MS
+    settings: KafkaSettings,
+    *,
+    auto_offset_reset: str = "earliest",
+    fetch_wait_ms: int = FETCH_WAIT_MS,
+    least_bytes: int = 1,
 ) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         **client_options(settings),
@@ -266,6 +276,7 @@ def _reader(
         enable_auto_commit=False,
         auto_offset_reset=auto_offset_reset,
         fetch_max_wait_ms=fetch_wait_ms,
+        fetch_min_bytes=least_bytes,
     )
 
 

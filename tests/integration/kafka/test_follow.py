@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.protocol.fetch import FetchRequest
 
 from shared.clock import SystemClock
 from shared.errors import FatalError
@@ -38,6 +40,34 @@ async def test_started_it_has_applied_what_was_there_and_goes_on(bus_settings: K
     for partition in range(3):
         offsets = [r.offset for r in applied if r.partition == partition]
         assert offsets == list(range(len(offsets)))
+
+
+async def test_in_no_hurry_it_takes_many_records_at_once(
+    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    send = AIOKafkaConnection.send
+
+    def counted(connection: AIOKafkaConnection, request: object, *args: object, **options: object) -> object:
+        if isinstance(request, FetchRequest):
+            asked.append(request)
+        return send(connection, request, *args, **options)
+
+    monkeypatch.setattr(AIOKafkaConnection, "send", counted)
+    bus, _ = new_bus(bus_settings)
+    async with running(bus):
+        applied: list[Received] = []
+        follower = Follower(
+            bus_settings, [REPORTS], applied.append, from_start=False, clock=SystemClock(), gather_s=2.0
+        )
+        await follower.start()
+        try:
+            for sequence in range(1, 31):
+                await bus.publisher.publish(messages(IDS[:1], range(sequence, sequence + 1)))
+            await eventually(lambda: len(applied) == 30, "all of them")
+            assert len(asked) < 10
+        finally:
+            await follower.stop()
 
 
 async def test_from_the_end_it_sees_only_what_comes(bus_settings: KafkaSettings) -> None:
