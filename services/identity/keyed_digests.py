@@ -33,6 +33,7 @@ class Marks:
                 "session confirmed",
                 "account document",
                 "signing key document",
+                "provider session",
                 "passkey challenge",
                 "passkey registration",
             )
@@ -41,6 +42,10 @@ class Marks:
     def session(self, secret: str) -> str:
         """What a session is kept under."""
         return self._mark("session", secret)
+
+    def provider_session(self, issuer: str, sid: str) -> str:
+        """What is kept of the OpenID provider's name (``sid``) of a session there."""
+        return self._mark("provider session", issuer, sid)
 
     def invitation(self, plain: str) -> str:
         """What is kept of an invitation's code; the account's seal binds it to its account."""
@@ -55,6 +60,8 @@ class Marks:
         parts = [session.digest, session.session, session.subject, _instant(session.started_at)]
         if session.shown_at is not None:  # sessions sealed before there was such a time still count
             parts.append(f"shown {_instant(session.shown_at)}")
+        if session.provider_session:
+            parts.append(f"provider {session.provider_session}")
         return self._mark("session document", *parts)
 
     def confirmed_seal(self, session: Session, at: datetime) -> str:

@@ -23,7 +23,7 @@ from services.identity.enrolment.passkey_pages import passkey_router, registrati
 from services.identity.enrolment.service import Enrolment
 from services.identity.keys.repository import KeyStore
 from services.identity.keys.service import Signing
-from services.identity.oidc.pages import oidc_router
+from services.identity.oidc.pages import logout_router, oidc_router
 from services.identity.oidc.provider import Provider
 from services.identity.oidc.service import External
 from services.identity.passkeys.repository import UsedStore
@@ -74,6 +74,7 @@ class Accounts:
     delays: DelayStore
     keys: KeyStore
     used: UsedStore
+    logouts: UsedStore
     vault: Vault
     signing: Signing
     identity: Identity
@@ -89,7 +90,7 @@ class Accounts:
 
     async def prepare(self) -> None:
         """Make the indexes, the first signing key, and let this process verify. Raises ``TransientError``."""
-        for store in (self.store, self.session_store, self.delays, self.keys, self.used):
+        for store in (self.store, self.session_store, self.delays, self.keys, self.used, self.logouts):
             await store.prepare()
         await self.identity.load_cache()
         if self.identity.document is not None:
@@ -107,7 +108,8 @@ class Accounts:
         """Rotate keys if it is time and delete what is over. Raises ``TransientError``."""
         now = self.clock.now()
         await self.signing.keep()
-        await asyncio.gather(self.session_store.sweep(now), self.delays.sweep(now), self.used.sweep(now))
+        sweeping = (self.session_store, self.delays, self.used, self.logouts)
+        await asyncio.gather(*(store.sweep(now) for store in sweeping))
         await self.store.expire_invitations(now)
 
 
@@ -123,7 +125,7 @@ def accounts_of(
         signing.signed, RootKeys(settings.public_root_keys()), clock, settings.keys_cache, service=SERVICE
     )
     sessions = Sessions(sessions_kept, store, signing, vault.marks, identity, trail, clock)
-    used = UsedStore(database)
+    used, logouts = UsedStore(database, "passkey_uses"), UsedStore(database, "provider_logouts")
     passkeys = Passkeys(settings.relying_party(), store, used, vault.marks, trail, clock)
     sign_in = SignIn(
         store,
@@ -143,6 +145,7 @@ def accounts_of(
         delays=delays,
         keys=keys,
         used=used,
+        logouts=logouts,
         vault=vault,
         signing=signing,
         identity=identity,
@@ -177,8 +180,8 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
     ]
     if openid:
         provider = Provider(settings, a.vault.passing, a.clock, a.http)
-        external = External(a.store, a.sessions, a.trail, a.clock, settings.oidc_role_map)
-        found.append(oidc_router(provider, external, a.sessions, pages))
+        external = External(a.store, a.sessions, a.logouts, a.vault.marks, a.trail, a.clock, settings.oidc_role_map)
+        found += [oidc_router(provider, external, a.sessions, pages), logout_router(provider, external)]
     return found
 
 

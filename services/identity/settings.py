@@ -63,7 +63,10 @@ class IdentitySettings(ServiceSettings, AuditSettings):
     oidc_client_id: str = Field(default="", examples=["ieum"])
     oidc_client_secret: SecretStr = Field(default=SecretStr(""), examples=["(from the secret store)"])
     oidc_role_claim: str = Field(default="groups", min_length=1, examples=["groups"])
-    """The claim of the ID token, a text or a list of texts, that says what somebody works as."""
+    """The claim of the ID token, a text or a list of texts, that says what somebody works as.
+
+    Dots lead into claims (Keycloak: `realm_access.roles`).
+    """
     oidc_role_map: dict[str, Mapped] = Field(
         default={}, examples=['{"ieum-jeju-counsellors": {"organisation": "jeju", "roles": ["counsellor"]}}']
     )

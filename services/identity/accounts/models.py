@@ -32,6 +32,8 @@ class Ending(StrEnum):
     DISABLED = "disabled"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  # a reason, no password
     FACTOR_RESET = "factor_reset"
+    PROVIDER = "provider"
+    """Signed out at the OpenID provider, which told us."""
 
 
 class _Frozen(BaseModel):
@@ -131,6 +133,8 @@ class Session(_Frozen):
     started_at: datetime
     shown_at: datetime | None = None
     """When the factors of the sign-in were shown, where that was before it started: at the OpenID provider."""
+    provider_session: str = ""
+    """Mark of the OpenID provider's session that it came from; ends with it."""
     confirmed_at: datetime | None = None
     """When a second factor was asked for again and shown; at first, ``shown_at`` or when it started."""
     confirmed_seal: str = ""

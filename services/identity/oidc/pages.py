@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Form, Query
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -26,12 +26,17 @@ from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
 _COOKIE: Final = "ieum_oidc"
+_LONGEST_TOKEN: Final = 20_000
 WORDS: Final = {
     "wrong_state": (
         403,
         gettext_noop("This sign-in was not begun in this browser, or took too long. Please begin again."),
     ),
     "wrong_token": (403, gettext_noop("The sign-in provider's answer could not be verified. Please begin again.")),
+    "wrong_logout_token": (
+        400,
+        gettext_noop("This is no logout token of the sign-in provider that counts, or it was used before."),
+    ),
     "no_second_factor": (
         403,
         gettext_noop("The sign-in provider did not ask you for a second factor. Set one up there, then begin again."),
@@ -122,6 +127,32 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
             await external.refused(by(request, None), code)
         except TransientError:
             raise unavailable() from None
+
+    return router
+
+
+def logout_router(provider: Provider, external: External) -> APIRouter:
+    """``/oidc/backchannel-logout``."""
+    router = APIRouter(prefix="/oidc", include_in_schema=False, dependencies=[Depends(OPEN)])
+
+    @router.post("/backchannel-logout")
+    async def logged_out(
+        request: Request, logout_token: Annotated[str, Form(max_length=_LONGEST_TOKEN)] = ""
+    ) -> Response:
+        """The provider itself says here that somebody signed out there, or was signed out."""
+        who = by(request, None)
+        try:
+            await external.log_out(await provider.logout(logout_token), provider.issuer, who)
+        except RefusedError as refusal:
+            code = "wrong_logout_token" if refusal.code == "wrong_token" else refusal.code
+            try:
+                await external.logout_refused(who, code)
+            except TransientError:
+                raise unavailable() from None
+            raise problem(RefusedError(code)) from None
+        except TransientError:
+            raise unavailable() from None
+        return Response(headers={"Cache-Control": "no-store"})
 
     return router
 

@@ -5,7 +5,6 @@ what they may do here, anew at each sign-in. An account is tied to issuer and su
 """
 
 import asyncio
-import hashlib
 import hmac
 import os
 import secrets
@@ -27,7 +26,16 @@ from joserfc.jwk import KeySet
 
 from services.identity.accounts.models import RefusedError
 from services.identity.accounts.rules import SESSION_LASTS
-from services.identity.oidc.rules import LEEWAY_S, has_second_factor, is_confidential, shown_at
+from services.identity.oidc.rules import (
+    LEEWAY_S,
+    Logout,
+    account_name,
+    has_second_factor,
+    is_confidential,
+    logout_of,
+    shown_at,
+    values_of,
+)
 from services.identity.settings import IdentitySettings
 from shared import log
 from shared.clock import Clock
@@ -77,11 +85,13 @@ class Person:
     """Of the role claim."""
     shown_at: datetime
     """When the provider asked for the factors."""
+    sid: str = ""
+    """The provider's session, which it may end."""
 
     @property
     def name(self) -> str:
-        """What the account is found by: a digest, since a provider's subject may be a personal number."""
-        return "oidc-" + hashlib.sha256(f"{self.issuer}\0{self.subject}".encode()).hexdigest()[:40]
+        """What the account is found by."""
+        return account_name(self.issuer, self.subject)
 
 
 class Provider:
@@ -89,6 +99,7 @@ class Provider:
 
     def __init__(self, settings: IdentitySettings, key: bytes, clock: Clock, http: httpx.AsyncClient) -> None:
         """``key`` seals the cookie; ``http`` is closed by who made it."""
+        self.issuer: Final = settings.oidc_issuer
         self._settings = settings
         self._cipher = AESGCM(key)
         self._clock = clock
@@ -191,15 +202,24 @@ class Provider:
         shown = shown_at(claims.get("auth_time"), since, now)
         if shown is None:
             raise RefusedError("not_asked_again")
-        values = claims.get(self._settings.oidc_role_claim, ())
-        listed = [values] if isinstance(values, str) else values if isinstance(values, list) else []
         return Person(
             issuer=issuer,
             subject=str(claims["sub"]),
             display=" ".join(str(claims.get("name") or "").split())[:40],
-            values=tuple(value for value in listed if isinstance(value, str)),
+            values=values_of(claims, self._settings.oidc_role_claim),
             shown_at=datetime.fromtimestamp(shown, UTC),
+            sid=str(claims.get("sid") or ""),
         )
+
+    async def logout(self, token: str) -> Logout:
+        """Whom a logout token signs out. Raises ``RefusedError``: ``wrong_token``, ``provider_unavailable``."""
+        header, claims = await self._opened(token)
+        now = int(self._clock.now().timestamp())
+        found = logout_of(header, claims, self._settings.oidc_issuer, self._settings.oidc_client_id, now)
+        if found is None:
+            _log.info("oidc.logout_refused")
+            raise RefusedError("wrong_token")
+        return found
 
     async def _opened(self, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
         found = await self._discovered()

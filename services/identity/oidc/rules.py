@@ -1,12 +1,19 @@
-"""Which sign-ins at the provider count, and over which addresses it is asked."""
+"""Which sign-ins and sign-outs at the provider count, what its claims say, and over which addresses it is asked."""
 
-from typing import Final
+import hashlib
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 _POSSESSION: Final = frozenset({"mfa", "otp", "hwk", "swk", "sc"})
 """Of the methods of RFC 8176: several factors, a one-time code, a key in hardware or software, a smart card."""
 LEEWAY_S: Final = 60
 """The provider's clock may be so far off."""
+LOGOUT_LASTS_S: Final = 300
+"""A logout token counts so long after it was made."""
+_LOGOUT: Final = "http://schemas.openid.net/event/backchannel-logout"
+_LOGOUT_TYPES: Final = frozenset({"jwt", "logout+jwt"})
+_LONGEST: Final = 256
 _HERE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -26,9 +33,65 @@ def shown_at(auth_time: object, since: int, now: int) -> int | None:
 
     None where it does not say, or where that was before ``since`` or is still to come.
     """
-    if isinstance(auth_time, bool) or not isinstance(auth_time, int | float):
+    return min(int(auth_time), now) if _lies_between(since, auth_time, now) else None  # type: ignore[call-overload]
+
+
+def account_name(issuer: str, subject: str) -> str:
+    """What an account is found by: a digest, since a provider's subject may be a personal number."""
+    return "oidc-" + hashlib.sha256(f"{issuer}\0{subject}".encode()).hexdigest()[:40]
+
+
+def values_of(claims: Mapping[str, object], name: str) -> tuple[str, ...]:
+    """The texts of a claim, which is one or a list; dots lead into others (Keycloak: ``realm_access.roles``)."""
+    found: object = claims.get(name)
+    if found is None:
+        found = claims
+        for part in name.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+    listed = [found] if isinstance(found, str) else found if isinstance(found, list) else []
+    return tuple(value for value in listed if isinstance(value, str))
+
+
+class Logout(NamedTuple):
+    """Whom the provider signed out: a session there (``sid``), or all of somebody's."""
+
+    name: str
+    """The account's; empty where only the session is named."""
+    sid: str
+    jti: str
+
+
+def logout_of(
+    header: Mapping[str, object], claims: Mapping[str, object], issuer: str, client: str, now: int
+) -> Logout | None:
+    """Whom a logout token signs out, its signature being right; None where it is none that counts now.
+
+    OpenID Connect Back-Channel Logout 1.0, section 2.6. A nonce is what makes an ID token, so there must be none.
+    """
+    audiences, events = values_of(claims, "aud"), claims.get("events")
+    made, over = claims.get("iat"), claims.get("exp", now)
+    named = {name: claims.get(name, "") for name in ("jti", "sid", "sub")}
+    if (
+        str(header.get("typ", "JWT")).lower() not in _LOGOUT_TYPES
+        or claims.get("iss") != issuer
+        or client not in audiences
+        or "nonce" in claims
+        or not isinstance(events, Mapping)
+        or not isinstance(events.get(_LOGOUT), Mapping)
+        or not _lies_between(now - LOGOUT_LASTS_S, made, now)
+        or not _lies_between(now, over, now + LOGOUT_LASTS_S * 100)
+        or not all(isinstance(text, str) and len(text) <= _LONGEST for text in named.values())
+    ):
         return None
-    return min(int(auth_time), now) if since - LEEWAY_S <= auth_time <= now + LEEWAY_S else None
+    jti, sid, subject = (str(text) for text in named.values())
+    if not jti or not (sid or subject):
+        return None
+    return Logout(account_name(issuer, subject) if subject else "", sid, jti)
+
+
+def _lies_between(first: int, value: object, last: int) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and first - LEEWAY_S <= value <= last + LEEWAY_S  # type: ignore[operator]  # asked before
 
 
 def is_confidential(address: str, *, plain_http_here: bool) -> bool:

@@ -1,20 +1,28 @@
 """People from the OpenID provider: their account here, made and kept in step at each sign-in."""
 
 from collections.abc import Collection, Mapping
+from datetime import timedelta
+from typing import Final
 
 from services.identity.accounts.models import Account, AccountState, Ending, RefusedError
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import roles_wrong
 from services.identity.audit_recorder import LINES, By, Trail, What, line
 from services.identity.credentials import new_subject
+from services.identity.keyed_digests import Marks
 from services.identity.metrics import SIGN_INS
 from services.identity.oidc.provider import Person
+from services.identity.oidc.rules import LEEWAY_S, LOGOUT_LASTS_S, Logout
+from services.identity.passkeys.repository import UsedStore
 from services.identity.sessions.service import Issued, Sessions
 from services.identity.settings import Mapped
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
 from shared.rate_limit import RateLimiter
+
+_KEPT: Final = timedelta(seconds=LOGOUT_LASTS_S + 2 * LEEWAY_S)
+"""So long a logout token could be sent again, and a sign-in in its last moments could miss that its session ended."""
 
 
 class External:
@@ -24,20 +32,28 @@ class External:
         self,
         accounts: AccountStore,
         sessions: Sessions,
+        logouts: UsedStore,
+        marks: Marks,
         trail: Trail,
         clock: Clock,
         role_map: Mapping[str, Mapped],
     ) -> None:
-        """``role_map`` is the settings' table."""
+        """``logouts`` remembers used logout tokens; ``role_map`` is the settings' table."""
         self._accounts = accounts
         self._sessions = sessions
+        self._logouts = logouts
+        self._marks = marks
         self._trail = trail
         self._clock = clock
         self._role_map = role_map
         self._lines = RateLimiter(LINES, clock)
 
     async def enter(self, person: Person, who: By) -> Issued:
-        """Sign in. Raises ``RefusedError``: ``no_mapped_role`` or ``wrong_sign_in`` (disabled here)."""
+        """Sign in.
+
+        Raises ``RefusedError``: ``no_mapped_role``, ``waits_for_release``, ``wrong_sign_in`` (disabled here), or
+        ``provider_error`` (signed out there meanwhile).
+        """
         account = await self._accounts.by_name(person.name)
         try:
             organisation, roles = mapped(person.values, self._role_map)
@@ -56,12 +72,48 @@ class External:
             raise RefusedError("waits_for_release")
         known = By(account.subject, organisation, tuple(sorted(roles)), who.where)
         await self._trail.append(line(known, What.SIGN_IN, self._clock.now(), way="openid"))
-        issued = await self._sessions.begin(account.subject, person.shown_at)
+        mark = self._marks.provider_session(person.issuer, person.sid) if person.sid else ""
+        issued = await self._sessions.begin(account.subject, person.shown_at, mark)
         if issued is None:
             await self.refused(who, "wrong_sign_in", account)
             raise RefusedError("wrong_sign_in")
+        if mark and await self._logouts.known(mark):
+            # The provider ended its session while this one was made: one of the two sees the other.
+            await self._sessions.end_of_provider(mark)
+            await self.refused(who, "provider_error", account)
+            raise RefusedError("provider_error")
         SIGN_INS.labels("openid", "entered").inc()
         return issued
+
+    async def log_out(self, logout: Logout, issuer: str, who: By) -> None:
+        """End everywhere what the provider ended. Raises ``RefusedError`` ``wrong_token``: used before.
+
+        The token is marked as used last: after a crash in between the provider sends it again, and it counts.
+        """
+        until = self._clock.now() + _KEPT
+        used = self._marks.provider_session(issuer, f"jti {logout.jti}")
+        if await self._logouts.known(used):
+            raise RefusedError("wrong_token")
+        ended: dict[str, int] = {}
+        if logout.sid:
+            mark = self._marks.provider_session(issuer, logout.sid)
+            await self._logouts.use(mark, until)
+            ended = await self._sessions.end_of_provider(mark)
+        account = await self._accounts.by_name(logout.name) if logout.name else None
+        if account is not None:
+            # Named without a session it is all of theirs; with one, those that came without the session's name.
+            ended[account.subject] = ended.get(account.subject, 0) + await self._sessions.end_unnamed(
+                account.subject, every=not logout.sid
+            )
+        for subject, count in ended.items():
+            said = {"way": "openid", "account": subject, "ended": str(count)}
+            await self._trail.append(line(who, What.SIGN_OUT, self._clock.now(), **said))
+        await self._logouts.use(used, until)
+
+    async def logout_refused(self, who: By, code: str) -> None:
+        """Write a refused logout token down, at a limited rate for one network."""
+        if self._lines.try_acquire(who.where):
+            await self._trail.append(line(who, What.SIGN_OUT, self._clock.now(), refused=code, way="openid"))
 
     async def refused(self, who: By, code: str, account: Account | None = None) -> None:
         """Write a refusal down; those of nobody in particular at a limited rate for one network."""

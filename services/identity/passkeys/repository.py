@@ -1,4 +1,4 @@
-"""Challenges of passkeys that were used: each counts once."""
+"""What counts once: challenges of passkeys, logout tokens."""
 
 from datetime import datetime
 from typing import Final
@@ -12,19 +12,24 @@ _LONG_AGO: Final = 2000
 
 
 class UsedStore:
-    """Which challenges were used. Nothing is written before that, so asking for challenges fills nothing."""
+    """Which of them were used. Nothing is written before that, so asking for challenges fills nothing."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
+    def __init__(self, database: AsyncIOMotorDatabase[Document], collection: str) -> None:
         """``database`` is identity's own."""
-        self.collection: AsyncIOMotorCollection[Document] = database["passkey_uses"]
+        self.collection: AsyncIOMotorCollection[Document] = database[collection]
 
     async def prepare(self) -> None:
         """Create the index; the same again changes nothing."""
         with store_errors():
             await self.collection.create_index("until", name="until")
 
+    async def known(self, nonce: str) -> bool:
+        """Whether it was used."""
+        with store_errors():
+            return await self.collection.find_one({"_id": nonce}) is not None
+
     async def use(self, nonce: str, until: datetime) -> bool:
-        """Use a challenge, which is over by itself at ``until``; False where it was used before."""
+        """Use what is over by itself at ``until``; False where it was used before."""
         try:
             with store_errors():
                 await self.collection.insert_one({"_id": nonce, "until": until})

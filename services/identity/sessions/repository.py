@@ -33,6 +33,7 @@ class SessionStore:
             await self.collection.create_index("subject", name="subject")
             await self.collection.create_index("counts_until", name="counts_until")
             await self.collection.create_index("started_at", name="started_at")
+            await self.collection.create_index("provider_session", name="provider_session")
 
     async def add(self, session: Session) -> None:
         """A new session."""
@@ -84,6 +85,12 @@ class SessionStore:
             found = await self.collection.find({"subject": subject}).to_list(200)
         sessions = filter(None, map(session_of, found))
         return sorted(sessions, key=lambda session: session.started_at, reverse=True)
+
+    async def from_provider(self, mark: str) -> list[Session]:
+        """The sessions that came from one session of the OpenID provider."""
+        with store_errors():
+            found = await self.collection.find({"provider_session": mark}).to_list(None)
+        return list(filter(None, map(session_of, found)))
 
     async def ended(self, now: datetime) -> list[Session]:
         """Sessions that ended and whose tokens may still look good; whether identity ended them is not judged here."""

@@ -57,10 +57,10 @@ class Sessions:
         self._trail = trail
         self._clock = clock
 
-    async def begin(self, subject: str, shown_at: datetime | None = None) -> Issued | None:
+    async def begin(self, subject: str, shown_at: datetime | None = None, provider_session: str = "") -> Issued | None:
         """A new session with names of its own, whatever the browser held before; None where they may not sign in.
 
-        ``shown_at``: when the factors were shown, where that was not now but earlier at the OpenID provider.
+        Of the OpenID provider: ``shown_at`` is when it asked for the factors, ``provider_session`` its own session.
         """
         now = self._clock.now()
         secret = new_secret()
@@ -71,6 +71,7 @@ class Sessions:
             subject=subject,
             started_at=now,
             shown_at=shown_at,
+            provider_session=provider_session,
             seen_at=now,
         )
         session = made.model_copy(update={"seal": self._marks.session_seal(made)})
@@ -139,6 +140,21 @@ class Sessions:
         if session is not None:
             await self.end(session.subject, Ending.SIGNED_OUT, only=session.session)
         return session
+
+    async def end_of_provider(self, mark: str) -> dict[str, int]:
+        """End what came from one session of the OpenID provider: how many ended, by subject."""
+        ended: dict[str, int] = {}
+        for session in await self._store.from_provider(mark):
+            count = await self.end(session.subject, Ending.PROVIDER, only=session.session)
+            ended[session.subject] = ended.get(session.subject, 0) + count
+        return ended
+
+    async def end_unnamed(self, subject: str, *, every: bool) -> int:
+        """End somebody's sessions of which the OpenID provider gave no name, or all. How many ended."""
+        if every:
+            return await self.end(subject, Ending.PROVIDER)
+        unnamed = [one for one in await self.of(subject) if not one.provider_session]
+        return sum([await self.end(subject, Ending.PROVIDER, only=one.session) for one in unnamed])
 
     async def of(self, subject: str) -> list[Session]:
         """Somebody's sessions that still renew, newest first."""

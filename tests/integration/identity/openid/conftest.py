@@ -29,17 +29,7 @@ def issuer() -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-m",
-        "oidc_provider_mock",
-        "--port",
-        str(port),
-        "--require-nonce",
-        "true",
-    ]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.integration.identity.openid.provider_process", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield f"http://127.0.0.1:{port}"
@@ -93,3 +83,12 @@ async def at_the_provider(provider: httpx.AsyncClient, address: str, sub: str) -
     answer = await provider.post(address, data={"sub": sub})
     assert answer.status_code == 302, answer.text
     return answer.headers["location"]
+
+
+async def through(
+    http: httpx.AsyncClient, provider: httpx.AsyncClient, sub: str, start: str = "/oidc/start?next=/desk"
+) -> httpx.Response:
+    begun = await http.get(start)
+    assert begun.status_code == 303
+    back = await at_the_provider(provider, begun.headers["location"], sub)
+    return await http.get(back)

@@ -11,16 +11,7 @@ from services.identity.audit_recorder import LINES, By, by_command
 from shared.identity.cookies import token_cookie
 from shared.identity.roles import StaffRole
 from tests.integration.identity.conftest import IdentityHarness, Process
-from tests.integration.identity.openid.conftest import at_the_provider, person, wanted
-
-
-async def through(
-    http: httpx.AsyncClient, provider: httpx.AsyncClient, sub: str, start: str = "/oidc/start?next=/desk"
-) -> httpx.Response:
-    begun = await http.get(start)
-    assert begun.status_code == 303
-    back = await at_the_provider(provider, begun.headers["location"], sub)
-    return await http.get(back)
+from tests.integration.identity.openid.conftest import at_the_provider, person, through, wanted
 
 
 def changed(address: str, **query: str) -> str:

@@ -1,9 +1,18 @@
 import base64
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from services.identity.oidc.rules import has_second_factor, is_confidential, shown_at
+from services.identity.oidc.rules import (
+    Logout,
+    account_name,
+    has_second_factor,
+    is_confidential,
+    logout_of,
+    shown_at,
+    values_of,
+)
 from services.identity.settings import IdentitySettings
 from tools.local.keys import new_key
 
@@ -49,6 +58,91 @@ def test_what_attests_a_second_factor(acr: object, amr: object, wanted: str, *, 
 )
 def test_when_the_provider_asked_for_the_factors(auth_time: object, found: int | None) -> None:
     assert shown_at(auth_time, 1000, 1200) == found
+
+
+NOW = 1_800_000_000
+EVENT = "http://schemas.openid.net/event/backchannel-logout"
+LOGOUT: dict[str, Any] = {
+    "iss": "https://login.example",
+    "aud": "ieum",
+    "iat": NOW,
+    "exp": NOW + 120,
+    "jti": "j",
+    "sid": "s",
+    "sub": "p",
+    "events": {EVENT: {}},
+}
+
+
+def logout(header: dict[str, Any], **claims: Any) -> Logout | None:
+    given = {name: value for name, value in {**LOGOUT, **claims}.items() if value is not ...}
+    return logout_of(header, given, "https://login.example", "ieum", NOW)
+
+
+def test_whom_a_logout_token_signs_out() -> None:
+    name = account_name("https://login.example", "p")
+    assert logout({"typ": "logout+jwt"}) == Logout(name, "s", "j")
+    assert logout({}, sid=..., aud=["other", "ieum"], exp=...) == Logout(name, "", "j")
+    assert logout({"typ": "JWT"}, sub=..., iat=NOW - 300, typ="Logout") == Logout("", "s", "j")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"iss": "https://login.evil.example"},
+        {"iss": ...},
+        {"aud": "another"},
+        {"aud": ["ieum-other"]},
+        {"aud": ...},
+        {"iat": NOW - 361},
+        {"iat": NOW + 61},
+        {"iat": ...},
+        {"iat": str(NOW)},
+        {"exp": NOW - 61},
+        {"exp": "never"},
+        {"events": ...},
+        {"events": [EVENT]},
+        {"events": {EVENT: 1}},
+        {"events": {"http://schemas.openid.net/event/another": {}}},
+        {"nonce": "n"},
+        {"nonce": None},
+        {"jti": ...},
+        {"jti": 7},
+        {"jti": "j" * 257},
+        {"sid": ..., "sub": ...},
+        {"sid": 7},
+        {"sub": ["p"]},
+    ],
+)
+def test_what_is_no_logout_token_that_counts_now(wrong: dict[str, Any]) -> None:
+    assert logout({"typ": "logout+jwt"}, **wrong) is None
+
+
+def test_a_token_of_another_type_signs_nobody_out() -> None:
+    assert logout({"typ": "at+jwt"}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("groups", ("/ieum/jeju", "x")),
+        ("role", ("one",)),
+        ("realm_access.roles", ("offline_access", "lead")),
+        ("https://ieum.example/roles", ("named",)),
+        ("realm_access", ()),
+        ("realm_access.roles.more", ()),
+        ("groups.0", ()),
+        ("nothing.there", ()),
+    ],
+)
+def test_values_of_a_claim_as_providers_write_them(name: str, values: tuple[str, ...]) -> None:
+    claims = {
+        "groups": ["/ieum/jeju", 7, "x"],
+        "role": "one",
+        "realm_access": {"roles": ["offline_access", "lead"]},
+        "https://ieum.example/roles": ["named"],
+    }
+    assert values_of(claims, name) == values
 
 
 @pytest.mark.parametrize(
