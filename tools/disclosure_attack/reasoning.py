@@ -13,8 +13,11 @@ from typing import Final
 from tools.disclosure_attack.gathering import Cell, Published, Said
 
 SMALL: Final = 5
-APART: Final = ("corrections", "alert-outcomes", "staff-on-duty")
+CORRECTIONS: Final = "corrections"
+APART: Final = (CORRECTIONS, "alert-outcomes", "staff-on-duty")
 """Tables that count something else than the month's reports; their rows need not add up."""
+MOVED: Final = ("reports-moved-out", "reports-moved-in")
+"""Tables of the reports that moved after a month closed: they add up to that number."""
 LATE: Final = "reports-seen-late"
 BY_PLACE: Final = ("reports-by-center-and-harm", "reports-from-elsewhere", LATE)
 """Tables of what reports of a place have in common."""
@@ -134,6 +137,9 @@ def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str
     same = by_name.get((BY_CENTER, table.period))
     if same is None or same is table or table.table in APART or same.months != table.months:
         return
+    if table.table in MOVED:
+        _of_moved(found, table, same, by_name)
+        return
     found.relate({_cell(table, table.total): 1, _cell(same, same.total): -1})
     if table.table in BY_PLACE:
         for row in table.rows:
@@ -143,6 +149,21 @@ def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str
         in_time = {_cell(times, row): -1 for row in times.rows if row in QUICK}
         late = _cell(table, table.total, table.columns[1])
         found.relate({_cell(table, table.total): 1, late: -1, **in_time}, 0, MOST)
+
+
+def _of_moved(found: Problem, table: Published, same: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
+    """As many left as came; no more left a centre than stood there, no more came than stood elsewhere."""
+    other = by_name.get((MOVED[table.table == MOVED[0]], table.period))
+    if other is not None:
+        found.relate({_cell(table, table.total): 1, _cell(other, other.total): -1})
+    moved = Cell(CORRECTIONS, table.period, "moved_on", "reports")
+    if moved in found.lows:
+        found.relate({_cell(table, table.total): 1, moved: -1})
+    for row in table.rows:
+        if table.table == MOVED[0]:
+            found.relate({_cell(same, row): 1, _cell(table, row): -1}, 0, MOST)
+        else:
+            found.relate({_cell(same, same.total): 1, _cell(same, row): -1, _cell(table, row): -1}, 0, MOST)
 
 
 def _hidden_together(found: Problem, table: Published) -> None:

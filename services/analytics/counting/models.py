@@ -38,6 +38,14 @@ class Closure(NamedTuple):
     outcome: str
 
 
+class Held(NamedTuple):
+    """How one report is counted: its owner, what has become of it, its harm types."""
+
+    owner: str
+    outcome: str
+    harms: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Fact:
     """One report as far as it is known. Times are UTC, whole milliseconds. Versions are the highest read, 0 for none.

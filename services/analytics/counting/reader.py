@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from pymongo.read_concern import ReadConcern
@@ -16,10 +16,11 @@ from services.analytics.counting.aggregate import (
     Histogram,
     Measure,
     marginals,
+    outcome,
     seen_within_target,
     source_of,
 )
-from services.analytics.counting.models import CenterFact
+from services.analytics.counting.models import CenterFact, Fact, Held
 from services.analytics.counting.project import time_on_duty
 from services.analytics.counting.reconciliation import Tally
 from services.analytics.counting.repository import (
@@ -33,6 +34,7 @@ from services.analytics.counting.repository import (
     serving,
 )
 from services.analytics.releases.calendar import Period
+from shared.clock import SEOUL
 from shared.mongo import SLICE, store_errors
 
 
@@ -106,6 +108,20 @@ class Reader:
             if name == "time" and values[0] == measure:
                 found.setdefault((values[1], values[2]), Counter())[int(values[3])] += n
         return {key: Histogram.of(buckets) for key, buckets in found.items()}
+
+    async def held(self, period: Period) -> dict[str, Held]:
+        """How each report of whole months that a centre owns is counted now."""
+        first = datetime(period.first.year, period.first.month, period.first.day, tzinfo=SEOUL)
+        after = datetime(period.last.year, period.last.month, period.last.day, tzinfo=SEOUL) + timedelta(days=1)
+        query = {"at": {"$gte": first, "$lt": after}, "acc": True, "owner": {"$exists": True}}
+        found: dict[str, Held] = {}
+        with store_errors():
+            facts = (await self._serving()).facts
+            async for document in facts.find(query, session=self._session, hint=[("$natural", 1)]):
+                fact = Fact.from_document(document)
+                if fact.owner is not None and not fact.synthetic:
+                    found[fact.report_id] = Held(fact.owner, outcome(fact), fact.harm_types)
+        return found
 
     async def figures(self, period: Period) -> dict[str, int]:
         """National figures, each of its own kind: cases, transfers, alerts_sent, alerts_failed, escalations.

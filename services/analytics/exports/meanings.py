@@ -106,10 +106,19 @@ SUPPORTS: Final[Mapping[str, str]] = {
     UNKNOWN: gettext_noop("A kind of support that this version does not know."),
 }
 CORRECTIONS: Final[Mapping[str, str]] = {
-    "reports": gettext_noop("By so many reports the closed months would differ if they were counted now."),
+    "came": gettext_noop("Reports of closed months that are counted now and were not when the month closed."),
+    "gone": gettext_noop("Reports that were counted when the month closed and are not any more, as drills are not."),
+    "moved_on": gettext_noop("Reports that another centre owns than when the month closed."),
+    "outcome_changed": gettext_noop(
+        "Reports of which something else has become than when the month closed, closing among it."
+    ),
+    "harm_changed": gettext_noop("Reports that have other harm types than when the month closed."),
+    "reports": gettext_noop(
+        "In earlier releases: by so many reports the closed months would differ if they were counted now."
+    ),
     "moved": gettext_noop(
-        "At least so many reports would stand at another centre now; moves between two centres in opposite directions "
-        "cancel out."
+        "In earlier releases: at least so many reports would stand at another centre now; moves between two centres "
+        "in opposite directions cancel out."
     ),
 }
 ALERTS: Final[Mapping[str, str]] = {

@@ -19,6 +19,8 @@ from services.analytics.releases.tables import (
     DEPTHS,
     LATE,
     LATE_TABLE,
+    MOVED_IN,
+    MOVED_OUT,
     STEPS,
     SURELY_IN_TIME,
     TABLE_SPECS,
@@ -170,6 +172,8 @@ def system(releases: Sequence[Release]) -> System:
                 _of_marks(found, release, spec, spec.protection, months)
         if LATE_TABLE in release.tables:
             _late(found, cells_of(release, LATE_TABLE), months)
+        if release.tables.get(MOVED_OUT) or release.tables.get(MOVED_IN):
+            _moved(found, release, months)
     return found
 
 
@@ -297,6 +301,25 @@ def _late(found: System, prefix: str, months: Sequence[Release]) -> None:
     quick = [name for name in times if name in found.tops]
     reports = sum(month.tables[BY_CENTER][TOTAL] for month in months)
     found.rows.append(Constraint(dict.fromkeys((*late, *quick), 1), None, reports))
+
+
+def _moved(found: System, release: Release, months: Sequence[Release]) -> None:
+    """No more left a centre than stood there, and no more came to it than stood elsewhere."""
+    total = sum(month.tables[BY_CENTER][TOTAL] for month in months)
+    for center in CENTERS.leaves():
+        own = _of_center(center, months)
+        if not all(name in found.tops for name in own):
+            continue
+        left, came = (f"{cells_of(release, table)}/{center}" for table in (MOVED_OUT, MOVED_IN))
+        bounds = {
+            left: Constraint({left: 1, **dict.fromkeys(own, -1)}, None, 0),
+            came: Constraint(dict.fromkeys((came, *own), 1), None, total),
+        }
+        hidden = [f"{cells_of(m, BY_CENTER)}/{center}" for m in months if center not in m.tables[BY_CENTER]]
+        for cell in found.tops.keys() & bounds.keys():
+            found.rows.append(bounds[cell])
+            if hidden:  # what it bounds is looked at even where it is known itself
+                found.sums[f"{cell}/of"] = dict.fromkeys(hidden, 1)
 
 
 def _kinds(found: System, prefix: str, table: Shown, months: Sequence[Release]) -> None:

@@ -129,7 +129,7 @@ def _rows(spec: TableSpec, own: Release, months: Sequence[Release]) -> list[Row]
         return _with_intervals(_over_months(spec, months), own.tables.get(spec.name, {}) if own.kind == "year" else {})
     shown = own.tables[spec.name]
     if isinstance(how, Totals):
-        return _figures(shown, how.names)
+        return _figures(shown, (*how.names, *(name for name in how.former if name in shown)))
     if isinstance(how, Rounded):
         return _hours(shown)
     reports = joined([month.tables[BY_CENTER] for month in months])

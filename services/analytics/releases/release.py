@@ -123,12 +123,13 @@ def of_year(
     counts: Sequence[MonthCounts],
     as_of: str,
     coarser: Mapping[str, str],
-    bulletin: Shown,
+    bulletin: Mapping[str, Shown],
 ) -> Release:
-    """A year: each table over all released months or not at all, and the bulletin."""
+    """A year: each table over all released months or not at all, and the tables of the bulletin."""
     tables: dict[str, Shown] = {}
     if months:
-        tables = {CORRECTIONS: bulletin, **_intervals(months, counts, coarser)}
+        own = {name: shown for name, shown in bulletin.items() if coarser.get(name) != WITHHELD}
+        tables = {CORRECTIONS: {}, **own, **_intervals(months, counts, coarser)}
         tables |= _longer("year", period, months, counts, coarser)
     covered = tuple(month.period for month in months)
     return Release(period, as_of, STEPS[0] if tables else WITHHELD, tables, covered, dict(coarser))
@@ -143,6 +144,8 @@ def _longer(
     total = sum(month.tables[BY_CENTER][TOTAL] for month in months)
     for spec in decided_with(kind):
         how = spec.protection
+        if coarser.get(spec.name) == WITHHELD:
+            continue
         if isinstance(how, Marks):
             marked = [own for month in counts if (own := spec.mark_counts(month)) is not None]
             if len(marked) == len(counts) and not how.doubtful(counts):
@@ -189,37 +192,29 @@ def _sum_of(key: str, leaves: Mapping[str, int]) -> int:
     return sum(leaves.values()) if key == TOTAL else sum(leaves[each] for each in members(key))
 
 
-def corrections(before: Sequence[MonthCounts], now: Sequence[MonthCounts]) -> dict[str, int]:
-    """The yearly bulletin: by how much the closed months would differ if they were counted today.
-
-    Months stay as they were published. ``reports``: how many more or fewer the months' totals would be, added up;
-    ``moved``: how many at least stand at another centre. Each is a total of its own, shown from `LEAST` on.
-    Counts are compared, not reports: of moves there and back between two centres only the difference is seen.
-    """
-    reports = sum(abs(a.total - b.total) for a, b in zip(before, now, strict=True))
-    moves = sum(
-        abs(a.centers.get(key, 0) - b.centers.get(key, 0))
-        for a, b in zip(before, now, strict=True)
-        for key in {*a.centers, *b.centers}
-    )
-    found = {"reports": reports, "moved": max(0, moves - reports) // 2}
-    return {key: n for key, n in found.items() if n >= LEAST}
-
-
 def marks_by_place() -> set[str]:
     """All marks that may be recoded to fewer places."""
     how = (spec.protection for spec in TABLE_SPECS.values() if spec.recoding)
     return {name for each in how if isinstance(each, Marks) for name in each.names}
 
 
+def splits_alone(spec: TableSpec) -> bool:
+    """Whether it splits counts of a longer period that are no sums of what months show."""
+    return isinstance(spec.protection, Split) and spec.kinds[0] != "month"
+
+
 def lower(coarser: Mapping[str, str], narrow: Sequence[str], tables: Iterable[str] = ()) -> dict[str, str] | None:
     """One step down the ladder for every mark with a narrow cell; None where that helps no further.
 
-    ``tables`` are those of the release. Where a cell of a table with intervals is narrow, or nothing was found because
-    time ran out (``narrow`` is empty), these go first.
+    ``tables`` are those of the release. Where a cell of a table that splits by the year alone is narrow, that table
+    goes. Where one of a table with intervals is, or nothing was found because time ran out (``narrow`` is empty), these
+    go first.
     """
     plain = [cell for cell in narrow if BETWEEN not in cell]
-    bounded = {name for name in tables if TABLE_SPECS[name].says_intervals and coarser.get(name) != WITHHELD}
+    left = [name for name in tables if coarser.get(name) != WITHHELD]
+    if own := [name for name in left if splits_alone(TABLE_SPECS[name]) and any(f"/{name}/" in cell for cell in plain)]:
+        return {**coarser, **dict.fromkeys(own, WITHHELD)}
+    bounded = {name for name in left if TABLE_SPECS[name].says_intervals}
     if found := {name for name in bounded if not narrow or any(f"/{name}/" in cell for cell in plain)}:
         return {**coarser, **dict.fromkeys(sorted(found), WITHHELD)}
     marks = {cell.partition(BETWEEN)[2] for cell in narrow if BETWEEN in cell} or marks_by_place()

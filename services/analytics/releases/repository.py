@@ -6,7 +6,7 @@ never leave the service.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
@@ -14,14 +14,19 @@ from typing import Any, Final
 import orjson
 from pymongo.errors import DuplicateKeyError
 
+from services.analytics.counting.models import Held
 from services.analytics.counting.rebuild_repository import remember
 from services.analytics.counting.repository import Database, Position
 from services.analytics.releases.release import Release
+from services.analytics.releases.revisions import Reports
 from services.analytics.releases.suppression import MonthCounts
 from shared.errors import PermanentError
 from shared.mongo import store_errors
 
 _NOTHING_BEFORE: Final = ""
+_SLICE: Final = 50_000
+"""Reports of a closed month in one document: 5 MB of the 16 that a document may have."""
+_MOST_SLICES: Final = 100
 
 
 class BrokenRegisterError(PermanentError):
@@ -69,22 +74,44 @@ class Register:
             document = await self._database.frozen.find_one({"_id": month})
         return MonthCounts(**{**document["counts"], "month": month}) if document else None
 
-    async def freeze(self, counts: MonthCounts, offsets: Mapping[Position, int], now: datetime) -> MonthCounts:
+    async def held(self, month: str) -> dict[str, Held] | None:
+        """How each report of a closed month was counted; None where it was closed before that was kept."""
+        with store_errors():
+            query = {"_id": {"$in": [f"{month}|{number}" for number in range(_MOST_SLICES)]}}
+            documents = await self._database.frozen_reports.find(query).to_list(None)
+        return {
+            report_id: Held(owner, outcome, tuple(harms))
+            for document in documents
+            for report_id, owner, outcome, harms in document["reports"]
+        } or None
+
+    async def freeze(
+        self, counts: MonthCounts, offsets: Mapping[Position, int], now: datetime, reports: Reports
+    ) -> MonthCounts:
         """Keep a month's counts, unless they are kept already: those that are kept.
 
-        With them stays from how much of the topics they were made, so that they can be counted again.
+        With them stays how each report was counted, for the year's bulletin, and from how much of the topics they were
+        made, so that they can be counted again.
         """
         kept = {key: value for key, value in asdict(counts).items() if key != "month"}
         with store_errors():
             try:
                 async with await self._database.client.start_session() as session, session.start_transaction():
                     await self._database.frozen.insert_one({"_id": counts.month, "counts": kept}, session=session)
+                    for document in _slices(counts.month, reports):
+                        await self._database.frozen_reports.insert_one(document, session=session)
                     await remember(self._database, counts.month, offsets, now, session)
             except DuplicateKeyError:
                 pass
             else:
                 return counts
         return await self.frozen(counts.month) or counts
+
+
+def _slices(month: str, reports: Reports) -> Iterator[dict[str, Any]]:
+    rows = [[report_id, held.owner, held.outcome, list(held.harms)] for report_id, held in reports.items()]
+    for number, start in enumerate(range(0, len(rows), _SLICE)):
+        yield {"_id": f"{month}|{number}", "reports": rows[start : start + _SLICE]}
 
 
 def digest(number: int, release: Release, before: str) -> str:

@@ -14,11 +14,14 @@ from typing import Final
 from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES
 from services.analytics.releases.published import Table
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year, period_of
-from services.analytics.releases.suppression import MonthCounts
+from services.analytics.releases.suppression import MonthCounts, Shown, split
 from services.analytics.releases.tables import (
     ALERT_FIGURES,
+    CORRECTIONS,
     ELSEWHERE_TABLE,
     HARMS,
+    MOVED_IN,
+    MOVED_OUT,
     SUPPORT_TABLE,
     TableSpec,
     from_cubes,
@@ -84,6 +87,11 @@ _WEIGHTS: Final[Mapping[str, Mapping[str, int]]] = {
     },
 }
 """Of the yearly tables, by dimension."""
+_BULLETIN: Final[Mapping[str, Shown]] = {
+    CORRECTIONS: {"came": 14, "moved_on": 126, "outcome_changed": 342},
+    MOVED_OUT: split(CENTERS, {**dict.fromkeys(CENTERS.leaves(), 8), "sejong": 2, "central": 4}),
+    MOVED_IN: split(CENTERS, {**dict.fromkeys(CENTERS.leaves(), 7), "sejong": 3, "gyeonggi": 22, "central": 3}),
+}
 _HOURS: Final = 480
 """On duty at each centre: three people of 160 hours."""
 
@@ -100,7 +108,7 @@ def releases() -> tuple[Release, ...]:
             own = [each for each in MONTHS if each in period_of(name).months]
             own_months, own_counts = [months[each] for each in own], [counts[each] for each in own]
             found.append(
-                of_year(name, own_months, own_counts, AS_OF, {}, {"reports": 14, "moved": 21})
+                of_year(name, own_months, own_counts, AS_OF, {}, _BULLETIN)
                 if name == YEAR
                 else of_quarter(name, own_months, own_counts, AS_OF, {})
             )

@@ -7,12 +7,13 @@ Where making one fails it is not released either: counting and pages go on witho
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from services.analytics import metrics
+from services.analytics.counting.models import Held
 from services.analytics.counting.reader import Reader
 from services.analytics.releases.audit import LIMIT_S, Proof, prove
 from services.analytics.releases.calendar import Coming, Kind, after, calendar, closes_at, days_of_month, ending_with
@@ -20,10 +21,11 @@ from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.counts import month_counts
 from services.analytics.releases.intruder_model import system
 from services.analytics.releases.plausibility import implausible, impossible_hours
-from services.analytics.releases.release import Release, corrections, lower, of_month, of_quarter, of_year, period_of
+from services.analytics.releases.release import Release, lower, of_month, of_quarter, of_year, period_of
 from services.analytics.releases.repository import BrokenRegisterError, Register
-from services.analytics.releases.suppression import MonthCounts
-from services.analytics.releases.tables import CORRECTIONS, STEPS, WITHHELD, from_cubes
+from services.analytics.releases.revisions import bulletin, from_counts
+from services.analytics.releases.suppression import MonthCounts, Shown
+from services.analytics.releases.tables import BULLETIN, STEPS, WITHHELD, from_cubes
 from shared import log
 from shared.clock import SEOUL, Clock
 from shared.errors import IeumError
@@ -194,8 +196,8 @@ class Publications:
         months = [e for e in self.entries if e.kind == "month" and e.tables and e.period in period_of(period).months]
         counts_of = [await self._register.frozen(month.period) for month in months]
         frozen = [counts for counts in counts_of if counts is not None]
-        now = await self._all_now([month.period for month in months]) if kind == "year" else []
-        return await asyncio.to_thread(self._marked, period, months, frozen, now)
+        revised = await self._bulletin(period, months, frozen) if kind == "year" else {}
+        return await asyncio.to_thread(self._marked, period, months, frozen, revised)
 
     def _month(self, counts: MonthCounts) -> _Made:
         refused: tuple[str, ...] = ()
@@ -208,13 +210,13 @@ class Publications:
         return _Made(Release(counts.month, self._as_of(), WITHHELD), Proof("open"), refused)
 
     def _marked(
-        self, period: str, months: Sequence[Release], counts: Sequence[MonthCounts], now: Sequence[MonthCounts]
+        self, period: str, months: Sequence[Release], counts: Sequence[MonthCounts], revised: Mapping[str, Shown]
     ) -> _Made:
         refused: tuple[str, ...] = ()
         coarser: dict[str, str] | None = {}
         while coarser is not None:
             if period_of(period).kind == "year":
-                release = of_year(period, months, counts, self._as_of(), coarser, corrections(counts, now))
+                release = of_year(period, months, counts, self._as_of(), coarser, revised)
             else:
                 release = of_quarter(period, months, counts, self._as_of(), coarser)
             proof = self._prove(release)
@@ -238,17 +240,27 @@ class Publications:
         """
         async with self._reader.snapshot() as reader:
             counts = await self._true(reader, month)
+            reports = await reader.held(period_of(month))
             offsets = await reader.offsets()
         if centers := impossible_hours(counts):
             _log.error("analytics.hours_left_out", period=month, centers=centers)
             counts = replace(counts, staff={})
         if wrong := implausible(counts):
             return Proof("implausible", wrong)
-        return await self._register.freeze(counts, offsets, self._clock.now())
+        return await self._register.freeze(counts, offsets, self._clock.now(), reports)
 
-    async def _all_now(self, months: Sequence[str]) -> list[MonthCounts]:
+    async def _bulletin(
+        self, year: str, months: Sequence[Release], counts: Sequence[MonthCounts]
+    ) -> Mapping[str, Shown]:
+        """What became of the released months' reports since they closed."""
+        names = [month.period for month in months]
+        kept = [await self._register.held(name) for name in names]
         async with self._reader.snapshot() as reader:
-            return [await self._true(reader, month) for month in months]
+            if None in kept:
+                return from_counts(counts, [await self._true(reader, name) for name in names])
+            now = [await reader.held(period_of(name)) for name in names]
+        before: dict[str, Held] = {key: held for each in kept if each is not None for key, held in each.items()}
+        return bulletin(before, {key: held for each in now for key, held in each.items()})
 
     async def _true(self, reader: Reader, month: str) -> MonthCounts:
         cells = await reader.cells(f"{month}-01", f"{month}-31")
@@ -277,7 +289,7 @@ class Publications:
         if made.refused:
             metrics.RELEASES.labels("coarsened").inc()
             _log.warning("analytics.release_coarsened", period=release.period, step=steps, narrow=made.refused[:20])
-        if left_out := sorted(name for name, shown in release.tables.items() if not shown and name != CORRECTIONS):
+        if left_out := sorted(name for name, shown in release.tables.items() if not shown and name not in BULLETIN):
             _log.error("analytics.table_left_out", period=release.period, tables=left_out)
 
     def _refused(self, period: str, verdict: str, cells: Sequence[str]) -> None:

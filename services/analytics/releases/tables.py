@@ -40,6 +40,8 @@ STAFF_TABLE: Final = "staff-on-duty"
 ELSEWHERE_TABLE: Final = "reports-from-elsewhere"
 SUPPORT_TABLE: Final = "support-given"
 CORRECTIONS: Final = "corrections"
+MOVED_OUT: Final = "reports-moved-out"
+MOVED_IN: Final = "reports-moved-in"
 
 WITHHELD: Final = "withheld"
 STEPS: Final = ("full", "regions", "whole", WITHHELD)
@@ -107,6 +109,8 @@ class Totals:
     names: tuple[str, ...]
     counts: Callable[[MonthCounts], Counts] | None = None
     """A month's figures; without it they are given to the release."""
+    former: tuple[str, ...] = ()
+    """Figures that only releases made before this one have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,8 @@ class TableSpec:
     protection: Split | Marks | Totals | Rounded
     measure: Literal["reports", "alerts", "hours"] = "reports"
     """What is counted; the heading of the first column of numbers."""
+    base: Literal["period", "moved"] = "period"
+    """Which reports it counts: all of the period, or those that moved after a month closed."""
     cube: tuple[str, ...] = ()
     """Dimensions of the aggregates it is counted from; it exists from the first period they were offered in."""
     recoding: tuple[str, ...] = ()
@@ -507,20 +513,55 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
         TableSpec(
             name=CORRECTIONS,
             title=gettext_noop("Corrections"),
-            question=gettext_noop("How far were the closed months off?"),
+            question=gettext_noop("What became of the closed months' reports later?"),
             definition=gettext_noop(
-                "The yearly bulletin. Closed months are not changed; this says by how many reports they would differ "
-                "if they were counted at the end of the year, and how many at least would stand at another centre: it "
-                "is worked out from counts, in which opposite moves cancel out. Later changes of outcome and harm are "
-                "not in it. Shown from 10 on."
+                "The yearly bulletin. Closed months are not changed; this says how many of their reports are counted "
+                "otherwise when the year is released: that came or went, that another centre owns, that ended or were "
+                "closed otherwise, that have other harm types. Reports are compared one by one, so moves there and "
+                "back both count. Each figure is a total of its own, shown from 10 on."
             ),
             dimensions=("correction",),
             kinds=("year",),
-            protection=Totals(("reports", "moved")),
+            protection=Totals(
+                ("came", "gone", "moved_on", "outcome_changed", "harm_changed"), former=("reports", "moved")
+            ),
+            panel="/trends#corrections",
+        ),
+        TableSpec(
+            name=MOVED_OUT,
+            title=gettext_noop("Reports that left a centre"),
+            question=gettext_noop("Which centres handed reports on after the month closed?"),
+            definition=gettext_noop(
+                "Reports of the year's closed months that another centre owns when the year is released, by the centre "
+                "they stand at in the released months. The total is the number of reports that moved."
+            ),
+            dimensions=("center",),
+            kinds=("year",),
+            protection=Split(always(CENTERS)),
+            base="moved",
+            panel="/trends#moved-out",
+        ),
+        TableSpec(
+            name=MOVED_IN,
+            title=gettext_noop("Reports that came to a centre"),
+            question=gettext_noop("Which centres took reports over after the month closed?"),
+            definition=gettext_noop(
+                "The same reports by the centre that owns them when the year is released. In the released months they "
+                "stand at another one."
+            ),
+            dimensions=("center",),
+            kinds=("year",),
+            protection=Split(always(CENTERS)),
+            base="moved",
+            panel="/trends#moved-in",
         ),
     )
 }
 """All tables, in the order they are listed in."""
+
+
+BULLETIN: Final = frozenset((CORRECTIONS, MOVED_OUT, MOVED_IN))
+"""Tables of what became of closed months' reports; in many years there is nothing to say in them."""
 
 
 def decided_with(kind: Kind) -> list[TableSpec]:

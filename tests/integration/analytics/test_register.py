@@ -5,8 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from services.analytics.counting.models import Fact, Held
+from services.analytics.counting.reader import Reader
 from services.analytics.counting.rebuild_repository import remembered
-from services.analytics.releases.release import Release
+from services.analytics.counting.repository import serving
+from services.analytics.releases.release import Release, period_of
 from services.analytics.releases.repository import BrokenRegisterError, Register
 from services.analytics.releases.suppression import MonthCounts
 from shared.mongo import connect
@@ -74,7 +77,28 @@ async def test_a_months_counts_are_frozen_once(store_settings: StoreSettings) ->
     later = MonthCounts("2026-08", {}, {"busan": 4}, {}, {}, {})
     database = connect(store_settings, "analytics")
     now = datetime(2026, 9, 4, tzinfo=UTC)
-    assert await register.freeze(first, {("reports", 0): 7}, now) == first
-    assert await register.freeze(later, {("reports", 0): 9}, now) == first
+    reports = {"r-1": Held("busan", "in_care", ("other", "synthesis")), "r-2": Held("central", "withdrawn", ())}
+    assert await register.held("2026-08") is None
+    assert await register.freeze(first, {("reports", 0): 7}, now, reports) == first
+    assert await register.freeze(later, {("reports", 0): 9}, now, {}) == first
+    assert await register.held("2026-08") == reports, "for the year's bulletin"
     assert await register.frozen("2026-08") == first
     assert await remembered(database, "2026-08") == {("reports", 0): 7}, "of the counts that are kept"
+
+
+async def test_how_each_report_of_a_month_is_counted_is_read_from_the_facts(store_settings: StoreSettings) -> None:
+    database = connect(store_settings, "analytics")
+    facts = [
+        Fact(id_, 0, received_at=at, owner="busan", accepted=accepted, synthetic=drill)
+        for id_, at, accepted, drill in (
+            ("first", datetime(2026, 7, 31, 15, tzinfo=UTC), True, False),
+            ("before", datetime(2026, 7, 31, 14, 59, tzinfo=UTC), True, False),
+            ("last", datetime(2026, 8, 31, 14, 59, tzinfo=UTC), True, False),
+            ("drill", datetime(2026, 8, 5, tzinfo=UTC), True, True),
+            ("ahead", datetime(2026, 8, 5, tzinfo=UTC), False, False),
+        )
+    ]
+    await (await serving(database)).facts.insert_many([fact.to_document() for fact in facts])
+    async with Reader(database).snapshot() as reader:
+        held = await reader.held(period_of("2026-08"))
+    assert held == dict.fromkeys(("first", "last"), Held("busan", "in_care", ()))

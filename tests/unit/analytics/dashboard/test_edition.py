@@ -19,7 +19,7 @@ def releases() -> list[Release]:
         if (own := [m for m in MONTHS if m in period(q).months])
     ]
     own = MONTHS[:3]
-    year = of_year("2025", [months[m] for m in own], [counts[m] for m in own], AS_OF, {}, {"reports": 20})
+    year = of_year("2025", [months[m] for m in own], [counts[m] for m in own], AS_OF, {}, {"corrections": {"came": 20}})
     return [*months.values(), *quarters, year]
 
 
@@ -77,7 +77,7 @@ def test_years_are_compared_only_where_the_same_months_of_both_are_counted() -> 
         names = [f"{name}-{n:02d}" for n in range(first, last + 1)]
         counts = [some_counts(each) for each in names]
         months = [of_month(each, AS_OF, "full") for each in counts]
-        return [*months, of_year(name, months, counts, AS_OF, {}, {"reports": 20})]
+        return [*months, of_year(name, months, counts, AS_OF, {}, {"corrections": {"came": 20}})]
 
     def before(*releases: Release) -> str | None:
         edition = Edition(Shelf(releases), period("2025"))

@@ -162,14 +162,16 @@ def test_the_yearly_tables_are_named_and_exist_only_where_they_were_released() -
     counts = some_counts("2026-10")
     ages = {"19_24/female": 200, "25_29/male": 100, "14_18/female": 50, "under_14/female": 10, "30s/female": 12}
     crossings = {"reports-by-age-and-gender": ages, "support-given": {"deletion": 90, "legal": 2, "none": 200}}
-    year = of_year("2026", releases[:1], [replace(counts, crossings=crossings)], AS_OF, {}, {"moved": 12})
+    year = of_year(
+        "2026", releases[:1], [replace(counts, crossings=crossings)], AS_OF, {}, {"corrections": {"moved_on": 12}}
+    )
     table = build(TABLE_SPECS["reports-by-age-and-gender"], period("2026"), [*releases, year])
     rows = {row.key: row.figures[0].low for row in table.rows}
     assert (rows["19_24/female"], rows["male+unknown+other"], rows["total"]) == (None, 100, 372)
     support = build(TABLE_SPECS["support-given"], period("2026"), [*releases, year])
     assert [(row.key, row.figures[0].low) for row in support.rows] == [("deletion", 90), ("total", 372)]
     bulletin = build(TABLE_SPECS["corrections"], period("2026"), [*releases, year])
-    assert [row.figures[0].low for row in bulletin.rows] == [None, 12, None]
+    assert [row.figures[0].low for row in bulletin.rows] == [None, None, 12, None, None, None]
 
 
 def test_a_role_of_a_later_build_leaves_the_total_of_its_table_whole() -> None:

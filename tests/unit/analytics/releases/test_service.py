@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.analytics.counting.models import Held
 from services.analytics.releases.audit import Proof, prove
 from services.analytics.releases.calendar import Period, closes_at
 from services.analytics.releases.intruder_model import System
@@ -42,6 +43,9 @@ class Store:
         self.reports = 0
         self.released: list[Release] = []
         self.kept: dict[str, MonthCounts] = {}
+        self.reports_kept: dict[str, dict[str, Held]] = {}
+        self.owners: dict[str, str] = {}
+        """Another owner of all reports of a centre."""
         self.broken = False
 
     async def cells(self, first: str, last: str) -> dict[str, Counter[str]]:
@@ -66,9 +70,22 @@ class Store:
     async def frozen(self, month: str) -> MonthCounts | None:
         return self.kept.get(month)
 
-    async def freeze(self, counts: MonthCounts, offsets: dict[tuple[str, int], int], now: datetime) -> MonthCounts:
+    async def freeze(
+        self,
+        counts: MonthCounts,
+        offsets: dict[tuple[str, int], int],
+        now: datetime,
+        reports: dict[str, Held] | None = None,
+    ) -> MonthCounts:
         del offsets, now
+        self.reports_kept.setdefault(counts.month, dict(reports or {}))
         return self.kept.setdefault(counts.month, counts)
+
+    async def held(self, period: Period | str) -> dict[str, Held] | None:
+        if isinstance(period, str):
+            return self.reports_kept.get(period)
+        owners = {f"{period.name}-{c}-{n}": c for c in CENTER_IDS for n in range(self.reports)}
+        return {report: Held(self.owners.get(owner, owner), "in_care", ("other",)) for report, owner in owners.items()}
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator["Store"]:
@@ -151,12 +168,14 @@ async def test_what_was_released_does_not_move_and_the_year_is_made_of_what_was_
     await office.released()
     before = list(office.store.released)
     office.store.reports = 40
+    office.store.owners = {"busan": "ulsan", "ulsan": "busan"}
     await office.at(datetime(2027, 1, 4, tzinfo=UTC))
     await office.released()
     assert office.store.released[: len(before)] == before
     year = office.store.released[-1]
     assert year.months == ("2026-08", "2026-09", "2026-10", "2026-11", "2026-12")
-    assert year.tables["corrections"] == {"reports": 3 * 29 * len(CENTER_IDS)}
+    assert year.tables["corrections"] == {"came": 3 * 29 * len(CENTER_IDS), "moved_on": 3 * 11 * 2}
+    assert year.tables["reports-moved-out"]["total"] == year.tables["reports-moved-in"]["total"] == 3 * 11 * 2
 
 
 async def test_a_month_of_fewer_than_ten_is_in_no_longer_period_either() -> None:
