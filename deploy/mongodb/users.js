@@ -3,68 +3,61 @@
 const users = [
   {
     "user": "intake",
-    "role": "readWrite",
-    "db": "ieum_intake",
-    "privileges": []
+    "roles": [
+      {
+        "role": "readWrite",
+        "db": "ieum_intake"
+      }
+    ]
   },
   {
     "user": "routing",
-    "role": "readWrite",
-    "db": "ieum_routing",
-    "privileges": []
+    "roles": [
+      {
+        "role": "readWrite",
+        "db": "ieum_routing"
+      }
+    ]
   },
   {
     "user": "notify",
-    "role": "readWrite",
-    "db": "ieum_notify",
-    "privileges": []
+    "roles": [
+      {
+        "role": "readWrite",
+        "db": "ieum_notify"
+      },
+      {
+        "role": "read",
+        "db": "ieum_auditor"
+      }
+    ]
   },
   {
     "user": "auditor",
-    "role": "ieum_auditor",
-    "db": "ieum_notify",
-    "privileges": [
+    "roles": [
       {
-        "resource": {
-          "db": "ieum_notify",
-          "collection": "findings"
-        },
-        "actions": [
-          "find",
-          "insert",
-          "update",
-          "remove",
-          "createIndex",
-          "listIndexes"
-        ]
-      },
-      {
-        "resource": {
-          "db": "ieum_notify",
-          "collection": "auditor"
-        },
-        "actions": [
-          "find",
-          "insert",
-          "update",
-          "remove",
-          "createIndex",
-          "listIndexes"
-        ]
+        "role": "readWrite",
+        "db": "ieum_auditor"
       }
     ]
   },
   {
     "user": "analytics",
-    "role": "readWrite",
-    "db": "ieum_analytics",
-    "privileges": []
+    "roles": [
+      {
+        "role": "readWrite",
+        "db": "ieum_analytics"
+      }
+    ]
   },
   {
     "user": "identity",
-    "role": "readWrite",
-    "db": "ieum_identity",
-    "privileges": []
+    "roles": [
+      {
+        "role": "readWrite",
+        "db": "ieum_identity"
+      }
+    ]
   }
 ];
 const admin = db.getSiblingDB("admin");
@@ -76,16 +69,8 @@ if (missing.length > 0) {
   quit(78);
 }
 for (const each of users) {
-  const pwd = process.env[variable(each)];
-  let roles = [{ role: each.role, db: each.db }];
-  if (each.privileges.length > 0) {
-    const found = admin.getRole(each.role);
-    if (found) admin.updateRole(each.role, { privileges: each.privileges, roles: [] });
-    else admin.createRole({ role: each.role, privileges: each.privileges, roles: [] });
-    roles = [{ role: each.role, db: "admin" }];
-  }
-  const wanted = { pwd: pwd, roles: roles, mechanisms: ["SCRAM-SHA-256"] };
+  const wanted = { pwd: process.env[variable(each)], roles: each.roles, mechanisms: ["SCRAM-SHA-256"] };
   if (admin.getUser(each.user)) admin.updateUser(each.user, wanted);
   else admin.createUser({ user: each.user, ...wanted });
-  print(each.user + " may read and write " + each.db);
+  print(each.user + ": " + each.roles.map((role) => role.role + " " + role.db).join(", "));
 }

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 
 from services.notify import problem_table
 from services.notify.auditing import Auditing
+from services.notify.auditor.repository import DATABASE as AUDITOR
 from services.notify.auditor.repository import FindingStore
 from services.notify.cases.consumers import RoutingsHandler, consumers
 from services.notify.cases.repository import CaseStore
@@ -166,7 +167,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     staff = StaffDirectory(database, settings.identity_url, settings.directory_key)
     duty = DutyService(centers, center_relay, broadcaster.notice, clock)
     case_service = CaseService(cases, duty, broadcaster, case_relay, staff, settings.rules, clock)
-    findings = FindingStore(database)
+    findings = FindingStore(database.client[f"{store_settings.database_prefix}{AUDITOR}"])
     gauges = StoreGauges(cases, findings, clock)
     live = LiveUpdates(follower.check, broadcaster.notice, clock)
     alarms = AlarmView(findings, dead_letter_store, live, clock)

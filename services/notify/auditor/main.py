@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from services.notify.auditor.heartbeat import EVERY_S as BEAT_S
 from services.notify.auditor.heartbeat import Heartbeat
-from services.notify.auditor.repository import FindingStore
+from services.notify.auditor.repository import DATABASE, FindingStore
 from services.notify.auditor.rules import Quiet, Wrong
 from services.notify.auditor.service import EVERY_S as LOOK_S
 from services.notify.auditor.service import Auditor
@@ -46,7 +46,7 @@ class AuditorProcess:
         """It has notify's port and mail settings and none of its keys: it runs as a process of its own."""
         self._settings = settings
         self._clock = clock
-        findings = FindingStore(mongo.connect(store, SERVICE))
+        findings = FindingStore(mongo.connect(store, DATABASE))
         quiet = Quiet.read(settings.quiet_hours)
         # How long the broker is silent is a matter of the machine's clock, whatever clock the judging goes by.
         self.follower = Follower(

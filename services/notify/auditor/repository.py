@@ -11,6 +11,8 @@ from services.notify.cases.models import Instant, Model
 from shared.events.vocabulary import Urgency
 from shared.mongo import Document, store_errors
 
+DATABASE: Final = "auditor"
+"""Without the deployment's prefix. A database of its own: the auditor can write nothing of notify's."""
 _LOOK: Final = "auditor"
 _SHOWN: Final = 500
 
@@ -41,7 +43,7 @@ class FindingStore:
     """Few documents: only what is wrong now."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is notify's own."""
+        """``database``: the auditor's."""
         self.collection: AsyncIOMotorCollection[Document] = database["findings"]
         self.looks: AsyncIOMotorCollection[Document] = database["auditor"]
 

@@ -25,6 +25,7 @@ from services.notify.settings import AlertSettings, NotifySettings
 from services.routing.settings import RoutingSettings
 from shared.kafka.access import BY_NAME
 from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, variable_of
+from shared.store_access import USERS
 from shared.topics import TOPICS
 from tools.local import jars, keys
 from tools.local.jar_lock import KAFKA_VERSION
@@ -45,6 +46,7 @@ PROCESSES: Final[dict[str, type[ServiceSettings]]] = {
     "analytics": AnalyticsSettings,
     "identity": IdentitySettings,
 }
+STORE_USERS: Final = {user.name: user for user in USERS}
 FOR_THE_URI: Final = {"STORE_USER", "STORE_PASSWORD"}
 Document = dict[str, Any]
 
@@ -151,7 +153,8 @@ def test_every_variable_is_a_setting_and_what_is_required_is_given(rendered: lis
         assert {*given, *common} - FOR_THE_URI <= known | variables(*PROCESSES.values()), name
         assert set(given) - FOR_THE_URI <= known, name
         assert required(PROCESSES[name]) <= {*given, *common}, name
-        assert given.index("STORE_USER") < given.index("STORE_PASSWORD") < given.index("MONGODB_URI"), name
+        if name in STORE_USERS:
+            assert given.index("STORE_USER") < given.index("STORE_PASSWORD") < given.index("MONGODB_URI"), name
         port = next(value["value"] for value in container["env"] if value["name"].endswith("_PORT"))
         assert port == str(container["ports"][0]["containerPort"]), name
     assert {"KAFKA_TOPIC_PARTITIONS", "IEUM_PUBLIC_URLS", "IEUM_TRUSTED_PROXIES"} <= set(common)
@@ -267,13 +270,17 @@ def test_topics_are_those_of_the_table_with_the_deployments_partitions(rendered:
     assert cluster["spec"]["kafka"]["config"]["min.insync.replicas"] == 2
 
 
-def test_each_service_reaches_its_own_database_alone(rendered: list[Document]) -> None:
+def test_each_process_is_a_user_of_the_store_with_the_rights_of_the_table(rendered: list[Document]) -> None:
     (store,) = of_kind(rendered, "PerconaServerMongoDB").values()
-    rights = {user["name"]: [(role["name"], role["db"]) for role in user["roles"]] for user in store["spec"]["users"]}
-    assert rights == {name: [("readWrite", f"ieum_{name}")] for name in SECRETS_OF}
-    users = {
-        name: next(each["value"] for each in container["env"] if each["name"] == "STORE_USER")
-        for name, _, container in pods(rendered)
+    rights = {
+        user["name"]: [{"role": role["name"], "db": role["db"]} for role in user["roles"]]
+        for user in store["spec"]["users"]
     }
-    own = {name: name for name in SECRETS_OF}
-    assert users == {**own, "auditor": "notify", "recount": "routing"}
+    prefix = common_of(rendered)["MONGODB_DATABASE_PREFIX"]
+    assert rights == {name: user.roles(prefix) for name, user in STORE_USERS.items()}
+    for name, _, container in pods(rendered):
+        env = {each["name"]: each for each in container["env"]}
+        assert ("MONGODB_URI" in env) is (name in STORE_USERS), name
+        if name in STORE_USERS:
+            assert env["STORE_USER"]["value"] == name
+            assert env["STORE_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == f"store-{name}"
