@@ -35,6 +35,8 @@ _WRITE_CONFLICT: Final = 112
 _INTERRUPTED: Final = frozenset({11600, 11602, 189, 10107, 13435, 91, 262, 43})
 """Server codes: interrupted at shutdown or by a change of primary, not primary, shutting down, time limit exceeded,
 cursor not found (the store was restarted between two pages)."""
+_REFUSED: Final = {13: "this user may not do that", 18: "unknown user or password"}
+"""An operator's mistake and no record's: what was to be done is tried again until it is mended, and not lost."""
 _LABELS: Final = ("TransientTransactionError", "RetryableWriteError", "UnknownTransactionCommitResult")
 _SPREAD: Final = 1.0
 
@@ -105,7 +107,8 @@ def store_errors() -> Iterator[None]:
         if _may_pass(error):
             # The text of a store error may repeat the document: type and code only.
             code = getattr(error, "code", None)
-            raise TransientError(f"store: {type(error).__name__}" + (f" ({code})" if code else "")) from error
+            text = f"{code}, {_REFUSED[code]}" if code in _REFUSED else code
+            raise TransientError(f"store: {type(error).__name__}" + (f" ({text})" if code else "")) from error
         raise
 
 
@@ -133,4 +136,4 @@ def _may_pass(error: PyMongoError) -> bool:
         codes = [write.get("code") for write in details.get("writeErrors", ())]
         passing = all(code == _WRITE_CONFLICT or code in _INTERRUPTED for code in codes)
         return passing and bool(codes or details.get("writeConcernErrors"))
-    return isinstance(error, OperationFailure) and (error.code == _WRITE_CONFLICT or error.code in _INTERRUPTED)
+    return isinstance(error, OperationFailure) and error.code in {_WRITE_CONFLICT, *_INTERRUPTED, *_REFUSED}

@@ -7,14 +7,15 @@ import time
 from collections.abc import Mapping
 
 from tools.local import keys, plan, ports, processes, rotation
-from tools.local.security import PRINCIPAL_OF, LocalSecurity
+from tools.local.security import access, local_store, security_of
 from tools.local.settings import SERVICES, LocalSettings, environment
 from tools.local.state import RENEW, Entry, RunFolder, State
-from tools.local.store import LocalStore
 from tools.local.supervisor import Say
 
 _RENEW_LIMIT_S = 90.0
 _POLL_S = 0.2
+_ACROSS_DATABASES = ("services.identity.move",)
+"""Commands that read what another service's user alone may: they run as the store's administrator."""
 
 
 class BesideError(Exception):
@@ -30,7 +31,10 @@ def run(service: str, module: str, *arguments: str, settings: LocalSettings) -> 
     if service in SERVICES and settings.starts_store and RunFolder(settings.var / "run").read() is None:
         raise BesideError("nothing runs here: start it with `make up`, then try again")
     command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, cwd=processes.PROJECT, env=environment_of(service, settings), check=False).returncode
+    env = dict(environment_of(service, settings))
+    if settings.starts_store and module in _ACROSS_DATABASES:
+        env["MONGODB_URI"] = local_store(settings).uri
+    return subprocess.run(command, cwd=processes.PROJECT, env=env, check=False).returncode
 
 
 def rotate_master_key(settings: LocalSettings, say: Say) -> None:
@@ -61,11 +65,11 @@ def rotate_receipt_key(settings: LocalSettings, say: Say) -> None:
 
 def rotate_secrets(settings: LocalSettings, say: Say) -> None:
     """Give every user of the engines a new password while everything runs: each process restarts in its turn."""
-    if not settings.secured or not settings.starts_kafka:
+    security = security_of(settings)
+    if security is None:
         raise BesideError("there are no engines here that are secured: change passwords where your engines are")
     folder = RunFolder(settings.var / "run")
     state, launcher = folder.read(), folder.runner()
-    security = LocalSecurity(settings.var)
     security.ensure()
     if state is None or launcher is None:
         security.rotate()
@@ -74,7 +78,7 @@ def rotate_secrets(settings: LocalSettings, say: Say) -> None:
     if state.phase != "up":
         raise BesideError("it is still starting, or stopping: try again")
     security.rotate()
-    mine = [entry for entry in state.entries if security.environment(PRINCIPAL_OF.get(entry.name, entry.name))]
+    mine = [entry for entry in state.entries if access(settings, entry.name)]
     os.kill(launcher, RENEW)
     until = time.monotonic() + _RENEW_LIMIT_S * len(mine)
     for before in mine:
@@ -115,13 +119,12 @@ def environment_of(service: str, settings: LocalSettings) -> Mapping[str, str]:
     """What a process of this service sees."""
     secrets = {**keys.ensure(settings.var), **environment(*keys.KEYS)}
     kafka = settings.kafka_bootstrap_servers or f"{ports.LOOPBACK}:{settings.kafka_port}"
-    mongodb = settings.mongodb_uri.get_secret_value() or LocalStore(settings.var / "store", settings.store_port).uri
-    access: dict[str, str] = {}
-    if settings.secured and settings.starts_kafka:
-        security = LocalSecurity(settings.var)
+    mongodb = settings.mongodb_uri.get_secret_value() or local_store(settings).uri
+    security = security_of(settings)
+    if security is not None:
         security.ensure()
-        access = security.environment(service)
+    own = access(settings, service)
     if service not in SERVICES:
         base = {**processes.base_environment(), **environment("KAFKA_", "IEUM_LOG_LEVEL", "ROUTING_")}
-        return {**base, "KAFKA_BOOTSTRAP_SERVERS": kafka, **access}
-    return plan.service_environment(service, settings, secrets, kafka=kafka, mongodb=mongodb, access=access)
+        return {**base, "KAFKA_BOOTSTRAP_SERVERS": kafka, **own}
+    return plan.service_environment(service, settings, secrets, kafka=kafka, mongodb=mongodb, access=own)

@@ -25,9 +25,19 @@ from tools.local.ports import PortTakenError
 from tools.local.settings import SERVICES, LocalSettings
 from tools.local.stack import START_LIMIT_S, Stack
 from tools.local.state import RENEW, AlreadyRunningError, RunFolder, State
+from tools.local.store import StoreError
 from tools.local.supervisor import StartError
 
-EXPECTED_ERRORS = (AlreadyRunningError, BesideError, PortTakenError, JarError, KafkaError, SecretsError, StartError)
+EXPECTED_ERRORS = (
+    AlreadyRunningError,
+    BesideError,
+    PortTakenError,
+    JarError,
+    KafkaError,
+    SecretsError,
+    StartError,
+    StoreError,
+)
 """What can go wrong on somebody's machine: told in their own words, without a traceback."""
 _STOP_LIMIT_S = 90.0
 _POLL_S = 0.2

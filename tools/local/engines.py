@@ -11,7 +11,8 @@ from typing import Protocol, Self
 
 from shared.settings import KafkaSettings
 from tools.local import jars, ports, processes
-from tools.local.kafka import KafkaSecurity, LocalKafka
+from tools.local.kafka import LocalKafka
+from tools.local.security import LocalSecurity
 from tools.local.store import LocalStore
 
 _START_LIMIT_S = 60.0
@@ -55,19 +56,26 @@ class Engines:
         *,
         kafka_port: int | None = None,
         store_port: int | None = None,
-        security: KafkaSecurity | None = None,
+        security: LocalSecurity | None = None,
     ) -> None:
         """Nothing is started yet. Ports left out are chosen free; without ``folder`` a temporary one is used.
 
-        With ``security`` the broker lets in only whom it knows.
+        With ``security``, which is made here if it is missing, they let in only whom they know.
         """
         self._own_folder = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="ieum-engines-"))
         self.security = security
         self._kafka = LocalKafka(
-            self.folder / "kafka", kafka_port or ports.free_port(), jars.classpath(), security=security
+            self.folder / "kafka",
+            kafka_port or ports.free_port(),
+            jars.classpath(),
+            security=security.kafka if security is not None else None,
         )
-        self._store = LocalStore(self.folder / "store", store_port or ports.free_port())
+        self.store = LocalStore(
+            self.folder / "store",
+            store_port or ports.free_port(),
+            security=security.store if security is not None else None,
+        )
         self._kafka_process: subprocess.Popen[bytes] | None = None
         self._store_process: subprocess.Popen[bytes] | None = None
 
@@ -87,8 +95,8 @@ class Engines:
 
     @property
     def mongodb(self) -> str:
-        """URI of the store."""
-        return self._store.uri
+        """URI of the store, for who may do everything there."""
+        return self.store.uri
 
     @property
     def pids(self) -> dict[str, int]:
@@ -98,9 +106,11 @@ class Engines:
 
     def start(self) -> Self:
         """Start both and wait until they answer. PortTakenError if another process has one of the ports."""
+        if self.security is not None:
+            self.security.ensure()
         self._begin_kafka()
         self._begin_store()
-        self._await("store", self._store_process, self._store.answers)
+        self._await("store", self._store_process, self.store.answers)
         self._await("kafka", self._kafka_process, self._kafka.answers)
         return self
 
@@ -122,7 +132,7 @@ class Engines:
     def start_store(self) -> None:
         """Start the store (again), same port and data, and wait until it answers. Nothing if it runs."""
         self._begin_store()
-        self._await("store", self._store_process, self._store.answers)
+        self._await("store", self._store_process, self.store.answers)
 
     def kill_kafka(self) -> None:
         """SIGKILL to the broker; returns when it is gone."""
@@ -148,9 +158,9 @@ class Engines:
 
     def _begin_store(self) -> None:
         if self._store_process is None or self._store_process.poll() is not None:
-            ports.check({"store_port": self._store.port})
-            self._store.prepare()
-            self._store_process = self._spawn("store", self._store.command())
+            ports.check({"store_port": self.store.port})
+            self.store.prepare()
+            self._store_process = self._spawn("store", self.store.command())
 
     def _spawn(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         # Its own folder is where it runs, so that whatever it drops lies there.

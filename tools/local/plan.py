@@ -215,7 +215,7 @@ def recount_program(settings: LocalSettings, env: Mapping[str, str]) -> Program:
     return Program(
         name=RECOUNT,
         command=[sys.executable, "-m", "services.routing.recount", "--every", str(_RECOUNT_EVERY_S)],
-        env={**env, "ROUTING_PORT": str(port)},
+        env={**{name: value for name, value in env.items() if name != "MONGODB_URI"}, "ROUTING_PORT": str(port)},
         stage=SERVICE_STAGE,
         ready=lambda: http_ready(port),
         port=port,

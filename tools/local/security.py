@@ -9,16 +9,22 @@ from pathlib import Path
 from typing import Final
 
 from shared.kafka.access import BY_NAME
-from shared.settings import KafkaSettings
+from shared.settings import KafkaSettings, StoreSettings
+from shared.store_access import USERS
 from tools.local import keys
 from tools.local.certificates import Certificates
 from tools.local.kafka import KafkaSecurity
+from tools.local.settings import LocalSettings, environment
+from tools.local.store import LocalStore, StoreSecurity
 
 FOLDER: Final = "security"
 _FILE: Final = "passwords.env"
 _HEAD: Final = "# Passwords of the engines on this machine; `make rotate-secrets` makes new ones. Do not share.\n"
 PRINCIPAL_OF: Final = {"notify-auditor": "auditor"}
-"""Processes that do not sign in to Kafka under their own name."""
+"""Processes that do not sign in to the engines under their own name."""
+_KAFKA: Final = tuple(BY_NAME)
+_STORE: Final = tuple(user.name for user in USERS)
+_PREFIX: Final = "MONGODB_DATABASE_PREFIX"
 
 
 class LocalSecurity:
@@ -32,27 +38,36 @@ class LocalSecurity:
         """Make what is missing. Raises SecretsError if others may read what is there."""
         self.certificates.ensure()
         found = self._read()
-        wanted = {_variable(name): found.get(_variable(name)) or keys.new_key() for name in BY_NAME}
+        wanted = {name: found.get(name) or keys.new_key() for name in _variables()}
         if wanted != found:
             self._write(wanted)
 
     def rotate(self) -> None:
         """Write new passwords; nobody has been told of them."""
-        self._write({_variable(name): keys.new_key() for name in BY_NAME})
+        self._write({name: keys.new_key() for name in _variables()})
 
-    def passwords(self) -> dict[str, str]:
-        """The password of each principal, as the file has it now."""
-        found = self._read()
-        return {name: found[_variable(name)] for name in BY_NAME if _variable(name) in found}
+    def kafka_passwords(self) -> dict[str, str]:
+        """The password of each principal of Kafka, as the file has it now."""
+        return self._passwords("KAFKA", _KAFKA)
+
+    def store_passwords(self) -> dict[str, str]:
+        """The password of each user of the store, as the file has it now."""
+        return self._passwords("STORE", _STORE)
 
     @property
     def kafka(self) -> KafkaSecurity:
         """What the local broker needs."""
-        return KafkaSecurity(self.certificates, self.passwords)
+        return KafkaSecurity(self.certificates, self.kafka_passwords)
 
-    def environment(self, principal: str) -> dict[str, str]:
+    @property
+    def store(self) -> StoreSecurity:
+        """What the local store needs."""
+        prefix = environment(_PREFIX).get(_PREFIX) or StoreSettings.model_fields["database_prefix"].default
+        return StoreSecurity(self.certificates, self.store_passwords, prefix)
+
+    def kafka_environment(self, principal: str) -> dict[str, str]:
         """How a process signs in to Kafka; empty for who has nothing to do there."""
-        password = self.passwords().get(principal)
+        password = self.kafka_passwords().get(principal)
         if password is None:
             return {}
         return {
@@ -62,6 +77,10 @@ class LocalSecurity:
             "KAFKA_SASL_PASSWORD": password,
             "KAFKA_SSL_CAFILE": str(self.certificates.authority),
         }
+
+    def _passwords(self, engine: str, names: tuple[str, ...]) -> dict[str, str]:
+        found = self._read()
+        return {name: found[_variable(engine, name)] for name in names if _variable(engine, name) in found}
 
     def _read(self) -> dict[str, str]:
         file = self._folder / _FILE
@@ -78,5 +97,33 @@ def kafka_settings(environment: Mapping[str, str]) -> KafkaSettings:
     return KafkaSettings.model_validate(given)
 
 
-def _variable(principal: str) -> str:
-    return f"KAFKA_{principal.upper()}"
+def security_of(settings: LocalSettings) -> LocalSecurity | None:
+    """What secures the engines that are started here; None where none is, or none is to be secured."""
+    starts_any = settings.starts_kafka or settings.starts_store
+    return LocalSecurity(settings.var) if settings.secured and starts_any else None
+
+
+def local_store(settings: LocalSettings) -> LocalStore:
+    """The store on this machine, as it is to be run and reached."""
+    security = security_of(settings)
+    known = security.store if security is not None else None
+    return LocalStore(settings.var / "store", settings.store_port, security=known)
+
+
+def access(settings: LocalSettings, process: str) -> dict[str, str]:
+    """How a process signs in to the engines that are started here; of others the environment says it."""
+    security, name = security_of(settings), PRINCIPAL_OF.get(process, process)
+    if security is None:
+        return {}
+    found = security.kafka_environment(name) if settings.starts_kafka else {}
+    if settings.starts_store and name in security.store_passwords():
+        found["MONGODB_URI"] = local_store(settings).uri_of(name)
+    return found
+
+
+def _variables() -> list[str]:
+    return [_variable("KAFKA", name) for name in _KAFKA] + [_variable("STORE", name) for name in _STORE]
+
+
+def _variable(engine: str, name: str) -> str:
+    return f"{engine}_{name.upper()}"

@@ -17,10 +17,8 @@ from typing import Self
 from shared.settings import KafkaSettings
 from tools.local import drilling, jars, keys, plan, ports, security
 from tools.local.kafka import LocalKafka
-from tools.local.security import LocalSecurity
 from tools.local.settings import SERVICES, LocalSettings, environment
 from tools.local.state import Entry, RunFolder, State
-from tools.local.store import LocalStore
 from tools.local.supervisor import Program, Say, Supervisor
 
 START_LIMIT_S = 120.0
@@ -52,7 +50,8 @@ class Stack:
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._phase = "starting"
         self._ended = threading.Event()
-        self.security = LocalSecurity(settings.var) if settings.secured and settings.starts_kafka else None
+        self.security = security.security_of(settings)
+        self._store = security.local_store(settings)
         self._broker: LocalKafka | None = None
         self._reporter = threading.Thread(target=self._report, name="state", daemon=True)
 
@@ -69,8 +68,8 @@ class Stack:
 
     @property
     def mongodb(self) -> str:
-        """URI the services use."""
-        return self.settings.mongodb_uri.get_secret_value() or self._local_store().uri
+        """URI of the store for who may do everything there; each service has its own."""
+        return self.settings.mongodb_uri.get_secret_value() or self._store.uri
 
     @property
     def pids(self) -> dict[str, int]:
@@ -130,16 +129,19 @@ class Stack:
     def renew_secrets(self) -> None:
         """Read the secrets again and restart, one after the other, each process that sees one that changed.
 
-        The engines learn a user's new password just before: whoever is connected stays so until its turn comes.
+        The engines learn a user's new password before: whoever is connected stays so until its turn comes.
         """
         self.secrets = self._read_secrets()
         if self._broker is not None and self.security is not None:
-            self._broker.set_passwords(self.security.passwords())
+            self._broker.set_passwords(self.security.kafka_passwords())
         fresh = {program.name: program for service in self.services for program in self._programs_of(service)}
         for program in self._running().programs:
             if program.name in fresh:
                 env = {**fresh[program.name].env, **_port_of(program)}
                 if env != program.env:
+                    if env.get("MONGODB_URI") != program.env.get("MONGODB_URI"):
+                        # Just before its turn: it may need new connections at any moment.
+                        self._store.set_password(security.PRINCIPAL_OF.get(program.name, _service_of(program)))
                     self._running().replace(replace(program, env=env))
                     self.wait_ready(START_LIMIT_S, program.name)
 
@@ -157,9 +159,7 @@ class Stack:
 
     def _access(self, process: str) -> dict[str, str]:
         """How a process signs in to the engines that are started here."""
-        if self.security is None:
-            return {}
-        return self.security.environment(security.PRINCIPAL_OF.get(process, process))
+        return security.access(self.settings, process)
 
     def stop(self) -> None:
         """Stop services, then mailbox, then engines. May be called twice."""
@@ -194,9 +194,6 @@ class Stack:
             if self._ended.wait(_STATE_EVERY_S):
                 return
 
-    def _local_store(self) -> LocalStore:
-        return LocalStore(self.settings.var / "store", self.settings.store_port)
-
     def _programs(self) -> list[Program]:
         programs = []
         if self.settings.starts_kafka:
@@ -206,7 +203,7 @@ class Stack:
             self._broker = LocalKafka(folder, port, classpath, security=known)
             programs.append(plan.kafka_program(self._broker))
         if self.settings.starts_store:
-            programs.append(plan.store_program(self._local_store()))
+            programs.append(plan.store_program(self._store))
         if self.settings.starts_mailbox:
             programs.append(plan.mailbox_program(self.settings, self.secrets))
         for service in self.services:
@@ -227,6 +224,11 @@ class Stack:
 def _port_of(program: Program) -> dict[str, str]:
     """The variables that give a process the port it has: a further worker keeps the free one it was given."""
     return {name: value for name, value in program.env.items() if name.endswith("_PORT") and value == str(program.port)}
+
+
+def _service_of(program: Program) -> str:
+    """A further worker is named after the first, with a number."""
+    return program.name.partition("-")[0]
 
 
 def _health(program: Program, pids: Mapping[str, int]) -> str:

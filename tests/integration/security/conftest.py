@@ -1,30 +1,25 @@
-"""A broker that lets in only whom it knows, for all tests of this folder that ask it what it refuses."""
+"""Engines that let in only whom they know, for all tests of this folder that ask them what they refuse."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 from pydantic import SecretStr
 
-from shared.kafka.access import BY_NAME
 from shared.settings import KafkaSettings
-from tools.local.certificates import Certificates
 from tools.local.engines import Engines
-from tools.local.kafka import KafkaSecurity
-from tools.local.keys import new_key
+from tools.local.security import LocalSecurity
 from tools.testing import shared_engines
 from tools.testing.results import LEFT_OUT
 
-PASSWORDS = {name: new_key() for name in BY_NAME}
 SettingsOf = Callable[[str], KafkaSettings]
 
 
 @pytest.fixture(scope="package")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
-    """Engines of this package alone: every other test's broker is plain."""
+    """Engines of this package alone: every other test's are plain."""
     if reason := shared_engines.missing():
         pytest.skip(f"{LEFT_OUT}{reason}")
-    certificates = Certificates(tmp_path_factory.mktemp("certificates"))
-    engines = Engines(security=KafkaSecurity(certificates, lambda: PASSWORDS))
+    engines = Engines(security=LocalSecurity(tmp_path_factory.mktemp("var")))
     try:
         engines.start()
         yield engines
@@ -36,15 +31,15 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
 def settings_of(secured: Engines) -> SettingsOf:
     """How a principal connects."""
     assert secured.security is not None
-    authority = secured.security.certificates.authority
+    security = secured.security
 
     def of(name: str) -> KafkaSettings:
         return KafkaSettings(
             bootstrap_servers=secured.kafka,
             security_protocol="SASL_SSL",
             sasl_username=name,
-            sasl_password=SecretStr(PASSWORDS[name]),
-            ssl_cafile=authority,
+            sasl_password=SecretStr(security.kafka_passwords()[name]),
+            ssl_cafile=security.certificates.authority,
             call_timeout_s=10,
         )
 

@@ -16,7 +16,7 @@ from shared.kafka.diagnosis import refusal
 from shared.kafka.provision import provision, set_passwords
 from shared.topics import TOPICS
 from tests.integration.security.asking import Asking
-from tests.integration.security.conftest import PASSWORDS, SettingsOf
+from tests.integration.security.conftest import SettingsOf
 from tests.support.waiting import eventually
 from tools.local.certificates import ADMIN, Certificates
 from tools.local.engines import Engines
@@ -95,7 +95,8 @@ def test_keys_are_for_their_owner_alone(secured: Engines) -> None:
     folder = secured.security.certificates.folder
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir() if path.is_file()}
-    assert len(found) == 11
+    assert len(found) == 12
+    assert "passwords.env" in found
     assert set(found.values()) == {0o600}
 
 
@@ -120,7 +121,7 @@ async def test_each_mistake_of_an_operator_is_one_line(
         assert setting in line
         assert "\n" not in line
         assert all(word in line for word in ("found", "expected", "example"))
-        assert not any(password in line for password in PASSWORDS.values())
+        assert not any(password in line for password in secured.security.kafka_passwords().values())
 
 
 async def test_passwords_and_rights_can_be_set_again_while_somebody_is_connected(
@@ -139,7 +140,8 @@ async def test_passwords_and_rights_can_be_set_again_while_somebody_is_connected
         return await refusal(now) is None and await refusal(before) is not None
 
     await eventually(known)
-    await provision(secured.administrator(), PASSWORDS)
+    assert secured.security is not None
+    await provision(secured.administrator(), secured.security.kafka_passwords())
 
 
 async def test_rights_that_the_table_does_not_give_are_taken_away(secured: Engines, settings_of: SettingsOf) -> None:

@@ -4,15 +4,18 @@ import asyncio
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
 from shared.kafka.connection import client_options
 from shared.kafka.diagnosis import refusal
 from shared.kafka.publisher import NotAllowedError, Publisher
-from shared.settings import KafkaSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.support.waiting import eventually
 from tools.demo import frontends
 from tools.local.security import kafka_settings
@@ -116,6 +119,27 @@ async def test_a_compromised_analytics_cannot_move_a_report_or_forge_a_case(
     assert len(await keys_of(stack.kafka_settings(), topic)) == count
 
 
+def test_a_compromised_analytics_reads_no_account_and_moves_nothing_in_the_store(stack: Stack) -> None:
+    """With its real credentials. What it may write is its own numbers, which the audit counts again."""
+    prefix = StoreSettings.model_fields["database_prefix"].default
+    everything = MongoClient[dict[str, Any]](stack.mongodb)
+    stolen = MongoClient[dict[str, Any]](stack.environment_of("analytics")["MONGODB_URI"])
+    with everything, stolen:
+        assert everything[f"{prefix}intake"]["reports"].count_documents({}) > 0, "so that there is something to move"
+        assert stolen[f"{prefix}analytics"].list_collection_names()
+        for name in ("intake", "routing", "notify", "auditor", "identity"):
+            there = stolen[f"{prefix}{name}"]
+            for collection in ("reports", "cases", "accounts", "outbox"):
+                for ask in (
+                    there[collection].find_one,
+                    lambda to=there[collection]: to.insert_one({"_id": "forged"}),
+                    lambda to=there[collection]: to.update_many({}, {"$set": {"center_id": "seoul"}}),
+                    lambda to=there[collection]: to.delete_many({}),
+                ):
+                    with pytest.raises(OperationFailure, match="not authorized"):
+                        ask()
+
+
 def test_what_secures_it_is_for_its_owner_alone(stack: Stack) -> None:
     folder = stack.settings.var / "security"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -126,6 +150,7 @@ def test_what_secures_it_is_for_its_owner_alone(stack: Stack) -> None:
 async def test_secrets_are_rotated_while_people_report(stack: Stack, before: tuple[Path, str, str]) -> None:
     credential = before[2]
     old, pids, accepted = stack.kafka_settings("intake"), stack.pids, []
+    store = stack.environment_of("intake")["MONGODB_URI"]
 
     async def report() -> None:
         while True:
@@ -145,8 +170,10 @@ async def test_secrets_are_rotated_while_people_report(stack: Stack, before: tup
     finally:
         people.cancel()
     assert "KAFKA_SASL_PASSWORD" in str(await refusal(old))
+    with MongoClient[dict[str, Any]](store) as client, pytest.raises(OperationFailure, match="auth"):
+        client.admin.command("ping")
     restarted = {name for name, pid in stack.pids.items() if pid != pids[name]}
-    assert restarted == {"intake", "routing", "recount", "analytics"}, "identity has nothing to do with Kafka"
+    assert restarted == {"intake", "routing", "recount", "analytics", "identity"}
 
     async def all_routed() -> bool:
         return set(accepted) <= set(await keys_of(stack.kafka_settings(), "routings"))

@@ -39,6 +39,8 @@ LABELLED = OperationFailure("x", 1, {"errorLabels": ["TransientTransactionError"
         WriteConcernError("x"),
         OperationFailure("x", 112),
         CursorNotFound("x", 43),
+        OperationFailure("x", 13),  # an operator's mistake, and no record's
+        OperationFailure("x", 18),  # also a password that was changed a moment before its process is told
         LABELLED,
         BulkWriteError({"writeErrors": [{"code": 112}], "writeConcernErrors": []}),
         BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 64}]}),
@@ -54,7 +56,6 @@ def test_what_may_pass_is_transient_and_does_not_repeat_the_document(error: PyMo
     "error",
     [
         DuplicateKeyError("x", 11000),
-        OperationFailure("x", 13),
         BulkWriteError({"writeErrors": [{"code": 11000}], "writeConcernErrors": []}),
         BulkWriteError({"writeErrors": [{"code": 112}, {"code": 11000}], "writeConcernErrors": []}),
     ],

@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from urllib.parse import quote_plus, urlsplit
 
 import pytest
 
 from tools.local import keys, plan
-from tools.local.security import PRINCIPAL_OF, LocalSecurity
+from tools.local.security import access, security_of
 from tools.local.settings import SERVICES, LocalSettings, environment
 
 SECRETS = {name: f"value-of-{name}" for service in SERVICES for name in plan.secrets_of(service)}
@@ -109,29 +110,39 @@ def test_routing_runs_as_often_as_wanted_each_on_a_port_of_its_own() -> None:
     assert {program.env["ROUTING_PORT"] for program in programs} == {str(program.port) for program in programs}
 
 
-def test_each_process_signs_in_to_kafka_under_its_own_name(tmp_path: Path) -> None:
-    security = LocalSecurity(tmp_path)
+def test_each_process_signs_in_to_the_engines_under_its_own_name(tmp_path: Path) -> None:
+    settings = LocalSettings(var_dir=tmp_path)
+    security = security_of(settings)
+    assert security is not None
     security.ensure()
-    settings = LocalSettings()
-    users = {}
+    bus, store = {}, {}
     for service in SERVICES:
         env = plan.service_environment(
-            service, settings, SECRETS, kafka="k:1", mongodb="mongodb://m", access=security.environment(service)
+            service, settings, SECRETS, kafka="k:1", mongodb="mongodb://m", access=access(settings, service)
         )
-        beside = security.environment(PRINCIPAL_OF.get(plan.BESIDE.get(service, ""), plan.BESIDE.get(service, "")))
+        beside = access(settings, plan.BESIDE[service]) if service in plan.BESIDE else {}
         for program in plan.service_programs(service, settings, env, beside):
-            users[program.name] = (program.env.get("KAFKA_SASL_USERNAME"), program.env.get("KAFKA_SASL_PASSWORD"))
-    names = {name: user for name, (user, _) in users.items()}
-    assert names == {
-        **{service: service for service in ("intake", "routing", "notify", "analytics")},
+            bus[program.name] = (program.env.get("KAFKA_SASL_USERNAME"), program.env.get("KAFKA_SASL_PASSWORD"))
+            to = urlsplit(program.env.get("MONGODB_URI", ""))
+            store[program.name] = (to.username, to.password)
+            assert not to.query or "tls=true" in to.query
+    own = {service: service for service in SERVICES}
+    assert {name: user for name, (user, _) in bus.items()} == {
+        **own,
         "identity": None,
         plan.AUDITOR: "auditor",
         plan.RECOUNT: "recount",
     }
-    passwords = [password for _, password in users.values() if password]
+    assert {name: user for name, (user, _) in store.items()} == {**own, plan.AUDITOR: "auditor", plan.RECOUNT: None}
+    passwords = [password for _, password in (*bus.values(), *store.values()) if password]
     assert len(set(passwords)) == len(passwords)
     security.rotate()
-    assert not set(passwords) & set(security.passwords().values())
+    fresh = {*security.kafka_passwords().values(), *security.store_passwords().values()}
+    assert not set(passwords) & {*fresh, *map(quote_plus, fresh)}
+
+
+def test_engines_that_are_not_secured_are_signed_in_to_by_nobody(tmp_path: Path) -> None:
+    assert access(LocalSettings(var_dir=tmp_path, secured=False), "intake") == {}
 
 
 def test_how_a_local_engine_is_reached_is_not_the_environments_matter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The embedded store as a secured process. A script of its own: it runs inside SecantusDB, whose licence this file has.
+
+    python -P store_server.py --administrator CN=NAME --auth --tls-cert-file … (every other option is the store's)
+
+What the store leaves open with ``--auth`` is closed here, before it listens (docs/reference/store-rights.md): commands
+it checks against no role need the administrator's, a cursor is read by who may read its database, a collection is
+renamed by the administrator alone, and a client that is slow to greet keeps nobody else from connecting. The
+administrator is let in by certificate, so that there is no moment at which the first user can be made by anybody.
+"""
+
+import argparse
+import functools
+import ssl
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from secantus import auth, cli, commands, rbac
+from secantus.server import SecantusDBServer
+
+Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+GREETING_S = 10.0
+ADMINISTRATOR_ONLY = (rbac.A_FSYNC, rbac.SCOPE_CLUSTER)
+
+
+def unchecked() -> set[str]:
+    """Commands that the store checks against no role, beside those that a driver begins with."""
+    known = {*commands._COMMAND_ACTIONS, *commands._NO_PRIVILEGE_COMMANDS, *commands._PRE_AUTH_COMMANDS}
+    return set(commands._HANDLERS) - known
+
+
+def close_gaps() -> None:
+    """Change what the store demands for a command; its own check does the rest."""
+    commands._COMMAND_ACTIONS.update(dict.fromkeys(unchecked(), ADMINISTRATOR_ONLY))
+    commands._COMMAND_ACTIONS["renameCollection"] = ADMINISTRATOR_ONLY
+    commands._COMMAND_ACTIONS["getMore"] = (rbac.A_FIND, rbac.SCOPE_COLLECTION)
+    commands._NO_PRIVILEGE_COMMANDS -= {"getMore"}
+    for name in ("create", "collMod"):
+        commands._HANDLERS[name] = _without_views(commands._HANDLERS[name])
+
+
+def _without_views(handler: Handler) -> Handler:
+    """A view's stages ``$out`` and ``$merge`` would be run for whoever reads it, checked by nothing."""
+
+    def run(doc: dict[str, Any], context: object) -> dict[str, Any]:
+        if doc.keys() & {"viewOn", "pipeline"}:
+            return {"ok": 0.0, "errmsg": "this store has no views", "code": 13, "codeName": "Unauthorized"}
+        return handler(doc, context)
+
+    return run
+
+
+class SecuredServer(SecantusDBServer):  # type: ignore[misc]  # it has no types
+    """The store with an administrator, who signs in by certificate, and a TLS handshake that blocks only its client."""
+
+    administrator = ""
+
+    def start(self) -> None:
+        """Let the administrator in, then listen."""
+        record = {
+            "_id": f"$external.{self.administrator}",
+            "user": self.administrator,
+            "db": "$external",
+            "credentials": dict(auth.X509_CREDENTIAL_MARKER),
+            "roles": [{"role": "root", "db": "admin"}],
+            "mechanisms": [auth.MONGODB_X509],
+        }
+        self.storage.add_user("$external", self.administrator, record, replace=True)
+        context = self._ssl_context
+        if context is None:
+            raise SystemExit("the secured store has no certificate: see --tls-cert-file")
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.wrap_socket = functools.partial(context.wrap_socket, do_handshake_on_connect=False)
+        super().start()
+
+    def _handle_client(self, conn: ssl.SSLSocket, addr: tuple[str, int]) -> None:
+        patience = conn.gettimeout()
+        conn.settimeout(GREETING_S)
+        try:
+            conn.do_handshake()
+        except OSError:
+            conn.close()
+            with self._active_conns_lock:
+                self._active_conns -= 1
+            return
+        conn.settimeout(patience)
+        super()._handle_client(conn, addr)
+
+
+def main(arguments: list[str]) -> int:
+    """Run it until a signal."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--administrator", required=True)
+    own, rest = parser.parse_known_args(arguments)
+    SecuredServer.administrator = own.administrator
+    close_gaps()
+    cli.SecantusDBServer = SecuredServer
+    return int(cli.main(rest))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
