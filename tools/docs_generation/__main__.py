@@ -9,6 +9,7 @@ from pathlib import Path
 from tools.docs_generation import (
     asyncapi,
     cases,
+    clients,
     compatibility,
     kafka_access,
     metrics,
@@ -31,7 +32,7 @@ def wanted() -> dict[str, str]:
     """Every derived document by its path below ``docs``."""
     parts = (
         *(schemas, asyncapi, openapi, permissions, cases, settings, metrics, needs, pages),
-        *(objectives, dashboards, kafka_access, store_access),
+        *(objectives, dashboards, kafka_access, store_access, clients),
     )
     return {path: text for part in parts for path, text in part.files().items()}
 

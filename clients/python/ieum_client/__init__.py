@@ -1,5 +1,19 @@
 """Client of Ieum's intake API for front ends, and the checks a server of that API has to pass."""
 
-from ieum_client.client import Ieum, NotReachedError, RefusedError
+from ieum_client.calls import RetryPolicy, new_idempotency_key
+from ieum_client.client import AsyncClient, Client
+from ieum_client.errors import FieldError, IeumError, NotReachedError, RefusedError, UnexpectedAnswerError
+from ieum_client.rate_limit import RateLimit
 
-__all__ = ["Ieum", "NotReachedError", "RefusedError"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "FieldError",
+    "IeumError",
+    "NotReachedError",
+    "RateLimit",
+    "RefusedError",
+    "RetryPolicy",
+    "UnexpectedAnswerError",
+    "new_idempotency_key",
+]

@@ -1,47 +1,86 @@
-"""A small client of Ieum's intake for front ends. One file, to be copied; needs ``httpx`` and nothing of this project.
+"""Intake as a front end sees it, once for threads and once for asyncio. One method per operation of the API.
 
-    async with Ieum("https://report.example", "portal.SECRET") as ieum:
-        accepted = await ieum.submit({"role": "victim", "harm_types": ["other"]}, key=Ieum.new_key())
-        print(accepted["receipt"])
+    with Client("https://report.example", credential) as ieum:
+        accepted = ieum.submit_report(
+            {"role": "victim", "harm_types": ["other"]}, idempotency_key=new_idempotency_key()
+        )
+        print(accepted.receipt)
 
-Make the key once per report, before the first try, and keep it until there is an answer: tried again with it, a report
-is never stored twice. What cannot be reached or is busy is tried again by itself, always with the same key.
+Make the key before the first try and keep it until there is an answer: what is sent again with it is stored once. What
+cannot be reached or is busy is tried again by itself, as ``/problems`` says, always with the same key.
 """
 
 import asyncio
 import random
-import uuid
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self, TypeVar
 
 import httpx
 
-TRIES: Final = 5
-_FIRST_PAUSE_S: Final = 0.5
-_LONGEST_PAUSE_S: Final = 30.0
-_AGAIN: Final = frozenset({429, 502, 503, 504})
-_REFUSED_FROM: Final = 400
+from ieum_client.calls import Call, NoReply, Outcome, Reply, Request, RetryPolicy, Steps, steps, with_receipt
+from ieum_client.models import (
+    Accepted,
+    Amendment,
+    Answer,
+    AnswersLeft,
+    Consents,
+    Contact,
+    HandOver,
+    ProofKey,
+    StatusAnswer,
+    Submission,
+    Taken,
+    TakenOver,
+)
+from ieum_client.rate_limit import RateLimit
+
+A = TypeVar("A", bound=Answer)
+
+_UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_WRONG_USE: Final = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+"""Faults of whoever calls, such as a credential with a line end: trying again would not help."""
 
 
-class RefusedError(Exception):
-    """The server said no. ``code`` is stable, ``errors`` name fields; ``detail`` may be shown to the person."""
+class _Settings:
+    """What both clients are made with."""
 
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        """``problem`` is the problem document (RFC 9457); empty where the answer was none."""
-        self.status: Final = status
-        self.code: Final = str(problem.get("code", "unknown"))
-        self.detail: Final = str(problem.get("detail", ""))
-        self.errors: Final[list[dict[str, str]]] = list(problem.get("errors", ()))
-        super().__init__(f"{status} {self.code}")
+    def __init__(
+        self,
+        url: str,
+        credential: str,
+        language: str,
+        timeout_s: float,
+        retry: RetryPolicy,
+        chance: Callable[[], float],
+    ) -> None:
+        self.url: Final = url
+        self.headers: Final = {"Authorization": f"Bearer {credential}", "Accept-Language": language}
+        self.timeout_s: Final = timeout_s
+        self.retry: Final = retry
+        self.chance: Final = chance
+        self.rate_limit: RateLimit | None = None
+
+    def steps(self, call: Call, answer: type[A]) -> Steps[A]:
+        return steps(call, answer, self.retry, self.chance, self._note)
+
+    def _note(self, told: RateLimit) -> None:
+        self.rate_limit = told
 
 
-class NotReachedError(Exception):
-    """Nobody answered, again and again. Nothing is known of the report: try later with the same key, or call 1366."""
+def _reply(response: httpx.Response) -> Reply:
+    return Reply(response.status_code, response.headers, response.content)
 
 
-class Ieum:
-    """Intake, as a front end sees it."""
+def _no_reply(error: httpx.RequestError) -> NoReply:
+    if isinstance(error, _WRONG_USE):
+        raise error
+    return NoReply(type(error).__name__, sent=not isinstance(error, _UNSENT))
+
+
+class Client:
+    """Intake, for threads. One client may be shared by several."""
 
     def __init__(
         self,
@@ -49,104 +88,330 @@ class Ieum:
         credential: str,
         *,
         language: str = "ko",
-        transport: httpx.AsyncBaseTransport | None = None,
         timeout_s: float = 15.0,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  # immutable
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        """``language`` (``ko`` or ``en``) is the one refusals are worded in."""
-        headers = {"Authorization": f"Bearer {credential}", "Accept-Language": language}
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, transport=transport, timeout=timeout_s)
+        """``language`` (``ko`` or ``en``) is that of ``detail``; ``timeout_s`` is for each attempt.
 
-    @staticmethod
-    def new_key() -> str:
-        """An idempotency key: random, one per report, message or addition."""
-        return str(uuid.uuid4())
+        ``transport``, ``sleep`` and ``chance`` are for tests.
+        """
+        self._settings = _Settings(url, credential, language, timeout_s, retry, chance)
+        self._sleep = sleep
+        self._http = httpx.Client(base_url=url, headers=self._settings.headers, timeout=timeout_s, transport=transport)
 
-    async def submit(self, report: Mapping[str, Any], *, key: str) -> dict[str, Any]:
-        """Send a report; the answer has ``receipt``, ``proof``, ``report_id``, ``received_at``."""
-        return await self._post("/api/v1/reports", report, key)
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """What was left of this credential's requests with the last answer that told."""
+        return self._settings.rate_limit
 
-    async def status(self, receipt: str) -> dict[str, Any]:
-        """Where a report stands."""
-        return await self._post("/api/v1/receipts/status", {"receipt": receipt})
+    def submit_report(self, report: Submission, *, idempotency_key: str) -> Accepted:
+        """Send a report. The answer is the only time that its receipt is told."""
+        return self._do(Call("submit_report", report, idempotency_key), Accepted)
 
-    async def message(self, receipt: str, text: str, *, key: str, word: str | None = None) -> dict[str, Any]:
+    def get_report_status(self, receipt: str, *, word: str | None = None, visitor: str | None = None) -> StatusAnswer:
+        """Where a report stands. ``visitor``: your name for the person's network, see ``Ieum-Visitor``."""
+        return self._do(Call("get_report_status", with_receipt(receipt, word), visitor=visitor), StatusAnswer)
+
+    def leave_message(
+        self, receipt: str, text: str, *, idempotency_key: str, word: str | None = None, visitor: str | None = None
+    ) -> Taken:
         """Leave a message for the centre."""
-        return await self._post("/api/v1/receipts/messages", _asked(receipt, word, text=text), key)
+        return self._do(Call("leave_message", with_receipt(receipt, word, text=text), idempotency_key, visitor), Taken)
 
-    async def amend(
-        self, receipt: str, added: Mapping[str, Any], *, key: str, word: str | None = None
-    ) -> dict[str, Any]:
-        """Add to a report or correct it."""
-        return await self._post("/api/v1/receipts/amend", _asked(receipt, word, **added), key)
+    def read_answers(self, receipt: str, *, word: str | None = None, visitor: str | None = None) -> AnswersLeft:
+        """The centre's answers. The centre learns that they were read."""
+        return self._do(Call("read_answers", with_receipt(receipt, word), visitor=visitor), AnswersLeft)
 
-    async def withdraw(self, receipt: str, *, word: str | None = None) -> dict[str, Any]:
-        """Take a report back; can be undone for 72 hours."""
-        return await self._post("/api/v1/receipts/withdraw", _asked(receipt, word))
+    def amend_report(
+        self,
+        receipt: str,
+        amendment: Amendment,
+        *,
+        idempotency_key: str,
+        word: str | None = None,
+        visitor: str | None = None,
+    ) -> Taken:
+        """Add to a report or correct it: texts are added, answers replaced, fields left out stay."""
+        return self._do(
+            Call("amend_report", {**amendment, **with_receipt(receipt, word)}, idempotency_key, visitor), Taken
+        )
 
-    async def reinstate(self, receipt: str, *, word: str | None = None) -> dict[str, Any]:
+    def withdraw_report(
+        self,
+        receipt: str,
+        *,
+        at_once: bool = False,
+        understood: bool = False,
+        word: str | None = None,
+        visitor: str | None = None,
+    ) -> StatusAnswer:
+        """Take a report back; can be undone for 72 hours.
+
+        ``at_once`` is not sent again by itself once it may have arrived: ask for the status.
+        """
+        body = with_receipt(receipt, word, at_once=at_once, understood=understood)
+        return self._do(Call("withdraw_report", body, visitor=visitor), StatusAnswer)
+
+    def reinstate_report(self, receipt: str, *, word: str | None = None, visitor: str | None = None) -> StatusAnswer:
         """Undo a withdrawal."""
-        return await self._post("/api/v1/receipts/reinstate", _asked(receipt, word))
+        return self._do(Call("reinstate_report", with_receipt(receipt, word), visitor=visitor), StatusAnswer)
 
-    async def hand_over(self, receipt: str, *, word: str | None = None) -> dict[str, Any]:
-        """A code with which the person it is about takes a representative's report over."""
-        return await self._post("/api/v1/receipts/hand-over", _asked(receipt, word))
+    def set_word(
+        self,
+        receipt: str,
+        *,
+        word: str | None = None,
+        new_word: str | None = None,
+        for_status: bool | None = None,
+        visitor: str | None = None,
+    ) -> StatusAnswer:
+        """Set a word of the person's own. Not sent again by itself once it may have arrived: ask for the status."""
+        body = with_receipt(receipt, word, new_word=new_word, for_status=for_status)
+        return self._do(Call("set_word", body, visitor=visitor), StatusAnswer)
 
-    async def take_over(self, code: str, *, key: str, word: str | None = None, **more: object) -> dict[str, Any]:
-        """Take a report over with a code; only once the person said that it is about them."""
-        asked = {"code": code, "i_am_the_person": True, "word": word, **more}
-        return await self._post("/api/v1/receipts/take-over", asked, key)
+    def cancel_word(self, receipt: str, *, word: str | None = None, visitor: str | None = None) -> StatusAnswer:
+        """Make a word void that does not count yet."""
+        return self._do(Call("cancel_word", with_receipt(receipt, word), visitor=visitor), StatusAnswer)
 
-    async def proof_key(self) -> dict[str, Any]:
+    def offer_hand_over(self, receipt: str, *, word: str | None = None, visitor: str | None = None) -> HandOver:
+        """A code with which the person it is about takes a representative's report over. A newer one replaces it."""
+        return self._do(Call("offer_hand_over", with_receipt(receipt, word), visitor=visitor), HandOver)
+
+    def cancel_hand_over(self, receipt: str, *, word: str | None = None, visitor: str | None = None) -> StatusAnswer:
+        """Make that code void."""
+        return self._do(Call("cancel_hand_over", with_receipt(receipt, word), visitor=visitor), StatusAnswer)
+
+    def take_over_report(
+        self,
+        code: str,
+        *,
+        i_am_the_person: bool,
+        idempotency_key: str,
+        word: str | None = None,
+        contact: Contact | None = None,
+        consents: Consents | None = None,
+        visitor: str | None = None,
+    ) -> TakenOver:
+        """Take a report over with a code.
+
+        Ask the person whether it is about them: ``i_am_the_person`` is their answer.
+        """
+        given = {"word": word, "contact": contact, "consents": consents}
+        body = {
+            "code": code,
+            "i_am_the_person": i_am_the_person,
+            **{name: value for name, value in given.items() if value is not None},
+        }
+        return self._do(Call("take_over_report", body, idempotency_key, visitor), TakenOver)
+
+    def get_proof_key(self) -> ProofKey:
         """The public key that proofs are signed with."""
-        return await self._answer(await self._http.get("/api/v1/proof-key"))
+        return self._do(Call("get_proof_key"), ProofKey)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _do(self, call: Call, answer: type[A]) -> A:
+        going = self._settings.steps(call, answer)
+        try:
+            step = next(going)
+            while True:
+                step = going.send(self._step(step))
+        except StopIteration as end:
+            found: A = end.value
+            return found
+
+    def _step(self, step: Request | float) -> Outcome | None:
+        if not isinstance(step, Request):
+            self._sleep(step)
+            return None
+        try:
+            return _reply(self._http.request(step.method, step.path, content=step.content, headers=step.headers))
+        except httpx.RequestError as error:
+            return _no_reply(error)
+
+
+class AsyncClient:
+    """Intake, for asyncio."""
+
+    def __init__(
+        self,
+        url: str,
+        credential: str,
+        *,
+        language: str = "ko",
+        timeout_s: float = 15.0,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  # immutable
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """``language`` (``ko`` or ``en``) is that of ``detail``; ``timeout_s`` is for each attempt.
+
+        ``transport``, ``sleep`` and ``chance`` are for tests.
+        """
+        self._settings = _Settings(url, credential, language, timeout_s, retry, chance)
+        self._sleep = sleep
+        self._http = httpx.AsyncClient(
+            base_url=url, headers=self._settings.headers, timeout=timeout_s, transport=transport
+        )
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """What was left of this credential's requests with the last answer that told."""
+        return self._settings.rate_limit
+
+    async def submit_report(self, report: Submission, *, idempotency_key: str) -> Accepted:
+        """Send a report. The answer is the only time that its receipt is told."""
+        return await self._do(Call("submit_report", report, idempotency_key), Accepted)
+
+    async def get_report_status(
+        self, receipt: str, *, word: str | None = None, visitor: str | None = None
+    ) -> StatusAnswer:
+        """Where a report stands. ``visitor``: your name for the person's network, see ``Ieum-Visitor``."""
+        return await self._do(Call("get_report_status", with_receipt(receipt, word), visitor=visitor), StatusAnswer)
+
+    async def leave_message(
+        self, receipt: str, text: str, *, idempotency_key: str, word: str | None = None, visitor: str | None = None
+    ) -> Taken:
+        """Leave a message for the centre."""
+        return await self._do(
+            Call("leave_message", with_receipt(receipt, word, text=text), idempotency_key, visitor), Taken
+        )
+
+    async def read_answers(self, receipt: str, *, word: str | None = None, visitor: str | None = None) -> AnswersLeft:
+        """The centre's answers. The centre learns that they were read."""
+        return await self._do(Call("read_answers", with_receipt(receipt, word), visitor=visitor), AnswersLeft)
+
+    async def amend_report(
+        self,
+        receipt: str,
+        amendment: Amendment,
+        *,
+        idempotency_key: str,
+        word: str | None = None,
+        visitor: str | None = None,
+    ) -> Taken:
+        """Add to a report or correct it: texts are added, answers replaced, fields left out stay."""
+        return await self._do(
+            Call("amend_report", {**amendment, **with_receipt(receipt, word)}, idempotency_key, visitor), Taken
+        )
+
+    async def withdraw_report(
+        self,
+        receipt: str,
+        *,
+        at_once: bool = False,
+        understood: bool = False,
+        word: str | None = None,
+        visitor: str | None = None,
+    ) -> StatusAnswer:
+        """Take a report back; can be undone for 72 hours.
+
+        ``at_once`` is not sent again by itself once it may have arrived: ask for the status.
+        """
+        body = with_receipt(receipt, word, at_once=at_once, understood=understood)
+        return await self._do(Call("withdraw_report", body, visitor=visitor), StatusAnswer)
+
+    async def reinstate_report(
+        self, receipt: str, *, word: str | None = None, visitor: str | None = None
+    ) -> StatusAnswer:
+        """Undo a withdrawal."""
+        return await self._do(Call("reinstate_report", with_receipt(receipt, word), visitor=visitor), StatusAnswer)
+
+    async def set_word(
+        self,
+        receipt: str,
+        *,
+        word: str | None = None,
+        new_word: str | None = None,
+        for_status: bool | None = None,
+        visitor: str | None = None,
+    ) -> StatusAnswer:
+        """Set a word of the person's own. Not sent again by itself once it may have arrived: ask for the status."""
+        body = with_receipt(receipt, word, new_word=new_word, for_status=for_status)
+        return await self._do(Call("set_word", body, visitor=visitor), StatusAnswer)
+
+    async def cancel_word(self, receipt: str, *, word: str | None = None, visitor: str | None = None) -> StatusAnswer:
+        """Make a word void that does not count yet."""
+        return await self._do(Call("cancel_word", with_receipt(receipt, word), visitor=visitor), StatusAnswer)
+
+    async def offer_hand_over(self, receipt: str, *, word: str | None = None, visitor: str | None = None) -> HandOver:
+        """A code with which the person it is about takes a representative's report over. A newer one replaces it."""
+        return await self._do(Call("offer_hand_over", with_receipt(receipt, word), visitor=visitor), HandOver)
+
+    async def cancel_hand_over(
+        self, receipt: str, *, word: str | None = None, visitor: str | None = None
+    ) -> StatusAnswer:
+        """Make that code void."""
+        return await self._do(Call("cancel_hand_over", with_receipt(receipt, word), visitor=visitor), StatusAnswer)
+
+    async def take_over_report(
+        self,
+        code: str,
+        *,
+        i_am_the_person: bool,
+        idempotency_key: str,
+        word: str | None = None,
+        contact: Contact | None = None,
+        consents: Consents | None = None,
+        visitor: str | None = None,
+    ) -> TakenOver:
+        """Take a report over with a code.
+
+        Ask the person whether it is about them: ``i_am_the_person`` is their answer.
+        """
+        given = {"word": word, "contact": contact, "consents": consents}
+        body = {
+            "code": code,
+            "i_am_the_person": i_am_the_person,
+            **{name: value for name, value in given.items() if value is not None},
+        }
+        return await self._do(Call("take_over_report", body, idempotency_key, visitor), TakenOver)
+
+    async def get_proof_key(self) -> ProofKey:
+        """The public key that proofs are signed with."""
+        return await self._do(Call("get_proof_key"), ProofKey)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
 
     async def __aenter__(self) -> Self:
-        """Use as a context."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connections."""
-        await self._http.aclose()
+        await self.aclose()
 
-    async def _post(self, path: str, body: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
-        headers = {"Idempotency-Key": key} if key is not None else {}
-        pause = _FIRST_PAUSE_S
-        for attempt in range(1, TRIES + 1):
-            last = attempt == TRIES
-            try:
-                answer = await self._http.post(path, json=dict(body), headers=headers)
-            except httpx.TransportError as error:
-                if last:
-                    raise NotReachedError(type(error).__name__) from error
-                wait = pause
-            else:
-                if answer.status_code not in _AGAIN or last:
-                    return await self._answer(answer)
-                wait = max(pause, _retry_after(answer))
-            # Not all at the same moment: the random part keeps many front ends from coming back together.
-            await asyncio.sleep(min(_LONGEST_PAUSE_S, wait) * (1 + random.random() / 4))  # noqa: S311  # no secret
-            pause *= 2
-        raise NotReachedError("no try was made")
-
-    @staticmethod
-    async def _answer(answer: httpx.Response) -> dict[str, Any]:
+    async def _do(self, call: Call, answer: type[A]) -> A:
+        going = self._settings.steps(call, answer)
         try:
-            found = answer.json()
-        except ValueError:
-            found = {}
-        if answer.status_code >= _REFUSED_FROM or not isinstance(found, dict):
-            raise RefusedError(answer.status_code, found if isinstance(found, dict) else {})
-        return found
+            step = next(going)
+            while True:
+                step = going.send(await self._step(step))
+        except StopIteration as end:
+            found: A = end.value
+            return found
 
-
-def _asked(receipt: str, word: str | None, **more: Any) -> dict[str, Any]:  # noqa: ANN401  # any JSON
-    return {"receipt": receipt, **({"word": word} if word is not None else {}), **more}
-
-
-def _retry_after(answer: httpx.Response) -> float:
-    try:
-        return float(answer.headers.get("retry-after", "0"))
-    except ValueError:
-        return 0.0
+    async def _step(self, step: Request | float) -> Outcome | None:
+        if not isinstance(step, Request):
+            await self._sleep(step)
+            return None
+        try:
+            return _reply(await self._http.request(step.method, step.path, content=step.content, headers=step.headers))
+        except httpx.RequestError as error:
+            return _no_reply(error)

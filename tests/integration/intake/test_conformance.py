@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from ieum_client import Ieum, NotReachedError, RefusedError
+from ieum_client import AsyncClient, NotReachedError, RetryPolicy, models, new_idempotency_key
 from ieum_client.checks import CHECKS, CredentialError, the_least_report_is_accepted
 from ieum_client.conformance import Patient, outcomes
 from services.intake.clients.service import ClientService
@@ -85,26 +85,6 @@ async def test_the_kit_waits_as_long_as_it_is_told() -> None:
             await http.get("/")
 
 
-def ieum(harness: IntakeHarness, transport: httpx.AsyncBaseTransport | None = None) -> Ieum:
-    own = transport or httpx.ASGITransport(harness.intake.app)
-    return Ieum("http://intake", harness.credentials["api"], language="en", transport=own)
-
-
-async def test_the_client_lodges_asks_adds_and_takes_back(harness: IntakeHarness) -> None:
-    async with ieum(harness) as client:
-        receipt = (await client.submit(LEAST, key=Ieum.new_key()))["receipt"]
-        assert (await client.status(receipt))["state"] == "received"
-        assert (await client.message(receipt, "hello", key=Ieum.new_key()))["number"] == 1
-        assert (await client.amend(receipt, {"still_spreading": True}, key=Ieum.new_key()))["number"] == 1
-        assert (await client.withdraw(receipt))["state"] == "withdrawn"
-        assert (await client.reinstate(receipt))["state"] == "received"
-        assert (await client.proof_key())["algorithm"] == "Ed25519"
-        with pytest.raises(RefusedError) as refused:
-            await client.submit({"role": "victim"}, key=Ieum.new_key())
-        assert (refused.value.status, refused.value.code) == (422, "invalid")
-        assert refused.value.errors[0]["field"] == "harm_types"
-
-
 class Shaky(httpx.AsyncBaseTransport):
     """A line that breaks after the server has taken the request, so many times."""
 
@@ -121,14 +101,20 @@ class Shaky(httpx.AsyncBaseTransport):
         return answer
 
 
-async def test_a_broken_line_makes_one_report(harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ieum_client.client._FIRST_PAUSE_S", 0.01)
-    async with ieum(harness, Shaky(httpx.ASGITransport(harness.intake.app), 2)) as client:
-        await client.submit(LEAST, key=Ieum.new_key())
+async def test_a_broken_line_makes_one_report(harness: IntakeHarness) -> None:
+    report: models.Submission = {"role": "victim", "harm_types": ["other"], "synthetic": True}
+
+    def client(breaks: int) -> AsyncClient:
+        line = Shaky(httpx.ASGITransport(harness.intake.app), breaks)
+        policy = RetryPolicy(first_pause_s=0.01)
+        return AsyncClient("http://intake", harness.credentials["api"], retry=policy, transport=line)
+
+    async with client(2) as ieum:
+        await ieum.submit_report(report, idempotency_key=new_idempotency_key())
     assert await harness.collection.count_documents({}) == 1
-    async with ieum(harness, Shaky(httpx.ASGITransport(harness.intake.app), 99)) as client:
+    async with client(99) as ieum:
         with pytest.raises(NotReachedError):
-            await client.submit(LEAST, key=Ieum.new_key())
+            await ieum.submit_report(report, idempotency_key=new_idempotency_key())
     assert await harness.collection.count_documents({}) == 2
 
 

@@ -1,6 +1,7 @@
-"""Clients that three generators make of the OpenAPI document submit a drill and read its status.
+"""What front-end teams use against one running intake: generated clients and the published ones.
 
-Nothing is written by hand but the few lines in ``generated/`` that call them. The intake is one for all three.
+Clients that three generators make of the OpenAPI document submit a drill and read its status; nothing of them is
+written by hand but the few lines in ``generated/`` that call them. The published clients do every operation once.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ import pytest
 from shared.web.openapi import openapi_of
 from tests.browser.helpers import serving
 from tests.integration.intake.harness import IntakeHarness
+from tests.integration.intake.published import every_operation
+from tests.unit.clients.test_behaviour import built
 
 ROOT: Final = Path(__file__).parents[3]
 CALLS: Final = Path(__file__).parent / "generated"
@@ -100,6 +103,10 @@ def typescript_client(document: Path, folder: Path) -> list[str | Path]:
     return ["node", folder / "drill.js"]
 
 
+def credential_of(harness: IntakeHarness) -> str:
+    return harness.headers()["Authorization"].removeprefix("Bearer ")
+
+
 @pytest.mark.timeout(3 * LIMIT_S)
 @pytest.mark.parametrize("made", [go_client, python_client, typescript_client])
 async def test_a_generated_client_submits_a_drill_and_reads_its_status(
@@ -110,11 +117,29 @@ async def test_a_generated_client_submits_a_drill_and_reads_its_status(
     folder = tmp_path / "client"
     folder.mkdir()
     drill = await asyncio.to_thread(made, document, folder)
-    credential = harness.headers()["Authorization"].removeprefix("Bearer ")
     async with serving(harness.intake.app) as url:
-        said = await asyncio.to_thread(ran, [*drill, url, credential, str(uuid.uuid4())], folder)
+        said = await asyncio.to_thread(ran, [*drill, url, credential_of(harness), str(uuid.uuid4())], folder)
     report_id, state = said.split()
     assert state == "received"
     stored = await harness.collection.find_one({"_id": report_id})
+    assert stored is not None
+    assert stored["facts"]["synthetic"]
+
+
+async def test_the_python_client_does_every_operation(harness: IntakeHarness) -> None:
+    async with serving(harness.intake.app) as url:
+        report_id = await asyncio.to_thread(every_operation, url, credential_of(harness))
+    stored = await harness.collection.find_one({"_id": report_id})
+    assert stored is not None
+    assert stored["facts"]["synthetic"]
+
+
+@pytest.mark.timeout(LIMIT_S)
+async def test_the_typescript_client_does_every_operation(harness: IntakeHarness, tmp_path: Path) -> None:
+    await asyncio.to_thread(built, tmp_path)
+    script, client = CALLS.parent / "published.mjs", tmp_path / "dist" / "index.js"
+    async with serving(harness.intake.app) as url:
+        said = await asyncio.to_thread(ran, ["node", script, client, url, credential_of(harness)], tmp_path)
+    stored = await harness.collection.find_one({"_id": said.strip()})
     assert stored is not None
     assert stored["facts"]["synthetic"]

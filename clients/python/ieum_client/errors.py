@@ -1,0 +1,64 @@
+"""Why a call came to nothing. No error holds what a person wrote, a receipt or the credential."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from ieum_client.rate_limit import RateLimit
+
+
+class FieldError(NamedTuple):
+    """What is wrong with one field. ``reason`` is stable; ``detail`` may be shown; ``allowed`` are values that do."""
+
+    field: str
+    reason: str
+    detail: str
+    allowed: tuple[str, ...]
+
+
+class IeumError(Exception):
+    """Every error of this package."""
+
+
+class RefusedError(IeumError):
+    """The server said no, or stayed busy. ``code`` is stable, and explained at ``/problems``."""
+
+    def __init__(
+        self, status: int, problem: Mapping[str, Any], *, retry_after: float | None, rate_limit: RateLimit | None
+    ) -> None:
+        """``problem`` is the problem document (RFC 9457); empty where the answer was none."""
+        self.status: Final = status
+        self.code: Final = str(problem.get("code", "unknown"))
+        self.detail: Final = str(problem.get("detail", ""))
+        """A sentence for the person, in the language of the client."""
+        self.errors: Final = tuple(_field_errors(problem.get("errors")))
+        self.trace_id: Final = str(problem.get("trace_id", ""))
+        """Say it when you ask about this answer."""
+        self.retry_after: Final = retry_after
+        """Seconds after which the same request may be sent again with the same key, where the server said so."""
+        self.rate_limit: Final = rate_limit
+        super().__init__(f"{status} {self.code}")
+
+
+class NotReachedError(IeumError):
+    """No answer came, again and again. Nothing is known of the request.
+
+    A report, message, addition or take-over is sent again later with the same key: it is stored once. After any other
+    call, ask for the status first. Meanwhile show the person 1366 and 112.
+    """
+
+
+class UnexpectedAnswerError(IeumError):
+    """The server, or something on the way to it, answered what the API does not say. Act as after NotReachedError."""
+
+
+def _field_errors(found: object) -> list[FieldError]:
+    entries = [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
+    return [
+        FieldError(
+            str(entry.get("field", "")),
+            str(entry.get("reason", "")),
+            str(entry.get("detail", "")),
+            tuple(map(str, entry.get("allowed") or ())),
+        )
+        for entry in entries
+    ]

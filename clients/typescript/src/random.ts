@@ -1,0 +1,2 @@
+/** A random UUID, where `crypto` is a global: browsers, Deno, Bun, workers. */
+export const randomUUID = (): string => crypto.randomUUID();
