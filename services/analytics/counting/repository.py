@@ -2,11 +2,13 @@
 
 Either all of a batch is there or nothing of it. The offsets are read inside the transaction, so a worker that was
 paused and wakes up after another took its partitions finds that its records are folded already, or conflicts and tries
-again. Cells lie in one document per source partition and day: workers never write to the same document.
+again. Cells are sums over documents: a batch adds all of its own to those of one of its partitions, which no other
+worker has, so workers never write to the same document and a batch writes one a day, however many partitions it is of.
 """
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from pymongo.errors import BulkWriteError, CollectionInvalid, DuplicateKeyError,
 
 from services.analytics.counting.aggregate import stage_cell
 from services.analytics.counting.models import CELLS_VERSION, CenterFact, Fact
-from services.analytics.counting.project import CellKey, Changes
+from services.analytics.counting.project import OF_CENTERS, CellKey, Changes
 from shared import log
 from shared.errors import FatalError, TransientError
 from shared.mongo import SLICE, store_errors
@@ -72,17 +74,17 @@ class Generation:
 
     @property
     def days(self) -> Collection:
-        """Cells, one document per source partition and day."""
+        """Cells by day, in documents of which each is the part of one partition's worker."""
         return self.part("days")
 
     @property
     def months(self) -> Collection:
-        """Cells, one document per source partition and month."""
+        """Cells by month, in documents of which each is the part of one partition's worker."""
         return self.part("months")
 
     @property
     def totals(self) -> Collection:
-        """Sums by stage, one document per source partition."""
+        """Sums by stage, in documents of which each is the part of one partition's worker."""
         return self.part("totals")
 
     @property
@@ -359,11 +361,12 @@ class Batch:
             ReplaceOne({"_id": rid}, fact.to_document()) if rid in self._stored else InsertOne(fact.to_document())
             for rid, fact in changes.facts.items()
         ]
+        home = min((partition for topic, partition in offsets if topic != CENTERS), default=OF_CENTERS)
         return [
             ("facts", facts),
-            ("days", _increments(changes.cells, "day")),
-            ("months", _increments(changes.months, "month")),
-            ("totals", _total_increments(changes.cells)),
+            ("days", _increments(changes.cells, "day", home)),
+            ("months", _increments(changes.months, "month", home)),
+            ("totals", _total_increments(changes.cells, home)),
             ("centers", [_center_replacement(center) for center in centers]),
             ("offsets", _offset_updates(offsets)),
         ]
@@ -389,31 +392,29 @@ async def batch(database: Database, generation: Generation | None = None) -> Asy
         raise
 
 
-def _increments(cells: Mapping[CellKey, int], span: str) -> list[Write]:
-    by_document: dict[tuple[int, str], dict[str, int]] = {}
-    for (partition, name, cell), by in cells.items():
-        if by:
-            by_document.setdefault((partition, name), {})[f"n.{cell}"] = by
+def _increments(cells: Mapping[CellKey, int], span: str, home: int) -> list[Write]:
+    """``home`` is the partition whose documents take the cells, whichever partition they are of."""
+    by_document: dict[str, Counter[str]] = {}
+    for (_, name, cell), by in cells.items():
+        by_document.setdefault(name, Counter())[f"n.{cell}"] += by
     return [
         UpdateOne(
-            {"_id": f"{partition}|{name}"},
-            {"$inc": increments, "$setOnInsert": {"partition": partition, span: name}},
+            {"_id": f"{home}|{name}"},
+            {"$inc": increments, "$setOnInsert": {"partition": home, span: name}},
             upsert=True,
         )
-        for (partition, name), increments in by_document.items()
+        for name, sums in by_document.items()
+        if (increments := {cell: by for cell, by in sums.items() if by})
     ]
 
 
-def _total_increments(cells: Mapping[CellKey, int]) -> list[Write]:
-    by_partition: dict[int, dict[str, int]] = {}
-    for (partition, _, cell), by in cells.items():
+def _total_increments(cells: Mapping[CellKey, int], home: int) -> list[Write]:
+    sums: Counter[str] = Counter()
+    for (_, _, cell), by in cells.items():
         if cell.startswith(_STAGE):
-            sums = by_partition.setdefault(partition, {})
-            name = f"n.{cell.removeprefix(_STAGE)}"
-            sums[name] = sums.get(name, 0) + by
-    return [
-        UpdateOne({"_id": p}, {"$inc": sums}, upsert=True) for p, sums in by_partition.items() if any(sums.values())
-    ]
+            sums[f"n.{cell.removeprefix(_STAGE)}"] += by
+    increments = {cell: by for cell, by in sums.items() if by}
+    return [UpdateOne({"_id": home}, {"$inc": increments}, upsert=True)] if increments else []
 
 
 def _center_replacement(center: CenterFact) -> Write:
