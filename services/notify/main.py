@@ -73,7 +73,7 @@ from shared.web.translations import gettext_noop
 HERE = Path(__file__).parent
 SERVICE = "notify"
 ALERTERS = 2
-"""One mails while the other writes down; as many for critical cases alone."""
+"""One mails while the other writes down."""
 RARELY = 15
 """So many times the usual pause: whoever is woken when there is work asks by itself only in case nobody wakes them."""
 LIVE_S = 1.0
@@ -187,17 +187,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     jobs.every(POLL_S, "identity", identity.refresh)
     jobs.every(DIRECTORY_S, "staff-directory", staff.refresh)
     jobs.every(DAY_S, "audit", audit.look_after)
-    for number in range(ALERTERS):
-        # The first of each kind asks the store; the others are woken when there is more than it can do.
-        poll_s = settings.poll_s if number == 0 else RARELY * settings.poll_s
-        jobs.every(
-            poll_s,
-            f"alerts-{number}",
-            escalation_worker.send_due,
-            wake=escalation_worker.due,
-            gather_s=settings.gather_s,
-        )
-        jobs.every(poll_s, f"alerts-urgent-{number}", escalation_worker.send_urgent, wake=escalation_worker.urgent_due)
+    _alert_jobs(jobs, escalation_worker, settings)
     jobs.every(ALIVE_S, "workers", liveness.look)
     jobs.every(LIVE_S, "live-updates", live.look)
     jobs.every(ALARMS_S, "alarms", AlarmWatch(findings, broadcaster.notice, clock).look)
@@ -235,6 +225,17 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         audit=audit,
         clock=clock,
     )
+
+
+def _alert_jobs(jobs: Jobs, worker: EscalationWorker, settings: NotifySettings) -> None:
+    """What is critical has jobs of its own, and what of it this process holds has one that asks the store nothing."""
+    often_s, rarely_s, gather_s = settings.poll_s, RARELY * settings.poll_s, settings.gather_s
+    for number in range(ALERTERS):
+        # The first asks the store; the other is woken when there is more than it can do.
+        poll_s = often_s if number == 0 else rarely_s
+        jobs.every(poll_s, f"alerts-{number}", worker.send_due, wake=worker.due, gather_s=gather_s)
+    jobs.every(often_s, "alerts-urgent", worker.send_urgent, wake=worker.urgent_due)
+    jobs.every(rarely_s, "alerts-urgent-held", worker.send_held_urgent, wake=worker.urgent_held)
 
 
 def until_first_ok(health: Health, name: str) -> None:

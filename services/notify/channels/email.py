@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -33,19 +34,17 @@ class MailChannel:
         """Nothing is opened until the first mail."""
         self._settings = settings
         self._clock = clock
-        self._free: asyncio.Queue[_Connection] = asyncio.Queue()
-        self._reserved: asyncio.Queue[_Connection] = asyncio.Queue()
-        """What only urgent mails may have, so that they never wait for a burst of others or a slow receiver of one."""
         self._all = [_Connection(settings, clock) for _ in range(settings.smtp_connections)]
-        kept = reserved_of(len(self._all))
-        for number, connection in enumerate(self._all):
-            (self._reserved if number < kept else self._free).put_nowait(connection)
-        self._has_reserved = kept > 0
+        self._free = list(self._all)
+        self._reserved = reserved_of(len(self._all))
+        """So many free ones only urgent mails may have: they never wait for a burst of others or a slow receiver."""
+        self._waiting: dict[bool, deque[asyncio.Future[_Connection]]] = {True: deque(), False: deque()}
+        """Mails that wait for a connection, in the order in which they came; by whether they are urgent."""
 
     @property
     def busy(self) -> int:
         """How many connections have a mail in hand."""
-        return len(self._all) - self._free.qsize() - self._reserved.qsize()
+        return len(self._all) - len(self._free)
 
     async def send(self, mails: Sequence[Mail], deadline: float) -> list[str | None]:
         """Send all, several at a time; per mail None, or a short reason why the server did not take it.
@@ -63,14 +62,25 @@ class MailChannel:
     async def turn(self, *, urgent: bool = False) -> AsyncIterator[Send]:
         """Wait for a free connection and have it: whatever is decided inside is decided right before the mail goes.
 
-        An urgent mail has any free one, or waits for one of those that only urgent mails use.
+        An urgent mail has any free one, or the next that becomes free.
         """
-        source = self._reserved if urgent and self._has_reserved and self._free.empty() else self._free
-        connection = await source.get()
+        turn: asyncio.Future[_Connection] = asyncio.get_running_loop().create_future()
+        self._waiting[urgent].append(turn)
+        self._hand_out()
         try:
-            yield partial(self._one, connection)
+            yield partial(self._one, await turn)
         finally:
-            source.put_nowait(connection)
+            if not turn.cancelled():  # it was given a connection, in time or too late
+                self._free.append(turn.result())
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        for urgent, kept in ((True, 0), (False, self._reserved)):
+            waiting = self._waiting[urgent]
+            while waiting and (len(self._free) > kept or waiting[0].done()):
+                turn = waiting.popleft()
+                if not turn.done():
+                    turn.set_result(self._free.pop())
 
     async def _one(self, connection: "_Connection", mail: Mail, deadline: float) -> str | None:
         if self._clock.monotonic() + self._settings.smtp_timeout_s > deadline:

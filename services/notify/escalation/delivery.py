@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
+from math import inf
 from typing import Final
 
 from services.notify.cases.models import CENTRAL_DESK, Case, Target
@@ -237,6 +238,12 @@ def _was_deferred(attempt: DeliveryAttempt) -> bool:
 
 FRESH_S: Final = 0.1
 """How old a look at the store may be when a message goes; a read per message would halve the pace of a surge."""
+LONGEST_FRESH_S: Final = 2.0
+"""A look that takes longer than ``FRESH_S`` counts for as long as it took, and at most so long: were it stale when its
+answer comes, a slow store would be asked once for every message, by all of them at the same time."""
+URGENT_FRESH_S: Final = 1.0
+"""How old it may be when a critical case's alert goes, and how long that waits for a new one. An alert that somebody
+has just answered costs them a glance; one that waits behind a slow store may be seen by nobody."""
 
 
 _LOOK_AHEAD: Final = 100
@@ -257,30 +264,54 @@ class PreSendCheck:
             item.case.report_id: (_alert_state(item.case), item.seen_at) for item in items if item.seen_at is not None
         }
         """A case that was just read or written need not be asked for once more."""
+        self._fresh_s = FRESH_S
+        self._gave_up_at = -inf
+        """When the store last had no answer for what is critical."""
+        self._looking = asyncio.Lock()
 
     async def __call__(self, index: int) -> list[DeliveryAttempt]:
-        """Which alerts of message ``index`` may go. While the store is away nothing may: the next claim sends it."""
-        wanted = [attempt for attempt in self._batches[index].delivery_attempts if self._wanted_as_shown(attempt)]
-        if not wanted:
-            return []
-        if any(self._stale(attempt) for attempt in wanted):
-            try:
-                await self._look(index)
-            except TransientError:
+        """Which alerts of message ``index`` may go.
+
+        While the store is away nothing may, and the next claim sends it: only what is critical goes as it was known.
+        """
+        batch = self._batches[index]
+        wanted = [attempt for attempt in batch.delivery_attempts if self._wanted_as_shown(attempt)]
+        unknown_goes = False
+        try:
+            if not batch.urgent:
+                await self._look_again(index, wanted, 0.0)
+            elif not (unknown_goes := self._clock.monotonic() - self._gave_up_at < URGENT_FRESH_S):
+                async with asyncio.timeout(URGENT_FRESH_S):
+                    await self._look_again(index, wanted, URGENT_FRESH_S)
+        except (TransientError, TimeoutError):
+            if not batch.urgent:
                 return []
-        return [attempt for attempt in wanted if self._wanted_as_stored(attempt)]
+            self._gave_up_at, unknown_goes = self._clock.monotonic(), True
+        return [
+            attempt
+            for attempt in wanted
+            if self._wanted_as_shown(attempt) and self._wanted_as_stored(attempt, otherwise=unknown_goes)
+        ]
 
     def _wanted_as_shown(self, attempt: DeliveryAttempt) -> bool:
         given = self._broadcaster.given(attempt.item.case.report_id)
         return given is None or given.rev <= attempt.item.case.rev or _wanted(attempt, _alert_state(given))
 
-    def _stale(self, attempt: DeliveryAttempt) -> bool:
+    def _wanted_as_stored(self, attempt: DeliveryAttempt, *, otherwise: bool) -> bool:
         known = self._seen.get(attempt.item.case.report_id)
-        return known is None or self._clock.monotonic() - known[1] > FRESH_S
+        return otherwise if known is None else _wanted(attempt, known[0])
 
-    def _wanted_as_stored(self, attempt: DeliveryAttempt) -> bool:
+    def _stale(self, attempt: DeliveryAttempt, fresh_s: float) -> bool:
         known = self._seen.get(attempt.item.case.report_id)
-        return known is not None and _wanted(attempt, known[0])
+        return known is None or self._clock.monotonic() - known[1] > max(self._fresh_s, fresh_s)
+
+    async def _look_again(self, index: int, wanted: Sequence[DeliveryAttempt], fresh_s: float) -> None:
+        """Ask the store where what is known of a message is stale; one question at a time answers for many."""
+        if not any(self._stale(attempt, fresh_s) for attempt in wanted):
+            return
+        async with self._looking:
+            if any(self._stale(attempt, fresh_s) for attempt in wanted):
+                await self._look(index)
 
     async def _look(self, index: int) -> None:
         ahead: dict[str, None] = {}
@@ -288,9 +319,13 @@ class PreSendCheck:
             if ahead and len(ahead) + len(batch.delivery_attempts) > _LOOK_AHEAD:
                 break
             ahead |= dict.fromkeys(attempt.item.case.report_id for attempt in batch.delivery_attempts)
-        at = self._clock.monotonic()
-        for report_id, state in (await self._cases.alert_states(list(ahead))).items():
-            self._seen[report_id] = (state, at)
+        asked = self._clock.monotonic()
+        states = await self._cases.alert_states(list(ahead))
+        answered = self._clock.monotonic()
+        self._fresh_s = min(max(FRESH_S, answered - asked), LONGEST_FRESH_S)
+        # Where the answer took long, its age is counted from when it came.
+        at = asked if answered - asked < FRESH_S else answered
+        self._seen.update((report_id, (state, at)) for report_id, state in states.items())
 
 
 def _alert_state(case: Case) -> tuple[int | None, str | None]:
@@ -372,8 +407,10 @@ class Delivery:
     ) -> DeliveryResult:
         if batch.endpoint.channel is not AlertChannel.EMAIL:
             return await self._now(batch, wanted, deadline, None)
+        if not await wanted():  # before the wait: no connection waits for the store
+            return DeliveryResult((), SPARED)
         async with self._mail.turn(urgent=batch.urgent) as send:
-            # The look comes after the wait for a connection, or somebody could have answered meanwhile.
+            # And once more after it, or somebody could have answered meanwhile; mostly the first look is fresh enough.
             return await self._now(batch, wanted, deadline, send)
 
     async def _now(

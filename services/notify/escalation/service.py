@@ -103,13 +103,14 @@ class HeldCases:
         return self._critical if case.urgency is Urgency.CRITICAL else self._ordinary
 
     def take(self, now: datetime, size: int, *, least_s: float, critical: bool) -> list[ClaimedCase]:
-        """What is to be told now, critical cases first; a case whose lease is nearly over is left to a claim."""
-        found = [self._critical.popleft() for _ in range(min(size, len(self._critical)))]
-        if not critical:
+        """What is to be told now: critical cases, or the others. One whose lease is nearly over is left to a claim."""
+        if critical:
+            found = [self._critical.popleft() for _ in range(min(size, len(self._critical)))]
+        else:
             ready = [one for one in self._deferred if one[0] <= now]
-            ready, more = ready[: size - len(found)], ready[size - len(found) :]
+            ready, more = ready[:size], ready[size:]
             self._deferred = [*more, *(one for one in self._deferred if one[0] > now)]
-            found += [ClaimedCase(case, None, waited=True) for _, case in ready]
+            found = [ClaimedCase(case, None, waited=True) for _, case in ready]
             some = min(size - len(found), len(self._ordinary))
             found += [self._ordinary.popleft() for _ in range(some)]
         late = [item for item in found if _lease_left(item.case, now, inf) <= least_s]
@@ -144,6 +145,22 @@ _DUE_SEEN: Final = 2000
 """The embedded store reads all that is due, however few are asked for: one look for many claims."""
 _DUE_FOR_S: Final = 5.0
 """What was seen due longer ago is looked for anew, with what became due since."""
+
+
+CENTERS_FRESH_S: Final = 1.0
+"""How long what was read of the centers is good for, unless this process changes one."""
+URGENT_WAIT_S: Final = 1.0
+"""So long a critical case waits for a slow store to say who is on duty, and what its desks were told lately; then it
+goes by what is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Centers:
+    """What the store said of the centers: when by the loop's clock, and after how many changes made by this process."""
+
+    of: Mapping[str, Center]
+    at: float
+    saves: int
 
 
 @dataclass(slots=True)
@@ -183,13 +200,18 @@ class EscalationWorker:
         self.due: Final = asyncio.Event()
         """Something may be due now."""
         self.urgent_due: Final = asyncio.Event()
-        """Something critical may be due now."""
-        self._passes = {False: 0, True: 0}
-        """By whether they were for critical cases only."""
+        """Something critical may be due now, that this process does not hold."""
+        self.urgent_held: Final = asyncio.Event()
+        """This process holds something critical that is due."""
+        self._passes = 0
         self._due = {False: _Due(), True: _Due()}
-        """Seen due and not claimed yet; likewise."""
+        """Seen due and not claimed yet, by whether only critical cases were looked for."""
         self._nothing_due_at = -inf
         """When a look last found nothing due at all; until something is written that is."""
+        self._found_nothing_at = -inf
+        """The same by the machine's clock, which jobs go by."""
+        self._known_centers: _Centers | None = None
+        self._reading_centers = asyncio.Lock()
         self._unreadable: set[str] = set()
         """Cases that were due and could not be read; nobody is alerted of them."""
 
@@ -200,20 +222,25 @@ class EscalationWorker:
     def begin(self, cases: Iterable[Case]) -> None:
         """Tell the held ones of these cases, which are written, and look for what else is due."""
         now, at = self._clock.now(), self._clock.monotonic()
-        due = [
-            case for case in cases if self._held.begin(case, at) or (case.wake_at is not None and case.wake_at <= now)
-        ]
-        if due:
-            self._nothing_due_at = -inf
+        for case in cases:
+            held = self._held.begin(case, at)
+            if not held and (case.wake_at is None or case.wake_at > now):
+                continue
+            critical = case.urgency is Urgency.CRITICAL
+            if held and critical:
+                self.urgent_held.set()
+                continue
             self.due.set()
-        if any(case.urgency is Urgency.CRITICAL for case in due):
-            self.urgent_due.set()
+            if critical:
+                self.urgent_due.set()
+            if not held:
+                self._nothing_due_at = self._found_nothing_at = -inf
 
     def wake(self) -> None:
         """Look at once for what is due."""
         for due in self._due.values():
             due.seen_at = -inf
-        self._nothing_due_at = -inf
+        self._nothing_due_at = self._found_nothing_at = -inf
         self.due.set()
         self.urgent_due.set()
 
@@ -236,44 +263,95 @@ class EscalationWorker:
             still.raise_if_any()
 
     async def send_urgent(self) -> None:
-        """Send everything critical that is due, while others are at what can wait. Raises ``TransientError``."""
-        while await self.pass_once(critical=True):
-            pass
+        """Send what is due and critical and not held by this process. Raises ``TransientError``."""
+        while work := await self._claim(self._clock.now(), self._settings.claim_size, critical=True):
+            await self._see_through(work, urgent=True)
 
-    async def pass_once(self, *, critical: bool = False) -> int:
-        """See one page of due cases through, or of critical ones only; how many there were.
+    async def send_held_urgent(self) -> None:
+        """Send the critical cases this process holds, which needs no question to the store. Raises ``TransientError``.
+
+        Each is seen through in a task of its own: none waits for a receiver of another one, or until that is recorded.
+        What failed is raised when all is done.
+        """
+        under_way: set[asyncio.Task[None]] = set()
+        failures: list[BaseException] = []
+        try:
+            while True:
+                self.urgent_held.clear()
+                while work := self._take(critical=True):
+                    under_way.add(asyncio.create_task(self._see_through(work, urgent=True)))
+                if not under_way:
+                    break
+                await self._held_or_done(under_way)
+                done = {task for task in under_way if task.done()}
+                under_way -= done
+                failures += [error for task in done if (error := task.exception()) is not None]
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+        if failures:
+            raise failures[0]
+
+    async def _held_or_done(self, under_way: Collection["asyncio.Task[None]"]) -> None:
+        held = asyncio.create_task(self.urgent_held.wait())
+        try:
+            await asyncio.wait({held, *under_way}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            held.cancel()
+
+    async def pass_once(self) -> int:
+        """See one page of due cases through; how many there were.
 
         What this process holds comes first, without a question to the store; then what is claimed, and in every
         ``ASK_EVERY``-th pass first: however much comes in, what was due before it goes on.
         """
-        began, now, size = self._clock.monotonic(), self._clock.now(), self._settings.claim_size
-        self._passes[critical] += 1
-        work: list[ClaimedCase] = []
-        if self._passes[critical] % ASK_EVERY:
-            work = self._held.take(now, size, least_s=self._settings.smtp_timeout_s, critical=critical)
-        if not work:
-            work = await self._claim(now, size, critical=critical)
-        if not work:
-            work = self._held.take(now, size, least_s=self._settings.smtp_timeout_s, critical=critical)
-        if not work:
-            return 0
-        until = began + min(_lease_left(item.case, now, self._settings.lease_s) for item in work)
+        self._passes += 1
+        work = self._take(critical=False) if self._passes % ASK_EVERY else []
+        work = work or await self._claim(self._clock.now(), self._settings.claim_size, critical=False)
+        work = work or self._take(critical=False)
+        if work:
+            await self._see_through(work, urgent=False)
+        return len(work)
+
+    def _take(self, *, critical: bool) -> list[ClaimedCase]:
+        least_s = self._settings.smtp_timeout_s
+        return self._held.take(self._clock.now(), self._settings.claim_size, least_s=least_s, critical=critical)
+
+    async def _see_through(self, work: list[ClaimedCase], *, urgent: bool) -> None:
+        """Plan, send, write down."""
+        now = self._clock.now()
+        until = self._clock.monotonic() + min(_lease_left(item.case, now, self._settings.lease_s) for item in work)
         try:
-            centers = await self._centers.all()
+            centers = await self._centers_now(urgent=urgent)
         except BaseException:
             self._held.put_back(work, now)  # nothing was told: nobody should wait until the leases end
+            self.urgent_held.set()
             raise
         waiting: list[ClaimedCase] = []
         try:
             planned = self._planned(work, centers, now)
-            await self._send(planned, until)
+            await self._send(planned, until, urgent=urgent)
             waiting = [item for item in planned if self._may_wait(item)]
             kept = {item.case.report_id for item in waiting}
             done = {item.case.report_id: item for item in planned if item.case.report_id not in kept}
             await self._keep_recording(done, until)
         finally:
             self._held.done(work, waiting)
-        return len(work)
+
+    async def _centers_now(self, *, urgent: bool) -> Mapping[str, Center]:
+        """Who is on duty where, as the store said within the last second; ``urgent``: or as it said last."""
+        try:
+            async with asyncio.timeout(URGENT_WAIT_S if urgent else None), self._reading_centers:
+                known, saves, at = self._known_centers, self._centers.saves, self._loop_time()
+                if known is None or known.saves != saves or at - known.at > CENTERS_FRESH_S:
+                    known = self._known_centers = _Centers(await self._centers.all(), at, saves)
+                return known.of
+        except (TransientError, TimeoutError):
+            if not urgent:
+                raise
+            _LOG.warning("alerts.centers_not_read")
+            return self._known_centers.of if self._known_centers is not None else {}
 
     async def _claim(self, now: datetime, size: int, *, critical: bool) -> list[ClaimedCase]:
         """Claim what is due to a few centers, whole messages of each; what else was seen due is claimed next."""
@@ -284,11 +362,17 @@ class EscalationWorker:
                 return claimed
         if critical and self._clock.monotonic() - self._nothing_due_at < self._settings.poll_s:
             return []  # an idle process asks once, not for each kind
+        if not critical and self._loop_time() - self._found_nothing_at < self._settings.poll_s / 2:
+            return []  # nor after each case that it held
         due.seen_at = at = self._clock.monotonic()
         due.cases = await self._cases.due(now, _DUE_SEEN, critical=critical)
         if not critical and not due.cases:
-            self._nothing_due_at = at
+            self._nothing_due_at, self._found_nothing_at = at, self._loop_time()
         return await self._claim_seen(due, now, size)
+
+    @staticmethod
+    def _loop_time() -> float:
+        return asyncio.get_running_loop().time()
 
     async def _claim_seen(self, due: "_Due", now: datetime, size: int) -> list[ClaimedCase]:
         while due.cases:
@@ -329,14 +413,15 @@ class EscalationWorker:
         receiver = centers.get(case.offered_to) if case.offered_to is not None else None
         item.notice = policy.notice(case, receiver, now) if receiver is not None else None
 
-    async def _send(self, work: Sequence[ClaimedCase], until: float) -> None:
+    async def _send(self, work: Sequence[ClaimedCase], until: float, *, urgent: bool) -> None:
         due = delivery_attempts(work, self._directory)
         for item in work:
             for result in item.results:
                 self._count(item, result)
         if not due:
             return
-        sent = await self._recent({attempt.endpoint.key for attempt in due if not goes_alone(attempt)})
+        keys = {attempt.endpoint.key for attempt in due if not goes_alone(attempt)}
+        sent = await self._recent(keys, urgent=urgent)
         ready = batched_alerts(due, sent, self._clock.now())
         began = spans.now()
         outcomes = await self._delivery.send(
@@ -348,11 +433,12 @@ class EscalationWorker:
         self._judge([outcome.reason for outcome in outcomes if outcome.reason not in NOT_SENT])
         await self._tally([attempt.endpoint.key for o in outcomes if o.reason is None for attempt in o.told])
 
-    async def _recent(self, keys: Collection[str]) -> Mapping[str, RecentAlerts]:
+    async def _recent(self, keys: Collection[str], *, urgent: bool) -> Mapping[str, RecentAlerts]:
         """What went to these places lately. Without it messages go that could have waited for a bundle, no more."""
         try:
-            return await self._tallies.load(keys) if keys else {}
-        except TransientError as error:
+            async with asyncio.timeout(URGENT_WAIT_S if urgent else None):
+                return await self._tallies.load(keys) if keys else {}
+        except (TransientError, TimeoutError) as error:
             _LOG.warning("alerts.tally_not_read", reason=str(error))
             return {}
 

@@ -10,7 +10,7 @@ from services.notify.cases.models import CENTRAL_DESK
 from services.notify.cases.repository import records_of
 from services.notify.team.models import Center, Rota
 from shared import centers, outbox
-from shared.events.base import Event
+from shared.events.base import Event, Record
 from shared.events.vocabulary import CenterState
 from shared.jobs import Skipped
 from shared.mongo import Document, store_errors
@@ -40,6 +40,8 @@ class CenterStore:
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
         """``database`` is notify's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["centers"]
+        self.saves = 0
+        """How often this process has changed a center: what was read at another number may be out of date."""
 
     async def all(self) -> dict[str, Center]:
         """Every centre by id, as its staff last said; nominal where they said nothing or it cannot be read."""
@@ -56,8 +58,13 @@ class CenterStore:
 
     async def save(self, center: Center, was: int, events: tuple[Event, ...], now: datetime) -> bool:
         """Write a new state over state ``was`` (0: none yet); False where somebody was faster."""
+        try:
+            return await self._write(center, was, records_of(events, now), now)
+        finally:
+            self.saves += 1
+
+    async def _write(self, center: Center, was: int, records: list[Record], now: datetime) -> bool:
         fields = center.model_dump(exclude={"center_id"})
-        records = records_of(events, now)
         with store_errors():
             if was == 0:
                 try:

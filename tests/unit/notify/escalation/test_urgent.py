@@ -15,9 +15,11 @@ from services.notify.channels.messages import Mail
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation import rules as policy
 from services.notify.escalation.delivery import (
+    BatchedAlert,
     ClaimedCase,
     Delivery,
     DeliveryAttempt,
+    PreSendCheck,
     RecipientDirectory,
     batched_alerts,
     delivery_attempts,
@@ -145,6 +147,7 @@ class Quiet:
     def __init__(self, recent: RecentAlerts | None = None) -> None:
         self.recent = recent
         self.away = self.forgets = False
+        self.saves = 0
 
     async def all(self) -> dict[str, Any]:
         if self.away:
@@ -199,16 +202,76 @@ async def test_in_a_burst_of_two_hundred_the_critical_cases_alert_is_the_next_to
     others = asyncio.create_task(worker.send_due())
     await eventually(lambda: channel.busy == settings.smtp_connections - reserved_of(settings.smtp_connections))
     worker.begin(worker.hold([case_of(999, "critical", center="jeju")], NOW))
-    assert worker.urgent_due.is_set()
-    before = stored.looks
+    assert worker.urgent_held.is_set()
     async with asyncio.timeout(30):
-        assert await worker.pass_once(critical=True) == 1
+        await worker.send_held_urgent()
     assert sent == ["jeju@duty.ieum.example"]
-    assert stored.looks == before, "what the process holds needs no question to the store"
     stuck.set()
     await others
     await delivery.close()
     assert len(sent) > 1
+
+
+class Stuck(Stored):
+    """A store that has hundreds of cases that are due, and from then on answers nothing."""
+
+    def __init__(self, page: Sequence[Case] = ()) -> None:
+        super().__init__(page)
+        self.silent = asyncio.Event()
+        self.back = asyncio.Event()
+
+    async def _answer(self) -> None:
+        if self.silent.is_set():
+            await self.back.wait()
+
+    async def due(self, now: datetime, limit: int, *, critical: bool = False) -> list[DueCase]:
+        await self._answer()
+        return await super().due(now, limit, critical=critical)
+
+    async def claim(self, *given: Any) -> list[Case]:
+        await self._answer()
+        return await super().claim(*given)
+
+    async def save(self, changes: Sequence[Change], now: datetime) -> Saved:
+        await self._answer()
+        return await super().save(changes, now)
+
+    async def alert_states(self, report_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
+        await self._answer()
+        return await super().alert_states(report_ids)
+
+
+async def test_behind_hundreds_of_due_cases_and_a_store_that_stands_still_each_critical_case_is_mailed_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("service.URGENT_WAIT_S", "delivery.URGENT_FRESH_S"):
+        monkeypatch.setattr(f"services.notify.escalation.{name}", 0.01)
+    clock, settings = ManualClock(NOW), settings_of(smtp_connections=4, poll_s=0.05)
+    sent: list[str] = []
+
+    async def send(_: object, mail: Mail) -> None:
+        sent.append(mail.to)
+
+    monkeypatch.setattr("services.notify.channels.email._Connection.send", send)
+    delivery = Delivery(settings, MailChannel(settings, clock), clock)
+    lease = {"wake_at": NOW + timedelta(seconds=60), "lease_by": "me:claim"}
+    stored = Stuck([case_of(n, center="busan").model_copy(update=lease) for n in range(600)])
+    worker = worker_of(stored, delivery, clock, settings)
+    others = asyncio.create_task(worker.send_due())
+    await eventually(lambda: sent)
+    stored.silent.set()
+    worker.begin(worker.hold([case_of(9000, "critical", center="jeju")], NOW))
+    urgent = asyncio.create_task(worker.send_held_urgent())
+    for number, center in enumerate(("jeju", "gwangju", "daegu", "ulsan"), 9000):
+        if number > 9000:
+            worker.begin(worker.hold([case_of(number, "critical", center=center)], NOW))
+        await eventually(lambda to=center: f"{to}@duty.ieum.example" in sent)  # type: ignore[misc]
+        await clock.advance(2)  # nothing is recorded yet, and what was known of the others is no longer fresh
+    assert not urgent.done(), "that they were told is written down as soon as the store is back"
+    stored.back.set()
+    await asyncio.gather(urgent, others)
+    await delivery.close()
+    assert stored.saves == 604
 
 
 class Told:
@@ -345,10 +408,102 @@ async def test_what_could_not_be_planned_while_the_store_was_away_is_told_as_soo
         await worker.send_due()
     quiet.away = False
     await clock.advance(10)
-    await worker.send_urgent()
+    await worker.send_held_urgent()
     assert stored.saves == 1
     await worker.send_due()
     assert (stored.saves, sum(told.messages)) == (2, 2)
+
+
+async def test_an_urgent_mail_has_the_next_connection_that_becomes_free() -> None:
+    channel = MailChannel(settings_of(smtp_connections=2), ManualClock(NOW))
+    order: list[str] = []
+    enter = {name: asyncio.Event() for name in ("calm", "urgent")}
+
+    async def mail(name: str, *, urgent: bool, until: asyncio.Event) -> None:
+        async with channel.turn(urgent=urgent):
+            order.append(name)
+            await until.wait()
+
+    first = [asyncio.create_task(mail(name, urgent=name == "urgent", until=enter[name])) for name in enter]
+    await eventually(lambda: channel.busy == 2)
+    waiting = [
+        asyncio.create_task(mail("calm later", urgent=False, until=enter["urgent"])),
+        asyncio.create_task(mail("urgent later", urgent=True, until=enter["urgent"])),
+    ]
+    await asyncio.sleep(0)
+    enter["calm"].set()
+    await eventually(lambda: len(order) == 3)
+    assert order[2] == "urgent later"
+    enter["urgent"].set()
+    await asyncio.gather(*first, *waiting)
+    assert (channel.busy, order[3]) == (0, "calm later")
+
+
+async def test_a_mail_that_is_cancelled_while_it_waits_keeps_no_connection() -> None:
+    channel = MailChannel(settings_of(smtp_connections=1), ManualClock(NOW))
+    async with channel.turn():
+        waits = [asyncio.create_task(channel.send_one(cast("Any", None), 0)) for _ in range(2)]
+        await asyncio.sleep(0)
+        waits[0].cancel()
+        await asyncio.gather(waits[0], return_exceptions=True)
+        waits[1].cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+    assert channel.busy == 0
+
+
+class Asked:
+    """A broadcaster that gave nothing out, and a store that is asked how cases are: slow, or away."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.answers = asyncio.Event()
+        self.away = False
+
+    def given(self, _: str) -> None:
+        return None
+
+    async def alert_states(self, report_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
+        self.asked += 1
+        await self.answers.wait()
+        if self.away:
+            raise TransientError("store: away")
+        return dict.fromkeys(report_ids, (1, None))
+
+
+def check_of(asked: Asked, cases: Sequence[Case], clock: ManualClock) -> PreSendCheck:
+    due = delivery_attempts([claimed(case) for case in cases], RecipientDirectory(settings_of()))
+    batches = [BatchedAlert(attempt.endpoint, (attempt,)) for attempt in due]
+    return PreSendCheck(batches, cast("Any", asked), cast("Any", asked), clock)
+
+
+async def test_a_slow_store_is_asked_once_for_many_messages_and_not_again_for_each() -> None:
+    asked, clock = Asked(), ManualClock(NOW)
+    check = check_of(asked, [case_of(n) for n in range(20)], clock)
+    looks = [asyncio.create_task(check(index)) for index in range(16)]
+    await eventually(lambda: asked.asked)
+    await clock.advance(5)  # so long the answer takes
+    asked.answers.set()
+    assert [len(one) for one in await asyncio.gather(*looks)] == [1] * 16
+    await clock.advance(1)
+    assert len(await check(17)) == 1
+    assert asked.asked == 1
+    await clock.advance(2)
+    assert len(await check(18)) == 1
+    assert asked.asked == 2, "an answer is not good for ever"
+
+
+async def test_while_the_store_is_away_or_silent_what_is_critical_goes_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, clock = Asked(), ManualClock(NOW)
+    asked.away = True
+    asked.answers.set()
+    check = check_of(asked, [case_of(1), case_of(2, "critical")], clock)
+    assert [len(await check(index)) for index in range(2)] == [0, 1]
+    monkeypatch.setattr("services.notify.escalation.delivery.URGENT_FRESH_S", 0.01)
+    silent = check_of(Asked(), [case_of(1, "critical")], clock)
+    async with asyncio.timeout(30):
+        assert len(await silent(0)) == 1
 
 
 def test_of_few_connections_one_is_kept_for_what_is_urgent() -> None:
