@@ -81,7 +81,7 @@ class Waiting(_Frozen):
     """An account that opens nothing until somebody releases it who is none of those that asked for it."""
 
     by: tuple[str, ...]
-    """Subjects of the administrators who made, reset, enabled or widened it."""
+    """Subjects of the administrators who made, reset, enabled or widened it; ``provider`` for the OpenID provider."""
     since: datetime
 
 

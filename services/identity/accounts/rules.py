@@ -202,15 +202,21 @@ class Wrong(StrEnum):
     """Roles and factors of people from the OpenID provider are kept there."""
 
 
+PROVIDER: Final = "provider"
+"""Asks for the accounts of people of the OpenID provider, in place of an administrator's subject."""
 NEEDS_RELEASE: Final = frozenset({StaffRole.COUNSELLOR, StaffRole.LEAD, StaffRole.ADMINISTRATOR})
-"""Who gets at details, and who could release those who do: no administrator makes such an account alone."""
+"""Who gets at details, and who could release those who do.
+
+No administrator makes such an account alone, nor does whoever gives roles at the OpenID provider.
+"""
 
 
 def waiting(
     account: Account, roles: Collection[StaffRole], by: str | None, now: datetime, *, anew: bool
 ) -> Waiting | None:
-    """What an account waits for after a change by an administrator; ``by`` None: by whoever has the machine's shell.
+    """What an account waits for after a change by an administrator or the OpenID provider (``PROVIDER``).
 
+    ``by`` None: by whoever has the machine's shell.
     ``anew``: an invitation is handed over, or the account let in again, so that all its roles count as gained.
     """
     given = set(roles) & NEEDS_RELEASE

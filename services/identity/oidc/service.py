@@ -6,7 +6,7 @@ from typing import Final
 
 from services.identity.accounts.models import Account, AccountState, Ending, RefusedError
 from services.identity.accounts.repository import AccountStore
-from services.identity.accounts.rules import roles_wrong
+from services.identity.accounts.rules import PROVIDER, roles_wrong, waiting
 from services.identity.audit_recorder import LINES, By, Trail, What, line
 from services.identity.credentials import new_subject
 from services.identity.keyed_digests import Marks
@@ -139,6 +139,7 @@ class External:
                 created_at=now,
                 changed_at=now,
             )
+            made = made.model_copy(update={"waits": waiting(made, roles, PROVIDER, now, anew=True)})
             said = {"account": subject, "of": organisation, "roles": " ".join(roles), "way": "openid"}
             await self._trail.append(line(who, What.CREATE, now, **said))
             if not await self._accounts.add(made):
@@ -148,7 +149,8 @@ class External:
             return account
         said = {"account": account.subject, "before": " ".join(account.roles), "after": " ".join(roles)}
         await self._trail.append(line(who, What.ROLES, now, way="openid", of=organisation, **said))
-        update = {"organisation": organisation, "roles": roles, "changed_at": now}
+        waits = waiting(account, roles, PROVIDER, now, anew=account.organisation != organisation)
+        update = {"organisation": organisation, "roles": roles, "waits": waits, "changed_at": now}
         saved = await self._accounts.save(account.model_copy(update=update))
         if saved is None:
             raise TransientError("the account changed meanwhile")

@@ -11,6 +11,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from services.identity.audit_recorder import By
+from services.identity.oidc.rules import account_name
 from tests.integration.identity.conftest import IdentityHarness, Process
 from tests.support.waiting import eventually
 
@@ -19,6 +21,7 @@ ROLES: dict[str, Any] = {
     "jeju-counsellors": {"organisation": "jeju", "roles": ["counsellor"]},
     "jeju-leads": {"organisation": "jeju", "roles": ["lead"]},
     "jeju-admins": {"organisation": "jeju", "roles": ["administrator"]},
+    "ministry-analysts": {"organisation": "ministry", "roles": ["analyst"]},
     "busan-counsellors": {"organisation": "busan", "roles": ["counsellor"]},
 }
 
@@ -92,3 +95,19 @@ async def through(
     assert begun.status_code == 303
     back = await at_the_provider(provider, begun.headers["location"], sub)
     return await http.get(back)
+
+
+async def released(identity: Process, provider: httpx.AsyncClient, sub: str) -> None:
+    """Let a second person release the account of somebody who came and was told to wait."""
+    account = await identity.accounts.store.by_name(account_name(str(provider.base_url), sub))
+    assert account is not None
+    await identity.accounts.administration.release(By("s-second", "central", (), "test"), account, account.rev)
+
+
+async def known(identity: Process, provider: httpx.AsyncClient, sub: str, groups: object, **claims: object) -> None:
+    """Somebody of the provider's whose account is there and released."""
+    await person(provider, sub, groups, **claims)
+    async with identity.browser() as http:
+        waits = await through(http, provider, sub)
+        assert (waits.status_code, waits.json()["code"]) == (403, "waits_for_release")
+    await released(identity, provider, sub)

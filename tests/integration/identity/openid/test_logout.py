@@ -8,7 +8,7 @@ import pytest
 
 from services.identity.accounts.models import Ending
 from tests.integration.identity.conftest import IdentityHarness, Process
-from tests.integration.identity.openid.conftest import CLIENT, person, through, wanted
+from tests.integration.identity.openid.conftest import CLIENT, known, person, released, through, wanted
 
 EVENT: Final[dict[str, Any]] = {"http://schemas.openid.net/event/backchannel-logout": {}}
 
@@ -37,7 +37,7 @@ async def test_a_session_that_the_provider_ends_is_over_in_every_service(
     harness: IdentityHarness, identity: Process, provider: httpx.AsyncClient
 ) -> None:
     other = harness.other(identity.accounts.signing.signed)
-    await person(provider, "bomi", "jeju-counsellors", sid="one")
+    await known(identity, provider, "bomi", "jeju-counsellors", sid="one")
     async with identity.browser() as http, identity.browser() as another, identity.browser() as back:
         assert (await through(http, provider, "bomi")).status_code == 200
         await person(provider, "bomi", "jeju-counsellors", sid="two")
@@ -66,7 +66,7 @@ async def test_a_session_that_the_provider_ends_is_over_in_every_service(
 async def test_sessions_that_came_without_a_name_end_with_their_person(
     identity: Process, provider: httpx.AsyncClient
 ) -> None:
-    await person(provider, "bomi", "jeju-counsellors")
+    await known(identity, provider, "bomi", "jeju-counsellors")
     async with identity.browser() as http, identity.browser() as back:
         await through(http, provider, "bomi")
         assert (await told(back, await logout_token(identity, provider, sub="bomi", sid="x"))).status_code == 200
@@ -76,7 +76,7 @@ async def test_sessions_that_came_without_a_name_end_with_their_person(
 async def test_only_a_fresh_logout_token_of_the_provider_for_us_ends_anything_and_once(
     identity: Process, provider: httpx.AsyncClient
 ) -> None:
-    await person(provider, "bomi", "jeju-counsellors", sid="one")
+    await known(identity, provider, "bomi", "jeju-counsellors", sid="one")
     sid: dict[str, Any] = {"sub": "bomi", "sid": "one"}
     # The rest of what is wrong with a token is in the unit test of the rule.
     forged = "x" + (await logout_token(identity, provider, **sid))[1:]
@@ -102,7 +102,7 @@ async def test_only_a_fresh_logout_token_of_the_provider_for_us_ends_anything_an
 async def test_a_sign_in_that_the_provider_ends_meanwhile_opens_nothing(
     identity: Process, provider: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await person(provider, "bomi", "jeju-counsellors", sid="one")
+    await known(identity, provider, "bomi", "jeju-counsellors", sid="one")
     add = identity.accounts.session_store.add
 
     async def slow(session: Any) -> None:
@@ -122,7 +122,7 @@ async def test_the_providers_session_taken_out_of_the_store_ends_the_session(
     identity: Process, provider: httpx.AsyncClient
 ) -> None:
     """Or whoever can write there keeps one alive that the provider ends."""
-    await person(provider, "bomi", "jeju-counsellors", sid="one")
+    await known(identity, provider, "bomi", "jeju-counsellors", sid="one")
     async with identity.browser() as http:
         await through(http, provider, "bomi")
         await identity.accounts.session_store.collection.update_many({}, {"$set": {"provider_session": ""}})
@@ -151,10 +151,12 @@ async def test_claims_as_keycloak_makes_them(
         "resource_access": {"account": {"roles": ["manage-account"]}},
     }
     groups = ["/ieum/jeju/counsellors", "/other"]
-    await person(provider, "kc-user", groups, **claims)
+    await known(by_group, provider, "kc-user", groups, **claims)
     async with by_group.browser() as http, by_role.browser() as other:
         assert (await through(http, provider, "kc-user")).status_code == 200
         assert (await http.post("/api/v1/act")).json()["roles"] == ["counsellor"]
+        assert (await through(other, provider, "kc-user")).json()["code"] == "waits_for_release"
+        await released(identity, provider, "kc-user")
         assert (await through(other, provider, "kc-user")).status_code == 200
         assert (await other.post("/api/v1/act")).json()["roles"] == ["lead"]
         # Level 1 is a password alone, and the level that was asked for is not always the one that was reached.

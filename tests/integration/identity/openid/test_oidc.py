@@ -11,7 +11,7 @@ from services.identity.audit_recorder import LINES, By, by_command
 from shared.identity.cookies import token_cookie
 from shared.identity.roles import StaffRole
 from tests.integration.identity.conftest import IdentityHarness, Process
-from tests.integration.identity.openid.conftest import at_the_provider, person, through, wanted
+from tests.integration.identity.openid.conftest import at_the_provider, known, person, released, through, wanted
 
 
 def changed(address: str, **query: str) -> str:
@@ -23,7 +23,7 @@ def changed(address: str, **query: str) -> str:
 async def test_whoever_the_provider_vouches_for_has_the_roles_of_the_table(
     identity: Process, provider: httpx.AsyncClient
 ) -> None:
-    await person(provider, "minji", ["jeju-counsellors", "unknown", "jeju-leads"], name="김민지")
+    await known(identity, provider, "minji", ["jeju-counsellors", "unknown", "jeju-leads"], name="김민지")
     async with identity.browser() as http:
         page = await through(http, provider, "minji")
         assert (page.status_code, 'content="0; url=/desk"' in page.text) == (200, True)
@@ -31,19 +31,21 @@ async def test_whoever_the_provider_vouches_for_has_the_roles_of_the_table(
     (account,) = await identity.accounts.store.of("jeju")
     assert (account.display, account.external, account.password, account.totp) == ("김민지", True, None, None)
     assert "minji" not in account.name
-    (line,) = await identity.lines("sign_in")
+    *_, line = await identity.lines("sign_in")
     assert (line.actor, dict(line.detail)) == (account.subject, {"way": "openid"})
 
 
 async def test_roles_follow_the_provider_and_old_sessions_end(identity: Process, provider: httpx.AsyncClient) -> None:
-    await person(provider, "jiho", "jeju-counsellors")
+    await known(identity, provider, "jiho", "jeju-counsellors")
     async with identity.browser() as http, identity.browser() as other:
         await through(http, provider, "jiho")
         assert (await http.get("/desk")).status_code == 200
         await person(provider, "jiho", ["busan-counsellors"])
         await through(other, provider, "jiho")
-        assert (await other.get("/desk")).status_code == 200
         assert (await http.get("/desk")).status_code == 303
+        await released(identity, provider, "jiho")
+        await through(other, provider, "jiho")
+        assert (await other.get("/desk")).status_code == 200
         await person(provider, "jiho", [])
         refused = await through(http, provider, "jiho")
         assert (refused.status_code, refused.json()["code"]) == (403, "no_mapped_role")
@@ -75,6 +77,42 @@ async def test_without_one_clear_role_nobody_enters(
         assert token_cookie("identity") not in http.cookies
     assert await identity.accounts.store.of(None) == []
     assert [line.reason for line in await identity.lines("sign_in")] == ["no_mapped_role"]
+
+
+async def test_whoever_gives_roles_at_the_provider_lets_nobody_in_alone(
+    identity: Process, provider: httpx.AsyncClient
+) -> None:
+    await person(provider, "doha", "jeju-counsellors")
+    async with identity.browser() as http, identity.browser() as second:
+        refused = await through(http, provider, "doha")
+        assert (refused.status_code, refused.json()["code"]) == (403, "waits_for_release")
+        assert token_cookie("identity") not in http.cookies
+        glass = await identity.person("central", "administrator")
+        await identity.accounts.store.save(glass.account.model_copy(update={"break_glass": True}))
+        await identity.enter(second, glass)
+        assert "The sign-in provider" in (await second.get("/releases")).text
+        (account,) = await identity.accounts.store.of("jeju")
+        await second.post(f"/releases/{account.subject}", data={"rev": str(account.rev)})
+        assert (await through(http, provider, "doha")).status_code == 200
+        # One role more, and another centre: each waits again, and what was open is over. Fewer do not.
+        for groups, wait in (
+            (["jeju-counsellors", "jeju-leads"], True),
+            ("jeju-leads", False),
+            ("busan-counsellors", True),
+        ):
+            await person(provider, "doha", groups)
+            answer = await through(http, provider, "doha")
+            assert (answer.status_code == 403) is wait, groups
+            assert ((await http.get("/desk")).status_code == 303) is wait, groups
+            if wait:
+                await released(identity, provider, "doha")
+                assert (await through(http, provider, "doha")).status_code == 200
+
+
+async def test_who_gets_at_no_details_need_not_wait(identity: Process, provider: httpx.AsyncClient) -> None:
+    await person(provider, "doha", "ministry-analysts")
+    async with identity.browser() as http:
+        assert (await through(http, provider, "doha")).status_code == 200
 
 
 async def test_an_account_disabled_here_stays_out(identity: Process, provider: httpx.AsyncClient) -> None:
@@ -171,7 +209,7 @@ async def test_a_demanded_context_must_be_attested(
     async with identity.browser() as http:
         refused = await through(http, provider, "bora")
         assert refused.json()["code"] == "no_second_factor"
-        await person(provider, "bora", "jeju-counsellors", acr="mfa")
+        await known(identity, provider, "bora", "jeju-counsellors", acr="mfa")
         assert (await through(http, provider, "bora")).status_code == 200
 
 
@@ -200,7 +238,7 @@ def ago(identity: Process, **how_long: int) -> int:
 async def test_who_was_signed_in_there_for_hours_shows_the_factors_again_before_accounts(
     identity: Process, provider: httpx.AsyncClient
 ) -> None:
-    await person(provider, "haneul", "jeju-admins", auth_time=ago(identity, hours=3))
+    await known(identity, provider, "haneul", "jeju-admins", auth_time=ago(identity, hours=3))
     async with identity.browser() as http:
         assert (await through(http, provider, "haneul")).status_code == 200
         start = await step_up_at(http)
@@ -235,7 +273,7 @@ async def test_who_gave_the_factors_there_too_long_ago_or_nobody_knows_when_is_n
 async def test_a_time_of_the_factors_taken_out_of_the_store_ends_the_session(
     identity: Process, provider: httpx.AsyncClient
 ) -> None:
-    await person(provider, "haneul", "jeju-admins", auth_time=ago(identity, hours=3))
+    await known(identity, provider, "haneul", "jeju-admins", auth_time=ago(identity, hours=3))
     async with identity.browser() as http:
         await through(http, provider, "haneul")
         await identity.accounts.session_store.collection.update_many({}, {"$set": {"shown_at": None}})
@@ -247,7 +285,7 @@ async def test_while_the_provider_is_silent_what_needs_a_recent_factor_stays_clo
     harness: IdentityHarness, identity: Process, provider: httpx.AsyncClient
 ) -> None:
     silent = await harness.process(**wanted("http://127.0.0.1:9"))
-    await person(provider, "haneul", "jeju-admins", auth_time=ago(identity, hours=3))
+    await known(identity, provider, "haneul", "jeju-admins", auth_time=ago(identity, hours=3))
     async with identity.browser() as http, silent.browser() as later:
         await through(http, provider, "haneul")
         later.cookies.update(http.cookies)
