@@ -121,6 +121,26 @@ def secured(values: Mapping[str, str], *, port: int, internal_port: int, certifi
     }
 
 
+def with_doors(values: Mapping[str, str], doors: Mapping[int, int], *, is_secured: bool) -> dict[str, str]:
+    """The same settings with further ports to listen on (keys), each made known to clients as another one (values).
+
+    What lies between the two, a proxy, may be cut off or slowed down for one client and no other.
+    """
+    if not doors:
+        return dict(values)
+    host, opened = ports.LOOPBACK, dict(values)
+    for number, (port, known_as) in enumerate(doors.items(), 1):
+        name = f"DOOR{number}"
+        opened["listeners"] = f"{name}://{host}:{port},{opened['listeners']}"
+        opened["advertised.listeners"] += f",{name}://{host}:{known_as}"
+        opened["listener.security.protocol.map"] += f",{name}:{'SASL_SSL' if is_secured else 'PLAINTEXT'}"
+        if is_secured:
+            for setting in ("sasl.enabled.mechanisms", "scram-sha-512.sasl.jaas.config"):
+                own = f"listener.name.{name.lower()}.{setting}"
+                opened[own] = opened[f"listener.name.sasl_ssl.{setting}"]
+    return opened
+
+
 def properties_text(values: Mapping[str, str]) -> str:
     """As a Java properties file. Backslashes and line ends in values are escaped."""
     lines = (f"{name}={value}".replace("\\", "\\\\").replace("\n", "\\n") for name, value in values.items())
@@ -157,11 +177,13 @@ class LocalKafka:
         controller_port: int | None = None,
         more: Mapping[str, str] | None = None,
         security: KafkaSecurity | None = None,
+        doors: Mapping[int, int] | None = None,
     ) -> None:
         """The only broker there is, unless it is told its ``cluster``, its controller's port and its part in it.
 
-        Without ``security`` whoever reaches the port may do everything.
+        Without ``security`` whoever reaches the port may do everything. ``doors``: see ``with_doors``.
         """
+        self._doors = dict(doors or {})
         self.folder = folder.resolve()
         self.port = port
         self._classpath = classpath
@@ -197,6 +219,7 @@ class LocalKafka:
             certificates = self._security.certificates
             certificates.ensure()
             values = secured(values, port=self.port, internal_port=self._internal_port, certificates=certificates)
+        values = with_doors(values, self._doors, is_secured=self._security is not None)
         self._provisioned = False
         self._settings.write_text(properties_text(values | self._more), encoding="utf-8")
         if not (self.folder / "data" / "meta.properties").exists():

@@ -36,8 +36,13 @@ class Stack:
         extra_env: Mapping[str, Mapping[str, str]] | None = None,
         commands: Mapping[str, Sequence[str]] | None = None,
         services: Sequence[str] = SERVICES,
+        kafka_doors: Mapping[int, int] | None = None,
     ) -> None:
-        """``extra_env`` replaces variables by service, ``commands`` command lines by process; for tests."""
+        """For tests: ``extra_env`` replaces variables by service or process, ``commands`` command lines by process.
+
+        ``kafka_doors`` are further ports of the broker, as ``tools.local.kafka.with_doors`` describes them.
+        """
+        self._kafka_doors = kafka_doors
         self.settings = settings
         self.secrets: dict[str, str] = {}
         self.services = tuple(services)
@@ -65,6 +70,10 @@ class Stack:
         return security.kafka_settings(
             {**environment("KAFKA_"), "KAFKA_BOOTSTRAP_SERVERS": self.kafka, **self._access(principal)}
         )
+
+    def administrator(self) -> KafkaSettings:
+        """How the administrator connects, while the broker runs."""
+        return self._broker.administrator() if self._broker is not None else self.kafka_settings()
 
     @property
     def mongodb(self) -> str:
@@ -200,7 +209,7 @@ class Stack:
             classpath = jars.classpath(self._say)
             known = self.security.kafka if self.security is not None else None
             folder, port = self.settings.var / "kafka", self.settings.kafka_port
-            self._broker = LocalKafka(folder, port, classpath, security=known)
+            self._broker = LocalKafka(folder, port, classpath, security=known, doors=self._kafka_doors)
             programs.append(plan.kafka_program(self._broker))
         if self.settings.starts_store:
             programs.append(plan.store_program(self._store))
@@ -212,7 +221,9 @@ class Stack:
 
     def _programs_of(self, service: str) -> list[Program]:
         beside = self._access(plan.BESIDE[service]) if service in plan.BESIDE else {}
-        return plan.service_programs(service, self.settings, self.environment_of(service), beside)
+        programs = plan.service_programs(service, self.settings, self.environment_of(service), beside)
+        own = {p.name: self._extra_env.get(p.name, {}) for p in programs if p.name != service}
+        return [replace(p, env={**p.env, **own.get(p.name, {})}) for p in programs]
 
     def _with_overrides(self, program: Program) -> Program:
         return replace(program, command=self._commands.get(program.name, program.command))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tools.local.kafka import LocalKafka, properties, properties_text
+from tools.local.kafka import LocalKafka, properties, properties_text, with_doors
 
 
 def test_topics_appear_only_from_the_table() -> None:
@@ -13,6 +13,15 @@ def test_it_listens_on_loopback_only() -> None:
     found = properties(port=19092, controller_port=20000, data=Path("/d"))
     assert found["listeners"] == "PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:20000"
     assert found["advertised.listeners"] == "PLAINTEXT://127.0.0.1:19092"
+
+
+def test_a_door_listens_on_one_port_and_is_known_to_clients_as_another() -> None:
+    plain = properties(port=19092, controller_port=20000, data=Path("/d"))
+    found = with_doors(plain, {21001: 21002}, is_secured=False)
+    assert "DOOR1://127.0.0.1:21001" in found["listeners"].split(",")
+    assert "DOOR1://127.0.0.1:21002" in found["advertised.listeners"].split(",")
+    assert "DOOR1:PLAINTEXT" in found["listener.security.protocol.map"].split(",")
+    assert with_doors(plain, {}, is_secured=False) == plain
 
 
 def test_every_replication_factor_of_an_internal_topic_fits_one_node() -> None:
