@@ -9,7 +9,7 @@ BUILDAH ?= buildah
 IMAGE ?= localhost/ieum
 
 .PHONY: doctor dashboards image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack k-anonymity admin move-accounts client rotate-key rotate-receipt-key rotate-secrets check-reports sign-reports rotate-signing-key \
-	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system torture screenshots docs lock clean
+	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system chaos chaos-long chaos-planted chaos-page torture screenshots docs lock clean
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -126,14 +126,27 @@ repeat: venv ## `make test` N times in random order; names what was not always g
 planted: venv ## plant every fault of tests/planted and see that a test catches it (F=name: only those)
 	@$(PY) -m tools.testing planted $(F)
 
-torture: venv ## ownership under many interleavings, routing under fire, 100,000 wrong bodies, long kill tests, ten years of releases under attack, mutants of the rule (resumable, var/torture)
+chaos: venv ## break everything once while people report, with one broker and three, and check every promise (five minutes; SEED=1)
+	@$(PY) -m tests.chaos $(if $(SEED),--seed $(SEED))
+
+chaos-long: venv ## the same for hours; goes on where it was stopped (FAULTS=200 REPORTS=100000 SEED=1, results in var/chaos)
+	@$(PY) -m tests.chaos long --faults $(or $(FAULTS),200) --reports $(or $(REPORTS),100000) $(if $(SEED),--seed $(SEED))
+
+chaos-planted: venv ## builds that are wrong on purpose, each of which the checker must find (F=name: only that one)
+	@$(PY) -m tests.chaos planted $(if $(F),--only '$(F)')
+
+chaos-page: venv ## write what `make chaos-long` found into the documentation
+	@$(PY) -m tests.chaos page
+	@$(PY) -m tools.docs_generation
+
+torture: venv ## ownership under many interleavings, routing under fire, 100,000 wrong bodies, everything broken 200 times, ten years of releases under attack, mutants of the rule (resumable, var/torture)
 	@IEUM_OWNERSHIP_EXAMPLES=$${IEUM_OWNERSHIP_EXAMPLES:-300} $(PY) -m pytest tests/integration/ownership -q --show-capture=no
 	@$(PY) -m tests.integration.routing.torture
 	@$(PY) -m tests.integration.routing.torture --broken
 	@IEUM_SCHEMA_TIMES=$${IEUM_SCHEMA_TIMES:-10} $(PY) -m pytest tests/integration/intake/test_schema.py -q --show-capture=no
 	@$(PY) -m tests.integration.intake.torture
-	@$(PY) -m tests.kill.torture
-	@$(PY) -m tests.kill.torture --broken
+	@$(PY) -m tests.chaos long --faults $${IEUM_CHAOS_FAULTS:-200} --reports $${IEUM_CHAOS_REPORTS:-20000}
+	@$(PY) -m tests.chaos planted
 	@$(PY) -m tests.kill.edges_torture
 	@$(PY) -m tests.disclosure.decade --years $${IEUM_ATTACK_YEARS:-10} --per-day 28
 	@$(PY) -m tests.disclosure.decade --years 1 --per-day 6

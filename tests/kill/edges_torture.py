@@ -20,7 +20,7 @@ import orjson
 from shared.settings import load
 from tests.kill.edges import Edges, deadly_intake
 from tests.kill.test_between import EVERY
-from tests.kill.torture import Results
+from tests.support.rounds import Results
 from tools.local.settings import LocalSettings
 
 _COUNTED = ("lodged",)

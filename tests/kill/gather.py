@@ -5,7 +5,7 @@ import base64
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from shared.encryption import Keyring, WrappedKey
 from shared.errors import PermanentError
 from tests.kill.verdict import Evidence, faults
-from tools.demo.auditor import Auditor
+from tools.demo.auditor import Auditor, Place
 from tools.demo.people import SignedIn
 from tools.local.processes import PROJECT
 from tools.local.stack import Stack
@@ -30,12 +30,18 @@ Document = dict[str, Any]
 class Gatherer:
     """Reads topics, stores, the mailbox and analytics' own word; ``collect`` may be called again and again."""
 
-    def __init__(self, stack: Stack, auditor: SignedIn, prefix: str = "ieum_") -> None:
-        """``auditor`` may see analytics' numbers; ``prefix`` begins the names of the services' databases."""
+    def __init__(
+        self, stack: Stack, auditor: SignedIn, prefix: str = "ieum_", garbage: Collection[Place] = frozenset()
+    ) -> None:
+        """``auditor`` may see analytics' numbers; ``prefix`` begins the names of the services' databases.
+
+        ``garbage``: records that were put on the bus to be refused.
+        """
+        self._garbage = garbage
         self._stack = stack
         self._signed_in = auditor
         self._prefix = prefix
-        self._auditor = Auditor(stack.kafka_settings())
+        self._auditor = Auditor(stack.kafka_settings(), garbage=garbage)
         self._mails: dict[int, tuple[str, ...]] = {}
 
     async def start(self) -> None:
@@ -51,6 +57,7 @@ class Gatherer:
         evidence = replace(promised, ledger=await self._auditor.catch_up(), mailed=Counter())
         await asyncio.to_thread(self._from_store, evidence, await self._mail_ids())
         evidence.standing = await self._reconciliation()
+        evidence.not_buried = [repr(place) for place in self._garbage if place not in self._auditor.buried]
         if not faults(evidence):  # else there will be another look
             evidence.audit = await asyncio.to_thread(self._verify_audit)
         return evidence

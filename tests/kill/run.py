@@ -2,11 +2,10 @@
 
 import asyncio
 import contextlib
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from tests.kill.rotating import Rotating
 from tests.kill.strike import Striker
 from tests.kill.verdict import Evidence, faults
 from tools.demo import desk, frontends, params, people, simulator
+from tools.demo.auditor import Place
 from tools.demo.people import Crew
 from tools.demo.progress import Progress
 from tools.local.settings import LocalSettings
@@ -47,8 +47,6 @@ class Options:
     rate: float = 40.0
     routing_workers: int = 2
     targets: Sequence[str] = plan.TARGETS
-    broken: str = ""
-    """A service that runs with the mistake of ``tests.kill.broken``."""
     visits: float = 0.1
     """Share of the reporters who come back with their receipt: a third each take their report back for good, take it
     back and think again, leave a message."""
@@ -102,7 +100,7 @@ async def run_kill_test(options: Options, *, logs: Path | None = None) -> Result
         finally:
             await asyncio.to_thread(stack.stop)
             if logs is not None:
-                _keep_logs(Path(folder) / "logs", logs)
+                keep_logs(Path(folder) / "logs", logs)
     result.seconds = round(time.monotonic() - began, 1)
     return result
 
@@ -113,18 +111,11 @@ def _stack(folder: Path, options: Options) -> Stack:
     settings = settings.model_copy(
         update={"kafka_bootstrap_servers": "", "mongodb_uri": type(settings.mongodb_uri)("")}
     )
-    names = [options.broken, *(f"{options.broken}-{n}" for n in range(2, options.routing_workers + 1))]
-    wrong = [sys.executable, "-m", "tests.kill.broken", options.broken]
     timeout = {"KAFKA_SESSION_TIMEOUT_MS": str(int(SESSION_TIMEOUT_S * 1000))}
     quick = {service: {**timeout, "IEUM_LOG_LEVEL": "INFO"} for service in plan.SERVICES}
     quick["intake"] |= {"INTAKE_STATUS_QUESTIONS_PER_MINUTE": "10000", "INTAKE_WRONG_RECEIPTS_PER_HOUR": "10000"}
     quick["notify"] |= {"NOTIFY_QUIET_HOURS": "off", "NOTIFY_LEASE_S": "10", "NOTIFY_SMTP_TIMEOUT_S": "5"}
-    return Stack(
-        settings,
-        say=lambda _: None,
-        extra_env=quick,
-        commands=dict.fromkeys(names, wrong) if options.broken else None,
-    )
+    return Stack(settings, say=lambda _: None, extra_env=quick)
 
 
 async def _under_fire(stack: Stack, options: Options) -> Result:
@@ -160,8 +151,11 @@ async def _under_fire(stack: Stack, options: Options) -> Result:
     lodger = Lodger(stack.urls["intake"], options.rate, told, front_ends)
     week = simulator.requests(params.load(), seed=options.seed, count=options.reports, run=f"kill-{options.seed}")
     good = [request for request in week if request.kind in {simulator.ACCEPTED, simulator.REPEAT}]
-    async with _staff(stack, crew, options, striker) as movers:
+    async with staffed(
+        crew, options.seed, striker, movers_work=options.visits > 0, ambushes=options.ambushes
+    ) as movers:
         await lodger.lodge(good)
+        await lodger.close()
         await striker.finish()
         await reporters.finish()
         await asyncio.gather(*turning)
@@ -175,7 +169,7 @@ async def _under_fire(stack: Stack, options: Options) -> Result:
         messages=reporters.messages,
         moved=movers.moved,
     )
-    evidence, found = await _at_rest(stack, crew, promised, options)
+    evidence, found = await at_rest(stack, crew, promised, options.settle_s)
     ledger = evidence.ledger
     return Result(
         seed=options.seed,
@@ -198,16 +192,18 @@ async def _under_fire(stack: Stack, options: Options) -> Result:
 
 
 @contextlib.asynccontextmanager
-async def _staff(stack: Stack, crew: Crew, options: Options, striker: Striker) -> AsyncIterator[Movers]:
+async def staffed(
+    crew: Crew, seed: int, striker: Striker, *, movers_work: bool = True, ambushes: int = 1
+) -> AsyncIterator[Movers]:
     """Staff of two centres acknowledge while it burns, and their leads move cases to each other."""
     progress = Progress()
     room = desk.capacities(CENTER_IDS, {}, reports=2000, staff=3, spare=2.0, heaviest=999)
     await desk.set_duty(crew, room, staff=3)
-    movers = Movers(crew, _STAFFED, options.seed, ambushes=options.ambushes, ambush=striker.ambush)
-    tasks = [asyncio.create_task(movers.work())] if options.visits else []
+    movers = Movers(crew, _STAFFED, seed, ambushes=ambushes, ambush=striker.ambush)
+    tasks = [asyncio.create_task(movers.work())] if movers_work else []
     clients = [crew.client(f"{center}-counsellor", timeout=10) for center in _STAFFED]
     for number, (center, notify) in enumerate(zip(_STAFFED, clients, strict=True)):
-        person = desk.Staff(notify, center, progress, options.seed + number)
+        person = desk.Staff(notify, center, progress, seed + number)
         tasks.append(asyncio.create_task(desk.follow(notify, center, person.rows, asyncio.Event())))
         tasks.append(asyncio.create_task(person.work(only=lambda _: True)))
     try:
@@ -224,10 +220,12 @@ async def _staff(stack: Stack, crew: Crew, options: Options, striker: Striker) -
         raise AssertionError(f"staff met what they must not: {Counter(wrong)}")
 
 
-async def _at_rest(stack: Stack, crew: Crew, promised: Evidence, options: Options) -> tuple[Evidence, list[str]]:
+async def at_rest(
+    stack: Stack, crew: Crew, promised: Evidence, settle_s: float, garbage: Collection[Place] = frozenset()
+) -> tuple[Evidence, list[str]]:
     """Look again and again until nothing is wrong, or the time for that is over."""
-    until = time.monotonic() + options.settle_s
-    gatherer = Gatherer(stack, crew.auth("ministry-auditor"))
+    until = time.monotonic() + settle_s
+    gatherer = Gatherer(stack, crew.auth("ministry-auditor"), garbage=garbage)
     evidence, found = promised, ["nothing could be looked at"]
     try:
         await gatherer.start()
@@ -242,7 +240,7 @@ async def _at_rest(stack: Stack, crew: Crew, promised: Evidence, options: Option
         await gatherer.stop()
 
 
-def _keep_logs(source: Path, target: Path) -> None:
+def keep_logs(source: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for file in source.glob("*.log*"):
         (target / file.name).write_bytes(file.read_bytes())

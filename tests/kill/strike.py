@@ -29,7 +29,8 @@ class Striker:
         self._stack = stack
         self._left = list(faults)
         self._draw = random.Random(seed)
-        self._ambushing = asyncio.Lock()
+        self.alone = asyncio.Lock()
+        """Held while an ambush is under way."""
         self._running: list[asyncio.Task[None]] = []
 
     def progress(self, accepted: int) -> None:
@@ -47,7 +48,7 @@ class Striker:
 
         One at a time. Returns what ``act`` returned.
         """
-        async with self._ambushing:
+        async with self.alone:
             await self._kill("kafka")
             answer = await act()
             await self._kill(target)
@@ -55,12 +56,12 @@ class Striker:
             return answer
 
     async def _kill(self, target: str) -> None:
-        _, pid = await self._victim(target)
+        _, pid = await self.victim(target)
         with contextlib.suppress(ProcessLookupError):  # another blow was faster
             os.killpg(pid, signal.SIGKILL)
 
     async def _strike(self, fault: Fault) -> None:
-        name, pid = await self._victim(fault.target)
+        name, pid = await self.victim(fault.target)
         if fault.action == "kill":
             with contextlib.suppress(ProcessLookupError):  # another blow was faster
                 os.killpg(pid, signal.SIGKILL)  # every child leads a process group of its own
@@ -72,7 +73,7 @@ class Striker:
                 self.zombies += 1
         self.struck[f"{fault.action} {fault.target}"] += 1
 
-    async def _victim(self, target: str) -> tuple[str, int]:
+    async def victim(self, target: str) -> tuple[str, int]:
         """A process of the target that runs now. One that is down from an earlier blow is waited for."""
         async with asyncio.timeout(_GONE_LIMIT_S):
             while True:

@@ -145,6 +145,7 @@ BROKEN: list[tuple[Callable[[Evidence], object], str]] = [
     (lambda e: setattr(e, "cells", {"accepted": 3}), "analytics counts 3 accepted instead of 2"),
     (lambda e: setattr(e, "cells", {}), "analytics counts nothing"),
     (lambda e: setattr(e, "standing", 1), "analytics' reconciliation has 1 left"),
+    (lambda e: setattr(e, "not_buried", ["x"]), "1 bad records without a dead letter: x"),
     (lambda e: setattr(e, "unpublished", 1), "1 events were never published"),
     (lambda e: e.ledger.loads.clear(), "partition 0 has no loads"),
     (lambda e: e.ledger.add(loads({"busan": 2})), "loads of partition 0 count {'busan': 2} instead of"),

@@ -52,6 +52,8 @@ class Evidence:
     """What analytics' own reconciliation still finds open."""
     unpublished: int = 0
     """Documents with an event that is not on the bus yet."""
+    not_buried: Sequence[str] = ()
+    """Bad records put on the bus that are in no dead-letter topic."""
 
 
 def faults(evidence: Evidence) -> list[str]:
@@ -71,6 +73,7 @@ def faults(evidence: Evidence) -> list[str]:
         _missing("answered with two ids", evidence.conflicting_answers),
         _missing("notify names another owner", _others(accepted, ledger, evidence.notify_owner)),
         _missing("analytics names another owner", _others(accepted, ledger, evidence.analytics_owner)),
+        _missing("bad records without a dead letter", evidence.not_buried),
         _missing("not in analytics", (r for r in accepted if r not in evidence.analytics_owner)),
         *_trust(evidence),
         *_sums(evidence),

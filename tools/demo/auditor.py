@@ -5,10 +5,10 @@ It trusts no service: what was accepted it knows from the HTTP answers, everythi
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.kafka.connection import client_options
@@ -20,12 +20,25 @@ _CALL_SECONDS = 15.0
 """Limit of one call to Kafka: aiokafka waits for ever on some while the broker is away."""
 
 
+Place = tuple[str, int, int]
+"""A record's topic (without prefix), partition and offset."""
+
+
 class Auditor:
     """Folds the log; call ``catch_up`` as often as wanted, always from one task at a time."""
 
-    def __init__(self, kafka: KafkaSettings, prefix: str = "", topics: Iterable[str] = TOPICS) -> None:
-        """``prefix`` stands before every topic name."""
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        prefix: str = "",
+        topics: Iterable[str] = TOPICS,
+        garbage: Collection[Place] = frozenset(),
+    ) -> None:
+        """``prefix`` stands before every topic name. ``garbage``, records a test put there, counts as nothing."""
         self.ledger = Ledger()
+        self.buried: set[Place] = set()
+        """Garbage that lies in a dead-letter topic, as it should."""
+        self._garbage = garbage
         self._kafka = kafka
         self._prefix = prefix
         self._topics = tuple(topics)
@@ -71,11 +84,26 @@ class Auditor:
             batches = await asyncio.wait_for(consumer.getmany(timeout_ms=200), _CALL_SECONDS)
             for partition, records in batches.items():
                 for record in records:
-                    self.ledger.add(_read(partition.topic.removeprefix(self._prefix), record))
+                    self._fold(partition.topic.removeprefix(self._prefix), record)
             for partition in self._next:
                 # The position also passes what compaction has taken away.
                 self._next[partition] = await asyncio.wait_for(consumer.position(partition), _CALL_SECONDS)
         return self.ledger
+
+    def _fold(self, topic: str, record: ConsumerRecord) -> None:
+        if (topic, record.partition, record.offset) in self._garbage:
+            return
+        if topic.endswith(".dead") and (place := _origin(record)) in self._garbage:
+            self.buried.add(place)
+            return
+        self.ledger.add(_read(topic, record))
+
+
+def _origin(record: ConsumerRecord) -> Place:
+    """Where a dead letter says that it came from."""
+    told = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+    partition, offset = (told.get(f"dead_{name}", "") for name in ("partition", "offset"))
+    return told.get("dead_topic", ""), int(partition) if partition else -1, int(offset) if offset else -1
 
 
 def _read(topic: str, record: object) -> LogRecord:

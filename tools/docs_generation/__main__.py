@@ -9,6 +9,7 @@ from pathlib import Path
 from tools.docs_generation import (
     asyncapi,
     cases,
+    chaos,
     clients,
     compatibility,
     kafka_access,
@@ -32,7 +33,7 @@ def wanted() -> dict[str, str]:
     """Every derived document by its path below ``docs``."""
     parts = (
         *(schemas, asyncapi, openapi, permissions, cases, settings, metrics, needs, pages),
-        *(objectives, dashboards, kafka_access, store_access, clients),
+        *(objectives, dashboards, kafka_access, store_access, clients, chaos),
     )
     return {path: text for part in parts for path, text in part.files().items()}
 

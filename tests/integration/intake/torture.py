@@ -23,7 +23,7 @@ from shared import log
 from shared.settings import KafkaSettings, StoreSettings, load
 from tests.integration.intake.fuzz import fuzzed
 from tests.integration.intake.harness import running
-from tests.kill.torture import Results
+from tests.support.rounds import Results
 from tools.local.engines import Engines
 from tools.local.settings import LocalSettings
 

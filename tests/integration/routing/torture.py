@@ -26,7 +26,7 @@ from tests.integration.routing.cluster import Cluster
 from tests.integration.routing.fire import Fire, Scenario
 from tests.integration.routing.ground import Ground, OneBroker
 from tests.integration.routing.mistakes import MISTAKES
-from tests.kill.torture import Results
+from tests.support.rounds import Results
 from tools.local.engines import Engines
 from tools.local.settings import LocalSettings
 

@@ -1,0 +1,39 @@
+"""A service whose wall clock can be moved from outside, and which may have a mistake in it.
+
+``python -m tests.chaos.launch SERVICE CLOCK [MISTAKE]``: ``CLOCK`` is a file with the seconds its clock is ahead.
+"""
+
+import contextlib
+import importlib
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from shared import process
+from shared.clock import SystemClock
+from tests.chaos import mistakes
+
+
+def follow_clock(file: Path) -> None:
+    """Let every reading of the wall clock be as far ahead as the file says; waiting and measuring stay as they are."""
+    real = SystemClock.now
+
+    def now(self: SystemClock) -> datetime:
+        ahead = 0.0
+        with contextlib.suppress(OSError, ValueError):
+            ahead = float(file.read_text(encoding="ascii"))
+        return real(self) + timedelta(seconds=ahead)
+
+    setattr(SystemClock, "now", now)  # noqa: B010  # a type checker would rightly refuse it
+
+
+def main(service: str, clock: str, mistake: str = "") -> None:
+    """Run the service."""
+    follow_clock(Path(clock))
+    if mistake:
+        mistakes.MISTAKES[mistake].make()
+    process.run(importlib.import_module(f"services.{service}.main").run)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
