@@ -1,0 +1,64 @@
+"""``deploy/mongodb/users.js``, run by Node with a ``db`` that keeps users as MongoDB does, gives what the table says.
+
+mongosh itself (2.12, from npm) ran it against the embedded store; it is too large to be installed for a test.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.settings import StoreSettings
+from shared.store_access import USERS
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js runs it everywhere else")
+SCRIPT = Path(__file__).parents[3] / "deploy" / "mongodb" / "users.js"
+PREFIX = StoreSettings.model_fields["database_prefix"].default
+PASSWORDS = {f"IEUM_STORE_PASSWORD_{user.name.upper()}": f"of-{user.name}" for user in USERS}
+MONGOSH = """
+const fs = require("fs"), vm = require("vm");
+const users = JSON.parse(process.argv[2]), said = [];
+const admin = {
+  getUser: (name) => users[name] ?? null,
+  createUser: ({ user, ...rest }) => { if (users[user]) throw new Error("there"); users[user] = rest; },
+  updateUser: (name, rest) => { if (!users[name]) throw new Error("nobody"); Object.assign(users[name], rest); },
+};
+const db = { getSiblingDB: (name) => { if (name !== "admin") throw new Error(name); return admin; } };
+const print = (line) => said.push(line);
+const end = (status) => { console.log(JSON.stringify({ users, said, status })); process.exit(0); };
+vm.runInNewContext(fs.readFileSync(process.argv[1], "utf8"), { db, print, process, quit: end });
+end(0);
+"""
+
+
+def run(users: dict[str, Any], passwords: dict[str, str]) -> dict[str, Any]:
+    command = ["node", "-e", MONGOSH, str(SCRIPT), json.dumps(users)]
+    env = {**{name: value for name, value in os.environ.items() if name not in PASSWORDS}, **passwords}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=env, timeout=60)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_it_makes_the_users_of_the_table_and_changes_those_that_are_there() -> None:
+    wanted = {
+        user.name: {"pwd": f"of-{user.name}", "roles": user.roles(PREFIX), "mechanisms": ["SCRAM-SHA-256"]}
+        for user in USERS
+    }
+    too_much = {"pwd": "old", "roles": [{"role": "root", "db": "admin"}], "mechanisms": ["SCRAM-SHA-1"]}
+    for before in ({}, {"analytics": too_much}, wanted):
+        found = run(before, PASSWORDS)
+        assert found["users"] == wanted
+        assert found["status"] == 0
+        assert not any(password in line for line in found["said"] for password in PASSWORDS.values())
+
+
+def test_a_password_that_is_missing_is_named_in_one_line_and_nothing_is_done() -> None:
+    found = run({}, {name: value for name, value in PASSWORDS.items() if not name.endswith("NOTIFY")})
+    assert (found["users"], found["status"]) == ({}, 78)
+    (line,) = found["said"]
+    assert line.startswith("setting IEUM_STORE_PASSWORD_NOTIFY: found nothing; expected")
+    assert "example: " in line
