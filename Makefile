@@ -8,8 +8,13 @@ LOCAL := $(PY) -m tools.local
 BUILDAH ?= buildah
 IMAGE ?= localhost/ieum
 
+<<<<<<< HEAD
 .PHONY: doctor dashboards image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack k-anonymity admin move-accounts client rotate-key rotate-receipt-key rotate-secrets check-reports sign-reports rotate-signing-key \
 	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system chaos chaos-long chaos-planted chaos-page torture screenshots docs lock clean
+=======
+.PHONY: doctor dashboards image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild revise load-history check-tables attack k-anonymity admin move-accounts client rotate-key rotate-receipt-key rotate-secrets check-reports sign-reports rotate-signing-key \
+	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system torture screenshots docs lock clean
+>>>>>>> e283494d (analytics: correct a wrong release by a revision that says why)
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +56,9 @@ recount: venv ## add the log of routings up again and compare with the sums rout
 
 rebuild: venv ## count the whole log anew beside analytics, compare, swap (ACCEPT=1: although cells differ; BACK=1; AS_OF=release)
 	@$(LOCAL) in analytics services.analytics.counting.rebuild $(if $(ACCEPT),--accept) $(if $(BACK),--back) $(if $(AS_OF),--as-of '$(AS_OF)')
+
+revise: venv ## release a wrong month once more, counted again as of its closing (MONTH=2026-11 KO='…' EN='…': why; DRY=1: only prove)
+	@$(LOCAL) in analytics services.analytics.releases.revise '$(or $(MONTH),$(error say which: make revise MONTH=2026-11 KO=… EN=…))' --why-ko '$(KO)' --why-en '$(EN)' $(if $(DRY),--dry-run)
 
 load-history: venv ## take published yearly figures into analytics, all or nothing (FILE=services/analytics/data/published-figures.csv)
 	@$(LOCAL) in analytics services.analytics.dashboard.load_history '$(or $(FILE),$(error say which: make load-history FILE=services/analytics/data/published-figures.csv))'

@@ -10,6 +10,7 @@ PROBLEMS: Final = (
     DocumentedProblem(
         "unknown_period", 404, n("Nothing was released for that period. “detail” names those that were.")
     ),
+    DocumentedProblem("unknown_revision", 404, n("There is no such revision. “detail” names the newest.")),
     DocumentedProblem(
         "unknown_report", 404, n("There is no such monthly report. “detail” names those that there are.")
     ),

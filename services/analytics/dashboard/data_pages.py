@@ -40,6 +40,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
             formats=FORMATS,
             months=await monthly.months(),
             calendar=publications.calendar(),
+            errata=publications.shelf.errata(),
             terms=Terms(pages, request),
         )
 

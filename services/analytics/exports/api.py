@@ -46,13 +46,18 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
     @routes.get(
         "/tables/{name}/{file}",
         summary="The same by name: `2026-11.csv`, `.json`, `.parquet`, `2026-11.csv-metadata.json` (CSV on the Web)",
-        openapi_extra=refuses("unknown_table", "unknown_period", "unknown_format"),
+        openapi_extra=refuses("unknown_table", "unknown_period", "unknown_revision", "unknown_format"),
         responses=FILE_ANSWERS,
     )
-    async def get_table_file(request: Request, name: str, file: str) -> Response:
+    async def get_table_file(
+        request: Request,
+        name: str,
+        file: str,
+        revision: Annotated[int | None, Query(description="An earlier revision; otherwise the newest", ge=0)] = None,
+    ) -> Response:
         """A released file never changes; `csv-metadata.json` describes the columns of the CSV file."""
         period, form = named_file(file)
-        return await file_answer(request, await published(publications, name, period or "-"), form, texts)
+        return await file_answer(request, await published(publications, name, period or "-", revision), form, texts)
 
     @routes.get(
         "/dictionary",
@@ -200,6 +205,8 @@ def _release(number: int, entry: Release) -> dict[str, Any]:
         "period": entry.period,
         "kind": entry.kind,
         "as_of": entry.as_of,
+        "revision": entry.revision,
+        "erratum": dict(entry.erratum) or None,
         "months": entry.months,
         "tables": {name: {form: f"/api/v1/tables/{name}/{entry.period}.{form}" for form in FORMATS} for name in found},
     }

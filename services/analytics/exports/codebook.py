@@ -87,6 +87,13 @@ COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
         ),
     ),
     "as_of": ("dateTime", gettext_noop("When the numbers were released. They do not change afterwards.")),
+    "revision": (
+        "integer",
+        gettext_noop(
+            "0 as first released. Where it was wrong, one more for each correction; “erratum” in JSON and the "
+            "description of the CSV file say why. Former ones stay under ?revision=."
+        ),
+    ),
 }
 """Columns of CSV files that are no codes: type of XML Schema, meaning."""
 

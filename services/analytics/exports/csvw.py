@@ -41,6 +41,7 @@ def as_csvw(
         "dc:language": language,
         "dc:issued": {"@value": table.as_of, "@type": "xsd:dateTime"},
         "dc:temporal": f"{table.period.first.isoformat()}/{table.period.last.isoformat()}",
+        **({"dc:provenance": f"{table.revision}: {table.erratum.get(language, '')}"} if table.revision else {}),
         "rdfs:comment": [*map(text, (meanings.HIDDEN, meanings.INTERVAL, meanings.TOGETHER)), *map(text, GENERAL)],
         "dialect": {"encoding": "utf-8", "header": True, "delimiter": ",", "doubleQuote": True},
         "tableSchema": {

@@ -11,7 +11,7 @@ from services.analytics.releases.published import Table
 from services.analytics.releases.suppression import Figure
 from services.analytics.releases.tables import GENERAL, TableSpec
 
-ABOUT: Final = ("period", "as_of", "months_covered", "months_in_period")
+ABOUT: Final = ("period", "as_of", "revision", "months_covered", "months_in_period")
 """The last columns of every CSV file, the same in each of its lines."""
 BOUNDS: Final = ("at_least", "at_most")
 """In tables of which a longer period may say an interval only: what the number before them lies between."""
@@ -43,6 +43,8 @@ def as_json(table: Table, name: Name, text: Callable[[str], str]) -> dict[str, A
         "months_covered": table.coverage[0],
         "months_in_period": table.coverage[1],
         "as_of": table.as_of,
+        "revision": table.revision,
+        "erratum": dict(table.erratum) or None,
         "columns": [{"key": column, "label": name(column)} for column in table.columns],
         "rows": [
             {
@@ -82,7 +84,7 @@ def as_csv(table: Table, name: Name) -> str:
     writer = csv.writer(text)
     writer.writerow(header(table.definition))
     bounded = table.definition.says_intervals
-    about = (table.period.name, table.as_of, *table.coverage)
+    about = (table.period.name, table.as_of, table.revision, *table.coverage)
     for row in table.listed:
         bounds = (row.figures[0].low, row.figures[0].high) if bounded else ()
         numbers = [plain(number) for number in (*(f.low if f.exact else None for f in row.figures), *bounds)]

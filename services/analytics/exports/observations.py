@@ -17,6 +17,7 @@ class Observation:
     table: str
     period: str
     as_of: str
+    revision: int
     coverage: tuple[int, int]
     """Months counted, and months of the period."""
     row: str
@@ -41,6 +42,7 @@ class Observation:
             "table": self.table,
             "period": self.period,
             "as_of": self.as_of,
+            "revision": self.revision,
             "months_covered": self.coverage[0],
             "months_in_period": self.coverage[1],
             "row": self.row,
@@ -62,6 +64,7 @@ def observations(table: Table) -> Iterator[Observation]:
                 table.definition.name,
                 table.period.name,
                 table.as_of,
+                table.revision,
                 table.coverage,
                 row.key,
                 table.level(row),

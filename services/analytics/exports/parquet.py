@@ -34,6 +34,7 @@ def as_parquet(table: Table, names: Mapping[str, Name]) -> bytes:
         "table": (code, [cell.table for cell in cells]),
         "period": (code, [cell.period for cell in cells]),
         "as_of": (pa.timestamp("ms", tz="UTC"), [moment] * len(cells)),
+        "revision": (pa.int32(), [cell.revision for cell in cells]),
         "months_covered": (pa.int32(), [cell.coverage[0] for cell in cells]),
         "months_in_period": (pa.int32(), [cell.coverage[1] for cell in cells]),
         "row": (code, [cell.row for cell in cells]),
@@ -47,7 +48,13 @@ def as_parquet(table: Table, names: Mapping[str, Name]) -> bytes:
         "at_most": (pa.int64(), [cell.at_most for cell in cells]),
         "status": (code, [cell.status for cell in cells]),
     }
-    said = {"definition": table.definition.definition, "hidden": meanings.HIDDEN, "months": table.months}
+    said: dict[str, Any] = {
+        "definition": table.definition.definition,
+        "hidden": meanings.HIDDEN,
+        "months": table.months,
+    }
+    if table.revision:
+        said |= {"erratum": dict(table.erratum)}
     fields = [pa.field(name, kind) for name, (kind, _) in columns.items()]
     schema = pa.schema(fields, metadata={b"ieum": orjson.dumps(said)})
     arrays = [pa.array(values, kind) for kind, values in columns.values()]

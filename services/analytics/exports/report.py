@@ -39,8 +39,8 @@ class NoFontError(TransientError):
     """No family with Korean letters is installed: nothing but boxes could be printed."""
 
 
-Key = tuple[str, str]
-"""Month, and the quarter whose harm types stand beside it; empty where there is none yet."""
+Key = tuple[str, str, int]
+"""Month, the quarter whose harm types stand beside it (empty where there is none yet), and both their revisions."""
 
 
 class Monthly:
@@ -59,7 +59,9 @@ class Monthly:
 
     async def pdf(self, month: str) -> bytes:
         """A released month's report. Raises ``NoFontError``, and ``TransientError`` where typst takes too long."""
-        key = (month, await self._quarter(month))
+        quarter = await self._quarter(month)
+        tables = [(BY_CENTER, month), *([(HARM_TABLE, quarter)] if quarter else [])]
+        key = month, quarter, sum([(await published(self._publications, *each)).revision for each in tables])
         if key in self._made:
             self._made.move_to_end(key)
             return self._made[key]
@@ -75,7 +77,7 @@ class Monthly:
 
     async def _make(self, key: Key) -> bytes:
         async with self._turn:
-            data, as_of = await self._data(*key)
+            data, as_of = await self._data(*key[:2])
             made = await asyncio.to_thread(typeset, orjson.dumps(data).decode(), as_of)
         self._made[key] = made
         while sum(map(len, self._made.values())) > KEPT_BYTES:

@@ -60,6 +60,7 @@ def report(
         "quarter": _quarter(harms) if harms else None,
         "hidden": centers.cost.hidden,
         "cells": centers.cost.cells,
+        "erratum": centers.erratum.get("ko", ""),
         "rules": [text(rule) for rule in GENERAL],
     }
 

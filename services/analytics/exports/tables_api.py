@@ -80,7 +80,7 @@ def router(publications: Publications, watch: Watch, pages: Pages, authorize: Au
     @routes.get(
         "/tables/{name}",
         summary="One table of one period, as JSON, CSV or Parquet",
-        openapi_extra=refuses("unknown_table", "unknown_period", "unknown_format"),
+        openapi_extra=refuses("unknown_table", "unknown_period", "unknown_revision", "unknown_format"),
         dependencies=readers,
         responses=FILE_ANSWERS,
     )
@@ -93,10 +93,11 @@ def router(publications: Publications, watch: Watch, pages: Pages, authorize: Au
         format: Annotated[  # noqa: A002  # the parameter's name in the address
             str, Query(description="`json`, `csv` or `parquet`; otherwise by `Accept`", max_length=20)
         ] = "",  # the parameter's name in the address
+        revision: Annotated[int | None, Query(description="An earlier revision; otherwise the newest", ge=0)] = None,
     ) -> Response:
         """Cells with counts from 0 to 4 are hidden, and others so that those cannot be worked out."""
         form = wanted_format(format, request.headers.get("accept"))
-        return await file_answer(request, await published(publications, name, period), form, texts)
+        return await file_answer(request, await published(publications, name, period, revision), form, texts)
 
     @routes.get("/reconciliation", summary="Accepted, routed, in flight and dead, from both ends")
     async def get_reconciliation(

@@ -77,6 +77,7 @@ OTHER_WORDS: Final[Mapping[str, str]] = {
     "level": gettext_noop("Level"),
     "at_least": gettext_noop("At least"),
     "at_most": gettext_noop("At most"),
+    "revision": gettext_noop("Revision"),
     "period": gettext_noop("Period"),
     "as_of": gettext_noop("Released on"),
     "months_covered": gettext_noop("Months counted"),

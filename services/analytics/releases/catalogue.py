@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from services.analytics.releases.calendar import Coming, Kind, Period
+from services.analytics.releases.errata import current
 from services.analytics.releases.published import Cost, Table, build, exists
 from services.analytics.releases.release import Release, period_of
 from services.analytics.releases.sample import releases as sample_releases
@@ -28,7 +29,8 @@ class Shelf:
     """
 
     def __init__(self, releases: Sequence[Release] = ()) -> None:
-        self.releases = tuple(releases)
+        self.releases = current(releases)
+        self._all = tuple(releases)
         self._by_period = {release.period: release for release in self.releases}
         self._periods = {name: self._of(definition) for name, definition in TABLE_SPECS.items()}
         self._table = lru_cache(TABLES_KEPT)(self._built)
@@ -42,6 +44,17 @@ class Shelf:
     def table(self, definition: TableSpec, period: str) -> Table:
         """The table of one of its `periods`."""
         return self._table(definition.name, period)
+
+    def former(self, definition: TableSpec, period: str, revision: int) -> Table | None:
+        """The table of an earlier revision, as it was when the next one came; None where there is none."""
+        for number, entry in enumerate(self._all):
+            if (entry.period, entry.revision) == (period, revision) and exists(definition, entry):
+                return Shelf(self._all[: number + 1]).table(definition, period)
+        return None
+
+    def errata(self) -> list[Release]:
+        """The revisions there are, newest first."""
+        return [entry for entry in reversed(self._all) if entry.revision]
 
     def cost(self, definition: TableSpec, period: str) -> Cost:
         """What protection cost that table."""
@@ -127,8 +140,8 @@ def center_names(language: Language) -> dict[str, str]:
     return {c.id: c.short_ko if language == "ko" else c.short_en for c in TABLES.centers.values()}
 
 
-async def published(publications: Catalogue, name: str, period: str) -> Table:
-    """The table, or a problem that names what there is. Without a period: the newest."""
+async def published(publications: Catalogue, name: str, period: str, revision: int | None = None) -> Table:
+    """The table, or a problem that names what there is. Without a period: the newest; without a revision, too."""
     definition = TABLE_SPECS.get(name)
     if definition is None:
         raise unknown_table()
@@ -141,7 +154,17 @@ async def published(publications: Catalogue, name: str, period: str) -> Table:
             gettext_noop("This table does not exist for that period. It exists for: %(periods)s."),
             values={"periods": _some(valid) or "–"},
         )
-    return publications.shelf.table(definition, wanted)
+    table = publications.shelf.table(definition, wanted)
+    if revision is None or revision == table.revision:
+        return table
+    if (former := publications.shelf.former(definition, wanted, revision)) is not None:
+        return former
+    raise Problem(
+        404,
+        "unknown_revision",
+        gettext_noop("There is no such revision. The newest is: %(revision)s."),
+        values={"revision": str(table.revision)},
+    )
 
 
 def unknown_table() -> Problem:

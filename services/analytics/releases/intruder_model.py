@@ -154,8 +154,12 @@ def _reduced_choice(choice: Choice, known: Mapping[str, int]) -> Choice:
 _EVERY_LEVEL: Final = 99
 
 
-def system(releases: Sequence[Release]) -> System:
-    """The system of a year's releases. Figures and hours are totals of their own: nothing follows from them."""
+def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> System:
+    """The system of a year's releases. Figures and hours are totals of their own: nothing follows from them.
+
+    ``former``: earlier revisions. Their counts were others; of the newest revision a part may also be hidden because it
+    differs by a small count from what an earlier one shows.
+    """
     found = System()
     by_period = {release.period: release for release in releases}
     for release in releases:
@@ -167,7 +171,8 @@ def system(releases: Sequence[Release]) -> System:
             elif isinstance(spec.protection, Split):
                 tree = spec.protection.made_in(period_of(release.period), shown)
                 depth = DEPTHS[release.step] if spec.recoding else _EVERY_LEVEL
-                _tree(found, cells_of(release, name), tree, shown, depth)
+                earlier = [entry.tables.get(name, {}) for entry in former if entry.period == release.period]
+                _tree(found, cells_of(release, name), tree, shown, depth, earlier)
             elif isinstance(spec.protection, Marks):
                 _of_marks(found, release, spec, spec.protection, months)
         if LATE_TABLE in release.tables:
@@ -201,13 +206,13 @@ def _intervals(found: System, prefix: str, name: str, table: Shown, months: Sequ
         found.rows.append(Constraint(hidden, bounds.low - known, bounds.high - known))
 
 
-def _tree(found: System, prefix: str, tree: Tree, shown: Shown, depth: int) -> None:
+def _tree(found: System, prefix: str, tree: Tree, shown: Shown, depth: int, former: Sequence[Shown] = ()) -> None:
     """The leaves of a table that splits. ``depth``: how deep the shape was published at that step of the ladder."""
     if tree.key in shown:
-        _node(found, prefix, tree, shown, shown[tree.key], depth)
+        _node(found, prefix, tree, shown, shown[tree.key], depth, former)
 
 
-def _node(found: System, prefix: str, node: Tree, shown: Shown, top: int, depth: int) -> None:
+def _node(found: System, prefix: str, node: Tree, shown: Shown, top: int, depth: int, former: Sequence[Shown]) -> None:
     value = shown.get(node.key)
     top = top if value is None else value
     cells = {f"{prefix}/{key}": 1 for key in node.leaves()}
@@ -218,10 +223,13 @@ def _node(found: System, prefix: str, node: Tree, shown: Shown, top: int, depth:
     if value is not None:
         found.rows.append(Constraint(cells, value, value))
     if value is not None and node.parts and depth > 0 and node.parts[0].key not in shown:
-        parts = ({f"{prefix}/{key}": 1 for key in part.leaves()} for part in node.parts)
-        found.choices.append(Choice(tuple(Way(Constraint(part, None, SMALL - 1)) for part in parts)))
+        parts = {part.key: {f"{prefix}/{key}": 1 for key in part.leaves()} for part in node.parts}
+        ways = [Way(Constraint(of, None, SMALL - 1)) for of in parts.values()]
+        near = [(of, old[key]) for key, of in parts.items() for old in former if key in old]
+        ways += [Way(Constraint(of, n - SMALL + 1, n + SMALL - 1)) for of, n in near]
+        found.choices.append(Choice(tuple(ways)))
     for part in node.parts:
-        _node(found, prefix, part, shown, top, depth - 1)
+        _node(found, prefix, part, shown, top, depth - 1, former)
 
 
 def _marks(

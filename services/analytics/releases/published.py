@@ -53,6 +53,10 @@ class Table:
     rows: tuple[Row, ...]
     coarser: Mapping[str, str] = field(default_factory=dict)
     """What was coarsened to be safe, and how."""
+    revision: int = 0
+    """How often the period was corrected."""
+    erratum: Mapping[str, str] = field(default_factory=dict)
+    """What was wrong with the revision before, by language."""
 
     @property
     def coverage(self) -> tuple[int, int]:
@@ -105,7 +109,17 @@ def build(definition: TableSpec, period: Period, releases: Sequence[Release]) ->
     months = [by_period[month] for month in own.months]
     rows = _rows(definition, own, months)
     step = {} if own.kind != "month" or own.step == "full" else {"center": own.step}
-    return Table(definition, period, own.as_of, own.months, definition.columns, tuple(rows), {**step, **own.coarser})
+    return Table(
+        definition,
+        period,
+        own.as_of,
+        own.months,
+        definition.columns,
+        tuple(rows),
+        {**step, **own.coarser},
+        own.revision,
+        own.erratum,
+    )
 
 
 def exists(definition: TableSpec, release: Release) -> bool:

@@ -51,6 +51,10 @@ class Release:
     """The months it covers: of a longer period, those that were released."""
     coarser: Mapping[str, str] = field(default_factory=dict)
     """The step of each mark that is not at `step`."""
+    revision: int = 0
+    """0 as it was first released; one more for each erratum."""
+    erratum: Mapping[str, str] = field(default_factory=dict)
+    """Of a later revision: what was wrong, by language."""
 
     @property
     def kind(self) -> Kind:

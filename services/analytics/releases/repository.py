@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from services.analytics.counting.models import Held
 from services.analytics.counting.rebuild_repository import remember
@@ -27,6 +27,7 @@ _NOTHING_BEFORE: Final = ""
 _SLICE: Final = 50_000
 """Reports of a closed month in one document: 5 MB of the 16 that a document may have."""
 _MOST_SLICES: Final = 100
+_MOST_REVISIONS: Final = 20
 
 
 class BrokenRegisterError(PermanentError):
@@ -69,10 +70,35 @@ class Register:
         return True
 
     async def frozen(self, month: str) -> MonthCounts | None:
-        """The counts a month was released from."""
+        """The counts a month was released from; of its newest revision."""
+        names = [month, *(f"{month}#{revision}" for revision in range(1, _MOST_REVISIONS))]
         with store_errors():
-            document = await self._database.frozen.find_one({"_id": month})
+            documents = await self._database.frozen.find({"_id": {"$in": names}}).to_list(None)
+        document = max(documents, key=lambda each: names.index(each["_id"]), default=None)
         return MonthCounts(**{**document["counts"], "month": month}) if document else None
+
+    async def revise(self, releases: Sequence[Release], entries: Sequence[Release], counts: MonthCounts) -> bool:
+        """Add the revisions that an erratum makes and keep the counts they were made from; all of it or nothing.
+
+        False where somebody else added an entry in between. The counts of before stay beside them.
+        """
+        before = _NOTHING_BEFORE
+        for number, entry in enumerate(entries):
+            before = digest(number, entry, before)
+        documents = []
+        for number, release in enumerate(releases, len(entries)):
+            before = digest(number, release, before)
+            documents.append({"_id": number, "digest": before, **_document(release)})
+        kept = {key: value for key, value in asdict(counts).items() if key != "month"}
+        frozen = {"_id": f"{counts.month}#{releases[0].revision}", "counts": kept}
+        with store_errors():
+            try:
+                async with await self._database.client.start_session() as session, session.start_transaction():
+                    await self._database.register.insert_many(documents, session=session)
+                    await self._database.frozen.insert_one(frozen, session=session)
+            except (BulkWriteError, DuplicateKeyError):
+                return False
+        return True
 
     async def held(self, month: str) -> dict[str, Held] | None:
         """How each report of a closed month was counted; None where it was closed before that was kept."""
@@ -128,6 +154,7 @@ def _document(release: Release) -> dict[str, Any]:
         "tables": {name: dict(shown) for name, shown in release.tables.items()},
         "months": list(release.months),
         "coarser": dict(release.coarser),
+        **({"revision": release.revision, "erratum": dict(release.erratum)} if release.revision else {}),
     }
 
 
@@ -139,4 +166,6 @@ def _release(document: Mapping[str, Any]) -> Release:
         tables=document["tables"],
         months=tuple(document["months"]),
         coarser=document["coarser"],
+        revision=document.get("revision", 0),
+        erratum=document.get("erratum", {}),
     )

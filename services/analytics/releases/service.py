@@ -19,22 +19,36 @@ from services.analytics.releases.audit import LIMIT_S, Proof, prove
 from services.analytics.releases.calendar import Coming, Kind, after, calendar, closes_at, days_of_month, ending_with
 from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.counts import month_counts
+from services.analytics.releases.errata import Why, changed, revised
 from services.analytics.releases.intruder_model import system
 from services.analytics.releases.plausibility import implausible, impossible_hours
-from services.analytics.releases.release import Release, lower, of_month, of_quarter, of_year, period_of
+from services.analytics.releases.release import (
+    Release,
+    lower,
+    marks_by_place,
+    of_month,
+    of_quarter,
+    of_year,
+    period_of,
+    splits_alone,
+)
 from services.analytics.releases.repository import BrokenRegisterError, Register
 from services.analytics.releases.revisions import bulletin, from_counts
 from services.analytics.releases.suppression import MonthCounts, Shown
-from services.analytics.releases.tables import BULLETIN, STEPS, WITHHELD, from_cubes
+from services.analytics.releases.tables import BULLETIN, STEPS, TABLE_SPECS, WITHHELD, from_cubes
 from shared import log
 from shared.clock import SEOUL, Clock
-from shared.errors import IeumError
+from shared.errors import IeumError, PermanentError, TransientError
 from shared.process import told_of
 
 _log = log.get(__name__)
 
 _TRY_AGAIN_AFTER_S: Final = 600.0
 """After a release that could not be proven in time."""
+_ALL_WITHHELD: Final = {
+    name: WITHHELD for name, spec in TABLE_SPECS.items() if spec.says_intervals or splits_alone(spec)
+}
+"""Of a longer period: what is left out where its revision cannot be proven otherwise."""
 CALENDAR_MONTHS: Final = 12
 """So far ahead releases are announced."""
 
@@ -83,6 +97,8 @@ class Publications:
         self._trouble: str | None = None
         self._held_back: HeldBack | None = None
         self._shelf = Shelf()
+        self._all: tuple[Release, ...] = ()
+        """Every entry of the register, former revisions too."""
 
     @property
     def shelf(self) -> Shelf:
@@ -91,7 +107,7 @@ class Publications:
 
     @property
     def entries(self) -> Sequence[Release]:
-        """The register as last read."""
+        """The register as last read, the newest revision of each period."""
         return self._shelf.releases
 
     @property
@@ -125,7 +141,7 @@ class Publications:
                 self._refused(period, made.proof.verdict, made.proof.cells)
                 return
             self._trouble = self._held_back = None
-            if await self._register.append(made.release, self.entries):
+            if await self._register.append(made.release, self._all):
                 self._told(made)
             await self._read()
 
@@ -137,8 +153,8 @@ class Publications:
 
     async def _read(self) -> None:
         entries = tuple(await self._register.entries())
-        if entries != self.entries:
-            self._shelf = Shelf(entries)
+        if entries != self._all:
+            self._all, self._shelf = entries, Shelf(entries)
 
     async def periods(self, kind: Kind) -> list[str]:
         """Released periods of a kind that have anything to show, newest first."""
@@ -231,6 +247,70 @@ class Publications:
     def _prove(self, release: Release) -> Proof:
         year = [entry for entry in self.entries if entry.period[:4] == release.period[:4]]
         return prove(system([*year, release]), self._limit_s, of=[release.period])
+
+    async def revise(self, month: str, reader: Reader, why: Why, *, dry: bool = False) -> list[Release]:
+        """Release a month once more, counted again by ``reader``, and the longer periods it is in: the revisions.
+
+        ``reader`` counts as of the month's closing, by code that was mended. Raises ``PermanentError`` where nothing
+        differs, where the difference itself would be a small count, or where it cannot be proven safe.
+        """
+        await self._read()
+        before = {entry.period: entry for entry in self.entries}
+        if month not in before or not before[month].months:
+            raise PermanentError(f"{month} is not released; there are: {', '.join(before) or 'none'}")
+        counts = await self._true(reader, month)
+        if wrong := implausible(counts):
+            raise PermanentError(f"the new counts of {month} cannot be: {', '.join(wrong)}")
+        settled = [each for each in before.values() if each.period[:4] == month[:4] and month not in each.months]
+
+        def again(step: str) -> Release:
+            return of_month(counts, self._as_of(), step)
+
+        found = [await asyncio.to_thread(self._revision, month, settled, why, again)]
+        if not changed(found[0], before[month]):
+            raise PermanentError(f"nothing that was released for {month} differs: there is nothing to correct")
+        now = {**before, month: found[0]}
+        for period in [each for each in before if each != month and month in before[each].months]:
+            months = [now[each] for each in before[period].months]
+            kept = [counts if each.period == month else await self._register.frozen(each.period) for each in months]
+            longer = self._longer(before[period], months, [each for each in kept if each is not None])
+            found.append(await asyncio.to_thread(self._revision, period, [*settled, *found], why, longer))
+        if not dry:
+            if not await self._register.revise(found, self._all, counts):
+                raise TransientError("somebody released in between: run it again")
+            await self._read()
+        return found
+
+    def _longer(
+        self, old: Release, months: Sequence[Release], counts: Sequence[MonthCounts]
+    ) -> Callable[[str], Release]:
+        """A quarter or a year of other months, as coarse as it was; the bulletin stays what it said."""
+
+        def made(step: str) -> Release:
+            coarser = (
+                old.coarser if step == STEPS[0] else {**dict.fromkeys(marks_by_place(), WITHHELD), **_ALL_WITHHELD}
+            )
+            if old.kind == "quarter":
+                return of_quarter(old.period, months, counts, self._as_of(), coarser)
+            told = {name: old.tables[name] for name in BULLETIN if name in old.tables}
+            return of_year(old.period, months, counts, self._as_of(), coarser, told)
+
+        return made
+
+    def _revision(self, period: str, settled: Sequence[Release], why: Why, made: Callable[[str], Release]) -> Release:
+        """The finest revision that is proven, with its former ones and all that does not follow from it."""
+        former = [entry for entry in self._all if entry.period == period]
+        steps = STEPS[STEPS.index(former[-1].step) : -1] if former[-1].kind == "month" else (STEPS[0], WITHHELD)
+        refused: tuple[str, ...] = ()
+        for step in steps:
+            release = revised(made(step), former, why)
+            if not release.months:
+                raise PermanentError(f"{period}: the total differs by fewer than five reports, which cannot be told")
+            proof = prove(system([*settled, release], former), self._limit_s, of=[period])
+            if proof.verdict == "open":
+                return release
+            refused = (*refused, proof.verdict, *proof.cells)
+        raise PermanentError(f"the revision of {period} cannot be proven safe: {', '.join(refused[:10])}")
 
     async def _freeze(self, month: str) -> MonthCounts | Proof:
         """Keep a month's counts, and from how much of the topics they were made, both of one moment.

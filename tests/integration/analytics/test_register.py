@@ -1,6 +1,7 @@
 """The register of releases on the real store: appended once, bound to what went before, never quietly changed."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -84,6 +85,20 @@ async def test_a_months_counts_are_frozen_once(store_settings: StoreSettings) ->
     assert await register.held("2026-08") == reports, "for the year's bulletin"
     assert await register.frozen("2026-08") == first
     assert await remembered(database, "2026-08") == {("reports", 0): 7}, "of the counts that are kept"
+
+
+async def test_a_revision_stands_after_what_it_corrects_and_newer_counts_beside_the_first(
+    store_settings: StoreSettings,
+) -> None:
+    register, entries = await filled(store_settings)
+    counts = MonthCounts("2026-08", {}, {"busan": 40}, {}, {}, {})
+    await register.freeze(replace(counts, centers={"busan": 20}), {}, datetime(2026, 9, 4, tzinfo=UTC), {})
+    why = {"ko": "까닭", "en": "why"}
+    revisions = [replace(release(name, 40), revision=1, erratum=why) for name in ("2026-08", "2026-Q3")]
+    assert not await register.revise(revisions, entries[:-1], counts), "somebody added one in between"
+    assert await register.revise(revisions, entries, counts)
+    assert await register.entries() == [*entries, *revisions]
+    assert await register.frozen("2026-08") == counts
 
 
 async def test_how_each_report_of_a_month_is_counted_is_read_from_the_facts(store_settings: StoreSettings) -> None:

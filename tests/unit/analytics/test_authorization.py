@@ -1,6 +1,7 @@
 """Who may open which page: tables for analysts, exact national totals only for those who run the service."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from services.analytics.counting.reconciliation import Tally, reconcile
 from services.analytics.main import application
 from services.analytics.operations.repository import Redrives
 from services.analytics.operations.service import Operations
+from services.analytics.releases.release import Release
 from services.analytics.releases.service import Publications
 from services.analytics.settings import AnalyticsSettings
 from shared.clock import ManualClock
@@ -88,11 +90,11 @@ def nowhere(clock: ManualClock) -> Operations:
 
 
 class House:
-    def __init__(self, *, released: bool = True) -> None:
+    def __init__(self, *, released: bool = True, errata: Sequence[Release] = ()) -> None:
         clock = ManualClock(NOW)
         self.staff = TestIdentity(clock, "analytics")
         store = Store()
-        store.released = some_releases() if released else []
+        store.released = [*some_releases(), *errata] if released else []
         parts: Any = (store, Watching())
         publications = Publications(
             parts[0], parts[0], clock, centers=["busan"], harms=["other"], caught_up=lambda: None

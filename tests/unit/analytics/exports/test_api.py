@@ -5,11 +5,13 @@ import io
 import json
 import random
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from pypdf import PdfReader
 
 from services.analytics.exports import archive
 from services.analytics.exports.archive import Cursor, Languages, Wanted
@@ -17,6 +19,7 @@ from services.analytics.exports.csvw import as_csvw
 from services.analytics.exports.files import as_csv, as_json
 from services.analytics.exports.observations import observations
 from services.analytics.exports.parquet import as_parquet
+from services.analytics.releases.errata import revised
 from services.analytics.releases.published import Table, build
 from services.analytics.releases.release import Release, of_month, of_quarter
 from services.analytics.releases.tables import TABLE_SPECS
@@ -29,8 +32,8 @@ from tests.unit.analytics.worlds import year_of
 READER = ("ministry", "analyst")
 
 
-async def get(path: str, **headers: str) -> Any:
-    house = House()
+async def get(path: str, *, errata: Sequence[Release] = (), **headers: str) -> Any:
+    house = House(errata=errata)
     return await house.get(path, {**house.staff.bearer(*READER), **headers})
 
 
@@ -128,6 +131,44 @@ async def test_every_form_says_how_much_of_its_period_a_table_covers() -> None:
         described = as_csvw(table, "x.csv", "en", texts.names["en"], texts.text["en"])["tableSchema"]["columns"]
         assert [each["name"] for each in described][-2:] == ["months_covered", "months_in_period"]
         assert {each.coverage for each in observations(table)} == {(int(covered), int(of))}
+
+
+async def test_every_form_and_page_of_a_corrected_month_says_so_and_the_first_can_still_be_had() -> None:
+    why = {"ko": "두 번 센 신고를 바로잡았습니다.", "en": "Reports were counted twice."}
+    counts = some_counts("2026-10")
+    more = {**counts.centers, "busan": counts.centers["busan"] + 30}
+    again = replace(
+        counts,
+        centers=more,
+        days={**counts.days, "2026-10-07": counts.days.get("2026-10-07", 0) + 30},
+        times={**counts.times, "within_1_hour": counts.times["within_1_hour"] + 30},
+        ends={**counts.ends, "in_care": counts.ends["in_care"] + 30},
+    )
+    first = next(each for each in some_releases() if each.period == "2026-10")
+    errata = [revised(of_month(again, AS_OF, "full"), [first], why)]
+
+    async def said(path: str) -> Any:
+        return await get(path, errata=errata)
+
+    name = "/api/v1/tables/reports-by-center"
+    new, old = [(await said(f"{name}?period=2026-10&lang=en{r}")).json() for r in ("", "&revision=0")]
+    assert [each["rows"][-1]["figures"][0]["value"] for each in (new, old)] == [402, 372]
+    assert (new["revision"], new["erratum"], old["revision"], old["erratum"]) == (1, why, 0, None)
+    rows = list(csv.DictReader(io.StringIO((await said(f"{name}/2026-10.csv?lang=en")).text.removeprefix("\ufeff"))))
+    assert {row["revision"] for row in rows} == {"1"}
+    described = (await said(f"{name}/2026-10.csv-metadata.json?lang=en")).json()
+    assert described["dc:provenance"] == "1: Reports were counted twice."
+    parquet = pq.read_table(io.BytesIO((await said(f"{name}/2026-10.parquet")).content))
+    assert json.loads(parquet.schema.metadata[b"ieum"])["erratum"] == why
+    assert {row["revision"] for row in parquet.to_pylist()} == {1}
+    lines = (await said("/api/v1/export?format=ndjson&table=reports-by-center&period=2026-10")).text.splitlines()
+    assert {json.loads(line)["revision"] for line in lines} == {1}
+    pdf = PdfReader(io.BytesIO((await said("/api/v1/monthly/2026-10.pdf")).content))
+    assert why["ko"] in "".join(page.extract_text() for page in pdf.pages).replace("\n", "")
+    for page in ("/?period=2026-10&lang=en", "/dictionary?lang=en"):
+        assert why["en"] in (await said(page)).text, page
+    assert why["en"] not in (await said("/?period=2026-11&lang=en")).text
+    assert (await said(f"{name}?period=2026-10&revision=7")).json()["code"] == "unknown_revision"
 
 
 async def test_a_total_that_does_not_exist_is_not_marked_hidden(year: list[Release]) -> None:

@@ -67,6 +67,13 @@ class Store:
         self.released.append(release)
         return True
 
+    async def revise(self, releases: list[Release], entries: list[Release], counts: MonthCounts) -> bool:
+        if len(entries) != len(self.released):
+            return False
+        self.released += releases
+        self.kept[counts.month] = counts
+        return True
+
     async def frozen(self, month: str) -> MonthCounts | None:
         return self.kept.get(month)
 

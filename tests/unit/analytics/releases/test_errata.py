@@ -1,0 +1,124 @@
+"""Errata: a wrong release stays, a revision says why, and who has both learns no small count."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from services.analytics.releases.catalogue import Shelf
+from services.analytics.releases.errata import changed, current, former_of, revised
+from services.analytics.releases.hierarchies import CENTERS
+from services.analytics.releases.intruder_model import system
+from services.analytics.releases.release import Release, of_month
+from services.analytics.releases.suppression import MonthCounts
+from services.analytics.releases.tables import BY_CENTER, TABLE_SPECS, WITHHELD
+from shared.errors import PermanentError
+from tests.unit.analytics.releases.test_audit import chosen
+from tests.unit.analytics.releases.test_service import Office, Store
+
+WHY = {"ko": "집계 오류를 바로잡았습니다.", "en": "Reports of two versions were counted twice."}
+AS_OF = "2026-09-04T00:00:00Z"
+
+
+def month(**centers: int) -> MonthCounts:
+    own = {**dict.fromkeys(CENTERS.leaves(), 20), **centers}
+    total = sum(own.values())
+    return MonthCounts("2026-08", {"2026-08-05": total}, own, {}, {"within_1_hour": total}, {"in_care": total})
+
+
+def released(**centers: int) -> Release:
+    return of_month(month(**centers), AS_OF, "full")
+
+
+def test_what_would_differ_by_a_small_count_is_not_shown_and_nor_is_anything_beside_it() -> None:
+    """Three reports of Daegu's were Busan's. Both numbers beside each other, before and after, would say that."""
+    first = released()
+    made = revised(released(busan=23, daegu=17), [first], WHY)
+    assert (made.revision, made.erratum) == (1, WHY)
+    shown = made.tables[BY_CENTER]
+    assert shown["total"] == first.tables[BY_CENTER]["total"]
+    assert {"busan", "daegu", "gyeongnam", "busan+gyeongnam"}.isdisjoint(shown)
+    assert shown["busan+gyeongnam+daegu+gyeongbuk+ulsan"] == 100
+    assert shown["gyeonggi"] == 20, "another region"
+
+
+def test_a_difference_of_five_and_more_is_shown_and_each_former_revision_is_looked_at() -> None:
+    first = released()
+    second = revised(released(busan=40, daegu=50), [first], WHY)
+    assert (second.tables[BY_CENTER]["busan"], second.tables[BY_CENTER]["daegu"]) == (40, 50)
+    assert changed(second, first)[0] == BY_CENTER
+    third = revised(released(busan=22, daegu=68), [first, second], WHY)
+    assert third.revision == 2
+    assert "busan" not in third.tables[BY_CENTER], "20, and 22 once more: two"
+
+
+def test_a_total_that_differs_by_a_small_count_is_not_released_at_all() -> None:
+    made = revised(released(busan=22), [released()], WHY)
+    assert (made.step, made.tables, made.months) == (WITHHELD, {}, ())
+
+
+def test_the_newest_revision_stands_where_the_first_stood_and_former_ones_can_be_had() -> None:
+    first, other = released(), replace(released(), period="2026-09", months=("2026-09",))
+    second = revised(released(busan=40), [first], WHY)
+    entries = [first, other, second]
+    assert current(entries) == (second, other)
+    assert former_of(entries, "2026-08") == (first,)
+    shelf, spec = Shelf(entries), TABLE_SPECS[BY_CENTER]
+    table, former = shelf.table(spec, "2026-08"), shelf.former(spec, "2026-08", 0)
+    assert former is not None
+    assert [t.rows[-1].figures[0].low for t in (table, former)] == [360, 340]
+    assert (table.erratum, former.erratum, former.revision) == (WHY, {}, 0)
+    assert shelf.former(spec, "2026-08", 5) is None
+    assert shelf.errata() == [second]
+
+
+def test_the_proof_knows_that_a_part_may_be_hidden_for_what_it_was_before() -> None:
+    """20 before and 23 now: none is below 5, and a proof that took one for it would prove too much."""
+    first = released()
+    made = revised(released(busan=23, daegu=17), [first], WHY)
+    true = {f"2026-08/{BY_CENTER}/{key}": n for key, n in month(busan=23, daegu=17).centers.items()}
+
+    def excluded(former: list[Release]) -> bool:
+        return any(
+            not chosen(each, true) for each in system([made], former).choices if true.keys() >= {*each.variables()}
+        )
+
+    assert (excluded([first]), excluded([])) == (False, True)
+
+
+async def office_with_a_year() -> Office:
+    office = Office()
+    office.store.reports = 40
+    await office.released()
+    return office
+
+
+def counted(reports: int) -> Any:
+    store = Store()
+    store.reports = reports
+    return store
+
+
+async def test_a_month_and_its_quarter_are_released_once_more_and_what_follows_is_made_of_them() -> None:
+    office = await office_with_a_year()
+    before = list(office.store.released)
+    assert [each.period for each in before] == ["2026-08", "2026-09", "2026-Q3", "2026-10"]
+    dry = await office.publications.revise("2026-08", counted(50), WHY, dry=True)
+    assert office.store.released == before
+    found = await office.publications.revise("2026-08", counted(50), WHY)
+    assert [(each.period, each.revision, each.erratum) for each in found] == [("2026-08", 1, WHY), ("2026-Q3", 1, WHY)]
+    assert [each.tables for each in dry] == [each.tables for each in found]
+    assert office.store.released[:4] == before, "what was released stays"
+    quarter = office.publications.shelf.table(TABLE_SPECS[BY_CENTER], "2026-Q3")
+    assert next(row.figures[0].low for row in quarter.rows if row.key == "busan") == 90
+    await office.at(datetime(2026, 12, 5, tzinfo=UTC))
+    assert (await office.released())[6:] == ["2026-11"], "the months go on where they were"
+
+
+async def test_what_does_not_differ_is_not_released_once_more() -> None:
+    office = await office_with_a_year()
+    with pytest.raises(PermanentError, match="nothing to correct"):
+        await office.publications.revise("2026-08", counted(40), WHY)
+    with pytest.raises(PermanentError, match="2026-07 is not released; there are: 2026-08"):
+        await office.publications.revise("2026-07", counted(50), WHY)
