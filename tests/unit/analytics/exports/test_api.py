@@ -5,7 +5,7 @@ import io
 import json
 import random
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -32,8 +32,8 @@ from tests.unit.analytics.worlds import year_of
 READER = ("ministry", "analyst")
 
 
-async def get(path: str, *, errata: Sequence[Release] = (), **headers: str) -> Any:
-    house = House(errata=errata)
+async def get(path: str, **headers: str) -> Any:
+    house = House()
     return await house.get(path, {**house.staff.bearer(*READER), **headers})
 
 
@@ -145,10 +145,10 @@ async def test_every_form_and_page_of_a_corrected_month_says_so_and_the_first_ca
         ends={**counts.ends, "in_care": counts.ends["in_care"] + 30},
     )
     first = next(each for each in some_releases() if each.period == "2026-10")
-    errata = [revised(of_month(again, AS_OF, "full"), [first], why)]
+    house = House(errata=[revised(of_month(again, AS_OF, "full"), [first], why)])
 
     async def said(path: str) -> Any:
-        return await get(path, errata=errata)
+        return await house.get(path, house.staff.bearer(*READER))
 
     name = "/api/v1/tables/reports-by-center"
     new, old = [(await said(f"{name}?period=2026-10&lang=en{r}")).json() for r in ("", "&revision=0")]
