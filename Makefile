@@ -103,6 +103,17 @@ verify-proof: venv ## check a proof of lodging with the published key alone (FIL
 secrets: venv ## print the local secrets: whoever has them reads every report stored here
 	@$(LOCAL) secrets
 
+##@ Keep it
+.PHONY: backup verify-backup restore
+backup: venv ## an encrypted archive of stores, topics and offsets while it runs (TO=var/backups KEYS=var/backup-keys)
+	@$(PY) -m tools.backup take --to $(or $(TO),var/backups) --keys $(or $(KEYS),var/backup-keys)
+
+verify-backup: venv ## read a whole archive and compare it with its manifest (FROM=archive KEYS=folder)
+	@$(PY) -m tools.backup verify $(or $(FROM),$(error say which: make verify-backup FROM=archive)) --keys $(or $(KEYS),var/backup-keys)
+
+restore: venv ## put an archive into an empty installation, erasures replayed (FROM=archive KEYS=folder REGISTER=folder; NO_REGISTER=1)
+	@$(PY) -m tools.backup restore $(or $(FROM),$(error say which: make restore FROM=archive KEYS=folder REGISTER=folder)) --keys $(or $(KEYS),var/backup-keys) $(if $(NO_REGISTER),--without-register,--register $(or $(REGISTER),$(error say where the erasure register is: REGISTER=folder)))
+
 ##@ Check it
 check: venv ## format, lint, types, import rules, generated documents (a minute)
 	@tools/local/check.sh

@@ -4,6 +4,7 @@ motor is the only thing to swap when PyMongo's own asyncio client takes its plac
 and in each service's ``store`` alone.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -21,12 +22,15 @@ from pymongo.errors import (
 from shared import log
 from shared.backoff import backoff
 from shared.clock import Clock
-from shared.errors import TransientError
+from shared.errors import FatalError, TransientError
 from shared.settings import StoreSettings
 
 _log = log.get(__name__)
 
 Document = dict[str, Any]
+
+RESTORE: Final = "restore"
+"""Collection and id of the mark that a database carries while a backup is put back into it."""
 
 SLICE: Final = 100
 """Ids looked up at once. On the embedded store a lookup costs the square of what it returns: 100 ids 15 ms, 1,000 a
@@ -39,6 +43,7 @@ _REFUSED: Final = {13: "this user may not do that", 18: "unknown user or passwor
 """An operator's mistake and no record's: what was to be done is tried again until it is mended, and not lost."""
 _LABELS: Final = ("TransientTransactionError", "RetryableWriteError", "UnknownTransactionCommitResult")
 _SPREAD: Final = 1.0
+_FIRST_LOOK_S: Final = 2.0
 
 
 def connect(settings: StoreSettings, service: str) -> AsyncIOMotorDatabase[Document]:
@@ -67,8 +72,23 @@ def connect(settings: StoreSettings, service: str) -> AsyncIOMotorDatabase[Docum
 
 
 async def wait_until_ready(database: AsyncIOMotorDatabase[Document], clock: Clock) -> None:
-    """Return once the store answers; says in the log that it waits, however long that takes."""
+    """Return once the store answers; says in the log that it waits, however long that takes.
+
+    Raises ``FatalError`` for a database whose restore is not finished: who was erased since would be served again.
+    """
     await until_done(lambda: database.command("ping"), clock, "asking the store")
+    await until_done(lambda: refuse_unfinished_restore(database), clock, "asking for an unfinished restore")
+
+
+async def refuse_unfinished_restore(database: AsyncIOMotorDatabase[Document]) -> None:
+    """Raises ``FatalError`` where a restore is not finished, ``TransientError`` while the store is away."""
+    with store_errors():
+        found = await database[RESTORE].find_one({"_id": RESTORE})
+    if found is not None:
+        raise FatalError(
+            f"store {database.name}: the restore of {found.get('backup')} is not finished, erasures may not have been"
+            " replayed; finish it (docs/how-to/restore.md) before anything serves"
+        )
 
 
 async def until_done(step: Callable[[], Awaitable[object]], clock: Clock, what: str) -> None:
@@ -93,6 +113,21 @@ async def until_done(step: Callable[[], Awaitable[object]], clock: Clock, what: 
             await clock.sleep(backoff(attempt, _SPREAD))
         else:
             return
+
+
+async def refuse_at_once(settings: StoreSettings, service: str) -> None:
+    """Before a process answers anybody: raises ``FatalError`` where its restore is not finished.
+
+    A store that does not answer at once is asked again by ``wait_until_ready``; until then nothing is read from it.
+    """
+    database = connect(settings, service)
+    try:
+        async with asyncio.timeout(_FIRST_LOOK_S):
+            await refuse_unfinished_restore(database)
+    except (TransientError, TimeoutError):
+        pass
+    finally:
+        database.client.close()
 
 
 @contextmanager

@@ -248,6 +248,7 @@ async def run() -> None:
     """The process: pages at once, sign-ins as soon as the store is there."""
     settings, store_settings = load(IdentitySettings), load(StoreSettings)
     log.configure(SERVICE, settings.log_level)
+    await mongo.refuse_at_once(store_settings, "identity")
     identity = build(settings, store_settings, SystemClock())
     process.spare_what_is_built()
     async with asyncio.TaskGroup() as tasks:

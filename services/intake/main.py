@@ -56,9 +56,11 @@ from services.intake.receipts.status import StatusAnswerBuilder, StatusService
 from services.intake.receipts.updates import ReportUpdater
 from services.intake.reports.authentication import ReportAuthentication, ReportNotAuthenticError
 from services.intake.reports.consumers import ProgressFollower, consumers
+from services.intake.reports.erasure_register import ErasureRegister
 from services.intake.reports.repository import ReportRepository
 from services.intake.retention import pages as erasures_pages
 from services.intake.retention.jobs import ErasureJob
+from services.intake.retention.replay import KEPT_BACKUPS, ErasureReplay
 from services.intake.retention.service import RetentionService
 from services.intake.settings import IntakeSettings
 from services.intake.staff_access import correspondence_pages
@@ -83,6 +85,7 @@ from shared.audit.pages import audit_router
 from shared.audit.store import DAY_S, AuditLog, begin
 from shared.clock import Clock, SystemClock
 from shared.encryption import Keyring
+from shared.errors import FatalError
 from shared.health import Check, Health
 from shared.identity.roles import Scope
 from shared.identity.source import POLL_S, Identity
@@ -123,6 +126,7 @@ class Intake:
     links: LinkIndex
     link_service: LinkService
     erasure_job: ErasureJob
+    replay: ErasureReplay
     audit: AuditLog
     clients: ClientAuthenticator
     wrong_receipts: WrongReceipts
@@ -141,12 +145,27 @@ class Intake:
 
     async def _prepare(self) -> None:
         await self.reports.prepare()
+        await self._replay_erasures()
         await self.drafts.prepare()
         await self.links.prepare()
         await self.calls.prepare()
         await self.wrong_receipts.store.prepare()
         await self.relay.ensure_index()
         await begin(self.audit)
+
+    async def _replay_erasures(self) -> None:
+        """Whoever put an older store back, by whatever means: nobody is shown or called who was erased since."""
+        done = await self.replay.run(self.audit.clock.now() - KEPT_BACKUPS)
+        if done.withdrawn or done.erased or done.left:
+            log.get(__name__).critical(
+                "erasure.replayed", withdrawn=len(done.withdrawn), erased=len(done.erased), left=len(done.left)
+            )
+        if done.left:
+            raise FatalError(
+                f"{len(done.left)} reports of the erasure register could not be erased again (erasure.replay_failed"
+                " names them): look at them (make check-reports), then start intake again"
+            )
+        self.reports.open()
 
     def _add_jobs(self) -> None:
         """Say what is done periodically, and how often."""
@@ -193,6 +212,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         database,
         clock,
         ReportAuthentication(keys.reports, recorder.report_refused, required=not settings.upgrading),
+        ErasureRegister(settings.erasure_register, keys.reports),
     )
     links = LinkIndex(database)
     link_service = LinkService(links, LinkKey(key_bytes(settings.link_key)), clock)
@@ -346,6 +366,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         links=links,
         link_service=link_service,
         erasure_job=erasure_job,
+        replay=ErasureReplay(reports, links, recorder),
         audit=audit,
         clients=clients,
         wrong_receipts=wrong_receipts,
@@ -374,6 +395,7 @@ async def run() -> None:
     """The process: pages and API at once, store and Kafka as soon as they are there."""
     settings, bus_settings, store_settings = load(IntakeSettings), load(KafkaSettings), load(StoreSettings)
     log.configure("intake", settings.log_level)
+    await mongo.refuse_at_once(store_settings, "intake")
     intake = build(settings, bus_settings, store_settings, SystemClock())
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(intake.work(), name="work")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.audit.settings import AuditSettings
@@ -56,8 +56,23 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     """Free megabytes below which half-filled forms are not kept any more."""
     disk_reports_mb: int = Field(default=200, ge=0, examples=[200])
     """Free megabytes below which reports are refused as well, with the phone numbers."""
+    erasure_register: Path | None = Field(default=None, examples=["/var/lib/ieum/erasures"])
+    """A folder outside the store where withdrawals and erasures are noted: a restored backup is told them before intake
+    serves it. Unset or empty: none, and a restore brings back what was erased since."""
     erasure_pace_s: float = Field(default=60.0, gt=0, le=3600, examples=[60])
     """Seconds between two looks at which keys are due to be destroyed."""
+
+    @field_validator("erasure_register", mode="before")
+    @classmethod
+    def _no_register(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("erasure_register")
+    @classmethod
+    def _a_folder(cls, value: Path | None) -> Path | None:
+        if value is not None and value.exists() and not value.is_dir():
+            raise ValueError("is no folder; expected a folder outside the store that outlives it")
+        return value
 
     @model_validator(mode="after")
     def _drafts_give_way_first(self) -> Self:

@@ -326,6 +326,7 @@ async def run() -> None:
     """The process: pages at once, alerts as soon as store and Kafka are there."""
     settings, bus_settings, store_settings = load(NotifySettings), load(KafkaSettings), load(StoreSettings)
     log.configure(SERVICE, settings.log_level)
+    await mongo.refuse_at_once(store_settings, "notify")
     notify = build(settings, bus_settings, store_settings, SystemClock())
     process.spare_what_is_built()
     async with asyncio.TaskGroup() as tasks:

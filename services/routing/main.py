@@ -200,6 +200,7 @@ async def run() -> None:
     """The process. Pages answer at once, decisions begin as soon as Kafka is there; the store is not waited for."""
     settings, bus_settings, store_settings = load(RoutingSettings), load(KafkaSettings), load(StoreSettings)
     log.configure(SERVICE, settings.log_level)
+    await mongo.refuse_at_once(store_settings, "routing")
     routing = build(settings, bus_settings, store_settings, SystemClock())
     try:
         async with asyncio.TaskGroup() as tasks:

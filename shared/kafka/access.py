@@ -143,6 +143,13 @@ PRINCIPALS: Final[tuple[KafkaPrincipal, ...]] = (
         groups=("redrive",),
     ),
     KafkaPrincipal(
+        name="backup",
+        purpose="`make backup`: reads the whole log and how far every group is",
+        reads=TOPICS,
+        reads_dead=TOPICS,
+        sees_groups=(*_WATCHED_GROUPS, "analytics"),
+    ),
+    KafkaPrincipal(
         name="reader",
         purpose="commands that read the whole log: replay of decisions, the demo's ledger, copies",
         reads=TOPICS,

@@ -14,7 +14,7 @@ from tools.local.supervisor import Say
 
 _RENEW_LIMIT_S = 90.0
 _POLL_S = 0.2
-_ACROSS_DATABASES = ("services.identity.move",)
+_ACROSS_DATABASES = ("services.identity.move", "shared.audit")
 """Commands that read what another service's user alone may: they run as the store's administrator."""
 
 

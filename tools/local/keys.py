@@ -113,9 +113,12 @@ def new_key() -> str:
 
 def write(folder: Path, values: Mapping[str, str], *, file: str = FILE, head: str = _HEAD) -> None:
     """Replace the file as a whole; on disk when this returns."""
-    path = folder / file
-    folder.mkdir(parents=True, exist_ok=True)
-    text = head + "".join(f"{name}={value}\n" for name, value in values.items())
+    write_private(folder / file, head + "".join(f"{name}={value}\n" for name, value in values.items()))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone can read, as a whole; on disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -110,6 +110,8 @@ def service_environment(
         own["IEUM_AUDIT_HEADS"] = str(settings.var / "audit")
     if service == "intake" and settings.starts_store:
         own["INTAKE_DISK_FOLDER"] = str(settings.var)
+    if service == "intake":
+        own["INTAKE_ERASURE_REGISTER"] = str(settings.var / "erasures")
     if service == "routing":
         own["ROUTING_STATE_DIR"] = str(settings.var / "routing")
     if service == "notify":

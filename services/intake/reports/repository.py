@@ -21,6 +21,7 @@ from services.intake.reports.authentication import (
     ReportNotAuthenticError,
 )
 from services.intake.reports.documents import DIGESTS, Document
+from services.intake.reports.erasure_register import ErasureRegister, Happened
 from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.models import Progress
 from shared import log
@@ -81,11 +82,16 @@ class ReportRepository:
     """Reads and guarded writes of accepted reports."""
 
     def __init__(
-        self, database: "AsyncIOMotorDatabase[Document]", clock: Clock, authentication: ReportAuthentication
+        self,
+        database: "AsyncIOMotorDatabase[Document]",
+        clock: Clock,
+        authentication: ReportAuthentication,
+        register: ErasureRegister,
     ) -> None:
         """``database`` is intake's own. Its ``jobs`` holds one document per daily job: which day was done, by whom.
 
-        Every report that is read whole is authenticated: all that do so raise ``ReportNotAuthenticError``.
+        Every report that is read whole is authenticated: all that do so raise ``ReportNotAuthenticError``. Withdrawals
+        and erasures are written to the ``register`` outside the store, see ``_noted``.
         """
         self.collection: Final = database[COLLECTION]
         self._reports = self.collection
@@ -93,6 +99,8 @@ class ReportRepository:
         self._database = database
         self._clock = clock
         self.authentication: Final = authentication
+        self.register: Final = register
+        self._opened = False
 
     async def prepare(self) -> None:
         """Wait for the store and make the indexes. What the outbox needs, the relay creates."""
@@ -118,14 +126,28 @@ class ReportRepository:
 
     async def _one_with(self, field: str, hashes: Sequence[str]) -> Document | None:
         """The one report with a hash; None where two have it, made with different keys: nobody can say whose it is."""
+        self._refuse_before_open()
         with store_errors():
             found = await self._reports.find({field: {"$in": list(hashes)}}).limit(2).to_list(2)
         if len(found) > 1:
             _log.error("receipt.ambiguous", field=field, report_ids=[document["_id"] for document in found])
         return self.authentication.check(found[0]) if len(found) == 1 else None
 
+    def open(self) -> None:
+        """The store is as the register says: reports may be read. Before, reading raises ``TransientError``."""
+        self._opened = True
+
+    def _refuse_before_open(self) -> None:
+        if not self._opened:
+            raise TransientError("erasures are not replayed yet")
+
     async def of_report(self, report_id: str) -> Document | None:
         """The whole report."""
+        self._refuse_before_open()
+        return await self.before_open(report_id)
+
+    async def before_open(self, report_id: str) -> Document | None:
+        """The whole report, for the replay of erasures alone."""
         with store_errors():
             found = await self._reports.find_one({"_id": report_id})
         return self.authentication.check(found) if found is not None else None
@@ -166,20 +188,36 @@ class ReportRepository:
             update["$unset"] = unset
         if pushed:
             update["$push"] = {**update.get("$push", {}), **pushed}
+        was, becomes = _withdrawn(before.get("life")), _withdrawn(sets.get("life", before.get("life")))
+        if becomes and not was:
+            await self._note_withdrawal(before["_id"], now)
         with store_errors():
             result = await self._reports.update_one(_as_read(before), update)
+        if result.matched_count and was and not becomes:
+            await self.register.note(Happened.REINSTATED, before["_id"], now)
         return bool(result.matched_count)
+
+    async def _note_withdrawal(self, report_id: str, now: datetime) -> None:
+        """Before it is stored: in doubt a restored report is withdrawn, never contacted.
+
+        A register that cannot be written must not keep anybody from stopping contact; the log has the event too.
+        """
+        with contextlib.suppress(TransientError):
+            await self.register.note(Happened.WITHDRAWN, report_id, now)
 
     async def erase(self, before: Document, life: Lifecycle) -> bool:
         """Leave a tombstone where the report was, in one write: key, sealed parts and facts go. False: not as read.
 
         Everything goes but what ``TOMBSTONE`` names. The list of pending events is left alone: the relay may be at it.
+        The register comes first: what it does not hold, a backup would bring back. Raises ``TransientError``.
         """
         kept = {*TOMBSTONE, "changes", "life"}
         gone = {name: "" for name in (*before, "alarm", OPENED, *_MARKS) if name not in kept}
         sets: dict[str, Any] = {"changes": before.get("changes", 0) + 1, "life": life.model_dump(exclude_none=True)}
         after = {name: value for name, value in {**before, **sets}.items() if name in kept}
         sets[FIELD] = {REPORT: self.authentication.code_of_report(after)}
+        if life.erased_at is not None:
+            await self.register.note(Happened.ERASED, before["_id"], life.erased_at)
         with store_errors():
             result = await self._reports.update_one(_as_read(before), {"$set": sets, "$unset": gone})
         return bool(result.matched_count)
@@ -288,6 +326,10 @@ class ReportRepository:
         """The day's job is done, if it is still this process's."""
         with store_errors():
             await self._jobs.update_one({"_id": job, "holder": holder}, {"$set": {"day": day, "until": _FIRST}})
+
+
+def _withdrawn(life: Mapping[str, Any] | None) -> bool:
+    return bool(life and life.get("withdrawal"))
 
 
 def _as_read(before: Document) -> Document:

@@ -6,6 +6,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -58,15 +59,26 @@ async def running(engines: Running) -> AsyncIterator[SystemHarness]:
     sink.start()
     try:
         async with contextlib.AsyncExitStack() as stack:
-            await _open(system, stack, sink.port)
+            await open_services(system, stack, sink.port)
             await _seed(system)
             yield system
     finally:
         sink.stop()
-        await _clean(bus, store)
+        await clean(bus, store)
 
 
-async def _open(system: SystemHarness, stack: contextlib.AsyncExitStack, smtp_port: int) -> None:
+async def open_services(
+    system: SystemHarness,
+    stack: contextlib.AsyncExitStack,
+    smtp_port: int,
+    *,
+    folder: Path | None = None,
+    restored: bool = False,
+) -> None:
+    """Start all five. ``folder``: for the erasure register and the state of routing.
+
+    ``restored``: staff and front ends are there already.
+    """
     await ensure_topics(system.bus)
 
     async def end() -> None:
@@ -76,8 +88,9 @@ async def _open(system: SystemHarness, stack: contextlib.AsyncExitStack, smtp_po
 
     system.notify = notify_main.build(_notify_settings(smtp_port), system.bus, system.store, system.clock)
     system.identity = identity_main.build(_identity_settings(), system.store, system.clock)
-    system.intake = intake_main.build(_intake_settings(), system.bus, system.store, system.clock)
-    routing = RoutingSettings.model_validate({"IEUM_IDENTITY_URL": NOBODY_THERE, "loads_every_s": 0.1})
+    system.intake = intake_main.build(intake_settings(folder), system.bus, system.store, system.clock)
+    states = {"state_dir": folder / system.store.database_prefix} if folder is not None else {}
+    routing = RoutingSettings.model_validate({"IEUM_IDENTITY_URL": NOBODY_THERE, "loads_every_s": 0.1, **states})
     system.routing = routing_main.build(routing, system.bus, system.store, system.clock)
     counting = AnalyticsSettings.model_validate(
         {"IEUM_IDENTITY_URL": NOBODY_THERE, "IEUM_AUDIT_KEY": a_key("a"), "reconcile_every_s": 0.5}
@@ -95,6 +108,10 @@ async def _open(system: SystemHarness, stack: contextlib.AsyncExitStack, smtp_po
     stack.push_async_callback(end)
     system.tasks += _begun(system.routing.jobs.run())
     await eventually(lambda: _ready(system), "every service is ready")
+    if restored:
+        system.signer = await system.identity.accounts.signing.signer()
+        await system.learn()
+        return
     ready = await system.identity.accounts.administration.create_ready(
         by_command("test"), "busan-counsellor", "Kim", OWNER, {StaffRole.COUNSELLOR}
     )
@@ -105,9 +122,11 @@ async def _open(system: SystemHarness, stack: contextlib.AsyncExitStack, smtp_po
     system.front_end = await office.add("front", "front", list(Scope), 10**6)
 
 
-def _intake_settings() -> IntakeSettings:
+def intake_settings(folder: Path | None = None) -> IntakeSettings:
+    """Of every intake here; with a ``folder`` it keeps an erasure register there."""
     return IntakeSettings.model_validate(
         {
+            "erasure_register": folder / "erasures" if folder is not None else None,
             "master_key": a_key("m"),
             "receipt_key": a_key("r"),
             "link_key": a_key("l"),
@@ -219,7 +238,7 @@ async def _ended(system: SystemHarness, report_id: str) -> bool:
     return (await system.case(report_id)).get("ended") is not None
 
 
-async def _clean(bus: KafkaSettings, store: StoreSettings) -> None:
+async def clean(bus: KafkaSettings, store: StoreSettings) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bus.bootstrap_servers)
     await admin.start()
     try:

@@ -1,0 +1,166 @@
+"""Tell a restored store what was withdrawn and destroyed after its backup.
+
+``python -m services.intake.retention.replay`` reads the erasure register; for each report that the store still holds
+as it was before, the withdrawal is made again (its event becomes pending, so that contact stops), and the key is
+destroyed again. Doing it twice changes nothing. Intake does the same at every start, before it shows or accepts
+anything, for the time that backups live.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from services.intake.audit_recorder import AuditRecorder
+from services.intake.encryption.keys import keys_of
+from services.intake.links.repository import LinkIndex
+from services.intake.reports import documents
+from services.intake.reports.authentication import ReportAuthentication, ReportNotAuthenticError
+from services.intake.reports.documents import Document
+from services.intake.reports.erasure_register import ErasureRegister, LastWord, last_words
+from services.intake.reports.lifecycle import Lifecycle
+from services.intake.reports.repository import ReportRepository
+from services.intake.retention import rules as retention_rules
+from services.intake.retention.rules import RefusedError
+from services.intake.settings import IntakeSettings
+from shared import log, mongo, trace
+from shared.audit.model import SYSTEM, AuditEntry
+from shared.audit.store import AuditLog
+from shared.clock import Clock, SystemClock
+from shared.errors import FatalError, TransientError
+from shared.events.base import encode
+from shared.events.reports import ReportWithdrawn
+from shared.settings import StoreSettings, load
+
+KEPT_BACKUPS: Final = timedelta(days=40)
+"""Backups live at most 30 days (decision 9)."""
+_JOB: Final = "restore"
+_REASON: Final = "erasure_register"
+_LEFT: Final = 1
+_AWAY: Final = 2
+_log = log.get(__name__)
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What a replay did."""
+
+    withdrawn: list[str] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """Reports that could not be changed: somebody has to look."""
+    unknown: int = 0
+    """Reports of the register that the store does not hold: made after the backup."""
+
+
+class ErasureReplay:
+    """Brings a store up to its register."""
+
+    def __init__(
+        self,
+        reports: ReportRepository,
+        links: LinkIndex,
+        recorder: AuditRecorder,
+    ) -> None:
+        """``links``: where others find a report."""
+        self._reports = reports
+        self._links = links
+        self._recorder = recorder
+
+    async def run(self, since: datetime | None = None) -> Replayed:
+        """Do what the register says; ``since`` leaves out what is older than any backup. Raises ``TransientError``."""
+        done = Replayed()
+        try:
+            entries = await asyncio.to_thread(self._reports.register.entries)
+        except OSError as error:
+            raise TransientError(f"the erasure register cannot be read: {type(error).__name__}") from error
+        words = last_words(entries)
+        wanted = [report_id for report_id, word in words.items() if since is None or _newest(word, since)]
+        for report_id in wanted:
+            try:
+                await self._one(report_id, words[report_id], done)
+            except (ReportNotAuthenticError, RefusedError) as error:
+                done.left.append(report_id)
+                _log.critical("erasure.replay_failed", report_id=report_id, error=str(error))
+        return done
+
+    async def _one(self, report_id: str, word: LastWord, done: Replayed) -> None:
+        document = await self._reports.before_open(report_id)
+        if document is None:
+            done.unknown += 1
+            return
+        life = retention_rules.lifecycle_of(document)
+        if life.erased_at is not None:
+            return
+        if word.withdrawn_at is not None and life.withdrawal is None:
+            await self._recorder.by_job(_JOB, "receipts.withdraw", report_id, _REASON)
+            document = await self._withdraw(document, life, word.withdrawn_at)
+            done.withdrawn.append(report_id)
+        if word.erased_at is not None:
+            await self._recorder.by_job(_JOB, "erasures.destroy", report_id, _REASON)
+            await self._links.forget(document)
+            life = retention_rules.tombstone(retention_rules.lifecycle_of(document), word.erased_at)
+            if not await self._reports.erase(document, life):
+                raise TransientError("another process changed the same report")
+            done.erased.append(report_id)
+
+    async def _withdraw(self, document: Document, life: Lifecycle, at: datetime) -> Document:
+        """The withdrawal as it was, with its time for second thoughts; its event is published once intake runs."""
+        facts = documents.facts_in(document)
+        after = retention_rules.withdrawn(life, facts, at_once=False, understood=False, receipt_alone=True, now=at)
+        version = document["intake_version"] + 1
+        event = ReportWithdrawn(report_id=document["_id"], intake_version=version, withdrawn_at=at)
+        record = encode(event, source="intake", time=at, traceparent=trace.current())
+        if not await self._reports.write(document, now=at, life=after, records=[record]):
+            raise TransientError("another process changed the same report")
+        return await self._reports.before_open(document["_id"]) or document
+
+
+def _newest(word: LastWord, since: datetime) -> bool:
+    return any(at is not None and at >= since for at in word)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0: the store is as the register says; 1: some reports are not; 2: store or register do not answer."""
+    parser = argparse.ArgumentParser(prog="python -m services.intake.retention.replay", description=__doc__)
+    parser.add_argument("--restored", metavar="BACKUP", help="note in the audit that this backup was restored")
+    given = parser.parse_args(arguments)
+    settings, store = load(IntakeSettings), load(StoreSettings)
+    log.configure("intake-replay", settings.log_level)
+    try:
+        return asyncio.run(run(settings, store, SystemClock(), given.restored))
+    except (TransientError, FatalError) as error:
+        sys.stderr.write(f"{error}; run it again, it goes on where it was\n")
+        return _AWAY
+
+
+async def run(settings: IntakeSettings, store: StoreSettings, clock: Clock, restored: str | None) -> int:
+    """Bring the store up to its register and say on standard output what was done."""
+    database, keys = mongo.connect(store, "intake"), keys_of(settings)
+    audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
+    recorder = AuditRecorder(audit, clock)
+    reports = ReportRepository(
+        database,
+        clock,
+        ReportAuthentication(keys.reports, recorder.report_refused, required=not settings.upgrading),
+        ErasureRegister(settings.erasure_register, keys.reports),
+    )
+    if restored is not None:
+        noted = AuditEntry(at=clock.now(), action="store.restore", where="command", actor=SYSTEM, reason=restored)
+        await audit.append(noted)
+    done = await ErasureReplay(reports, LinkIndex(database), recorder).run()
+    await audit.settle()
+    sys.stdout.write(
+        f"{len(done.withdrawn)} withdrawals and {len(done.erased)} erasures made again,"
+        f" {done.unknown} of reports that came after the backup, {len(done.left)} left\n"
+    )
+    for report_id in done.left:
+        sys.stdout.write(f"left: {report_id}\n")
+    return _LEFT if done.left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

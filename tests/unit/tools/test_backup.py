@@ -1,0 +1,174 @@
+"""Backups: an archive that is not whole is refused, and a copy of the topics ends where its stores do."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyrage  # type: ignore[import-untyped]  # says no types
+import pytest
+
+from shared.events.base import encode
+from shared.events.reports import ReportMessageLeft
+from shared.events.routings import ReportUpdated
+from shared.kafka.decoding import RawRecord
+from shared.topics import REPORTS, ROUTINGS
+from tests.unit.analytics import events as make
+from tools.backup import archive, keys, topics
+from tools.backup.archive import ArchiveError, ArchiveWriter
+from tools.backup.cut import Cut, Known
+from tools.local.keys import SecretsError
+
+KEY = pyrage.x25519.Identity.generate()
+NOW = datetime(2026, 11, 27, 3, tzinfo=UTC)
+MANY = 500
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    made = tmp_path / f"one{archive.SUFFIX}"
+    with ArchiveWriter(made, str(KEY.to_public())) as writer:
+        for number in range(MANY):
+            writer.add("store/intake/reports", {"_id": str(number), "sealed": bytes([number % 251]) * 40})
+        writer.add("topic/reports/0", {"offset": 0, "key": b"k", "value": b"v"})
+        writer.finish({"backup": "one"})
+    return made
+
+
+def test_what_was_written_is_read_and_counted(path: Path) -> None:
+    manifest = archive.verified(path, str(KEY))
+    assert {name: part["count"] for name, part in manifest["parts"].items()} == {
+        "store/intake/reports": MANY,
+        "topic/reports/0": 1,
+    }
+    found = list(archive.parts_of(path, str(KEY)))
+    assert [part for part, _ in found].count("store/intake/reports") == MANY
+    assert found[7][1]["_id"] == "7"
+    assert path.stat().st_mode & 0o077 == 0
+    assert b"sealed" not in path.read_bytes()
+
+
+def cut_off(raw: bytes) -> bytes:
+    return raw[: len(raw) // 2]
+
+
+def one_bit(raw: bytes) -> bytes:
+    middle = len(raw) // 2
+    return raw[:middle] + bytes([raw[middle] ^ 1]) + raw[middle + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut_off, one_bit, lambda raw: raw[:-1], lambda _: b""])
+def test_a_damaged_archive_is_refused(path: Path, damage: Any) -> None:
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ArchiveError, match=r"one\.ieum\.age"):
+        archive.verified(path, str(KEY))
+
+
+def test_an_archive_is_refused_whose_parts_are_not_those_of_its_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Encrypted and whole, but a document is missing: what a fault in the writer would leave."""
+    made = tmp_path / f"less{archive.SUFFIX}"
+    with ArchiveWriter(made, str(KEY.to_public())) as writer:
+        writer.add("store/intake/reports", {"_id": "1"})
+        with monkeypatch.context() as patched:
+            patched.setattr(writer, "_write", lambda _: None)
+            writer.add("store/intake/reports", {"_id": "2"})
+        writer.finish({"backup": "less"})
+    with pytest.raises(ArchiveError, match="damaged: store/intake/reports"):
+        archive.verified(made, str(KEY))
+
+
+def test_a_backup_that_was_not_finished_leaves_nothing(tmp_path: Path) -> None:
+    made = tmp_path / f"cut{archive.SUFFIX}"
+    with ArchiveWriter(made, str(KEY.to_public())) as writer:
+        writer.add("store/intake/reports", {"_id": "1"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_key_opens_nothing(path: Path) -> None:
+    with pytest.raises(ArchiveError, match="not the key"):
+        archive.verified(path, str(pyrage.x25519.Identity.generate()))
+
+
+def test_keys_lie_apart_and_the_private_one_may_go(tmp_path: Path) -> None:
+    recipient = keys.prepare(tmp_path / "keys", tmp_path)
+    assert (tmp_path / "keys" / keys.PRIVATE).stat().st_mode & 0o077 == 0
+    assert str(pyrage.x25519.Identity.from_str(keys.private(tmp_path / "keys")).to_public()) == recipient
+    (tmp_path / "keys" / keys.PRIVATE).unlink()
+    assert keys.prepare(tmp_path / "keys", tmp_path) == recipient
+    with pytest.raises(SecretsError, match="is not there"):
+        keys.private(tmp_path / "keys")
+
+
+def left(report: int, version: int) -> ReportMessageLeft:
+    return ReportMessageLeft(report_id=make.report_id(report), intake_version=version, left_at=NOW)
+
+
+def updated(report: int, intake_version: int, cause: str | None = None) -> ReportUpdated:
+    said = {"kind": "report", "event_id": cause} if cause else {"kind": "center_closed"}
+    return ReportUpdated.model_validate(
+        {
+            "report_id": make.report_id(report),
+            "version": 2,
+            "ownership": 1,
+            "intake_version": intake_version,
+            "cause": said,
+            "decided_at": NOW,
+            "kind": "message_left",
+            "center_id": "busan",
+            "facts": make.facts(),
+        }
+    )
+
+
+def records(*events: Any) -> Iterator[RawRecord]:
+    source = {REPORTS.name: "intake", ROUTINGS.name: "routing"}
+    for offset, event in enumerate(events):
+        made = encode(event, source=source[event.TOPIC], time=NOW + timedelta(seconds=offset), traceparent="")
+        yield RawRecord(event.TOPIC, 0, offset, 0, made.key.encode(), made.value, made.headers)
+
+
+def known(**versions: int) -> Known:
+    found = Known()
+    for name, version in versions.items():
+        found.add(REPORTS, make.report_id(int(name[1:])), version)
+    return found
+
+
+def test_a_partition_ends_before_the_first_record_that_its_writer_does_not_know() -> None:
+    cut = Cut(known(r1=2, r2=3), {})
+    kept = [cut.keeps(record) for record in records(left(1, 1), left(2, 3), left(1, 3), left(2, 2))]
+    assert kept == [True, True, False, False]
+    assert (cut.ends, cut.left_out) == ({("reports", 0): 2}, {("reports", 0): 2})
+
+
+def test_what_stood_there_before_the_snapshot_is_kept_whatever_the_store_says() -> None:
+    cut = Cut(known(), {("reports", 0): 2})
+    assert [cut.keeps(record) for record in records(left(1, 1), left(2, 1), left(3, 1))] == [True, True, False]
+
+
+def test_routings_fall_with_what_they_follow_from() -> None:
+    cut = Cut(known(r1=1, r2=1), {})
+    reports = list(records(left(1, 1), left(2, 2)))
+    gone = next(value.decode() for name, value in reports[1].headers if name == "ce_id" and value)
+    assert [cut.keeps(record) for record in reports] == [True, False]
+    for last in (updated(2, 2, "an-event"), updated(1, 1, gone)):
+        cut.ends.pop(("routings", 0), None)
+        assert [cut.keeps(record) for record in records(updated(1, 1, "an-event"), last)] == [True, False]
+
+
+def test_an_unreadable_record_is_kept_and_a_dead_letter_falls_with_its_record() -> None:
+    cut = Cut(known(r1=1), {})
+    assert cut.keeps(RawRecord("reports", 0, 0, 0, b"k", b"nonsense", ()))
+    assert not cut.keeps(next(records(left(1, 2))))
+    for offset, stays in ((b"0", True), (b"1", True)):
+        cut.ends["reports", 0] = 2
+        assert cut.keeps_letter(0, [("dead_topic", b"reports"), ("dead_offset", offset)]) is stays
+    assert not cut.keeps_letter(0, [("dead_topic", b"reports"), ("dead_offset", b"2")])
+
+
+def test_no_group_begins_behind_the_end_of_what_was_kept() -> None:
+    assert topics.clamped({"routing": {"reports": {"0": 9, "1": 4}}}, {("reports", 0): 5, ("reports", 1): 8}) == {
+        "routing": {"reports": {"0": 5, "1": 4}}
+    }

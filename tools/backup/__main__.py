@@ -1,0 +1,193 @@
+"""``make backup``, ``make restore``: ``python -m tools.backup take | verify | restore | open``."""
+
+import argparse
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import SecretStr
+from pymongo.errors import PyMongoError
+
+from shared.errors import IeumError
+from shared.settings import SettingsError, StoreSettings, load
+from tools.backup import archive, keys, restoring, stores, taking
+from tools.backup.archive import ArchiveError
+from tools.backup.restoring import TargetError
+from tools.local import beside, processes
+from tools.local.cli import EXPECTED_ERRORS
+from tools.local.keys import SecretsError
+from tools.local.security import kafka_settings, local_store
+from tools.local.settings import LocalSettings
+from tools.local.stack import Stack
+from tools.local.state import RunFolder
+
+REFUSED: Final = 1
+NOT_OPENED: Final = 3
+
+
+class NotOpenedError(Exception):
+    """Everything is restored, but something is wrong with it: services stay shut until somebody decides."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0: done; 1: refused or failed, in one line; 3: restored, and not opened since something is wrong with it."""
+    os.umask(0o077)
+    given = _parser().parse_args(arguments)
+    try:
+        return int(given.run(given, load(LocalSettings)))
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 78
+    except (ArchiveError, TargetError, SecretsError, IeumError, PyMongoError, *EXPECTED_ERRORS) as error:
+        sys.stderr.write(f"{error}\n")
+        return REFUSED
+    except NotOpenedError as error:
+        sys.stderr.write(f"{error}\n")
+        return NOT_OPENED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tools.backup", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    for name, run, text in (
+        ("take", _take, "write an archive of what runs here"),
+        ("verify", _verify, "read a whole archive and compare it with its manifest"),
+        ("restore", _restore, "put an archive back into an empty store and empty topics"),
+        ("open", _open, "let services start although a restore ended with findings, once somebody has looked"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        if name != "open":
+            command.add_argument("--keys", type=Path, required=True, help="the folder of keys, apart from archives")
+        if name == "take":
+            command.add_argument("--to", type=Path, required=True, help="the folder for archives")
+        if name in ("verify", "restore"):
+            command.add_argument("archive", type=Path)
+        if name == "restore":
+            register = command.add_mutually_exclusive_group(required=True)
+            register.add_argument("--register", type=Path, help="the erasure register of the system that was backed up")
+            register.add_argument(
+                "--without-register", action="store_true", help="there is none left: what was erased since comes back"
+            )
+    return parser
+
+
+def store_settings(settings: LocalSettings) -> StoreSettings:
+    """The store for who may read and write all of it: of one started here the administrator."""
+    uri = settings.mongodb_uri.get_secret_value() or local_store(settings).uri
+    return StoreSettings(uri=SecretStr(uri))
+
+
+def _take(given: argparse.Namespace, settings: LocalSettings) -> int:
+    if settings.starts_store and RunFolder(settings.var / "run").read() is None:
+        raise TargetError("nothing runs here: start it with `make up`, then try again")
+    recipient = keys.prepare(given.keys, settings.var)
+    kafka = kafka_settings(beside.environment_of("backup", settings))
+    began = time.monotonic()
+    made = asyncio.run(
+        taking.take(kafka, store_settings(settings), to=given.to, recipient=recipient, now=datetime.now(UTC))
+    )
+    _say(f"{made.path}: {made.path.stat().st_size / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
+    _tell(made.manifest)
+    _say(
+        f"Keys are apart, in {given.keys}: take that folder to another place than the archives. Whoever has both reads"
+        " every report."
+    )
+    _say(
+        f"Not in the archive: the erasure register ({settings.var / 'erasures'}). Keep it where a loss of this machine"
+        " does not reach it: without it a restore brings back what was erased since."
+    )
+    return 0
+
+
+def _verify(given: argparse.Namespace, settings: LocalSettings) -> int:
+    del settings
+    _tell(archive.verified(given.archive, keys.private(given.keys)))
+    _say("nothing wrong")
+    return 0
+
+
+def _restore(given: argparse.Namespace, settings: LocalSettings) -> int:
+    if RunFolder(settings.var / "run").runner() is not None:
+        raise TargetError("something runs here: stop it with `make down`, then try again; nothing was changed")
+    if given.register is not None and not given.register.is_dir():
+        raise TargetError(f"{given.register} is no folder: name the erasure register, or say --without-register")
+    identity = keys.private(given.keys)
+    began = time.monotonic()
+    manifest = archive.verified(given.archive, identity)
+    _say(f"{given.archive.name} is whole")
+    keys.give_back(given.keys, settings.var)
+    stack = Stack(settings, services=(), say=_say)
+    stack.start()
+    try:
+        store = store_settings(settings)
+        asyncio.run(restoring.load(given.archive, identity, stack.administrator(), store))
+        _say("stores, topics and offsets are back")
+        _replay(given, settings, stack, manifest["backup"])
+        restoring.open_identity(store)
+        _command(stack, "identity", "services.identity.cli", "rotate-signing-key", "--at-once")
+        _say("everybody signs in anew")
+        if _command(stack, "notify", "shared.audit", "verify"):
+            raise NotOpenedError("the audit has findings: look at them, then run python -m tools.backup open")
+        restoring.finish(store)
+    finally:
+        stack.stop()
+    _tell(manifest)
+    _say(f"restored in {time.monotonic() - began:.0f} s: start it with `make up`")
+    return 0
+
+
+def _replay(given: argparse.Namespace, settings: LocalSettings, stack: Stack, backup: str) -> None:
+    if given.register is not None:
+        shutil.copytree(given.register, settings.var / "erasures", dirs_exist_ok=True)
+    if _command(stack, "intake", "services.intake.retention.replay", "--restored", backup):
+        raise NotOpenedError(
+            "not every erasure was made again (above): look at these reports, then run python -m tools.backup open"
+        )
+
+
+def _command(stack: Stack, service: str, module: str, *words: str) -> int:
+    command = [sys.executable, "-m", module, *words]
+    env = stack.environment_of(service)
+    if module == "shared.audit":  # of all services
+        env["MONGODB_URI"] = stack.mongodb
+    return subprocess.run(command, cwd=processes.PROJECT, env=env, check=False).returncode
+
+
+def _open(given: argparse.Namespace, settings: LocalSettings) -> int:
+    del given
+    stack = Stack(settings, services=(), say=_say)
+    stack.start()
+    try:
+        with stores.client_of(store_settings(settings)) as client:
+            stores.unmark(client, store_settings(settings), *stores.DATABASES)
+    finally:
+        stack.stop()
+    _say("services may start")
+    return 0
+
+
+def _tell(manifest: dict[str, Any]) -> None:
+    counts = {name: said["count"] for name, said in manifest["parts"].items()}
+    reports, cases = counts.get("store/intake/reports", 0), counts.get("store/notify/cases", 0)
+    records = sum(count for name, count in counts.items() if name.startswith("topic/"))
+    left = sum(manifest["left_out"].values())
+    _say(f"{manifest['backup']}: {reports} reports, {cases} cases, {records} records of topics")
+    if left:
+        _say(f"{left} records came after the instant of the backup and are not in it")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

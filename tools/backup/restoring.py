@@ -1,0 +1,102 @@
+"""Put a backup back into an empty store and empty topics. Services do not start before ``finish``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import bson
+
+from shared.kafka.admin import ensure_topics
+from shared.settings import KafkaSettings, StoreSettings
+from tools.backup import archive, stores, topics
+from tools.backup.archive import ArchiveError
+from tools.backup.topics import DEAD, KEPT, TopicLoader, TopicReader
+
+_LAST_OPENED: Final = tuple(name for name in stores.DATABASES if name != "identity")
+
+
+class TargetError(Exception):
+    """Nothing may be restored there; the text says why. Nothing was changed."""
+
+
+async def refuse_unless_empty(kafka: KafkaSettings, store: StoreSettings, manifest: Mapping[str, Any]) -> None:
+    """Raises ``TargetError`` where something is there already, or topics have another number of partitions."""
+    with stores.client_of(store) as client:
+        found = stores.first_not_empty(client, store)
+    if found is not None:
+        raise TargetError(f"{found} is not empty: a backup is restored into an empty store only; nothing was changed")
+    differences = await ensure_topics(kafka)
+    async with TopicReader(kafka) as reader:
+        ends = await reader.ends()
+    for (topic, number), end in sorted(ends.items()):
+        if end:
+            raise TargetError(
+                f"topic {topic}/{number} holds {end} records: a backup is restored into empty topics only;"
+                " nothing was changed"
+            )
+    for topic in (*KEPT, *DEAD):
+        count, wanted = sum(1 for found, _ in ends if found == topic), manifest["partitions"][topic]
+        if count != wanted:
+            raise TargetError(
+                f"topic {topic} has {count} partitions here, the backup has {wanted}: set"
+                f" KAFKA_TOPIC_PARTITIONS={wanted} and make the topics anew; {'; '.join(differences)}"
+            )
+
+
+async def load(path: Path, identity: str, kafka: KafkaSettings, store: StoreSettings) -> dict[str, Any]:
+    """Check the whole archive, then the target, then write; returns the manifest.
+
+    Raises ``ArchiveError`` or ``TargetError`` before anything is written. The databases say that their restore is not
+    finished from the first write on, so that no service serves them before ``finish``.
+    """
+    manifest = archive.verified(path, identity)
+    await refuse_unless_empty(kafka, store, manifest)
+    offsets: dict[str, Any] = {}
+    with stores.client_of(store) as client:
+        stores.mark(client, store, manifest["backup"])
+        documents = stores.StoreLoader(client, store)
+        async with TopicLoader(kafka) as records:
+            for part, document in archive.parts_of(path, identity):
+                if part.startswith(stores.PART):
+                    documents.add(part, document)
+                elif part == topics.OFFSETS:
+                    offsets = bson.decode(document.raw)
+                else:
+                    await records.add(part, bson.decode(document.raw))
+            documents.flush()
+            await records.flush()
+        await topics.commit(kafka, offsets)
+        compare(client, store, manifest)
+    await _compare_topics(kafka, manifest)
+    return manifest
+
+
+def compare(client: stores.Client, store: StoreSettings, manifest: Mapping[str, Any]) -> None:
+    """Raises ``ArchiveError`` where a collection does not hold what the manifest counts."""
+    for part, said in manifest["parts"].items():
+        if part.startswith(stores.PART):
+            _, service, name = part.split("/", 2)
+            found = client[f"{store.database_prefix}{service}"][name].count_documents({})
+            if found != said["count"]:
+                raise ArchiveError(f"{service}.{name} holds {found} documents, the backup has {said['count']}")
+
+
+async def _compare_topics(kafka: KafkaSettings, manifest: Mapping[str, Any]) -> None:
+    async with TopicReader(kafka) as reader:
+        ends = await reader.ends()
+    for (topic, number), end in ends.items():
+        said = manifest["parts"].get(f"{topics.PART}{topic}/{number}", {"count": 0})["count"]
+        if end != said:
+            raise ArchiveError(f"topic {topic}/{number} ends at {end}, the backup at {said}")
+
+
+def open_identity(store: StoreSettings) -> None:
+    """Let commands of identity work: to begin with a new signing key, before anybody else serves."""
+    with stores.client_of(store) as client:
+        stores.unmark(client, store, "identity")
+
+
+def finish(store: StoreSettings) -> None:
+    """Erasures were replayed and nothing is wrong: services may start."""
+    with stores.client_of(store) as client:
+        stores.unmark(client, store, *_LAST_OPENED)
