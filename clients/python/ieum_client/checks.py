@@ -16,6 +16,8 @@ import httpx
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from ieum_client.rate_limit import rate_limit_of
+
 REPORT: Final[dict[str, Any]] = {"role": "victim", "harm_types": ["other"], "synthetic": True}
 REPORTS: Final = "/api/v1/reports"
 RECEIPTS: Final = "/api/v1/receipts"
@@ -31,10 +33,15 @@ READ: Final = "receipts:read"
 WRITE: Final = "receipts:write"
 PROBES: Final = {SUBMIT: REPORTS, READ: f"{RECEIPTS}/status", WRITE: f"{RECEIPTS}/messages"}
 """Of each scope an address that needs it; an empty body is refused there and changes nothing."""
-TWINS: Final = 5
+TWINS: Final = 6
+IMPATIENT: Final = "ieum_impatient"
+"""An extension of a request (``httpx``): its 429 is not waited out."""
+MOST_TRIED: Final = 2_000
+"""A minute; a higher limit is not tried out."""
 
 Http = httpx.AsyncClient
-Check = Callable[[Http], Awaitable[None]]
+Check = Callable[..., Awaitable[None]]
+"""Given a server, and those of ``SERVERS`` all of them. Raises ``AssertionError`` with a sentence."""
 
 
 class CredentialError(Exception):
@@ -53,6 +60,7 @@ async def scopes_of(http: Http) -> frozenset[str]:
             said = "The server does not know this credential" if http.headers.get("authorization") else "None was given"
             raise CredentialError(f"{said} (401 at {path}).")
         if answer.status_code == httpx.codes.FORBIDDEN:
+            expect(_is_problem(answer), "a refusal must be application/problem+json (RFC 9457)")
             code = answer.json().get("code")
             if code != "scope_missing":
                 raise CredentialError(f"The server refuses this credential: {code} (403 at {path}).")
@@ -79,13 +87,17 @@ async def lodged(http: Http, body: Any = None, key: str | None = None, **headers
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """The problem document of a refusal that has to be this one."""
     expect(answer.status_code == status, f"expected {status} {code}, got {answer.status_code}")
-    kind = answer.headers.get("content-type", "").partition(";")[0]
-    expect(kind == "application/problem+json", f"a refusal must be application/problem+json (RFC 9457), not {kind!r}")
+    expect(_is_problem(answer), "a refusal must be application/problem+json (RFC 9457)")
     found: dict[str, Any] = answer.json()
     expect(found.get("code") == code, f"expected the code {code}, got {found.get('code')}")
     expect(found.get("status") == status, "the document's status must be that of the answer")
     expect(found.get("title") and found.get("detail") and found.get("type"), "a problem has type, title and detail")
     return found
+
+
+def _is_problem(answer: httpx.Response) -> bool:
+    kind: str = answer.headers.get("content-type", "")
+    return kind.partition(";")[0].strip() == "application/problem+json"
 
 
 def named(found: dict[str, Any], field: str, reason: str) -> None:
@@ -120,14 +132,37 @@ async def the_same_key_and_body_give_the_same_answer(http: Http) -> None:
     expect(first.json() == second.json(), "both tries get the same answer, receipt included")
 
 
-async def twins_are_one_report(http: Http) -> None:
-    """Idempotency-Key: sent several times at the same moment, it is one report, and all get the same answer."""
+async def twins_are_one_report(http: Http, *others: Http) -> None:
+    """Idempotency-Key: sent several times at once, to all servers, it is one report, and all get the same answer."""
     key = str(uuid.uuid4())
-    answers = await asyncio.gather(*(lodged(http, key=key) for _ in range(TWINS)))
+    servers = (http, *others)
+    answers = await asyncio.gather(*(lodged(servers[n % len(servers)], key=key) for n in range(TWINS)))
     statuses = sorted({answer.status_code for answer in answers})
     expect(statuses == [httpx.codes.ACCEPTED], f"expected 202 for each of {TWINS} at once, got {statuses}")
     receipts = {answer.json().get("receipt") for answer in answers}
     expect(len(receipts) == 1, f"{TWINS} at once got {len(receipts)} receipts: that many reports")
+
+
+async def twin_messages_are_one_message(http: Http, *others: Http) -> None:
+    """Idempotency-Key: a message sent several times at once, to all servers, is one message."""
+    receipt = (await lodged(http)).json()["receipt"]
+    headers, said = {"Idempotency-Key": str(uuid.uuid4())}, {"receipt": receipt, "text": "drill"}
+    servers = (http, *others)
+    answers = await asyncio.gather(
+        *(servers[n % len(servers)].post(f"{RECEIPTS}/messages", json=said, headers=headers) for n in range(TWINS))
+    )
+    statuses = sorted({answer.status_code for answer in answers})
+    expect(statuses == [httpx.codes.CREATED], f"expected 201 for each of {TWINS} at once, got {statuses}")
+    numbers = {answer.json().get("number") for answer in answers}
+    expect(numbers == {1}, f"{TWINS} at once got the numbers {sorted(numbers, key=str)}: not one message")
+
+
+async def every_server_knows_a_receipt_at_once(http: Http, *others: Http) -> None:
+    """A receipt that one server gave counts at every other from the same moment."""
+    receipt = (await lodged(http)).json()["receipt"]
+    for other in (http, *others):
+        answer = await other.post(f"{RECEIPTS}/status", json={"receipt": receipt})
+        expect(answer.status_code == httpx.codes.OK, f"expected 200 at {other.base_url}, got {answer.status_code}")
 
 
 async def the_same_key_with_another_body_is_a_conflict(http: Http) -> None:
@@ -215,15 +250,97 @@ async def a_message_is_left_once(http: Http) -> None:
     expect(answers[0].json() == answers[1].json(), "both tries get the same number and time")
 
 
-async def a_report_is_taken_back_and_brought_back(http: Http) -> None:
-    """Withdrawal closes it for messages; it can be undone."""
+async def an_addition_is_made_once(http: Http) -> None:
+    """An addition repeated with its key is one addition; one without anything in it is refused."""
     receipt = (await lodged(http)).json()["receipt"]
-    told = await http.post(f"{RECEIPTS}/withdraw", json={"receipt": receipt})
-    expect(told.json().get("state") == "withdrawn", "the state is withdrawn")
+    headers, added = {"Idempotency-Key": str(uuid.uuid4())}, {"receipt": receipt, "still_spreading": True}
+    answers = [await http.post(f"{RECEIPTS}/amend", json=added, headers=headers) for _ in range(2)]
+    expect([answer.status_code for answer in answers] == [201, 201], "both tries are accepted")
+    expect(answers[0].json() == answers[1].json(), "both tries get the same number and time")
+    problem(await http.post(f"{RECEIPTS}/amend", json={"receipt": receipt}), 422, "empty")
+
+
+async def answers_of_the_centre_are_read(http: Http) -> None:
+    """Answers are a list; of a new report an empty one."""
+    receipt = (await lodged(http)).json()["receipt"]
+    answer = await http.post(f"{RECEIPTS}/answers", json={"receipt": receipt})
+    expect(answer.status_code == httpx.codes.OK, f"expected 200, got {answer.status_code}")
+    expect(answer.json().get("answers") == [], "there is none yet")
+
+
+async def a_word_waits_and_is_made_void(http: Http) -> None:
+    """A first word counts later, the status tells so, no other is taken meanwhile, and it can be made void."""
+    receipt = (await lodged(http)).json()["receipt"]
+    told = await http.post(f"{RECEIPTS}/word", json={"receipt": receipt, "word": "correct horse"})
+    expect(told.status_code == httpx.codes.OK and told.json().get("word_from"), "word_from says from when it counts")
+    again = await http.post(f"{RECEIPTS}/word", json={"receipt": receipt, "word": "another horse"})
+    problem(again, 409, "word_waits")
+    told = await http.post(f"{RECEIPTS}/word/cancel", json={"receipt": receipt})
+    expect(told.status_code == httpx.codes.OK and not told.json().get("word_from"), "no word waits any more")
+
+
+async def a_report_is_taken_back_and_brought_back(http: Http) -> None:
+    """Withdrawal closes it for messages; it can be undone. Both can be asked for twice."""
+    receipt = (await lodged(http)).json()["receipt"]
+    for _ in range(2):
+        told = await http.post(f"{RECEIPTS}/withdraw", json={"receipt": receipt})
+        expect(told.json().get("state") == "withdrawn", "the state is withdrawn")
     late = await http.post(f"{RECEIPTS}/messages", json={"receipt": receipt, "text": "drill"})
     problem(late, 409, "withdrawn")
-    told = await http.post(f"{RECEIPTS}/reinstate", json={"receipt": receipt})
-    expect(told.status_code == httpx.codes.OK and told.json()["state"] != "withdrawn", "the withdrawal is undone")
+    for _ in range(2):
+        told = await http.post(f"{RECEIPTS}/reinstate", json={"receipt": receipt})
+        expect(told.status_code == httpx.codes.OK and told.json()["state"] != "withdrawn", "the withdrawal is undone")
+    at_once = await http.post(f"{RECEIPTS}/withdraw", json={"receipt": receipt, "at_once": True})
+    problem(at_once, 422, "not_understood")
+
+
+async def a_report_changes_hands(http: Http) -> None:
+    """A representative's report is taken over with a code; the former receipt then says so and does nothing more."""
+    own = (await lodged(http)).json()["receipt"]
+    problem(await http.post(f"{RECEIPTS}/hand-over", json={"receipt": own}), 409, "nobody_to_hand_over_to")
+    made = await lodged(http, {**REPORT, "role": "representative", "on_behalf": {"relation": "sibling"}})
+    receipt = made.json()["receipt"]
+    first = (await http.post(f"{RECEIPTS}/hand-over", json={"receipt": receipt})).json()["code"]
+    await http.post(f"{RECEIPTS}/hand-over/cancel", json={"receipt": receipt})
+    asked = {"i_am_the_person": True}
+    problem(await http.post(f"{RECEIPTS}/take-over", json={**asked, "code": first}), 409, "code_void")
+    code = (await http.post(f"{RECEIPTS}/hand-over", json={"receipt": receipt})).json()["code"]
+    problem(await http.post(f"{RECEIPTS}/take-over", json={"code": code}), 422, "not_the_person")
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    taken = [await http.post(f"{RECEIPTS}/take-over", json={**asked, "code": code}, headers=headers) for _ in range(2)]
+    expect([answer.status_code for answer in taken] == [201, 201], "both tries are accepted")
+    expect(taken[0].json() == taken[1].json(), "both tries get the same receipt")
+    expect(taken[0].json()["receipt"] != receipt, "the person gets a receipt of their own")
+    late = await http.post(f"{RECEIPTS}/messages", json={"receipt": receipt, "text": "drill"})
+    problem(late, 409, "handed_over")
+
+
+async def the_rate_limit_is_told(http: Http) -> None:
+    """RateLimit-Policy and RateLimit say the limit and what is left of it; each request takes one."""
+    told = [rate_limit_of((await lodged(http)).headers) for _ in range(2)]
+    for one in told:
+        expect(one, "an answer has RateLimit-Policy and RateLimit, of the same policy")
+        expect(one and 0 <= one.remaining < one.limit, "what is left is less than the limit, and not below 0")
+    limits = {one.limit for one in told if one}
+    expect(len(limits) == 1, f"the limit stays the same, got {sorted(limits)}")
+
+
+async def beyond_the_rate_limit_is_429(http: Http) -> None:
+    """More requests than the limit are refused with 429 and a Retry-After; nothing else is. Takes the whole limit."""
+    found = rate_limit_of((await http.post(REPORTS, json={})).headers)
+    expect(found, "an answer has RateLimit-Policy and RateLimit")
+    limit = found.limit if found else 0
+    expect(limit <= MOST_TRIED, f"not tried: the limit is {limit}; give this credential one of at most {MOST_TRIED}")
+    for _ in range(2 * limit):
+        answer = await http.post(REPORTS, json={}, extensions={IMPATIENT: True})
+        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            problem(answer, 429, "too_many_requests")
+            expect(answer.headers.get("retry-after", "").isdigit(), "Retry-After says after how many seconds")
+            left = rate_limit_of(answer.headers)
+            expect(left is None or left.remaining == 0, "RateLimit says that nothing is left")
+            return
+        problem(answer, 422, "invalid")
+    expect(False, f"{2 * limit} requests in a row went through, with a limit of {limit} a minute")
 
 
 async def the_proof_is_signed_with_the_published_key(http: Http) -> None:
@@ -259,16 +376,33 @@ CHECKS: Final[tuple[Check, ...]] = (
     registration_numbers_are_refused,
     refusals_are_worded_in_the_readers_language,
     a_receipt_tells_where_the_report_stands,
+    every_server_knows_a_receipt_at_once,
     a_message_is_left_once,
+    twin_messages_are_one_message,
+    an_addition_is_made_once,
+    answers_of_the_centre_are_read,
+    a_word_waits_and_is_made_void,
     a_report_is_taken_back_and_brought_back,
+    a_report_changes_hands,
     the_proof_is_signed_with_the_published_key,
     nothing_is_kept_on_the_way,
+    the_rate_limit_is_told,
 )
+SERVERS: Final[frozenset[Check]] = frozenset(
+    {twins_are_one_report, twin_messages_are_one_message, every_server_knows_a_receipt_at_once}
+)
+"""Checks that are given all servers."""
 
 NEEDS: Final[dict[Check, str]] = {
     a_receipt_tells_where_the_report_stands: READ,
+    every_server_knows_a_receipt_at_once: READ,
     a_message_is_left_once: WRITE,
+    twin_messages_are_one_message: WRITE,
+    an_addition_is_made_once: WRITE,
+    answers_of_the_centre_are_read: WRITE,
+    a_word_waits_and_is_made_void: WRITE,
     a_report_is_taken_back_and_brought_back: WRITE,
+    a_report_changes_hands: WRITE,
 }
 """The scope a check needs beside ``reports:submit``."""
 
