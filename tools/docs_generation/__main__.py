@@ -13,6 +13,7 @@ from tools.docs_generation import (
     clients,
     compatibility,
     kafka_access,
+    limits,
     metrics,
     needs,
     openapi,
@@ -33,7 +34,7 @@ def wanted() -> dict[str, str]:
     """Every derived document by its path below ``docs``."""
     parts = (
         *(schemas, asyncapi, openapi, permissions, cases, settings, metrics, needs, pages),
-        *(objectives, dashboards, kafka_access, store_access, clients, chaos),
+        *(objectives, dashboards, kafka_access, store_access, clients, limits, chaos),
     )
     return {path: text for part in parts for path, text in part.files().items()}
 

@@ -7,6 +7,7 @@ written by hand but the few lines in ``generated/`` that call them. The publishe
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,10 +18,13 @@ from typing import Final
 
 import pytest
 
+from services.intake.settings import IntakeSettings
+from shared.settings import variable_of
 from shared.web.openapi import openapi_of
 from tests.browser.helpers import serving
-from tests.integration.intake.harness import IntakeHarness
+from tests.integration.intake.harness import IntakeHarness, settings
 from tests.integration.intake.published import every_operation
+from tests.integration.intake.tutorial import Reader, blocks
 from tests.unit.clients.test_behaviour import built
 
 ROOT: Final = Path(__file__).parents[3]
@@ -143,3 +147,33 @@ async def test_the_typescript_client_does_every_operation(harness: IntakeHarness
     stored = await harness.collection.find_one({"_id": said.strip()})
     assert stored is not None
     assert stored["facts"]["synthetic"]
+
+
+@pytest.mark.timeout(2 * LIMIT_S)
+@pytest.mark.skipif(shutil.which("npm") is None, reason="left out: the tutorial needs Node.js")
+async def test_every_block_of_the_tutorial_does_what_the_page_says(harness: IntakeHarness, tmp_path: Path) -> None:
+    given = settings()
+    secrets = {
+        variable_of(IntakeSettings, name): getattr(given, name).get_secret_value()
+        for name in ("master_key", "receipt_key", "link_key", "signing_key", "ticket_key", "audit_key")
+    }
+    store = {
+        "MONGODB_URI": harness.store_settings.uri.get_secret_value(),
+        "MONGODB_DATABASE_PREFIX": harness.store_settings.database_prefix,
+    }
+    said = []
+    async with serving(harness.intake.app) as url:
+        reader = Reader(tmp_path, url, secrets | store)
+        for language, text in blocks():
+            said.append((text, await asyncio.to_thread(reader.does, language, text)))
+    made = [json.loads(answer) for text, answer in said if text.startswith(("KEY=", "curl"))]
+    assert [sorted(answer) for answer in made[:1]] == [["proof", "receipt", "received_at", "report_id"]]
+    assert made[1]["state"] == "received"
+    assert (made[2]["code"], made[2]["errors"][0]["field"]) == ("invalid", "role")
+    clients = [answer for text, answer in said if "import" in text or text.startswith("npx")]
+    assert [re.sub(r"\d{4}(-\d{4}){3}", "receipt", answer).split() for answer in clients if answer] == [
+        ["receipt", "received"]
+    ] * 2
+    checked = said[-1][1].splitlines()
+    assert re.fullmatch(r"(\d+) of \1 checks hold, \d+ left out|(\d+) of \2 checks hold", checked[-1]), said[-1][1]
+    assert {language for language, _ in blocks()} == {"sh", "python", "ts"}
