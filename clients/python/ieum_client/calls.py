@@ -90,6 +90,8 @@ def steps(
     call: Call, answer: type[A], policy: RetryPolicy, chance: Callable[[], float], note: Callable[[RateLimit], None]
 ) -> Steps[A]:
     """Carry a call out. ``chance`` gives 0 to 1; ``note`` is told what is left of the rate limit."""
+    if OPERATIONS[call.operation].keyed and not call.key:
+        raise ValueError(f"{call.operation} needs an idempotency key: sent again without one it would be done twice")
     request = _request(call)
     pause = policy.first_pause_s
     for attempt in range(1, policy.attempts + 1):

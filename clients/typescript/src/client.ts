@@ -182,6 +182,9 @@ export class Client {
   }
 
   async #do<Answer>(name: Name, body: object | undefined, options: Partial<Keyed> & Visited): Promise<Answer> {
+    if (OPERATIONS[name].keyed && !options?.idempotencyKey) {
+      throw new TypeError(`${name} needs an idempotencyKey: sent again without one it would be done twice`);
+    }
     const { attempts, firstPauseMs, longestPauseMs } = this.#retry;
     let pause = firstPauseMs;
     for (let attempt = 1; attempt <= attempts; attempt++) {

@@ -18,7 +18,7 @@ const told = (error) =>
         retry_after: error.retryAfter ?? null,
         errors: error.errors.map((one) => [one.field, one.reason, one.detail, one.allowed]),
       }
-    : { kind: error.name };
+    : { kind: error instanceof TypeError ? "ValueError" : error.name };
 
 const picked = (found, expected) => Object.fromEntries(Object.keys(expected).map((field) => [field, found[field]]));
 
@@ -33,7 +33,7 @@ for (const one of cases) {
       chance: () => 0,
     });
     const options = {};
-    if (one.idempotencyKey) options.idempotencyKey = one.idempotencyKey;
+    if (one.idempotencyKey !== undefined) options.idempotencyKey = one.idempotencyKey;
     if (one.visitor) options.visitor = one.visitor;
     const call = one.body ? client[one.call](one.body, options) : client[one.call]();
     if (one.error) {

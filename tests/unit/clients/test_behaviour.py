@@ -92,7 +92,7 @@ def arguments(case: Case) -> tuple[str, list[Any], dict[str, Any]]:
     return name, first, {**body, **more}
 
 
-def told(error: IeumError) -> dict[str, Any]:
+def told(error: IeumError | ValueError) -> dict[str, Any]:
     if not isinstance(error, RefusedError):
         return {"kind": type(error).__name__}
     return {
@@ -113,7 +113,7 @@ def by_threads(url: str, case: Case) -> dict[str, Any]:
     with Client(url, CREDENTIAL, **options) as client:
         try:
             found = {"answer": getattr(client, name)(*positional, **named).model_dump(mode="json")}
-        except IeumError as error:
+        except (IeumError, ValueError) as error:
             found = {"error": told(error)}
         return {**found, "waits": waits, "rate_limit": client.rate_limit and list(client.rate_limit)}
 
@@ -131,7 +131,7 @@ def by_asyncio(url: str, case: Case) -> dict[str, Any]:
             try:
                 answer = await getattr(client, name)(*positional, **named)
                 found = {"answer": answer.model_dump(mode="json")}
-            except IeumError as error:
+            except (IeumError, ValueError) as error:
                 found = {"error": told(error)}
             return {**found, "waits": waits, "rate_limit": client.rate_limit and list(client.rate_limit)}
 
