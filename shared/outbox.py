@@ -9,11 +9,15 @@ A document's events reach the topic in order, whichever relay publishes them: ea
 stored, without the events Kafka has acknowledged to it, and only acknowledged events are cleared. Each relay publishes
 the events its own process enqueues; the backlog (of a dead process, or of an outage) is published by the one relay that
 holds the lease of the collection.
+
+Where a document is soon written again anyway, its published events can be cleared in that write (``take``): the relay
+leaves them for a moment.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
@@ -58,6 +62,15 @@ AlsoClear = Callable[[str], Mapping[str, Any] | None]
 """Further fields of a document to clear in the same write, if they still have these values; None: ask again later."""
 
 
+@dataclass(frozen=True, slots=True)
+class Clearing:
+    """What another write of a document clears with it."""
+
+    match: Mapping[str, Any]
+    """For the filter: still exactly what is in the topic."""
+    unset: Mapping[str, str]
+
+
 def _clear_nothing_else(_: str) -> Mapping[str, Any]:
     return {}
 
@@ -99,11 +112,13 @@ class Relay:
         name: str,
         linger_s: float = 0.0,
         clear_after_s: float = CLEAR_SECONDS,
+        leave_s: float = 0.0,
         also_clear: AlsoClear = _clear_nothing_else,
     ) -> None:
         """``linger_s``: pause after a batch in which the next one fills; an idle relay publishes at once.
 
-        Published events are cleared after ``clear_after_s``, which must be well below ``BACKLOG_AGE_SECONDS``.
+        Published events are cleared after ``clear_after_s``, and no sooner than ``leave_s`` after they were published:
+        until then another write may ``take`` them. Together well below ``BACKLOG_AGE_SECONDS``.
         ``also_clear`` names further fields to clear in the same write; one that has changed meanwhile stays.
         """
         self._collection = collection
@@ -114,6 +129,7 @@ class Relay:
         self._holder = uuid4().hex
         self._linger_s = linger_s
         self._clear_after_s = clear_after_s
+        self._leave_s = leave_s
         self._also_clear = also_clear
         self._queue: asyncio.Queue[QueuedEvents] = asyncio.Queue(QUEUE)
         self._first: set[str] = set()
@@ -132,6 +148,10 @@ class Relay:
         self._lease_until = _EPOCH
         self._uncleared: dict[str, dict[str, None]] = {}
         """Ids of events that Kafka has acknowledged and that are still pending in the store, in order, by document."""
+        self._left_until: dict[str, float] = {}
+        """When the events of a document become the relay's own to clear."""
+        self._taken: dict[str, Sequence[str]] = {}
+        """Documents whose events are just being cleared, and which."""
         self._unreadable: set[str] = set()
         """Documents of the last sweep whose pending events cannot be read."""
         self._published = asyncio.Event()
@@ -163,6 +183,28 @@ class Relay:
                 self._first.add(document_id)
             except asyncio.QueueFull:
                 metrics.OUTBOX_DROPPED.labels(self._name).inc()
+
+    def take(self, document: Document) -> Clearing | None:
+        """What the next write of a document may clear with it; None where it holds more than this relay published.
+
+        ``document`` as just read, with the ids of its pending events at least. Say ``taken`` when the write is done.
+        """
+        name, ids = document["_id"], [entry["id"] for entry in document.get(PENDING, ())]
+        if not ids or name in self._taken or list(self._uncleared.get(name, ())) != ids:
+            return None
+        also_clear = self._also_clear(name)
+        if also_clear is None:
+            return None
+        self._taken[name] = ids
+        return _whole(ids, also_clear)
+
+    def taken(self, names: Collection[str], *, cleared: bool) -> None:
+        """End ``take``; ``cleared``: those events are cleared, otherwise the relay clears them."""
+        for name in names:
+            ids = self._taken.pop(name)
+            if cleared:
+                self._forget(name, ids)
+        self._cleared.set()
 
     async def run(self) -> None:
         """Relay until cancelled. While the store or Kafka is unavailable it waits; pending events stay in the store."""
@@ -259,6 +301,7 @@ class Relay:
         self._failures = 0
         for name, new in fresh:
             self._uncleared.setdefault(name, {}).update((_id(record), None) for record in new)
+            self._left_until[name] = asyncio.get_running_loop().time() + self._leave_s
         self._since_read.update(_id(record) for record in records)
         self._published.set()
         metrics.OUTBOX_PUBLISHED.labels(self._name, way).inc(len(records))
@@ -377,37 +420,46 @@ class Relay:
                 await asyncio.sleep(backoff(self._clear_failures, _SPREAD))
 
     async def _clear_published(self, *, last: bool = False) -> None:
-        """Clear the events that are in the topic; ``last``: also where ``also_clear`` says to ask later."""
-        left = list(self._uncleared)
-        for start in range(0, len(left), BATCH):
+        """Clear the events that are in the topic; ``last``: also those left to others, or to be asked about later."""
+        now = asyncio.get_running_loop().time()
+        due = [name for name in self._uncleared if last or self._left_until.get(name, now) <= now]
+        if len(due) < len(self._uncleared):
+            self._published.set()  # the others next time
+        for start in range(0, len(due), BATCH):
             batch = []
-            for name in left[start : start + BATCH]:
+            for name in due[start : start + BATCH]:
+                if name in self._taken or name not in self._uncleared:
+                    continue
                 also_clear = self._also_clear(name)
                 if also_clear is not None or last:
                     batch.append((name, list(self._uncleared[name]), also_clear or {}))
-            if len(batch) < len(left[start : start + BATCH]):
-                self._published.set()  # the others next time
+            if len(batch) < len(due[start : start + BATCH]):
+                self._published.set()
             if batch:
-                await self._clear(batch)
+                self._taken.update((name, ids) for name, ids, _ in batch)
+                try:
+                    await self._clear(batch)
+                finally:
+                    for name, _, _ in batch:
+                        del self._taken[name]
             for name, ids, _ in batch:
-                known = self._uncleared[name]
-                for one in ids:
-                    del known[one]
-                if not known:
-                    del self._uncleared[name]
+                self._forget(name, ids)
             self._cleared.set()
+
+    def _forget(self, name: str, ids: Iterable[str]) -> None:
+        known = self._uncleared[name]
+        for one in ids:
+            del known[one]
+        if not known:
+            del self._uncleared[name]
+            self._left_until.pop(name, None)
 
     async def _clear(self, published: Sequence[tuple[str, list[str], Mapping[str, Any]]]) -> None:
         """Clear exactly the published events and the fields of ``also_clear``; what was added meanwhile stays."""
         whole = [
-            UpdateOne(
-                # The list ends with the last published event: since it grows only at its end, nothing in it is new.
-                # Its length with that id anywhere in it would not do: another relay may have cleared some at its head.
-                {"_id": name, f"{PENDING}.{len(ids) - 1}.id": ids[-1], PENDING: {"$size": len(ids)}, **also_clear},
-                {"$unset": dict.fromkeys((PENDING, SINCE, *also_clear), "")},
-            )
+            UpdateOne({"_id": name, **clearing.match}, {"$unset": clearing.unset})
             for name, ids, also_clear in published
-            if ids
+            if ids and (clearing := _whole(ids, also_clear))
         ]
         with store_errors():
             if whole:
@@ -424,6 +476,13 @@ class Relay:
         if one_by_one:
             with store_errors():
                 await self._collection.bulk_write(one_by_one, ordered=True)
+
+
+def _whole(ids: Sequence[str], also_clear: Mapping[str, Any]) -> Clearing:
+    # The list ends with the last published event: since it grows only at its end, nothing in it is new.
+    # Its length with that id anywhere in it would not do: another relay may have cleared some at its head.
+    match = {f"{PENDING}.{len(ids) - 1}.id": ids[-1], PENDING: {"$size": len(ids)}, **also_clear}
+    return Clearing(match, dict.fromkeys((PENDING, SINCE, *also_clear), ""))
 
 
 def _entry(record: Record) -> dict[str, Any]:

@@ -107,8 +107,10 @@ from shared.web.translations import gettext_noop
 
 RELAY_LINGER_S = 0.025
 """Under load the events of this time are published together; a single event does not wait (decision 5)."""
-RELAY_CLEAR_AFTER_S = 0.5
+RELAY_CLEAR_AFTER_S = 0.2
 """Published events collect for this time, fields of the link index with them: one write clears both."""
+RELAY_LEAVE_S = 1.2
+"""A little more than the follower's pace: by then nearly every report has an owner, and its progress is written."""
 HERE = Path(__file__).parent
 
 
@@ -223,11 +225,12 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         name="intake",
         linger_s=RELAY_LINGER_S,
         clear_after_s=RELAY_CLEAR_AFTER_S,
+        leave_s=RELAY_LEAVE_S,
         also_clear=link_service.also_clear,
     )
     group = GroupCommit(reports.collection, clock, waiting=settings.queue_limit)
     health.ready["store"] = group.check
-    follower = ProgressFollower(reports)
+    follower = ProgressFollower(reports, relay)
     [following] = bus.include(consumers(follower))
     health.degraded |= {"relay.intake": relay.unreadable, **_only_for_an_upgrade(settings)}
     aside.ready |= {"relay.intake": relay.check, "routings.holes": follower.check}

@@ -9,6 +9,7 @@ from shared import log
 from shared.events.families import CaseEvents, RoutingEvents
 from shared.kafka.router import Batch, KafkaRouter, Received
 from shared.metrics import REGISTRY
+from shared.outbox import Relay
 from shared.topics import CASES, ROUTINGS
 
 FOREIGN = Counter(
@@ -42,9 +43,10 @@ def consumers(follower: "ProgressFollower") -> KafkaRouter:
 class ProgressFollower:
     """Handler of both topics."""
 
-    def __init__(self, reports: ReportRepository) -> None:
-        """``reports`` is where progress is kept."""
+    def __init__(self, reports: ReportRepository, relay: Relay) -> None:
+        """``reports`` is where progress is kept, ``relay`` publishes their events."""
         self._reports = reports
+        self._relay = relay
         self._log = log.get("services.intake.reports")
         self._holes: set[str] = set()
 
@@ -65,7 +67,7 @@ class ProgressFollower:
                 closed.add(report_id)
             return progress
 
-        missing = await self._reports.advance(list(records), fold)
+        missing = await self._reports.advance(list(records), fold, self._relay)
         for report_id, (record, known) in holes.items():
             self._log.error(
                 "status.routing_hole",

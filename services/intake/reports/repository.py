@@ -29,7 +29,7 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import Record
 from shared.mongo import by_ids, store_errors, wait_until_ready
-from shared.outbox import PENDING, SINCE, push
+from shared.outbox import PENDING, SINCE, Relay, push
 
 COLLECTION: Final = "reports"
 BATCH: Final = 100
@@ -275,9 +275,10 @@ class ReportRepository:
                 {"_id": report_id, "life.erased_at": None, place: None}, {"$set": {place: at}}
             )
 
-    async def advance(self, ids: Sequence[str], fold: Fold) -> list[str]:
+    async def advance(self, ids: Sequence[str], fold: Fold, relay: Relay) -> list[str]:
         """Fold new events into the progress of these reports; the ids that are not here are given back.
 
+        What is written clears the published events in the same write, where ``relay`` has published all there are.
         Each write is made only on what was read, so a paused writer that wakes up changes nothing. Raises
         ``TransientError`` if another writer was faster; doing it again is safe.
         """
@@ -285,15 +286,16 @@ class ReportRepository:
         for start in range(0, len(ids), BATCH):
             some = ids[start : start + BATCH]
             with store_errors():
-                known = await by_ids(self._reports, some, {"progress": 1, FIELD: 1})
+                known = await by_ids(self._reports, some, {"progress": 1, FIELD: 1, f"{PENDING}.id": 1})
             missing.extend(report_id for report_id in some if report_id not in known)
             # What is erased has no progress any more, and needs none.
             known = {report_id: document for report_id, document in known.items() if "progress" in document}
-            await self._write_progress(known, fold)
+            await self._write_progress(known, fold, relay)
         return missing
 
-    async def _write_progress(self, known: Mapping[str, Document], fold: Fold) -> None:
-        writes = []
+    async def _write_progress(self, known: Mapping[str, Document], fold: Fold, relay: Relay) -> None:
+        writes: list[UpdateOne] = []
+        taken: list[str] = []
         for report_id, document in known.items():
             try:
                 self.authentication.check_progress(document)
@@ -304,14 +306,24 @@ class ReportRepository:
             if after != before:
                 progress = after.model_dump()
                 code = self.authentication.code_of_progress(report_id, progress)
-                sets = {"progress": progress, f"{FIELD}.{PROGRESS}": code}
-                writes.append(UpdateOne(_unchanged(report_id, before), {"$set": sets}))
+                update: dict[str, Any] = {"$set": {"progress": progress, f"{FIELD}.{PROGRESS}": code}}
+                as_read = _unchanged(report_id, before)
+                if (clearing := relay.take(document)) is not None:
+                    taken.append(report_id)
+                    as_read |= clearing.match
+                    update["$unset"] = clearing.unset
+                writes.append(UpdateOne(as_read, update))
         if not writes:
             return
-        with store_errors():
-            result = await self._reports.bulk_write(writes, ordered=False)
-        if result.matched_count != len(writes):
-            raise TransientError("another worker moved the same reports on")
+        all_written = False
+        try:
+            with store_errors():
+                result = await self._reports.bulk_write(writes, ordered=False)
+            all_written = result.matched_count == len(writes)
+        finally:
+            relay.taken(taken, cleared=all_written)
+        if not all_written:
+            raise TransientError("another worker moved the same reports on, or they have new events")
 
     async def claim(self, job: str, day: str, holder: str, now: datetime) -> bool:
         """Whether this process may do a day's job now: nobody has finished it, and nobody alive is at it."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from unittest import mock
 
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -143,10 +144,13 @@ async def running(
     *,
     opened: bool = True,
     clock: Clock | None = None,
+    leave_s: float = 0.0,
     **more: Any,
 ) -> AsyncIterator[IntakeHarness]:
+    """``leave_s``: how long published events are left to be cleared with the progress; tests wait for neither."""
     clock = clock or SystemClock()
-    intake = main.build(settings(**more), bus_settings, store_settings, clock)
+    with mock.patch.object(main, "RELAY_LEAVE_S", leave_s):
+        intake = main.build(settings(**more), bus_settings, store_settings, clock)
     work = asyncio.create_task(intake.work())
     transport = httpx.ASGITransport(app=intake.app)
     try:

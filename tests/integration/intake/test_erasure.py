@@ -234,6 +234,7 @@ async def test_late_news_do_not_fill_a_tombstone(harness: IntakeHarness) -> None
         await harness.intake.reports._write_progress(
             {someone.report_id: document},
             lambda _, known: known.model_copy(update={"first_seen_at": document["received_at"]}),
+            harness.intake.relay,
         )
     assert await someone.stored() == late
     after = await someone.stored()

@@ -69,6 +69,29 @@ async def test_a_report_costs_three_writes_and_a_new_link_one(
         assert writes.of["reports", "update"] == 2 * REPORTS, "its progress"
 
 
+async def test_progress_that_comes_soon_clears_the_event_in_the_same_write(
+    bus_settings: KafkaSettings, store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = Writes()
+    monkeypatch.setattr(mongo, "AsyncIOMotorClient", partial(AsyncIOMotorClient, event_listeners=[writes]))
+    async with running(bus_settings, store_settings, leave_s=60.0) as harness:
+        writes.of.clear()
+        answers = await asyncio.gather(*(harness.lodge({**LEAST}) for _ in range(REPORTS)))
+        ids = {answer.json()["report_id"] for answer in answers}
+
+        async def published() -> bool:
+            return {key for key, _ in await harness.log()} == ids
+
+        await eventually(published)
+        await harness.publish([await routing(harness, report_id, 1, "busan") for report_id in ids])
+        await _progress(harness, "ownership", REPORTS)
+        assert await harness.nothing_pending()
+        assert {kind: many for (of, kind), many in writes.of.items() if of == "reports"} == {
+            "insert": REPORTS,
+            "update": REPORTS,
+        }
+
+
 async def _progress(harness: IntakeHarness, part: str, many: int) -> None:
     async def known() -> bool:
         return bool(await harness.collection.count_documents({f"progress.{part}": {"$ne": None}}) == many)

@@ -422,3 +422,44 @@ async def test_further_fields_are_cleared_with_the_events_unless_they_changed(
     documents = await by_ids(things, [same, changed])
     assert documents == {same: {"_id": same}, changed: {"_id": changed, "todo": 2}}
     assert asked == {same: 2, changed: 2}
+
+
+async def cleared_in(things: Things, relay: Relay, key: str) -> bool:
+    """What a writer does that changes a document and clears its events with it."""
+    document = await things.find_one({"_id": key}, {"outbox.id": 1})
+    if document is None or (clearing := relay.take(document)) is None:
+        return False
+    update = {"$set": {"changed": True}, "$unset": clearing.unset}
+    done = await things.update_one({"_id": key, **clearing.match}, update)
+    relay.taken([key], cleared=bool(done.matched_count))
+    return bool(done.matched_count)
+
+
+async def test_another_write_clears_published_events_and_nothing_else(
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings
+) -> None:
+    whole, grown, foreign = (report_id(n) for n in (1, 2, 3))
+    relay = Relay(things, publisher, SystemClock(), name="taken", leave_s=60.0)
+    young = datetime.now(UTC) + timedelta(hours=1)  # the sweep leaves them
+    for key in (whole, grown, foreign):
+        first = [message_left(key, 1)]
+        await insert(things, key, first, young)
+        assert not await cleared_in(things, relay, key), "nothing is in the topic"
+        if key != foreign:  # another process accepted it
+            relay.enqueue(key, first)
+    async with relaying(relay):
+        await eventually(lambda: {whole, grown} <= relay._uncleared.keys(), "both published")
+        later = [message_left(grown, 2)]
+        await things.update_one({"_id": grown}, push(later, young))
+        assert [await cleared_in(things, relay, key) for key in (whole, grown, foreign)] == [True, False, False]
+        assert whole not in relay._uncleared
+        relay.enqueue(grown)
+
+        async def follows() -> bool:
+            return await cleared_in(things, relay, grown)
+
+        await eventually(follows, "the later event is published, and both are cleared")
+        assert not relay._uncleared, "the relay had left them alone"
+    assert await sequences(bus_settings, grown) == [1, 2]
+    found = await by_ids(things, [whole, grown, foreign])
+    assert {key: "outbox" in document for key, document in found.items()} == {whole: False, grown: False, foreign: True}

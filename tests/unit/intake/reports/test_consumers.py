@@ -7,7 +7,7 @@ from services.intake.reports.consumers import ProgressFollower, consumers
 from shared.events.base import encode
 from shared.topics import CASES, ROUTINGS
 from tests.support.driving import Heard, driving, golden, publish, types
-from tests.unit.intake.reports.test_following import Kept, known
+from tests.unit.intake.reports.test_following import NO_RELAY, Kept, known
 from tests.unit.intake.reports.test_rules import REPORT, routed
 
 
@@ -20,7 +20,7 @@ async def test_every_event_of_routings_and_cases_reaches_the_status() -> None:
 
 async def test_a_record_on_the_wire_moves_the_status() -> None:
     kept = Kept()
-    async with driving(consumers(ProgressFollower(kept))) as broker:
+    async with driving(consumers(ProgressFollower(kept, NO_RELAY))) as broker:
         await publish(
             broker,
             encode(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from services.intake.reports.consumers import HOLES, ProgressFollower, consumers
 from services.intake.reports.models import Progress
@@ -11,10 +12,12 @@ from shared.events.envelope import Envelope
 from shared.events.routings import ReportEnded
 from shared.events.vocabulary import EndReason
 from shared.kafka.router import Received
+from shared.outbox import Relay
 from tests.unit.intake.reports.test_rules import REPORT, rerouted, routed
 
 OTHER = "00000000-0000-4000-8000-000000000001"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
+NO_RELAY: Any = None  # progress is kept in memory here
 
 
 class Kept(ReportRepository):
@@ -23,7 +26,7 @@ class Kept(ReportRepository):
     def __init__(self) -> None:
         self.progress = {REPORT: Progress(), OTHER: Progress()}
 
-    async def advance(self, ids: Sequence[str], fold: Fold) -> list[str]:
+    async def advance(self, ids: Sequence[str], fold: Fold, relay: Relay) -> list[str]:
         for report_id in ids:
             self.progress[report_id] = fold(report_id, self.progress[report_id])
         return []
@@ -41,7 +44,7 @@ def known(kept: Kept, report_id: str) -> int:
 
 async def test_a_missing_record_stops_nobody_else_and_shows_until_the_hole_is_closed() -> None:
     kept = Kept()
-    follower = ProgressFollower(kept)
+    follower = ProgressFollower(kept, NO_RELAY)
     assert follower.check() is None
     others = routed().model_copy(update={"report_id": OTHER})
     await follower(received(routed(), rerouted(3, 2, "ulsan", 10), others))
@@ -55,7 +58,7 @@ async def test_a_missing_record_stops_nobody_else_and_shows_until_the_hole_is_cl
 
 async def test_a_stream_that_begins_in_the_middle_is_a_hole_too() -> None:
     kept = Kept()
-    follower = ProgressFollower(kept)
+    follower = ProgressFollower(kept, NO_RELAY)
     start = routed()
     end = ReportEnded(
         report_id=REPORT,
@@ -73,5 +76,5 @@ async def test_a_stream_that_begins_in_the_middle_is_a_hole_too() -> None:
 
 
 def test_progress_is_written_once_a_second_at_most() -> None:
-    [spec] = consumers(ProgressFollower(Kept())).specs
+    [spec] = consumers(ProgressFollower(Kept(), NO_RELAY)).specs
     assert spec.pace_s >= 1.0
