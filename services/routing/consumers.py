@@ -10,8 +10,8 @@ from shared.events.families import CaseEvents, ReportEvents, RoutingEvents
 from shared.kafka.router import Batch, KafkaRouter, Partitions, Rejected
 from shared.topics import CASES, REPORTS, ROUTINGS
 
-PACE_S: Final = 0.1
-"""Between two batches of copies: the copy is for pages, the store is for everybody."""
+PACE_S: Final = 0.3
+"""Between two batches of copies: the copy is for pages, the store and the broker are for everybody."""
 
 
 def consumers(worker: Worker, read_model: ReadModel, sees: asyncio.Event, *, max_records: int) -> KafkaRouter:
