@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from starlette.requests import HTTPConnection
 
+from services.identity.devices import device_words
 from shared.audit.entries import where_of
 from shared.audit.model import SYSTEM, AuditEntry, AuditOutcome
 from shared.identity.principal import Principal
@@ -19,6 +20,7 @@ class What(StrEnum):
     SIGN_IN = "sign_in"
     SIGN_OUT = "sign_out"
     SIGN_OUT_EVERYWHERE = "sign_out.everywhere"
+    SESSIONS_END = "sessions.end"
     ENROL = "account.enrol"
     PASSWORD = "account.password"  # noqa: S105  # an action
     RECOVERY_CODES = "account.recovery_codes"
@@ -70,13 +72,16 @@ class By:
     organisation: str | None
     roles: tuple[str, ...]
     where: str
+    device: str = ""
+    """In words; kept with the session alone."""
 
 
 def by(request: HTTPConnection, principal: Principal | None) -> By:
     """Whoever sends a request."""
+    device = device_words(request.headers.get("user-agent", ""))
     if principal is None:
-        return By(None, None, (), where_of(request))
-    return By(principal.subject, principal.organisation, tuple(sorted(principal.roles)), where_of(request))
+        return By(None, None, (), where_of(request), device)
+    return By(principal.subject, principal.organisation, tuple(sorted(principal.roles)), where_of(request), device)
 
 
 def by_command(name: str) -> By:

@@ -60,6 +60,8 @@ class Marks:
         parts = [session.digest, session.session, session.subject, _instant(session.started_at)]
         if session.shown_at is not None:  # sessions sealed before there was such a time still count
             parts.append(f"shown {_instant(session.shown_at)}")
+        if session.device or session.where:
+            parts.append(f"from {session.device} {session.where}")
         if session.provider_session:
             parts.append(f"provider {session.provider_session}")
         return self._mark("session document", *parts)

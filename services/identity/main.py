@@ -15,6 +15,7 @@ from services.identity.accounts.pages import admin_router
 from services.identity.accounts.release_pages import release_router
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.service import Administration
+from services.identity.accounts.session_pages import own_sessions_router, sessions_router
 from services.identity.audit_recorder import Trail
 from services.identity.credentials import Passwords, Vault
 from services.identity.enrolment.own_pages import own_router
@@ -177,6 +178,8 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
         admin_router(a.store, a.administration, pages, authorize),
         release_router(a.store, a.administration, pages, authorize),
         one_router(a.store, a.administration, a.sessions, pages, authorize),
+        own_sessions_router(a.sessions, a.trail, pages, authorize),
+        sessions_router(a.store, a.sessions, a.trail, pages, authorize),
     ]
     if openid:
         provider = Provider(settings, a.vault.passing, a.clock, a.http)

@@ -54,6 +54,7 @@ ACTIONS: Final[dict[str, str]] = {
     "keys.refuse": n("Signing key in the store refused"),
     "keys.remove": n("Signing key gone from the store"),
     "sessions.refuse": n("Session in the store refused"),
+    "sessions.end": n("Sessions ended"),
     "sessions.reopen": n("End of a session changed in the store"),
     "reports.refuse": n("Report changed in the store refused"),
     "reports.sign": n("Stored reports signed"),

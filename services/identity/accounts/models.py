@@ -32,6 +32,7 @@ class Ending(StrEnum):
     DISABLED = "disabled"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  # a reason, no password
     FACTOR_RESET = "factor_reset"
+    ADMINISTRATOR = "administrator"
     PROVIDER = "provider"
     """Signed out at the OpenID provider, which told us."""
 
@@ -140,6 +141,12 @@ class Session(_Frozen):
     confirmed_seal: str = ""
     """That identity saw it then."""
     seen_at: datetime
+    device: str = ""
+    """Browser and system in words, as the browser said at the sign-in; empty: it said none that is known."""
+    where: str = ""
+    """The network it was begun in, never a whole address."""
+    used: dict[str, datetime] = {}
+    """When it was last given a token for a service."""
     ended_at: datetime | None = None
     ended_why: Ending | None = None
     counts_until: datetime | None = None

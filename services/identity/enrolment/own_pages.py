@@ -59,7 +59,6 @@ def own_router(
             status=(429 if wait else 422) if error else 200,
             account=account,
             sessions=open_sessions,
-            present=principal.session,
             passkeys=passkeys,
             error=OWN_WORDS[error] if error else "",
             field=field,

@@ -89,7 +89,7 @@ def invitation_router(sign_in: SignIn, sessions: Sessions, enrolment: Enrolment,
                 raise
             return choose(request, invitation, offer, error.code)
         await end_the_old(request, sessions)
-        issued = await sessions.begin(account.subject)
+        issued = await sessions.begin(account.subject, who)
         if issued is None and account.waits is not None:
             return codes_page(request, codes, "/session", waiting=True)
         if issued is None:

@@ -73,7 +73,7 @@ class External:
         known = By(account.subject, organisation, tuple(sorted(roles)), who.where)
         await self._trail.append(line(known, What.SIGN_IN, self._clock.now(), way="openid"))
         mark = self._marks.provider_session(person.issuer, person.sid) if person.sid else ""
-        issued = await self._sessions.begin(account.subject, person.shown_at, mark)
+        issued = await self._sessions.begin(account.subject, who, person.shown_at, mark)
         if issued is None:
             await self.refused(who, "wrong_sign_in", account)
             raise RefusedError("wrong_sign_in")

@@ -47,11 +47,13 @@ class SessionStore:
             found = await self.collection.find_one({"_id": digest})
         return session_of(found)
 
-    async def seen(self, digest: str, now: datetime) -> Session | None:
-        """Mark it as used now; None where it has ended: the check and the mark are one step."""
+    async def seen(self, digest: str, now: datetime, service: str) -> Session | None:
+        """Mark it as used now, for a service; None where it has ended: the check and the mark are one step."""
         with store_errors():
             found = await self.collection.find_one_and_update(
-                {"_id": digest, "ended_at": None}, {"$set": {"seen_at": now}}, return_document=ReturnDocument.AFTER
+                {"_id": digest, "ended_at": None},
+                {"$set": {"seen_at": now, f"used.{service}": now}},
+                return_document=ReturnDocument.AFTER,
             )
         return session_of(found)
 

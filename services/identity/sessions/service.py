@@ -7,7 +7,7 @@ from typing import Final
 from services.identity.accounts.models import Account, Ending, Session
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import SESSION_LASTS, alive, of_now, usable
-from services.identity.audit_recorder import Trail, What, by_job, line
+from services.identity.audit_recorder import By, Trail, What, by_job, line
 from services.identity.credentials import new_secret, new_session_name
 from services.identity.keyed_digests import Marks, same
 from services.identity.keys.service import Signing
@@ -57,10 +57,13 @@ class Sessions:
         self._trail = trail
         self._clock = clock
 
-    async def begin(self, subject: str, shown_at: datetime | None = None, provider_session: str = "") -> Issued | None:
+    async def begin(
+        self, subject: str, who: By | None = None, shown_at: datetime | None = None, provider_session: str = ""
+    ) -> Issued | None:
         """A new session with names of its own, whatever the browser held before; None where they may not sign in.
 
-        Of the OpenID provider: ``shown_at`` is when it asked for the factors, ``provider_session`` its own session.
+        ``who``: from which device and network. Of the OpenID provider: ``shown_at`` is when it asked for the factors,
+        ``provider_session`` its own session.
         """
         now = self._clock.now()
         secret = new_secret()
@@ -73,6 +76,8 @@ class Sessions:
             shown_at=shown_at,
             provider_session=provider_session,
             seen_at=now,
+            device=who.device if who is not None else "",
+            where=who.where if who is not None else "",
         )
         session = made.model_copy(update={"seal": self._marks.session_seal(made)})
         await self._store.add(session)
@@ -97,7 +102,7 @@ class Sessions:
             return None
         # Marked after the account was read: whoever takes a role away ends the sessions after writing that, so either
         # this sees the ended session, or the token made here belongs to a session that is published as ended.
-        session = await self._store.seen(known.digest, now)
+        session = await self._store.seen(known.digest, now, audience)
         if session is None:
             return None
         RENEWED.inc()
@@ -177,6 +182,7 @@ class Sessions:
 
     async def token_for(self, issued: Issued, audience: str) -> str:
         """Exchange what somebody was given now for a token of another service."""
+        await self._store.seen(self._marks.session(issued.secret), self._clock.now(), audience)
         return (await self._signing.signer()).access(issued.principal, audience)
 
     async def _issued(self, account: Account, session: Session, secret: str, audience: str = IDENTITY) -> Issued:

@@ -167,7 +167,7 @@ class SignIn:
         now = self._clock.now()
         known = By(account.subject, account.organisation, tuple(sorted(account.roles)), who.where)
         await self._trail.append(line(known, What.SIGN_IN, now, way="password", factor=shown))
-        issued = await self._sessions.begin(account.subject)
+        issued = await self._sessions.begin(account.subject, who)
         if issued is None:
             await self._refuse(who, account, "wrong_sign_in")
             raise AssertionError  # pragma: no cover  # _refuse raises

@@ -1,0 +1,129 @@
+"""Where somebody is signed in: seen and ended by themselves, and by an administrator of their organisation."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.identity.accounts.models import Account, Ending
+from services.identity.accounts.repository import AccountStore
+from services.identity.audit_recorder import Trail, What, by, line
+from services.identity.problems import unavailable
+from services.identity.sessions.cookies import clear
+from services.identity.sessions.service import Sessions
+from shared.errors import TransientError
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.web.app import Problem
+from shared.web.authorization import Authorizer
+from shared.web.pages import Pages
+from shared.web.translations import gettext_noop
+
+OWN: Final = "/account/sessions"
+SERVICES: Final = {
+    "notify": gettext_noop("Cases"),
+    "intake": gettext_noop("Details and calls"),
+    "routing": gettext_noop("Decisions"),
+    "analytics": gettext_noop("Statistics"),
+    "identity": gettext_noop("Accounts"),
+}
+
+
+def own_sessions_router(sessions: Sessions, trail: Trail, pages: Pages, authorize: Authorizer) -> APIRouter:
+    """``/account/sessions``, for everybody."""
+    router = APIRouter(prefix=OWN, include_in_schema=False)
+    own = authorize(Action.OWN_ACCOUNT, back=OWN)
+
+    @router.get("")
+    async def show(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
+        return await _page(pages, request, sessions, principal)
+
+    @router.post("/end")
+    async def end_others(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
+        try:
+            ended = await sessions.end(principal.subject, Ending.EVERYWHERE, but=principal.session)
+            said = {"account": principal.subject, "ended": str(ended)}
+            await trail.append(line(by(request, principal), What.SESSIONS_END, pages.clock.now(), **said))
+        except TransientError:
+            raise unavailable() from None
+        return RedirectResponse(OWN, 303)
+
+    @router.post("/{session}/end")
+    async def end_one(request: Request, principal: Annotated[Principal, Depends(own)], session: str) -> Response:
+        try:
+            ended = await sessions.end(principal.subject, Ending.SIGNED_OUT, only=session)
+            said = {"account": principal.subject, "ended": str(ended)}
+            await trail.append(line(by(request, principal), What.SESSIONS_END, pages.clock.now(), **said))
+        except TransientError:
+            raise unavailable() from None
+        if session != principal.session:
+            return RedirectResponse(OWN, 303)
+        answer = RedirectResponse("/session", 303)
+        clear(answer)
+        return answer
+
+    return router
+
+
+def sessions_router(
+    store: AccountStore, sessions: Sessions, trail: Trail, pages: Pages, authorize: Authorizer
+) -> APIRouter:
+    """``/accounts/{subject}/sessions``, for administrators."""
+    router = APIRouter(prefix="/accounts/{subject}/sessions", include_in_schema=False)
+    manage = authorize(Action.ACCOUNTS_MANAGE, back="/accounts/{subject}/sessions")
+
+    async def found(request: Request, principal: Principal, subject: str) -> Account:
+        try:
+            account = await store.get(subject[:40])
+        except TransientError:
+            raise unavailable() from None
+        if account is None:
+            raise Problem(404, "no_such_account", gettext_noop("There is no such account."))
+        authorize.require(request, principal, Action.ACCOUNTS_MANAGE, account.organisation)
+        return account
+
+    async def end(request: Request, principal: Principal, subject: str, only: str) -> Response:
+        account = await found(request, principal, subject)
+        try:
+            ended = await sessions.end(account.subject, Ending.ADMINISTRATOR, only=only)
+            said = {"account": account.subject, "ended": str(ended)}
+            await trail.append(line(by(request, principal), What.SESSIONS_END, pages.clock.now(), **said))
+        except TransientError:
+            raise unavailable() from None
+        return RedirectResponse(f"/accounts/{account.subject}/sessions", 303)
+
+    @router.get("")
+    async def show(request: Request, principal: Annotated[Principal, Depends(manage)], subject: str) -> Response:
+        return await _page(pages, request, sessions, principal, await found(request, principal, subject))
+
+    @router.post("/end")
+    async def end_all(request: Request, principal: Annotated[Principal, Depends(manage)], subject: str) -> Response:
+        return await end(request, principal, subject, "")
+
+    @router.post("/{session}/end")
+    async def end_one(
+        request: Request, principal: Annotated[Principal, Depends(manage)], subject: str, session: str
+    ) -> Response:
+        return await end(request, principal, subject, session)
+
+    return router
+
+
+async def _page(
+    pages: Pages, request: Request, sessions: Sessions, principal: Principal, account: Account | None = None
+) -> Response:
+    """``account``: somebody's, for an administrator; None: one's own."""
+    try:
+        kept = await sessions.of(account.subject if account is not None else principal.subject)
+    except TransientError:
+        raise unavailable() from None
+    return pages.render(
+        request,
+        "sessions.html",
+        account=account,
+        sessions=kept,
+        present=principal.session,
+        base=f"/accounts/{account.subject}/sessions" if account is not None else OWN,
+        services=SERVICES,
+    )
