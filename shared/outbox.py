@@ -234,11 +234,11 @@ class Relay:
             try:
                 await work()
             except TransientError as error:
-                self._failures += 1
-                _log.warning("outbox.publish_failed", relay=self._name, attempts=self._failures, error=str(error))
+                self._failures = attempts = self._failures + 1
+                _log.warning("outbox.publish_failed", relay=self._name, attempts=attempts, error=str(error))
                 self._waiting = True
-                await self._drop_queue()
-                await asyncio.sleep(backoff(self._failures, _SPREAD))
+                await self._drop_queue()  # meanwhile the other task may succeed and count from nought again
+                await asyncio.sleep(backoff(attempts, _SPREAD))
                 self._waiting = False
 
     async def _publish_first(self) -> None:

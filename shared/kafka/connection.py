@@ -49,7 +49,7 @@ async def bounded(awaitable: Awaitable[T], seconds: float, what: str) -> T:
         await asyncio.wait({call}, timeout=seconds)
     finally:
         if not call.done():
-            call.add_done_callback(_forget)
+            call.add_done_callback(forget)
             call.cancel()
             await asyncio.wait({call}, timeout=_LET_GO_S)
     if not call.done() or call.cancelled():
@@ -64,7 +64,8 @@ async def bounded(awaitable: Awaitable[T], seconds: float, what: str) -> T:
         raise
 
 
-def _forget(call: "asyncio.Future[Any]") -> None:
+def forget(call: "asyncio.Future[Any]") -> None:
+    """Done-callback of a call whose outcome nobody may wait for."""
     if not call.cancelled():
         call.exception()  # asked for, or asyncio would complain that nobody did
 

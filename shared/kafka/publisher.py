@@ -28,7 +28,7 @@ from shared import log
 from shared.errors import FatalError, PermanentError, TransientError
 from shared.events.base import Record
 from shared.kafka import metrics
-from shared.kafka.connection import bounded, client_options, topic_name
+from shared.kafka.connection import bounded, client_options, forget, topic_name
 from shared.kafka.liveness import ended_task
 from shared.settings import KafkaSettings
 from shared.topics import BY_NAME, Topic
@@ -58,6 +58,9 @@ class NotAllowedError(TransientError):
 class Publisher:
     """The process's one producer: idempotent, ``acks=all``, no lingering.
 
+    A batch given up while its leader was away leaves a gap in the producer's numbering, and the broker takes nothing
+    more from it: then another producer takes its place. Ending the process would keep people from reporting.
+
     After a ``TransientError`` the records may still reach the log later, in the order they were given: publishing
     again makes duplicates, and consumers tolerate them.
     """
@@ -65,6 +68,9 @@ class Publisher:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
+        self._broken: AIOKafkaProducer | None = None
+        """One that the broker takes nothing from any more; it is replaced before the next batch."""
+        self._replacing = asyncio.Lock()
         self._partitions: dict[str, int] = {}
         # A partition's next batch is not built before the last one is acknowledged: that keeps order whatever fails.
         self._turn: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -89,7 +95,8 @@ class Publisher:
 
     def ended(self) -> str | None:
         """The background task of the producer that has ended unexpectedly; None while all are running."""
-        return ended_task(self._producer) if self._producer is not None else None
+        is_used = self._producer is not None and self._producer is not self._broken
+        return ended_task(self._producer) if is_used else None
 
     async def stop(self) -> None:
         """Disconnect, waiting a few seconds at most for what is on its way."""
@@ -118,12 +125,12 @@ class Publisher:
     async def send(self, name: str, partition: int, messages: Sequence[Message], *, one_batch: bool = False) -> int:
         """Send messages to one partition of a topic by its name on the cluster; returns the first one's offset.
 
-        Raises ``TransientError``, ``PermanentError`` for a record the broker finds too large, and ``FatalError`` when
-        the producer can no longer be trusted.
+        Raises ``TransientError``, and ``PermanentError`` for a record the broker finds too large.
         """
         first: int | None = None
         limit = self._settings.call_timeout_s
         async with self._turn[name, partition]:
+            await self._replace_broken()
             batches = self._batches(messages)
             if one_batch and len(batches) > 1:
                 raise ValueError(f"{len(messages)} records do not fit into one batch of {MAX_BATCH_BYTES} bytes")
@@ -169,9 +176,24 @@ class Publisher:
                     raise PermanentError("too_large", f"one record fills more than a batch of {MAX_BATCH_BYTES} bytes")
         return batches
 
+    async def _replace_broken(self) -> None:
+        """Connect another producer in place of a broken one. Raises ``TransientError`` while no broker answers."""
+        if self._broken is None:
+            return
+        async with self._replacing:
+            broken = self._broken
+            if broken is None or self._producer is not broken:  # another call was faster, or all is being stopped
+                return
+            await _stop(broken)  # first, so that nothing it still holds comes later than what is sent again
+            await self.start()
+            self._broken = None
+
     async def _send(self, batch: BatchBuilder, name: str, partition: int) -> int:
+        producer = self._connected()
         try:
-            metadata = await (await self._connected().send_batch(batch, name, partition=partition))
+            acknowledged = await producer.send_batch(batch, name, partition=partition)
+            acknowledged.add_done_callback(forget)  # also when nobody waits any more
+            metadata = await acknowledged
         except MessageSizeTooLargeError as error:
             raise PermanentError("too_large", f"the broker refuses a batch for {name}") from error
         except TopicAuthorizationFailedError as error:
@@ -181,7 +203,10 @@ class Publisher:
                 " docs/reference/kafka-rights.md; example: KAFKA_SASL_USERNAME=intake"
             ) from error
         except _BROKEN as error:
-            raise FatalError(f"kafka: the producer is broken: {type(error).__name__}") from error
+            if self._producer is producer:
+                self._broken = producer
+            _log.warning("kafka.producer_replaced", topic=name, partition=partition, error=type(error).__name__)
+            raise TransientError(f"kafka: the producer is broken: {type(error).__name__}") from error
         except KafkaError as error:
             raise TransientError(f"kafka: publishing to {name} failed: {type(error).__name__}") from error
         return int(metadata.offset)

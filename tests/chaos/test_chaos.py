@@ -35,3 +35,4 @@ async def test_every_promise_is_kept_though_leaders_die_and_brokers_are_restarte
     result = await run_chaos(three_brokers(SEED), logs=tmp_path / "logs")
     assert result.faults == [], f"seed {SEED}; logs of the services: {tmp_path / 'logs'}"
     assert {"leader kill", "rolling restart"} <= {fault["kind"] for fault in result.timeline}
+    assert "intake" not in result.restarts, "people can report all the time"

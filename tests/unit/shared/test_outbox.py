@@ -1,6 +1,15 @@
 """Events inside documents: there and back."""
 
-from shared.outbox import pending, pending_records, push
+import asyncio
+from collections import defaultdict
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from shared.clock import SystemClock
+from shared.errors import TransientError
+from shared.outbox import Relay, pending, pending_records, push
 from tests.integration.kafka.tools import NOW, message_left, report_id
 
 RECORDS = [message_left(report_id(1), 1), message_left(report_id(1), 2)]
@@ -24,3 +33,26 @@ def test_no_events_leave_no_trace() -> None:
     assert pending([], NOW) == {}
     assert push([], NOW) == {}
     assert pending_records({"_id": "x"}) == []
+
+
+async def test_a_failure_beside_a_success_of_the_other_task_does_not_end_the_relay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    collection = cast("Any", SimpleNamespace(database=defaultdict(object)))
+    relay = Relay(collection, cast("Any", None), SystemClock(), name="relay")
+    calls = 0
+
+    async def work() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise TransientError("kafka is away")
+        raise asyncio.CancelledError
+
+    async def drop_queue() -> None:
+        relay._failures = 0  # the other task has published meanwhile
+
+    monkeypatch.setattr(relay, "_drop_queue", drop_queue)
+    with pytest.raises(asyncio.CancelledError):
+        await relay._forever(work)
+    assert calls == 2

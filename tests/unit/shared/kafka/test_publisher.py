@@ -1,0 +1,69 @@
+"""A producer that the broker takes nothing from any more is replaced; the process goes on."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
+
+from shared.errors import TransientError
+from shared.kafka import publisher as publishing
+from shared.kafka.publisher import Message, Publisher
+from shared.settings import KafkaSettings
+from tools.local.ports import LOOPBACK
+
+
+class Producer:
+    """In place of aiokafka's: the first one made is broken, and the broker is away when the second is connected."""
+
+    made: list["Producer"]
+
+    def __init__(self, **_: object) -> None:
+        self.number = len(self.made)
+        self.is_stopped = False
+        self.made.append(self)
+
+    async def start(self) -> None:
+        if self.number == 1:
+            raise KafkaConnectionError
+
+    async def stop(self) -> None:
+        self.is_stopped = True
+
+    def create_batch(self) -> Any:
+        return Batch()
+
+    async def send_batch(self, *_: object, **__: object) -> "asyncio.Future[Any]":
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self.number == 0:
+            answer.set_exception(OutOfOrderSequenceNumber())
+        else:
+            answer.set_result(Metadata())
+        return answer
+
+
+class Batch:
+    def append(self, **_: object) -> object:
+        return self
+
+
+class Metadata:
+    offset = 7
+
+
+async def test_a_broken_producer_is_replaced_and_what_failed_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    Producer.made = []
+    monkeypatch.setattr(publishing, "AIOKafkaProducer", Producer)
+    monkeypatch.setattr(publishing, "ended_task", lambda producer: "sender" if producer.is_stopped else None)
+    publisher = Publisher(KafkaSettings(bootstrap_servers=f"{LOOPBACK}:1"))
+    await publisher.start()
+    message: Message = (b"key", b"value", [])
+    with pytest.raises(TransientError, match="OutOfOrderSequenceNumber"):
+        await publisher.send("reports", 0, [message])
+    with pytest.raises(TransientError):  # nobody answers yet
+        await publisher.send("reports", 0, [message])
+    assert publisher.ended() is None, "what is being replaced has not ended by itself"
+    assert await publisher.send("reports", 0, [message]) == 7
+    assert [producer.is_stopped for producer in Producer.made] == [True, True, False]
+    assert publisher.ended() is None
+    await publisher.stop()
