@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from tests.chaos import kinds
 from tests.chaos.field import Field
 from tests.chaos.kinds import Kind
@@ -118,29 +120,32 @@ async def run_chaos(options: Options, *, logs: Path | None = None) -> Result:
 
 @contextlib.asynccontextmanager
 async def _system(folder: Path, options: Options) -> AsyncIterator[Field]:
-    settings = LocalSettings.on_free_ports(folder, 2, secured=options.brokers == 1)
-    settings = settings.model_copy(
-        update={"kafka_bootstrap_servers": "", "mongodb_uri": type(settings.mongodb_uri)("")}
-    )
     cluster = Cluster() if options.brokers > 1 else None
-    doors = dict(zip(WORKERS, zip(*[iter(ports.free_ports(2 * len(WORKERS)))] * 2, strict=True), strict=True))
-    routes = {f"kafka:{name}": Route(known_as, listen) for name, (listen, known_as) in doors.items()}
-    if cluster is not None:
-        routes = {}
-    routes |= {f"store:{name}": Route(ports.free_port(), settings.store_port) for name in SERVICES}
-    (folder / "clocks").mkdir()
-    proxies = Proxies(routes, folder / "logs" / "proxies.log")
+    proxies: Proxies | None = None
     try:
-        await asyncio.to_thread(proxies.start)
         if cluster is not None:
             await asyncio.to_thread(cluster.start, store=False)
-            settings = settings.model_copy(update={"kafka_bootstrap_servers": cluster.kafka})
+        settings = LocalSettings.on_free_ports(folder, 2, secured=cluster is None)
+        elsewhere = {
+            "kafka_bootstrap_servers": cluster.kafka if cluster is not None else "",
+            "mongodb_uri": SecretStr(""),
+        }
+        settings = settings.model_copy(update=elsewhere)
+        free = iter(_free_ports(settings, 2 * len(WORKERS) + len(SERVICES)))
+        # To each process the broker is where its proxy listens; three brokers are reached without.
+        kafka = {name: Route(next(free), next(free)) for name in WORKERS} if cluster is None else {}
+        store = {name: Route(next(free), settings.store_port) for name in SERVICES}
+        routes = {f"kafka:{n}": route for n, route in kafka.items()} | {f"store:{n}": r for n, r in store.items()}
+        proxies = Proxies(routes, folder / "logs" / "proxies.log")
+        await asyncio.to_thread(proxies.start)
+        (folder / "clocks").mkdir()
         stack = Stack(
             settings,
             say=lambda _: None,
-            extra_env=_environment(routes),
+            extra_env=_environment(kafka),
             commands=_commands(folder / "clocks", options.mistake),
-            kafka_doors=dict(doors.values()),
+            kafka_doors={route.target: route.listen for route in kafka.values()},
+            store_doors={name: route.listen for name, route in store.items()},
         )
         try:
             await asyncio.to_thread(stack.start, 240.0)
@@ -148,24 +153,26 @@ async def _system(folder: Path, options: Options) -> AsyncIterator[Field]:
         finally:
             await asyncio.to_thread(stack.stop)
     finally:
-        proxies.stop()
+        if proxies is not None:
+            proxies.stop()
         if cluster is not None:
             await asyncio.to_thread(cluster.stop)
 
 
-def _environment(routes: Mapping[str, Route]) -> dict[str, dict[str, str]]:
-    """Each process is sent through its own proxies."""
+def _free_ports(settings: LocalSettings, count: int) -> list[int]:
+    """Ports that the stack does not want: what nobody listens on yet looks free."""
+    taken = {getattr(settings, name) for name in type(settings).model_fields if name.endswith("_port")}
+    return [port for port in ports.free_ports(count + len(taken)) if port not in taken][:count]
+
+
+def _environment(kafka: Mapping[str, Route]) -> dict[str, dict[str, str]]:
+    """Each process is sent through its own proxy to Kafka."""
     timeout = {"KAFKA_SESSION_TIMEOUT_MS": str(int(SESSION_TIMEOUT_S * 1000))}
     found: dict[str, dict[str, str]] = {service: {**timeout, "IEUM_LOG_LEVEL": "INFO"} for service in SERVICES}
     found["intake"] |= {"INTAKE_STATUS_QUESTIONS_PER_MINUTE": "10000", "INTAKE_WRONG_RECEIPTS_PER_HOUR": "10000"}
     found["notify"] |= {"NOTIFY_QUIET_HOURS": "off", "NOTIFY_LEASE_S": "10", "NOTIFY_SMTP_TIMEOUT_S": "5"}
-    for link, route in routes.items():
-        engine, _, process = link.partition(":")
-        own = found.setdefault(process, {})
-        if engine == "kafka":
-            own["KAFKA_BOOTSTRAP_SERVERS"] = f"{ports.LOOPBACK}:{route.listen}"
-        else:
-            own["MONGODB_URI"] = f"mongodb://{ports.LOOPBACK}:{route.listen}/?directConnection=true"
+    for process, route in kafka.items():
+        found.setdefault(process, {})["KAFKA_BOOTSTRAP_SERVERS"] = f"{ports.LOOPBACK}:{route.listen}"
     return found
 
 

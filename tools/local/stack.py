@@ -37,12 +37,15 @@ class Stack:
         commands: Mapping[str, Sequence[str]] | None = None,
         services: Sequence[str] = SERVICES,
         kafka_doors: Mapping[int, int] | None = None,
+        store_doors: Mapping[str, int] | None = None,
     ) -> None:
         """For tests: ``extra_env`` replaces variables by service or process, ``commands`` command lines by process.
 
-        ``kafka_doors`` are further ports of the broker, as ``tools.local.kafka.with_doors`` describes them.
+        ``kafka_doors`` are further ports of the broker, as ``tools.local.kafka.with_doors`` describes them;
+        ``store_doors`` ports by service, behind each of which somebody forwards to the store.
         """
         self._kafka_doors = kafka_doors
+        self._store_doors = store_doors or {}
         self.settings = settings
         self.secrets: dict[str, str] = {}
         self.services = tuple(services)
@@ -164,7 +167,11 @@ class Stack:
             mongodb=self.mongodb,
             access=self._access(service),
         )
-        return {**env, **self._extra_env.get(service, {})}
+        env |= self._extra_env.get(service, {})
+        if service in self._store_doors:
+            direct, door = f":{self.settings.store_port}/", f":{self._store_doors[service]}/"
+            env["MONGODB_URI"] = env["MONGODB_URI"].replace(direct, door)
+        return env
 
     def _access(self, process: str) -> dict[str, str]:
         """How a process signs in to the engines that are started here."""
