@@ -58,7 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
     runs = [one_broker(given.seed), three_brokers(given.seed)]
     if given.strike:
         runs = [replace(runs[0], plan=tuple(given.strike), reports=given.reports)]
-    lines = [_round(options, folder) for options in runs]
+    results, lines = Results(folder, name="once", counted=_COUNTED), []
+    for options in runs:
+        lines.append(_round(options, folder))
+        results.add(lines[-1])
     return 1 if any(line["faults"] for line in lines) else 0
 
 
@@ -124,9 +127,9 @@ def _planted(folder: Path, name: str) -> int:
 
 
 def _page(folder: Path) -> int:
-    results = Results(folder, counted=_COUNTED)
+    rounds = [line for name in ("once", "") for line in Results(folder, name=name, counted=_COUNTED).rounds]
     mistakes = folder / "mistakes.json"
-    numbers = numbers_of(results.rounds) | {
+    numbers = numbers_of(rounds) | {
         "date": seoul_day(datetime.now(UTC)),
         "mistakes": orjson.loads(mistakes.read_bytes()) if mistakes.exists() else {},
     }

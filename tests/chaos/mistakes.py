@@ -104,9 +104,7 @@ MISTAKES: Final = {
         "intake", answer_before_write, ("kill:intake",) * 4, ("accepted, but not on the bus", "events were never")
     ),
     "commit-before-effect": Mistake("routing", commit_before_effect, ("kill:routing",) * 6, ("without owner",)),
-    "skip-what-failed": Mistake(
-        "notify", skip_what_failed, ("store half-open:notify:25", "store cut:notify:6"), ("without alert.sent",)
-    ),
+    "skip-what-failed": Mistake("notify", skip_what_failed, ("store cut:notify:30",), ("without alert.sent",)),
     "swallow-full-disk": Mistake(
         "routing", swallow_full_disk, ("disk full:routing",) * 2, ("loads of partition", "a hole", "not recovered")
     ),

@@ -103,7 +103,8 @@ class Gatherer:
         done = subprocess.run(
             [sys.executable, "-m", "shared.audit", "verify"],
             cwd=PROJECT,
-            env=self._stack.environment_of("notify"),
+            # The chains of all services: no user of the store but the administrator may read them all.
+            env={**self._stack.environment_of("notify"), "MONGODB_URI": self._stack.mongodb},
             capture_output=True,
             text=True,
             check=False,
