@@ -93,7 +93,7 @@ async def open_services(
     routing = RoutingSettings.model_validate({"IEUM_IDENTITY_URL": NOBODY_THERE, "loads_every_s": 0.1, **states})
     system.routing = routing_main.build(routing, system.bus, system.store, system.clock)
     counting = AnalyticsSettings.model_validate(
-        {"IEUM_IDENTITY_URL": NOBODY_THERE, "IEUM_AUDIT_KEY": a_key("a"), "reconcile_every_s": 0.5}
+        {"IEUM_IDENTITY_URL": NOBODY_THERE, "IEUM_AUDIT_KEY": a_key("a"), "reconcile_every_s": 0.5, "pace_s": 0.5}
     )
     analytics = analytics_main.build(counting, system.bus, system.store, system.clock)
     system.apps |= {"notify": system.notify.app, "intake": system.intake.app}
