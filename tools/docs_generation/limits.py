@@ -67,9 +67,10 @@ def _scopes(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            [security] = operation.get("security") or [{"": ["none"]}]
-            [[scope]] = security.values()
-            found.setdefault(scope, []).append(f"`{operation['operationId']}` ({method.upper()} `{path}`)")
+            name = f"`{operation['operationId']}` ({method.upper()} `{path}`)"
+            for scheme in operation.get("security") or [{"": ["none"]}]:  # one of them is enough
+                for scope in next(iter(scheme.values())):
+                    found.setdefault(scope, []).append(name)
     for scope, operations in found.items():
         yield f"`{scope}`" if scope != "none" else "none: everybody may", ", ".join(operations)
 

@@ -166,6 +166,14 @@ async def test_every_block_of_the_tutorial_does_what_the_page_says(harness: Inta
         reader = Reader(tmp_path, url, secrets | store)
         for language, text in blocks():
             said.append((text, await asyncio.to_thread(reader.does, language, text)))
+        # The first lines of each client's README, in the same place.
+        for language, run in (("python", ""), ("typescript", "npx tsx report.mts")):
+            [block, *_] = [
+                one for one in blocks(ROOT / "clients" / language / "README.md") if one[0] in {"python", "ts"}
+            ]
+            answer = await asyncio.to_thread(reader.does, *block)
+            answer = await asyncio.to_thread(reader.does, "sh", run) if run else answer
+            assert re.fullmatch(r"\d{4}(-\d{4}){3}", answer.strip()), answer
     made = [json.loads(answer) for text, answer in said if text.startswith(("KEY=", "curl"))]
     assert [sorted(answer) for answer in made[:1]] == [["proof", "receipt", "received_at", "report_id"]]
     assert made[1]["state"] == "received"

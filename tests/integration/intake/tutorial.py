@@ -26,9 +26,9 @@ cd "$ROOT" && exec "$PYTHON" -m services.intake.clients add "${3#N=}" "${scopes[
 LIMIT_S: Final = 240
 
 
-def blocks() -> list[tuple[str, str]]:
+def blocks(page: Path = PAGE) -> list[tuple[str, str]]:
     """Language and text of each block, in order."""
-    return _BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+    return _BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
 class Reader:

@@ -171,9 +171,16 @@ def test_the_python_client(stub: Stub, run: Callable[[str, Case], dict[str, Any]
     assert_asked_as_expected(stub, name, case)
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the package as it is installed."""
+    folder = tmp_path_factory.mktemp("client")
+    built(folder)
+    return folder
+
+
 @pytest.mark.thorough
-def test_the_typescript_client(stub: Stub, tmp_path: Path) -> None:
-    built(tmp_path)
+def test_the_typescript_client(stub: Stub, compiled: Path, tmp_path: Path) -> None:
     cases = []
     for number, case in enumerate(CASES):
         url = address_of(stub, f"typescript-{number}", case)
@@ -182,7 +189,7 @@ def test_the_typescript_client(stub: Stub, tmp_path: Path) -> None:
     done = subprocess.run(
         ["node", "--test", "--test-reporter=tap", HERE / "behaviour.mjs"],
         cwd=TYPESCRIPT,
-        env={**os.environ, "CASES": str(tmp_path / "cases.json"), "CLIENT": str(tmp_path / "dist/index.js")},
+        env={**os.environ, "CASES": str(tmp_path / "cases.json"), "CLIENT": str(compiled / "dist/index.js")},
         capture_output=True,
         text=True,
         check=False,
@@ -195,9 +202,9 @@ def test_the_typescript_client(stub: Stub, tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
-def test_the_npm_package_holds_what_is_built_and_nothing_else(tmp_path: Path) -> None:
+def test_the_npm_package_holds_what_is_built_and_nothing_else(compiled: Path, tmp_path: Path) -> None:
     shutil.copytree(TYPESCRIPT, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules", "dist"))
-    built(tmp_path)
+    shutil.copytree(compiled / "dist", tmp_path / "dist")
     done = subprocess.run(
         ["npm", "pack", "--dry-run", "--json", "--ignore-scripts", "--offline"],
         cwd=tmp_path,
@@ -211,6 +218,28 @@ def test_the_npm_package_holds_what_is_built_and_nothing_else(tmp_path: Path) ->
     files = {f"dist/{name}{end}" for name in modules for end in (".js", ".d.ts")}
     assert {file["path"] for file in packed["files"]} == files | {"README.md", "package.json"}
     assert json.loads((TYPESCRIPT / "package.json").read_text()).get("dependencies", {}) == {}
+
+
+@pytest.mark.thorough
+def test_what_the_typescript_readme_shows_compiles(compiled: Path, tmp_path: Path) -> None:
+    modules = tmp_path / "node_modules"
+    (modules / "@ieum").mkdir(parents=True)
+    (modules / "@ieum" / "client").symlink_to(compiled)
+    (modules / "@types").symlink_to(ROOT / "node_modules" / "@types")
+    shown = re.findall(r"^```ts\n(.*?)^```$", (TYPESCRIPT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len(shown) == 4
+    for number, block in enumerate(shown):
+        (tmp_path / f"block{number}.mts").write_text(block)
+    options = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "--types", "node"]
+    done = subprocess.run(
+        [ROOT / "node_modules" / ".bin" / "tsc", *options, *(f"block{number}.mts" for number in range(len(shown)))],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def built(folder: Path) -> None:
