@@ -14,7 +14,7 @@ from services.analytics.counting.consumers import Folder, consumers
 from services.analytics.counting.reader import Reader
 from services.analytics.counting.repository import prepare
 from services.analytics.counting.watch import DEAD_REPORTS, WATCHED, Watch
-from services.analytics.dashboard import data_pages
+from services.analytics.dashboard import data_pages, protection
 from services.analytics.dashboard import pages as dashboard
 from services.analytics.dashboard.history_repository import history as read_history
 from services.analytics.exports import api, sample_api, tables_api
@@ -91,6 +91,7 @@ def application(
             dashboard.router(publications, sample, watch, own_pages, authorize, history),
             sample_api.router(sample, own_pages, authorize),
             data_pages.router(publications, own_pages, authorize),
+            protection.router(publications, own_pages),
             operations.router(parts, publications, reader, watch, own_pages, authorize, audit, clock),
             *audits,
         ],

@@ -34,7 +34,7 @@ def year() -> Iterator[Site]:
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
-@pytest.mark.parametrize("path", [*PAGES, "/dictionary"])
+@pytest.mark.parametrize("path", [*PAGES, "/dictionary", "/protection"])
 def test_nothing_runs_out_of_the_page_into_something_else_or_apart(
     browser: Browser, year: Site, path: str, lang: str
 ) -> None:
@@ -84,7 +84,7 @@ def source(year: Site, path: str, lang: str = "ko") -> str:
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
-@pytest.mark.parametrize("path", [*PAGES, "/dictionary"])
+@pytest.mark.parametrize("path", [*PAGES, "/dictionary", "/protection"])
 def test_every_word_is_in_the_readers_language(year: Site, path: str, lang: str) -> None:
     page = Page(source(year, path, lang))
     assert len(page.texts) > 50
