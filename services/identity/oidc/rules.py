@@ -33,7 +33,7 @@ def shown_at(auth_time: object, since: int, now: int) -> int | None:
 
     None where it does not say, or where that was before ``since`` or is still to come.
     """
-    return min(int(auth_time), now) if _lies_between(since, auth_time, now) else None  # type: ignore[call-overload]
+    return min(int(auth_time), now) if _lies_between(since, auth_time, now) else None  # type: ignore[call-overload]  # asked there
 
 
 def account_name(issuer: str, subject: str) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 import flask
 import uvicorn
 from authlib.jose import jwt
-from oidc_provider_mock import app  # type: ignore[import-untyped]
-from oidc_provider_mock._storage import storage  # type: ignore[import-untyped]
+from oidc_provider_mock import app  # type: ignore[import-untyped]  # it has no types
+from oidc_provider_mock._storage import storage  # type: ignore[import-untyped]  # as above
 
 
 def made() -> flask.Flask:
