@@ -99,7 +99,7 @@ secrets: venv ## print the local secrets: whoever has them reads every report st
 	@$(LOCAL) secrets
 
 ##@ Keep it
-.PHONY: backup verify-backup restore
+.PHONY: backup verify-backup restore finish-upgrade
 backup: venv ## an encrypted archive of stores, topics and offsets while it runs (TO=var/backups KEYS=var/backup-keys)
 	@$(PY) -m tools.backup take --to $(or $(TO),var/backups) --keys $(or $(KEYS),var/backup-keys)
 
@@ -108,6 +108,10 @@ verify-backup: venv ## read a whole archive and compare it with its manifest (FR
 
 restore: venv ## put an archive into an empty installation, erasures replayed (FROM=archive KEYS=folder REGISTER=folder; NO_REGISTER=1)
 	@$(PY) -m tools.backup restore $(or $(FROM),$(error say which: make restore FROM=archive KEYS=folder REGISTER=folder)) --keys $(or $(KEYS),var/backup-keys) $(if $(NO_REGISTER),--without-register,--register $(or $(REGISTER),$(error say where the erasure register is: REGISTER=folder)))
+
+finish-upgrade: venv ## once the last process of the earlier build is gone: take away what only it needed
+	@$(LOCAL) in notify services.notify.migrations finish
+	@$(LOCAL) in routing services.routing.migrations finish
 
 ##@ Check it
 check: venv ## format, lint, types, import rules, generated documents (a minute)

@@ -4,7 +4,6 @@ motor is the only thing to swap when PyMongo's own asyncio client takes its plac
 and in each service's ``store`` alone.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -43,7 +42,6 @@ _REFUSED: Final = {13: "this user may not do that", 18: "unknown user or passwor
 """An operator's mistake and no record's: what was to be done is tried again until it is mended, and not lost."""
 _LABELS: Final = ("TransientTransactionError", "RetryableWriteError", "UnknownTransactionCommitResult")
 _SPREAD: Final = 1.0
-_FIRST_LOOK_S: Final = 2.0
 
 
 def connect(settings: StoreSettings, service: str) -> AsyncIOMotorDatabase[Document]:
@@ -113,21 +111,6 @@ async def until_done(step: Callable[[], Awaitable[object]], clock: Clock, what: 
             await clock.sleep(backoff(attempt, _SPREAD))
         else:
             return
-
-
-async def refuse_at_once(settings: StoreSettings, service: str) -> None:
-    """Before a process answers anybody: raises ``FatalError`` where its restore is not finished.
-
-    A store that does not answer at once is asked again by ``wait_until_ready``; until then nothing is read from it.
-    """
-    database = connect(settings, service)
-    try:
-        async with asyncio.timeout(_FIRST_LOOK_S):
-            await refuse_unfinished_restore(database)
-    except (TransientError, TimeoutError):
-        pass
-    finally:
-        database.client.close()
 
 
 @contextmanager

@@ -39,13 +39,14 @@ from services.notify.escalation.jobs import ALIVE_S, StoreGauges, WorkerLiveness
 from services.notify.escalation.jobs import EVERY_S as GAUGES_S
 from services.notify.escalation.repository import RecentAlertStore, WorkerStore
 from services.notify.escalation.service import EscalationWorker
+from services.notify.migrations import STEPS
 from services.notify.settings import NotifySettings
 from services.notify.team.directory import POLL_S as DIRECTORY_S
 from services.notify.team.directory import StaffDirectory
 from services.notify.team.pages import TeamPages, team_router
 from services.notify.team.repository import CenterStore, RotaStore
 from services.notify.team.service import DutyService
-from shared import log, mongo, process
+from shared import log, migrations, mongo, process
 from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
 from shared.audit.store import DAY_S, AuditLog
@@ -115,6 +116,7 @@ class Notify:
         await mongo.until_done(self._prepare, self.clock, "preparing the store")
 
     async def _prepare(self) -> None:
+        await migrations.migrate(self.cases.database, STEPS, self.clock)
         await self.cases.prepare()
         await self.dead_letter_store.prepare()
         await self.drill_store.prepare()
@@ -326,7 +328,7 @@ async def run() -> None:
     """The process: pages at once, alerts as soon as store and Kafka are there."""
     settings, bus_settings, store_settings = load(NotifySettings), load(KafkaSettings), load(StoreSettings)
     log.configure(SERVICE, settings.log_level)
-    await mongo.refuse_at_once(store_settings, "notify")
+    await migrations.admit(store_settings, "notify", STEPS)
     notify = build(settings, bus_settings, store_settings, SystemClock())
     process.spare_what_is_built()
     async with asyncio.TaskGroup() as tasks:

@@ -18,6 +18,7 @@ from services.routing.console.live_stream import LiveFeed, OpenStreams, stream_r
 from services.routing.console.pages import page_router
 from services.routing.console.rule_page import rule_router
 from services.routing.consumers import consumers
+from services.routing.migrations import STEPS
 from services.routing.model import LiveLoads
 from services.routing.problem_table import PROBLEMS
 from services.routing.read_model import DecisionStore
@@ -28,7 +29,7 @@ from services.routing.state.folder import StateFolder, this_boot
 from services.routing.state.loads import LoadPublisher, LoadView
 from services.routing.state.restorer import AGAIN_S, Restorer
 from services.routing.worker import Worker
-from shared import log, mongo
+from shared import log, migrations, mongo
 from shared.centers import PACKAGED, Fault, TableSets
 from shared.clock import Clock, SystemClock
 from shared.health import Health
@@ -200,7 +201,7 @@ async def run() -> None:
     """The process. Pages answer at once, decisions begin as soon as Kafka is there; the store is not waited for."""
     settings, bus_settings, store_settings = load(RoutingSettings), load(KafkaSettings), load(StoreSettings)
     log.configure(SERVICE, settings.log_level)
-    await mongo.refuse_at_once(store_settings, "routing")
+    await migrations.admit(store_settings, "routing", STEPS)
     routing = build(settings, bus_settings, store_settings, SystemClock())
     try:
         async with asyncio.TaskGroup() as tasks:

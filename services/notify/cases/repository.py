@@ -2,14 +2,13 @@
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import IndexModel, InsertOne, UpdateOne
-from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.errors import BulkWriteError
 
 from services.notify.cases.models import Case, DueCase, waiting_key
 from services.notify.team.models import Counted
@@ -60,8 +59,6 @@ Only an index of few cases is named in a query (``hint``): the embedded store re
 whatever the range asked for (6,000 cases, none of them due: 280 ms with the name, 0.1 ms without). Of two indexes that
 fit it takes the first by name, hence ``critical_due`` before ``due``.
 """
-FORMER_INDEXES: Final = frozenset({"wake_at", "copied_sort", "offered_to", "awaiting_since", "due_critical"})
-"""Of earlier builds, which made every write of a case longer."""
 
 Document = dict[str, Any]
 
@@ -100,10 +97,6 @@ class CaseStore:
     async def prepare(self) -> None:
         """Create the indexes; the same ones again change nothing."""
         with store_errors():
-            existing = await self.collection.index_information()
-            for name in sorted(FORMER_INDEXES & existing.keys()):
-                with suppress(OperationFailure):  # another process that starts too was faster
-                    await self.collection.drop_index(name)
             await self.collection.create_indexes(list(INDEXES))
 
     async def load(self, report_ids: Sequence[str], skipped: Skipped | None = None) -> dict[str, Case]:

@@ -15,7 +15,7 @@ from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 
 from services.intake.retention import replay
-from shared import mongo
+from shared import migrations, mongo
 from shared.audit.chain import AuditKeys
 from shared.audit.store import AuditLog
 from shared.clock import SystemClock
@@ -125,7 +125,7 @@ async def test_what_was_lost_is_restored_and_what_was_erased_since_stays_erased(
         assert "sealed" in (await database.reports.find_one({"_id": erased.report_id}) or {})
         for service in ("intake", "notify", "analytics", "identity", "routing"):
             with pytest.raises(FatalError, match="is not finished"):
-                await mongo.refuse_at_once(store, service)
+                await migrations.admit(store, service)
 
         assert await replay.run(intake_settings(tmp_path), store, clock, manifest["backup"]) == 0
         for service in ("intake", "identity"):
