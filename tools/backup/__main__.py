@@ -1,4 +1,4 @@
-"""``make backup``, ``make restore``: ``python -m tools.backup take | verify | restore | open``."""
+"""``make backup``, ``make restore``: ``python -m tools.backup take | verify | forecast | restore | open``."""
 
 import argparse
 import asyncio
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from pymongo.errors import PyMongoError
 
 from shared.errors import IeumError
 from shared.settings import SettingsError, StoreSettings, load
-from tools.backup import archive, keys, restoring, stores, taking
+from tools.backup import archive, forecast, keys, restoring, stores, taking
 from tools.backup.archive import ArchiveError
 from tools.backup.restoring import TargetError
 from tools.local import beside, processes
@@ -28,6 +29,9 @@ from tools.local.settings import LocalSettings
 from tools.local.stack import Stack
 from tools.local.state import RunFolder
 
+PER_DAY: Final = 28.2
+"""Reports a day in the country: 10,305 people helped in 2024 (``tools/simulation/params.json``)."""
+YEARS: Final = (1, 5, 10)
 REFUSED: Final = 1
 NOT_OPENED: Final = 3
 
@@ -59,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, text in (
         ("take", _take, "write an archive of what runs here"),
         ("verify", _verify, "read a whole archive and compare it with its manifest"),
+        ("forecast", _forecast, "say how much disk the years will take, from the reports in an archive"),
         ("restore", _restore, "put an archive back into an empty store and empty topics"),
         ("open", _open, "let services start although a restore ended with findings, once somebody has looked"),
     ):
@@ -68,8 +73,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--keys", type=Path, required=True, help="the folder of keys, apart from archives")
         if name == "take":
             command.add_argument("--to", type=Path, required=True, help="the folder for archives")
-        if name in ("verify", "restore"):
+        if name in ("verify", "forecast", "restore"):
             command.add_argument("archive", type=Path)
+        if name == "forecast":
+            command.add_argument("--per-day", type=float, default=PER_DAY, help="reports a day (default: %(default)s)")
         if name == "restore":
             register = command.add_mutually_exclusive_group(required=True)
             register.add_argument("--register", type=Path, help="the erasure register of the system that was backed up")
@@ -111,6 +118,20 @@ def _verify(given: argparse.Namespace, settings: LocalSettings) -> int:
     del settings
     _tell(archive.verified(given.archive, keys.private(given.keys)))
     _say("nothing wrong")
+    return 0
+
+
+def _forecast(given: argparse.Namespace, settings: LocalSettings) -> int:
+    del settings
+    identity = keys.private(given.keys)
+    reports = archive.verified(given.archive, identity)["parts"].get("store/intake/reports", {"count": 0})["count"]
+    if not reports:
+        raise TargetError(f"{given.archive} holds no report: take a backup of an installation that has some")
+    sizes: Counter[str] = Counter()
+    for part, document in archive.parts_of(given.archive, identity):
+        sizes[part] += len(document.raw)
+    _say(f"{reports} reports in {given.archive.name}; {given.per_day:g} a day")
+    _say(forecast.table(forecast.growth(sizes, reports, given.per_day), YEARS))
     return 0
 
 

@@ -14,7 +14,7 @@ from shared.events.routings import ReportUpdated
 from shared.kafka.decoding import RawRecord
 from shared.topics import REPORTS, ROUTINGS
 from tests.unit.analytics import events as make
-from tools.backup import archive, keys, topics
+from tools.backup import archive, forecast, keys, topics
 from tools.backup.archive import ArchiveError, ArchiveWriter
 from tools.backup.cut import Cut, Known
 from tools.local.keys import SecretsError
@@ -172,3 +172,14 @@ def test_no_group_begins_behind_the_end_of_what_was_kept() -> None:
     assert topics.clamped({"routing": {"reports": {"0": 9, "1": 4}}}, {("reports", 0): 5, ("reports", 1): 8}) == {
         "routing": {"reports": {"0": 5, "1": 4}}
     }
+
+
+def test_growth_is_what_a_report_takes_times_the_reports_of_a_year() -> None:
+    sizes = {"store/intake/reports": 6000, "store/intake/links": 2000, "topic/reports/0": 300, "topic/reports/1": 100}
+    rows = forecast.growth(sizes | {"offsets": 10**6}, 4, 100)
+    assert [(row.name, row.bytes_per_report) for row in rows] == [("store intake", 2000), ("topic reports", 100)]
+    assert rows[0].mb_a_year == pytest.approx(2000 * 100 * 365.25 / 1e6)
+    year = 2100 * 100 * 365.25 / 1e9 * forecast.HEADROOM
+    assert f"after 10 years: {10 * year:.1f} GB on one machine, {30 * year:.1f} GB with 3 copies" in forecast.table(
+        rows, [10]
+    )
