@@ -37,7 +37,7 @@ from services.notify.drills.service import Drills
 from services.notify.escalation.delivery import Delivery
 from services.notify.escalation.jobs import ALIVE_S, StoreGauges, WorkerLiveness
 from services.notify.escalation.jobs import EVERY_S as GAUGES_S
-from services.notify.escalation.repository import RecentAlertStore, WorkerStore
+from services.notify.escalation.repository import RECENT_S, RecentAlertStore, WorkerStore
 from services.notify.escalation.service import EscalationWorker
 from services.notify.migrations import STEPS
 from services.notify.settings import NotifySettings
@@ -155,8 +155,9 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     # No two processes have the same, not even a container and the one it is started again as.
     worker = f"{socket.gethostname()[:60].replace('.', '-')}:{os.getpid()}:{secrets.token_hex(4)}"
     delivery = Delivery(settings, channel, clock)
+    recent = RecentAlertStore(database)
     escalation_worker = EscalationWorker(
-        cases, centers, RecentAlertStore(database), delivery, broadcaster, case_relay, clock, settings, worker
+        cases, centers, recent, delivery, broadcaster, case_relay, clock, settings, worker
     )
     liveness = WorkerLiveness(WorkerStore(database), cases, worker, settings.lease_s, escalation_worker.wake, clock)
     routings = RoutingsHandler(cases, broadcaster, clock, settings.rules, escalation_worker)
@@ -189,7 +190,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     jobs.every(POLL_S, "identity", identity.refresh)
     jobs.every(DIRECTORY_S, "staff-directory", staff.refresh)
     jobs.every(DAY_S, "audit", audit.look_after)
-    _alert_jobs(jobs, escalation_worker, settings)
+    _alert_jobs(jobs, escalation_worker, recent, settings)
     jobs.every(ALIVE_S, "workers", liveness.look)
     jobs.every(LIVE_S, "live-updates", live.look)
     jobs.every(ALARMS_S, "alarms", AlarmWatch(findings, broadcaster.notice, clock).look)
@@ -229,7 +230,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     )
 
 
-def _alert_jobs(jobs: Jobs, worker: EscalationWorker, settings: NotifySettings) -> None:
+def _alert_jobs(jobs: Jobs, worker: EscalationWorker, recent: RecentAlertStore, settings: NotifySettings) -> None:
     """What is critical has jobs of its own, and what of it this process holds has one that asks the store nothing."""
     often_s, rarely_s, gather_s = settings.poll_s, RARELY * settings.poll_s, settings.gather_s
     for number in range(ALERTERS):
@@ -238,6 +239,7 @@ def _alert_jobs(jobs: Jobs, worker: EscalationWorker, settings: NotifySettings) 
         jobs.every(poll_s, f"alerts-{number}", worker.send_due, wake=worker.due, gather_s=gather_s)
     jobs.every(often_s, "alerts-urgent", worker.send_urgent, wake=worker.urgent_due)
     jobs.every(rarely_s, "alerts-urgent-held", worker.send_held_urgent, wake=worker.urgent_held)
+    jobs.every(DAY_S, "recent-alerts", recent.save, wake=recent.told, gather_s=RECENT_S)
 
 
 def until_first_ok(health: Health, name: str) -> None:

@@ -1,7 +1,7 @@
 """A notify whose ladder runs in seconds, and that kills itself at named points, once for each mark in a folder.
 
 ``python -m tests.kill.hasty_notify FOLDER`` is notify. ``FOLDER/claimed``: after the next claim, before anything is
-sent; ``sent``: after sending, before anything is recorded; ``gathered``: after the tally, which comes between the two;
+sent; ``sent``: after sending, before anything is recorded; ``gathered``: after writing how often each place was told;
 ``recorded``: after a write of cases (a pass, or a batch of routing's), before anything is published or committed.
 """
 
@@ -40,7 +40,7 @@ def main(folder: Path) -> None:
     claim = deadly_after(CaseStore.claim, folder / "claimed", only_if=bool)
     setattr(CaseStore, "claim", claim)  # noqa: B010  # a type checker would rightly refuse it
     setattr(Delivery, "send", deadly_after(Delivery.send, folder / "sent"))  # noqa: B010  # as above
-    setattr(RecentAlertStore, "add", deadly_after(RecentAlertStore.add, folder / "gathered"))  # noqa: B010  # as above
+    setattr(RecentAlertStore, "save", deadly_after(RecentAlertStore.save, folder / "gathered"))  # noqa: B010  # as above
     setattr(CaseStore, "save", deadly_after(CaseStore.save, folder / "recorded"))  # noqa: B010  # as above
     process.run(notify.run)
 

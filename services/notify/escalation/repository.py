@@ -1,6 +1,7 @@
 """What processes share: when alerts went to each place, which tells whether the next are bundled, and who is alive."""
 
-from collections.abc import Collection, Iterable, Sequence
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,34 +17,70 @@ KEPT: Final = 6
 """Times kept per place: one more than may go singly within the window."""
 
 
+RECENT_S: Final = 2.0
+"""How long what was told is gathered before it is written, and what was read of other processes counts: a few messages
+more may go singly, which a write for every pass would save."""
+
+
 class RecentAlertStore:
-    """One small document per place that was ever told."""
+    """One small document per place that was ever told, and what this process told since it last wrote."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
         """``database`` is notify's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["tallies"]
+        self.told: Final = asyncio.Event()
+        """Something is to be written."""
+        self._known: dict[str, tuple[float, RecentAlerts]] = {}
+        """What was read, when by the loop's clock, and what this process told since."""
+        self._unsaved: dict[str, list[datetime]] = {}
 
     async def load(self, keys: Iterable[str]) -> dict[str, RecentAlerts]:
-        """What went to these places lately; those never told are missing."""
-        with store_errors():
-            found = await by_ids(self.collection, sorted(set(keys)))
-        return {key: RecentAlerts(tuple(_in_utc(moment) for moment in d["at"])) for key, d in found.items()}
+        """What went to these places lately; those never told are missing. Raises ``TransientError``."""
+        at, wanted = asyncio.get_running_loop().time(), sorted(set(keys))
+        unknown = [key for key in wanted if key not in self._known or at - self._known[key][0] > RECENT_S]
+        if unknown:
+            with store_errors():
+                found = await by_ids(self.collection, unknown)
+            for key in unknown:
+                stored = [_in_utc(moment) for moment in found[key]["at"]] if key in found else []
+                self._known[key] = (at, _newest([*stored, *self._unsaved.get(key, ())]))
+        return {key: known for key in wanted if (known := self._known[key][1]).at}
 
-    async def add(self, keys: Sequence[str], now: datetime) -> None:
-        """An alert each went to these places; a place may stand here several times."""
-        if not keys:
-            return
-        counted = {key: keys.count(key) for key in keys}
+    def note(self, keys: Iterable[str], now: datetime) -> None:
+        """An alert each went to these places; a place may stand here several times. Written a little later."""
+        for key in keys:
+            self._unsaved[key] = [*self._unsaved.get(key, ()), now][-KEPT:]
+            if key in self._known:
+                at, known = self._known[key]
+                self._known[key] = (at, _newest([*known.at, now]))
+            self.told.set()
+
+    async def save(self) -> None:
+        """Write what was noted. Raises ``TransientError`` and keeps it for the next time."""
+        unsaved, self._unsaved = self._unsaved, {}
+        try:
+            await self._add(unsaved)
+        except TransientError:
+            for key, moments in unsaved.items():
+                self._unsaved[key] = [*moments, *self._unsaved.get(key, ())][-KEPT:]
+            raise
+
+    def forget(self) -> None:
+        """Read everything anew."""
+        self._known.clear()
+
+    async def _add(self, told: Mapping[str, Sequence[datetime]]) -> None:
         writes = [
-            UpdateOne(
-                {"_id": key},
-                {"$push": {"at": {"$each": [now] * min(number, KEPT), "$slice": -KEPT}}},
-                upsert=True,
-            )
-            for key, number in counted.items()
+            UpdateOne({"_id": key}, {"$push": {"at": {"$each": list(moments), "$slice": -KEPT}}}, upsert=True)
+            for key, moments in told.items()
         ]
-        with store_errors():
-            await self.collection.bulk_write(writes, ordered=False)
+        if writes:
+            with store_errors():
+                await self.collection.bulk_write(writes, ordered=False)
+
+
+def _newest(moments: Iterable[datetime]) -> RecentAlerts:
+    return RecentAlerts(tuple(sorted(moments)[-KEPT:]))
 
 
 _WORKERS: Final = "beats"

@@ -431,7 +431,8 @@ class EscalationWorker:
             self._came_of(batch, outcome)
             _trace(outcome, began)
         self._judge([outcome.reason for outcome in outcomes if outcome.reason not in NOT_SENT])
-        await self._tally([attempt.endpoint.key for o in outcomes if o.reason is None for attempt in o.told])
+        told_at = [attempt.endpoint.key for o in outcomes if o.reason is None for attempt in o.told]
+        self._tallies.note(told_at, self._clock.now())
 
     async def _recent(self, keys: Collection[str], *, urgent: bool) -> Mapping[str, RecentAlerts]:
         """What went to these places lately. Without it messages go that could have waited for a bundle, no more."""
@@ -441,13 +442,6 @@ class EscalationWorker:
         except (TransientError, TimeoutError) as error:
             _LOG.warning("alerts.tally_not_read", reason=str(error))
             return {}
-
-    async def _tally(self, keys: Sequence[str]) -> None:
-        """What is missing from the tally costs a message that could have been in a bundle, no more."""
-        try:
-            await self._tallies.add(keys, self._clock.now())
-        except TransientError as error:
-            _LOG.warning("alerts.not_tallied", reason=str(error))
 
     def _came_of(self, batch: BatchedAlert, outcome: DeliveryResult) -> None:
         metrics.SPARED.inc(len(batch.delivery_attempts) - len(outcome.told) if outcome.reason in (None, SPARED) else 0)

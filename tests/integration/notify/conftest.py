@@ -16,6 +16,7 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
+from services.notify.escalation.repository import RecentAlertStore
 from services.notify.main import Notify, build
 from services.notify.settings import NotifySettings
 from shared.clock import Clock, SystemClock
@@ -129,6 +130,7 @@ class NotifyHarness:
         self.notify.broadcaster._given.clear()
         self.notify.broadcaster._early.clear()
         self.notify.centers.saves += 1  # what was read of the centers counts no more
+        self.notify.escalation_worker._tallies.forget()
         self.notify.staff.take(Directory())
         self.http.cookies.clear()
         _EARLIER[self.bus.topic_prefix] = await ends_of(self.bus)
@@ -292,6 +294,13 @@ async def ready(notify: Notify, task: "asyncio.Task[None]") -> bool:
 async def _joined(notify: Notify) -> bool:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=notify.app), base_url="http://notify") as http:
         return (await http.get("/health/ready")).status_code == 200
+
+
+async def told_before(harness: NotifyHarness, *keys: str) -> None:
+    """Have another process say that these places were told just now; a place may stand here several times."""
+    recent = RecentAlertStore(harness.notify.cases.database)
+    recent.note(keys, harness.clock.now())
+    await recent.save()
 
 
 async def ends_of(bus: KafkaSettings) -> dict[TopicPartition, int]:

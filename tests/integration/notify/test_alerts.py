@@ -9,13 +9,12 @@ from functools import partial
 import pytest
 from pydantic import SecretStr
 
-from services.notify.escalation.repository import RecentAlertStore
 from services.notify.escalation.rules import CONTACT_WITHIN, ESCALATION_POLICY, GAP
 from services.notify.settings import WebhookWithSecret
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
 from shared.topics import ALERTS, CENTERS
-from tests.integration.notify.conftest import NotifyHarness, Start, log_of
+from tests.integration.notify.conftest import NotifyHarness, Start, log_of, told_before
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.channels.test_channels import SECRET, receiver
@@ -140,7 +139,7 @@ async def test_in_a_burst_every_channel_tells_of_every_case_and_nobody_looks_for
         hook = WebhookWithSecret(url=f"http://127.0.0.1:{port}/", secret=SecretStr(SECRET))
         # Mail has had many already: of the two channels one sends now, the other gathers for a bundle.
         harness = await start(clock, gather_s=0.5, webhooks={"gwangju/duty": hook})
-        await RecentAlertStore(harness.notify.cases.database).add(["email:gwangju/duty"] * 6, clock.now())
+        await told_before(harness, *["email:gwangju/duty"] * 6)
         await harness.routed(*(event("report.routed", n, urgency="high") for n in range(4)))
 
         def by_hook() -> list[str]:

@@ -5,12 +5,11 @@ from functools import partial
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from services.notify.escalation.repository import RecentAlertStore
 from services.notify.escalation.rules import MOST
 from shared import mongo, outbox
 from shared.clock import ManualClock
 from tests.integration.intake.test_writes import Writes
-from tests.integration.notify.conftest import NotifyHarness, Start
+from tests.integration.notify.conftest import NotifyHarness, Start, told_before
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import NOW, event, report_id
@@ -68,7 +67,7 @@ async def test_a_case_is_written_three_times_before_its_acknowledgement(
 async def test_what_waits_for_a_bundle_costs_no_write_more(writes: Writes, start: Start, sink: MailSink) -> None:
     clock = ManualClock(NOW)
     harness = await start(clock)
-    await RecentAlertStore(harness.notify.cases.database).add(["email:gwangju/duty"] * (MOST + 1), clock.now())
+    await told_before(harness, *["email:gwangju/duty"] * (MOST + 1))
     writes.of.clear()
     await harness.routed(*(event("report.routed", n, urgency="high", center="gwangju") for n in range(CASES)))
     await eventually(lambda: harness.notify.escalation_worker.deferred == CASES)

@@ -159,7 +159,7 @@ class Quiet:
             raise TransientError("store: away")
         return dict.fromkeys(keys, self.recent) if self.recent is not None else {}
 
-    async def add(self, keys: Sequence[str], now: datetime) -> None:
+    def note(self, keys: Sequence[str], now: datetime) -> None:
         pass
 
     def enqueue(self, *_: object) -> None:
