@@ -110,7 +110,7 @@ RELAY_LINGER_S = 0.025
 RELAY_CLEAR_AFTER_S = 0.2
 """Published events collect for this time, fields of the link index with them: one write clears both."""
 RELAY_LEAVE_S = 1.2
-"""A little more than the follower's pace: by then nearly every report has an owner, and its progress is written."""
+"""A little more than twice the pace of the follower: by then nearly every report has an owner, which is written."""
 HERE = Path(__file__).parent
 
 

@@ -25,8 +25,9 @@ HOLES = Gauge(
 
 
 GROUP = "intake-status"
-PACE_S = 1.0
-"""Between two batches of news for the reporter's status: a report's progress is written once a second at most."""
+PACE_S = 0.5
+"""Between two batches of news for the reporter's status. A record may wait for two of them, because a partition is not
+fetched while some of it is left to take; that must be less than the relay leaves published events to this write."""
 
 
 def consumers(follower: "ProgressFollower") -> KafkaRouter:

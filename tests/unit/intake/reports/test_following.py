@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from services.intake.main import RELAY_CLEAR_AFTER_S, RELAY_LEAVE_S
 from services.intake.reports.consumers import HOLES, ProgressFollower, consumers
 from services.intake.reports.models import Progress
 from services.intake.reports.repository import Fold, ReportRepository
@@ -12,7 +13,7 @@ from shared.events.envelope import Envelope
 from shared.events.routings import ReportEnded
 from shared.events.vocabulary import EndReason
 from shared.kafka.router import Received
-from shared.outbox import Relay
+from shared.outbox import BACKLOG_AGE_SECONDS, Relay
 from tests.unit.intake.reports.test_rules import REPORT, rerouted, routed
 
 OTHER = "00000000-0000-4000-8000-000000000001"
@@ -75,6 +76,8 @@ async def test_a_stream_that_begins_in_the_middle_is_a_hole_too() -> None:
     assert follower.check() is not None
 
 
-def test_progress_is_written_once_a_second_at_most() -> None:
+def test_progress_is_gathered_and_comes_while_the_relay_leaves_the_events_to_it() -> None:
     [spec] = consumers(ProgressFollower(Kept(), NO_RELAY)).specs
-    assert spec.pace_s >= 1.0
+    assert spec.pace_s >= 0.5
+    assert 2 * spec.pace_s < RELAY_LEAVE_S
+    assert RELAY_LEAVE_S + RELAY_CLEAR_AFTER_S < BACKLOG_AGE_SECONDS
