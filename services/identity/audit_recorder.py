@@ -24,6 +24,8 @@ class What(StrEnum):
     ENROL = "account.enrol"
     PASSWORD = "account.password"  # noqa: S105  # an action
     RECOVERY_CODES = "account.recovery_codes"
+    MAIL = "account.mail"
+    """Another address for notices."""
     PASSKEY_ADD = "account.passkey_add"
     PASSKEY_REMOVE = "account.passkey_remove"
     PASSKEY_COPIED = "account.passkey_copied"

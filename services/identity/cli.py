@@ -122,9 +122,11 @@ async def rewrap(accounts: Accounts) -> int:
         for account in page:
             if account.altered:
                 continue
-            sealed = account.totp and accounts.vault.rewrap(account.subject, account.totp)
-            if sealed:
-                done += await accounts.store.save(account.model_copy(update={"totp": sealed})) is not None
+            kept = {"totp": account.totp, "mail": account.mail}
+            rewrapped = {name: accounts.vault.rewrap(account.subject, old) for name, old in kept.items() if old}
+            update = {name: new for name, new in rewrapped.items() if new}
+            if update:
+                done += await accounts.store.save(account.model_copy(update=update)) is not None
     for key in await accounts.signing.records():
         wrapped = accounts.vault.rewrap(key.kid, key.private)
         if wrapped:

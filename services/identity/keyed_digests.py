@@ -97,8 +97,9 @@ class Marks:
         Not in it: the used steps and the recovery codes, which are taken away one by one, and the revision.
         """
         kept = account.model_dump(exclude={"totp_step", "recovery", "rev", "created_at", "changed_at"})
-        if not account.passkeys:
-            del kept["passkeys"]  # accounts sealed before there were any still count
+        for later in ("passkeys", "mail", "language"):
+            if not kept[later]:
+                del kept[later]  # accounts sealed before there were any still count
         return self._mark("account document", json.dumps(kept, sort_keys=True, default=_plain))
 
     def _mark(self, purpose: str, *parts: str) -> str:

@@ -18,12 +18,15 @@ from services.identity.accounts.service import Administration
 from services.identity.accounts.session_pages import own_sessions_router, sessions_router
 from services.identity.audit_recorder import Trail
 from services.identity.credentials import Passwords, Vault
+from services.identity.enrolment.notice_pages import notices_router
 from services.identity.enrolment.own_pages import own_router
 from services.identity.enrolment.pages import invitation_router
 from services.identity.enrolment.passkey_pages import passkey_router, registration_router
 from services.identity.enrolment.service import Enrolment
 from services.identity.keys.repository import KeyStore
 from services.identity.keys.service import Signing
+from services.identity.notices.repository import NoticeStore
+from services.identity.notices.service import DELIVER_S, Notices
 from services.identity.oidc.pages import logout_router, oidc_router
 from services.identity.oidc.provider import Provider
 from services.identity.oidc.service import External
@@ -82,6 +85,8 @@ class Accounts:
     sessions: Sessions
     sign_in: SignIn
     passkeys: Passkeys
+    notices: Notices
+    notice_store: NoticeStore
     enrolment: Enrolment
     administration: Administration
     passwords: Passwords
@@ -91,7 +96,15 @@ class Accounts:
 
     async def prepare(self) -> None:
         """Make the indexes, the first signing key, and let this process verify. Raises ``TransientError``."""
-        for store in (self.store, self.session_store, self.delays, self.keys, self.used, self.logouts):
+        for store in (
+            self.store,
+            self.session_store,
+            self.delays,
+            self.keys,
+            self.used,
+            self.logouts,
+            self.notice_store,
+        ):
             await store.prepare()
         await self.identity.load_cache()
         if self.identity.document is not None:
@@ -127,13 +140,16 @@ def accounts_of(
     )
     sessions = Sessions(sessions_kept, store, signing, vault.marks, identity, trail, clock)
     used, logouts = UsedStore(database, "passkey_uses"), UsedStore(database, "provider_logouts")
-    passkeys = Passkeys(settings.relying_party(), store, used, vault.marks, trail, clock)
+    notice_store = NoticeStore(database)
+    notices = Notices(settings, notice_store, vault, clock)
+    passkeys = Passkeys(settings.relying_party(), store, used, vault.marks, notices, trail, clock)
     sign_in = SignIn(
         store,
         delays,
         sessions,
         passwords,
         passkeys,
+        notices,
         vault,
         trail,
         clock,
@@ -153,8 +169,10 @@ def accounts_of(
         sessions=sessions,
         sign_in=sign_in,
         passkeys=passkeys,
-        enrolment=Enrolment(store, sign_in, sessions, passwords, vault, trail, clock),
-        administration=Administration(store, sessions, passwords, vault, trail, clock),
+        notices=notices,
+        notice_store=notice_store,
+        enrolment=Enrolment(store, sign_in, sessions, passwords, vault, notices, trail, clock),
+        administration=Administration(store, sessions, passwords, vault, notices, trail, clock),
         passwords=passwords,
         trail=trail,
         http=httpx.AsyncClient(),
@@ -178,12 +196,15 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
         admin_router(a.store, a.administration, pages, authorize),
         release_router(a.store, a.administration, pages, authorize),
         one_router(a.store, a.administration, a.sessions, pages, authorize),
+        notices_router(a.store, a.enrolment, a.notices, pages, authorize),
         own_sessions_router(a.sessions, a.trail, pages, authorize),
-        sessions_router(a.store, a.sessions, a.trail, pages, authorize),
+        sessions_router(a.store, a.administration, a.sessions, pages, authorize),
     ]
     if openid:
         provider = Provider(settings, a.vault.passing, a.clock, a.http)
-        external = External(a.store, a.sessions, a.logouts, a.vault.marks, a.trail, a.clock, settings.oidc_role_map)
+        external = External(
+            a.store, a.sessions, a.logouts, a.vault.marks, a.notices, a.trail, a.clock, settings.oidc_role_map
+        )
         found += [oidc_router(provider, external, a.sessions, pages), logout_router(provider, external)]
     return found
 
@@ -224,6 +245,7 @@ def build(settings: IdentitySettings, store_settings: StoreSettings, clock: Cloc
     jobs = Jobs(health, SystemClock())  # how often to look is a matter of the machine's clock, whatever day it is
     jobs.every(POLL_S, "identity", accounts.identity.refresh)
     jobs.every(HOUSEKEEPING_S, "accounts", accounts.tidy)
+    jobs.every(DELIVER_S, "notices", accounts.notices.deliver)
     jobs.every(DAY_S, "audit", audit.look_after)
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
     authorize = RenewingAuthorizer(

@@ -15,6 +15,12 @@ PASSKEYS: Final = Counter(
     ["event"],
     registry=REGISTRY,
 )
+NOTICES: Final = Counter(
+    "ieum_identity_notices",
+    "Mails to people about their accounts, by what became of them.",
+    ["notice", "outcome"],
+    registry=REGISTRY,
+)
 ENDED: Final = Counter(
     "ieum_identity_sessions_ended", "Sessions that ended before their time.", ["reason"], registry=REGISTRY
 )

@@ -1,7 +1,7 @@
 """Settings of identity; the commands need the same."""
 
 import os
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -56,6 +56,16 @@ class IdentitySettings(ServiceSettings, AuditSettings):
     Unset: leads and administrators where identity's public address is https, nobody elsewhere. Who must have one and
     has none registers it at the next sign-in.
     """
+    smtp_host: str = Field(default="", examples=["smtp.example.org"])
+    """Mail server for notices to staff about their accounts. Empty: none are sent."""
+    smtp_port: int = Field(default=8025, ge=1, le=65535, examples=[587])
+    smtp_security: Literal["none", "starttls", "tls"] = Field(default="none", examples=["starttls"])
+    smtp_username: str | None = Field(default=None, examples=["ieum"])
+    smtp_password: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
+    smtp_timeout_s: float = Field(default=10.0, gt=0, le=60, examples=[10])
+    mail_from: str = Field(
+        default="account@ieum.example", pattern=r"^[^@\s]+@[^@\s]+$", examples=["account@ieum.example"]
+    )
     oidc_issuer: str = Field(default="", pattern=r"^(https?://\S+)?$", examples=["https://login.example.go.kr"])
     """The OpenID provider's issuer, by https. Empty: people sign in with a password and a second factor here."""
     oidc_plain_http: bool = Field(default=False, examples=["false"])

@@ -45,6 +45,7 @@ ACTIONS: Final[dict[str, str]] = {
     "accounts.release": n("Account released"),
     "accounts.move": n("Accounts taken over from notify"),
     "account.release": n("Account released"),
+    "account.mail": n("Address for notices changed"),
     "account.passkey_add": n("Passkey registered"),
     "account.passkey_remove": n("Passkey removed"),
     "account.passkey_copied": n("Passkey with a counter that went back refused"),

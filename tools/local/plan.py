@@ -119,6 +119,8 @@ def service_environment(
             "NOTIFY_DRILL_CREDENTIAL_FILE": str(drilling.file_of(settings.var)),
             "NOTIFY_INTAKE_URL": urls(settings)["intake"],
         }
+    if service == "identity" and settings.starts_mailbox:
+        own |= {"IDENTITY_SMTP_HOST": ports.LOOPBACK, "IDENTITY_SMTP_PORT": str(settings.smtp_port)}
     if service == "notify" and settings.starts_mailbox:
         own |= {
             "NOTIFY_SMTP_HOST": ports.LOOPBACK,

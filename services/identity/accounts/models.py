@@ -104,6 +104,10 @@ class Account(_Frozen):
     recovery: tuple[str, ...] = ()
     """Digests of the recovery codes not used yet."""
     passkeys: tuple[Passkey, ...] = ()
+    mail: Sealed | None = None
+    """Where notices about the account go; its person gave it."""
+    language: str = Field(default="", pattern="^(ko|en)?$")
+    """What notices are written in: the language they gave the address in."""
     invitation: Invitation | None = None
     waits: Waiting | None = None
     sessions_from: datetime | None = None

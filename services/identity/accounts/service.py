@@ -9,6 +9,8 @@ from services.identity.accounts.rules import Wrong, change_wrong, normal, releas
 from services.identity.audit_recorder import By, Trail, What, line
 from services.identity.credentials import Passwords, Vault, new_secret, new_subject, new_totp
 from services.identity.enrolment.service import digests, new_codes, new_invitation
+from services.identity.notices.models import Notice
+from services.identity.notices.service import Notices
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.service import TOTP_FIELD
 from shared.audit.model import SYSTEM
@@ -37,6 +39,7 @@ class Administration:
         sessions: Sessions,
         passwords: Passwords,
         vault: Vault,
+        notices: Notices,
         trail: Trail,
         clock: Clock,
     ) -> None:
@@ -45,6 +48,7 @@ class Administration:
         self._sessions = sessions
         self._passwords = passwords
         self._vault = vault
+        self._notices = notices
         self._trail = trail
         self._clock = clock
 
@@ -94,7 +98,7 @@ class Administration:
         before, after = " ".join(sorted(account.roles)), " ".join(sorted(roles))
         await self._said(who, What.ROLES, account, reason, before=before, after=after)
         waits = self._waits(who, account, roles, anew=False)
-        return await self._saved(account, Ending.ROLES_CHANGED, roles=_ordered(roles), waits=waits)
+        return await self._saved(account, Ending.ROLES_CHANGED, Notice.ROLES, roles=_ordered(roles), waits=waits)
 
     async def release(self, who: By, account: Account, rev: int) -> Account:
         """Let somebody in whom another administrator made, reset or gave more; ``rev`` as they saw it.
@@ -118,14 +122,18 @@ class Administration:
         if wrong is not None:
             raise RefusedError(wrong)
         await self._said(who, What.DISABLE, account, reason)
-        return await self._saved(account, Ending.DISABLED, state=AccountState.DISABLED, invitation=None)
+        return await self._saved(
+            account, Ending.DISABLED, Notice.DISABLED, state=AccountState.DISABLED, invitation=None
+        )
 
     async def enable(self, who: By, account: Account, reason: str) -> tuple[Account, str]:
         """Let them in again, by a new invitation; people of the OpenID provider need none (the code is empty)."""
         if account.external:
             await self._said(who, What.ENABLE, account, reason)
             waits = self._waits(who, account, account.roles, anew=True)
-            return await self._saved(account, Ending.DISABLED, state=AccountState.ACTIVE, waits=waits), ""
+            return await self._saved(
+                account, Ending.DISABLED, Notice.ENABLED, state=AccountState.ACTIVE, waits=waits
+            ), ""
         return await self._invite(who, What.ENABLE, account, reason)
 
     async def reset(self, who: By, account: Account, reason: str) -> tuple[Account, str]:
@@ -145,6 +153,7 @@ class Administration:
         after = await self._saved(
             account,
             Ending.FACTOR_RESET,
+            Notice.RESET if what is What.RESET else Notice.ENABLED,
             state=AccountState.INVITED,
             invitation=invitation,
             waits=self._waits(who, account, account.roles, anew=True),
@@ -195,12 +204,19 @@ class Administration:
     async def _said(self, who: By, what: What, account: Account, reason: str | None, **detail: str) -> None:
         await self._trail.append(line(who, what, self._clock.now(), reason=reason, account=account.subject, **detail))
 
-    async def _saved(self, account: Account, why: Ending, **update: object) -> Account:
+    async def end_sessions(self, who: By, account: Account, only: str = "") -> None:
+        """End one of their sessions, or all."""
+        async with self._notices.about(account, Notice.SESSIONS_ENDED):
+            ended = await self._sessions.end(account.subject, Ending.ADMINISTRATOR, only=only)
+        await self._said(who, What.SESSIONS_END, account, None, ended=str(ended))
+
+    async def _saved(self, account: Account, why: Ending, notice: Notice, **update: object) -> Account:
         now = self._clock.now()
         changed = account.model_copy(update={**update, "changed_at": now, "sessions_from": now, "session_kept": ""})
-        after = await self._accounts.save(changed)
-        if after is None:
-            raise RefusedError("changed_meanwhile")
+        async with self._notices.about(account, notice):
+            after = await self._accounts.save(changed)
+            if after is None:
+                raise RefusedError("changed_meanwhile")
         await self._sessions.end(account.subject, why)
         return after
 

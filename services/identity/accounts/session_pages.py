@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.identity.accounts.models import Account, Ending
 from services.identity.accounts.repository import AccountStore
+from services.identity.accounts.service import Administration
 from services.identity.audit_recorder import Trail, What, by, line
 from services.identity.problems import unavailable
 from services.identity.sessions.cookies import clear
@@ -67,7 +68,7 @@ def own_sessions_router(sessions: Sessions, trail: Trail, pages: Pages, authoriz
 
 
 def sessions_router(
-    store: AccountStore, sessions: Sessions, trail: Trail, pages: Pages, authorize: Authorizer
+    store: AccountStore, administration: Administration, sessions: Sessions, pages: Pages, authorize: Authorizer
 ) -> APIRouter:
     """``/accounts/{subject}/sessions``, for administrators."""
     router = APIRouter(prefix="/accounts/{subject}/sessions", include_in_schema=False)
@@ -86,9 +87,7 @@ def sessions_router(
     async def end(request: Request, principal: Principal, subject: str, only: str) -> Response:
         account = await found(request, principal, subject)
         try:
-            ended = await sessions.end(account.subject, Ending.ADMINISTRATOR, only=only)
-            said = {"account": account.subject, "ended": str(ended)}
-            await trail.append(line(by(request, principal), What.SESSIONS_END, pages.clock.now(), **said))
+            await administration.end_sessions(by(request, principal), account, only)
         except TransientError:
             raise unavailable() from None
         return RedirectResponse(f"/accounts/{account.subject}/sessions", 303)

@@ -27,6 +27,7 @@ OWN_WORDS: Final = {**ENROL_WORDS, "wrong_sign_in": gettext_noop("Password and c
 DONE: Final = {
     "password": gettext_noop("The password is changed. Every other session of yours has ended."),
     "passkey": gettext_noop("The passkey is registered. Sign in with it next time."),
+    "mail": gettext_noop("The address for notices is changed. A notice of that is on its way."),
     "passkey_removed": gettext_noop("The passkey is removed."),
 }
 

@@ -14,7 +14,15 @@ from services.identity.page_parts import ENROL_WORDS, Text, end_the_old
 from services.identity.passkeys.rules import must_have_one
 from services.identity.passkeys.service import LONGEST, Passkeys
 from services.identity.problems import unavailable
-from services.identity.sessions.cookies import REGISTER_COOKIE, drop_short, onward, set_device, set_session, short_of
+from services.identity.sessions.cookies import (
+    REGISTER_COOKIE,
+    device_of,
+    drop_short,
+    onward,
+    set_device,
+    set_session,
+    short_of,
+)
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.service import SignIn
 from shared.audit.entries import where_of
@@ -170,7 +178,7 @@ def registration_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys,
         who = By(account.subject, account.organisation, tuple(sorted(account.roles)), where_of(request))
         try:
             added = await passkeys.add(account, cookie, name, passkey, who)
-            entered = await sign_in.begin(added, Factor.PASSKEY, nobody)
+            entered = await sign_in.begin(added, Factor.PASSKEY, nobody, device_of(request))
         except RefusedError as error:
             return form(pages, request, error, name=name, next=next and onward(next, urls), first=True)
         except TransientError:

@@ -1,7 +1,9 @@
 """The first sign-in: an invitation becomes an account with a password, a second factor and recovery codes."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from services.identity.accounts.models import Account, AccountState, Ending, Invitation, RefusedError
 from services.identity.accounts.repository import AccountStore
@@ -18,10 +20,15 @@ from services.identity.credentials import (
     totp_address,
 )
 from services.identity.keyed_digests import Marks
+from services.identity.notices.models import MAIL_FIELD, Notice
+from services.identity.notices.service import Notices
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.service import TOTP_FIELD, SignIn
 from shared.clock import Clock
 from shared.errors import TransientError
+
+_MAIL: Final = r"[!-?A-~]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
+_MAIL_LENGTH: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,7 @@ class Enrolment:
         sessions: Sessions,
         passwords: Passwords,
         vault: Vault,
+        notices: Notices,
         trail: Trail,
         clock: Clock,
     ) -> None:
@@ -53,6 +61,7 @@ class Enrolment:
         self._sessions = sessions
         self._passwords = passwords
         self._vault = vault
+        self._notices = notices
         self._trail = trail
         self._clock = clock
 
@@ -105,7 +114,8 @@ class Enrolment:
         hashed = await self._passwords.hashed(after)
         await self._trail.append(line(who, What.PASSWORD, self._clock.now()))
         begins = self._clock.now()
-        await self._change(account.subject, {"password": hashed, "sessions_from": begins, "session_kept": session})
+        async with self._notices.about(account, Notice.PASSWORD):
+            await self._change(account.subject, {"password": hashed, "sessions_from": begins, "session_kept": session})
         return await self._sessions.end(account.subject, Ending.PASSWORD_CHANGED, but=session)
 
     async def new_recovery_codes(self, account: Account, password: str, code: str, who: By) -> list[str]:
@@ -113,8 +123,26 @@ class Enrolment:
         await self._sign_in.confirm(account, password, code, who)
         codes = new_codes()
         await self._trail.append(line(who, What.RECOVERY_CODES, self._clock.now()))
-        await self._change(account.subject, {"recovery": digests(self._vault.marks, account.subject, codes)})
+        async with self._notices.about(account, Notice.RECOVERY_CODES):
+            await self._change(account.subject, {"recovery": digests(self._vault.marks, account.subject, codes)})
         return codes
+
+    async def change_mail(self, account: Account, password: str, code: str, to: str, language: str, who: By) -> None:
+        """Another address for notices, or none; both are told. Raises ``RefusedError``: ``mail``, or as ``confirm``.
+
+        People of the OpenID provider have no password here: they showed their factors there lately.
+        """
+        to = to.strip()
+        if to and (len(to) > _MAIL_LENGTH or re.fullmatch(_MAIL, to) is None):
+            raise RefusedError("mail")
+        if not account.external:
+            await self._sign_in.confirm(account, password, code, who)
+        await self._trail.append(line(who, What.MAIL, self._clock.now()))
+        sealed = self._vault.encrypt(account.subject, MAIL_FIELD, to.encode()) if to else None
+        kept: dict[str, object] = {"mail": sealed, "language": language if to else ""}
+        changed = account.model_copy(update=kept)
+        async with self._notices.about(account, Notice.ADDRESS), self._notices.about(changed, Notice.ADDRESS):
+            await self._change(account.subject, kept)
 
     def _strong(self, password: str, name: str) -> str:
         password = normal(password)

@@ -11,6 +11,8 @@ from services.identity.audit_recorder import LINES, By, Trail, What, line
 from services.identity.credentials import new_subject
 from services.identity.keyed_digests import Marks
 from services.identity.metrics import SIGN_INS
+from services.identity.notices.models import Notice
+from services.identity.notices.service import Notices
 from services.identity.oidc.provider import Person
 from services.identity.oidc.rules import LEEWAY_S, LOGOUT_LASTS_S, Logout
 from services.identity.passkeys.repository import UsedStore
@@ -34,6 +36,7 @@ class External:
         sessions: Sessions,
         logouts: UsedStore,
         marks: Marks,
+        notices: Notices,
         trail: Trail,
         clock: Clock,
         role_map: Mapping[str, Mapped],
@@ -43,6 +46,7 @@ class External:
         self._sessions = sessions
         self._logouts = logouts
         self._marks = marks
+        self._notices = notices
         self._trail = trail
         self._clock = clock
         self._role_map = role_map
@@ -151,7 +155,8 @@ class External:
         await self._trail.append(line(who, What.ROLES, now, way="openid", of=organisation, **said))
         waits = waiting(account, roles, PROVIDER, now, anew=account.organisation != organisation)
         update = {"organisation": organisation, "roles": roles, "waits": waits, "changed_at": now}
-        saved = await self._accounts.save(account.model_copy(update=update))
+        async with self._notices.about(account, Notice.ROLES):
+            saved = await self._accounts.save(account.model_copy(update=update))
         if saved is None:
             raise TransientError("the account changed meanwhile")
         await self._sessions.end(account.subject, Ending.ROLES_CHANGED)

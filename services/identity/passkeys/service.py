@@ -32,6 +32,8 @@ from services.identity.accounts.rules import usable
 from services.identity.audit_recorder import By, Trail, What, line
 from services.identity.keyed_digests import Marks, same
 from services.identity.metrics import PASSKEYS
+from services.identity.notices.models import Notice
+from services.identity.notices.service import Notices
 from services.identity.passkeys.repository import UsedStore
 from services.identity.passkeys.rules import (
     CHALLENGE_LASTS,
@@ -73,6 +75,7 @@ class Passkeys:
         accounts: AccountStore,
         used: UsedStore,
         marks: Marks,
+        notices: Notices,
         trail: Trail,
         clock: Clock,
     ) -> None:
@@ -81,6 +84,7 @@ class Passkeys:
         self._accounts = accounts
         self._used = used
         self._marks = marks
+        self._notices = notices
         self._trail = trail
         self._clock = clock
 
@@ -179,7 +183,8 @@ class Passkeys:
             added_at=now,
         )
         await self._trail.append(line(who, What.PASSKEY_ADD, now, account=account.subject))
-        saved = await self._saved(account, (*account.passkeys, key))
+        async with self._notices.about(account, Notice.PASSKEY_ADDED):
+            saved = await self._saved(account, (*account.passkeys, key))
         PASSKEYS.labels("added").inc()
         return saved
 
@@ -191,7 +196,8 @@ class Passkeys:
         if required and not rest:
             raise RefusedError("passkey_last")
         await self._trail.append(line(who, What.PASSKEY_REMOVE, self._clock.now(), account=account.subject))
-        saved = await self._saved(account, rest)
+        async with self._notices.about(account, Notice.PASSKEY_REMOVED):
+            saved = await self._saved(account, rest)
         PASSKEYS.labels("removed").inc()
         return saved
 

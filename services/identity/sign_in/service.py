@@ -10,6 +10,7 @@ a recovery code, which nobody can guess, is looked at however long the wait, on 
 """
 
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -37,6 +38,8 @@ from services.identity.accounts.rules import (
 from services.identity.audit_recorder import LINES, By, Trail, What, line
 from services.identity.credentials import Passwords, Vault, is_long_code, plain_code, right_step
 from services.identity.metrics import SIGN_INS
+from services.identity.notices.models import Notice
+from services.identity.notices.service import Notices
 from services.identity.passkeys.rules import refusal
 from services.identity.passkeys.service import Passkeys, Use
 from services.identity.sessions.service import Issued, Sessions
@@ -82,6 +85,7 @@ class SignIn:
         sessions: Sessions,
         passwords: Passwords,
         passkeys: Passkeys,
+        notices: Notices,
         vault: Vault,
         trail: Trail,
         clock: Clock,
@@ -95,6 +99,7 @@ class SignIn:
         self._sessions = sessions
         self._passwords = passwords
         self._passkeys = passkeys
+        self._notices = notices
         self._vault = vault
         self._trail = trail
         self._clock = clock
@@ -122,7 +127,7 @@ class SignIn:
         if shown is None or account is None:
             await self._refuse(who, account, "wrong_sign_in")
             raise AssertionError  # pragma: no cover  # _refuse raises
-        return await self._let_in(account, shown, tallies, who)
+        return await self._let_in(account, shown, tallies, who, attempt.device)
 
     async def confirm(self, account: Account, password: str, code: str, who: By) -> None:
         """Ask again before something grave, of somebody who is signed in. Raises ``RefusedError``."""
@@ -162,19 +167,27 @@ class SignIn:
         """The cookie that makes a browser known to an account."""
         return self._vault.device_cookie(subject, int((now + DEVICE_LASTS).timestamp()))
 
-    async def begin(self, account: Account, shown: Factor, who: By) -> Entered:
-        """Begin the session of somebody whose factors were right. Raises ``RefusedError`` ``wrong_sign_in``."""
+    async def begin(self, account: Account, shown: Factor, who: By, device: str) -> Entered:
+        """Begin the session of somebody whose factors were right; ``device`` is the cookie of a known browser.
+
+        Raises ``RefusedError`` ``wrong_sign_in``.
+        """
         now = self._clock.now()
         known = By(account.subject, account.organisation, tuple(sorted(account.roles)), who.where)
         await self._trail.append(line(known, What.SIGN_IN, now, way="password", factor=shown))
-        issued = await self._sessions.begin(account.subject, who)
-        if issued is None:
-            await self._refuse(who, account, "wrong_sign_in")
-            raise AssertionError  # pragma: no cover  # _refuse raises
+        known_device = self._vault.device_of(device, account.subject, int(now.timestamp())) is not None
+        telling = nullcontext() if known_device else self._notices.about(account, Notice.NEW_DEVICE)
+        async with telling:
+            issued = await self._sessions.begin(account.subject, who)
+            if issued is None:
+                await self._refuse(who, account, "wrong_sign_in")
+                raise AssertionError  # pragma: no cover  # _refuse raises
         SIGN_INS.labels("password", "entered").inc()
         return Entered(issued, self.device_cookie(account.subject, now))
 
-    async def _let_in(self, account: Account, shown: Factor, tallies: dict[Source, str], who: By) -> Entered:
+    async def _let_in(
+        self, account: Account, shown: Factor, tallies: dict[Source, str], who: By, device: str
+    ) -> Entered:
         if account.waits is not None:
             await self._refuse(who, account, "waits_for_release")
         refused = refusal(account, shown, self._roles_with_passkey)
@@ -184,7 +197,7 @@ class SignIn:
             await self._forget(tallies)
             SIGN_INS.labels("password", refused).inc()
             raise PasskeyMissingError(account)
-        entered = await self.begin(account, shown, who)
+        entered = await self.begin(account, shown, who, device)
         await self._forget(tallies)
         return entered
 

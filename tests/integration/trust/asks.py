@@ -309,6 +309,10 @@ def _accounts() -> Asks:
         ("identity", "GET", "/account/passkeys/{key}/remove"): (ask(404, path={"key": "00"}),),
         ("identity", "POST", "/account/passkeys/{key}/remove"): (ask(404, path={"key": "00"}, body={}),),
         ("identity", "POST", "/account/end-everywhere"): (ask(303),),
+        ("identity", "GET", "/account/mail"): (ask(200),),
+        ("identity", "POST", "/account/mail"): (
+            ask(422, 429, body={"mail": "", "current": "wrong", "digits": "000000"}),
+        ),
         ("identity", "GET", "/account/sessions"): (ask(200),),
         ("identity", "POST", "/account/sessions/end"): (ask(303),),
         ("identity", "POST", "/account/sessions/{session}/end"): (ask(303, path={"session": "none"}),),

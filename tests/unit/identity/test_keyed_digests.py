@@ -45,6 +45,7 @@ SESSION = Session(digest="d", session="n", subject="s-abcdefgh", started_at=AT, 
         {"break_glass": True},
         {"waits": Waiting(by=("s-x",), since=AT)},
         {"sessions_from": AT},
+        {"mail": Sealed(key_id="a", key=b"b", blob=b"c")},
     ],
 )
 def test_a_changed_account_does_not_fit_its_seal(change: dict[str, Any]) -> None:

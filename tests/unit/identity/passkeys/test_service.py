@@ -3,7 +3,9 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from unittest.mock import AsyncMock, Mock
 
 import pytest
@@ -49,6 +51,9 @@ class Accounts:
         return self.now
 
 
+SILENT = SimpleNamespace(about=lambda *_: nullcontext())
+
+
 class Used:
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -71,7 +76,7 @@ class Bench:
 
     def service(self, marks: Marks) -> Passkeys:
         party = RelyingParty("staff.example", ORIGIN)
-        return Passkeys(party, self.accounts, Used(), marks, self.trail, self.clock)  # type: ignore[arg-type]  # as far as they are used
+        return Passkeys(party, self.accounts, Used(), marks, SILENT, self.trail, self.clock)  # type: ignore[arg-type]  # as far as they are used
 
     async def register(self, device: Authenticator | None = None, name: str = "phone") -> Account:
         made = (device or self.device).make(self.passkeys.new_options(HERE, self.accounts.now))
@@ -237,7 +242,7 @@ async def test_a_permission_to_register_is_over_after_ten_minutes_another_passwo
 
 async def test_at_an_address_without_passkeys_none_count(bench: Bench) -> None:
     answer = bench.signed()
-    nowhere = Passkeys(None, bench.accounts, Used(), bench.marks, bench.trail, bench.clock)  # type: ignore[arg-type]  # as above
+    nowhere = Passkeys(None, bench.accounts, Used(), bench.marks, SILENT, bench.trail, bench.clock)  # type: ignore[arg-type]  # as above
     assert not await nowhere.prove(bench.accounts.now, Use.SIGN_IN, HERE, answer)
     with pytest.raises(RefusedError, match="passkey_nowhere"):
         nowhere.options(Use.SIGN_IN, HERE)

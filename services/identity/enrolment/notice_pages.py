@@ -1,0 +1,83 @@
+"""Where notices about one's own account go."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.identity.accounts.models import Account, RefusedError
+from services.identity.accounts.repository import AccountStore
+from services.identity.audit_recorder import by
+from services.identity.enrolment.own_pages import OWN_WORDS
+from services.identity.enrolment.service import Enrolment
+from services.identity.notices.service import Notices
+from services.identity.page_parts import Text
+from services.identity.problems import unavailable
+from shared.errors import TransientError
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.web.app import Problem
+from shared.web.authorization import Authorizer
+from shared.web.pages import Pages
+from shared.web.translations import gettext_noop
+
+PATH: Final = "/account/mail"
+_WORDS: Final = {**OWN_WORDS, "mail": gettext_noop("This is no e-mail address.")}
+
+
+def notices_router(
+    store: AccountStore, enrolment: Enrolment, notices: Notices, pages: Pages, authorize: Authorizer
+) -> APIRouter:
+    """``/account/mail``, with a recent second factor."""
+    router = APIRouter(prefix=PATH, include_in_schema=False)
+    own = authorize(Action.OWN_ACCOUNT, back=PATH)
+
+    async def mine(principal: Principal) -> Account:
+        try:
+            account = await store.get(principal.subject)
+        except TransientError:
+            raise unavailable() from None
+        if account is None:
+            raise Problem(404, "no_such_account", gettext_noop("There is no such account."))
+        return account
+
+    def form(
+        request: Request, account: Account, mail: str, error: str = "", field: str = "", wait: int = 0
+    ) -> Response:
+        return pages.render(
+            request,
+            "mail.html",
+            status=(429 if wait else 422) if error else 200,
+            account=account,
+            mail=mail,
+            error=_WORDS[error] if error else "",
+            field=field,
+            wait=wait,
+        )
+
+    @router.get("")
+    async def show(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
+        account = await mine(principal)
+        return form(request, account, notices.address_of(account))
+
+    @router.post("")
+    async def change(
+        request: Request,
+        principal: Annotated[Principal, Depends(own)],
+        mail: Text = "",
+        current: Text = "",
+        digits: Text = "",
+    ) -> Response:
+        account = await mine(principal)
+        language = pages.language(request)
+        try:
+            await enrolment.change_mail(account, current, digits, mail, language, by(request, principal))
+        except RefusedError as error:
+            field = "mail" if error.code == "mail" else "current"
+            return form(request, account, mail, error.code, field, error.retry_after or 0)
+        except TransientError:
+            raise unavailable() from None
+        return RedirectResponse("/account?done=mail", 303)
+
+    return router

@@ -1,0 +1,174 @@
+"""People are told by mail of sign-ins from new devices and of changes to their account, whatever dies in between."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from services.identity.accounts.service import Ready
+from services.identity.audit_recorder import By
+from services.identity.notices.service import EACH, KEPT
+from shared.errors import TransientError
+from shared.identity.roles import StaffRole
+from tests.integration.identity.conftest import IdentityHarness, Process
+from tests.integration.identity.test_accounts import SENTENCE
+from tests.support.mail import MailSink, mail_sink
+from tools.local.ports import free_port
+
+ADMIN = By("s-somebody", "central", ("administrator",), "test")
+OLD, NEW = "somebody@work.example", "other@work.example"
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def sink(port: int) -> Iterator[MailSink]:
+    with mail_sink(port) as sink:
+        yield sink
+
+
+@pytest.fixture
+async def identity(harness: IdentityHarness, port: int) -> Process:
+    return await harness.process(smtp_host="127.0.0.1", smtp_port=port)
+
+
+async def told_to(identity: Process, http: httpx.AsyncClient, ready: Ready, mail: str) -> httpx.Response:
+    """Give an address; in Korean, as a Korean browser does."""
+    await identity.clock.advance(30)
+    form = {"mail": mail, "current": ready.password, "digits": identity.code(ready)}
+    return await http.post("/account/mail?lang=ko", data=form)
+
+
+async def someone(identity: Process, http: httpx.AsyncClient, mail: str = OLD) -> Ready:
+    """Signed in, and told by mail."""
+    ready = await identity.person("jeju", "counsellor")
+    await identity.enter(http, ready)
+    assert (await told_to(identity, http, ready, mail)).headers["location"] == "/account?done=mail"
+    return ready
+
+
+async def delivered(identity: Process, sink: MailSink) -> list[tuple[str, str]]:
+    """To whom and of what, since last asked."""
+    await identity.clock.advance(5)
+    await identity.accounts.notices.deliver()
+    found = [(to, str(mail["Subject"])) for to, mail in sink.mails]
+    sink.clear()
+    return found
+
+
+async def queue(identity: Process) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = await identity.accounts.notice_store.collection.find({}).to_list(None)
+    return found
+
+
+async def test_of_what_people_are_told_and_of_what_not(identity: Process, sink: MailSink) -> None:
+    async with identity.browser() as http, identity.browser() as strange:
+        ready = await someone(identity, http)
+        assert await delivered(identity, sink) == [(OLD, "알림을 받을 메일 주소가 변경되었습니다")]
+        await identity.clock.advance(30)
+        await identity.enter(http, ready)
+        assert await delivered(identity, sink) == []
+        await identity.clock.advance(30)
+        await identity.enter(strange, ready)
+        await identity.clock.advance(5)
+        await identity.accounts.notices.deliver()
+        ((_, mail),) = sink.mails
+        body = mail.get_content()
+        assert (mail["Subject"], "한국 시간" in body) == ("새로운 기기에서 로그인했습니다", True)
+        for known in (ready.account.name, ready.account.subject, "jeju", "제주", "198.51.100"):
+            assert known not in f"{body}{mail}"
+        sink.clear()
+        await identity.clock.advance(30)
+        wrong = {"before": "wrong", "code": "000000", "password": SENTENCE, "again": SENTENCE}
+        assert (await http.post("/account/password", data=wrong)).status_code == 422
+        assert await delivered(identity, sink) == []
+        right = {**wrong, "before": ready.password, "code": identity.code(ready)}
+        assert (await http.post("/account/password", data=right)).status_code == 303
+        assert await delivered(identity, sink) == [(OLD, "비밀번호가 변경되었습니다")]
+        administration, store = identity.accounts.administration, identity.accounts.store
+        account = await store.get(ready.account.subject)
+        assert account is not None
+        account = await administration.change_roles(ADMIN, account, {StaffRole.OPERATOR}, "new_work")
+        await administration.end_sessions(ADMIN, account)
+        account, _ = await administration.reset(ADMIN, account, "suspicion")
+        account = await administration.disable(ADMIN, account, "left")
+        await administration.enable(ADMIN, account, "mistake")
+        assert [what for _, what in await delivered(identity, sink)] == [
+            "관리자가 계정의 역할을 변경했습니다",
+            "관리자가 로그인 세션을 끝냈습니다",
+            "관리자가 비밀번호와 2차 인증을 초기화했습니다",
+            "관리자가 계정을 사용 중지했습니다",
+            "관리자가 계정을 다시 사용할 수 있게 했습니다",
+        ]
+    assert await queue(identity) == []
+
+
+async def test_who_changes_the_address_turns_no_notice_away(identity: Process, sink: MailSink) -> None:
+    async with identity.browser() as http, identity.browser() as strange:
+        ready = await someone(identity, http)
+        await delivered(identity, sink)
+        await identity.clock.advance(30)
+        await identity.enter(strange, ready)
+        assert (await told_to(identity, strange, ready, "no address")).status_code == 422
+        wrong = {"mail": NEW, "current": "wrong", "digits": "000000"}
+        assert (await strange.post("/account/mail", data=wrong)).status_code == 422
+        await told_to(identity, strange, ready, NEW)
+        assert [to for to, _ in await delivered(identity, sink)] == [OLD, OLD, NEW]
+        for document in await identity.accounts.store.collection.find({}).to_list(None):
+            assert OLD.encode() not in repr(document).encode()
+            assert NEW not in repr(document)
+
+
+async def test_a_notice_survives_a_silent_server_and_a_dead_process(
+    harness: IdentityHarness, identity: Process, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with identity.browser() as http:
+        await someone(identity, http)
+    await identity.clock.advance(5)
+    with pytest.raises(TransientError):
+        await identity.accounts.notices.deliver()
+    (kept,) = await queue(identity)
+    assert (kept["tries"], OLD in repr(kept)) == (1, False)
+    another = await harness.process(smtp_host="127.0.0.1", smtp_port=port)
+    with mail_sink(port) as sink:
+        assert await delivered(another, sink) == []  # its turn comes later
+        await identity.clock.advance(30)
+
+        async def killed(_: str) -> None:
+            raise ConnectionResetError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(identity.accounts.notice_store, "remove", killed)
+            with pytest.raises(ConnectionResetError):
+                await identity.accounts.notices.deliver()
+        first = sink.mails[0][1]["Message-ID"]
+        await identity.clock.advance(15 * 60)
+        await another.accounts.notices.deliver()
+        assert [mail["Message-ID"] for _, mail in sink.mails] == [first, first]
+    assert await queue(identity) == []
+
+
+async def test_what_no_server_takes_for_days_is_given_up(identity: Process) -> None:
+    async with identity.browser() as http:
+        await someone(identity, http)
+    await identity.clock.advance(KEPT.total_seconds())
+    await identity.accounts.notices.deliver()
+    assert await queue(identity) == []
+
+
+async def test_nobody_fills_a_mailbox_or_hides_a_changed_factor_in_it(identity: Process, sink: MailSink) -> None:
+    most = int(EACH.capacity)
+    async with identity.browser() as http:
+        ready = await someone(identity, http)
+        await delivered(identity, sink)
+        account = await identity.accounts.store.get(ready.account.subject)
+        assert account is not None
+        for _ in range(most + 4):
+            await identity.accounts.administration.end_sessions(ADMIN, account)
+        await identity.accounts.administration.change_roles(ADMIN, account, {StaffRole.OPERATOR}, "new_work")
+        subjects = [what for _, what in await delivered(identity, sink)]
+    assert (len(subjects), subjects[-1]) == (most + 1, "관리자가 계정의 역할을 변경했습니다")
