@@ -29,7 +29,7 @@ def _keep(file: Path, counters: dict[str, Counter[str]]) -> None:
 
 def _of_service() -> dict[str, Counter[str]]:
     from aiokafka.conn import AIOKafkaConnection  # noqa: PLC0415  # other Python processes of the stack need no client
-    from pymongo import monitoring  # noqa: PLC0415
+    from pymongo import monitoring  # noqa: PLC0415  # as above
 
     written: Counter[str] = Counter()
     requests: Counter[str] = Counter()
@@ -64,7 +64,7 @@ def _of_service() -> dict[str, Counter[str]]:
 
 
 def _of_store() -> dict[str, Counter[str]]:
-    from secantus import server  # noqa: PLC0415
+    from secantus import server  # noqa: PLC0415  # the store alone has it
 
     calls: Counter[str] = Counter()
     cpu_ns: Counter[str] = Counter()

@@ -265,7 +265,7 @@ async def test_behind_hundreds_of_due_cases_and_a_store_that_stands_still_each_c
     for number, center in enumerate(("jeju", "gwangju", "daegu", "ulsan"), 9000):
         if number > 9000:
             worker.begin(worker.hold([case_of(number, "critical", center=center)], NOW))
-        await eventually(lambda to=center: f"{to}@duty.ieum.example" in sent)  # type: ignore[misc]
+        await eventually(lambda to=center: f"{to}@duty.ieum.example" in sent)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         await clock.advance(2)  # nothing is recorded yet, and what was known of the others is no longer fresh
     assert not urgent.done(), "that they were told is written down as soon as the store is back"
     stored.back.set()
