@@ -199,7 +199,7 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Rows and groups begin; attributes that may speak of data go with the row or group they stand in."""
-        if tag in ("tr", "g"):
+        if tag in ("tr", "g", "svg"):  # a chart's own width goes with no row of the table before it
             self._label = None
         if tag in _TEXTS:
             self._text = []
