@@ -29,6 +29,8 @@ class Mistake(NamedTuple):
     plan: tuple[str, ...]
     """The faults, struck one after the other; see ``tests.chaos.kinds.chosen``."""
     words: tuple[str, ...]
+    visits: float = 0.0
+    """Share of the reporters who come back, where it takes later events to bring the mistake out."""
 
 
 def _replace(owner: object, name: str, function: Callable[..., Any]) -> None:
@@ -106,7 +108,11 @@ MISTAKES: Final = {
     "commit-before-effect": Mistake("routing", commit_before_effect, ("kill:routing",) * 6, ("without owner",)),
     "skip-what-failed": Mistake("notify", skip_what_failed, ("store cut:notify:30",), ("without alert.sent",)),
     "swallow-full-disk": Mistake(
-        "routing", swallow_full_disk, ("disk full:routing",) * 2, ("loads of partition", "a hole", "not recovered")
+        "routing",
+        swallow_full_disk,
+        ("disk full:routing:6", "kill:routing:0", "kill:routing:0"),
+        ("not ended", "not passed on", "not carried out", "loads of partition", "a hole", "records in"),
+        visits=0.5,
     ),
 }
 """By name. The mistake that a worker which woke up again brings out, an owner decided without comparing offsets, is in
