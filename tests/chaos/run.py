@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
 from tests.chaos import kinds
@@ -36,6 +37,8 @@ from tools.local.stack import Stack
 
 WORKERS = ("intake", "routing", "routing-2", "notify", "analytics")
 """Processes with a connection to Kafka of their own."""
+_READY_S = 300.0
+"""How long everything may take to be ready where other tests want the same two cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ async def _system(folder: Path, options: Options) -> AsyncIterator[Field]:
             store_doors={name: route.listen for name, route in store.items()},
         )
         try:
-            await asyncio.to_thread(stack.start, 240.0)
+            await asyncio.to_thread(stack.start, _READY_S)
             yield Field(stack, proxies, folder / "clocks", random.Random(options.seed), cluster)
         finally:
             await asyncio.to_thread(stack.stop)
@@ -234,7 +237,9 @@ class _Run:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
             await lodger.close()
-            await auditor.stop()
+            # aiokafka lets a cancelled task of its own through, which would hide what went wrong before.
+            with contextlib.suppress(KafkaError, TimeoutError, asyncio.CancelledError):
+                await auditor.stop()
         promised = Evidence(
             accepted=frozenset(lodger.accepted.values()),
             conflicting_answers=lodger.conflicts,
@@ -268,7 +273,7 @@ class _Run:
             while len(lodger.accepted) < (number + 0.2) * share * 0.9 and not lodging.done():  # noqa: ASYNC110  # no signal
                 await asyncio.sleep(0.05)  # reports come in before the fault, too
             async with self._at.striker.alone:
-                await asyncio.to_thread(self._at.stack.wait_ready)  # of an ambush that came before
+                await asyncio.to_thread(self._at.stack.wait_ready, _READY_S)  # of an ambush that came before
                 began = time.monotonic()
                 await fault.strike(self._at)
                 await asyncio.sleep(fault.seconds)
@@ -295,7 +300,7 @@ class _Run:
     async def _look(self, crew: Crew, promised: Evidence) -> None:
         stack, result, garbage = self._at.stack, self._result, self._at.garbage.places
         calm = time.monotonic()
-        await asyncio.to_thread(stack.wait_ready)
+        await asyncio.to_thread(stack.wait_ready, _READY_S)
         evidence, wrong = await at_rest(stack, crew, promised, self._options.settle_s, garbage)
         result.faults += wrong
         result.accepted = len(evidence.accepted)
