@@ -114,14 +114,7 @@ def _planted(folder: Path, name: str) -> int:
     """0 if the mistake was found, as it must be; kept for the page."""
     mistake = MISTAKES[name]
     options = Options(
-        seed=1,
-        reports=120,
-        mistake=name,
-        plan=mistake.plan,
-        visits=mistake.visits,
-        ambushes=0,
-        rotate_after=0,
-        settle_s=25,
+        seed=1, reports=120, mistake=name, plan=mistake.plan, visits=0, ambushes=0, rotate_after=0, settle_s=25
     )
     line = _round(options, folder)
     found = [fault for fault in line["faults"] if any(words in fault for words in mistake.words)]
