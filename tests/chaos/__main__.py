@@ -29,6 +29,7 @@ from tools.local.processes import PROJECT
 from tools.local.settings import LocalSettings
 
 _PER_ROUND: Final = 10
+_MANY: Final = 8
 _THREE_BROKERS_EVERY: Final = 5
 _COUNTED: Final = ("accepted", "withdrawn", "reinstated", "messages", "moved", "rotated", "zombies", "garbage")
 _LOST: Final = ("accepted, but not on the bus", "without owner", "not in analytics")
@@ -144,8 +145,9 @@ def numbers_of(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
     seeds = sorted(int(line["seed"]) for line in rounds)
     timeline = [fault for line in rounds for fault in line.get("timeline", ())]
     return {
-        "seeds": f"{seeds[0]} to {seeds[-1]}" if seeds else "none",
+        "seeds": ", ".join(map(str, seeds)) if len(seeds) < _MANY else f"{seeds[0]} to {seeds[-1]}",
         "rounds": len(rounds),
+        "load": max((line.get("load", 0.0) for line in rounds), default=0.0),
         "faults": len(timeline),
         "faults_with_three_brokers": sum(len(line.get("timeline", ())) for line in rounds if line["brokers"] > 1),
         **{name: sum(int(line.get(name, 0)) for line in rounds) for name in _COUNTED},

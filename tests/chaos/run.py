@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import sys
 import tempfile
@@ -99,6 +100,8 @@ class Result:
     routings_ignored_other_owner: int = 0
     settled_after_s: float = 0.0
     seconds: float = 0.0
+    load: float = 0.0
+    """The machine's load average at the end: with other work on it everything takes longer to come back."""
 
     def to_json(self) -> dict[str, Any]:
         """As a line of the results."""
@@ -118,6 +121,7 @@ async def run_chaos(options: Options, *, logs: Path | None = None) -> Result:
             if logs is not None:
                 keep_logs(folder / "logs", logs)
     result.seconds = round(time.monotonic() - began, 1)
+    result.load = round(os.getloadavg()[1], 1)
     return result
 
 

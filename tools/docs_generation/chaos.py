@@ -99,9 +99,10 @@ def _verdict(numbers: Mapping[str, Any]) -> str:
 {numbers["unaccounted"]} alerts unaccounted for.** What the checker said: {said}.
 
 Meanwhile {numbers["withdrawn"]} reports were withdrawn, {numbers["reinstated"]} reinstated, {numbers["moved"]} cases
-moved to another centre, {numbers["messages"]} messages left, the master key rotated {numbers["rotated"]} times;
+moved to another centre, {numbers["messages"]} messages left, the master key rotated {numbers["rotated"]} time(s);
 {numbers["zombies"]} processes woke up from a sleep longer than their session, and {numbers["garbage"]} records were
-garbage.
+garbage. The machine had two cores and a load average of up to {numbers["load"]:.0f}: where that is more than two, other
+work ran beside, and a broker alone takes up to a minute to start.
 """
 
 
