@@ -1,5 +1,6 @@
 """Records that nobody should have written: bytes, events of the wrong shape, and old records once more."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from typing import Final
@@ -45,11 +46,17 @@ class GarbageWriter:
     def __init__(self, kafka: Callable[[], KafkaSettings], draw: random.Random) -> None:
         """``kafka``: how to connect now; a broker that was started again has other ports for its administrator."""
         self.places: set[Place] = set()
+        self.writing = asyncio.Lock()
+        """Held until all places are known: who reads meanwhile would take garbage for events."""
         self._kafka = kafka
         self._draw = draw
 
     async def write(self) -> None:
         """Bad records on every topic, and the first records of a partition of each once more."""
+        async with self.writing:
+            await self._write()
+
+    async def _write(self) -> None:
         options = client_options(self._kafka())
         producer = AIOKafkaProducer(**options)
         await bounded(producer.start(), _LIMIT_S, "starting a producer")

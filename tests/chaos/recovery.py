@@ -1,7 +1,6 @@
 """How long it takes, from a fault's end, until people are helped again: measured with reports handed in afterwards."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -43,17 +42,25 @@ class Recovery:
 class Watcher:
     """Follows the log beside everything else and knows when something was first seen there."""
 
-    def __init__(self, auditor: Auditor) -> None:
-        """``auditor`` must be started."""
+    def __init__(self, auditor: Auditor, garbage: asyncio.Lock) -> None:
+        """``auditor`` must be started. While ``garbage`` is held, garbage is being written and nothing is read."""
         self._auditor = auditor
+        self._garbage = garbage
+        self._failed: Exception | None = None
         self._wanted: dict[str, dict[str, float]] = {}
 
     async def run(self) -> None:
         """Look, until cancelled. A broker that is away is no news here."""
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         while True:
-            with contextlib.suppress(KafkaError, TimeoutError, OSError):
-                self._look(await self._auditor.catch_up())
+            try:
+                async with self._garbage:
+                    self._look(await self._auditor.catch_up())
+            except (KafkaError, TimeoutError, OSError):
+                pass
+            except Exception as error:
+                self._failed = error
+                raise
             await asyncio.sleep(_LOOK_S)
 
     def _look(self, ledger: Ledger) -> None:
@@ -67,7 +74,9 @@ class Watcher:
     async def alerted(self, report_ids: Sequence[str]) -> list[dict[str, float]]:
         """When each was routed and alerted, once all are."""
         mine = {report_id: self._wanted.setdefault(report_id, {}) for report_id in report_ids}
-        while not all("alerted" in seen for seen in mine.values()):  # noqa: ASYNC110  # the log gives no signal
+        while not all("alerted" in seen for seen in mine.values()):  # the log gives no signal
+            if self._failed is not None:
+                raise RuntimeError("the log cannot be followed any more") from self._failed
             await asyncio.sleep(_LOOK_S)
         return [self._wanted.pop(report_id) for report_id in mine]
 

@@ -224,7 +224,7 @@ class _Run:
         lodger = Lodger(stack.urls["intake"], options.rate, self._told, front_ends, self._may_send)
         auditor = Auditor(stack.kafka_settings(), garbage=self._at.garbage.places)
         await auditor.start()
-        watcher = Watcher(auditor)
+        watcher = Watcher(auditor, self._at.garbage.writing)
         watching = asyncio.create_task(watcher.run())
         week = simulator.requests(params.load(), seed=options.seed, count=options.reports, run=f"chaos-{options.seed}")
         good = [request for request in week if request.kind in {simulator.ACCEPTED, simulator.REPEAT}]
