@@ -55,7 +55,9 @@ class AlertSettings(ServiceSettings):
         default="night-desk@central.ieum.example", pattern=r"^[^@\s]+@[^@\s]+$", examples=["night-desk@ieum.example"]
     )
     heartbeat_url: SecretStr | None = Field(default=None, examples=["https://watcher.example.org/ping/(token)"])
-    """Where the auditor knocks every minute while all is well; whoever watches there calls somebody when it stops."""
+    """Where the auditor knocks every minute while all is well; whoever watches there calls somebody when it stops.
+
+    Empty: nobody watches."""
     quiet_hours: str = Field(default="off", examples=["22:00-07:00"])
     """Hours in Seoul in which alerts of normal urgency wait; ``off`` for none."""
 
@@ -68,6 +70,8 @@ class AlertSettings(ServiceSettings):
     @field_validator("heartbeat_url")
     @classmethod
     def _outside(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value():
+            return None  # as an env file says that there is none
         if value is not None and not re.match(_SAFE_URL, value.get_secret_value()):
             raise ValueError("must be an https address; plain http only on this machine")
         return value

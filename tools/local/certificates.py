@@ -1,10 +1,11 @@
 """Certificates for the engines on this machine: an authority of its own, made at the first start, and what it signed.
 
-Everything lies in one folder that only its owner can read. Keys are on the curve P-256; nothing but this machine's
-loopback address is named, so that a certificate from here is worth nothing anywhere else.
+Everything lies in one folder that only its owner can read. Keys are on the curve P-256; unless other hosts are asked
+for, nothing but this machine's loopback address is named: such a certificate is worth nothing anywhere else.
 """
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -30,8 +31,10 @@ _RENEW_DAYS: Final = 90
 class Certificates:
     """Files of one folder: ``NAME.pem`` (certificate), ``NAME.key``, and both in ``NAME.both.pem`` for Kafka."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hosts: Sequence[str] = ()) -> None:
+        """``hosts``: names that servers have besides this machine's own."""
         self.folder = folder
+        self._hosts = hosts
 
     @property
     def authority(self) -> Path:
@@ -98,7 +101,7 @@ class Certificates:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         )
         if name != CA:
-            where = [x509.IPAddress(ip_address(LOOPBACK)), x509.DNSName("localhost")]
+            where = [x509.IPAddress(ip_address(LOOPBACK)), *map(x509.DNSName, ("localhost", *self._hosts))]
             uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
             builder = builder.add_extension(x509.SubjectAlternativeName(where), critical=False)
             builder = builder.add_extension(x509.ExtendedKeyUsage(uses), critical=False)

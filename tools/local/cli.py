@@ -15,7 +15,7 @@ from typing import IO
 
 from shared.kafka.access import BY_NAME
 from shared.settings import SettingsError, load
-from tools.local import beside, cleaning, jar_lock, jars, keys, processes
+from tools.local import beside, cleaning, compose_secrets, jar_lock, jars, keys, processes
 from tools.local.beside import BesideError
 from tools.local.engines import Engines
 from tools.local.jars import JarError
@@ -155,6 +155,11 @@ def secrets() -> None:
         sys.stdout.write(f"{name}={value}\n")
 
 
+def compose() -> None:
+    """Make the secrets of ``deploy/compose``; prints the folder."""
+    sys.stdout.write(f"{compose_secrets.ensure(load(LocalSettings).var)}\n")
+
+
 def within(words: Sequence[str]) -> None:
     """Run a module as a process of a service, or as a principal of Kafka: NAME MODULE [ARGUMENTS]."""
     known = dict.fromkeys((*SERVICES, *BY_NAME))
@@ -241,6 +246,7 @@ COMMANDS = {
     "run": run,
     "clean": clean,
     "secrets": secrets,
+    "compose-secrets": compose,
     "engines": engines,
     "fetch": fetch,
     "lock-jars": lock_jars,

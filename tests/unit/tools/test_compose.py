@@ -1,8 +1,9 @@
-"""The compose file (not run here): parses, every service has a health check, names are those of the settings."""
+"""The compose file (not run here): names are those of the settings, secrets those of their process and no others."""
 
 import importlib
 import json
 import re
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,17 @@ from pydantic_settings import BaseSettings
 from services.analytics.settings import AnalyticsSettings
 from services.identity.settings import IdentitySettings
 from services.intake.settings import IntakeSettings
-from services.notify.settings import NotifySettings
+from services.notify.settings import AlertSettings, NotifySettings
 from services.routing.settings import RoutingSettings
-from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, variable_of
-from tools.local import keys
+from shared.kafka.access import BY_NAME
+from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, load, variable_of
+from shared.store_access import USERS
+from tools.local import compose_secrets, keys
+from tools.local.certificates import Certificates
 from tools.local.jar_lock import KAFKA_VERSION
+from tools.local.kafka import properties, secured
 from tools.local.plan import SECRETS_OF
-from tools.local.settings import SERVICES
+from tools.local.settings import SERVICES, environment
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text(encoding="utf-8"))
@@ -31,7 +36,28 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
     "analytics": AnalyticsSettings,
     "identity": IdentitySettings,
 }
-OF_THE_IMAGE = {"HEALTH_URL"}
+OF_THE_IMAGE = {"HEALTH_URL", "IEUM_SECRETS_DIR"}
+STORE_USERS = {user.name for user in USERS}
+ENGINES = {"kafka-1", "kafka-2", "kafka-3", "mongodb"}
+JOBS = {"kafka-rights", "store-users"}
+SEEN = {"prometheus", "alertmanager", "grafana"}
+PROCESSES: dict[str, type[ServiceSettings]] = {**SETTINGS, "auditor": AlertSettings, "recount": RoutingSettings}
+
+
+def secrets_of(name: str) -> dict[str, str]:
+    """What a container is given, by the name of the file it sees."""
+    listed = COMPOSE["services"][name].get("secrets", [])
+    pairs = [(each, each) if isinstance(each, str) else (each["target"], each["source"]) for each in listed]
+    assert len(pairs) == len(dict(pairs)), name
+    return dict(pairs)
+
+
+def given_to(name: str) -> set[str]:
+    """Names of settings, by variable or by file."""
+    files = {file for file in secrets_of(name) if not file.endswith(".pem")}
+    variables = set(COMPOSE["services"][name]["environment"])
+    assert not files & variables, name
+    return (files | variables) - OF_THE_IMAGE
 
 
 def variables(*classes: type[BaseSettings]) -> set[str]:
@@ -39,33 +65,35 @@ def variables(*classes: type[BaseSettings]) -> set[str]:
 
 
 def test_all_five_services_three_brokers_and_a_store() -> None:
-    assert set(COMPOSE["services"]) == {*SERVICES, "auditor", "recount", "kafka-1", "kafka-2", "kafka-3", "mongodb"}
+    assert set(COMPOSE["services"]) == {*PROCESSES, *ENGINES, *JOBS, *SEEN, "mailpit"}
 
 
-@pytest.mark.parametrize("name", COMPOSE["services"])
+@pytest.mark.parametrize("name", COMPOSE["services"].keys() - JOBS)
 def test_every_service_has_a_health_check(name: str) -> None:
     assert COMPOSE["services"][name]["healthcheck"]["test"]
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_variables_are_settings_of_that_service(service: str) -> None:
-    named = set(COMPOSE["services"][service]["environment"]) - OF_THE_IMAGE
-    assert named <= variables(KafkaSettings, StoreSettings, SETTINGS[service])
+@pytest.mark.parametrize("service", PROCESSES)
+def test_variables_and_secrets_are_settings_of_that_service(service: str) -> None:
+    assert given_to(service) <= variables(KafkaSettings, StoreSettings, PROCESSES[service])
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_required_settings_are_given(service: str) -> None:
     required = {variable_of(SETTINGS[service], n) for n, f in SETTINGS[service].model_fields.items() if f.is_required()}
-    assert required <= set(COMPOSE["services"][service]["environment"])
+    assert required <= given_to(service)
 
 
 def test_the_auditor_has_what_notify_has_but_its_port_its_channels_and_every_key() -> None:
     notify, auditor = (dict(COMPOSE["services"][name]["environment"]) for name in ("notify", "auditor"))
     own = {"NOTIFY_PORT", "HEALTH_URL", "NOTIFY_WEBHOOKS", "NOTIFY_APPRISE_URLS", "NOTIFY_HEARTBEAT_URL"}
-    keys = {name for name in notify if name.endswith("_KEY")}
-    assert keys >= {"IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "IEUM_AUDIT_KEY"}
-    assert not keys & auditor.keys()
-    own |= keys | {"IEUM_AUDIT_HEADS"} | {f"NOTIFY_{desk}_ADDRESS" for desk in ("DUTY", "LEAD", "COLLEAGUES")}
+    keys = {name for name in secrets_of("notify") if name.endswith("_KEY")}
+    assert keys == {"IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "IEUM_AUDIT_KEY"}
+    assert secrets_of("auditor").keys() == secrets_of("notify").keys() - keys
+    assert not any(name.endswith("_KEY") for name in auditor)
+    own |= {"IEUM_AUDIT_HEADS", "KAFKA_SASL_USERNAME"} | {
+        f"NOTIFY_{desk}_ADDRESS" for desk in ("DUTY", "LEAD", "COLLEAGUES")
+    }
     assert {k: v for k, v in auditor.items() if k not in own} == {k: v for k, v in notify.items() if k not in own}
     assert auditor["NOTIFY_PORT"] in auditor["HEALTH_URL"]
 
@@ -80,35 +108,123 @@ def test_port_health_and_command_agree(service: str) -> None:
     assert found["command"] == ["python", "-m", f"services.{service}"]
 
 
-def test_no_secret_stands_in_the_file() -> None:
-    values = {
-        (service, name): value
-        for service in SERVICES
-        for name, value in COMPOSE["services"][service]["environment"].items()
-        if name in keys.KEYS
-    }
-    assert values
-    assert all(re.fullmatch(rf"\$\{{{name}:\?.+\}}", value) for (_, name), value in values.items())
+def test_no_secret_stands_in_the_file_or_in_a_variable() -> None:
+    for name, service in COMPOSE["services"].items():
+        environment = service.get("environment", {})
+        assert not environment.keys() & {*keys.KEYS, "KAFKA_SASL_PASSWORD", "MONGODB_URI", "IEUM_METRICS_TOKEN"}, name
+    files = {name: found["file"] for name, found in COMPOSE["secrets"].items()}
+    assert files == {name: f"${{IEUM_COMPOSE_SECRETS:-../../var/compose/mounted}}/{name}" for name in files}
 
 
-def test_each_service_gets_the_secrets_it_gets_locally() -> None:
-    for service in SERVICES:
-        given = set(COMPOSE["services"][service]["environment"]) & set(keys.KEYS)
-        assert given == set(SECRETS_OF[service])
+def test_each_process_gets_the_secrets_it_gets_locally_and_signs_in_under_its_own_name() -> None:
+    for name in PROCESSES:
+        given = secrets_of(name)
+        assert given.keys() & set(keys.KEYS) == set(SECRETS_OF.get(name, ())), name
+        assert given.get("KAFKA_SASL_PASSWORD") == (f"KAFKA_{name.upper()}" if name in BY_NAME else None)
+        assert given.get("MONGODB_URI") == (f"MONGODB_URI_{name.upper()}" if name in STORE_USERS else None)
+        user = COMPOSE["services"][name]["environment"].get("KAFKA_SASL_USERNAME")
+        assert user == (name if name in BY_NAME else None)
+    assert {file.removeprefix("kafka/") for file in secrets_of("kafka-rights") if "/" in file} == set(BY_NAME)
+    assert {f"STORE_{name.upper()}" for name in STORE_USERS} < secrets_of("store-users").keys()
+    administrators = {"ieum-admin.key", "STORE_ADMIN", "STORE_KEYFILE", "ieum-broker.both.pem", "ieum-store.both.pem"}
+    assert {name for name in COMPOSE["services"] if administrators & {*secrets_of(name).values()}} == ENGINES | JOBS
 
 
-@pytest.mark.parametrize("name", [name for name in COMPOSE["services"] if name.startswith("kafka")])
-def test_brokers_are_the_tested_version_and_lose_nothing_with_one_away(name: str) -> None:
+def test_the_secrets_that_are_made_are_those_that_are_mounted_and_open_to_nobody_else(tmp_path: Path) -> None:
+    mounted = compose_secrets.ensure(tmp_path)
+    made = {path.name: path.read_bytes() for path in mounted.iterdir()}
+    assert made.keys() == COMPOSE["secrets"].keys()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in mounted.iterdir()} == {0o444}
+    assert stat.S_IMODE((tmp_path / "compose").stat().st_mode) == 0o700
+    assert compose_secrets.ensure(tmp_path) == mounted
+    assert made == {path.name: path.read_bytes() for path in mounted.iterdir()}, "a second time changes nothing"
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_process_reads_its_settings_from_what_it_is_given(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted, seen = compose_secrets.ensure(tmp_path), tmp_path / "seen"
+    seen.mkdir()
+    for target, source in secrets_of(name).items():
+        (seen / target).write_bytes((mounted / source).read_bytes())
+    for variable in environment("KAFKA_", "MONGODB_", "IEUM_", "NOTIFY_", "INTAKE_", "IDENTITY_"):
+        monkeypatch.delenv(variable)
+    pilot = dict(
+        line.split("=", 1)
+        for line in (DEPLOY / "compose" / "pilot.env").read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    )
+    for variable, value in COMPOSE["services"][name]["environment"].items():
+        found = re.fullmatch(r"\$\{(\w+):?[-?](.*)\}", value, re.DOTALL)
+        text = pilot.get(found[1], found[2] if ":-" in value else "") if found else value
+        monkeypatch.setenv(variable, text.replace("/run/secrets", str(seen)))
+    store, own = load(StoreSettings), load(PROCESSES[name])
+    assert own.metrics_token is not None
+    assert own.public_root_keys()
+    if name in STORE_USERS:
+        assert store.uri.get_secret_value().startswith(f"mongodb://{name}:")
+    if name in BY_NAME:
+        bus = load(KafkaSettings)
+        assert (bus.security_protocol, bus.sasl_username, bus.ssl_cafile) == ("SASL_SSL", name, seen / "ca.pem")
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES - {"mongodb"}))
+def test_brokers_are_the_tested_version(name: str) -> None:
     broker = COMPOSE["services"][name]
     assert broker["image"] == f"apache/kafka:{KAFKA_VERSION}"
-    assert broker["environment"]["KAFKA_MIN_INSYNC_REPLICAS"] == "2"
-    assert broker["environment"]["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
-    assert broker["environment"]["KAFKA_ADVERTISED_LISTENERS"] == f"PLAINTEXT://{name}:9092"
+    assert broker["command"] == ["sh", "/etc/ieum/kafka.sh", name.removeprefix("kafka-")]
+
+
+def test_brokers_are_secured_as_the_one_of_make_up_and_lose_nothing_with_one_away(tmp_path: Path) -> None:
+    lines = (DEPLOY / "compose" / "kafka.properties").read_text(encoding="utf-8").splitlines()
+    found = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    certificates = Certificates(tmp_path)
+    plain = properties(port=1, controller_port=2, data=tmp_path)
+    local = secured(plain, port=1, internal_port=3, certificates=certificates)
+    addresses = {"listeners", "advertised.listeners"}
+    files = {"ssl.keystore.location": "ieum-broker.both.pem", "ssl.truststore.location": "ca.pem"}
+    wanted = {name: value for name, value in local.items() if plain.get(name) != value and name not in addresses}
+    wanted |= {name: f"/run/secrets/{file}" for name, file in files.items()}
+    assert {name: found.get(name) for name in wanted} == wanted
+    assert "PLAINTEXT" not in found["listeners"]
+    assert (found["min.insync.replicas"], found["default.replication.factor"]) == ("2", "3")
+    assert found["auto.create.topics.enable"] == "false"
+
+
+def test_the_store_takes_nobody_without_tls_and_a_password() -> None:
+    text = (DEPLOY / "compose" / "mongodb.sh").read_text(encoding="utf-8")
+    assert "--tlsMode requireTLS" in text
+    assert "--keyFile /tmp/keyfile" in text, "which turns authorization on"
+    environment = COMPOSE["services"]["mongodb"]["environment"]
+    assert environment["MONGO_INITDB_ROOT_PASSWORD_FILE"] == "/run/secrets/STORE_ADMIN"
+    named = re.search(r"for name in ([A-Z ]+);", (DEPLOY / "compose" / "users.sh").read_text(encoding="utf-8"))
+    assert named is not None
+    assert {name.lower() for name in named[1].split()} == STORE_USERS
+
+
+def test_nothing_can_write_to_its_own_image_or_gain_rights() -> None:
+    for name, service in COMPOSE["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_prometheus_reaches_every_process_with_the_token_and_mail_is_only_kept_in_a_trial() -> None:
+    configuration = yaml.safe_load((DEPLOY / "monitoring" / "prometheus.yaml").read_text(encoding="utf-8"))
+    hosts = {job["static_configs"][0]["targets"][0].split(":")[0] for job in configuration["scrape_configs"]}
+    assert hosts == set(PROCESSES)
+    assert secrets_of("prometheus") == {"ieum-metrics-token": "IEUM_METRICS_TOKEN"}
+    (alertmanager,) = configuration["alerting"]["alertmanagers"]
+    assert alertmanager["static_configs"][0]["targets"] == ["alertmanager:9093"]
+    assert {name for name, found in COMPOSE["services"].items() if "profiles" in found} == {"mailpit"}
+    for name in ("notify", "auditor"):
+        assert COMPOSE["services"][name]["environment"]["NOTIFY_SMTP_HOST"].startswith("${NOTIFY_SMTP_HOST:?")
 
 
 def test_only_services_are_reachable_from_outside_and_only_on_loopback() -> None:
     published = {name: found["ports"] for name, found in COMPOSE["services"].items() if found.get("ports")}
-    assert set(published) == set(SERVICES)
+    assert set(published) == {*SERVICES, "grafana", "mailpit"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
@@ -154,8 +270,8 @@ def test_every_service_has_a_console_script() -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_what_an_operator_may_need_is_handed_on(service: str) -> None:
     given = COMPOSE["services"][service]["environment"]
-    wanted = {"IEUM_PUBLIC_URLS", "IEUM_IDENTITY_ROOT_KEYS"}
-    wanted |= {"IEUM_AUDIT_HEADS"} if "IEUM_AUDIT_KEY" in given else set()
+    wanted = {"IEUM_PUBLIC_URLS"}
+    wanted |= {"IEUM_AUDIT_HEADS"} if "IEUM_AUDIT_KEY" in secrets_of(service) else set()
     if service == "identity":
         provider = {variable_of(IdentitySettings, name) for name in IdentitySettings.model_fields if "oidc" in name}
         wanted |= {"IDENTITY_RETIRED_MASTER_KEYS", *provider} - {"IDENTITY_OIDC_PLAIN_HTTP"}
