@@ -16,11 +16,13 @@ class AlertEvent(ReportEvent):
     alert_version: Version
     """Number of this event in notify's stream of alerts about the report."""
     ownership: Version
+    """The ownership under which the alert was sent."""
     center_id: CenterId
     """Whose staff the alert is for: the owner, or ``central``."""
     step: int = Field(ge=1)
-    """Rung of the ladder, from 1."""
+    """Step of the escalation, from 1."""
     at: Moment
+    """When it happened."""
 
     @property
     def sequence(self) -> int:
@@ -35,6 +37,7 @@ class AlertSent(AlertEvent):
 
     channel: Open[AlertChannel]
     attempt: int = Field(ge=1)
+    """Number of the delivery attempt for this step, from 1."""
 
 
 class AlertFailed(AlertEvent):
@@ -47,11 +50,13 @@ class AlertFailed(AlertEvent):
 
     channel: Open[AlertChannel]
     attempt: int = Field(ge=1)
+    """Number of the delivery attempt for this step, from 1."""
     reason: str = Field(max_length=80)
+    """Why, in a word for the operator; never what a mail server answered."""
 
 
 class AlertEscalated(AlertEvent):
-    """Nobody answered in time: the next rung was reached."""
+    """Nobody answered in time: the next step of the escalation was reached."""
 
     TYPE: ClassVar[str] = "alert.escalated.v1"
 
@@ -63,3 +68,4 @@ class AlertSettled(AlertEvent):
 
     reason: Open[SettledReason]
     by: StaffRef
+    """Who looked, as an opaque staff reference."""

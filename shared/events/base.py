@@ -27,7 +27,7 @@ Moment = Annotated[AwareDatetime, PlainSerializer(iso, return_type=str, when_use
 class Model(BaseModel):
     """A frozen part of an event."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
 
 class Event(Model):
@@ -56,6 +56,7 @@ class ReportEvent(Event):
     """An event about one report, keyed by it."""
 
     report_id: ReportId
+    """The report, as every topic names it; the key of the record. It is not the receipt and opens nothing."""
 
     @property
     def key(self) -> str:
@@ -83,6 +84,7 @@ def encode(event: Event, *, source: str, time: datetime, traceparent: str) -> Re
         iso(time),
         event.key,
         event.key,
+        traceparent,
         traceparent,
         CONTENT_TYPE,
     )

@@ -16,8 +16,11 @@ class CaseEvent(ReportEvent):
     case_version: Version
     """Number of this event in notify's stream about the report."""
     ownership: Version
+    """The ownership under which it was done; under an earlier one than the present it changes nothing."""
     center_id: CenterId
+    """The centre that owned the report then."""
     at: Moment
+    """When it was done."""
     by: StaffRef | None = None
     """Who did it, as an opaque staff reference; none when a timer did."""
 
@@ -39,6 +42,7 @@ class CaseAssigned(CaseEvent):
     TYPE: ClassVar[str] = "case.assigned.v1"
 
     assignee: StaffRef
+    """Who has the case now, as an opaque staff reference."""
 
 
 class CaseContacted(CaseEvent):
@@ -61,13 +65,18 @@ class CaseTransferOffered(CaseEvent):
     TYPE: ClassVar[str] = "case.transfer_offered.v1"
 
     offer_id: str = Field(max_length=64)
+    """The offer, the same in the answer to it."""
     to_center_id: CenterId
+    """The centre the case is offered to."""
     expires_at: Moment
+    """Until when it can be answered."""
 
 
 class _OfferAnswer(CaseEvent):
     offer_id: str = Field(max_length=64)
+    """The offer, the same in the answer to it."""
     to_center_id: CenterId
+    """The centre the case is offered to."""
 
 
 class CaseTransferAccepted(_OfferAnswer):
@@ -100,6 +109,7 @@ class CaseReferred(CaseEvent):
     TYPE: ClassVar[str] = "case.referred.v1"
 
     to_center_id: CenterId
+    """The organisation that helps."""
 
 
 class CaseClosed(CaseEvent):

@@ -15,12 +15,17 @@ class CenterChanged(Event):
     TOPIC: ClassVar[str] = "centers"
 
     center_id: CenterId
+    """The centre; the key of the record."""
     center_version: Version
+    """Number of this event in notify's stream about the centre; the highest counts."""
     state: CenterState
+    """Whether it takes reports."""
     staff_on_duty: int = Field(ge=0, le=999)
+    """People on duty now."""
     cases_per_person: int = Field(ge=1, le=999)
     """Normal cases one person can carry at a time."""
     changed_at: Moment
+    """When it was changed."""
 
     @property
     def key(self) -> str:

@@ -14,9 +14,12 @@ import orjson
 CONTENT_TYPE: Final = "application/json"
 HEADERS: Final = (
     *("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_dataschema", "ce_time"),
-    *("ce_subject", "ce_partitionkey", "ce_traceparent", "content-type"),
+    *("ce_subject", "ce_partitionkey", "ce_traceparent", "traceparent", "content-type"),
 )
-"""The headers of a record, in the order ``encode`` writes them."""
+"""The headers of a record, in the order ``encode`` writes them.
+
+The trace stands there twice: as CloudEvents' extension, and under the name that tracing tools of others look for.
+"""
 _WITH_MICROSECONDS: Final = len(b'"2026-11-24T03:12:07.502000Z"')
 _IDS: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "events.ieum").bytes
 
@@ -60,18 +63,18 @@ def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> bytes | No
 def attributes_of(headers: Sequence[tuple[str, bytes | None]]) -> tuple[bytes | None, ...]:
     """The values of ce_specversion, ce_type, ce_source, ce_id, ce_time, ce_traceparent and content-type, by that order.
 
-    None for what is missing or empty. Records as ``encode`` writes them need no map, which took a third of decoding.
+    None for what is missing or empty. A trace is also found under its plain name, where another writer left it there.
+    Records as ``encode`` writes them need no map, which took a third of decoding.
     """
     if len(headers) == len(HEADERS):
-        (a, spec), (b, id_), (c, source), (d, type_), (e, _), (f, time), (g, _), (h, _), (i, trace), (j, content) = (
-            headers
-        )
-        if (a, b, c, d, e, f, g, h, i, j) == HEADERS:
+        (a, spec), (b, id_), (c, source), (d, type_), (e, _), (f, time), *more = headers
+        (g, _), (h, _), (i, trace), (j, _), (k, content) = more
+        if (a, b, c, d, e, f, g, h, i, j, k) == HEADERS:
             return spec, type_, source, id_, time, trace, content
     get = header_map(headers).get
     return (
         *(get("ce_specversion"), get("ce_type"), get("ce_source"), get("ce_id")),
-        *(get("ce_time"), get("ce_traceparent"), get("content-type")),
+        *(get("ce_time"), get("ce_traceparent") or get("traceparent"), get("content-type")),
     )
 
 

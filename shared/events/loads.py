@@ -11,6 +11,7 @@ class LoadTotal(Model):
     """One centre's part in one partition."""
 
     open_cases: int = Field(ge=0)
+    """Open cases."""
     weighted: int = Field(ge=0)
     """Weighted open cases, in units of one normal case times ten."""
     guests: int = Field(default=0, ge=0)
@@ -30,11 +31,15 @@ class LoadSummarized(Event):
     TOPIC: ClassVar[str] = "loads"
 
     partition: int = Field(ge=0)
+    """The partition of `routings`; the key of the record."""
     upto: int = Field(ge=0)
     """First offset of `routings` in this partition that is not in the sums."""
     loads: dict[CenterId, LoadTotal]
+    """By centre; one that is not named has no load in this partition."""
     summarized_at: Moment
+    """When the worker wrote it; a summary that is not repeated is out of date."""
     worker: str = Field(max_length=80)
+    """The process that wrote it, for the operator."""
 
     @property
     def key(self) -> str:

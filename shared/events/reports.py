@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from shared.events.base import CenterId, Model, Moment, ReportEvent, ReportId, Slug, Version
 from shared.events.vocabulary import (
@@ -28,10 +28,9 @@ class ReportFacts(Model):
     (`shared.events.needs`, `docs/reference/log-fields.md`).
     """
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     role: Open[Role]
     harm_types: tuple[Open[HarmType], ...] = Field(min_length=1)
+    """What was done, as the reporter named it: one kind or several."""
     urgency: Open[Urgency]
     urgency_reasons: tuple[Open[UrgencyReason], ...] = Field(min_length=1)
     """On the log only those that say that the report concerns a child; ``none_of_these`` where none does."""
@@ -47,11 +46,13 @@ class ReportFacts(Model):
     language: str = Field(pattern=r"^[a-z]{2,3}$")
     """On the log ``ko``, or ``und`` for any other language; which one, staff read in the details."""
     declined_centers: tuple[CenterId, ...] = ()
+    """Centres the reporter does not want; none of them is assigned the report."""
     linked_reports: tuple[ReportId, ...] = ()
     """Reports of the same address, file or offender's account: the ten newest at most, newest first."""
     other_centers: bool = False
     """The person agreed in the report that another centre may be told without being asked first."""
     contact_channels: tuple[Open[ContactChannel], ...] = ()
+    """Ways in which the reporter may be reached; the numbers and addresses stay sealed in intake."""
     threat_deadline: Moment | None = None
     """When a threat is to be carried out, rounded down to the hour; the exact moment stays sealed in intake."""
     suspicion: tuple[Open[Suspicion], ...] = ()
@@ -59,6 +60,7 @@ class ReportFacts(Model):
     synthetic: bool = False
     """A drill: goes the whole way through, is in no count and no load."""
     triage_version: int = Field(ge=1)
+    """Version of the rule that gave the urgency."""
 
 
 class _ReportStream(ReportEvent):
@@ -78,7 +80,9 @@ class ReportReceived(_ReportStream):
     TYPE: ClassVar[str] = "report.received.v1"
 
     received_at: Moment
+    """When intake accepted the report."""
     facts: ReportFacts
+    """What readers need to know of the report."""
 
 
 class ReportAmended(_ReportStream):
@@ -87,7 +91,9 @@ class ReportAmended(_ReportStream):
     TYPE: ClassVar[str] = "report.amended.v1"
 
     amended_at: Moment
+    """When the reporter added to it."""
     facts: ReportFacts
+    """All that is now true, not the difference."""
 
 
 class ReportMessageLeft(_ReportStream):
@@ -96,6 +102,7 @@ class ReportMessageLeft(_ReportStream):
     TYPE: ClassVar[str] = "report.message_left.v1"
 
     left_at: Moment
+    """When the message was left."""
 
 
 class ReportWithdrawn(_ReportStream):
@@ -104,6 +111,7 @@ class ReportWithdrawn(_ReportStream):
     TYPE: ClassVar[str] = "report.withdrawn.v1"
 
     withdrawn_at: Moment
+    """When the report was withdrawn."""
 
 
 class ReportReinstated(_ReportStream):
@@ -112,3 +120,4 @@ class ReportReinstated(_ReportStream):
     TYPE: ClassVar[str] = "report.reinstated.v1"
 
     reinstated_at: Moment
+    """When the withdrawal was undone."""

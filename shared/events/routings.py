@@ -23,6 +23,7 @@ class Cause(Model):
     """What made routing write this record."""
 
     kind: CauseKind
+    """Whether a report, a case or a centre made routing write it."""
     event_id: str | None = None
     """CloudEvents id of the report or case event; none for a closing centre."""
 
@@ -62,8 +63,11 @@ class Candidate(Model):
     """One centre as the rule saw it at the moment of the decision."""
 
     center_id: CenterId
+    """The centre."""
     state: CenterState
+    """Whether it took reports."""
     staff_on_duty: int = Field(ge=0)
+    """People on duty there."""
     load: int = Field(ge=0)
     """Weighted open cases, in units of one normal case times ten."""
     capacity: int = Field(ge=0)
@@ -81,11 +85,14 @@ class Decision(Model):
     """Which centre, and everything the rule looked at: deciding again from it gives the same answer."""
 
     center_id: CenterId
+    """The centre that owns the report from now on."""
     home_center_id: CenterId | None = None
+    """The centre of the place the report names; none where it names none."""
     reason: Open[RoutingReason]
     over_capacity: bool = False
     """The centre is already past what its staff can carry; alarmed."""
     copy_central: bool = False
+    """The central desk is alerted too."""
     right_of_return: bool = False
     """The home centre does not own it and did not give it away itself: it may ask for it back."""
     linked_center_id: CenterId | None = None
@@ -97,7 +104,9 @@ class Decision(Model):
         description="Every centre the rule looked at: by why it was chosen or not, its state and its id, its load.",
     )
     rule_version: int = Field(ge=1)
+    """Version of the assignment rule."""
     table_version: str
+    """Version of the tables of divisions, centres and catchments."""
 
     def every_candidate(self) -> tuple[Candidate, ...]:
         """Every centre the rule looked at, by id, whichever build wrote it down."""
@@ -123,7 +132,9 @@ class _RoutingStream(ReportEvent):
     intake_version: Version
     """The newest intake version passed on so far."""
     cause: Cause
+    """What made routing write this record."""
     decided_at: Moment
+    """When it was decided."""
 
     @property
     def sequence(self) -> int:
@@ -136,8 +147,11 @@ class ReportRouted(_RoutingStream):
     TYPE: ClassVar[str] = "report.routed.v1"
 
     received_at: Moment
+    """When intake accepted the report."""
     decision: Decision
+    """Which centre and why."""
     facts: ReportFacts
+    """What the new owner needs to know of the report."""
 
 
 class ReportRerouted(_RoutingStream):
@@ -150,9 +164,13 @@ class ReportRerouted(_RoutingStream):
     TYPE: ClassVar[str] = "report.rerouted.v1"
 
     received_at: Moment
+    """When intake accepted the report."""
     previous_center_id: CenterId
+    """The owner before."""
     decision: Decision
+    """Which centre and why."""
     facts: ReportFacts
+    """What the new owner needs to know of the report."""
 
 
 class ReportUpdated(_RoutingStream):
@@ -161,10 +179,13 @@ class ReportUpdated(_RoutingStream):
     TYPE: ClassVar[str] = "report.updated.v1"
 
     kind: UpdateKind
+    """What was passed on."""
     void_reason: Open[TransferVoid] | None = None
     """With ``transfer_void``; the cause then names the acceptance that was void."""
     center_id: CenterId
+    """The owner."""
     facts: ReportFacts
+    """All that is now true of the report."""
 
 
 class ReportEnded(_RoutingStream):
@@ -173,4 +194,6 @@ class ReportEnded(_RoutingStream):
     TYPE: ClassVar[str] = "report.ended.v1"
 
     reason: EndReason
+    """Why it ended."""
     center_id: CenterId
+    """Its last owner."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Redocly and Spectral over the OpenAPI documents; a warning fails as well. Left out, with a word, where there is no Node.js.
+# Redocly and Spectral over the OpenAPI documents, Spectral over the AsyncAPI document; a warning fails as well. Left out, with a word, where there is no Node.js.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -10,5 +10,5 @@ trap 'rm -f "$output"' EXIT
 status=0
 node_modules/.bin/redocly lint --config redocly.yaml --format=stylish docs/openapi/*.json >"$output" 2>&1 || status=1
 ((status == 0)) || cat "$output"
-node_modules/.bin/spectral lint --quiet --fail-severity=warn docs/openapi/*.json || status=1
+node_modules/.bin/spectral lint --quiet --fail-severity=warn docs/openapi/*.json docs/asyncapi/*.yaml || status=1
 exit "$status"

@@ -51,6 +51,7 @@ def test_golden_example_is_read_by_todays_model_and_written_again_alike(name: st
     assert json.loads(record.value) == example["body"]
     headers = {k: v.decode() for k, v in record.headers}
     assert headers.pop("ce_dataschema") == dataschema(type(event))
+    assert headers.pop("traceparent") == envelope.traceparent, "for tracing tools of others"
     assert headers == example["headers"]
     assert (record.topic, record.key) == (example["topic"], example["key"])
 
@@ -156,6 +157,16 @@ def written(name: str) -> tuple[str, bytes, list[tuple[str, bytes | None]], byte
     source = envelope.source.removeprefix("/ieum/")
     record = encode(event, source=source, time=envelope.time, traceparent=TRACE)
     return record.topic, record.key.encode(), [*record.headers], record.value
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_a_trace_is_found_under_its_plain_name_and_under_that_of_cloudevents_first(event_type: str) -> None:
+    topic, key, headers, value = written(event_type)
+    other = TRACE[:-2] + "00"
+    plain = [(name, said) for name, said in headers if name != "ce_traceparent"]
+    assert parse_event(topic, key, plain, value)[1].traceparent == TRACE
+    both = [(name, other.encode() if name == "traceparent" else said) for name, said in headers]
+    assert parse_event(topic, key, both, value)[1].traceparent == TRACE
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
