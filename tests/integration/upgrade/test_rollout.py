@@ -87,10 +87,12 @@ class Fleet:
     env: dict[str, str]
     running: dict[str, Process] = field(default_factory=dict)
     everybody: list[Process] = field(default_factory=list)
+    started_so_far: int = 0
 
     async def started(self, service: str, build: Path) -> Process:
         """A process of the build, ready."""
-        log = self.folder / f"{service}-{len(self.everybody)}" / "log"
+        self.started_so_far += 1
+        log = self.folder / f"{service}-{self.started_so_far}" / "log"
         log.parent.mkdir()
         port = free_port()
         env = {**self.env, f"{service.upper()}_PORT": str(port), "ROUTING_STATE_DIR": str(log.parent / "state")}
@@ -204,19 +206,18 @@ async def settled(fleet: Fleet, load: Load) -> None:
         raise AssertionError(f"of {len(load.accepted)} accepted reports are missing {last}") from error
 
 
-async def rolled_out(fleet: Fleet, load: Load, order: Sequence[str], first: Path, second: Path) -> None:
-    """All of the first build, then service by service the second; nothing dies and nothing is lost."""
-    new_words = second.name == "later"
+async def begun(fleet: Fleet, load: Load, build: Path) -> None:
+    """All services of one build."""
     for service in READERS_FIRST:
-        if service == "intake":
-            process = await fleet.started(service, first)
-            fleet.running[service] = process
-            load.intakes.append((f"http://127.0.0.1:{process.port}", False))
-        else:
-            fleet.running[service] = await fleet.started(service, first)
+        fleet.running[service] = await fleet.started(service, build)
+
+
+async def rolled_out(fleet: Fleet, load: Load, order: Sequence[str], build: Path, *, new_words: bool) -> None:
+    """Service by service the next build while reports come in; nothing dies and nothing is lost."""
+    load.intakes.append((f"http://127.0.0.1:{fleet.running['intake'].port}", False))
     await load.more(BESIDE)
     for service in order:
-        await fleet.replace(service, second, load, new_words=new_words)
+        await fleet.replace(service, build, load, new_words=new_words)
     await load.more(BESIDE)
     load.intakes.clear()
     await settled(fleet, load)
@@ -228,18 +229,12 @@ async def rolled_out(fleet: Fleet, load: Load, order: Sequence[str], first: Path
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("order", [READERS_FIRST, WRITERS_FIRST], ids=["readers-first", "writers-first"])
-async def test_the_earlier_build_and_todays_run_side_by_side(
-    fleet: Fleet, load: Load, order: Sequence[str], earlier: Path
+async def test_builds_run_side_by_side_and_words_of_a_later_one_reach_everybody(
+    fleet: Fleet, load: Load, order: Sequence[str], earlier: Path, later: Path
 ) -> None:
-    await rolled_out(fleet, load, order, earlier, PROJECT)
-
-
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("order", [READERS_FIRST, WRITERS_FIRST], ids=["readers-first", "writers-first"])
-async def test_words_of_a_later_build_reach_everybody(
-    fleet: Fleet, load: Load, order: Sequence[str], later: Path
-) -> None:
-    await rolled_out(fleet, load, order, PROJECT, later)
+    await begun(fleet, load, earlier)
+    await rolled_out(fleet, load, order, PROJECT, new_words=False)
+    await rolled_out(fleet, load, order, later, new_words=True)
     said = {report for report, new_words in load.accepted.items() if new_words}
     assert len(said) > BESIDE
     for topic in (REPORTS, ROUTINGS):
