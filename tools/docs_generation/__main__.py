@@ -48,10 +48,15 @@ def differences(documents: dict[str, str]) -> list[str]:
             found.append(f"docs/{path} is missing")
         elif file.read_text(encoding="utf-8") != text:
             found.append(f"docs/{path} is not what the code says")
-    for folder in OWNED:
-        stale = {str(file.relative_to(DOCS)) for file in (DOCS / folder).glob("*.*")} - documents.keys()
-        found += [f"docs/{path} describes nothing any more" for path in sorted(stale)]
+    found += [f"docs/{path} describes nothing any more" for path in stale(documents)]
     return found
+
+
+def stale(documents: dict[str, str]) -> list[str]:
+    """Files that were written once and are not any more, by path below ``docs``."""
+    places = [*((DOCS / folder).glob("*.*") for folder in OWNED), (DOCS / "events").glob("*.v*/*")]
+    files = {str(file.relative_to(DOCS)) for place in places for file in place if file.is_file()}
+    return sorted(files - documents.keys())
 
 
 def main(arguments: list[str]) -> int:
@@ -64,6 +69,8 @@ def main(arguments: list[str]) -> int:
     if "--release" in arguments:
         compatibility.release(arguments[arguments.index("--release") + 1])
         return 0
+    for path in stale(documents):
+        (DOCS / path).unlink()
     for path, text in documents.items():
         file = DOCS / path
         file.parent.mkdir(parents=True, exist_ok=True)

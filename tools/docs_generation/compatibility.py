@@ -16,12 +16,11 @@ import jsonschema
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events.catalog import EVENT_TYPES, parse_event
 from shared.events.schemas import schema
-from tools.docs_generation.schemas import render
+from tools.docs_generation.schemas import RELEASED, render
 
 Schema = Mapping[str, Any]
 
 _ROOT: Final = Path(__file__).parents[2]
-RELEASED: Final = _ROOT / "docs" / "events" / "released"
 GOLDEN: Final = _ROOT / "tests" / "golden" / "events"
 _SUMS: Final = "SHA256SUMS"
 _SCHEMA, _EXAMPLE = ".schema.json", ".example.json"

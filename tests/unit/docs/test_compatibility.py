@@ -6,23 +6,71 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import jsonschema
 import pytest
 
-from shared.events.catalog import EVENT_TYPES
-from shared.events.schemas import schema
+from shared.events.base import encode
+from shared.events.catalog import EVENT_TYPES, parse_event
+from shared.events.schemas import name_of, schema
 from shared.events.vocabulary import HarmType
-from tools.docs_generation import compatibility
-from tools.docs_generation.compatibility import GOLDEN, RELEASED, altered, compared, faults, problems
+from tools.docs_generation import compatibility, schemas
+from tools.docs_generation.compatibility import GOLDEN, altered, compared, faults, problems
+from tools.docs_generation.schemas import RELEASED
 
 RELEASES = sorted(folder.name for folder in RELEASED.iterdir() if folder.is_dir())
 ROUTED, RECEIVED, SUPPORTED, LOADS = "report.routed.v1", "report.received.v1", "case.supported.v1", "load.summarized.v1"
 CENTER = "center.changed.v1"
+DOCS = RELEASED.parents[1]
 
 
 def test_today_and_every_release_understand_each_other() -> None:
     assert RELEASES[:2] == ["0.1.0", "0.2.0"]
     assert problems() == []
+
+
+def published() -> dict[str, dict[str, Any]]:
+    """Every schema that has an immutable name, by the path at which it is published."""
+    return {
+        str(file.relative_to(DOCS)): json.loads(file.read_text(encoding="utf-8"))
+        for folder in (DOCS / "events").glob("*.v*")
+        if folder.is_dir()
+        for file in folder.iterdir()
+    }
+
+
+@pytest.mark.parametrize("name", EVENT_TYPES)
+def test_what_a_record_names_as_its_schema_is_published_and_describes_it(name: str) -> None:
+    example = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    headers = [(key, value.encode()) for key, value in example["headers"].items()]
+    event, envelope = parse_event(
+        example["topic"], example["key"].encode(), headers, json.dumps(example["body"]).encode()
+    )
+    source = envelope.source.removeprefix("/ieum/")
+    record = encode(event, source=source, time=envelope.time, traceparent=envelope.traceparent)
+    named = dict(record.headers)["ce_dataschema"].decode()
+    found = published()[urlsplit(named).path.lstrip("/")]
+    assert found["$id"] == named
+    jsonschema.Draft202012Validator(found).validate(json.loads(record.value))
+
+
+def test_a_schema_published_under_a_name_never_changes() -> None:
+    # The name is made of the content: whatever is changed is not at its place any more.
+    assert {urlsplit(name_of(path.split("/")[1], found)).path.lstrip("/") for path, found in published().items()} == (
+        published().keys()
+    )
+    assert published().keys() == {path for path in schemas.files() if not path.endswith(".schema.json")}
+
+
+def test_a_released_schema_stays_published_under_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schemas, "RELEASED", tmp_path)
+    older = copy.deepcopy(schema(EVENT_TYPES[SUPPORTED]))
+    del older["properties"]["by"]
+    older["$id"] = name_of(SUPPORTED, older)
+    (tmp_path / "9.9.9").mkdir()
+    (tmp_path / "9.9.9" / f"{SUPPORTED}.schema.json").write_text(schemas.render(older))
+    assert schemas.files()[schemas.path_of(json.dumps(older))] == schemas.render(older)
 
 
 GONE = object()
