@@ -68,7 +68,7 @@ def test_all_five_services_three_brokers_and_a_store() -> None:
     assert set(COMPOSE["services"]) == {*PROCESSES, *ENGINES, *JOBS, *SEEN, "mailpit"}
 
 
-@pytest.mark.parametrize("name", COMPOSE["services"].keys() - JOBS)
+@pytest.mark.parametrize("name", sorted(COMPOSE["services"].keys() - JOBS))
 def test_every_service_has_a_health_check(name: str) -> None:
     assert COMPOSE["services"][name]["healthcheck"]["test"]
 
