@@ -36,6 +36,10 @@ TOKEN_LENGTH: Final = 24
 """Shortest token that opens anything: 24 hex digits are 96 bits, beyond guessing."""
 
 
+OptionalText = Annotated[str | None, AfterValidator(lambda text: text or None)]
+"""Empty means unset, as an env file writes it."""
+
+
 def _long(token: SecretStr | None) -> SecretStr | None:
     # Empty means unset, as an env file writes it.
     length = len(token.get_secret_value().strip()) if token is not None else 0

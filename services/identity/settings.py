@@ -12,7 +12,7 @@ from shared.audit.settings import AuditSettings
 from shared.identity.keys import public_root_of
 from shared.identity.roles import StaffRole, conflict, roles_at
 from shared.key_setting import EXAMPLE, Key, key_bytes
-from shared.settings import ServiceSettings
+from shared.settings import OptionalText, ServiceSettings
 
 DEMO: Final = "IEUM_DEMO_ACCOUNTS"
 
@@ -60,7 +60,7 @@ class IdentitySettings(ServiceSettings, AuditSettings):
     """Mail server for notices to staff about their accounts. Empty: none are sent."""
     smtp_port: int = Field(default=8025, ge=1, le=65535, examples=[587])
     smtp_security: Literal["none", "starttls", "tls"] = Field(default="none", examples=["starttls"])
-    smtp_username: str | None = Field(default=None, examples=["ieum"])
+    smtp_username: OptionalText = Field(default=None, examples=["ieum"])
     smtp_password: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
     smtp_timeout_s: float = Field(default=10.0, gt=0, le=60, examples=[10])
     mail_from: str = Field(

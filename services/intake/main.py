@@ -369,7 +369,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         links=links,
         link_service=link_service,
         erasure_job=erasure_job,
-        replay=ErasureReplay(reports, links, recorder),
+        replay=ErasureReplay(reports, links, recorder, clock),
         audit=audit,
         clients=clients,
         wrong_receipts=wrong_receipts,

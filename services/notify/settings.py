@@ -12,7 +12,7 @@ from services.notify.cases.models import Target
 from services.notify.escalation.rules import QuietHours, Rules
 from shared.audit.settings import AuditSettings
 from shared.key_setting import EXAMPLE, Key
-from shared.settings import ServiceSettings
+from shared.settings import OptionalText, ServiceSettings
 
 _KEY_BYTES: Final = range(24, 65)
 """Standard Webhooks' own bounds for a secret."""
@@ -47,7 +47,7 @@ class AlertSettings(ServiceSettings):
     smtp_host: str = Field(default="127.0.0.1", min_length=1, examples=["smtp.example.org"])
     smtp_port: int = Field(default=8025, ge=1, le=65535, examples=[587])
     smtp_security: Literal["none", "starttls", "tls"] = Field(default="none", examples=["starttls"])
-    smtp_username: str | None = Field(default=None, examples=["ieum"])
+    smtp_username: OptionalText = Field(default=None, examples=["ieum"])
     smtp_password: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
     smtp_timeout_s: float = Field(default=10.0, gt=0, le=60, examples=[10])
     mail_from: str = Field(default="alert@ieum.example", pattern=r"^[^@\s]+@[^@\s]+$", examples=["alert@ieum.example"])

@@ -16,9 +16,10 @@ from typing import Any, Final
 from pydantic import SecretStr
 from pymongo.errors import PyMongoError
 
+from services.intake.reports.erasure_register import SUFFIX
 from shared.errors import IeumError
 from shared.settings import SettingsError, StoreSettings, load
-from tools.backup import archive, forecast, keys, restoring, stores, taking
+from tools.backup import archive, forecast, keys, restoring, taking
 from tools.backup.archive import ArchiveError
 from tools.backup.restoring import TargetError
 from tools.local import beside, processes
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 78
-    except (ArchiveError, TargetError, SecretsError, IeumError, PyMongoError, *EXPECTED_ERRORS) as error:
+    except (ArchiveError, TargetError, SecretsError, IeumError, PyMongoError, OSError, *EXPECTED_ERRORS) as error:
         sys.stderr.write(f"{error}\n")
         return REFUSED
     except NotOpenedError as error:
@@ -95,12 +96,11 @@ def store_settings(settings: LocalSettings) -> StoreSettings:
 def _take(given: argparse.Namespace, settings: LocalSettings) -> int:
     if settings.starts_store and RunFolder(settings.var / "run").read() is None:
         raise TargetError("nothing runs here: start it with `make up`, then try again")
-    recipient = keys.prepare(given.keys, settings.var)
+    recipient, now, began = keys.recipient(given.keys), datetime.now(UTC), time.monotonic()
+    if settings.starts_store:  # else the services' keys are where that installation keeps them
+        keys.save(given.keys, settings.var, taking.name_at(now))
     kafka = kafka_settings(beside.environment_of("backup", settings))
-    began = time.monotonic()
-    made = asyncio.run(
-        taking.take(kafka, store_settings(settings), to=given.to, recipient=recipient, now=datetime.now(UTC))
-    )
+    made = asyncio.run(taking.take(kafka, store_settings(settings), to=given.to, recipient=recipient, now=now))
     _say(f"{made.path}: {made.path.stat().st_size / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
     _tell(made.manifest)
     _say(
@@ -138,23 +138,25 @@ def _forecast(given: argparse.Namespace, settings: LocalSettings) -> int:
 def _restore(given: argparse.Namespace, settings: LocalSettings) -> int:
     if RunFolder(settings.var / "run").runner() is not None:
         raise TargetError("something runs here: stop it with `make down`, then try again; nothing was changed")
-    if given.register is not None and not given.register.is_dir():
-        raise TargetError(f"{given.register} is no folder: name the erasure register, or say --without-register")
+    if given.register is not None and not any(given.register.glob(f"*{SUFFIX}")):
+        raise TargetError(
+            f"no erasure register (*{SUFFIX}) is in {given.register}: name the folder that has it, or say"
+            " --without-register; nothing was changed"
+        )
     identity = keys.private(given.keys)
     began = time.monotonic()
     manifest = archive.verified(given.archive, identity)
     _say(f"{given.archive.name} is whole")
-    keys.give_back(given.keys, settings.var)
+    keys.give_back_secrets(given.keys, settings.var, manifest["backup"])
     stack = Stack(settings, services=(), say=_say)
     stack.start()
     try:
         store = store_settings(settings)
         asyncio.run(restoring.load(given.archive, identity, stack.administrator(), store))
+        keys.give_back_heads(given.keys, settings.var, manifest["backup"])
         _say("stores, topics and offsets are back")
-        _replay(given, settings, stack, manifest["backup"])
-        restoring.open_identity(store)
-        _command(stack, "identity", "services.identity.cli", "rotate-signing-key", "--at-once")
-        _say("everybody signs in anew")
+        _replay(given, stack, manifest["backup"])
+        _sign_everybody_out(stack, store)
         if _command(stack, "notify", "shared.audit", "verify"):
             raise NotOpenedError("the audit has findings: look at them, then run python -m tools.backup open")
         restoring.finish(store)
@@ -165,13 +167,32 @@ def _restore(given: argparse.Namespace, settings: LocalSettings) -> int:
     return 0
 
 
-def _replay(given: argparse.Namespace, settings: LocalSettings, stack: Stack, backup: str) -> None:
+def _replay(given: argparse.Namespace, stack: Stack, backup: str) -> None:
     if given.register is not None:
-        shutil.copytree(given.register, settings.var / "erasures", dirs_exist_ok=True)
+        # Where intake reads it, now and at its next start, whatever the environment says about that.
+        place = Path(stack.environment_of("intake")["INTAKE_ERASURE_REGISTER"])
+        try:
+            if place.resolve() != given.register.resolve():
+                shutil.copytree(given.register, place, dirs_exist_ok=True)
+        except OSError as error:
+            raise NotOpenedError(
+                f"the erasure register was not copied to {place}, where intake reads it ({error}): mend that, then"
+                " empty stores and topics and restore again"
+            ) from error
     if _command(stack, "intake", "services.intake.retention.replay", "--restored", backup):
         raise NotOpenedError(
             "not every erasure was made again (above): look at these reports, then run python -m tools.backup open"
         )
+
+
+def _sign_everybody_out(stack: Stack, store: StoreSettings) -> None:
+    restoring.open_identity(store)
+    if _command(stack, "identity", "services.identity.cli", "rotate-signing-key", "--at-once"):
+        raise NotOpenedError(
+            "identity has no new signing key (above), so that sessions of before the loss still count: mend that, then"
+            " run python -m tools.backup open"
+        )
+    _say("everybody signs in anew")
 
 
 def _command(stack: Stack, service: str, module: str, *words: str) -> int:
@@ -184,11 +205,15 @@ def _command(stack: Stack, service: str, module: str, *words: str) -> int:
 
 def _open(given: argparse.Namespace, settings: LocalSettings) -> int:
     del given
+    if RunFolder(settings.var / "run").runner() is not None:
+        raise TargetError("something runs here: stop it with `make down`, then try again; nothing was changed")
     stack = Stack(settings, services=(), say=_say)
     stack.start()
     try:
-        with stores.client_of(store_settings(settings)) as client:
-            stores.unmark(client, store_settings(settings), *stores.DATABASES)
+        store = store_settings(settings)
+        restoring.refuse_unless_loaded(store)
+        _sign_everybody_out(stack, store)
+        restoring.finish(store)
     finally:
         stack.stop()
     _say("services may start")

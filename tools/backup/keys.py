@@ -1,4 +1,8 @@
-"""The keys of a backup, in a folder of their own: whoever has archive and keys reads everything."""
+"""The keys of backups, in a folder of their own: whoever has archive and keys reads everything.
+
+One age key opens all archives. What changes from backup to backup lies in a folder named after the archive: the secrets
+of the services, which are rotated, and the heads of the audit, which belong to what the store held then.
+"""
 
 import shutil
 from pathlib import Path
@@ -14,8 +18,8 @@ HEADS: Final = "audit"
 """The heads of the audit, which the store must not hold alone."""
 
 
-def prepare(folder: Path, var: Path) -> str:
-    """The public key to encrypt to; made with its private half the first time. Copies today's secrets and heads there.
+def recipient(folder: Path) -> str:
+    """The public key to encrypt to; made with its private half the first time.
 
     The private half may be taken away: backups go on, and whoever steals this machine opens none of them.
     """
@@ -25,13 +29,18 @@ def prepare(folder: Path, var: Path) -> str:
         made = pyrage.x25519.Identity.generate()
         keys.write_private(folder / PRIVATE, f"{made}\n")
         keys.write_private(public, f"{made.to_public()}\n")
-    if (var / keys.FILE).exists():
-        keys.write_private(folder / keys.FILE, (var / keys.FILE).read_text(encoding="utf-8"))
-    heads = var / "audit"
-    for head in heads.glob("*.heads"):
-        (folder / HEADS).mkdir(exist_ok=True, mode=0o700)
-        keys.write_private(folder / HEADS / head.name, head.read_text(encoding="utf-8"))
     return public.read_text(encoding="utf-8").strip()
+
+
+def save(folder: Path, var: Path, backup: str) -> None:
+    """Copy the secrets and heads of now beside the key, before this backup is taken: no head is later than it."""
+    own = folder / backup
+    own.mkdir(mode=0o700)
+    if (var / keys.FILE).exists():
+        keys.write_private(own / keys.FILE, (var / keys.FILE).read_text(encoding="utf-8"))
+    for head in (var / HEADS).glob("*.heads"):
+        (own / HEADS).mkdir(exist_ok=True, mode=0o700)
+        keys.write_private(own / HEADS / head.name, head.read_text(encoding="utf-8"))
 
 
 def private(folder: Path) -> str:
@@ -44,20 +53,27 @@ def private(folder: Path) -> str:
     return file.read_text(encoding="utf-8").strip()
 
 
-def give_back(folder: Path, var: Path) -> None:
-    """Put secrets and heads where they are used. Raises ``SecretsError`` where other secrets are there already."""
-    saved, place = folder / keys.FILE, var / keys.FILE
+def give_back_secrets(folder: Path, var: Path, backup: str) -> None:
+    """Put the services' secrets where they are used. Raises ``SecretsError`` where other ones are there already."""
+    saved, place = folder / backup / keys.FILE, var / keys.FILE
     if saved.is_file():
         if place.exists() and keys.read(place) != keys.read(saved):
             raise SecretsError(
                 f"{place} holds other keys than {saved}: restore with an IEUM_VAR_DIR that has none, or move it away"
             )
         keys.write_private(place, saved.read_text(encoding="utf-8"))
-    # Later heads than the backup's would be missed in its audit for ever; they are kept, beside.
-    if (folder / HEADS).is_dir():
-        heads = var / "audit"
+
+
+def give_back_heads(folder: Path, var: Path, backup: str) -> None:
+    """Put the heads of the audit where they are used; those that are there are kept beside.
+
+    Once the store is back and not before: later heads would miss the end of its audit for ever, and earlier ones would
+    no longer notice that an audit that is in use was cut off.
+    """
+    saved, heads = folder / backup / HEADS, var / HEADS
+    if saved.is_dir():
         if any(heads.glob("*.heads")):
             heads.rename(var / f"audit-before-restore-{len(list(var.glob('audit-before-restore-*'))) + 1}")
         heads.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for head in (folder / HEADS).glob("*.heads"):
+        for head in saved.glob("*.heads"):
             shutil.copy(head, heads / head.name)

@@ -68,6 +68,8 @@ async def load(path: Path, identity: str, kafka: KafkaSettings, store: StoreSett
         await topics.commit(kafka, offsets)
         compare(client, store, manifest)
     await _compare_topics(kafka, manifest)
+    with stores.client_of(store) as client:
+        stores.mark_loaded(client, store)
     return manifest
 
 
@@ -88,6 +90,14 @@ async def _compare_topics(kafka: KafkaSettings, manifest: Mapping[str, Any]) -> 
         said = manifest["parts"].get(f"{topics.PART}{topic}/{number}", {"count": 0})["count"]
         if end != said:
             raise ArchiveError(f"topic {topic}/{number} ends at {end}, the backup at {said}")
+
+
+def refuse_unless_loaded(store: StoreSettings) -> None:
+    """Raises ``TargetError`` where a restore was cut off before everything was back."""
+    with stores.client_of(store) as client:
+        found = stores.not_loaded(client, store)
+    if found is not None:
+        raise TargetError(f"{found} does not hold all of its backup: empty stores and topics and restore again")
 
 
 def open_identity(store: StoreSettings) -> None:

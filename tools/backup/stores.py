@@ -99,6 +99,21 @@ def mark(client: Client, settings: StoreSettings, backup: str) -> None:
         marks.replace_one({"_id": RESTORE}, {"_id": RESTORE, "backup": backup}, upsert=True)
 
 
+def mark_loaded(client: Client, settings: StoreSettings) -> None:
+    """Say in each database that all of the backup is in it; its restore is still not finished."""
+    for service in DATABASES:
+        client[f"{settings.database_prefix}{service}"][RESTORE].update_one({"_id": RESTORE}, {"$set": {"loaded": True}})
+
+
+def not_loaded(client: Client, settings: StoreSettings) -> str | None:
+    """A database whose restore began and was cut off before everything was in it; None where there is none."""
+    for service in DATABASES:
+        database = client[f"{settings.database_prefix}{service}"]
+        if database[RESTORE].find_one({"_id": RESTORE, "loaded": {"$ne": True}}) is not None:
+            return database.name
+    return None
+
+
 def unmark(client: Client, settings: StoreSettings, *services: str) -> None:
     """The restore of these services' databases is finished."""
     for service in services:

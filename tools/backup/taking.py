@@ -24,9 +24,14 @@ class Backup:
     manifest: dict[str, Any]
 
 
+def name_at(now: datetime) -> str:
+    """What a backup that begins then is called."""
+    return f"ieum-{now:%Y%m%dT%H%M%SZ}"
+
+
 async def take(kafka: KafkaSettings, store: StoreSettings, *, to: Path, recipient: str, now: datetime) -> Backup:
     """Write an archive into a folder. Raises ``ArchiveError``, ``TransientError`` or ``PyMongoError``: none is left."""
-    name = f"ieum-{now:%Y%m%dT%H%M%SZ}"
+    name = name_at(now)
     with ArchiveWriter(to / f"{name}{SUFFIX}", recipient) as archive, stores.client_of(store) as client:
         offsets = await topics.committed(kafka)
         async with TopicReader(kafka) as reader:

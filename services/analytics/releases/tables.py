@@ -583,8 +583,9 @@ GENERAL: Final = (
         "stands for all of them: a hidden number may be 0, and may be 5 or more."
     ),
     gettext_noop(
-        "A month is released once, three days after its end, when everything has been read, and never changes. "
-        "Quarters and years are made of released months. Corrections come once a year."
+        "A month is released once, three days after its end, when everything has been read, and changes only by a "
+        "correction that says why. Quarters and years are made of released months. Once a year it is told what was "
+        "learnt later about their reports."
     ),
     gettext_noop(
         "Of a year, a number that one of its months hides is said as two numbers that it lies between, if the smaller "

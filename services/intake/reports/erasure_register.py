@@ -1,11 +1,16 @@
 """The register of withdrawals and erasures, outside the store: what a restored store must be told before it serves.
 
 A backup brings back reports that were withdrawn or destroyed after it. The register is a folder that no backup holds
-and no restore touches; each process appends to a file of its own. A line is a time, what happened, the report's id, and
-a code under a key that only intake has, so that nobody adds one. It names nobody: the id is on the bus for ever.
+and no restore touches; each process appends to a file of its own. A line is a time, what happened, the report's id, how
+often the report had changed before, and a code under a key that only intake has, so that nobody adds one. It names
+nobody: the id is on the bus for ever.
+
+The number of changes tells a restored store from a living one: a report that changed more often than a line says has
+gone on since (reinstated, or kept by a decision), and the line says nothing of it any more.
 """
 
 import asyncio
+import errno
 import hashlib
 import hmac
 import os
@@ -21,7 +26,7 @@ from shared.errors import TransientError
 from shared.events.envelope import iso
 
 SUFFIX: Final = ".register"
-_PARTS: Final = 4
+_PARTS: Final = 5
 _log = log.get(__name__)
 
 
@@ -39,6 +44,8 @@ class Entry(NamedTuple):
     at: datetime
     what: Happened
     report_id: str
+    changes: int
+    """How often the report had changed before this."""
 
 
 class ErasureRegister:
@@ -50,11 +57,11 @@ class ErasureRegister:
         self._key = key
         self._file = folder / f"{uuid.uuid4().hex}{SUFFIX}" if folder is not None else None
 
-    async def note(self, what: Happened, report_id: str, at: datetime) -> None:
+    async def note(self, what: Happened, report_id: str, at: datetime, changes: int) -> None:
         """Append a line; on disk when this returns. Raises ``TransientError`` where that fails."""
         if self._file is not None:
             try:
-                await asyncio.to_thread(self._append, self._file, self._line(Entry(at, what, report_id)))
+                await asyncio.to_thread(self._append, self._file, self._line(Entry(at, what, report_id, changes)))
             except OSError as error:
                 _log.critical("erasure_register.write_failed", what=what.value, error=type(error).__name__)
                 raise TransientError(f"the erasure register: {type(error).__name__}") from error
@@ -62,12 +69,14 @@ class ErasureRegister:
     def entries(self) -> list[Entry]:
         """Every line of every process, oldest first; one that is not genuine is logged and left out.
 
-        Raises ``OSError``. Of a process that was killed while it wrote the last line may be cut off.
+        Raises ``OSError``. Of a process that was killed while it wrote, or whose disk was full, a line may be cut off.
         """
         found = []
         for file in sorted(self._folder.glob(f"*{SUFFIX}")) if self._folder is not None else ():
             for number, line in enumerate(file.read_text("utf-8", errors="replace").splitlines(), 1):
                 entry = self._read(line)
+                if not line:
+                    continue
                 if entry is None:
                     _log.error("erasure_register.line_refused", file=file.name, line=number)
                 else:
@@ -78,43 +87,53 @@ class ErasureRegister:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(handle, line.encode())
+            # A line of its own even after one that was cut off.
+            content = f"\n{line}\n".encode()
+            if os.write(handle, content) != len(content):
+                raise OSError(errno.ENOSPC, "the line was cut off")
             os.fsync(handle)
         finally:
             os.close(handle)
 
     def _line(self, entry: Entry) -> str:
-        return f"{iso(entry.at)} {entry.what.value} {entry.report_id} {self._code(entry)}\n"
+        return f"{_content(entry)} {self._code(entry)}"
 
     def _code(self, entry: Entry) -> str:
-        content = f"erasure register {iso(entry.at)} {entry.what.value} {entry.report_id}"
-        return hmac.new(self._key, content.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._key, f"erasure register {_content(entry)}".encode(), hashlib.sha256).hexdigest()
 
     def _read(self, line: str) -> Entry | None:
         parts = line.split(" ")
         if len(parts) != _PARTS:
             return None
         try:
-            entry = Entry(datetime.fromisoformat(parts[0]), Happened(parts[1]), parts[2])
+            entry = Entry(datetime.fromisoformat(parts[0]), Happened(parts[1]), parts[2], int(parts[3]))
         except ValueError:
             return None
-        return entry if hmac.compare_digest(self._code(entry), parts[3]) else None
+        return entry if hmac.compare_digest(self._code(entry), parts[4]) else None
+
+
+def _content(entry: Entry) -> str:
+    return f"{iso(entry.at)} {entry.what.value} {entry.report_id} {entry.changes}"
 
 
 class LastWord(NamedTuple):
     """What the register says of one report in the end."""
 
-    withdrawn_at: datetime | None
-    erased_at: datetime | None
+    withdrawn: Entry | None
+    erased: Entry | None
+
+    def of(self, changes: int) -> "LastWord":
+        """What it says of a report that has changed so often: nothing of what was done to it before that."""
+        return LastWord(*(entry if entry is not None and changes <= entry.changes else None for entry in self))
 
 
 def last_words(entries: Iterable[Entry]) -> dict[str, LastWord]:
     """The last word about each report, ``entries`` oldest first. Erased is the end, whatever stands after it."""
     words: dict[str, LastWord] = {}
-    for at, what, report_id in entries:
-        before = words.get(report_id, LastWord(None, None))
-        if what is Happened.ERASED:
-            words[report_id] = before._replace(erased_at=before.erased_at or at)
-        elif before.erased_at is None:
-            words[report_id] = LastWord(at if what is Happened.WITHDRAWN else None, None)
+    for entry in entries:
+        before = words.get(entry.report_id, LastWord(None, None))
+        if entry.what is Happened.ERASED:
+            words[entry.report_id] = before._replace(erased=entry)
+        elif before.erased is None:
+            words[entry.report_id] = LastWord(entry if entry.what is Happened.WITHDRAWN else None, None)
     return words

@@ -190,20 +190,20 @@ class ReportRepository:
             update["$push"] = {**update.get("$push", {}), **pushed}
         was, becomes = _withdrawn(before.get("life")), _withdrawn(sets.get("life", before.get("life")))
         if becomes and not was:
-            await self._note_withdrawal(before["_id"], now)
+            await self._note_withdrawal(before, now)
         with store_errors():
             result = await self._reports.update_one(_as_read(before), update)
         if result.matched_count and was and not becomes:
-            await self.register.note(Happened.REINSTATED, before["_id"], now)
+            await self.register.note(Happened.REINSTATED, before["_id"], now, before.get("changes", 0))
         return bool(result.matched_count)
 
-    async def _note_withdrawal(self, report_id: str, now: datetime) -> None:
+    async def _note_withdrawal(self, before: Document, now: datetime) -> None:
         """Before it is stored: in doubt a restored report is withdrawn, never contacted.
 
         A register that cannot be written must not keep anybody from stopping contact; the log has the event too.
         """
         with contextlib.suppress(TransientError):
-            await self.register.note(Happened.WITHDRAWN, report_id, now)
+            await self.register.note(Happened.WITHDRAWN, before["_id"], now, before.get("changes", 0))
 
     async def erase(self, before: Document, life: Lifecycle) -> bool:
         """Leave a tombstone where the report was, in one write: key, sealed parts and facts go. False: not as read.
@@ -217,7 +217,7 @@ class ReportRepository:
         after = {name: value for name, value in {**before, **sets}.items() if name in kept}
         sets[FIELD] = {REPORT: self.authentication.code_of_report(after)}
         if life.erased_at is not None:
-            await self.register.note(Happened.ERASED, before["_id"], life.erased_at)
+            await self.register.note(Happened.ERASED, before["_id"], life.erased_at, before.get("changes", 0))
         with store_errors():
             result = await self._reports.update_one(_as_read(before), {"$set": sets, "$unset": gone})
         return bool(result.matched_count)

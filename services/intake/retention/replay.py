@@ -64,8 +64,10 @@ class ErasureReplay:
         reports: ReportRepository,
         links: LinkIndex,
         recorder: AuditRecorder,
+        clock: Clock,
     ) -> None:
         """``links``: where others find a report."""
+        self._clock = clock
         self._reports = reports
         self._links = links
         self._recorder = recorder
@@ -95,22 +97,24 @@ class ErasureReplay:
         life = retention_rules.lifecycle_of(document)
         if life.erased_at is not None:
             return
-        if word.withdrawn_at is not None and life.withdrawal is None:
+        word = word.of(document.get("changes", 0))
+        if word.withdrawn is not None and life.withdrawal is None:
             await self._recorder.by_job(_JOB, "receipts.withdraw", report_id, _REASON)
-            document = await self._withdraw(document, life, word.withdrawn_at)
+            document = await self._withdraw(document, life, word.withdrawn.at)
             done.withdrawn.append(report_id)
-        if word.erased_at is not None:
+        if word.erased is not None:
             await self._recorder.by_job(_JOB, "erasures.destroy", report_id, _REASON)
             await self._links.forget(document)
-            life = retention_rules.tombstone(retention_rules.lifecycle_of(document), word.erased_at)
+            life = retention_rules.tombstone(retention_rules.lifecycle_of(document), word.erased.at)
             if not await self._reports.erase(document, life):
                 raise TransientError("another process changed the same report")
             done.erased.append(report_id)
 
     async def _withdraw(self, document: Document, life: Lifecycle, at: datetime) -> Document:
-        """The withdrawal as it was, with its time for second thoughts; its event is published once intake runs."""
+        """The withdrawal, with all of its time for second thoughts again; its event is published once intake runs."""
         facts = documents.facts_in(document)
-        after = retention_rules.withdrawn(life, facts, at_once=False, understood=False, receipt_alone=True, now=at)
+        now = self._clock.now()
+        after = retention_rules.withdrawn(life, facts, at_once=False, understood=False, receipt_alone=True, now=now)
         version = document["intake_version"] + 1
         event = ReportWithdrawn(report_id=document["_id"], intake_version=version, withdrawn_at=at)
         record = encode(event, source="intake", time=at, traceparent=trace.current())
@@ -120,7 +124,7 @@ class ErasureReplay:
 
 
 def _newest(word: LastWord, since: datetime) -> bool:
-    return any(at is not None and at >= since for at in word)
+    return any(entry is not None and entry.at >= since for entry in word)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -151,7 +155,7 @@ async def run(settings: IntakeSettings, store: StoreSettings, clock: Clock, rest
     if restored is not None:
         noted = AuditEntry(at=clock.now(), action="store.restore", where="command", actor=SYSTEM, reason=restored)
         await audit.append(noted)
-    done = await ErasureReplay(reports, LinkIndex(database), recorder).run()
+    done = await ErasureReplay(reports, LinkIndex(database), recorder, clock).run()
     await audit.settle()
     sys.stdout.write(
         f"{len(done.withdrawn)} withdrawals and {len(done.erased)} erasures made again,"

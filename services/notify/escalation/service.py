@@ -341,17 +341,23 @@ class EscalationWorker:
 
     async def _centers_now(self, *, urgent: bool) -> Mapping[str, Center]:
         """Who is on duty where, as the store said within the last second; ``urgent``: or as it said last."""
+        if not urgent:
+            return await self._read_centers()
+        # Goes on when it takes too long for this alert: a slow store answers the next one.
+        reading = asyncio.create_task(self._read_centers())
         try:
-            async with asyncio.timeout(URGENT_WAIT_S if urgent else None), self._reading_centers:
-                known, saves, at = self._known_centers, self._centers.saves, self._loop_time()
-                if known is None or known.saves != saves or at - known.at > CENTERS_FRESH_S:
-                    known = self._known_centers = _Centers(await self._centers.all(), at, saves)
-                return known.of
-        except (TransientError, TimeoutError):
-            if not urgent:
-                raise
-            _LOG.warning("alerts.centers_not_read")
+            async with asyncio.timeout(URGENT_WAIT_S):
+                return await asyncio.shield(reading)
+        except Exception as error:  # whatever it is: a critical alert waits for nothing
+            _LOG.warning("alerts.centers_not_read", error=type(error).__name__)
             return self._known_centers.of if self._known_centers is not None else {}
+
+    async def _read_centers(self) -> Mapping[str, Center]:
+        async with self._reading_centers:
+            known, saves, at = self._known_centers, self._centers.saves, self._loop_time()
+            if known is None or known.saves != saves or at - known.at > CENTERS_FRESH_S:
+                known = self._known_centers = _Centers(await self._centers.all(), at, saves)
+            return known.of
 
     async def _claim(self, now: datetime, size: int, *, critical: bool) -> list[ClaimedCase]:
         """Claim what is due to a few centers, whole messages of each; what else was seen due is claimed next."""

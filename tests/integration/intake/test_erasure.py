@@ -5,12 +5,14 @@ import itertools
 import random
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import bson
 import pytest
 
 from services.intake.reports import documents
+from services.intake.reports.erasure_register import ErasureRegister
 from services.intake.reports.repository import TOMBSTONE
 from services.intake.reports.waiting_period import WAIT
 from shared.encryption import DataKey, Keyring, WrappedKey
@@ -140,6 +142,32 @@ async def test_second_thoughts_open_it_again(harness: IntakeHarness, clock: Jump
     told = await someone.done("withdraw")
     assert told["state"] == "withdrawn"
     assert [event["intake_version"] for event in await someone.published()] == [1, 2, 3, 4, 5]
+
+
+async def test_a_start_withdraws_again_what_a_restored_store_forgot_and_nothing_that_was_undone_since(
+    harness: IntakeHarness, clock: JumpClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports = harness.intake.reports
+    ours, others = ErasureRegister(tmp_path, b"k" * 32), ErasureRegister(None, b"k" * 32)
+    monkeypatch.setattr(reports, "register", ours)
+    someone = await holder(harness)
+    backup = await someone.stored()
+    await someone.done("withdraw")
+    monkeypatch.setattr(reports, "register", others)  # another process of intake, whose register is elsewhere
+    await someone.done("reinstate")
+    clock.jump(hours=80)
+    monkeypatch.setattr(reports, "register", ours)
+    done = await harness.intake.replay.run()
+    assert (done.withdrawn, done.erased, done.left) == ([], [], [])
+    assert (await harness.status(someone.receipt))["state"] != "withdrawn"
+
+    await harness.collection.replace_one({"_id": someone.report_id}, backup)
+    done = await harness.intake.replay.run()
+    assert (done.withdrawn, done.erased, done.left) == ([someone.report_id], [], [])
+    await harness.intake.erasure_job.minute()
+    told = await harness.status(someone.receipt)
+    assert (told["state"], told["erasure"]) == ("withdrawn", "planned"), "with time for second thoughts"
+    assert (await harness.intake.replay.run()).withdrawn == []
 
 
 async def test_at_once_needs_to_be_understood_and_may_come_later(harness: IntakeHarness) -> None:

@@ -48,3 +48,8 @@ def test_the_auditor_starts_without_any_key_and_notify_does_not(monkeypatch: pyt
     AuditorProcess(settings, load(KafkaSettings), load(StoreSettings), SystemClock())
     with pytest.raises(SettingsError):
         load(NotifySettings)
+
+
+def test_a_mail_server_without_sign_in_is_said_by_an_empty_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SMTP_USERNAME", "")
+    assert load(AlertSettings).smtp_username is None

@@ -15,8 +15,10 @@ from shared.kafka.decoding import RawRecord
 from shared.topics import REPORTS, ROUTINGS
 from tests.unit.analytics import events as make
 from tools.backup import archive, forecast, keys, topics
+from tools.backup.__main__ import REFUSED, main
 from tools.backup.archive import ArchiveError, ArchiveWriter
 from tools.backup.cut import Cut, Known
+from tools.local import keys as local_keys
 from tools.local.keys import SecretsError
 
 KEY = pyrage.x25519.Identity.generate()
@@ -92,13 +94,41 @@ def test_another_key_opens_nothing(path: Path) -> None:
 
 
 def test_keys_lie_apart_and_the_private_one_may_go(tmp_path: Path) -> None:
-    recipient = keys.prepare(tmp_path / "keys", tmp_path)
+    recipient = keys.recipient(tmp_path / "keys")
     assert (tmp_path / "keys" / keys.PRIVATE).stat().st_mode & 0o077 == 0
     assert str(pyrage.x25519.Identity.from_str(keys.private(tmp_path / "keys")).to_public()) == recipient
     (tmp_path / "keys" / keys.PRIVATE).unlink()
-    assert keys.prepare(tmp_path / "keys", tmp_path) == recipient
+    assert keys.recipient(tmp_path / "keys") == recipient
     with pytest.raises(SecretsError, match="is not there"):
         keys.private(tmp_path / "keys")
+
+
+def test_each_backup_has_the_secrets_and_heads_of_its_own_time(tmp_path: Path) -> None:
+    var, folder = tmp_path / "var", tmp_path / "keys"
+    (var / keys.HEADS).mkdir(parents=True)
+    for name in ("first", "second"):
+        (var / local_keys.FILE).write_text(f"INTAKE_MASTER_KEY={name}\n", "utf-8")
+        (var / keys.HEADS / "intake.heads").write_text(name, "utf-8")
+        keys.recipient(folder)
+        keys.save(folder, var, name)
+    other = tmp_path / "other"
+    other.mkdir()
+    keys.give_back_secrets(folder, other, "first")
+    assert local_keys.read(other / local_keys.FILE) == {"INTAKE_MASTER_KEY": "first"}
+    assert not (other / keys.HEADS).exists(), "not before the store is back"
+    keys.give_back_heads(folder, other, "first")
+    assert (other / keys.HEADS / "intake.heads").read_text("utf-8") == "first"
+    with pytest.raises(SecretsError, match="other keys"):
+        keys.give_back_secrets(folder, other, "second")
+
+
+def test_a_register_that_is_not_where_it_is_said_to_be_restores_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IEUM_VAR_DIR", str(tmp_path / "var"))
+    given = ["restore", "--keys", str(tmp_path), "--register", str(tmp_path), str(tmp_path / "no-archive")]
+    assert main(given) == REFUSED
+    assert "no erasure register" in capsys.readouterr().err
 
 
 def left(report: int, version: int) -> ReportMessageLeft:

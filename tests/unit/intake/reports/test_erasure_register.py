@@ -1,5 +1,6 @@
 """The register of erasures: outside the store, added to by intake alone, and read back whole."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,9 +21,9 @@ def only_file(folder: Path) -> Path:
 
 async def test_every_process_has_a_file_and_all_are_read_oldest_first(tmp_path: Path) -> None:
     first, second = ErasureRegister(tmp_path / "erasures", KEY), ErasureRegister(tmp_path / "erasures", KEY)
-    await second.note(Happened.WITHDRAWN, OTHER, AT)
-    await first.note(Happened.WITHDRAWN, ONE, AT - timedelta(hours=1))
-    await second.note(Happened.ERASED, ONE, AT + timedelta(hours=1))
+    await second.note(Happened.WITHDRAWN, OTHER, AT, 7)
+    await first.note(Happened.WITHDRAWN, ONE, AT - timedelta(hours=1), 7)
+    await second.note(Happened.ERASED, ONE, AT + timedelta(hours=1), 7)
     read = ErasureRegister(tmp_path / "erasures", KEY).entries()
     assert [(entry.what, entry.report_id) for entry in read] == [
         (Happened.WITHDRAWN, ONE),
@@ -34,32 +35,58 @@ async def test_every_process_has_a_file_and_all_are_read_oldest_first(tmp_path: 
 
 async def test_a_line_that_intake_did_not_write_erases_nothing(tmp_path: Path) -> None:
     register = ErasureRegister(tmp_path, KEY)
-    await register.note(Happened.WITHDRAWN, ONE, AT)
+    await register.note(Happened.WITHDRAWN, ONE, AT, 7)
     file = only_file(tmp_path)
     genuine = file.read_text("utf-8")
     forged = genuine.replace("withdrawn", "erased") + genuine.replace(ONE, OTHER) + genuine[:40]
     file.write_text(genuine + forged, "utf-8")
-    assert register.entries() == [Entry(AT, Happened.WITHDRAWN, ONE)]
+    assert register.entries() == [Entry(AT, Happened.WITHDRAWN, ONE, 7)]
     assert ErasureRegister(tmp_path, b"x" * 32).entries() == []
 
 
 async def test_a_register_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "erasures").touch()
     with pytest.raises(TransientError):
-        await ErasureRegister(tmp_path / "erasures", KEY).note(Happened.ERASED, ONE, AT)
+        await ErasureRegister(tmp_path / "erasures", KEY).note(Happened.ERASED, ONE, AT, 7)
 
 
 async def test_without_a_folder_nothing_is_noted() -> None:
     register = ErasureRegister(None, KEY)
-    await register.note(Happened.ERASED, ONE, AT)
+    await register.note(Happened.ERASED, ONE, AT, 7)
     assert register.entries() == []
+
+
+async def test_a_line_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
+    register = ErasureRegister(tmp_path, KEY)
+    await register.note(Happened.WITHDRAWN, ONE, AT, 7)
+    file = only_file(tmp_path)
+    file.write_text(file.read_text("utf-8") + "\n2026-11-27T03:00", "utf-8")
+    await register.note(Happened.ERASED, OTHER, AT, 3)
+    assert {entry.report_id for entry in register.entries()} == {ONE, OTHER}
+
+
+async def test_a_full_disk_is_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "write", lambda handle, content: 5)
+    with pytest.raises(TransientError):
+        await ErasureRegister(tmp_path, KEY).note(Happened.ERASED, ONE, AT, 7)
 
 
 def test_the_last_word_counts_and_erased_is_the_end() -> None:
     later = AT + timedelta(hours=1)
-    undone = [Entry(AT, Happened.WITHDRAWN, ONE), Entry(later, Happened.REINSTATED, ONE)]
+    withdrawn = Entry(AT, Happened.WITHDRAWN, ONE, 4)
+    undone = [withdrawn, Entry(later, Happened.REINSTATED, ONE, 5)]
     assert last_words(undone) == {ONE: LastWord(None, None)}
-    assert last_words(undone[:1]) == {ONE: LastWord(AT, None)}
-    gone = [*undone[:1], Entry(later, Happened.ERASED, ONE), Entry(later, Happened.REINSTATED, ONE)]
-    assert last_words(gone) == {ONE: LastWord(AT, later)}
-    assert last_words([Entry(AT, Happened.ERASED, OTHER)]) == {OTHER: LastWord(None, AT)}
+    assert last_words(undone[:1]) == {ONE: LastWord(withdrawn, None)}
+    erased = Entry(later, Happened.ERASED, ONE, 6)
+    gone = [withdrawn, erased, Entry(later, Happened.REINSTATED, ONE, 5)]
+    assert last_words(gone) == {ONE: LastWord(withdrawn, erased)}
+    alone = Entry(AT, Happened.ERASED, OTHER, 1)
+    assert last_words([alone]) == {OTHER: LastWord(None, alone)}
+
+
+def test_a_line_says_nothing_of_a_report_that_has_changed_since() -> None:
+    withdrawn, erased = Entry(AT, Happened.WITHDRAWN, ONE, 4), Entry(AT, Happened.ERASED, ONE, 6)
+    word = LastWord(withdrawn, erased)
+    assert word.of(4) == word
+    assert word.of(5) == LastWord(None, erased)
+    assert word.of(7) == LastWord(None, None)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from pymongo.errors import OperationFailure
 
 from services.notify.cases.models import Case, DueCase
 from services.notify.cases.projection import fold
@@ -146,12 +147,13 @@ class Quiet:
 
     def __init__(self, recent: RecentAlerts | None = None) -> None:
         self.recent = recent
-        self.away = self.forgets = False
+        self.away: Exception | None = None
+        self.forgets = False
         self.saves = 0
 
     async def all(self) -> dict[str, Any]:
-        if self.away:
-            raise TransientError("store: away")
+        if self.away is not None:
+            raise self.away
         return {}
 
     async def load(self, keys: Iterable[str]) -> dict[str, RecentAlerts]:
@@ -403,15 +405,26 @@ async def test_what_could_not_be_planned_while_the_store_was_away_is_told_as_soo
     clock = ManualClock(NOW)
     worker = worker_of(stored, told, clock, settings_of(), quiet=quiet)
     worker.begin(worker.hold([case_of(1), case_of(2, "critical")], NOW))
-    quiet.away = True
+    quiet.away = TransientError("store: away")
     with pytest.raises(TransientError):
         await worker.send_due()
-    quiet.away = False
+    quiet.away = None
     await clock.advance(10)
     await worker.send_held_urgent()
     assert stored.saves == 1
     await worker.send_due()
     assert (stored.saves, sum(told.messages)) == (2, 2)
+
+
+@pytest.mark.parametrize("error", [TransientError("store: away"), OperationFailure("internal error", 1)])
+async def test_whatever_the_store_answers_about_centres_a_critical_alert_goes(error: Exception) -> None:
+    stored, told, quiet = Stored(), Told(), Quiet()
+    worker = worker_of(stored, told, ManualClock(NOW), settings_of(), quiet=quiet)
+    quiet.away = error
+    worker.begin(worker.hold([case_of(1, "critical")], NOW))
+    async with asyncio.timeout(30):
+        await worker.send_held_urgent()
+    assert (stored.saves, sum(told.messages)) == (1, 1)
 
 
 async def test_an_urgent_mail_has_the_next_connection_that_becomes_free() -> None:
