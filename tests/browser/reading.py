@@ -11,7 +11,8 @@ GEOMETRY: Final = {
 """Attributes that draw; what they give away is looked at in the drawn page."""
 _SILENT: Final = {"code", "option", "script", "style"}
 _NOT_WORDS: Final = re.compile(
-    r"“(?:leaf|group|region|total|at_least|at_most|low|high|interval)”"  # quoted as they stand in the files
+    r"“(?:leaf|group|region|total|at_least|at_most|low|high|interval|erratum)”"  # quoted as they stand in the files
+    r"|\?revision="
     r"|(?<![A-Za-z])(CSVW?|JSON|NDJSON|PARQUET|Parquet|ZIP|PDF|API|ETag|ISO|UTC|Q\d|W\d+|HTTP|IEUM_\w+|Kafka|hidden)(?![A-Za-z])"
 )
 
