@@ -161,12 +161,14 @@ class DiskFull(Kind):
 
 class ClockJump(Kind):
     name, targets, lasts = "clock jump", SERVICES, (3.0, 6.0)
-    breaks = "a service's wall clock is up to a minute and a half ahead or behind"
+    breaks = "a service's wall clock is up to half a minute ahead, or up to 8 s behind"
     undone = "it jumps back"
     holds = "versions and offsets decide, never times; no timer is lost"
 
     async def strike(self, field: Field) -> None:
-        field.set_clock(self.target, field.draw.choice((-1, 1)) * field.draw.uniform(20, 90))
+        # Further behind, tokens are from the future and refused (10 s). Further ahead, simulated staff believe that a
+        # case was alerted whose next alert seems a minute away, and acknowledge before the alert.
+        field.set_clock(self.target, field.draw.choice((-8.0, 30.0)) * field.draw.uniform(0.3, 1.0))
 
     async def undo(self, field: Field) -> None:
         field.set_clock(self.target, 0.0)
