@@ -147,7 +147,7 @@ repeat: venv ## `make test` N times in random order; names what was not always g
 planted: venv ## plant every fault of tests/planted and see that a test catches it (F=name: only those)
 	@$(PY) -m tools.testing planted $(F)
 
-chaos: venv ## break everything once while people report, with one broker and three, and check every promise (five minutes; SEED=1)
+chaos: venv ## break everything once while people report, with one broker and three, and check every promise (five to ten minutes; SEED=1)
 	@$(PY) -m tests.chaos $(if $(SEED),--seed $(SEED))
 
 chaos-long: venv ## the same for hours; goes on where it was stopped (FAULTS=200 REPORTS=100000 SEED=1, results in var/chaos)

@@ -65,7 +65,6 @@ QUICK: Final = frozenset(
 )
 
 LONGEST_FIRST: Final = (
-    "tests/chaos/test_chaos.py",
     "tests/kill/test_kill.py",
     "tests/integration/upgrade/test_rollout.py",
     "tests/browser/test_kwcag.py",
@@ -82,6 +81,7 @@ LONGEST_FIRST: Final = (
     "tests/integration/local/test_launcher.py",
     "tests/kill/test_between.py",
     "tests/integration/kafka/test_stuck.py",
+    "tests/integration/routing/test_three_brokers.py",
     "tests/browser/test_journey.py",
     "tests/integration/trust/test_matrix.py",
     "tests/integration/intake/test_schema.py",
@@ -96,7 +96,6 @@ LONGEST_FIRST: Final = (
 APART: Final = frozenset(
     {
         "tests/browser/test_every_page.py",
-        "tests/chaos/test_chaos.py",
         "tests/integration/identity/test_sign_in.py",
         "tests/integration/analytics/test_exactly_once.py",
         "tests/kill/test_kill.py",

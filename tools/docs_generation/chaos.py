@@ -12,9 +12,9 @@ NUMBERS: Final = Path(__file__).parents[2] / "docs" / "reference" / "chaos.json"
 """Written by ``python -m tests.chaos page``."""
 _HEAD: Final = """# Broken on purpose
 
-Written by `make docs` from `chaos.json`, which `make chaos-page` makes of the runs in `var/chaos`. `make chaos` (in
-`make test-all`) breaks everything once in about five minutes; `make chaos-long FAULTS=200 REPORTS=100000` goes on for
-hours and may be stopped and started again.
+Written by `make docs` from `chaos.json`, which `make chaos-page` makes of the runs in `var/chaos`. `make chaos`
+breaks everything once, alone on the machine in five to ten minutes; `make chaos-long FAULTS=200 REPORTS=100000` goes on
+for hours and may be stopped and started again.
 
 While people report, withdraw, write messages, and staff acknowledge and move cases, one thing after the other breaks. A
 client keeps its own ledger of what was answered. When all is over one checker reads the topics and the stores: every

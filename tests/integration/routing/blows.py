@@ -34,6 +34,8 @@ BRIEF = (
     Blow("scale", 3, 1),
 )
 """Every kind of blow once or more, within a minute; the session timeout must be 3 s."""
+LEADERS = (Blow("freeze", 4.5, 1), Blow("broker", 4, 3), Blow("kill", pause=3))
+"""With three brokers: while a worker sleeps a leader dies."""
 
 
 def draw(seed: int, number: int) -> tuple[Blow, ...]:
