@@ -294,8 +294,7 @@ class ReportRepository:
         return missing
 
     async def _write_progress(self, known: Mapping[str, Document], fold: Fold, relay: Relay) -> None:
-        writes: list[UpdateOne] = []
-        taken: list[str] = []
+        moved: list[tuple[Document, Document, Document]] = []
         for report_id, document in known.items():
             try:
                 self.authentication.check_progress(document)
@@ -307,19 +306,21 @@ class ReportRepository:
                 progress = after.model_dump()
                 code = self.authentication.code_of_progress(report_id, progress)
                 update: dict[str, Any] = {"$set": {"progress": progress, f"{FIELD}.{PROGRESS}": code}}
-                as_read = _unchanged(report_id, before)
-                if (clearing := relay.take(document)) is not None:
-                    taken.append(report_id)
-                    as_read |= clearing.match
-                    update["$unset"] = clearing.unset
-                writes.append(UpdateOne(as_read, update))
-        if not writes:
+                moved.append((document, _unchanged(report_id, before), update))
+        if not moved:
             return
+        taken: list[str] = []
         all_written = False
         try:
+            for document, as_read, update in moved:
+                if (clearing := relay.take(document)) is not None:
+                    taken.append(document["_id"])
+                    as_read.update(clearing.match)
+                    update["$unset"] = clearing.unset
             with store_errors():
+                writes = [UpdateOne(as_read, update) for _, as_read, update in moved]
                 result = await self._reports.bulk_write(writes, ordered=False)
-            all_written = result.matched_count == len(writes)
+            all_written = result.matched_count == len(moved)
         finally:
             relay.taken(taken, cleared=all_written)
         if not all_written:
