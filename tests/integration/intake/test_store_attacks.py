@@ -62,6 +62,7 @@ async def waiting_passphrase(victim: Holder, _: Holder) -> None:
 
 async def not_withdrawn(victim: Holder, _: Holder) -> None:
     await victim.done("withdraw", word=WORD)
+    await eventually(lambda: nothing_pending(victim.harness))
     await drop(victim, "life", "erase_at", "decide_since")
 
 
@@ -105,6 +106,7 @@ async def no_code(victim: Holder, _: Holder) -> None:
 
 async def revision_reset(victim: Holder, _: Holder) -> None:
     await victim.done("messages", text="one more", word=WORD)
+    await eventually(lambda: nothing_pending(victim.harness))
     await put(victim, changes=0)
 
 

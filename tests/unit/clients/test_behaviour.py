@@ -253,10 +253,12 @@ def built(folder: Path) -> None:
     )
     if found.returncode:
         pytest.skip(found.stdout.strip())
-    (folder / "package.json").write_bytes((TYPESCRIPT / "package.json").read_bytes())
-    compiler = ROOT / "node_modules" / ".bin" / "tsc"
+    # As a package: its own imports are found by way of its own dist.
+    for name in ("package.json", "tsconfig.json"):
+        (folder / name).write_bytes((TYPESCRIPT / name).read_bytes())
+    shutil.copytree(TYPESCRIPT / "src", folder / "src")
     done = subprocess.run(
-        [compiler, "-p", TYPESCRIPT, "--outDir", folder / "dist"],
+        [ROOT / "node_modules" / ".bin" / "tsc", "-p", folder],
         capture_output=True,
         text=True,
         check=False,
