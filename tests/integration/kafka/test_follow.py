@@ -1,6 +1,7 @@
 """Followers and bounded reads, on the real broker."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -126,8 +127,8 @@ async def test_a_follower_whose_client_is_dead_inside_takes_a_new_one(
     clients: list[AIOKafkaConsumer] = []
     made_by = reader._reader
 
-    def made(settings: KafkaSettings, *, fetch_wait_ms: int) -> AIOKafkaConsumer:
-        clients.append(made_by(settings, fetch_wait_ms=fetch_wait_ms))
+    def made(settings: KafkaSettings, **more: Any) -> AIOKafkaConsumer:
+        clients.append(made_by(settings, **more))
         return clients[-1]
 
     monkeypatch.setattr(reader, "_reader", made)
