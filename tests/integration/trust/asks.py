@@ -170,6 +170,7 @@ def _analytics() -> Asks:
         ("analytics", "GET", "/sample/export.zip"): (ask(200),),
         ("analytics", "GET", "/sample/monthly/{file}"): (ask(404, path={"file": "2026-11.pdf"}),),
         ("analytics", "GET", "/dictionary"): (ask(200),),
+        ("analytics", "GET", "/protection"): (ask(200),),
         ("analytics", "GET", "/operations"): (ask(200, whose=MINISTRY),),
         ("analytics", "GET", "/operations/dead/{name}"): (ask(200, path={"name": "reports"}, whose=MINISTRY),),
         ("analytics", "POST", "/operations/dead/{name}/redrive"): (
