@@ -135,5 +135,6 @@ def _headers(report_id: str, key: bytes, decided_at: bytes, traceparent: str) ->
         ("ce_subject", key),
         ("ce_partitionkey", key),
         ("ce_traceparent", traceparent.encode()),
+        ("traceparent", traceparent.encode()),
         _CONTENT_TYPE_HEADER,
     )
