@@ -60,9 +60,12 @@ class DiedError(Exception):
 
 
 async def write_and_die(database: Database, changes: Changes) -> None:
-    async with batch(database) as open_batch:
-        await open_batch.save(changes, [], {("reports", 1): 50})
-        raise DiedError
+    """A busy store may give up a transaction (NoSuchTransaction); whoever writes begins it again, as here."""
+    while True:
+        with contextlib.suppress(TransientError):
+            async with batch(database) as open_batch:
+                await open_batch.save(changes, [], {("reports", 1): 50})
+                raise DiedError
 
 
 async def test_a_batch_that_dies_before_its_commit_leaves_nothing(store_settings: StoreSettings) -> None:
@@ -72,10 +75,7 @@ async def test_a_batch_that_dies_before_its_commit_leaves_nothing(store_settings
     records = as_received([record(make.received(make.report_id(n))) for n in range(50)], 1)
     changes = fold({}, [(1, make.received(make.report_id(n))) for n in range(50)])
     with pytest.raises(DiedError):
-        while True:
-            # A busy store may give up a transaction (NoSuchTransaction); whoever writes begins it again, as here.
-            with contextlib.suppress(TransientError):
-                await write_and_die(database, changes)
+        await write_and_die(database, changes)
     assert (await numbers.cells(), await numbers.stages(), await numbers.next_offsets()) == ({}, {}, 0)
     await handled(folder, records)
     assert (await numbers.stages(), await numbers.next_offsets()) == ({"accepted": 50}, 50)
