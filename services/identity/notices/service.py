@@ -5,7 +5,6 @@ A crash in between may tell of what was not done after all; none is lost.
 
 import asyncio
 import secrets
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -24,6 +23,7 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError
 from shared.rate_limit import RateLimit, RateLimiter
+from shared.smtp import smtp_options
 
 _log = log.get(__name__)
 
@@ -104,7 +104,7 @@ class Notices:
 
     async def _sent(self, queued: Queued) -> str:
         """What became of it: ``sent``, ``failed`` (try again), ``refused`` or ``unreadable``."""
-        settings, secure = self._settings, self._settings.smtp_security
+        settings = self._settings
         to = self._opened(queued.subject, queued)
         if not to:
             return "unreadable"
@@ -113,13 +113,7 @@ class Notices:
             async with asyncio.timeout(settings.smtp_timeout_s):
                 await aiosmtplib.send(
                     message(queued, sender=settings.mail_from, to=to, address=address),
-                    hostname=settings.smtp_host,
-                    port=settings.smtp_port,
-                    use_tls=secure == "tls",
-                    start_tls=secure == "starttls",
-                    tls_context=ssl.create_default_context() if secure != "none" else None,
-                    username=settings.smtp_username,
-                    password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+                    **smtp_options(settings),
                     timeout=settings.smtp_timeout_s,
                 )
         except aiosmtplib.SMTPRecipientsRefused as error:

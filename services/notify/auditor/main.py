@@ -1,7 +1,6 @@
 """Wires the auditor: a process of its own, with its own reader of the topics and its own way to the mail server."""
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 
 import aiosmtplib
@@ -21,6 +20,7 @@ from shared.health import Health
 from shared.jobs import Jobs
 from shared.kafka.reader import Follower
 from shared.settings import KafkaSettings, StoreSettings, load
+from shared.smtp import smtp_options
 from shared.topics import ALERTS, CASES, ROUTINGS
 from shared.web.app import create_app
 from shared.web.serve import serve
@@ -81,20 +81,13 @@ class AuditorProcess:
         oldest = min(one.due for one in found)
         now = self._clock.now()
         mail = alarm_mail(about, len(found), oldest, settings.central_address, settings.mail_from, root, now)
-        secure = settings.smtp_security
         try:
             async with asyncio.timeout(settings.smtp_timeout_s):
                 await aiosmtplib.send(
                     mail.content,
                     sender=settings.mail_from,
                     recipients=[mail.to],
-                    hostname=settings.smtp_host,
-                    port=settings.smtp_port,
-                    use_tls=secure == "tls",
-                    start_tls=secure == "starttls",
-                    tls_context=ssl.create_default_context() if secure != "none" else None,
-                    username=settings.smtp_username,
-                    password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+                    **smtp_options(settings),
                 )
         except (TimeoutError, aiosmtplib.SMTPException, OSError) as error:
             _LOG.error("auditor.mail_failed", reason=type(error).__name__)

@@ -1,7 +1,6 @@
 """How an alert reaches people: e-mail over a few SMTP connections that stay open."""
 
 import asyncio
-import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from services.notify.channels.breaker import TOO_LATE
 from services.notify.channels.messages import Mail
 from services.notify.settings import NotifySettings
 from shared.clock import Clock
+from shared.smtp import smtp_options
 
 _IDLE_S: Final = 20.0
 """A connection unused for longer may have been closed by the other side; a new one is safer than a lost alert."""
@@ -130,15 +130,8 @@ class _Connection:
 
     async def _open(self) -> aiosmtplib.SMTP:
         settings = self._settings
-        secure = settings.smtp_security
         client = aiosmtplib.SMTP(
-            hostname=settings.smtp_host,
-            port=settings.smtp_port,
-            use_tls=secure == "tls",
-            start_tls=secure == "starttls",
-            tls_context=ssl.create_default_context() if secure != "none" else None,
-            username=settings.smtp_username,
-            password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+            **smtp_options(settings),
             timeout=settings.smtp_timeout_s,
         )
         await client.connect()

@@ -1,0 +1,31 @@
+"""How a mail server is reached: the same for alerts, the auditor's alarm and notices about accounts."""
+
+import ssl
+from typing import Any, Protocol
+
+from pydantic import SecretStr
+
+
+class SmtpSettings(Protocol):
+    """What the settings of a process that sends mail have."""
+
+    smtp_host: str
+    smtp_port: int
+    smtp_security: Any
+    """``none``, ``starttls`` or ``tls``."""
+    smtp_username: str | None
+    smtp_password: SecretStr | None
+
+
+def smtp_options(settings: SmtpSettings) -> dict[str, Any]:
+    """Arguments of ``aiosmtplib.SMTP`` and ``aiosmtplib.send``, but for the time limit."""
+    secure = settings.smtp_security
+    return {
+        "hostname": settings.smtp_host,
+        "port": settings.smtp_port,
+        "use_tls": secure == "tls",
+        "start_tls": secure == "starttls",
+        "tls_context": ssl.create_default_context() if secure != "none" else None,
+        "username": settings.smtp_username,
+        "password": settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+    }
