@@ -7,6 +7,8 @@ from fastapi import Form
 from markupsafe import Markup
 from starlette.requests import Request
 
+from services.identity.accounts.models import Account
+from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import Weakness
 from services.identity.audit_recorder import By, Trail, What, line
 from services.identity.problems import unavailable
@@ -15,6 +17,7 @@ from services.identity.sign_in.words import WORDS
 from shared.audit.entries import where_of
 from shared.errors import TransientError
 from shared.identity.cookies import session_secret
+from shared.web.app import Problem
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -34,6 +37,17 @@ ENROL_WORDS: Final[dict[str, str]] = {
 FIELD: Final = {"wrong_code": "code", "not_the_same": "again", "no_invitation": "invitation", "wait": "invitation"}
 
 Text = Annotated[str, Form(max_length=300)]
+
+
+async def account_of(store: AccountStore, subject: str) -> Account:
+    """An account by its subject; a 404 problem where there is none, a 503 problem while the store is away."""
+    try:
+        account = await store.get(subject[:40])
+    except TransientError:
+        raise unavailable() from None
+    if account is None:
+        raise Problem(404, "no_such_account", gettext_noop("There is no such account."))
+    return account
 
 
 async def guarded_renewal(sessions: Sessions, secret: str | None) -> Issued | None:

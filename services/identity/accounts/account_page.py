@@ -13,12 +13,12 @@ from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import Wrong
 from services.identity.accounts.service import Administration
 from services.identity.audit_recorder import By, by
+from services.identity.page_parts import account_of
 from services.identity.problems import unavailable
 from services.identity.sessions.service import Sessions
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action, StaffRole, roles_at
-from shared.web.app import Problem
 from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
@@ -104,12 +104,7 @@ def one_router(
         return await administration.reset(who, account, reason)
 
     async def found(request: Request, principal: Principal, subject: str) -> Account:
-        try:
-            account = await store.get(subject[:40])
-        except TransientError:
-            raise unavailable() from None
-        if account is None:
-            raise Problem(404, "no_such_account", gettext_noop("There is no such account."))
+        account = await account_of(store, subject)
         authorize.require(request, principal, Action.ACCOUNTS_MANAGE, account.organisation)
         return account
 

@@ -10,13 +10,13 @@ from services.identity.accounts.models import Account, Ending
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.service import Administration
 from services.identity.audit_recorder import Trail, What, by, line
+from services.identity.page_parts import account_of
 from services.identity.problems import unavailable
 from services.identity.sessions.cookies import clear
 from services.identity.sessions.service import Sessions
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
-from shared.web.app import Problem
 from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
@@ -36,28 +36,26 @@ def own_sessions_router(sessions: Sessions, trail: Trail, pages: Pages, authoriz
     router = APIRouter(prefix=OWN, include_in_schema=False)
     own = authorize(Action.OWN_ACCOUNT, back=OWN)
 
+    async def end(request: Request, principal: Principal, why: Ending, *, but: str = "", only: str = "") -> None:
+        try:
+            ended = await sessions.end(principal.subject, why, but=but, only=only)
+            said = {"account": principal.subject, "ended": str(ended)}
+            await trail.append(line(by(request, principal), What.SESSIONS_END, pages.clock.now(), **said))
+        except TransientError:
+            raise unavailable() from None
+
     @router.get("")
     async def show(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
         return await _page(pages, request, sessions, principal)
 
     @router.post("/end")
     async def end_others(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
-        try:
-            ended = await sessions.end(principal.subject, Ending.EVERYWHERE, but=principal.session)
-            said = {"account": principal.subject, "ended": str(ended)}
-            await trail.append(line(by(request, principal), What.SESSIONS_END, pages.clock.now(), **said))
-        except TransientError:
-            raise unavailable() from None
+        await end(request, principal, Ending.EVERYWHERE, but=principal.session)
         return RedirectResponse(OWN, 303)
 
     @router.post("/{session}/end")
     async def end_one(request: Request, principal: Annotated[Principal, Depends(own)], session: str) -> Response:
-        try:
-            ended = await sessions.end(principal.subject, Ending.SIGNED_OUT, only=session)
-            said = {"account": principal.subject, "ended": str(ended)}
-            await trail.append(line(by(request, principal), What.SESSIONS_END, pages.clock.now(), **said))
-        except TransientError:
-            raise unavailable() from None
+        await end(request, principal, Ending.SIGNED_OUT, only=session)
         if session != principal.session:
             return RedirectResponse(OWN, 303)
         answer = RedirectResponse("/session", 303)
@@ -75,12 +73,7 @@ def sessions_router(
     manage = authorize(Action.ACCOUNTS_MANAGE, back="/accounts/{subject}/sessions")
 
     async def found(request: Request, principal: Principal, subject: str) -> Account:
-        try:
-            account = await store.get(subject[:40])
-        except TransientError:
-            raise unavailable() from None
-        if account is None:
-            raise Problem(404, "no_such_account", gettext_noop("There is no such account."))
+        account = await account_of(store, subject)
         authorize.require(request, principal, Action.ACCOUNTS_MANAGE, account.organisation)
         return account
 

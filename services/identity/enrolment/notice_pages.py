@@ -12,12 +12,11 @@ from services.identity.audit_recorder import by
 from services.identity.enrolment.own_pages import OWN_WORDS
 from services.identity.enrolment.service import Enrolment
 from services.identity.notices.service import Notices
-from services.identity.page_parts import Text
+from services.identity.page_parts import Text, account_of
 from services.identity.problems import unavailable
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
-from shared.web.app import Problem
 from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
@@ -32,15 +31,6 @@ def notices_router(
     """``/account/mail``, with a recent second factor."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
     own = authorize(Action.OWN_ACCOUNT, back=PATH)
-
-    async def mine(principal: Principal) -> Account:
-        try:
-            account = await store.get(principal.subject)
-        except TransientError:
-            raise unavailable() from None
-        if account is None:
-            raise Problem(404, "no_such_account", gettext_noop("There is no such account."))
-        return account
 
     def form(
         request: Request, account: Account, mail: str, error: str = "", field: str = "", wait: int = 0
@@ -58,7 +48,7 @@ def notices_router(
 
     @router.get("")
     async def show(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
-        account = await mine(principal)
+        account = await account_of(store, principal.subject)
         return form(request, account, notices.address_of(account))
 
     @router.post("")
@@ -69,7 +59,7 @@ def notices_router(
         current: Text = "",
         digits: Text = "",
     ) -> Response:
-        account = await mine(principal)
+        account = await account_of(store, principal.subject)
         language = pages.language(request)
         try:
             await enrolment.change_mail(account, current, digits, mail, language, by(request, principal))
