@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
@@ -36,7 +37,9 @@ TOKEN_LENGTH: Final = 24
 """Shortest token that opens anything: 24 hex digits are 96 bits, beyond guessing."""
 
 
-OptionalText = Annotated[str | None, AfterValidator(lambda text: text or None)]
+_EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else value)
+OptionalText = Annotated[str | None, _EMPTY_IS_UNSET]
+OptionalPath = Annotated[Path | None, _EMPTY_IS_UNSET]
 """Empty means unset, as an env file writes it."""
 
 
@@ -62,9 +65,9 @@ class KafkaSettings(BaseSettings):
     )
     sasl_username: str | None = Field(default=None, validate_default=True, examples=["intake"])
     sasl_password: SecretStr | None = Field(default=None, validate_default=True, examples=["(from the secret store)"])
-    ssl_cafile: Path | None = Field(default=None, examples=["/etc/ssl/kafka-ca.pem"])
-    ssl_certfile: Path | None = Field(default=None, examples=["/etc/ssl/intake.pem"])
-    ssl_keyfile: Path | None = Field(default=None, examples=["/etc/ssl/intake.key"])
+    ssl_cafile: OptionalPath = Field(default=None, examples=["/etc/ssl/kafka-ca.pem"])
+    ssl_certfile: OptionalPath = Field(default=None, examples=["/etc/ssl/intake.pem"])
+    ssl_keyfile: OptionalPath = Field(default=None, examples=["/etc/ssl/intake.key"])
     topic_prefix: str = Field(default="", pattern=r"^[a-z0-9.-]*$", examples=["staging."])
     """Put before every topic and group name, so that several systems can share a cluster."""
     topic_partitions: int = Field(default=6, ge=1, le=256, examples=[12])
@@ -83,11 +86,6 @@ class KafkaSettings(BaseSettings):
         if not value and protocol.startswith("SASL_"):
             raise ValueError(f"is empty, and KAFKA_SECURITY_PROTOCOL={protocol} signs in with it")
         return value
-
-    @field_validator("ssl_cafile", "ssl_certfile", "ssl_keyfile", mode="before")
-    @classmethod
-    def _unset(cls, value: object) -> object:
-        return None if value == "" else value
 
     @field_validator("ssl_cafile", "ssl_certfile", "ssl_keyfile")
     @classmethod
@@ -142,7 +140,7 @@ class ServiceSettings(BaseSettings):
         examples=["http://identity.internal:8006"],
     )
     """Where this service reaches identity: for the keys that sign-ins are verified with; empty: its public address."""
-    keys_cache: Path | None = Field(
+    keys_cache: OptionalPath = Field(
         default=None, validation_alias="IEUM_KEYS_CACHE", examples=["/var/lib/ieum/intake/identity-keys.json"]
     )
     """File that keeps those keys over a restart while identity is down. Unset or empty: they are in memory only."""
@@ -188,11 +186,6 @@ class ServiceSettings(BaseSettings):
     )
     """Where spans of requests, records and alerts are sent by OTLP over HTTP. Empty: none are made. Needs the extra
     ``tracing``; other variables of OpenTelemetry's SDK (``OTEL_TRACES_SAMPLER`` …) count too."""
-
-    @field_validator("keys_cache", mode="before")
-    @classmethod
-    def _no_cache(cls, value: object) -> object:
-        return None if value == "" else value
 
     @field_validator("identity_root_keys")
     @classmethod

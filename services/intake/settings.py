@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.audit.settings import AuditSettings
 from shared.key_setting import EXAMPLE, Key
-from shared.settings import ServiceSettings
+from shared.settings import OptionalPath, ServiceSettings
 
 
 class IntakeSettings(ServiceSettings, AuditSettings):
@@ -56,16 +56,11 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     """Free megabytes below which half-filled forms are not kept any more."""
     disk_reports_mb: int = Field(default=200, ge=0, examples=[200])
     """Free megabytes below which reports are refused as well, with the phone numbers."""
-    erasure_register: Path | None = Field(default=None, examples=["/var/lib/ieum/erasures"])
+    erasure_register: OptionalPath = Field(default=None, examples=["/var/lib/ieum/erasures"])
     """A folder outside the store where withdrawals and erasures are noted: a restored backup is told them before intake
     serves it. Unset or empty: none, and a restore brings back what was erased since."""
     erasure_pace_s: float = Field(default=60.0, gt=0, le=3600, examples=[60])
     """Seconds between two looks at which keys are due to be destroyed."""
-
-    @field_validator("erasure_register", mode="before")
-    @classmethod
-    def _no_register(cls, value: object) -> object:
-        return None if value == "" else value
 
     @field_validator("erasure_register")
     @classmethod

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import ServiceSettings
+from shared.settings import OptionalPath, ServiceSettings
 
 
 class RoutingSettings(ServiceSettings):
@@ -27,13 +27,8 @@ class RoutingSettings(ServiceSettings):
 
     Then the report is decided without it.
     """
-    tables_dir: Path | None = Field(default=None, examples=["/etc/ieum/tables"])
+    tables_dir: OptionalPath = Field(default=None, examples=["/etc/ieum/tables"])
     """Folder with divisions.json, centers.json and catchments.json to decide with; unset or empty: the packaged ones.
 
     One with a fault is refused whole and said so; ``make check-tables DIR=…`` tells before.
     """
-
-    @field_validator("tables_dir", mode="before")
-    @classmethod
-    def _no_folder(cls, value: object) -> object:
-        return None if value == "" else value
