@@ -50,6 +50,11 @@ class Holder:
         found: dict[str, Any] = await self.harness.collection.find_one({"_id": self.report_id})
         return found
 
+    async def at_rest(self) -> dict[str, Any]:
+        """What is stored once every event is on the bus: nothing changes it any more but who asks."""
+        await eventually(lambda: nothing_pending(self.harness))
+        return await self.stored()
+
     async def published(self) -> list[dict[str, Any]]:
         await eventually(lambda: nothing_pending(self.harness))
         return [json.loads(value) for key, value in await self.harness.log() if key == self.report_id]

@@ -157,7 +157,7 @@ async def test_a_report_changed_in_the_store_is_refused_to_everybody_and_audited
     await owned(mine)
     await eventually(lambda: nothing_pending(harness))
     await attack(victim, mine)
-    before, counted = await victim.stored(), failures()
+    before, counted = await victim.at_rest(), failures()
     assert await told(await victim.post("status")) == REFUSED
     for what in ("withdraw", "reinstate", "messages"):
         for word in (WORD, "mine"):
@@ -185,7 +185,7 @@ async def test_a_code_to_take_over_that_was_made_for_another_report_takes_nothin
     code, ours = await code_of(mine), await mine.stored()
     await put(mine, hand_over_code="0" * 64)
     await put(victim, hand_over_code=ours["hand_over_code"], hand_over=ours["hand_over"])
-    before = await victim.stored()
+    before = await victim.at_rest()
     assert await told(await take(victim, code)) == REFUSED
     assert await victim.stored() == before
     assert ("reports.refuse", "refused", "report") in await audit_of(harness, victim.report_id)
@@ -237,7 +237,7 @@ async def test_progress_changed_by_hand_is_not_built_upon_and_holds_up_no_other(
     victim, other = await holder(harness), await holder(harness)
     await owned(victim)
     await put(victim, **{"progress.ownership.center_id": "ulsan"})
-    before = await victim.stored()
+    before = await victim.at_rest()
     await owned(other, seen=True)
     await owned(other, seen=True)  # the topic is read to here, the victim's events among it
     assert (await victim.stored())["progress"] == before["progress"]
@@ -248,8 +248,7 @@ async def test_a_restored_report_is_open_again_and_the_command_finds_and_signs(
     harness: IntakeHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     victim, unsigned, sound = await holder(harness), await holder(harness), await holder(harness)
-    await eventually(lambda: nothing_pending(harness))
-    whole = await victim.stored()
+    whole = await victim.at_rest()
     await put(victim, **{"facts.role": "third_party"})
     await drop(unsigned, "authentication")
 
