@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx
@@ -79,16 +79,16 @@ def shower(progress: Progress) -> Rows:
     return rows
 
 
-def was_alerted(row: Mapping[str, Any]) -> bool:
+def was_alerted(row: Mapping[str, Any], now: datetime) -> bool:
     """Whether an alert about the case has gone out: the ladder then waits minutes for its next step.
 
     Simulated staff come when they are called. A person may be faster than the alert, which is then not sent; here every
-    report must have one.
+    report must have one. It is the time left that says so: what came late to notify is due at once, however long ago it
+    was routed.
     """
     if row["next_alert_at"] is None:
         return False
-    waits = datetime.fromisoformat(row["next_alert_at"]) - datetime.fromisoformat(row["owned_since"])
-    return waits > _LADDER_WAITS
+    return datetime.fromisoformat(row["next_alert_at"]) - now > _LADDER_WAITS
 
 
 class Staff:
@@ -105,8 +105,9 @@ class Staff:
 
     def rows(self, found: list[dict[str, Any]], _: float) -> None:
         """What the console shows now."""
+        now = datetime.now(UTC)
         for row in found:
-            if row["state"] == "waiting" and row["center_id"] == self._center and was_alerted(row):
+            if row["state"] == "waiting" and row["center_id"] == self._center and was_alerted(row, now):
                 self._waiting[row["report_id"]] = row["sort_key"]
                 self._something.set()
             else:

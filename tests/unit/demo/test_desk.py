@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -14,15 +15,21 @@ async def lines(*given: str) -> AsyncIterator[str]:
 
 
 def row(report_id: str, center: str = "busan", state: str = "waiting", key: str = "00") -> dict[str, Any]:
-    called = {"owned_since": "2026-11-24T03:00:00.000Z", "next_alert_at": "2026-11-24T03:05:00.000Z"}
+    called = {"next_alert_at": (datetime.now(UTC) + timedelta(minutes=5)).isoformat()}
     return {"report_id": report_id, "center_id": center, "state": state, "sort_key": key, **called}
 
 
 def test_staff_come_when_an_alert_went_out_and_not_while_it_is_due_or_retried() -> None:
-    assert was_alerted(row("a"))
-    assert not was_alerted(row("a") | {"next_alert_at": "2026-11-24T03:00:00.000Z"})
-    assert not was_alerted(row("a") | {"next_alert_at": "2026-11-24T03:00:10.000Z"})
-    assert not was_alerted(row("a") | {"next_alert_at": None})
+    now = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+    assert was_alerted({"next_alert_at": "2026-11-24T03:05:00.000Z"}, now)
+    assert not was_alerted({"next_alert_at": "2026-11-24T03:00:00.000Z"}, now)
+    assert not was_alerted({"next_alert_at": "2026-11-24T03:00:10.000Z"}, now)
+    assert not was_alerted({"next_alert_at": None}, now)
+
+
+def test_staff_do_not_come_for_what_reached_notify_minutes_late_and_is_due_at_once() -> None:
+    late = {"owned_since": "2026-11-24T02:50:00.000Z", "next_alert_at": "2026-11-24T02:59:59.000Z"}
+    assert not was_alerted(late, datetime(2026, 11, 24, 3, 0, tzinfo=UTC))
 
 
 async def test_events_are_told_apart_and_comments_passed_over() -> None:
