@@ -19,6 +19,9 @@ APART: Final = (CORRECTIONS, "alert-outcomes", "staff-on-duty")
 MOVED: Final = ("reports-moved-out", "reports-moved-in")
 """Tables of the reports that moved after a month closed: they add up to that number."""
 LATE: Final = "reports-seen-late"
+AGE_GENDER: Final = "reports-by-age-and-gender"
+GENDER: Final = "reports-by-gender"
+URGENCY: Final = "reports-by-urgency"
 BY_PLACE: Final = ("reports-by-center-and-harm", "reports-from-elsewhere", LATE)
 """Tables of what reports of a place have in common."""
 MARKS: Final = (*BY_PLACE, "support-given", *APART)
@@ -26,6 +29,12 @@ MARKS: Final = (*BY_PLACE, "support-given", *APART)
 TIMES: Final = "acknowledgement-times"
 QUICK: Final = ("within_5_min", "within_15_min", "within_1_hour")
 """Who was acknowledged in one of these was not seen late, whatever the urgency."""
+SLOW: Final = {("critical",): ("within_3_days", "longer", "unanswered"), ("critical", "high"): ("longer", "unanswered")}
+"""Who was seen late has one of these urgencies or was acknowledged in one of these groups."""
+HARMS: Final = "reports-by-center-and-harm"
+CHILD: Final = "child_material"
+YOUNGEST: Final = "under_14"
+"""Reports of either are critical: intake's rule is published."""
 MONTHLY: Final = ("reports-by-center", "reports-by-week", "acknowledgement-times", "reports-by-outcome")
 """Tables whose longer periods are sums of months, in which a number may be hidden because one month's was."""
 BY_CENTER: Final = "reports-by-center"
@@ -144,11 +153,33 @@ def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str
     if table.table in BY_PLACE:
         for row in table.rows:
             found.relate({_cell(table, row): 1, _cell(same, row): -1})
+    if table.table == GENDER and (crossed := by_name.get((AGE_GENDER, table.period))) is not None:
+        for gender in table.rows:
+            ages = {_cell(crossed, row): 1 for row in crossed.rows if row.endswith(f"/{gender}")}
+            found.relate({**ages, _cell(table, gender): -1})
     times = by_name.get((TIMES, table.period))
+    if table.table == URGENCY and times is not None:
+        _of_urgency(found, table, times, by_name)
     if table.table == LATE and times is not None:
         in_time = {_cell(times, row): -1 for row in times.rows if row in QUICK}
         late = _cell(table, table.total, table.columns[1])
         found.relate({_cell(table, table.total): 1, late: -1, **in_time}, 0, MOST)
+
+
+def _of_urgency(
+    found: Problem, table: Published, times: Published, by_name: Mapping[tuple[str, str], Published]
+) -> None:
+    """What who was seen late, or is a child, tells of urgency."""
+    within = [t for t in by_name.values() if {*t.months} <= {*table.months}]
+    late = {_cell(t, t.total, t.columns[1]): -1 for t in within if t.table == LATE}
+    for urgent, groups in SLOW.items():
+        enough = {_cell(times, row): 1 for row in times.rows if row in groups}
+        enough |= {_cell(table, urgency): 1 for urgency in urgent}
+        found.relate({**enough, **late}, 0, MOST)
+    shown = {_cell(t, t.total, CHILD): -1 for t in within if t.table == HARMS and CHILD in t.columns}
+    young = {_cell(t, r): -1 for t in within if t.table == AGE_GENDER for r in t.rows if r.startswith(YOUNGEST)}
+    for children in (shown, young):
+        found.relate({_cell(table, "critical"): 1, **children}, 0, MOST)
 
 
 def _of_moved(found: Problem, table: Published, same: Published, by_name: Mapping[tuple[str, str], Published]) -> None:

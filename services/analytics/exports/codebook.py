@@ -56,6 +56,9 @@ DIMENSIONS: Final[Mapping[str, Dimension]] = {
     "platform": Dimension(
         gettext_noop("Platform"), gettext_noop("The kind of platform the reporter named first."), meanings.PLATFORMS
     ),
+    "urgency": Dimension(
+        gettext_noop("Urgency"), gettext_noop("How soon a person had to look at the report."), meanings.URGENCIES
+    ),
     "support": Dimension(
         gettext_noop("Support"), gettext_noop("Given at least once; a report may have several."), meanings.SUPPORTS
     ),

@@ -17,6 +17,7 @@ from shared.events.vocabulary import (
     Relationship,
     Role,
     SupportKind,
+    Urgency,
 )
 from shared.web.translations import gettext_noop
 
@@ -63,6 +64,11 @@ GENDERS: Final[Mapping[str, str]] = {
     Gender.MALE: gettext_noop("The person harmed is male, as told."),
     Gender.OTHER: gettext_noop("The person harmed named another gender."),
     Gender.UNKNOWN: gettext_noop("The gender was not told."),
+}
+URGENCIES: Final[Mapping[str, str]] = {
+    Urgency.CRITICAL: gettext_noop("A person had to look within the hour."),
+    Urgency.HIGH: gettext_noop("A person had to look within a day."),
+    Urgency.NORMAL: gettext_noop("A person had to look within three days."),
 }
 ROLES: Final[Mapping[str, str]] = {
     Role.VICTIM: gettext_noop("The person harmed reported."),

@@ -18,6 +18,7 @@ from shared.labels import (
     RELATIONSHIPS,
     ROLES,
     SUPPORTS,
+    URGENCIES,
 )
 from shared.web.translations import gettext_noop
 
@@ -63,6 +64,8 @@ OTHER_WORDS: Final[Mapping[str, str]] = {
     "relationship": gettext_noop("Relationship"),
     "platform": gettext_noop("Platform"),
     "support": gettext_noop("Support"),
+    "urgency": gettext_noop("Urgency"),
+    "gender": gettext_noop("Gender"),
     "correction": gettext_noop("Correction"),
     "came": gettext_noop("Counted later"),
     "gone": gettext_noop("Not counted any more"),
@@ -100,6 +103,7 @@ PEOPLE_WORDS: Final[Mapping[str, str]] = {
     **RELATIONSHIPS,
     **PLATFORM_KINDS,
     **SUPPORTS,
+    **URGENCIES,
     NO_SUPPORT: gettext_noop("None yet"),
 }
 """``other`` and ``unknown`` are codes of several vocabularies and have one word in all."""

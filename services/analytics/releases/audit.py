@@ -8,7 +8,7 @@ number are solved apart. Out of time is not proven.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import highspy
@@ -44,6 +44,10 @@ def prove(system: System, limit_s: float, *, of: Iterable[str] | None = None) ->
         checked += len(block.tops) + len(block.sums)
         verdict = solver.look(left)
         left -= solver.seconds
+        if verdict == "contradiction" and any(row.assumed for row in block.rows):
+            solver = _Block(replace(block, rows=[row for row in block.rows if not row.assumed]))
+            verdict = solver.look(left)
+            left -= solver.seconds
         if verdict in ("contradiction", "out_of_time"):
             return Proof(verdict, tuple(sorted(block.tops)[:3]), limit_s - left, checked)
         narrow += solver.narrow

@@ -15,21 +15,28 @@ from services.analytics.releases.intervals import read
 from services.analytics.releases.release import BETWEEN, Release, period_of
 from services.analytics.releases.suppression import SMALL, Shown, fits, joined, places
 from services.analytics.releases.tables import (
+    AGE_GENDER_TABLE,
     BY_CENTER,
     DEPTHS,
+    GENDER_TABLE,
+    HARM_TABLE,
     LATE,
+    LATE_IF_NORMAL,
     LATE_TABLE,
+    LATE_UNLESS_CRITICAL,
     MOVED_IN,
     MOVED_OUT,
     STEPS,
     SURELY_IN_TIME,
     TABLE_SPECS,
     TIME_TABLE,
+    URGENCY_TABLE,
     WITHHELD,
     Marks,
     Split,
     TableSpec,
 )
+from shared.events.vocabulary import AgeBand, HarmType, Urgency
 
 Sum = Mapping[str, int]
 """Coefficients by variable."""
@@ -42,6 +49,8 @@ class Constraint:
     of: Sum
     low: int | None = None
     high: int | None = None
+    assumed: bool = False
+    """It rests on rules outside analytics, or on clocks: dropped where what was published contradicts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,7 @@ def _reduced(row: Constraint, known: Mapping[str, int]) -> Constraint:
         {name: k for name, k in row.of.items() if name not in known},
         None if row.low is None else row.low - fixed,
         None if row.high is None else row.high - fixed,
+        row.assumed,
     )
 
 
@@ -177,6 +187,10 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
                 _of_marks(found, release, spec, spec.protection, months)
         if LATE_TABLE in release.tables:
             _late(found, cells_of(release, LATE_TABLE), months)
+        if release.tables.get(GENDER_TABLE) and release.tables.get(AGE_GENDER_TABLE):
+            _genders(found, release)
+        if release.tables.get(URGENCY_TABLE):
+            _urgency(found, release, releases)
         if release.tables.get(MOVED_OUT) or release.tables.get(MOVED_IN):
             _moved(found, release, months)
     return found
@@ -309,6 +323,39 @@ def _late(found: System, prefix: str, months: Sequence[Release]) -> None:
     quick = [name for name in times if name in found.tops]
     reports = sum(month.tables[BY_CENTER][TOTAL] for month in months)
     found.rows.append(Constraint(dict.fromkeys((*late, *quick), 1), None, reports))
+
+
+def _genders(found: System, release: Release) -> None:
+    """A gender is the sum of its ages."""
+    ages, genders = cells_of(release, AGE_GENDER_TABLE), cells_of(release, GENDER_TABLE)
+    for gender in TABLE_SPECS[GENDER_TABLE].hierarchy(period_of(release.period)).leaves():
+        own = [name for name in found.tops if name.startswith(f"{ages}/") and name.endswith(f"/{gender}")]
+        found.rows.append(Constraint({f"{genders}/{gender}": 1, **dict.fromkeys(own, -1)}, 0, 0))
+
+
+def _urgency(found: System, release: Release, releases: Sequence[Release]) -> None:
+    """Who was seen late was critical or waited long; a report that concerns a child is critical."""
+    prefix = cells_of(release, URGENCY_TABLE)
+    critical, high = f"{prefix}/{Urgency.CRITICAL}", f"{prefix}/{Urgency.HIGH}"
+    quarters = [each for each in releases if each.kind == "quarter" and {*each.months} <= {*release.months}]
+    late = _marked(found, quarters, LATE_TABLE, LATE)
+    for urgent, groups in (((critical,), LATE_UNLESS_CRITICAL), ((critical, high), LATE_IF_NORMAL)):
+        slow = [f"{month}/{TIME_TABLE}/{group}" for month in release.months for group in groups]
+        if late and all(name in found.tops for name in slow):
+            of = {**dict.fromkeys(late, 1), **dict.fromkeys((*urgent, *slow), -1)}
+            found.rows.append(Constraint(of, None, 0, assumed=True))
+    ages = f"{cells_of(release, AGE_GENDER_TABLE)}/{AgeBand.UNDER_14}/"
+    for children in (
+        [name for name in found.tops if name.startswith(ages)],
+        _marked(found, quarters, HARM_TABLE, HarmType.CHILD_MATERIAL),
+    ):
+        found.rows.append(Constraint({**dict.fromkeys(children, 1), critical: -1}, None, 0, assumed=True))
+
+
+def _marked(found: System, quarters: Sequence[Release], table: str, mark: str) -> list[str]:
+    """The reports that carry a mark, in all quarters that say something of it."""
+    cells = (f"{cells_of(q, table)}/{center}{BETWEEN}{mark}" for q in quarters for center in CENTERS.leaves())
+    return [cell for cell in cells if cell in found.tops]
 
 
 def _moved(found: System, release: Release, months: Sequence[Release]) -> None:

@@ -16,9 +16,11 @@ from services.analytics.releases.published import Table
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year, period_of
 from services.analytics.releases.suppression import MonthCounts, Shown, split
 from services.analytics.releases.tables import (
+    AGE_GENDER_TABLE,
     ALERT_FIGURES,
     CORRECTIONS,
     ELSEWHERE_TABLE,
+    GENDER_TABLE,
     HARMS,
     MOVED_IN,
     MOVED_OUT,
@@ -72,6 +74,7 @@ _SUPPORTS: Final[Mapping[str, int]] = {"counselling": 70, "deletion": 55, "monit
 _WEIGHTS: Final[Mapping[str, Mapping[str, int]]] = {
     "age_band": {"under_14": 4, "14_18": 22, "19_24": 30, "25_29": 18, "30s": 12, "40s": 7, "50_up": 4, "unknown": 3},
     "gender": {"female": 72, "male": 24, "other": 1, "unknown": 3},
+    "urgency": {"normal": 55, "high": 30, "critical": 15},
     "role": {"victim": 80, "representative": 13, "third_party": 7},
     "channel": {"web": 58, "phone": 31, "api": 11},
     "relationship": {"temporary": 28, "stranger": 26, "intimate": 14, "social": 12, "family": 2, "unknown": 18},
@@ -138,7 +141,7 @@ def _month(number: int, name: str) -> MonthCounts:
         harms={center: _harms(n, number) for center, n in centers.items()},
         times=spread(total, dict(zip(TIMES.leaves(), _TIMES, strict=True)), number),
         ends=spread(total, dict(zip(ENDS.leaves(), _ENDS, strict=True)), number),
-        crossings={spec.name: _crossing(spec, total, centers) for spec in from_cubes()},
+        crossings=_crossings(total, centers),
         seen={center: n - late[center] for center, n in centers.items()},
         alerts=dict(zip(ALERT_FIGURES, (total + 37 * number, 12 + number, 25 + 2 * number), strict=True)),
         staff=dict.fromkeys(_CENTERS, _HOURS),
@@ -150,6 +153,15 @@ def _harms(reports: int, number: int) -> dict[str, int]:
         harm: reports * (share + (number * n) % 3) // 100
         for n, (harm, share) in enumerate(zip(HARMS, _HARMS, strict=True))
     }
+
+
+def _crossings(total: int, centers: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """By gender are the sums of age and gender."""
+    found = {spec.name: _crossing(spec, total, centers) for spec in from_cubes()}
+    genders = dict.fromkeys(found[GENDER_TABLE], 0)
+    for key, n in found[AGE_GENDER_TABLE].items():
+        genders[key.rpartition("/")[2]] += n
+    return {**found, GENDER_TABLE: genders}
 
 
 def _crossing(spec: TableSpec, total: int, centers: Mapping[str, int]) -> dict[str, int]:

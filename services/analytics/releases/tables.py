@@ -22,7 +22,17 @@ from services.analytics.releases.hierarchies import (
     whole,
 )
 from services.analytics.releases.suppression import MonthCounts
-from shared.events.vocabulary import UNKNOWN, AgeBand, Channel, Gender, HarmType, PlatformKind, Relationship, Role
+from shared.events.vocabulary import (
+    UNKNOWN,
+    AgeBand,
+    Channel,
+    Gender,
+    HarmType,
+    PlatformKind,
+    Relationship,
+    Role,
+    Urgency,
+)
 from shared.web.translations import gettext_noop
 
 N = TypeVar("N", int, float)
@@ -39,6 +49,9 @@ ALERT_TABLE: Final = "alert-outcomes"
 STAFF_TABLE: Final = "staff-on-duty"
 ELSEWHERE_TABLE: Final = "reports-from-elsewhere"
 SUPPORT_TABLE: Final = "support-given"
+AGE_GENDER_TABLE: Final = "reports-by-age-and-gender"
+GENDER_TABLE: Final = "reports-by-gender"
+URGENCY_TABLE: Final = "reports-by-urgency"
 CORRECTIONS: Final = "corrections"
 MOVED_OUT: Final = "reports-moved-out"
 MOVED_IN: Final = "reports-moved-in"
@@ -55,9 +68,13 @@ FROM_ELSEWHERE: Final = "from_elsewhere"
 LATE: Final = "seen_late"
 SURELY_IN_TIME: Final = ("within_5_min", "within_15_min", "within_1_hour")
 """Groups of the time to acknowledgement that lie within the target of every urgency: nobody waits longer than that."""
+LATE_IF_NORMAL: Final = ("longer", "unanswered")
+"""The only groups in which a report of normal urgency may have been seen late."""
+LATE_UNLESS_CRITICAL: Final = ("within_3_days", *LATE_IF_NORMAL)
+"""The only groups in which a report that is not critical may have been seen late."""
 NO_SUPPORT: Final = "none"
 """In place of a kind where none was given."""
-_LEAST_SPECIFIC: Final = {"role": Role.THIRD_PARTY, "channel": Channel.API}
+_LEAST_SPECIFIC: Final = {"role": Role.THIRD_PARTY, "channel": Channel.API, "urgency": Urgency.CRITICAL}
 """With what a word of a later build stands in a table whose hierarchy has no ``unknown``: its total stays whole."""
 
 
@@ -434,7 +451,7 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             panel="/centers#load",
         ),
         TableSpec(
-            name="reports-by-age-and-gender",
+            name=AGE_GENDER_TABLE,
             title=gettext_noop("Reports by age and gender"),
             question=gettext_noop("Whom did it happen to?"),
             definition=gettext_noop("Age band and gender of the person harmed, as told."),
@@ -446,6 +463,33 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             cube=("age_band", "gender"),
             row_key="age_gender",
             panel="/people#age",
+        ),
+        TableSpec(
+            name=GENDER_TABLE,
+            title=gettext_noop("Reports by gender"),
+            question=gettext_noop("How many are women, how many men?"),
+            definition=gettext_noop(
+                "Gender of the person harmed, as told. The same reports as by age and gender, over all ages."
+            ),
+            dimensions=("gender",),
+            kinds=("year",),
+            protection=Split(always(_GENDERS)),
+            cube=("gender",),
+            panel="/people#gender",
+        ),
+        TableSpec(
+            name=URGENCY_TABLE,
+            title=gettext_noop("Reports by urgency"),
+            question=gettext_noop("How urgent are reports?"),
+            definition=gettext_noop(
+                "How soon a person had to look, as decided when the report came in or was last amended before its "
+                "month closed. An urgency that this version does not know counts as critical."
+            ),
+            dimensions=("urgency",),
+            kinds=("year",),
+            protection=Split(always(whole(Urgency.NORMAL, group(Urgency.HIGH, Urgency.CRITICAL)))),
+            cube=("urgency",),
+            panel="/people#urgency",
         ),
         TableSpec(
             name="reports-by-role-and-channel",

@@ -96,6 +96,9 @@ HARM_SHARES = (0.42, 0.34, 0.28, 0.22, 0.13, 0.07, 0.03, 0.04, 0.05, 0.02)
 _TIME_SHARES = (0.2, 0.2, 0.2, 0.2, 0.1, 0.05, 0.02, 0.01, 0.02)
 _END_SHARES = (0.3, 0.6, 0.1)
 _MOVE_ON = 0.05
+_FOLLOWING = ("reports-by-gender", "reports-by-urgency")
+"""Tables that follow from others: a gender from its ages; urgency from children, and from who was seen late."""
+_URGENT_SHARES = (0.15, 0.3)
 
 
 def month(
@@ -121,15 +124,34 @@ def month(
         times[rnd.choices(TIMES.leaves(), _TIME_SHARES)[0]] += 1
         ends[rnd.choices(ENDS.leaves(), _END_SHARES)[0]] += 1
         for key, found in crossed.items():
-            found[_of_people(key, center, rnd) if uneven else _value(key, center, rnd)] += 1
+            if key not in _FOLLOWING:
+                found[_of_people(key, center, rnd) if uneven else _value(key, center, rnd)] += 1
+    if crossings:
+        for key, n in crossed["reports-by-age-and-gender"].items():
+            crossed["reports-by-gender"][key.rpartition("/")[2]] += n
     quick = sum(times[group] for group in SURELY_IN_TIME)
     apart = random.Random(quick)  # so that the rest of a seed's world is what it was before these were counted
     seen = {center: n - sum(apart.random() < 0.3 for _ in range(n)) for center, n in centers.items()}
     for center in sorted(seen, key=lambda key: -centers[key]):  # whoever was acknowledged within an hour was seen
         seen[center] += max(0, min(centers[center] - seen[center], quick - sum(seen.values())))
+    if crossings:
+        young = (n for key, n in crossed["reports-by-age-and-gender"].items() if key.startswith("under_14/"))
+        children = max(sum(young), sum(row["child_material"] for row in harms.values()))
+        late = days.total() - sum(seen.values())
+        crossed["reports-by-urgency"] = _urgencies(days.total(), late, children, times)
     alerts = {"alerts_sent": days.total(), "alerts_failed": apart.randrange(20), "escalations": apart.randrange(40)}
     staff = dict.fromkeys(SHARES, 480)
     return MonthCounts(name, days, centers, harms, times, ends, crossed, seen, alerts, staff)
+
+
+def _urgencies(reports: int, late: int, children: int, times: Counter[str]) -> Counter[str]:
+    """By urgency: as many are critical or high as children and those seen late ask for, and a usual share more."""
+    of_normal = times["longer"] + times["unanswered"]
+    critical = max(children, late - of_normal - times["within_3_days"])
+    critical += round(_URGENT_SHARES[0] * (reports - critical))
+    high = max(0, late - of_normal - critical)
+    high += round(_URGENT_SHARES[1] * (reports - critical - high))
+    return Counter(critical=critical, high=high, normal=reports - critical - high)
 
 
 def _of_people(table: str, center: str, rnd: random.Random) -> str:

@@ -32,6 +32,8 @@ ALIKE = {
     ("relationship",): ("stranger",),
     ("platform",): ("messenger",),
     ("support",): ("counselling",),
+    ("gender",): ("female",),
+    ("urgency",): ("normal",),
 }
 """All reports are of one kind."""
 

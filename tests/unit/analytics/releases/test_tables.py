@@ -4,11 +4,13 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pyarrow.parquet as pq
 import pytest
+from pypdf import PdfReader
 
 import services.analytics
 from services.analytics.releases import sample
@@ -68,6 +70,26 @@ async def test_one_entry_is_in_every_output(added: str) -> None:
     assert added in [table["name"] for table in costs]
     assert 'id="family"' in people
     assert ADDED.title in overview, "what protection costs it"
+
+
+async def test_one_entry_of_months_is_in_the_monthly_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The PDF shows months: of a table that exists for them an entry is enough there too."""
+    monthly = replace(
+        ADDED,
+        name="reports-by-end",
+        question="Did it end?",
+        dimensions=("outcome",),
+        kinds=("month",),
+        cube=(),
+        protection=Split(always(whole("in_care", group("closed", "withdrawn"))), lambda month: month.ends),
+        in_report=True,
+    )
+    monkeypatch.setitem(TABLE_SPECS, monthly.name, monthly)
+    sample.releases.cache_clear()
+    async with reader(releases=()) as client:
+        pdf = PdfReader(io.BytesIO((await client.get("/sample/monthly/2099-12.pdf")).content))
+    sample.releases.cache_clear()
+    assert monthly.question in "\n".join(page.extract_text() for page in pdf.pages)
 
 
 def test_one_entry_is_suppressed_and_audited(added: str) -> None:

@@ -1,0 +1,52 @@
+"""Reports by urgency: what an intruder knows of them from other tables and from intake's published rule."""
+
+from services.analytics.releases.audit import Proof, prove
+from services.analytics.releases.intruder_model import system
+from services.analytics.releases.release import Release, lower, of_month, of_year
+from services.analytics.releases.suppression import MonthCounts
+from services.analytics.releases.tables import AGE_GENDER_TABLE, GENDER_TABLE, HARMS, URGENCY_TABLE, WITHHELD
+from shared.events.vocabulary import AgeBand, Gender
+from tests.unit.analytics import worlds
+
+SIX_OF_EACH = {f"{age.value}/{gender.value}": 6 for age in AgeBand for gender in Gender}
+CHILDREN = 6 * len(Gender)
+REPORTS = sum(SIX_OF_EACH.values())
+
+
+def proven(*, critical: int, high: int) -> tuple[Release, Proof]:
+    """A year of one month in which 24 reports concern children."""
+    centers = {**dict.fromkeys(worlds.SHARES, 0), "gyeonggi": REPORTS}
+    crossings = {
+        AGE_GENDER_TABLE: SIX_OF_EACH,
+        GENDER_TABLE: {gender.value: 6 * len(AgeBand) for gender in Gender},
+        URGENCY_TABLE: {"critical": critical, "high": high, "normal": REPORTS - critical - high},
+    }
+    harms = {center: dict.fromkeys(HARMS, n) for center, n in centers.items()}
+    counts = MonthCounts(
+        "2025-01", {"2025-01-05": REPORTS}, centers, harms, {"longer": REPORTS}, {"in_care": REPORTS}, crossings
+    )
+    month = of_month(counts, worlds.AS_OF, "full")
+    year = of_year("2025", [month], [counts], worlds.AS_OF, {}, {})
+    return year, prove(system([month, year]), 60, of=["2025"])
+
+
+def test_a_few_of_high_urgency_beside_as_many_critical_as_children_are_found() -> None:
+    """24 children are shown, and 27 reports that are critical or high: so no more than 3 are high."""
+    year, proof = proven(critical=CHILDREN, high=3)
+    assert year.tables[URGENCY_TABLE] == {"total": REPORTS, "normal": REPORTS - 27, "high+critical": 27}
+    assert proof.verdict == "narrow"
+    assert f"2025/{URGENCY_TABLE}/high" in proof.cells
+    assert (lower({}, proof.cells, year.tables) or {})[URGENCY_TABLE] == WITHHELD
+
+
+def test_enough_of_each_urgency_leave() -> None:
+    year, proof = proven(critical=CHILDREN, high=30)
+    assert year.tables[URGENCY_TABLE]["critical"] == CHILDREN
+    assert proof.verdict == "open"
+
+
+def test_what_reports_contradict_is_not_held_against_them() -> None:
+    """An older rule did not make every child's report critical: the release leaves all the same."""
+    year, proof = proven(critical=4, high=3)
+    assert year.tables[URGENCY_TABLE]["high+critical"] == 7
+    assert proof.verdict == "open"
