@@ -38,8 +38,12 @@ _WRITE_CONFLICT: Final = 112
 _INTERRUPTED: Final = frozenset({11600, 11602, 189, 10107, 13435, 91, 262, 43})
 """Server codes: interrupted at shutdown or by a change of primary, not primary, shutting down, time limit exceeded,
 cursor not found (the store was restarted between two pages)."""
+_BROKEN: Final = frozenset({1, 14031})
+"""Server codes: it failed inside (a storage engine that panicked at a full disk), its disk is full. They say nothing
+against what was asked."""
 _REFUSED: Final = {13: "this user may not do that", 18: "unknown user or password"}
 """An operator's mistake and no record's: what was to be done is tried again until it is mended, and not lost."""
+_PASSING: Final = frozenset({_WRITE_CONFLICT, *_INTERRUPTED, *_BROKEN})
 _LABELS: Final = ("TransientTransactionError", "RetryableWriteError", "UnknownTransactionCommitResult")
 _SPREAD: Final = 1.0
 
@@ -152,6 +156,6 @@ def _may_pass(error: PyMongoError) -> bool:
     if isinstance(error, BulkWriteError):
         details = error.details or {}
         codes = [write.get("code") for write in details.get("writeErrors", ())]
-        passing = all(code == _WRITE_CONFLICT or code in _INTERRUPTED for code in codes)
+        passing = all(code in _PASSING for code in codes)
         return passing and bool(codes or details.get("writeConcernErrors"))
-    return isinstance(error, OperationFailure) and error.code in {_WRITE_CONFLICT, *_INTERRUPTED, *_REFUSED}
+    return isinstance(error, OperationFailure) and (error.code in _PASSING or error.code in _REFUSED)

@@ -131,13 +131,11 @@ class StoreHalfOpen(_Link):
 
 
 class DiskFull(Kind):
-    name, targets, lasts = "disk full", ("routing", "kafka"), (3.0, 6.0)
+    name, targets, lasts = "disk full", ("routing", "kafka", "store"), (3.0, 6.0)
     breaks = "a process can write no file any more: state, data, logs (RLIMIT_FSIZE, which needs no root)"
     undone = "the limit is lifted"
     holds = "a write that failed is not believed; nothing is promised that was not kept"
     brokers = (1,)
-    # Not the store: the embedded one panics (WT_PANIC) at a full disk and goes on answering with errors until somebody
-    # restarts it; MongoDB ends itself then.
 
     async def strike(self, field: Field) -> None:
         self._name, _ = await field.victim(self.target)

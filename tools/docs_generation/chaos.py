@@ -56,8 +56,8 @@ believed though the disk was full (`make planted F=routing-failed-store-believed
 - A batch given up while its broker was away for longer than 20 s left a gap in the producer's numbering. The broker
   then refused everything, and intake, routing and notify ended. Nothing was lost, but nobody could report during a
   restart, and alerts came late. The producer is now replaced.
-- The embedded store panics at a full disk (`WT_PANIC`) and answers with errors until it is restarted: not mended, and
-  left out of the plans. MongoDB, which production runs, ends itself then and is started again.
+- The embedded store panicked at a full disk (`WT_PANIC`) and answered with errors until it was restarted, and intake
+  with 500. It now ends itself, as MongoDB does, and is started again until there is room; intake answers 503.
 - A relay whose two tasks failed and succeeded at the same moment ended with an error and paused.
 """
 _WIDTH, _LEFT, _ROW, _TOP = 760, 150, 24, 34

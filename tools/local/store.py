@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -89,10 +88,10 @@ class LocalStore:
 
     def command(self) -> list[str]:
         """The store's command line. Without ``--sync-on-commit`` a kill loses acknowledged writes."""
-        program = [str(Path(sysconfig.get_path("scripts")) / "secantusd-py")]
+        program = [sys.executable, "-P", str(_SERVER)]
         if self._security is not None:
             certificates = self._security.certificates
-            program = [sys.executable, "-P", str(_SERVER), "--administrator", f"CN={ADMIN}", "--auth"]
+            program += ["--administrator", f"CN={ADMIN}", "--auth"]
             program += ["--tls-cert-file", str(certificates.certificate(STORE))]
             program += ["--tls-key-file", str(certificates.key(STORE))]
             program += ["--tls-ca-file", str(certificates.authority)]

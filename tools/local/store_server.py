@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The embedded store as a secured process. A script of its own: it runs inside SecantusDB, whose licence this file has.
+"""The embedded store as a process. A script of its own: it runs inside SecantusDB, whose licence this file has.
 
-    python -P store_server.py --administrator CN=NAME --auth --tls-cert-file … (every other option is the store's)
+    python -P store_server.py [--administrator CN=NAME --auth --tls-cert-file …] (every other option is the store's)
 
-What the store leaves open with ``--auth`` is closed here, before it listens (docs/reference/store-rights.md): commands
-it checks against no role need the administrator's, a cursor is read by who may read its database, a collection is
-renamed by the administrator alone, and a client that is slow to greet keeps nobody else from connecting. The
-administrator is let in by certificate, so that there is no moment at which the first user can be made by anybody.
+Where its disk is full the storage engine panics, and every command but a ping fails until the process is started again,
+also once there is room. So the process ends then, as MongoDB's does, and is started again by who started it.
+
+With an administrator it is secured. What the store leaves open with ``--auth`` is closed here, before it listens
+(docs/reference/store-rights.md): commands it checks against no role need the administrator's, a cursor is read by who
+may read its database, a collection is renamed by the administrator alone, and a client that is slow to greet keeps
+nobody else from connecting. The administrator is let in by certificate, so that there is no moment at which the first
+user can be made by anybody.
 """
 
 import argparse
 import functools
+import logging
+import os
 import ssl
 import sys
 from collections.abc import Callable
@@ -22,6 +28,8 @@ from secantus.server import SecantusDBServer
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 GREETING_S = 10.0
 ADMINISTRATOR_ONLY = (rbac.A_FSYNC, rbac.SCOPE_CLUSTER)
+PANICKED = 70
+"""Exit status (EX_SOFTWARE): the storage engine must be started again."""
 
 
 def unchecked() -> set[str]:
@@ -38,6 +46,30 @@ def close_gaps() -> None:
     commands._NO_PRIVILEGE_COMMANDS -= {"getMore"}
     for name in ("create", "collMod"):
         commands._HANDLERS[name] = _without_views(commands._HANDLERS[name])
+
+
+def end_when_panicked() -> None:
+    """End the process at the first command that finds the storage engine panicked."""
+    for name, handler in commands._HANDLERS.items():
+        commands._HANDLERS[name] = _ending(handler)
+
+
+def _ending(handler: Handler) -> Handler:
+    @functools.wraps(handler)
+    def run(doc: dict[str, Any], context: object) -> dict[str, Any]:
+        try:
+            return handler(doc, context)
+        except Exception as error:
+            if "WT_PANIC" in str(error):
+                logging.getLogger("store").critical(
+                    "the storage engine panicked, most often because its disk is full (see the lines above): this"
+                    " process ends and can be started again once there is room; what it acknowledged is kept"
+                )
+                logging.shutdown()
+                os._exit(PANICKED)  # no orderly end: it would write to the engine
+            raise
+
+    return run
 
 
 def _without_views(handler: Handler) -> Handler:
@@ -91,11 +123,13 @@ class SecuredServer(SecantusDBServer):  # type: ignore[misc]  # it has no types
 def main(arguments: list[str]) -> int:
     """Run it until a signal."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--administrator", required=True)
+    parser.add_argument("--administrator")
     own, rest = parser.parse_known_args(arguments)
-    SecuredServer.administrator = own.administrator
-    close_gaps()
-    cli.SecantusDBServer = SecuredServer
+    if own.administrator is not None:
+        SecuredServer.administrator = own.administrator
+        close_gaps()
+        cli.SecantusDBServer = SecuredServer
+    end_when_panicked()
     return int(cli.main(rest))
 
 

@@ -1,12 +1,19 @@
-"""The store on this machine: killed at any moment of its first start, it starts again."""
+"""The store on this machine: killed at any moment of its first start, or out of disk, it starts again."""
 
+import resource
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from pymongo import MongoClient
 
+from services.intake.submissions.batch_insert import GroupCommit
+from shared.clock import SystemClock
+from shared.errors import TransientError
+from shared.mongo import connect
+from shared.settings import StoreSettings
 from tests.support.waiting import eventually
 from tools.local import ports, processes
 from tools.local.store import LocalStore
@@ -41,6 +48,14 @@ class _Running:
         if self._child is not None:
             processes.kill(self._child)
 
+    def fill_disk(self) -> None:
+        """No file may be written any more; needs no root, unlike a small file system."""
+        assert self._child is not None
+        resource.prlimit(self._child.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+
+    def ended(self) -> bool:
+        return self._child is None or self._child.poll() is not None
+
 
 async def test_it_answers_only_with_every_table_made(store: LocalStore, running: _Running) -> None:
     running.start()
@@ -59,3 +74,28 @@ async def test_a_first_start_that_was_cut_off_is_begun_again(store: LocalStore, 
     torn.write_text("")
     running.start()
     await eventually(store.answers)
+
+
+async def test_a_full_disk_takes_nothing_ends_it_and_loses_nothing(store: LocalStore, running: _Running) -> None:
+    running.start()
+    await eventually(store.answers)
+    database = connect(StoreSettings(uri=SecretStr(store.uri), call_timeout_s=2.0), "intake")
+    commit = GroupCommit(database["reports"], SystemClock(), waiting=100)
+    commit.open()
+    assert (await commit.store({"_id": "before"})).inserted
+
+    running.fill_disk()
+
+    async def refused_and_ended() -> bool:
+        with pytest.raises(TransientError):  # the API's 503
+            await commit.store({"_id": "during"})
+        return running.ended()
+
+    await eventually(refused_and_ended)
+
+    running.start()
+    await eventually(store.answers)
+    assert (await commit.store({"_id": "after"})).inserted
+    kept = {document["_id"] async for document in database["reports"].find()}
+    assert {"before", "after"} <= kept
+    database.client.close()

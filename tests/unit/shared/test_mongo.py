@@ -41,6 +41,9 @@ LABELLED = OperationFailure("x", 1, {"errorLabels": ["TransientTransactionError"
         CursorNotFound("x", 43),
         OperationFailure("x", 13),  # an operator's mistake, and no record's
         OperationFailure("x", 18),  # also a password that was changed a moment before its process is told
+        OperationFailure("internal server error", 1),  # what the embedded store says of a full disk
+        OperationFailure("x", 14031),  # what MongoDB says of it
+        BulkWriteError({"writeErrors": [{"code": 14031}], "writeConcernErrors": []}),
         LABELLED,
         BulkWriteError({"writeErrors": [{"code": 112}], "writeConcernErrors": []}),
         BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 64}]}),
