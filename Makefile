@@ -115,6 +115,7 @@ restore: venv ## put an archive into an empty installation, erasures replayed (F
 finish-upgrade: venv ## once the last process of the earlier build is gone: take away what only it needed
 	@$(LOCAL) in notify services.notify.migrations finish
 	@$(LOCAL) in routing services.routing.migrations finish
+	@$(LOCAL) in notify shared.audit change-key
 
 ##@ Check it
 check: venv ## format, lint, types, import rules, generated documents (a minute)

@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 KEY_BYTES: Final = 32
 EXAMPLE: Final = "(base64 of 32 random bytes: openssl rand -base64 32)"
@@ -28,3 +28,5 @@ def _one_key(secret: SecretStr) -> SecretStr:
 
 
 Key = Annotated[SecretStr, AfterValidator(_one_key)]
+OptionalKey = Annotated[Key | None, BeforeValidator(lambda value: None if value == "" else value)]
+"""Empty means unset, as an env file writes it."""

@@ -1,16 +1,15 @@
 """Settings of analytics; every variable begins with ``ANALYTICS_`` unless it is shared."""
 
-from pathlib import Path
-
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.audit.chain import AuditKeys
-from shared.key_setting import EXAMPLE, Key, key_bytes
+from shared.audit.settings import AuditSettings
+from shared.key_setting import OptionalKey
 from shared.settings import ServiceSettings
 
 
-class AnalyticsSettings(ServiceSettings):
+class AnalyticsSettings(ServiceSettings, AuditSettings):
     """Where analytics listens, how much it folds at once, how often it compares both ends."""
 
     model_config = SettingsConfigDict(env_prefix="ANALYTICS_", extra="ignore")
@@ -32,12 +31,8 @@ class AnalyticsSettings(ServiceSettings):
     """Ids of reports whose routing has a hole that nothing fills, with commas between: what follows the hole is not
     counted, and the partition goes on. They stay given up: leave them here for good, rebuilds need them too."""
 
-    audit_key: Key | None = Field(default=None, validation_alias="IEUM_AUDIT_KEY", examples=[EXAMPLE])
+    audit_key: OptionalKey = Field(default=None, examples=["(base64: python -m shared.audit key analytics)"])
     """For the audit of what operators do here, as in the other services. Unset: nothing can be sent back from here."""
-    audit_heads: Path | None = Field(
-        default=None, validation_alias="IEUM_AUDIT_HEADS", examples=["/var/lib/ieum/audit"]
-    )
-    """A folder that the store's administrator cannot write to: the last signed heads are kept there as well."""
 
     def given_up(self) -> frozenset[str]:
         """The ids of `given_up_reports`."""
@@ -45,4 +40,4 @@ class AnalyticsSettings(ServiceSettings):
 
     def audit_keys(self) -> AuditKeys | None:
         """The keys of the audit, where there is one."""
-        return AuditKeys(key_bytes(self.audit_key)) if self.audit_key is not None else None
+        return self.keys_with(self.audit_key) if self.audit_key is not None else None

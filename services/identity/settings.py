@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.identity.oidc.rules import is_confidential
 from services.identity.passkeys.rules import RelyingParty, relying_party
+from shared.audit.chain import AuditKeys
 from shared.audit.settings import AuditSettings
 from shared.identity.keys import public_root_of
 from shared.identity.roles import StaffRole, conflict, roles_at
@@ -44,6 +45,9 @@ class IdentitySettings(ServiceSettings, AuditSettings):
     """Marks sessions, invitations, recovery codes and accounts as written by identity. With another one none counts."""
     root_key: Key = Field(examples=[EXAMPLE])
     """Signs the published keys. Its public half is in ``IEUM_IDENTITY_ROOT_KEYS`` of every service."""
+    audit_key: Key = Field(examples=["(base64: python -m shared.audit key identity)"])
+    """Chains the lines of the audit and hides report ids in them. Derived from `IEUM_AUDIT_VERIFIER_KEY`, which no
+    service has. Must not change while lines are kept: none would verify."""
     directory_key: Key = Field(validation_alias="IEUM_DIRECTORY_KEY", examples=[EXAMPLE])
     """What notify shows to read names at work. Notify has the same."""
     retired_master_keys: tuple[Key, ...] = Field(default=(), examples=['["(base64)"]'])
@@ -141,6 +145,10 @@ class IdentitySettings(ServiceSettings, AuditSettings):
             return self.passkeys_required_for
         by_https = self.relying_party() is not None and self.served_by_https("identity")
         return frozenset({StaffRole.LEAD, StaffRole.ADMINISTRATOR}) if by_https else frozenset()
+
+    def audit_keys(self) -> AuditKeys:
+        """The keys of this service's audit."""
+        return self.keys_with(self.audit_key)
 
     def master_keys(self) -> list[bytes]:
         """The one in use first."""

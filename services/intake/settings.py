@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from shared.audit.chain import AuditKeys
 from shared.audit.settings import AuditSettings
 from shared.key_setting import EXAMPLE, Key
 from shared.settings import OptionalPath, ServiceSettings
@@ -33,6 +34,9 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     """Makes the digests by which reports find each other. Must never change, or older ones are not found."""
     signing_key: Key = Field(examples=[EXAMPLE])
     """Ed25519 seed that signs proofs of lodging."""
+    audit_key: Key = Field(examples=["(base64: python -m shared.audit key intake)"])
+    """Chains the lines of the audit and hides report ids in them. Derived from `IEUM_AUDIT_VERIFIER_KEY`, which no
+    service has. Must not change while lines are kept: none would verify."""
     ticket_key: Key = Field(validation_alias="IEUM_TICKET_KEY", examples=[EXAMPLE])
     """Verifies the tickets that open details. Notify makes them with the same key."""
     queue_limit: int = Field(default=2000, ge=1, le=100_000, examples=[2000])
@@ -61,6 +65,10 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     serves it. Unset or empty: none, and a restore brings back what was erased since."""
     erasure_pace_s: float = Field(default=60.0, gt=0, le=3600, examples=[60])
     """Seconds between two looks at which keys are due to be destroyed."""
+
+    def audit_keys(self) -> AuditKeys:
+        """The keys of this service's audit."""
+        return self.keys_with(self.audit_key)
 
     @field_validator("erasure_register")
     @classmethod

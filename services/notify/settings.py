@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.notify.cases.models import Target
 from services.notify.escalation.rules import QuietHours, Rules
+from shared.audit.chain import AuditKeys
 from shared.audit.settings import AuditSettings
 from shared.key_setting import EXAMPLE, Key
 from shared.settings import OptionalText, ServiceSettings
@@ -82,6 +83,9 @@ class NotifySettings(AlertSettings, AuditSettings):
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", extra="ignore")
 
+    audit_key: Key = Field(examples=["(base64: python -m shared.audit key notify)"])
+    """Chains the lines of the audit and hides report ids in them. Derived from `IEUM_AUDIT_VERIFIER_KEY`, which no
+    service has. Must not change while lines are kept: none would verify."""
     ticket_key: Key = Field(validation_alias="IEUM_TICKET_KEY", examples=[EXAMPLE])
     """Makes the tickets that open details at intake, which has the same key."""
     directory_key: Key = Field(validation_alias="IEUM_DIRECTORY_KEY", examples=[EXAMPLE])
@@ -114,6 +118,10 @@ class NotifySettings(AlertSettings, AuditSettings):
     """How long new cases gather before they are alerted: a pass costs the store as much for one as for many."""
     claim_size: int = Field(default=200, ge=1, le=1000, examples=[200])
     stream_clients: int = Field(default=500, ge=1, examples=[500])
+
+    def audit_keys(self) -> AuditKeys:
+        """The keys of this service's audit."""
+        return self.keys_with(self.audit_key)
 
     @field_validator("lease_s")
     @classmethod

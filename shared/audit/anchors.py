@@ -49,6 +49,11 @@ class AnchorStore:
                 if refused_at(error) is None:
                     raise
 
+    async def resign(self, name: str, made: Anchor) -> None:
+        """Replace the signature of the anchor that stands there, if it still is at that position."""
+        with store_errors():
+            await self.collection.replace_one({"_id": name, "seq": made.seq}, anchor_document(name, made))
+
     async def get(self, name: str) -> Anchor | None:
         """One anchor."""
         with store_errors():

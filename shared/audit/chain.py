@@ -22,10 +22,11 @@ _REFERENCE_BYTES: Final = 16
 
 
 class AuditKeys:
-    """One key per purpose, derived from one secret."""
+    """One key per purpose, derived from one secret of the service."""
 
-    def __init__(self, secret: bytes) -> None:
-        """``secret``: 32 bytes."""
+    def __init__(self, secret: bytes, former: "AuditKeys | None" = None) -> None:
+        """``secret``: 32 bytes. ``former``: what the log was written with before the service had a key of its own."""
+        self.former: Final = former
         self._chain = _derived(secret, "chain")
         self._anchors = _derived(secret, "marks")
         self._reports = _derived(secret, "reports")
@@ -34,6 +35,10 @@ class AuditKeys:
         """The keyed digest that stands for a report: id and key find its lines, the lines reveal no id."""
         return hmac.new(self._reports, report_id.encode(), hashlib.sha256).digest()[:_REFERENCE_BYTES].hex()
 
+    def references(self, report_id: str) -> str:
+        """Every reference that stands for a report in this log, with dots between: the one of the former key too."""
+        return ".".join(keys.reference(report_id) for keys in any_of(self))
+
     def mac(self, content: bytes) -> str:
         """The HMAC of a line."""
         return hmac.new(self._chain, content, hashlib.sha256).hexdigest()
@@ -41,6 +46,29 @@ class AuditKeys:
     def signature(self, content: bytes) -> str:
         """The signature of an anchor."""
         return hmac.new(self._anchors, content, hashlib.sha256).hexdigest()
+
+
+def service_secret(verifier: bytes, service: str) -> bytes:
+    """A service's audit key: from the verifier's all follow, from one of them no other."""
+    return _derived(verifier, f"key of {service}")
+
+
+def any_of(keys: AuditKeys) -> tuple[AuditKeys, ...]:
+    """A service's keys and, where there are any, those before them."""
+    return (keys,) if keys.former is None else (keys, keys.former)
+
+
+def keys_that_go_on(keys: AuditKeys, service: str, last: Line | None) -> AuditKeys:
+    """The keys for the line after ``last``: those of that line, so that a log changes its key once, on purpose."""
+    former = keys.former
+    if former is None or last is None or is_written_with(keys, service, last):
+        return keys
+    return former if is_written_with(former, service, last) else keys
+
+
+def is_written_with(keys: AuditKeys, service: str, line: Line) -> bool:
+    """Whether a line's MAC was made with these keys."""
+    return hmac.compare_digest(keys.mac(content(service, line)), line.mac)
 
 
 def link(keys: AuditKeys, service: str, entries: Sequence[AuditEntry], seq: int, previous: str) -> list[Line]:
@@ -99,7 +127,7 @@ def sign_anchor(keys: AuditKeys, service: str, kind: str, seq: int, mac: str, at
 
 
 def is_genuine(keys: AuditKeys, service: str, kind: str, given: Anchor) -> bool:
-    """Whether an anchor was signed with the key."""
+    """Whether an anchor was signed with these keys, not with the former ones."""
     made = keys.signature(_anchor_content(service, kind, given.seq, given.mac, given.at))
     return hmac.compare_digest(made, given.signature)
 
@@ -123,6 +151,7 @@ class ChainVerifier:
         self._keys = keys
         self._service = service
         self._after = self._seq = after
+        self._former = keys.former
         self._previous: str | None = previous
         self._early: dict[int, Line] = {}
         self._wanted: dict[int, str] = {}
@@ -173,7 +202,9 @@ class ChainVerifier:
         return self.findings
 
     def _check(self, line: Line) -> None:
-        if not hmac.compare_digest(self._keys.mac(content(self._service, line)), line.mac):
+        if is_written_with(self._keys, self._service, line):
+            self._former = None  # whoever still has the former key forges nothing from here on
+        elif self._former is None or not is_written_with(self._former, self._service, line):
             self.findings.append(ChainFinding("altered", line.seq, f"line {line.seq} was altered or forged"))
         if self._previous is not None and line.previous != self._previous:
             self.findings.append(ChainFinding("moved", line.seq, f"line {line.seq} does not follow the line before it"))

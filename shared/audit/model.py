@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+SERVICES: Final = ("intake", "notify", "identity", "analytics")
+"""Who keeps an audit."""
 REPORTER: Final = "reporter"
 """The actor of what is done with a receipt."""
 SYSTEM: Final = "system"

@@ -34,6 +34,7 @@ _RETRY_SECONDS: Final = 10
 _MOST_DOUBTFUL: Final = 1_000_000
 _REPORT_ID: Final = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 Code = Annotated[str, Query(max_length=64, pattern=r"^[A-Za-z0-9._:-]*$")]
+References = Annotated[str, Query(max_length=80, pattern=r"^[0-9a-f.]*$")]
 Number = Annotated[int | None, Query(ge=1, le=2**53)]
 
 
@@ -57,7 +58,7 @@ def audit_router(log: AuditLog, authorize: Authorizer, pages: Pages) -> APIRoute
         action: Code = "",
         outcome: Code = "",
         actor: Code = "",
-        report: Code = "",
+        report: References = "",
         before: Number = None,
     ) -> Response:
         now = log.clock.now()
@@ -96,7 +97,7 @@ def audit_router(log: AuditLog, authorize: Authorizer, pages: Pages) -> APIRoute
         principal: Annotated[Principal, may_read], report_id: Annotated[str, Form(max_length=64)]
     ) -> Response:
         del principal  # the list it leads to says who looked
-        return RedirectResponse(f"/audit?report={log.keys.reference(_report_id(report_id))}", 303)
+        return RedirectResponse(f"/audit?report={log.keys.references(_report_id(report_id))}", 303)
 
     @router.get("/audit/months")
     async def named(principal: Annotated[Principal, may_read], month: Code = "") -> Response:

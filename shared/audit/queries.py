@@ -22,7 +22,7 @@ _MOST: Final = 2**53
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which lines. Days are days in Seoul; a report by its keyed reference."""
+    """Which lines. Days are days in Seoul; a report by its keyed references (``AuditKeys.references``)."""
 
     day: str | None = None
     action: str | None = None
@@ -61,6 +61,8 @@ class AuditReader:
             for name in ("day", "action", "actor", "outcome", "report")
             if (value := getattr(wanted, name)) is not None
         }
+        if wanted.report is not None and "." in wanted.report:
+            query["report"] = {"$in": wanted.report.split(".")}
         # With both bounds: the local store reads the whole collection for a range that has one.
         query["_id"] = {"$gt": 0, "$lt": wanted.before or _MOST}
         with store_errors():

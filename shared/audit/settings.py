@@ -1,27 +1,46 @@
-"""The audit's key. Services inherit the class or load it beside their own."""
-
-from pathlib import Path
+"""The audit's keys. Services inherit the class; the verifier loads its own."""
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.audit.chain import AuditKeys
-from shared.key_setting import EXAMPLE, Key, key_bytes
+from shared.key_setting import EXAMPLE, Key, OptionalKey, key_bytes
+from shared.settings import OptionalPath
+
+_FORMER = "IEUM_AUDIT_KEY"
+_HEADS = "IEUM_AUDIT_HEADS"
 
 
 class AuditSettings(BaseSettings):
-    """What every service with an audit log needs."""
+    """What every service with an audit log needs, beside its own key (``INTAKE_AUDIT_KEY`` …)."""
 
     model_config = SettingsConfigDict(extra="ignore")
 
-    audit_key: Key = Field(validation_alias="IEUM_AUDIT_KEY", examples=[EXAMPLE])
-    """Chains the lines and hides report ids in them. Must not change while lines are kept: none would verify."""
+    audit_former_key: OptionalKey = Field(default=None, validation_alias=_FORMER, examples=[EXAMPLE])
+    """The key that all services shared up to 0.2.0. A log goes on with it until `python -m shared.audit change-key`;
+    its lines of before are verified and found with it, so keep it for two years more. A new installation has none."""
 
-    audit_heads: Path | None = Field(
-        default=None, validation_alias="IEUM_AUDIT_HEADS", examples=["/var/lib/ieum/audit"]
-    )
+    audit_heads: OptionalPath = Field(default=None, validation_alias=_HEADS, examples=["/var/lib/ieum/audit"])
     """A folder that the store's administrator cannot write to: the last signed heads are kept there as well."""
 
-    def audit_keys(self) -> AuditKeys:
-        """The keys derived from it."""
-        return AuditKeys(key_bytes(self.audit_key))
+    def keys_with(self, own: Key) -> AuditKeys:
+        """The keys derived from the service's own, and from the one before it."""
+        return AuditKeys(key_bytes(own), former_of(self.audit_former_key))
+
+
+class VerifierSettings(BaseSettings):
+    """What ``python -m shared.audit`` needs to prove the logs of all services; no service has it."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    verifier_key: Key = Field(validation_alias="IEUM_AUDIT_VERIFIER_KEY", examples=[EXAMPLE])
+    """Each service's audit key is derived from it (`python -m shared.audit key SERVICE`). Must not change."""
+    audit_former_key: OptionalKey = Field(default=None, validation_alias=_FORMER, examples=[EXAMPLE])
+    """The key that all services shared up to 0.2.0."""
+    audit_heads: OptionalPath = Field(default=None, validation_alias=_HEADS, examples=["/var/lib/ieum/audit"])
+    """The folder of the services' heads, where this process can read it."""
+
+
+def former_of(key: OptionalKey) -> AuditKeys | None:
+    """The keys derived from the one that all services shared."""
+    return AuditKeys(key_bytes(key)) if key is not None else None

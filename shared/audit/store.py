@@ -34,6 +34,8 @@ _log = logs.get(__name__)
 
 LINES: Final = "audit"
 BEGUN: Final = "audit.begun"
+KEY_CHANGED: Final = "audit.key_changed"
+"""The first line that was written with the service's own key; all before it with the one that services shared."""
 LARGEST_GROUP: Final = 100
 _WAITING: Final = 5000
 """Entries that may wait for the store; more are refused, and what they were about with them."""
@@ -85,6 +87,7 @@ class AuditLog:
         self.heads: Final = HeadFile(heads, database.name)
         self.last_result: VerificationResult | None = None
         self._head: tuple[int, str] | None = None
+        self._keys: AuditKeys | None = None  # of the chain's last line; None: not read yet
         self._queue: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._notes: set[asyncio.Task[None]] = set()
@@ -140,12 +143,31 @@ class AuditLog:
         """Every finding up to the chain's present end. ``anchors`` are heads kept elsewhere."""
         return await verify_chain(self.keys, self.service, self.lines, self.anchors, (*anchors, *self.heads.all()))
 
+    async def change_key(self) -> bool:
+        """Go on under the service's own key, once and for good; False where the log does already.
+
+        To be called when every process of the service has that key: one without it finds lines it cannot follow.
+        """
+        await self._read_head()
+        if self._signing() is self.keys:
+            return False
+        checkpoint = await self.anchors.get(CHECKPOINT)
+        if checkpoint is not None and chain.is_genuine(self._signing(), self.service, CHECKPOINT, checkpoint):
+            again = chain.sign_anchor(
+                self.keys, self.service, CHECKPOINT, checkpoint.seq, checkpoint.mac, checkpoint.at
+            )
+            await self.anchors.resign(CHECKPOINT, again)
+        self._keys = self.keys
+        await self.append(AuditEntry(at=self.clock.now(), action=KEY_CHANGED, where=self.service, actor=SYSTEM))
+        return True
+
     async def sweep(self) -> int:
         """Remove lines that are older than two years; says how many. Stops before anything that does not verify.
 
         Only a whole front of the log goes, and a signed checkpoint is written first: killed in between, the rest goes
         the next time.
         """
+        await self._read_head()  # says which keys sign
         checkpoint = await self.anchors.get(CHECKPOINT)
         seq, mac = (checkpoint.seq, checkpoint.mac) if checkpoint is not None else (0, chain.START)
         removed = await self._remove_down_from(seq)
@@ -169,7 +191,7 @@ class AuditLog:
                 return removed
             seq, mac = old.seq, old.mac
             await self.anchors.keep(
-                CHECKPOINT, chain.sign_anchor(self.keys, self.service, CHECKPOINT, seq, mac, self.clock.now())
+                CHECKPOINT, chain.sign_anchor(self._signing(), self.service, CHECKPOINT, seq, mac, self.clock.now())
             )
             removed += await self._remove_down_from(seq)
 
@@ -213,7 +235,7 @@ class AuditLog:
     async def _write(self, entries: list[AuditEntry]) -> None:
         for attempt in range(_TRIES):
             seq, previous = await self._read_head()
-            lines = chain.link(self.keys, self.service, entries, seq, previous)
+            lines = chain.link(self._signing(), self.service, entries, seq, previous)
             written = await self._insert(lines)
             if written:
                 self._head = lines[written - 1].seq, lines[written - 1].mac
@@ -239,6 +261,9 @@ class AuditLog:
                 return refused
         return len(lines)
 
+    def _signing(self) -> AuditKeys:
+        return self._keys or self.keys
+
     def _head_known(self) -> tuple[int, str]:
         return self._head or (0, chain.START)
 
@@ -254,12 +279,17 @@ class AuditLog:
                 if number not in found:
                     return self._head
                 self._head = number, str(found[number]["mac"])
+                if self._keys is not self.keys:
+                    self._keys = chain.keys_that_go_on(self.keys, self.service, line_of(found[number]))
 
     async def _find_head(self) -> tuple[int, str]:
         head, checkpoint = await self.anchors.get(HEAD), await self.anchors.get(CHECKPOINT)
-        if head is not None and chain.is_genuine(self.keys, self.service, HEAD, head):
+        if head is not None and any(
+            chain.is_genuine(keys, self.service, HEAD, head) for keys in chain.any_of(self.keys)
+        ):
             found = await self._by_number([head.seq])
             if head.seq in found and found[head.seq]["mac"] == head.mac:
+                self._keys = chain.keys_that_go_on(self.keys, self.service, line_of(found[head.seq]))
                 return head.seq, head.mac
             if checkpoint is None or checkpoint.seq < head.seq:
                 # The next head will take its place: keep it, so that what is missing stays missed.
@@ -268,15 +298,16 @@ class AuditLog:
         end = await last_seq(self.lines)
         if end:
             found = await self._by_number([end])
+            self._keys = chain.keys_that_go_on(self.keys, self.service, line_of(found[end]))
             return end, str(found[end]["mac"])
         return (checkpoint.seq, checkpoint.mac) if checkpoint is not None else (0, chain.START)
 
     async def _by_number(self, numbers: Iterable[int]) -> dict[int, Document]:
-        found: Mapping[Any, Document] = await by_ids(self.lines, list(numbers), {"mac": 1})  # type: ignore[arg-type]  # ids are numbers here
+        found: Mapping[Any, Document] = await by_ids(self.lines, list(numbers))  # type: ignore[arg-type]  # ids are numbers here
         return dict(found)
 
     async def _sign_head(self, seq: int, mac: str) -> None:
-        made = chain.sign_anchor(self.keys, self.service, HEAD, seq, mac, self.clock.now())
+        made = chain.sign_anchor(self._signing(), self.service, HEAD, seq, mac, self.clock.now())
         await self.anchors.keep(HEAD, made)
         self.heads.keep(made)
         _log.info("audit.head_signed", chain=self.service, anchor=chain.format_anchor(made))

@@ -29,7 +29,9 @@ async def verify_chain(
     findings: list[ChainFinding] = []
     verifier = ChainVerifier(keys, service)
     if checkpoint is not None:
-        if chain.is_genuine(keys, service, CHECKPOINT, checkpoint):
+        # Once the log goes on under the service's own key, a checkpoint counts under that one alone.
+        counting = await _keys_of_end(keys, service, lines, end)
+        if any(chain.is_genuine(one, service, CHECKPOINT, checkpoint) for one in counting):
             verifier = ChainVerifier(keys, service, after=checkpoint.seq, previous=checkpoint.mac)
         else:
             findings.append(ChainFinding("bad_mark", checkpoint.seq, "the checkpoint of the sweep was forged"))
@@ -40,7 +42,7 @@ async def verify_chain(
     if not heads and end:
         findings.append(ChainFinding("no_mark", None, "there are lines and no signed head beside them"))
     for given in (*heads, *anchors):
-        if chain.is_genuine(keys, service, HEAD, given):
+        if any(chain.is_genuine(one, service, HEAD, given) for one in chain.any_of(keys)):
             verifier.expect(given)
         else:
             findings.append(ChainFinding("bad_mark", given.seq, f"the signed head at line {given.seq} was forged"))
@@ -56,6 +58,15 @@ async def verify_chain(
             elif line.seq <= end:
                 verifier.feed(line)
     return findings + verifier.finish()
+
+
+async def _keys_of_end(keys: AuditKeys, service: str, lines: "Lines", end: int) -> tuple[AuditKeys, ...]:
+    """The keys that the last line was written with; where there is none, all."""
+    if keys.former is None or not end:
+        return chain.any_of(keys)
+    with store_errors():
+        last = await lines.find_one({"_id": end})
+    return (chain.keys_that_go_on(keys, service, line_of(last) if last is not None else None),)
 
 
 async def is_used(lines: "Lines") -> bool:

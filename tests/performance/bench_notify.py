@@ -117,7 +117,7 @@ async def measure(engines: Engines, smtp_port: int, waiting: int, due: int, roun
         smtp_port=smtp_port,
         IEUM_TICKET_KEY=key,
         IEUM_DIRECTORY_KEY=key,
-        IEUM_AUDIT_KEY=key,
+        audit_key=key,
         claim_size=PAGE,
         poll_s=0.05,
     )

@@ -33,7 +33,7 @@ async def run(port: int, smtp_port: int, people: int) -> None:
         smtp_port=smtp_port,
         IEUM_TICKET_KEY=key,
         IEUM_DIRECTORY_KEY=key,
-        IEUM_AUDIT_KEY=key,
+        audit_key=key,
         stream_clients=2 * people,
     )
     log.configure("notify", "ERROR")

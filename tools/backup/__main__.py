@@ -24,7 +24,7 @@ from tools.backup.archive import ArchiveError
 from tools.backup.restoring import TargetError
 from tools.local import beside, processes
 from tools.local.cli import EXPECTED_ERRORS
-from tools.local.keys import SecretsError
+from tools.local.keys import SecretsError, verifier_environment
 from tools.local.security import kafka_settings, local_store
 from tools.local.settings import LocalSettings
 from tools.local.stack import Stack
@@ -198,8 +198,8 @@ def _sign_everybody_out(stack: Stack, store: StoreSettings) -> None:
 def _command(stack: Stack, service: str, module: str, *words: str) -> int:
     command = [sys.executable, "-m", module, *words]
     env = stack.environment_of(service)
-    if module == "shared.audit":  # of all services
-        env["MONGODB_URI"] = stack.mongodb
+    if module == beside.AUDIT:  # of all services
+        env |= {"MONGODB_URI": stack.mongodb, **verifier_environment(stack.secrets)}
     return subprocess.run(command, cwd=processes.PROJECT, env=env, check=False).returncode
 
 

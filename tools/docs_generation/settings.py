@@ -14,14 +14,15 @@ from services.identity.settings import IdentitySettings
 from services.intake.settings import IntakeSettings
 from services.notify.settings import AlertSettings, NotifySettings
 from services.routing.settings import RoutingSettings
-from shared.audit.settings import AuditSettings
+from shared.audit.settings import AuditSettings, VerifierSettings
 from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, variable_of
 
 CLASSES: dict[str, type[BaseSettings]] = {
     "Kafka, every process": KafkaSettings,
     "Document store, every process": StoreSettings,
     "Every service": ServiceSettings,
-    "Audit": AuditSettings,
+    "Audit, every service with one": AuditSettings,
+    "Verifier of the audit": VerifierSettings,
     "Intake": IntakeSettings,
     "Routing": RoutingSettings,
     "Notify and its auditor": AlertSettings,

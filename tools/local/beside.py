@@ -14,7 +14,8 @@ from tools.local.supervisor import Say
 
 _RENEW_LIMIT_S = 90.0
 _POLL_S = 0.2
-_ACROSS_DATABASES = ("services.identity.move", "shared.audit")
+AUDIT = "shared.audit"
+_ACROSS_DATABASES = ("services.identity.move", AUDIT)
 """Commands that read what another service's user alone may: they run as the store's administrator."""
 
 
@@ -32,6 +33,8 @@ def run(service: str, module: str, *arguments: str, settings: LocalSettings) -> 
         raise BesideError("nothing runs here: start it with `make up`, then try again")
     command = [sys.executable, "-m", module, *arguments]
     env = dict(environment_of(service, settings))
+    if module == AUDIT:
+        env |= keys.verifier_environment({**keys.ensure(settings.var), **environment(keys.VERIFIER, keys.FORMER_AUDIT)})
     if settings.starts_store and module in _ACROSS_DATABASES:
         env["MONGODB_URI"] = local_store(settings).uri
     return subprocess.run(command, cwd=processes.PROJECT, env=env, check=False).returncode

@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from shared.audit.chain import service_secret
+from shared.audit.model import SERVICES as AUDITED
 from shared.identity.keys import public_root_of
 
 FILE = "secrets.env"
@@ -15,6 +17,12 @@ HOOK_KEY = "IEUM_LOCAL_HOOK_KEY"
 """Signs webhooks to the mailbox on this machine, which has it too."""
 ROOT, PUBLIC_ROOTS = "IDENTITY_ROOT_KEY", "IEUM_IDENTITY_ROOT_KEYS"
 """Identity's root key, and the public half that every service is given; others may stand beside it, comma-separated."""
+VERIFIER = "IEUM_AUDIT_VERIFIER_KEY"
+"""Proves the audit of all services. No service has it; the key of each is derived from it."""
+AUDIT_KEYS = {service: f"{service.upper()}_AUDIT_KEY" for service in AUDITED}
+"""The audit key of each service, by its name."""
+FORMER_AUDIT = "IEUM_AUDIT_KEY"
+"""The audit key that services shared up to 0.2.0: in the file only where that was in use."""
 KEYS = (
     "INTAKE_MASTER_KEY",
     "INTAKE_RECEIPT_KEY",
@@ -25,8 +33,9 @@ KEYS = (
     ROOT,
     "IEUM_TICKET_KEY",
     "IEUM_DIRECTORY_KEY",
-    "IEUM_AUDIT_KEY",
+    VERIFIER,
     HOOK_KEY,
+    *AUDIT_KEYS.values(),
 )
 """Made at the first start; one that an older file lacks is added."""
 RETIRED = "INTAKE_RETIRED_MASTER_KEYS"
@@ -51,7 +60,8 @@ def ensure(folder: Path) -> dict[str, str]:
     # The new name last: an earlier build that ran in between added keys of its own under the old ones.
     ordered = sorted(found.items(), key=lambda item: item[0] not in _RENAMED)
     kept = {_RENAMED.get(name, name): value for name, value in ordered if name not in _GONE}
-    wanted = kept | {name: new_key() for name in KEYS if name not in kept}
+    wanted = kept | {name: new_key() for name in KEYS if name not in (*kept, *AUDIT_KEYS.values())}
+    wanted |= {name: own_audit_key(wanted[VERIFIER], service) for service, name in AUDIT_KEYS.items()}
     wanted[PUBLIC_ROOTS] = _with_public_root(wanted.get(PUBLIC_ROOTS, ""), wanted[ROOT])
     if wanted != found:
         write(folder, wanted)
@@ -83,6 +93,16 @@ def without_retired(found: Mapping[str, str]) -> dict[str, str]:
 def with_new_receipt_key(found: Mapping[str, str]) -> dict[str, str]:
     """The same secrets with a new key for receipts; those before it go on recognising theirs."""
     return {**found, LATER: json.dumps([new_key(), *_listed(found, LATER)])}
+
+
+def own_audit_key(verifier: str, service: str) -> str:
+    """The audit key of a service."""
+    return base64.b64encode(service_secret(base64.b64decode(verifier), service)).decode()
+
+
+def verifier_environment(found: Mapping[str, str]) -> dict[str, str]:
+    """What proves the audit of all services, and is given to none."""
+    return {name: found[name] for name in (VERIFIER, FORMER_AUDIT) if name in found}
 
 
 def retired_of(found: Mapping[str, str]) -> list[str]:

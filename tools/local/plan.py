@@ -24,17 +24,17 @@ SECRETS_OF = {
         "INTAKE_LINK_KEY",
         "INTAKE_SIGNING_KEY",
         "IEUM_TICKET_KEY",
-        "IEUM_AUDIT_KEY",
+        keys.AUDIT_KEYS["intake"],
     ),
     "routing": (),
-    "notify": ("IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "IEUM_AUDIT_KEY"),
-    "analytics": ("IEUM_AUDIT_KEY",),
+    "notify": ("IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", keys.AUDIT_KEYS["notify"]),
+    "analytics": (keys.AUDIT_KEYS["analytics"],),
     "identity": (
         keys.ROOT,
         "IDENTITY_MASTER_KEY",
         "IDENTITY_ACCOUNT_KEY",
         "IEUM_DIRECTORY_KEY",
-        "IEUM_AUDIT_KEY",
+        keys.AUDIT_KEYS["identity"],
     ),
 }
 """Which secrets each service is given; no other. Routing verifies with public keys and needs none."""
@@ -59,8 +59,9 @@ _MAIL_STOP_LIMIT_S = 5.0
 
 
 def secrets_of(service: str) -> tuple[str, ...]:
-    """Names of all secrets a service may be given: those it needs, and those it has only once keys were rotated."""
-    return (*SECRETS_OF[service], *((keys.RETIRED, keys.LATER) if service == "intake" else ()))
+    """Names of all secrets a service may be given: those it needs, and those it has only where keys were changed."""
+    later = (keys.RETIRED, keys.LATER) if service == "intake" else ()
+    return (*SECRETS_OF[service], *later, *((keys.FORMER_AUDIT,) if service in keys.AUDIT_KEYS else ()))
 
 
 def http_ready(port: int, path: str = "/health/ready") -> bool:
@@ -106,7 +107,7 @@ def service_environment(
         f"{name}_PORT": str(settings.service_port(service)),
         **{key: secrets[key] for key in (keys.PUBLIC_ROOTS, *secrets_of(service)) if key in secrets},
     }
-    if "IEUM_AUDIT_KEY" in SECRETS_OF[service]:
+    if service in keys.AUDIT_KEYS:
         own["IEUM_AUDIT_HEADS"] = str(settings.var / "audit")
     if service == "intake" and settings.starts_store:
         own["INTAKE_DISK_FOLDER"] = str(settings.var)
@@ -128,7 +129,7 @@ def service_environment(
             "NOTIFY_MAIL_VIEW_URL": urls(settings)["mail"],
             **_webhooks(settings, secrets),
         }
-    outside = environment(*_SHARED_PREFIXES, f"{name}_", *SECRETS_OF[service])
+    outside = environment(*_SHARED_PREFIXES, f"{name}_", *secrets_of(service))
     fixed = {key: own[key] for key in ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", f"{name}_PORT")}
     return {**processes.base_environment(), **own, **outside, **fixed, **access}
 

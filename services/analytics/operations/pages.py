@@ -112,7 +112,7 @@ def router(
             raise Problem(
                 503,
                 "no_audit",
-                gettext_noop("This service keeps no audit here (IEUM_AUDIT_KEY), so nothing can be sent back."),
+                gettext_noop("This service keeps no audit here (ANALYTICS_AUDIT_KEY), so nothing can be sent back."),
             )
         act, place = Action.DEAD_REDRIVE.value, until[:_AUDITED]
         line = by_staff(where_of(request), principal, act, at=clock.now(), topic=topic.name, until=place)

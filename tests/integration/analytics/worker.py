@@ -36,7 +36,7 @@ def environment(bus: KafkaSettings, store: StoreSettings) -> dict[str, str]:
         "KAFKA_SESSION_TIMEOUT_MS": str(bus.session_timeout_ms),
         "MONGODB_URI": store.uri.get_secret_value(),
         "MONGODB_DATABASE_PREFIX": store.database_prefix,
-        "IEUM_AUDIT_KEY": base64.b64encode(b"a" * 32).decode(),
+        "ANALYTICS_AUDIT_KEY": base64.b64encode(b"a" * 32).decode(),
     }
 
 

@@ -3,14 +3,15 @@
 from datetime import UTC, datetime
 
 from shared import mongo
-from shared.audit.chain import AuditKeys
+from shared.audit.chain import AuditKeys, service_secret
 from shared.audit.model import AuditEntry, ChainFinding
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
 from shared.settings import StoreSettings
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-KEYS = AuditKeys(b"a" * 32)
+VERIFIER = b"a" * 32
+KEYS = AuditKeys(service_secret(VERIFIER, "intake"))
 
 
 def entry(number: int = 0, at: datetime = NOW) -> AuditEntry:

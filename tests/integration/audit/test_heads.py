@@ -12,14 +12,14 @@ from shared.audit.store import BEGUN, AuditLog, begin
 from shared.clock import SystemClock
 from shared.mongo import Document
 from shared.settings import StoreSettings
-from tests.integration.audit.lines import KEYS, entry, filled, kinds
+from tests.integration.audit.lines import KEYS, VERIFIER, entry, filled, kinds
 
 
 @pytest.fixture
 def proven(store_settings: StoreSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Proof":
     monkeypatch.setenv("MONGODB_URI", store_settings.uri.get_secret_value())
     monkeypatch.setenv("MONGODB_DATABASE_PREFIX", store_settings.database_prefix)
-    monkeypatch.setenv("IEUM_AUDIT_KEY", base64.b64encode(b"a" * 32).decode())
+    monkeypatch.setenv("IEUM_AUDIT_VERIFIER_KEY", base64.b64encode(VERIFIER).decode())
     return Proof(tmp_path / "seen")
 
 

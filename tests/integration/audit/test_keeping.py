@@ -16,7 +16,7 @@ from shared.audit.store import AuditLog
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.settings import StoreSettings
-from tests.integration.audit.lines import KEYS, NOW, cut_with_marks, entry, filled, kinds, opened
+from tests.integration.audit.lines import KEYS, NOW, VERIFIER, cut_with_marks, entry, filled, kinds, opened
 
 
 async def test_only_whole_fronts_older_than_two_years_go(store_settings: StoreSettings) -> None:
@@ -110,7 +110,7 @@ async def test_the_command_proves_both_logs_and_fails_on_a_finding(
         **os.environ,
         "MONGODB_URI": store_settings.uri.get_secret_value(),
         "MONGODB_DATABASE_PREFIX": store_settings.database_prefix,
-        "IEUM_AUDIT_KEY": base64.b64encode(b"a" * 32).decode(),
+        "IEUM_AUDIT_VERIFIER_KEY": base64.b64encode(VERIFIER).decode(),
     }
 
     async def proved(*arguments: str) -> tuple[int | None, str]:

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 
 from shared import log as logs
 from shared import mongo
-from shared.audit.chain import AuditKeys
 from shared.audit.model import AuditEntry
 from shared.audit.store import AuditLog
 from shared.clock import SystemClock
 from shared.settings import StoreSettings, load
+from tests.integration.audit.lines import KEYS
 
 
 async def write(name: str, count: int) -> None:
-    log = AuditLog(mongo.connect(load(StoreSettings), "intake"), AuditKeys(b"a" * 32), SystemClock(), "intake")
+    log = AuditLog(mongo.connect(load(StoreSettings), "intake"), KEYS, SystemClock(), "intake")
 
     async def one(number: int) -> None:
         await log.append(AuditEntry(at=datetime.now(UTC), action="x", where="test", actor=f"{name}-{number}"))

@@ -183,7 +183,7 @@ def test_no_secret_stands_in_a_manifest_and_each_process_gets_its_own_alone(rend
 def test_audit_anchors_lie_outside_the_store_wherever_there_is_an_audit(rendered: list[Document]) -> None:
     for name, _, container in pods(rendered):
         env = {each["name"]: each.get("value") for each in container["env"]}
-        assert ("IEUM_AUDIT_KEY" in env) is ("IEUM_AUDIT_HEADS" in env), name
+        assert (keys.AUDIT_KEYS.get(name) in env) is ("IEUM_AUDIT_HEADS" in env), name
         if "IEUM_AUDIT_HEADS" in env:
             claims = of_kind(rendered, "StatefulSet")[name]["spec"]["volumeClaimTemplates"]
             assert [claim["metadata"]["name"] for claim in claims] == ["state"], name

@@ -122,7 +122,7 @@ class IdentityHarness:
         return {
             "master_key": self.master_key,
             "account_key": self.account_key,
-            "IEUM_AUDIT_KEY": self.audit_key,
+            "audit_key": self.audit_key,
             "IEUM_DIRECTORY_KEY": self.directory_key,
         }
 

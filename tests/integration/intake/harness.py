@@ -47,7 +47,7 @@ def settings(**more: Any) -> IntakeSettings:
         "link_key": secret("l"),
         "signing_key": secret("s"),
         "IEUM_TICKET_KEY": secret("t"),
-        "IEUM_AUDIT_KEY": secret("a"),
+        "audit_key": secret("a"),
         "status_questions_per_minute": 10_000,
         "wrong_receipts_per_hour": 10_000,
         # All tests come from one network; those about that say their own.

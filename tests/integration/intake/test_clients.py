@@ -181,7 +181,7 @@ async def test_the_command_makes_one_that_works_at_once(harness: IntakeHarness, 
         "INTAKE_RECEIPT_KEY": secret("r").get_secret_value(),
         "INTAKE_SIGNING_KEY": secret("s").get_secret_value(),
         "INTAKE_LINK_KEY": secret("l").get_secret_value(),
-        "IEUM_AUDIT_KEY": secret("a").get_secret_value(),
+        "INTAKE_AUDIT_KEY": secret("a").get_secret_value(),
         "IEUM_TICKET_KEY": secret("t").get_secret_value(),
     }
 

@@ -28,7 +28,7 @@ def environment(store: StoreSettings, *, retired: bool = True) -> dict[str, str]
         "INTAKE_RECEIPT_KEY": secret("r"),
         "INTAKE_SIGNING_KEY": secret("s"),
         "INTAKE_LINK_KEY": secret("l"),
-        "IEUM_AUDIT_KEY": secret("a"),
+        "INTAKE_AUDIT_KEY": secret("a"),
         "IEUM_TICKET_KEY": secret("t"),
     }
     given = {name: value.get_secret_value() for name, value in keys.items()}

@@ -82,7 +82,7 @@ def settings(sink_port: int) -> NotifySettings:
         smtp_port=sink_port,
         IEUM_TICKET_KEY=SecretStr(KEY),
         IEUM_DIRECTORY_KEY=SecretStr(KEY),
-        IEUM_AUDIT_KEY=SecretStr(KEY),
+        audit_key=SecretStr(KEY),
         IEUM_IDENTITY_URL=NOBODY_THERE,
         poll_s=0.2,
     )

@@ -40,7 +40,7 @@ def environment(bus: KafkaSettings, store: StoreSettings, sink_port: int) -> dic
         "NOTIFY_CLAIM_SIZE": "50",
         "IEUM_TICKET_KEY": KEY,
         "IEUM_DIRECTORY_KEY": KEY,
-        "IEUM_AUDIT_KEY": KEY,
+        "NOTIFY_AUDIT_KEY": KEY,
     }
 
 

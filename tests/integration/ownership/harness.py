@@ -150,7 +150,7 @@ class OwnershipHarness:
             smtp_port=self._sink.port,
             IEUM_TICKET_KEY=SecretStr(KEY),
             IEUM_DIRECTORY_KEY=SecretStr(KEY),
-            IEUM_AUDIT_KEY=SecretStr(KEY),
+            audit_key=SecretStr(KEY),
             poll_s=0.1,
             gather_s=0.0,
         )

@@ -93,7 +93,7 @@ async def open_services(
     routing = RoutingSettings.model_validate({"IEUM_IDENTITY_URL": NOBODY_THERE, "loads_every_s": 0.1, **states})
     system.routing = routing_main.build(routing, system.bus, system.store, system.clock)
     counting = AnalyticsSettings.model_validate(
-        {"IEUM_IDENTITY_URL": NOBODY_THERE, "IEUM_AUDIT_KEY": a_key("a"), "reconcile_every_s": 0.5, "pace_s": 0.5}
+        {"IEUM_IDENTITY_URL": NOBODY_THERE, "audit_key": a_key("a"), "reconcile_every_s": 0.5, "pace_s": 0.5}
     )
     analytics = analytics_main.build(counting, system.bus, system.store, system.clock)
     system.apps |= {"notify": system.notify.app, "intake": system.intake.app}
@@ -132,7 +132,7 @@ def intake_settings(folder: Path | None = None) -> IntakeSettings:
             "link_key": a_key("l"),
             "signing_key": a_key("s"),
             "IEUM_TICKET_KEY": a_key("t"),
-            "IEUM_AUDIT_KEY": a_key("a"),
+            "audit_key": a_key("a"),
             "IEUM_IDENTITY_URL": NOBODY_THERE,
             "status_questions_per_minute": 10_000,
         }
@@ -146,7 +146,7 @@ def _notify_settings(smtp_port: int) -> NotifySettings:
             "IEUM_IDENTITY_URL": NOBODY_THERE,
             "IEUM_TICKET_KEY": a_key("t"),
             "IEUM_DIRECTORY_KEY": a_key("d"),
-            "IEUM_AUDIT_KEY": a_key("a"),
+            "audit_key": a_key("a"),
             "poll_s": 0.1,
             "gather_s": 0.0,
         }
@@ -159,7 +159,7 @@ def _identity_settings() -> IdentitySettings:
             "master_key": a_key("n"),
             "account_key": a_key("c"),
             "IEUM_DIRECTORY_KEY": a_key("d"),
-            "IEUM_AUDIT_KEY": a_key("a"),
+            "audit_key": a_key("a"),
         }
     )
 

@@ -27,6 +27,7 @@ from tests.integration.upgrade.builds import NEW_HARM, NEW_WAY
 from tests.support.mail import mail_sink
 from tests.support.waiting import eventually
 from tools.demo import frontends
+from tools.local.keys import FORMER_AUDIT
 from tools.local.plan import SECRETS_OF
 from tools.local.ports import free_port
 from tools.local.processes import PROJECT
@@ -151,6 +152,8 @@ def fleet(bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: 
     secrets = {name for names in SECRETS_OF.values() for name in names}
     # The earlier notify keeps the accounts itself, under keys of its own.
     secrets |= {"NOTIFY_MASTER_KEY", "NOTIFY_ACCOUNT_KEY"}
+    # And all services share the key of the audit.
+    secrets.add(FORMER_AUDIT)
     # Intake makes nothing that 0.1.0 would not know while it runs beside it (decision 30).
     more = {"NOTIFY_SMTP_PORT": str(smtp), "NOTIFY_POLL_S": "0.2", "INTAKE_UPGRADING": "true"}
     env = dict.fromkeys(secrets, _KEY) | more

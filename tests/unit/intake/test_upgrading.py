@@ -18,7 +18,7 @@ _KEYS = ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_LINK_KEY", "INTAKE_S
 async def test_health_names_the_setting_that_is_only_for_an_upgrade(
     monkeypatch: pytest.MonkeyPatch, upgrading: bool
 ) -> None:
-    for name in (*_KEYS, "IEUM_TICKET_KEY", "IEUM_AUDIT_KEY"):
+    for name in (*_KEYS, "IEUM_TICKET_KEY", "INTAKE_AUDIT_KEY"):
         monkeypatch.setenv(name, base64.b64encode(b"k" * 32).decode())
     monkeypatch.setenv("INTAKE_UPGRADING", str(upgrading))
     intake = build(IntakeSettings(), KafkaSettings(), StoreSettings(), ManualClock(NOW))

@@ -12,7 +12,7 @@ from shared.settings import KafkaSettings, SettingsError, StoreSettings, load
 
 @pytest.fixture(autouse=True)
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "IEUM_AUDIT_KEY"):
+    for variable in ("IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "NOTIFY_AUDIT_KEY"):
         monkeypatch.setenv(variable, base64.b64encode(b"k" * 32).decode())
 
 
@@ -42,7 +42,7 @@ def test_quiet_hours_reach_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_auditor_starts_without_any_key_and_notify_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "IEUM_AUDIT_KEY"):
+    for variable in ("IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "NOTIFY_AUDIT_KEY"):
         monkeypatch.delenv(variable)
     settings = load(AlertSettings)
     AuditorProcess(settings, load(KafkaSettings), load(StoreSettings), SystemClock())

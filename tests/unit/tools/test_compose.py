@@ -88,7 +88,7 @@ def test_the_auditor_has_what_notify_has_but_its_port_its_channels_and_every_key
     notify, auditor = (dict(COMPOSE["services"][name]["environment"]) for name in ("notify", "auditor"))
     own = {"NOTIFY_PORT", "HEALTH_URL", "NOTIFY_WEBHOOKS", "NOTIFY_APPRISE_URLS", "NOTIFY_HEARTBEAT_URL"}
     keys = {name for name in secrets_of("notify") if name.endswith("_KEY")}
-    assert keys == {"IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "IEUM_AUDIT_KEY"}
+    assert keys == {"IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "NOTIFY_AUDIT_KEY", "IEUM_AUDIT_KEY"}
     assert secrets_of("auditor").keys() == secrets_of("notify").keys() - keys
     assert not any(name.endswith("_KEY") for name in auditor)
     own |= {"IEUM_AUDIT_HEADS", "KAFKA_SASL_USERNAME"} | {

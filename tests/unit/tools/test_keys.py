@@ -21,6 +21,19 @@ def test_they_are_made_once(tmp_path: Path) -> None:
     assert len(set(first.values())) == len(first)
 
 
+def test_the_audit_key_of_each_service_follows_from_the_verifiers_and_a_shared_one_of_before_stays(
+    tmp_path: Path,
+) -> None:
+    shared = keys.new_key()
+    keys.write(tmp_path, {keys.FORMER_AUDIT: shared})
+    found = keys.ensure(tmp_path)
+    assert found[keys.FORMER_AUDIT] == shared
+    own = {service: found[name] for service, name in keys.AUDIT_KEYS.items()}
+    assert own == {service: keys.own_audit_key(found[keys.VERIFIER], service) for service in own}
+    assert len({*own.values(), shared, found[keys.VERIFIER]}) == len(own) + 2
+    assert keys.verifier_environment(found) == {name: found[name] for name in (keys.VERIFIER, keys.FORMER_AUDIT)}
+
+
 def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
     keys.ensure(tmp_path)
     assert stat.S_IMODE((tmp_path / keys.FILE).stat().st_mode) == 0o600

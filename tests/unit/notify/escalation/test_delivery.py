@@ -211,7 +211,7 @@ def directory(**changes: str) -> RecipientDirectory:
 
 def settings_of(**changes: Any) -> NotifySettings:
     key = SecretStr(new_key())
-    return NotifySettings(IEUM_TICKET_KEY=key, IEUM_DIRECTORY_KEY=key, IEUM_AUDIT_KEY=key, **changes)
+    return NotifySettings(IEUM_TICKET_KEY=key, IEUM_DIRECTORY_KEY=key, audit_key=key, **changes)
 
 
 async def test_an_exception_in_one_delivery_is_a_failure_of_that_one_alone() -> None:

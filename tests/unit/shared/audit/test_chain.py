@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.audit import chain
-from shared.audit.chain import START, AuditKeys, ChainVerifier
+from shared.audit.chain import START, AuditKeys, ChainVerifier, service_secret
 from shared.audit.documents import document_of, line_of
-from shared.audit.model import Anchor, AuditEntry, AuditOutcome, Line
+from shared.audit.model import SERVICES, Anchor, AuditEntry, AuditOutcome, Line
 
 KEYS = AuditKeys(b"k" * 32)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -177,6 +177,33 @@ def test_a_report_is_named_by_a_keyed_reference() -> None:
     assert line.report == KEYS.reference("report-1")
     assert "report-1" not in str(document_of(line))
     assert KEYS.reference("report-1") != AuditKeys(b"x" * 32).reference("report-1")
+
+
+def test_the_key_of_one_service_forges_no_line_of_another() -> None:
+    of = {service: AuditKeys(service_secret(b"v" * 32, service)) for service in SERVICES}
+    for service, keys in of.items():
+        for other, theirs in of.items():
+            [line] = chain.link(theirs, service, [entry(1)], 0, START)
+            assert chain.is_written_with(keys, service, line) is (service == other)
+
+
+def test_once_a_log_has_its_own_key_the_shared_one_writes_nothing_more() -> None:
+    shared = AuditKeys(b"s" * 32)
+    own = AuditKeys(b"o" * 32, shared)
+    before = chain.link(shared, "intake", [entry(1), entry(2)], 0, START)
+    after = chain.link(own, "intake", [entry(3), entry(4)], 2, before[-1].mac)
+    forged = chain.link(shared, "intake", [entry(5)], 4, after[-1].mac)
+
+    def found(keys: AuditKeys, lines: Iterable[Line]) -> list[tuple[str, int | None]]:
+        verifier = ChainVerifier(keys, "intake")
+        for line in lines:
+            verifier.feed(line)
+        return [(finding.kind, finding.seq) for finding in verifier.finish()]
+
+    assert found(own, [*before, *after]) == []
+    assert found(own, [*before, *after, *forged]) == [("altered", 5)]
+    assert found(AuditKeys(b"o" * 32), before) == [("altered", 1), ("altered", 2)]
+    assert [chain.keys_that_go_on(own, "intake", last) for last in (None, before[-1], after[-1])] == [own, shared, own]
 
 
 def test_fields_cannot_run_into_each_other() -> None:
