@@ -4,6 +4,7 @@ motor is the only thing to swap when PyMongo's own asyncio client takes its plac
 and in each service's ``store`` alone.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -11,6 +12,7 @@ from typing import Any, Final
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import (
     BulkWriteError,
+    ConfigurationError,
     ConnectionFailure,
     ExecutionTimeout,
     OperationFailure,
@@ -22,7 +24,7 @@ from shared import log
 from shared.backoff import backoff
 from shared.clock import Clock
 from shared.errors import FatalError, TransientError
-from shared.settings import StoreSettings
+from shared.settings import SettingsError, StoreSettings
 
 _log = log.get(__name__)
 
@@ -44,6 +46,7 @@ against what was asked."""
 _REFUSED: Final = {13: "this user may not do that", 18: "unknown user or password"}
 """An operator's mistake and no record's: what was to be done is tried again until it is mended, and not lost."""
 _PASSING: Final = frozenset({_WRITE_CONFLICT, *_INTERRUPTED, *_BROKEN})
+_UNTRUSTED: Final = re.compile(r"certificate verify failed: ([^()]+)")
 _LABELS: Final = ("TransientTransactionError", "RetryableWriteError", "UnknownTransactionCommitResult")
 _SPREAD: Final = 1.0
 
@@ -51,10 +54,24 @@ _SPREAD: Final = 1.0
 def connect(settings: StoreSettings, service: str) -> AsyncIOMotorDatabase[Document]:
     """The service's own database. Acknowledged writes are journaled by a majority; every wait is bounded.
 
-    Does not talk to the store yet: ``wait_until_ready`` does.
+    Does not talk to the store yet: ``wait_until_ready`` does. Raises ``SettingsError`` where the URI is none.
     """
+    try:
+        client = _client(settings, service)
+    except (PyMongoError, OSError, ValueError) as error:
+        # What the driver says of a URI may repeat a part of the password: only the kind of error is passed on.
+        line = (
+            f"setting MONGODB_URI: cannot be used ({type(error).__name__}); found (not shown); expected mongodb:// with"
+            " user and password percent-encoded, and for tlsCAFile a file that is there; example:"
+            " MONGODB_URI=mongodb://user:password@host:27017/?replicaSet=rs0"
+        )
+        raise SettingsError([line]) from None
+    return client[f"{settings.database_prefix}{service}"]
+
+
+def _client(settings: StoreSettings, service: str) -> AsyncIOMotorClient[Document]:
     milliseconds = int(settings.call_timeout_s * 1000)
-    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+    return AsyncIOMotorClient(
         settings.uri.get_secret_value(),
         appname=f"ieum-{service}",
         tz_aware=True,
@@ -70,7 +87,33 @@ def connect(settings: StoreSettings, service: str) -> AsyncIOMotorDatabase[Docum
         waitQueueTimeoutMS=milliseconds,
         maxPoolSize=32,
     )
-    return client[f"{settings.database_prefix}{service}"]
+
+
+def refusal(error: BaseException | None) -> str:
+    """One line about why the store does not serve this process: setting, found, expected, an example; no secret."""
+    text = str(error)
+    untrusted = _UNTRUSTED.search(text)
+    if isinstance(error, OperationFailure) and error.code in _REFUSED:
+        why = f"the store refuses ({_REFUSED[error.code]})"
+        expected = "a user of docs/reference/store-rights.md with its password and its rights (deploy/mongodb/users.js)"
+    elif isinstance(error, OperationFailure) and error.code in _BROKEN:
+        why, expected = "the store fails inside", "room on its disk (docs/how-to/runbooks.md#diskfull)"
+    elif untrusted is not None:
+        why = f"the store's certificate is not believed ({untrusted[1].strip()})"
+        expected = "in tlsCAFile the authority that signed it, the host as it is named in it, and a date before its end"
+    elif "connection closed" in text or "SSL" in text:
+        why = "the store ends the connection"
+        expected = "tls=true where it wants TLS, and nothing of it where it does not"
+    elif isinstance(error, ConfigurationError) and "wire version" in text:
+        why, expected = "the store is too old for this driver", "MongoDB 8"
+    elif isinstance(error, ConnectionFailure):
+        why, expected = "no store answers", "a host and port that this process reaches, and its replicaSet"
+    else:
+        why, expected = "the store is slow or changes its primary", "an answer within MONGODB_CALL_TIMEOUT_S"
+    return (
+        f"setting MONGODB_URI: {why}; found (not shown); expected {expected};"
+        " example: MONGODB_URI=mongodb://user:password@host:27017/?replicaSet=rs0&tls=true&tlsCAFile=/etc/ieum/ca.crt"
+    )
 
 
 async def wait_until_ready(database: AsyncIOMotorDatabase[Document], clock: Clock) -> None:
@@ -97,12 +140,15 @@ async def until_done(step: Callable[[], Awaitable[object]], clock: Clock, what: 
     """Do what a start needs of the store until it is done; says in the log that it waits, however long that takes.
 
     A store that has answered once may still be slow, or away again, a moment later. ``step`` is harmless to repeat.
+    Raises ``SettingsError`` for a store that is too old.
     """
     attempt = 0
     while True:
         try:
             with store_errors():
                 await step()
+        except ConfigurationError as error:
+            raise SettingsError([refusal(error)]) from None
         except TransientError as error:
             attempt += 1
             _log.warning(
@@ -110,7 +156,7 @@ async def until_done(step: Callable[[], Awaitable[object]], clock: Clock, what: 
                 operation=what,
                 attempt=attempt,
                 error=str(error),
-                hint="slow or unreachable (MONGODB_URI), or it refuses the credentials in it",
+                hint=refusal(error.__cause__),
             )
             await clock.sleep(backoff(attempt, _SPREAD))
         else:

@@ -57,7 +57,7 @@ async def _compare(settings: KafkaSettings, *, create: bool) -> list[str]:
             refused = await _create(admin, missing, limit)
             differences += refused.values()
             found = await bounded(_all_found(admin, wanted, refused.keys()), limit, "waiting for the new topics")
-        differences += _layout(wanted, found)
+        differences += layout_differences(settings, wanted, found)
         differences += await _configs(admin, {name: wanted[name] for name in found}, limit)
     except KafkaError as error:
         raise TransientError(f"kafka: checking the topics failed: {type(error).__name__}") from error
@@ -108,26 +108,39 @@ async def _all_found(admin: AIOKafkaAdminClient, wanted: dict[str, Any], refused
 async def _create(admin: AIOKafkaAdminClient, missing: list[Any], limit: float) -> dict[str, str]:
     """Make the topics; returns those that may not be made, with the line that says so."""
     response = await bounded(admin.create_topics(missing), limit, "creating the topics")
+    partitions = {topic.name: topic.num_partitions for topic in missing}
     refused = {}
     for name, code, *_ in response.topic_errors:
         error = for_code(code)
         if code == 0:
             _log.info("kafka.topic_created", topic=name)
         elif error is TopicAuthorizationFailedError:
-            refused[name] = f"{name} is missing and these credentials may not create it"
+            refused[name] = (
+                f"{name} is missing and these credentials may not create it; found no such topic; expected one with"
+                f" {partitions[name]} partitions; example: python -m shared.kafka.provision"
+            )
         elif error is not TopicAlreadyExistsError:  # another process was faster
             raise TransientError(f"kafka: creating {name} failed: {error.__name__}")
     return refused
 
 
-def _layout(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
+def layout_differences(settings: KafkaSettings, wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """One line for each topic with another number of partitions, or fewer copies, than the table or a setting says."""
     differences = []
     for name, topic in found.items():
         partitions, copies = len(topic["partitions"]), min((len(p["replicas"]) for p in topic["partitions"]), default=0)
-        if partitions != wanted[name].num_partitions:
-            differences.append(f"{name} has {partitions} partitions, the table says {wanted[name].num_partitions}")
+        if partitions != (expected := wanted[name].num_partitions):
+            line = f"{name} has another number of partitions; found {partitions}; expected {expected}"
+            example = "a topic made anew"
+            if expected == settings.topic_partitions:
+                line, example = f"setting KAFKA_TOPIC_PARTITIONS: {line}", f"KAFKA_TOPIC_PARTITIONS={partitions}"
+            differences.append(f"{line}; example: {example}")
         if copies < wanted[name].replication_factor:
-            differences.append(f"{name} is kept {copies} times, the setting says {wanted[name].replication_factor}")
+            differences.append(
+                f"setting KAFKA_REPLICATION_FACTOR: {name} is kept too seldom; found {copies} copies; expected"
+                f" {wanted[name].replication_factor}; example: kafka-reassign-partitions.sh, or"
+                f" KAFKA_REPLICATION_FACTOR={copies}"
+            )
     return differences
 
 
@@ -141,7 +154,10 @@ async def _configs(admin: AIOKafkaAdminClient, wanted: dict[str, Any], limit: fl
             actual = {entry[0]: entry[1] for entry in entries} if code == 0 else {}
             for config, value in wanted[name].topic_configs.items():
                 if config in actual and actual[config] != value:
-                    differences.append(f"{name} has {config}={actual[config]}, the table says {value}")
+                    differences.append(
+                        f"{name} has another {config}; found {actual[config]}; expected {value}; example:"
+                        f" kafka-configs.sh --alter --topic {name} --add-config {config}={value}"
+                    )
     return differences
 
 

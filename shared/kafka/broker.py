@@ -16,7 +16,7 @@ from shared.health import Health
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import bounded, client_options, group_name
 from shared.kafka.consumer import DeliveryMiddleware, LongPollingConsumer, Subscription
-from shared.kafka.diagnosis import refusal
+from shared.kafka.diagnosis import TOO_OLD, refusal, too_old
 from shared.kafka.lag import SAMPLE_SECONDS
 from shared.kafka.liveness import ended_task, membership, probe_coordinator
 from shared.kafka.patches import accept_any_header_name
@@ -135,9 +135,9 @@ class KafkaClient:
         while True:
             try:
                 await step()
-            except TransientError as error:
+            except (TransientError, *TOO_OLD) as error:
                 attempt += 1
-                refused = await refusal(self._settings)
+                refused = too_old(self._settings, error.__cause__ or error) or await refusal(self._settings)
                 self._not_ready = refused or f"waiting for kafka at {self._settings.bootstrap_servers}"
                 _log.warning(
                     "kafka.connect_failed",

@@ -9,12 +9,19 @@ import ssl
 from typing import Any, Final
 
 from aiokafka.conn import collect_hosts, create_conn
-from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
+from aiokafka.errors import (
+    IncompatibleBrokerVersion,
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
 
 from shared.kafka.connection import client_options
 from shared.settings import KafkaSettings
 
 _SECONDS: Final = 5.0
+TOO_OLD: Final = (IncompatibleBrokerVersion, NotImplementedError)
+"""What aiokafka raises where it and a broker have no version of a request in common."""
 _NOT_OF_A_CONNECTION: Final = ("bootstrap_servers", "retry_backoff_ms")
 
 
@@ -28,6 +35,17 @@ async def refusal(settings: KafkaSettings) -> str | None:
     return None
 
 
+def too_old(settings: KafkaSettings, error: BaseException | None) -> str | None:
+    """The line about a broker that lacks what is needed of it."""
+    if not isinstance(error, TOO_OLD):
+        return None
+    return (
+        f"setting KAFKA_BOOTSTRAP_SERVERS: the broker is too old; found {settings.bootstrap_servers!r}, which lacks a"
+        f" request that this client needs ({error}); expected Apache Kafka 4; example:"
+        " KAFKA_BOOTSTRAP_SERVERS=broker-1:9092,broker-2:9092"
+    )
+
+
 async def _asked(settings: KafkaSettings, host: str, port: int, options: dict[str, Any]) -> str | None:
     try:
         async with asyncio.timeout(_SECONDS):
@@ -35,12 +53,13 @@ async def _asked(settings: KafkaSettings, host: str, port: int, options: dict[st
     except (TimeoutError, ConnectionRefusedError):
         return None
     except (KafkaError, OSError) as error:
-        return _line(settings, f"{host}:{port}", error)
+        return line_about(settings, f"{host}:{port}", error)
     connection.close()
     return None
 
 
-def _line(settings: KafkaSettings, where: str, error: Exception) -> str:
+def line_about(settings: KafkaSettings, where: str, error: Exception) -> str:
+    """The line about a server and what connecting to it raised."""
     match error:
         case ssl.SSLCertVerificationError():
             return (

@@ -155,7 +155,8 @@ class Publisher:
         expected = topic.partitions or self._settings.topic_partitions
         if found != expected:
             raise FatalError(
-                f"topic {name} has {found} partitions, KAFKA_TOPIC_PARTITIONS and the table say {expected}"
+                f"setting KAFKA_TOPIC_PARTITIONS: {name} has another number of partitions; found {found}; expected"
+                f" {expected}; example: KAFKA_TOPIC_PARTITIONS={found}"
             )
         self._partitions[topic.name] = found
         return found

@@ -289,7 +289,7 @@ def _of_topics(differences: Sequence[str] | None) -> list[Finding]:
     if differences is None:
         return [Finding("kafka", "it does not answer: topics were not looked at", _book("ProcessDown"))]
     hint = "the number of partitions is fixed for ever; other settings: kafka-configs.sh --alter"
-    return [Finding("kafka", f"topic {line}", hint) for line in differences]
+    return [Finding("kafka", line, hint) for line in differences]
 
 
 def _of_versions(processes: Iterable[Process]) -> list[Finding]:

@@ -81,7 +81,7 @@ async def test_it_names_a_stopped_process_a_dead_letter_and_a_wrong_topic(stack:
     await eventually(well, "all is well")
 
     wrong = await found(KAFKA_TOPIC_PARTITIONS="7")
-    assert any("topic reports has 6 partitions, the table says 7" in line for line in wrong)
+    assert any("reports has another number of partitions; found 6; expected 7" in line for line in wrong)
     assert {line.partition(":")[0] for line in wrong} == {"kafka"}
 
     bus = kafka_settings(stack.environment_of("intake"))

@@ -112,7 +112,7 @@ def test_several_versions_topics_addresses_disk_and_secrets() -> None:
         Observation(
             now=NOW,
             processes=processes,
-            topics=["reports has 6 partitions, the table says 7"],
+            topics=["reports has another number of partitions; found 6; expected 7"],
             unreachable={"intake": "https://report.example answers 502"},
             free_bytes=5_000_000,
             readable_secrets=["var/secrets.env"],
