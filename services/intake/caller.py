@@ -18,6 +18,8 @@ class Caller:
     """IPv4 /24 or IPv6 /48, see ``shared.web.networks``."""
     client: str | None = None
     """The front end the request came through; none for our own pages."""
+    sandbox: bool = False
+    """That front end is confined to drills: of everything else it learns nothing."""
     visitor: str = ""
     """What a front end calls one of its users by, for limits alone; empty where it does not say."""
     operator: Principal | None = None

@@ -23,6 +23,8 @@ from shared.web.translations import gettext_noop
 M = TypeVar("M", bound=BaseModel)
 CLIENT: Final = "client_id"
 """In ``request.state``: the id of the front end that was authenticated."""
+SANDBOX: Final = "sandbox"
+"""In ``request.state``: whether that front end is confined to its own drills."""
 OPERATOR: Final = "operator"
 """In ``request.state``: the operator who takes the call."""
 DEVICE_COOKIE: Final = "place"
@@ -57,6 +59,7 @@ def caller_of(request: Request) -> Caller:
     return Caller(
         network=where_of(request),
         client=client,
+        sandbox=getattr(request.state, SANDBOX, False),
         visitor=_visitor_of(request) if client is not None else "",
         operator=getattr(request.state, OPERATOR, None),
         device=request.cookies.get(SECURE_DEVICE_COOKIE) or request.cookies.get(DEVICE_COOKIE, ""),

@@ -23,6 +23,14 @@ PROBLEMS: Final = (
         "scope_missing", 403, n("The credential does not allow this. “detail” names the scope that is needed.")
     ),
     DocumentedProblem(
+        "drills_only",
+        403,
+        n(
+            "The credential has “reports:drill” and the report is no drill. Nothing was received: show 1366 and 112 if "
+            "a person sent it."
+        ),
+    ),
+    DocumentedProblem(
         "unknown_receipt", 404, n("No report has this receipt, or the word does not fit. Both are answered alike.")
     ),
     DocumentedProblem("unknown_code", 404, n("There is no such code for taking a report over.")),
@@ -116,5 +124,6 @@ REASONS: Final = (
         "idempotency_conflict",
         n("The Idempotency-Key was used before, with another content. Nothing was changed."),
     ),
+    DocumentedReason("drills_only", n("“synthetic” must be true with this credential.")),
 )
 """Reasons of single fields, under ``errors``."""

@@ -198,6 +198,25 @@ def fit_word(word: str | None) -> str:
         raise invalid([field_error(entry, "word") for entry in found]) from None
 
 
+def drills_only() -> Problem:
+    """403: a real report came with a credential for trying it out. Says what a person can do now."""
+    return Problem(
+        403,
+        "drills_only",
+        gettext_noop(
+            "The report was not received: this credential is for trying it out, with “synthetic” true. If you need "
+            "help, call 1366 (24 hours); in danger call 112."
+        ),
+        errors=[
+            FieldError(
+                field="synthetic",
+                reason="drills_only",
+                detail=gettext_noop("Only drills may be sent with this credential."),
+            )
+        ],
+    )
+
+
 def away() -> Problem:
     """503: the report was not taken. Says what a person can do now."""
     return Problem(

@@ -104,6 +104,8 @@ class NotifySettings(AlertSettings, AuditSettings):
     """Apprise URLs by desk, named alike."""
     drills: Literal["off", "monthly"] = Field(default="off", examples=["monthly"])
     """Whether every centre has a drill on the first weekday of each month; the button works either way."""
+    alert_sandbox: bool = Field(default=False, examples=[True])
+    """Whether drills of front ends that are being tried out (`reports:drill`) alert staff as other drills do."""
     drill_credential: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
     """Of a front end of intake that may submit reports; drills come in through it."""
     drill_credential_file: Path | None = Field(default=None, examples=["/run/secrets/drill"])
@@ -147,4 +149,4 @@ class NotifySettings(AlertSettings, AuditSettings):
     @property
     def rules(self) -> Rules:
         """The deployment's part of the alerting rules."""
-        return Rules(quiet=QuietHours.parse(self.quiet_hours))
+        return Rules(quiet=QuietHours.parse(self.quiet_hours), alert_sandbox=self.alert_sandbox)

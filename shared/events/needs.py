@@ -81,6 +81,7 @@ FACTS: Final[Mapping[str, Need]] = {
     "threat_deadline": Need(("notify",), "countdown on the work list (decision 24)", "to the hour"),
     "suspicion": Need(("notify",), "marked on the work list as perhaps not meant", "two values"),
     "synthetic": Need(("routing", "notify", "analytics"), "a drill is in no count and no load", "yes or no"),
+    "sandbox": Need(("notify",), "nobody is alerted of a drill of a front end that is being tried out", "yes or no"),
     "triage_version": Need(
         (), "required by the schema since 0.1.0; the same for every report of a build", "a number, says nothing"
     ),

@@ -59,6 +59,8 @@ class ReportFacts(Model):
     """Why it may not be meant, if anything says so; ``urgency`` is then one step lower than its reasons say."""
     synthetic: bool = False
     """A drill: goes the whole way through, is in no count and no load."""
+    sandbox: bool = False
+    """A drill of a front end that is being tried out: nobody is alerted of it."""
     triage_version: int = Field(ge=1)
     """Version of the rule that gave the urgency."""
 

@@ -33,6 +33,12 @@ class Scope(StrEnum):
     RECEIPTS_READ = "receipts:read"
     RECEIPTS_WRITE = "receipts:write"
     """Messages, amendments and withdrawals with a receipt."""
+    REPORTS_DRILL = "reports:drill"
+    """All of the above, of drills alone that this credential made; stands alone."""
+
+
+REAL_SCOPES: Final = (Scope.REPORTS_SUBMIT, Scope.RECEIPTS_READ, Scope.RECEIPTS_WRITE)
+"""What a front end for people may do; a credential confined to drills may do each to its own drills."""
 
 
 class Reach(StrEnum):

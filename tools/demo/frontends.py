@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.identity.roles import Scope
+from shared.identity.roles import REAL_SCOPES
 from tools.local.processes import PROJECT
 
 PHONE: Final = "demo-phone"
 PORTAL: Final = "demo-portal"
-_EVERYTHING: Final = tuple(Scope)
 _PER_MINUTE: Final = 1_000_000
 """Thousands of reports in a minute come from no real front end."""
 
@@ -40,7 +39,7 @@ def create(env: Mapping[str, str]) -> FrontEnds:
 
 def credential(env: Mapping[str, str], client_id: str) -> str:
     """``<id>.<secret>`` of a front end that may do everything a front end can. Raises FrontEndError."""
-    scopes = [word for scope in _EVERYTHING for word in ("--scope", scope.value)]
+    scopes = [word for scope in REAL_SCOPES for word in ("--scope", scope.value)]
     done = _command(env, "add", client_id, "--name", client_id, "--per-minute", str(_PER_MINUTE), *scopes)
     if done.returncode:
         # One of an earlier run: nobody knows its secret any more.

@@ -15,6 +15,7 @@ from services.intake.receipts.service import MESSAGES
 from services.intake.reports.waiting_period import WAIT
 from services.intake.retention.rules import UNDO_FOR
 from services.intake.settings import IntakeSettings
+from shared.identity.roles import Scope
 from shared.web.middleware import BODY_BYTES_PER_S, BODY_S
 from tools.docs_generation import openapi
 
@@ -71,8 +72,11 @@ def _scopes(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             for scheme in operation.get("security") or [{"": ["none"]}]:  # one of them is enough
                 for scope in next(iter(scheme.values())):
                     found.setdefault(scope, []).append(name)
+    drills = found.pop(Scope.REPORTS_DRILL)
     for scope, operations in found.items():
         yield f"`{scope}`" if scope != "none" else "none: everybody may", ", ".join(operations)
+    said = f"all {len(drills)} that need a credential, of drills alone that were made with it; it stands alone"
+    yield f"`{Scope.REPORTS_DRILL}`", said
 
 
 def _sizes(schema: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

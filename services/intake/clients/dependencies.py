@@ -16,7 +16,7 @@ from services.intake import problems
 from services.intake.clients.models import Client
 from services.intake.clients.repository import ClientRepository
 from services.intake.clients.rules import NO_CREDENTIAL, Turned, digest_among, judge
-from services.intake.dependencies import CLIENT
+from services.intake.dependencies import CLIENT, SANDBOX
 from services.intake.encryption.keys import PurposeKeys
 from shared.audit.entries import by_other, where_of
 from shared.audit.model import AuditOutcome
@@ -117,6 +117,7 @@ class ClientAuthenticator:
             right = self._right[mark] = client, digest
         self._count(request, *right)
         setattr(request.state, CLIENT, right[0].client_id)
+        setattr(request.state, SANDBOX, right[0].sandbox)
         return right[0]
 
     async def _judged(self, request: Request, credential: str, scope: Scope) -> Client:
@@ -240,6 +241,6 @@ class ClientDependency(ActionDependency):
         return await self._authenticator.authenticate(request, self.scope)
 
     def describe(self, operation: dict[str, Any], components: dict[str, Any]) -> None:
-        """A credential with this scope."""
+        """A credential with this scope, or one for drills alone."""
         del components
-        operation["security"] = [{"frontEnd": [self.scope.value]}]
+        operation["security"] = [{"frontEnd": [scope.value]} for scope in (self.scope, Scope.REPORTS_DRILL)]

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from shared.identity.roles import Scope
+from shared.identity.roles import REAL_SCOPES, Scope
 
 CLIENT_ID: Final = re.compile(r"^[a-z][a-z0-9-]{0,39}$")
 """Also the front end's name in reports: it keeps front ends' idempotency keys apart."""
@@ -34,6 +34,15 @@ class Client:
     """Goes up with every change by a person."""
     newest_used: bool = False
     """Whether the newest secret was ever used."""
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether it is confined to its own drills, whatever other scopes it has."""
+        return Scope.REPORTS_DRILL in self.scopes
+
+    def may(self, scope: Scope) -> bool:
+        """Whether it has this scope, of drills at least."""
+        return scope in (REAL_SCOPES if self.sandbox else self.scopes)
 
 
 def read_credential(text: str) -> tuple[str, str] | None:

@@ -27,6 +27,7 @@ SCOPES: Final[dict[str, str]] = {
     Scope.REPORTS_SUBMIT: n("Lodge reports"),
     Scope.RECEIPTS_READ: n("Ask for the status with a receipt"),
     Scope.RECEIPTS_WRITE: n("Leave messages, add and withdraw with a receipt"),
+    Scope.REPORTS_DRILL: n("Only try it out: nothing but drills of its own"),
 }
 _SAID: Final[dict[str, str]] = {
     "exists": n("There is a front end with this id already."),
@@ -34,6 +35,7 @@ _SAID: Final[dict[str, str]] = {
     "changed_meanwhile": n("Somebody else changed it a moment ago. Please look again."),
     "old_secret": n("Two secrets of it are in use. End the old one first, once every machine of it has the new one."),
     "bad_id": n("An id has lower-case letters, digits and hyphens, begins with a letter, and is no form of our own."),
+    "drill_stands_alone": n("A front end for trying it out may do nothing else. Make another one for real reports."),
     "no_scope": n("Choose at least one thing it may do."),
 }
 _AWAY: Final = n("Nothing was changed, since the store or the audit does not answer. Please try again in a moment.")

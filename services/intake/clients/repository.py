@@ -21,7 +21,7 @@ class ClientError(IeumError):
     """What was asked of a front end is not possible."""
 
     def __init__(self, code: str) -> None:
-        """``code`` is stable: ``exists``, ``unknown_client``, ``changed_meanwhile`` or ``old_secret``."""
+        """``code`` is stable, and says what is wrong: ``exists``, ``old_secret`` and so on."""
         super().__init__(code)
         self.code = code
 

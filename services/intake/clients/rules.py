@@ -54,4 +54,4 @@ def judge(keys: PurposeKeys, clients: Mapping[str, Client], credential: str, sco
         return Turned.UNKNOWN
     if client.disabled:
         return Turned.DISABLED
-    return client if scope in client.scopes else Turned.SCOPE
+    return client if client.may(scope) else Turned.SCOPE

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.intake.clients.models import SECRET_BYTES
-from services.intake.clients.repository import ClientRepository
+from services.intake.clients.repository import ClientError, ClientRepository
 from services.intake.clients.rules import digest_of
 from services.intake.encryption.keys import PurposeKeys
 from shared.clock import Clock
@@ -26,6 +26,8 @@ class ClientService:
 
     async def add(self, client_id: str, name: str, scopes: Sequence[Scope], per_minute: int) -> str:
         """A new front end; its credential, which nobody can show again. Raises ``ClientError``."""
+        if Scope.REPORTS_DRILL in scopes and set(scopes) != {Scope.REPORTS_DRILL}:
+            raise ClientError("drill_stands_alone")
         secret = secrets.token_urlsafe(SECRET_BYTES)
         digest = digest_of(self._keys.current, client_id, secret)
         await self.clients.add(client_id, name, scopes, digest, per_minute, self._clock.now())

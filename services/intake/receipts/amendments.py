@@ -83,7 +83,7 @@ def amended_facts(
 ) -> ReportFacts:
     """The whole facts after an amendment. Raises ``NotAdmittedError`` for a place that does not exist."""
     after = facts_of(now_true, triage(now_true, now), day, before.suspicion)
-    kept: dict[str, object] = {"linked_reports": before.linked_reports}
+    kept: dict[str, object] = {"linked_reports": before.linked_reports, "sandbox": before.sandbox}
     if amendment.consents is None:
         kept["other_centers"] = before.other_centers
     if amendment.division is None:

@@ -107,8 +107,8 @@ class ReceiptAuthenticator:
         async with self._turns.of(name if asks_word else f"{name} {id(caller)}"):
             try:
                 # A mistyped receipt is looked up too, as something that cannot exist: both answers take the same way.
-                found = await self._reports.of_receipt(hashes)
-                former = await self._reports.of_former_receipt(hashes) if found is None else None
+                found = _visible(await self._reports.of_receipt(hashes), caller)
+                former = _visible(await self._reports.of_former_receipt(hashes), caller) if found is None else None
                 if former is not None:
                     return self._of_former(former, caller, action, guarded=guarded)
                 word = waiting_period.word_in_force(found, self._clock.now()) if found else None
@@ -155,7 +155,7 @@ class ReceiptAuthenticator:
         async with self._turns.of(name):
             self._not_too_often(self.gate.wait_for(name, caller))
             try:
-                found = await self._reports.of_code(hashes)
+                found = _visible(await self._reports.of_code(hashes), caller)
             except TransientError:
                 raise unavailable() from None
             if found is not None:
@@ -250,3 +250,10 @@ class ReceiptAuthenticator:
                 ),
                 retry_after=wait,
             )
+
+
+def _visible(found: Document | None, caller: Caller) -> Document | None:
+    """The report, unless whoever asks is confined to drills of their own and it is none of them."""
+    if found is not None and caller.sandbox and not documents.is_own_drill(found, caller.client):
+        return None
+    return found

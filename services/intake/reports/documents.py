@@ -25,6 +25,7 @@ SEALED_FIELDS: Final = (
     "on_behalf",
     "answers",
 )
+FRONT_END: Final = "front_end"
 CALL: Final = "call"
 """The sealed part that says who took a report by phone, and how assent was given."""
 DIGESTS: Final = "links"
@@ -69,7 +70,7 @@ def new_document(
         "_id": report_id,
         "intake_version": 1,
         "received_at": received_at,
-        "front_end": front_end,
+        FRONT_END: front_end,
         "content_mac": content_mac,
         "facts": facts.model_dump(mode="json"),
         "consents": consents.model_dump(mode="json") if consents else None,
@@ -88,6 +89,20 @@ def to_be_found(digests: Sequence[str], since: datetime) -> Document:
 def with_receipt(document: Document, receipt_hash: str, counter: int) -> Document:
     """The document with the hash of a receipt; ``counter`` says which of the report's receipts it is."""
     return {**document, "receipt_hash": receipt_hash, "receipt_counter": counter}
+
+
+def is_sandbox(document: Document) -> bool:
+    """Whether a report is a drill of a front end that is being tried out."""
+    return bool((document.get("facts") or {}).get("sandbox"))
+
+
+def is_own_drill(document: Document, client: str | None) -> bool:
+    """Whether a report is a drill that this front end made while it was confined to drills.
+
+    Of what is erased only such a drill still has a front end.
+    """
+    erased = "facts" not in document
+    return document.get(FRONT_END) == client is not None and (erased or is_sandbox(document))
 
 
 def former(document: Document) -> Document:

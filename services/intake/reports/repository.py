@@ -20,7 +20,7 @@ from services.intake.reports.authentication import (
     ReportAuthentication,
     ReportNotAuthenticError,
 )
-from services.intake.reports.documents import DIGESTS, Document
+from services.intake.reports.documents import DIGESTS, FRONT_END, Document, is_sandbox
 from services.intake.reports.erasure_register import ErasureRegister, Happened
 from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.models import Progress
@@ -61,7 +61,8 @@ TOMBSTONE: Final[tuple[str, ...]] = (
 """What stays of an erased report beside its dates, and nothing else does: the id, so that a repeated request cannot
 lodge it again and late events find it; the versions, so that nothing older counts; the keyed hash of its receipt, so
 that the receipt says "erased" and is given to nobody else, and of the one before it was handed over; the code that
-authenticates all this; events not yet published, which name nobody."""
+authenticates all this; events not yet published, which name nobody. Of a drill of a front end that is being tried out
+its front end as well, which alone may ask for it."""
 
 _OWNER: Final = "progress.ownership.center_id"
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -211,7 +212,7 @@ class ReportRepository:
         Everything goes but what ``TOMBSTONE`` names. The list of pending events is left alone: the relay may be at it.
         The register comes first: what it does not hold, a backup would bring back. Raises ``TransientError``.
         """
-        kept = {*TOMBSTONE, "changes", "life"}
+        kept = {*TOMBSTONE, "changes", "life", *((FRONT_END,) if is_sandbox(before) else ())}
         gone = {name: "" for name in (*before, "alarm", OPENED, *_MARKS) if name not in kept}
         sets: dict[str, Any] = {"changes": before.get("changes", 0) + 1, "life": life.model_dump(exclude_none=True)}
         after = {name: value for name, value in {**before, **sets}.items() if name in kept}

@@ -46,7 +46,7 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
         response_model=Accepted,
         tags=["reports"],
         summary="Lodge a report",
-        openapi_extra=refuses("not_accepting"),
+        openapi_extra=refuses("not_accepting", "drills_only"),
         responses={
             202: {
                 "description": "The report is durable. The receipt is the only way back to it.",
@@ -69,10 +69,15 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
     ) -> Response:
         """Only `role` and `harm_types` are compulsory. With an `Idempotency-Key` the request can be repeated safely.
 
-        Front ends send `Authorization: Bearer <client id>.<secret>`; the scope is `reports:submit`.
+        Front ends send `Authorization: Bearer <client id>.<secret>`; the scope is `reports:submit`. A credential with
+        `reports:drill` takes drills alone: without `synthetic` the report is refused, 403 `drills_only`.
         """
         try:
-            lodged = await submission_service.submit(submission, front_end=client.client_id, idempotency_key=key)
+            if client.sandbox and not submission.synthetic:
+                raise problems.drills_only()
+            lodged = await submission_service.submit(
+                submission, front_end=client.client_id, idempotency_key=key, sandbox=client.sandbox
+            )
         except (Problem, NotAdmittedError, ConflictError, TransientError) as error:
             raise problems.counted(error) from None
         return _accepted(lodged)

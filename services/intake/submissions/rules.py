@@ -28,9 +28,12 @@ class PreparedReport(NamedTuple):
     """SHA-256 of the content; never stored as it is."""
 
 
-def judged(submission: Submission, now: datetime, suspicion: tuple[Suspicion, ...]) -> ReportFacts:
+def judged(
+    submission: Submission, now: datetime, suspicion: tuple[Suspicion, ...], *, sandbox: bool = False
+) -> ReportFacts:
     """The facts of a submission that comes now. Raises ``NotAdmittedError``."""
-    return facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date(), suspicion)
+    facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date(), suspicion)
+    return facts.model_copy(update={"sandbox": True}) if sandbox else facts
 
 
 def prepare_report(

@@ -102,11 +102,13 @@ class SubmissionService:
         suspicion: tuple[Suspicion, ...] = (),
         call: Mapping[str, object] | None = None,
         known: tuple[str, ...] = (),
+        sandbox: bool = False,
     ) -> SubmissionResult:
         """Accept a report; when this returns, it is durable.
 
         ``suspicion`` is what the way it came says against it, ``known`` are earlier reports of the same person.
         ``call`` is where a report taken by phone comes from, as JSON values; it is sealed with what was said.
+        ``sandbox``: from a front end that is only being tried out.
 
         Raises ``NotAdmittedError`` (what does not hold together), ``ConflictError``, or ``TransientError`` when the
         store did not take it; then nothing was promised and the same request may be sent again.
@@ -120,7 +122,9 @@ class SubmissionService:
         suspicion = (*suspicion, *self._rate_limiter.of_text(text))
         new = False
         try:
-            lodged = await self._submit(submission, front_end, idempotency_key, suspicion, call, known, now)
+            lodged = await self._submit(
+                submission, front_end, idempotency_key, suspicion, call, known, now, sandbox=sandbox
+            )
             new = not lodged.repeated
         finally:
             if not new:
@@ -136,8 +140,10 @@ class SubmissionService:
         call: Mapping[str, object] | None,
         known: tuple[str, ...],
         now: datetime,
+        *,
+        sandbox: bool,
     ) -> SubmissionResult:
-        facts = rules.judged(submission, now, suspicion)
+        facts = rules.judged(submission, now, suspicion, sandbox=sandbox)
         report_id = (
             identifiers.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
         )

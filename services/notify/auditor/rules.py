@@ -302,6 +302,7 @@ class _Life:
     """Where a report stands while its events are read in order."""
 
     ownership: int = 0
+    sandbox: bool = False
     urgency: Urgency = Urgency.NORMAL
     waiting: bool = False
     ended: EndReason | None = None
@@ -345,6 +346,9 @@ def _routing(life: _Life, event: RoutingEvent, seen: Watched) -> None:
             life.unread = life.messages = False
             life.owe(None)
         return
+    if event.facts.sandbox:
+        life.sandbox = True  # nobody is owed anything for it, whether or not the deployment alerts staff of it
+        return
     before, life.urgency = life.urgency, urgency_of(event.facts)
     if isinstance(event, ReportUpdated):
         seen.center_id = event.center_id
@@ -377,7 +381,7 @@ def _updated(life: _Life, event: ReportUpdated, *, worse: bool) -> None:
 
 
 def _act(life: _Life, event: CaseAcknowledged | CaseContacted | AlertSettled) -> None:
-    if event.ownership != life.ownership:
+    if event.ownership != life.ownership or life.sandbox:
         return
     if isinstance(event, CaseAcknowledged):
         life.waiting, life.unread, life.acknowledged, life.contacted = False, life.messages, event.at, False

@@ -294,6 +294,8 @@ class Case(Model):
     channel: Open[Channel]
     language: str
     synthetic: bool
+    sandbox: bool = False
+    """A drill of a front end that is being tried out; nobody is alerted of it unless the deployment says so."""
     reason: Open[RoutingReason]
     over_capacity: bool
     copy_central: bool

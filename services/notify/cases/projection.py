@@ -70,6 +70,7 @@ def _routed(event: ReportRouted, traceparent: str, rules: Rules, now: datetime) 
         channel=facts.channel,
         language=facts.language,
         synthetic=facts.synthetic,
+        sandbox=facts.sandbox,
         reason=decision.reason,
         over_capacity=decision.over_capacity,
         copy_central=decision.copy_central,

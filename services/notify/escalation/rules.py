@@ -132,6 +132,8 @@ class Rules:
     """What the deployment decides about alerting."""
 
     quiet: QuietHours | None = None
+    alert_sandbox: bool = False
+    """Whether drills of front ends that are being tried out alert staff like others."""
 
     def hold(self, moment: datetime, urgency: Urgency) -> datetime:
         """``moment``, or the end of the quiet hours it falls in where it can wait."""
@@ -202,6 +204,8 @@ def contacted(case: Case) -> bool:
 
 
 def _run(case: Case, rules: Rules, at: datetime, now: datetime, cause: EscalationCause) -> Case:
+    if case.sandbox and not rules.alert_sandbox:
+        return stop(case)
     due = rules.hold(max(at, now), case.urgency)
     copied = (Target.CENTRAL,) if case.copy_central or case.over_capacity else ()
     escalation = Escalation(

@@ -20,7 +20,7 @@ from services.intake.main import Intake
 from services.intake.settings import IntakeSettings
 from shared.clock import Clock, SystemClock
 from shared.events.base import Event, encode
-from shared.identity.roles import Scope
+from shared.identity.roles import REAL_SCOPES
 from shared.kafka.connection import client_options, topic_name
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
@@ -175,7 +175,9 @@ async def credentials(intake: Intake) -> dict[str, str]:
     known = {client.client_id for client in await clients.all()}
     office = ClientService(clients, KEYS.clients, SystemClock())
     return {
-        name: await (office.rotate(name, only=False) if name in known else office.add(name, name, list(Scope), 10**7))
+        name: await (
+            office.rotate(name, only=False) if name in known else office.add(name, name, list(REAL_SCOPES), 10**7)
+        )
         for name in (FRONT_END, "kiosk")
     }
 

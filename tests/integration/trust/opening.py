@@ -31,7 +31,7 @@ from services.routing.settings import RoutingSettings
 from shared import outbox
 from shared.centers import CENTER_IDS
 from shared.events.vocabulary import CenterState
-from shared.identity.roles import Scope, StaffRole
+from shared.identity.roles import REAL_SCOPES, StaffRole
 from shared.kafka.admin import ensure_topics
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.trust.system import ASKED, ELSEWHERE, OWNER, STAFF_ON_DUTY, STRANGER, SystemHarness
@@ -119,7 +119,7 @@ async def open_services(
     system.signer = await system.identity.accounts.signing.signer()
     await system.learn()
     office = ClientService(system.intake.clients.clients, KEYS.clients, system.clock)
-    system.front_end = await office.add("front", "front", list(Scope), 10**6)
+    system.front_end = await office.add("front", "front", list(REAL_SCOPES), 10**6)
 
 
 def intake_settings(folder: Path | None = None) -> IntakeSettings:

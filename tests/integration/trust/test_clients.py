@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services.intake.clients.service import ClientService
-from shared.identity.roles import Action, Scope
+from shared.identity.roles import REAL_SCOPES, Action, Scope
 from tests.integration.trust.matrix import keys
 from tests.integration.trust.system import SystemHarness
 from tests.support.keys import KEYS
@@ -40,12 +40,12 @@ async def shelf(system: SystemHarness) -> Shelf:
     clients = system.intake.clients.clients
     office = ClientService(clients, KEYS.clients, system.clock)
     by_scope = {scope: await office.add(f"only-{n}", "x", [scope], 10**6) for n, scope in enumerate(Scope)}
-    good = await office.add("good", "x", list(Scope), 10**6)
-    disabled = await office.add("disabled", "x", list(Scope), 10**6)
+    good = await office.add("good", "x", list(REAL_SCOPES), 10**6)
+    disabled = await office.add("disabled", "x", list(REAL_SCOPES), 10**6)
     await clients.disable("disabled", disabled=True)
-    rotated = await office.add("rotated", "x", list(Scope), 10**6)
+    rotated = await office.add("rotated", "x", list(REAL_SCOPES), 10**6)
     await office.rotate("rotated", only=True)
-    aged = await office.add("aged", "x", list(Scope), 10**6)
+    aged = await office.add("aged", "x", list(REAL_SCOPES), 10**6)
     for _ in range(2):
         await office.rotate("aged", only=False)
     await system.intake.clients.refresh()
@@ -78,7 +78,10 @@ async def test_every_scope_opens_its_routes_and_no_other(system: SystemHarness) 
     for path, needed in NEEDS.items():
         for scope, credential in held.by_scope.items():
             # An empty body: whoever is let in is told what is missing, and nothing is stored.
-            wanted[path, scope] = credential, (422, "invalid") if scope is needed else (403, "scope_missing")
+            wanted[path, scope] = (
+                credential,
+                ((422, "invalid") if scope in (needed, Scope.REPORTS_DRILL) else (403, "scope_missing")),
+            )
         wanted |= {
             (path, name): (credential, (status, code)) for name, (credential, status, code) in held.wrong.items()
         }
@@ -86,6 +89,61 @@ async def test_every_scope_opens_its_routes_and_no_other(system: SystemHarness) 
     answers = await asyncio.gather(*(knock(system, path, wanted[path, name][0]) for path, name in wanted))
     got = {key: (one.status_code, one.json()["code"]) for key, one in zip(wanted, answers, strict=True)}
     assert got == {key: said for key, (_, said) in wanted.items()}
+
+
+async def test_a_credential_for_drills_opens_no_report_of_anybody_else(system: SystemHarness) -> None:
+    """Every operation about a receipt, by a credential that is confined to drills: as if there were no such report."""
+    office = ClientService(system.intake.clients.clients, KEYS.clients, system.clock)
+    held = {
+        name: await office.add(name, "x", list(scopes), 10**6)
+        for name, scopes in {
+            "real": REAL_SCOPES,
+            "drill": [Scope.REPORTS_DRILL],
+            "drill-2": [Scope.REPORTS_DRILL],
+        }.items()
+    }
+    await system.intake.clients.refresh()
+    least = {"role": "representative", "harm_types": ["other"]}
+
+    async def lodged(name: str, *, synthetic: bool) -> httpx.Response:
+        return await asked(system, "reports", held[name], {**least, "synthetic": synthetic})
+
+    refused = await lodged("drill", synthetic=False)
+    assert (refused.status_code, refused.json()["code"]) == (403, "drills_only")
+    assert refused.json()["errors"][0]["field"] == "synthetic"
+    others = [
+        await lodged(name, synthetic=synthetic)
+        for name, synthetic in (("real", False), ("real", True), ("drill-2", True))
+    ]
+    own = await lodged("drill", synthetic=True)
+    assert {answer.status_code for answer in (*others, own)} == {202}
+    more: dict[str, dict[str, object]] = {
+        "messages": {"text": "x"},
+        "amend": {"narrative": "x"},
+        "withdraw": {"at_once": False},
+        "word": {"word": "a word of my own"},
+    }
+    for path in NEEDS:
+        what = path.removeprefix("/api/v1/receipts/")
+        if what in {path, "take-over"}:
+            continue
+        for answer in others:
+            body = {"receipt": answer.json()["receipt"], **more.get(what, {})}
+            said = await asked(system, f"receipts/{what}", held["drill"], body)
+            assert (said.status_code, said.json()["code"]) == (404, "unknown_receipt"), what
+    receipt = own.json()["receipt"]
+    assert (await asked(system, "receipts/status", held["drill"], {"receipt": receipt})).status_code == 200
+    # And a code for taking somebody else's report over is no code.
+    code = await asked(system, "receipts/hand-over", held["real"], {"receipt": others[0].json()["receipt"]})
+    taking = {"code": code.json()["code"], "i_am_the_person": True}
+    said = await asked(system, "receipts/take-over", held["drill"], taking)
+    assert (said.status_code, said.json()["code"]) == (404, "unknown_code")
+
+
+async def asked(system: SystemHarness, what: str, credential: str, body: dict[str, object]) -> httpx.Response:
+    address = f"203.0.{sum(credential.encode()) % 200}.7"
+    async with system.http("intake", address=address, authorization=f"Bearer {credential}") as http:
+        return await http.post(f"/api/v1/{what}", json=body)
 
 
 async def test_refused_front_ends_are_in_the_audit_and_their_secrets_are_not(system: SystemHarness) -> None:

@@ -33,6 +33,7 @@ def test_every_reason_is_in_the_table_once() -> None:
         validation_errors._WRONG_VALUE[0],
     }
     given |= set(OWN) | set(refusals._ADMISSION) | {"idempotency_conflict", REPEATED[0], "duplicate_header"}
+    given |= {one.reason for one in refusals.drills_only().errors}
     assert given == set(known)
 
 

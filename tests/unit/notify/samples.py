@@ -24,7 +24,7 @@ def event(kind: str, number: int = 1, /, **changes: Any) -> RoutingEvent:
     body = json.loads((GOLDEN / f"{kind}.v1.json").read_text())["body"]
     body["report_id"] = report_id(number)
     for name, value in changes.items():
-        if name in ("urgency", "suspicion", "synthetic"):
+        if name in ("urgency", "suspicion", "synthetic", "sandbox"):
             body["facts"][name] = value
         elif name == "center":
             if "decision" in body:

@@ -1,11 +1,14 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from services.intake.clients.models import Client, read_credential
+from services.intake.clients.repository import ClientError
 from services.intake.clients.rules import Turned, digest_of, judge
+from services.intake.clients.service import ClientService
 from services.intake.encryption.keys import KeyedDigests
-from shared.identity.roles import Scope
+from shared.identity.roles import REAL_SCOPES, Scope
 from tests.support.keys import KEYS as INTAKE_KEYS
 
 KEYS = INTAKE_KEYS.clients.current
@@ -69,3 +72,19 @@ def test_a_stored_digest_is_worth_nothing_under_another_id_or_key() -> None:
     assert digest_of(KEYS, "kiosk", SECRET) != digest_of(KeyedDigests(b"x" * 32), "kiosk", SECRET)
     assert SECRET not in digest_of(KEYS, "kiosk", SECRET)
     assert read_credential(f"kiosk.{SECRET}") == ("kiosk", SECRET)
+
+
+def test_one_for_drills_may_do_what_front_ends_do_and_is_confined_whatever_else_it_has() -> None:
+    for scopes in ({Scope.REPORTS_DRILL}, {Scope.REPORTS_DRILL, Scope.REPORTS_SUBMIT}):
+        drill = replace(CLIENT, scopes=frozenset(scopes))
+        assert drill.sandbox
+        for scope in REAL_SCOPES:
+            assert said(f"kiosk.{SECRET}", scope, client=drill) is drill
+    assert not CLIENT.sandbox
+
+
+async def test_a_scope_for_drills_stands_alone() -> None:
+    nothing: Any = None
+    office = ClientService(nothing, INTAKE_KEYS.clients, nothing)
+    with pytest.raises(ClientError, match="drill_stands_alone"):
+        await office.add("trial", "Trial", [Scope.REPORTS_DRILL, Scope.REPORTS_SUBMIT], 600)

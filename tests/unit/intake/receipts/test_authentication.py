@@ -61,10 +61,13 @@ async def code(
     client: str | None = None,
     device: str = "",
     receipt: str = RECEIPT,
+    sandbox: bool = False,
+    guarded: bool = True,
 ) -> str:
     question = ReceiptQuestion(receipt=receipt, word=word)
+    caller = Caller(network, client, sandbox=sandbox, device=device)
     try:
-        await door.authenticate(question, Caller(network, client, device=device), "receipts.withdraw")
+        await door.authenticate(question, caller, "receipts.withdraw", guarded=guarded)
     except Problem as problem:
         return problem.code
     return "in"
@@ -196,3 +199,22 @@ async def test_a_status_that_needs_the_word_is_answered_like_an_unknown_receipt_
     assert await status(RECEIPT, device=given) == "in"
     kept.document["word_for_status"] = False
     assert await status(RECEIPT) == "in"
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"front_end": "trial", "facts": {"sandbox": True}}, "in"),
+        ({"front_end": "trial"}, "in"),  # erased: only such a drill still has a front end
+        ({"front_end": "trial", "facts": {"synthetic": True}}, "unknown_receipt"),
+        ({"front_end": "other", "facts": {"sandbox": True}}, "unknown_receipt"),
+        ({"front_end": "portal", "facts": {}}, "unknown_receipt"),
+        ({}, "unknown_receipt"),
+    ],
+)
+async def test_whoever_is_confined_to_drills_learns_of_no_other_report(document: dict[str, Any], said: str) -> None:
+    for guarded in (True, False):
+        door = holders()
+        kept: Any = door._reports
+        kept.document |= document
+        assert await code(door, HERE, word=None, client="trial", sandbox=True, guarded=guarded) == said

@@ -238,3 +238,11 @@ def test_events_of_three_topics_may_come_in_any_order() -> None:
                 conclude(again, None)
         assert again.promise == expected
         assert wrong(again, expected.since) is None
+
+
+def test_nothing_is_owed_for_a_drill_of_a_front_end_that_is_tried_out() -> None:
+    made = world(MONDAY + timedelta(hours=10), Rules())
+    made.routed(event("report.routed", 1, urgency="critical", synthetic=True, sandbox=True))
+    made.at(made.now + timedelta(minutes=1), lambda: made.acknowledge(report_id(1)))
+    made.run(made.now + timedelta(hours=3))
+    assert not made.alarms

@@ -270,3 +270,16 @@ def test_a_threats_deadline_follows_the_facts_whoever_has_the_case() -> None:
     none = {**sooner, "threat_deadline": None}
     moved = event("report.rerouted", version=3, ownership=2, center="busan", previous_center_id="gwangju", facts=none)
     assert folded([moved], case).threat_deadline is None
+
+
+def test_nobody_is_alerted_of_a_drill_of_a_front_end_that_is_tried_out_unless_the_deployment_says_so() -> None:
+    first = event("report.routed", 1, version=1, ownership=1, urgency="critical", synthetic=True, sandbox=True)
+    left = event("report.updated", 1, version=2, ownership=1, kind="message_left", synthetic=True, sandbox=True)
+    moved = event("report.rerouted", 1, version=3, ownership=2, synthetic=True, sandbox=True)
+    case = folded([first, left, moved])
+    assert case.sandbox
+    assert (case.escalation, case.wake_at) == (None, None)
+    assert taken(case).escalation is None
+    alerted = fold(None, first, TRACE, Rules(alert_sandbox=True), NOW)
+    assert alerted is not None
+    assert alerted.escalation is not None

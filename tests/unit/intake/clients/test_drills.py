@@ -1,0 +1,63 @@
+"""A credential that is confined to drills, at the door of the API."""
+
+from dataclasses import replace
+from typing import Any
+from unittest.mock import AsyncMock, Mock
+
+import httpx
+import pytest
+
+from services.intake import problem_table
+from services.intake.clients.dependencies import ClientAuthenticator
+from services.intake.proofs.rules import ProofSigner
+from services.intake.submissions import api
+from services.intake.submissions.service import SubmissionResult
+from shared.clock import ManualClock
+from shared.events.vocabulary import Urgency
+from shared.health import Health
+from shared.identity.roles import Scope
+from shared.settings import ServiceSettings
+from shared.web.app import create_app
+from tests.support.keys import KEYS
+from tests.unit.intake.clients.test_credentials import CLIENT, SECRET
+from tests.unit.intake.retention.test_erasure import NOW
+
+REPORT = {"role": "victim", "harm_types": ["other"]}
+TAKEN = SubmissionResult("one", "1234-5678-9012-3450", NOW, "proof", repeated=False, urgency=Urgency.NORMAL)
+
+
+async def sent(scope: Scope, *, synthetic: bool) -> tuple[httpx.Response, AsyncMock]:
+    """The answer to a report by a credential with one scope, and what the service was asked."""
+    store: Any = Mock(all=AsyncMock(return_value=[replace(CLIENT, scopes=frozenset({scope}))]))
+    gate = ClientAuthenticator(store, KEYS.clients, Mock(), ManualClock(NOW))
+    service = AsyncMock(return_value=TAKEN)
+    app = create_app(
+        service="intake",
+        title="t",
+        description="d",
+        settings=ServiceSettings(),
+        health=Health(),
+        routers=[api.router(Mock(submit=service), ProofSigner(b"s" * 32), gate(Scope.REPORTS_SUBMIT))],
+        problem_table=problem_table.PROBLEMS,
+        reasons=problem_table.REASONS,
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1") as http:
+        headers = {"Authorization": f"Bearer kiosk.{SECRET}", "Accept-Language": "en"}
+        return await http.post("/api/v1/reports", json={**REPORT, "synthetic": synthetic}, headers=headers), service
+
+
+async def test_a_report_that_is_no_drill_is_refused_with_the_numbers_to_call() -> None:
+    answer, service = await sent(Scope.REPORTS_DRILL, synthetic=False)
+    said = answer.json()
+    assert (answer.status_code, said["code"]) == (403, "drills_only")
+    assert [(one["field"], one["reason"]) for one in said["errors"]] == [("synthetic", "drills_only")]
+    assert "1366" in said["detail"]
+    service.assert_not_called()
+
+
+@pytest.mark.parametrize(("scope", "sandbox"), [(Scope.REPORTS_DRILL, True), (Scope.REPORTS_SUBMIT, False)])
+async def test_a_drill_of_a_front_end_that_is_tried_out_is_told_from_others(scope: Scope, sandbox: bool) -> None:
+    answer, service = await sent(scope, synthetic=True)
+    assert answer.status_code == 202
+    assert service.await_args is not None
+    assert service.await_args.kwargs["sandbox"] is sandbox
