@@ -10,6 +10,7 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +24,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
+
+from shared.key_setting import key_bytes
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -132,7 +135,8 @@ class ServiceSettings(BaseSettings):
         },
         examples=['{"intake": "https://report.example"}'],
     )
-    """Where a browser reaches each service; the common header links them."""
+    """Where a browser reaches each service; the common header links them. All at one host name, told apart by port or
+    path: they share the cookies of a sign-in."""
     identity_url: str = Field(
         default="",
         validation_alias="IEUM_IDENTITY_URL",
@@ -187,6 +191,22 @@ class ServiceSettings(BaseSettings):
     """Where spans of requests, records and alerts are sent by OTLP over HTTP. Empty: none are made. Needs the extra
     ``tracing``; other variables of OpenTelemetry's SDK (``OTEL_TRACES_SAMPLER`` …) count too."""
 
+    @field_validator("public_urls")
+    @classmethod
+    def _one_host(cls, value: dict[str, str]) -> dict[str, str]:
+        hosts: dict[str, str] = {}
+        for service, url in value.items():
+            host = _host_of(url)
+            if not host:
+                raise ValueError(f"has {url!r} for {service}; expected an address that begins with https:// or http://")
+            hosts.setdefault(host, url)
+        if len(hosts) > 1:
+            raise ValueError(
+                f"has addresses at different hosts ({', '.join(hosts.values())}); expected one host name for all, told"
+                " apart by port or path, since services share the cookies of a sign-in"
+            )
+        return value
+
     @field_validator("identity_root_keys")
     @classmethod
     def _roots(cls, value: str) -> str:
@@ -221,6 +241,21 @@ class ServiceSettings(BaseSettings):
         self.identity_url = self.identity_url or self.public_urls.get("identity", "")
         return self
 
+    @model_validator(mode="after")
+    def _a_key_each(self) -> Self:
+        named: dict[bytes, str] = {}
+        for field, value in self:
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, SecretStr) and field.endswith(("_key", "_keys")):
+                    variable = variable_of(type(self), field)
+                    first = named.setdefault(key_bytes(one), variable)
+                    if first != variable:
+                        raise ValueError(
+                            f"{first} and {variable} have the same value; expected a key of its own for each"
+                            " (openssl rand -base64 32)"
+                        )
+        return self
+
     def public_root_keys(self) -> list[bytes]:
         """The public root keys of identity."""
         return [base64.b64decode(key) for key in _listed(self.identity_root_keys)]
@@ -228,6 +263,14 @@ class ServiceSettings(BaseSettings):
     def served_by_https(self, service: str) -> bool:
         """Whether browsers reach a service by https, also behind a proxy that terminates TLS."""
         return self.public_urls.get(service, "").lower().startswith("https:")
+
+
+def _host_of(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if parts.scheme in {"http", "https"} else ""
 
 
 def _listed(value: str) -> list[str]:
@@ -282,7 +325,11 @@ def _raw(cls: type[BaseSettings], loc: tuple[str, ...]) -> str | None:
 
 
 def _explain(cls: type[BaseSettings], loc: tuple[int | str, ...], message: str, found: object) -> str:
-    field = str(loc[0]) if loc else "?"
+    message = message.removeprefix("Value error, ")
+    if not loc:
+        # Of several settings, which the message names. What was found is all of them, keys among them.
+        return f"settings: {message}"
+    field = str(loc[0])
     info = cls.model_fields.get(field) or next(
         (i for i in cls.model_fields.values() if i.validation_alias == field), None
     )

@@ -191,7 +191,7 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
         confirm_router(a.sign_in, a.sessions, a.passkeys, pages),
         registration_router(a.sign_in, a.sessions, a.passkeys, pages),
         passkey_router(a.store, a.sign_in, a.passkeys, pages, authorize, settings.roles_with_passkey()),
-        invitation_router(a.sign_in, a.sessions, a.enrolment, pages),
+        invitation_router(a.sign_in, a.sessions, a.enrolment, a.passkeys, pages),
         own_router(a.store, a.sessions, a.enrolment, a.trail, pages, authorize, passkeys=a.passkeys.party is not None),
         admin_router(a.store, a.administration, pages, authorize),
         release_router(a.store, a.administration, pages, authorize),

@@ -80,5 +80,7 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     @model_validator(mode="after")
     def _drafts_give_way_first(self) -> Self:
         if not self.disk_alarm_mb >= self.disk_drafts_mb >= self.disk_reports_mb:
-            raise ValueError("disk_alarm_mb, disk_drafts_mb and disk_reports_mb must not grow in this order")
+            raise ValueError(
+                "INTAKE_DISK_ALARM_MB, INTAKE_DISK_DRAFTS_MB and INTAKE_DISK_REPORTS_MB must not grow in this order"
+            )
         return self

@@ -112,12 +112,11 @@ async def raw(store: CaseStore, count: int) -> float:
 
 async def measure(engines: Engines, smtp_port: int, waiting: int, due: int, rounds: int) -> dict[str, Any]:
     """Fill once, then tell in rounds."""
-    key = SecretStr(new_key())
     settings = NotifySettings(
         smtp_port=smtp_port,
-        IEUM_TICKET_KEY=key,
-        IEUM_DIRECTORY_KEY=key,
-        audit_key=key,
+        IEUM_TICKET_KEY=SecretStr(new_key()),
+        IEUM_DIRECTORY_KEY=SecretStr(new_key()),
+        audit_key=SecretStr(new_key()),
         claim_size=PAGE,
         poll_s=0.05,
     )

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import base64
 import json
 import secrets
 import sys
@@ -23,17 +22,17 @@ from shared.identity.tokens import ACCESS_LASTS
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.web.serve import serve
 from tests.support.staff import TestIdentity
+from tools.local.keys import new_key
 
 
 async def run(port: int, smtp_port: int, people: int) -> None:
     """Serve until killed."""
-    key = SecretStr(base64.b64encode(b"k" * 32).decode())
     settings = NotifySettings(
         port=port,
         smtp_port=smtp_port,
-        IEUM_TICKET_KEY=key,
-        IEUM_DIRECTORY_KEY=key,
-        audit_key=key,
+        IEUM_TICKET_KEY=SecretStr(new_key()),
+        IEUM_DIRECTORY_KEY=SecretStr(new_key()),
+        audit_key=SecretStr(new_key()),
         stream_clients=2 * people,
     )
     log.configure("notify", "ERROR")

@@ -111,7 +111,7 @@ def own_router(
             return await show(request, principal, error=error.code, field="current", wait=error.retry_after or 0)
         except TransientError:
             raise unavailable() from None
-        return pages.render(request, "recovery-codes.html", codes=codes, onward="/account", fresh=False, waiting=False)
+        return pages.render(request, "recovery-codes.html", codes=codes, onward="/account", state="")
 
     @router.post("/account/end-everywhere")
     async def end_everywhere(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:

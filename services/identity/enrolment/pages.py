@@ -6,13 +6,14 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.identity.accounts.models import RefusedError
+from services.identity.accounts.models import PasskeyMissingError, RefusedError
 from services.identity.accounts.rules import LONGEST, SHORTEST
 from services.identity.audit_recorder import By, by
 from services.identity.enrolment.service import Enrolment, Offer
 from services.identity.page_parts import ENROL_WORDS, FIELD, Text, end_the_old, qr_code
+from services.identity.passkeys.service import Passkeys
 from services.identity.problems import unavailable
-from services.identity.sessions.cookies import set_device, set_session
+from services.identity.sessions.cookies import REGISTER_COOKIE, set_device, set_session, set_short
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.service import SignIn
 from shared.errors import TransientError
@@ -21,7 +22,9 @@ from shared.web.navigation import home_of
 from shared.web.pages import Pages
 
 
-def invitation_router(sign_in: SignIn, sessions: Sessions, enrolment: Enrolment, pages: Pages) -> APIRouter:
+def invitation_router(
+    sign_in: SignIn, sessions: Sessions, enrolment: Enrolment, passkeys: Passkeys, pages: Pages
+) -> APIRouter:
     """``/invitation``."""
     router = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
     urls = pages.settings.public_urls
@@ -71,10 +74,8 @@ def invitation_router(sign_in: SignIn, sessions: Sessions, enrolment: Enrolment,
             longest=LONGEST,
         )
 
-    def codes_page(request: Request, codes: list[str], onward: str, *, waiting: bool = False) -> Response:
-        return pages.render(
-            request, "recovery-codes.html", codes=codes, onward=onward, fresh=not waiting, waiting=waiting
-        )
+    def codes_page(request: Request, codes: list[str], onward: str, state: str) -> Response:
+        return pages.render(request, "recovery-codes.html", codes=codes, onward=onward, state=state)
 
     async def complete(
         request: Request, invitation: str, offer: Offer, given: tuple[str, str, str], who: By
@@ -89,13 +90,18 @@ def invitation_router(sign_in: SignIn, sessions: Sessions, enrolment: Enrolment,
                 raise
             return choose(request, invitation, offer, error.code)
         await end_the_old(request, sessions)
-        issued = await sessions.begin(account.subject, who)
+        try:
+            issued = await sign_in.begin_first(account, who)
+        except PasskeyMissingError:
+            page = codes_page(request, codes, "/session/passkey", "passkey")
+            set_short(page, REGISTER_COOKIE, passkeys.permission(account), secure=pages.secure(request))
+            return page
         if issued is None and account.waits is not None:
-            return codes_page(request, codes, "/session", waiting=True)
+            return codes_page(request, codes, "/session", "waiting")
         if issued is None:
             raise RefusedError("no_invitation")
         request.state.principal = issued.principal
-        page = codes_page(request, codes, home_of(issued.principal, urls))
+        page = codes_page(request, codes, home_of(issued.principal, urls), "fresh")
         set_session(page, issued, secure=pages.secure(request))
         device = sign_in.device_cookie(account.subject, pages.clock.now())
         set_device(page, device, secure=pages.secure(request))

@@ -185,6 +185,16 @@ class SignIn:
         SIGN_INS.labels("password", "entered").inc()
         return Entered(issued, self.device_cookie(account.subject, now))
 
+    async def begin_first(self, account: Account, who: By) -> Issued | None:
+        """Begin the session of somebody who just enrolled; None while they wait for release.
+
+        Raises ``PasskeyMissingError``: their role signs in with a passkey, which they register first.
+        """
+        if account.waits is None and refusal(account, Factor.TOTP, self._roles_with_passkey) is not None:
+            SIGN_INS.labels("password", "passkey_missing").inc()
+            raise PasskeyMissingError(account)
+        return await self._sessions.begin(account.subject, who)
+
     async def _let_in(
         self, account: Account, shown: Factor, tallies: dict[Source, str], who: By, device: str
     ) -> Entered:

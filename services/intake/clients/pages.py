@@ -45,7 +45,8 @@ ClientId = Annotated[str, Path(max_length=40, pattern=CLIENT_ID.pattern)]
 
 def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: AuditLog) -> APIRouter:
     """The routes of front ends, for administrators of ``central`` and the ministry."""
-    door = Depends(authorize(Action.CLIENTS_MANAGE))
+    # With a recent second factor: whoever holds a front end's secret reads and withdraws what it lodged.
+    door = Depends(authorize(Action.CLIENTS_MANAGE, back="/clients"))
 
     async def admitted(request: Request, principal: Principal, act: str, client_id: str = "") -> None:
         # Front ends belong to the whole system: an administrator of one centre has no say in them.

@@ -9,6 +9,7 @@ from services.identity.accounts.service import Ready
 from services.identity.audit_recorder import by_command
 from shared.audit.model import AuditOutcome
 from tests.integration.identity.conftest import START, IdentityHarness, Process
+from tests.integration.identity.test_accounts import finished, invitation, looked_at
 from tests.support.passkeys import Authenticator, plain
 
 ORIGIN = "https://staff.example"
@@ -62,6 +63,27 @@ async def test_who_must_have_a_passkey_registers_one_and_then_signs_in_with_it_a
     said = [(line.outcome.value, line.reason, line.detail.get("factor")) for line in await identity.lines("sign_in")]
     needed = ("refused", "passkey_needed", None)
     assert said == [("done", None, "passkey"), needed, ("done", None, "passkey"), needed]
+
+
+async def test_who_comes_with_an_invitation_does_nothing_before_the_passkey_their_role_needs(
+    identity: Process,
+) -> None:
+    code = await invitation(identity, "jeju", "lead")
+    device = Authenticator(ORIGIN)
+    async with browser(identity) as http:
+        page = await finished(identity, http, code, await looked_at(http, code))
+        assert (page.status_code, "you are signed in" in page.text) == (200, False)
+        assert 'href="/session/passkey"' in page.text
+        assert not {"__Host-ieum_sid", "__Host-ieum_identity"} & set(http.cookies)
+        assert (await http.get("/desk")).status_code in {303, 401}
+        made = device.make((await http.post("/session/passkey/new")).json())
+        assert (await http.post("/session/passkey", data={"name": "phone", "passkey": made})).status_code == 303
+        assert (await http.get("/desk")).status_code == 200
+    async with browser(identity) as http:
+        code = await invitation(identity, "jeju", "counsellor", name="lee.new")
+        page = await finished(identity, http, code, await looked_at(http, code))
+        assert "you are signed in" in page.text
+        assert (await http.get("/desk")).status_code == 200
 
 
 async def test_with_a_recovery_code_a_lost_passkey_is_replaced_before_anything_else(identity: Process) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -251,7 +252,20 @@ async def test_administrators_of_the_system_manage_them_on_a_page_and_nobody_els
     assert (
         await harness.http.post("/clients/paged/end-old", data={"version": "3"}, headers=headers)
     ).status_code == 303
+    long_ago = harness.people.principal("central", "administrator", confirmed_at=datetime.now(UTC) - timedelta(hours=3))
+    stale = {**HTML, "Authorization": f"Bearer {harness.people.signer.access(long_ago, 'intake')}"}
     harness.http.cookies.clear()
+    for method, path in (
+        ("GET", ""),
+        ("POST", ""),
+        *(("POST", f"/paged/{do}") for do in ("rotate", "end-old", "door")),
+    ):
+        asked = await harness.http.request(
+            method, f"/clients{path}", data=form if method == "POST" else {}, headers=stale
+        )
+        assert asked.status_code == 303
+        assert "/session/confirm?next=" in asked.headers["location"]
+        assert asked.headers["location"].endswith("%2Fclients")
     assert (await sent(harness, f"paged.{newest}")).status_code == 202
     told = await lines(harness, "clients.manage")
     assert [line.outcome.value for line in told].count("refused") == 20

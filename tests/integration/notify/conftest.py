@@ -37,8 +37,12 @@ from tests.support.staff import TICKET_KEY, TestIdentity
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import TRACE
 
-KEY = base64.b64encode(TICKET_KEY).decode()
-"""Any key will do; every process of a test has the same."""
+KEYS = {
+    "IEUM_TICKET_KEY": base64.b64encode(TICKET_KEY).decode(),
+    "IEUM_DIRECTORY_KEY": base64.b64encode(b"d" * 32).decode(),
+    "NOTIFY_AUDIT_KEY": base64.b64encode(b"a" * 32).decode(),
+}
+"""Every process of a test has the same."""
 
 
 NOBODY_THERE = "http://127.0.0.1:9"
@@ -80,11 +84,11 @@ def settings(sink_port: int) -> NotifySettings:
     return NotifySettings(
         port=free_port(),
         smtp_port=sink_port,
-        IEUM_TICKET_KEY=SecretStr(KEY),
-        IEUM_DIRECTORY_KEY=SecretStr(KEY),
-        audit_key=SecretStr(KEY),
         IEUM_IDENTITY_URL=NOBODY_THERE,
         poll_s=0.2,
+        IEUM_TICKET_KEY=SecretStr(KEYS["IEUM_TICKET_KEY"]),
+        IEUM_DIRECTORY_KEY=SecretStr(KEYS["IEUM_DIRECTORY_KEY"]),
+        audit_key=SecretStr(KEYS["NOTIFY_AUDIT_KEY"]),
     )
 
 

@@ -17,7 +17,7 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import ALERTS
-from tests.integration.notify.conftest import KEY, as_record, free_port, log_of
+from tests.integration.notify.conftest import KEYS, as_record, free_port, log_of
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import NOW, event, report_id
@@ -38,9 +38,7 @@ def environment(bus: KafkaSettings, store: StoreSettings, sink_port: int) -> dic
         "NOTIFY_SMTP_TIMEOUT_S": "2",
         "NOTIFY_LEASE_S": "4",
         "NOTIFY_CLAIM_SIZE": "50",
-        "IEUM_TICKET_KEY": KEY,
-        "IEUM_DIRECTORY_KEY": KEY,
-        "NOTIFY_AUDIT_KEY": KEY,
+        **KEYS,
     }
 
 

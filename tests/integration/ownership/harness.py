@@ -33,10 +33,10 @@ from tests.integration.routing.running import NOBODY_THERE, record_of
 from tests.support.clock import JumpClock
 from tests.support.mail import MailSink
 from tests.support.subscribing import subscribe
+from tools.local.keys import new_key
 from tools.local.ports import free_port
 
 T = TypeVar("T")
-KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 GROUPS = ("routing", "notify", "analytics")
 SETTLE_S = 40.0
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -148,9 +148,9 @@ class OwnershipHarness:
     def _notify(self) -> Notify:
         settings = NotifySettings(
             smtp_port=self._sink.port,
-            IEUM_TICKET_KEY=SecretStr(KEY),
-            IEUM_DIRECTORY_KEY=SecretStr(KEY),
-            audit_key=SecretStr(KEY),
+            IEUM_TICKET_KEY=SecretStr(new_key()),
+            IEUM_DIRECTORY_KEY=SecretStr(new_key()),
+            audit_key=SecretStr(new_key()),
             poll_s=0.1,
             gather_s=0.0,
         )

@@ -1,7 +1,5 @@
 """An intake that lets unsigned reports pass says so for as long as it does."""
 
-import base64
-
 import httpx
 import pytest
 
@@ -10,6 +8,7 @@ from services.intake.settings import IntakeSettings
 from shared.clock import ManualClock
 from shared.settings import KafkaSettings, StoreSettings
 from tests.unit.intake.retention.test_erasure import NOW
+from tools.local.keys import new_key
 
 _KEYS = ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_LINK_KEY", "INTAKE_SIGNING_KEY")
 
@@ -19,7 +18,7 @@ async def test_health_names_the_setting_that_is_only_for_an_upgrade(
     monkeypatch: pytest.MonkeyPatch, upgrading: bool
 ) -> None:
     for name in (*_KEYS, "IEUM_TICKET_KEY", "INTAKE_AUDIT_KEY"):
-        monkeypatch.setenv(name, base64.b64encode(b"k" * 32).decode())
+        monkeypatch.setenv(name, new_key())
     monkeypatch.setenv("INTAKE_UPGRADING", str(upgrading))
     intake = build(IntakeSettings(), KafkaSettings(), StoreSettings(), ManualClock(NOW))
     here = httpx.ASGITransport(app=intake.app, client=("127.0.0.1", 1))

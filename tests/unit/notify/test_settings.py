@@ -1,19 +1,18 @@
 """A wrong setting is one line that names the variable, what was found and an example."""
 
-import base64
-
 import pytest
 
 from services.notify.auditor.main import AuditorProcess
 from services.notify.settings import AlertSettings, NotifySettings
 from shared.clock import SystemClock
 from shared.settings import KafkaSettings, SettingsError, StoreSettings, load
+from tools.local.keys import new_key
 
 
 @pytest.fixture(autouse=True)
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "NOTIFY_AUDIT_KEY"):
-        monkeypatch.setenv(variable, base64.b64encode(b"k" * 32).decode())
+        monkeypatch.setenv(variable, new_key())
 
 
 @pytest.mark.parametrize(

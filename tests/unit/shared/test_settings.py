@@ -1,7 +1,12 @@
+import base64
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
+from services.identity.settings import IdentitySettings
+from services.intake.settings import IntakeSettings
+from services.notify.settings import NotifySettings
 from shared.settings import KafkaSettings, ServiceSettings, SettingsError, StoreSettings, load, variable_of
 
 
@@ -89,7 +94,9 @@ def test_keys_are_fetched_from_identitys_public_address_unless_another_is_named(
 def test_an_https_address_without_a_trusted_proxy_is_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch, proxies: str | None
 ) -> None:
-    monkeypatch.setenv("IEUM_PUBLIC_URLS", '{"intake": "HTTPS://report.example", "notify": "http://127.0.0.1:8003"}')
+    monkeypatch.setenv(
+        "IEUM_PUBLIC_URLS", '{"intake": "HTTPS://report.example", "notify": "http://Report.example:8003"}'
+    )
     monkeypatch.delenv("IEUM_TRUSTED_PROXIES", raising=False)
     if proxies is not None:
         monkeypatch.setenv("IEUM_TRUSTED_PROXIES", proxies)
@@ -156,3 +163,79 @@ def test_a_folder_of_secrets_that_is_not_there_is_named(monkeypatch: pytest.Monk
     monkeypatch.setenv("IEUM_SECRETS_DIR", "/nowhere/at/all")
     with pytest.raises(SettingsError, match=r"IEUM_SECRETS_DIR.*'/nowhere/at/all'.*example"):
         load(KafkaSettings)
+
+
+@pytest.mark.parametrize(
+    ("urls", "said"),
+    [
+        (
+            '{"intake": "http://report.example", "notify": "http://staff.example:1", "identity": "http://staff.example"}',
+            "has addresses at different hosts (http://report.example, http://staff.example:1); expected one host name",
+        ),
+        (
+            '{"intake": "http://127.0.0.1:8001", "identity": "http://localhost:8006"}',
+            "has addresses at different hosts",
+        ),
+        ('{"intake": "report.example"}', "has 'report.example' for intake; expected an address that begins with"),
+        ('{"intake": "http://[::1"}', "has 'http://[::1' for intake; expected an address"),
+    ],
+)
+def test_services_are_at_one_host_whose_cookies_they_share(
+    monkeypatch: pytest.MonkeyPatch, urls: str, said: str
+) -> None:
+    monkeypatch.setenv("IEUM_PUBLIC_URLS", urls)
+    with pytest.raises(SettingsError) as caught:
+        load(ServiceSettings)
+    (line,) = caught.value.lines
+    assert line.startswith(f"setting IEUM_PUBLIC_URLS: {said}")
+
+
+KEYS = {
+    IdentitySettings: (
+        "IDENTITY_MASTER_KEY",
+        "IDENTITY_ACCOUNT_KEY",
+        "IDENTITY_ROOT_KEY",
+        "IEUM_DIRECTORY_KEY",
+        "IDENTITY_AUDIT_KEY",
+        "IDENTITY_RETIRED_MASTER_KEYS",
+    ),
+    IntakeSettings: (
+        "INTAKE_MASTER_KEY",
+        "INTAKE_RECEIPT_KEY",
+        "INTAKE_LINK_KEY",
+        "INTAKE_SIGNING_KEY",
+        "IEUM_TICKET_KEY",
+        "INTAKE_AUDIT_KEY",
+        "INTAKE_RETIRED_MASTER_KEYS",
+        "INTAKE_LATER_RECEIPT_KEYS",
+    ),
+    NotifySettings: ("IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "NOTIFY_AUDIT_KEY"),
+}
+
+
+@pytest.mark.parametrize("cls", KEYS, ids=lambda cls: cls.__name__)
+def test_no_two_keys_have_the_same_value_and_none_is_shown(
+    monkeypatch: pytest.MonkeyPatch, cls: type[ServiceSettings]
+) -> None:
+    for pair in combinations(KEYS[cls], 2):
+        for number, variable in enumerate(KEYS[cls]):
+            key = base64.b64encode(bytes([1 if variable in pair else 2 + number]) * 32).decode()
+            monkeypatch.setenv(variable, f'["{key}"]' if variable.endswith("_KEYS") else key)
+        with pytest.raises(SettingsError) as caught:
+            load(cls)
+        (line,) = caught.value.lines
+        assert line.startswith("settings: ")
+        assert all(variable in line for variable in pair)
+        assert "have the same value" in line
+        assert "AQEB" not in line
+
+
+def test_what_is_wrong_between_settings_shows_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, variable in enumerate(KEYS[IdentitySettings][:5]):
+        monkeypatch.setenv(variable, base64.b64encode(bytes([1 + number]) * 32).decode())
+    monkeypatch.setenv("IDENTITY_OIDC_ISSUER", "https://login.example")
+    with pytest.raises(SettingsError) as caught:
+        load(IdentitySettings)
+    assert caught.value.lines == [
+        "settings: IDENTITY_OIDC_ISSUER also needs IDENTITY_OIDC_CLIENT_ID and IDENTITY_OIDC_ROLE_MAP"
+    ]

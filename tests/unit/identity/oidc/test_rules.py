@@ -164,7 +164,7 @@ def test_which_addresses_are_confidential(address: str, *, always: bool, in_test
 
 @pytest.mark.parametrize("issuer", ["http://login.example", "http://127.0.0.1:9000"])
 def test_an_issuer_by_plain_http_is_a_wrong_setting(issuer: str) -> None:
-    keys = dict.fromkeys(("master_key", "account_key", "IEUM_DIRECTORY_KEY", "audit_key"), new_key())
+    keys = {name: new_key() for name in ("master_key", "account_key", "IEUM_DIRECTORY_KEY", "audit_key")}
     given = {**keys, "oidc_client_id": "ieum", "oidc_role_map": MAP}
     with pytest.raises(ValidationError, match="https"):
         IdentitySettings.model_validate({**given, "oidc_issuer": issuer})
@@ -180,7 +180,7 @@ def test_an_issuer_by_plain_http_is_a_wrong_setting(issuer: str) -> None:
     ],
 )
 def test_what_cannot_be_right_is_refused_at_start(name: str, value: object, words: str) -> None:
-    keys = dict.fromkeys(("master_key", "account_key", "IEUM_DIRECTORY_KEY", "audit_key"), new_key())
+    keys = {name: new_key() for name in ("master_key", "account_key", "IEUM_DIRECTORY_KEY", "audit_key")}
     assert IdentitySettings.model_validate(keys)
     with pytest.raises(ValidationError, match=words):
         IdentitySettings.model_validate({**keys, name: value})

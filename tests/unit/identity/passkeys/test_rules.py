@@ -83,7 +83,7 @@ def test_a_counter_goes_on(before: int, after: int, *, counts: bool) -> None:
 
 
 def settings(address: str, **more: object) -> IdentitySettings:
-    keys = dict.fromkeys(("master_key", "account_key", "IEUM_DIRECTORY_KEY", "audit_key"), new_key())
+    keys = {name: new_key() for name in ("master_key", "account_key", "IEUM_DIRECTORY_KEY", "audit_key")}
     urls = {"IEUM_PUBLIC_URLS": {"identity": address}, "IEUM_TRUSTED_PROXIES": "10.0.0.7"}
     return IdentitySettings.model_validate({**keys, **urls, **more})
 

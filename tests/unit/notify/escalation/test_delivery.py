@@ -210,8 +210,10 @@ def directory(**changes: str) -> RecipientDirectory:
 
 
 def settings_of(**changes: Any) -> NotifySettings:
-    key = SecretStr(new_key())
-    return NotifySettings(IEUM_TICKET_KEY=key, IEUM_DIRECTORY_KEY=key, audit_key=key, **changes)
+    keys: dict[str, Any] = {
+        name: SecretStr(new_key()) for name in ("IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "audit_key")
+    }
+    return NotifySettings(**keys, **changes)
 
 
 async def test_an_exception_in_one_delivery_is_a_failure_of_that_one_alone() -> None:

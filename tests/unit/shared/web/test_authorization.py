@@ -66,13 +66,13 @@ async def test_who_cannot_be_verified_yet_is_asked_to_wait_and_not_to_sign_in() 
 
 
 async def test_a_page_leads_to_identitys_sign_in_and_names_its_own_configured_address() -> None:
-    urls = {"small": "https://small.example", "identity": "https://staff.example/"}
+    urls = {"small": "https://staff.example:8443", "identity": "https://staff.example/"}
     app = build(IEUM_PUBLIC_URLS=urls, IEUM_TRUSTED_PROXIES="10.0.0.7")
     async with client(app) as http:
         asked = await http.get("/desk?view=late", headers={"host": "evil.example"})
     assert asked.status_code == 303
     assert asked.headers["location"] == (
-        "https://staff.example/session?next=https%3A%2F%2Fsmall.example%2Fdesk%3Fview%3Dlate"
+        "https://staff.example/session?next=https%3A%2F%2Fstaff.example%3A8443%2Fdesk%3Fview%3Dlate"
     )
 
 

@@ -122,7 +122,7 @@ async def test_what_is_no_answer_of_identitys_is_no_failure_of_ours(issuer: Issu
         await over_http("http://identity", issuer.staff.identity, "notify", proxy)(SECRET)
 
 
-HTTPS = {name: f"https://{name}.example" for name in SERVICES}
+HTTPS = {name: f"https://staff.example:{8440 + number}" for number, name in enumerate(SERVICES)}
 
 
 @pytest.mark.parametrize(
