@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import uuid
@@ -28,12 +27,12 @@ from shared.kafka.publisher import Message, Publisher, partition_of
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import ROUTINGS
 from tests.integration.kafka.tools import log_of
+from tests.support.commands import LIMIT_S, ran
 from tools.local.jars import cache_dir
 
 ROOT: Final = Path(__file__).parents[3]
 SOURCES: Final = ROOT / "clients" / "consumers"
 GOLDEN: Final = ROOT / "tests" / "golden" / "events"
-LIMIT_S: Final = 300
 LONGEST: Final = 150
 """Lines of a consumer, its settings of the connection apart."""
 
@@ -185,22 +184,6 @@ def built(language: str, command: Sequence[str], *programs: str) -> Path:
             ran(command, place)
             place.rename(home)
     return home
-
-
-def ran(command: Sequence[str | Path], folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """A command that ended well."""
-    given = [str(part) for part in command]
-    done = subprocess.run(
-        given,
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LIMIT_S,
-    )
-    assert done.returncode == 0, f"{given[0]} failed:\n{(done.stdout + done.stderr)[-4000:]}"
-    return done
 
 
 def python() -> list[str | Path]:

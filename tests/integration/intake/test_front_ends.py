@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,7 @@ from tests.browser.helpers import serving
 from tests.integration.intake.harness import IntakeHarness, settings
 from tests.integration.intake.published import every_operation
 from tests.integration.intake.tutorial import Reader, blocks
+from tests.support.commands import LIMIT_S, ran
 from tests.unit.clients.test_behaviour import built
 
 ROOT: Final = Path(__file__).parents[3]
@@ -34,22 +35,6 @@ TOOLS: Final = ROOT / "var" / "generators"
 GO: Final = "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2"
 PYTHON: Final = "openapi-python-client==0.29.1"
 PACKAGE: Final = "ieum_generated"
-LIMIT_S: Final = 400
-
-
-def ran(command: Sequence[str | Path], folder: Path, **environment: str) -> str:
-    """What a command prints; fails with its last words where it does not end well."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LIMIT_S,
-    )
-    assert done.returncode == 0, f"{command[0]} failed:\n{(done.stdout + done.stderr)[-4000:]}"
-    return done.stdout
 
 
 def go_client(document: Path, folder: Path) -> list[str | Path]:
@@ -122,8 +107,8 @@ async def test_a_generated_client_submits_a_drill_and_reads_its_status(
     folder.mkdir()
     drill = await asyncio.to_thread(made, document, folder)
     async with serving(harness.intake.app) as url:
-        said = await asyncio.to_thread(ran, [*drill, url, credential_of(harness), str(uuid.uuid4())], folder)
-    report_id, state = said.split()
+        done = await asyncio.to_thread(ran, [*drill, url, credential_of(harness), str(uuid.uuid4())], folder)
+    report_id, state = done.stdout.split()
     assert state == "received"
     stored = await harness.collection.find_one({"_id": report_id})
     assert stored is not None
@@ -143,8 +128,8 @@ async def test_the_typescript_client_does_every_operation(harness: IntakeHarness
     await asyncio.to_thread(built, tmp_path)
     script, client = CALLS.parent / "published.mjs", tmp_path / "dist" / "index.js"
     async with serving(harness.intake.app) as url:
-        said = await asyncio.to_thread(ran, ["node", script, client, url, credential_of(harness)], tmp_path)
-    stored = await harness.collection.find_one({"_id": said.strip()})
+        done = await asyncio.to_thread(ran, ["node", script, client, url, credential_of(harness)], tmp_path)
+    stored = await harness.collection.find_one({"_id": done.stdout.strip()})
     assert stored is not None
     assert stored["facts"]["synthetic"]
 

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.commands import ran
 from tests.unit.docs.test_paths import PROJECT
 from tools.docs_generation import metrics
 from tools.local.settings import SERVICES
@@ -31,12 +31,6 @@ def tool(name: str) -> str:
     return found
 
 
-def ran(*command: str) -> str:
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
-
-
 def known() -> set[str]:
     """Every metric of every process, without what a counter or a client adds."""
     page = metrics.files()["reference/metrics.md"]
@@ -44,7 +38,7 @@ def known() -> set[str]:
 
 
 def test_prometheus_finds_that_every_alert_is_silent_and_fires() -> None:
-    ran(tool("promtool"), "test", "rules", *(str(file) for file in sorted((FOLDER / "tests").glob("*.yaml"))))
+    ran([tool("promtool"), "test", "rules", *sorted((FOLDER / "tests").glob("*.yaml"))])
 
 
 def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:
@@ -60,8 +54,8 @@ def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not()
 
 
 def test_prometheus_accepts_its_settings_and_rules() -> None:
-    ran(tool("promtool"), "check", "config", "--syntax-only", str(FOLDER / "prometheus.yaml"))
-    ran(tool("promtool"), "check", "rules", *(str(FOLDER / name) for name in read("prometheus.yaml")["rule_files"]))
+    ran([tool("promtool"), "check", "config", "--syntax-only", FOLDER / "prometheus.yaml"])
+    ran([tool("promtool"), "check", "rules", *(FOLDER / name for name in read("prometheus.yaml")["rule_files"])])
 
 
 @pytest.mark.parametrize(
@@ -76,8 +70,9 @@ def test_prometheus_accepts_its_settings_and_rules() -> None:
 def test_alertmanager_leads_an_alert_to_who_should_hear_of_it(labels: str, receiver: str) -> None:
     config = str(FOLDER / "alertmanager.yaml")
     amtool = tool("amtool")
-    ran(amtool, "check-config", config)
-    assert ran(amtool, "config", "routes", "test", f"--config.file={config}", *labels.split()).strip() == receiver
+    ran([amtool, "check-config", config])
+    routed = ran([amtool, "config", "routes", "test", f"--config.file={config}", *labels.split()])
+    assert routed.stdout.strip() == receiver
 
 
 def test_every_metric_of_a_rule_is_one_that_a_process_shows() -> None:
@@ -156,7 +151,7 @@ def _edges() -> dict[str, set[str]]:
         "from services.notify import metrics\n"
         "print(exposition()[0].decode())\n"
     )
-    text = ran(str(PROJECT / ".venv/bin/python"), "-c", script)
+    text = ran([PROJECT / ".venv/bin/python", "-c", script]).stdout
     found: dict[str, set[str]] = {}
     for metric, limit in re.findall(r'^(ieum_\w+)_bucket\{.*?le="([^"]+)"', text, re.MULTILINE):
         found.setdefault(metric, set()).add(limit)
