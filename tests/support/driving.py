@@ -3,15 +3,17 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 from faststream.kafka import KafkaBroker, TestKafkaBroker
 
-from shared.events.base import Record
+from shared.events.base import Event, Record, encode
 from shared.events.catalog import types_of
 from shared.kafka.router import KafkaRouter
-from shared.topics import Topic
+from shared.topics import BY_NAME, Topic
 
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 GOLDEN = Path(__file__).parents[1] / "golden" / "events"
 
 
@@ -29,6 +31,11 @@ async def publish(broker: KafkaBroker, *records: Record) -> None:
     for record in records:
         headers = {name: value.decode() for name, value in record.headers}
         await broker.publish(record.value, record.topic, key=record.key.encode(), headers=headers)
+
+
+def record_of(event: Event, time: datetime) -> Record:
+    """Return the record that the topic's writer makes of an event at this time."""
+    return encode(event, source=BY_NAME[event.TOPIC].writer, time=time, traceparent=TRACEPARENT)
 
 
 def golden(*topics: Topic) -> list[Record]:

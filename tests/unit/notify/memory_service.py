@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, time
 from typing import Any, cast
 
+from services.notify.cases.consumers import RoutingsHandler
 from services.notify.cases.models import Case
-from services.notify.cases.repository import Change, Saved
+from services.notify.cases.repository import CaseStore, Change, Saved
 from services.notify.cases.service import CaseService
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import QuietHours, Rules
@@ -29,8 +30,9 @@ class Cases:
 
     async def save(self, changes: Sequence[Change], now: datetime) -> Saved:
         del now
-        self.kept.update({change.case.report_id: change.case for change in changes})
-        return Saved(frozenset())
+        lost = {one.case.report_id for one in changes if self.kept.get(one.case.report_id) != one.before}
+        self.kept.update({one.case.report_id: one.case for one in changes if one.case.report_id not in lost})
+        return Saved(frozenset(lost))
 
 
 class NothingHeld:
@@ -67,6 +69,11 @@ def desk_of(cases: Cases, now: datetime, rules: Rules = NIGHT) -> CaseService:
     return CaseService(
         cast("Any", cases), anything, ConsoleBroadcaster(), relay, anything, rules, cast("Clock", At(now))
     )
+
+
+def routings_handler(cases: Cases, now: datetime, rules: Rules = NIGHT) -> RoutingsHandler:
+    """The handler of `routings` over cases in memory."""
+    return RoutingsHandler(cast("CaseStore", cases), ConsoleBroadcaster(), cast("Clock", At(now)), rules, NothingHeld())
 
 
 def staff(subject: str, organisation: str = "gwangju", role: StaffRole = StaffRole.COUNSELLOR) -> Principal:

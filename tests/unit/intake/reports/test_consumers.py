@@ -1,14 +1,12 @@
 """Intake's consumers under FastStream's test broker."""
 
-from datetime import UTC, datetime
 from typing import cast
 
 from services.intake.reports.consumers import ProgressFollower, consumers
-from shared.events.base import encode
 from shared.topics import CASES, ROUTINGS
-from tests.support.driving import Heard, driving, golden, publish, types
+from tests.support.driving import Heard, driving, golden, publish, record_of, types
 from tests.unit.intake.reports.test_following import NO_RELAY, Kept, known
-from tests.unit.intake.reports.test_rules import REPORT, routed
+from tests.unit.intake.reports.test_rules import REPORT, T0, routed
 
 
 async def test_every_event_of_routings_and_cases_reaches_the_status() -> None:
@@ -21,13 +19,5 @@ async def test_every_event_of_routings_and_cases_reaches_the_status() -> None:
 async def test_a_record_on_the_wire_moves_the_status() -> None:
     kept = Kept()
     async with driving(consumers(ProgressFollower(kept, NO_RELAY))) as broker:
-        await publish(
-            broker,
-            encode(
-                routed(),
-                source="routing",
-                time=datetime.now(UTC),
-                traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
-            ),
-        )
+        await publish(broker, record_of(routed(), T0))
     assert known(kept, REPORT) == 1
