@@ -58,7 +58,7 @@ class Keyring:
         self._ciphers: Final[Mapping[str, AESGCM]] = {key_id(key): AESGCM(key) for key in keys}
 
     def knows(self, key_id: str) -> bool:
-        """Whether one of the keys has this id."""
+        """Return whether one of the keys has this id."""
         return key_id in self._ciphers
 
     def new_key(self, owner: str) -> tuple[DataKey, WrappedKey]:

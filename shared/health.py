@@ -1,4 +1,4 @@
-"""What a process says of itself: live (do not kill me) and ready (send me work)."""
+"""Liveness (do not restart this process) and readiness (send it requests)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ Note = Callable[[], str]
 
 
 class Report(NamedTuple):
-    """What health says: whether all that counts is fine, each check's word, and whether periodic work is failing."""
+    """The health of a process: the overall verdict, the word of each check, and whether periodic work fails."""
 
     fine: bool
     checks: dict[str, str]

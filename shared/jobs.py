@@ -215,7 +215,7 @@ class Skipped:
         _log.error("job.document_skipped", job=self._job, reference=reference, **told_of(error))
 
     def readable(self, documents: Iterable[Document], read: Callable[[Document], T]) -> list[T]:
-        """What ``read`` makes of each document that it can read; the others are left out."""
+        """Return the result of ``read`` for each document that it can read; the others are left out."""
         found = []
         for document in documents:
             with self.on_error(str(document["_id"])):

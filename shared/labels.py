@@ -171,7 +171,7 @@ PURPOSES: Final[Mapping[str, Label]] = {
     Purpose.HANDOVER: Label("Handover", "인수인계"),
     Purpose.ERASURE: Label("Deciding on an erasure", "파기 결정"),
 }
-"""Why somebody opens the details of a report."""
+"""Purposes for which staff open the details of a report."""
 ROUTING_REASONS: Final[Mapping[str, Label]] = {
     RoutingReason.HOME: Label("The home centre has room.", "관할 센터에 여유가 있습니다."),
     RoutingReason.HOME_FULL_NEIGHBOUR: Label(

@@ -28,5 +28,5 @@ BUILD_INFO.labels(VERSION, platform.python_version()).set(1)
 
 
 def exposition() -> tuple[bytes, str]:
-    """Everything on the registry in Prometheus text form, and its content type."""
+    """Return all metrics of the registry in Prometheus text form, and the content type."""
     return generate_latest(REGISTRY), CONTENT_TYPE_LATEST

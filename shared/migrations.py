@@ -102,7 +102,7 @@ async def migrate(database: "Database", steps: Sequence[Step], clock: Clock, *, 
 
 
 def drop(*names: str) -> Work:
-    """A step's work: remove collections that nobody reads any more.
+    """A step's work: remove collections that no build reads any more.
 
     Emptied first, in slices: to drop a filled collection stops the embedded store for all who use it, and one deletion
     of all costs the square of what it removes (both measured).

@@ -64,7 +64,7 @@ AlsoClear = Callable[[str], Mapping[str, Any] | None]
 
 @dataclass(frozen=True, slots=True)
 class Clearing:
-    """What another write of a document clears with it."""
+    """Pending events that another write of the document clears with it."""
 
     match: Mapping[str, Any]
     """For the filter: still exactly what is in the topic."""
@@ -185,7 +185,7 @@ class Relay:
                 metrics.OUTBOX_DROPPED.labels(self._name).inc()
 
     def take(self, document: Document) -> Clearing | None:
-        """What the next write of a document may clear with it; None where it holds more than this relay published.
+        """Return what the next write of a document may clear; None if it holds more than this relay published.
 
         ``document`` as just read, with the ids of its pending events at least. Say ``taken`` when the write is done.
         """

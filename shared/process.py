@@ -87,7 +87,7 @@ def die(event: str, error: BaseException | None = None, **fields: object) -> NoR
 
 
 def told_of(error: BaseException) -> dict[str, object]:
-    """What may be logged of an error: type and place, and the text of ours alone. Of a group, the first one in it."""
+    """Return what may be logged of an error: type, place, and only our own errors' text. Of a group, its first."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     told: dict[str, object] = {"error": type(error).__name__, "where": _places(error)}

@@ -117,7 +117,7 @@ class StoreSettings(BaseSettings):
 
 
 class ServiceSettings(BaseSettings):
-    """What every service process needs besides the bus and the store."""
+    """Settings of every service process besides Kafka and the store."""
 
     model_config = SettingsConfigDict(extra="ignore")
 
@@ -261,7 +261,7 @@ class ServiceSettings(BaseSettings):
         return [base64.b64decode(key) for key in _listed(self.identity_root_keys)]
 
     def served_by_https(self, service: str) -> bool:
-        """Whether browsers reach a service by https, also behind a proxy that terminates TLS."""
+        """Return whether browsers reach a service by https, also behind a proxy that terminates TLS."""
         return self.public_urls.get(service, "").lower().startswith("https:")
 
 

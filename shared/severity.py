@@ -1,4 +1,4 @@
-"""What child, critical and severe mean, once for triage, assignment, escalation and the cap on severe cases. Pure.
+"""Definitions of child, critical and severe, for triage, assignment, escalation and the cap on severe cases. Pure.
 
 Routing's rule decides by these definitions: a change here is a new version of the rule there, and the old version keeps
 the old definition, so that old decisions replay.
@@ -23,7 +23,7 @@ SEVERE_PER_PERSON: Final = 4
 def concerns_child(
     age_band: AgeBand, harm_types: Collection[HarmType], reasons: Collection[UrgencyReason] = ()
 ) -> bool:
-    """Whether the person harmed is under 14 or the material shows a child, by any of the answers that may say so."""
+    """Return whether the person harmed is under 14 or the material shows a child, by any answer that may say so."""
     return (
         age_band is AgeBand.UNDER_14 or HarmType.CHILD_MATERIAL in harm_types or not CHILD_REASONS.isdisjoint(reasons)
     )
@@ -44,7 +44,7 @@ def known_urgency(urgency: Urgency) -> Urgency:
 
 
 def is_severe(urgency: Urgency, harm_types: Collection[HarmType], *, synthetic: bool) -> bool:
-    """Whether an open case takes one of a person's places for severe ones; a drill does not.
+    """Return whether an open case counts towards the cap on severe cases; a drill does not.
 
     ``urgency`` is the one that counts (`urgency_of`).
     """

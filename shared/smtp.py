@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 
 class SmtpSettings(Protocol):
-    """What the settings of a process that sends mail have."""
+    """Settings of every process that sends mail."""
 
     smtp_host: str
     smtp_port: int

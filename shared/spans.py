@@ -26,7 +26,7 @@ Attributes = Mapping[str, str | int]
 
 
 class Kind(Enum):
-    """What a span stands for, by OpenTelemetry's names."""
+    """Kinds of span, by OpenTelemetry's names."""
 
     SERVER = "SERVER"
     CONSUMER = "CONSUMER"
@@ -48,7 +48,7 @@ _tracing: _Tracing | None = None
 
 
 def enabled() -> bool:
-    """Whether spans are exported."""
+    """Return whether spans are exported."""
     return _tracing is not None
 
 

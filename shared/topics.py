@@ -27,7 +27,7 @@ class Topic:
 
     @property
     def dead(self) -> str:
-        """Name of the dead twin."""
+        """Name of the dead-letter topic."""
         return f"{self.name}.dead"
 
     @property

@@ -132,7 +132,7 @@ class HeadFile:
 
     @contextmanager
     def _held(self) -> Iterator[dict[str, Anchor]]:
-        """What the file holds, for changing; written back at the end. One process at a time."""
+        """Read the file for a change and write it back at the end. One process at a time."""
         if self._file is None:
             yield {}
             return

@@ -27,7 +27,7 @@ class AuditOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """What happened. Reasons and details are stable codes and numbers, never what a person wrote."""
+    """One audited action. Reasons and details are stable codes and numbers, never text that a person wrote."""
 
     at: datetime
     action: str

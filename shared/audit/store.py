@@ -250,7 +250,7 @@ class AuditLog:
         raise TransientError(f"update_conflict: gave up after {_TRIES} attempts to append to the audit")
 
     async def _insert(self, lines: Sequence[Line]) -> int:
-        """How many lines of the front were written; fewer than all where another writer took a number first."""
+        """Return how many lines of the front were written: fewer than all if another writer took a number first."""
         with store_errors():
             try:
                 await self.lines.insert_many([document_of(line) for line in lines], ordered=True)

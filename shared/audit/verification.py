@@ -70,7 +70,7 @@ async def _keys_of_end(keys: AuditKeys, service: str, lines: "Lines", end: int) 
 
 
 async def is_used(lines: "Lines") -> bool:
-    """Whether the log's database holds what is never there before a first line."""
+    """Return whether the log's database holds anything that cannot exist before a first line."""
     with store_errors():
         for name in _NEVER_WITHOUT_LINES:
             if await lines.database[name].find_one({}, {"_id": 1}) is not None:

@@ -1,4 +1,4 @@
-"""What must hold of the tables, on every day there was or will be. Run at start and in tests."""
+"""Checks of the tables for every day there was or will be. Run at start and in tests."""
 
 import re
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ _MOST_STAFF: Final = 999
 
 
 def faults(tables: Tables) -> tuple[Fault, ...]:
-    """Everything wrong with the tables, one line each; empty means sound."""
+    """Return every fault of the tables, one line each; empty means sound."""
     looks = (_words, _spans, _references, _central, _borders, _homes, _names)
     return tuple(chain.from_iterable(look(tables) for look in looks))
 
 
 def _words(tables: Tables) -> Iterator[Fault]:
-    """What stands in events must fit there."""
+    """Check that codes fit the fields of events."""
     if not _VERSION.fullmatch(tables.version):
         yield Fault(n("the table version must be 1 to 40 letters, digits, dots, hyphens or underscores"))
     for slug in (*tables.divisions, *tables.elsewhere):

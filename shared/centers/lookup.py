@@ -78,7 +78,7 @@ def districts_of(division: str, *, tables: Tables = TABLES) -> tuple[District, .
 
 
 def belongs(district: str, division: str, *, tables: Tables = TABLES) -> bool:
-    """Whether a district code can be one of this division's, under its own or a predecessor's code."""
+    """Return whether a district code can belong to this division, under its own or a predecessor's code."""
     return district[:2] in _codes(division, tables)
 
 

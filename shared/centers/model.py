@@ -38,7 +38,7 @@ class Division:
     districts: tuple[District, ...]
 
     def in_force(self, day: date) -> bool:
-        """Whether the division exists on that day."""
+        """Return whether the division exists on that day."""
         return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
 
 
@@ -72,7 +72,7 @@ class Center:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catchment:
-    """Which centre is home to a division, or to some districts of it. ``center`` none says: no centre there."""
+    """The home center of a division, or of some of its districts. ``center`` None: no center there."""
 
     division: str
     center: str | None
@@ -85,7 +85,7 @@ class Catchment:
     valid_to: date | None
 
     def in_force(self, day: date) -> bool:
-        """Whether the catchment holds on that day."""
+        """Return whether the catchment is in force on that day."""
         return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
 
 

@@ -38,7 +38,7 @@ class TableSets:
 
 
 PACKAGED: Final = TableSets(current=TABLES, known=MappingProxyType({TABLES.version: TABLES}))
-"""What holds where no folder is given."""
+"""The tables that apply if no folder is given."""
 
 
 def from_folder(folder: Path) -> TableSets:
@@ -82,7 +82,7 @@ def _read(folder: Path) -> tuple[Tables | None, tuple[Fault, ...]]:
 
 
 def _misfits(tables: Tables) -> Iterator[Fault]:
-    """What this build, and the reports it has already taken in, cannot do without."""
+    """Find centers this build does not know, and centers or places missing that stored reports may name."""
     for center in tables.centers:
         if center not in TABLES.centers:
             yield Fault(n("the centre %(center)s is not one this build knows"), center=center)

@@ -126,6 +126,6 @@ def _envelope(
 
 
 def _places(error: ValidationError, whole: str) -> str:
-    """Where validation failed and how, without what was found: that may be personal."""
+    """Return where and how validation failed, without the values: they may be personal."""
     first = error.errors(include_input=False, include_context=False, include_url=False)[:5]
     return "; ".join(f"{'.'.join(str(part) for part in e['loc']) or whole}: {e['type']}" for e in first)

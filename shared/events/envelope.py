@@ -36,7 +36,7 @@ class Envelope(NamedTuple):
 
 
 def iso(moment: datetime) -> str:
-    """How a moment stands in events: UTC, cut to milliseconds."""
+    """Format a moment as events write it: UTC, cut to milliseconds."""
     # What is UTC already, orjson writes in a third of the time; with whole seconds it leaves the fraction out.
     text = orjson.dumps(moment, option=orjson.OPT_UTC_Z)
     if len(text) == _WITH_MICROSECONDS and text.endswith(b'Z"'):

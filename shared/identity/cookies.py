@@ -17,7 +17,7 @@ _SESSION: Final = "ieum_sid"
 
 
 def over_https(connection: HTTPConnection) -> bool:
-    """Whether browsers reach this service by https, also behind a proxy that ends it."""
+    """Return whether browsers reach this service by https, also behind a proxy that terminates it."""
     state = getattr(connection.scope.get("app"), "state", None)
     return connection.scope.get("scheme") in {"https", "wss"} or bool(getattr(state, "https", False))
 
@@ -47,4 +47,4 @@ OURS: Final = frozenset(
     for secure in (False, True)
     for name in (session_cookie(secure=secure), *(token_cookie(service, secure=secure) for service in SERVICES))
 )
-"""Every name under which somebody may be signed in."""
+"""Every cookie name that can carry a sign-in."""

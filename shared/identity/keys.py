@@ -84,7 +84,7 @@ class KeyDocument(BaseModel):
 
 
 class SignedDocuments(BaseModel):
-    """What is published and cached: documents as the root key signed them (compact JWS), the current one first.
+    """Published and cached: documents as the root key signed them (compact JWS), the current one first.
 
     The members of ``KeyDocument`` that the published one also has are for builds that know no root key.
     """
@@ -151,7 +151,7 @@ class KeySet:
     confirmed_at: datetime
 
     def fresh(self, now: datetime) -> bool:
-        """Whether the issuer answered within ``FRESH_FOR``."""
+        """Return whether the issuer answered within ``FRESH_FOR``."""
         return now - self.confirmed_at < FRESH_FOR
 
 

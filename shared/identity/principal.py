@@ -23,5 +23,5 @@ class Principal:
     """The token has expired and is accepted only because its issuer does not answer."""
 
     def may(self, action: Action, organisation: str | None = None) -> bool:
-        """Whether any role allows the action on what belongs to an organisation (see ``roles.allowed``)."""
+        """Return whether any role allows the action on data of an organisation (see ``roles.allowed``)."""
         return any(allowed(role, self.organisation, action, organisation) for role in self.roles)

@@ -183,7 +183,7 @@ def conflict(roles: frozenset[StaffRole]) -> frozenset[StaffRole] | None:
 
 
 def allowed(role: StaffRole, own: str, action: Action, organisation: str | None = None) -> bool:
-    """Whether a role at organisation ``own`` may do something to what belongs to ``organisation``.
+    """Return whether a role at organisation ``own`` may do an action on data of ``organisation``.
 
     Without an organisation: whether the role allows the action anywhere; the caller checks again for the object.
     """

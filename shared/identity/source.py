@@ -106,7 +106,7 @@ class Identity:
         return True
 
     def _check_age(self, document: KeyDocument) -> None:
-        """Earlier documents are known to everybody: whoever answers with one would undo a rotation."""
+        """Refuse a document older than the current one: old ones are public, and one of them would undo a rotation."""
         if self.document is not None and document.issued_at < self.document.issued_at - _SKEW:
             raise KeysRefusedError("older")
 
@@ -123,7 +123,7 @@ class Identity:
         return kept
 
     def is_revoked(self, session: str) -> bool:
-        """Whether a session is known to be revoked, whatever the store says."""
+        """Return whether a session is known to be revoked, whatever the store says."""
         return self._key_set is not None and session in self._key_set.revoked
 
     def principal_of(self, request: HTTPConnection) -> Principal | None:
@@ -167,18 +167,18 @@ class Identity:
         return key.verify(token, self._key_set.revoked, self._clock.now())
 
     def fresh(self) -> bool:
-        """Whether the issuer answered lately."""
+        """Return whether the issuer answered lately."""
         return self._key_set is not None and self._key_set.fresh(self._clock.now())
 
     def still_valid(self, principal: Principal) -> bool:
-        """Whether an authenticated principal's session is still valid; open streams call this repeatedly."""
+        """Return whether an authenticated principal's session is still valid; open streams call this repeatedly."""
         if self._key_set is None or principal.session in self._key_set.revoked:
             return False
         now = self._clock.now()
         return now < principal.expires_at or not self._key_set.fresh(now)
 
     def confirmed_within(self, principal: Principal, window: timedelta) -> bool:
-        """Whether they showed a second factor lately."""
+        """Return whether the principal showed a second factor within the window."""
         at = principal.confirmed_at
         return at is not None and self._clock.now() - at < window
 
@@ -265,9 +265,9 @@ def bearer_of(request: HTTPConnection) -> str | None:
 
 
 def over_http(settings: ServiceSettings, clock: Clock, service: str) -> Identity:
-    """What a service verifies with: the document at identity's address, under the root keys in the settings.
+    """Build the verifier of a service from identity's address and the root keys in the settings.
 
-    Raises ``SettingsError`` where no root key is set, or nobody would know where to sign in.
+    Raises ``SettingsError`` where no root key is set, or identity's public address is missing.
     """
     if "identity" not in settings.public_urls:
         example = 'IEUM_PUBLIC_URLS={"identity": "https://staff.example"}'

@@ -54,7 +54,7 @@ class KafkaPrincipal:
     """Topics whose offsets it may ask for, without reading them."""
     reads_dead: tuple[Topic, ...] = ()
     writes_dead: tuple[Topic, ...] = ()
-    """Dead-letter topics of what it consumes."""
+    """Dead-letter topics of the topics it consumes."""
     groups: tuple[str, ...] = ()
     """Consumer groups it is a member of."""
     sees_groups: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ _LOOK_AGAIN_SECONDS: Final = 0.05
 
 
 async def ensure_topics(settings: KafkaSettings) -> list[str]:
-    """Create every topic of the table and its dead twin where missing, of those these credentials may see.
+    """Create every missing topic of the table and its dead-letter topic, of those these credentials may see.
 
     Returns one line for each difference between table and cluster, which are logged too and left as they are. Raises
     ``TransientError`` while the cluster does not answer.

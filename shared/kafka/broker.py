@@ -194,7 +194,7 @@ class KafkaClient:
 
 
 async def _forever(monitors: Coroutine[None, None, None]) -> None:
-    """Nothing awaits these tasks: one that fails must end the process."""
+    """End the process if one of these tasks fails: no caller awaits them."""
     try:
         await monitors
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What every Kafka client of this project shares: how to connect, how long to wait, how topics and groups are named."""
+"""Settings shared by every Kafka client here: how to connect, how long to wait, how topics and groups are named."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -65,9 +65,9 @@ async def bounded(awaitable: Awaitable[T], seconds: float, what: str) -> T:
 
 
 def forget(call: "asyncio.Future[Any]") -> None:
-    """Done-callback of a call whose outcome nobody may wait for."""
+    """Done-callback of a call whose outcome no caller may wait for."""
     if not call.cancelled():
-        call.exception()  # asked for, or asyncio would complain that nobody did
+        call.exception()  # asked for, or asyncio would complain that no caller did
 
 
 def topic_name(settings: KafkaSettings, topic: Topic) -> str:
@@ -76,7 +76,7 @@ def topic_name(settings: KafkaSettings, topic: Topic) -> str:
 
 
 def dead_topic_name(settings: KafkaSettings, topic: Topic) -> str:
-    """The name of the topic's dead twin on the cluster."""
+    """Return the name of the topic's dead-letter topic on the cluster."""
     return f"{settings.topic_prefix}{topic.dead}"
 
 

@@ -26,7 +26,7 @@ LEFT_OUT: Final = "_left_out"
 MOST_BYTES: Final = 900_000
 """Of a record in its dead letter: a batch holds 1 MiB, and our headers and the envelope want some of it."""
 _HEADER_BYTES: Final = 10
-"""What a header takes beside name and content, at most."""
+"""Bytes of a header beside its name and content, at most."""
 _DETAIL_CHARACTERS: Final = 500
 
 
@@ -68,18 +68,18 @@ def _too_large(record: RawRecord) -> dict[str, int]:
 
 
 def is_whole(headers: Sequence[tuple[str, bytes | None]]) -> bool:
-    """Whether a dead letter holds all of the record it was made of."""
+    """Return whether a dead letter holds all of its original record."""
     return not any(name.startswith(PREFIX) and name.endswith(LEFT_OUT) for name, _ in headers)
 
 
 def told_of(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
-    """What a dead letter says of itself: ``reason``, ``topic``, ``partition``, ``offset`` and so on."""
+    """Read a dead letter's headers about its origin: ``reason``, ``topic``, ``partition``, ``offset`` and so on."""
     added = ((name, value or b"") for name, value in headers if name.startswith(PREFIX))
     return {name.removeprefix(PREFIX): value.decode("utf-8", "replace") for name, value in added}
 
 
 def names_origin_in(headers: Sequence[tuple[str, bytes | None]], topic: str, partition: int) -> bool:
-    """Whether a dead letter says that it was made of a record of this very partition."""
+    """Return whether a dead letter names this very partition as its origin."""
     told = told_of(headers)
     return (told.get("topic"), told.get("partition")) == (topic, str(partition))
 
@@ -100,7 +100,7 @@ async def publish_dead_letters(
 ) -> None:
     """Publish dead letters to the dead-letter topics, same partition, and wait for the acknowledgement.
 
-    Raises ``TransientError`` when Kafka does not acknowledge; the letters may be there nevertheless.
+    Raises ``TransientError`` when Kafka does not acknowledge; they may have been written nevertheless.
     """
     by_partition: defaultdict[tuple[str, int], list[Message]] = defaultdict(list)
     for letter in letters:

@@ -174,7 +174,7 @@ def count_dead_run(
     dead: set[tuple[str, int, int]],
     before: int,
 ) -> tuple[int, int]:
-    """How many records in a row were dead: at the end of the batch, and at most within it.
+    """Count the consecutive dead letters: at the end of the batch, and the longest run within it.
 
     ``dead`` holds (topic as on the cluster, partition, offset); ``before`` is the count the batch began with.
     """

@@ -17,7 +17,7 @@ STALLED_SECONDS: Final = 60.0
 
 
 class ConsumerLag:
-    """What one subscription shows to readiness and metrics. Holds no record."""
+    """Lag of one subscription, for readiness and metrics. Holds no record."""
 
     def __init__(self, group: str, clock: Clock, bare: Callable[[str], str]) -> None:
         self._group = group
@@ -63,7 +63,7 @@ class ConsumerLag:
                 self._next.setdefault(TopicPartition(topic, partition), record.offset)
 
     def done(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Everything below these offsets is durable and committed."""
+        """Record that everything below these offsets is durable and committed."""
         self._next.update(offsets)
         self._progressed = self._clock.monotonic()
 
@@ -102,7 +102,7 @@ class ConsumerLag:
         return None
 
     def current(self) -> bool:
-        """Whether everything written until a few seconds ago is done, in this process's partitions.
+        """Return whether everything written until a few seconds ago is done, in this process's partitions.
 
         False while Kafka does not answer, before the first sample, and while records wait.
         """

@@ -143,7 +143,7 @@ async def probe_coordinator(coordinator: CoordinatorLiveness, settings: KafkaSet
 
 
 async def coordinator_answers(settings: KafkaSettings, group: str) -> bool:
-    """Whether the group's coordinator answers a probe client with the group's offsets."""
+    """Return whether the group's coordinator answers a probe client with the group's offsets."""
     client = AIOKafkaClient(**client_options(settings), request_timeout_ms=_PROBE_CALL_MS)
 
     async def ask() -> bool:

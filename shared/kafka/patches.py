@@ -1,4 +1,4 @@
-"""Everything of aiokafka that is used without being public, and why.
+"""Every private part of aiokafka that is used here, and why.
 
 - The partitions of a topic for a consumer without a group: ``partitions_for_topic`` knows only what the metadata
   happen to hold, and nothing public asks for a topic's metadata and waits. aiokafka has this from kafka-python, which
@@ -67,7 +67,7 @@ def accept_any_header_name() -> None:
 
 
 class _Fetched:
-    """What one fetch brought of one partition; takes the place of aiokafka's ``MemoryRecords``."""
+    """One partition's records of one fetch; takes the place of aiokafka's ``MemoryRecords``."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

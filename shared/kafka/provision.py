@@ -2,7 +2,7 @@
 
 It needs an administrator's credentials (``KAFKA_*``). The folder has one file for each principal, named like it, which
 holds its password. It may be run again at any time: what is missing is added, what the tables do not say of these
-principals is taken away, passwords become those of the files. Whoever is connected stays connected.
+principals is taken away, passwords become those of the files. Open connections stay open.
 """
 
 import argparse

@@ -144,7 +144,7 @@ class Publisher:
         return first
 
     async def partitions(self, topic: Topic) -> int:
-        """How many partitions the topic has on the cluster; asked once.
+        """Return how many partitions the topic has on the cluster; asked once.
 
         Raises ``FatalError`` where that is not what this deployment is set to: keys would go astray.
         """
@@ -193,7 +193,7 @@ class Publisher:
         producer = self._connected()
         try:
             acknowledged = await producer.send_batch(batch, name, partition=partition)
-            acknowledged.add_done_callback(forget)  # also when nobody waits any more
+            acknowledged.add_done_callback(forget)  # also if the caller has stopped waiting
             metadata = await acknowledged
         except MessageSizeTooLargeError as error:
             raise PermanentError("too_large", f"the broker refuses a batch for {name}") from error

@@ -2,7 +2,7 @@
 
 Prints places, times, reasons and details, never a key or a value. Sending back continues where the last run stopped
 (own group ``redrive``); the record keeps its partition, so its order among the others of its key is what a person
-makes of it. What fails again is dead again, behind the end this run saw. A letter that does not hold the whole record,
+makes of it. What fails again is dead again, behind the end this run saw. A dead letter that lacks part of its record,
 or another one than stands at its origin, is passed over with a line that says so: whoever may write dead letters could
 else make records of topics they may not write to.
 """
@@ -109,7 +109,7 @@ async def redrive(
 
 
 async def _wrong(letter: ConsumerRecord[bytes, bytes], topic: Topic, originals: PartitionReader) -> str | None:
-    """Why a letter is not the record at its origin, whatever its headers say; None where it is."""
+    """Return why a dead letter differs from the record at its origin, whatever its headers say; None if it does not."""
     if not is_whole(letter.headers):
         return "it is not whole, the original is"
     found_at = told_of(letter.headers).get("offset", "")
@@ -146,7 +146,7 @@ def describe(record: ConsumerRecord[bytes, bytes]) -> str:
 
 
 class _Letters:
-    """The dead twin of a topic, from where the last run stopped to the end as it is now."""
+    """The dead-letter topic of a topic, from where the last run stopped to its present end."""
 
     def __init__(self, settings: KafkaSettings, topic: Topic) -> None:
         self._settings = settings

@@ -1,1 +1,1 @@
-"""What every page and every HTTP API shares."""
+"""Code shared by every page and every HTTP API."""

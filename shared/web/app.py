@@ -66,13 +66,13 @@ def create_app(
     """An app with security headers, traces, metrics, problem documents, health, static files and documentation.
 
     ``title`` and ``description`` are English message ids. ``pages`` is the service's own (its texts and static files
-    are then used everywhere); ``form_action`` names further origins that pages may post forms to. ``for_staff``: nobody
-    else comes here, so that a refusal stands in their layout and not in the public one with quick exit and telephones.
+    are then used everywhere); ``form_action``: further origins that pages may post forms to. ``for_staff``: only staff
+    come here, so a refusal stands in their layout and not in the public one with quick exit and telephones.
     ``problem_of`` says what is answered where an error of the service's own reaches the edge. ``problem_table`` has
     the problems that only this service's API answers with, ``page_problems`` those of its pages, ``reasons`` its own
     reasons of single fields, for ``/problems`` and the OpenAPI document; ``tags`` say there what each group of
     operations is.
-    Raises ``ValueError`` for a route that names no action, or several: what nobody decided must not be reachable.
+    Raises ``ValueError`` for a route that names no action, or several: an undecided route must not be reachable.
     """
     spans.configure(service, settings.otlp_endpoint)
     own = pages or Pages(None, None, settings, service)

@@ -52,7 +52,7 @@ class Assets:
         self.digest = digest.hexdigest()[:12]
 
     def url(self, name: str) -> str:
-        """Where a file is found. An unknown name is an error in a template (KeyError)."""
+        """Return the address of a static file. An unknown name is an error in a template (KeyError)."""
         if name not in self._files:
             raise KeyError(f"no static file named {name!r}")
         return f"/static/{self.digest}/{name}"

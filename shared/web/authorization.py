@@ -108,7 +108,7 @@ class Authorizer:
         """Raise unless the principal showed a second factor lately: Problem 401 ``step_up_needed`` (RFC 9470).
 
         On a page: a 303 to where it is shown, which leads on to ``back``. ``urgent``: not asked while identity does not
-        answer, since nobody could show one then and somebody waits for help.
+        answer: no one could show one then, and a reporter waits for help.
         """
         if self.identity.confirmed_within(principal, self._step_up):
             return
@@ -185,7 +185,7 @@ class StaffDependency(ActionDependency):
         return principal
 
     def describe(self, operation: dict[str, Any], components: dict[str, Any]) -> None:
-        """A token or a session of somebody who may do this."""
+        """Describe the token or session of a principal who may do this."""
         del components
         operation["security"] = [{"staffToken": [self.action.value]}, {"staffSession": [self.action.value]}]
 

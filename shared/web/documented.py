@@ -1,4 +1,4 @@
-"""What the dependencies of a route say of themselves in the OpenAPI document."""
+"""How the dependencies of a route describe themselves in the OpenAPI document."""
 
 from typing import Any, ClassVar
 

@@ -18,7 +18,7 @@ _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What was typed and chosen, kept as it came so that nothing has to be typed twice."""
+    """Submitted form values, kept as they came so that nothing has to be typed twice."""
 
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -33,7 +33,7 @@ class Typed:
 
 
 async def form_body(request: Request) -> Typed:
-    """What was typed and chosen. Raises ``Problem``: 415 ``wrong_content_type``, 400 ``not_a_form``."""
+    """Parse a submitted form. Raises ``Problem``: 415 ``wrong_content_type``, 400 ``not_a_form``."""
     if media_type(request.headers.get("content-type")) != _FORM_TYPE:
         raise Problem(415, "wrong_content_type", gettext_noop("This page reads only its own form."))
     try:

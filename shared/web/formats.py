@@ -36,7 +36,7 @@ def day(value: date, language: Language) -> str:
 
 
 def relative(moment: datetime, now: datetime, language: Language) -> str:
-    """How long ago, or how far ahead, in the largest unit that fits."""
+    """Format how long ago, or how far ahead, in the largest unit that fits."""
     gap = moment - now
     if abs(gap) < _JUST_NOW:
         return _WORDS[language]
@@ -44,7 +44,7 @@ def relative(moment: datetime, now: datetime, language: Language) -> str:
 
 
 def elapsed(moment: datetime, now: datetime, language: Language) -> str:
-    """How long something has lasted since a moment, in the largest unit that fits."""
+    """Format how long something has lasted, in the largest unit that fits."""
     gap = max(now - moment, timedelta())
     if gap < _JUST_NOW:
         return _WORDS[language]

@@ -75,7 +75,7 @@ async def json_body(request: Request, model: type[M], problem: Callable[[Validat
 
 
 def validated(body: bytes, model: type[M]) -> M:
-    """What a JSON text means. Raises ``ValidationError``, or ``Problem`` 422 where a field is there twice."""
+    """Parse and validate a JSON text. Raises ``ValidationError``, or ``Problem`` 422 if a field occurs twice."""
     found = model.model_validate_json(body)  # first: what it lets through is neither deep nor large
     if twice := repeated(body):
         reason, detail = REPEATED
@@ -84,7 +84,7 @@ def validated(body: bytes, model: type[M]) -> M:
 
 
 def is_json(content_type: str | None) -> bool:
-    """Whether a content type is ``application/json``; other ``+json`` types are not accepted."""
+    """Return whether a content type is ``application/json``; other ``+json`` types are not accepted."""
     return media_type(content_type) == "application/json"
 
 

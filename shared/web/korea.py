@@ -54,7 +54,7 @@ class Shape:
         return self.name_ko if language == "ko" else self.name_en
 
     def noted_at(self) -> tuple[float, float]:
-        """Where the label stands if a note stands below it: half a line higher, and apart where it is crowded."""
+        """Return the label's place if a note stands below it: half a line higher, and apart where it is crowded."""
         right, down = _APART.get(self.slug, (0, 0))
         return self.x + right, self.y + down - _HALF_LINE
 

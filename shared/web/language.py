@@ -1,4 +1,4 @@
-"""Which of the two languages a person reads: what they chose, else what their browser asks for, else Korean."""
+"""Choose one of the two languages: the person's own choice, else their browser's wish, else Korean."""
 
 from typing import Final, Literal
 

@@ -83,7 +83,7 @@ def marked(folder: Path) -> dict[Key, str]:
 
 
 def findings(all_units: Sequence[Unit]) -> list[Finding]:
-    """Everything wrong, over all units. A service may use the shared translations."""
+    """Return every finding, over all units. A service may use the shared translations."""
     used = {
         unit.name: {key: where for folder in (*unit.also, unit.folder) for key, where in marked(folder).items()}
         for unit in all_units

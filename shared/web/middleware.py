@@ -85,7 +85,7 @@ def security_headers(form_action: Sequence[str] = ()) -> list[tuple[bytes, bytes
 
 
 def only_head(request: Request) -> bool:
-    """Whether only the head of an answer was asked for: then a GET that does something must not do it."""
+    """Return whether only the head of an answer was asked for: then a GET that changes something must not do it."""
     return bool(request.scope.get(_HEAD))
 
 

@@ -18,7 +18,7 @@ def network_of(host: str | None) -> str:
 
 
 def is_local(host: str | None, header_names: frozenset[str]) -> bool:
-    """Whether a request was made on this machine itself: from loopback, and not handed on by a proxy beside us."""
+    """Return whether a request was made on this machine: from loopback, and not handed on by a proxy beside us."""
     plain = _address(host)
     return plain is not None and plain.is_loopback and header_names.isdisjoint(_FORWARDED)
 

@@ -21,7 +21,7 @@ _HEADER: Final = "#/components/headers/"
 _LICENSE: Final = {"name": "Apache 2.0", "identifier": "Apache-2.0"}
 _EVERYWHERE: Final = ("internal_error", "unavailable")
 _WITH_BODY: Final = ("foreign_origin", "too_slow", "too_large", "wrong_content_type", "wrong_content_encoding")
-"""What the edge refuses of anything that may carry a body."""
+"""Refusals of the edge for any request that may carry a body."""
 _JSON_BODY: Final = ("not_json", "invalid")
 _PROBLEM: Final[dict[str, Any]] = {MEDIA_TYPE: {"schema": {"$ref": REF + "ProblemDocument"}}}
 _RETRY_AFTER: Final = frozenset({429, 503})

@@ -21,7 +21,7 @@ class OperatorAccess:
         self._token = token if token is not None and token.get_secret_value().strip() else None
 
     def allowed(self, request: HTTPConnection) -> bool:
-        """Whether this caller may see more than a status."""
+        """Return whether this caller may see more than a status."""
         if self._token is not None:
             given = bearer_of(request)
             return given is not None and _same(given, self._token)

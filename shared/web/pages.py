@@ -76,11 +76,11 @@ class Pages:
                 environment.get_template(name)
 
     def language(self, request: Request) -> Language:
-        """What this person reads: ``?lang=``, then the cookie, then the browser's wish, then Korean."""
+        """Return the reader's language: ``?lang=``, then the cookie, then the browser's wish, then Korean."""
         return chosen(request)
 
     def secure(self, request: Request) -> bool:
-        """Whether cookies may be marked for https only: this request came by it, or browsers reach us by it."""
+        """Return whether cookies may be marked for https only: the request came by it, or browsers reach us by it."""
         return over_https(request) or self.settings.served_by_https(self.service)
 
     def translator(self, language: Language) -> translations.Translator:

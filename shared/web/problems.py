@@ -128,12 +128,12 @@ def from_http(error: HTTPException) -> Problem:
 
 
 def unexpected() -> Problem:
-    """What a person is told when a defect was met."""
+    """Return the problem shown when a defect was met."""
     return Problem(500, "internal_error", _DETAILS[500])
 
 
 def unavailable() -> Problem:
-    """What a person is told when something that may pass kept a request from being answered."""
+    """Return the problem shown when a passing failure kept a request from being answered."""
     return Problem(503, _CODES[503], _DETAILS[503], retry_after=RETRY_SECONDS)
 
 

@@ -14,7 +14,7 @@ from shared.web.problems import Problem
 from shared.web.translations import gettext_noop
 
 SIGN_IN_PATHS: Final = ("/session", "/invitation", "/api/v1/sign-in", "/api/v1/session")
-"""Where somebody becomes somebody else in this browser: another site must not do that even where no cookie is yet."""
+"""Paths that sign a person in: another site must not request them, even if there is no cookie yet."""
 
 
 def origins_of(urls: Mapping[str, str]) -> frozenset[str]:
@@ -52,10 +52,10 @@ def check(
 
 
 def has_cookie(cookies: bytes) -> bool:
-    """Whether the request carries a session cookie."""
+    """Return whether the request carries a session cookie."""
     return any(pair.partition(b"=")[0].strip() in OURS for pair in cookies.split(b";"))
 
 
 def is_sign_in(path: str) -> bool:
-    """Whether an address is part of signing in."""
+    """Return whether an address is part of signing in."""
     return any(path == own or path.startswith(f"{own}/") for own in SIGN_IN_PATHS)

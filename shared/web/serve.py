@@ -88,7 +88,7 @@ async def serve(app: FastAPI, host: str, port: int) -> None:
 
 
 def config_of(app: FastAPI) -> uvicorn.Config:
-    """How the app is served. A caller's address is believed from a header only where a trusted proxy wrote it."""
+    """Configure the server. A caller's address is believed from a header only if a trusted proxy wrote it."""
     trusted: str = getattr(app.state, "trusted_proxies", "")
     return uvicorn.Config(
         app,

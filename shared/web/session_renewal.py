@@ -20,11 +20,11 @@ from shared.web.middleware import COOKIES
 
 PATH: Final = "/api/v1/session/renew"
 _TIMEOUT_S: Final = 2.0
-"""Somebody waits for it."""
+"""Short: a person waits for the answer."""
 
 
 class Renewed(Protocol):
-    """What a renewal gives."""
+    """Result of a renewal."""
 
     @property
     def token(self) -> str:
@@ -57,7 +57,7 @@ class RenewingAuthorizer(Authorizer):
         self._service = service
 
     async def authenticate(self, request: Request) -> Principal | None:
-        """Who it is, by token, else by session."""
+        """Authenticate by token, else by session."""
         principal = self.identity.principal_of(request)
         secret = session_secret(request)
         if (principal is not None and not principal.stale) or not secret or bearer_of(request) is not None:
@@ -93,7 +93,7 @@ class _ByIdentity(NamedTuple):
 def over_http(
     base_url: str, identity: Identity, service: str, transport: httpx.AsyncBaseTransport | None = None
 ) -> Renew:
-    """Tokens for ``service``, at identity's address. While identity does not answer nobody waits for one.
+    """Fetch tokens for ``service`` at identity's address. While identity does not answer, no request waits for one.
 
     ``transport`` is for tests.
     """

@@ -35,7 +35,7 @@ _WRONG_VALUE: Final = ("invalid", gettext_noop("This value is not valid."))
 
 _LONGEST_NAME: Final = 100
 _PERSONAL: Final = re.compile(r"@|\d(?:[^\w]?\d){5}")
-"""What may be an address or a number of somebody's: it does not come back, not even as the name of a field."""
+"""Fields that may hold a person's address or number: they are not repeated, not even as the name of a field."""
 _ALLOWED: Final = re.compile(r"'((?:[^'\\]|\\.)*)'")
 _SOURCES: Final = frozenset({"body", "query", "path", "header", "cookie"})
 
