@@ -1,4 +1,4 @@
-"""What intake writes to the audit about receipts, decisions and jobs."""
+"""Writes intake's lines of the audit about receipts, decisions and jobs."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -35,7 +35,7 @@ class AuditRecorder:
         await self._log.append(replace(line, detail={**line.detail, **detail}))
 
     def receipt_refused(self, caller: Caller, action: str, report_id: str | None, reason: str) -> None:
-        """Somebody with a receipt, or without a right one, was told no."""
+        """Record a refusal to the holder of a receipt, or to a person without a right one."""
         self._log.note(replace(self._line(caller, action, report_id), reason=reason, outcome=AuditOutcome.REFUSED))
 
     def _line(self, caller: Caller, action: str, report_id: str | None) -> AuditEntry:
@@ -48,19 +48,19 @@ class AuditRecorder:
     async def by_staff(
         self, where: str, principal: Principal, action: str, report_id: str, reason: str, **detail: str
     ) -> None:
-        """Somebody decides about a report."""
+        """Record a decision of staff about a report."""
         line = by_staff(where, principal, action, at=self._clock.now(), report_id=report_id, reason=reason)
         await self._log.append(replace(line, detail={**line.detail, **detail}))
 
     def staff_refused(self, where: str, principal: Principal, action: str, report_id: str, reason: str) -> None:
-        """Somebody wanted to decide about a report and could not."""
+        """Record a decision about a report that staff were refused."""
         now = self._clock.now()
         self._log.note(
             by_staff(where, principal, action, at=now, report_id=report_id, reason=reason, outcome=AuditOutcome.REFUSED)
         )
 
     def report_refused(self, report_id: str, part: str) -> None:
-        """What the store holds of a report is not what intake wrote."""
+        """Record that a stored report is not as intake wrote it."""
         self._log.note(
             AuditEntry(
                 at=self._clock.now(),

@@ -1,4 +1,4 @@
-"""Who sends a request, as the services behind the routes need to know it: values, no request and no address."""
+"""The sender of a request, as the services behind the routes need to know it: values, no request and no address."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Require = Callable[[Action, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever sends a request."""
+    """The sender of a request."""
 
     network: str
     """IPv4 /24 or IPv6 /48, see ``shared.web.networks``."""

@@ -1,4 +1,4 @@
-"""What routes of this service read alike of a request: its body, a key, who sends it."""
+"""Dependencies shared by this service's routes: the body, a key, the sender."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -51,7 +51,7 @@ def json_body_of(
 
 
 def caller_of(request: Request) -> Caller:
-    """Who sends a request, once the route's dependency has authenticated the front end or the operator.
+    """Return the sender, once the route's dependency has authenticated the front end or the operator.
 
     Raises ``Problem`` 400 for a front end's name of its user that has a wrong form.
     """
@@ -114,7 +114,7 @@ def take_place(response: Response, *, secure: bool) -> None:
 
 
 def require_of(authorize: Authorizer, request: Request, principal: Principal) -> Require:
-    """What a service asks before it touches what belongs to an organisation."""
+    """Return the check that a service makes before it touches data of an organisation."""
 
     def require(action: Action, organisation: str) -> None:
         authorize.require(request, principal, action, organisation)

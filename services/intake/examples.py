@@ -128,7 +128,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
     "word": {**_STANDING, "word_from": "2026-11-25T12:00:00.000Z"},
     "word/cancel": _STANDING,
 }
-"""What those operations answer."""
+"""Example answers of those operations."""
 PROOF_KEY: Final[dict[str, Any]] = {
     "kid": "5f0c2e9a1b7d4e38",
     "algorithm": "Ed25519",

@@ -156,7 +156,7 @@ class Intake:
         await begin(self.audit)
 
     async def _replay_erasures(self) -> None:
-        """Whoever put an older store back, by whatever means: nobody is shown or called who was erased since."""
+        """Replay the erasure register, so that an older store that was put back shows no report erased since."""
         done = await self.replay.run(self.audit.clock.now() - KEPT_BACKUPS)
         if done.withdrawn or done.erased or done.left:
             log.get(__name__).critical(

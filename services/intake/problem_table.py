@@ -1,4 +1,4 @@
-"""What only this API refuses a front end with: stable code, status, meaning. One table, shown at ``/problems``.
+"""Problems only this API answers a front end with: stable code, status, meaning. One table, shown at ``/problems``.
 
 What every service may answer with stands in ``shared.web.problem_catalog``.
 """

@@ -53,7 +53,7 @@ _ADMISSION: Final = {
 
 
 def parsed(fields: Mapping[str, Any], model: type[M]) -> M:
-    """What the fields of a page's form mean, read as strictly as a JSON body. Raises ``Problem`` 422."""
+    """Validate the fields of a page's form as strictly as a JSON body. Raises ``Problem`` 422."""
     try:
         return model.model_validate_json(orjson.dumps(fields))
     except ValidationError as error:
@@ -170,7 +170,7 @@ _STEPS: Final[dict[str, tuple[int, str]]] = {
     ),
     "idempotency_conflict": (409, gettext_noop("This Idempotency-Key was used for something else. Use a new one.")),
 }
-"""What is said where a step is not possible now."""
+"""Messages for steps that are not possible now."""
 
 
 def of_step(error: RefusedError) -> Problem:

@@ -13,7 +13,7 @@ from shared.settings import OptionalPath, ServiceSettings
 
 
 class IntakeSettings(ServiceSettings, AuditSettings):
-    """What only intake needs."""
+    """Settings that only intake has."""
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", extra="ignore")
 
@@ -23,7 +23,7 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     retired_master_keys: tuple[Key, ...] = Field(default=(), examples=['["(base64)"]'])
     """Older master keys, for reports not yet wrapped anew. A JSON list."""
     receipt_key: Key = Field(examples=[EXAMPLE])
-    """What report ids, and the keys of receipts, passphrases, front ends, drafts and calls are derived from. Must never
+    """Report ids, and the keys of receipts, passphrases, front ends, drafts and calls derive from it. Must never
     change: receipts given out would no longer be recognised."""
     later_receipt_keys: tuple[Key, ...] = Field(default=(), examples=['["(base64)"]'])
     """Keys that took the place of the one derived from `INTAKE_RECEIPT_KEY` for new receipts: the first makes them, all

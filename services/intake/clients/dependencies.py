@@ -219,7 +219,7 @@ class ClientAuthenticator:
 
 
 def _told(allowance: RateLimit, bucket: TokenBucket, now: float) -> RateLimitHeaders:
-    """What is left, as the IETF draft “RateLimit header fields for HTTP” writes it."""
+    """Format the remaining allowance as the IETF draft “RateLimit header fields for HTTP” writes it."""
     left = allowance.refilled(bucket, now).left + _FLOAT_ERROR
     full_in = max(0, math.ceil((allowance.capacity - left) / allowance.per_second))
     return f'"front-end";q={allowance.capacity:.0f};w=60', f'"front-end";r={max(0, math.floor(left))};t={full_in}'
@@ -237,7 +237,7 @@ class ClientDependency(ActionDependency):
         self._authenticator = authenticator
 
     async def __call__(self, request: Request) -> Client:
-        """Which front end it is, if it may."""
+        """Authenticate the front end and return it, if it may do this."""
         return await self._authenticator.authenticate(request, self.scope)
 
     def describe(self, operation: dict[str, Any], components: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ COLLECTION = "clients"
 
 
 class ClientError(IeumError):
-    """What was asked of a front end is not possible."""
+    """The requested change of a front end is not possible."""
 
     def __init__(self, code: str) -> None:
         """``code`` is stable, and says what is wrong: ``exists``, ``old_secret`` and so on."""

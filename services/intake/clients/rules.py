@@ -22,7 +22,7 @@ class Turned(StrEnum):
 
 
 def digest_of(keys: KeyedDigests, client_id: str, secret: str) -> str:
-    """What is stored of a secret.
+    """Digest a secret for storage.
 
     Keyed SHA-256 and not a slow password hash: a secret has 256 random bits, so there is nothing to guess, and this
     runs with every report. Bound to the id, so that a stored digest is worth nothing under another one.
@@ -31,7 +31,7 @@ def digest_of(keys: KeyedDigests, client_id: str, secret: str) -> str:
 
 
 def digest_among(keys: PurposeKeys, stored: Sequence[str], client_id: str, secret: str) -> str | None:
-    """Which of the stored digests is this secret's, whichever key it was made with; None where none is."""
+    """Return the stored digest of this secret, whichever key made it; None if there is none."""
     found = None
     for key in keys.all:
         made = digest_of(key, client_id, secret)

@@ -1,4 +1,4 @@
-"""What commands and pages do to front ends. A secret is shown once and kept nowhere."""
+"""Commands on front ends, for the console and the command line. A secret is shown once and kept nowhere."""
 
 import secrets
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ RESERVED: Final = frozenset({"web-form", "phone-form"})
 
 
 class ClientService:
-    """What commands and pages do to front ends, each with its line in the audit first."""
+    """Commands on front ends. Each writes its line of the audit first."""
 
     def __init__(self, clients: ClientRepository, keys: PurposeKeys, clock: Clock) -> None:
         """``keys`` are those of front ends."""

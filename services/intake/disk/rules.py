@@ -1,4 +1,4 @@
-"""What may still be written when the store's disk fills up: drafts give way first, reports last. Pure."""
+"""Decide what may be written as the store's disk fills up: drafts give way first, reports last. Pure."""
 
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -14,7 +14,7 @@ class DiskLevel(IntEnum):
     REPORTS = 1
     """Reports and what belongs to them; no drafts."""
     LOW = 2
-    """Everything, and somebody must act."""
+    """Everything may be written; operators are warned."""
     PLENTY = 3
 
 

@@ -46,11 +46,11 @@ class DiskMonitor:
             _log.log(level, "disk.room", room=self.room.name.lower(), free_bytes=free)
 
     def takes_drafts(self) -> bool:
-        """Whether half-filled forms may be kept."""
+        """Return whether half-filled forms may be kept."""
         return self.room > DiskLevel.REPORTS
 
     def takes_reports(self) -> bool:
-        """Whether reports may be accepted."""
+        """Return whether reports may be accepted."""
         return self.room > DiskLevel.NONE
 
     def check(self) -> str | None:

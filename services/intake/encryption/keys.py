@@ -26,7 +26,7 @@ DERIVED: Final = "2"
 
 
 class Purpose(StrEnum):
-    """What a key is for. The values go into the derivation: never change one."""
+    """Purposes of keys. The values go into the derivation: never change one."""
 
     RECEIPTS = "receipts"
     PASSPHRASES = "passphrases"

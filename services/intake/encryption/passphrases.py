@@ -72,7 +72,7 @@ class PassphraseHasher:
         return made if keys.version == LEGACY else f"{keys.version}:{made}"
 
     async def fits(self, report_id: str, stored: str, word: str) -> bool:
-        """Whether it is the word."""
+        """Return whether this is the passphrase."""
         # Of the form ``version:hash``, or the hash alone from before there were versions.
         version, _, hashed = stored.rpartition(":")
         keyed = _keyed(self._keys.of(version or LEGACY), report_id, word)

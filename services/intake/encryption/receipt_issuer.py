@@ -24,7 +24,7 @@ _NONCE_BYTES: Final = 16
 
 
 class ReceiptSource(NamedTuple):
-    """What the receipts of one report derive from."""
+    """The values that a report's receipts derive from."""
 
     version: str
     """Of the key."""
@@ -46,7 +46,7 @@ class ReceiptIssuer:
         return ReceiptSource(version, b"" if version == LEGACY else secrets.token_bytes(_NONCE_BYTES))
 
     def sealed(self, source: ReceiptSource, key: DataKey) -> dict[str, bytes]:
-        """What of a source is stored, under ``sealed``."""
+        """Seal a source for storage under ``sealed``."""
         if source.version == LEGACY:
             return {}
         return {PART: key.encrypt(PART, orjson.dumps({"version": source.version, "nonce": source.nonce.hex()}))}
@@ -68,15 +68,15 @@ class ReceiptIssuer:
         return receipt
 
     def hash_of(self, receipt: str) -> str:
-        """What is stored of a new receipt: enough to find its report, useless without the key."""
+        """Hash a new receipt for storage: enough to find its report, useless without the key."""
         return _hash(self.keys.current, receipt)
 
     def hashes(self, receipt: str) -> tuple[str, ...]:
-        """What may be stored of a receipt, by the key it was made with; the current one first."""
+        """Hash a receipt with every key in use; the current one first."""
         return tuple(_hash(key, receipt) for key in self.keys.all)
 
     def same(self, stored: str, receipt: str) -> bool:
-        """Whether what is stored is this receipt's."""
+        """Return whether the stored hash is this receipt's."""
         return any([hmac.compare_digest(stored, one) for one in self.hashes(receipt)])  # noqa: C419  # each is compared
 
     def _source_of(self, document: Document) -> ReceiptSource:

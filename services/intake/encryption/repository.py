@@ -24,7 +24,7 @@ _LONG = {name: 0 for name in BESIDE if name not in {"_id", "progress", FIELD}}
 
 @dataclass(slots=True)
 class Rewrapped:
-    """What was done so far."""
+    """Progress of the rewrap."""
 
     done: int = 0
     passed: int = 0

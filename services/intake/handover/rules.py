@@ -27,7 +27,7 @@ REPEATED_FOR: Final = timedelta(minutes=10)
 
 
 class Offer(BaseModel):
-    """What is stored of a code beside its hash."""
+    """A code as stored, beside its hash."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -45,7 +45,7 @@ def offer_of(document: Mapping[str, Any]) -> Offer | None:
 
 
 def may_offer(life: Lifecycle, facts: ReportFacts) -> bool:
-    """Whether a report may be handed over at all: a representative's, and still theirs.
+    """Return whether a report may be handed over: it is a representative's, and still theirs.
 
     A third party's is a tip, never a case in somebody's name: there the person makes a report of their own.
     """
@@ -103,12 +103,12 @@ def handed_over(
 
 
 def code_hashes(keys: PurposeKeys, code: str) -> tuple[str, ...]:
-    """What may be stored of a code, by the key it was made with; the first is what is stored of a new one."""
+    """Hash a code with every key in use; a new one is stored under the first."""
     return tuple(key.mac("hand-over code", code).hex() for key in keys.all)
 
 
 def request_mark(keys: KeyedDigests, code: str, key: str) -> str:
-    """What is stored of the request that takes over."""
+    """Digest the request that takes over, for storage."""
     return keys.mac("hand-over request", code, key).hex()
 
 

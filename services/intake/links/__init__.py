@@ -1,1 +1,1 @@
-"""Which reports belong together."""
+"""Reports that belong together."""

@@ -135,7 +135,7 @@ def _tracks(name: str, dropped: frozenset[str]) -> bool:
 
 
 def _shared_link(host: str, path: str, query: list[tuple[str, str]]) -> tuple[str, str, list[tuple[str, str]]]:
-    """Where a site's short or second address of a thing has a fixed meaning, the first one."""
+    """Return the main address of a thing, if a site's short or second address has a fixed meaning."""
     first, _, rest = path[1:].partition("/")
     if host == "youtu.be" and first:
         return _YOUTUBE, "/watch", [("v", first)]

@@ -1,4 +1,4 @@
-"""What makes two reports belong together: the same address, the same file, the same offender's account. Pure.
+"""Decide which reports belong together: the same address, the same file, the same offender's account. Pure.
 
 Each becomes a keyed digest that never leaves intake; nobody who reads the store can try addresses without the key, and
 no digest says what it is of. Drills have digests of their own, so that none is ever linked to a real report.

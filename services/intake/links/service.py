@@ -94,7 +94,7 @@ class LinkService:
         return found
 
     async def has_others(self, report_id: str, digests: Sequence[str]) -> bool:
-        """Whether a report other than this one shares one of the digests; no more than that, and remembers nothing."""
+        """Return whether another report shares one of the digests. Stores nothing."""
         if not digests:
             return False
         if any(other != report_id for other in self._on_their_way(digests)):

@@ -38,7 +38,7 @@ class CallAdditions:
         await self._desk.amend(_asked(typed), caller, key, spoken=self._fits)
 
     def _fits(self, document: Document, said: str) -> bool:
-        """Whether it is the word with which the person answers the centre, for who set no word for the receipt."""
+        """Return whether this is the word agreed with the centre, for reporters without a passphrase."""
         if "sealed" not in document:
             return False
         try:

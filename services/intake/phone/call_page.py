@@ -1,4 +1,4 @@
-"""What happens on the page of one call: shown, kept, offered, sent. The rules are those of the web form."""
+"""The page of one call: shown, saved, offered, submitted. The rules are those of the web form."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -167,7 +167,7 @@ class CallPage:
         return self._view.receipt(request, held.call, await self._sender.given(held.call))
 
     async def _linked(self, call_id: str, typed: Typed, touched: tuple[str, ...] = call_forms.CONTROLS) -> bool:
-        """Whether a linked report exists."""
+        """Return whether a linked report exists."""
         if not call_forms.LINKED_BY & set(typed.values):
             return False
         raw, _ = form.submission_of(call_forms.counting(typed), "ko")
@@ -180,11 +180,11 @@ class CallPage:
 
 @dataclass(slots=True)
 class _SavedPage:
-    """What came of keeping a page, or of one answer of it."""
+    """Result of saving a page, or one answer of it."""
 
     held: Held = field(init=False)
     shown: Typed = field(default_factory=Typed)
-    """What the page shows: what is kept, and what was typed and is not."""
+    """The answers to show: those saved, and those typed but not saved."""
     problems: list[FieldProblem] = field(default_factory=list)
     """Why that was not kept."""
     revived: bool = False

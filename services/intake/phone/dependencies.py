@@ -27,7 +27,7 @@ class CallDependency(StaffDependency):
         self._keeps = keeps
 
     async def __call__(self, request: Request) -> Principal:
-        """Who it is, if they may."""
+        """Authenticate the operator and return them, if they may do this."""
         if self._keeps and await self._opened.authenticate(request) is None:
             late = self._opened.identity.expired_session(request)
             if late is not None and late.may(Action.CALLS_TAKE):
@@ -40,5 +40,5 @@ class CallDependency(StaffDependency):
 
 
 def expired_session(request: Request) -> bool:
-    """Whether whoever sent it may only keep what they typed."""
+    """Return whether the operator's session expired, so that they may only save what they typed."""
     return bool(getattr(request.state, _LAPSED, False))

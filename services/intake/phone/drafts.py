@@ -1,4 +1,4 @@
-"""What was said in calls, sealed: read and written together with whose call it is.
+"""Sealed answers of calls, read and written together with the call's operator.
 
 The key is made of intake's own key, the call's id and a salt of the call (decision 13): any operator who takes the call
 can go on, on any machine, and a restart loses nothing; without the document nothing opens a copy of what was in it.

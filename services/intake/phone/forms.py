@@ -12,7 +12,7 @@ from shared.web.form_body import Typed
 from shared.web.translations import gettext_noop as n
 
 ASSENT: Final = "assent"
-"""Which wording was read aloud in which language, as ``ko:2026-11-25``."""
+"""The wording that was read aloud and its language, as ``ko:2026-11-25``."""
 CONSENTS: Final = "consents"
 WORD: Final = "word"
 CONTROLS: Final = (*(control for one in STEPS for control in one.controls), WORD, CONSENTS, ASSENT)
@@ -32,7 +32,7 @@ def named(sent: Typed) -> tuple[str, ...]:
 
 
 def taken(known: Mapping[str, tuple[str, ...]], sent: Typed, names: Collection[str]) -> Typed:
-    """What is known after a request about these fields: they as sent, everything else as before."""
+    """Merge a request into the answers: these fields as sent, everything else as before."""
     kept = {name: values for name, values in known.items() if name not in names}
     return Typed(kept | {name: sent.all(name) for name in names if sent.all(name)})
 
@@ -69,7 +69,7 @@ def submission_of(typed: Typed, assent: Assent | None) -> tuple[dict[str, Any], 
 
 
 def problems_of_assent(typed: Typed) -> list[FieldProblem]:
-    """What is wrong with what was agreed to."""
+    """Return the problems with the consents."""
     reading = typed.one(ASSENT)
     if reading and reading not in READINGS:
         return [FieldProblem(ASSENT, _NOT_OURS)]

@@ -1,4 +1,4 @@
-"""What is counted about calls. No label names an operator, an organisation or a call."""
+"""Metrics of calls. No label names an operator, an organisation or a call."""
 
 from typing import Final
 

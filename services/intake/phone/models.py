@@ -14,7 +14,7 @@ class CallState(StrEnum):
 
     OPEN = "open"
     SENDING = "sending"
-    """What was said is fixed and becomes a report; whoever finds it so finishes it."""
+    """Its answers are fixed and become a report; any process that finds it so finishes it."""
     SENT = "sent"
     """It is a report; the receipt can be read out until the call ends."""
     ENDED = "ended"
@@ -27,11 +27,11 @@ class Ending(StrEnum):
     STOPPED = "stopped"
     """The operator ended it without a report."""
     ABANDONED = "abandoned"
-    """Nobody came back to it within its time."""
+    """No operator came back to it in time."""
 
 
 class Assent(BaseModel):
-    """That the texts of consent were read to the caller: who did it, when, and which wording in which language."""
+    """Record that the texts of consent were read to the caller: by whom, when, and which wording in which language."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -44,7 +44,7 @@ class Assent(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What was said so far: sealed wherever it is kept."""
+    """Answers so far, sealed wherever they are stored."""
 
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     assent: Assent | None = None

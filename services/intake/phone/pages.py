@@ -104,7 +104,7 @@ def router(
 
 @contextlib.contextmanager
 def refusing() -> Iterator[None]:
-    """What is not possible, as a problem people read."""
+    """Turn a refusal into a problem that people can read."""
     try:
         yield
     except NotPossibleError as error:

@@ -1,4 +1,4 @@
-"""What the pages of calls show: the form's questions on one page, the texts to read aloud, small answers to saves."""
+"""Pages of calls: the form's questions on one page, the texts to read aloud, small answers to saves."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -37,7 +37,7 @@ class CallRenderer:
         self._clock = clock
 
     def lists(self, request: Request, lists: Lists) -> Response:
-        """Where an operator begins."""
+        """Render the operator's first page."""
         return self.pages.render(
             request, "calls.html", mine=lists.mine, offered=lists.offered, code_of=self._drafts.code_of, time=_time
         )
@@ -122,7 +122,7 @@ class CallRenderer:
     def answer(
         self, request: Request, call: Call, typed: Typed, problems: Sequence[FieldProblem], *, linked: bool
     ) -> Response:
-        """What the page's script needs after a save."""
+        """Return the data that the page's script needs after a save."""
         translate = self.pages.gettext(request)
         role = step_words.role_of(typed.one("role"))
         korean = self.pages.language(request) == "ko"

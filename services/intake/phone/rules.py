@@ -1,4 +1,4 @@
-"""What may be done with a call, by whom, and how long it is kept. Pure."""
+"""Decide which operator may do what with a call, and how long it is kept. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,15 +13,15 @@ KEPT: Final = timedelta(minutes=30)
 FINISHED_AFTER: Final = timedelta(seconds=60)
 """A call found half sent for so long is sent by whoever finds it: its operator's process may be gone."""
 UNSENT_KEPT: Final = timedelta(days=1)
-"""What was to be a report outlives a day without any process."""
+"""Answers meant to be a report outlive a day without any process."""
 REMEMBERED: Final = timedelta(hours=12)
-"""That a call ended, without anything said in it: for whoever comes back to its page in the same shift."""
+"""How long an ended call is remembered, without its answers, for an operator who comes back in the same shift."""
 CODE_SPACE: Final = 10_000
 """Codes of four digits by which two operators name a call to each other. They open nothing."""
 
 
 class Act(StrEnum):
-    """What somebody wants to do with a call."""
+    """Requests of an operator on a call."""
 
     LOOK = "look"
     SAVE = "save"
@@ -127,14 +127,14 @@ def ended(call: Call, how: Ending, now: datetime) -> Call:
 
 
 def overdue(call: Call, now: datetime) -> Ending | None:
-    """How a call whose time is over has ended."""
+    """Return the end of a call whose time is over."""
     if call.until > now or call.state is CallState.SENDING:
         return None
     return Ending.SENT if call.state is CallState.SENT else Ending.ABANDONED
 
 
 def assented(before: Notes, answers: Mapping[str, tuple[str, ...]], said: str, by: str, now: datetime) -> Assent | None:
-    """What is known of reading the texts aloud, after these answers; ``said`` names language and wording.
+    """Return the consents read aloud, after these answers; ``said`` names language and wording.
 
     It is stamped anew whenever the wording that was read or anything agreed to changed.
     """

@@ -1,4 +1,4 @@
-"""What an operator reads aloud, word for word: how a call opens, the texts of consent, digits. English message ids.
+"""Texts that an operator reads aloud, word for word: greeting, consent, digits. English message ids.
 
 Written for the ear: short, in the order in which it is said. Consent given on the phone counts if the text was read
 out and the assent recorded (decree to the Personal Information Protection Act, article 17(2)2-3), so each wording has a

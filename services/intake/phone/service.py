@@ -29,7 +29,7 @@ _LOOKED_S: Final = 60.0
 """Looking again so soon does not lengthen a call's life: a write for every page would help nobody."""
 
 Answers = Callable[[Held, datetime], Notes]
-"""What was said after a request, from what was said before."""
+"""Computes the answers after a request from those before."""
 _Change = Callable[[Held, datetime], tuple[Call, Notes | None]]
 
 
@@ -42,7 +42,7 @@ class Lists(NamedTuple):
 
 
 class CallService:
-    """What operators do with calls. Raises ``NotPossibleError``, and ``TransientError`` where the store is away."""
+    """Operators' work on calls. Raises ``NotPossibleError``, and ``TransientError`` if the store is away."""
 
     def __init__(self, drafts: CallDrafts, recorder: AuditRecorder, clock: Clock) -> None:
         """``recorder`` is told of every call that begins, changes hands, is sent or ends."""

@@ -29,7 +29,7 @@ OVERDUE: Final = "calls-overdue"
 
 
 class Given(NamedTuple):
-    """What a caller is told."""
+    """The receipt and the texts read to a caller."""
 
     receipt: str
     received_at: datetime
@@ -73,7 +73,7 @@ class CallSubmitter:
         return True
 
     async def _lodged(self, held: Held) -> bool:
-        """Whether this call is a report now; False: it cannot become one as it is."""
+        """Return whether this call is now a report; False: it cannot become one as it is."""
         call_id = held.call.call_id
         if await self._reports.of_report(self._drafts.report_id(call_id)) is not None:
             return True  # lodged before whoever was at it could write that down; a frozen call does not change
@@ -152,7 +152,7 @@ class CallSubmitter:
 
 
 def _provenance(held: Held) -> dict[str, object]:
-    """Where the report comes from, for the centre that gets it; sealed with what was said."""
+    """Describe where the report comes from, for the centre that gets it; sealed with the answers."""
     call, assent = held.call, held.notes.assent
     return {
         "operator": call.holder,

@@ -1,4 +1,4 @@
-"""What the pages of calls say to operators, as English message ids."""
+"""Texts of the pages of calls, for operators, as English message ids."""
 
 from collections.abc import Mapping
 from typing import Final

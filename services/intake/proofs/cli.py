@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def verified(text: str, keys: Sequence[bytes]) -> ProofStatement | None:
-    """What the proof in a text states, if one of the keys signed it."""
+    """Return the statement of the proof in a text, if one of the keys signed it."""
     proof = proof_rules.proof_in(text)
     if proof is None:
         return None

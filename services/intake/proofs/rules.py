@@ -31,7 +31,7 @@ def content_mark(keys: KeyedDigests, digest: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ProofStatement:
-    """What a proof states: that a report with this content and this receipt was lodged at this time."""
+    """The statement of a proof: a report with this content and this receipt was received at this time."""
 
     receipt_mark: str
     """Keyed digest of the receipt; ``mark_of`` of the right receipt equals it."""
@@ -68,7 +68,7 @@ def proof_in(text: str) -> str | None:
 
 
 def verify_proof(proof: str, public_key: bytes) -> ProofStatement | None:
-    """What a proof states, or None if it was not signed by this key or was changed. Never raises."""
+    """Return the statement of a proof, or None if this key did not sign it or it was changed. Never raises."""
     try:
         found = _JWS.decode_complete(proof, Ed25519PublicKey.from_public_bytes(public_key), [_ALGORITHM])
         body = json.loads(found["payload"])

@@ -1,4 +1,4 @@
-"""What is said about a proof of lodging, in both languages at once for the command, in one for the page. Pure."""
+"""Texts about a proof of receipt: in both languages for the command, in one for the page. Pure."""
 
 from datetime import datetime
 from typing import Final

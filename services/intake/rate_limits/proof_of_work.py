@@ -1,4 +1,4 @@
-"""What a browser shows when many reports come from its network: work that was done, or time that has passed. Pure.
+"""Proof of work, asked of a browser if many reports come from its network: work done, or time passed. Pure.
 
 A challenge is a signed text for one network, so any intake process can judge the answer, and none stores who asked. The
 work is sixteen small puzzles instead of one large one: together they take nearly the same time for everybody, where one
@@ -41,12 +41,12 @@ def age_of(keys: KeyedDigests, given: str, network: str, now_s: int) -> int | No
 
 
 def seed_of(given: str) -> str:
-    """What the puzzles are about: short, so that each attempt is one block of SHA-256."""
+    """Derive the seed of the puzzles: short, so that each attempt is one block of SHA-256."""
     return hashlib.sha256(given.encode()).hexdigest()[:16]
 
 
 def solved(given: str, answer: str) -> bool:
-    """Whether an answer (sixteen numbers, comma between) solves the puzzles of a challenge."""
+    """Return whether an answer (sixteen numbers, separated by commas) solves the puzzles of a challenge."""
     if len(answer) > _ANSWER_CHARS:
         return False
     numbers = answer.split(",")

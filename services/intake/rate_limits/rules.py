@@ -21,7 +21,7 @@ _STRICTER: Final = 10
 
 
 class Tier(StrEnum):
-    """What wrong receipts are counted by."""
+    """Scopes in which wrong receipts are counted."""
 
     NETWORK = "network"
     """IPv4 /24, IPv6 /48: a home, a school, a part of a mobile network."""
@@ -90,5 +90,5 @@ def wide_network_of(network: str) -> str:
 
 
 def hour_of(epoch_s: float) -> int:
-    """Which hour since 1970 a moment is in: counts of an hour are a document of their own."""
+    """Return the hour since 1970 of a moment: the counts of an hour are one document."""
     return int(epoch_s // HOUR_S)

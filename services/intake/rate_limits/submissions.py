@@ -59,7 +59,7 @@ class SubmissionRateLimiter:
         self._used: OrderedDict[str, None] = OrderedDict()
 
     def ask(self, network: str, challenge: str, answer: str) -> Passage:
-        """Whether a report from there may be lodged now; one that may is counted here, before anything is awaited.
+        """Return whether a report from there may be submitted now; if so, count it before anything is awaited.
 
         Counted only once it was lodged, as many as come in one moment would all pass. See ``give_back``.
         """
@@ -80,7 +80,7 @@ class SubmissionRateLimiter:
         return Passage(suspicion=suspicion, spent=spent)
 
     def give_back(self, network: str, passage: Passage) -> None:
-        """What ``ask`` counted was not lodged after all, or had been lodged before.
+        """Uncount what ``ask`` counted: it was not submitted after all, or had been before.
 
         Only a challenge that this very report used up opens once more: another had been used up before it.
         """
@@ -88,7 +88,7 @@ class SubmissionRateLimiter:
         self._used.pop(passage.spent, None)
 
     def of_text(self, text: str) -> tuple[Suspicion, ...]:
-        """Whether the same long text came too often; it is counted here. Front ends send for many networks.
+        """Return whether the same long text came too often, and count it. Front ends send for many networks.
 
         ``text`` is what ``mark_of_text`` made of it. See ``give_text_back``.
         """
@@ -121,6 +121,6 @@ class SubmissionRateLimiter:
 
 
 def mark_of_text(submission: Submission) -> str:
-    """What a report's text is known by, whatever its case and spaces; empty where it may be anybody's."""
+    """Digest a report's text, whatever its case and spaces; empty if it may be any reporter's."""
     text = " ".join((submission.narrative or "").casefold().split())
     return hashlib.sha256(text.encode()).hexdigest() if len(text) >= _LONG_TEXT else ""

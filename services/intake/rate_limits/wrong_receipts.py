@@ -101,7 +101,7 @@ class WrongReceipts:
         self.counted.set()
 
     def is_strict(self) -> bool:
-        """Whether the country's ceiling was reached within the last hour."""
+        """Return whether the country's ceiling was reached within the last hour."""
         return self._left(COUNTRY) > 0
 
     async def exchange(self) -> None:

@@ -1,1 +1,1 @@
-"""What the holder of a receipt may ask and change."""
+"""Requests of a receipt's holder."""

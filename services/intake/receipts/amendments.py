@@ -1,4 +1,4 @@
-"""What an amendment makes of a report: the whole of what is now true, judged anew. Pure."""
+"""Apply an amendment to a report: all that is now true, judged anew. Pure."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -35,7 +35,7 @@ _NOT_AMENDED: Final = {"receipt", "word"}
 
 
 def by_holder(document: Mapping[str, Any], what: str) -> int:
-    """How many ``messages`` or ``amendments`` the present holder of the receipt made.
+    """Count the ``messages`` or ``amendments`` made by the present holder of the receipt.
 
     Whoever reported for somebody does not use up what that person may say after taking over.
     """
@@ -48,13 +48,13 @@ def _of_holder(document: Mapping[str, Any], what: str) -> list[Mapping[str, Any]
 
 
 def contact_changed_at(document: Mapping[str, Any]) -> datetime | None:
-    """When its present holder last changed the ways of contact; None where they stand as they were first given."""
+    """Return when the present holder last changed the ways of contact; None if they are as first given."""
     made = [one["at"] for one in _of_holder(document, "amendments") if one.get("contact")]
     return max(made, default=None)
 
 
 def is_empty(amendment: Amendment) -> bool:
-    """Whether it says nothing."""
+    """Return whether it says nothing."""
     return not _said(amendment)
 
 
@@ -102,12 +102,12 @@ def touched(amendment: Amendment) -> frozenset[str]:
 
 
 def reaches(amendment: Amendment) -> bool:
-    """Whether it changes whom the centre contacts, on whose behalf, or what was agreed to."""
+    """Return whether it changes whom the centre contacts, on whose behalf, or what was agreed to."""
     return not {"contact", "on_behalf", "consents"}.isdisjoint(_said(amendment))
 
 
 def changes_contact(amendment: Amendment) -> bool:
-    """Whether it replaces the ways of contact."""
+    """Return whether it replaces the ways of contact."""
     return "contact" in _said(amendment)
 
 

@@ -26,7 +26,7 @@ KEY: Final = IdempotencyKey(
 Key = Annotated[str | None, Depends(KEY)]
 READ: Final = ("unknown_receipt", "report_not_authentic")
 CHANGED: Final = (*READ, "handed_over", "word_changed")
-"""What whatever is done with a receipt may be refused with."""
+"""Refusals of every change made with a receipt."""
 
 
 def body_of(model: type[SubmissionPart], operation: str) -> Any:  # noqa: ANN401  # what FastAPI calls a dependency

@@ -1,4 +1,4 @@
-"""Who holds a receipt, and the word if one was set, is let in; everybody else is answered alike, slowly."""
+"""Authenticates by receipt, and by passphrase if one was set; every refusal looks alike and is slow."""
 
 import math
 import time
@@ -225,7 +225,7 @@ class ReceiptAuthenticator:
         return devices.proven(self._device_keys, caller.device, receipt, self._clock.now())
 
     def _needs_word(self, found: Document, device: DeviceProof) -> bool:
-        """Whether even the status needs the word. A browser that gave it a moment ago need not give it again."""
+        """Return whether even the status needs the passphrase. A browser that just gave it need not give it again."""
         return waiting_period.needed_for_status(found, self._clock.now()) and not device.fresh
 
     def _may_ask(self, caller: Caller, device: str | None = None) -> None:

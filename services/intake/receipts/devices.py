@@ -20,7 +20,7 @@ _MAC_CHARS: Final = 40
 
 
 class DeviceProof(NamedTuple):
-    """What a browser has proved of a receipt before."""
+    """Earlier proof by this browser of knowing a receipt or its passphrase."""
 
     receipt: bool = False
     word: str = ""
@@ -40,7 +40,7 @@ def proof_for(keys: KeyedDigests, receipt: str, now: datetime, *, word: bool) ->
 
 
 def proven(keys: KeyedDigests, cookie: str, receipt: str, now: datetime) -> DeviceProof:
-    """What a cookie proves of this receipt."""
+    """Return what a cookie proves of this receipt."""
     ends, _, rest = cookie.partition(".")
     shown, _, word = rest.partition(".")
     if len(cookie) > _MOST_CHARS or not (ends.isascii() and ends.isdigit()) or int(ends) <= now.timestamp():

@@ -23,7 +23,7 @@ Shifts = tuple[Shift, ...]
 
 
 def told(known: Shifts, event: CenterChanged) -> Shifts:
-    """What is known after an event; of each version the first record counts. What is long past is forgotten."""
+    """Apply an event; of each version the first record counts. Shifts long past are forgotten."""
     if known and event.center_version <= known[-1].version:
         return known
     staffed = event.staff_on_duty > 0 and event.state not in {CenterState.CLOSED, CenterState.UNSTAFFED}

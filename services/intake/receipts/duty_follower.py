@@ -19,7 +19,7 @@ GATHER_S: Final = 1.0
 
 
 class DutyFollower:
-    """What the centres said. Knows nothing while Kafka has never answered: then the longer times are promised."""
+    """Duty of all centres, as they said. Empty until Kafka has answered once: then the longer times are promised."""
 
     def __init__(self, settings: KafkaSettings, clock: Clock) -> None:
         """``settings`` say where Kafka is."""
@@ -46,6 +46,6 @@ class DutyFollower:
         return duty.first_on_duty(self._shifts.get(center_id, ()), moment)
 
     def outlook(self, moment: datetime) -> Outlook:
-        """What can be promised, or could be at an earlier moment, to somebody whose centre is not known."""
+        """Return the promise for a reporter whose centre is not known, now or at an earlier moment."""
         staffed = [self.first_on_duty(center_id, moment) == moment for center_id in CENTER_IDS]
         return promise.outlook(staffed, moment)

@@ -1,4 +1,4 @@
-"""What the pages of a receipt's holder read from their forms, and where they put what is wrong."""
+"""Read the forms of a receipt's pages, and place messages beside the controls they are about."""
 
 from typing import Final, TypeVar
 
@@ -19,7 +19,7 @@ KEY_CHARS: Final = 32
 
 
 def asked(model: type[M], typed: Typed, **more: object) -> M:
-    """What is asked with a receipt and a word. Raises ``Problem`` 422."""
+    """Read receipt and passphrase. Raises ``Problem`` 422."""
     receipt, word = typed.one("receipt")[:RECEIPT_CHARS], typed.one("word")[:_WORD_CHARS]
     return problems.parsed({"receipt": receipt, "word": word, **more}, model)
 
@@ -31,7 +31,7 @@ def key_of(typed: Typed) -> str | None:
 
 
 def errors(problem: Problem | None, typed: Typed, *, otherwise: str = "receipt") -> list[FieldProblem]:
-    """What is wrong, by control; ``otherwise`` is the one for what is about none of them."""
+    """Return messages by control; ``otherwise`` is the one for those about no control."""
     if problem is None:
         return []
     if problem.errors:

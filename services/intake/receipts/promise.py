@@ -25,7 +25,7 @@ AT_THE_LATEST: Final[Mapping[Urgency, timedelta]] = {
     Urgency.HIGH: timedelta(hours=24),
     Urgency.NORMAL: timedelta(hours=72),
 }
-"""Whoever is on duty: alerts go to leads and the central desk at all hours; what is critical they see to at once."""
+"""With or without staff on duty: leads and the central desk are alerted at all hours and see to critical ones."""
 
 FirstOnDuty = Callable[[str, datetime], datetime | None]
 """The first time from a moment on at which a centre had somebody on duty; None where that is not known."""
@@ -37,7 +37,7 @@ class Duty(StrEnum):
     EVERYWHERE = "everywhere"
     SOMEWHERE = "somewhere"
     UNKNOWN = "unknown"
-    """Nobody anywhere, or nothing is known: then no more is promised than holds whoever is on duty."""
+    """If no one is on duty anywhere, or nothing is known: promise only what always holds."""
 
 
 class PartOfDay(StrEnum):
@@ -50,7 +50,7 @@ class PartOfDay(StrEnum):
 
 
 class Outlook(NamedTuple):
-    """What can be promised before anything is typed, whichever centre it will be."""
+    """The promise before anything is typed, whichever centre it will be."""
 
     now: datetime
     part: PartOfDay
@@ -88,7 +88,7 @@ def promised(urgency: Urgency, begun: datetime, on_duty: datetime | None) -> dat
 
 
 def outlook(staffed: Collection[bool], now: datetime) -> Outlook:
-    """What can be promised now. ``staffed``: for every centre, whether somebody is known to be on duty."""
+    """Return the promise at this moment. ``staffed``: for every centre, whether staff are known to be on duty."""
     everywhere = bool(staffed) and all(staffed)
     duty = Duty.EVERYWHERE if everywhere else Duty.SOMEWHERE if any(staffed) else Duty.UNKNOWN
     by = {urgency: promised(urgency, now, now if everywhere else None) for urgency in Urgency}
@@ -100,6 +100,6 @@ _PARTS: Final = ((6, PartOfDay.NIGHT), (12, PartOfDay.MORNING), (18, PartOfDay.A
 
 
 def part_of_day(moment: datetime) -> PartOfDay:
-    """How people in Korea call the time."""
+    """Name the part of the day as people in Korea do."""
     hour = moment.astimezone(SEOUL).hour
     return next((part for until, part in _PARTS if hour < until), PartOfDay.NIGHT)

@@ -1,4 +1,4 @@
-"""What the holder of a receipt can change: leave a message, add, take the report back, think again, set a word."""
+"""Changes by a receipt's holder: leave a message, add, withdraw, reinstate, set a passphrase."""
 
 import contextlib
 from collections.abc import Awaitable, Callable
@@ -202,7 +202,7 @@ class ReceiptService:
         return self._tell(document)
 
     async def answers(self, asked: ReceiptQuestion, caller: Caller) -> AnswersLeft:
-        """What the centre has answered; from then on it counts as read. Raises ``Problem``."""
+        """Return the centre's answers; they count as read from then on. Raises ``Problem``."""
 
         def judge(document: Document, now: datetime) -> ReportUpdate | None:
             del now
@@ -262,7 +262,7 @@ class ReceiptService:
         return self._tell(document)
 
     async def _found(self, admitted: Document, asked: AmendmentAsked) -> "_Found":
-        """What an addition can be found by, and the reports that share it."""
+        """Return the digests of an addition, and the reports that share one."""
         facts = admitted.get("facts") or {}
         synthetic = bool(facts.get("synthetic"))
         digests = link_rules.digests_of(self._link_service.key, asked.model_dump(), synthetic=synthetic)

@@ -29,7 +29,7 @@ class StatusAnswerBuilder:
         self._clock = clock
 
     def __call__(self, document: Document) -> StatusAnswer:
-        """What the holder of a report's receipt may know of it now."""
+        """Return the status as the report's present holder may see it."""
         return told(document, self._clock.now(), self._first_on_duty)
 
 
@@ -42,7 +42,7 @@ class StatusService:
         self._tell = tell
 
     async def answer(self, question: ReceiptQuestion, caller: Caller) -> StatusAnswer:
-        """Where the report stands. Raises ``Problem``: 404 ``unknown_receipt``, 429 ``too_many_requests``, 503."""
+        """Return the report's status. Raises ``Problem``: 404 ``unknown_receipt``, 429 ``too_many_requests``, 503."""
         found = await self._authenticator.authenticate(question, caller, "receipts.read", guarded=False)
         return self._tell(found)
 
@@ -52,7 +52,7 @@ class StatusService:
 
 
 def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> StatusAnswer:
-    """What the holder of a report's receipt may know of it."""
+    """Return the status as the holder of the report's receipt may see it."""
     if "handed_over_at" in document:
         handed = document["handed_over_at"]
         return StatusAnswer(state=State.HANDED_OVER, since=handed, received_at=document["received_at"])

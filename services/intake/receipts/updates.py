@@ -147,7 +147,7 @@ class ReportUpdater:
         raise UpdateConflictError
 
     def mark(self, action: str, asked: ReceiptQuestion, key: str | None) -> IdempotencyRecord | None:
-        """What is stored of a request's idempotency key, if it has one."""
+        """Digest a request's idempotency key for storage, if it has one."""
         if key is None:
             return None
         # Without defaults, as for reports: a field added later must not turn a repeat into a conflict.
@@ -168,7 +168,7 @@ def _still_theirs(document: Document, admitted: Document, now: datetime) -> None
 
 
 def is_repeat(document: Document, mark: IdempotencyRecord | None) -> bool:
-    """Whether this very request was made before. Raises ``RefusedError`` if the key was used for something else."""
+    """Return whether this very request was made before. Raises ``RefusedError`` if the key was used for another one."""
     known = _request(document, mark)
     if known is None or mark is None:
         return False
@@ -178,7 +178,7 @@ def is_repeat(document: Document, mark: IdempotencyRecord | None) -> bool:
 
 
 def noted(mark: IdempotencyRecord | None, taken: Taken) -> dict[str, Any]:
-    """What is pushed so that a repeat is answered as this one."""
+    """Return the update that records a request, so that a repeat is answered alike."""
     if mark is None:
         return {}
     return {"requests": {"key": mark.key, "what": mark.what, "number": taken.number, "at": taken.at}}

@@ -94,11 +94,11 @@ class ProgressStep:
     label: str
     at: datetime | None
     center: CenterName | None = None
-    """Which centre, where there was more than one."""
+    """The centre, if there was more than one."""
 
 
 def next_of(answer: StatusAnswer) -> str:
-    """What happens next."""
+    """Return what happens next."""
     if answer.state is State.WITHDRAWN and answer.erasure is not None:
         return FATES[answer.erasure]
     if answer.limited and answer.state in LIMITED_NEXT:
@@ -111,7 +111,7 @@ def next_of(answer: StatusAnswer) -> str:
 
 
 def limits_of(answer: StatusAnswer) -> str | None:
-    """Why less is shown, while that matters."""
+    """Return why less is shown, while that matters."""
     because = answer.limited_because if answer.state in LIMITED_NEXT else None
     return LIMITED[because] if because is not None else None
 
@@ -138,7 +138,7 @@ def steps_of(answer: StatusAnswer) -> list[ProgressStep]:
 
 
 def _done(stay: CenterStay | StatusAnswer, *, over: bool) -> list[ProgressStep]:
-    """What a centre did. What was passed over, or comes no more, is not shown as still ahead."""
+    """Return the steps a centre has done. Steps passed over, or that come no more, are not shown as still ahead."""
     times = [getattr(stay, name) for name, _ in _DONE]
     return [
         ProgressStep(label, at)

@@ -1,4 +1,4 @@
-"""What the pages of a receipt's holder say, as English message ids."""
+"""Texts of the receipt's pages, as English message ids."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -108,7 +108,7 @@ DESTROY_LATER: Final = n("Your report will be destroyed at the time shown below.
 
 
 def done(action: str, answer: StatusAnswer | None) -> str:
-    """What is said once it is done."""
+    """Return the confirmation of a change."""
     if action == "word" and answer is not None and answer.word_from is not None:
         return WORD_LATER
     if action == "destroy" and answer is not None and answer.state is not State.ERASED:
@@ -129,4 +129,4 @@ PLACES: Final[Mapping[str, str]] = {
     "code_expired": "code",
     "not_the_person": "i_am_the_person",
 }
-"""Which control a refusal is about; the receipt otherwise."""
+"""The control a refusal is about; the receipt otherwise."""

@@ -55,7 +55,7 @@ STEERING: Final = (
     "notes",
     "requests",
 )
-"""What every change is made on, and only by raising ``changes``."""
+"""Fields that every change is made on, and only by raising ``changes``."""
 BESIDE: Final = (
     "_id",
     "sealed",
@@ -69,7 +69,7 @@ BESIDE: Final = (
     "outbox_since",
     FIELD,
 )
-"""What is not in the first code: authenticated in another way (id, sealed parts, progress), or not at all."""
+"""Fields outside the first code: authenticated in another way (id, sealed parts, progress), or not at all."""
 
 FAILURES: Final = Counter(
     "ieum_intake_report_authentication_failures",
@@ -81,7 +81,7 @@ _MOST_KNOWN: Final = 10_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _NEVER_WRITTEN: Final = (TypeError, KeyError, AttributeError, orjson.JSONEncodeError)
-"""What codes and fields raise that are missing, or of a kind that intake never writes."""
+"""Errors raised by codes and fields that are missing, or of a kind that intake never writes."""
 
 
 class ReportNotAuthenticError(PermanentError):
@@ -135,7 +135,7 @@ class ReportAuthentication:
         self._demand(document, PROGRESS)
 
     def is_authentic(self, document: Document) -> bool:
-        """Whether a document is as intake wrote it; tells nobody."""
+        """Return whether a document is as intake wrote it; reports nothing."""
         return all(self._is_right(document, part) for part in _parts_of(document))
 
     def failed(self, report_id: str, part: str, *, signed: bool) -> ReportNotAuthenticError:
@@ -178,7 +178,7 @@ class ReportAuthentication:
 
 
 def _parts_of(document: Document) -> Iterator[str]:
-    """What a document has codes of. Whether it is erased is asked once the code over that has been checked."""
+    """Yield the parts of a document that have codes. Erasure is looked at once the code over it was checked."""
     yield REPORT
     if (document.get("life") or {}).get("erased_at") is None:  # what stays of an erased report has no progress
         yield PROGRESS

@@ -1,4 +1,4 @@
-"""What intake reads from Kafka: `routings` and `cases` keep the truth a reporter is told up to date."""
+"""Intake's consumers: `routings` and `cases` keep the status that a reporter is told up to date."""
 
 from prometheus_client import Counter, Gauge
 

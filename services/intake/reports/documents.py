@@ -106,12 +106,12 @@ def is_own_drill(document: Document, client: str | None) -> bool:
 
 
 def former(document: Document) -> Document:
-    """What the former receipt of a report that was handed over may know: nothing of what came after."""
+    """Return what the former receipt of a report that was handed over may see: nothing from after that."""
     return {"received_at": document["received_at"], "handed_over_at": document["life"]["handed_over_at"]}
 
 
 def personal_parts(content: bytes) -> dict[str, bytes]:
-    """What of a submission must be sealed, each part as bytes. Parts that were left empty are left out.
+    """Return the parts of a submission to be sealed, each as bytes. Empty parts are left out.
 
     ``content`` is the submission as JSON, without what is at its default.
     """
@@ -128,7 +128,7 @@ def opened(document: Document, keyring: Keyring) -> dict[str, Any]:
 
 
 def opened_at(document: Document) -> dict[int, datetime]:
-    """When staff first opened the details, by number of the ownership."""
+    """Return when staff first opened the details, by ownership version."""
     return {int(ownership): at for ownership, at in (document.get("opened") or {}).items()}
 
 
@@ -139,10 +139,10 @@ def key_of(document: Document, keyring: Keyring) -> DataKey:
 
 
 def facts_in(document: Document) -> ReportFacts:
-    """What left intake about a report, as it is now; a tombstone has none (``KeyError``)."""
+    """Return the facts that were published about a report, as of now; a tombstone has none (``KeyError``)."""
     return ReportFacts.model_validate_json(orjson.dumps(document["facts"]))
 
 
 def progress_of(document: Document) -> Progress:
-    """What the streams said of a report; nothing yet where nothing is stored."""
+    """Return what the streams said of a report; an empty progress if nothing is stored."""
     return Progress.model_validate(document.get("progress") or {})

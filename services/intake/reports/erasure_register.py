@@ -31,7 +31,7 @@ _log = log.get(__name__)
 
 
 class Happened(StrEnum):
-    """What became of a report."""
+    """Events noted in the register."""
 
     WITHDRAWN = "withdrawn"
     REINSTATED = "reinstated"
@@ -117,13 +117,13 @@ def _content(entry: Entry) -> str:
 
 
 class LastWord(NamedTuple):
-    """What the register says of one report in the end."""
+    """The last state of one report in the register."""
 
     withdrawn: Entry | None
     erased: Entry | None
 
     def of(self, changes: int) -> "LastWord":
-        """What it says of a report that has changed so often: nothing of what was done to it before that."""
+        """Return the register's state of a report that has changed so often: earlier entries do not count."""
         return LastWord(*(entry if entry is not None and changes <= entry.changes else None for entry in self))
 
 

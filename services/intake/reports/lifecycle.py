@@ -1,4 +1,4 @@
-"""What becomes of a report: withdrawn, decided about, planned for destruction, erased. Dates and codes only."""
+"""The end of a report's life: withdrawn, decided about, planned for destruction, erased. Dates and codes only."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -84,7 +84,7 @@ class Withdrawal(FrozenModel):
 
 
 class Decision(FrozenModel):
-    """What a lead of the owning centre decided about a withdrawn report."""
+    """A decision of a lead of the owning centre about a withdrawn report."""
 
     at: datetime
     by: str
@@ -108,7 +108,7 @@ class Plan(FrozenModel):
 
 
 class Lifecycle(FrozenModel):
-    """Everything about a report's end, as stored under ``life``."""
+    """The end of a report, as stored under ``life``."""
 
     special: tuple[Special, ...] = ()
     """Reasons that ever applied; an amendment takes none away."""

@@ -1,4 +1,4 @@
-"""What intake knows of a report after it was lodged, and what it answers. None of it names a person."""
+"""Models of a stored report's progress and status. None of it names a person."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -24,7 +24,7 @@ class Ownership(FrozenModel):
 
 
 class Work(FrozenModel):
-    """What notify's stream says was done under one ownership."""
+    """Work on a report under one ownership, as notify's stream tells it."""
 
     version: int
     ownership: int
@@ -42,7 +42,7 @@ class Progress(FrozenModel):
     former: tuple[Ownership, ...] = ()
     """Ownerships that ended with a move to another centre, oldest first."""
     former_work: tuple[Work, ...] = ()
-    """What was done under earlier ownerships, oldest first."""
+    """Work under earlier ownerships, oldest first."""
     first_seen_at: datetime | None = None
     """The first acknowledgement of all, whichever centre made it: the clocks of retention start there."""
     first_center_id: str | None = None

@@ -246,7 +246,7 @@ class ReportRepository:
             return await self._reports.find(wanted, _SUMMARY).sort(mark, 1).limit(limit).to_list(limit)
 
     async def count(self, mark: str) -> int:
-        """How many reports have a mark."""
+        """Count the reports with a mark."""
         with store_errors():
             return await self._reports.count_documents({mark: {"$gte": _FIRST, "$lte": _LAST}})
 
@@ -328,7 +328,7 @@ class ReportRepository:
             raise TransientError("another worker moved the same reports on, or they have new events")
 
     async def claim(self, job: str, day: str, holder: str, now: datetime) -> bool:
-        """Whether this process may do a day's job now: nobody has finished it, and nobody alive is at it."""
+        """Return whether this process may do a day's job now: it is not finished, and no living process is doing it."""
         free = {"_id": job, "day": {"$ne": day}, "until": {"$lte": now}}
         taken = {"$set": {"until": now + _LEASE, "holder": holder}}
         with store_errors():

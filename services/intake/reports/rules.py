@@ -1,4 +1,4 @@
-"""What the `routings` and `cases` streams say about a report. Pure folds; repeats and late records change nothing."""
+"""Fold the `routings` and `cases` streams into a report's progress. Pure; repeats and late records change nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -105,7 +105,7 @@ def _worked(known: Work | None, event: CaseEvent) -> Work | None:
 
 
 def _says_nothing_new(known: Work | None, work: Work | None) -> bool:
-    """Whether only the version differs: nothing is told by it, and a repeat of this event would say as little."""
+    """Return whether only the version differs: then neither it nor a repeat of this event tells anything."""
     if work is None:
         return True
     before = known or Work(version=0, ownership=_FIRST_OWNERSHIP)
@@ -135,7 +135,7 @@ def standing(
     role: Role = Role.VICTIM,
     opened: Mapping[int, datetime] = MappingProxyType({}),
 ) -> ReportStatus:
-    """Where a report stands now. ``opened``: when the details were first opened, by ownership.
+    """Return the status of a report. ``opened``: when the details were first opened, by ownership.
 
     Whether it was withdrawn, its own ``life`` says: at once, and before any stream does. Whoever reported for somebody
     else is told only received, seen and closed until the person harmed has confirmed (``limited``), and their own
@@ -242,7 +242,7 @@ def _stay(owned: Ownership, work: Work | None, opened_at: datetime | None, end: 
 
 
 def _furthest(stays: Sequence[_Stay]) -> tuple[State, datetime]:
-    """What is told of the work. Never less than before: where the present centre is not yet as far, it has moved."""
+    """Return the state of the work. Never less than before: if the present centre is not yet as far, it has moved."""
     *before, now = stays
     if before and (now.level == 0 or now.level < max(one.level for one in before)):
         return State.MOVED, now.told.assigned_at

@@ -1,4 +1,4 @@
-"""What a receipt alone does only after a day, so that whoever it belongs to can see and stop it. Pure.
+"""Changes that a receipt alone makes only after a day, so that its owner can see and stop them. Pure.
 
 A receipt is 16 digits on paper, and the person it must be kept from may live in the same home. Two acts would lock its
 owner out for good: destroying the report at once, and setting a word where none was. Both wait, the status page tells
@@ -24,7 +24,7 @@ FOR_STATUS: Final = "word_for_status"
 
 
 class LaterWord(BaseModel):
-    """What is stored of a word that was first set with the receipt alone. Replacing it, with it, changes no time."""
+    """A passphrase first set with the receipt alone, as stored. Replacing it, with it, changes no time."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -55,7 +55,7 @@ def waiting_word(document: Mapping[str, Any], now: datetime) -> LaterWord | None
 
 
 def needed_for_status(document: Mapping[str, Any], now: datetime) -> bool:
-    """Whether the status needs the word in force, as whoever set it chose; else the receipt is enough."""
+    """Return whether the status needs the passphrase in force, as its owner chose; else the receipt is enough."""
     later = later_word(document)
     if later is not None:
         return later.for_status and later.counts_from <= now
@@ -63,7 +63,7 @@ def needed_for_status(document: Mapping[str, Any], now: datetime) -> bool:
 
 
 def may_act_at_once(document: Mapping[str, Any]) -> bool:
-    """Whether who was let in has shown more than the receipt."""
+    """Return whether the authenticated person has shown more than the receipt."""
     return document.get(WORD) is not None
 
 

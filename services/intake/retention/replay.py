@@ -46,7 +46,7 @@ _log = log.get(__name__)
 
 @dataclass(slots=True)
 class Replayed:
-    """What a replay did."""
+    """Result of a replay."""
 
     withdrawn: list[str] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)

@@ -56,14 +56,14 @@ def lifecycle_of(document: Mapping[str, Any]) -> Lifecycle:
 
 
 def access_of(life: Lifecycle) -> Access:
-    """Whether the details may be opened: never after a withdrawal, until it is undone."""
+    """Return whether the details may be opened: never after a withdrawal, until it is undone."""
     if life.erased_at is not None:
         return Access.ERASED
     return Access.OPEN if life.withdrawal is None else Access.SEALED
 
 
 def specials(facts: ReportFacts, before: tuple[Special, ...] = ()) -> tuple[Special, ...]:
-    """Why a lead must decide, if anything: what the facts say, and what earlier facts said."""
+    """Return the reasons why a lead must decide, from the present and the earlier facts."""
     found = {
         Special.CHILD_MATERIAL: HarmType.CHILD_MATERIAL in facts.harm_types,
         Special.UNDER_14: facts.age_band is AgeBand.UNDER_14,
@@ -74,13 +74,13 @@ def specials(facts: ReportFacts, before: tuple[Special, ...] = ()) -> tuple[Spec
 
 
 def limited(life: Lifecycle, role: Role) -> bool:
-    """Whether the receipt may say only received, seen and closed: made by somebody else, and not confirmed."""
+    """Return whether the receipt shows only received, seen and closed: a representative's report, not confirmed."""
     by_other = role is not Role.VICTIM or not BY_OTHERS.isdisjoint(life.special)
     return by_other and not confirmed_by_holder(life)
 
 
 def confirmed_by_holder(life: Lifecycle) -> bool:
-    """Whether the person harmed confirmed it, and since it was handed over, if it was.
+    """Return whether the person harmed confirmed it, since the hand-over if there was one.
 
     A code proves nobody to be that person: whoever reported knows it too.
     """
@@ -89,17 +89,17 @@ def confirmed_by_holder(life: Lifecycle) -> bool:
 
 
 def silent(life: Lifecycle) -> bool:
-    """Whether it was erased after somebody else withdrew it: the receipt says withdrawn, as if it were still kept."""
+    """Return whether it was erased after a representative withdrew it: the receipt says withdrawn, as if still kept."""
     return life.erased_at is not None and life.by_other and life.withdrawal is not None
 
 
 def made_by_other(life: Lifecycle, facts: ReportFacts) -> bool:
-    """Whether somebody else than the person harmed made it, and so holds its receipt."""
+    """Return whether a representative made it, and so holds its receipt."""
     return not BY_OTHERS.isdisjoint(specials(facts, life.special))
 
 
 def stood_by(life: Lifecycle) -> bool:
-    """Whether the person harmed was reached and stands by the report: confirmed it, or objected to its withdrawal."""
+    """Return whether the person harmed stands by the report: confirmed it, or objected to its withdrawal."""
     return life.confirmed_at is not None or any(made.reason is Reason.VICTIM_OBJECTS for made in life.decisions)
 
 
@@ -114,7 +114,7 @@ def amended(life: Lifecycle, before: ReportFacts, after: ReportFacts) -> Lifecyc
 
 
 def erasure_status_of(life: Lifecycle) -> ErasureStatus | None:
-    """What is going to happen to a withdrawn report."""
+    """Return the erasure status of a withdrawn report."""
     if life.erased_at is not None:
         return ErasureStatus.ERASED
     if life.withdrawal is None:
@@ -162,7 +162,7 @@ def withdrawn(
 
 
 def destroy_asked_at(life: Lifecycle) -> datetime | None:
-    """When destruction at once was asked for with the receipt alone, and so still waits; None where it does not."""
+    """Return when destruction at once was asked for with the receipt alone and still waits; None if it does not."""
     plan = life.plan
     return plan.announced_at if plan is not None and plan.cause is Cause.AT_ONCE else None
 
@@ -251,7 +251,7 @@ def announced(life: Lifecycle, verdict: Verdict, now: datetime) -> Lifecycle:
 
 
 def dying(life: Lifecycle, verdict: Verdict, now: datetime) -> Cause | None:
-    """Why the key must be destroyed now, or None. Only what was announced, and only if it still holds."""
+    """Return why the key must be destroyed now, or None. Only what was announced, and only if it still holds."""
     plan = life.plan
     if life.erased_at is not None or plan is None or plan.at > now:
         return None
@@ -274,7 +274,7 @@ def unplanned(life: Lifecycle, now: datetime) -> Lifecycle:
 
 
 def tombstone(life: Lifecycle, now: datetime) -> Lifecycle:
-    """What stays of a life: dates."""
+    """Reduce a life to its dates."""
     gone = life.withdrawal
     by_other = not BY_OTHERS.isdisjoint(life.special) and life.confirmed_at is None
     if gone is not None and not by_other:

@@ -132,7 +132,7 @@ def choices_for(category: Category) -> tuple[Category, ...]:
 
 
 def ends(category: Category, started: datetime) -> datetime | None:
-    """When the time passes that began at ``started``: the start of the next day in Korea, years later. None: never."""
+    """Return when a period begun at ``started`` ends: the start of the next day in Korea, years later. None: never."""
     years = TABLE[category].years
     if years is None:
         return None
@@ -144,7 +144,7 @@ def ends(category: Category, started: datetime) -> datetime | None:
 
 
 def judge(facts: ReportFacts, received_at: datetime, life: Lifecycle, progress: Progress, now: datetime) -> Verdict:
-    """What the table says now. A withdrawn report is never due unless a lead kept it, and then until their date."""
+    """Apply the table. A withdrawn report is never due unless a lead kept it, and then until their date."""
     category = category_in(facts, life)
     if life.withdrawal is not None:
         last = life.decisions[-1] if life.decisions else None

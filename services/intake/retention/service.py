@@ -1,4 +1,4 @@
-"""What staff decide about reports' ends: whether a withdrawn one may go, and that the person harmed has confirmed."""
+"""Decisions of staff about a report's end: whether a withdrawn one may go, and that the person harmed has confirmed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class RetentionService:
         self._clock = clock
 
     async def lists(self, principal: Principal) -> dict[str, list[Row]]:
-        """What waits for a decision, is planned, is kept after a withdrawal, and alarms; of their own centre.
+        """List their own centre's reports that await a decision, are planned, are kept after a withdrawal, or alarm.
 
         Raises ``Problem`` 503.
         """

@@ -1,4 +1,4 @@
-"""What the page of erasures says, as English message ids."""
+"""Texts of the page of erasures, as English message ids."""
 
 from typing import Final
 

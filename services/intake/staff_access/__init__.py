@@ -1,1 +1,1 @@
-"""What staff of the owning centre read and write about a report."""
+"""Reading and writing about a report by staff of the owning centre."""

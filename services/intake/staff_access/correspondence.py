@@ -1,4 +1,4 @@
-"""What a centre's staff write about a report: answers, which its holder reads, and notes. Sealed with its own key."""
+"""Texts by a centre's staff about a report: answers, which its holder reads, and notes. Sealed with its own key."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -30,7 +30,7 @@ from shared.web.app import Problem
 
 
 class Kind(StrEnum):
-    """What is written; the values name sealed parts and lines of the audit."""
+    """Kinds of text; the values name sealed parts and lines of the audit."""
 
     ANSWER = "answer"
     NOTE = "note"

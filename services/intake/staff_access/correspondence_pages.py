@@ -24,7 +24,7 @@ _NOTHING: Final = gettext_noop(
     "Write something, up to 2,000 characters, without resident registration numbers. Nothing was kept."
 )
 _TEXT: Final[TypeAdapter[str]] = TypeAdapter(MessageText)
-"""What staff write follows the rules of what reporters write."""
+"""Texts of staff follow the rules of texts of reporters."""
 
 
 def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, finder: StaffLookup) -> APIRouter:

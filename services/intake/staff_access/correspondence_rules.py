@@ -35,7 +35,7 @@ class WriteRefusal(StrEnum):
 
 
 def leave_for(keys: KeyedDigests, report_id: str, ownership: int, subject: str, session: str, until: datetime) -> str:
-    """What the page of details carries: leave to write about one report under one ownership, for one sign-in."""
+    """Make the page's leave to write about one report, under one ownership, for one sign-in."""
     stamp = str(int(until.timestamp()))
     mark = keys.mac("leave to write", report_id, str(ownership), subject, session, stamp).hex()
     return f"{ownership}.{stamp}.{mark}"
@@ -56,7 +56,7 @@ def ownership_in(
 def judge(
     ownership: int | None, organisation: str, access: Access, owned: Ownership | None, *, room: bool
 ) -> WriteRefusal | None:
-    """Why nothing may be written about a report; None where it may. ``room``: there are not too many already."""
+    """Return why a text about a report is refused; None if it is not. ``room``: there are not too many already."""
     if access is not Access.OPEN:
         return WriteRefusal.ERASED if access is Access.ERASED else WriteRefusal.WITHDRAWN
     if ownership is None:
@@ -67,5 +67,5 @@ def judge(
 
 
 def may_answer(contact: Mapping[str, Any], messages: int) -> bool:
-    """Whether an answer here is a way the reporter chose: they agreed to it, or wrote here first."""
+    """Return whether the reporter chose to be answered here: they agreed to it, or wrote here first."""
     return messages > 0 or ContactChannel.MESSAGE_HERE in contact.get("channels", ())

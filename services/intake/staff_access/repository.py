@@ -1,4 +1,4 @@
-"""Which tickets were used: one document each until it has expired, so none opens anything twice, in any process."""
+"""Used tickets: one document each until it has expired, so that no process accepts one twice."""
 
 from datetime import datetime
 
@@ -19,7 +19,7 @@ class UsedTickets:
         self._collection = database[COLLECTION]
 
     async def use(self, ticket_id: str, expires_at: datetime) -> bool:
-        """Whether this was the first use. Raises ``TransientError``: then it does not count as used or unused."""
+        """Mark a ticket as used; True if this was its first use. Raises ``TransientError``: then unknown."""
         with store_errors():
             try:
                 await self._collection.insert_one({"_id": ticket_id, "until": expires_at})

@@ -47,7 +47,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What the page shows. Of answers and relation only the newest.
+    """The page of details. Of answers and relation only the newest.
 
     Whoever holds the receipt can change whom the centre calls: whoever reported for somebody else, or who found it at
     home. So a change of contact is always shown, with what was there before. Neither is to be used unchecked: the
@@ -62,7 +62,7 @@ class Details:
     contact_changed_at: datetime | None
     """When it was last changed with the receipt."""
     contact_changed_alone: bool
-    """Whoever found the receipt could have done it: no word that was set with the report was asked for."""
+    """A finder of the receipt could have changed it: no passphrase that was set with the report was asked for."""
     check_word: str | None
     """The newest word for answering the centre that nobody with the receipt alone can have chosen."""
     on_behalf: Mapping[str, Any]
@@ -181,6 +181,6 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
 
 
 def written(document: Mapping[str, Any], parts: Mapping[str, Any], entries: str, part: str) -> tuple[Written, ...]:
-    """What staff wrote of one kind, oldest first."""
+    """Return the texts of one kind by staff, oldest first."""
     known = sorted(document.get(entries) or (), key=lambda entry: int(entry["number"]))
     return tuple(Written(one["at"], one["number"], one["by"], parts[f"{part}:{one['number']}"]) for one in known)

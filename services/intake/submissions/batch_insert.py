@@ -44,7 +44,7 @@ _BRIEF: Final = {
     "sealed.key": 1,
     "sealed.receipt": 1,
 }
-"""What a repeat is answered from."""
+"""Fields from which a repeat is answered."""
 
 
 class BusyError(TransientError):
@@ -52,7 +52,7 @@ class BusyError(TransientError):
 
 
 class InsertResult(NamedTuple):
-    """What became of one document."""
+    """Result of inserting one document."""
 
     inserted: bool
     existing: Document | None

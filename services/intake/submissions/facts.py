@@ -22,7 +22,7 @@ DEADLINE_COUNTS: Final = timedelta(days=366)
 
 
 class NotAdmittedError(ValueError):
-    """What cannot be taken as it is. ``choices`` are values that would do; what was typed is not repeated."""
+    """A submission cannot be taken as it is. ``choices`` are values that would do; what was typed is not repeated."""
 
     def __init__(self, field: str, reason: str, choices: tuple[str, ...] = ()) -> None:
         """``reason`` is stable; ``refusals`` says it in words."""

@@ -42,7 +42,7 @@ def content_digest(content: bytes) -> str:
 
 
 def content_mac(keys: KeyedDigests, digest: str) -> str:
-    """What is stored to tell a repeat from a conflict: a keyed digest of the content's digest."""
+    """Digest the content's digest with a key, to tell a repeat from a conflict."""
     return keys.mac("content", digest).hex()
 
 

@@ -123,7 +123,7 @@ _DISTINCT_NUMBERS: Final = 32
 
 
 def found_in(plain: str, letters: bytes, *, link: bool = False, rare: bool = True) -> bool:
-    """Whether a normalised text holds such bytes.
+    """Return whether a normalised text holds such bytes.
 
     ``letters`` is the text in ASCII with question marks for all else; bytes are searched many times faster.
     ``link``: the text is an address. Not ``rare``: it has nothing of ``MISREAD``.
@@ -159,7 +159,7 @@ def _is_misread(plain: str, letters: bytes, *, rare: bool) -> bool:
 
 
 def _may_be_dense(cases: bytes) -> bool:
-    """Whether one stretch has the changes, and not only the text as a whole."""
+    """Return whether one stretch has the changes, and not only the text as a whole."""
     return any(
         sum(cases.count(change, at, at + _STRETCH + _OVERLAP) for change in _CHANGES) >= _RUN_CHANGES
         for at in range(0, len(cases), _STRETCH)
@@ -191,7 +191,7 @@ def _holds(text: bytes, words: tuple[bytes, ...]) -> bool:
 
 
 def _is_dense(plain: str, *, link: bool) -> bool:
-    """Whether a stretch of a text is encoded bytes, in one run or in pieces."""
+    """Return whether a stretch of a text is encoded bytes, in one run or in pieces."""
     if link:
         return any(len(set(run)) >= _DISTINCT for run in _LINK_RUN.findall(plain))
     for address in _ADDRESS.findall(plain):
@@ -210,7 +210,7 @@ def _is_dense(plain: str, *, link: bool) -> bool:
 
 
 def _lists_bytes(plain: str, letters: bytes) -> bool:
-    """Whether bytes are written one by one: in hex, as numbers, as bits."""
+    """Return whether bytes are written one by one: in hex, as numbers, as bits."""
     if len(letters) - len(letters.translate(None, _DIGITS)) < _FEWEST_DIGITS:
         return False
     if _HEX_STRETCH in letters.translate(_HEX_CLASSES):

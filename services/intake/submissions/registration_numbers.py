@@ -24,7 +24,7 @@ _COMPANY_WEIGHTS: Final = (1, 2) * 6
 _MONTHS: Final = 12
 _CENTURY: Final = 2000
 _LAST_BIRTH_YEAR: Final = 2035
-"""Nobody who reports was born later; a fixed year, since a recogniser does not read the clock."""
+"""The last year of birth of any reporter; fixed, since a recogniser does not read the clock."""
 _RECENT: Final = range(15, 30)
 """Years in which everyday dates lie: of messages, orders, file names, and of milliseconds since 1970."""
 
@@ -161,7 +161,7 @@ class _Candidate(NamedTuple):
 
 
 def found_in(plain: str, letters: bytes, *, link: bool, rare: bool = True) -> bool:
-    """Whether a normalised text holds what may be one.
+    """Return whether a normalised text holds what may be a registration number.
 
     ``letters`` is the text in ASCII with question marks for all else; bytes are searched many times faster.
     ``link``: the text is an address. Not ``rare``: it has nothing of ``MAYBE_SPELLED``.
@@ -184,7 +184,7 @@ def found_in(plain: str, letters: bytes, *, link: bool, rare: bool = True) -> bo
 
 
 def _is_spelled(plain: str, letters: bytes, small: bytes, digits: int, *, rare: bool) -> bool:
-    """Whether it is read out, or has letters in the place of digits."""
+    """Return whether it is spelled out, or has letters in the place of digits."""
     if rare and not plain.isascii() and any(map(_counts, _candidates(plain, _SPELLED_RUN))):
         return True
     if rare and digits and _HALF_SPELLED.search(plain) and any(map(_counts, _candidates(plain, _HALF_SPELLED_RUN))):
@@ -293,7 +293,7 @@ def _counts_in_link(one: _Candidate) -> bool:
 
 
 def _named(text: str, start: int) -> str | None:
-    """Whose label stands before a place: of such a number, of another one, or none."""
+    """Return whose label stands before a place: such a number's, another one's, or none."""
     if _OTHER.search(text[max(0, start - _OTHER_REACH) : start]):
         return _OTHERS
     return _PERSONS if _PERSON.search(text, max(0, start - _LABEL_REACH), start) else None

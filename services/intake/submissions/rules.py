@@ -1,4 +1,4 @@
-"""What becomes of a submission: its facts, its document and its first event, from one serialisation of it. Pure."""
+"""Turn a submission into facts, document and first event, from one serialisation of it. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

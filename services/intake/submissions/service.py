@@ -43,7 +43,7 @@ RECEIPT_TRIES = 8
 
 
 class SubmissionResult(NamedTuple):
-    """What the reporter gets. Nothing of it is stored as it is."""
+    """The answer to a reporter. Nothing of it is stored as it is."""
 
     report_id: str
     receipt: str
@@ -78,7 +78,7 @@ class SubmissionService:
         disk: DiskMonitor,
         clock: Clock,
     ) -> None:
-        """Everything it works with is handed in by ``main``; ``keys`` are those that never change."""
+        """Collaborators come from ``main``; ``keys`` are those that never change."""
         self._group = group
         self._relay = relay
         self._keyring = keyring

@@ -1,4 +1,4 @@
-"""What no text field may hold: resident registration numbers, media bytes, control characters.
+"""Reject content that no text field may hold: resident registration numbers, media bytes, control characters.
 
 Pure recognisers. A text is normalised once (invisible characters, widths, digits of all scripts), then everything is
 recognised in the normalised text. They say a stable reason code or None; what they found is never repeated.

@@ -1,4 +1,4 @@
-"""What counts as a web address as people write one: with or without ``https://`` in front. Pure."""
+"""Recognise web addresses as people write them: with or without ``https://`` in front. Pure."""
 
 import re
 from typing import Final
@@ -14,7 +14,7 @@ _FILES: Final = frozenset(
         *("rar", "pdf", "txt", "hwp", "doc", "docx", "xls", "xlsx", "ppt", "pptx"),
     }
 )
-"""What a name ends in that is a file and no host."""
+"""Endings of names that are files and no hosts."""
 _ENDS: Final = frozenset(
     {
         *("com", "net", "org", "info", "biz", "kr", "co", "io", "me", "gg", "tv", "xyz", "site", "online", "shop"),
@@ -33,7 +33,7 @@ def completed(text: str) -> str:
 
 
 def is_bare(text: str) -> bool:
-    """Whether it is an address without ``https://``: ``t.me/abcd``, ``www.example.com``; not ``my.name``, ``a.jpg``."""
+    """Return whether it is an address without ``https://``: ``t.me/abcd``, ``www.example.com``; not ``a.jpg``."""
     found = _BARE.fullmatch(text)
     if found is None or found["end"].lower() in _FILES:
         return False

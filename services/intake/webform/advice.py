@@ -24,7 +24,7 @@ class Note(NamedTuple):
     """One page."""
 
     link: str
-    """What a link to it says."""
+    """The text of a link to it."""
     title: str
     lead: str
     parts: tuple[AdviceSection, ...]

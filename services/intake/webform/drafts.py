@@ -70,7 +70,7 @@ class Drafts:
         await self._store.sweep(self._clock.now())
 
     async def load(self, token: str | None) -> Typed | None:
-        """What was answered so far; None where there is no draft any more. Raises ``TransientError``."""
+        """Load the answers so far; None if the draft is gone. Raises ``TransientError``."""
         if token is None:
             return None
         now, draft_id = self._clock.now(), self._id(token)

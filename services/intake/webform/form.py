@@ -130,12 +130,12 @@ _SHOWN_CHARS: Final = 40
 
 
 class FieldProblem(NamedTuple):
-    """What to say about one control. ``message`` is an English message id."""
+    """A message about one control. ``message`` is an English message id."""
 
     control: str
     message: str
     line: int = 0
-    """Which line of the control is meant, from 1; 0 where it is all of it."""
+    """The line of the control, from 1; 0 for all of it."""
     text: str = ""
     """How that line begins."""
 
@@ -206,7 +206,7 @@ def contact_of(typed: Typed) -> dict[str, Any]:
 
 
 def consents_of(typed: Typed) -> dict[str, Any] | None:
-    """What was agreed to, under the wording shown; None where nothing was."""
+    """Return the consents given, under the wording shown; None if there are none."""
     agreed = typed.all("consents")
     return {"version": CONSENT_VERSION, **dict.fromkeys(agreed, True)} if agreed else None
 
@@ -240,7 +240,7 @@ def _deadline(text: str) -> str | None:
 
 
 def problems_of(errors: Iterable[tuple[str, str]], typed: Typed | None = None) -> list[FieldProblem]:
-    """What to say about refused fields, given as (field, reason); one sentence per control, in the given order.
+    """Return messages for refused fields, given as (field, reason); one per control, in the given order.
 
     ``typed`` tells in which line of a box it is.
     """

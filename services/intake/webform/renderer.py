@@ -1,4 +1,4 @@
-"""What the form's pages show: choices in the reader's language, the wording of a role, what is wrong where."""
+"""Render the form's pages: choices in the reader's language, the wording of a role, messages beside controls."""
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
@@ -161,7 +161,7 @@ class FormRenderer:
         *,
         asked: Collection[str] = steps.CONTROLS - {"marks"},
     ) -> dict[str, Any]:
-        """What the fields of any step need: answers, what is wrong with them, labels and choices.
+        """Return the template's values for the fields of any step: answers, messages, labels and choices.
 
         ``asked`` are the controls to show; by default all but the fingerprints, which need an answer first.
         """

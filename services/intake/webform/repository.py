@@ -36,7 +36,7 @@ class DraftRepository:
             )
 
     async def extend(self, draft_id: str, until: datetime) -> None:
-        """Somebody looked at it. One that is gone stays gone. Raises ``TransientError``."""
+        """Extend a draft that was looked at. One that is gone stays gone. Raises ``TransientError``."""
         with store_errors():
             await self.collection.update_one({"_id": draft_id}, {"$set": {"until": until}})
 

@@ -1,4 +1,4 @@
-"""Whoever reports again may give an earlier receipt: the two reports are then known to belong together.
+"""Link a report to an earlier one whose receipt the reporter gives.
 
 The receipt is asked for as the status page asks: with the same answers, as slowly and as seldom, so that nothing is to
 be learned here that is not told there. What leaves intake is the id of the earlier report, among the linked ones.
@@ -33,7 +33,7 @@ _CLOSED: Final = n(
     "That report is closed until somebody has looked at it, so this one stands by itself. Please leave this empty."
 )
 _LATER: Final = frozenset({"too_many_requests", "unavailable"})
-"""What says nothing about the receipt."""
+"""Refusals that say nothing about the receipt."""
 
 
 class EarlierReport(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 FOLDER: Final = Path(__file__).parents[1] / "texts"
 LANGUAGES: Final = ("ko", "en", "vi", "zh", "tl", "mn", "ru", "th", "km", "ja", "uz", "lo", "ne")
 QUESTIONS: Final = ("who", "when", "contact", "limit", "back", "stay")
-"""What is said before anybody begins: each a question (``_q``) and its answer (``_a``)."""
+"""Texts before the form: each a question (``_q``) and its answer (``_a``)."""
 NOTES: Final[Mapping[str, int]] = {"money": 7, "links": 6, "pictures": 5, "younger": 9, "browser": 7}
 """The advice by situation: each has a ``_title`` and so many points; addresses are those of ``rendering.notes``."""
 KEYS: Final = (
@@ -54,7 +54,7 @@ class SafetyTexts(NamedTuple):
     texts: Mapping[str, str]
 
     def before(self) -> list[tuple[str, str]]:
-        """What is to be known before beginning, as questions and answers."""
+        """Return the texts to read before beginning, as questions and answers."""
         return [(self.texts[f"{one}_q"], self.texts[f"{one}_a"]) for one in QUESTIONS]
 
     def notes(self) -> list[tuple[str, str]]:
@@ -62,7 +62,7 @@ class SafetyTexts(NamedTuple):
         return [(note, self.texts[f"{note}_title"]) for note in NOTES]
 
     def points(self, note: str) -> list[str]:
-        """What one page of advice says, in order."""
+        """Return the text of one page of advice, in order."""
         own = [self.texts[f"{note}_{point}"] for point in range(1, NOTES[note] + 1)]
         # On each page that is about pictures: what must not be kept of a child, and that nothing is sent as proof.
         about_pictures = [self.texts["under_19"], self.texts["no_media"]]

@@ -135,7 +135,7 @@ class _Steps:
         return page
 
     def _problems(self, request: Request, one: Step, typed: Typed) -> list[FieldProblem]:
-        """What is wrong with this page's own fields; what other pages lack is asked there."""
+        """Return the messages about this page's own fields; other pages ask for what they lack."""
         raw, problems = form.submission_of(steps.counting(typed), self._view.pages.language(request))
         try:
             submission = refusals.parsed(raw, Submission)

@@ -1,4 +1,4 @@
-"""What each step asks and why, in the words of who is reporting. English message ids."""
+"""The question of each step and its reason, in the words of the reporter's role. English message ids."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -137,7 +137,7 @@ def asked(slug: str, role: Role) -> Asked:
 
 
 def note(slug: str, role: Role) -> str:
-    """What somebody who reports for another is told first, once; empty otherwise."""
+    """Return the note shown first, once, to a representative; empty otherwise."""
     if slug == "relation":
         return SAFE_TO_SPEAK
     return A_TIP if (slug, role) == ("what", T) else ""
@@ -160,7 +160,7 @@ _YOUNG: Final[Mapping[str, str]] = {
 
 
 def labels(path: str) -> Mapping[str, str]:
-    """What each field is called on a path."""
+    """Return the labels of the fields on a path."""
     return {**LABELS, **_YOUNG} if path == "young" else LABELS
 
 
@@ -201,4 +201,4 @@ LABELS: Final[Mapping[str, str]] = {
     "center_codeword": n("A word the centre says first"),
     "person_codeword": n("A word you answer with"),
 }
-"""What each field is called where answers are looked at once more, and on the fields themselves."""
+"""Labels of the fields, on the page of review and beside the fields themselves."""

@@ -56,14 +56,14 @@ def _by_email(typed: Typed) -> bool:
 
 
 def may_show_a_child(typed: Typed) -> bool:
-    """Whether the material may show somebody under 19: then nothing may lead anybody to make, keep or open it."""
+    """Return whether the material may show a child under 19: then nothing may lead to making, keeping or opening it."""
     return typed.one("age_band") in {AgeBand.UNDER_14, AgeBand.FROM_14_TO_18} or bool(
         {HarmType.CHILD_MATERIAL, HarmType.ONLINE_GROOMING} & set(typed.all("harm_types"))
     )
 
 
 def may_fingerprint(typed: Typed) -> bool:
-    """Whether to offer fingerprints: only to the person harmed, and never where a child may be in the picture."""
+    """Return whether to offer fingerprints: only to the person harmed, and never if the picture may show a child."""
     return typed.one("role") == Role.VICTIM and not may_show_a_child(typed)
 
 
@@ -138,7 +138,7 @@ _ENTERED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     NOW: {"role": (Role.VICTIM,), "harm_types": (HarmType.DISTRIBUTION_THREAT,)},
     YOUNG: {"role": (Role.VICTIM,)},
 }
-"""What entering a path says."""
+"""Facts implied by entering a path."""
 _ALL: Final = tuple(one for path in PATHS.values() for one in path)
 _BY_SLUG: Final = {one.slug: one for one in _ALL}
 SOLE: Final = frozenset(one.slug for one in _ALL if len(one.controls) == 1)
@@ -195,7 +195,7 @@ def _neighbour(slug: str, typed: Typed, distance: int) -> str | None:
 
 
 def progress(slug: str, typed: Typed) -> tuple[int, int] | None:
-    """Which page of how many this is, the last page counted; None for a page beside the path."""
+    """Return the page's number and how many there are, the last counted; None for a page beside the path."""
     slugs = [*(one.slug for one in way(typed)), CHECK]
     return (slugs.index(slug) + 1, len(slugs)) if slug in slugs else None
 
@@ -223,7 +223,7 @@ def entered(typed: Typed, one: Step) -> Typed:
 
 
 def taken(known: Typed, slug: str, sent: Typed) -> Typed:
-    """What is known once a step's page was sent: its fields as sent, everything else as before."""
+    """Merge a step's page into the answers: its fields as sent, everything else as before."""
     known = entered(known, _BY_SLUG[slug])
     mine = _BY_SLUG[slug].controls
     kept = {name: values for name, values in known.values.items() if name not in mine}

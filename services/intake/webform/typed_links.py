@@ -1,4 +1,4 @@
-"""What people write where links are asked for: addresses, account names, and words around them. Pure.
+"""Parse the box for links: addresses, account names, and words around them. Pure.
 
 An address becomes a link, with ``https://`` where it was left out; ``@name`` becomes an account; what is neither is
 kept as words to search for. A line that cannot be read stays a link and is refused as one, by its number.
@@ -34,7 +34,7 @@ class TypedLine(NamedTuple):
 
 @dataclass(slots=True)
 class Seen:
-    """What is in the box for links, each part with its line."""
+    """The content of the box for links, each part with its line."""
 
     links: list[TypedLine] = field(default_factory=list)
     accounts: list[TypedLine] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Seen:
 
 
 def read(text: str) -> Seen:
-    """What the lines of a text are."""
+    """Parse the lines of a text."""
     seen = Seen()
     for number, line in enumerate(text.splitlines(), 1):
         if typed := line.strip():
