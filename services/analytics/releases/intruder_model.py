@@ -176,15 +176,15 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
         months = [by_period[month] for month in release.months]
         for name, shown in release.tables.items():
             spec = TABLE_SPECS[name]
+            earlier = [entry.tables.get(name, {}) for entry in former if entry.period == release.period]
             if spec.says_intervals and release.kind == "year":
                 _intervals(found, cells_of(release, name), name, shown, months)
             elif isinstance(spec.protection, Split):
                 tree = spec.protection.made_in(period_of(release.period), shown)
                 depth = DEPTHS[release.step] if spec.recoding else _EVERY_LEVEL
-                earlier = [entry.tables.get(name, {}) for entry in former if entry.period == release.period]
                 _tree(found, cells_of(release, name), tree, shown, depth, earlier)
             elif isinstance(spec.protection, Marks):
-                _of_marks(found, release, spec, spec.protection, months)
+                _of_marks(found, release, spec, spec.protection, months, earlier)
         if LATE_TABLE in release.tables:
             _late(found, cells_of(release, LATE_TABLE), months)
         if release.tables.get(GENDER_TABLE) and release.tables.get(AGE_GENDER_TABLE):
@@ -201,12 +201,19 @@ def cells_of(release: Release, table: str) -> str:
     return f"{release.period}/{table}"
 
 
-def _of_marks(found: System, release: Release, spec: TableSpec, how: Marks, months: Sequence[Release]) -> None:
+def _of_marks(
+    found: System,
+    release: Release,
+    spec: TableSpec,
+    how: Marks,
+    months: Sequence[Release],
+    former: Sequence[Shown],
+) -> None:
     prefix = cells_of(release, spec.name)
     if not how.by_place:
         _kinds(found, prefix, release.tables[spec.name], months)
         return
-    _marks(found, prefix, release.tables[spec.name], how.names, months, release.coarser)
+    _marks(found, prefix, release.tables[spec.name], how.names, months, release.coarser, former)
     if how.cover:
         _covered(found, prefix, how.names, months)
 
@@ -253,6 +260,7 @@ def _marks(
     names: Sequence[str],
     months: Sequence[Release],
     coarser: Mapping[str, str],
+    former: Sequence[Shown],
 ) -> None:
     reports = joined([month.tables[BY_CENTER] for month in months])
     tops = _tops(CENTERS, reports, reports[TOTAL])
@@ -269,12 +277,25 @@ def _marks(
             elif len(cells) > 1:
                 found.sums[f"{prefix}/{place.key}{BETWEEN}{name}"] = cells
         if (step := coarser.get(name, STEPS[0])) != WITHHELD:
-            _closed(found, prefix, places(CENTERS, reports, depth=DEPTHS[step]), reports, table, name)
+            hierarchy = places(CENTERS, reports, depth=DEPTHS[step])
+            _closed(found, prefix, hierarchy, reports, table, name, _near(prefix, name, former))
 
 
-def _closed(found: System, prefix: str, place: Tree, reports: Shown, table: Shown, name: str) -> None:
+def _near(prefix: str, name: str, former: Sequence[Shown]) -> tuple[Way, ...]:
+    """A revision leaves out a mark that anywhere differs by a small count from what was shown before."""
+    shown = ((key.partition(BETWEEN), n) for old in former for key, n in old.items())
+    return tuple(
+        Way(Constraint(_cells(prefix, Tree(place), name), n - SMALL + 1, n + SMALL - 1))
+        for (place, _, mark), n in shown
+        if mark == name
+    )
+
+
+def _closed(
+    found: System, prefix: str, place: Tree, reports: Shown, table: Shown, name: str, near: tuple[Way, ...] = ()
+) -> None:
     if f"{place.key}{BETWEEN}{name}" not in table:
-        found.choices.append(Choice(_not_open(prefix, place, reports, name)))
+        found.choices.append(Choice((*_not_open(prefix, place, reports, name), *near)))
     elif place.parts and f"{place.parts[0].key}{BETWEEN}{name}" not in table:
         found.choices.append(_some_part_not_open(prefix, place, reports, name))
     else:

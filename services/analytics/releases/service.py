@@ -246,7 +246,12 @@ class Publications:
 
     def _prove(self, release: Release) -> Proof:
         year = [entry for entry in self.entries if entry.period[:4] == release.period[:4]]
-        return prove(system([*year, release]), self._limit_s, of=[release.period])
+        return prove(system([*year, release], self._former(year)), self._limit_s, of=[release.period])
+
+    def _former(self, standing: Sequence[Release]) -> list[Release]:
+        """The revisions beside those that stand: who has them all knows these too."""
+        newest = {(entry.period, entry.revision) for entry in standing}
+        return [entry for entry in self._all if (entry.period, entry.revision) not in newest]
 
     async def revise(self, month: str, reader: Reader, why: Why, *, dry: bool = False) -> list[Release]:
         """Release a month once more, counted again by ``reader``, and the longer periods it is in: the revisions.
@@ -306,7 +311,7 @@ class Publications:
             release = revised(made(step), former, why)
             if not release.months:
                 raise PermanentError(f"{period}: the total differs by fewer than five reports, which cannot be told")
-            proof = prove(system([*settled, release], former), self._limit_s, of=[period])
+            proof = prove(system([*settled, release], self._former(settled)), self._limit_s, of=[period])
             if proof.verdict == "open":
                 return release
             refused = (*refused, proof.verdict, *proof.cells)

@@ -1,19 +1,24 @@
 """Errata: a wrong release stays, a revision says why, and who has both learns no small count."""
 
+import random
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from services.analytics.releases import service
+from services.analytics.releases.audit import Proof
 from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.errata import changed, current, former_of, revised
 from services.analytics.releases.hierarchies import CENTERS
-from services.analytics.releases.intruder_model import system
-from services.analytics.releases.release import Release, of_month
+from services.analytics.releases.intruder_model import System, system
+from services.analytics.releases.release import Release, of_month, of_quarter
 from services.analytics.releases.suppression import MonthCounts
-from services.analytics.releases.tables import BY_CENTER, TABLE_SPECS, WITHHELD
+from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, TABLE_SPECS, WITHHELD
 from shared.errors import PermanentError
+from tests.unit.analytics import worlds
 from tests.unit.analytics.releases.test_audit import chosen
 from tests.unit.analytics.releases.test_service import Office, Store
 
@@ -114,6 +119,54 @@ async def test_a_month_and_its_quarter_are_released_once_more_and_what_follows_i
     assert next(row.figures[0].low for row in quarter.rows if row.key == "busan") == 90
     await office.at(datetime(2026, 12, 5, tzinfo=UTC))
     assert (await office.released())[6:] == ["2026-11"], "the months go on where they were"
+
+
+async def test_later_proofs_know_what_former_revisions_showed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 40 and 40, then 43 and 37, the revision shows neither. Who does not know the first takes one for below 5."""
+    office = await office_with_a_year()
+    again = counted(40)
+    own = await again.cells("2026-08-01", "2026-08-31")
+    again.cells = lambda *_: _moved(own, ("busan", 43), ("gyeongnam", 37))
+    (found, *_) = await office.publications.revise("2026-08", again, WHY)
+    assert "busan" not in found.tables[BY_CENTER]
+    asked: list[System] = []
+
+    def proven(found: System, *_: Any, **__: Any) -> Proof:
+        asked.append(found)
+        return Proof("open")
+
+    monkeypatch.setattr(service, "prove", proven)
+    await office.at(datetime(2027, 1, 4, tzinfo=UTC))
+    assert (await office.released())[-1] == "2026"
+    true = {f"2026-08/{BY_CENTER}/{key}": n for key, n in (("busan", 43), ("gyeongnam", 37))}
+    of_both = [each for each in asked[-1].choices if true.keys() == {*each.variables()}]
+    assert [chosen(each, true) for each in of_both] == [True]
+
+
+async def _moved(cells: Any, *to: tuple[str, int]) -> Any:
+    moved = {f"reports|{c}|{harm}": n for c, n in to for harm in ("all", "other", "synthesis")}
+    return {day: Counter({**of_day, **moved}) for day, of_day in cells.items()}
+
+
+def test_the_proof_knows_that_a_mark_may_be_hidden_for_what_it_was_before() -> None:
+    counts = [worlds.month(f"2025-0{n}", 28, random.Random(n), crossings=False) for n in (1, 2, 3)]
+    months = [of_month(each, AS_OF, "full") for each in counts]
+    own = {**counts[0].harms["gyeonggi"], "synthesis": counts[0].harms["gyeonggi"]["synthesis"] - 2}
+    mended = [replace(counts[0], harms={**counts[0].harms, "gyeonggi": own}), *counts[1:]]
+    first, new = (of_quarter("2025-Q1", months, each, AS_OF, {}) for each in (counts, mended))
+    made = revised(new, [first], WHY)
+    assert not [key for key in made.tables[HARM_TABLE] if key.endswith("|synthesis")]
+    true = {
+        f"2025-Q1/{HARM_TABLE}/{c}|synthesis": sum(each.harms[c]["synthesis"] for each in mended)
+        for c in CENTERS.leaves()
+    }
+
+    def excluded(former: list[Release]) -> bool:
+        choices = [each for each in system([*months, made], former).choices if {*each.variables()} <= true.keys()]
+        assert choices
+        return not all(chosen(each, true) for each in choices)
+
+    assert (excluded([first]), excluded([])) == (False, True)
 
 
 async def test_what_does_not_differ_is_not_released_once_more() -> None:
