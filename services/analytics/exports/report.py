@@ -39,8 +39,9 @@ class NoFontError(TransientError):
     """No family with Korean letters is installed: nothing but boxes could be printed."""
 
 
-Key = tuple[str, str, int]
-"""Month, the quarter whose harm types stand beside it (empty where there is none yet), and both their revisions."""
+Key = tuple[str, str, tuple[int, ...]]
+"""Month, the quarter whose harm types stand beside it (empty where there is none yet), and the revisions of both and of
+the months before that it shows."""
 
 
 class Monthly:
@@ -60,8 +61,9 @@ class Monthly:
     async def pdf(self, month: str) -> bytes:
         """A released month's report. Raises ``NoFontError``, and ``TransientError`` where typst takes too long."""
         quarter = await self._quarter(month)
-        tables = [(BY_CENTER, month), *([(HARM_TABLE, quarter)] if quarter else [])]
-        key = month, quarter, sum([(await published(self._publications, *each)).revision for each in tables])
+        tables = [(BY_CENTER, each) for each in (month, *await self._before(month))]
+        tables += [(HARM_TABLE, quarter)] if quarter else []
+        key = month, quarter, tuple([(await published(self._publications, *each)).revision for each in tables])
         if key in self._made:
             self._made.move_to_end(key)
             return self._made[key]
@@ -87,12 +89,15 @@ class Monthly:
     async def _data(self, month: str, quarter: str) -> tuple[dict[str, Any], datetime]:
         wanted = [spec.name for spec in TABLE_SPECS.values() if spec.in_report]
         tables = {name: await published(self._publications, name, month) for name in wanted}
-        months = [each for each in await self.months() if each < month][:_BEFORE]
-        earlier = [await published(self._publications, BY_CENTER, each) for each in reversed(months)]
+        earlier = [await published(self._publications, BY_CENTER, each) for each in await self._before(month)]
         harms = await published(self._publications, HARM_TABLE, quarter) if quarter else None
         data = report(tables, earlier, harms, self._texts.names["ko"], self._texts.text["ko"])
         data["sample"] = self._texts.sample
         return data, datetime.fromisoformat(tables[BY_CENTER].as_of)
+
+    async def _before(self, month: str) -> list[str]:
+        """The released months before it that the report shows, oldest first."""
+        return [each for each in await self.months() if each < month][:_BEFORE][::-1]
 
     async def _quarter(self, month: str) -> str:
         """The newest that ends with the month or before it: of a quarter's last month it comes a little later."""

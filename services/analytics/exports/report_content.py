@@ -60,7 +60,11 @@ def report(
         "quarter": _quarter(harms) if harms else None,
         "hidden": centers.cost.hidden,
         "cells": centers.cost.cells,
-        "erratum": centers.erratum.get("ko", ""),
+        "errata": [
+            {"period": each.period.name, "why": each.erratum["ko"]}
+            for each in (centers, *([harms] if harms else []), *reversed(earlier))
+            if each.erratum
+        ],
         "rules": [text(rule) for rule in GENERAL],
     }
 

@@ -93,10 +93,10 @@ class House:
     def __init__(self, *, released: bool = True, errata: Sequence[Release] = ()) -> None:
         clock = ManualClock(NOW)
         self.staff = TestIdentity(clock, "analytics")
-        store = Store()
+        self.store = store = Store()
         store.released = [*some_releases(), *errata] if released else []
         parts: Any = (store, Watching())
-        publications = Publications(
+        self.publications = publications = Publications(
             parts[0], parts[0], clock, centers=["busan"], harms=["other"], caught_up=lambda: None
         )
         settings = AnalyticsSettings()

@@ -133,6 +133,10 @@ async def test_every_form_says_how_much_of_its_period_a_table_covers() -> None:
         assert {each.coverage for each in observations(table)} == {(int(covered), int(of))}
 
 
+def _text(pdf: PdfReader) -> str:
+    return "".join(page.extract_text() for page in pdf.pages).replace("\n", "")
+
+
 async def test_every_form_and_page_of_a_corrected_month_says_so_and_the_first_can_still_be_had() -> None:
     why = {"ko": "두 번 센 신고를 바로잡았습니다.", "en": "Reports were counted twice."}
     counts = some_counts("2026-10")
@@ -164,7 +168,9 @@ async def test_every_form_and_page_of_a_corrected_month_says_so_and_the_first_ca
     lines = (await said("/api/v1/export?format=ndjson&table=reports-by-center&period=2026-10")).text.splitlines()
     assert {json.loads(line)["revision"] for line in lines} == {1}
     pdf = PdfReader(io.BytesIO((await said("/api/v1/monthly/2026-10.pdf")).content))
-    assert why["ko"] in "".join(page.extract_text() for page in pdf.pages).replace("\n", "")
+    assert f"2026-10: 정정한 통계입니다. {why['ko']}" in _text(pdf)
+    later = PdfReader(io.BytesIO((await said("/api/v1/monthly/2026-11.pdf")).content))
+    assert f"2026-10: 정정한 통계입니다. {why['ko']}" in _text(later), "it shows October's total too"
     for page in ("/?period=2026-10&lang=en", "/dictionary?lang=en"):
         assert why["en"] in (await said(page)).text, page
     assert why["en"] not in (await said("/?period=2026-11&lang=en")).text

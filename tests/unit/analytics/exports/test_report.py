@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import threading
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -19,7 +20,7 @@ from services.analytics.releases.tables import HARM_TABLE, TABLE_SPECS
 from shared.web.korea import MERGER, divisions_map
 from tests.support.waiting import eventually
 from tests.unit.analytics.exports.test_api import get, numbers
-from tests.unit.analytics.releases.test_published import made, period, some_counts
+from tests.unit.analytics.releases.test_published import made, period, some_counts, some_releases
 from tests.unit.analytics.test_authorization import NOW, House
 
 _MERGED_NAME = next(shape.name_ko for shape in divisions_map(MERGER).shapes if shape.slug == "jeonnam-gwangju")
@@ -120,6 +121,18 @@ async def test_however_many_ask_at_once_it_is_made_once_and_one_at_a_time(press:
     assert press.most_at_once == 1
     assert (await house.get("/api/v1/monthly/2026-10.pdf", reader)).status_code == 200
     assert len(press.printed) == 2, "it is held"
+
+
+async def test_a_report_is_made_again_when_a_month_before_it_is_corrected(press: Press) -> None:
+    press.free.set()
+    first = next(each for each in some_releases() if each.period == "2026-10")
+    house = House()
+    reader = house.staff.bearer("ministry", "analyst")
+    assert (await house.get("/api/v1/monthly/2026-11.pdf", reader)).status_code == 200
+    house.store.released.append(replace(first, revision=1, erratum={"ko": "까닭", "en": "why"}))
+    await house.publications.release_due()
+    assert (await house.get("/api/v1/monthly/2026-11.pdf", reader)).status_code == 200
+    assert press.printed == ["2026년 11월"] * 2
 
 
 async def test_what_somebody_waited_for_in_vain_is_not_begun_again(
