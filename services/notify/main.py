@@ -80,7 +80,7 @@ RARELY = 15
 LIVE_S = 1.0
 NEEDS_KAFKA = {"case_relay", "center_relay", "follower"}
 CONSOLE_S = 1.0
-"""What a failed read left unshown is read again after so long."""
+"""Pause before changes that a failed read left unshown are read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Notify:
         await self.staff.recall()
 
     async def work(self) -> None:
-        """Everything but the pages, until cancelled."""
+        """Run everything but the pages, until cancelled."""
         await self.prepare()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -231,7 +231,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
 
 
 def _alert_jobs(jobs: Jobs, worker: EscalationWorker, recent: RecentAlertStore, settings: NotifySettings) -> None:
-    """What is critical has jobs of its own, and what of it this process holds has one that asks the store nothing."""
+    """Make the alerting jobs: critical cases have their own; the job for those held here asks the store nothing."""
     often_s, rarely_s, gather_s = settings.poll_s, RARELY * settings.poll_s, settings.gather_s
     for number in range(ALERTERS):
         # The first asks the store; the other is woken when there is more than it can do.

@@ -1,4 +1,4 @@
-"""What notify counts. No label names a centre, a person or a report."""
+"""Metrics of notify. No label names a centre, a person or a report."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What only notify answers with, shown at ``/problems``."""
+"""Problems that only notify answers with, shown at ``/problems``."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What routing reads from Kafka."""
+"""Routing's consumers."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What routing measures. No label names a centre: live counts per centre are not for everyone who can read metrics."""
+"""Metrics of routing. No label names a centre: live counts per centre are not for everyone who can read metrics."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

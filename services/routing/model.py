@@ -34,14 +34,14 @@ class LiveLoads(NamedTuple):
 
 
 class ReportState(NamedTuple):
-    """What the log says about one report: where its newest accepted record left it."""
+    """The state of one report in the log, after its newest accepted record."""
 
     version: int
     ownership: int
     center_id: str
     intake_version: int
     weight: int
-    """What it adds to its owner's load while open; 0 for a drill."""
+    """Its addition to its owner's load while open; 0 for a drill."""
     ended: EndReason | None
     received_at: datetime
     facts: bytes
@@ -58,7 +58,7 @@ class ReportState(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What the open cases of one centre add up to; drills are in none of it."""
+    """Sums over the open cases of one centre; drills are in none of them."""
 
     open_cases: int = 0
     weighted: int = 0

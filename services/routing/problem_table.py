@@ -1,4 +1,4 @@
-"""What only routing answers with, shown at ``/problems``."""
+"""Problems that only routing answers with, shown at ``/problems``."""
 
 from typing import Final
 

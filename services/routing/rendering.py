@@ -54,7 +54,7 @@ def facts_json(facts: ReportFacts) -> bytes:
 
 
 def _is_later(value: object) -> bool:
-    """Whether something unknown is a word of a later build, which is passed on as it was written."""
+    """Return whether an unknown word is of a later build, which is passed on as it was written."""
     return isinstance(value, tuple) or (isinstance(value, OpenVocabulary) and value.value != UNKNOWN)
 
 

@@ -9,7 +9,7 @@ from shared.settings import OptionalPath, ServiceSettings
 
 
 class RoutingSettings(ServiceSettings):
-    """What routing needs besides the bus and the store."""
+    """Settings of routing besides Kafka and the store."""
 
     model_config = SettingsConfigDict(env_prefix="ROUTING_", extra="ignore")
 

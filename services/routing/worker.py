@@ -79,7 +79,7 @@ class Worker:
         """When the read model may be asked again."""
 
     def surging(self) -> bool:
-        """Whether a backlog is being worked off."""
+        """Return whether a backlog is being worked off."""
         return self._clock.monotonic() < self._surge_until
 
     def owned(self) -> Mapping[int, PartitionState]:

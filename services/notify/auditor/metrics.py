@@ -1,4 +1,4 @@
-"""What the auditor measures. No label names a centre, a person or a report."""
+"""Metrics of the auditor. No label names a centre, a person or a report."""
 
 from typing import Final
 

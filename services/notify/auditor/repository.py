@@ -1,4 +1,4 @@
-"""What the auditor found wrong, and when it last looked: written by the auditor, read by the pages."""
+"""The auditor's findings, and when it last looked: written by the auditor, read by the pages."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -61,7 +61,7 @@ class FindingStore:
             return {document["_id"] async for document in self.collection.find({}, {"_id": 1})}
 
     async def of(self, center_id: str | None) -> list[Finding]:
-        """What is wrong at a centre (None: at all), the longest overdue first."""
+        """Return the findings at a centre (None: at all), the longest overdue first."""
         wanted = {} if center_id is None else {"center_id": center_id}
         with store_errors():
             found = await self.collection.find(wanted).limit(_SHOWN).to_list(None)
@@ -73,7 +73,7 @@ class FindingStore:
             await self.looks.replace_one({"_id": _LOOK}, {"_id": _LOOK, **look.model_dump()}, upsert=True)
 
     async def last_look(self) -> datetime | None:
-        """When the auditor last looked; None: never."""
+        """Return when the auditor last looked; None: never."""
         with store_errors():
             found = await self.looks.find_one({"_id": _LOOK})
         return Look.model_validate(found).at if found is not None else None

@@ -1,4 +1,4 @@
-"""What must have happened by when, and what a report is owed as the topics tell it. Pure. Knows the rule by itself.
+"""Decide by when each alert must happen, and what a report is owed as the topics tell it. Pure, and independent.
 
 The three topics are read side by side, so an acknowledgement may come before the record it answers. Nothing is
 concluded while events come in: what came is kept, and read in the order of ownerships and times when somebody asks.
@@ -40,7 +40,7 @@ RANK: Final = {Urgency.CRITICAL: 0, Urgency.HIGH: 1, Urgency.NORMAL: 2}
 
 
 class Owed(StrEnum):
-    """What somebody is owed."""
+    """An alert that is owed."""
 
     ANSWER = "answer"
     MESSAGE = "message"
@@ -48,10 +48,10 @@ class Owed(StrEnum):
 
 
 class Fault(StrEnum):
-    """What is wrong."""
+    """A fault of alerting."""
 
     LATE = "late"
-    """Nobody was told in time of a step."""
+    """A step was not told to anyone in time."""
     NO_CHANNEL = "no_channel"
     """There is no way to tell somebody of the step."""
 
@@ -111,7 +111,7 @@ class Quiet:
 
 
 def next_due(promise: Promise, told: list[Told], quiet: Quiet | None) -> Due:
-    """What must happen next for a promise, given who was told since it was made."""
+    """Return the next alert that must happen for a promise, given who was told since it was made."""
     highest = max((one.step for one in told), default=0)
     if highest == 0:
         step, at = 1, promise.since
@@ -132,7 +132,7 @@ def contact_due(acknowledged: datetime, urgency: Urgency) -> datetime:
 
 
 def reading_leaves(urgency: Urgency) -> timedelta:
-    """What is left to whoever reads a message when the second deadline has passed: one step's time."""
+    """Return the time left to the reader of a message after the second deadline: one step's time."""
     return timedelta(minutes=WAITS_MINUTES[urgency][0])
 
 
@@ -170,7 +170,7 @@ class Settled(NamedTuple):
 
 @dataclass(slots=True)
 class Watched:
-    """What came about one report."""
+    """Everything that came about one report."""
 
     report_id: str
     version: int = 0
@@ -189,11 +189,11 @@ class Watched:
     ended: EndReason | None = None
     """How it stands ended now, or None."""
     settled_before: Settled | None = None
-    """What was kept of it while nothing was owed and nothing came; what came before is in here alone."""
+    """The state kept of it while nothing was owed and nothing came; earlier events are in here alone."""
 
 
 def settled(seen: Watched) -> Settled | None:
-    """What must be kept of a report to which nothing is owed; None where something is, or where no owner is known.
+    """Return the state to keep of a report to which nothing is owed; None if something is, or if no owner is known.
 
     Whatever is owed again begins with an event that says the rest itself: a message, a new owner, a reopening.
     """
@@ -215,7 +215,7 @@ def resumed(report_id: str, kept: Settled) -> Watched:
 
 
 def happened_at(event: ReportEvent) -> datetime | None:
-    """When it happened, by its writer's clock."""
+    """Return when an event happened, by its writer's clock."""
     if isinstance(event, ReportRouted | ReportRerouted | ReportUpdated | ReportEnded):
         return event.decided_at
     return event.at if isinstance(event, CaseEvent | AlertEvent) else None
@@ -254,7 +254,7 @@ def _note_alert(seen: Watched, event: AlertEvent) -> None:
 
 
 def conclude(seen: Watched, quiet: Quiet | None) -> None:
-    """What is owed now and what must happen next; what can matter no more is let go."""
+    """Conclude what is owed now and what must happen next; drop what can matter no more."""
     if not seen.changed:
         return
     seen.changed = False
@@ -272,7 +272,7 @@ def conclude(seen: Watched, quiet: Quiet | None) -> None:
 
 
 def _let_go(seen: Watched) -> None:
-    """Nothing is owed. Of a report that ended, how it ended is enough: whatever comes later says the rest itself."""
+    """Drop the history: nothing is owed. Of a report that ended, how it ended is enough; later events say the rest."""
     if seen.routings and isinstance(seen.routings[-1], ReportEnded):
         seen.routings = seen.routings[-1:]
         seen.acts.clear()
@@ -285,7 +285,7 @@ _MANY: Final = 40
 
 
 def wrong(seen: Watched, now: datetime) -> Wrong | None:
-    """What is wrong with a report now. ``conclude`` comes first. A report of which no owner is known owes nothing."""
+    """Return the faults of a report now. ``conclude`` comes first. A report without a known owner owes nothing."""
     if seen.promise is None or seen.due is None:
         return None
     late = now > seen.due.at

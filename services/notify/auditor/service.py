@@ -46,7 +46,7 @@ Mailing = Callable[[Sequence[Wrong]], Awaitable[bool]]
 
 
 class SettledReports:
-    """What is kept of reports to which nothing is owed: the newest, and no more than fit."""
+    """State of reports to which nothing is owed: the newest, and no more than fit."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -62,7 +62,7 @@ class SettledReports:
             self._kept.popitem(last=False)
 
     def pop(self, report_id: str) -> Settled | None:
-        """What was kept of a report that is watched again."""
+        """Take out the state of a report that is watched again."""
         return self._kept.pop(report_id, None)
 
 
@@ -214,7 +214,7 @@ class Auditor:
             self._untold.clear()
 
     def unwell(self) -> str | None:
-        """Why somebody outside should be called: it cannot look, or what it found could not be told. None: all well."""
+        """Return why people outside should be called: it cannot look, or cannot tell a finding. None: all well."""
         if self.failing is not None:
             return self.failing
         if self._looked_at is None or self._clock.monotonic() - self._looked_at > _STALE_S:
@@ -223,7 +223,7 @@ class Auditor:
 
     @property
     def found(self) -> dict[str, Wrong]:
-        """What is wrong now."""
+        """The present findings."""
         return dict(self._wrong)
 
 

@@ -1,4 +1,4 @@
-"""What a case needs: whose eyes, which next step, and which of a list somebody wants to see. Pure."""
+"""Decide whose attention a case needs, its next step, and which cases a list shows. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,12 +17,12 @@ def overdue(case: Case) -> bool:
 
 
 def is_open(case: Case) -> bool:
-    """Whether a case is on its centre's list: not ended, or with something left to read."""
+    """Return whether a case is on its centre's list: not ended, or with something left to read."""
     return case.sort_key < "3"
 
 
 def on_list(case: Case, center_id: str) -> bool:
-    """Whether a case is on a console's list now. ``central`` sees what nobody answers, what is late, and its copies."""
+    """Return whether a case is on a console's list now. ``central`` sees unanswered and late ones, and its copies."""
     if center_id != CENTRAL_DESK:
         return case.center_id == center_id and is_open(case)
     own = case.center_id == CENTRAL_DESK or case.copy_central
@@ -31,7 +31,7 @@ def on_list(case: Case, center_id: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """What somebody looks for in a list; nothing named: all of it. Codes only, so that it may stand in an address."""
+    """A search of a list; empty: all of it. Codes only, so that it may stand in an address."""
 
     state: str = ""
     """``waiting``, ``new``, ``working``, ``held`` or ``overdue``."""
@@ -56,7 +56,7 @@ def states_of(case: Case) -> tuple[str, ...]:
 
 
 def wants(wanted: CaseFilter, case: Case, subject: str) -> bool:
-    """Whether a case is among what somebody looks for."""
+    """Return whether a case matches the search."""
     return (
         (not wanted.state or wanted.state in states_of(case))
         and wanted.urgency in (None, case.urgency)
@@ -66,7 +66,7 @@ def wants(wanted: CaseFilter, case: Case, subject: str) -> bool:
 
 
 class NextStep(StrEnum):
-    """What to do next; the page of a case shows it first, and as its only primary button."""
+    """The next step; the page of a case shows it first, and as its only primary button."""
 
     ACKNOWLEDGE = "acknowledge"
     READ = "read"
@@ -79,7 +79,7 @@ class NextStep(StrEnum):
 
 
 def next_step(case: Case, subject: str) -> NextStep | None:
-    """What somebody of the owning centre does next; None where nothing can be done or nothing is left."""
+    """Return the owning centre's next step; None if nothing can be done or nothing is left."""
     if case.awaiting is not None or case.ended is EndReason.WITHDRAWN:
         return None
     if case.state is CaseState.WAITING:

@@ -176,7 +176,7 @@ class JoinForm(JoinRequest):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a rule is told beside the case and the body."""
+    """A rule's input besides the case and the body."""
 
     actor: Actor
     now: datetime
@@ -190,12 +190,12 @@ class Context:
     severe_open: int = 0
     """Severe cases that the assignee has already."""
     reserved_for: str = ""
-    """Whose place among those with severe cases is held until the command is through."""
+    """The person whose place among those with severe cases is held until the command is through."""
     over_cap: bool = False
     other: Case | None = None
     """The linked case."""
     person: str = ""
-    """Who looks after both linked cases."""
+    """The person who looks after both linked cases."""
 
     @property
     def center(self) -> Center:
@@ -206,7 +206,7 @@ class Context:
 
 
 class Needs(StrEnum):
-    """What the service loads before it asks a rule."""
+    """Data that the service loads before it calls a rule."""
 
     NOTHING = "nothing"
     RECEIVER = "receiver"
@@ -233,9 +233,9 @@ class Command(Generic[B]):
     body: type[B]
     decide: Callable[[Case, B, Context], Accepted | Rejected]
     description: str
-    """What the API's documentation says."""
+    """Description in the API's documentation."""
     event: type[Event] | None = None
-    """What the bus hears where the command counts."""
+    """The event that is published if the command is accepted."""
     needs: Needs = Needs.NOTHING
     tag: str = "acts"
     status: int = 200
@@ -246,7 +246,7 @@ class Command(Generic[B]):
     controls: Mapping[Rejected, str] = field(default_factory=dict)
     """The field of the form beside which a rejection is shown."""
     suffix: str = ""
-    """What the ids of the form's controls end in."""
+    """Ending of the ids of the form's controls."""
 
     @property
     def numbered(self) -> bool:

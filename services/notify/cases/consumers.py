@@ -1,4 +1,4 @@
-"""What notify reads from Kafka: routing's records. Load, fold, write once, tell whoever waits."""
+"""Notify's consumer of `routings`: load, fold, write once, tell open consoles and alerts."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -136,7 +136,7 @@ _VOID = {
 
 
 def _count(before: Case | None, after: Case) -> None:
-    """What became of what staff did."""
+    """Count what became of the commands of staff."""
     for entry in added(before, after):
         if entry.kind in _VOID:
             metrics.VOID.labels(_VOID[entry.kind]).inc()

@@ -1,4 +1,4 @@
-"""What notify knows of a case: whose it is, who was told, when the next step is due. Nothing here names a person."""
+"""A case: whose it is, who was told, when the next step is due. Nothing here names a person."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -51,14 +51,14 @@ class Target(StrEnum):
 
 
 class EscalationCause(StrEnum):
-    """What a run of the ladder waits for."""
+    """The answer that a running escalation waits for."""
 
     ANSWER = "answer"
-    """That somebody takes the case."""
+    """Staff take the case."""
     CONTACT = "contact"
-    """That whoever took it reaches the reporter."""
+    """The assignee reaches the reporter."""
     MESSAGE = "message"
-    """That somebody reads what the reporter left since."""
+    """Staff read what the reporter left since."""
 
 
 class Escalation(Model):
@@ -85,7 +85,7 @@ class Escalation(Model):
     held: bool = False
     """Quiet hours moved ``due_at``."""
     was_deferred: bool = Field(default=False, alias="gathered")
-    """What is due was left for a bundle once: now it goes, whatever else its place has got meanwhile."""
+    """The due alert was deferred for a batch once: now it goes, whatever else its place has got meanwhile."""
 
 
 class ContactWay(StrEnum):
@@ -105,7 +105,7 @@ CHANNEL_OF: Final = {
     ContactWay.EMAIL: ContactChannel.EMAIL,
     ContactWay.MESSAGE_HERE: ContactChannel.MESSAGE_HERE,
 }
-"""What the reporter must have agreed to before a way is used. What they do themselves needs no agreement."""
+"""The way each contact needs the reporter's agreement to. Contacts that the reporter makes need none."""
 
 
 class DeletionState(StrEnum):
@@ -123,7 +123,7 @@ NEXT_OF: Final = {
     DeletionState.REMOVED: (DeletionState.REAPPEARED,),
     DeletionState.REAPPEARED: (DeletionState.REQUESTED,),
 }
-"""What may follow. Where it was, nobody writes here: addresses stay in intake's vault."""
+"""States that may follow. The addresses stay with intake's details: notify never writes them."""
 
 
 class Deletion(Model):
@@ -150,7 +150,7 @@ class CaseState(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """What a line of a case's timeline tells."""
+    """Kinds of line in a case's timeline."""
 
     ROUTED = "routed"
     MOVED = "moved"
@@ -190,14 +190,14 @@ class EntryKind(StrEnum):
     CLOSING_VOID = "closing_void"
     REOPENING_VOID = "reopening_void"
     OPENED = "opened"
-    """Somebody was given a ticket to the details."""
+    """A ticket to the details was given to staff."""
     DELETION = "deletion"
     JOINED = "joined"
     PARTED = "parted"
 
 
 class AwaitingKind(StrEnum):
-    """What routing has to make true before anything else may be done with a case."""
+    """Changes that routing has to make before any other command on the case."""
 
     MOVING = "moving"
     CLOSING = "closing"
@@ -260,7 +260,7 @@ class PastOffer(Model):
 
     offer_id: str
     from_center_id: str | None = None
-    """Whose case it was; unknown for offers that ended before this was kept."""
+    """The centre whose case it was; unknown for offers that ended before this was kept."""
     to_center_id: str
     how: OfferEnd
     at: Instant
@@ -328,12 +328,12 @@ class Case(Model):
     suspicion: tuple[Open[Suspicion], ...] = ()
     """Why intake took it for possibly not meant, and for one step less urgent; a person decides what it is."""
     rules_known_to: tuple[str, ...] = ()
-    """Who had the details, and so the rules of safe contact, since they could last have changed."""
+    """Staff who had the details, and so the rules of safe contact, since they could last have changed."""
     deletions: tuple[Deletion, ...] = ()
     acknowledged_at: Instant | None = None
     acknowledged_by: str | None = None
     assignee: str | None = None
-    """Who has the case at its centre."""
+    """The person at its centre who has the case."""
     contacted_at: Instant | None = None
     """When the reporter was last reached."""
     outcome: Outcome | None = None
@@ -344,7 +344,7 @@ class Case(Model):
     awaiting: Awaiting | None = None
     awaiting_since: Instant | None = None
     offered_to: str | None = None
-    """Who has an open offer, or an accepted one on its way; on top so that the store can index it."""
+    """The centre with an open offer, or an accepted one on its way; on top so that the store can index it."""
     case_version: int = 0
     alert_version: int = 0
     runs: int = 0
@@ -374,7 +374,7 @@ RANK: Final = {Urgency.CRITICAL: 0, Urgency.HIGH: 1, Urgency.NORMAL: 2}
 
 
 def next_due(case: Case) -> datetime | None:
-    """When somebody has to look at the case next: the escalation, the mail about an offer, or the offer's end."""
+    """Return when the case is next due: the escalation, the mail about an offer, or the offer's end."""
     due = [case.escalation.due_at] if case.escalation is not None else []
     if case.offer is not None:
         due += [moment for moment in (case.offer.tell_at, case.offer.expires_at) if moment is not None]

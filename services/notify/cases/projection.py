@@ -231,7 +231,7 @@ _ASKS_FOR_AN_OWNER: Final = {
     AwaitingKind.MOVING: CaseTransferAccepted.TYPE,
     AwaitingKind.REOPENING: CaseReopened.TYPE,
 }
-"""What may be answered by a new owner: a reopened case gets one where it may not go back to the one before."""
+"""Entries a new owner may answer: a reopened case gets one if it may not go back to the one before."""
 
 
 def _answered(case: Case, event: ReportRerouted | ReportUpdated | ReportEnded, now: datetime) -> Case:

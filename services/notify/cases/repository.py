@@ -74,7 +74,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a bulk write did. Lost changes met a newer state; taken aliases belong to another case."""
+    """Result of a bulk write. Lost changes met a newer state; taken aliases belong to another case."""
 
     lost: frozenset[str]
     alias_taken: frozenset[str] = frozenset()
@@ -183,7 +183,7 @@ class CaseStore:
         return released
 
     async def backlog(self, now: datetime) -> int:
-        """How many cases are due and not claimed, up to ``COUNTED``."""
+        """Count the cases that are due and not claimed, up to ``COUNTED``."""
         with store_errors():
             return await self.collection.count_documents(_due(now), limit=COUNTED)
 
@@ -217,7 +217,7 @@ class CaseStore:
         return _listed(found)
 
     async def counted(self, center_id: str, since: datetime, until: datetime) -> list[Counted]:
-        """What of a centre's cases is counted, of those received in a span; no drills."""
+        """Return the counted fields of a centre's cases received in a span; no drills."""
         # Drills are sorted out below: a third field in the question keeps the embedded store from using both others.
         wanted = {"center_id": center_id, "received_at": {"$gte": since, "$lte": until}}
         names = [*(one.name for one in fields(Counted)), "synthetic"]
@@ -243,27 +243,27 @@ class CaseStore:
         return _listed(found)
 
     async def held(self, center_id: str | None) -> int:
-        """How many cases of a centre (None: of all) quiet hours hold back, up to ``COUNTED``; no drills."""
+        """Count the cases of a centre (None: of all) that quiet hours hold back, up to ``COUNTED``; no drills."""
         whose = center_id if center_id is not None else _ANY_CENTER
         return await self._count({"center_id": whose, **_HELD, "synthetic": False}, "held")
 
     async def unread(self, center_id: str | None) -> int:
-        """How many acknowledged cases of a centre (None: of all) have something that nobody has read.
+        """Count the acknowledged cases of a centre (None: of all) that have something unread.
 
         No drills, and up to ``COUNTED``.
         """
         return await self._count_listed(center_id, "1", "2")
 
     async def working(self, center_id: str | None) -> int:
-        """How many acknowledged cases of a centre (None: of all) have nothing unread, up to ``COUNTED``; no drills."""
+        """Count the acknowledged cases of a centre (None: of all) with nothing unread, up to ``COUNTED``; no drills."""
         return await self._count_listed(center_id, "2", "3")
 
     async def waiting(self, center_id: str | None) -> int:
-        """How many cases of a centre (None: of all) nobody has acknowledged, up to ``COUNTED``; no drills."""
+        """Count the unacknowledged cases of a centre (None: of all), up to ``COUNTED``; no drills."""
         return await self._count_listed(center_id, "0", "1")
 
     async def offered(self, center_id: str | None) -> int:
-        """How many cases of a centre (None: of all) are offered to another one or on their way there; no drills."""
+        """Count the cases of a centre (None: of all) offered to another one or on their way there; no drills."""
         whose = {"center_id": center_id} if center_id is not None else {}
         return await self._count({"offered_to": _ANY_CENTER, **whose, "synthetic": False}, "offered")
 
@@ -294,12 +294,12 @@ class CaseStore:
         return sorted(_listed(found), key=lambda case: case.sort_key)
 
     async def offers_open(self) -> int:
-        """How many offers wait for an answer or for the move."""
+        """Count the offers that wait for an answer or for the move."""
         with store_errors():
             return await self.collection.count_documents({"offered_to": _ANY_CENTER}, hint="offered")
 
     async def unconfirmed(self, before: datetime) -> int:
-        """How many cases have waited since before a moment for routing to make true what staff decided."""
+        """Count the cases that have waited since before a moment for routing to confirm a command."""
         with store_errors():
             return await self.collection.count_documents({"awaiting_since": {"$gte": EPOCH, "$lte": before}})
 
@@ -313,7 +313,7 @@ class CaseStore:
         }
 
     async def first_waiting(self, rank: int, since: datetime | None, until: datetime | None) -> datetime | None:
-        """When the first case of a rank was received that nobody has acknowledged, of those received in a span.
+        """Return when the first unacknowledged case of a rank was received, of those received in a span.
 
         An end that is None is open. The embedded store reads all cases of the span, however few are asked for.
         """

@@ -1,4 +1,4 @@
-"""What may happen when staff give a command. Pure; ``now`` is an argument.
+"""Decide what follows from a command of staff. Pure; ``now`` is an argument.
 
 ``TABLE`` is all of it to read at a glance; the rules follow: who has a case and how work on it begins and ends, contact
 with the reporter, support and deletions, linked cases under one person, transfers, and who may open the details.
@@ -69,7 +69,7 @@ class Situation(StrEnum):
     """Where a case stands, for what may be done with it."""
 
     WAITING = "waiting"
-    """Nobody at the centre has acknowledged it."""
+    """Not yet acknowledged at the centre."""
     ACKNOWLEDGED = "acknowledged"
     """By a colleague."""
     UNREAD = "unread"
@@ -137,7 +137,7 @@ class Rejected(StrEnum):
     WAY_NOT_AGREED = "way_not_agreed"
     """The reporter did not agree to be reached that way."""
     RULES_NOT_READ = "rules_not_read"
-    """Who wants to contact has not had the details since the rules of safe contact could last have changed."""
+    """The person has not had the details since the rules of safe contact could last have changed."""
     SEVERE_CAP = "severe_cap"
     NO_SUCH_DELETION = "no_such_deletion"
     WRONG_STEP = "wrong_step"
@@ -150,7 +150,7 @@ class Rejected(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody who acts for an organisation."""
+    """A person acting for an organisation."""
 
     subject: str
     organisation: str
@@ -172,14 +172,14 @@ _AWAITED: Final = {
 
 
 def not_owned(case: Case, who: Actor, ownership: int | None) -> Rejected | None:
-    """Why a case is not theirs as they saw it. Whoever had it before is told; anybody else may know nothing of it."""
+    """Return why a case is not theirs as they saw it. A former owner is told; others may know nothing of it."""
     if who.organisation != case.center_id:
         return Rejected.OWNER_CHANGED if who.organisation in case.former else Rejected.NOT_ALLOWED
     return Rejected.OWNER_CHANGED if ownership is not None and ownership != case.ownership else None
 
 
 def not_workable(case: Case, who: Actor, ownership: int | None) -> Rejected | None:
-    """Why nobody can work on a case as they saw it: not theirs, over, on its way, or taken by nobody yet."""
+    """Return why a case cannot be worked on as they saw it: not theirs, over, on its way, or not acknowledged yet."""
     why = not_owned(case, who, ownership)
     if why is not None:
         return why
@@ -191,7 +191,7 @@ def not_workable(case: Case, who: Actor, ownership: int | None) -> Rejected | No
 
 
 def awaited(case: Case) -> Rejected | None:
-    """Why a case that waits for routing has to be left alone."""
+    """Return why a case that waits for routing has to be left alone."""
     return _AWAITED[case.awaiting.kind] if case.awaiting is not None else None
 
 
@@ -263,7 +263,7 @@ def is_severe(case: Case) -> bool:
 
 
 def severe_of(cases: Iterable[Case], subject: str) -> int:
-    """How many open severe cases somebody has."""
+    """Count a person's open severe cases."""
     return sum(is_severe(case) for case in cases if case.assignee == subject and case.state is not CaseState.ENDED)
 
 
@@ -388,7 +388,7 @@ def _asked(case: Case, who: Actor, kind: AwaitingKind, now: datetime) -> dict[st
 
 
 def ways(case: Case) -> tuple[ContactWay, ...]:
-    """How somebody may be in touch with the reporter. What they do themselves needs nobody's agreement."""
+    """Return the ways to be in touch with the reporter. Contacts that the reporter makes need no agreement."""
     agreed = agreed_channels(case.contact_channels)
     return tuple(w for w in ContactWay if w not in CHANNEL_OF or CHANNEL_OF[w] in agreed)
 
@@ -442,7 +442,7 @@ def _unsafe(case: Case, who: Actor, way: ContactWay) -> Rejected | None:
 
 
 def may_open(case: Case, who: Actor, ownership: int) -> Rejected | None:
-    """Why somebody may not open the details of a case as they saw it; None where they may.
+    """Return why a person may not open the details of a case as they saw it; None if they may.
 
     Their role is asked for elsewhere. A closed case stays readable for its owner, a withdrawn one for nobody.
     """

@@ -1,4 +1,4 @@
-"""What staff do with cases. Decides, writes over the state it read, tells. May be called without a request."""
+"""Runs the commands of staff: decides, writes over the state it read, tells. Needs no request."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -151,7 +151,7 @@ class CaseService:
                 return context
 
     async def _severe_of(self, center_id: str, subject: str, report_id: str) -> tuple[int, bool]:
-        """How many severe cases a person has or is being given, and whether a place was reserved for this one."""
+        """Return how many severe cases a person has or is being given, and whether a place was held for this one."""
         case = await self.case(report_id)
         if case is None or not rules.is_severe(case) or case.center_id != center_id or case.assignee == subject:
             return 0, False
@@ -252,5 +252,5 @@ class CaseService:
 
 
 def acting(principal: Principal) -> Actor:
-    """Who somebody who is signed in acts as."""
+    """Return the actor that a signed-in principal acts as."""
     return Actor(principal.subject, principal.organisation)

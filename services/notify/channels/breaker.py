@@ -40,7 +40,7 @@ class Breaker:
         return self._opens_until is not None
 
     def may_try(self) -> bool:
-        """Whether a message may go. While the circuit is open, one in ``OPEN_S`` seconds may."""
+        """Return whether a message may go. While the circuit is open, one in ``OPEN_S`` seconds may."""
         if self._opens_until is None:
             return True
         now = self._clock.monotonic()
@@ -50,7 +50,7 @@ class Breaker:
         return True
 
     def came_of(self, *, ok: bool) -> None:
-        """What came of a message that was tried."""
+        """Record the result of a message that was tried."""
         if ok:
             self._failures, self._opens_until = 0, None
             return

@@ -23,7 +23,7 @@ Send = Callable[[Mail, float], Awaitable[str | None]]
 
 
 def reserved_of(connections: int) -> int:
-    """How many of the connections are for urgent mails alone: a quarter, and one of two or three."""
+    """Return how many connections are for urgent mails alone: a quarter, and one of two or three."""
     return max(1, connections // 4) if connections > 1 else 0
 
 
@@ -31,7 +31,7 @@ class MailChannel:
     """Sends mails, several at a time, and says of each whether the server took it."""
 
     def __init__(self, settings: NotifySettings, clock: Clock) -> None:
-        """Nothing is opened until the first mail."""
+        """No connection is opened until the first mail."""
         self._settings = settings
         self._clock = clock
         self._all = [_Connection(settings, clock) for _ in range(settings.smtp_connections)]

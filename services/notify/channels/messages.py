@@ -1,4 +1,4 @@
-"""What people and receivers read of a case. Pure. An alert carries alias, urgency and age, never content.
+"""Texts of alerts, for people and for receivers. Pure. An alert carries alias, urgency and age, never content.
 
 Every message of a kind has the same size to the byte, so that whoever watches the wire learns nothing from it.
 """
@@ -40,7 +40,7 @@ class Mail:
 
 
 def age_words(age: timedelta) -> tuple[str, str]:
-    """How long someone has waited, in Korean and English, in one unit."""
+    """Format how long a reporter has waited, in Korean and English, in one unit."""
     minutes = max(int(age.total_seconds() // 60), 0)
     if minutes < 1:
         return "방금 접수", "just received"
@@ -115,7 +115,7 @@ TEXT_CHARACTERS: Final = 420
 
 
 class Ask(StrEnum):
-    """What a message asks for. The values are part of the webhook's contract."""
+    """The request of a message. The values are part of the webhook's contract."""
 
     ANSWER = "answer"
     CONTACT = "contact"
@@ -184,7 +184,7 @@ _RANK: Final = (Urgency.CRITICAL, Urgency.HIGH, Urgency.NORMAL)
 
 
 def words(alerts: Sequence[Alert], root: str, now: datetime) -> Words:
-    """What the alerts say together: one case, or how many there are, how old the oldest is, how urgent the worst."""
+    """Sum up alerts in words: one case, or how many there are, how old the oldest is, how urgent the worst."""
     oldest = min(alert.received_at for alert in alerts)
     age_ko, age_en = age_words(now - oldest)
     worst = min((alert.urgency for alert in alerts), key=_RANK.index)
@@ -253,7 +253,7 @@ def alert_text(alerts: Sequence[Alert], root: str, now: datetime) -> Words:
 
 
 def alarm_mail(about: str, count: int, oldest_due: datetime, to: str, sender: str, root: str, now: datetime) -> Mail:
-    """How many reports nobody was told of in time, and for how long the oldest; their list is in the console.
+    """Make the mail that says how many reports were not alerted in time, and for how long the oldest.
 
     ``about`` names what is reported; the same content makes the same message id.
     """

@@ -1,4 +1,4 @@
-"""What has to be seen at once in the console: alerts that did not go out in time, and an auditor that is silent."""
+"""Alarms at the top of the console: alerts that did not go out in time, and an auditor that is silent."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

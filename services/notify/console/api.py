@@ -52,7 +52,7 @@ _DUTY_CHANGED: Final = gettext_noop(
     "Who is on duty has changed since this page was loaded. Load it again and see whether what you said is there."
 )
 _REJECTED: Final = tuple(one.value for one in Rejected)
-"""What an act on a case may be refused with."""
+"""Refusals of every command on a case."""
 ReportPath = Annotated[ReportId, Path(examples=["3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"])]
 
 
@@ -65,7 +65,7 @@ class DetailsRequest(OwnedRequest):
 
 
 class DutyRequest(BaseModel):
-    """What a centre can do from now on."""
+    """Duty at a centre from now on."""
 
     model_config = ConfigDict(
         extra="forbid",

@@ -18,7 +18,7 @@ from shared.web.pages import Pages
 
 
 class BannerFacts(NamedTuple):
-    """What the banners of a centre tell."""
+    """The facts in a centre's banners."""
 
     alarms: Alarms
     dead: Sequence[DeadLetter]
@@ -39,7 +39,7 @@ class Banners:
         return BannerFacts(await self._alarms.of(center_id), await self._alarms.dead.unread(), await self._duty.all())
 
     async def of(self, principal: Principal, center_id: str) -> dict[str, Any]:
-        """What the template is given. Raises ``TransientError`` while the store is away."""
+        """Load the template's values. Raises ``TransientError`` while the store is away."""
         facts = await self._facts.get(center_id)
         return {
             "alarms": facts.alarms,

@@ -93,16 +93,16 @@ class ConsoleSubscriber:
         return rows, notice
 
     def holds(self, case: Case) -> bool:
-        """Whether the case is on this console's list now."""
+        """Return whether the case is on this console's list now."""
         return on_list(case, self.center_id)
 
     def offered(self, case: Case) -> bool:
-        """Whether the case is among what other centres offer to this one."""
+        """Return whether the case is among the offers of other centres to this one."""
         return case.offered_to == self.center_id
 
 
 def _concerned(case: Case) -> frozenset[str]:
-    """Whose consoles a change is for.
+    """Return the organisations whose consoles a change is for.
 
     Whoever held the case or had an offer of it must see it leave. Nobody else hears that it exists.
     """
@@ -111,7 +111,7 @@ def _concerned(case: Case) -> frozenset[str]:
 
 
 def _looks_like(early: Case, stored: Case) -> bool:
-    """Whether a console shows the same for both. When the ladder began differs by how long storing took."""
+    """Return whether a console shows both alike. The escalation's start differs by how long storing took."""
     began = {
         "rev": stored.rev,
         "escalation": stored.escalation,
@@ -139,7 +139,7 @@ class ConsoleBroadcaster:
         return len(self._listeners)
 
     def full(self, session: str) -> bool:
-        """Whether a sign-in has as many consoles open as it may."""
+        """Return whether a sign-in has as many consoles open as it may."""
         return sum(listener.session == session for listener in self._listeners) >= PER_SESSION
 
     def announce(self, case: Case) -> None:
@@ -155,11 +155,11 @@ class ConsoleBroadcaster:
         metrics.NOT_STORED.set(len(self._early))
 
     def known(self, report_id: str) -> bool:
-        """Whether a state of a case was given out, early or stored, and is remembered."""
+        """Return whether a state of a case was sent, early or stored, and is remembered."""
         return report_id in self._given or report_id in self._early
 
     def early(self, report_id: str) -> bool:
-        """Whether a case was announced and the store has not confirmed it since."""
+        """Return whether a case was announced and the store has not confirmed it since."""
         return report_id in self._early
 
     def publish(self, cases: Iterable[Case]) -> None:

@@ -37,7 +37,7 @@ _LOOK_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What somebody sent with a form that was refused, to be shown again with the message beside its field."""
+    """The values of a refused form, shown again with the message beside its field."""
 
     values: Mapping[str, str]
     """By the id of the control, as ``reason-transfer``."""
@@ -51,7 +51,7 @@ Ownership = Annotated[int, Form(ge=1)]
 
 
 class CasePages:
-    """What the pages about a case share."""
+    """Collaborators of the pages about a case."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class CasePages:
         offer_id: str | None = None,
         tried: Tried = _NOTHING_TRIED,
     ) -> Response:
-        """Where an act leads: back to the case (or ``back``), or to what became of it in words."""
+        """Redirect after a command: back to the case (or ``back``), or to its result in words."""
         done = await guarded(lambda: act)
         if done is None:
             return self.absent(request, principal)
@@ -147,7 +147,7 @@ class CasePages:
         offer_id: str | None = None,
         tried: Tried = _NOTHING_TRIED,
     ) -> Response:
-        """Why an act did not count: on the case's page for whoever may see it, alone for others."""
+        """Render why a command was refused: on the case's page for those who may see it, alone for others."""
         problem = problem_of(self.pages, self.case_service.staff, request, done, offer_id)
         words = self.pages.gettext(request)(str(problem.detail)) % problem.values
         if principal.may(Action.CASES_READ, concerned(done.case, principal.organisation)):
@@ -208,7 +208,7 @@ def details_router(parts: CasePages) -> APIRouter:
         ownership: Annotated[int, Query(ge=1)],
         purpose: Purpose,
     ) -> Response:
-        """Where somebody goes on who was asked for a second factor first."""
+        """Redirect a person who was asked for a second factor first."""
         found = await guarded(lambda: case_service.case(report_id))
         authorize.require(request, who, Action.DETAILS_OPEN, found.center_id if found is not None else NOBODY)
         found = there(found, who)
@@ -285,7 +285,7 @@ def _form_body(model: type[BaseModel]) -> Callable[[Request], Awaitable[BaseMode
 
 
 def _tried(command: Command[Any], body: BaseModel) -> Tried:
-    """What was sent, by the ids of the form's controls."""
+    """Return the submitted values, by the ids of the form's controls."""
     sent = body.model_dump(mode="json", exclude={"ownership", "offer_id"}, exclude_none=True)
     at = {name: f"{name}{command.suffix}" for name in sent}
     values = {at[name]: "true" if value is True else str(value) for name, value in sent.items() if value}

@@ -1,4 +1,4 @@
-"""What the routes share: who asks, the audit's line about it, and refusals in the reader's language."""
+"""Dependencies of the console's routes: the principal, the audit's line, and refusals in the reader's language."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -67,12 +67,12 @@ def no_such_case() -> Problem:
 
 
 def absent(principal: Principal) -> Problem:
-    """What is said of a case that is not there: 404 to who may read everybody's, to others that it is not theirs."""
+    """Return the problem of a missing case: 404 for principals who may read every case, "not yours" for others."""
     return no_such_case() if principal.may(Action.CASES_READ, NOBODY) else not_theirs()
 
 
 def there(found: T | None, principal: Principal) -> T:
-    """What was found; the problem of a case that is not there."""
+    """Return the case, or raise the problem of a missing one."""
     if found is None:
         raise absent(principal)
     return found
@@ -96,7 +96,7 @@ def checked_center(center_id: str) -> str:
 
 
 def concerned(case: Case, organisation: str) -> str:
-    """Whose thing a case is for somebody of an organisation: whoever has an offer of it may read it as its own."""
+    """Return the organisation a case is read as: the holder of an offer may read it as its own."""
     return organisation if case.offered_to == organisation else case.center_id
 
 

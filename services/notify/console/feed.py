@@ -1,4 +1,4 @@
-"""What passed on the bus, for the consoles of this process: a new case at once, everything else as the store has it.
+"""Feeds the consoles of this process from Kafka: a new case at once, everything else as the store has it.
 
 A new case is durable in the log and needs nothing of the store to be shown, so it waits neither for the store, which
 may be slow or away, nor for the process that writes it down. Of everything else the bus says that something changed

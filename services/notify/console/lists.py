@@ -35,7 +35,7 @@ _CURSOR: Final = re.compile(r"^[0-3][0-2]:[0-9T]{18}:[0-9a-f-]{36}$")
 
 
 def is_cursor(text: str) -> bool:
-    """Whether a cursor can be one of ours."""
+    """Return whether a cursor can be one of ours."""
     return _CURSOR.match(text) is not None
 
 
@@ -52,7 +52,7 @@ async def page(
 
 
 async def whole(store: CaseStore, center_id: str) -> tuple[list[Case], bool]:
-    """What a console shows, and whether there is more than that."""
+    """Return a console's list, and whether there is more."""
     cases: list[Case] = []
     cursor: str | None = None
     while len(cases) < SHOWN:
@@ -76,7 +76,7 @@ def by_center(cases: Iterable[Case]) -> dict[str, list[Case]]:
 
 
 async def offers(store: CaseStore, center_id: str) -> list[Case]:
-    """What other centres offer to this one. The central desk is offered nothing."""
+    """Return other centres' offers to this one. The central desk is offered nothing."""
     return [] if center_id == CENTRAL_DESK else await store.offers_to(center_id)
 
 
@@ -85,7 +85,7 @@ AT_ONCE: Final = 4
 
 
 Shown = tuple[list[Case], bool]
-"""What a console shows, offers first, and whether there is more than that."""
+"""A console's list, its first offers, and whether there is more."""
 
 
 T = TypeVar("T")
@@ -101,7 +101,7 @@ class SingleFlight(Generic[T]):
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def get(self, center_id: str) -> T:
-        """What was begun after this was asked. Whoever goes away meanwhile takes it from nobody."""
+        """Return the result of a load begun after this call. A waiter that leaves takes it from no other."""
         task = self._waiting.get(center_id)
         if task is None:
             task = self._waiting[center_id] = asyncio.create_task(self._one(center_id))
@@ -116,7 +116,7 @@ class SingleFlight(Generic[T]):
 
 
 def _looked_at(task: "asyncio.Task[T]") -> None:
-    """Where all who waited are gone, nobody is left to hear of a failure."""
+    """Consume the exception: if all waiters are gone, no one is left to hear of a failure."""
     if not task.cancelled():
         task.exception()
 
@@ -145,7 +145,7 @@ async def count_cases(store: CaseStore, center_id: str) -> CaseCounts:
 
 
 def wanted_of(state: str, urgency: str, harm: str, mine: str) -> CaseFilter:
-    """What a filter asks for; a word nobody knows asks for nothing."""
+    """Parse a filter; an unknown word filters nothing."""
     return CaseFilter(
         state=state if state in STATES else "",
         urgency=Urgency(urgency) if urgency in set(Urgency) else None,

@@ -46,7 +46,7 @@ class Left(BaseModel):
 
 
 class StreamRows(BaseModel):
-    """What one message of the stream carries: rows to put in, cases to take out."""
+    """One message of the stream: rows to put in, cases to take out."""
 
     rows: list[StreamRow]
     gone: list[Left] = []

@@ -178,7 +178,7 @@ class _Stream:
                     yield ServerSentEvent(event="notice", data=told)
 
     async def _banners(self) -> str | None:
-        """What a notice carries: the banners as the page shows them; None where the store cannot say."""
+        """Return the banners as the page shows them; None if the store cannot say."""
         if self._banners_of is None:
             return "{}"
         try:

@@ -152,7 +152,7 @@ class CaseList(BaseModel):
 
 
 class TransferList(BaseModel):
-    """What a centre has been offered, and what it has offered; the most urgent first."""
+    """A centre's offers in both directions; the most urgent first."""
 
     offered_to: list[CaseRow]
     offered_by: list[CaseRow]

@@ -47,7 +47,7 @@ class DeadLetterStore:
         return skipped.readable(found, DeadLetter.model_validate)
 
     async def open_count(self) -> int:
-        """How many records the central desk has not read of."""
+        """Count the records that the central desk has not read of."""
         with store_errors():
             return int(await self.collection.count_documents({"open": True}))
 
@@ -57,12 +57,12 @@ class DeadLetterStore:
             await self.collection.update_one({"_id": origin}, {"$set": {"told_at": now}})
 
     async def waits(self, origin: str) -> bool:
-        """Whether there is such a record that nobody has read of."""
+        """Return whether there is such a record, not yet read of."""
         with store_errors():
             return await self.collection.find_one({"_id": origin, "open": True}, {"_id": 1}) is not None
 
     async def read(self, origin: str, now: datetime) -> bool:
-        """Somebody read of a record; False where there is no such record."""
+        """Mark a record as read of; False if there is no such record."""
         with store_errors():
             done = await self.collection.update_one({"_id": origin}, {"$set": {"read_at": now, "open": False}})
         return done.matched_count == 1

@@ -49,7 +49,7 @@ class DeadLetterWatch:
         broadcaster: ConsoleBroadcaster,
         clock: Clock,
     ) -> None:
-        """Nothing is opened until ``run``."""
+        """No connection is opened until ``run``."""
         self._bus = bus
         self._settings = settings
         self._store = store
@@ -147,7 +147,7 @@ class DeadLetterWatch:
 def dead_letter_of(
     topic: str, partition: int, offset: int, headers: Sequence[tuple[str, bytes | None]], clock: Clock
 ) -> DeadLetter:
-    """What is remembered of a dead record: where it came from and why it died, never what it holds."""
+    """Keep where a dead record came from and why it died, never its content."""
     found = {name: _plain(value or b"") for name, value in headers if name.startswith("dead_")}
     origin_topic = found.get("dead_topic", topic)[:80]
     place = f"{found.get('dead_partition', partition)}/{found.get('dead_offset', offset)}"
@@ -160,5 +160,5 @@ def dead_letter_of(
 
 
 def _plain(value: bytes) -> str:
-    """What may stand in a mail's subject: anybody who can write to the topic chose these bytes."""
+    """Reduce to what may stand in a mail's subject: anyone who can write to the topic chose these bytes."""
     return "".join(sign if sign.isprintable() else "?" for sign in value.decode("ascii", "replace"))

@@ -43,12 +43,12 @@ class Stage(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What came of a drill."""
+    """Result of a drill."""
 
     RUNNING = "running"
     PASSED = "passed"
     UNANSWERED = "unanswered"
-    """Somebody was told and nobody took it in time."""
+    """Staff were alerted, and none of them acknowledged it in time."""
     NOT_TOLD = "not_told"
     NOT_ROUTED = "not_routed"
     NOT_ACCEPTED = "not_accepted"
@@ -63,7 +63,7 @@ class DrillOutcome:
 
 
 def outcome(drill: Drill, case: Case | None, now: datetime) -> DrillOutcome:
-    """What came of a drill so far."""
+    """Return the result of a drill so far."""
     moments: dict[Stage, datetime | None] = {Stage.ACCEPTED: drill.accepted_at}
     if case is not None:
         sent = [entry.at for entry in case.entries if entry.kind is EntryKind.SENT]

@@ -25,7 +25,7 @@ class Drills:
     """The way in is intake's API, with a front end's credential, like any report's."""
 
     def __init__(self, store: DrillStore, cases: CaseStore, settings: NotifySettings, clock: Clock) -> None:
-        """Nothing is opened until a drill begins."""
+        """No connection is opened until a drill begins."""
         self._store = store
         self._cases = cases
         self._settings = settings
@@ -115,7 +115,7 @@ class Drills:
         _LOG.info("drill.over", drill=drill.drill_id, verdict=came.verdict.value)
 
     async def outcomes(self, drills: list[Drill]) -> list[tuple[Drill, DrillOutcome]]:
-        """What came of each."""
+        """Return the result of each."""
         now = self._clock.now()
         cases = await self._cases.load([drill.report_id for drill in drills if drill.report_id is not None])
         return [(drill, outcome(drill, cases.get(drill.report_id or ""), now)) for drill in drills]

@@ -1,4 +1,4 @@
-"""Which alerts are due to which endpoints, the check right before each is sent, and the way through its channel."""
+"""Select the alerts due to each endpoint, check each right before it is sent, and send it through its channel."""
 
 import asyncio
 from collections import defaultdict
@@ -87,14 +87,14 @@ class ClaimedCase:
 
     @property
     def planned(self) -> Plan:
-        """What the ladder says; only asked for where there is something."""
+        """The escalation's plan; only asked for if there is one."""
         if self.plan is None:
             raise RuntimeError("nothing was planned for this case")
         return self.plan
 
     @property
     def left(self) -> Deferred:
-        """What was wanted and came to nothing yet: left for a bundle, too late, or no store to look at before."""
+        """Alerts still wanted: deferred for a batch, too late, or without a store to check first."""
         tried = {result.endpoint for result in self.results}
         return Deferred(tuple((e.target, e.key) for e in self.wanted if e.key not in tried), self.deferred_until)
 
@@ -219,7 +219,7 @@ def batched_alerts(
 
 
 def goes_alone(attempt: DeliveryAttempt) -> bool:
-    """Whether it goes at once in a message of its own, whatever else its place has got."""
+    """Return whether it goes at once in a message of its own, whatever else its place has got."""
     return attempt.target is None or _first_critical(attempt)
 
 
@@ -270,7 +270,7 @@ class PreSendCheck:
         self._looking = asyncio.Lock()
 
     async def __call__(self, index: int) -> list[DeliveryAttempt]:
-        """Which alerts of message ``index`` may go.
+        """Return the alerts of message ``index`` that may go.
 
         While the store is away nothing may, and the next claim sends it: only what is critical goes as it was known.
         """
@@ -349,7 +349,7 @@ AT_ONCE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """What came of a message: ``told`` are the attempts that were still wanted; ``reason``: why it was not taken."""
+    """Result of a message: ``told`` are the attempts that were still wanted; ``reason``: why it was not taken."""
 
     told: tuple[DeliveryAttempt, ...]
     reason: str | None

@@ -40,7 +40,7 @@ class OldestWaiting:
         """By rank; where nothing waits, up to when that is known."""
 
     async def look(self, now: datetime) -> datetime | None:
-        """When it was received; None where nothing waits. Raises ``TransientError``."""
+        """Return when it was received; None if nothing waits. Raises ``TransientError``."""
         return min([at for rank in RANK.values() if (at := await self._of(rank, now)) is not None], default=None)
 
     async def _of(self, rank: int, now: datetime) -> datetime | None:

@@ -1,4 +1,4 @@
-"""What processes share: when alerts went to each place, which tells whether the next are bundled, and who is alive."""
+"""State shared by processes: recent alerts of each place, which decide about batching, and living workers."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ class RecentAlertStore:
         self._unsaved: dict[str, list[datetime]] = {}
 
     async def load(self, keys: Iterable[str]) -> dict[str, RecentAlerts]:
-        """What went to these places lately; those never told are missing. Raises ``TransientError``."""
+        """Load the recent alerts of these places; those never told are missing. Raises ``TransientError``."""
         at, wanted = asyncio.get_running_loop().time(), sorted(set(keys))
         unknown = [key for key in wanted if key not in self._known or at - self._known[key][0] > RECENT_S]
         if unknown:
@@ -87,7 +87,7 @@ _WORKERS: Final = "beats"
 
 
 class WorkerStore:
-    """Which processes send alerts: one document with a number for each, which it raises as long as it lives."""
+    """Processes that send alerts: one document with a number for each, which it raises as long as it lives."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
         """``database`` is notify's own."""

@@ -34,7 +34,7 @@ _EVERY: Final = (AlertChannel.EMAIL, AlertChannel.WEBHOOK, AlertChannel.APPRISE)
 
 
 _CALM: Final = (AlertChannel.EMAIL, AlertChannel.WEBHOOK)
-"""What is not urgent does not ring a telephone until a lead has to hear of it."""
+"""A case that is not urgent rings no telephone until a lead has to hear of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def step_of(urgency: Urgency, number: int) -> Step:
 
 
 def is_last(urgency: Urgency, number: int) -> bool:
-    """Whether there is no rung above this one."""
+    """Return whether there is no step above this one."""
     return number >= len(ESCALATION_POLICY[urgency])
 
 
@@ -116,7 +116,7 @@ class QuietHours:
         return cls(start, end)
 
     def end_of(self, moment: datetime) -> datetime | None:
-        """When the quiet hours around ``moment`` end, or None if it is not in them."""
+        """Return when the quiet hours around ``moment`` end, or None if it is not in them."""
         local = moment.astimezone(SEOUL)
         clock = local.time().replace(tzinfo=None)
         spans_midnight = self.start > self.end
@@ -129,7 +129,7 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the deployment decides about alerting."""
+    """The deployment's decisions about alerting."""
 
     quiet: QuietHours | None = None
     alert_sandbox: bool = False
@@ -152,7 +152,7 @@ JITTER: Final = 0.2
 
 
 def retry_at(report_id: str, tries: int, now: datetime) -> datetime:
-    """When to try again after ``tries`` failures in a row: doubling, bounded, with a jitter made from the id."""
+    """Return when to retry after ``tries`` failures in a row: doubling, bounded, with a jitter made from the id."""
     base = min(RETRY_FIRST_S * 2.0 ** min(tries - 1, 10), RETRY_MAX_S)
     digest = hashlib.sha256(f"{report_id}|{tries}".encode()).digest()
     share = int.from_bytes(digest[:4], "big") / 2**32
@@ -198,7 +198,7 @@ def watch(case: Case, rules: Rules, now: datetime, *, tried: bool = False) -> Ca
 
 
 def contacted(case: Case) -> bool:
-    """Whether the reporter was reached since this centre took the case."""
+    """Return whether the reporter was reached since this centre took the case."""
     taken = case.acknowledged_at
     return case.contacted_at is not None and (taken is None or case.contacted_at >= taken)
 
@@ -230,7 +230,7 @@ def stop(case: Case) -> Case:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send for one claimed case, and how the ladder stands while it is sent."""
+    """The alerts to send for one claimed case, and its escalation while they are sent."""
 
     run: int
     cause: EscalationCause
@@ -251,7 +251,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """What came of telling one target at one endpoint; ``reason`` is a short code where it failed."""
+    """Result of alerting one target at one endpoint; ``reason`` is a short code if it failed."""
 
     target: Target
     alert_id: str
@@ -259,12 +259,12 @@ class AttemptResult:
     reason: str = ""
     channel: AlertChannel = AlertChannel.EMAIL
     endpoint: str = ""
-    """Which of the target's endpoints it was (``Endpoint.key``); empty where it has none at all."""
+    """The target's endpoint (``Endpoint.key``); empty if it has none at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """What of a telling has not gone yet and is still wanted."""
+    """The alerts that have not gone yet and are still wanted."""
 
     endpoints: tuple[tuple[Target, str], ...] = ()
     """Whom it is for, and which endpoint (``Endpoint.key``)."""
@@ -276,7 +276,7 @@ NOTHING_DEFERRED: Final = Deferred()
 
 
 def plan(case: Case, center: Center, now: datetime) -> Plan | None:
-    """What is due for a case now; None where nothing is (somebody was faster)."""
+    """Return what is due for a case now; None if nothing is (another process was faster)."""
     escalation = case.escalation
     if escalation is None or escalation.due_at > now:
         return None
@@ -464,19 +464,19 @@ class RecentAlerts:
     at: tuple[datetime, ...] = ()
 
     def within(self, now: datetime) -> int:
-        """How many of them went within the window."""
+        """Count those that went within the window."""
         return sum(1 for moment in self.at if moment > now - WINDOW)
 
 
 def batches(due: Sequence[T], sent: RecentAlerts, now: datetime) -> list[list[T]]:
-    """What is due to one place, as the messages it makes: singly while few, otherwise as bundles."""
+    """Split what is due to one place into messages: singly while few, otherwise batched."""
     if len(due) + sent.within(now) <= MOST:
         return [[one] for one in due]
     return [list(due[start : start + BATCH_SIZE]) for start in range(0, len(due), BATCH_SIZE)]
 
 
 def claim_together(due: Iterable[DueCase], most: int) -> tuple[list[DueCase], list[DueCase]]:
-    """Which due cases to claim now, at most so many, and which are left for the next claim.
+    """Select due cases to claim now, up to a number, and those left for the next claim.
 
     Whole messages: as many of a center as one message holds, the center first whose case has been due for longest. A
     center that has more comes last among those that are left, so that it keeps no other waiting.

@@ -103,7 +103,7 @@ class HeldCases:
         return self._critical if case.urgency is Urgency.CRITICAL else self._ordinary
 
     def take(self, now: datetime, size: int, *, least_s: float, critical: bool) -> list[ClaimedCase]:
-        """What is to be told now: critical cases, or the others. One whose lease is nearly over is left to a claim."""
+        """Take what is to be sent now: critical cases, or the others. One whose lease nearly ends is left."""
         if critical:
             found = [self._critical.popleft() for _ in range(min(size, len(self._critical)))]
         else:
@@ -118,7 +118,7 @@ class HeldCases:
         return [item for item in found if item not in late]
 
     def put_back(self, work: Sequence[ClaimedCase], now: datetime) -> None:
-        """Nothing was told of these: the next pass takes them again, as long as their leases last."""
+        """Return cases of which nothing was sent: the next pass takes them again, as long as their leases last."""
         for item in work:
             self._in_hand.add(item.case.report_id)
             if item.waited:
@@ -144,7 +144,7 @@ ASK_EVERY: Final = 4
 _DUE_SEEN: Final = 2000
 """The embedded store reads all that is due, however few are asked for: one look for many claims."""
 _DUE_FOR_S: Final = 5.0
-"""What was seen due longer ago is looked for anew, with what became due since."""
+"""Cases seen due longer ago are read again, with those that became due since."""
 
 
 CENTERS_FRESH_S: Final = 1.0
@@ -156,7 +156,7 @@ goes by what is known."""
 
 @dataclass(frozen=True, slots=True)
 class _Centers:
-    """What the store said of the centers: when by the loop's clock, and after how many changes made by this process."""
+    """The centers as last read: when by the loop's clock, and after how many changes made by this process."""
 
     of: Mapping[str, Center]
     at: float
@@ -340,7 +340,7 @@ class EscalationWorker:
             self._held.done(work, waiting)
 
     async def _centers_now(self, *, urgent: bool) -> Mapping[str, Center]:
-        """Who is on duty where, as the store said within the last second; ``urgent``: or as it said last."""
+        """Return who is on duty where, as read within the last second; ``urgent``: or as read last."""
         if not urgent:
             return await self._read_centers()
         # Goes on when it takes too long for this alert: a slow store answers the next one.
@@ -396,7 +396,7 @@ class EscalationWorker:
         return []
 
     def _may_wait(self, item: ClaimedCase) -> bool:
-        """Whether a case that only waits for a bundle is kept in hand, which saves two writes of it."""
+        """Return whether a case that only waits for a batch is kept in hand, which saves two writes of it."""
         lease_ends, deferred_until = item.case.wake_at, item.deferred_until
         if deferred_until is None or lease_ends is None or item.results or item.notice is not None:
             return False
@@ -441,7 +441,7 @@ class EscalationWorker:
         self._tallies.note(told_at, self._clock.now())
 
     async def _recent(self, keys: Collection[str], *, urgent: bool) -> Mapping[str, RecentAlerts]:
-        """What went to these places lately. Without it messages go that could have waited for a bundle, no more."""
+        """Return the recent alerts of these places. Without them messages go that could have been batched, no more."""
         try:
             async with asyncio.timeout(URGENT_WAIT_S if urgent else None):
                 return await self._tallies.load(keys) if keys else {}
@@ -518,7 +518,7 @@ class EscalationWorker:
         raise TransientError("store: recording kept losing races")
 
     def _change(self, case: Case, item: ClaimedCase) -> Change | None:
-        """What this pass makes of a case as it now is: mails that were sent, an offer that ran out, the claim's end."""
+        """Return the case after this pass: mails that were sent, an offer that ran out, the claim's end."""
         now = self._clock.now()
         after, events = case, list[Event]()
         if item.plan is not None and item.settles:

@@ -1,1 +1,1 @@
-"""Who works when at a centre, and how much each person has: for its lead, and for handing over after a shift."""
+"""Rotas of a centre, and how much each person has: for its lead, and for handing over after a shift."""

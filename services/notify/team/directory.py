@@ -1,4 +1,4 @@
-"""Who works where and what they are called: identity's staff directory as notify last read it, kept in the store.
+"""Staff, their centres and names: identity's staff directory as notify last read it, kept in the store.
 
 Cases go on while identity is away, also over a restart: names are then as they were.
 """
@@ -20,7 +20,7 @@ _log = log.get(__name__)
 
 POLL_S: Final = 5.0
 WORKERS: Final = frozenset({StaffRole.COUNSELLOR, StaffRole.LEAD})
-"""Who can have a case."""
+"""Roles that can have a case."""
 _TIMEOUT_S: Final = 5.0
 _ID: Final = "directory"
 

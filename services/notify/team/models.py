@@ -15,7 +15,7 @@ from shared.events.vocabulary import (
 
 
 class Center(Model):
-    """What a centre can do now, as its staff last said."""
+    """A centre's duty, as its staff last said."""
 
     center_id: str = Field(alias="_id")
     rev: int
@@ -59,7 +59,7 @@ class Rota(Model):
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What of a case is counted."""
+    """The counted fields of a case."""
 
     received_at: datetime
     harm_types: tuple[HarmType, ...]

@@ -36,7 +36,7 @@ _NOT_A_SHIFT: Final = gettext_noop("Choose a colleague, at least one day, and ti
 
 
 class TeamPages:
-    """What the pages of a team share."""
+    """Collaborators of the pages of a team."""
 
     def __init__(
         self, case_service: CaseService, rota_store: RotaStore, pages: Pages, authorize: Authorizer, audited: Audited

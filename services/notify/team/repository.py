@@ -18,7 +18,7 @@ from shared.severity import CASES_PER_PERSON
 
 
 def known(center_id: str) -> bool:
-    """Whether there is such a centre, ``central`` included."""
+    """Return whether there is such a centre, ``central`` included."""
     return center_id == CENTRAL_DESK or center_id in centers.CENTER_IDS
 
 

@@ -1,4 +1,4 @@
-"""Who is on duty, rotas, how much each person has, and a center's own numbers. Pure; times are Korean."""
+"""Decide who is on duty; rotas, how much each person has, and a center's own numbers. Pure; times are Korean."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ from shared.web.language import Language
 
 
 def agreed(state: CenterState, staff_on_duty: int) -> CenterState | None:
-    """What a centre is once both are said: nobody on duty is a state of its own. None where they contradict each other.
+    """Return the centre's state from both words: no one on duty is a state too. None if they contradict each other.
 
     A closed centre is closed however many people are in the house.
     """
@@ -92,7 +92,7 @@ def turns(rota: Rota, day: date, holiday: Holiday) -> list[Turn]:
 
 
 def on_duty(rota: Rota, moment: datetime, holiday: Holiday) -> list[Turn]:
-    """Who works at a moment, by the rota."""
+    """Return who works at a moment, by the rota."""
     today = moment.astimezone(SEOUL).date()
     near = [*turns(rota, today - timedelta(days=1), holiday), *turns(rota, today, holiday)]
     return [turn for turn in near if turn.begins <= moment < turn.ends]
@@ -135,7 +135,7 @@ def _turn(shift: Shift, day: date) -> Turn:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one person has open."""
+    """One person's open cases."""
 
     subject: str
     cases: int
@@ -150,7 +150,7 @@ class Load:
 
 
 def loads(cases: Iterable[Case], colleagues: Mapping[str, str]) -> list[Load]:
-    """What everybody at a centre has, those without a case too; the fullest first. Drills are not counted."""
+    """Return everyone's load at a centre, also of those without a case; the fullest first. Drills are not counted."""
     open_cases = [case for case in cases if is_open(case) and not case.synthetic]
     people = {*colleagues, *(case.assignee for case in open_cases if case.assignee is not None)}
     found = [_load(subject, [case for case in open_cases if case.assignee == subject]) for subject in people]
@@ -158,7 +158,7 @@ def loads(cases: Iterable[Case], colleagues: Mapping[str, str]) -> list[Load]:
 
 
 def to_hand_over(cases: Iterable[Case]) -> dict[str, list[Case]]:
-    """What whoever comes next must know of, each case once, under the first heading that fits."""
+    """Return what the next shift must know of, each case once, under the first heading that fits."""
     found: dict[str, list[Case]] = {"waiting": [], "new": [], "uncontacted": [], "offered": [], "deletion": []}
     for case in cases:
         heading = _heading(case)

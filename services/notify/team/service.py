@@ -1,4 +1,4 @@
-"""Who is on duty at each center, as its staff say. Tells routing and the open consoles of every change."""
+"""Keeps duty at each center, as its staff say. Tells routing and the open consoles of every change."""
 
 from collections.abc import Callable
 from typing import Final
@@ -17,7 +17,7 @@ _ROUNDS: Final = 20
 
 
 class DutyChangedError(Exception):
-    """Who is on duty was changed since the person looked: by others, or by their own try whose answer was lost."""
+    """Duty was changed since the person looked: by others, or by their own request whose answer was lost."""
 
 
 class DutyService:

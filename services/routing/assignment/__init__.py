@@ -1,1 +1,1 @@
-"""Which center gets a report, and why: pure functions. Read ``rules.assign`` first."""
+"""The assignment rule: which center gets a report, and why. Pure. Read ``rules.assign`` first."""

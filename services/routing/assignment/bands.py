@@ -20,7 +20,7 @@ class Band(StrEnum):
     FULL = "full"
     CLOSED = "closed"
     UNSTAFFED = "unstaffed"
-    """Nobody is on duty: how much waits for the next shift says nothing about who could look now."""
+    """No one is on duty: how much waits for the next shift says nothing about who could look now."""
 
 
 def band_of(center_load: CenterLoad) -> Band:

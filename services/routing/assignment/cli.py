@@ -145,7 +145,7 @@ def _is_day(text: str) -> bool:
 
 
 def told(span: Span, found: Replay) -> Iterator[str]:
-    """What a replay came to, line by line."""
+    """Describe the result of a replay, line by line."""
     yield f"decisions from {_edge(span.since, 'the beginning')} until {_edge(span.until, 'the end')}: {_sum(found)}"
     for version, number in sorted(found.by_rule.items()):
         yield f"  under rule {version}: {number}"

@@ -45,7 +45,7 @@ class Explanation:
     center_id: str
     why: str
     alarms: tuple[str, ...]
-    """What somebody has to do something about."""
+    """Findings that need action."""
     notes: tuple[str, ...]
     lines: tuple[Line, ...]
     """Chosen first, then by distance."""
@@ -83,7 +83,7 @@ class Explainer:
         )
 
     def why(self, decision: Decision, facts: ReportFacts, day: date) -> str:
-        """Why this centre, in one sentence: with the figures that decided where they were recorded."""
+        """Explain the centre in one sentence, with the deciding figures if they were recorded."""
         values = self._values(decision, facts, day)
         wanted = _home_anyway(decision, facts) or sentences.WHY.get(decision.reason)
         if wanted is not None and sentences.holes(wanted) <= values.keys():
@@ -107,7 +107,7 @@ class Explainer:
         return self._say(message, values)
 
     def weight(self, decision: Decision, facts: ReportFacts) -> str:
-        """What the case counts as."""
+        """Return the case's weight."""
         cases = normal_cases(severity_of(facts).weight)
         return self._say(sentences.WEIGHT, {"cases": number(cases, self._language)})
 
@@ -189,7 +189,7 @@ _NOT_ASKED: Final = frozenset({PassedOver.CHOSEN, PassedOver.KEPT_AT_HOME, Passe
 
 
 def _home_anyway(decision: Decision, facts: ReportFacts) -> str | None:
-    """Why home keeps it though others were asked: past the limit, or as many severe cases as it may have."""
+    """Explain why home keeps it though others were asked: past the limit, or as many severe cases as it may have."""
     own = next((c for c in decision.every_candidate() if c.center_id == decision.center_id), None)
     known = decision.rule_version == RULE.version
     if decision.reason is not RoutingReason.HOME or not known or own is None or not own.capacity:

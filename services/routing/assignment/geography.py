@@ -89,7 +89,7 @@ def _disjoint(taken: set[str], rings: list[Ring]) -> tuple[Ring, ...]:
 
 
 def distance_of(center_id: str, home: str | None, facts: ReportFacts, day: date, tables: Tables = TABLES) -> Distance:
-    """How far a center is from the home of the report; without one, from the centers asked first."""
+    """Return how far a center is from the home of the report; without a home, from the centers asked first."""
     if center_id == home:
         return Distance.HOME
     rings = origin_of(facts.division, facts.district, day, tables).rings if home is None else rings_around(home, tables)

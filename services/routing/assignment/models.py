@@ -1,4 +1,4 @@
-"""What the assignment rule looks at, its limits, and what it decides. Values only."""
+"""Inputs, limits and result of the assignment rule. Values only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ CenterLoads = dict[str, CenterLoad]
 
 
 class Assignment(NamedTuple):
-    """Which center, and everything the rule looked at; the light form of ``events.routings.Decision``.
+    """A center, and everything the rule looked at; the light form of ``events.routings.Decision``.
 
     Deciding makes one per report: building 17 validated models for each would take longer than the rule itself.
     """
@@ -47,10 +47,10 @@ class Assignment(NamedTuple):
 
 
 class Severity(NamedTuple):
-    """What the rule needs to know of a report besides its place."""
+    """The rule's input about a report besides its place."""
 
     weight: int
-    """What it adds to a load, in tenths of a normal case; 0 for a drill."""
+    """Its addition to a load, in tenths of a normal case; 0 for a drill."""
     severe: bool
     """Whether it takes one of the places for severe cases; a drill does not."""
     critical: bool
@@ -60,7 +60,7 @@ class Severity(NamedTuple):
 
 
 class OverflowLimits(NamedTuple):
-    """What a receiving center accepts; it keeps the rest for its own reports."""
+    """Limits up to which a receiving center accepts; it keeps the rest for its own reports."""
 
     load_percent: int
     """With the report, its load is at most this percentage of its capacity."""
@@ -89,9 +89,9 @@ class Rule:
 
     version: int
     weights: Mapping[Urgency, int]
-    """What one report adds to a center's load by its urgency, in tenths of a normal case."""
+    """A report's addition to a center's load by its urgency, in tenths of a normal case."""
     harm_extras: Mapping[HarmType, int]
-    """What the heaviest of its harms adds to that, in the same units; nothing where a harm is not named."""
+    """The addition for the heaviest of its harms, in the same units; nothing if a harm is not named."""
     severe_harms: frozenset[HarmType]
     """Harms that make a report severe whatever its urgency."""
     severe_per_person: int
@@ -109,7 +109,7 @@ class OverflowStep(NamedTuple):
     """One round of asking for a receiving center, ring by ring."""
 
     limits: str
-    """Which of ``Overflow``."""
+    """The kind of ``Overflow``."""
     reason: RoutingReason | None
     """Why the report is where this step puts it; none: why it has no home center."""
     clearly_better: bool = False

@@ -29,7 +29,7 @@ class Span(NamedTuple):
     until: datetime | None = None
 
     def holds(self, moment: datetime) -> bool:
-        """Whether the moment lies in it."""
+        """Return whether the moment lies in it."""
         return (self.since is None or self.since <= moment) and (self.until is None or moment < self.until)
 
 

@@ -82,7 +82,7 @@ OVERLOADED_STEPS: Final = (
 
 
 def severity_of(facts: ReportFacts, rule: Rule = RULE) -> Severity:
-    """What the rule needs to know of a report besides its place."""
+    """Return the rule's input about a report besides its place."""
     # Few combinations are common: looked up, not judged again.
     return _severity(facts.urgency, facts.harm_types, facts.age_band, facts.urgency_reasons, facts.synthetic, rule)
 
@@ -128,12 +128,12 @@ def utilisation(load: CenterLoad, weight: int) -> int:
 
 
 def is_full(load: CenterLoad, weight: int) -> bool:
-    """Whether one more report of this weight would pass what the staff can carry."""
+    """Return whether one more report of this weight would pass what the staff can carry."""
     return load.load + weight > load.capacity
 
 
 def excluded_because(load: CenterLoad, severity: Severity, limits: OverflowLimits) -> PassedOver | None:
-    """Why an available center does not receive the report on these limits; none if it does. Most telling first."""
+    """Return why an available center does not receive it on these limits; None if it does. Most telling first."""
     # Unpacked at once: reading one field after the other takes half as long again, 16 times per report.
     _, state, _, carried, capacity, guests, severe, severe_cap = load
     weight, is_severe, _, _ = severity
@@ -191,7 +191,7 @@ class _Search:
         return min(among, key=lambda c: (utilisation(loads[c], weight), c))
 
     def without_home(self) -> RoutingReason:
-        """Why the report is not at home, where no home center is available."""
+        """Return why the report is not at home, if no home center is available."""
         if self.severity.critical and not self.on_duty():
             return RoutingReason.NOBODY_ON_DUTY
         if self.origin.home is None:
@@ -279,7 +279,7 @@ def _overflow(search: _Search, rule: Rule) -> _Found | None:
 
 
 def _excluded(search: _Search, limits: OverflowLimits, most: int | None) -> dict[str, PassedOver]:
-    """Why each center does not receive the report; ``most`` is the utilisation it may come to with it."""
+    """Return why each center does not receive the report; ``most`` is the utilisation it may come to with it."""
     severity, excluded = search.severity, search.unavailable | search.without_room
     if search.home is not None and search.home_because is not None:
         excluded[search.home.center_id] = search.home_because
@@ -296,7 +296,7 @@ def _excluded(search: _Search, limits: OverflowLimits, most: int | None) -> dict
 
 
 def _last_resort(search: _Search) -> _Found:
-    """Nobody has room for it: home keeps it, else the least busy, on duty if it cannot wait and anybody is."""
+    """Assign without room anywhere: home keeps it, else the least busy, on duty if it cannot wait and any is."""
     home, on_duty, severity = search.home, search.on_duty(), search.severity
     if home is not None and search.home_because is not _BECAUSE_UNSTAFFED:
         reason = RoutingReason.ALL_FULL if is_full(home, severity.weight) else RoutingReason.HOME
@@ -326,7 +326,7 @@ def _explained(search: _Search, found: _Found) -> tuple[tuple[CenterLoad, Passed
 
 
 def _is_away(owner: str, origin: Origin, facts: ReportFacts) -> bool:
-    """Whether it has a home the reporter did not decline, and another center owns it."""
+    """Return whether it has a home the reporter did not decline, and another center owns it."""
     return owner != origin.home and origin.home is not None and origin.home not in facts.declined_centers
 
 
@@ -334,7 +334,7 @@ _CENTRAL_IS_TOLD: Final = frozenset({RoutingReason.ALL_FULL, RoutingReason.NOBOD
 
 
 def _copies_central(owner: str, reason: RoutingReason, origin: Origin, severity: Severity) -> bool:
-    """Whether ``central`` is on copy: a child, no home, or nobody who could take it; not where it owns anyway."""
+    """Return whether ``central`` is on copy: a child, no home, or no center could take it; not if it owns anyway."""
     return owner != CENTRAL and (severity.child or origin.home is None or reason in _CENTRAL_IS_TOLD)
 
 

@@ -1,1 +1,1 @@
-"""What staff and anybody see of routing: the API, the pages, the live view."""
+"""Routing's API, its pages and the live view."""

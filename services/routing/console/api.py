@@ -25,7 +25,7 @@ from shared.web.translations import gettext_noop
 async def entries_for(
     authorize: Authorizer, request: Request, principal: Principal, store: DecisionStore, report_id: str
 ) -> list[Entry]:
-    """What the store holds of a report, for somebody who may see it.
+    """Load the stored entries of a report, for a principal who may see it.
 
     A centre sees the decisions of reports it owns or owned, and of those it would have got by their place unless the
     reporter declined it. Raises the 503 problem while the store is away, and 403 for what is not theirs, be it there

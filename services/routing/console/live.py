@@ -90,7 +90,7 @@ class Order(StrEnum):
     """In which order the table stands."""
 
     WAITING = "waiting"
-    """Who waits longest first; then by load."""
+    """By who waits longest; then by load."""
     LOAD = "load"
     NAME = "name"
 
@@ -182,7 +182,7 @@ class Totals(BaseModel):
 
 
 def totals(rows: Sequence[LiveCenter]) -> Totals:
-    """What the figures above the map say."""
+    """Return the figures above the map."""
     return Totals(
         waiting=sum(row.waiting for row in rows),
         waiting_since=min((row.waiting_since for row in rows if row.waiting_since is not None), default=None),

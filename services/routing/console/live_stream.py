@@ -45,7 +45,7 @@ GLANCE_S: Final = 0.4
 """All streams of a process show the same loads for so long: painting them when all have changed takes 14 ms."""
 
 Paint = Callable[[Request, LiveLoads, Order], dict[str, Any]]
-"""What the page shows of the live loads, by the name of each part, for one reader."""
+"""The page's live parts, by name, for one reader."""
 
 
 class LiveFeed:
@@ -101,7 +101,7 @@ class OpenStreams:
             raise Problem(503, "too_many_streams", gettext_noop("Too many live pages are open."), retry_after=5)
 
     def full(self, person: str) -> bool:
-        """Whether somebody has as many open as they may."""
+        """Return whether a principal has as many streams open as they may."""
         return self._open[person] >= PER_PERSON
 
     async def run(self) -> None:
@@ -197,7 +197,7 @@ class _Stream:
             yield _reconnect("restart")
 
     def _message(self) -> ServerSentEvent | None:
-        """What is new; None where nothing is and that was said a moment ago."""
+        """Return the changes; None if there are none and that was said a moment ago."""
         live_loads, now = self._feed(), self._clock.monotonic()
         parts = {"centers": self._feed.change(live_loads)} if self._shown is None else self._shown(live_loads)
         new = {name: part for name, part in parts.items() if self._told.get(name) != part}

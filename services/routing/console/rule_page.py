@@ -124,7 +124,7 @@ def examples_of(told: Sequence[Mapping[str, object]], language: Language, transl
 
 
 def situations(rule: Rule, language: Language, translate: Translate) -> list[Situation]:
-    """When and how a report overflows, with the rule's numbers."""
+    """Return when and how a report overflows, with the rule's numbers."""
     values = numbers(rule, language)
 
     def asked(step: OverflowStep) -> str:

@@ -1,4 +1,4 @@
-"""Everything routing did about a report, as its page tells it: the decision that holds now, and what happened. Pure."""
+"""Tell the story of a report: the decision that holds now, and what happened. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the API and the pages show: centres with their bands, and everything routing did about a report."""
+"""Values of the API and the pages: centres with their bands, and everything routing did about a report."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -51,7 +51,7 @@ class HistoryEntry(BaseModel):
 
 
 class History(BaseModel):
-    """Everything routing did about a report, oldest first. The last entry's centre owns it."""
+    """Routing's records about a report, oldest first. The last entry's centre owns it."""
 
     report_id: ReportId
     center_id: CenterId
@@ -72,7 +72,7 @@ def center_row(center_load: CenterLoad) -> CenterRow:
 
 
 def replays(event: RoutingEvent, known: Mapping[str, Tables] = PACKAGED.known) -> bool | None:
-    """Whether the recorded decision follows from what it recorded; none where this build cannot tell.
+    """Return whether the recorded decision follows from its recorded inputs; None if this build cannot tell.
 
     ``known`` are the tables by version: a decision is judged by those it names.
     """

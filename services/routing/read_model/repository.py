@@ -85,7 +85,7 @@ class DecisionStore:
                     raise TransientError(f"decisions: insert failed with codes {shown}") from error
 
     async def copied(self, partitions: Iterable[int]) -> dict[int, Copied]:
-        """How far the copy of each partition goes; nothing said of those it has not begun with."""
+        """Return how far the copy of each partition goes; those not begun are missing."""
         found = {}
         with store_errors():
             async for document in self._copied.find({"_id": {"$in": sorted(partitions)}}):
@@ -122,7 +122,7 @@ class DecisionStore:
                 await self._decisions.delete_many({"_id": ids, "partition": partition})
 
     async def history(self, report_id: str) -> list[Entry]:
-        """Everything routing did about a report, oldest first."""
+        """Load routing's records about a report, oldest first."""
         with store_errors():
             found = await self._decisions.find(_of(report_id)).sort("_id", 1).to_list(None)
         return [Entry(**{name: value for name, value in document.items() if name != "_id"}) for document in found]

@@ -1,4 +1,4 @@
-"""What a worker knows of each partition: a fold of a prefix of the log, never of intentions, kept on disk as a cache.
+"""State of each partition: a fold of a prefix of the log, never of intentions, kept on disk as a cache.
 
 ``report_states`` folds the records of one report, ``waiting`` lists whom nobody has answered yet, ``partition`` is the
 state of a whole partition, ``recount`` adds the log up in another way. ``store`` keeps one partition on disk,

@@ -64,7 +64,7 @@ class Changelog:
         self.locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def state(self, partition: int) -> PartitionState:
-        """What is known of a partition. Raises ``FatalError`` if it was never read: nothing may be decided then."""
+        """Return the state of a partition. Raises ``FatalError`` if it was never read: nothing may be decided then."""
         found = self.states.get(partition)
         if found is None:
             raise FatalError(f"partition {partition} has records to decide and was never taken over")
@@ -182,7 +182,7 @@ class Changelog:
         self.commit(partition)
 
     async def _read_acknowledgements(self, partitions: Iterable[int]) -> None:
-        """Who has acknowledged is in `cases`, not in `routings`: fold it from there, as far as it goes.
+        """Fold acknowledgements from `cases`, as far as it goes: `routings` does not have them.
 
         Reading past what this group has committed is sound: an acknowledgement is true whenever it is read, and folding
         it again changes nothing.

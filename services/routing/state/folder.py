@@ -34,7 +34,7 @@ _NOT_BELIEVED: Final = "damaged"
 
 
 def this_boot() -> str | None:
-    """What tells one boot of this machine from another; none where the system does not say."""
+    """Return an id of this boot of the machine; None if the system has none."""
     try:
         return _BOOT.read_text("ascii").strip()
     except OSError:
@@ -103,12 +103,12 @@ class StateFolder:
             raise FatalError(f"a state store in {self.path} failed: {error}") from error
 
     def distrust(self) -> None:
-        """What lies here must not be believed at the next start: a store failed in the middle of something."""
+        """Distrust the folder at the next start: a store failed in the middle of something."""
         if self._is_ours():
             self._say_in_use(_NOT_BELIEVED)
 
     def close(self) -> None:
-        """Everything on the disk, and the folder free for others."""
+        """Flush everything to disk, and release the folder."""
         if self._lock is None:
             return
         for store in self._open.values():
@@ -120,14 +120,14 @@ class StateFolder:
         self._lock = None
 
     def _take_again_if_lost(self) -> None:
-        """Whoever finds nothing in the place of a folder that was deleted takes it: no store may be opened there."""
+        """Take the place of a folder that was deleted, so that no other process opens a store there."""
         if self._lock is not None and not self._is_ours():
             lock, self._lock = self._lock, None
             os.close(lock)
             self.take()
 
     def _is_ours(self) -> bool:
-        """Whether the folder at the path is the one this process holds."""
+        """Return whether the folder at the path is the one this process holds."""
         try:
             there = (self.path / _LOCK).stat()
         except FileNotFoundError:

@@ -53,7 +53,7 @@ class Duty(NamedTuple):
 
 
 class LoadView:
-    """What `loads` and `centers` say, kept by a follower."""
+    """`loads` and `centers` as last told, kept by a follower."""
 
     def __init__(self, cases_per_person: int, tables: Tables = TABLES) -> None:
         self._tables = tables
@@ -233,7 +233,7 @@ def _before_any_word(center: Center, cases_per_person: int) -> Duty:
 
 
 def _duty(center: Center, version: int, state: CenterState, staff_on_duty: int, cases_per_person: int) -> Duty:
-    """What a centre can do. Nobody on duty is a state of its own, whatever was said of the door.
+    """Return a centre's duty. No one on duty is a state of its own, whatever was said of closing.
 
     What waits there for the next shift is measured against the staff the centre is funded for.
     """

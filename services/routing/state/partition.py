@@ -34,7 +34,7 @@ class PartitionState:
     report_states: MutableMapping[str, ReportState] = field(default_factory=dict)
     """Every report there ever was."""
     tallies: dict[str, Tally] = field(default_factory=dict)
-    """What each centre's open cases add up to."""
+    """Sums over each centre's open cases."""
     waiting: dict[str, Waiting] = field(default_factory=_in_memory)
     """Of each centre; ``[]`` makes one that is not there."""
     acknowledged: MutableMapping[str, tuple[int, datetime]] = field(default_factory=dict)
@@ -87,12 +87,12 @@ class PartitionState:
             yield report_id, self.report_states[report_id]
 
     def waits(self, center_id: str) -> Waits:
-        """How many people wait at a centre, and since when the one who waits longest does."""
+        """Return how many people wait at a centre, and since when the one who waits longest does."""
         waiting = self.waiting.get(center_id)
         return _NOBODY_WAITS if waiting is None else waiting.waits()
 
     def _looked_after(self, report_id: str, report_state: ReportState) -> bool:
-        """Whether somebody acknowledged the report since it last began to wait.
+        """Return whether the report was acknowledged since it last began to wait.
 
         An acknowledgement from before a reopening or a reinstatement does not count: notify shows the report as waiting
         again, and at a centre that has closed meanwhile nobody would come. It is told from a later one by its time, for
@@ -124,5 +124,5 @@ class PartitionState:
 
 
 def _waits_as(report_state: ReportState) -> tuple[datetime, bool]:
-    """Since when it waits, and whether it is a drill."""
+    """Return since when it waits, and whether it is a drill."""
     return report_state.waits_since or report_state.received_at, not report_state.weight

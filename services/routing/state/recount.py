@@ -62,7 +62,7 @@ class Recount:
         self._lines[event.report_id] = line
 
     def tallies(self) -> dict[str, Tally]:
-        """What every centre's open cases add up to."""
+        """Sum up every centre's open cases."""
         cases, weighted, guests, severe = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
         for line in self._lines.values():
             if line.open and line.weight:

@@ -16,7 +16,7 @@ RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
 
 
 def report_state_after(event: RoutingEvent, before: ReportState | None) -> ReportState:
-    """Where a routing record leaves its report. Only a first record can do without knowing what was before."""
+    """Return the report's state after a routing record. Only a first record needs no earlier state."""
     if isinstance(event, ReportRouted):
         decision = event.decision
         return first_report_state(

@@ -30,7 +30,7 @@ class Reader(Protocol):
 
 
 async def unfit(routings: Reader, cases: Reader, partition: int, checkpoint: Checkpoint) -> str | None:
-    """Why a store cannot be continued from its checkpoint; none where the log goes on from there.
+    """Return why a store cannot be continued from its checkpoint; None if the log goes on from there.
 
     The log may be another one, may have been cut, or may have lost its newest records.
     """

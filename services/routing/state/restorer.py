@@ -27,7 +27,7 @@ class Restorer:
         """Set when there is something to restore."""
 
     def suspect(self, partitions: Iterable[int]) -> None:
-        """What is known of these partitions cannot be true."""
+        """Distrust the state of these partitions: it cannot be true."""
         self._suspected.update(partitions)
         self.suspected.set()
 

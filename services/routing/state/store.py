@@ -52,7 +52,7 @@ _PERSON, _DRILL = b"\0", b"\1"
 
 
 class Checkpoint(NamedTuple):
-    """What a committed store stands for, and the sums that are kept in memory while it is open."""
+    """The offsets that a committed store stands for, and the sums that are kept in memory while it is open."""
 
     position: int
     """Every record of `routings[p]` below it is in the store."""
@@ -136,7 +136,7 @@ class StateStore:
 
 
 def digest(value: bytes | None) -> str:
-    """What tells one record's value from any other's.
+    """Digest a record's value, to tell it from any other's.
 
     Not the event's id: where Kafka lost its newest records, a report is routed again under the same id, and perhaps to
     another centre.
@@ -155,7 +155,7 @@ def state_of(store: StateStore) -> PartitionState:
 
 
 def checkpoint_of(state: PartitionState) -> Checkpoint:
-    """What a store that holds all of the state stands for."""
+    """Return the checkpoint of a store that holds all of the state."""
     return Checkpoint(state.position, state.last, state.cases_position, RULE_VERSION, state.tallies)
 
 
@@ -216,7 +216,7 @@ class _Table(MutableMapping[str, V]):
 
 
 class StoredWaitingList:
-    """Who waits at one centre, in the order of how long: an index in the same environment.
+    """Reports that wait at one centre, the longest first: an index in the same environment.
 
     A key is the centre, whether it is a drill, since when the report waits, and its id: the first one of the people is
     the one who waits longest.
@@ -244,13 +244,13 @@ class StoredWaitingList:
         return removed
 
     def waits(self) -> Waits:
-        """How many people wait and since when the one who waits longest does."""
+        """Return how many people wait and since when the one who waits longest does."""
         people, _ = self._store.numbers[self._center]
         first = next(self._keys(_PERSON), None) if people else None
         return Waits(people, None if first is None else _moment_of(first[-_ID_BYTES - _MOMENT_BYTES : -_ID_BYTES]))
 
     def __iter__(self) -> Iterator[str]:
-        """Whoever waits longest first, drills after the people."""
+        """Iterate by who waits longest, drills after the people."""
         for kind in (_PERSON, _DRILL):
             for key in self._keys(kind):
                 yield _id_text(key[-_ID_BYTES:])

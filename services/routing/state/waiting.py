@@ -22,13 +22,13 @@ class Waiting(Protocol):
         """It waits here no more; False if it did not. Both are as they were when it was added."""
 
     def waits(self) -> Waits:
-        """How many people wait and since when the one who waits longest does."""
+        """Return how many people wait and since when the one who waits longest does."""
 
     def __iter__(self) -> Iterator[str]:
         """Report ids."""
 
     def __len__(self) -> int:
-        """How many reports wait, drills too."""
+        """Count the reports that wait, drills too."""
 
 
 class WaitingInMemory:

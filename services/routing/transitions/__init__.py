@@ -1,1 +1,1 @@
-"""What follows from an event: pure functions. ``stream`` turns events into routing records."""
+"""Turn events into routing records: pure functions. Read ``stream`` first."""

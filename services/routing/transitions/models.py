@@ -1,4 +1,4 @@
-"""What a batch is decided with, and what it comes to. Pure values."""
+"""Inputs and result of deciding a batch. Pure values."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from shared.events.routings import Decision, ReportRerouted
 
 @dataclass(slots=True)
 class Outcome:
-    """What a batch comes to."""
+    """Result of a batch."""
 
     drafts: list[Draft] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
@@ -26,7 +26,7 @@ class Outcome:
 
 
 def reasons_of(drafts: Sequence[Draft]) -> tuple[dict[str, int], int]:
-    """How many owners were chosen for each reason, and how many of them were past their capacity with it."""
+    """Count the owners chosen for each reason, and how many of them were past their capacity with it."""
     reasons: dict[str, int] = {}
     over = 0
     for draft in drafts:

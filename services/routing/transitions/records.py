@@ -75,7 +75,7 @@ def ended(
     *,
     intake_version: int | None = None,
 ) -> ReportEnded:
-    """Nothing more is to be done."""
+    """Make the record that ends a report."""
     return ReportEnded(
         report_id=report_id,
         version=before.version + 1,

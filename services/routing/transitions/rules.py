@@ -32,7 +32,7 @@ from shared.events.routings import Cause
 from shared.events.vocabulary import CauseKind, CenterState, EndReason, UpdateKind
 
 Later = ReportAmended | ReportMessageLeft | ReportWithdrawn | ReportReinstated
-"""What intake tells after the report itself."""
+"""Intake's later events about a report."""
 _KINDS = {
     ReportAmended.TYPE: UpdateKind.AMENDED,
     ReportMessageLeft.TYPE: UpdateKind.MESSAGE_LEFT,
@@ -105,7 +105,7 @@ class _BatchDecision:
                 self._case(index, event, one)
 
     def _follows(self, event: Event) -> bool:
-        """Whether the log knows the report; a case about one that is only being decided here is judged by the log."""
+        """Return whether the log knows the report; a case about one only being decided here is judged by the log."""
         return not isinstance(event, CaseEvent) or unknown(event, self.state) is None
 
     def _standing(self, report_id: str) -> ReportState | None:
@@ -198,7 +198,7 @@ class _BatchDecision:
         )
 
     def _case(self, index: int, event: CaseEvent, one: Incoming) -> None:
-        """What a centre did. The log must know the ownership it names; one that is over makes it void."""
+        """Apply a case event. The log must know the ownership it names; one that is over makes it void."""
         refused = unknown(event, self.state)
         if refused is not None:
             self.outcome.refused.append(Refusal(index, refused, f"{event.TYPE} of ownership {event.ownership}"))
@@ -319,7 +319,7 @@ def _counted(load: CenterLoad, report_state: ReportState, sign: int) -> CenterLo
 
 
 def cases_ahead_of(incoming: Sequence[Incoming], state: PartitionState) -> bool:
-    """Whether a case event speaks of something the log may hold and this state does not: read on before deciding.
+    """Return whether a case event names what the log may hold and this state does not: read on before deciding.
 
     The log is meant, not this batch: somebody else may have routed a report first that this batch holds, and the case
     is then about that routing.
@@ -330,7 +330,7 @@ def cases_ahead_of(incoming: Sequence[Incoming], state: PartitionState) -> bool:
 
 
 def unknown(event: CaseEvent, state: PartitionState) -> str | None:
-    """Why the log does not know what a case event speaks of, as far as it has been read; none where it does."""
+    """Return why the log, as far as read, does not know what a case event names; None if it does."""
     report_state = state.report_states.get(event.report_id)
     if report_state is None:
         return "unknown_report"
@@ -341,7 +341,7 @@ def unknown(event: CaseEvent, state: PartitionState) -> str | None:
 
 
 def facts_of(report_state: ReportState) -> ReportFacts:
-    """What is known of a report the log holds."""
+    """Return the facts of a report the log holds."""
     return ReportFacts.model_validate_json(report_state.facts)
 
 
@@ -363,7 +363,7 @@ def facts_elsewhere(event: Event, report_state: ReportState, center_loads: Cente
 
 
 def before_return(event: CaseEvent, report_state: ReportState) -> bool:
-    """Whether somebody did this before the report was reopened or reinstated, under the same ownership."""
+    """Return whether this was done before the report was reopened or reinstated, under the same ownership."""
     return report_state.waits_since is not None and event.at < report_state.waits_since
 
 

@@ -13,12 +13,12 @@ from shared.events.vocabulary import CenterState, TransferVoid
 
 
 def known_target(center_id: str) -> bool:
-    """Whether there is such an organisation to own reports."""
+    """Return whether there is such an organisation to own reports."""
     return center_id in CENTER_IDS or center_id == CENTRAL
 
 
 def why_void(to_center_id: str, owner: str, facts: ReportFacts, center_loads: CenterLoads) -> TransferVoid | None:
-    """Why the centre cannot become the owner; None if it can. A full one can: people agreed on it."""
+    """Return why the centre cannot become the owner; None if it can. A full one can: people agreed on it."""
     if to_center_id == owner:
         return TransferVoid.SAME_OWNER
     if to_center_id in facts.declined_centers:
