@@ -50,7 +50,7 @@ def attachment(name: str, how: str = "attachment") -> str:
 
 
 def headers_of(tag: str, language: str, others: Mapping[str, str] | None) -> dict[str, str]:
-    """What every such answer says; also one that streams, whose tag is known before its body."""
+    """Return the headers of every such answer; also of one that streams, whose tag is known before its body."""
     return {
         "ETag": tag,
         "Cache-Control": "private, no-cache",

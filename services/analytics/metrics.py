@@ -1,4 +1,4 @@
-"""What analytics tells of itself at `/metrics`: national totals only, no centre and no person."""
+"""Metrics of analytics: national totals only, no centre and no person."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

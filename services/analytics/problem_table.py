@@ -1,4 +1,4 @@
-"""What only analytics answers with, shown at ``/problems``."""
+"""Problems that only analytics answers with, shown at ``/problems``."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What accounts tell the audit: who signed in or was refused, who changed whose account, and why."""
+"""Writes the audit of accounts: who signed in or was refused, who changed whose account, and why."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,7 +68,7 @@ class Trail(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who does something, and from where."""
+    """The actor, and from where."""
 
     subject: str | None
     organisation: str | None
@@ -79,7 +79,7 @@ class By:
 
 
 def by(request: HTTPConnection, principal: Principal | None) -> By:
-    """Whoever sends a request."""
+    """Return the sender of a request as the actor."""
     device = device_words(request.headers.get("user-agent", ""))
     if principal is None:
         return By(None, None, (), where_of(request), device)
@@ -87,7 +87,7 @@ def by(request: HTTPConnection, principal: Principal | None) -> By:
 
 
 def by_command(name: str) -> By:
-    """Whoever has a shell on the machine."""
+    """Return the actor of a command: anyone with a shell on the machine."""
     return By(SYSTEM, None, (), f"command {name}")
 
 

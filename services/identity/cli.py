@@ -115,7 +115,7 @@ async def _add(accounts: Accounts, who: By, given: argparse.Namespace) -> int:
 
 
 async def rewrap(accounts: Accounts) -> int:
-    """Everything sealed, under the master key in use; how many were not yet."""
+    """Wrap everything sealed with the master key in use; return how many were not yet."""
     done, after = 0, ""
     while page := await accounts.store.of(None, after):
         after = page[-1].name

@@ -24,7 +24,7 @@ _OURS: Final = frozenset(_LIST.split())
 
 
 def is_common(password: str) -> bool:
-    """Whether a password, or what is left of it without capitals and the digits around it, is on a list."""
+    """Return whether a password, also without capitals and the digits around it, is on a list."""
     return any(form in _OURS or (len(form) >= _LISTED_FROM and is_bad_password(form)) for form in _forms(password))
 
 

@@ -1,4 +1,4 @@
-"""Everything secret that accounts are made of: passwords, second factors, one-time codes, the cookie of a device."""
+"""The secrets of accounts: passwords, second factors, one-time codes, the cookie of a device."""
 
 import asyncio
 import hashlib
@@ -45,7 +45,7 @@ class Passwords:
         return await self._in_turn(password, None)
 
     async def right(self, stored: str | None, password: str) -> bool:
-        """Whether it is the password. Without a stored hash the same work is done and the answer is False."""
+        """Return whether it is the password. Without a stored hash the same work is done and the answer is False."""
         if stored is None:
             if self._nobody is None:
                 self._nobody = await self.hashed(secrets.token_urlsafe())
@@ -54,7 +54,7 @@ class Passwords:
         return await self._in_turn(password, stored) == stored
 
     def outdated(self, stored: str) -> bool:
-        """Whether a hash was made with other parameters."""
+        """Return whether a hash was made with other parameters."""
         return self._hasher.check_needs_rehash(stored)
 
     async def _in_turn(self, password: str, stored: str | None) -> str:
@@ -95,7 +95,7 @@ class Vault:
         return Sealed(key_id=wrapped.key_id, key=wrapped.blob, blob=key.encrypt(field, content))
 
     def decrypt(self, owner: str, field: str, sealed: Sealed) -> bytes:
-        """What was sealed. Raises ``PermanentError``."""
+        """Decrypt a sealed value. Raises ``PermanentError``."""
         return self._keyring.unwrap_key(owner, WrappedKey(sealed.key_id, sealed.key)).decrypt(field, sealed.blob)
 
     def rewrap(self, owner: str, sealed: Sealed) -> Sealed | None:
@@ -106,7 +106,7 @@ class Vault:
         return Sealed(key_id=wrapped.key_id, key=wrapped.blob, blob=sealed.blob)
 
     def name_reference(self, name: str) -> str:
-        """What delays are kept under: people type passwords where names belong, so names are not kept."""
+        """Digest a name, to keep delays under: people type passwords where names belong, so names are not kept."""
         return hmac.new(self._names, name.encode(), hashlib.sha256).hexdigest()[:32]
 
     def device_cookie(self, subject: str, until: int) -> str:
@@ -136,7 +136,7 @@ def new_secret() -> str:
 
 
 def new_session_name() -> str:
-    """What a session is called in public."""
+    """Make a session's public name."""
     return secrets.token_urlsafe(18)
 
 
@@ -157,7 +157,7 @@ def plain_code(given: str) -> str:
 
 
 def is_long_code(given: str) -> bool:
-    """Whether it is a recovery code rather than the six digits of an authenticator."""
+    """Return whether it is a recovery code rather than the six digits of an authenticator."""
     return len(plain_code(given)) == _CODE_SIGNS
 
 
@@ -167,7 +167,7 @@ def new_totp() -> str:
 
 
 def totp_address(secret: str, name: str) -> str:
-    """What the QR code says."""
+    """Return the content of the QR code."""
     return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=ISSUER)
 
 

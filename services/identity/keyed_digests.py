@@ -40,19 +40,19 @@ class Marks:
         }
 
     def session(self, secret: str) -> str:
-        """What a session is kept under."""
+        """Digest a session's secret."""
         return self._mark("session", secret)
 
     def provider_session(self, issuer: str, sid: str) -> str:
-        """What is kept of the OpenID provider's name (``sid``) of a session there."""
+        """Digest the OpenID provider's name (``sid``) of a session there."""
         return self._mark("provider session", issuer, sid)
 
     def invitation(self, plain: str) -> str:
-        """What is kept of an invitation's code; the account's seal binds it to its account."""
+        """Digest an invitation's code; the account's seal binds it to its account."""
         return self._mark("invitation", plain)
 
     def recovery(self, subject: str, plain: str) -> str:
-        """What is kept of a recovery code; counts for this account alone."""
+        """Digest a recovery code; it counts for this account alone."""
         return self._mark("recovery", subject, plain)
 
     def session_seal(self, session: Session) -> str:
@@ -109,7 +109,7 @@ class Marks:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two marks are equal, in the same time wherever they differ."""
+    """Return whether two digests are equal, in the same time wherever they differ."""
     return hmac.compare_digest(one.encode(), other.encode())
 
 

@@ -227,7 +227,7 @@ class IdentityService:
         await mongo.until_done(self.accounts.prepare, self.clock, "preparing the store")
 
     async def work(self) -> None:
-        """Everything but the pages, until cancelled."""
+        """Run everything but the pages, until cancelled."""
         await self.prepare()
         try:
             await self.jobs.run()

@@ -1,4 +1,4 @@
-"""What is counted of sign-ins. No label names an account, a person or an organisation."""
+"""Metrics of sign-ins. No label names an account, a person or an organisation."""
 
 from typing import Final
 

@@ -35,12 +35,12 @@ _DONE, _REFUSED = 0, 1
 
 
 class MoveRefusedError(IeumError):
-    """Nothing was moved; the text says why."""
+    """The move was refused and nothing was moved; the text says why."""
 
 
 @dataclass(slots=True)
 class Moved:
-    """What a run did."""
+    """Result of a run."""
 
     copied: dict[str, int] = field(default_factory=dict)
     """Documents by collection, of this run and of interrupted ones before."""
@@ -97,7 +97,7 @@ class Move:
                 await store.collection.drop()
 
     async def _begin(self) -> bool:
-        """Whether signing keys are to be copied as well."""
+        """Return whether signing keys are to be copied as well."""
         with store_errors():
             if accounts := await self._target.store.collection.count_documents({}):
                 raise MoveRefusedError(f"identity has {accounts} accounts that did not come from {self._name}")

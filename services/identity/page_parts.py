@@ -1,4 +1,4 @@
-"""What the pages of accounts share: refusals in words, the picture of a second factor, the end of an old session."""
+"""Parts of the pages of accounts: refusals in words, the picture of a second factor, the end of an old session."""
 
 from typing import Annotated, Final
 
@@ -70,7 +70,7 @@ def qr_code(address: str) -> Markup:
 async def end_the_old(
     request: Request, sessions: Sessions, trail: Trail | None = None, pages: Pages | None = None
 ) -> None:
-    """Whoever was signed in in this browser is not any more."""
+    """End the session of the person who was signed in in this browser."""
     secret = session_secret(request)
     ended = await sessions.end_by_secret(secret) if secret else None
     if ended is not None and trail is not None and pages is not None:

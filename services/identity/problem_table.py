@@ -1,4 +1,4 @@
-"""What only identity answers with, shown at ``/problems``."""
+"""Problems that only identity answers with, shown at ``/problems``."""
 
 from typing import Final
 

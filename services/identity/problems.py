@@ -1,4 +1,4 @@
-"""What the pages and the API say while the store is away."""
+"""Answers of the pages and the API while the store is away."""
 
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop

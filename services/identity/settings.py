@@ -19,7 +19,7 @@ DEMO: Final = "IEUM_DEMO_ACCOUNTS"
 
 
 class Mapped(BaseModel):
-    """What a value of the provider's role claim stands for here."""
+    """The meaning here of a value of the provider's role claim."""
 
     organisation: str
     roles: frozenset[StaffRole] = Field(min_length=1)
@@ -140,7 +140,7 @@ class IdentitySettings(ServiceSettings, AuditSettings):
         return relying_party(self.public_urls.get("identity", ""))
 
     def roles_with_passkey(self) -> frozenset[StaffRole]:
-        """Who signs in with a passkey."""
+        """Return the roles that sign in with a passkey."""
         if self.passkeys_required_for is not None:
             return self.passkeys_required_for
         by_https = self.relying_party() is not None and self.served_by_https("identity")
@@ -156,5 +156,5 @@ class IdentitySettings(ServiceSettings, AuditSettings):
 
 
 def demo_accounts_wanted() -> bool:
-    """Whether ready accounts may be made by command: only on a machine that says it is a demo."""
+    """Return whether ready accounts may be made by command: only on a machine that says it is a demo."""
     return os.environ.get(DEMO) == "1"

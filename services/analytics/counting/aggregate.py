@@ -1,4 +1,4 @@
-"""What facts add up to: names of cells, which crossings are kept, and histograms that can be added up.
+"""Aggregate facts: names of cells, which crossings are kept, and histograms that can be added up.
 
 Few crossings are kept, those of the fixed tables: a crossing that is not kept can neither be asked for nor leak. Cells
 of a day are for weeks and the national trend; everything else is kept by month and summed to quarters and years. The
@@ -82,7 +82,7 @@ class Histogram:
         return sum(self.counts)
 
     def within(self, seconds: int) -> int:
-        """How many are no longer than this; raises ``ValueError`` where it is not a bucket's bound."""
+        """Count those no longer than this; raises ``ValueError`` if it is not a bucket's bound."""
         if seconds not in TIME_BOUNDS:
             raise ValueError(f"{seconds} s is no bucket's bound; bounds are {', '.join(map(str, TIME_BOUNDS))}")
         return sum(self.counts[: TIME_BOUNDS.index(seconds) + 1])
@@ -164,9 +164,9 @@ def combinations_of(dimensions: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 
 MONTHLY_COMBINATIONS: Final = tuple(dict.fromkeys(c for cube in CUBES for c in combinations_of(cube)))
-"""What can be asked of months, quarters and years."""
+"""Crossings that can be asked of months, quarters and years."""
 DAILY_COMBINATIONS: Final = tuple(combinations_of(DAILY))
-"""What can be asked of any stretch of days."""
+"""Crossings that can be asked of any stretch of days."""
 
 
 def source_of(dimensions: tuple[str, ...], *, whole_months: bool) -> tuple[str, ...]:
@@ -211,7 +211,7 @@ those who report (`AT_THE_LATEST`; a test holds the two together). What this bui
 
 
 def seen_within_target(by_urgency: Mapping[str, Histogram]) -> int:
-    """How many of the times of waiting are within the target of their urgency."""
+    """Count the times of waiting within the target of their urgency."""
     return sum(histogram.within(SEEN_WITHIN_S[urgency]) for urgency, histogram in by_urgency.items())
 
 
@@ -284,7 +284,7 @@ def _described(owner: str, home: str, traits: Traits) -> tuple[str, ...]:
 
 
 def outcome(fact: Fact) -> str:
-    """What became of a report: in care, withdrawn, or how it was closed under the present ownership."""
+    """Return the outcome of a report: in care, withdrawn, or how it was closed under the present ownership."""
     if fact.ended is None:
         return IN_CARE
     if fact.ended == EndReason.CLOSED.value:
@@ -314,5 +314,5 @@ def times(fact: Fact) -> dict[Measure, float]:
 
 
 def _stands(fact: Fact) -> bool:
-    """Whether the closing was made under the present ownership."""
+    """Return whether the closing was made under the present ownership."""
     return fact.closure is not None and fact.closure.ownership == fact.ownership

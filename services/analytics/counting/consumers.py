@@ -68,7 +68,7 @@ class Folder:
         self._recent = Recent()
 
     async def assigned(self, places: frozenset[Position]) -> Mapping[Position, int]:
-        """Where to start: after what the store holds. Raises ``FatalError`` where the topics come apart."""
+        """Return where to start: after what the store holds. Raises ``FatalError`` if the topics come apart."""
         partitions = together_or_fatal(places)
         stored = await stored_offsets(self._database, partitions)
         return {place: stored.get(place, 0) for place in places}
@@ -116,7 +116,7 @@ def together_or_fatal(places: Iterable[Position]) -> set[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What a batch wrote."""
+    """Result of a batch."""
 
     generation: int
     facts: Mapping[str, Fact]

@@ -25,7 +25,7 @@ class Recent:
         self._at: dict[int, dict[str, int]] = {}
 
     def known(self, generation: int, stored: Mapping[Position, int], partitions: set[int]) -> dict[str, Fact]:
-        """What may be trusted in a transaction that has read these offsets of these partitions."""
+        """Return the facts that may be trusted in a transaction that has read these offsets of these partitions."""
         if generation != self._generation:
             self._facts, self._at, self._generation = {}, {}, generation
         moved = {p for p in partitions & self._at.keys() if self._at[p] != _of(stored, p)}

@@ -1,4 +1,4 @@
-"""What analytics keeps: one fact per report, and one per centre.
+"""Facts: one per report, and one per centre.
 
 A fact is the union of what four topics say about one report. The topics are not ordered among each other, so a fact
 keeps enough of each to come out the same whichever is read first: what is counted is a function of the fact alone
@@ -16,7 +16,7 @@ folded before are then emptied and folded again. 2: cells of how reports ended. 
 
 
 class Traits(NamedTuple):
-    """What intake says a report is about, in coded words only. Nothing of it names a person or a place of living."""
+    """Intake's facts about a report, in coded words only. None of it names a person or a place of living."""
 
     role: str
     channel: str
@@ -214,7 +214,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class CenterFact:
-    """What a centre can do now, by its newest event."""
+    """A centre's duty, by its newest event."""
 
     center_id: str
     version: int

@@ -190,7 +190,7 @@ def _from_alert(fact: Fact, event: AlertEvent) -> bool:
 
 @dataclass(slots=True)
 class Changes:
-    """What one batch changes: the facts as they are now, and by how much each cell moves."""
+    """Changes by one batch: the facts as they are now, and by how much each cell moves."""
 
     facts: dict[str, Fact] = field(default_factory=dict)
     cells: Cells = field(default_factory=Counter)

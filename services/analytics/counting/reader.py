@@ -110,7 +110,7 @@ class Reader:
         return {key: Histogram.of(buckets) for key, buckets in found.items()}
 
     async def held(self, period: Period) -> dict[str, Held]:
-        """How each report of whole months that a centre owns is counted now."""
+        """Return how each report of whole months that a centre owns is counted now."""
         first = datetime(period.first.year, period.first.month, period.first.day, tzinfo=SEOUL)
         after = datetime(period.last.year, period.last.month, period.last.day, tzinfo=SEOUL) + timedelta(days=1)
         query = {"at": {"$gte": first, "$lt": after}, "acc": True, "owner": {"$exists": True}}
@@ -236,7 +236,7 @@ class Reader:
         return positions(documents)
 
     async def centers(self) -> list[CenterFact]:
-        """What is known of the centres."""
+        """Return the facts of the centres."""
         with store_errors():
             documents = await (await self._serving()).centers.find({}, session=self._session).to_list(None)
         return [center_of(document) for document in documents]

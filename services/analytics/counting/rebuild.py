@@ -72,7 +72,7 @@ class BoundedReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What came of it."""
+    """Result of a rebuild."""
 
     generation: int
     served: int
@@ -169,7 +169,7 @@ class Rebuild:
         return len(events)
 
     async def _events(self, topic: Topic, partition: int, start: int, end: int) -> AsyncGenerator[Received, None]:
-        """What can be read of a stretch. Records nobody can read lie in the dead topic too, and count nowhere."""
+        """Yield the readable events of a stretch. Others lie in the dead-letter topic too, and count nowhere."""
         if start >= end:
             return
         async with aclosing(self.logs[topic].read({partition: (start, end)})) as records:
@@ -294,7 +294,7 @@ async def _as_of(rebuild: Rebuild, database: Database, name: str) -> int:
 
 
 def told(rebuilt: Rebuilt) -> list[str]:
-    """What the operator reads."""
+    """Format the result for the operator."""
     rate = rebuilt.events / rebuilt.seconds if rebuilt.seconds else 0
     took = f"{rebuilt.seconds:.1f} s ({rate:,.0f} a second, {peak_mb():.0f} MB at most)"
     lines = [f"{rebuilt.events:,} events counted anew in {took}"]

@@ -139,7 +139,7 @@ def _documents(cells: Cells, span: str) -> Iterable[dict[str, Any]]:
 
 
 async def folded_to(generation: Generation, session: Session | None = None) -> dict[Position, int]:
-    """How far a generation is folded."""
+    """Return how far a generation is folded."""
     with store_errors():
         documents = await generation.offsets.find({}, session=session).to_list(None)
     return {place: offset for place, offset in positions(documents).items() if offset}
@@ -151,7 +151,7 @@ class Stretch:
 
     part: str
     field: str = ""
-    """What cells are named by there: ``day``, ``month`` or nothing."""
+    """Names of its cells there: ``day``, ``month`` or nothing."""
     start: str = ""
 
     @property

@@ -11,7 +11,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What the store says at one moment. Drills are in none of it."""
+    """The store's counts at one moment. Drills are in none of them."""
 
     sums: dict[str, int]
     """Running sums by stage: accepted, routed, alerted, acknowledged, counted."""

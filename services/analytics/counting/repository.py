@@ -251,7 +251,7 @@ async def _clear_slice(database: Database, collection: Collection, session: Asyn
 
 
 def _lost(error: TransientError) -> bool:
-    """Whether another worker wrote the mark first: nothing is wrong with the store."""
+    """Return whether another worker wrote the mark first: nothing is wrong with the store."""
     return getattr(error.__cause__, "code", None) == WRITE_CONFLICT
 
 
@@ -356,7 +356,7 @@ class Batch:
     def operations(
         self, changes: Changes, centers: Iterable[CenterFact], offsets: Mapping[Position, int]
     ) -> list[tuple[str, list[Write]]]:
-        """What is written, by collection of the generation."""
+        """Return the writes, by collection of the generation."""
         facts: list[Write] = [
             ReplaceOne({"_id": rid}, fact.to_document()) if rid in self._stored else InsertOne(fact.to_document())
             for rid, fact in changes.facts.items()

@@ -1,4 +1,4 @@
-"""What analytics looks at every few seconds beside folding: both ends of the count, the log's ends, the dead topic."""
+"""Watches the counting every few seconds: both ends of the count, the log's ends, the dead-letter topic."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
@@ -73,7 +73,7 @@ class Watch:
         return self._caught_up
 
     def accounted(self) -> bool | None:
-        """Whether nothing was missing at the last look; None where it could not look.
+        """Return whether nothing was missing at the last look; None if it could not look.
 
         A report without an owner is missing too once it is dead, or has been on its way longer than any ever should.
         """
@@ -83,7 +83,7 @@ class Watch:
         return self._newest.difference == 0 and self._newest.dead == 0 and waited <= ON_ITS_WAY_S
 
     def stopped_since(self) -> datetime | None:
-        """Since when counting has stood still, where that is long; None while it keeps up or nothing is known."""
+        """Return since when counting has stood still, if long; None while it keeps up or nothing is known."""
         since = self._uncounted_since
         return since if since is not None and (self._clock.now() - since).total_seconds() > STOPPED_AFTER_S else None
 
@@ -111,7 +111,7 @@ class Watch:
         return result
 
     async def _measure_distance(self) -> None:
-        """Everything written before a sample of the log's ends is counted once the stored offsets have reached them.
+        """Sample the log's ends: what was written before a sample is counted once the stored offsets have reached it.
 
         A sample is kept until it is reached: under steady traffic the ends of this moment never are.
         """

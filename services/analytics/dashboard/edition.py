@@ -1,4 +1,4 @@
-"""What is shown for a period: of every table the fitting release, and the one before it. Pure, from releases alone."""
+"""Select for a period the fitting release of every table, and the one before it. Pure, from releases alone."""
 
 from dataclasses import dataclass
 

@@ -53,7 +53,7 @@ class Published:
 
     @property
     def subject(self) -> tuple[str, ...]:
-        """What two rows of one figure have in common."""
+        """The key that two rows of one figure share."""
         return (self.span, self.scope, self.metric, self.dimension, self.category_ko, self.unit)
 
     def to_document(self) -> dict[str, Any]:

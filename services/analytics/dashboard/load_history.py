@@ -64,7 +64,7 @@ async def _load(rows: Sequence[Published]) -> int:
 
 
 def told(rows: Sequence[Published], replaced: int) -> list[str]:
-    """What the operator reads."""
+    """Format the result for the operator."""
     by_status = Counter(row.status for row in rows)
     years = sorted({row.year for row in rows if row.year is not None})
     lines = [

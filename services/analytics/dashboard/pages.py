@@ -39,7 +39,7 @@ _DRAWN: Final = ("where",)
 
 
 async def nothing_loaded() -> Sequence[Published]:
-    """Where no published figures are kept."""
+    """Return no figures: none are kept."""
     return ()
 
 
@@ -162,7 +162,7 @@ class _Dashboard:
         return {"period": held.period, "titles": [TABLE_SPECS[name].title for name in held.tables]}
 
     async def _general(self, request: Request, principal: Principal, period: str) -> dict[str, Any]:
-        """What every page needs: the words, the periods there are, and the edition of the one asked for."""
+        """Return the values of every page: the words, the periods there are, and the edition of the one asked for."""
         periods = await periods_of(self._catalogue, TABLE_SPECS[BY_CENTER])
         found: dict[str, Any] = {
             "words": Wording(self._pages, request),

@@ -29,7 +29,7 @@ KINDS: Final[dict[Kind, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class SpecCost:
-    """What protection cost all releases of a table for one kind of period. Shares are of 1."""
+    """Cost of protection in all releases of a table for one kind of period. Shares are of 1."""
 
     title: str
     kind: str

@@ -103,7 +103,7 @@ STATE_WORDS: Final = {
 
 
 class Wording(Terms):
-    """What pages say."""
+    """The sentences of pages."""
 
     def change(self, change: Change | None, before: Table | None) -> str:
         """Against the period before, in one sentence; nothing where there is none before."""
@@ -127,7 +127,7 @@ class Wording(Terms):
         return said if change.share is None else f"{said} ({100 * change.share:+.1f}%)"
 
     def coverage(self, table: Table) -> str:
-        """How much of its period a table covers; nothing where it is all of it."""
+        """Say how much of its period a table covers; nothing if it is all of it."""
         if not table.partial:
             return ""
         covered, months = table.coverage
@@ -137,7 +137,7 @@ class Wording(Terms):
     # --- notes below a figure
 
     def per_100000(self, rate: float | None) -> str:
-        """How many reports that is for the residents there are."""
+        """Say how many reports that is for 100,000 residents."""
         if rate is None:
             return self.text(gettext_noop("Reports that a centre owns, nationwide"))
         sentence = self.text(gettext_noop("Reports that a centre owns; %(rate)s per 100,000 residents"))
@@ -149,7 +149,7 @@ class Wording(Terms):
         return sentence % {"number": self.figure(figure), "share": self.percent(share)}
 
     def halves(self, half: str | None, nine_of_ten: str | None) -> str:
-        """By when half and nine of ten are answered."""
+        """Say by when half and nine of ten are answered."""
         if half is None:
             return self.text(gettext_noop("Of all reports, acknowledged by the centre that owns the report"))
         if nine_of_ten is None:
@@ -312,11 +312,11 @@ class Wording(Terms):
         return " / ".join(self.number(value) for value in values)
 
     def state(self, state: str) -> str:
-        """How sure a printed number is."""
+        """Say how sure a printed number is."""
         return self.text(STATE_WORDS[state])
 
     def cost(self, table: Table) -> str:
-        """What protection cost a table, in one sentence."""
+        """Say what protection cost a table, in one sentence."""
         cost = table.cost
         sentence = self.text(
             gettext_noop(

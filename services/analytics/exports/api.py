@@ -32,7 +32,7 @@ _KINDS: Final = ("month", "quarter", "year")
 _MEDIA: Final = {"zip": "application/zip", "ndjson": "application/x-ndjson"}
 _MOST: Final = 1000
 _CHOSEN: Final = ("unknown_table", "unknown_period", "unknown_dimension", "unknown_status")
-"""What a choice of cells may be refused with."""
+"""Refusals of a choice of cells."""
 
 Short = Annotated[str, Query(max_length=60)]
 Limit = Annotated[int, Query(ge=1, le=_MOST, description="How many at most; there is a `next` where there are more")]
@@ -170,7 +170,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
 
 
 def _wanted(entries: list[Release], table: str, period: str, dimension: str, status: str) -> Wanted:
-    """What was asked for. Raises a problem that names what there is."""
+    """Parse the choice. Raises a problem that names what there is."""
     if table and table not in TABLE_SPECS:
         raise unknown_table()
     if dimension and dimension not in DIMENSIONS:

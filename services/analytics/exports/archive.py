@@ -37,7 +37,7 @@ class Languages:
     """Texts and names in both languages, for files; they depend on no request."""
 
     sample: str = ""
-    """What every file says it is, where it is no release."""
+    """The mark of every file that is no release."""
     folder: str = "/api/v1/tables"
     """Under which files by name lie."""
 
@@ -81,7 +81,7 @@ def _marking(text: Text, titles: Collection[str]) -> Text:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What of all that was released; nothing given means everything."""
+    """A choice among all releases; nothing given means everything."""
 
     tables: Sequence[TableSpec] = field(default_factory=lambda: tuple(TABLE_SPECS.values()))
     period: str = ""
@@ -218,7 +218,7 @@ class _Chunks(io.RawIOBase):
         return len(data)
 
     def taken(self) -> bytes:
-        """What was written since the last time."""
+        """Take the bytes written since the last time."""
         taken = bytes(self._kept)
         self._kept.clear()
         return taken

@@ -16,7 +16,7 @@ Text = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """What rows or columns are split by. Without codes: named by a rule, as weeks are."""
+    """A dimension by which rows or columns are split. Without codes: named by a rule, as weeks are."""
 
     title: str
     meaning: str

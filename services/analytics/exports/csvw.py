@@ -1,4 +1,4 @@
-"""What a CSV file holds, for machines: metadata of W3C's "CSV on the Web" (tabular metadata, 2015)."""
+"""Describe CSV files for machines: metadata of W3C's "CSV on the Web" (tabular metadata, 2015)."""
 
 from collections.abc import Callable
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What each code means, in English; the Korean stands in locale/ko.po. Labels stand in ``words``."""
+"""Meanings of the codes, in English; the Korean stands in locale/ko.po. Labels stand in ``words``."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -169,7 +169,7 @@ COUNTING: Final = (
         "its upper limit. Hours on duty are rounded once, from the exact time; shares from published numbers."
     ),
 )
-"""What decides a figure where the words of its table leave two readings."""
+"""Definitions that decide a figure if the words of its table leave two readings."""
 INTERVAL: Final = gettext_noop(
     "Between: of a year, a count that one of its months hides, by two numbers that it lies between. In CSV an asterisk "
     "beside “at_least” and “at_most”, in JSON “low” and “high”, in Parquet no value and the status “interval”."

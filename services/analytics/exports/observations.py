@@ -27,7 +27,7 @@ class Observation:
     value: int | None
     at_least: int | None
     at_most: int | None
-    """What it lies between, both included; the value itself where there is one, and nothing where it is hidden."""
+    """Its upper bound, included; the value itself if there is one, and nothing if it is hidden."""
 
     @property
     def status(self) -> Status:

@@ -1,4 +1,4 @@
-"""What the monthly report says, from published tables alone. How it looks stands in ``typst/monthly.typ``.
+"""Content of the monthly report, from published tables alone. The layout stands in ``typst/monthly.typ``.
 
 It is Korean, for the ministry's own readers. A hidden figure is null and nothing else.
 """
@@ -137,7 +137,7 @@ def map_svg(table: Table) -> str:
 
 
 def merged(table: Table) -> bool:
-    """Whether Gwangju and Jeonnam are one division on the map."""
+    """Return whether Gwangju and Jeonnam are one division on the map."""
     return table.period.last >= MERGER
 
 

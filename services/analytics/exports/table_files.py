@@ -69,7 +69,7 @@ def named_file(name: str) -> tuple[str, Form | Literal["metadata"]]:
 
 
 def address(table: Table, ending: str, language: Language) -> str:
-    """Where a file lies; relative to its own folder without ``/``."""
+    """Return the address of a file; relative to its own folder without ``/``."""
     return f"{table.period.name}.{ending}?lang={language}"
 
 

@@ -1,4 +1,4 @@
-"""What readers see in place of keys, in English; the Korean stands in locale/ko.po."""
+"""Labels of keys, in English; the Korean stands in locale/ko.po."""
 
 from collections.abc import Callable, Mapping
 from typing import Final

@@ -36,7 +36,7 @@ STAGES: Final[Mapping[str, str]] = {
     "centers": gettext_noop("Centres change their state"),
     "loads": gettext_noop("Routing tells its loads"),
 }
-"""What a record of each topic stands for."""
+"""The stage that a record of each topic stands for."""
 
 
 def router(

@@ -1,4 +1,4 @@
-"""Who is sending dead letters of a topic back, and what came of it last: one at a time, over all processes."""
+"""Lock and last result of redriving the dead letters of a topic: one run at a time, over all processes."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ LEASE: Final = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """What came of it last."""
+    """Last result of a redrive."""
 
     topic: str
     at: datetime
@@ -29,7 +29,7 @@ class Redrives:
         self._database = database
 
     async def begin(self, topic: str, now: datetime) -> bool:
-        """Whether nobody else is at it; then it is ours until ``end`` or the lease's end."""
+        """Take the lock, held until ``end`` or the lease's end; False if another run holds it."""
         redrives = self._database.redrives
         with store_errors():
             try:

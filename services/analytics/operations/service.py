@@ -1,4 +1,4 @@
-"""What the people who run the system look at: each part is there, or says why it is not."""
+"""The operations page: each part has its value, or the reason why it has none."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
@@ -84,7 +84,7 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Everything on the page, of about one moment."""
+    """All values of the page, of about one moment."""
 
     at: datetime
     numbers: Part[Reconciliation] = field(default_factory=lambda: Part(None, "away"))
@@ -105,7 +105,7 @@ class Operations:
         self._clock = clock
 
     async def standing(self) -> Standing:
-        """What can be told now. Store and cluster are asked side by side; neither holds the other up."""
+        """Load the page. Store and cluster are asked side by side; neither holds the other up."""
         now = self._clock.now()
         numbers, unseen, (flow, lags, dead) = await asyncio.gather(
             _part(self._watch.reconcile()), _part(self._reader.oldest_unseen()), self._of_cluster(now)

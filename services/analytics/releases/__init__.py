@@ -1,1 +1,1 @@
-"""What may be published, when, and the proof that it gives nobody away."""
+"""Releases: what may be published, when, and the proof that it gives no one away."""

@@ -148,7 +148,7 @@ class _Block:
         return "open"
 
     def _world(self, column: int, low: int, high: int, limit_s: float) -> bool | None:
-        """Whether there is one; None where time ran out. The solver's own time counts all its runs."""
+        """Return whether there is one; None if time ran out. The solver's own time counts all its runs."""
         if limit_s <= self.seconds:
             return None
         solver = self._solver

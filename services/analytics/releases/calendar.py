@@ -135,7 +135,7 @@ class Coming:
 
 
 def calendar(month: str, number: int) -> list[Coming]:
-    """What is released with so many months from ``month`` on, in order; quarters and years with their last month."""
+    """Return what is released with so many months from ``month`` on, in order; quarters with their last month."""
     found: list[Coming] = []
     for _ in range(number):
         found += [Coming(_made(name), closes_at(month)) for name in (month, *ending_with(month))]

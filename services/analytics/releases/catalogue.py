@@ -57,7 +57,7 @@ class Shelf:
         return [entry for entry in reversed(self._all) if entry.revision]
 
     def cost(self, definition: TableSpec, period: str) -> Cost:
-        """What protection cost that table."""
+        """Return the cost of protection in that table."""
         return self._cost(definition.name, period)
 
     def _of(self, definition: TableSpec) -> tuple[Period, ...]:
@@ -90,10 +90,10 @@ class Catalogue(Protocol):
         """Periods of a kind that have anything to show, newest first."""
 
     def next_release(self) -> datetime:
-        """When the next month is due at the earliest."""
+        """Return when the next month is due at the earliest."""
 
     def calendar(self) -> Sequence[Coming]:
-        """What will be released when."""
+        """Return the planned releases."""
 
 
 class Sample:
@@ -117,11 +117,11 @@ class Sample:
         return [each.period for each in reversed(self._shelf.releases) if each.kind == kind]
 
     def next_release(self) -> datetime:
-        """When the first real month is due."""
+        """Return when the first real month is due."""
         return self._publications.next_release()
 
     def calendar(self) -> Sequence[Coming]:
-        """What will really be released."""
+        """Return the planned real releases."""
         return self._publications.calendar()
 
     async def demand(self) -> None:
@@ -131,7 +131,7 @@ class Sample:
 
 
 async def something_released(publications: Catalogue) -> bool:
-    """Whether there is a release with anything in it."""
+    """Return whether there is a release with anything in it."""
     return any(entry.months for entry in await publications.released())
 
 

@@ -11,7 +11,7 @@ from shared.events.vocabulary import EndReason
 LONGER: Final = "longer"
 UNANSWERED: Final = "unanswered"
 ENDS: Final = (IN_CARE, *(reason.value for reason in EndReason))
-"""What may have become of a report: a centre looks after it, or it ended for one of the reasons there are."""
+"""Ends of a report: a centre looks after it, or it ended for one of the reasons there are."""
 
 TIME_GROUPS: Final[Mapping[str, float]] = {
     "within_5_min": 300,

@@ -75,7 +75,7 @@ def per_100000(table: Table) -> float | None:
 
 
 def derived(table: Table) -> dict[str, str | float | None]:
-    """What goes with a table, by name."""
+    """Return the values derived from a table, by name."""
     if table.definition.name == TIME_TABLE:
         return {
             "half_answered": percentile(table, 0.5),

@@ -15,7 +15,7 @@ from services.analytics.releases.suppression import SMALL, Shown
 from services.analytics.releases.tables import BY_CENTER, TABLE_SPECS, WITHHELD, Marks, Rounded, Split
 
 Why = Mapping[str, str]
-"""What was wrong, by language."""
+"""The reason of a correction, by language."""
 
 
 def current(entries: Sequence[Release]) -> tuple[Release, ...]:

@@ -1,4 +1,4 @@
-"""What everybody knows who has every release and this source: the system for the solver.
+"""The intruder model: constraints that anyone can derive from all releases and this code. A system for the solver.
 
 Names of unknown counts are ``period/table/leaf``. Releases of different calendar years share no report, so a year's
 releases are a system of their own. A variable is a true count that was not published. A row bounds a sum. A choice
@@ -139,7 +139,7 @@ def _reduced(row: Constraint, known: Mapping[str, int]) -> Constraint:
 
 
 def _idle(row: Constraint, tops: Mapping[str, int]) -> bool:
-    """Whether the variables' own bounds already say it."""
+    """Return whether the variables' own bounds already say it."""
     least = sum(k * tops[name] for name, k in row.of.items() if k < 0)
     most = sum(k * tops[name] for name, k in row.of.items() if k > 0)
     return (row.low is None or row.low <= least) and (row.high is None or row.high >= most)
@@ -197,7 +197,7 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
 
 
 def cells_of(release: Release, table: str) -> str:
-    """What the names of a table's unknown counts begin with."""
+    """Return the first parts of the names of a table's unknown counts."""
     return f"{release.period}/{table}"
 
 
@@ -338,7 +338,7 @@ def _covered(found: System, prefix: str, names: Sequence[str], months: Sequence[
 
 
 def _late(found: System, prefix: str, months: Sequence[Release]) -> None:
-    """Whoever was acknowledged within an hour was not seen late. A month whose times were left out says nothing."""
+    """Constrain: a report acknowledged within an hour was not seen late. A month without times says nothing."""
     late = [f"{prefix}/{center}{BETWEEN}{LATE}" for center in CENTERS.leaves()]
     times = (f"{cells_of(month, TIME_TABLE)}/{group}" for month in months for group in SURELY_IN_TIME)
     quick = [name for name in times if name in found.tops]
@@ -355,7 +355,7 @@ def _genders(found: System, release: Release) -> None:
 
 
 def _urgency(found: System, release: Release, releases: Sequence[Release]) -> None:
-    """Who was seen late was critical or waited long; a report that concerns a child is critical."""
+    """Constrain: a report seen late was critical or waited long; one that concerns a child is critical."""
     prefix = cells_of(release, URGENCY_TABLE)
     critical, high = f"{prefix}/{Urgency.CRITICAL}", f"{prefix}/{Urgency.HIGH}"
     quarters = [each for each in releases if each.kind == "quarter" and {*each.months} <= {*release.months}]

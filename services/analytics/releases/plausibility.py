@@ -25,7 +25,7 @@ MOST_STAFF: Final = 50
 
 
 def implausible(month: MonthCounts) -> tuple[str, ...]:
-    """What cannot be, as ``table: what``; nothing where all of it can."""
+    """Return contradictions, as ``table: what``; nothing if there are none."""
     return tuple(f"{table}: {what}" for table, what in _found(month))
 
 

@@ -26,7 +26,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What protection cost a table, worked out from what is published."""
+    """Cost of protection in a table, worked out from what is published."""
 
     cells: int
     hidden: int
@@ -52,11 +52,11 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     coarser: Mapping[str, str] = field(default_factory=dict)
-    """What was coarsened to be safe, and how."""
+    """What was coarsened for protection, and how."""
     revision: int = 0
     """How often the period was corrected."""
     erratum: Mapping[str, str] = field(default_factory=dict)
-    """What was wrong with the revision before, by language."""
+    """The mistake of the revision before, by language."""
 
     @property
     def coverage(self) -> tuple[int, int]:
@@ -70,7 +70,7 @@ class Table:
         return covered < months
 
     def covers_as(self, other: "Table") -> bool:
-        """Whether the same months of their periods are in both, so that their numbers may be compared."""
+        """Return whether the same months of their periods are in both, so that their numbers may be compared."""
         mine, theirs = ([t.period.months.index(month) for month in t.months] for t in (self, other))
         return mine == theirs
 
@@ -80,7 +80,7 @@ class Table:
         return self.rows[:-1] if isinstance(self.definition.protection, Totals) else self.rows
 
     def level(self, row: Row) -> Level:
-        """Which rows overlap: of one column, leaves and groups never do."""
+        """Return the level of a row: of one column, leaves do not overlap, nor do groups."""
         if row.key == TOTAL:
             return "total"
         if not row.of:
@@ -123,14 +123,14 @@ def build(definition: TableSpec, period: Period, releases: Sequence[Release]) ->
 
 
 def exists(definition: TableSpec, release: Release) -> bool:
-    """Whether a released period has this table."""
+    """Return whether a released period has this table."""
     if release.kind not in definition.kinds or not release.months:
         return False
     return _of_months(definition) or definition.name in release.tables
 
 
 def _of_months(spec: TableSpec) -> bool:
-    """Whether longer periods are sums of what their months show."""
+    """Return whether longer periods are sums of what their months show."""
     return isinstance(spec.protection, Split) and spec.kinds[0] == "month"
 
 

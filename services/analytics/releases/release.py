@@ -39,7 +39,7 @@ BETWEEN: Final = "|"
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What was published for a period. It never changes. ``tables`` is empty where nothing could leave."""
+    """A release of a period. It never changes. ``tables`` is empty if nothing could leave."""
 
     period: str
     as_of: str
@@ -203,7 +203,7 @@ def marks_by_place() -> set[str]:
 
 
 def splits_alone(spec: TableSpec) -> bool:
-    """Whether it splits counts of a longer period that are no sums of what months show."""
+    """Return whether it splits counts of a longer period that are no sums of what months show."""
     return isinstance(spec.protection, Split) and spec.kinds[0] != "month"
 
 

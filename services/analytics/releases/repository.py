@@ -101,7 +101,7 @@ class Register:
         return True
 
     async def held(self, month: str) -> dict[str, Held] | None:
-        """How each report of a closed month was counted; None where it was closed before that was kept."""
+        """Return how each report of a closed month was counted; None if it was closed before that was kept."""
         with store_errors():
             query = {"_id": {"$in": [f"{month}|{number}" for number in range(_MOST_SLICES)]}}
             documents = await self._database.frozen_reports.find(query).to_list(None)

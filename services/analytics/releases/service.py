@@ -60,7 +60,7 @@ class _Made:
     release: Release
     proof: Proof
     refused: tuple[str, ...]
-    """What was tried before and not proven."""
+    """Candidates that were tried before and not proven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +161,11 @@ class Publications:
         return [entry.period for entry in reversed(await self.released()) if entry.kind == kind and entry.months]
 
     def next_release(self) -> datetime:
-        """When the next month is due at the earliest."""
+        """Return when the next month is due at the earliest."""
         return closes_at(self._month_to_come())
 
     def calendar(self, months: int = CALENDAR_MONTHS) -> list[Coming]:
-        """What will be released with the next months, at the earliest when."""
+        """Return what will be released with the next months, at the earliest when."""
         return calendar(self._month_to_come(), months)
 
     def _month_to_come(self) -> str:
@@ -337,7 +337,7 @@ class Publications:
     async def _bulletin(
         self, year: str, months: Sequence[Release], counts: Sequence[MonthCounts]
     ) -> Mapping[str, Shown]:
-        """What became of the released months' reports since they closed."""
+        """Return what became of the released months' reports since they closed."""
         names = [month.period for month in months]
         kept = [await self._register.held(name) for name in names]
         async with self._reader.snapshot() as reader:

@@ -30,7 +30,7 @@ LEAST: Final = 10
 """A total below this is not shown: hidden, it can be 0 and can be 5."""
 
 Shown = Mapping[str, int]
-"""What is published of one table: true numbers by key. A key that is absent is hidden."""
+"""The published part of one table: true numbers by key. A key that is absent is hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class MonthCounts:
 
 
 def split(tree: Tree, counts: Mapping[str, int]) -> dict[str, int]:
-    """What is shown of the leaves' counts and their sums, by the rule of splitting."""
+    """Return what is shown of the leaves' counts and their sums, by the rule of splitting."""
     total = subtotal(tree, counts)
     return {} if total < LEAST else {tree.key: total, **_parts(tree, counts)}
 
@@ -133,7 +133,7 @@ def _finest(node: Tree, shown: Shown) -> tuple[Tree, ...]:
 
 
 def mark(place: Tree, reports: Shown, counts: Mapping[str, int]) -> dict[str, int]:
-    """What is shown of one mark, by place. ``counts``: reports that carry it, of every place of the shape."""
+    """Return what is shown of one mark, by place. ``counts``: reports that carry it, of every place of the shape."""
     return {place.key: counts[place.key], **_marked(place, reports, counts)} if _open(place, reports, counts) else {}
 
 

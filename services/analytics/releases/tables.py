@@ -147,14 +147,14 @@ class TableSpec:
     question: str
     definition: str
     dimensions: tuple[str, ...]
-    """What rows, and columns of marks, are split by; described in the codebook."""
+    """Dimensions that rows, and columns of marks, are split by; described in the codebook."""
     kinds: tuple[Kind, ...]
     """Kinds of periods it exists for: it is decided for the first, and longer ones are sums of what that shows."""
     protection: Split | Marks | Totals | Rounded
     measure: Literal["reports", "alerts", "hours"] = "reports"
-    """What is counted; the heading of the first column of numbers."""
+    """The counted measure; the heading of the first column of numbers."""
     base: Literal["period", "moved"] = "period"
-    """Which reports it counts: all of the period, or those that moved after a month closed."""
+    """The reports it counts: all of the period, or those that moved after a month closed."""
     cube: tuple[str, ...] = ()
     """Dimensions of the aggregates it is counted from; it exists from the first period they were offered in."""
     recoding: tuple[str, ...] = ()
@@ -177,7 +177,7 @@ class TableSpec:
         return (self.measure, *(self.protection.names if isinstance(self.protection, Marks) else ()))
 
     def hierarchy(self, period: Period) -> Tree:
-        """How the total splits; raises ``TypeError`` for a table that does not split."""
+        """Return how the total splits; raises ``TypeError`` for a table that does not split."""
         if not isinstance(self.protection, Split):
             raise TypeError(f"{self.name} does not split")
         return self.protection.hierarchy(period)
@@ -638,4 +638,4 @@ GENERAL: Final = (
     ),
     gettext_noop("Before a release leaves, a solver that knows these rules and all earlier releases tries to undo it."),
 )
-"""What holds for every table."""
+"""Statements that hold for every table."""

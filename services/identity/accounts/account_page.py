@@ -53,7 +53,7 @@ _TAKEN: Final = 409
 
 
 class Change(StrEnum):
-    """What can be done to an account; the last part of the form's address."""
+    """Changes of an account; the last part of the form's address."""
 
     ROLES = "roles"
     DISABLE = "disable"

@@ -1,4 +1,4 @@
-"""What there is: accounts, sessions, signing keys, and how a sign-in can be refused."""
+"""Accounts, sessions, signing keys, and the reasons why a sign-in is refused."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +10,7 @@ from shared.errors import IeumError
 from shared.identity.roles import StaffRole
 
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{2,39}$"
-"""What somebody types to sign in. Not an e-mail address: those end up in logs of other systems."""
+"""Names for signing in. Not e-mail addresses: those end up in logs of other systems."""
 DISPLAY_LENGTH: Final = 40
 
 
@@ -57,7 +57,7 @@ class Invitation(_Frozen):
 
 
 class Factor(StrEnum):
-    """What somebody showed beside the password."""
+    """Second factors."""
 
     TOTP = "totp"
     RECOVERY = "recovery"
@@ -73,7 +73,7 @@ class Passkey(_Frozen):
     sign_count: int = 0
     """The signatures it had made when it was used last; 0 where an authenticator does not count."""
     name: str
-    """What its owner calls it."""
+    """The owner's name for it."""
     added_at: datetime
     used_at: datetime | None = None
 
@@ -87,7 +87,7 @@ class Waiting(_Frozen):
 
 
 class Account(_Frozen):
-    """Somebody who may sign in. ``name`` never leaves identity, ``display`` only for notify and its tickets."""
+    """An account of a person. ``name`` never leaves identity, ``display`` only for notify and its tickets."""
 
     subject: str
     name: str
@@ -107,7 +107,7 @@ class Account(_Frozen):
     mail: Sealed | None = None
     """Where notices about the account go; its person gave it."""
     language: str = Field(default="", pattern="^(ko|en)?$")
-    """What notices are written in: the language they gave the address in."""
+    """Language of notices: the one the address was given in."""
     invitation: Invitation | None = None
     waits: Waiting | None = None
     sessions_from: datetime | None = None
@@ -126,14 +126,14 @@ class Account(_Frozen):
 
 
 class Session(_Frozen):
-    """Somebody who is signed in, in one browser or client."""
+    """A person's session in one browser or client."""
 
     digest: str
     """Of the secret in the cookie."""
     seal: str = ""
-    """That this document was written here; see ``marks``."""
+    """Proves that identity wrote this document; see ``keyed_digests``."""
     session: str = Field(max_length=64)
-    """What tokens and the published list of ended sessions call it; opens nothing."""
+    """The session's name in tokens and in the published list of ended sessions; opens nothing."""
     subject: str
     started_at: datetime
     shown_at: datetime | None = None
@@ -143,7 +143,7 @@ class Session(_Frozen):
     confirmed_at: datetime | None = None
     """When a second factor was asked for again and shown; at first, ``shown_at`` or when it started."""
     confirmed_seal: str = ""
-    """That identity saw it then."""
+    """Proves that identity saw it then."""
     seen_at: datetime
     device: str = ""
     """Browser and system in words, as the browser said at the sign-in; empty: it said none that is known."""
@@ -156,7 +156,7 @@ class Session(_Frozen):
     counts_until: datetime | None = None
     """Of an ended one: until when it is published as ended."""
     ending_seal: str = ""
-    """That identity ended it, when and why."""
+    """Proves that identity ended it, when and why."""
 
 
 class KeyRecord(_Frozen):
@@ -164,7 +164,7 @@ class KeyRecord(_Frozen):
 
     kid: str
     seal: str = ""
-    """That this document was written here; see ``marks``."""
+    """Proves that identity wrote this document; see ``keyed_digests``."""
     number: int
     """1, 2, 3, …: processes that rotate at the same moment make the same number, and one of them wins."""
     private: Sealed

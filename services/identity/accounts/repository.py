@@ -84,7 +84,7 @@ class AccountStore:
         return [one for one in map(self.read, found) if not one.altered]
 
     async def administrators(self, organisation: str) -> int:
-        """How many active administrators an organisation has."""
+        """Count the active administrators of an organisation."""
         wanted = {
             "organisation": organisation,
             "roles": StaffRole.ADMINISTRATOR.value,

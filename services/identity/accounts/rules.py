@@ -1,4 +1,4 @@
-"""What a layperson could review: passwords, delays after wrong sign-ins, how long things last, who may change whom."""
+"""Decide about passwords, delays after wrong sign-ins, how long things last, and who may change whom. Pure."""
 
 import unicodedata
 from collections.abc import Collection, Iterable
@@ -53,7 +53,7 @@ def normal(password: str) -> str:
 
 
 def weakness(password: str, name: str, *, common: bool) -> Weakness | None:
-    """What is wrong with a normalised password; nothing is asked about kinds of characters.
+    """Return why a normalised password is refused; kinds of characters do not matter.
 
     ``common``: it is on a list of those that guessers try first.
     """
@@ -70,7 +70,7 @@ def weakness(password: str, name: str, *, common: bool) -> Weakness | None:
 
 
 class Source(StrEnum):
-    """What a delay is counted for."""
+    """Sources that a delay is counted for."""
 
     DEVICE = "device"
     """A browser in which this account has signed in before."""
@@ -147,30 +147,30 @@ def acceptable_steps(now: datetime, last_used: int) -> list[int]:
 
 
 def alive(session: Session, now: datetime) -> bool:
-    """Whether a session still renews its tokens."""
+    """Return whether a session still renews its tokens."""
     if session.ended_at is not None:
         return False
     return now - session.started_at < SESSION_LASTS and now - session.seen_at < SESSION_IDLE
 
 
 def usable(account: Account) -> bool:
-    """Whether an account may sign in and go on."""
+    """Return whether an account may sign in and go on."""
     return account.state is AccountState.ACTIVE and bool(account.roles) and account.waits is None
 
 
 def of_now(session: Session, account: Account) -> bool:
-    """Whether a session is not from before the last change that ended all others of its account."""
+    """Return whether a session is not from before the last change that ended all others of its account."""
     begins = account.sessions_from
     return begins is None or session.started_at >= begins or session.session == account.session_kept
 
 
 def session_over(started_at: datetime) -> datetime:
-    """When nothing signed for a session can count any more, even if somebody else renewed it to its last moment."""
+    """Return when nothing signed for a session can count any more, even if it was renewed to its last moment."""
     return started_at + SESSION_LASTS + _OVERLAP
 
 
 def rotation_due(created_at: datetime, now: datetime) -> bool:
-    """Whether it is time for a new signing key."""
+    """Return whether it is time for a new signing key."""
     return now - created_at >= KEY_LASTS
 
 
@@ -196,7 +196,7 @@ class Wrong(StrEnum):
     ONESELF = "oneself"
     LAST_ADMINISTRATOR = "last_administrator"
     SAME_PERSON = "same_person"
-    """Whoever asked for an account does not release it, nor does its owner."""
+    """The person who asked for an account does not release it, nor does its owner."""
     NOT_WAITING = "not_waiting"
     EXTERNAL = "external"
     """Roles and factors of people from the OpenID provider are kept there."""
@@ -205,7 +205,7 @@ class Wrong(StrEnum):
 PROVIDER: Final = "provider"
 """Asks for the accounts of people of the OpenID provider, in place of an administrator's subject."""
 NEEDS_RELEASE: Final = frozenset({StaffRole.COUNSELLOR, StaffRole.LEAD, StaffRole.ADMINISTRATOR})
-"""Who gets at details, and who could release those who do.
+"""Roles that reach details, and those that could release them.
 
 No administrator makes such an account alone, nor does whoever gives roles at the OpenID provider.
 """
@@ -214,7 +214,7 @@ No administrator makes such an account alone, nor does whoever gives roles at th
 def waiting(
     account: Account, roles: Collection[StaffRole], by: str | None, now: datetime, *, anew: bool
 ) -> Waiting | None:
-    """What an account waits for after a change by an administrator or the OpenID provider (``PROVIDER``).
+    """Return what an account waits for after a change by an administrator or the OpenID provider (``PROVIDER``).
 
     ``by`` None: by whoever has the machine's shell.
     ``anew``: an invitation is handed over, or the account let in again, so that all its roles count as gained.
@@ -229,14 +229,14 @@ def waiting(
 
 
 def release_wrong(account: Account, by: str) -> Wrong | None:
-    """Whether somebody may release an account. Not before its person has set it up: they can be asked then."""
+    """Return why a person may not release an account. Not before its owner has set it up: they can be asked then."""
     if account.waits is None or account.state is not AccountState.ACTIVE:
         return Wrong.NOT_WAITING
     return Wrong.SAME_PERSON if by in (*account.waits.by, account.subject) else None
 
 
 def roles_wrong(organisation: str, roles: Collection[StaffRole]) -> Wrong | None:
-    """Whether an organisation can give these roles to one person."""
+    """Return why an organisation cannot give these roles to one person."""
     if not roles:
         return Wrong.NO_ROLE
     if not set(roles) <= roles_at(organisation):
@@ -245,7 +245,7 @@ def roles_wrong(organisation: str, roles: Collection[StaffRole]) -> Wrong | None
 
 
 def change_wrong(account: Account, by: str, *, still_administrator: bool, central_administrators: int) -> Wrong | None:
-    """Whether an administrator may take something from an account; ``still_administrator`` after the change."""
+    """Return why an administrator may not take something from an account; ``still_administrator`` after the change."""
     if account.subject == by:
         # Nobody widens their own roles, and nobody shuts themselves out by a slip.
         return Wrong.ONESELF

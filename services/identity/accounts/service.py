@@ -1,4 +1,4 @@
-"""What administrators do with accounts. Whose accounts they may touch, the authorizer has already checked."""
+"""Administration of accounts. The authorizer has already checked whose accounts a person may change."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -33,7 +33,7 @@ _MAIL_LENGTH: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the enrolment page shows."""
+    """The content of the enrolment page."""
 
     account: Account
     totp: str
@@ -180,7 +180,7 @@ def new_codes() -> list[str]:
 
 
 def digests(marks: Marks, subject: str, codes: Sequence[str]) -> tuple[str, ...]:
-    """What is kept of somebody's recovery codes."""
+    """Digest a person's recovery codes for storage."""
     return tuple(marks.recovery(subject, plain_code(code)) for code in codes)
 
 

@@ -48,7 +48,7 @@ class SigningKey:
     record: KeyRecord
     private: Ed25519PrivateKey
     until: datetime
-    """Nothing signed with it counts afterwards: its own time, or what the keys made after it say."""
+    """The end of its signatures: its own time, or what the keys made after it say."""
 
     @property
     def public(self) -> bytes:
@@ -62,7 +62,7 @@ class Signing:
     def __init__(
         self, keys: KeyStore, sessions: SessionStore, vault: Vault, root: RootKey, trail: Trail, clock: Clock
     ) -> None:
-        """Nothing is read yet. ``root`` signs the document; ``trail`` hears of whatever somebody else wrote."""
+        """Nothing is read yet. ``root`` signs the document; ``trail`` is told of documents written by others."""
         self._keys = keys
         self._sessions = sessions
         self._vault = vault
@@ -83,7 +83,7 @@ class Signing:
         self._remembered = merge_revocations(self._remembered, document)
 
     async def document(self, *, anew: bool = False) -> KeyDocument:
-        """What verifiers need, at most a second old; ``anew``: read now. Raises ``TransientError``.
+        """Return the verifiers' document, at most a second old; ``anew``: read now. Raises ``TransientError``.
 
         An old document is never handed out while the store is away: verifiers would take it as confirmed.
         """

@@ -1,4 +1,4 @@
-"""What a notice says: what happened and when, and what to do if it was somebody else. Nothing about the person."""
+"""Texts of notices: what happened and when, and what to do if it was another person. Nothing about the person."""
 
 from email.headerregistry import Address
 from email.message import EmailMessage

@@ -1,4 +1,4 @@
-"""What people are told of, and a notice on its way."""
+"""Notices to people about their account, and their delivery."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ MAIL_FIELD: Final = "mail"
 
 
 class Notice(StrEnum):
-    """What a person is told of."""
+    """Kinds of notice."""
 
     NEW_DEVICE = "new_device"
     PASSKEY_ADDED = "passkey_added"

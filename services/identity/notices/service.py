@@ -43,7 +43,7 @@ class Notices:
     """Mails to the people accounts belong to."""
 
     def __init__(self, settings: IdentitySettings, store: NoticeStore, vault: Vault, clock: Clock) -> None:
-        """Nothing is queued where no mail server is set."""
+        """Queues nothing if no mail server is set."""
         self._settings = settings
         self._store = store
         self._vault = vault
@@ -63,7 +63,7 @@ class Notices:
             raise
 
     def address_of(self, account: Account) -> str:
-        """Where an account's notices go; empty where its person gave none, or it cannot be read."""
+        """Return the address of an account's notices; empty if its person gave none, or it cannot be read."""
         return self._opened(account.subject, account) if account.mail is not None else ""
 
     async def deliver(self) -> None:
@@ -103,7 +103,7 @@ class Notices:
         return queued.id
 
     async def _sent(self, queued: Queued) -> str:
-        """What became of it: ``sent``, ``failed`` (try again), ``refused`` or ``unreadable``."""
+        """Send it and return the result: ``sent``, ``failed`` (try again), ``refused`` or ``unreadable``."""
         settings = self._settings
         to = self._opened(queued.subject, queued)
         if not to:

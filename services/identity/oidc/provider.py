@@ -49,9 +49,9 @@ _ALGORITHMS: Final = frozenset({"RS256", "PS256", "ES256", "EdDSA"})
 _TIMEOUT_S: Final = 10.0
 _KEPT_S: Final = 3600.0
 _JUST_ASKED_S: Final = 10.0
-"""Whoever is sent to the provider is not sent to one that was silent longer ago than this."""
+"""A person is sent only to a provider that answered at most so long ago."""
 _OLDEST_S: Final = int(SESSION_LASTS.total_seconds())
-"""Who gave the factors there longer ago gives them again."""
+"""Factors given there longer ago have to be given again."""
 _AGAIN_S: Final = 30.0
 """Keys are fetched anew for an unknown ``kid`` at most so often."""
 _ENDPOINTS: Final = frozenset({"authorization_endpoint", "token_endpoint", "jwks_uri"})
@@ -61,7 +61,7 @@ _PLACE: Final = b"ieum oidc passage"
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What is remembered, sealed in a cookie, while somebody is at the provider."""
+    """State of a sign-in at the provider, sealed in a cookie."""
 
     state: str
     nonce: str
@@ -71,7 +71,7 @@ class Passage:
     since: int
     """The factors must have been asked for since then, in seconds since 1970."""
     again: bool
-    """Somebody who is signed in shows a second factor again."""
+    """Whether a signed-in person shows a second factor again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Person:
 
     @property
     def name(self) -> str:
-        """What the account is found by."""
+        """The name by which the account is found."""
         return account_name(self.issuer, self.subject)
 
 
@@ -143,7 +143,7 @@ class Provider:
         return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}", self._sealed(passage)
 
     def passage(self, cookie: str, state: str) -> Passage:
-        """What the cookie remembers, if it belongs to this answer. Raises ``RefusedError`` ``wrong_state``."""
+        """Open the cookie, if it belongs to this answer. Raises ``RefusedError`` ``wrong_state``."""
         try:
             blob = bytes.fromhex(cookie)
             passage = Passage(**orjson.loads(self._cipher.decrypt(blob[:_NONCE_BYTES], blob[_NONCE_BYTES:], _PLACE)))

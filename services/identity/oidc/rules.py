@@ -1,4 +1,4 @@
-"""Which sign-ins and sign-outs at the provider count, what its claims say, and over which addresses it is asked."""
+"""Decide which sign-ins and sign-outs at the provider count, read its claims, and check its addresses. Pure."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _HERE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def has_second_factor(acr: object, amr: object, wanted_acr: str) -> bool:
-    """Whether an ID token attests a second factor.
+    """Return whether an ID token attests a second factor.
 
     With ``wanted_acr``, the context must be that one. Without, the methods must name something the person has: the
     context of a provider that nobody told us about says nothing.
@@ -29,7 +29,7 @@ def has_second_factor(acr: object, amr: object, wanted_acr: str) -> bool:
 
 
 def shown_at(auth_time: object, since: int, now: int) -> int | None:
-    """When the provider asked for the factors (``auth_time``), in seconds since 1970.
+    """Return when the provider asked for the factors (``auth_time``), in seconds since 1970.
 
     None where it does not say, or where that was before ``since`` or is still to come.
     """
@@ -37,7 +37,7 @@ def shown_at(auth_time: object, since: int, now: int) -> int | None:
 
 
 def account_name(issuer: str, subject: str) -> str:
-    """What an account is found by: a digest, since a provider's subject may be a personal number."""
+    """Return the name by which an account is found: a digest, since a provider's subject may be a personal number."""
     return "oidc-" + hashlib.sha256(f"{issuer}\0{subject}".encode()).hexdigest()[:40]
 
 
@@ -95,6 +95,6 @@ def _lies_between(first: int, value: object, last: int) -> bool:
 
 
 def is_confidential(address: str, *, plain_http_here: bool) -> bool:
-    """Whether what is sent to an address is encrypted; ``plain_http_here``: or stays on this machine, for tests."""
+    """Return whether traffic to an address is encrypted; ``plain_http_here``: or stays on this machine, for tests."""
     parts = urlsplit(address)
     return parts.scheme == "https" or (plain_http_here and parts.scheme == "http" and parts.hostname in _HERE)

@@ -1,4 +1,4 @@
-"""What counts once: challenges of passkeys, logout tokens."""
+"""Values that count once: challenges of passkeys, logout tokens."""
 
 from datetime import datetime
 from typing import Final
@@ -12,7 +12,7 @@ _LONG_AGO: Final = 2000
 
 
 class UsedStore:
-    """Which of them were used. Nothing is written before that, so asking for challenges fills nothing."""
+    """Used values. Nothing is written before the use, so asking for challenges fills nothing."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document], collection: str) -> None:
         """``database`` is identity's own."""
@@ -24,7 +24,7 @@ class UsedStore:
             await self.collection.create_index("until", name="until")
 
     async def known(self, nonce: str) -> bool:
-        """Whether it was used."""
+        """Return whether it was used."""
         with store_errors():
             return await self.collection.find_one({"_id": nonce}) is not None
 

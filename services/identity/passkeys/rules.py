@@ -37,12 +37,12 @@ def relying_party(address: str) -> RelyingParty | None:
 
 
 def must_have_one(account: Account, roles: Collection[StaffRole]) -> bool:
-    """Whether an account signs in with a passkey; people of the OpenID provider have their factors there."""
+    """Return whether an account signs in with a passkey; people of the OpenID provider have their factors there."""
     return not account.external and not set(roles).isdisjoint(account.roles)
 
 
 def refusal(account: Account, shown: Factor, roles: Collection[StaffRole]) -> str | None:
-    """Why somebody is not signed in although both factors were right.
+    """Return why a person is not signed in although both factors were right.
 
     ``passkey_needed``: they have one and did not use it. ``passkey_missing``: they have none yet, or lost it, which is
     what a recovery code is for; they register one first.
@@ -55,7 +55,7 @@ def refusal(account: Account, shown: Factor, roles: Collection[StaffRole]) -> st
 
 
 def goes_on(before: int, after: int) -> bool:
-    """Whether a counter of signatures goes on from the last one seen; authenticators that do not count say 0."""
+    """Return whether a counter of signatures goes on from the last one; authenticators that do not count say 0."""
     return after > before or before == after == 0
 
 

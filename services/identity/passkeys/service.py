@@ -59,7 +59,7 @@ LONGEST: Final = 16_000
 
 
 class Use(StrEnum):
-    """What a challenge is for; none counts for another use."""
+    """Purposes of a challenge; none counts for another one."""
 
     SIGN_IN = "sign in"
     CONFIRM = "confirm"
@@ -89,7 +89,7 @@ class Passkeys:
         self._clock = clock
 
     def options(self, use: Use, bound: str, account: Account | None = None) -> dict[str, Any]:
-        """What a browser needs to show a passkey. ``bound`` is the browser's secret, or the session.
+        """Return the browser's options to show a passkey. ``bound`` is the browser's secret, or the session.
 
         Without an account no passkey is named: the page must not tell who has one.
         """
@@ -104,7 +104,7 @@ class Passkeys:
         return options_to_json_dict(made)
 
     def new_options(self, bound: str, account: Account) -> dict[str, Any]:
-        """What a browser needs to make a passkey."""
+        """Return the browser's options to make a passkey."""
         made = generate_registration_options(
             rp_id=self._party().id,
             rp_name=NAME,
@@ -122,7 +122,7 @@ class Passkeys:
         return options_to_json_dict(made)
 
     async def prove(self, account: Account, use: Use, bound: str, given: str) -> bool:
-        """Whether this is the answer of one of the account's passkeys to a challenge made for ``use`` and ``bound``."""
+        """Return whether one of the account's passkeys answered a challenge made for ``use`` and ``bound``."""
         try:
             challenge, answer = await self._accepted(use, bound, given)
         except RefusedError:

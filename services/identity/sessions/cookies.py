@@ -49,7 +49,7 @@ def set_short(response: Response, name: str, value: str, *, secure: bool) -> Non
 
 
 def short_of(request: HTTPConnection, name: str) -> str:
-    """What such a cookie says; empty where there is none."""
+    """Read such a cookie; empty if there is none."""
     return request.cookies.get(named(name, secure=over_https(request)), "")
 
 
@@ -60,7 +60,7 @@ def drop_short(response: Response, name: str, *, secure: bool) -> None:
 
 
 def device_of(request: HTTPConnection) -> str:
-    """What makes this browser known; empty where nothing does."""
+    """Read the cookie that makes this browser known; empty if there is none."""
     return request.cookies.get(named(_DEVICE, secure=over_https(request)), "")
 
 
@@ -74,7 +74,7 @@ def clear(response: Response) -> None:
 
 
 def onward(wanted: str, urls: Mapping[str, str]) -> str:
-    """Where to go after signing in: an address of one of our services, else the console. Never anywhere else."""
+    """Return where to go after signing in: an address of one of our services, else the console. Never anywhere else."""
     home = urls.get("notify", "").rstrip("/") + "/"
     if len(wanted) > _LONGEST or not wanted.isprintable() or "\\" in wanted or wanted != wanted.strip():
         return home

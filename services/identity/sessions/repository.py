@@ -20,7 +20,7 @@ _KEPT: Final = timedelta(days=1)
 
 
 class SessionStore:
-    """Who is signed in."""
+    """Sessions in the document store."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document], marks: Marks) -> None:
         """``database`` is identity's own; ``marks`` seal the ends of sessions."""
@@ -82,7 +82,7 @@ class SessionStore:
         return done
 
     async def of(self, subject: str) -> list[Session]:
-        """Somebody's sessions, newest first."""
+        """Return a person's sessions, newest first."""
         with store_errors():
             found = await self.collection.find({"subject": subject}).to_list(200)
         sessions = filter(None, map(session_of, found))

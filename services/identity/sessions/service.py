@@ -1,4 +1,4 @@
-"""Who is signed in: begun, renewed every ten minutes, ended here and within seconds everywhere."""
+"""Sessions: begun, renewed every ten minutes, ended here and within seconds everywhere."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ IDENTITY: Final = "identity"
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What somebody who is signed in carries."""
+    """The secrets of a signed-in person."""
 
     token: str
     principal: Principal
@@ -122,7 +122,7 @@ class Sessions:
         return await self._store.confirm(session.digest, now, self._marks.confirmed_seal(session, now))
 
     def confirmed_at(self, session: Session) -> datetime:
-        """When a second factor was shown last; what somebody else wrote into the store counts for nothing."""
+        """Return when a second factor was shown last; what identity did not write counts for nothing."""
         at = session.confirmed_at
         if at is not None and same(session.confirmed_seal, self._marks.confirmed_seal(session, at)):
             return at
@@ -162,7 +162,7 @@ class Sessions:
         return sum([await self.end(subject, Ending.PROVIDER, only=one.session) for one in unnamed])
 
     async def of(self, subject: str) -> list[Session]:
-        """Somebody's sessions that still renew, newest first."""
+        """Return a person's sessions that still renew, newest first."""
         now = self._clock.now()
         return [session for session in await self._store.of(subject) if alive(session, now)]
 

@@ -27,7 +27,7 @@ class DelayStore:
             await self.collection.create_index("last_at", name="last_at")
 
     async def get(self, key: str) -> Tally | None:
-        """What is counted under a key."""
+        """Return the count under a key."""
         with store_errors():
             found = await self.collection.find_one({"_id": key})
         return _tally(found)

@@ -54,7 +54,7 @@ _MOST_SIGNS: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What somebody gave. ``network`` and ``device`` come with the request."""
+    """The credentials given. ``network`` and ``device`` come with the request."""
 
     name: str
     password: str
@@ -69,7 +69,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """Somebody who is signed in, and the cookie that makes this browser known."""
+    """A signed-in person, and the cookie that makes this browser known."""
 
     issued: Issued
     device: str

@@ -1,1 +1,1 @@
-"""What stands on the dashboard's pages: panels made from an edition of releases, in the reader's language."""
+"""Panels of the dashboard, made from an edition of releases, in the reader's language."""

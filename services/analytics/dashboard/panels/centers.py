@@ -134,7 +134,7 @@ def load_of(edition: Edition) -> tuple[Table, list[tuple[str, int | None]]] | No
 
 
 def load_before(edition: Edition, words: Wording) -> str:
-    """Who was overloaded in the month before the newest; nothing where that is not known."""
+    """Return who was overloaded in the month before the newest; nothing if that is not known."""
     staff = edition.table(STAFF_TABLE)
     before = edition.before(staff) if staff else None
     if before is None:
@@ -176,7 +176,7 @@ def elsewhere(edition: Edition, words: Wording) -> Panel:
 
 
 def alerts(edition: Edition, words: Wording) -> Panel:
-    """What became of alerts."""
+    """Make the panel of alerts by their result."""
     table = edition.table(ALERT_TABLE)
     if table is None:
         return not_released("alerts", ALERT_TABLE, words)

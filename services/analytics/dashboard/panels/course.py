@@ -21,7 +21,7 @@ _MANY_WEEKS: Final = 20
 
 
 def times(edition: Edition, words: Wording) -> Panel:
-    """How long until a person answers."""
+    """Make the panel of times until a person answers."""
     table = needed(edition, TIME_TABLE)
     within, earlier = within_target(table), edition.before(table)
     before = words.change(change_of_share(within, within_target(earlier)) if earlier else None, earlier)
@@ -42,7 +42,7 @@ def weeks(edition: Edition, words: Wording) -> Panel:
 
 
 def outcomes(edition: Edition, words: Wording) -> Panel:
-    """What became of the reports."""
+    """Make the panel of outcomes."""
     table = needed(edition, OUTCOME_TABLE)
     rows = frequent([(row.key, row.figures[0]) for row in drawn(table)])
     before = compared(table, edition.before(table), rows[0][0], words) if rows else ""

@@ -48,7 +48,7 @@ class Answer:
 
 
 def answers(edition: Edition, words: Wording, *, accounted: bool | None) -> list[Answer]:
-    """How many, from where, of what kind, how fast, who is overloaded, is anything unaccounted for."""
+    """Answer: how many, from where, of what kind, how fast, who is overloaded, is anything unaccounted for."""
     return [
         _how_many(edition, words),
         _where(edition, words),
@@ -208,7 +208,7 @@ def harm_rows(table: Table) -> list[tuple[str, Figure]]:
 
 
 def panels(edition: Edition, words: Wording) -> list[Panel]:
-    """What stands below the map."""
+    """Make the panels below the map."""
     return [
         _harms(edition, words),
         course.times(edition, words),

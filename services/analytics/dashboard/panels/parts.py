@@ -18,7 +18,7 @@ from shared.web.translations import gettext_noop
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What stands in a table's cell."""
+    """The content of a table's cell."""
 
     text: str
     hidden: bool = False
