@@ -1,1 +1,1 @@
-"""What stands beside the services: the local stack, demo, simulations, document generation. Production needs none."""
+"""Tools beside the services: the local stack, demo, simulations, document generation. Production needs none."""

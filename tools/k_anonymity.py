@@ -89,7 +89,7 @@ INTRUDERS: Final[Mapping[str, tuple[Known, tuple[str, ...]]]] = {
     "… were what is only counted apart": (_without_statistics, ("ever", "month", "day")),
     "every fact": (_all, ("ever", "month", "day")),
 }
-"""What somebody may know of a report, and how exactly the time."""
+"""Knowledge an intruder may have of a report, and how exactly the time."""
 
 
 def classes(keys: Iterable[Hashable]) -> Exposure:

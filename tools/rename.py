@@ -49,7 +49,7 @@ class Rename:
     folders: tuple[str, ...] = ()
 
     def covers(self, path: str) -> bool:
-        """Whether a file is to be changed."""
+        """Return whether a file is to be changed."""
         return not self.folders or path.startswith(self.folders)
 
 
@@ -146,7 +146,7 @@ def _token(token: tokenize.TokenInfo, word: re.Pattern[str], old: str, new: str)
 
 
 def _is_expression(literal: str) -> bool:
-    """Whether a string can be an annotation."""
+    """Return whether a string can be an annotation."""
     try:
         value = ast.literal_eval(literal)
         ast.parse(value, mode="eval")

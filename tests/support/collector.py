@@ -27,7 +27,7 @@ class Seen(NamedTuple):
 
 
 class Collector:
-    """What came, and where to send it."""
+    """Received spans, and where to send them."""
 
     def __init__(self, port: int) -> None:
         self.endpoint = f"http://127.0.0.1:{port}"

@@ -1,4 +1,4 @@
-"""What must hold of every stored report's end, whatever was killed and when. For integration and torture tests."""
+"""Check the end of every stored report, whatever was killed and when. For integration and torture tests."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ LATE = timedelta(minutes=3)
 
 
 def faults(documents: Iterable[Mapping[str, Any]], now: datetime, late: timedelta = LATE) -> list[str]:
-    """What is wrong with these documents of intake's collection of reports; empty where all is well."""
+    """Return the faults of these documents of intake's collection of reports; empty if there are none."""
     return [f"{document['_id']}: {fault}" for document in documents for fault in _faults(document, now, late)]
 
 

@@ -14,7 +14,7 @@ _FIRST_SEED: Final = 1000
 
 
 class Results:
-    """What earlier rounds left, and the place for new ones."""
+    """Results of earlier rounds, and the place for new ones."""
 
     def __init__(self, folder: Path, *, name: str = "", counted: Sequence[str], first_seed: int = _FIRST_SEED) -> None:
         """``folder`` is made if it does not exist. ``name`` keeps tests that share a folder apart.

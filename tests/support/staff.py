@@ -19,9 +19,9 @@ from shared.identity.tokens import ACCESS_LASTS, GRACE, TICKET_LASTS, Purpose, S
 from tests import ROOT_SEED
 
 TICKET_KEY = b"t" * 32
-"""What notify and intake share in tests."""
+"""The key that notify and intake share in tests."""
 SUBJECT = "s-testfolk"
-"""Who it is unless a test says otherwise."""
+"""The signed-in person unless a test says otherwise."""
 
 
 ROOT = RootKey(ROOT_SEED)
@@ -59,7 +59,7 @@ class TestIdentity:
         return self.signed()
 
     def another(self, cache: Path | None = None) -> Identity:
-        """What another process verifies with; it has asked nothing yet."""
+        """Make another process's verifier; it has asked nothing yet."""
         return Identity(self.fetch, ROOTS, self.clock, cache, service=self.service)
 
     def signed(self) -> str:
@@ -67,11 +67,11 @@ class TestIdentity:
         return ROOT.sign(self.document())
 
     def kept(self) -> str:
-        """What a service finds in the file that outlives a restart; older builds, too."""
+        """Return the content of the file that outlives a service's restart; older builds, too."""
         return json.dumps({**self.document().model_dump(mode="json"), "signed": [self.signed()]})
 
     def document(self) -> KeyDocument:
-        """What identity would publish; hand it to ``Identity.adopt`` of a service under test."""
+        """Return the document that identity would publish; hand it to ``Identity.adopt`` of a service under test."""
         now = self.clock.now()
         public = jwt.algorithms.OKPAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
         key = PublicKey(kid=self.signer.kid, x=str(public["x"]), valid_until=now + timedelta(days=400))
@@ -92,7 +92,7 @@ class TestIdentity:
         issued_at: datetime | None = None,
         confirmed_at: datetime | None = None,
     ) -> Principal:
-        """Somebody with these roles, signed in now."""
+        """Make a principal with these roles, signed in now."""
         now = issued_at or self.clock.now()
         return Principal(
             subject=subject,

@@ -38,7 +38,7 @@ NOT_OPENED: Final = 3
 
 
 class NotOpenedError(Exception):
-    """Everything is restored, but something is wrong with it: services stay shut until somebody decides."""
+    """Everything is restored, but something is wrong with it: services stay shut until an operator decides."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Which records of a running system belong to a snapshot of its stores. Pure.
+"""Decide which records of a running system belong to a snapshot of its stores. Pure.
 
 The stores are read as they were at one instant; topics are read afterwards and hold records of things that happened
 since. Restored together, a record about something its own writer does not know would take a version number that the
@@ -23,7 +23,7 @@ WRITTEN_FROM_A_STORE: Final = (REPORTS, CASES, ALERTS, CENTERS)
 
 @dataclass
 class Known:
-    """What the snapshot knows: the newest version by topic and key."""
+    """State of the snapshot: the newest version by topic and key."""
 
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class Cut:
     """Ids of events that were left out."""
 
     def keeps(self, record: RawRecord) -> bool:
-        """Whether a record belongs to the snapshot. Call it once for each, in order."""
+        """Return whether a record belongs to the snapshot. Call it once for each, in order."""
         place = (record.topic, record.partition)
         if place not in self.ends and self._follows(record):
             self.ends[place] = record.offset
@@ -67,14 +67,14 @@ class Cut:
         return False
 
     def keeps_letter(self, partition: int, headers: Sequence[tuple[str, bytes | None]]) -> bool:
-        """Whether the record that a dead letter was made of was kept."""
+        """Return whether the record that a dead letter was made of was kept."""
         told = told_of(headers)
         end = self.ends.get((told.get("topic", ""), partition))
         offset = told.get("offset", "")
         return end is None or not offset.isdecimal() or int(offset) < end
 
     def _follows(self, record: RawRecord) -> bool:
-        """Whether a record says something the snapshot does not know yet."""
+        """Return whether a record is newer than the snapshot."""
         if record.offset < self.before.get((record.topic, record.partition), 0):
             return False
         try:

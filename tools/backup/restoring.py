@@ -16,7 +16,7 @@ _LAST_OPENED: Final = tuple(name for name in stores.DATABASES if name != "identi
 
 
 class TargetError(Exception):
-    """Nothing may be restored there; the text says why. Nothing was changed."""
+    """Nothing may be restored there; the text says why and nothing was changed."""
 
 
 async def refuse_unless_empty(kafka: KafkaSettings, store: StoreSettings, manifest: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ class Backup:
 
 
 def name_at(now: datetime) -> str:
-    """What a backup that begins then is called."""
+    """Return the name of a backup that begins then."""
     return f"ieum-{now:%Y%m%dT%H%M%SZ}"
 
 

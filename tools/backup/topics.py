@@ -60,7 +60,7 @@ class TopicReader:
         await _closed(self._consumer.stop())
 
     async def ends(self, names: Iterable[str] = (*KEPT, *DEAD)) -> dict[Place, int]:
-        """Where each partition of these topics ends; ArchiveError where one has lost its beginning."""
+        """Return the end of each partition of these topics; ArchiveError if one has lost its beginning."""
         tps = []
         for name in names:
             numbers = await bounded(
@@ -96,7 +96,7 @@ class TopicReader:
 
 
 async def committed(settings: KafkaSettings, groups: Iterable[str] = GROUPS) -> dict[str, dict[str, dict[str, int]]]:
-    """How far each group has committed: offset by partition, by topic, by group."""
+    """Return how far each group has committed: offset by partition, by topic, by group."""
     found: dict[str, dict[str, dict[str, int]]] = {}
     async with _admin(settings) as admin:
         for group in groups:

@@ -100,7 +100,7 @@ class Auditor:
 
 
 def _origin(record: ConsumerRecord) -> Place:
-    """Where a dead letter says that it came from."""
+    """Return the origin that a dead letter names."""
     told = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
     partition, offset = (told.get(f"dead_{name}", "") for name in ("partition", "offset"))
     return told.get("dead_topic", ""), int(partition) if partition else -1, int(offset) if offset else -1

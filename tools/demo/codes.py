@@ -1,4 +1,4 @@
-"""Who can sign in to the demonstration, and with which code now: ``python -m tools.demo.codes`` (``make demo-code``).
+"""Print the demo's accounts with the codes that count now: ``python -m tools.demo.codes`` (``make demo-code``).
 
 A code of the second factor counts once and for half a minute, so a table printed earlier cannot hold them.
 """
@@ -38,7 +38,7 @@ _MAY: Final = {
 
 
 def card(staff: Mapping[str, Person], var: Path) -> Table:
-    """How to sign in, for somebody who watches the demonstration."""
+    """Format how to sign in, for a spectator of the demonstration."""
     table = Table(title="Who can sign in", title_justify="left", caption_justify="left")
     for head in ("account", "password", "may"):
         table.add_column(head, overflow="fold")

@@ -80,7 +80,7 @@ def shower(progress: Progress) -> Rows:
 
 
 def was_alerted(row: Mapping[str, Any], now: datetime) -> bool:
-    """Whether an alert about the case has gone out: the ladder then waits minutes for its next step.
+    """Return whether an alert about the case has gone out: the escalation then waits minutes for its next step.
 
     Simulated staff come when they are called. A person may be faster than the alert, which is then not sent; here every
     report must have one. It is the time left that says so: what came late to notify is due at once, however long ago it
@@ -104,7 +104,7 @@ class Staff:
         self._something = asyncio.Event()
 
     def rows(self, found: list[dict[str, Any]], _: float) -> None:
-        """What the console shows now."""
+        """Return the rows of the console now."""
         now = datetime.now(UTC)
         for row in found:
             if row["state"] == "waiting" and row["center_id"] == self._center and was_alerted(row, now):

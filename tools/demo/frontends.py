@@ -28,7 +28,7 @@ class FrontEnds:
     portal: str
 
     def headers(self, channel: str) -> dict[str, str]:
-        """What a request about a report of this channel carries."""
+        """Return the headers of a request about a report of this channel."""
         return {"Authorization": f"Bearer {self.phone if channel == 'phone' else self.portal}"}
 
 

@@ -1,4 +1,4 @@
-"""What the log says, folded anew by someone who shares no code with the services.
+"""Fold the log anew, with no code of the services.
 
 The rules are those of the design, written down a second time on purpose: the first record of each version counts,
 version n+1 counts only after version n, and the owner is the centre of the highest ownership. If the services and this
@@ -23,7 +23,7 @@ _EXTRA = {
 
 
 def weight_of(facts: Mapping[str, Any]) -> int:
-    """What a report adds to its owner's load in tenths of a normal case, by rule 2, were it no drill."""
+    """Return a report's addition to its owner's load in tenths of a normal case, by rule 2, were it no drill."""
     harms, reasons = set(facts.get("harm_types", ())), set(facts.get("urgency_reasons", ()))
     child = "child_material" in harms | reasons or "under_14" in reasons | {facts.get("age_band")}
     urgency = "critical" if child else str(facts["urgency"])
@@ -50,7 +50,7 @@ class Owned:
     ownership: int = 0
     center_id: str = ""
     weight: int = 0
-    """What it adds to its owner's load while open; see ``weight_of``."""
+    """Its addition to its owner's load while open; see ``weight_of``."""
     synthetic: bool = False
     ended: str = ""
     """Why it ended; empty while it has not, or again."""
@@ -71,7 +71,7 @@ class Summed:
 
 @dataclass(slots=True)
 class Ledger:
-    """Everything the auditor knows. Records of one partition must come in their order."""
+    """The auditor's state. Records of one partition must come in their order."""
 
     received: Counter[str] = field(default_factory=Counter)
     drills: set[str] = field(default_factory=set)
@@ -168,7 +168,7 @@ class Ledger:
         self.under.setdefault(str(record.body["report_id"]), set()).add(named)
 
     def in_force(self, what: str) -> int:
-        """How many reports were alerted, or acknowledged, under the ownership they stand in now."""
+        """Count the reports alerted, or acknowledged, under their present ownership."""
         return sum(1 for r, state in self.owned.items() if (what, state.ownership) in self.under.get(r, ()))
 
     def _load(self, record: LogRecord) -> None:
@@ -189,7 +189,7 @@ class Ledger:
         return state.center_id if state is not None and state.version else None
 
     def owned_twice(self, report_id: str) -> bool:
-        """Whether the log gives the report two owners: one ownership number with two centres, or two partitions."""
+        """Return whether the log gives the report two owners: two centres of one number, or two partitions."""
         state = self.owned.get(report_id)
         return state is not None and (len(state.partitions) > 1 or any(len(c) > 1 for c in state.claims.values()))
 

@@ -32,7 +32,7 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """Everything a simulated week needs."""
+    """Parameters of a simulated week."""
 
     role: Shares
     channel: Shares

@@ -41,7 +41,7 @@ class PeopleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with an account. Everything here is secret but the names of account, organisation and roles."""
+    """A person with an account. All of it is secret but the names of account, organisation and roles."""
 
     account: str
     organisation: str
@@ -64,7 +64,7 @@ class Wanted:
 
     @property
     def name(self) -> str:
-        """What they sign in as, where nothing stands behind it."""
+        """Their name for signing in, without anything behind it."""
         return f"{self.organisation}-{'-'.join(self.roles)}"
 
 
@@ -127,7 +127,7 @@ class SignedIn(httpx.Auth):
     """Signs one person in at identity for an ``httpx.AsyncClient``, and keeps them so."""
 
     def __init__(self, identity_url: str, person: Person, urls: Mapping[str, str] | None = None) -> None:
-        """Nothing is asked before the first request. ``urls`` tell which service a request goes to; else notify."""
+        """No request is sent yet. ``urls`` tell which service a request goes to; else notify."""
         self._urls = dict(urls or {})
         self.person = person
         self._url = identity_url.rstrip("/")

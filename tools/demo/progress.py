@@ -1,4 +1,4 @@
-"""What the demonstration has seen so far: written by submitter, stream reader and staff, read by the view."""
+"""Progress of the demonstration: written by submitter, stream reader and staff, read by the view."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ class Progress:
     accepted_at: dict[str, float] = field(default_factory=dict)
     """When the 202 arrived, by report id."""
     receipts: dict[str, str] = field(default_factory=dict)
-    """What the people who reported were given, by report id."""
+    """Receipts given to the reporters, by report id."""
     bodies: dict[str, bytes] = field(default_factory=dict)
-    """What they sent."""
+    """Submissions sent."""
     shown_at: dict[str, float] = field(default_factory=dict)
     """When the console's stream first showed the report."""
     shown_by: dict[str, set[str]] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Progress:
         return now - min(waiting) if waiting else 0.0
 
     def stages(self, ledger: Ledger) -> dict[str, int]:
-        """How many of the accepted reports have come how far."""
+        """Count the accepted reports by stage."""
         ids = self.accepted_at.keys()
         return {
             "accepted": len(ids),

@@ -69,7 +69,7 @@ class Demonstration:
             self.progress.unexpected.append(f"trust: not so: {step}")
 
     async def run(self) -> None:
-        """Everything from taking the places to the last count."""
+        """Run the demonstration, from taking the places to the last count."""
         async with AsyncExitStack() as stack:
             intake = await stack.enter_async_context(self._client("intake"))
             analytics = await stack.enter_async_context(self._place.crew.client("ministry-auditor", "analytics"))
@@ -151,7 +151,7 @@ class Demonstration:
         return len(whole) == 1 and sum(ledger.acknowledged[r] for r in self.progress.accepted_at) >= taken
 
     def summary(self) -> Summary:
-        """What was counted, compared."""
+        """Compare the counts."""
         progress, ledger = self.progress, self._auditor.ledger
         return summarise(
             accepted=progress.accepted_at.keys(),

@@ -64,7 +64,7 @@ def requests(params: Params, *, seed: int, count: int, run: str) -> list[Request
 
 
 def _mixed(draw: random.Random, made: list[Request], repeats: list[Request], refused: list[Request]) -> list[Request]:
-    """Everything in one order: a repeat anywhere behind its original, refusals anywhere."""
+    """Mix everything into one order: a repeat anywhere behind its original, refusals anywhere."""
     order = {request.key: float(place) for place, request in enumerate(made)}
     last = float(len(made))
     placed = [(order[request.key], 0, request) for request in made]

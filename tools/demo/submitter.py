@@ -102,7 +102,7 @@ def _judge(request: Request, answer: httpx.Response, progress: Progress, earlier
 
 
 def refusal_fault(request: Request, answer: httpx.Response, body: dict[str, Any]) -> str | None:
-    """What is wrong with a refusal: it must be a 4xx problem document that names the field, if one is to blame."""
+    """Return the fault of a refusal: it must be a 4xx problem document that names the field, if one is to blame."""
     if not 400 <= answer.status_code < 500:  # noqa: PLR2004  # the range of client errors
         return f"status {answer.status_code} instead of a refusal"
     if not answer.headers.get("content-type", "").startswith(_PROBLEM):

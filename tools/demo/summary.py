@@ -39,7 +39,7 @@ class Summary:
 
     @property
     def problems(self) -> list[str]:
-        """Everything that makes this run a failure; empty when all is well."""
+        """All reasons why this run failed; empty if it did not."""
         found = list(self.unexpected)
         for name in ("routed", "alerted", "counted"):
             value = getattr(self, name)
@@ -54,7 +54,7 @@ class Summary:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """What ``summary.json`` holds; ``refused`` is the number, ``refused_why`` the kinds."""
+        """Return the content of ``summary.json``; ``refused`` is the number, ``refused_why`` the kinds."""
         return {
             "accepted": self.accepted,
             "routed": self.routed,
@@ -76,7 +76,7 @@ class Summary:
 
 
 def owned_twice(report_id: str, ledger: Ledger, elsewhere: Collection[str]) -> bool:
-    """Whether anyone was told of an owner the log knows nothing of. ``elsewhere``: centres that others named as owners.
+    """Return whether an owner unknown to the log was told anywhere. ``elsewhere``: centres that others named as owners.
 
     True as well where the log itself names two at once. One after the other is a transfer.
     """
@@ -86,7 +86,7 @@ def owned_twice(report_id: str, ledger: Ledger, elsewhere: Collection[str]) -> b
 
 
 def counted_of_run(analytics_total: int, accepted: Collection[str], ledger: Ledger) -> int:
-    """How many of this run's reports analytics has counted: its total less every other real report on the bus."""
+    """Count this run's reports in analytics: its total less every other real report on the bus."""
     others = len(ledger.received.keys() - ledger.drills - set(accepted))
     return analytics_total - others
 

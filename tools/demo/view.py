@@ -1,4 +1,4 @@
-"""What a person sees while the demonstration runs, and the table at its end. On no terminal: plain lines."""
+"""Show the demonstration while it runs, and the table at its end. On no terminal: plain lines."""
 
 from collections.abc import Mapping, Sequence
 
@@ -100,7 +100,7 @@ def final(console: Console, summary: Summary, links: Mapping[str, str]) -> None:
 
 
 def walked(console: Console, steps: Sequence[tuple[str, bool]]) -> None:
-    """What the walk at the end showed."""
+    """Format the results of the walk at the end."""
     table = Table(title="Trust", title_justify="left")
     table.add_column("seen", overflow="fold")
     table.add_column("")
@@ -110,7 +110,7 @@ def walked(console: Console, steps: Sequence[tuple[str, bool]]) -> None:
 
 
 def verdict(console: Console, problems: Sequence[str]) -> None:
-    """Whether it all agrees."""
+    """Format whether it all agrees."""
     if not problems:
         console.print("accepted = routed = alerted = counted; nothing lost, nothing owned twice.", style="bold green")
     for problem in problems:

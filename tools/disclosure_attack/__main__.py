@@ -20,7 +20,7 @@ from tools.disclosure_attack.solving import bounds
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of an attack."""
+    """Result of an attack."""
 
     tables: int
     cells: int
@@ -45,7 +45,7 @@ class Result:
 
 
 def attack(folder: Path, *, exact: bool = True) -> Result:
-    """Everything that can be tried on a folder of publications; year by year, which share no report."""
+    """Try every attack on a folder of publications; year by year, which share no report."""
     begun = time.monotonic()
     tables, said = read(folder)
     found: list[Bound] = []

@@ -1,4 +1,4 @@
-"""Everything ever published, from the interface and the pages into a folder, and from a folder into statements."""
+"""Gather everything ever published: from the interface and the pages into a folder, from a folder into statements."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What one source says of a cell: it lies between two numbers (the same, where it is shown)."""
+    """A statement of one source about a cell: it lies between two numbers (the same, if it is shown)."""
 
     cell: Cell
     low: int
@@ -57,7 +57,7 @@ class Published:
     coarser: bool
     """Something of it was left out for a reason that says nothing of its rows."""
     labels: Mapping[str, str]
-    """What people read, by key; in the language it was fetched in."""
+    """Labels by key, in the language they were fetched in."""
 
 
 async def collect(client: httpx.AsyncClient, folder: Path) -> int:
@@ -186,7 +186,7 @@ class Stray:
 
 
 class _Page(HTMLParser):
-    """What goes with a label: texts and attributes of a table's row, a chart's bar, a map's place; widths of bars."""
+    """Texts beside a label: texts and attributes of a table's row, a chart's bar, a map's place; widths of bars."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -287,7 +287,7 @@ def _pdf_strays(path: Path, tables: list[Published], said: list[Said]) -> Iterat
 
 
 def _file_strays(folder: Path) -> Iterator[Stray]:
-    """What stands in files beside the cells: numbers in descriptions, bounds nobody published, kinds of hidden."""
+    """Find numbers in files beside the cells: in descriptions, bounds that were not published, kinds of hidden."""
     for path in sorted((*folder.glob("**/*.csvw"), *folder.glob("zip/**/*-metadata.json"))):
         numbers = list(documents.numbers_in(json.loads(path.read_text(encoding="utf-8"))))
         yield from (Stray(path.name, "description", str(number)) for number in numbers)

@@ -28,9 +28,9 @@ MARKS: Final = (*BY_PLACE, "support-given", *APART)
 """Tables in which a report may stand in several rows or columns."""
 TIMES: Final = "acknowledgement-times"
 QUICK: Final = ("within_5_min", "within_15_min", "within_1_hour")
-"""Who was acknowledged in one of these was not seen late, whatever the urgency."""
+"""A report acknowledged in one of these groups was not seen late, whatever its urgency."""
 SLOW: Final = {("critical",): ("within_3_days", "longer", "unanswered"), ("critical", "high"): ("longer", "unanswered")}
-"""Who was seen late has one of these urgencies or was acknowledged in one of these groups."""
+"""A report seen late has one of these urgencies or was acknowledged in one of these groups."""
 HARMS: Final = "reports-by-center-and-harm"
 CHILD: Final = "child_material"
 YOUNGEST: Final = "under_14"
@@ -43,7 +43,7 @@ MOST: Final = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What the attack knows of a cell."""
+    """Knowledge of the attack about a cell."""
 
     cell: Cell
     low: int
@@ -169,7 +169,7 @@ def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str
 def _of_urgency(
     found: Problem, table: Published, times: Published, by_name: Mapping[tuple[str, str], Published]
 ) -> None:
-    """What who was seen late, or is a child, tells of urgency."""
+    """Return what a report seen late, or about a child, tells of its urgency."""
     within = [t for t in by_name.values() if {*t.months} <= {*table.months}]
     late = {_cell(t, t.total, t.columns[1]): -1 for t in within if t.table == LATE}
     for urgent, groups in SLOW.items():
@@ -198,7 +198,7 @@ def _of_moved(found: Problem, table: Published, same: Published, by_name: Mappin
 
 
 def _hidden_together(found: Problem, table: Published) -> None:
-    """What the rule says: of rows that are shown together only, or not at all beside a total, one is below 5."""
+    """Apply the rule: of rows that are shown together only, or not at all beside a total, one is below 5."""
     if table.table in MARKS or table.coarser or (table.table in MONTHLY and table.months != (table.period,)):
         return
     groups = list(table.together.values()) or [table.rows]

@@ -40,7 +40,7 @@ def wanted() -> dict[str, str]:
 
 
 def differences(documents: dict[str, str]) -> list[str]:
-    """What differs between the documents and the files, one line each."""
+    """Return how the files differ from the documents, one line each."""
     found = []
     for path, text in documents.items():
         file = DOCS / path

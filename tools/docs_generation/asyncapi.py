@@ -189,7 +189,7 @@ def _message(name: str, title: str, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _operations(channels: dict[str, Any]) -> dict[str, Any]:
-    """Who sends and who receives; consumers and their groups are those FastStream was given."""
+    """Describe who sends and who receives; consumers and their groups are those FastStream was given."""
     found: dict[str, Any] = {}
     written = {f"{topic.writer}-writes-{topic.name}" for topic in TOPICS}
     for name, channel in channels.items():

@@ -140,7 +140,7 @@ def chart(kinds: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _x(seconds: float) -> float:
-    """Where a time stands in the chart."""
+    """Return the place of a time in the chart."""
     within = min(max(seconds, _LOWEST_S), _HIGHEST_S)
     share = math.log(within / _LOWEST_S) / math.log(_HIGHEST_S / _LOWEST_S)
     return round(_LEFT + share * (_WIDTH - _LEFT - 30), 1)

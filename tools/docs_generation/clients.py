@@ -86,7 +86,7 @@ class Field(NamedTuple):
 
 
 class Api(NamedTuple):
-    """What the document says, as the clients need it."""
+    """The API as the clients need it."""
 
     operations: tuple[Mapping[str, Any], ...]
     schemas: Mapping[str, Schema]
@@ -264,7 +264,7 @@ def _typescript_type(api: Api, field: Field) -> str:
 
 
 def _is_open(api: Api, name: str) -> bool:
-    """Whether a server may answer with a word that this document does not know."""
+    """Return whether a server may answer with a word that this document does not know."""
     return "enum" in api.schemas[name] and name in api.answered
 
 

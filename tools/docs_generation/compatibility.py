@@ -32,12 +32,12 @@ _OF_WORDS: Final = {"enum", _WORDS, "pattern", "type"}
 
 
 def problems() -> list[str]:
-    """What is wrong with the events as they are, one line each."""
+    """Return the faults of the events as they are, one line each."""
     return list(faults(RELEASED, {name: schema(model) for name, model in EVENT_TYPES.items()}, GOLDEN))
 
 
 def faults(released: Path, today: Mapping[str, Schema], golden: Path) -> Iterator[str]:
-    """What is wrong between today's schemas and examples and those of every release, one line each."""
+    """Compare today's schemas and examples with those of every release; return the faults, one line each."""
     yield from altered(released)
     for file in sorted(released.glob(f"*/*{_SCHEMA}")):
         release, name = file.parent.name, file.name.removesuffix(_SCHEMA)

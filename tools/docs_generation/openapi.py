@@ -33,7 +33,7 @@ def files() -> dict[str, str]:
 
 
 def _key(name: str) -> bytes:
-    """Nobody's key; each name has another."""
+    """Make a key that is in no use; each name has another."""
     return hashlib.sha256(name.encode()).digest()
 
 
@@ -62,7 +62,7 @@ def _of(service: str) -> str:
 
 @cache
 def apart(module: str, service: str, **more: str) -> str:
-    """What a module prints about a service in a process of its own. Raises RuntimeError with its last words."""
+    """Run a module about a service in a process of its own and return its output. RuntimeError has its last words."""
     secrets = {name: base64.b64encode(_key(name)).decode() for name in plan.SECRETS_OF[service]}
     env = base_environment() | secrets | {keys.PUBLIC_ROOTS: public_root_of(_key(keys.ROOT))} | more
     made = subprocess.run(

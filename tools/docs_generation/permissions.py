@@ -1,4 +1,4 @@
-"""Who may do what, as a page for people: the table of permissions, and every route with the action it names."""
+"""Generate the page of permissions: the table of roles, and every route with the action it names."""
 
 import json
 import sys

@@ -74,7 +74,7 @@ def _default(field: FieldInfo) -> str:
 
 @cache
 def _meanings(cls: type[BaseSettings]) -> dict[str, str]:
-    """What stands below each field in the source."""
+    """Return the docstring below each field in the source."""
     [body] = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     assert isinstance(body, ast.ClassDef)  # noqa: S101  # the source of a class
     found: dict[str, str] = {}

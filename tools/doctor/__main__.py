@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def said(found: list[rules.Finding], processes: int) -> str:
-    """What a person reads."""
+    """Format the findings for a person."""
     if not found:
         return f"all is well with {processes} processes\n"
     lines = "".join(f"{one.part}: {one.says}\n    {one.do}\n" for one in found)

@@ -26,7 +26,7 @@ _ENGINES: Final = frozenset({"kafka", "store", "mailbox"})
 
 
 async def look(settings: LocalSettings, state: State, environment: Mapping[str, str]) -> Observation:
-    """Everything at once. ``environment`` is that of a service: how it reaches Kafka, and the token of metrics."""
+    """Look at everything at once. ``environment`` is a service's: how it reaches Kafka, and the token of metrics."""
     token = environment.get("IEUM_METRICS_TOKEN", "")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, headers=headers) as http:

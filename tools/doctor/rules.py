@@ -1,4 +1,4 @@
-"""What observations of a running installation mean. Pure: observations in, findings out."""
+"""Diagnose a running installation. Pure: observations in, findings out."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,7 +48,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Everything that was looked at."""
+    """All observations."""
 
     now: float
     """Unix time."""
@@ -201,7 +201,7 @@ _RULES: Final = (
     ),
 )
 _NO_FAULTS: Final = frozenset({"jobs", "tables"})
-"""What readiness says beside faults: failing jobs, which have lines of their own by their metric, and which tables."""
+"""Checks of readiness beside faults: failing jobs, which have lines of their own by their metric, and which tables."""
 _LAG: Final = 1000
 """Records that may wait for a group."""
 
@@ -217,7 +217,7 @@ def runbooks() -> frozenset[str]:
 
 
 def findings(seen: Observation) -> list[Finding]:
-    """Everything that is wrong, processes first."""
+    """Return every finding, processes first."""
     found = [finding for process in seen.processes for finding in _of_process(process)]
     found += [finding for process in seen.processes for finding in _of_metrics(process, seen.now)]
     found += _of_topics(seen.topics)

@@ -7,7 +7,7 @@ HEALTHY_AFTER_S = 30.0
 
 
 def next_failures(failures: int, ran_s: float) -> int:
-    """How many ends in a row this one makes."""
+    """Return how many ends in a row this one makes."""
     return 1 if ran_s >= HEALTHY_AFTER_S else failures + 1
 
 

@@ -119,7 +119,7 @@ def _entry(state: State, name: str) -> Entry | None:
 
 
 def environment_of(service: str, settings: LocalSettings) -> Mapping[str, str]:
-    """What a process of this service sees."""
+    """Return the environment of a process of this service."""
     secrets = {**keys.ensure(settings.var), **environment(*keys.KEYS)}
     kafka = settings.kafka_bootstrap_servers or f"{ports.LOOPBACK}:{settings.kafka_port}"
     mongodb = settings.mongodb_uri.get_secret_value() or local_store(settings).uri

@@ -22,7 +22,7 @@ CA: Final = "ca"
 BROKER: Final = "ieum-broker"
 STORE: Final = "ieum-store"
 ADMIN: Final = "ieum-admin"
-"""Whoever has its key may do everything on the bus: make topics, users and rights."""
+"""The administrator: the holder of this key may make topics, users and rights."""
 _LEAVES: Final = (BROKER, STORE, ADMIN)
 _DAYS: Final = 3650
 _RENEW_DAYS: Final = 90
@@ -38,7 +38,7 @@ class Certificates:
 
     @property
     def authority(self) -> Path:
-        """What clients check servers with."""
+        """The authority with which clients check servers."""
         return self.certificate(CA)
 
     def certificate(self, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""What `make clean` removes."""
+"""Remove data, logs and results (`make clean`)."""
 
 import shutil
 

@@ -38,7 +38,7 @@ EXPECTED_ERRORS = (
     StartError,
     StoreError,
 )
-"""What can go wrong on somebody's machine: told in their own words, without a traceback."""
+"""Errors of a person's machine: told in their own words, without a traceback."""
 _STOP_LIMIT_S = 90.0
 _POLL_S = 0.2
 
@@ -265,7 +265,7 @@ def say(line: str) -> None:
 
 
 def say_where(urls: dict[str, str]) -> None:
-    """Where to look."""
+    """Print where to look."""
     for name, url in urls.items():
         say(f"  {name:<10} {url}")
 

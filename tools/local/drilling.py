@@ -14,7 +14,7 @@ CLIENT: Final = "drill"
 
 
 def file_of(var: Path) -> Path:
-    """Where the credential stands."""
+    """Return the file of the credential."""
     return var / "drill" / "credential"
 
 

@@ -90,7 +90,7 @@ class Engines:
         return self._kafka.ports
 
     def administrator(self) -> KafkaSettings:
-        """How the administrator of a broker connects, while it runs."""
+        """Return how the administrator connects to a broker, while it runs."""
         return self._kafka.administrator()
 
     @property

@@ -66,7 +66,7 @@ class HookSink:
         self._key = base64.b64decode(secret)
 
     def verified(self, message_id: str, timestamp: str, signatures: str, body: bytes, now: datetime) -> bool:
-        """Whether a message was signed with our secret and is fresh (Standard Webhooks, v1)."""
+        """Return whether a message was signed with our secret and is fresh (Standard Webhooks, v1)."""
         if not timestamp.isdecimal() or abs(now.timestamp() - int(timestamp)) > TOLERANCE_S:
             return False
         wanted = hmac.new(self._key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()

@@ -44,7 +44,7 @@ class Jar:
         return f"{self.sha256}  {self}"
 
     def path(self, cache: Path) -> Path:
-        """Where it lies in the cache."""
+        """Return its path in the cache."""
         return cache / "jars" / self.group / f"{self.artifact}-{self.version}.jar"
 
 

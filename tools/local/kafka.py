@@ -156,7 +156,7 @@ def java() -> str:
 
 @dataclass(frozen=True, slots=True)
 class KafkaSecurity:
-    """What a broker needs that lets in only whom it knows."""
+    """Settings of a broker that lets in only users it knows."""
 
     certificates: Certificates
     passwords: Callable[[], Mapping[str, str]]
@@ -200,7 +200,7 @@ class LocalKafka:
 
     @property
     def bootstrap(self) -> str:
-        """What clients connect to."""
+        """Addresses that clients connect to."""
         return f"{ports.LOOPBACK}:{self.port}"
 
     @property
@@ -230,13 +230,13 @@ class LocalKafka:
         return self._java("kafka.Kafka", str(self._settings))
 
     def answers(self) -> bool:
-        """Whether the broker processes requests (an open port alone comes earlier), and knows who may do what."""
+        """Return whether the broker processes requests (its port opens earlier), and knows who may do what."""
         if not self._processes_requests():
             return False
         return self._security is None or self._provision()
 
     def administrator(self) -> KafkaSettings:
-        """How the administrator connects; while the broker runs."""
+        """Return how the administrator connects, while the broker runs."""
         if self._security is None:
             return KafkaSettings(bootstrap_servers=self.bootstrap)
         certificates = self._security.certificates

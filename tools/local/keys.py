@@ -101,7 +101,7 @@ def own_audit_key(verifier: str, service: str) -> str:
 
 
 def verifier_environment(found: Mapping[str, str]) -> dict[str, str]:
-    """What proves the audit of all services, and is given to none."""
+    """Return the keys that prove the audit of all services; no service is given them."""
     return {name: found[name] for name in (VERIFIER, FORMER_AUDIT) if name in found}
 
 

@@ -1,4 +1,4 @@
-"""What runs locally and with which environment: values in, programs out. Starts nothing."""
+"""Plan which programs run locally and with which environment: values in, programs out. Starts nothing."""
 
 import json
 import sys
@@ -37,7 +37,7 @@ SECRETS_OF = {
         keys.AUDIT_KEYS["identity"],
     ),
 }
-"""Which secrets each service is given; no other. Routing verifies with public keys and needs none."""
+"""Secrets of each service; it is given no other. Routing verifies with public keys and needs none."""
 _SHARED_PREFIXES = (
     "KAFKA_",
     "MONGODB_",
@@ -65,7 +65,7 @@ def secrets_of(service: str) -> tuple[str, ...]:
 
 
 def http_ready(port: int, path: str = "/health/ready") -> bool:
-    """Whether a local process answers 200 there."""
+    """Return whether a local process answers 200 there."""
     connection = HTTPConnection(ports.LOOPBACK, port, timeout=_PROBE_TIMEOUT_S)
     try:
         connection.request("GET", path)
@@ -77,7 +77,7 @@ def http_ready(port: int, path: str = "/health/ready") -> bool:
 
 
 def urls(settings: LocalSettings) -> dict[str, str]:
-    """Where a browser reaches each service and the mailbox."""
+    """Return the addresses of each service and the mailbox, for a browser."""
     found = {name: f"http://{ports.LOOPBACK}:{settings.service_port(name)}" for name in SERVICES}
     if settings.starts_mailbox:
         found["mail"] = f"http://{ports.LOOPBACK}:{settings.mail_port}"

@@ -59,7 +59,7 @@ def rotate(log: Path, limit: int = _LOG_LIMIT_BYTES) -> None:
 
 
 def base_environment() -> dict[str, str]:
-    """What any child gets of this process's environment: nothing that names a secret or a setting of ours."""
+    """Return the environment that any child inherits: nothing that names a secret or a setting of ours."""
     keep = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV")
     found = {name: os.environ[name] for name in keep if name in os.environ}
     # A run of the tests by another wall clock (libfaketime) is one for its children too.

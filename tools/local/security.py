@@ -1,4 +1,4 @@
-"""What secures the engines on this machine: certificates, a password for each user, and how each process is told.
+"""Secure the engines on this machine: certificates, a password for each user, and how each process is told.
 
 Everything lies in ``var/security``, readable by its owner alone. Of an engine elsewhere the environment says how to
 connect, and nothing here is used.
@@ -56,17 +56,17 @@ class LocalSecurity:
 
     @property
     def kafka(self) -> KafkaSecurity:
-        """What the local broker needs."""
+        """Security of the local broker."""
         return KafkaSecurity(self.certificates, self.kafka_passwords)
 
     @property
     def store(self) -> StoreSecurity:
-        """What the local store needs."""
+        """Security of the local store."""
         prefix = environment(_PREFIX).get(_PREFIX) or StoreSettings.model_fields["database_prefix"].default
         return StoreSecurity(self.certificates, self.store_passwords, prefix)
 
     def kafka_environment(self, principal: str) -> dict[str, str]:
-        """How a process signs in to Kafka; empty for who has nothing to do there."""
+        """Return how a process signs in to Kafka; empty for one that has no rights there."""
         password = self.kafka_passwords().get(principal)
         if password is None:
             return {}
@@ -98,7 +98,7 @@ def kafka_settings(environment: Mapping[str, str]) -> KafkaSettings:
 
 
 def security_of(settings: LocalSettings) -> LocalSecurity | None:
-    """What secures the engines that are started here; None where none is, or none is to be secured."""
+    """Return the security of the engines started here; None if none is, or none is to be secured."""
     starts_any = settings.starts_kafka or settings.starts_store
     return LocalSecurity(settings.var) if settings.secured and starts_any else None
 
@@ -111,7 +111,7 @@ def local_store(settings: LocalSettings) -> LocalStore:
 
 
 def access(settings: LocalSettings, process: str) -> dict[str, str]:
-    """How a process signs in to the engines that are started here; of others the environment says it."""
+    """Return how a process signs in to the engines started here; for others the environment says it."""
     security, name = security_of(settings), PRINCIPAL_OF.get(process, process)
     if security is None:
         return {}

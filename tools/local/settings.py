@@ -17,7 +17,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class LocalSettings(BaseSettings):
-    """Everything `make up` and `make demo` can be told. Two checkouts run at once with other ports and folders."""
+    """Settings of `make up` and `make demo`. Two checkouts run at once with other ports and folders."""
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 

@@ -69,13 +69,13 @@ class Stack:
         return self.settings.kafka_bootstrap_servers or f"{ports.LOOPBACK}:{self.settings.kafka_port}"
 
     def kafka_settings(self, principal: str = "reader") -> KafkaSettings:
-        """How somebody outside the services connects: who only reads, unless another is named."""
+        """Return how a client outside the services connects: as one that only reads, unless another is named."""
         return security.kafka_settings(
             {**environment("KAFKA_"), "KAFKA_BOOTSTRAP_SERVERS": self.kafka, **self._access(principal)}
         )
 
     def administrator(self) -> KafkaSettings:
-        """How the administrator connects, while the broker runs."""
+        """Return how the administrator connects, while the broker runs."""
         return self._broker.administrator() if self._broker is not None else self.kafka_settings()
 
     @property
@@ -158,7 +158,7 @@ class Stack:
                     self.wait_ready(START_LIMIT_S, program.name)
 
     def environment_of(self, service: str) -> dict[str, str]:
-        """What a process of this service sees; for commands that work beside it."""
+        """Return the environment of a process of this service, for commands that work beside it."""
         env = plan.service_environment(
             service,
             self.settings,
@@ -174,7 +174,7 @@ class Stack:
         return env
 
     def _access(self, process: str) -> dict[str, str]:
-        """How a process signs in to the engines that are started here."""
+        """Return how a process signs in to the engines that are started here."""
         return security.access(self.settings, process)
 
     def stop(self) -> None:
@@ -190,7 +190,7 @@ class Stack:
             self.run_folder.give_up()
 
     def state(self) -> State:
-        """What runs, with the health of each."""
+        """Return what runs, with the health of each."""
         supervisor = self._running()
         pids, restarts = supervisor.pids, supervisor.restarts
         entries = tuple(

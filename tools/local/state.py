@@ -1,4 +1,4 @@
-"""What a running launcher leaves for `status`, `down` and the next `up`: a lock it holds and a file it writes."""
+"""State that a running launcher leaves for `status`, `down` and the next `up`: a lock it holds and a file it writes."""
 
 import fcntl
 import json
@@ -31,7 +31,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the launcher said last. ``phase``: ``starting``, ``up`` or ``stopping``."""
+    """The launcher's last state. ``phase``: ``starting``, ``up`` or ``stopping``."""
 
     pid: int
     phase: str
@@ -88,7 +88,7 @@ class RunFolder:
         draft.replace(self._folder / _STATE)
 
     def read(self) -> State | None:
-        """What the running launcher said last; None if none runs or it has said nothing yet."""
+        """Read the running launcher's last state; None if none runs or it has written none yet."""
         if self.runner() is None:
             return None
         try:

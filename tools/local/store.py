@@ -33,7 +33,7 @@ class StoreError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoreSecurity:
-    """What a store needs that lets in only whom it knows."""
+    """Settings of a store that lets in only users it knows."""
 
     certificates: Certificates
     passwords: Callable[[], Mapping[str, str]]
@@ -54,14 +54,14 @@ class LocalStore:
 
     @property
     def uri(self) -> str:
-        """What the administrator connects to; without security, everybody."""
+        """The administrator's address; without security, everybody's."""
         if self._security is None:
             return self._uri()
         key = str(self._security.certificates.both(ADMIN))
         return self._uri(authMechanism="MONGODB-X509", authSource="$external", tlsCertificateKeyFile=key)
 
     def uri_of(self, user: str) -> str:
-        """What a user of the store connects to."""
+        """Return the address that a user of the store connects to."""
         if self._security is None:
             return self._uri()
         given = f"{user}:{quote_plus(self._security.passwords()[user])}@"
@@ -106,7 +106,7 @@ class LocalStore:
         ]
 
     def answers(self) -> bool:
-        """Whether it is a writable primary, has every table it will ever make, and knows who may do what."""
+        """Return whether it is a writable primary, has every table it will ever make, and knows who may do what."""
         client: MongoClient[dict[str, object]] = MongoClient(self.uri, serverSelectionTimeoutMS=_PROBE_TIMEOUT_MS)
         try:
             writable = bool(client.admin.command("hello").get("isWritablePrimary"))

@@ -85,11 +85,11 @@ class Supervisor:
 
     @property
     def programs(self) -> tuple[Program, ...]:
-        """What it runs."""
+        """Its programs."""
         return tuple(run.program for run in self._runs.values())
 
     def log_file(self, name: str) -> Path:
-        """Where a program's output goes."""
+        """Return the file of a program's output."""
         return self._logs / f"{name}.log"
 
     def start(self, timeout_s: float) -> None:

@@ -1,1 +1,1 @@
-"""What is written below ``deploy/monitoring`` and tried on a running stack: objectives, dashboards, their trial."""
+"""Objectives, dashboards and rules below ``deploy/monitoring``, and their trial on a running stack."""

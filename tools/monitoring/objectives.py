@@ -19,7 +19,7 @@ _HEAD: Final = """# Written by `make docs` from tools/monitoring/objectives.py; 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What is promised, and how much of it may fail."""
+    """A service level objective: the promise, and how much of it may fail."""
 
     name: str
     alert: str

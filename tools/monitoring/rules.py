@@ -1,4 +1,4 @@
-"""What the rule files of ``deploy/monitoring`` say: alerts, and the metrics they rest on."""
+"""Read the rule files of ``deploy/monitoring``: alerts, and the metrics they rest on."""
 
 import re
 from functools import cache
@@ -26,7 +26,7 @@ class Alert(NamedTuple):
     runbook: str
     """Anchor of its runbook."""
     metrics: frozenset[str]
-    """What its condition rests on, without what a histogram adds to its name."""
+    """Metrics of its condition, without what a histogram adds to their names."""
 
 
 def metrics_of(expression: str) -> frozenset[str]:

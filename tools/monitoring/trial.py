@@ -48,7 +48,7 @@ def configuration(entries: tuple[Entry, ...]) -> dict[str, Any]:
 
 
 def run(say: Callable[[str], None]) -> list[str]:
-    """What is wrong, one line each. Raises ``TrialError`` where nothing runs or Prometheus is not installed."""
+    """Return the faults, one line each. Raises ``TrialError`` if nothing runs or Prometheus is not installed."""
     state = RunFolder(LocalSettings().var / "run").read()
     if state is None:
         raise TrialError("nothing runs here: make up")

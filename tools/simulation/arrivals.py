@@ -1,4 +1,4 @@
-"""Who reports when, and how long the case stays open: drawn once, so that every rule meets the same weeks. Pure."""
+"""Draw who reports when, and how long the case stays open: once, so that every rule meets the same weeks. Pure."""
 
 import json
 import math
@@ -60,7 +60,7 @@ class Surge:
     times: float
 
     def factor(self, division: str) -> float:
-        """What a division's reports are multiplied with in that week."""
+        """Return the factor of a division's reports in that week."""
         return self.times if self.province in {None, division} else 1.0
 
 
@@ -94,7 +94,7 @@ def arrivals(figures: Figures, surge: Surge, *, seed: int) -> list[Arrival]:
 
 
 def phase_of(hour: float) -> str | None:
-    """Which counted week an hour is in; none while warming up."""
+    """Return the counted week of an hour; None while warming up."""
     week = int(hour // HOURS_A_WEEK) - WARM_UP_WEEKS
     return PHASES[week] if 0 <= week < len(PHASES) else None
 
@@ -129,5 +129,5 @@ def _poisson(draw: random.Random, mean: float) -> int:
 
 
 def is_day(figures: Figures, hour: float) -> bool:
-    """Whether the day shift is on duty."""
+    """Return whether the day shift is on duty."""
     return figures.day_from_hour <= hour % 24 < figures.night_from_hour

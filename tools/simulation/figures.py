@@ -1,4 +1,4 @@
-"""What the rule's weeks come to: how evenly the centres carry, who stays at home, who waits. Pure."""
+"""Sum up the rule's weeks: how evenly the centres carry, who stays at home, who waits. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
@@ -117,7 +117,7 @@ def table(found: Sequence[Figure]) -> Iterator[str]:
 
 
 def verdict(weeks: Sequence[Figure], seeds: range) -> str:
-    """Whether any centre was past its capacity while a neighbour could have carried the case."""
+    """Return whether any centre was past its capacity while a neighbour could have carried the case."""
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     return (
         f"{which}: {sum(one.over_capacity for one in weeks)} of {sum(one.reports for one in weeks)} reports brought "

@@ -31,7 +31,7 @@ class Hour(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Everything the rule did."""
+    """The rule's decisions in one run."""
 
     decided: list[Decided]
     hours: list[Hour]
@@ -49,7 +49,7 @@ class _Open(NamedTuple):
 
 
 class _House:
-    """What is open at all centres."""
+    """Open cases of all centres."""
 
     def __init__(self, figures: Figures) -> None:
         self._figures = figures

@@ -44,7 +44,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of a planted fault: the tests that failed, or why it could not be tried."""
+    """Result of a planted fault: the tests that failed, or why it could not be tried."""
 
     fault: Fault
     caught_by: tuple[str, ...]
@@ -66,7 +66,7 @@ def catalogue(names: Sequence[str] = ()) -> list[Fault]:
 
 
 def check(fault: Fault, tree: Path = PROJECT) -> str:
-    """Why a patch cannot be planted in this tree; empty if it can."""
+    """Return why a patch cannot be planted in this tree; empty if it can."""
     done = _git(tree, "apply", "--check", "--recount", "-C1", str(fault.file))
     return done.stderr.strip() if done.returncode else ""
 

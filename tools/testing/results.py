@@ -24,7 +24,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Results:
-    """What one target did."""
+    """Results of one target."""
 
     target: str
     seconds: float
@@ -39,7 +39,7 @@ class Results:
         return cls(target, seconds, cpu_seconds, status, found)
 
     def count(self, *states: str) -> int:
-        """How many tests ended in one of these states."""
+        """Count the tests that ended in one of these states."""
         return sum(outcome.state in states for outcome in self.outcomes)
 
     def failed(self) -> list[Outcome]:
@@ -72,7 +72,7 @@ class Results:
 
 
 def table(files: Sequence[Path]) -> str:
-    """What each target took, and the slowest tests of all of them."""
+    """Format the time of each target, and the slowest tests of all of them."""
     figures = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
     columns = ("seconds", "cpu_seconds", "passed", "failed", "skipped", "status")
     lines = ["".join([f"{'target':<12}", *(f"{name:>13}" for name in columns)])]

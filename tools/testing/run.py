@@ -14,7 +14,7 @@ from tools.local.settings import LocalSettings
 from tools.testing.results import Results
 
 EXIT_LEFT_OUT: Final = 3
-"""Everything that ran is green, and something did not run."""
+"""Exit status if all that ran is green, and some tests did not run."""
 
 QUICK: Final = "not thorough"
 THOROUGH: Final = "thorough"
@@ -29,7 +29,7 @@ MORE_OF: Final = {
     "routing": (_JOURNEY,),
     "notify": ("tests/integration/identity", _JOURNEY),
 }
-"""What belongs to a service and lies elsewhere, as far as three minutes allow."""
+"""Tests of a service that lie elsewhere, as far as three minutes allow."""
 
 
 def run(target: str, paths: Sequence[str], marks: str, more: Sequence[str] = ()) -> Results:

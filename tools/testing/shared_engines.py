@@ -47,7 +47,7 @@ def announce_missing(reason: str) -> None:
 
 
 def missing() -> str:
-    """Why there are no engines; empty where that is not known."""
+    """Return why there are no engines; empty if that is not known."""
     return os.environ.get(MISSING, "")
 
 

@@ -35,7 +35,7 @@ class RetryPolicy(NamedTuple):
     first_pause_s: float = 0.5
     """Doubled each time, and up to a quarter longer by chance."""
     longest_pause_s: float = 30.0
-    """Who is told to come back later than this is not kept waiting: ``RefusedError`` has ``retry_after``."""
+    """The longest wait before a retry; if told to come back later, ``RefusedError`` has ``retry_after``."""
 
 
 class Request(NamedTuple):
@@ -48,7 +48,7 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What came back. Header names in lower case."""
+    """A response. Header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -136,7 +136,7 @@ def _iso(value: object) -> str:
 
 
 def _is_repeatable(call: Call) -> bool:
-    """Whether a request that may have been carried out can be sent again and be answered as the first time.
+    """Return whether a request that may have been carried out can be sent again and be answered as the first time.
 
     With a key it is; a first word would be in its own way (``word_waits``), and so would a destruction.
     """

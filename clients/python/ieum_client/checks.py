@@ -1,4 +1,4 @@
-"""What every server of the intake API has to do, check by check. Each says in one sentence what was expected.
+"""Checks that every server of the intake API must pass. Each says in one sentence what was expected.
 
 All reports are drills (``synthetic``). Nothing is looked at but what the API answers, so a front-end team can run them
 against a stub of its own as well as against Ieum.
@@ -49,7 +49,7 @@ class CredentialError(Exception):
 
 
 async def scopes_of(http: Http) -> frozenset[str]:
-    """What the credential allows.
+    """Return what the credential allows.
 
     Raises ``CredentialError``, and ``AssertionError`` where a refusal is not as it must be.
     """

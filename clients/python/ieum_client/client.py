@@ -44,7 +44,7 @@ _WRONG_USE: Final = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
 class _Settings:
-    """What both clients are made with."""
+    """Settings of both clients."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Client:
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """What was left of this credential's requests with the last answer that told."""
+        """The rest of this credential's requests, by the last answer that told."""
         return self._settings.rate_limit
 
     def submit_report(self, report: Submission, *, idempotency_key: str) -> Accepted:
@@ -112,7 +112,7 @@ class Client:
         return self._do(Call("submit_report", report, idempotency_key), Accepted)
 
     def get_report_status(self, receipt: str, *, word: str | None = None, visitor: str | None = None) -> StatusAnswer:
-        """Where a report stands. ``visitor``: your name for the person's network, see ``Ieum-Visitor``."""
+        """Return the status of a report. ``visitor``: your name for the person's network, see ``Ieum-Visitor``."""
         return self._do(Call("get_report_status", with_receipt(receipt, word), visitor=visitor), StatusAnswer)
 
     def leave_message(
@@ -270,7 +270,7 @@ class AsyncClient:
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """What was left of this credential's requests with the last answer that told."""
+        """The rest of this credential's requests, by the last answer that told."""
         return self._settings.rate_limit
 
     async def submit_report(self, report: Submission, *, idempotency_key: str) -> Accepted:
@@ -280,7 +280,7 @@ class AsyncClient:
     async def get_report_status(
         self, receipt: str, *, word: str | None = None, visitor: str | None = None
     ) -> StatusAnswer:
-        """Where a report stands. ``visitor``: your name for the person's network, see ``Ieum-Visitor``."""
+        """Return the status of a report. ``visitor``: your name for the person's network, see ``Ieum-Visitor``."""
         return await self._do(Call("get_report_status", with_receipt(receipt, word), visitor=visitor), StatusAnswer)
 
     async def leave_message(

@@ -7,7 +7,7 @@ from ieum_client.rate_limit import RateLimit
 
 
 class FieldError(NamedTuple):
-    """What is wrong with one field. ``reason`` is stable; ``detail`` may be shown; ``allowed`` are values that do."""
+    """One refused field. ``reason`` is stable; ``detail`` may be shown; ``allowed`` are values that do."""
 
     field: str
     reason: str

@@ -1,4 +1,4 @@
-"""What is left of a front end's requests, from the header fields ``RateLimit-Policy`` and ``RateLimit``."""
+"""Parse a front end's remaining requests from the header fields ``RateLimit-Policy`` and ``RateLimit``."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class RateLimit(NamedTuple):
 
 
 def rate_limit_of(headers: Mapping[str, str]) -> RateLimit | None:
-    """What an answer tells; None where it tells nothing, as for ``getProofKey``."""
+    """Parse an answer's rate limit; None if it has none, as for ``getProofKey``."""
     policy = _POLICY.match(headers.get("ratelimit-policy", ""))
     left = _LEFT.match(headers.get("ratelimit", ""))
     if policy is None or left is None or policy[1] != left[1]:
