@@ -23,7 +23,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from motor.motor_asyncio import AsyncIOMotorCollection
-from pymongo import UpdateOne
+from pymongo import UpdateMany, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from shared import log
@@ -456,11 +456,7 @@ class Relay:
 
     async def _clear(self, published: Sequence[tuple[str, list[str], Mapping[str, Any]]]) -> None:
         """Clear exactly the published events and the fields of ``also_clear``; what was added meanwhile stays."""
-        whole = [
-            UpdateOne({"_id": name, **clearing.match}, {"$unset": clearing.unset})
-            for name, ids, also_clear in published
-            if ids and (clearing := _whole(ids, also_clear))
-        ]
+        whole = _clearings(published)
         with store_errors():
             if whole:
                 done = await self._collection.bulk_write(whole, ordered=False)
@@ -483,6 +479,29 @@ def _whole(ids: Sequence[str], also_clear: Mapping[str, Any]) -> Clearing:
     # Its length with that id anywhere in it would not do: another relay may have cleared some at its head.
     match = {f"{PENDING}.{len(ids) - 1}.id": ids[-1], PENDING: {"$size": len(ids)}, **also_clear}
     return Clearing(match, dict.fromkeys((PENDING, SINCE, *also_clear), ""))
+
+
+def _clearings(published: Sequence[tuple[str, list[str], Mapping[str, Any]]]) -> list[UpdateOne | UpdateMany]:
+    """The writes that clear what is still exactly what was published.
+
+    Documents with lists of one length are cleared together: the embedded store commits once for a write, not for each
+    document. An event is in one document, so its id at the end of a list tells whose list it is.
+    """
+    found: list[UpdateOne | UpdateMany] = []
+    by_length: dict[int, dict[str, str]] = {}
+    for name, ids, also_clear in published:
+        if ids and also_clear:
+            clearing = _whole(ids, also_clear)
+            found.append(UpdateOne({"_id": name, **clearing.match}, {"$unset": clearing.unset}))
+        elif ids:
+            by_length.setdefault(len(ids), {})[name] = ids[-1]
+    for length, last in by_length.items():
+        names = list(last)
+        for start in range(0, len(names), SLICE):
+            some = names[start : start + SLICE]
+            match = {f"{PENDING}.{length - 1}.id": {"$in": [last[name] for name in some]}, PENDING: {"$size": length}}
+            found.append(UpdateMany({"_id": {"$in": some}, **match}, {"$unset": {PENDING: "", SINCE: ""}}))
+    return found
 
 
 def _entry(record: Record) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from pymongo import UpdateMany, UpdateOne
 
 from shared.clock import SystemClock
 from shared.errors import TransientError
@@ -56,3 +57,37 @@ async def test_a_failure_beside_a_success_of_the_other_task_does_not_end_the_rel
     with pytest.raises(asyncio.CancelledError):
         await relay._forever(work)
     assert calls == 2
+
+
+async def test_lists_of_one_length_are_cleared_in_one_write_and_further_fields_each_in_its_own() -> None:
+    written: list[UpdateOne | UpdateMany] = []
+
+    async def bulk_write(writes: list[UpdateOne | UpdateMany], *, ordered: bool) -> SimpleNamespace:
+        assert not ordered
+        written.extend(writes)
+        return SimpleNamespace(matched_count=152)
+
+    collection = cast("Any", SimpleNamespace(database=defaultdict(object), bulk_write=bulk_write))
+    relay = Relay(collection, cast("Any", None), SystemClock(), name="relay")
+    ones: list[tuple[str, list[str], dict[str, Any]]] = [(f"one-{n}", [f"e-{n}"], {}) for n in range(150)]
+    await relay._clear([*ones, ("two", ["a", "b"], {}), ("more", ["c"], {"progress": 3})])
+    off = {"$unset": {"outbox": "", "outbox_since": ""}}
+    assert written == [
+        UpdateOne({"_id": "more", "outbox.0.id": "c", "outbox": {"$size": 1}, "progress": 3}, _and_more(off)),
+        *(
+            UpdateMany(
+                {
+                    "_id": {"$in": [name for name, _, _ in some]},
+                    "outbox.0.id": {"$in": [ids[-1] for _, ids, _ in some]},
+                    "outbox": {"$size": 1},
+                },
+                off,
+            )
+            for some in (ones[:100], ones[100:])
+        ),
+        UpdateMany({"_id": {"$in": ["two"]}, "outbox.1.id": {"$in": ["b"]}, "outbox": {"$size": 2}}, off),
+    ]
+
+
+def _and_more(update: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    return {"$unset": {**update["$unset"], "progress": ""}}
