@@ -5,6 +5,8 @@
   mended it (its issue 1774).
 - Whether a client's background tasks have ended, and what the group's coordinator answers: a consumer can be stuck
   while its broker lives, and nothing public shows it (aiokafka issue 1154).
+- Ending a producer whose ``stop`` was given up: it waits without end for a batch that it cannot send, its background
+  tasks go on, and would send it later (aiokafka issue 1101).
 - Header names that are not UTF-8 (no upstream issue yet): aiokafka's parser raises in the middle of a batch, and again
   wherever in that batch reading begins anew. Seeking past the record does not help, and a process that ends for it ends
   for ever. So where that happens the batch is unpacked once more by aiokafka's slower parser, with the bytes that are
@@ -32,6 +34,9 @@ async def partitions_of(consumer: AIOKafkaConsumer, name: str) -> Collection[int
     return numbers
 
 
+_AGAIN_S: Final = 0.1
+
+
 def background_tasks(client: Any) -> Mapping[str, asyncio.Task[None] | None]:  # noqa: ANN401  # aiokafka ships no types
     """The tasks of a started consumer or producer that live as long as it does."""
     if (sender := getattr(client, "_sender", None)) is not None:
@@ -41,6 +46,17 @@ def background_tasks(client: Any) -> Mapping[str, asyncio.Task[None] | None]:  #
         "looking after the group": getattr(client._coordinator, "_coordination_task", None),  # only where there is one
         "fetching": client._fetcher and client._fetcher._fetch_task,
     }
+
+
+async def abandon(producer: Any) -> None:  # noqa: ANN401  # aiokafka ships no types
+    """End a producer with all that it still holds: what it has not sent by now it never sends."""
+    sender = background_tasks(producer)["sending"]
+    if sender is not None:
+        sender.cancel()
+    await producer.client.close()
+    while sender is not None and not sender.done():
+        sender.cancel()  # cancelled once, it waits for what is under way, which may wait for metadata without end
+        await asyncio.wait({sender}, timeout=_AGAIN_S)
 
 
 def observe_coordinator(consumer: AIOKafkaConsumer, answered: Callable[..., None]) -> None:

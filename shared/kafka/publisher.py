@@ -6,6 +6,7 @@ so the producer is aiokafka's own.
 """
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Sequence
 from functools import lru_cache
@@ -30,6 +31,7 @@ from shared.events.base import Record
 from shared.kafka import metrics
 from shared.kafka.connection import bounded, client_options, forget, topic_name
 from shared.kafka.liveness import ended_task
+from shared.kafka.patches import abandon
 from shared.settings import KafkaSettings
 from shared.topics import BY_NAME, Topic
 
@@ -261,3 +263,6 @@ async def _stop(producer: AIOKafkaProducer) -> None:
         await bounded(producer.stop(), STOP_SECONDS, "stopping the producer")
     except (TransientError, KafkaError) as error:
         _log.warning("kafka.producer_stop_failed", error=str(error))
+        # Left alive it would send later, behind what another producer has sent since.
+        with contextlib.suppress(TransientError, KafkaError):
+            await bounded(abandon(producer), STOP_SECONDS, "ending the producer")

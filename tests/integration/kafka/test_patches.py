@@ -1,11 +1,14 @@
 """What is used of aiokafka without being public: each test fails once its part is not needed any more."""
 
-from aiokafka import AIOKafkaConsumer
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
 
+from shared.kafka import publisher as publishing
 from shared.kafka.admin import ensure_topics
-from shared.kafka.connection import client_options, topic_name
+from shared.kafka.connection import bounded, client_options, forget, topic_name
 from shared.kafka.liveness import ended_task
-from shared.kafka.patches import partitions_of
+from shared.kafka.patches import abandon, background_tasks, partitions_of
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 
@@ -33,3 +36,34 @@ async def test_nothing_public_says_that_a_background_task_has_ended(bus_settings
         assert ended_task(consumer) == "looking after metadata has ended: without an error"
     finally:
         await consumer.stop()
+
+
+async def test_a_producer_whose_stop_was_given_up_lives_on_unless_it_is_ended(
+    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ensure_topics(bus_settings)
+    monkeypatch.setattr(publishing, "STOP_SECONDS", 0.2)
+    ended = []
+    for mended in (True, False):
+        producer = AIOKafkaProducer(**client_options(bus_settings), enable_idempotence=True, acks="all")
+        await producer.start()
+        with monkeypatch.context() as patched:
+            patched.setattr(producer.client, "send", away)
+            if not mended:
+                patched.setattr(publishing, "abandon", nothing)
+            batch = producer.create_batch()
+            assert batch.append(timestamp=None, key=b"k", value=b"v") is not None
+            sent = await producer.send_batch(batch, topic_name(bus_settings, REPORTS), partition=0)
+            sent.add_done_callback(forget)
+            await publishing._stop(producer)
+            ended.append([task is None or task.done() for task in background_tasks(producer).values()])
+            await bounded(abandon(producer), 10, "ending the producer")
+    assert ended == [[True, True], [False, False]]
+
+
+async def away(*_: object, **__: object) -> None:
+    raise KafkaConnectionError("the broker is away")
+
+
+async def nothing(_: object) -> None:
+    pass
