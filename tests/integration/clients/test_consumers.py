@@ -27,7 +27,7 @@ from shared.kafka.publisher import Message, Publisher, partition_of
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import ROUTINGS
 from tests.integration.kafka.tools import log_of
-from tests.support.commands import LIMIT_S, ran
+from tests.support.commands import LIMIT_S, fetched, ran
 from tools.local.jars import cache_dir
 
 ROOT: Final = Path(__file__).parents[3]
@@ -181,7 +181,7 @@ def built(language: str, command: Sequence[str], *programs: str) -> Path:
         with tempfile.TemporaryDirectory(dir=home.parent) as parent:
             place = Path(parent) / "build"
             shutil.copytree(folder, place, ignore=shutil.ignore_patterns("target"))
-            ran(command, place)
+            fetched(command, place)
             place.rename(home)
     return home
 

@@ -2,13 +2,14 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, Final
 
 import jsonschema
 import pytest
 import yaml
+
+from tests.support.commands import fetched
 
 COMPOSE: Final = Path(__file__).parents[3] / "deploy" / "compose" / "compose.yaml"
 LIBRARY: Final = "github.com/compose-spec/compose-go/v2@v2.16.2"
@@ -20,8 +21,7 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         pytest.skip("the schema comes as a Go module, and Go is not installed")
     folder = tmp_path_factory.mktemp("module")
     (folder / "go.mod").write_text("module schema\n", encoding="utf-8")
-    command = ["go", "mod", "download", "-json", LIBRARY]
-    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
+    done = fetched(["go", "mod", "download", "-json", LIBRARY], folder)
     file = Path(json.loads(done.stdout)["Dir"]) / "schema" / "compose-spec.json"
     found: dict[str, Any] = json.loads(file.read_bytes())
     return found

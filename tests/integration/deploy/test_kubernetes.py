@@ -3,7 +3,6 @@
 Kustomize is built once by Go where it is not installed. Without both these tests are left out.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -27,6 +26,7 @@ from shared.kafka.access import BY_NAME
 from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, variable_of
 from shared.store_access import USERS
 from shared.topics import TOPICS
+from tests.support.commands import fetched
 from tools.local import jars, keys
 from tools.local.jar_lock import KAFKA_VERSION
 from tools.local.plan import SECRETS_OF
@@ -59,14 +59,8 @@ def kustomize() -> str:
     if not built.exists():
         if shutil.which("go") is None:
             pytest.skip("neither kustomize nor Go is installed")
-        env = {**os.environ, "GOBIN": str(built.parent), "GOFLAGS": "-mod=mod"}
-        subprocess.run(
-            ["go", "install", f"sigs.k8s.io/kustomize/kustomize/v5@{KUSTOMIZE}"],
-            check=True,
-            env=env,
-            cwd=KUBERNETES,
-            timeout=400,
-        )
+        command = ["go", "install", f"sigs.k8s.io/kustomize/kustomize/v5@{KUSTOMIZE}"]
+        fetched(command, KUBERNETES, GOBIN=str(built.parent), GOFLAGS="-mod=mod")
     return str(built)
 
 

@@ -25,7 +25,7 @@ from tests.browser.helpers import serving
 from tests.integration.intake.harness import IntakeHarness, settings
 from tests.integration.intake.published import every_operation
 from tests.integration.intake.tutorial import Reader, blocks
-from tests.support.commands import LIMIT_S, ran
+from tests.support.commands import LIMIT_S, fetched, ran
 from tests.unit.clients.test_behaviour import built
 
 ROOT: Final = Path(__file__).parents[3]
@@ -45,13 +45,13 @@ def go_client(document: Path, folder: Path) -> list[str | Path]:
         shutil.copy(CALLS / name, folder / name)
     TOOLS.mkdir(parents=True, exist_ok=True)
     if not (TOOLS / "oapi-codegen").exists():
-        ran(["go", "install", GO], folder, GOBIN=str(TOOLS), GOFLAGS="-mod=mod")
+        fetched(["go", "install", GO], folder, GOBIN=str(TOOLS), GOFLAGS="-mod=mod")
     (folder / "api").mkdir()
     ran(
         [TOOLS / "oapi-codegen", "-generate", "types,client", "-package", "api", "-o", "api/api.go", document],
         folder,
     )
-    ran(["go", "build", "-o", "drill", "."], folder)
+    fetched(["go", "build", "-o", "drill", "."], folder)
     return [folder / "drill"]
 
 
@@ -60,7 +60,7 @@ def python_client(document: Path, folder: Path) -> list[str | Path]:
     home = TOOLS / PYTHON
     if not (home / "done").exists():
         ran([sys.executable, "-m", "venv", home], ROOT)
-        ran([home / "bin" / "pip", "install", "--quiet", PYTHON], ROOT)
+        fetched([home / "bin" / "pip", "install", "--quiet", PYTHON], ROOT)
         (home / "done").touch()
     made: list[str | Path] = ["generate", "--path", document, "--meta", "none", "--output-path", folder / PACKAGE]
     ran([home / "bin" / "openapi-python-client", *made], folder, PATH=f"{home / 'bin'}:{os.environ['PATH']}")
