@@ -24,7 +24,8 @@ from shared.errors import TransientError
 from shared.key_setting import key_bytes
 from shared.settings import StoreSettings, load
 
-_AWAY: Final = 2
+STORE_AWAY: Final = 2
+"""Exit status where nothing could be proven: the store does not answer, or the folder of heads."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         return int(given.run(given, settings))
     except (TransientError, OSError) as error:
         sys.stderr.write(f"{error}\n")
-        return _AWAY
+        return STORE_AWAY
 
 
 def _parser() -> argparse.ArgumentParser:
