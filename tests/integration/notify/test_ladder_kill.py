@@ -101,6 +101,7 @@ async def test_killed_at_each_named_point_while_timers_run(
             assert not mark.exists(), f"the process ended before {point}"
             assert running.returncode == -9
 
+    in_dead_hands = set(sink.alert_ids())
     seen: list[int] = []
 
     async def climbed() -> bool:
@@ -109,8 +110,10 @@ async def test_killed_at_each_named_point_while_timers_run(
         seen.append(done)
         return done == CASES
 
-    other = {**env, "NOTIFY_PORT": str(int(env["NOTIFY_PORT"]) + 1)}
-    async with hasty(env, tmp_path), hasty(other, tmp_path):
+    # These two are not killed: no lease of theirs ends before its case is told, however busy the machine.
+    living = {**env, "NOTIFY_LEASE_S": "60"}
+    other = {**living, "NOTIFY_PORT": str(int(env["NOTIFY_PORT"]) + 1)}
+    async with hasty(living, tmp_path), hasty(other, tmp_path):
         await eventually(climbed, seconds=200 + CASES / 20)
         await eventually(partial(_published, bus_settings))
     horizon = datetime.now(UTC) + timedelta(minutes=1)
@@ -121,8 +124,9 @@ async def test_killed_at_each_named_point_while_timers_run(
     must = {alert: step for n in range(CASES) for alert, step in every_alert(n).items()}
     came = Counter(sink.alert_ids())
     assert set(came) == set(must), "an alert was lost, or one came under an id of its own"
-    doubles = sum(n - 1 for n in came.values())
-    assert doubles <= len(POINTS) * ROUNDS * 2 * 50, "only what a dying process had in its hands may come twice"
+    doubles = {alert for alert, times in came.items() if times > 1}
+    assert doubles <= in_dead_hands, "only what a dying process had in its hands may come twice"
+    assert max(came.values()) <= 1 + len(POINTS) * ROUNDS, "once for each death, and once more"
     told = [one for one in await log_of(bus_settings, ALERTS) if isinstance(one, AlertEvent)]
     for n in range(CASES):
         versions = sorted({one.sequence for one in told if one.key == report_id(n)})
