@@ -6,12 +6,16 @@ import os
 import random
 import signal
 from pathlib import Path
+from typing import Final
 
 from tests.chaos.garbage import GarbageWriter
 from tests.chaos.proxy import Proxies
 from tests.integration.routing.cluster import Cluster
 from tests.kill.strike import Striker
 from tools.local.stack import Stack
+
+READY_S: Final = 300.0
+"""How long everything may take to be ready where other tests want the same two cores."""
 
 
 class Field:
@@ -41,6 +45,10 @@ class Field:
     async def victim(self, target: str) -> tuple[str, int]:
         """Name and id of a process of the target; one that is down is waited for."""
         return await self.striker.victim(target)
+
+    async def running(self, name: str) -> None:
+        """Wait until a process is ready."""
+        await asyncio.to_thread(self.stack.wait_ready, READY_S, name)
 
     async def kill(self, target: str, *, hold: bool = False) -> None:
         """SIGKILL; ``hold`` keeps it from being started again."""

@@ -52,7 +52,8 @@ class Watcher:
     async def run(self) -> None:
         """Look, until cancelled. A broker that is away is no news here."""
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-        while True:
+        me = asyncio.current_task()
+        while me is None or not me.cancelling():  # aiokafka may keep a cancellation to itself
             try:
                 async with self._garbage:
                     self._look(await self._auditor.catch_up())

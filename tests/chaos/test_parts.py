@@ -1,7 +1,9 @@
 """The parts of a chaos run: plans, connections that break, garbage that is garbage, and numbers that add up."""
 
 import asyncio
+import contextlib
 from collections import Counter
+from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
@@ -12,6 +14,8 @@ from tests.chaos import kinds
 from tests.chaos.__main__ import numbers_of
 from tests.chaos.garbage import TYPES, bad_records
 from tests.chaos.proxy import Link
+from tests.chaos.recovery import Watcher
+from tools.demo.ledger import Ledger
 from tools.docs_generation.chaos import chart, page
 from tools.local.ports import LOOPBACK, free_port
 
@@ -74,6 +78,27 @@ async def test_a_link_cuts_holds_back_and_slows_down() -> None:
         writer.write(b"end")
         assert await reader.readexactly(3) == b"end"
         writer.close()
+
+
+async def test_who_follows_the_log_ends_although_a_cancellation_is_lost() -> None:
+    class Reading:
+        def __init__(self) -> None:
+            self.begun = asyncio.Event()
+
+        async def catch_up(self) -> Ledger:
+            """As `asyncio.wait_for` of Python 3.11 does where the answer comes in the same moment."""
+            if not self.begun.is_set():
+                self.begun.set()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+            return Ledger()
+
+    auditor: Any = Reading()
+    following = asyncio.create_task(Watcher(auditor, asyncio.Lock()).run())
+    await auditor.begun.wait()
+    following.cancel()
+    ended, _ = await asyncio.wait({following}, timeout=10)
+    assert ended
 
 
 def test_rounds_add_up_to_a_page_with_a_chart() -> None:

@@ -60,7 +60,8 @@ class Auditor:
             metadata_max_age_ms=1000,
         )
         self._consumer = consumer
-        await asyncio.wait_for(consumer.start(), _CALL_SECONDS)
+        async with asyncio.timeout(_CALL_SECONDS):
+            await consumer.start()
         async with asyncio.timeout(_CALL_SECONDS):
             while {p.topic for p in consumer.assignment()} != set(names):  # noqa: ASYNC110  # no signal to wait for
                 await asyncio.sleep(0.05)
@@ -69,7 +70,8 @@ class Auditor:
     async def stop(self) -> None:
         """Let go of the broker."""
         if self._consumer is not None:
-            await asyncio.wait_for(self._consumer.stop(), _CALL_SECONDS)
+            async with asyncio.timeout(_CALL_SECONDS):
+                await self._consumer.stop()
             self._consumer = None
 
     async def catch_up(self) -> Ledger:
@@ -77,17 +79,19 @@ class Auditor:
         consumer = self._consumer
         if consumer is None:
             raise RuntimeError("the auditor was not started")
-        ends: Mapping[TopicPartition, int] = await asyncio.wait_for(
-            consumer.end_offsets(list(self._next)), _CALL_SECONDS
-        )
+        # Not `asyncio.wait_for`, which in Python 3.11 loses a cancellation that comes together with the answer.
+        async with asyncio.timeout(_CALL_SECONDS):
+            ends: Mapping[TopicPartition, int] = await consumer.end_offsets(list(self._next))
         while any(self._next[partition] < end for partition, end in ends.items()):
-            batches = await asyncio.wait_for(consumer.getmany(timeout_ms=200), _CALL_SECONDS)
+            async with asyncio.timeout(_CALL_SECONDS):
+                batches = await consumer.getmany(timeout_ms=200)
             for partition, records in batches.items():
                 for record in records:
                     self._fold(partition.topic.removeprefix(self._prefix), record)
-            for partition in self._next:
-                # The position also passes what compaction has taken away.
-                self._next[partition] = await asyncio.wait_for(consumer.position(partition), _CALL_SECONDS)
+            async with asyncio.timeout(_CALL_SECONDS):
+                for partition in self._next:
+                    # The position also passes what compaction has taken away.
+                    self._next[partition] = await consumer.position(partition)
         return self.ledger
 
     def _fold(self, topic: str, record: ConsumerRecord) -> None:
