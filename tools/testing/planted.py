@@ -43,7 +43,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PlantedResult:
     """Result of a planted fault: the tests that failed, or why it could not be tried."""
 
     fault: Fault
@@ -92,7 +92,7 @@ def main(names: Sequence[str] = ()) -> int:
     return 1 if missed else 0
 
 
-def _all(faults: Sequence[Fault]) -> list[Finding]:
+def _all(faults: Sequence[Fault]) -> list[PlantedResult]:
     folder = (LocalSettings().var / "planted").resolve()
     trees = [folder / str(number) for number in range(WORKTREES)]
     free = list(trees)
@@ -100,7 +100,7 @@ def _all(faults: Sequence[Fault]) -> list[Finding]:
     for tree in trees:
         _make(tree)
 
-    def one(fault: Fault) -> Finding:
+    def one(fault: Fault) -> PlantedResult:
         with lock:
             tree = free.pop()
         try:
@@ -120,21 +120,21 @@ def _all(faults: Sequence[Fault]) -> list[Finding]:
             _remove(tree)
 
 
-def _try(fault: Fault, tree: Path) -> Finding:
+def _try(fault: Fault, tree: Path) -> PlantedResult:
     if problem := check(fault, tree):
-        return Finding(fault, (), f"(does not apply: {problem})")
+        return PlantedResult(fault, (), f"(does not apply: {problem})")
     _git(tree, "apply", "--recount", "-C1", str(fault.file))
     command = [sys.executable, "-m", "pytest", *fault.tests, "-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider"]
     try:
         done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
         output, status = done.stdout, done.returncode
     except subprocess.TimeoutExpired:
-        return Finding(fault, (), f"(its tests took longer than {_LIMIT_S} s)")
+        return PlantedResult(fault, (), f"(its tests took longer than {_LIMIT_S} s)")
     finally:
         _git(tree, "checkout", "-q", "--", ".")
         _git(tree, "clean", "-fdq")
     caught = tuple(_CAUGHT.findall(output)) if status == _FAILED else ()
-    return Finding(fault, caught, "" if caught else f"(pytest ended with {status})")
+    return PlantedResult(fault, caught, "" if caught else f"(pytest ended with {status})")
 
 
 def _make(tree: Path) -> None:
@@ -155,7 +155,7 @@ def _git(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["git", *arguments], cwd=tree, capture_output=True, text=True, check=False)
 
 
-def _table(findings: Sequence[Finding]) -> str:
+def _table(findings: Sequence[PlantedResult]) -> str:
     rows = [f"| {f.fault.file.stem} | {f.fault.what} | {', '.join(f.caught_by) or f.problem} |" for f in findings]
     return "\n".join(["| patch | fault | caught by |", "|---|---|---|", *rows, ""])
 
