@@ -93,14 +93,14 @@ def from_admission(error: NotAdmittedError) -> Problem:
 
 
 def counted(error: Problem | NotAdmittedError | ConflictError | TransientError) -> Problem:
-    """The problem of a report that could not be lodged, counted by its code, or by what was wrong with its place."""
+    """The problem of a report that could not be accepted, counted by its code, or by what was wrong with its place."""
     problem = of(error)
     REFUSED.labels(error.reason if isinstance(error, NotAdmittedError) else problem.code).inc()
     return problem
 
 
 def of(error: Problem | NotAdmittedError | ConflictError | TransientError) -> Problem:
-    """The problem of a report that could not be lodged."""
+    """The problem of a report that could not be accepted."""
     match error:
         case Problem():
             return error

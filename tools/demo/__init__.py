@@ -1,1 +1,1 @@
-"""The demonstration: a bad week in half a minute, through the front doors, with an independent count at the end."""
+"""The demonstration: a bad week in half a minute through the public interfaces, counted independently."""

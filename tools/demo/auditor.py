@@ -118,7 +118,7 @@ def _read(topic: str, record: object) -> LogRecord:
     except orjson.JSONDecodeError:
         body = None
     if not isinstance(body, dict):
-        # Garbage a test put there; it counts as nothing, and its dead twin is counted on its own.
+        # Garbage a test put there; it counts as nothing, and its dead letter is counted on its own.
         body, kind = {}, "garbage"
     return LogRecord(
         topic=topic,

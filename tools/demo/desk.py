@@ -19,7 +19,7 @@ _AGAIN_SECONDS: Final = 0.5
 _STAFF_PAUSE: Final = (0.15, 0.6)
 """Seconds a simulated person takes for one case; a real one takes longer."""
 _LADDER_WAITS: Final = timedelta(seconds=60)
-"""Between a retry after a failure (seconds) and the next rung of the most urgent ladder (minutes)."""
+"""Between a retry after a failure (seconds) and the next step of the most urgent escalation (minutes)."""
 
 Rows = Callable[[list[dict[str, Any]], float], None]
 

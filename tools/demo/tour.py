@@ -1,7 +1,7 @@
 """After the week: a walk through what makes the system one that can be trusted, each step checked as it is taken.
 
 Details by ticket, an owner that moves only when the other side accepts, a word that locks nobody out, a report taken
-back and brought back. Everything through the front doors, as the people of the demonstration.
+back and brought back. Everything through the public interfaces, as the people of the demonstration.
 """
 
 import asyncio

@@ -22,7 +22,7 @@ from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, Topic
 _log = log.get(__name__)
 
 DEAD_REPORTS: Final = replace(REPORTS, name=REPORTS.dead)
-"""The dead twin of `reports`, to be read like a topic."""
+"""The dead-letter topic of `reports`, to be read like a topic."""
 WATCHED: Final = (REPORTS, ROUTINGS, CASES, ALERTS, CENTERS)
 """Every topic that a release is made of: it waits for the end that each had when the period closed."""
 ON_ITS_WAY_S: Final = 3600.0

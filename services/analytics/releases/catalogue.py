@@ -23,7 +23,7 @@ COSTS_KEPT: Final = 8192
 
 
 class Shelf:
-    """The releases, oldest first, and the tables made of them. Another release makes another shelf.
+    """The releases, oldest first, and the tables made of them. Another release makes another catalogue.
 
     A release never changes, so neither does its table: it is put together once and held within stated bounds.
     """

@@ -228,7 +228,7 @@ def _intervals(found: System, prefix: str, name: str, table: Shown, months: Sequ
 
 
 def _tree(found: System, prefix: str, tree: Tree, shown: Shown, depth: int, former: Sequence[Shown] = ()) -> None:
-    """The leaves of a table that splits. ``depth``: how deep the shape was published at that step of the ladder."""
+    """The leaves of a table that splits. ``depth``: how deep the shape was published at that level of recoding."""
     if tree.key in shown:
         _node(found, prefix, tree, shown, shown[tree.key], depth, former)
 

@@ -1,6 +1,6 @@
 """From frozen months to releases: what leaves for a month, a quarter and a year, and how it is coarsened.
 
-The ladder's steps are tried in order until one is proven safe: all there is; centres only as regions; only the whole
+Levels of recoding are tried in order until one is proven safe: all there is; centres only as regions; only the whole
 country; nothing. A month goes down the ladder as one, a table of marks mark by mark: only what was found narrow. What a
 step leaves out is never published for that period; the next longer period is tried anew. Harm types are never merged:
 how many reports have one of two types does not follow from how many have each.
@@ -45,7 +45,7 @@ class Release:
     as_of: str
     """When it was made, ISO 8601 in UTC."""
     step: str
-    """The ladder's step."""
+    """The level of recoding."""
     tables: Mapping[str, Shown] = field(default_factory=dict)
     months: tuple[str, ...] = ()
     """The months it covers: of a longer period, those that were released."""
@@ -208,7 +208,7 @@ def splits_alone(spec: TableSpec) -> bool:
 
 
 def lower(coarser: Mapping[str, str], narrow: Sequence[str], tables: Iterable[str] = ()) -> dict[str, str] | None:
-    """One step down the ladder for every mark with a narrow cell; None where that helps no further.
+    """One coarser level for every mark with a narrow cell; None where that helps no further.
 
     ``tables`` are those of the release. Where a cell of a table that splits by the year alone is narrow, that table
     goes. Where one of a table with intervals is, or nothing was found because time ran out (``narrow`` is empty), these

@@ -2,7 +2,7 @@
 
 A month closes once everything written until three days after its end is counted. Its true counts are frozen then, and
 the quarter and the year are made of frozen counts. What is not proven is coarsened; what cannot be proven in time is
-not released, and an operator is told; a quarter or a year then goes down the ladder and holds up no later month.
+not released, and an operator is told; a quarter or a year then is recoded and holds up no later month.
 Where making one fails it is not released either: counting and pages go on without it.
 """
 

@@ -45,7 +45,7 @@ ClientId = Annotated[str, Path(max_length=40, pattern=CLIENT_ID.pattern)]
 
 def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: AuditLog) -> APIRouter:
     """The routes of front ends, for administrators of ``central`` and the ministry."""
-    # With a recent second factor: whoever holds a front end's secret reads and withdraws what it lodged.
+    # With a recent second factor: whoever holds a front end's secret reads and withdraws what it submitted.
     door = Depends(authorize(Action.CLIENTS_MANAGE, back="/clients"))
 
     async def admitted(request: Request, principal: Principal, act: str, client_id: str = "") -> None:

@@ -83,7 +83,7 @@ class ClientRepository:
         await self._change(client_id, lambda document: {"secrets": document["secrets"][:1]}, version)
 
     async def disable(self, client_id: str, *, disabled: bool) -> None:
-        """Close or open the door to it. Raises ``ClientError``."""
+        """Disable or enable it. Raises ``ClientError``."""
         await self._change(client_id, lambda _: {"disabled": disabled})
 
     async def used(self, client_id: str, digest: str, day: str) -> None:

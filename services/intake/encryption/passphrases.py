@@ -65,7 +65,7 @@ class PassphraseHasher:
         self._lodging, self._authenticator = _Line("words-lodging"), _Line("words-holders")
 
     async def hashed(self, report_id: str, word: str, *, lodging: bool = False) -> str:
-        """What may be stored of a word; ``lodging``: of a new report."""
+        """Hash a passphrase for storage; ``lodging``: of a new report."""
         line = self._lodging if lodging else self._authenticator
         keys = self._keys.current
         made = await line.run(self._hasher.hash, _keyed(keys, report_id, word))

@@ -57,7 +57,7 @@ _LABELS: Final = 2
 
 
 def normal_address(address: str) -> str | None:
-    """The one form, or None for what is no web address or only the front door of a site, where many things are."""
+    """The one form, or None for what is no web address or only the front page of a site, where many things are."""
     try:
         parts = urlsplit(unicodedata.normalize("NFC", address.strip()))
         port, name = parts.port, parts.hostname

@@ -48,7 +48,7 @@ class CallSubmitter:
         receipts: ReceiptIssuer,
         clock: Clock,
     ) -> None:
-        """``reports`` is where a lodged report is looked up by its id; ``receipts`` makes its receipt again."""
+        """``reports`` is where a submitted report is looked up by its id; ``receipts`` makes its receipt again."""
         self._drafts = drafts
         self._submission_service = submission_service
         self._reports = reports
@@ -56,7 +56,7 @@ class CallSubmitter:
         self._clock = clock
 
     async def send(self, held: Held) -> bool:
-        """Lodge what is frozen; when it returns True, it is a report, and durable.
+        """Submit the frozen answers; when it returns True, it is a report, and durable.
 
         False: it cannot be sent as it is, and is open again. Raises ``TransientError``: it stays frozen, and is sent
         by whoever finds it.
@@ -76,7 +76,7 @@ class CallSubmitter:
         """Return whether this call is now a report; False: it cannot become one as it is."""
         call_id = held.call.call_id
         if await self._reports.of_report(self._drafts.report_id(call_id)) is not None:
-            return True  # lodged before whoever was at it could write that down; a frozen call does not change
+            return True  # submitted before the process could write that down; a frozen call does not change
         typed = Typed(held.notes.answers)
         submission, _ = read(typed, held.notes.assent, self._clock.now())
         if submission is None:

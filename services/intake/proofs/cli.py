@@ -1,4 +1,4 @@
-"""``python -m services.intake.proofs.cli FILE --key proof-key.json``: whether a proof of lodging is real.
+"""``python -m services.intake.proofs.cli FILE --key proof-key.json``: check a proof.
 
 Needs no network.
 

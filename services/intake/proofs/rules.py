@@ -46,7 +46,7 @@ def mark_of(keys: KeyedDigests, receipt: str) -> str:
 
 
 class ProofSigner:
-    """Signs proofs of lodging as compact JWS (RFC 7515) with Ed25519 (RFC 8037)."""
+    """Signs proofs as compact JWS (RFC 7515) with Ed25519 (RFC 8037)."""
 
     def __init__(self, seed: bytes) -> None:
         """``seed``: the 32 bytes of an Ed25519 private key."""

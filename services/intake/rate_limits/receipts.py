@@ -55,7 +55,7 @@ class ReceiptRateLimiter:
     def was_wrong(self, caller: Caller, receipt: str) -> None:
         """The receipt did not exist, or the word did not fit: count the rest of its cost.
 
-        A front end's questions its door has counted, and staff are counted as persons; each sends from one network.
+        A front end's questions authentication has counted, and staff count as persons; each sends from one network.
         """
         if caller.client is None and caller.operator is None:
             self._networks.consume(caller.network, WRONG_COST - 1)

@@ -38,7 +38,7 @@ SUSPECTED: Final = Counter("ieum_intake_reports_suspected", "Reports marked, by 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Whether a report may be lodged now; if not, the challenge to answer or wait out."""
+    """Whether a report may be submitted now; if not, the challenge to answer or wait out."""
 
     challenge: str | None = None
     suspicion: tuple[Suspicion, ...] = ()
@@ -61,7 +61,7 @@ class SubmissionRateLimiter:
     def ask(self, network: str, challenge: str, answer: str) -> Passage:
         """Return whether a report from there may be submitted now; if so, count it before anything is awaited.
 
-        Counted only once it was lodged, as many as come in one moment would all pass. See ``give_back``.
+        Counted only once it was stored, as many as come in one moment would all pass. See ``give_back``.
         """
         suspicion = (Suspicion.BURST,) if self._many.wait(network) else ()
         how = "free" if not self._free.wait(network) else self._how(network, challenge, answer)
@@ -99,7 +99,7 @@ class SubmissionRateLimiter:
         return (Suspicion.REPEATED_TEXT,) if often else ()
 
     def give_text_back(self, text: str) -> None:
-        """The report with this text was not lodged after all, or had been lodged before."""
+        """The report with this text was not stored after all, or had been before."""
         if text:
             self._texts.consume(text, -1.0)
 

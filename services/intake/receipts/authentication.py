@@ -229,7 +229,7 @@ class ReceiptAuthenticator:
         return waiting_period.needed_for_status(found, self._clock.now()) and not device.fresh
 
     def _may_ask(self, caller: Caller, device: str | None = None) -> None:
-        # A front end's questions its door counts, by its own allowance: all come from one network.
+        # A front end's questions its authentication counts, by its own allowance: all come from one network.
         wait = self.gate.wait(caller.network) if caller.client is None else 0
         wait = max(wait, self.wrong_receipts.wait(caller))
         # A device that gave this receipt before keeps its place, with a share of its own.

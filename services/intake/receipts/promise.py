@@ -1,6 +1,6 @@
 """By when a person of a centre should have seen a report, so that whoever waits can hold us to it. Pure.
 
-The spans are this project's own, longer than the ladder of alerts takes to reach everybody who could answer. They
+The spans are this project's own, longer than escalation takes to reach everybody who could answer. They
 follow who is on duty: where somebody is, or comes on duty, the shorter span counts from then; the longer one counts
 whatever happens. So a promise may come nearer while a person waits, and never moves away: what is missed is missed.
 """

@@ -31,7 +31,7 @@ class Said:
 
     at: datetime
     number: int
-    """1 for what was lodged; the intake version, or the number of a message, otherwise."""
+    """1 for the submission; the intake version, or the number of a message, otherwise."""
     value: Any
 
 

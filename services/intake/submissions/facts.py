@@ -33,7 +33,7 @@ class NotAdmittedError(ValueError):
 
 
 def examine(report: Submission, now: datetime) -> None:
-    """Raise ``NotAdmittedError`` where a submission could not be lodged at this moment."""
+    """Raise ``NotAdmittedError`` where a submission could not be accepted at this moment."""
     demand_sound(report, now)
     place_of(report, now.astimezone(SEOUL).date())
 

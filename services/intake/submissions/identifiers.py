@@ -21,7 +21,7 @@ class ConflictError(IeumError):
 
 
 def report_id_for(keys: KeyedDigests, front_end: str, idempotency_key: str) -> str:
-    """The id of the one report a front end may lodge under this key, as UUID text."""
+    """The id of the one report a front end may submit under this key, as UUID text."""
     raw = bytearray(keys.mac("report id", front_end, idempotency_key)[:16])
     raw[6] = (raw[6] & 0x0F) | _UUID_VERSION << 4
     raw[8] = (raw[8] & 0x3F) | 0x80

@@ -60,7 +60,7 @@ class _StoredReport(NamedTuple):
 
 
 class SubmissionService:
-    """The desk at which reports are lodged."""
+    """Accepts submissions as reports."""
 
     def __init__(
         self,

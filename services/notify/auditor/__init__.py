@@ -1,5 +1,5 @@
-"""Watches the ladder from outside: recomputes from the topics what should have happened, and alarms where it did not.
+"""Watches escalation from outside: recomputes from the topics what should have happened, and alarms where it did not.
 
-Written apart from it: nothing here imports the ladder's rules, state or sending. The same rule stands here a second
+Written apart from it: nothing here imports rules, state or sending of escalation. The same rule stands here a second
 time, in its own words; a test holds the two tables together.
 """

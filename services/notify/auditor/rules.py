@@ -26,7 +26,7 @@ WAITS_MINUTES: Final[dict[Urgency, tuple[int, int, int, int]]] = {
     Urgency.HIGH: (5, 10, 15, 30),
     Urgency.NORMAL: (30, 30, 60, 120),
 }
-"""From each step of the ladder to the one after it; from the last to its repetition."""
+"""From each step of the escalation to the one after it; from the last to its repetition."""
 
 
 CONTACT_HOURS: Final[dict[Urgency, float]] = {Urgency.CRITICAL: 0.5, Urgency.HIGH: 2, Urgency.NORMAL: 24}

@@ -41,7 +41,7 @@ class Model(BaseModel):
 
 
 class Target(StrEnum):
-    """Whom a step of the ladder reaches."""
+    """Whom a step of the escalation reaches."""
 
     DUTY = "duty"
     COLLEAGUES = "colleagues"
@@ -62,16 +62,16 @@ class EscalationCause(StrEnum):
 
 
 class Escalation(Model):
-    """A run of the escalation ladder that is still going."""
+    """A running escalation."""
 
     run: int
     cause: EscalationCause = EscalationCause.ANSWER
     step: int
-    """Rung, from 1."""
+    """Step, from 1."""
     round: int
-    """How often the rung was started."""
+    """How often the step was started."""
     attempt: int
-    """Sendings tried on this rung so far."""
+    """Sendings tried on this step so far."""
     tries: int
     """Failures in a row, for the back-off."""
     pending: tuple[Target, ...]
@@ -79,9 +79,9 @@ class Escalation(Model):
     again: tuple[str, ...] = ()
     """Endpoints that failed, or were left for a bundle, of those whom another channel has reached."""
     next_step_at: Instant | None
-    """When the next rung or round begins; none until the rung was tried once."""
+    """When the next step or round begins; none until the step was tried once."""
     due_at: Instant
-    """When somebody has to look at this ladder next."""
+    """When a worker has to look at this escalation next."""
     held: bool = False
     """Quiet hours moved ``due_at``."""
     was_deferred: bool = Field(default=False, alias="gathered")

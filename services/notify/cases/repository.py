@@ -236,7 +236,7 @@ class CaseStore:
         ]
 
     async def late(self, limit: int) -> list[Case]:
-        """Acknowledged cases whose ladder has climbed again, in the order of need."""
+        """Acknowledged cases that escalated again, in the order of need."""
         wanted = {"sort_key": {"$gt": "2", "$lt": "3"}, **_ESCALATED}
         with store_errors():
             found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
@@ -304,7 +304,7 @@ class CaseStore:
             return await self.collection.count_documents({"awaiting_since": {"$gte": EPOCH, "$lte": before}})
 
     async def alert_states(self, report_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
-        """The run of the ladder and the offer each of these cases has now: what a mail about them may still tell."""
+        """The escalation and the offer each of these cases has now: what a mail about them may still tell."""
         with store_errors():
             found = await by_ids(self.collection, report_ids, {"ladder.run": 1, "offer.offer_id": 1})
         return {

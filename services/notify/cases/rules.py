@@ -1,6 +1,6 @@
 """Decide what follows from a command of staff. Pure; ``now`` is an argument.
 
-``TABLE`` is all of it to read at a glance; the rules follow: who has a case and how work on it begins and ends, contact
+``TABLE`` is all of it to read at once; the rules follow: who has a case and how work on it begins and ends, contact
 with the reporter, support and deletions, linked cases under one person, transfers, and who may open the details.
 """
 
@@ -234,7 +234,7 @@ def carried(
 def settled(case: Case, reason: SettledReason, entry: Entry, update: dict[str, Any], now: datetime) -> Accepted:
     """The case after somebody looked in a way that is no event of the case: whoever audits alerts must hear of it.
 
-    Nothing is told where no ladder runs: there is nothing to settle.
+    Nothing is told where no escalation runs: there is nothing to settle.
     """
     escalation = case.escalation
     if escalation is None or entry.by is None:
@@ -403,7 +403,7 @@ def contact(
     now: datetime,
     rules: Rules,
 ) -> Accepted | Rejected:
-    """Note that the reporter was reached, or that somebody tried. What is unread goes on climbing either way."""
+    """Note that the reporter was reached, or that somebody tried. What is unread goes on escalating either way."""
     why = not_workable(case, who, ownership) or _unsafe(case, who, way)
     if why is not None:
         return why

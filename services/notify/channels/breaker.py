@@ -23,7 +23,7 @@ FAILURES: Final = 5
 
 
 OPEN_S: Final = 30.0
-"""How long it stays open before one message may try; below the shortest step of the ladder."""
+"""How long it stays open before one message may try; below the shortest step of the escalation."""
 
 
 class Breaker:

@@ -134,7 +134,7 @@ class _Stream:
     async def events(self) -> AsyncIterator[ServerSentEvent | bytes]:
         """Messages until the process ends, the client is too slow, or the person is signed in no more."""
         if self._broadcaster.full(self._session):
-            # Many that were asked for at once: each passed the door before any was open.
+            # Many that were asked for at once: each passed the check before any was open.
             yield _reconnect("too_many_streams")
             return
         with self._broadcaster.listen(self._center_id, self._session, self._signed_in) as listener:

@@ -11,7 +11,7 @@ from shared.mongo import Document, store_errors
 
 
 class DeadLetterStore:
-    """Dead records, one per origin, until the central desk has read of them."""
+    """Dead letters, one per origin, until the central desk has read of them."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
         """``database`` is notify's own."""

@@ -40,14 +40,14 @@ class DrillStore:
             return {d["_id"] async for d in self.collection.find({"_id": {"$in": drill_ids}}, {"_id": 1})}
 
     async def retake(self, drill: Drill, now: datetime) -> bool:
-        """Take over the lodging of a drill nobody has brought to an acceptance; False where somebody was faster."""
+        """Take over the submission of a drill that was not accepted yet; False if another process was faster."""
         with store_errors():
             unchanged = {"_id": drill.drill_id, "tried_at": drill.tried_at, "accepted_at": None}
             done = await self.collection.update_one(unchanged, {"$set": {"tried_at": now}})
         return done.modified_count == 1
 
     async def save(self, drill: Drill) -> None:
-        """Write what came of the lodging, or that the drill is over."""
+        """Write the result of the submission, or that the drill is over."""
         with store_errors():
             await self.collection.update_one({"_id": drill.drill_id}, {"$set": drill.model_dump()})
 

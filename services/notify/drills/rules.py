@@ -9,9 +9,9 @@ from services.notify.cases.models import SEOUL, Case, EntryKind, Instant, Model
 from shared import centers
 
 WINDOW: Final = timedelta(minutes=15)
-"""So long a drill waits for somebody to take it: by then the ladder of a critical case has reached everybody."""
+"""So long a drill waits for somebody to take it: by then a critical case has escalated to everybody."""
 LODGING_LASTS: Final = timedelta(minutes=2)
-"""A drill whose report was not accepted by then is lodged again, by whichever process sees it, with the same key."""
+"""A drill whose report was not accepted by then is submitted again, by whichever process sees it, with the same key."""
 _BEGINS: Final = time(10, 0)
 _APART: Final = timedelta(minutes=10)
 _SATURDAY: Final = 5

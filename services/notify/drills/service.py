@@ -38,7 +38,7 @@ class Drills:
 
     async def begin(self, center_id: str, by: str, drill_id: str | None = None) -> Drill | None:
         """Begin a drill at a centre; None where one of this id was begun already."""
-        # As the store keeps it: lodged again, the same key has to come with the same body.
+        # As the store keeps it: submitted again, the same key has to come with the same body.
         now = whole_milliseconds(self._clock.now())
         drill = Drill(drill_id=drill_id or str(uuid.uuid4()), center_id=center_id, by=by, started_at=now, tried_at=now)
         if not await self._store.begin(drill):
@@ -83,7 +83,7 @@ class Drills:
             return None
 
     async def look(self) -> None:
-        """Do what the calendar asks for, lodge again what has to be, end what is over. Raises ``TransientError``.
+        """Do what the calendar asks for, submit again what has to be, end what is over. Raises ``TransientError``.
 
         Raises ``SkippedError`` at the end.
         """

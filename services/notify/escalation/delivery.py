@@ -77,7 +77,7 @@ class ClaimedCase:
     results: list[AttemptResult] = field(default_factory=list)
     noticed: AttemptResult | None = None
     wanted: list[Endpoint] = field(default_factory=list)
-    """Where the ladder's rung is to be told now."""
+    """Endpoints to tell the escalation's step now."""
     deferred_until: datetime | None = None
     """When what was left for a bundle goes."""
     waited: bool = False
@@ -115,7 +115,7 @@ class ClaimedCase:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """One alert to one endpoint and what it is for: a rung of the ladder (``target``), or the offer (none)."""
+    """One alert to one endpoint and what it is for: a step of the escalation (``target``), or the offer (none)."""
 
     item: ClaimedCase
     target: Target | None
@@ -356,7 +356,7 @@ class DeliveryResult:
 
 
 class Delivery:
-    """All channels behind one door, each receiver behind a circuit breaker of its own."""
+    """All channels behind one interface, each receiver behind a circuit breaker of its own."""
 
     def __init__(self, settings: NotifySettings, mail: MailChannel, clock: Clock) -> None:
         """``mail`` is shared with whoever else mails."""

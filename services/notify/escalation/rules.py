@@ -39,7 +39,7 @@ _CALM: Final = (AlertChannel.EMAIL, AlertChannel.WEBHOOK)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One rung. ``times`` is how often it is told before the next begins; None: again and again."""
+    """One step. ``times`` is how often it is told before the next begins; None: again and again."""
 
     who: tuple[Target, ...]
     channels: tuple[AlertChannel, ...]
@@ -85,7 +85,7 @@ OVERDUE_AFTER: Final = timedelta(seconds=120)
 
 
 def step_of(urgency: Urgency, number: int) -> Step:
-    """A rung by its number from 1; numbers past the last are the last."""
+    """Return a step by its number from 1; numbers past the last are the last."""
     steps = ESCALATION_POLICY[urgency]
     return steps[min(number, len(steps)) - 1]
 
@@ -286,7 +286,7 @@ def plan(case: Case, center: Center, now: datetime) -> Plan | None:
     if onward:
         step, round_ = _next(case, escalation, nobody=nobody)
         who = NOBODY_TARGETS if nobody else step_of(case.urgency, step).who
-        # Whom the rung before could not reach is not forgotten; where nobody is on duty there is nobody to reach.
+        # Whom the step before could not reach is not forgotten; where nobody is on duty there is nobody to reach.
         left = tuple(t for t in escalation.pending if t not in who and not (nobody and t is Target.DUTY))
         targets, again = who + left, ()
     return Plan(
@@ -323,7 +323,7 @@ def advance(
     now: datetime,
     left: Deferred = NOTHING_DEFERRED,
 ) -> Case:
-    """The ladder after a telling. A ladder that was started anew or stopped meanwhile stays as it is.
+    """Return the escalation after alerts. One that was started anew or stopped meanwhile stays as it is.
 
     What was ``left`` for a bundle is no failure, and nothing is tried in between. A target that one channel has reached
     is still told by the others.
@@ -448,7 +448,7 @@ WINDOW: Final = timedelta(minutes=2)
 
 
 GAP: Final = timedelta(seconds=10)
-"""Between one batched alert and the next: long enough to read one, short against the shortest step of the ladder."""
+"""Between one batched alert and the next: long enough to read one, short against the shortest step."""
 
 
 BATCH_SIZE: Final = 50
@@ -552,7 +552,7 @@ class _Story:
 
     def trouble(self, why: AlertTrouble, target: Target | None = None, alert_id: str | None = None) -> None:
         made = self._made
-        # Nobody on duty is about the rung the staff on duty stand on, not the one the ladder goes on to.
+        # Nobody on duty is about the step of the staff on duty, not the one the escalation goes on to.
         step = 1 if why is AlertTrouble.NOBODY_ON_DUTY else made.step
         self._line(_TROUBLE[why], made.center_id, step=step, target=target, alert_id=alert_id, attempt=made.attempt)
         common = {**self._common(made.center_id), "step": step}

@@ -23,7 +23,7 @@ from shared.web.language import Language
 def agreed(state: CenterState, staff_on_duty: int) -> CenterState | None:
     """Return the centre's state from both words: no one on duty is a state too. None if they contradict each other.
 
-    A closed centre is closed however many people are in the house.
+    A closed centre is closed however many people are there.
     """
     if state is CenterState.CLOSED:
         return state

@@ -182,7 +182,7 @@ class _Stream:
     async def events(self) -> AsyncIterator[ServerSentEvent]:
         """Messages until the process ends, the client is too slow, or the person is signed in no more."""
         if self._streams.full(self._person):
-            # Many that were asked for at once: each passed the door before any was open.
+            # Many that were asked for at once: each passed the check before any was open.
             yield _reconnect("too_many_streams")
             return
         with self._streams.opened(self._person):
