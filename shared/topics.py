@@ -61,6 +61,11 @@ LOADS: Final = Topic(
 )
 
 TOPICS: Final[tuple[Topic, ...]] = (REPORTS, ROUTINGS, CASES, ALERTS, CENTERS, LOADS)
+AUDIT_ANCHORS: Final = Topic(
+    name="audit-anchors", key="service", writer="every service with an audit", readers=("verifier",), partitions=1
+)
+"""Signed heads of the audits (``shared/audit/published.py``). Not in the table above: its records are no events, nobody
+consumes it, it has no dead-letter topic, and no backup holds it, since it must outlive what it speaks of."""
 BY_NAME: Final = {topic.name: topic for topic in TOPICS}
 _SOURCES: Final = {topic.name: topic.source.encode() for topic in TOPICS}
 

@@ -5,6 +5,7 @@
 # `python -m shared.kafka.provision` does more: topics and passwords, and it takes away what is too much.
 set -eu
 : "${KAFKA_ACLS:?the command that adds rights, see above}"
+$KAFKA_ACLS --add --allow-principal User:intake --operation Write --topic audit-anchors
 $KAFKA_ACLS --add --allow-principal User:intake --operation Read --topic cases
 $KAFKA_ACLS --add --allow-principal User:intake --operation Write --topic cases.dead
 $KAFKA_ACLS --add --allow-principal User:intake --operation Read --topic centers
@@ -26,6 +27,7 @@ $KAFKA_ACLS --add --allow-principal User:routing --operation Read --group routin
 $KAFKA_ACLS --add --allow-principal User:routing --operation Read --group routing-copy
 $KAFKA_ACLS --add --allow-principal User:notify --operation Read --topic alerts
 $KAFKA_ACLS --add --allow-principal User:notify --operation Write --topic alerts
+$KAFKA_ACLS --add --allow-principal User:notify --operation Write --topic audit-anchors
 $KAFKA_ACLS --add --allow-principal User:notify --operation Read --topic cases
 $KAFKA_ACLS --add --allow-principal User:notify --operation Write --topic cases
 $KAFKA_ACLS --add --allow-principal User:notify --operation Read --topic cases.dead
@@ -40,6 +42,7 @@ $KAFKA_ACLS --add --allow-principal User:notify --operation Read --group notify-
 $KAFKA_ACLS --add --allow-principal User:analytics --operation Read --topic alerts
 $KAFKA_ACLS --add --allow-principal User:analytics --operation Read --topic alerts.dead
 $KAFKA_ACLS --add --allow-principal User:analytics --operation Write --topic alerts.dead
+$KAFKA_ACLS --add --allow-principal User:analytics --operation Write --topic audit-anchors
 $KAFKA_ACLS --add --allow-principal User:analytics --operation Read --topic cases
 $KAFKA_ACLS --add --allow-principal User:analytics --operation Read --topic cases.dead
 $KAFKA_ACLS --add --allow-principal User:analytics --operation Write --topic cases.dead
@@ -61,6 +64,9 @@ $KAFKA_ACLS --add --allow-principal User:analytics --operation Describe --group 
 $KAFKA_ACLS --add --allow-principal User:analytics --operation Describe --group redrive
 $KAFKA_ACLS --add --allow-principal User:analytics --operation Describe --group routing
 $KAFKA_ACLS --add --allow-principal User:analytics --operation Describe --group routing-copy
+$KAFKA_ACLS --add --allow-principal User:identity --operation Write --topic audit-anchors
+$KAFKA_ACLS --add --allow-principal User:verifier --operation Read --topic audit-anchors
+$KAFKA_ACLS --add --allow-principal User:verifier --operation Write --topic audit-anchors
 $KAFKA_ACLS --add --allow-principal User:auditor --operation Read --topic alerts
 $KAFKA_ACLS --add --allow-principal User:auditor --operation Read --topic cases
 $KAFKA_ACLS --add --allow-principal User:auditor --operation Read --topic routings

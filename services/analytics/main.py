@@ -28,6 +28,7 @@ from services.analytics.settings import AnalyticsSettings
 from shared import log
 from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
+from shared.audit.published import PUBLISH_S, AnchorPublisher
 from shared.audit.store import DAY_S, AuditLog, begin
 from shared.centers import CENTER_IDS
 from shared.clock import Clock, SystemClock
@@ -172,6 +173,7 @@ def build(
     jobs.every(settings.release_every_s, "releases", publications.release_due)
     if audit is not None:
         jobs.every(DAY_S, "audit", audit.look_after)
+        jobs.every(PUBLISH_S, "audit-anchors", AnchorPublisher(audit, bus_settings, clock).publish, at_once=False)
     return Analytics(app, identity, prepared, bus, tuple(logs.values()), jobs)
 
 

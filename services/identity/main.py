@@ -43,6 +43,7 @@ from services.identity.sign_in.service import SignIn
 from shared import log, migrations, mongo, process
 from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
+from shared.audit.published import PUBLISH_S, AnchorPublisher
 from shared.audit.store import DAY_S, AuditLog
 from shared.clock import Clock, SystemClock
 from shared.health import Health
@@ -50,7 +51,7 @@ from shared.identity.keys import RootKey, RootKeys
 from shared.identity.source import POLL_S, Identity
 from shared.jobs import Jobs
 from shared.key_setting import key_bytes
-from shared.settings import StoreSettings, load
+from shared.settings import KafkaSettings, StoreSettings, load
 from shared.web.app import create_app
 from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
@@ -235,7 +236,9 @@ class IdentityService:
             await self.accounts.close()
 
 
-def build(settings: IdentitySettings, store_settings: StoreSettings, clock: Clock) -> IdentityService:
+def build(
+    settings: IdentitySettings, bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock
+) -> IdentityService:
     """Make the parts; nothing runs or connects yet."""
     health = Health()
     database = mongo.connect(store_settings, SERVICE)
@@ -247,6 +250,7 @@ def build(settings: IdentitySettings, store_settings: StoreSettings, clock: Cloc
     jobs.every(HOUSEKEEPING_S, "accounts", accounts.tidy)
     jobs.every(DELIVER_S, "notices", accounts.notices.deliver)
     jobs.every(DAY_S, "audit", audit.look_after)
+    jobs.every(PUBLISH_S, "audit-anchors", AnchorPublisher(audit, bus_settings, clock).publish, at_once=False)
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
     authorize = RenewingAuthorizer(
         accounts.identity, settings, accounts.sessions.renew, service=SERVICE, on_denied=denial_recorder(audit)
@@ -271,10 +275,10 @@ def build(settings: IdentitySettings, store_settings: StoreSettings, clock: Cloc
 
 async def run() -> None:
     """The process: pages at once, sign-ins as soon as the store is there."""
-    settings, store_settings = load(IdentitySettings), load(StoreSettings)
+    settings, bus_settings, store_settings = load(IdentitySettings), load(KafkaSettings), load(StoreSettings)
     log.configure(SERVICE, settings.log_level)
     await migrations.admit(store_settings, "identity")
-    identity = build(settings, store_settings, SystemClock())
+    identity = build(settings, bus_settings, store_settings, SystemClock())
     process.spare_what_is_built()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(identity.work(), name="work")

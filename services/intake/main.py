@@ -82,6 +82,7 @@ from services.intake.webform.returning import Returning
 from shared import log, migrations, mongo
 from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
+from shared.audit.published import PUBLISH_S, AnchorPublisher
 from shared.audit.store import DAY_S, AuditLog, begin
 from shared.clock import Clock, SystemClock
 from shared.encryption import Keyring
@@ -130,6 +131,7 @@ class Intake:
     erasure_job: ErasureJob
     replay: ErasureReplay
     audit: AuditLog
+    anchors: AnchorPublisher
     clients: ClientAuthenticator
     wrong_receipts: WrongReceipts
     identity: Identity
@@ -178,6 +180,7 @@ class Intake:
         jobs.every(WRONG_S, "wrong-receipts", counted.exchange, wake=counted.counted, gather_s=WRONG_GATHER_S)
         jobs.every(WRONG_SWEEP_S, "wrong-receipts-over", counted.sweep)
         jobs.every(DAY_S, "audit", self.audit.look_after)
+        jobs.every(PUBLISH_S, "audit-anchors", self.anchors.publish, at_once=False)
         jobs.every(TICKETS_S, "tickets", self.details_service.sweep)
         jobs.every(DRAFTS_S, "drafts", self.drafts.sweep)
         jobs.every(CALLS_S, UNFINISHED, self.sender.finish_others)
@@ -371,6 +374,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         erasure_job=erasure_job,
         replay=ErasureReplay(reports, links, recorder, clock),
         audit=audit,
+        anchors=AnchorPublisher(audit, bus_settings, clock),
         clients=clients,
         wrong_receipts=wrong_receipts,
         identity=identity,

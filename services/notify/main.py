@@ -49,6 +49,7 @@ from services.notify.team.service import DutyService
 from shared import log, migrations, mongo, process
 from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
+from shared.audit.published import PUBLISH_S, AnchorPublisher
 from shared.audit.store import DAY_S, AuditLog
 from shared.clock import Clock, SystemClock
 from shared.health import Health
@@ -190,6 +191,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     jobs.every(POLL_S, "identity", identity.refresh)
     jobs.every(DIRECTORY_S, "staff-directory", staff.refresh)
     jobs.every(DAY_S, "audit", audit.look_after)
+    jobs.every(PUBLISH_S, "audit-anchors", AnchorPublisher(audit, bus_settings, clock).publish, at_once=False)
     _alert_jobs(jobs, escalation_worker, recent, settings)
     jobs.every(ALIVE_S, "workers", liveness.look)
     jobs.every(LIVE_S, "live-updates", live.look)

@@ -1,31 +1,35 @@
 """``python -m shared.audit``: ``verify`` proves the audit of every service and says what is wrong; then ends with 1.
 
-``key SERVICE`` prints a service's audit key, which follows from the verifier's; ``change-key`` lets logs that are still
-written with the key all services shared go on under their own.
+It compares each with every anchor that was published (topic ``audit-anchors``, copied to ``IEUM_AUDIT_ANCHORS``).
+``restored`` notes what a restore from a backup lost. ``key SERVICE`` prints a service's audit key, which follows from
+the verifier's; ``change-key`` lets logs that are still written with the key all services shared go on under their own.
 """
 
 import argparse
 import asyncio
 import base64
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from shared import log, mongo
-from shared.audit import chain
+from shared.audit import chain, published
 from shared.audit.anchors import HEAD
 from shared.audit.chain import AuditKeys, any_of, service_secret
-from shared.audit.model import SERVICES, Anchor
+from shared.audit.model import SERVICES, SYSTEM, Anchor, AuditEntry
+from shared.audit.published import AnchorFile, Published
 from shared.audit.settings import VerifierSettings, former_of
-from shared.audit.store import AuditLog
+from shared.audit.store import RESTORED, AuditLog
 from shared.clock import SystemClock
 from shared.errors import TransientError
 from shared.key_setting import key_bytes
-from shared.settings import StoreSettings, load
+from shared.settings import KafkaSettings, StoreSettings, load
 
 STORE_AWAY: Final = 2
 """Exit status where nothing could be proven: the store does not answer, or the folder of heads."""
+_NAME: Final = re.compile(r"[\w.-]{1,80}", re.ASCII)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -63,16 +67,17 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--heads", type=Path, metavar="FOLDER", help="heads last seen are compared and kept there (IEUM_AUDIT_HEADS)"
     )
-    verify.set_defaults(
-        run=lambda given, settings: asyncio.run(
-            _verify(
-                load(StoreSettings),
-                settings,
-                given.service or SERVICES,
-                given.anchor,
-                given.heads or settings.audit_heads,
-            )
-        )
+    verify.add_argument(
+        "--without-topic", action="store_true", help="do not ask Kafka for published anchors: proves less"
+    )
+    verify.set_defaults(run=lambda given, settings: asyncio.run(_verify(load(StoreSettings), settings, given)))
+    restored = commands.add_parser(
+        "restored",
+        help="note that a backup was put back: lines that anchors know and it does not hold are lost, not cut off",
+    )
+    restored.add_argument("--backup", required=True, type=_name, help="its name")
+    restored.set_defaults(
+        run=lambda given, settings: asyncio.run(_restored(load(StoreSettings), settings, given.backup))
     )
     return parser
 
@@ -80,6 +85,11 @@ def _parser() -> argparse.ArgumentParser:
 def keys_of(settings: VerifierSettings, service: str) -> AuditKeys:
     """The keys of a service's audit, derived from the verifier's."""
     return AuditKeys(service_secret(key_bytes(settings.verifier_key), service), former_of(settings.audit_former_key))
+
+
+def verifier_keys(settings: VerifierSettings) -> AuditKeys:
+    """The keys the verifier itself signs with: what a restore kept."""
+    return AuditKeys(service_secret(key_bytes(settings.verifier_key), "verifier"))
 
 
 def _key(given: argparse.Namespace, settings: VerifierSettings) -> int:
@@ -97,19 +107,68 @@ async def _change_key(store: StoreSettings, settings: VerifierSettings) -> int:
     return 0
 
 
-async def _verify(
-    store: StoreSettings,
-    settings: VerifierSettings,
-    services: Sequence[str],
-    anchors: Sequence[tuple[str, Anchor]],
-    heads: Path | None,
-) -> int:
-    found = 0
-    for service in services:
+async def _restored(store: StoreSettings, settings: VerifierSettings, backup: str) -> int:
+    """Publish for every log where it ends now, signed by the verifier, and write a line about it into the log."""
+    bus, clock = load(KafkaSettings), SystemClock()
+    for service in SERVICES:
+        keys = keys_of(settings, service)
+        audit = AuditLog(mongo.connect(store, service), keys, clock, service, settings.audit_heads)
+        if findings := await audit.verify():
+            sys.stdout.write("".join(f"{service}: {finding}\n" for finding in findings))
+            return 1
+        seq, mac = await audit.end()
+        kept = Anchor(seq, mac, clock.now(), "")
+        line = published.restore_line(verifier_keys(settings), service, kept, backup)
+        await published.send(bus, service, line)
+        if settings.audit_anchors is not None:
+            AnchorFile(settings.audit_anchors).append([line])
+        if seq:
+            entry = AuditEntry(at=clock.now(), action=RESTORED, where=service, actor=SYSTEM, detail={"backup": backup})
+            await audit.append(entry)
+        sys.stdout.write(f"{service}: restored up to line {seq}\n")
+    return 0
+
+
+async def _published(settings: VerifierSettings, *, ask_kafka: bool) -> tuple[dict[str, Published], list[str]]:
+    """What was published, by service, from the topic and from the copy of it; and what is wrong with these."""
+    keys, verifier = {service: keys_of(settings, service) for service in SERVICES}, verifier_keys(settings)
+    lines = await published.read(load(KafkaSettings)) if ask_kafka else []
+    copied: list[str] = []
+    if settings.audit_anchors is not None:
+        file = AnchorFile(settings.audit_anchors)
+        copied = file.lines()
+        file.append(lines)
+    found, _ = published.parse([*copied, *lines], keys, verifier)
+    in_topic, foreign = published.parse(lines, keys, verifier)
+    findings = []
+    if new := [line for line in foreign if line not in copied]:
+        findings.append(f"foreign: {len(new)} lines of the topic of anchors are no anchors of the services they name")
+    if ask_kafka:
+        findings += [
+            f"topic_cut: {missing} published anchors of {service} are not in the topic any more"
+            for service, all_of_it in found.items()
+            if (missing := all_of_it.missing_in(in_topic[service]))
+        ]
+    return found, findings
+
+
+async def _verify(store: StoreSettings, settings: VerifierSettings, given: argparse.Namespace) -> int:
+    heads = given.heads or settings.audit_heads
+    outside, problems = await _published(settings, ask_kafka=not given.without_topic)
+    sys.stdout.write("".join(f"{problem}\n" for problem in problems))
+    found = len(problems)
+    for service in given.service or SERVICES:
         keys = keys_of(settings, service)
         audit = AuditLog(mongo.connect(store, service), keys, SystemClock(), service, heads)
         before = await audit.head()
-        findings = await audit.verify([anchor for name, anchor in anchors if name == service])
+        noted = [anchor for name, anchor in given.anchor if name == service]
+        findings = await audit.verify(noted, outside[service].expected())
+        if lost := outside[service].lost():
+            last, upto = outside[service].restores[-1], max(anchor.seq for anchor in lost)
+            noted_at = last.kept.at.isoformat(timespec="seconds")
+            sys.stdout.write(
+                f"{service}: lines up to {upto} were lost in a restore; that of {last.backup} was noted at {noted_at}\n"
+            )
         head = await audit.head()
         found += len(findings)
         if findings:
@@ -124,6 +183,12 @@ async def _verify(
     if heads is None:
         sys.stdout.write("no heads are kept outside the store (--heads): an older state of it would pass\n")
     return 1 if found else 0
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError("is no name of a backup: letters, digits, . _ -")
+    return text
 
 
 def _anchor(text: str) -> tuple[str, Anchor]:

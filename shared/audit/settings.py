@@ -39,6 +39,11 @@ class VerifierSettings(BaseSettings):
     """The key that all services shared up to 0.2.0."""
     audit_heads: OptionalPath = Field(default=None, validation_alias=_HEADS, examples=["/var/lib/ieum/audit"])
     """The folder of the services' heads, where this process can read it."""
+    audit_anchors: OptionalPath = Field(
+        default=None, validation_alias="IEUM_AUDIT_ANCHORS", examples=["/mnt/write-once/audit-anchors"]
+    )
+    """A file that keeps a copy of every published anchor, only ever appended to: on a disk where nothing can be changed
+    or deleted. With it a topic that was made anew is found too."""
 
 
 def former_of(key: OptionalKey) -> AuditKeys | None:

@@ -36,6 +36,8 @@ LINES: Final = "audit"
 BEGUN: Final = "audit.begun"
 KEY_CHANGED: Final = "audit.key_changed"
 """The first line that was written with the service's own key; all before it with the one that services shared."""
+RESTORED: Final = "audit.restored"
+"""The first line after a backup was put back; its detail names the backup."""
 LARGEST_GROUP: Final = 100
 _WAITING: Final = 5000
 """Entries that may wait for the store; more are refused, and what they were about with them."""
@@ -139,9 +141,17 @@ class AuditLog:
         self.last_result = VerificationResult(self.clock.now(), findings)
         return self.last_result
 
-    async def verify(self, anchors: Sequence[Anchor] = ()) -> list[ChainFinding]:
-        """Every finding up to the chain's present end. ``anchors`` are heads kept elsewhere."""
-        return await verify_chain(self.keys, self.service, self.lines, self.anchors, (*anchors, *self.heads.all()))
+    async def verify(self, anchors: Sequence[Anchor] = (), positions: Sequence[Anchor] = ()) -> list[ChainFinding]:
+        """Every finding up to the chain's present end.
+
+        ``anchors`` are heads kept elsewhere; ``positions`` are known to be genuine.
+        """
+        heads = (*anchors, *self.heads.all())
+        return await verify_chain(self.keys, self.service, self.lines, self.anchors, heads, positions)
+
+    async def end(self) -> tuple[int, str]:
+        """Number and MAC of the last line. Raises ``TransientError``."""
+        return await self._read_head()
 
     async def change_key(self) -> bool:
         """Go on under the service's own key, once and for good; False where the log does already.

@@ -21,9 +21,14 @@ Lines = AsyncIOMotorCollection[Document]
 
 
 async def verify_chain(
-    keys: AuditKeys, service: str, lines: "Lines", stored: AnchorStore, anchors: Sequence[Anchor]
+    keys: AuditKeys,
+    service: str,
+    lines: "Lines",
+    stored: AnchorStore,
+    anchors: Sequence[Anchor],
+    positions: Sequence[Anchor] = (),
 ) -> list[ChainFinding]:
-    """Every finding up to the chain's present end. ``anchors`` are heads kept elsewhere."""
+    """Every finding up to the chain's present end. ``anchors`` are heads kept elsewhere, ``positions`` genuine ones."""
     heads, checkpoint = await stored.heads(), await stored.get(CHECKPOINT)
     end = await last_seq(lines)
     findings: list[ChainFinding] = []
@@ -41,11 +46,10 @@ async def verify_chain(
         )
     if not heads and end:
         findings.append(ChainFinding("no_mark", None, "there are lines and no signed head beside them"))
-    for given in (*heads, *anchors):
-        if any(chain.is_genuine(one, service, HEAD, given) for one in chain.any_of(keys)):
-            verifier.expect(given)
-        else:
-            findings.append(ChainFinding("bad_mark", given.seq, f"the signed head at line {given.seq} was forged"))
+    genuine, forged = _sorted_out(keys, service, (*heads, *anchors))
+    findings += [ChainFinding("bad_mark", one.seq, f"the signed head at line {one.seq} was forged") for one in forged]
+    for position in (*genuine, *positions):
+        verifier.expect(position)
     read = 0
     with store_errors():
         async for document in lines.find({}).hint([("$natural", 1)]):
@@ -58,6 +62,13 @@ async def verify_chain(
             elif line.seq <= end:
                 verifier.feed(line)
     return findings + verifier.finish()
+
+
+def _sorted_out(keys: AuditKeys, service: str, heads: Sequence[Anchor]) -> tuple[list[Anchor], list[Anchor]]:
+    """Those the service signed, and the others."""
+    signed = [any(chain.is_genuine(one, service, HEAD, head) for one in chain.any_of(keys)) for head in heads]
+    both = list(zip(heads, signed, strict=True))
+    return [head for head, good in both if good], [head for head, good in both if not good]
 
 
 async def _keys_of_end(keys: AuditKeys, service: str, lines: "Lines", end: int) -> tuple[AuditKeys, ...]:

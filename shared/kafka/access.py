@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from shared.topics import ALERTS, CASES, CENTERS, LOADS, REPORTS, ROUTINGS, TOPICS, Topic
+from shared.audit.model import SERVICES as AUDITED
+from shared.topics import ALERTS, AUDIT_ANCHORS, CASES, CENTERS, LOADS, REPORTS, ROUTINGS, TOPICS, Topic
 
 
 class Resource(IntEnum):
@@ -102,7 +103,7 @@ def _service(
         name=name,
         purpose=purpose,
         reads=tuple(topic for topic in TOPICS if name in topic.readers),
-        writes=tuple(topic for topic in TOPICS if name == topic.writer),
+        writes=(*(topic for topic in TOPICS if name == topic.writer), *((AUDIT_ANCHORS,) if name in AUDITED else ())),
         writes_dead=consumes,
         groups=groups,
         sees=sees,
@@ -131,6 +132,13 @@ PRINCIPALS: Final[tuple[KafkaPrincipal, ...]] = (
         sees=(LOADS,),
         reads_dead=TOPICS,
         sees_groups=_WATCHED_GROUPS,
+    ),
+    KafkaPrincipal(name="identity", purpose="the service; anchors of its audit", writes=(AUDIT_ANCHORS,)),
+    KafkaPrincipal(
+        name="verifier",
+        purpose="`make verify-audit`: compares every audit with its anchors; notes what a restore lost",
+        reads=(AUDIT_ANCHORS,),
+        writes=(AUDIT_ANCHORS,),
     ),
     KafkaPrincipal(name="auditor", purpose="notify's auditor of alerts", reads=(ROUTINGS, CASES, ALERTS)),
     KafkaPrincipal(name="recount", purpose="the recount of routing's sums", reads=(ROUTINGS, LOADS)),

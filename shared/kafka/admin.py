@@ -12,7 +12,7 @@ from shared import log
 from shared.errors import TransientError
 from shared.kafka.connection import bounded, client_options, dead_topic_name, topic_name
 from shared.settings import KafkaSettings
-from shared.topics import FOR_EVER, TOPICS
+from shared.topics import AUDIT_ANCHORS, FOR_EVER, TOPICS
 
 _log = log.get(__name__)
 
@@ -67,10 +67,11 @@ async def _compare(settings: KafkaSettings, *, create: bool) -> list[str]:
 
 
 def wanted_topics(settings: KafkaSettings) -> dict[str, Any]:
-    """Every topic of the table as it is to be made for this deployment, by name."""
+    """Every topic of the table, and that of the audits' anchors, as it is to be made for this deployment, by name."""
     topics: dict[str, Any] = {}
-    for topic in TOPICS:
-        for name, dead in ((topic_name(settings, topic), False), (dead_topic_name(settings, topic), True)):
+    for topic in (*TOPICS, AUDIT_ANCHORS):
+        twin = () if topic is AUDIT_ANCHORS else ((dead_topic_name(settings, topic), True),)
+        for name, dead in ((topic_name(settings, topic), False), *twin):
             configs = {
                 "cleanup.policy": "compact" if topic.compacted and not dead else "delete",
                 "retention.ms": str(FOR_EVER if dead else topic.retention_ms),

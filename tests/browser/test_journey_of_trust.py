@@ -163,7 +163,7 @@ async def audited(page: Page, whole: Whole, report_id: str) -> None:
         await press(page, "/audit/look-up")
         await expect(page).to_have_url(re.compile(r"report="))
         assert await page.locator("tbody tr").count() >= 3
-    env = whole.stack.environment_of("identity")
+    env = whole.stack.verifier_environment()
     verify = await asyncio.create_subprocess_exec(sys.executable, "-m", "shared.audit", "verify", cwd=PROJECT, env=env)
     assert await verify.wait() == 0
 

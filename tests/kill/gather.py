@@ -103,8 +103,7 @@ class Gatherer:
         done = subprocess.run(
             [sys.executable, "-m", "shared.audit", "verify"],
             cwd=PROJECT,
-            # The chains of all services: no user of the store but the administrator may read them all.
-            env={**self._stack.environment_of("notify"), "MONGODB_URI": self._stack.mongodb},
+            env=self._stack.verifier_environment(),
             capture_output=True,
             text=True,
             check=False,

@@ -24,7 +24,7 @@ from tools.backup.archive import ArchiveError
 from tools.backup.restoring import TargetError
 from tools.local import beside, processes
 from tools.local.cli import EXPECTED_ERRORS
-from tools.local.keys import SecretsError, verifier_environment
+from tools.local.keys import SecretsError
 from tools.local.security import kafka_settings, local_store
 from tools.local.settings import LocalSettings
 from tools.local.stack import Stack
@@ -157,7 +157,12 @@ def _restore(given: argparse.Namespace, settings: LocalSettings) -> int:
         _say("stores, topics and offsets are back")
         _replay(given, stack, manifest["backup"])
         _sign_everybody_out(stack, store)
-        if _command(stack, "notify", "shared.audit", "verify"):
+        if _command(stack, "notify", beside.AUDIT, "restored", "--backup", manifest["backup"]):
+            raise NotOpenedError(
+                "the restore was not noted beside the audit's anchors (above): mend that, run python -m shared.audit"
+                " restored, then python -m tools.backup open"
+            )
+        if _command(stack, "notify", beside.AUDIT, "verify"):
             raise NotOpenedError("the audit has findings: look at them, then run python -m tools.backup open")
         restoring.finish(store)
     finally:
@@ -197,9 +202,7 @@ def _sign_everybody_out(stack: Stack, store: StoreSettings) -> None:
 
 def _command(stack: Stack, service: str, module: str, *words: str) -> int:
     command = [sys.executable, "-m", module, *words]
-    env = stack.environment_of(service)
-    if module == beside.AUDIT:  # of all services
-        env |= {"MONGODB_URI": stack.mongodb, **verifier_environment(stack.secrets)}
+    env = stack.verifier_environment() if module == beside.AUDIT else stack.environment_of(service)
     return subprocess.run(command, cwd=processes.PROJECT, env=env, check=False).returncode
 
 

@@ -87,8 +87,7 @@ def demonstrate(stack: Stack, demo: DemoSettings, console: Console, staff: dict[
 def _audit_findings(stack: Stack) -> str:
     """What the verification says; empty where nothing is wrong. A store too busy to answer is asked again."""
     verify = [sys.executable, "-m", "shared.audit", "verify"]
-    # The chains of all services, which no service's own user may read.
-    env = {**stack.environment_of("identity"), "MONGODB_URI": stack.mongodb}
+    env = stack.verifier_environment()
     for _ in range(_ASKED):
         done = subprocess.run(verify, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
         if done.returncode != STORE_AWAY:

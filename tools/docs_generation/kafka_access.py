@@ -10,6 +10,7 @@ from aiokafka.admin import NewTopic
 from shared.kafka.access import PRINCIPALS, Acl, KafkaPrincipal, Operation, Resource, all_acls
 from shared.kafka.admin import wanted_topics
 from shared.settings import KafkaSettings
+from shared.topics import AUDIT_ANCHORS
 from shared.topics import TOPICS as ALL_TOPICS
 
 PAGE: Final = "reference/kafka-rights.md"
@@ -87,7 +88,7 @@ def _command(acl: Acl) -> str:
 def topics() -> str:
     """A ``KafkaTopic`` for each topic of the table, with the settings' number of partitions, kept three times."""
     wanted = wanted_topics(KafkaSettings(replication_factor=3))
-    fixed = {topic.name for topic in ALL_TOPICS if topic.partitions}
+    fixed = {topic.name for topic in (*ALL_TOPICS, AUDIT_ANCHORS) if topic.partitions}
     made = [_topic(name, topic, fixed=name.removesuffix(".dead") in fixed) for name, topic in wanted.items()]
     return (
         f"# {_NOTE.replace('kafka/access', 'topics')}\n{yaml.safe_dump_all(made, sort_keys=False, explicit_start=True)}"

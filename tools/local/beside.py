@@ -34,7 +34,7 @@ def run(service: str, module: str, *arguments: str, settings: LocalSettings) -> 
     command = [sys.executable, "-m", module, *arguments]
     env = dict(environment_of(service, settings))
     if module == AUDIT:
-        env |= keys.verifier_environment({**keys.ensure(settings.var), **environment(keys.VERIFIER, keys.FORMER_AUDIT)})
+        env |= plan.verifier_environment(settings, keys.ensure(settings.var), access(settings, plan.VERIFIER))
     if settings.starts_store and module in _ACROSS_DATABASES:
         env["MONGODB_URI"] = local_store(settings).uri
     return subprocess.run(command, cwd=processes.PROJECT, env=env, check=False).returncode

@@ -23,6 +23,8 @@ AUDIT_KEYS = {service: f"{service.upper()}_AUDIT_KEY" for service in AUDITED}
 """The audit key of each service, by its name."""
 FORMER_AUDIT = "IEUM_AUDIT_KEY"
 """The audit key that services shared up to 0.2.0: in the file only where that was in use."""
+VERIFYING = (VERIFIER, FORMER_AUDIT)
+"""What proves the audit of all services."""
 KEYS = (
     "INTAKE_MASTER_KEY",
     "INTAKE_RECEIPT_KEY",
@@ -98,11 +100,6 @@ def with_new_receipt_key(found: Mapping[str, str]) -> dict[str, str]:
 def own_audit_key(verifier: str, service: str) -> str:
     """The audit key of a service."""
     return base64.b64encode(service_secret(base64.b64decode(verifier), service)).decode()
-
-
-def verifier_environment(found: Mapping[str, str]) -> dict[str, str]:
-    """Return the keys that prove the audit of all services; no service is given them."""
-    return {name: found[name] for name in (VERIFIER, FORMER_AUDIT) if name in found}
 
 
 def retired_of(found: Mapping[str, str]) -> list[str]:

@@ -13,6 +13,7 @@ from tools.local.supervisor import Program
 
 AUDITOR = "notify-auditor"
 RECOUNT = "recount"
+VERIFIER = "verifier"
 _RECOUNT_EVERY_S = 3600
 ENGINE_STAGE, MAIL_STAGE, SERVICE_STAGE = 0, 1, 2
 BESIDE = {"notify": AUDITOR, "routing": RECOUNT}
@@ -132,6 +133,15 @@ def service_environment(
     outside = environment(*_SHARED_PREFIXES, f"{name}_", *secrets_of(service))
     fixed = {key: own[key] for key in ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", f"{name}_PORT")}
     return {**processes.base_environment(), **own, **outside, **fixed, **access}
+
+
+def verifier_environment(
+    settings: LocalSettings, secrets: Mapping[str, str], access: Mapping[str, str]
+) -> dict[str, str]:
+    """Return what ``python -m shared.audit`` has and no service: its keys, its place for anchors, its way to Kafka."""
+    own = {"IEUM_AUDIT_ANCHORS": str(settings.var / "audit-anchors" / "published")}
+    known = {name: secrets[name] for name in keys.VERIFYING if name in secrets}
+    return {**own, **known, **environment(*own, *keys.VERIFYING), **access}
 
 
 def _webhooks(settings: LocalSettings, secrets: Mapping[str, str]) -> dict[str, str]:

@@ -173,6 +173,12 @@ class Stack:
             env["MONGODB_URI"] = env["MONGODB_URI"].replace(direct, door)
         return env
 
+    def verifier_environment(self) -> dict[str, str]:
+        """Return the environment of ``python -m shared.audit``, which reads the audits of all services."""
+        own = plan.verifier_environment(self.settings, self.secrets, self._access(plan.VERIFIER))
+        # No user of the store but the administrator may read them all.
+        return {**self.environment_of("notify"), "MONGODB_URI": self.mongodb, **own}
+
     def _access(self, process: str) -> dict[str, str]:
         """Return how a process signs in to the engines that are started here."""
         return security.access(self.settings, process)

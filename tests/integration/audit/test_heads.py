@@ -30,7 +30,9 @@ class Proof:
         self.folder = folder
 
     async def __call__(self, folder: Path | None = None) -> int:
-        return await asyncio.to_thread(main, ["verify", "--service", "intake", "--heads", str(folder or self.folder)])
+        return await asyncio.to_thread(
+            main, ["verify", "--without-topic", "--service", "intake", "--heads", str(folder or self.folder)]
+        )
 
 
 def log_of(settings: StoreSettings, heads: Path | None = None) -> AuditLog:

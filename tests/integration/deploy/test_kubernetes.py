@@ -25,7 +25,7 @@ from services.routing.settings import RoutingSettings
 from shared.kafka.access import BY_NAME
 from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, variable_of
 from shared.store_access import USERS
-from shared.topics import TOPICS
+from shared.topics import AUDIT_ANCHORS, TOPICS
 from tests.support.commands import fetched
 from tools.local import jars, keys
 from tools.local.jar_lock import KAFKA_VERSION
@@ -255,7 +255,7 @@ def test_all_services_are_reached_on_one_host_and_those_of_staff_from_their_netw
 def test_topics_are_those_of_the_table_with_the_deployments_partitions(rendered: list[Document]) -> None:
     common = common_of(rendered)
     made = of_kind(rendered, "KafkaTopic")
-    assert set(made) == {name for topic in TOPICS for name in (topic.name, topic.dead)}
+    assert set(made) == {AUDIT_ANCHORS.name, *(name for topic in TOPICS for name in (topic.name, topic.dead))}
     for topic in TOPICS:
         wanted = topic.partitions or int(common["KAFKA_TOPIC_PARTITIONS"])
         assert {made[name]["spec"]["partitions"] for name in (topic.name, topic.dead)} == {wanted}

@@ -14,7 +14,7 @@ from shared.errors import FatalError
 from shared.kafka.access import BY_NAME, PRINCIPALS, Operation, Resource
 from shared.kafka.diagnosis import refusal
 from shared.kafka.provision import provision, set_passwords
-from shared.topics import TOPICS
+from shared.topics import AUDIT_ANCHORS, TOPICS
 from tests.integration.security.asking import Asking
 from tests.integration.security.conftest import SettingsOf
 from tests.support.waiting import eventually
@@ -23,7 +23,7 @@ from tools.local.engines import Engines
 from tools.local.keys import new_key
 
 pytestmark = pytest.mark.engines
-NAMES = [name for topic in TOPICS for name in (topic.name, topic.dead)]
+NAMES = [AUDIT_ANCHORS.name, *(name for topic in TOPICS for name in (topic.name, topic.dead))]
 GROUPS = sorted({group for principal in PRINCIPALS for group in principal.groups})
 _WORDS = {
     (Resource.TOPIC, Operation.READ): ("read", "offsets"),

@@ -87,7 +87,7 @@ async def open_services(
         await asyncio.gather(*system.tasks, return_exceptions=True)
 
     system.notify = notify_main.build(_notify_settings(smtp_port), system.bus, system.store, system.clock)
-    system.identity = identity_main.build(_identity_settings(), system.store, system.clock)
+    system.identity = identity_main.build(_identity_settings(), system.bus, system.store, system.clock)
     system.intake = intake_main.build(intake_settings(folder), system.bus, system.store, system.clock)
     states = {"state_dir": folder / system.store.database_prefix} if folder is not None else {}
     routing = RoutingSettings.model_validate({"IEUM_IDENTITY_URL": NOBODY_THERE, "loads_every_s": 0.1, **states})

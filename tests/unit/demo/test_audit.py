@@ -19,7 +19,7 @@ def found(monkeypatch: pytest.MonkeyPatch, *ends: tuple[int, str]) -> str:
         return subprocess.CompletedProcess([], status, said, "")
 
     monkeypatch.setattr(subprocess, "run", run)
-    stack: Any = SimpleNamespace(environment_of=lambda _: {}, mongodb="mongodb://127.0.0.1:1")
+    stack: Any = SimpleNamespace(verifier_environment=dict)
     said = demo._audit_findings(stack)
     assert not left
     return said

@@ -31,7 +31,6 @@ def test_the_audit_key_of_each_service_follows_from_the_verifiers_and_a_shared_o
     own = {service: found[name] for service, name in keys.AUDIT_KEYS.items()}
     assert own == {service: keys.own_audit_key(found[keys.VERIFIER], service) for service in own}
     assert len({*own.values(), shared, found[keys.VERIFIER]}) == len(own) + 2
-    assert keys.verifier_environment(found) == {name: found[name] for name in (keys.VERIFIER, keys.FORMER_AUDIT)}
 
 
 def test_only_the_owner_can_read_them(tmp_path: Path) -> None:

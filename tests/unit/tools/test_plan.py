@@ -137,7 +137,6 @@ def test_each_process_signs_in_to_the_engines_under_its_own_name(tmp_path: Path)
     own = {service: service for service in SERVICES}
     assert {name: user for name, (user, _) in bus.items()} == {
         **own,
-        "identity": None,
         plan.AUDITOR: "auditor",
         plan.RECOUNT: "recount",
     }

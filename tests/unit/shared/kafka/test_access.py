@@ -9,10 +9,13 @@ import yaml
 from services.analytics.operations.service import GROUPS
 from services.notify.dead_letters.service import GROUP as DEAD
 from services.notify.dead_letters.service import WATCHED
+from shared.audit.model import SERVICES as SERVICES_WITH_AUDIT
 from shared.errors import FatalError
 from shared.kafka.access import BY_NAME, PRINCIPALS, Operation, Resource, all_acls
+from shared.kafka.admin import wanted_topics
 from shared.kafka.provision import read_passwords
-from shared.topics import TOPICS, Topic
+from shared.settings import KafkaSettings
+from shared.topics import AUDIT_ANCHORS, FOR_EVER, TOPICS, Topic
 from tools.docs_generation import kafka_access
 from tools.local.settings import SERVICES
 
@@ -30,9 +33,17 @@ def test_only_its_writer_and_redrive_write_to_a_topic(topic: Topic) -> None:
     assert granted(Operation.READ, topic.name) & set(SERVICES) == set(topic.readers)
 
 
+def test_every_service_with_an_audit_publishes_anchors_and_only_the_verifier_reads_them() -> None:
+    assert granted(Operation.WRITE, AUDIT_ANCHORS.name) == {*SERVICES_WITH_AUDIT, "verifier"}
+    assert granted(Operation.READ, AUDIT_ANCHORS.name) == {"verifier"}
+    made = wanted_topics(KafkaSettings(replication_factor=3))[AUDIT_ANCHORS.name]
+    assert (made.num_partitions, made.topic_configs["cleanup.policy"]) == (1, "delete")
+    assert made.topic_configs["retention.ms"] == str(FOR_EVER), "nothing of it ever goes"
+
+
 def test_a_compromised_analytics_can_write_nothing_but_dead_letters() -> None:
     writes = {acl.name for acl in BY_NAME["analytics"].acls() if acl.operation == Operation.WRITE}
-    assert writes == {"reports.dead", "routings.dead", "cases.dead", "alerts.dead", "centers.dead"}
+    assert writes == {"audit-anchors", "reports.dead", "routings.dead", "cases.dead", "alerts.dead", "centers.dead"}
 
 
 def test_nobody_has_a_right_to_make_change_or_delete() -> None:

@@ -1,0 +1,194 @@
+"""Anchors in a topic that every service may write and the verifier alone reads: outside every store, never changed.
+
+A store that was rolled back together with all its heads is found by them. ``AnchorPublisher`` writes those of one
+service; the verifier reads them all, keeps a copy in a file that is only ever appended to, and notes there and in the
+topic what a restore from a backup lost. What is published is text: ``intake=`` and an anchor as ``--anchor`` takes it,
+after a restore with `` restored=`` and the name of the backup.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from prometheus_client import Gauge
+
+from shared import log as logs
+from shared.audit import chain
+from shared.audit.anchors import HEAD
+from shared.audit.chain import AuditKeys
+from shared.audit.model import Anchor
+from shared.audit.store import AuditLog
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.kafka.connection import bounded, client_options, topic_name
+from shared.kafka.reader import PartitionReader
+from shared.metrics import REGISTRY
+from shared.settings import KafkaSettings
+from shared.topics import AUDIT_ANCHORS
+
+_log = logs.get(__name__)
+
+PUBLISH_S: Final = 20.0
+"""How often a new head is published; so long a store may be rolled back unseen by the topic."""
+_CLOSE_S: Final = 5.0
+_RESTORED: Final = " restored="
+
+WAITING: Final = Gauge(
+    "ieum_audit_anchor_waiting_seconds",
+    "For how long the newest head of the audit has not been published; 0: it is.",
+    registry=REGISTRY,
+)
+
+
+class AnchorPublisher:
+    """Publishes the head of one service's log: the first time for what was written before, then whatever is new.
+
+    At least once: what a process was killed before publishing, the next one publishes.
+    """
+
+    def __init__(self, log: AuditLog, settings: KafkaSettings, clock: Clock) -> None:
+        self._log = log
+        self._settings = settings
+        self._clock = clock
+        self._published: Anchor | None = None
+        self._waits_since: float | None = None
+
+    async def publish(self) -> None:
+        """Publish the head if it is new. Raises ``TransientError``: then it waits, and the metric says how long."""
+        head = await self._log.head()
+        if head is None or head == self._published:
+            return
+        now = self._clock.monotonic()
+        self._waits_since = now if self._waits_since is None else self._waits_since
+        WAITING.set(now - self._waits_since)
+        await send(self._settings, self._log.service, f"{self._log.service}={chain.format_anchor(head)}")
+        self._published, self._waits_since = head, None
+        WAITING.set(0)
+
+
+async def send(settings: KafkaSettings, service: str, text: str) -> None:
+    """Write a line to the topic, over a connection of its own: seconds pass between two. Raises ``TransientError``."""
+    producer = AIOKafkaProducer(
+        **client_options(settings), acks="all", request_timeout_ms=int(settings.call_timeout_s * 1000)
+    )
+    try:
+        await bounded(producer.start(), settings.call_timeout_s, "connecting")
+        sending = producer.send_and_wait(topic_name(settings, AUDIT_ANCHORS), text.encode(), key=service.encode())
+        await bounded(sending, settings.call_timeout_s, "publishing an anchor")
+    except KafkaError as error:
+        raise TransientError(f"kafka: publishing an anchor failed: {type(error).__name__}") from error
+    finally:
+        try:
+            await bounded(producer.stop(), _CLOSE_S, "closing a producer")
+        except (TransientError, KafkaError) as error:
+            _log.warning("audit.anchor_close_failed", error=str(error))
+
+
+async def read(settings: KafkaSettings) -> list[str]:
+    """Every line of the topic, oldest first. Raises ``TransientError``."""
+    reader = PartitionReader(settings, AUDIT_ANCHORS)
+    await reader.start()
+    try:
+        ends = await reader.ends(await reader.partitions())
+        spans = {partition: (0, end) for partition, end in ends.items()}
+        return [(record.value or b"").decode("utf-8", "replace") async for record in reader.read(spans)]
+    finally:
+        await reader.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """A log was put back from a backup: ``kept`` is its last line then, signed by the verifier when it was noted."""
+
+    kept: Anchor
+    backup: str
+
+
+@dataclass(slots=True)
+class Published:
+    """What was published about one log."""
+
+    anchors: list[Anchor] = field(default_factory=list)
+    restores: list[Restore] = field(default_factory=list)
+
+    def lost(self) -> list[Anchor]:
+        """Anchors of lines that a restore lost: later than what it kept, and signed before it."""
+        return [anchor for anchor in self.anchors if self._is_lost(anchor)]
+
+    def expected(self) -> list[Anchor]:
+        """The anchors the log must agree with: every other one, and the lines at which restores began."""
+        return [restore.kept for restore in self.restores] + [
+            anchor for anchor in self.anchors if not self._is_lost(anchor)
+        ]
+
+    def missing_in(self, topic: "Published") -> int:
+        """How many of these a topic lost. It may be made anew in a restore: later ones count, and restores."""
+        since = max((one.kept.at for one in self.restores), default=None)
+        later = {anchor for anchor in self.anchors if since is None or anchor.at > since}
+        last = set(self.restores[-1:])
+        return len(later - set(topic.anchors)) + len(last - set(topic.restores))
+
+    def _is_lost(self, anchor: Anchor) -> bool:
+        return any(anchor.seq > one.kept.seq and anchor.at <= one.kept.at for one in self.restores)
+
+
+def restore_line(verifier: AuditKeys, service: str, kept: Anchor, backup: str) -> str:
+    """What is published about a restore; ``kept`` is any anchor of its last line, its time that of the restore."""
+    signed = chain.sign_anchor(verifier, service, f"{_RESTORED}{backup}", kept.seq, kept.mac, kept.at)
+    return f"{service}={chain.format_anchor(signed)}{_RESTORED}{backup}"
+
+
+def parse(
+    lines: Iterable[str], keys: Mapping[str, AuditKeys], verifier: AuditKeys
+) -> tuple[dict[str, Published], list[str]]:
+    """What was published, by service, and the lines that are none: any service can write anything to the topic.
+
+    An anchor counts as its service signed it. A restore counts only as the verifier signed it: no service, and nobody
+    who has a store, can say that lines may be missing.
+    """
+    found = {service: Published() for service in keys}
+    foreign: list[str] = []
+    for line in dict.fromkeys(lines):
+        service, _, rest = line.partition("=")
+        text, restored, backup = rest.partition(_RESTORED)
+        try:
+            anchor, own = chain.parse_anchor(text), keys[service]
+        except (KeyError, ValueError, OverflowError, OSError):
+            foreign.append(line)
+            continue
+        kind, signers = (f"{_RESTORED}{backup}", (verifier,)) if restored else (HEAD, chain.any_of(own))
+        if not any(chain.is_genuine(signer, service, kind, anchor) for signer in signers):
+            foreign.append(line)
+        elif restored:
+            found[service].restores.append(Restore(anchor, backup))
+        else:
+            found[service].anchors.append(anchor)
+    return found, foreign
+
+
+class AnchorFile:
+    """The verifier's copy of the topic: lines are appended and never changed. Put it where nothing can be deleted."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def lines(self) -> list[str]:
+        """Every line. Raises ``OSError``."""
+        return self._path.read_text("utf-8", "replace").splitlines() if self._path.exists() else []
+
+    def append(self, lines: Sequence[str]) -> None:
+        """Add those that are not there; on disk when it returns. Raises ``OSError``."""
+        known = set(self.lines())
+        new = [line for line in dict.fromkeys(lines) if line not in known]
+        if not new:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(handle, "ab") as file:
+            file.write("".join(f"{line.replace(chr(10), ' ')}\n" for line in new).encode())
+            file.flush()
+            os.fsync(file.fileno())
