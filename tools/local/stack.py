@@ -11,7 +11,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from shared.settings import KafkaSettings
@@ -23,6 +25,8 @@ from tools.local.supervisor import Program, Say, Supervisor
 
 START_LIMIT_S = 120.0
 _STATE_EVERY_S = 2.0
+_HEALTH_EVERY = 5
+"""Once all is up who was ready is asked again for every fifth state: engines are asked over TLS."""
 
 
 class Stack:
@@ -195,12 +199,20 @@ class Stack:
                 self._reporter.join()
             self.run_folder.give_up()
 
-    def state(self) -> State:
-        """Return what runs, with the health of each."""
+    def state(self, ready: Mapping[str, int] = MappingProxyType({})) -> State:
+        """Return what runs, with the health of each.
+
+        ``ready`` names who was ready a moment ago, with its process id: while that one runs it is not asked again.
+        """
         supervisor = self._running()
         pids, restarts = supervisor.pids, supervisor.restarts
+
+        def health(program: Program) -> str:
+            pid = pids.get(program.name)
+            return "ready" if pid is not None and ready.get(program.name) == pid else _health(program, pids)
+
         entries = tuple(
-            Entry(program.name, pids.get(program.name, 0), program.port, restarts[program.name], _health(program, pids))
+            Entry(program.name, pids.get(program.name, 0), program.port, restarts[program.name], health(program))
             for program in supervisor.programs
         )
         return State(os.getpid(), self._phase, self._started, self.urls, entries)
@@ -211,8 +223,11 @@ class Stack:
         return self._supervisor
 
     def _report(self) -> None:
-        while True:
-            self.run_folder.write(self.state())
+        ready: Mapping[str, int] = {}
+        for number in count():
+            state = self.state(ready if self._phase == "up" and number % _HEALTH_EVERY else {})
+            ready = {entry.name: entry.pid for entry in state.entries if entry.health == "ready"}
+            self.run_folder.write(state)
             if self._ended.wait(_STATE_EVERY_S):
                 return
 
