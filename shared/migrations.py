@@ -76,6 +76,19 @@ async def admit(settings: StoreSettings, service: str, steps: Sequence[Step] = (
         database.client.close()
 
 
+async def admit_whenever(settings: StoreSettings, service: str, steps: Sequence[Step], clock: Clock) -> None:
+    """Ask as ``admit`` does, and do the steps of a start, once the store answers, for a process that begins without it.
+
+    Raises ``FatalError``. Without limit: run it beside the rest.
+    """
+    database = mongo.connect(settings, service)
+    try:
+        await mongo.wait_until_ready(database, clock)
+        await mongo.until_done(lambda: migrate(database, steps, clock), clock, "asking for steps of the store")
+    finally:
+        database.client.close()
+
+
 async def migrate(database: "Database", steps: Sequence[Step], clock: Clock, *, finish: bool = False) -> list[str]:
     """Do the steps that are not done: those of a start, or all with ``finish``; returns their names.
 

@@ -208,6 +208,9 @@ async def run() -> None:
             # Until Kafka is there no partition is this worker's, and the jobs have nothing to do but ask for keys.
             tasks.create_task(routing.jobs.run(), name="jobs")
             tasks.create_task(routing.streams.run(), name="live-streams")
+            tasks.create_task(
+                migrations.admit_whenever(store_settings, SERVICE, STEPS, SystemClock()), name="store-admission"
+            )
             tasks.create_task(serve(routing.app, settings.host, settings.port), name="http-server")
             await routing.start()
     finally:

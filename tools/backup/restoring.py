@@ -1,5 +1,6 @@
 """Put a backup back into an empty store and empty topics. Services do not start before ``finish``."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -8,9 +9,10 @@ import bson
 
 from shared.kafka.admin import ensure_topics
 from shared.settings import KafkaSettings, StoreSettings
+from shared.topics import TOPICS
 from tools.backup import archive, stores, topics
 from tools.backup.archive import ArchiveError
-from tools.backup.topics import DEAD, KEPT, TopicLoader, TopicReader
+from tools.backup.topics import TopicLoader, TopicReader
 
 _LAST_OPENED: Final = tuple(name for name in stores.DATABASES if name != "identity")
 
@@ -25,7 +27,9 @@ async def refuse_unless_empty(kafka: KafkaSettings, store: StoreSettings, manife
         found = stores.first_not_empty(client, store)
     if found is not None:
         raise TargetError(f"{found} is not empty: a backup is restored into an empty store only; nothing was changed")
-    differences = await ensure_topics(kafka)
+    # Before topics are made: their number of partitions is fixed for ever.
+    refuse_other_partitions({topic.name: topic.partitions or kafka.topic_partitions for topic in TOPICS}, manifest)
+    await ensure_topics(kafka)
     async with TopicReader(kafka) as reader:
         ends = await reader.ends()
     for (topic, number), end in sorted(ends.items()):
@@ -34,12 +38,17 @@ async def refuse_unless_empty(kafka: KafkaSettings, store: StoreSettings, manife
                 f"topic {topic}/{number} holds {end} records: a backup is restored into empty topics only;"
                 " nothing was changed"
             )
-    for topic in (*KEPT, *DEAD):
-        count, wanted = sum(1 for found, _ in ends if found == topic), manifest["partitions"][topic]
+    refuse_other_partitions(Counter(topic for topic, _ in ends), manifest)
+
+
+def refuse_other_partitions(found: Mapping[str, int], manifest: Mapping[str, Any]) -> None:
+    """Raises ``TargetError`` where a topic has, or would get, another number of partitions than in the backup."""
+    for topic, count in found.items():
+        wanted = manifest["partitions"].get(topic, count)
         if count != wanted:
             raise TargetError(
-                f"topic {topic} has {count} partitions here, the backup has {wanted}: set"
-                f" KAFKA_TOPIC_PARTITIONS={wanted} and make the topics anew; {'; '.join(differences)}"
+                f"setting KAFKA_TOPIC_PARTITIONS: the backup's topic {topic} has another number of partitions; found"
+                f" {count}; expected {wanted}, and topics made with it; example: KAFKA_TOPIC_PARTITIONS={wanted}"
             )
 
 

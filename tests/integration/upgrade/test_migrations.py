@@ -1,6 +1,9 @@
 """Steps of a store: one that was killed goes on, two processes may do it at once, a later build's store is refused."""
 
 import asyncio
+import importlib
+import inspect
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,6 +15,7 @@ from shared.clock import SystemClock
 from shared.errors import FatalError, TransientError
 from shared.migrations import Database, Step, migrate
 from shared.settings import StoreSettings
+from shared.store_access import USERS
 
 MANY = 450
 
@@ -74,6 +78,31 @@ async def test_a_build_starts_beside_a_later_one_until_that_takes_something_away
         await migrations.admit(store_settings, "routing", ROUTING)
     with pytest.raises(FatalError, match=r"upgrade\.md"):
         await migrate(database, ROUTING, SystemClock())
+
+
+async def test_a_process_that_began_without_its_store_asks_once_that_answers(
+    database: "Database", store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away, refuse = [TransientError("away")] * 2, mongo.refuse_unfinished_restore
+
+    async def answers_late(database: "Database") -> None:
+        if away:
+            raise away.pop()
+        await refuse(database)
+
+    monkeypatch.setattr(mongo, "refuse_unfinished_restore", answers_late)
+    await database[mongo.RESTORE].insert_one({"_id": mongo.RESTORE, "backup": "b"})
+    await migrations.admit(store_settings, "routing", ROUTING)  # it did not answer in time
+    with pytest.raises(FatalError, match="is not finished"):
+        await migrations.admit_whenever(store_settings, "routing", ROUTING, SystemClock())
+    assert not away
+
+
+@pytest.mark.parametrize("service", [user.name for user in USERS])
+def test_every_service_with_a_store_asks_whether_the_store_is_for_it(service: str) -> None:
+    main = importlib.import_module(f"services.{'notify.auditor' if service == 'auditor' else service}.main")
+    named = re.findall(r'\badmit\(store_settings, "?(\w+)', inspect.getsource(main.run))
+    assert [getattr(main, name, name) for name in named] == [service]
 
 
 def test_numbers_have_no_gap_and_names_are_given_once() -> None:
