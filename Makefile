@@ -8,7 +8,7 @@ LOCAL := $(PY) -m tools.local
 BUILDAH ?= buildah
 IMAGE ?= localhost/ieum
 
-.PHONY: doctor dashboards image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild revise load-history check-tables attack k-anonymity admin move-accounts client rotate-key rotate-receipt-key rotate-secrets check-reports sign-reports rotate-signing-key \
+.PHONY: doctor dashboards image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild revise load-history check-tables attack k-anonymity admin move-accounts client callback rotate-key rotate-receipt-key rotate-secrets check-reports sign-reports rotate-signing-key \
 	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system chaos chaos-long chaos-planted chaos-page torture screenshots docs lock clean
 
 help: ## this help
@@ -68,8 +68,11 @@ admin: venv ## the first administrator: prints a one-time invitation (O=ministry
 move-accounts: venv ## take over the accounts of a notify that kept them itself (CLEAR=1: afterwards, delete the originals)
 	@$(LOCAL) in identity services.identity.move --from $(or $(FROM),ieum_notify) $(if $(CLEAR),--clear)
 
-client: venv ## a front end for the API: prints its credential once (N=name S="reports:submit receipts:read")
-	@$(LOCAL) in intake services.intake.clients add $(or $(N),$(error say which: make client N=name)) $(addprefix --scope ,$(S))
+client: venv ## a front end for the API: prints its credential once (N=name S="reports:submit receipts:read" CALLBACK=https://…)
+	@$(LOCAL) in intake services.intake.clients add $(or $(N),$(error say which: make client N=name)) $(addprefix --scope ,$(S)) $(if $(CALLBACK),--callback '$(CALLBACK)')
+
+callback: venv ## where a front end is told how reports stand (N=name URL=https://… | OFF=1 | ROTATE=1 | END_OLD=1)
+	@$(LOCAL) in intake services.intake.clients callback $(or $(N),$(error say which: make callback N=name URL=https://…)) $(if $(URL),--url '$(URL)') $(if $(OFF),--off) $(if $(ROTATE),--rotate) $(if $(END_OLD),--end-old)
 
 rotate-key: venv ## a new master key for reports; every report's key is wrapped anew while it runs
 	@$(LOCAL) rotate-key

@@ -35,6 +35,9 @@ SECURE_DEVICE_COOKIE: Final = "__Host-place"
 VISITOR: Final = "Ieum-Visitor"
 """The header by which a front end tells its users apart, so that one who guesses does not hold back the others."""
 _VISITOR_FORM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+CALLBACK: Final = "Ieum-Callback"
+"""The header by which a front end asks to be told how a report stands."""
+_REFERENCE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 IDEMPOTENCY_KEY: Final = "idempotency-key"
 _KEY: Final = re.compile(r"[A-Za-z0-9._:~+/=-]{16,128}")
 _NAME: Final = "Idempotency-Key"
@@ -152,6 +155,43 @@ class IdempotencyKey(Documented):
             "description": self._description,
             "schema": {"type": "string", "maxLength": 130},
             "example": "6f1c3a52-9a0f-4c8e-9d0b-2f5a1e7c8b90",
+        }
+        operation.setdefault("parameters", []).append(parameter)
+
+
+class CallbackReference(Documented):
+    """A dependency that gives the front end's reference for callbacks about a report; None without one."""
+
+    problems = ("invalid_header",)
+
+    def __init__(self, *, refused: Callable[[Problem], Problem] = lambda problem: problem) -> None:
+        """``refused`` is called with each problem before it is raised."""
+        self._refused = refused
+
+    async def __call__(self, request: Request) -> str | None:
+        """The reference. Raises ``Problem`` 400."""
+        given = request.headers.getlist(CALLBACK)
+        if not given:
+            return None
+        if len(given) > 1:
+            detail = gettext_noop("This header is there more than once.")
+            raise self._refused(bad_header(CALLBACK, "duplicate_header", detail))
+        if not _REFERENCE.fullmatch(given[0]):
+            detail = gettext_noop("An Ieum-Callback has 1 to 64 letters, digits or _ - and no spaces.")
+            raise self._refused(bad_header(CALLBACK, "wrong_form", detail))
+        return given[0]
+
+    def describe(self, operation: dict[str, Any], components: dict[str, Any]) -> None:
+        """An optional header."""
+        del components
+        parameter = {
+            "name": CALLBACK,
+            "in": "header",
+            "required": False,
+            "description": "Asks for callbacks about this report, and is all that they call it by: random, and nothing "
+            "of the person, the receipt or the report. Only where the person agreed. See `webhooks` in this document.",
+            "schema": {"type": "string", "pattern": f"^{_REFERENCE.pattern}$"},
+            "example": "k3J9-fQ27",
         }
         operation.setdefault("parameters", []).append(parameter)
 

@@ -5,9 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
+from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from services.intake import problem_table
 from services.intake.audit_recorder import AuditRecorder
+from services.intake.callbacks import api as callback_api
+from services.intake.callbacks.channel import CallbackChannel
+from services.intake.callbacks.repository import CallbackRepository
+from services.intake.callbacks.service import NOTICE_S, SWEEP_S, CallbackService
 from services.intake.clients import pages as clients_pages
 from services.intake.clients.dependencies import PACE_S as CLIENTS_S
 from services.intake.clients.dependencies import ClientAuthenticator
@@ -56,6 +61,7 @@ from services.intake.receipts.status import StatusAnswerBuilder, StatusService
 from services.intake.receipts.updates import ReportUpdater
 from services.intake.reports.authentication import ReportAuthentication, ReportNotAuthenticError
 from services.intake.reports.consumers import ProgressFollower, consumers
+from services.intake.reports.documents import Document
 from services.intake.reports.erasure_register import ErasureRegister
 from services.intake.reports.repository import ReportRepository
 from services.intake.retention import pages as erasures_pages
@@ -140,6 +146,7 @@ class Intake:
     calls: CallRepository
     sender: CallSubmitter
     duties: DutyFollower
+    callbacks: CallbackService
     erasure_pace_s: float
 
     async def open(self) -> None:
@@ -153,6 +160,7 @@ class Intake:
         await self.drafts.prepare()
         await self.links.prepare()
         await self.calls.prepare()
+        await self.callbacks.callbacks.prepare()
         await self.wrong_receipts.store.prepare()
         await self.relay.ensure_index()
         await begin(self.audit)
@@ -187,6 +195,10 @@ class Intake:
         jobs.every(CALLS_S, OVERDUE, self.sender.sweep)
         jobs.endless("relay", self.relay.run)
         jobs.every(LINKS_S, "links", self.link_service.index, wake=self.link_service.offered, gather_s=LINKS_GATHER_S)
+        told = self.callbacks
+        jobs.every(NOTICE_S, "callbacks-noticed", told.notice, wake=told.hinted)
+        jobs.every(SWEEP_S, "callbacks-swept", told.sweep)
+        jobs.endless("callbacks", told.run)
         jobs.every(DISK_S, "disk", self.disk.look)
         jobs.endless("store-watch", self.group.watch)
         jobs.every(self.erasure_pace_s, "erasures", self.erasure_job.minute)
@@ -238,13 +250,14 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     health.degraded |= {"relay.intake": relay.unreadable, **_only_for_an_upgrade(settings)}
     aside.ready |= {"relay.intake": relay.check, "routings.holes": follower.check}
 
-    signer = ProofSigner(key_bytes(settings.signing_key))
-    keyring = Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
+    signer, keyring = ProofSigner(key_bytes(settings.signing_key)), _keyring(settings)
     issuer, words = ReceiptIssuer(keys.receipts, keyring), PassphraseHasher(keys.passphrases)
     disk = DiskMonitor(DiskSpace(database, settings.disk_folder), _marks(settings), clock)
     health.ready["disk"] = disk.full
     aside.ready["disk.room"] = disk.check
     rate_limiter = SubmissionRateLimiter(keys.lasting, clock, free=settings.free_reports, many=settings.many_reports)
+    clients = ClientAuthenticator(ClientRepository(database), keys.clients, audit, clock)
+    callbacks = _callbacks(database, reports, clients, settings, clock)
     submission_service = SubmissionService(
         group=group,
         relay=relay,
@@ -258,6 +271,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         rate_limiter=rate_limiter,
         disk=disk,
         clock=clock,
+        on_callback=callbacks.hint,
     )
     identity = identity_over_http(settings, clock, "intake")
     # Shown, and no more: reports are accepted whether or not anybody can sign in.
@@ -270,7 +284,6 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         service="intake",
         on_denied=denial_recorder(audit),
     )
-    clients = ClientAuthenticator(ClientRepository(database), keys.clients, audit, clock)
     erasure_job = ErasureJob(reports, links, recorder, clock)
     wrong_receipts = WrongReceipts(
         WrongReceiptCounts(database), keys.wrong_receipts, clock, per_network=settings.wrong_receipts_per_hour
@@ -348,7 +361,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
                 CallPage(call_view, call_desk, sender, link_service, disk, clock),
                 CallAdditions(receipts, keyring),
             ),
-            clients_pages.router(own_pages, ClientService(clients.clients, keys.clients, clock), authorize, audit),
+            clients_pages.router(own_pages, ClientService(clients.clients, keys, clock), authorize, audit),
             audit_router(audit, authorize, own_pages),
         ],
         pages=own_pages,
@@ -359,7 +372,9 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         tags={
             "reports": "Submit a report.",
             "receipts": "What the holder of a receipt may ask, add and take back.",
+            "callbacks": "What a front end is told by itself.",
         },
+        webhooks=callback_api.webhooks(),
     )
     return Intake(
         app=app,
@@ -383,8 +398,27 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         calls=call_drafts.store,
         sender=sender,
         duties=duties,
+        callbacks=callbacks,
         erasure_pace_s=settings.erasure_pace_s,
     )
+
+
+def _keyring(settings: IntakeSettings) -> Keyring:
+    return Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
+
+
+def _callbacks(
+    database: "AsyncIOMotorDatabase[Document]",
+    reports: ReportRepository,
+    clients: ClientAuthenticator,
+    settings: IntakeSettings,
+    clock: Clock,
+) -> CallbackService:
+    """Callbacks, which hear of every change of a report."""
+    channel, keys = CallbackChannel(settings.callback_networks), keys_of(settings).callbacks
+    made = CallbackService(CallbackRepository(database), reports.of_report, clients.known, channel, keys, clock)
+    reports.on_change = made.hint
+    return made
 
 
 def _only_for_an_upgrade(settings: IntakeSettings) -> dict[str, Check]:

@@ -1,5 +1,6 @@
 """Intake's own settings. Keys are base64 of 32 bytes; the local launcher makes them at first start."""
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Self
 
@@ -65,6 +66,10 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     serves it. Unset or empty: none, and a restore brings back what was erased since."""
     erasure_pace_s: float = Field(default=60.0, gt=0, le=3600, examples=[60])
     """Seconds between two looks at which keys are due to be destroyed."""
+
+    callback_networks: tuple[IPv4Network | IPv6Network, ...] = Field(default=(), examples=['["10.20.0.0/16"]'])
+    """Private networks that callbacks to front ends may go to; public addresses always may. A JSON list. Where this
+    machine itself is in it (127.0.0.0/8), an address of its own needs no https."""
 
     def audit_keys(self) -> AuditKeys:
         """The keys of this service's audit."""

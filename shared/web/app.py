@@ -62,6 +62,7 @@ def create_app(
     page_problems: Sequence[DocumentedProblem] = (),
     reasons: Sequence[DocumentedReason] = (),
     tags: Mapping[str, str] = MappingProxyType({}),
+    webhooks: APIRouter | None = None,
 ) -> FastAPI:
     """An app with security headers, traces, metrics, problem documents, health, static files and documentation.
 
@@ -71,7 +72,7 @@ def create_app(
     ``problem_of`` says what is answered where an error of the service's own reaches the edge. ``problem_table`` has
     the problems that only this service's API answers with, ``page_problems`` those of its pages, ``reasons`` its own
     reasons of single fields, for ``/problems`` and the OpenAPI document; ``tags`` say there what each group of
-    operations is.
+    operations is. ``webhooks`` are documented and sent by the service itself.
     Raises ``ValueError`` for a route that names no action, or several: an undecided route must not be reachable.
     """
     spans.configure(service, settings.otlp_endpoint)
@@ -85,6 +86,7 @@ def create_app(
         openapi_url=None,
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
+        webhooks=webhooks,
     )
     app.state.service = service
     app.state.problems = in_order(SHARED, STAFF, problem_table)

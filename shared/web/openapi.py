@@ -88,6 +88,9 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
             one.describe(operation, components)
         codes = {code for one in documented for code in one.problems}
         _add_refusals(app, operation, method, codes, components)
+    for item in spec.get("webhooks", {}).values():
+        for operation in item.values():
+            operation["responses"].pop("422", None)  # what a receiver answers is its own
     _keep_used(spec)
     for schema in schemas.values():
         for example in schema.get("examples", ()):
@@ -248,4 +251,6 @@ def _schemes(spec: Mapping[str, Any]) -> set[str]:
 
 
 def _tags(spec: Mapping[str, Any]) -> list[str]:
-    return sorted({tag for _, _, operation in operations(spec) for tag in operation.get("tags", ())})
+    every = [operation for _, _, operation in operations(spec)]
+    every += [operation for item in spec.get("webhooks", {}).values() for operation in item.values()]
+    return sorted({tag for operation in every for tag in operation.get("tags", ())})

@@ -1,4 +1,4 @@
-"""Front ends by command: ``python -m services.intake.clients add|rotate|end-old|disable|enable|list``.
+"""Front ends by command: ``python -m services.intake.clients add|rotate|end-old|disable|enable|list|callback``.
 
 A secret is printed once and kept nowhere. Running intakes take notice within seconds.
 """
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
+from services.intake.callbacks.rules import url_refused
 from services.intake.clients.models import CLIENT_ID, MOST_PER_MINUTE, PER_MINUTE
 from services.intake.clients.repository import ClientError, ClientRepository
 from services.intake.clients.service import RESERVED, ClientService
@@ -32,6 +33,10 @@ def main(arguments: Sequence[str]) -> int:
     """0; 1 where it is not possible; 2 while the store is away."""
     given = _parser().parse_args(arguments)
     settings, store = load(IntakeSettings), load(StoreSettings)
+    url = getattr(given, "callback", None) or getattr(given, "url", None)
+    if url is not None and (wrong := url_refused(url, settings.callback_networks)) is not None:
+        sys.stderr.write(f"{given.id}: the callback's address {wrong}\n")
+        return _NOT_POSSIBLE
     log.configure("intake-clients", settings.log_level)  # to stderr: what is printed is the result
     try:
         result = asyncio.run(_do(given, settings, store))
@@ -53,7 +58,7 @@ async def _do(given: argparse.Namespace, settings: IntakeSettings, store: StoreS
     clock = SystemClock()
     database = mongo.connect(store, "intake")
     clients = ClientRepository(database)
-    desk = ClientService(clients, keys_of(settings).clients, clock)
+    desk = ClientService(clients, keys_of(settings), clock)
     if given.command == "list":
         return [
             {
@@ -66,6 +71,7 @@ async def _do(given: argparse.Namespace, settings: IntakeSettings, store: StoreS
                 "newest_used": client.newest_used,
                 "version": client.version,
                 "last_used": client.last_used,
+                "callback": client.callback.url if client.callback else None,
             }
             for client in await clients.all()
         ]
@@ -83,7 +89,16 @@ async def _do(given: argparse.Namespace, settings: IntakeSettings, store: StoreS
         case "add":
             scopes = given.scope or [Scope.REPORTS_SUBMIT]
             credential = await desk.add(given.id, given.name or given.id, scopes, given.per_minute)
-            return {"id": given.id, "credential": credential, "scopes": sorted(scopes)}
+            made = {"id": given.id, "credential": credential, "scopes": sorted(scopes)}
+            if given.callback is not None:
+                made["callback_secrets"] = await desk.set_callback(given.id, given.callback)
+            return made
+        case "callback":
+            if given.rotate or given.end_old:
+                signing = await desk.rotate_callback(given.id, end_old=given.end_old)
+            else:
+                signing = await desk.set_callback(given.id, given.url)
+            return {"id": given.id, "callback_secrets": signing}
         case "rotate":
             credential = await desk.rotate(given.id, only=given.only, version=given.version)
             return {"id": given.id, "credential": credential}
@@ -102,6 +117,13 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--name", default="", help="as people call it")
     add.add_argument("--scope", action="append", type=Scope, choices=list(Scope), help="may be repeated")
     add.add_argument("--per-minute", type=_pace, default=PER_MINUTE, help="requests a minute and process")
+    add.add_argument("--callback", metavar="URL", help="where it is told how reports stand; prints the signing secret")
+    callback = commands.add_parser("callback", help="where a front end is told how reports stand; prints what signs it")
+    what = callback.add_mutually_exclusive_group(required=True)
+    what.add_argument("--url", help="https; the secrets stay as they are")
+    what.add_argument("--off", action="store_true", help="tell it nothing any more")
+    what.add_argument("--rotate", action="store_true", help="sign with a new secret as well, until --end-old")
+    what.add_argument("--end-old", action="store_true", help="sign with the newest secret alone")
     rotate = commands.add_parser("rotate", help="a new secret; the one in use stays valid until end-old")
     rotate.add_argument("--only", action="store_true", help="the old secrets end now")
     ending = commands.add_parser("end-old", help="only the newest secret counts from now on")
@@ -110,9 +132,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("disable", help="turn it away")
     commands.add_parser("enable", help="let it in again")
     listing = commands.add_parser("list", help="all front ends, without secrets")
-    for command in (add, rotate, ending, commands.choices["disable"], commands.choices["enable"]):
+    for command in (add, rotate, ending, callback, commands.choices["disable"], commands.choices["enable"]):
         command.add_argument("id", type=_id, help="lower-case letters, digits, hyphens")
-    for command in (add, rotate, ending, commands.choices["disable"], commands.choices["enable"], listing):
+    for command in (add, rotate, ending, callback, commands.choices["disable"], commands.choices["enable"], listing):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 

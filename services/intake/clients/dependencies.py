@@ -103,6 +103,12 @@ class ClientAuthenticator:
         self._right.clear()
         self._read_at = began
 
+    async def known(self) -> dict[str, Client]:
+        """All front ends as last read. Raises ``TransientError`` while none was ever read."""
+        if self._known is None:
+            await self.refresh()
+        return self._known or {}
+
     async def authenticate(self, request: Request, scope: Scope) -> Client:
         """The front end. Raises ``Problem``: 401, 403, 429, or 503 while none was ever read."""
         credential = bearer_of(request)

@@ -18,6 +18,16 @@ MOST_PER_MINUTE: Final = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Callback:
+    """Where a front end is told how reports stand, and which secrets sign it, newest first."""
+
+    url: str
+    versions: tuple[int, ...]
+    code: bytes
+    """Authenticates both, see ``callbacks.rules.code_of``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """One front end as authentication knows it."""
 
@@ -34,6 +44,7 @@ class Client:
     """Goes up with every change by a person."""
     newest_used: bool = False
     """Whether the newest secret was ever used."""
+    callback: Callback | None = None
 
     @property
     def sandbox(self) -> bool:

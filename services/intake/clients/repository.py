@@ -1,12 +1,13 @@
 """The collection of front ends. Secrets are kept as keyed digests only."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
-from services.intake.clients.models import SECRETS, Client
+from services.intake.clients.models import SECRETS, Callback, Client
 from services.intake.concurrency import Attempts
 from services.intake.reports.documents import Document
 from shared.errors import IeumError
@@ -86,6 +87,15 @@ class ClientRepository:
         """Disable or enable it. Raises ``ClientError``."""
         await self._change(client_id, lambda _: {"disabled": disabled})
 
+    async def set_callback(self, client_id: str, change: Callable[[Callback | None], Callback | None]) -> None:
+        """Change where it is told how reports stand. Raises ``ClientError``, also what ``change`` raises."""
+
+        def changed(document: Document) -> Document:
+            after = change(_callback(document))
+            return {"callback": None if after is None else asdict(after)}
+
+        await self._change(client_id, changed)
+
     async def used(self, client_id: str, digest: str, day: str) -> None:
         """Remember the day, and which secret it was."""
         with store_errors():
@@ -126,4 +136,10 @@ def _client(document: Document) -> Client:
         last_used=document.get("last_used"),
         version=document["version"],
         newest_used=document["secrets"][0]["digest"] in document.get("used", ()),
+        callback=_callback(document),
     )
+
+
+def _callback(document: Document) -> Callback | None:
+    kept = document.get("callback")
+    return Callback(kept["url"], tuple(kept["versions"]), bytes(kept["code"])) if kept else None

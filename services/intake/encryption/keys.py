@@ -36,6 +36,7 @@ class Purpose(StrEnum):
     DEVICES = "devices"
     WRONG_RECEIPTS = "wrong receipts"
     REPORTS = "report authentication"
+    CALLBACKS = "callbacks"
 
 
 class KeyedDigests:
@@ -102,6 +103,8 @@ class IntakeKeys:
         self.calls: Final = self._keys(Purpose.CALLS, [(DERIVED, root)])
         self.reports: Final = derive(root, Purpose.REPORTS)
         """Authenticates what steers a stored report."""
+        self.callbacks: Final = KeyedDigests(derive(root, Purpose.CALLBACKS), DERIVED)
+        """Secrets of callbacks are derived from it, for as long as a front end has them."""
 
         # Nothing made with these is kept for longer than hours, so they have one version.
         self.devices: Final = KeyedDigests(derive(root, Purpose.DEVICES), DERIVED)

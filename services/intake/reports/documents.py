@@ -26,6 +26,10 @@ SEALED_FIELDS: Final = (
     "answers",
 )
 FRONT_END: Final = "front_end"
+CALLBACK: Final = "callback"
+"""What the front end wants to be told by, see ``callbacks``; missing where it did not ask."""
+CALLBACK_SINCE: Final = "callback_since"
+"""A mark of reports of which something may still be told."""
 CALL: Final = "call"
 """The sealed part that says who took a report by phone, and how assent was given."""
 DIGESTS: Final = "links"
@@ -57,11 +61,12 @@ def new_document(
     event: Record,
     digests: Sequence[str] = (),
     call: Mapping[str, object] | None = None,
+    callback: str | None = None,
 ) -> Document:
     """The document of a new report, without its receipt (see ``with_receipt``).
 
     ``parts`` are sealed, see ``personal_parts``; ``digests`` are those it can be found by; ``call`` is where one taken
-    by phone comes from.
+    by phone comes from; ``callback`` is the front end's reference for callbacks.
     """
     fields = {name: key.encrypt(name, plain) for name, plain in parts.items()}
     if call is not None:
@@ -76,6 +81,7 @@ def new_document(
         "consents": consents.model_dump(mode="json") if consents else None,
         "sealed": {"key_id": wrapped.key_id, "key": wrapped.blob, "fields": fields},
         "progress": Progress().model_dump(),
+        **({CALLBACK: {"reference": callback}, CALLBACK_SINCE: received_at} if callback is not None else {}),
         **to_be_found(digests, received_at),
         **pending([event], received_at),
     }

@@ -20,7 +20,7 @@ from services.intake.reports.authentication import (
     ReportAuthentication,
     ReportNotAuthenticError,
 )
-from services.intake.reports.documents import DIGESTS, FRONT_END, Document, is_sandbox
+from services.intake.reports.documents import CALLBACK_SINCE, DIGESTS, FRONT_END, Document, is_sandbox
 from services.intake.reports.erasure_register import ErasureRegister, Happened
 from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.models import Progress
@@ -57,12 +57,13 @@ TOMBSTONE: Final[tuple[str, ...]] = (
     FIELD,
     PENDING,
     SINCE,
+    CALLBACK_SINCE,
 )
 """What stays of an erased report beside its dates, and nothing else does: the id, so that a repeated request cannot
 lodge it again and late events find it; the versions, so that nothing older counts; the keyed hash of its receipt, so
 that the receipt says "erased" and is given to nobody else, and of the one before it was handed over; the code that
-authenticates all this; events not yet published, which name nobody. Of a drill of a front end that is being tried out
-its front end as well, which alone may ask for it."""
+authenticates all this; events not yet published, which name nobody; the mark that its front end is to be told. Of a
+drill of a front end that is being tried out its front end as well, which alone may ask for it."""
 
 _OWNER: Final = "progress.ownership.center_id"
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -102,6 +103,8 @@ class ReportRepository:
         self.authentication: Final = authentication
         self.register: Final = register
         self._opened = False
+        self.on_change: Callable[[str], None] = lambda _: None
+        """Is told of each report of which something changed that its front end may have asked to be told."""
 
     async def prepare(self) -> None:
         """Wait for the store and make the indexes. What the outbox needs, the relay creates."""
@@ -194,6 +197,8 @@ class ReportRepository:
             await self._note_withdrawal(before, now)
         with store_errors():
             result = await self._reports.update_one(_as_read(before), update)
+        if result.matched_count:
+            self._changed(before)
         if result.matched_count and was and not becomes:
             await self.register.note(Happened.REINSTATED, before["_id"], now, before.get("changes", 0))
         return bool(result.matched_count)
@@ -221,7 +226,13 @@ class ReportRepository:
             await self.register.note(Happened.ERASED, before["_id"], life.erased_at, before.get("changes", 0))
         with store_errors():
             result = await self._reports.update_one(_as_read(before), {"$set": sets, "$unset": gone})
+        if result.matched_count:
+            self._changed(before)
         return bool(result.matched_count)
+
+    def _changed(self, document: Document) -> None:
+        if CALLBACK_SINCE in document:
+            self.on_change(document["_id"])
 
     async def marked(
         self,
@@ -275,6 +286,7 @@ class ReportRepository:
             await self._reports.update_one(
                 {"_id": report_id, "life.erased_at": None, place: None}, {"$set": {place: at}}
             )
+        self.on_change(report_id)
 
     async def advance(self, ids: Sequence[str], fold: Fold, relay: Relay) -> list[str]:
         """Fold new events into the progress of these reports; the ids that are not here are given back.
@@ -287,7 +299,9 @@ class ReportRepository:
         for start in range(0, len(ids), BATCH):
             some = ids[start : start + BATCH]
             with store_errors():
-                known = await by_ids(self._reports, some, {"progress": 1, FIELD: 1, f"{PENDING}.id": 1})
+                known = await by_ids(
+                    self._reports, some, {"progress": 1, FIELD: 1, CALLBACK_SINCE: 1, f"{PENDING}.id": 1}
+                )
             missing.extend(report_id for report_id in some if report_id not in known)
             # What is erased has no progress any more, and needs none.
             known = {report_id: document for report_id, document in known.items() if "progress" in document}
@@ -324,6 +338,8 @@ class ReportRepository:
             all_written = result.matched_count == len(moved)
         finally:
             relay.taken(taken, cleared=all_written)
+        for document, _, _ in moved:
+            self._changed(document)
         if not all_written:
             raise TransientError("another worker moved the same reports on, or they have new events")
 

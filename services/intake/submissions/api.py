@@ -66,6 +66,7 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
         client: Annotated[Client, Depends(authenticate)],
         submission: Annotated[Submission, Depends(_BODY)],
         key: Annotated[str | None, Depends(_KEY)],
+        callback: Annotated[str | None, Depends(dependencies.CallbackReference(refused=problems.counted))],
     ) -> Response:
         """Only `role` and `harm_types` are compulsory. With an `Idempotency-Key` the request can be repeated safely.
 
@@ -76,7 +77,11 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
             if client.sandbox and not submission.synthetic:
                 raise problems.drills_only()
             lodged = await submission_service.submit(
-                submission, front_end=client.client_id, idempotency_key=key, sandbox=client.sandbox
+                submission,
+                front_end=client.client_id,
+                idempotency_key=key,
+                sandbox=client.sandbox,
+                callback=callback,
             )
         except (Problem, NotAdmittedError, ConflictError, TransientError) as error:
             raise problems.counted(error) from None

@@ -49,11 +49,12 @@ def prepare_report(
     digests: Sequence[str],
     call: Mapping[str, object] | None,
     traceparent: str,
+    callback: str | None = None,
 ) -> PreparedReport:
     """Make document and first event of a submission with its facts, linked reports among them.
 
     ``key`` seals what is personal; ``digests`` are those the report is found by; ``call`` is where one taken by phone
-    comes from.
+    comes from; ``callback`` is the front end's reference for callbacks.
     """
     content = identifiers.content_of(submission)
     digest = identifiers.content_digest(content)
@@ -72,5 +73,6 @@ def prepare_report(
         event=event,
         digests=digests,
         call=call,
+        callback=callback,
     )
     return PreparedReport(document, event, facts, digest)

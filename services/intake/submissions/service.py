@@ -1,7 +1,7 @@
 """Taking in a report: judge, seal, store with its first event, hand that to the relay, answer."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -77,8 +77,13 @@ class SubmissionService:
         rate_limiter: SubmissionRateLimiter,
         disk: DiskMonitor,
         clock: Clock,
+        on_callback: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Collaborators come from ``main``; ``keys`` are those that never change."""
+        """Collaborators come from ``main``; ``keys`` are those that never change.
+
+        ``on_callback`` is told of each new report whose front end wants to be told how it stands.
+        """
+        self._on_callback = on_callback
         self._group = group
         self._relay = relay
         self._keyring = keyring
@@ -103,12 +108,14 @@ class SubmissionService:
         call: Mapping[str, object] | None = None,
         known: tuple[str, ...] = (),
         sandbox: bool = False,
+        callback: str | None = None,
     ) -> SubmissionResult:
         """Accept a report; when this returns, it is durable.
 
         ``suspicion`` is what the way it came says against it, ``known`` are earlier reports of the same person.
         ``call`` is where a report taken by phone comes from, as JSON values; it is sealed with what was said.
-        ``sandbox``: from a front end that is only being tried out.
+        ``sandbox``: from a front end that is only being tried out. ``callback``: the reference by which it wants to be
+        told how the report stands.
 
         Raises ``NotAdmittedError`` (what does not hold together), ``ConflictError``, or ``TransientError`` when the
         store did not take it; then nothing was promised and the same request may be sent again.
@@ -123,7 +130,7 @@ class SubmissionService:
         new = False
         try:
             lodged = await self._submit(
-                submission, front_end, idempotency_key, suspicion, call, known, now, sandbox=sandbox
+                submission, front_end, idempotency_key, suspicion, call, known, now, sandbox=sandbox, callback=callback
             )
             new = not lodged.repeated
         finally:
@@ -142,6 +149,7 @@ class SubmissionService:
         now: datetime,
         *,
         sandbox: bool,
+        callback: str | None,
     ) -> SubmissionResult:
         facts = rules.judged(submission, now, suspicion, sandbox=sandbox)
         report_id = (
@@ -163,6 +171,7 @@ class SubmissionService:
             digests=digests,
             call=call,
             traceparent=trace.current(),
+            callback=callback,
         )
         if submission.word is not None:
             document["word"] = await self._words.hashed(report_id, submission.word, lodging=True)
@@ -173,6 +182,8 @@ class SubmissionService:
             REPEATED.inc()
         else:
             self._relay.enqueue(report_id, [event])
+            if callback is not None:
+                self._on_callback(report_id)
             for why in suspicion:
                 SUSPECTED.labels(why.value).inc()
             if digests:

@@ -1,11 +1,5 @@
-"""Webhooks, signed as Standard Webhooks: https://github.com/standard-webhooks/standard-webhooks (spec, v1).
+"""Webhooks, signed as Standard Webhooks."""
 
-The id of a message is the same whenever it is sent again: ``webhook-id`` is what a receiver tells doubles by.
-"""
-
-import base64
-import hashlib
-import hmac
 from collections.abc import Mapping
 from typing import Final
 
@@ -13,17 +7,9 @@ import httpx
 
 from services.notify.settings import WebhookWithSecret
 from shared.clock import Clock
+from shared.webhooks import signed
 
-_SECRET: Final = "whsec_"  # noqa: S105  # the prefix every secret has
 _OK: Final = range(200, 300)
-
-
-def signed(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """The three headers of a message. ``secret`` is ``whsec_`` and base64, as the specification has it."""
-    key = base64.b64decode(secret.removeprefix(_SECRET))
-    content = f"{message_id}.{timestamp}.".encode() + body
-    made = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
-    return {"webhook-id": message_id, "webhook-timestamp": str(timestamp), "webhook-signature": f"v1,{made}"}
 
 
 class WebhookChannel:
@@ -40,7 +26,7 @@ class WebhookChannel:
         """None, or a short code of why the receiver did not take it; never its words."""
         hook = self._hooks[name]
         stamp = int(self._clock.now().timestamp())
-        headers = signed(hook.secret.get_secret_value(), message_id, stamp, body)
+        headers = signed([hook.secret.get_secret_value()], message_id, stamp, body)
         client = self._client = self._client or httpx.AsyncClient(timeout=self._timeout_s, trust_env=False)
         try:
             async with client.stream(

@@ -55,6 +55,7 @@ def settings(**more: Any) -> IntakeSettings:
         "many_reports": 10_000,
         # Nobody listens there: people are known by what a test lets ``IntakeHarness.people`` sign.
         "IEUM_IDENTITY_URL": "http://127.0.0.1:9",
+        "callback_networks": ("127.0.0.0/8",),
     }
     return IntakeSettings(**{**given, **more})
 
@@ -173,7 +174,7 @@ async def credentials(intake: Intake) -> dict[str, str]:
     """Credentials of two front ends that may do everything; new ones where an earlier intake made some."""
     clients = intake.clients.clients
     known = {client.client_id for client in await clients.all()}
-    office = ClientService(clients, KEYS.clients, SystemClock())
+    office = ClientService(clients, KEYS, SystemClock())
     return {
         name: await (
             office.rotate(name, only=False) if name in known else office.add(name, name, list(REAL_SCOPES), 10**7)

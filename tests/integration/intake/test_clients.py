@@ -31,7 +31,7 @@ SOON = PACE_S + 3
 
 
 def office(harness: IntakeHarness) -> ClientService:
-    return ClientService(harness.intake.clients.clients, KEYS.clients, SystemClock())
+    return ClientService(harness.intake.clients.clients, KEYS, SystemClock())
 
 
 async def sent(harness: IntakeHarness, credential: str | None) -> httpx.Response:

@@ -17,6 +17,7 @@ from services.intake.submissions.models import Submission
 from shared.clock import SystemClock
 from shared.identity.roles import Scope
 from tests.integration.intake.harness import LEAST, IntakeHarness
+from tests.support.keys import KEYS
 
 
 async def test_every_check_holds_here(harness: IntakeHarness) -> None:
@@ -52,7 +53,7 @@ async def test_a_careless_server_fails_every_check_but_the_first() -> None:
 
 
 async def test_what_a_credential_may_not_do_is_left_out_by_name(harness: IntakeHarness) -> None:
-    service = ClientService(harness.intake.clients.clients, harness.intake.clients._keys, SystemClock())
+    service = ClientService(harness.intake.clients.clients, KEYS, SystemClock())
     credential = await service.add(
         "reader", "As the README makes one", [Scope.REPORTS_SUBMIT, Scope.RECEIPTS_READ], 120
     )

@@ -118,7 +118,7 @@ async def open_services(
     system.account = ready
     system.signer = await system.identity.accounts.signing.signer()
     await system.learn()
-    office = ClientService(system.intake.clients.clients, KEYS.clients, system.clock)
+    office = ClientService(system.intake.clients.clients, KEYS, system.clock)
     system.front_end = await office.add("front", "front", list(REAL_SCOPES), 10**6)
 
 

@@ -38,7 +38,7 @@ class Shelf:
 
 async def shelf(system: SystemHarness) -> Shelf:
     clients = system.intake.clients.clients
-    office = ClientService(clients, KEYS.clients, system.clock)
+    office = ClientService(clients, KEYS, system.clock)
     by_scope = {scope: await office.add(f"only-{n}", "x", [scope], 10**6) for n, scope in enumerate(Scope)}
     good = await office.add("good", "x", list(REAL_SCOPES), 10**6)
     disabled = await office.add("disabled", "x", list(REAL_SCOPES), 10**6)
@@ -93,7 +93,7 @@ async def test_every_scope_opens_its_routes_and_no_other(system: SystemHarness) 
 
 async def test_a_credential_for_drills_opens_no_report_of_anybody_else(system: SystemHarness) -> None:
     """Every operation about a receipt, by a credential that is confined to drills: as if there were no such report."""
-    office = ClientService(system.intake.clients.clients, KEYS.clients, system.clock)
+    office = ClientService(system.intake.clients.clients, KEYS, system.clock)
     held = {
         name: await office.add(name, "x", list(scopes), 10**6)
         for name, scopes in {

@@ -85,6 +85,6 @@ def test_one_for_drills_may_do_what_front_ends_do_and_is_confined_whatever_else_
 
 async def test_a_scope_for_drills_stands_alone() -> None:
     nothing: Any = None
-    office = ClientService(nothing, INTAKE_KEYS.clients, nothing)
+    office = ClientService(nothing, INTAKE_KEYS, nothing)
     with pytest.raises(ClientError, match="drill_stands_alone"):
         await office.add("trial", "Trial", [Scope.REPORTS_DRILL, Scope.REPORTS_SUBMIT], 600)

@@ -16,10 +16,11 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from services.notify.channels.apprise import THREADS, URGENT_ONLY, AppriseChannel
 from services.notify.channels.breaker import FAILURES, OPEN_S, Breaker
 from services.notify.channels.messages import HOOK_BYTES, TEXT_CHARACTERS, Alert, Ask, alert_hook, alert_text
-from services.notify.channels.webhook import WebhookChannel, signed
+from services.notify.channels.webhook import WebhookChannel
 from services.notify.settings import WebhookWithSecret
 from shared.clock import ManualClock, SystemClock
 from shared.events.vocabulary import Urgency
+from shared.webhooks import signed
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import report_id
 
@@ -37,7 +38,7 @@ def alerts(count: int, now: datetime, urgency: Urgency = Urgency.HIGH) -> list[A
 def test_the_public_library_verifies_what_we_sign_and_nothing_that_was_touched() -> None:
     now = datetime.now(UTC)
     body = alert_hook("msg-1", alerts(1, now), ROOT, now)
-    headers = signed(SECRET, "msg-1", int(now.timestamp()), body)
+    headers = signed([SECRET], "msg-1", int(now.timestamp()), body)
     assert Webhook(SECRET).verify(body, headers)["data"]["alias"] == "가람-0000"
     with pytest.raises(WebhookVerificationError):
         Webhook(SECRET).verify(body.replace(b"high", b"norm"), headers)

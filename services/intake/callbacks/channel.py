@@ -1,0 +1,76 @@
+"""Posts callbacks to receivers that front ends named: never into private networks, never further by a redirect."""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import httpx
+
+from services.intake.callbacks import rules
+from services.intake.callbacks.rules import Address, Network
+
+TIMEOUT_S: Final = 10.0
+WHOLE_S: Final = 20.0
+"""All of it: the name, the connection, the answer."""
+_OK: Final = range(200, 300)
+
+
+class PrivateAddressError(Exception):
+    """The receiver's name stands for an address that callbacks may not go to."""
+
+
+class CallbackChannel:
+    """Sends one message at a time; each by a connection of its own, to exactly the address that was checked."""
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        """``networks``: private ones that the deployment allows."""
+        self._networks = tuple(networks)
+        self._context: ssl.SSLContext | None = None
+
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[bool, str]:
+        """Whether the receiver took it, and its status or a short code of why there is none; never its words."""
+        try:
+            async with asyncio.timeout(WHOLE_S):
+                status = await self._post(url, headers, body)
+        except PrivateAddressError:
+            return False, "private_address"
+        except (TimeoutError, httpx.TimeoutException):
+            return False, "timeout"
+        except socket.gaierror:
+            return False, "unknown_host"
+        except httpx.ConnectError:
+            return False, "connect"
+        except httpx.HTTPError as error:
+            return False, f"error_{type(error).__name__}"
+        return status in _OK, str(status)
+
+    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        if rules.url_refused(url, self._networks) is not None:
+            raise PrivateAddressError
+        named = httpx.URL(url)
+        address = await self._checked(named)
+        # To the address that was checked: asked a second time the name could stand for another one.
+        there = named.copy_with(host=str(address))
+        self._context = self._context or ssl.create_default_context()
+        async with (
+            httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, verify=self._context) as http,
+            http.stream(
+                "POST",
+                there,
+                content=body,
+                headers={**headers, "host": named.netloc.decode(), "content-type": "application/json"},
+                extensions={"sni_hostname": named.host},
+            ) as answer,
+        ):
+            return answer.status_code
+
+    async def _checked(self, url: httpx.URL) -> Address:
+        port = url.port or (443 if url.scheme == "https" else 80)
+        found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        addresses = [ipaddress.ip_address(str(place[0]).partition("%")[0]) for *_, place in found]
+        if not all(rules.allowed(one, self._networks) for one in addresses):
+            raise PrivateAddressError
+        return addresses[0]

@@ -1,0 +1,226 @@
+"""Notices how reports stand that a front end asked about, and tells it. Nothing of a report's way waits for it.
+
+What changes a report gives a hint in this process; once a minute all are looked at, for hints that were lost with a
+process. What is to be told stands in the store with its time, so that a restart loses none; killed between the sending
+and the mark, it is sent again with the same ``webhook-id``. Each front end has a few connections of its own: one that
+answers nothing delays itself.
+"""
+
+import asyncio
+import math
+import random
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from prometheus_client import Counter
+
+from services.intake.callbacks import rules
+from services.intake.callbacks.channel import CallbackChannel
+from services.intake.callbacks.models import Attempt, StatusChange, Subscription
+from services.intake.callbacks.repository import CallbackRepository
+from services.intake.clients.models import Callback, Client
+from services.intake.encryption.keys import KeyedDigests
+from services.intake.reports.authentication import ReportNotAuthenticError
+from services.intake.reports.documents import CALLBACK, FRONT_END, Document
+from services.intake.reports.models import State
+from shared import log
+from shared.clock import Clock, whole_milliseconds
+from shared.errors import TransientError
+from shared.metrics import REGISTRY
+from shared.webhooks import signed
+
+CALLBACKS: Final = Counter(
+    "ieum_intake_callbacks", "Callbacks to front ends, by what came of each sending.", ["outcome"], registry=REGISTRY
+)
+for _outcome in ("delivered", "failed", "given_up"):
+    CALLBACKS.labels(_outcome)
+
+NOTICE_S: Final = 5.0
+"""Between two looks at what was hinted at and could not be read; a new hint is looked at at once."""
+SWEEP_S: Final = 60.0
+LOOK_S: Final = 1.0
+AT_ONCE: Final = 4
+"""Sendings to one front end at a time."""
+MOST_HINTS: Final = 10_000
+_LONGEST_PAUSE_S: Final = 300.0
+
+_log = log.get(__name__)
+
+ReadReport = Callable[[str], Awaitable[Document | None]]
+Clients = Callable[[], Awaitable[dict[str, Client]]]
+
+
+class CallbackService:
+    """Both halves: what is noticed, and what is sent."""
+
+    def __init__(
+        self,
+        callbacks: CallbackRepository,
+        read: ReadReport,
+        clients: Clients,
+        channel: CallbackChannel,
+        keys: KeyedDigests,
+        clock: Clock,
+    ) -> None:
+        """``read`` gives an authenticated report, ``clients`` all front ends; ``keys`` are those of callbacks."""
+        self.callbacks: Final = callbacks
+        self._read = read
+        self._clients = clients
+        self._channel = channel
+        self._keys = keys
+        self._clock = clock
+        self._hints: dict[str, None] = {}
+        self.hinted: Final = asyncio.Event()
+        self._noticed = asyncio.Event()
+        self._rounds: dict[str, asyncio.Task[None]] = {}
+        self._failures: dict[str, int] = {}
+        self._paused_until: dict[str, float] = {}
+
+    def hint(self, report_id: str) -> None:
+        """Something about a report may have changed; never waits. What does not fit the sweep finds."""
+        if len(self._hints) < MOST_HINTS:
+            self._hints[report_id] = None
+            self.hinted.set()
+
+    async def sweep(self) -> None:
+        """Look at every report of which something may still be told."""
+        for report_id in await self.callbacks.open_reports():
+            self.hint(report_id)
+
+    async def notice(self) -> None:
+        """Look at the reports that were hinted at. Raises ``TransientError``: they stay hinted at."""
+        clients = await self._clients()
+        while self._hints:
+            report_id = next(iter(self._hints))
+            await self._notice(report_id, clients)
+            self._hints.pop(report_id, None)
+
+    async def _notice(self, report_id: str, clients: dict[str, Client]) -> None:
+        try:
+            document = await self._read(report_id)
+        except ReportNotAuthenticError:
+            return  # told of by its check; nothing is said of it until a person has looked
+        if document is None:
+            return
+        kept = await self.callbacks.of_report(report_id)
+        if kept is None:
+            kept = await self._begun(document)
+        if kept is None or kept.over:
+            await self.callbacks.close_report(report_id)
+            return
+        now = whole_milliseconds(self._clock.now())
+        told = rules.told(document, now)
+        if told is None:
+            return
+        client = clients.get(kept.client)
+        change = None
+        if told.state is not kept.state and client is not None and client.callback is not None:
+            change = StatusChange(
+                id=str(uuid.uuid4()),
+                sequence=kept.sequence + 1,
+                state=told.state,
+                since=whole_milliseconds(told.since),
+                noticed_at=now,
+            )
+        if told.state is kept.state and not told.last:
+            return
+        after = {"state": told.state, "over": told.last, "sequence": change.sequence if change else kept.sequence}
+        if not await self.callbacks.note(kept, after, change):
+            raise TransientError("another process noticed the same report")
+        if change is not None:
+            self._noticed.set()
+        if told.last:
+            await self.callbacks.close_report(report_id)
+            await self.callbacks.forget(report_id)
+
+    async def _begun(self, document: Document) -> Subscription | None:
+        asked = document.get(CALLBACK)
+        if asked is None:
+            return None
+        begun = Subscription(
+            _id=document["_id"],
+            client=document[FRONT_END],
+            reference=asked["reference"],
+            state=State.RECEIVED,
+            sequence=0,
+        )
+        await self.callbacks.begin(begun)
+        return await self.callbacks.of_report(document["_id"])
+
+    async def run(self) -> None:
+        """Send what is due until cancelled. Raises ``TransientError`` while the store is away."""
+        self._rounds.clear()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._begin_rounds(group)
+                try:
+                    async with asyncio.timeout(LOOK_S):
+                        await self._noticed.wait()
+                except TimeoutError:
+                    continue
+                self._noticed.clear()
+
+    async def _begin_rounds(self, group: asyncio.TaskGroup) -> None:
+        """Begin a round of each front end that has something due and is not at it. Never waits for a receiver."""
+        for client in (await self._clients()).values():
+            running = self._rounds.get(client.client_id)
+            paused = self._paused_until.get(client.client_id, -math.inf) > self._clock.monotonic()
+            if client.callback is None or client.disabled or paused or (running is not None and not running.done()):
+                continue
+            due = await self.callbacks.due(client.client_id, self._clock.now(), AT_ONCE)
+            if due:
+                self._rounds[client.client_id] = group.create_task(self.round(client, due))
+
+    async def round(self, client: Client, due: list[Subscription]) -> None:
+        """Send to one front end until nothing is due, or nothing gets through. Raises nothing."""
+        if (callback := client.callback) is None:
+            return
+        secrets = self._secrets(client.client_id, callback)
+        try:
+            while due and secrets:
+                sent = await asyncio.gather(*(self._send(one, callback.url, secrets) for one in due))
+                if not any(sent):
+                    self._pause(client.client_id)
+                    return
+                self._failures.pop(client.client_id, None)
+                due = await self.callbacks.due(client.client_id, self._clock.now(), AT_ONCE)
+        except TransientError as error:
+            _log.warning("callback.store_away", client=client.client_id, error=str(error))
+        except Exception as error:  # one front end's trouble must end no other's callbacks
+            _log.exception("callback.failed", client=client.client_id, error=type(error).__name__)
+            self._pause(client.client_id)
+
+    def _pause(self, client_id: str) -> None:
+        failures = self._failures[client_id] = self._failures.get(client_id, 0) + 1
+        pause = min(LOOK_S * 2.0 ** min(failures, 20), _LONGEST_PAUSE_S)
+        self._paused_until[client_id] = self._clock.monotonic() + pause
+
+    def _secrets(self, client_id: str, callback: Callback) -> list[str]:
+        if callback.code != rules.code_of(self._keys, client_id, callback.url, callback.versions):
+            _log.critical("callback.address_not_authentic", client=client_id)
+            return []
+        return [rules.secret_of(self._keys, client_id, version) for version in callback.versions]
+
+    async def _send(self, one: Subscription, url: str, secrets: list[str]) -> bool:
+        now = whole_milliseconds(self._clock.now())
+        change = one.pending[0]
+        if not await self.callbacks.claim(one, now):
+            return True  # another process is at it
+        body = rules.body_of(one.reference, change)
+        taken, answer = await self._channel.send(url, signed(secrets, change.id, int(now.timestamp()), body), body)
+        now = whole_milliseconds(self._clock.now())
+        attempt = Attempt(sequence=change.sequence, state=change.state, at=now, answer=answer)
+        if taken:
+            CALLBACKS.labels("delivered").inc()
+            await self.callbacks.done(one, attempt, now)
+            return True
+        CALLBACKS.labels("failed").inc()
+        if rules.given_up(change, now):
+            CALLBACKS.labels("given_up").inc()
+            _log.error("callback.given_up", client=one.client, sequence=change.sequence, answer=answer)
+            await self.callbacks.done(one, attempt, now)
+        else:
+            chance = random.random()  # noqa: S311  # spreading, not secrecy
+            await self.callbacks.failed(one, attempt, rules.retry_at(one.tries + 1, now, chance))
+        return False

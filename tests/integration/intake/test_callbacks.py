@@ -1,0 +1,174 @@
+"""Front ends are told by callback how reports stand: in order, signed, at least once, and nobody waits for them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import orjson
+from standardwebhooks import Webhook
+
+from services.intake.clients.service import ClientService
+from shared.clock import SystemClock
+from shared.events.cases import CaseAcknowledged
+from tests.integration.intake.harness import FRONT_END, LEAST, IntakeHarness
+from tests.integration.intake.test_following import case, routing
+from tests.support.keys import KEYS
+from tests.support.waiting import eventually
+
+SHORT = timedelta(seconds=1)
+
+
+@dataclass(slots=True)
+class Receiver:
+    """A front end's receiver. ``status`` 0: it never answers."""
+
+    status: int = 204
+    port: int = 0
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    open: int = 0
+    most_open: int = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
+        self.most_open = max(self.open, self.most_open)
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head)}
+            body = await reader.readexactly(int(headers["content-length"]))
+            self.got.append((headers, body))
+            if not self.status:
+                await reader.read()
+            writer.write(f"HTTP/1.1 {self.status} x\r\nContent-Length: 0\r\n\r\n".encode())
+            await writer.drain()
+        finally:
+            self.open -= 1
+            writer.close()
+
+    @property
+    def told(self) -> list[tuple[int, str]]:
+        return [(said["sequence"], said["state"]) for said in (orjson.loads(body)["data"] for _, body in self.got)]
+
+
+@contextlib.asynccontextmanager
+async def receiving(
+    harness: IntakeHarness, status: int = 204, client: str = FRONT_END
+) -> AsyncIterator[tuple[Receiver, list[str]]]:
+    """A receiver that a front end has, and the secrets that sign for it."""
+    receiver = Receiver(status)
+    office = ClientService(harness.intake.clients.clients, KEYS, SystemClock())
+    server = await asyncio.start_server(receiver, "127.0.0.1", 0)
+    async with server:
+        receiver.port = server.sockets[0].getsockname()[1]
+        secrets = await office.set_callback(client, f"http://127.0.0.1:{receiver.port}/status")
+        await harness.intake.clients.refresh()
+        try:
+            yield receiver, secrets
+        finally:
+            await office.set_callback(client, None)
+            await harness.intake.clients.refresh()
+
+
+async def lodged(harness: IntakeHarness, reference: str, front_end: str = FRONT_END, **more: Any) -> dict[str, str]:
+    headers = harness.headers(front_end) | {"Ieum-Callback": reference}
+    answer = await harness.http.post("/api/v1/reports", json=LEAST | more, headers=headers)
+    assert answer.status_code == 202, answer.text
+    body: dict[str, str] = answer.json()
+    return body
+
+
+async def test_a_front_end_is_told_in_order_signed_and_without_anything_of_the_person(harness: IntakeHarness) -> None:
+    async with receiving(harness) as (receiver, secrets):
+        report = await lodged(harness, "k3J9-fQ27", narrative="a canary", word="my own word")
+        await harness.publish([await routing(harness, report["report_id"], 1, "busan")])
+        await eventually(lambda: receiver.told == [(1, "assigned")])
+        await harness.publish([case(CaseAcknowledged, report["report_id"], 1)])
+        await eventually(lambda: receiver.told[-1] == (2, "seen"))
+        asked = {"receipt": report["receipt"], "word": "my own word", "at_once": True, "understood": True}
+        answer = await harness.http.post("/api/v1/receipts/withdraw", json=asked, headers=harness.headers())
+        assert answer.json()["state"] == "erased", answer.text
+        await eventually(lambda: receiver.told[-1][1] == "erased")
+        assert [sequence for sequence, _ in receiver.told] == list(range(1, len(receiver.told) + 1))
+        for headers, body in receiver.got:
+            said = Webhook(secrets[0]).verify(body, headers)
+            assert said["data"].keys() == {"reference", "sequence", "state", "since"}
+            assert said["data"]["reference"] == "k3J9-fQ27"
+            whole = body.decode() + repr(headers)
+            assert not [one for one in (report["report_id"], report["receipt"], "busan", "canary") if one in whole]
+        database = harness.collection.database
+        # Once the last is told nothing is left of it.
+        await eventually(lambda: _none(database["callbacks"], {"_id": report["report_id"]}))
+        await eventually(lambda: _none(harness.collection, {"callback_since": {"$exists": True}}))
+
+
+async def _none(collection: Any, wanted: dict[str, Any]) -> bool:
+    return not await collection.count_documents(wanted)
+
+
+async def test_killed_between_sending_and_mark_it_is_sent_again_with_the_same_id(harness: IntakeHarness) -> None:
+    service = harness.intake.callbacks
+    async with receiving(harness) as (receiver, _):
+        marked = mock.AsyncMock(side_effect=asyncio.CancelledError)
+        with (
+            mock.patch.object(service.callbacks, "done", marked),
+            mock.patch("services.intake.callbacks.repository.LEASE", SHORT),
+        ):
+            report = await lodged(harness, "again")
+            await harness.publish([await routing(harness, report["report_id"], 1, "busan")])
+            await eventually(lambda: receiver.told == [(1, "assigned")])
+            await eventually(lambda: marked.called)
+        await eventually(lambda: len(receiver.got) == 2)
+        assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
+        assert len({body for _, body in receiver.got}) == 1
+        assert receiver.told == [(1, "assigned")] * 2
+
+
+async def test_a_receiver_that_never_answers_delays_nobody(harness: IntakeHarness) -> None:
+    async with receiving(harness, 0, "kiosk") as (dead, _), receiving(harness) as (living, _):
+        stuck = [await lodged(harness, f"stuck-{number}", "kiosk") for number in range(6)]
+        await harness.publish([await routing(harness, one["report_id"], 1, "busan") for one in stuck])
+        await eventually(lambda: dead.most_open == 4)
+        report = await lodged(harness, "living")
+        await harness.publish([await routing(harness, report["report_id"], 1, "busan")])
+        await eventually(lambda: living.told == [(1, "assigned")])
+        # And the way of the reports goes on: a withdrawal is published while they hang.
+        answer = await harness.http.post(
+            "/api/v1/receipts/withdraw",
+            json={"receipt": stuck[0]["receipt"], "at_once": False},
+            headers=harness.headers("kiosk"),
+        )
+        assert answer.status_code == 200
+
+        async def published() -> bool:
+            return any(key == stuck[0]["report_id"] and b"withdrawn_at" in value for key, value in await harness.log())
+
+        await eventually(published)
+        assert dead.most_open == 4
+
+
+async def test_a_lost_hint_is_found_by_the_sweep_and_what_was_not_asked_for_is_not_told(harness: IntakeHarness) -> None:
+    service = harness.intake.callbacks
+    async with receiving(harness) as (receiver, _):
+        with mock.patch.object(service, "hint"), mock.patch.object(harness.intake.reports, "on_change"):
+            report = await lodged(harness, "swept")
+            silent = (await harness.lodge()).json()
+            await harness.publish([await routing(harness, one["report_id"], 1, "busan") for one in (report, silent)])
+
+            async def assigned() -> bool:
+                return bool((await harness.status(report["receipt"]))["state"] == "assigned")
+
+            await eventually(assigned)
+        service._hints.clear()
+        await service.sweep()
+        await eventually(lambda: receiver.told == [(1, "assigned")])
+        assert {orjson.loads(body)["data"]["reference"] for _, body in receiver.got} == {"swept"}
+
+
+async def test_a_reference_of_another_form_is_refused_before_anything_is_stored(harness: IntakeHarness) -> None:
+    headers = harness.headers() | {"Ieum-Callback": "홍길동".encode().hex() + " x"}
+    answer = await harness.http.post("/api/v1/reports", json=LEAST, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_header")
+    assert await _none(harness.collection, {})
