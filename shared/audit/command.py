@@ -25,7 +25,7 @@ from shared.audit.store import RESTORED, AuditLog
 from shared.clock import SystemClock
 from shared.errors import TransientError
 from shared.key_setting import key_bytes
-from shared.settings import KafkaSettings, StoreSettings, load
+from shared.settings import KafkaSettings, SettingsError, StoreSettings, load
 
 STORE_AWAY: Final = 2
 """Exit status where nothing could be proven: the store does not answer, or the folder of heads."""
@@ -36,9 +36,11 @@ def main(arguments: Sequence[str]) -> int:
     """0: nothing is wrong; 1: findings; 2: the store does not answer, or the folder of heads."""
     given = _parser().parse_args(arguments)
     log.configure("audit", "WARNING")
-    settings = load(VerifierSettings)
     try:
-        return int(given.run(given, settings))
+        return int(given.run(given, load(VerifierSettings)))
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        raise
     except (TransientError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return STORE_AWAY

@@ -93,7 +93,7 @@ def _audit_findings(stack: Stack) -> str:
         if done.returncode != STORE_AWAY:
             break
     wrong = [line for line in (done.stdout + done.stderr).splitlines() if "nothing wrong" not in line]
-    return "; ".join(wrong)[:_LONGEST] if done.returncode else ""
+    return ("; ".join(wrong) or f"ended with {done.returncode}")[:_LONGEST] if done.returncode else ""
 
 
 def _staff(stack: Stack) -> dict[str, Person]:

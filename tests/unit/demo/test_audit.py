@@ -34,3 +34,4 @@ def test_a_store_too_busy_to_answer_is_asked_again(monkeypatch: pytest.MonkeyPat
 def test_a_finding_is_named_and_not_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     said = "notify: 3 lines, nothing wrong\nintake: line 7 was altered\n"
     assert found(monkeypatch, (1, said)) == "intake: line 7 was altered"
+    assert found(monkeypatch, (78, "")) == "ended with 78", "what says nothing has proven nothing"
