@@ -34,7 +34,7 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     link_key: Key = Field(examples=[EXAMPLE])
     """Makes the digests by which reports find each other. Must never change, or older ones are not found."""
     signing_key: Key = Field(examples=[EXAMPLE])
-    """Ed25519 seed that signs proofs of lodging."""
+    """Ed25519 seed that signs proofs."""
     audit_key: Key = Field(examples=["(base64: python -m shared.audit key intake)"])
     """Chains the lines of the audit and hides report ids in them. Derived from `IEUM_AUDIT_VERIFIER_KEY`, which no
     service has. Must not change while lines are kept: none would verify."""
@@ -49,9 +49,9 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     before it must wait an hour. Ten times as many for a wide network (/16, /32) and for a front end, a hundred times
     for the whole country."""
     free_reports: int = Field(default=5, ge=1, le=100_000, examples=[5])
-    """Reports one network may lodge by the form, and again within ten minutes, before the next need work or a wait."""
+    """Reports one network may submit by the form, and again within ten minutes, before the next need work or a wait."""
     many_reports: int = Field(default=40, ge=1, le=1_000_000, examples=[40])
-    """Reports one network may lodge by the form in an hour before the next ones are marked and judged less urgent."""
+    """Reports one network may submit by the form in an hour before the next ones are marked and judged less urgent."""
     disk_folder: Path | None = Field(default=None, examples=["/var/lib/store"])
     """A folder on the store's disk, where that is on this machine; the launcher names its own. A store that tells its
     free room itself needs none."""

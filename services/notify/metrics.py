@@ -10,7 +10,7 @@ from shared.metrics import LATENCY_BUCKETS, REGISTRY
 ALERTS: Final = Counter(
     "ieum_notify_alerts", "Alerts by channel, step and outcome.", ["channel", "step", "outcome"], registry=REGISTRY
 )
-ESCALATED: Final = Counter("ieum_notify_escalations", "Cases that reached the next rung.", ["step"], registry=REGISTRY)
+ESCALATED: Final = Counter("ieum_notify_escalations", "Cases that reached the next step.", ["step"], registry=REGISTRY)
 NOBODY: Final = Counter(
     "ieum_notify_alerts_without_duty", "Alerts that found nobody on duty at the centre.", registry=REGISTRY
 )

@@ -42,7 +42,7 @@ WAITED_FOR_S: Final = 1.0
 """For so long the mark of publishing waits for the index, to be one write with its mark."""
 
 LINKED: Final = Counter(
-    "ieum_intake_reports_linked", "Reports lodged with at least one linked report.", registry=REGISTRY
+    "ieum_intake_reports_linked", "Reports submitted with at least one linked report.", registry=REGISTRY
 )
 SKIPPED: Final = Counter(
     "ieum_intake_link_lookups_skipped",
