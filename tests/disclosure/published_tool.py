@@ -112,16 +112,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, node, count, status, hidden, low, up in asked(wanted):
         table = name.split("/")[1]
         theirs, ours = status in {"u", "x"}, hidden == "1"
-        sums[table, ("both" if ours else "theirs") if theirs else "ours" if ours else "neither"] += 1
+        kind = ("both" if ours else "theirs") if theirs else "ours" if ours else "neither"
+        sums[table, "failed" if status == "failed" else kind] += 1
         narrow = ours and float(count) < SMALL and not (float(low) <= 0 and float(up) >= SMALL)
         if (status == _SENSITIVE and not ours) or narrow:
             bad += 1
             sys.stdout.write(f"{name} {keys[name][node]}: {'shown' if not ours else f'from {low} to {up}'}\n")
     for table in dict.fromkeys(table for table, _ in sums):
-        by = {kind: sums[table, kind] for kind in ("both", "theirs", "ours", "neither")}
+        by = {kind: sums[table, kind] for kind in ("both", "theirs", "ours", "neither", "failed")}
         sys.stdout.write(
             f"{table}: hidden by both {by['both']}, by sdcTable alone {by['theirs']}, by us alone {by['ours']}, "
-            f"by neither {by['neither']}\n"
+            f"by neither {by['neither']}, not decided by sdcTable {by['failed']}\n"
         )
     sys.stdout.write(f"{len(wanted)} tables, {sum(sums.values())} cells: {bad} sensitive ones shown or narrowed\n")
     return bool(bad)
