@@ -141,7 +141,7 @@ def build(
     reader = Reader(database)
     logs = {topic: PartitionReader(bus_settings, topic) for topic in (*WATCHED, DEAD_REPORTS)}
     partitions = bus_settings.topic_partitions
-    watch = Watch(reader, logs, clock, partitions=partitions)
+    watch = Watch(reader, logs, clock, partitions=partitions, patience_s=2 * settings.pace_s)
     harms = [harm.value for harm in HarmType]
     register = Register(database)
     publications = Publications(

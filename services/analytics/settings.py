@@ -17,9 +17,9 @@ class AnalyticsSettings(ServiceSettings, AuditSettings):
     port: int = Field(default=8004, ge=1, le=65535, examples=[8004])
     batch_records: int = Field(default=2000, ge=1, le=10000, examples=[2000])
     """Most events folded in one transaction. More is faster and holds the store longer."""
-    pace_s: float = Field(default=2.0, ge=0, le=10, examples=[2])
+    pace_s: float = Field(default=5.0, ge=0, le=10, examples=[5])
     """Seconds between two batches that were not full: nobody waits for a number, and one record costs the store as much
-    as many. A report's first events, which come within a second, are then one write."""
+    as many. A report's first events, which come within seconds, are then one write."""
     reconcile_every_s: float = Field(default=2.0, gt=0, le=60, examples=[2])
     """How often accepted, routed, in flight and dead are compared and the log's ends are looked at."""
     release_every_s: float = Field(default=5.0, gt=0, le=3600, examples=[5])

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import nan
 from typing import Final
 
@@ -53,17 +53,23 @@ class Watch:
         clock: Clock,
         *,
         partitions: int,
+        patience_s: float = 0.0,
     ) -> None:
-        """``logs`` holds a reader for each of ``WATCHED`` and for ``DEAD_REPORTS``."""
+        """``logs`` holds a reader for each of ``WATCHED`` and for ``DEAD_REPORTS``.
+
+        ``patience_s``: so long a partition may make no progress before its records are looked at.
+        """
         self._reader = reader
         self._logs = logs
         self._clock = clock
         self._partitions = list(range(partitions))
+        self._patience = timedelta(seconds=patience_s)
         self._dead_read: dict[int, int] = {}
         self._caught_up: datetime | None = None
         self._uncounted_since: datetime | None = None
         self._sample: _Sample | None = None
         self._reached: dict[tuple[Topic, int], int] = {}
+        self._moved: dict[tuple[Topic, int], datetime] = {}
         self._looked = False
         self._newest: Reconciliation | None = None
         metrics.BEHIND.set(nan)  # 0 would say that nothing is left to count
@@ -145,11 +151,14 @@ class Watch:
 
     async def _reaches(self, sample: _Sample) -> bool:
         stored = await self._reader.offsets()
-        all_reached = True
+        now, all_reached = self._clock.now(), True
         for (topic, partition), end in sample.ends.items():
             before = self._reached.get((topic, partition), 0)
             reached = max(before, stored.get((topic.name, partition), 0))
-            if before == reached < end:  # no progress since the last look: perhaps nothing there can be counted
+            if reached > before or reached >= end:
+                self._moved[topic, partition] = now
+            elif now - self._moved.setdefault((topic, partition), now) >= self._patience:
+                # No progress, though counting does not rest for so long: perhaps nothing there can be counted.
                 reached = await self._after_garbage(topic, partition, reached, end)
             self._reached[topic, partition] = reached
             all_reached = all_reached and reached >= end

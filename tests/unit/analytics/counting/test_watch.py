@@ -70,13 +70,13 @@ class Counted:
 class Office:
     """A watch with its log and store."""
 
-    def __init__(self, partitions: int = 1) -> None:
+    def __init__(self, partitions: int = 1, patience_s: float = 0.0) -> None:
         self.clock = ManualClock(NOW)
         self.logs = {topic: Lines() for topic in (*WATCHED, DEAD_REPORTS)}
         self.reports = self.logs[REPORTS]
         self.store = Counted()
         reader: Any = self.store
-        self.watch = Watch(reader, self.logs, self.clock, partitions=partitions)
+        self.watch = Watch(reader, self.logs, self.clock, partitions=partitions, patience_s=patience_s)
 
     async def look(self) -> datetime | None:
         await self.watch.look()
@@ -168,6 +168,25 @@ async def test_garbage_at_the_end_of_a_quiet_partition_keeps_nobody_waiting() ->
     reads = office.reports.reads
     await office.look()
     assert office.reports.reads == reads, "what was looked through once is not read again"
+
+
+async def test_while_counting_rests_no_record_is_looked_at() -> None:
+    office = Office(patience_s=10)
+    assert await office.look() == NOW
+    office.reports.add(good())
+    for _ in range(5):
+        assert await office.look() == NOW
+        await office.clock.advance(2)
+    assert office.reports.reads == 0
+    office.store.next = 1
+    await office.look()
+    office.reports.add(GARBAGE)
+    added = office.clock.now()
+    for _ in range(8):
+        await office.look()
+        await office.clock.advance(2)
+    assert office.reports.reads == 1, "ten seconds later it is taken for what it is"
+    assert (office.watch.caught_up() or NOW) > added
 
 
 async def test_a_record_that_can_be_counted_after_garbage_is_waited_for() -> None:
