@@ -127,6 +127,12 @@ async def rewrap(accounts: Accounts) -> int:
             update = {name: new for name, new in rewrapped.items() if new}
             if update:
                 done += await accounts.store.save(account.model_copy(update=update)) is not None
+    for queued in await accounts.notice_store.all():
+        # After the accounts, from which notices take their address.
+        wrapped = accounts.vault.rewrap(queued.subject, queued.to)
+        if wrapped:
+            await accounts.notice_store.rewrapped(queued.id, wrapped)
+            done += 1
     for key in await accounts.signing.records():
         wrapped = accounts.vault.rewrap(key.kid, key.private)
         if wrapped:

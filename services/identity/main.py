@@ -204,7 +204,7 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
     if openid:
         provider = Provider(settings, a.vault.passing, a.clock, a.http)
         external = External(
-            a.store, a.sessions, a.logouts, a.vault.marks, a.notices, a.trail, a.clock, settings.oidc_role_map
+            a.store, a.sessions, a.logouts, a.vault, a.notices, a.trail, a.clock, settings.oidc_role_map
         )
         found += [oidc_router(provider, external, a.sessions, pages), logout_router(provider, external)]
     return found

@@ -5,6 +5,7 @@ from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 
+from services.identity.accounts.models import Sealed
 from services.identity.notices.models import Queued
 from shared.mongo import Document, store_errors
 
@@ -35,6 +36,17 @@ class NoticeStore:
             return [
                 Queued.model_validate({**document, "id": document["_id"]}) for document in await found.to_list(None)
             ]
+
+    async def all(self) -> list[Queued]:
+        """Every notice that waits."""
+        with store_errors():
+            found = await self.collection.find({}).to_list(None)
+        return [Queued.model_validate({**document, "id": document["_id"]}) for document in found]
+
+    async def rewrapped(self, name: str, to: Sealed) -> None:
+        """Keep the same address under another master key; nothing where it was sent meanwhile."""
+        with store_errors():
+            await self.collection.update_one({"_id": name}, {"$set": {"to": to.model_dump()}})
 
     async def postpone(self, queued: Queued, until: datetime) -> bool:
         """Try (again) not before then; False where another process was faster."""

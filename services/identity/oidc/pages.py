@@ -13,7 +13,7 @@ from services.identity.oidc.provider import PASSAGE_S, Passage, Provider
 from services.identity.oidc.service import External
 from services.identity.page_parts import end_the_old
 from services.identity.problems import unavailable
-from services.identity.sessions.cookies import onward, set_session
+from services.identity.sessions.cookies import device_of, onward, set_device, set_session
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.words import WORDS as ACCOUNT_WORDS
 from shared.errors import TransientError
@@ -76,7 +76,9 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
         again: str = "",
     ) -> Response:
         try:
-            address, cookie = await provider.begin(onward(next, urls) if next else "", again=bool(again))
+            address, cookie = await provider.begin(
+                onward(next, urls) if next else "", again=bool(again), device=device_of(request)
+            )
         except RefusedError as error:
             raise problem(error, again=bool(again)) from None
         answer = RedirectResponse(address, 303)
@@ -106,7 +108,7 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
         passage: Passage | None = None
         try:
             passage = provider.passage(request.cookies.get(named(_COOKIE, secure=pages.secure(request)), ""), state)
-            issued = await external.enter(await provider.person(passage, _code(code, error)), who)
+            entered = await external.enter(await provider.person(passage, _code(code, error)), who, passage.device)
         except RefusedError as refusal:
             if refusal.code not in {"no_mapped_role", "wrong_sign_in", "waits_for_release"}:
                 await noted(request, refusal.code)
@@ -114,11 +116,12 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
         except TransientError:
             raise unavailable() from None
         await end_the_old(request, sessions)
-        target = passage.onward or home_of(issued.principal, urls)
+        target = passage.onward or home_of(entered.issued.principal, urls)
         # A page and not a redirect: after one the browser would still count this as coming from another site.
         answer = pages.render(request, "onward.html", target=target)
-        set_session(answer, issued, secure=pages.secure(request))
         secure = pages.secure(request)
+        set_session(answer, entered.issued, secure=secure)
+        set_device(answer, entered.device, secure=secure)
         answer.delete_cookie(named(_COOKIE, secure=secure), path="/", httponly=True, samesite="lax", secure=secure)
         return answer
 

@@ -56,6 +56,8 @@ _AGAIN_S: Final = 30.0
 """Keys are fetched anew for an unknown ``kid`` at most so often."""
 _ENDPOINTS: Final = frozenset({"authorization_endpoint", "token_endpoint", "jwks_uri"})
 _NONCE_BYTES: Final = 12
+_LONGEST_DEVICE: Final = 200
+"""Ours are half as long; the cookie that carries it along must not grow beyond what browsers keep."""
 _PLACE: Final = b"ieum oidc passage"
 
 
@@ -72,6 +74,8 @@ class Passage:
     """The factors must have been asked for since then, in seconds since 1970."""
     again: bool
     """Whether a signed-in person shows a second factor again."""
+    device: str = ""
+    """What made this browser known when it left; on its way back from another site it withholds that cookie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +113,11 @@ class Provider:
         self._keys: tuple[float, KeySet] | None = None
         self._fetching = asyncio.Lock()
 
-    async def begin(self, onward: str, *, again: bool = False) -> tuple[str, str]:
+    async def begin(self, onward: str, *, again: bool = False, device: str = "") -> tuple[str, str]:
         """The provider's address to go to, and the cookie to take along. Raises ``RefusedError``.
 
-        ``again``: it must ask for the factors anew, although somebody is signed in there.
+        ``again``: it must ask for the factors anew, although somebody is signed in there. ``device`` is the cookie of a
+        known browser.
         """
         found = await self._discovered(_JUST_ASKED_S)
         now = int(self._clock.now().timestamp())
@@ -124,6 +129,7 @@ class Provider:
             until=now + PASSAGE_S,
             since=now if again else now - _OLDEST_S,
             again=again,
+            device=device[:_LONGEST_DEVICE],
         )
         asked = {
             "response_type": "code",

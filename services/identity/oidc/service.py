@@ -1,23 +1,24 @@
 """People from the OpenID provider: their account here, made and kept in step at each sign-in."""
 
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Final
 
 from services.identity.accounts.models import Account, AccountState, Ending, RefusedError
 from services.identity.accounts.repository import AccountStore
-from services.identity.accounts.rules import PROVIDER, roles_wrong, waiting
+from services.identity.accounts.rules import DEVICE_LASTS, PROVIDER, roles_wrong, waiting
 from services.identity.audit_recorder import LINES, By, Trail, What, line
-from services.identity.credentials import new_subject
-from services.identity.keyed_digests import Marks
+from services.identity.credentials import Vault, new_subject
 from services.identity.metrics import SIGN_INS
 from services.identity.notices.models import Notice
 from services.identity.notices.service import Notices
 from services.identity.oidc.provider import Person
 from services.identity.oidc.rules import LEEWAY_S, LOGOUT_LASTS_S, Logout
 from services.identity.passkeys.repository import UsedStore
-from services.identity.sessions.service import Issued, Sessions
+from services.identity.sessions.service import Sessions
 from services.identity.settings import Mapped
+from services.identity.sign_in.service import Entered
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
@@ -35,7 +36,7 @@ class External:
         accounts: AccountStore,
         sessions: Sessions,
         logouts: UsedStore,
-        marks: Marks,
+        vault: Vault,
         notices: Notices,
         trail: Trail,
         clock: Clock,
@@ -45,15 +46,16 @@ class External:
         self._accounts = accounts
         self._sessions = sessions
         self._logouts = logouts
-        self._marks = marks
+        self._vault = vault
+        self._marks = vault.marks
         self._notices = notices
         self._trail = trail
         self._clock = clock
         self._role_map = role_map
         self._lines = RateLimiter(LINES, clock)
 
-    async def enter(self, person: Person, who: By) -> Issued:
-        """Sign in.
+    async def enter(self, person: Person, who: By, device: str) -> Entered:
+        """Sign in; ``device`` is the cookie of a known browser.
 
         Raises ``RefusedError``: ``no_mapped_role``, ``waits_for_release``, ``wrong_sign_in`` (disabled here), or
         ``provider_error`` (signed out there meanwhile).
@@ -77,17 +79,21 @@ class External:
         known = By(account.subject, organisation, tuple(sorted(roles)), who.where)
         await self._trail.append(line(known, What.SIGN_IN, self._clock.now(), way="openid"))
         mark = self._marks.provider_session(person.issuer, person.sid) if person.sid else ""
-        issued = await self._sessions.begin(account.subject, who, person.shown_at, mark)
-        if issued is None:
-            await self.refused(who, "wrong_sign_in", account)
-            raise RefusedError("wrong_sign_in")
-        if mark and await self._logouts.known(mark):
-            # The provider ended its session while this one was made: one of the two sees the other.
-            await self._sessions.end_of_provider(mark)
-            await self.refused(who, "provider_error", account)
-            raise RefusedError("provider_error")
+        now = self._clock.now()
+        known_device = self._vault.device_of(device, account.subject, int(now.timestamp())) is not None
+        telling = nullcontext() if known_device else self._notices.about(account, Notice.NEW_DEVICE)
+        async with telling:
+            issued = await self._sessions.begin(account.subject, who, person.shown_at, mark)
+            if issued is None:
+                await self.refused(who, "wrong_sign_in", account)
+                raise RefusedError("wrong_sign_in")
+            if mark and await self._logouts.known(mark):
+                # The provider ended its session while this one was made: one of the two sees the other.
+                await self._sessions.end_of_provider(mark)
+                await self.refused(who, "provider_error", account)
+                raise RefusedError("provider_error")
         SIGN_INS.labels("openid", "entered").inc()
-        return issued
+        return Entered(issued, self._vault.device_cookie(account.subject, int((now + DEVICE_LASTS).timestamp())))
 
     async def log_out(self, logout: Logout, issuer: str, who: By) -> None:
         """End everywhere what the provider ended. Raises ``RefusedError`` ``wrong_token``: used before.

@@ -6,12 +6,13 @@ from typing import Any
 import httpx
 import pytest
 
+from services.identity import cli
 from services.identity.accounts.service import Ready
 from services.identity.audit_recorder import By
 from services.identity.notices.service import EACH, KEPT
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
-from tests.integration.identity.conftest import IdentityHarness, Process
+from tests.integration.identity.conftest import IdentityHarness, Process, a_key
 from tests.integration.identity.test_accounts import SENTENCE
 from tests.support.mail import MailSink, mail_sink
 from tools.local.ports import free_port
@@ -105,6 +106,19 @@ async def test_of_what_people_are_told_and_of_what_not(identity: Process, sink: 
             "관리자가 계정을 다시 사용할 수 있게 했습니다",
         ]
     assert await queue(identity) == []
+
+
+async def test_what_waits_under_an_earlier_master_key_is_sent_after_it_is_gone(
+    identity: Process, harness: IdentityHarness, port: int, sink: MailSink
+) -> None:
+    async with identity.browser() as http:
+        await someone(identity, http)
+    smtp: dict[str, Any] = {"smtp_host": "127.0.0.1", "smtp_port": port}
+    old, harness.master_key = harness.master_key, a_key()
+    both = await harness.process(retired_master_keys=(old,), **smtp)
+    assert await cli.rewrap(both.accounts) == 3  # an account, its notice, and the signing key
+    assert await cli.rewrap(both.accounts) == 0
+    assert [to for to, _ in await delivered(await harness.process(**smtp), sink)] == [OLD]
 
 
 async def test_who_changes_the_address_turns_no_notice_away(identity: Process, sink: MailSink) -> None:

@@ -35,6 +35,35 @@ async def test_whoever_the_provider_vouches_for_has_the_roles_of_the_table(
     assert (line.actor, dict(line.detail)) == (account.subject, {"way": "openid"})
 
 
+async def test_people_are_told_of_a_new_device_although_a_known_one_names_itself_only_on_the_way_out(
+    harness: IdentityHarness, identity: Process, issuer: str, provider: httpx.AsyncClient
+) -> None:
+    await known(identity, provider, "minji", "jeju-counsellors")
+    identity = await harness.process(**wanted(issuer, smtp_host="127.0.0.1"))
+    queue = identity.accounts.notice_store
+
+    async def back_at(left: httpx.AsyncClient) -> list[str]:
+        """Sign in; on the way back from another site a browser withholds its strict cookies. What is told of it."""
+        begun = await left.get("/oidc/start?next=/desk")
+        address = await at_the_provider(provider, begun.headers["location"], "minji")
+        async with identity.browser() as returning:
+            for cookie in left.cookies.jar:
+                if cookie.name == "ieum_oidc":
+                    returning.cookies.jar.set_cookie(cookie)
+            assert (await returning.get(address)).status_code == 200
+            for cookie in returning.cookies.jar:
+                left.cookies.jar.set_cookie(cookie)
+        return [one.notice.value for one in await queue.all()]
+
+    async with identity.browser() as http, identity.browser() as strange:
+        assert await back_at(http) == []
+        assert (await http.post("/account/mail", data={"mail": "minji@work.example"})).status_code == 303
+        await queue.collection.delete_many({})
+        assert await back_at(http) == []
+        assert await back_at(strange) == ["new_device"]
+        assert await back_at(strange) == ["new_device"]
+
+
 async def test_roles_follow_the_provider_and_old_sessions_end(identity: Process, provider: httpx.AsyncClient) -> None:
     await known(identity, provider, "jiho", "jeju-counsellors")
     async with identity.browser() as http, identity.browser() as other:
