@@ -21,7 +21,7 @@ class Caller:
     sandbox: bool = False
     """That front end is confined to drills: of everything else it learns nothing."""
     visitor: str = ""
-    """What a front end calls one of its users by, for limits alone; empty where it does not say."""
+    """A front end's name for one of its users, for limits alone; empty if it does not say."""
     operator: Principal | None = None
     """The operator whose page it came from; none for the public's pages, whoever is signed in there."""
     device: str = ""

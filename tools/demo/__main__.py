@@ -85,7 +85,7 @@ def demonstrate(stack: Stack, demo: DemoSettings, console: Console, staff: dict[
 
 
 def _audit_findings(stack: Stack) -> str:
-    """What the verification says; empty where nothing is wrong. A store too busy to answer is asked again."""
+    """Return the findings of the verification; empty if there are none. A store too busy to answer is asked again."""
     verify = [sys.executable, "-m", "shared.audit", "verify"]
     env = stack.verifier_environment()
     for _ in range(_ASKED):

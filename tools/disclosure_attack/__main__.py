@@ -40,7 +40,7 @@ class Result:
 
     @property
     def failed(self) -> bool:
-        """Nothing was found: the attack failed, the protection held."""
+        """The attack found nothing: the protection held."""
         return not self.leaked and not self.strays
 
 

@@ -24,7 +24,7 @@ AUDIT_KEYS = {service: f"{service.upper()}_AUDIT_KEY" for service in AUDITED}
 FORMER_AUDIT = "IEUM_AUDIT_KEY"
 """The audit key that services shared up to 0.2.0: in the file only where that was in use."""
 VERIFYING = (VERIFIER, FORMER_AUDIT)
-"""What proves the audit of all services."""
+"""Keys that prove the audit of all services."""
 KEYS = (
     "INTAKE_MASTER_KEY",
     "INTAKE_RECEIPT_KEY",

@@ -52,7 +52,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     coarser: Mapping[str, str] = field(default_factory=dict)
-    """What was coarsened for protection, and how."""
+    """Coarsened parts of the table, and how."""
     revision: int = 0
     """How often the period was corrected."""
     erratum: Mapping[str, str] = field(default_factory=dict)

@@ -42,7 +42,7 @@ class Figure:
 
     @property
     def hidden(self) -> bool:
-        """Nothing is said about it."""
+        """Whether it is hidden."""
         return self.low is None
 
     @property

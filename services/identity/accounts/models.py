@@ -191,6 +191,6 @@ class PasskeyMissingError(RefusedError):
     """Both factors were right, but the person must register a passkey before they are signed in."""
 
     def __init__(self, account: Account) -> None:
-        """Whose they are."""
+        """``account`` is the one without a passkey."""
         super().__init__("passkey_missing")
         self.account = account

@@ -36,7 +36,7 @@ Audience = Annotated[
 
 
 class SignInRequest(BaseModel):
-    """Somebody who wants to sign in."""
+    """A request to sign in."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 

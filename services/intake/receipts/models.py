@@ -1,4 +1,4 @@
-"""What somebody with a receipt may ask for: its status, a message, an addition, the report taken back, a word set."""
+"""Requests with a receipt: status, message, addition, withdrawal, reinstatement, passphrase."""
 
 import re
 import unicodedata

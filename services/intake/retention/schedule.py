@@ -33,7 +33,7 @@ class Rule:
     years: int | None
     """None: not counted in years (for ever, or not at all)."""
     covers: str
-    """What it covers; an English message id."""
+    """Data that it covers; an English message id."""
     source: str
     needs_legal_reading: bool
 
@@ -87,13 +87,13 @@ _STRICTNESS: Final = (Category.PERMANENT, Category.TEN_YEARS, Category.FIVE_YEAR
 
 
 class RetentionStatus(StrEnum):
-    """What the table says about one report at one moment."""
+    """The table's verdict on one report at one moment."""
 
     KEPT = "kept"
     DUE = "due"
     """Its time has passed: announce it, then destroy it."""
     UNREAD = "unread"
-    """Nobody ever acknowledged it and its time is about to pass: an alarm, never a deletion."""
+    """Not acknowledged, and its time is about to pass: an alarm, never a deletion."""
     UNFINISHED = "unfinished"
     """Its time has passed and it is still being worked on: an alarm too."""
 

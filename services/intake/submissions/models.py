@@ -1,4 +1,4 @@
-"""What a front end submits. Only the role and one harm type are compulsory; nothing unknown is accepted.
+"""A front end's submission. Only the role and one harm type are compulsory; nothing unknown is accepted.
 
 Every refusal has a stable reason code and never repeats what was typed.
 """

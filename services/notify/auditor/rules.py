@@ -170,7 +170,7 @@ class Settled(NamedTuple):
 
 @dataclass(slots=True)
 class Watched:
-    """Everything that came about one report."""
+    """Events about one report."""
 
     report_id: str
     version: int = 0

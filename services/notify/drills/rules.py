@@ -23,7 +23,7 @@ class Drill(Model):
     drill_id: str
     center_id: str
     by: str
-    """Who pressed the button; ``schedule`` where nobody did."""
+    """The person who pressed the button; ``schedule`` if none did."""
     started_at: Instant
     tried_at: Instant
     accepted_at: Instant | None = None
