@@ -155,13 +155,14 @@ def _restore(given: argparse.Namespace, settings: LocalSettings) -> int:
         asyncio.run(restoring.load(given.archive, identity, stack.administrator(), store))
         keys.give_back_heads(given.keys, settings.var, manifest["backup"])
         _say("stores, topics and offsets are back")
-        _replay(given, stack, manifest["backup"])
-        _sign_everybody_out(stack, store)
+        # Before anything writes to a log: every line of before the loss that is not there now is lost.
         if _command(stack, "notify", beside.AUDIT, "restored", "--backup", manifest["backup"]):
             raise NotOpenedError(
-                "the restore was not noted beside the audit's anchors (above): mend that, run python -m shared.audit"
-                " restored, then python -m tools.backup open"
+                "what was lost could not be noted beside the audit's anchors (above): mend that, then empty stores and"
+                " topics and restore again"
             )
+        _replay(given, stack, manifest["backup"])
+        _sign_everybody_out(stack, store)
         if _command(stack, "notify", beside.AUDIT, "verify"):
             raise NotOpenedError("the audit has findings: look at them, then run python -m tools.backup open")
         restoring.finish(store)

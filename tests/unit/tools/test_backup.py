@@ -14,7 +14,8 @@ from shared.events.routings import ReportUpdated
 from shared.kafka.decoding import RawRecord
 from shared.topics import REPORTS, ROUTINGS
 from tests.unit.analytics import events as make
-from tools.backup import archive, forecast, keys, topics
+from tools.backup import __main__ as backup
+from tools.backup import archive, forecast, keys, restoring, topics
 from tools.backup.__main__ import REFUSED, main
 from tools.backup.archive import ArchiveError, ArchiveWriter
 from tools.backup.cut import Cut, Known
@@ -213,3 +214,43 @@ def test_growth_is_what_a_report_takes_times_the_reports_of_a_year() -> None:
     assert f"after 10 years: {10 * year:.1f} GB on one machine, {30 * year:.1f} GB with 3 copies" in forecast.table(
         rows, [10]
     )
+
+
+def test_what_a_restore_lost_is_noted_before_anything_writes_to_an_audit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    class Engines:
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def start(self) -> None: ...
+
+        def stop(self) -> None: ...
+
+        def administrator(self) -> None: ...
+
+    async def load(*_: object) -> None:
+        done.append("load")
+
+    def command(_: object, __: str, module: str, *words: str) -> int:
+        done.append(f"{module} {words[0]}")
+        return 0
+
+    monkeypatch.setenv("IEUM_VAR_DIR", str(tmp_path))
+    monkeypatch.setattr(backup, "Stack", Engines)
+    monkeypatch.setattr(backup, "_command", command)
+    monkeypatch.setattr(backup, "store_settings", lambda _: None)
+    monkeypatch.setattr(keys, "private", lambda _: "")
+    manifest = {"backup": "one", "parts": {}, "left_out": {}}
+    monkeypatch.setattr(archive, "verified", lambda *_: manifest)
+    for name in ("load", "open_identity", "finish"):
+        monkeypatch.setattr(restoring, name, load if name == "load" else lambda _: None)
+    assert main(["restore", str(tmp_path / "a"), "--keys", str(tmp_path), "--without-register"]) == 0
+    assert done == [
+        "load",
+        "shared.audit restored",
+        "services.intake.retention.replay --restored",
+        "services.identity.cli rotate-signing-key",
+        "shared.audit verify",
+    ]
