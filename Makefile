@@ -9,7 +9,7 @@ BUILDAH ?= buildah
 IMAGE ?= localhost/ieum
 
 .PHONY: doctor dashboards image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild revise load-history check-tables attack k-anonymity admin move-accounts client callback rotate-key rotate-receipt-key rotate-secrets check-reports sign-reports rotate-signing-key \
-	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system chaos chaos-long chaos-planted chaos-page torture screenshots docs lock clean
+	verify-audit verify-proof secrets check sandbox conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system chaos chaos-long chaos-planted chaos-page torture screenshots docs lock clean
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -126,6 +126,9 @@ check: venv ## format, lint, types, import rules, generated documents (a minute)
 
 audit: venv ## bill of materials (CycloneDX), licences and known vulnerabilities of the locked packages (var/audit-of-packages)
 	@tools/audit.sh
+
+sandbox: venv ## try a front end out: starts what does not run, prints address, credential and a first drill (CALLBACK=http://127.0.0.1:9000/)
+	@$(PY) -m tools.sandbox $(if $(CALLBACK),--callback '$(CALLBACK)')
 
 conformance: venv ## does a server speak the intake API (URL=http://127.0.0.1:8001 CREDENTIAL=file; sends drills)
 	@PYTHONPATH=clients/python $(PY) -m ieum_client.conformance $(or $(URL),$(error say which: make conformance URL=http://127.0.0.1:8001 CREDENTIAL=file)) $(if $(CREDENTIAL),--credential-file $(CREDENTIAL))

@@ -68,6 +68,8 @@ from services.intake.retention import pages as erasures_pages
 from services.intake.retention.jobs import ErasureJob
 from services.intake.retention.replay import KEPT_BACKUPS, ErasureReplay
 from services.intake.retention.service import RetentionService
+from services.intake.sandbox import pages as sandbox_pages
+from services.intake.sandbox.service import SandboxService
 from services.intake.settings import IntakeSettings
 from services.intake.staff_access import correspondence_pages
 from services.intake.staff_access import pages as details_pages
@@ -360,6 +362,14 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
                 call_desk,
                 CallPage(call_view, call_desk, sender, link_service, disk, clock),
                 CallAdditions(receipts, keyring),
+            ),
+            sandbox_pages.router(
+                own_pages,
+                SandboxService(reports, callbacks.callbacks, tell),
+                clients,
+                keys.devices,
+                clock,
+                secure=settings.served_by_https("intake"),
             ),
             clients_pages.router(own_pages, ClientService(clients.clients, keys, clock), authorize, audit),
             audit_router(audit, authorize, own_pages),

@@ -38,7 +38,7 @@ LISTENS = """
     return add.call(this, kind, ...rest);
   };
 """
-STAFF = ("docs", "problems", "details")
+STAFF = ("docs", "problems", "details", "sandbox")
 """Pages that anybody may open and only those who work with us need: of front ends, and where a ticket is shown."""
 EARLY = {"mousedown", "pointerdown", "touchstart", "touchmove", "mousemove", "pointermove", "devicemotion"}
 EARLY |= {"deviceorientation", "dragstart", "wheel"}

@@ -11,13 +11,16 @@ from typing import Any, Final
 from fastapi import FastAPI
 from playwright.async_api import Page, Response
 
+from services.intake.clients.service import ClientService
 from services.intake.receipts.pages import ACTIONS
 from services.intake.webform import drafts, safety_texts, steps
 from services.intake.webform.advice import NOTES
-from shared.identity.roles import Action
+from shared.clock import SystemClock
+from shared.identity.roles import Action, Scope
 from shared.web import authorization
 from shared.web.form_body import Typed
 from tests.integration.intake.harness import IntakeHarness
+from tests.support.keys import KEYS
 
 NARROW: Final = {"width": 360, "height": 740}
 WIDE: Final = {"width": 1280, "height": 1024}
@@ -143,8 +146,34 @@ def answered(lodged: dict[str, Any]) -> list[Visit]:
 
 async def everything(harness: IntakeHarness) -> list[Visit]:
     """All of them."""
+    credential = await drilled(harness)
     lodged = await harness.lodge({"role": "victim", "harm_types": ["other"], "division": "busan"})
-    return [*plain(harness.intake.app), *parametrised(), *answered(lodged.json())]
+    return [*plain(harness.intake.app), *parametrised(), *answered(lodged.json()), *tried(credential)]
+
+
+def tried(credential: str) -> list[Visit]:
+    """The page of somebody who tries a front end out, and then has seen enough."""
+    return [
+        Visit("sandbox-told", "/sandbox", {"credential": credential}, expect="td"),
+        Visit("sandbox-left", "/sandbox/leave", {}, expect="#credential"),
+    ]
+
+
+async def drilled(harness: IntakeHarness) -> str:
+    """A credential for drills, with which two were sent; of one callbacks are wanted."""
+    office = ClientService(harness.intake.clients.clients, KEYS, SystemClock())
+    known = {client.client_id for client in await office.clients.all()}
+    if "trial" in known:
+        credential = await office.rotate("trial", only=True)
+    else:
+        credential = await office.add("trial", "Trial", [Scope.REPORTS_DRILL], 10**6)
+    await harness.intake.clients.refresh()
+    headers = {"Authorization": f"Bearer {credential}"}
+    drill = {"role": "victim", "harm_types": ["other"], "synthetic": True}
+    for more in ({}, {"Ieum-Callback": "a-rather-long-reference-of-a-front-end"}):
+        answer = await harness.http.post("/api/v1/reports", json=drill, headers=headers | more)
+        assert answer.status_code == 202, answer.text
+    return credential
 
 
 async def prepared(harness: IntakeHarness, page: Page, site: str) -> None:

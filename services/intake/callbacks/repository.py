@@ -1,6 +1,6 @@
 """The collection of callbacks: one document for each report whose front end asked to be told, until it is over."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 from services.intake.callbacks.models import Attempt, StatusChange, Subscription
 from services.intake.reports.documents import CALLBACK_SINCE, Document
 from services.intake.reports.repository import COLLECTION as REPORTS
-from shared.mongo import store_errors
+from shared.mongo import by_ids, store_errors
 
 COLLECTION: Final = "callbacks"
 LEASE: Final = timedelta(seconds=30)
@@ -118,11 +118,10 @@ class CallbackRepository:
         with store_errors():
             await self._callbacks.update_one({"_id": one.report_id, "pending.0.id": one.pending[0].id}, update)
 
-    async def of_client(self, client: str, limit: int) -> dict[str, Subscription]:
-        """The newest of a front end, by report."""
-        with store_errors():
-            found = await self._callbacks.find({"client": client}).limit(limit).to_list(limit)
-        return {document["_id"]: Subscription.model_validate(document) for document in found}
+    async def of_reports(self, report_ids: Sequence[str]) -> dict[str, Subscription]:
+        """What is kept about these reports, by report."""
+        found = await by_ids(self._callbacks, report_ids)
+        return {report_id: Subscription.model_validate(document) for report_id, document in found.items()}
 
 
 def _logged(attempt: Attempt) -> dict[str, Any]:

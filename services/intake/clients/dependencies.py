@@ -109,9 +109,12 @@ class ClientAuthenticator:
             await self.refresh()
         return self._known or {}
 
-    async def authenticate(self, request: Request, scope: Scope) -> Client:
-        """The front end. Raises ``Problem``: 401, 403, 429, or 503 while none was ever read."""
-        credential = bearer_of(request)
+    async def authenticate(self, request: Request, scope: Scope, *, credential: str | None = None) -> Client:
+        """The front end. Raises ``Problem``: 401, 403, 429, or 503 while none was ever read.
+
+        ``credential``: as somebody typed it, where it is not in the header.
+        """
+        credential = bearer_of(request) if credential is None else credential
         if not credential:
             raise self._turned(request, NO_CREDENTIAL, None, scope)
         mark = (hashlib.sha256(credential.encode()).digest(), scope)

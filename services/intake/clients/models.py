@@ -53,7 +53,7 @@ class Client:
 
     def may(self, scope: Scope) -> bool:
         """Whether it has this scope, of drills at least."""
-        return scope in (REAL_SCOPES if self.sandbox else self.scopes)
+        return scope in ({Scope.REPORTS_DRILL, *REAL_SCOPES} if self.sandbox else self.scopes)
 
 
 def read_credential(text: str) -> tuple[str, str] | None:

@@ -65,6 +65,7 @@ that the receipt says "erased" and is given to nobody else, and of the one befor
 authenticates all this; events not yet published, which name nobody; the mark that its front end is to be told. Of a
 drill of a front end that is being tried out its front end as well, which alone may ask for it."""
 
+_SANDBOX: Final = {"facts.sandbox": True}
 _OWNER: Final = "progress.ownership.center_id"
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(2500, 1, 1, tzinfo=UTC)
@@ -113,6 +114,9 @@ class ReportRepository:
             await self._reports.create_index("receipt_hash", unique=True, name="receipt")
             for mark in _MARKS:
                 await self._reports.create_index(mark, name=mark, sparse=True)
+            await self._reports.create_index(
+                [(FRONT_END, 1), ("received_at", -1)], name="drills", partialFilterExpression=_SANDBOX
+            )
             for hashed in (FORMER_RECEIPT, CODE):
                 await self._reports.create_index(hashed, name=hashed, sparse=True)
 
@@ -255,6 +259,12 @@ class ReportRepository:
             wanted[_OWNER] = owner
         with store_errors():
             return await self._reports.find(wanted, _SUMMARY).sort(mark, 1).limit(limit).to_list(limit)
+
+    async def drills_of(self, front_end: str, limit: int) -> list[Document]:
+        """The newest drills of a front end that is being tried out, without what is sealed and not authenticated."""
+        with store_errors():
+            found = self._reports.find({FRONT_END: front_end, **_SANDBOX}, {"sealed": 0, PENDING: 0, DIGESTS: 0})
+            return await found.sort("received_at", -1).limit(limit).to_list(limit)
 
     async def count(self, mark: str) -> int:
         """Count the reports with a mark."""

@@ -270,3 +270,28 @@ async def test_administrators_of_the_system_manage_them_on_a_page_and_nobody_els
     told = await lines(harness, "clients.manage")
     assert [line.outcome.value for line in told].count("refused") == 20
     assert ("add", "paged") in [(line.reason, line.detail.get("client")) for line in told]
+
+
+async def test_the_page_of_the_sandbox_shows_the_drills_of_its_credential_and_of_no_other(
+    harness: IntakeHarness,
+) -> None:
+    held = {name: await office(harness).add(name, name, [Scope.REPORTS_DRILL], 600) for name in ("trial", "trial-2")}
+    drill = {**LEAST, "synthetic": True}
+    sent_by = {}
+    for name, credential in {**held, "api": harness.credentials["api"]}.items():
+        headers = {"Authorization": f"Bearer {credential}"}
+        answer = await harness.http.post("/api/v1/reports", json=drill, headers=headers)
+        sent_by[name] = answer.json()["report_id"]
+    page = await harness.http.get("/sandbox", headers=HTML)
+    assert not [one for one in sent_by.values() if one in page.text]
+    for credential in (harness.credentials["api"], f"trial.{'x' * 43}", ""):
+        refused = await harness.http.post("/sandbox", data={"credential": credential}, headers=HTML)
+        assert (refused.status_code, "set-cookie" in refused.headers) == (422, False)
+    begun = await harness.http.post("/sandbox", data={"credential": held["trial"]}, headers=HTML)
+    assert begun.status_code == 303
+    assert held["trial"].partition(".")[2] not in repr(begun.headers)
+    page = await harness.http.get("/sandbox", headers=HTML)
+    assert [name for name, report_id in sent_by.items() if report_id in page.text] == ["trial"]
+    await office(harness).rotate("trial", only=True)
+    await harness.intake.clients.refresh()
+    assert sent_by["trial"] not in (await harness.http.get("/sandbox", headers=HTML)).text

@@ -1,0 +1,84 @@
+"""Starts Ieum if it does not run, makes a credential for drills, and says how to send the first one.
+
+``python -m tools.sandbox`` (``make sandbox``); ``--callback URL`` has callbacks sent there.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from typing import Final
+
+from shared.settings import load
+from tools.local.plan import urls
+from tools.local.processes import PROJECT
+from tools.local.settings import LocalSettings
+from tools.local.state import RunFolder
+
+NAME: Final = "sandbox"
+
+
+def main() -> int:
+    """0; otherwise what the launcher or intake's command ended with."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.sandbox", description="Try a front end out, by drills alone."
+    )
+    parser.add_argument("--callback", help="where to be told how drills stand, such as http://127.0.0.1:9000/ieum")
+    given = parser.parse_args()
+    settings = load(LocalSettings)
+    if RunFolder(settings.var / "run").runner() is None and (status := _local("up").returncode):
+        return status
+    more = ("--callback", given.callback) if given.callback else ()
+    made = _clients("add", NAME, "--name", "Sandbox", "--scope", "reports:drill", *more)
+    if made.returncode:  # there is one of an earlier run, whose secret nobody knows any more
+        made = _clients("rotate", NAME, "--only")
+        if not made.returncode and given.callback:
+            told = _clients("callback", NAME, "--url", given.callback)
+            if told.returncode:
+                made = told
+            else:
+                made.stdout = json.dumps({**_said(made), **_said(told)})
+    if made.returncode:
+        sys.stderr.write(made.stderr)
+        return made.returncode
+    sys.stdout.write(how_to(urls(settings)["intake"], _said(made)))
+    return 0
+
+
+def how_to(base: str, made: dict[str, object]) -> str:
+    """What is printed: where, with what, and a first drill."""
+    secrets = made.get("callback_secrets")
+    signed = (
+        f"Callbacks    signed with {' '.join(map(str, secrets))}\n" if isinstance(secrets, list) and secrets else ""
+    )
+    header = " -H 'Ieum-Callback: my-first-drill'" if signed else ""
+    return (
+        f"Base URL     {base}\n"
+        f"Credential   {made['credential']}\n"
+        f"{signed}"
+        f"What arrived {base}/sandbox   (asks for the credential)\n"
+        f"Problems     {base}/problems\n\n"
+        f"curl -sS {base}/api/v1/reports -H 'Authorization: Bearer {made['credential']}'{header}"
+        " -H 'Content-Type: application/json' -H 'Idempotency-Key: '$(uuidgen || cat /proc/sys/kernel/random/uuid)"
+        ' -d \'{"role": "victim", "harm_types": ["other"], "division": "busan", "synthetic": true}\'\n'
+    )
+
+
+def _said(done: "subprocess.CompletedProcess[str]") -> dict[str, object]:
+    said: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return said
+
+
+def _clients(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return _local("in", "intake", "services.intake.clients", *arguments, "--json", captured=True)
+
+
+def _local(*arguments: str, captured: bool = False) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "tools.local", *arguments]
+    return subprocess.run(
+        command, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=captured, text=True, check=False
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
