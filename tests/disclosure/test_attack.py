@@ -32,9 +32,14 @@ def year() -> tuple[list[Release], dict[str, MonthCounts]]:
     return entries, counts
 
 
+def half(entries: Sequence[Release]) -> list[Release]:
+    """The first half of the year with its quarters: enough for a planted bug to be found in."""
+    return [entry for entry in entries if max(entry.months) <= "2026-06"]
+
+
 async def attacked(entries: Sequence[Release], folder: Path, *, exact: bool = True) -> Result:
     files = await fetched(entries, folder)
-    assert files > 300
+    assert files > 15 * len(entries)
     return attack(folder, exact=exact)
 
 
@@ -53,7 +58,7 @@ async def test_totals_computed_before_hiding_are_undone(
     year: tuple[list[Release], dict[str, MonthCounts]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The planted bug: quarters and years by centre are summed from true counts and hidden afterwards."""
-    entries, counts = year
+    entries, counts = half(year[0]), year[1]
 
     def before_hiding(publications: Sequence[Mapping[str, int]]) -> dict[str, int]:
         shown = joined(publications)
@@ -128,7 +133,7 @@ async def test_seen_late_with_only_the_small_ones_hidden_is_undone(
     year: tuple[list[Release], dict[str, MonthCounts]], tmp_path: Path
 ) -> None:
     """The planted bug: of a region every centre's number of 5 and more is shown, and so the one that is not follows."""
-    entries, counts = year
+    entries, counts = half(year[0]), year[1]
     few = {"sejong": 3, "central": 0}
     planted = []
     for entry in entries:
