@@ -73,7 +73,7 @@ def one_broker(seed: int) -> Options:
 
 
 def short(seed: int) -> Options:
-    """For `make test-all`: the same kinds, each once, struck while what takes longest still recovers."""
+    """The same kinds, each once, struck while what takes longest still recovers."""
     return Options(seed=seed, reports=280, faults=14, calm=0.1, patience_s=8.0)
 
 
