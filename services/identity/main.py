@@ -26,7 +26,7 @@ from services.identity.enrolment.service import Enrolment
 from services.identity.keys.repository import KeyStore
 from services.identity.keys.service import Signing
 from services.identity.notices.repository import NoticeStore
-from services.identity.notices.service import DELIVER_S, Notices
+from services.identity.notices.service import DELIVER_S, SETTLES, Notices
 from services.identity.oidc.pages import logout_router, oidc_router
 from services.identity.oidc.provider import Provider
 from services.identity.oidc.service import External
@@ -186,7 +186,7 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
     a, openid = accounts, bool(settings.oidc_issuer)
     found = [
         account_router(a.sign_in, a.sessions, a.signing, a.trail, authorize, a.clock),
-        directory_router(a.store, settings.directory_key.get_secret_value()),
+        directory_router(a.store, settings.directory_key.get_secret_value(), a.clock),
         sign_in_router(a.sign_in, a.sessions, a.passkeys, a.trail, pages, openid=openid),
         confirm_api(a.sign_in, a.sessions),
         confirm_router(a.sign_in, a.sessions, a.passkeys, pages),
@@ -248,7 +248,9 @@ def build(
     jobs = Jobs(health, SystemClock())  # how often to look is a matter of the machine's clock, whatever day it is
     jobs.every(POLL_S, "identity", accounts.identity.refresh)
     jobs.every(HOUSEKEEPING_S, "accounts", accounts.tidy)
-    jobs.every(DELIVER_S, "notices", accounts.notices.deliver)
+    if settings.smtp_host:
+        settles_s = SETTLES.total_seconds() + 0.1
+        jobs.every(DELIVER_S, "notices", accounts.notices.deliver, wake=accounts.notices.queued, gather_s=settles_s)
     jobs.every(DAY_S, "audit", audit.look_after)
     jobs.every(PUBLISH_S, "audit-anchors", AnchorPublisher(audit, bus_settings, clock).publish, at_once=False)
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from services.identity.accounts.models import AccountState
 from services.identity.accounts.repository import AccountStore
 from services.identity.problems import unavailable
+from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.directory import PATH, Colleague, Directory
 from shared.identity.roles import Action
@@ -19,6 +21,8 @@ from shared.web.authorization import ActionDependency
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop
 
+FRESH_S: Final = 30.0
+"""So long the directory is not read again, unless this process changes an account; another process may."""
 _HEADERS: Final = {"WWW-Authenticate": 'Bearer realm="ieum-directory"'}
 
 
@@ -39,17 +43,32 @@ class ServiceAccess(ActionDependency):
             raise Problem(401, "wrong_credential", gettext_noop("This is for another service."), headers=_HEADERS)
 
 
-def directory_router(store: AccountStore, key: str) -> APIRouter:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The directory as last read: when, and after how many writes of this process."""
+
+    content: bytes
+    tag: str
+    at: float
+    writes: int
+
+
+def directory_router(store: AccountStore, key: str, clock: Clock) -> APIRouter:
     """``/api/v1/identity/staff``; 304 while nothing changed."""
     router = APIRouter(include_in_schema=False, dependencies=[Depends(ServiceAccess(key))])
+    known: _Read | None = None
 
     @router.get(PATH)
     async def staff(if_none_match: Annotated[str, Header(max_length=100)] = "") -> Response:
-        try:
-            content = (await everybody(store)).model_dump_json().encode()
-        except TransientError:
-            raise unavailable() from None
-        tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        nonlocal known
+        writes, at = store.writes, clock.monotonic()
+        if known is None or known.writes != writes or at - known.at >= FRESH_S:
+            try:
+                content = (await everybody(store)).model_dump_json().encode()
+            except TransientError:
+                raise unavailable() from None
+            known = _Read(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"', at, writes)
+        content, tag = known.content, known.tag
         if tag == if_none_match:
             return Response(status_code=304, headers={"ETag": tag})
         return Response(content, media_type="application/json", headers={"ETag": tag})

@@ -28,6 +28,8 @@ class AccountStore:
         """``database`` is identity's own; ``marks`` seal what is written and tell what somebody else wrote."""
         self._marks = marks
         self.collection: AsyncIOMotorCollection[Document] = database["accounts"]
+        self.writes = 0
+        """How often this process has written an account as a whole: what was read before may be out of date."""
 
     async def prepare(self) -> None:
         """Create the indexes; the same again changes nothing."""
@@ -43,14 +45,19 @@ class AccountStore:
                 await self.collection.insert_one({"_id": account.subject, **self._fields(account)})
         except DuplicateKeyError:
             return False
+        finally:
+            self.writes += 1
         return True
 
     async def save(self, account: Account) -> Account | None:
         """Write over the revision that was read; None where somebody else was faster."""
         after = account.model_copy(update={"rev": account.rev + 1})
         wanted = {"_id": account.subject, "rev": account.rev}
-        with store_errors():
-            done = await self.collection.update_one(wanted, {"$set": self._fields(after)})
+        try:
+            with store_errors():
+                done = await self.collection.update_one(wanted, {"$set": self._fields(after)})
+        finally:
+            self.writes += 1  # after the write: who reads in between reads again
         return after if done.matched_count == 1 else None
 
     async def get(self, subject: str) -> Account | None:

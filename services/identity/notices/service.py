@@ -27,7 +27,8 @@ from shared.smtp import smtp_options
 
 _log = log.get(__name__)
 
-DELIVER_S: Final = 5.0
+DELIVER_S: Final = 15.0
+"""How often the queue is looked at for what was not taken or another process queued; what this one queues wakes it."""
 EACH: Final = RateLimit(capacity=6, per_second=6 / 3600)
 """For one account and kind: who signs in from new devices all day fills no mailbox, and hides no changed factor."""
 SETTLES: Final = timedelta(seconds=3)
@@ -49,6 +50,8 @@ class Notices:
         self._vault = vault
         self._clock = clock
         self._each = RateLimiter(EACH, clock)
+        self.queued: Final = asyncio.Event()
+        """A notice was queued here."""
 
     @asynccontextmanager
     async def about(self, account: Account, notice: Notice) -> AsyncIterator[None]:
@@ -100,6 +103,7 @@ class Notices:
             due_at=now + SETTLES,
         )
         await self._store.add(queued)
+        self.queued.set()
         return queued.id
 
     async def _sent(self, queued: Queued) -> str:

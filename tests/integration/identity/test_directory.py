@@ -6,6 +6,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from services.identity.accounts.models import Account
 from services.notify.team.directory import StaffDirectory
 from shared import mongo
 from shared.errors import PermanentError
@@ -65,6 +66,32 @@ async def test_a_disabled_account_keeps_its_name_and_gets_no_more_cases(
     await identity.accounts.store.save(kim.model_copy(update={"state": "disabled"}))
     await staff.refresh()
     assert (staff.name(kim.subject), staff.colleagues("jeju")) == ("kim.one", {})
+
+
+async def test_accounts_are_read_again_when_one_changed_and_else_twice_a_minute(
+    identity: Process, harness: IdentityHarness, wire: Wire
+) -> None:
+    kim = (await identity.person("jeju", "counsellor", name="kim.one")).account
+    other, staff, read = await harness.process(), directory(harness, wire), identity.accounts.store.of
+    reads = 0
+
+    async def counted(organisation: str | None, after: str = "") -> list[Account]:
+        nonlocal reads
+        reads += 1
+        return await read(organisation, after)
+
+    identity.accounts.store.of = counted  # type: ignore[method-assign]  # counts
+    for _ in range(3):
+        await staff.refresh()
+    assert reads == 2  # a page, and that there is no other
+    changed = await identity.accounts.store.save(kim.model_copy(update={"display": "Kim"}))
+    assert changed is not None
+    await staff.refresh()
+    assert (reads, staff.name(kim.subject)) == (4, "Kim")
+    await other.accounts.store.save(changed.model_copy(update={"display": "Lee"}))
+    await identity.clock.advance(30)
+    await staff.refresh()
+    assert (reads, staff.name(kim.subject)) == (6, "Lee")
 
 
 async def test_what_somebody_wrote_into_the_store_of_accounts_is_no_colleague(
