@@ -45,7 +45,10 @@ QUEUE: Final = 10_000
 BATCH: Final = 1_000
 SWEEP_SECONDS: Final = 1.0
 BACKLOG_AGE_SECONDS: Final = 2.0
-"""Events older than this are backlog: of a dead process, or of an outage of Kafka."""
+"""Events older than this are backlog: of a dead process, or of an outage of Kafka.
+
+Or of a store that takes so long to clear what was published: of two processes the one with the lease then publishes the
+other's events once more, under the same ids. Readers count them once; a claim in each document would cost a write."""
 LEASE_SECONDS: Final = 3.0
 """Lifetime of the lease on the backlog; renewed while there is more."""
 CLEAR_SECONDS: Final = 0.05

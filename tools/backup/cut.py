@@ -23,13 +23,18 @@ WRITTEN_FROM_A_STORE: Final = (REPORTS, CASES, ALERTS, CENTERS)
 
 @dataclass
 class Known:
-    """State of the snapshot: the newest version by topic and key."""
+    """State of the snapshot: the newest version by topic and key, and how far readers had read."""
 
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
+    read: "dict[Place, int]" = field(default_factory=dict)
 
     def add(self, topic: Topic, key: str, version: int) -> None:
-        """The writer of a topic has given away versions up to this one."""
-        self.versions[topic.name, key] = version
+        """The writer of a topic has given away versions up to this one, or a reader of it has taken them in."""
+        self.versions[topic.name, key] = max(version, self.of(topic.name, key))
+
+    def add_read(self, topic: str, partition: int, end: int) -> None:
+        """A reader keeps in its store what stands there before this offset."""
+        self.read[topic, partition] = max(end, self.read.get((topic, partition), 0))
 
     def of(self, topic: str, key: str) -> int:
         """The newest version; 0 for what is not there."""
@@ -75,7 +80,8 @@ class Cut:
 
     def _follows(self, record: RawRecord) -> bool:
         """Return whether a record is newer than the snapshot."""
-        if record.offset < self.before.get((record.topic, record.partition), 0):
+        place = (record.topic, record.partition)
+        if record.offset < max(self.before.get(place, 0), self.known.read.get(place, 0)):
             return False
         try:
             event = decode_record(record, record.topic).event
@@ -87,7 +93,9 @@ class Cut:
         return event.sequence > self.known.of(event.TOPIC, event.key)
 
     def _routed_since(self, event: Event) -> bool:
-        """Routing keeps no store: what it wrote falls with what it wrote it for."""
+        """Routing keeps no store: what it wrote falls with what it wrote it for, unless a reader knows it already."""
+        if not self._unknown(event):
+            return False
         intake_version = getattr(event, "intake_version", 0)
         if intake_version > self.known.of(REPORTS.name, event.key):
             return True
@@ -95,7 +103,8 @@ class Cut:
         named = cause.event_id if cause is not None else None
         if named is not None:
             return named in self._gone
-        # A closed centre is a level, not an event: in doubt it closed since.
+        # A closed centre is a level, not an event: in doubt it closed since. Of what stands before here in a partition
+        # no reader can know what stands behind: all read in order.
         return (CENTERS.name, 0) in self.ends
 
 

@@ -1,5 +1,6 @@
 """The stores of a backup: every database of ours as it was at one instant, and back into an empty store."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -13,7 +14,7 @@ from pymongo.read_concern import ReadConcern
 from shared.mongo import RESTORE
 from shared.settings import StoreSettings
 from shared.store_access import USERS
-from shared.topics import ALERTS, CASES, CENTERS, REPORTS, Topic
+from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, Topic
 from tools.backup.cut import Known
 
 DATABASES: Final = tuple(user.name for user in USERS)
@@ -32,6 +33,8 @@ _VERSIONS: Final[Mapping[tuple[str, str], tuple[tuple[Topic, str], ...]]] = {
     ("notify", "centers"): ((CENTERS, "center_version"),),
 }
 """Where a writer keeps the number of its newest event."""
+_OFFSETS: Final = re.compile(r"offsets(_\d+)?")
+"""How far analytics has counted; one collection for each generation of its counts."""
 _BATCH: Final = 200
 _RAW: Final[CodecOptions[RawBSONDocument]] = CodecOptions(document_class=RawBSONDocument)
 Client = MongoClient[dict[str, Any]]
@@ -76,8 +79,17 @@ def _documents(client: Client, database: str, name: str, session: ClientSession)
 
 
 def learn(known: Known, part: str, document: Mapping[str, Any]) -> None:
-    """Take what a document says of the events its service has written."""
+    """Take what a document says of the events its service has written, and of those it has read."""
     _, service, collection = part.split("/", 2)
+    if (service, collection) == ("notify", "cases"):
+        known.add(ROUTINGS, str(document["_id"]), int(document.get("version") or 0))
+    if (service, collection) == ("intake", "reports"):
+        ownership = (document.get("progress") or {}).get("ownership") or {}
+        known.add(ROUTINGS, str(document["_id"]), int(ownership.get("version") or 0))
+    if service == "analytics" and _OFFSETS.fullmatch(collection):
+        number = str(document["_id"])
+        for topic, end in document["next"].items():
+            known.add_read(topic, int(number) if number.isdecimal() else 0, int(end))
     for topic, field in _VERSIONS.get((service, collection), ()):
         known.add(topic, str(document["_id"]), int(document.get(field) or 0))
 

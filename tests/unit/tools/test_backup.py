@@ -15,7 +15,7 @@ from shared.kafka.decoding import RawRecord
 from shared.topics import REPORTS, ROUTINGS
 from tests.unit.analytics import events as make
 from tools.backup import __main__ as backup
-from tools.backup import archive, forecast, keys, restoring, topics
+from tools.backup import archive, forecast, keys, restoring, stores, topics
 from tools.backup.__main__ import REFUSED, main
 from tools.backup.archive import ArchiveError, ArchiveWriter
 from tools.backup.cut import Cut, Known
@@ -187,6 +187,30 @@ def test_routings_fall_with_what_they_follow_from() -> None:
     for last in (updated(2, 2, "an-event"), updated(1, 1, gone)):
         cut.ends.pop(("routings", 0), None)
         assert [cut.keeps(record) for record in records(updated(1, 1, "an-event"), last)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("part", "document"),
+    [
+        ("store/notify/cases", {"_id": make.report_id(1), "version": 2, "case_version": 1, "alert_version": 1}),
+        (
+            "store/intake/reports",
+            {"_id": make.report_id(1), "intake_version": 1, "progress": {"ownership": {"version": 2}}},
+        ),
+        ("store/analytics/offsets_3", {"_id": "0", "next": {"routings": 1, "reports": 0}}),
+    ],
+)
+def test_a_move_that_a_reader_knows_is_kept_though_a_center_may_have_closed_since(
+    part: str, document: dict[str, Any]
+) -> None:
+    moved, other = records(updated(1, 1), updated(2, 1))
+    for told in (False, True):
+        cut = Cut(known(r1=1, r2=1), {})
+        cut.ends["centers", 0] = 0  # another centre closed since
+        if told:
+            stores.learn(cut.known, part, document)
+        assert cut.keeps(moved) is told
+        assert not cut.keeps(other)
 
 
 def test_an_unreadable_record_is_kept_and_a_dead_letter_falls_with_its_record() -> None:
