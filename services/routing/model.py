@@ -87,7 +87,7 @@ class FirstRouting(NamedTuple):
 
     report: ReportReceived
     cause_id: str
-    choice: Assignment
+    assignment: Assignment
     decided_at: datetime
     facts: bytes
     table_version: str = TABLE_VERSION

@@ -67,7 +67,7 @@ class Worker:
         tables: Tables = TABLES,
     ) -> None:
         """``tables`` are those it decides with as long as it lives."""
-        self._ledger = changelog
+        self._changelog = changelog
         self._tables = tables
         self._view = view
         self._owners = owners
@@ -84,19 +84,19 @@ class Worker:
 
     def owned(self) -> Mapping[int, PartitionState]:
         """The partitions this worker decides for, with what it knows of them."""
-        return {p: self._ledger.states[p] for p in sorted(self._owned)}
+        return {p: self._changelog.states[p] for p in sorted(self._owned)}
 
     async def on_assigned(self, places: Places) -> Mapping[tuple[str, int], int]:
         """Read the log before deciding anything. Starts at the committed offsets: nothing is said about them here."""
         partitions = _partitions(places)
         started = self._clock.monotonic()
-        with self._ledger.guarded():
-            await self._ledger.take_over(partitions)
+        with self._changelog.guarded():
+            await self._changelog.take_over(partitions)
         self._owned = set(partitions)
         measures.PARTITIONS.set(len(partitions))
         seconds = self._clock.monotonic() - started
         measures.TAKE_OVER_SECONDS.observe(seconds)
-        known = sum(len(self._ledger.states[p].report_states) for p in partitions)
+        known = sum(len(self._changelog.states[p].report_states) for p in partitions)
         _log.info("routing.took_over", partitions=sorted(partitions), reports=known, ms=round(seconds * 1000))
         return {}
 
@@ -134,8 +134,8 @@ class Worker:
 
     async def _partition(self, partition: int, batch: list[Received]) -> list[Rejected]:
         rejected: list[Rejected] = []
-        async with self._ledger.locks[partition]:
-            with self._ledger.guarded():
+        async with self._changelog.locks[partition]:
+            with self._changelog.guarded():
                 for start in range(0, len(batch), SLICE):
                     rejected += await self._slice(partition, batch[start : start + SLICE])
         return rejected
@@ -146,12 +146,12 @@ class Worker:
         Deciding again is what keeps an amendment or a withdrawal: its record may have come second to one of the same
         version. What did reach the log is then seen to be known, and is not published twice.
         """
-        state = self._ledger.state(partition)
-        await self._ledger.catch_up(partition)
+        state = self._changelog.state(partition)
+        await self._changelog.catch_up(partition)
         incoming = [Incoming(r.event, r.envelope.id, r.envelope.traceparent) for r in batch]
         if cases_ahead_of(incoming, state):
             measures.REFRESHES.inc()
-            await self._ledger.read_on([partition])
+            await self._changelog.read_on([partition])
         owners = await self._linked_owners(partition, links_of(incoming, state))
         rejected: list[Rejected] = []
         waiting = list(range(len(batch)))
@@ -161,7 +161,7 @@ class Worker:
             while len(now) > 1 and sum(len(value) + _HEADER_BYTES for _, value, _ in messages) > BATCH_BYTES:
                 now = now[: len(now) // 2]
                 outcome, messages = self._decided(partition, [incoming[place] for place in now], owners)
-            if messages and not await self._ledger.publish(partition, outcome.drafts, messages):
+            if messages and not await self._changelog.publish(partition, outcome.drafts, messages):
                 continue
             rejected += [Rejected(batch[now[place]], reason, detail) for place, reason, detail in outcome.refused]
             _count(outcome)
@@ -172,13 +172,13 @@ class Worker:
                 if isinstance(received.event, CaseAcknowledged) and id(received) not in refused:
                     state.acknowledge(received.event)
                 state.cases_position = max(state.cases_position, received.offset + 1)
-        self._ledger.commit(partition)
+        self._changelog.commit(partition)
         return rejected
 
     def _decided(
         self, partition: int, incoming: Sequence[Incoming], owners: Mapping[str, str]
     ) -> tuple[Outcome, list[Message]]:
-        state = self._ledger.state(partition)
+        state = self._changelog.state(partition)
         outcome = decide(incoming, state, self._center_loads(partition), self._moment(), owners)
         return outcome, [message_of(draft) for draft in outcome.drafts]
 
@@ -187,26 +187,26 @@ class Worker:
         if not self._view.closed():
             return
         for partition in sorted(self._owned):
-            async with self._ledger.locks[partition]:
+            async with self._changelog.locks[partition]:
                 if partition in self._owned:
-                    with self._ledger.guarded():
+                    with self._changelog.guarded():
                         await self._move(partition)
 
     async def _move(self, partition: int) -> None:
-        state = self._ledger.state(partition)
-        await self._ledger.catch_up(partition)
+        state = self._changelog.state(partition)
+        await self._changelog.catch_up(partition)
         coming = next_to_move(state, self._view.closed(), MOVES_AT_ONCE)
         owners = await self._linked_owners(partition, links_of_moves(state, coming))
         center_loads, moment, traceparent = self._center_loads(partition), self._moment(), trace.new_traceparent()
         drafts = moves(state, center_loads, moment, traceparent, limit=MOVES_AT_ONCE, owners=owners)
         # After a gap nothing need be decided again here: closing is a level, and is looked at again.
-        if drafts and await self._ledger.publish(partition, drafts, [message_of(draft) for draft in drafts]):
-            self._ledger.commit(partition)
+        if drafts and await self._changelog.publish(partition, drafts, [message_of(draft) for draft in drafts]):
+            self._changelog.commit(partition)
             measures.MOVED.inc(len(drafts))
             _count(Outcome(drafts=drafts))
 
     def _center_loads(self, partition: int) -> CenterLoads:
-        return self._view.center_loads({**self.owned(), partition: self._ledger.state(partition)})
+        return self._view.center_loads({**self.owned(), partition: self._changelog.state(partition)})
 
     def _moment(self) -> Moment:
         # As the log will hold it: memory must come out the same whether it was decided here or read back.
@@ -223,7 +223,7 @@ class Worker:
         found = {}
         for other in linked:
             # Not from partitions given away: whoever has them may have moved the report since.
-            for state in (*self.owned().values(), self._ledger.state(partition)):
+            for state in (*self.owned().values(), self._changelog.state(partition)):
                 if (report_state := state.report_states.get(other)) is not None:
                     found[other] = report_state.center_id
         missing = sorted(linked - set(found))

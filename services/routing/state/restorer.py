@@ -18,7 +18,7 @@ class Restorer:
     """Reads suspected partitions anew."""
 
     def __init__(self, changelog: Changelog, clock: Clock) -> None:
-        self._ledger = changelog
+        self._changelog = changelog
         self._clock = clock
         self._suspected: set[int] = set()
         self._restored: dict[int, float] = {}
@@ -41,7 +41,7 @@ class Restorer:
             if now - self._restored.get(partition, -AGAIN_S) < AGAIN_S:
                 continue
             self._restored[partition] = now
-            async with self._ledger.locks[partition]:
-                with self._ledger.guarded():
-                    await self._ledger.restore(partition)
+            async with self._changelog.locks[partition]:
+                with self._changelog.guarded():
+                    await self._changelog.restore(partition)
             _log.info("routing.restored", partition=partition)

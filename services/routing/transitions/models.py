@@ -33,7 +33,7 @@ def reasons_of(drafts: Sequence[Draft]) -> tuple[dict[str, int], int]:
         body = draft.body
         decision: Assignment | Decision | None = None
         if isinstance(body, FirstRouting):
-            decision = body.choice
+            decision = body.assignment
         elif isinstance(body, ReportRerouted):
             decision = body.decision
         if decision is not None:

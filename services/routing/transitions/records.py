@@ -14,7 +14,7 @@ from shared.events.vocabulary import EndReason, TransferVoid, UpdateKind
 def rerouted(
     report_id: str,
     before: ReportState,
-    choice: Assignment,
+    assignment: Assignment,
     facts: ReportFacts,
     cause: Cause,
     now: datetime,
@@ -35,7 +35,7 @@ def rerouted(
         decided_at=now,
         received_at=before.received_at,
         previous_center_id=before.center_id,
-        decision=decision_of(choice, tables=tables),
+        decision=decision_of(assignment, tables=tables),
         facts=facts,
     )
 

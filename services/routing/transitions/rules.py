@@ -118,18 +118,18 @@ class _BatchDecision:
         if self._refuse_place(index, event.facts):
             return
         tables, facts = self._moment.tables, event.facts
-        choice = assign(
+        assignment = assign(
             facts, self.center_loads, seoul_day(event.received_at), linked=self._linked(facts), tables=tables
         )
         report_state = first_report_state(
-            choice.center_id,
-            choice.home_center_id,
+            assignment.center_id,
+            assignment.home_center_id,
             event.intake_version,
             facts,
             event.received_at,
-            right_of_return=choice.right_of_return,
+            right_of_return=assignment.right_of_return,
         )
-        body = FirstRouting(event, one.event_id, choice, self._moment.now, report_state.facts, tables.version)
+        body = FirstRouting(event, one.event_id, assignment, self._moment.now, report_state.facts, tables.version)
         self._write(event.report_id, None, report_state, body, one.traceparent)
 
     def _refuse_place(self, index: int, facts: ReportFacts) -> bool:
@@ -180,8 +180,8 @@ class _BatchDecision:
     ) -> None:
         """Decide anew which centre has it. ``intake_version`` is what is passed on with that, if anything is."""
         day, tables = seoul_day(report_state.received_at), self._moment.tables
-        choice = assign(facts, self.center_loads, day, linked=self._linked(facts), tables=tables)
-        self._reroute(report_id, report_state, choice, facts, cause, traceparent, intake_version=intake_version)
+        assignment = assign(facts, self.center_loads, day, linked=self._linked(facts), tables=tables)
+        self._reroute(report_id, report_state, assignment, facts, cause, traceparent, intake_version=intake_version)
 
     def _passed_on(self, event: Later, report_state: ReportState, cause: Cause) -> RoutingEvent:
         """The record that passes it on. Only a reinstatement brings back what was withdrawn, never an amendment.
@@ -246,10 +246,10 @@ class _BatchDecision:
         if why is None:
             day, may_return = seoul_day(report_state.received_at), report_state.right_of_return
             tables = self._moment.tables
-            choice = transferred(
+            assignment = transferred(
                 event.to_center_id, facts, self.center_loads, day, may_return=may_return, tables=tables
             )
-            self._reroute(event.report_id, report_state, choice, facts, cause, one.traceparent)
+            self._reroute(event.report_id, report_state, assignment, facts, cause, one.traceparent)
         else:
             self.outcome.void[why] += 1
             void, now = UpdateKind.TRANSFER_VOID, self._moment.now
@@ -267,7 +267,7 @@ class _BatchDecision:
         self,
         report_id: str,
         report_state: ReportState,
-        choice: Assignment,
+        assignment: Assignment,
         facts: ReportFacts,
         cause: Cause,
         traceparent: str,
@@ -276,7 +276,7 @@ class _BatchDecision:
     ) -> None:
         now, tables = self._moment.now, self._moment.tables
         event = records.rerouted(
-            report_id, report_state, choice, facts, cause, now, intake_version=intake_version, tables=tables
+            report_id, report_state, assignment, facts, cause, now, intake_version=intake_version, tables=tables
         )
         self._publish(report_state, event, traceparent)
 

@@ -24,7 +24,7 @@ from shared.settings import KafkaSettings
 from shared.topics import CASES, ROUTINGS
 from tests.unit.routing.builders import received, report_id
 from tests.unit.routing.fake_log import Owners, kill, received_record, temporary_folder
-from tests.unit.routing.test_ledger import prefer, set_state, transfer
+from tests.unit.routing.test_worker import prefer, set_state, transfer
 
 PLACES = frozenset({("reports", 0), ("cases", 0)})
 

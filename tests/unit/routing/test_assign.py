@@ -153,19 +153,19 @@ def test_a_transfer_leaves_the_right_of_return_or_uses_it(
     to: str, may_return: bool, declined: list[str], reason: RoutingReason, still: bool
 ) -> None:
     told = facts("busan", declined_centers=declined)
-    choice = transferred(to, told, center_loads(), DAY, may_return=may_return)
-    assert (choice.center_id, choice.home_center_id, choice.reason, choice.right_of_return) == (
+    assignment = transferred(to, told, center_loads(), DAY, may_return=may_return)
+    assert (assignment.center_id, assignment.home_center_id, assignment.reason, assignment.right_of_return) == (
         to,
         "busan",
         reason,
         still,
     )
-    assert replay(decision_of(choice), told, DAY) == decision_of(choice)
+    assert replay(decision_of(assignment), told, DAY) == decision_of(assignment)
 
 
 def test_a_transfer_looks_at_nothing_but_says_how_full_it_finds_the_centre() -> None:
-    choice = transferred("jeju", facts("busan"), center_loads(full()), DAY, may_return=False)
-    assert (choice.over_capacity, choice.copy_central, [why for _, why in choice.candidates]) == (
+    assignment = transferred("jeju", facts("busan"), center_loads(full()), DAY, may_return=False)
+    assert (assignment.over_capacity, assignment.copy_central, [why for _, why in assignment.candidates]) == (
         True,
         False,
         [PassedOver.CHOSEN],

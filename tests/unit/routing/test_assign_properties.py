@@ -127,32 +127,32 @@ def test_a_transfer_replays_too(facts: ReportFacts, center_loads: CenterLoads, t
 
 @given(any_facts(), BOARDS, LINKED)
 def test_the_marks_mean_what_they_say(facts: ReportFacts, center_loads: CenterLoads, linked: str | None) -> None:
-    choice = assign(facts, center_loads, DAY, linked=linked)
-    center_load, home = center_loads.get(choice.center_id), home_of(facts)
-    assert choice.home_center_id == home
-    assert choice.over_capacity == (
+    assignment = assign(facts, center_loads, DAY, linked=linked)
+    center_load, home = center_loads.get(assignment.center_id), home_of(facts)
+    assert assignment.home_center_id == home
+    assert assignment.over_capacity == (
         center_load is None or center_load.load + severity_of(facts).weight > center_load.capacity
     )
-    assert not choice.over_capacity or choice.reason in BY_ITSELF_FULL
-    assert choice.over_capacity or choice.reason is not RoutingReason.ALL_FULL
+    assert not assignment.over_capacity or assignment.reason in BY_ITSELF_FULL
+    assert assignment.over_capacity or assignment.reason is not RoutingReason.ALL_FULL
     told = {RoutingReason.ALL_FULL, RoutingReason.NOBODY_ON_DUTY}
     child = "under_14" in {facts.age_band, *facts.urgency_reasons} or "child_material" in {
         *facts.harm_types,
         *facts.urgency_reasons,
     }
-    expected = choice.center_id != CENTRAL and (home is None or child or choice.reason in told)
-    assert choice.copy_central == expected
-    assert choice.right_of_return == (
-        home is not None and home != choice.center_id and home not in facts.declined_centers
+    expected = assignment.center_id != CENTRAL and (home is None or child or assignment.reason in told)
+    assert assignment.copy_central == expected
+    assert assignment.right_of_return == (
+        home is not None and home != assignment.center_id and home not in facts.declined_centers
     )
-    assert choice.linked_center_id == linked
+    assert assignment.linked_center_id == linked
 
 
 @given(any_facts(), BOARDS)
 def test_full_is_only_said_where_nobody_takes_it(facts: ReportFacts, center_loads: CenterLoads) -> None:
-    choice = assign(facts, center_loads, DAY)
-    assume(choice.reason is RoutingReason.ALL_FULL)
-    home, others = home_of(facts), allowed(facts, center_loads) - {choice.center_id}
+    assignment = assign(facts, center_loads, DAY)
+    assume(assignment.reason is RoutingReason.ALL_FULL)
+    home, others = home_of(facts), allowed(facts, center_loads) - {assignment.center_id}
     assert [c for c in others if takes(center_loads[c], facts, 95, 75)] == []
     if not severity_of(facts).critical:
         assert [c for c in others if takes(center_loads[c], facts, 80, 50, unstaffed=True)] == []
@@ -161,7 +161,7 @@ def test_full_is_only_said_where_nobody_takes_it(facts: ReportFacts, center_load
         for c in others
         if takes(center_loads[c], facts, 80, 50)
         and (
-            choice.center_id != home
+            assignment.center_id != home
             or used_percent(center_loads[home], facts) - used_percent(center_loads[c], facts) >= 20.01
         )
     ]
@@ -170,17 +170,17 @@ def test_full_is_only_said_where_nobody_takes_it(facts: ReportFacts, center_load
 
 @given(any_facts(), BOARDS)
 def test_a_host_keeps_what_it_keeps_for_its_own_people(facts: ReportFacts, center_loads: CenterLoads) -> None:
-    choice = assign(facts, center_loads, DAY)
-    if choice.reason in EVERYDAY:
-        waits = center_loads[choice.center_id].state is CenterState.UNSTAFFED
-        assert takes(center_loads[choice.center_id], facts, 80, 50, unstaffed=waits)
+    assignment = assign(facts, center_loads, DAY)
+    if assignment.reason in EVERYDAY:
+        waits = center_loads[assignment.center_id].state is CenterState.UNSTAFFED
+        assert takes(center_loads[assignment.center_id], facts, 80, 50, unstaffed=waits)
         if waits:
-            assert choice.reason is not RoutingReason.HOME_SEVERE_FULL
+            assert assignment.reason is not RoutingReason.HOME_SEVERE_FULL
             assert not severity_of(facts).critical
             assert used_percent(center_loads[home_of(facts) or ""], facts) > 100
             assert not any(takes(center_loads[c], facts, 80, 50) for c in allowed(facts, center_loads))
-    if choice.reason is RoutingReason.HOME_OVERLOADED:
-        assert takes(center_loads[choice.center_id], facts, 95, 75)
+    if assignment.reason is RoutingReason.HOME_OVERLOADED:
+        assert takes(center_loads[assignment.center_id], facts, 95, 75)
         home = home_of(facts)
         assert home is not None
         assert used_percent(center_loads[home], facts) > 100
@@ -194,11 +194,15 @@ def test_a_host_keeps_what_it_keeps_for_its_own_people(facts: ReportFacts, cente
 def test_what_cannot_wait_goes_where_somebody_is_on_duty(
     facts: ReportFacts, center_loads: CenterLoads, linked: str | None
 ) -> None:
-    choice = assign(facts, center_loads, DAY, linked=linked)
-    assume(severity_of(facts).critical and choice.reason is not RoutingReason.LINKED and choice.center_id != CENTRAL)
+    assignment = assign(facts, center_loads, DAY, linked=linked)
+    assume(
+        severity_of(facts).critical
+        and assignment.reason is not RoutingReason.LINKED
+        and assignment.center_id != CENTRAL
+    )
     there = on_duty(facts, center_loads)
-    assert choice.center_id in there or not there
-    assert (choice.reason is RoutingReason.NOBODY_ON_DUTY) == (not there)
+    assert assignment.center_id in there or not there
+    assert (assignment.reason is RoutingReason.NOBODY_ON_DUTY) == (not there)
 
 
 @given(any_facts(), BOARDS, st.integers(1, 900))
@@ -211,8 +215,8 @@ def test_more_load_at_home_never_brings_a_case_home(facts: ReportFacts, center_l
         assert assign(facts, busier, DAY).center_id != home
 
 
-def overflowed(choice: Assignment, to: str) -> bool:
-    return choice.center_id == to and choice.reason in EVERYDAY | {RoutingReason.HOME_OVERLOADED}
+def overflowed(assignment: Assignment, to: str) -> bool:
+    return assignment.center_id == to and assignment.reason in EVERYDAY | {RoutingReason.HOME_OVERLOADED}
 
 
 PLACES = st.sampled_from([c for c in CENTER_IDS if c not in {"gwangju", "jeonnam"}])

@@ -11,7 +11,7 @@ from shared.events.vocabulary import CenterState, RoutingReason
 from tests.unit.routing.builders import NOW, facts, received, report_id
 from tests.unit.routing.fake_log import Owners, Place, received_record
 from tests.unit.routing.steps import case
-from tests.unit.routing.test_ledger import set_state
+from tests.unit.routing.test_worker import set_state
 
 ELSEWHERE = report_id(77)
 LINKED: dict[str, Any] = {"linked_reports": [ELSEWHERE]}

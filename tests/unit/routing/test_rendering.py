@@ -126,4 +126,4 @@ def test_each_of_a_batch_shows_the_seats_it_was_decided_by(
             event, _ = parse_event("routings", key, headers, value)
             assert isinstance(event, ReportRouted)
             assert isinstance(draft.body, FirstRouting)
-            assert event.decision == decision_of(draft.body.choice)
+            assert event.decision == decision_of(draft.body.assignment)

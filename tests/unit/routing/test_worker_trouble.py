@@ -19,7 +19,7 @@ from shared.events.vocabulary import CenterState
 from shared.kafka.publisher import Publisher
 from tests.unit.routing.builders import received, report_id
 from tests.unit.routing.fake_log import Place, agrees, received_record
-from tests.unit.routing.test_ledger import set_state
+from tests.unit.routing.test_worker import set_state
 
 
 async def test_a_gap_that_cannot_be_read_at_once_is_read_before_anything_is_published_again() -> None:
