@@ -14,6 +14,7 @@ from services.analytics.operations.repository import Redrives
 from services.analytics.operations.service import Operations
 from services.analytics.releases.release import Release
 from services.analytics.releases.service import Publications
+from services.analytics.releases.tables import TABLE_SPECS
 from services.analytics.settings import AnalyticsSettings
 from shared.clock import ManualClock
 from shared.health import Health
@@ -119,6 +120,19 @@ async def test_who_sees_tables_and_who_sees_totals(organisation: str, role: str,
     assert {await house.status(path, who) for path in TOTALS} == {200 if totals else 403}
     if tables:
         assert ('href="/operations"' in (await house.get("/", who)).text) == totals, "no link into a closed door"
+
+
+@pytest.mark.parametrize(("organisation", "role", "tables", "totals"), WHO)
+async def test_every_table_has_the_same_audience(organisation: str, role: str, tables: bool, totals: bool) -> None:
+    """By table and role, in every form; one that is not released for a period yet is no secret to its readers."""
+    del totals
+    house = House()
+    who = house.staff.bearer(organisation, role)
+    for name in TABLE_SPECS:
+        forms = ("", *(f"/2026-10.{form}" for form in ("csv", "csv-metadata.json", "parquet")))
+        for path in (f"/api/v1/tables/{name}{form}" for form in forms):
+            assert await house.status(path, who) in ({200, 404} if tables else {403}), path
+            assert await house.status(path, {}) == 401, path
 
 
 async def test_head_answers_as_get_does_without_the_body() -> None:
