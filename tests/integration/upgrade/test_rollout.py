@@ -7,6 +7,7 @@ reads closed vocabularies only, so new words come once it is gone (decision 25).
 import asyncio
 import base64
 import contextlib
+import hashlib
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -37,7 +38,13 @@ WRITERS_FIRST = ("intake", "routing", "notify", "analytics")
 START_S, CATCH_UP_S = 120, 120
 BESIDE = 8
 """How many reports are accepted while two builds of a service run beside each other."""
-_KEY = base64.b64encode(b"k" * 32).decode()
+
+
+def _key(name: str) -> str:
+    """A key of its own for each secret: a service refuses one that two of them share."""
+    return base64.b64encode(hashlib.sha256(name.encode()).digest()).decode()
+
+
 _EVERY_S = 0.1
 
 
@@ -156,7 +163,7 @@ def fleet(bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: 
     secrets.add(FORMER_AUDIT)
     # Intake makes nothing that 0.1.0 would not know while it runs beside it (decision 30).
     more = {"NOTIFY_SMTP_PORT": str(smtp), "NOTIFY_POLL_S": "0.2", "INTAKE_UPGRADING": "true"}
-    env = dict.fromkeys(secrets, _KEY) | more
+    env = {name: _key(name) for name in secrets} | more
     made = Fleet(bus_settings, store_settings, tmp_path, env)
     with mail_sink(smtp):
         yield made
