@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
-from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from services.intake import problem_table
 from services.intake.audit_recorder import AuditRecorder
@@ -61,7 +60,6 @@ from services.intake.receipts.status import StatusAnswerBuilder, StatusService
 from services.intake.receipts.updates import ReportUpdater
 from services.intake.reports.authentication import ReportAuthentication, ReportNotAuthenticError
 from services.intake.reports.consumers import ProgressFollower, consumers
-from services.intake.reports.documents import Document
 from services.intake.reports.erasure_register import ErasureRegister
 from services.intake.reports.repository import ReportRepository
 from services.intake.retention import pages as erasures_pages
@@ -259,7 +257,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     aside.ready["disk.room"] = disk.check
     rate_limiter = SubmissionRateLimiter(keys.lasting, clock, free=settings.free_reports, many=settings.many_reports)
     clients = ClientAuthenticator(ClientRepository(database), keys.clients, audit, clock)
-    callbacks = _callbacks(database, reports, clients, settings, clock)
+    callbacks = _callbacks(CallbackRepository(database), reports, clients, settings, clock)
     submission_service = SubmissionService(
         group=group,
         relay=relay,
@@ -418,7 +416,7 @@ def _keyring(settings: IntakeSettings) -> Keyring:
 
 
 def _callbacks(
-    database: "AsyncIOMotorDatabase[Document]",
+    callbacks: CallbackRepository,
     reports: ReportRepository,
     clients: ClientAuthenticator,
     settings: IntakeSettings,
@@ -426,7 +424,7 @@ def _callbacks(
 ) -> CallbackService:
     """Callbacks, which hear of every change of a report."""
     channel, keys = CallbackChannel(settings.callback_networks), keys_of(settings).callbacks
-    made = CallbackService(CallbackRepository(database), reports.of_report, clients.known, channel, keys, clock)
+    made = CallbackService(callbacks, reports.of_report, clients.known, channel, keys, clock)
     reports.on_change = made.hint
     return made
 

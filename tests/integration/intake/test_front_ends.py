@@ -48,7 +48,16 @@ def go_client(document: Path, folder: Path) -> list[str | Path]:
         fetched(["go", "install", GO], folder, GOBIN=str(TOOLS), GOFLAGS="-mod=mod")
     (folder / "api").mkdir()
     ran(
-        [TOOLS / "oapi-codegen", "-generate", "types,client", "-package", "api", "-o", "api/api.go", document],
+        [
+            TOOLS / "oapi-codegen",
+            "-generate",
+            "types,client,skip-prune",
+            "-package",
+            "api",
+            "-o",
+            "api/api.go",
+            document,
+        ],
         folder,
     )
     fetched(["go", "build", "-o", "drill", "."], folder)
