@@ -7,6 +7,15 @@
   const scrolls = e => e.closest("pre, select, noscript") || (e.closest("table") && roomy(e.closest("table").parentElement));
   const roomy = e => ["auto", "scroll"].includes(getComputedStyle(e).overflowX);
   const hidden = e => e.closest(".hidden-text, .visually-hidden, .skip, .sole > .field > legend, .sole > .field > label");
+  const boxes = new Map();
+  const cutting = e => { // the boxes of the element and of those it is in, as far as they cut off what leaves them
+    if (!boxes.has(e)) {
+      const above = e === document.body ? [] : cutting(e.parentElement);
+      const cuts = e !== document.body && getComputedStyle(e).overflow !== "visible";
+      boxes.set(e, cuts ? [e.getBoundingClientRect(), ...above] : above);
+    }
+    return boxes.get(e);
+  };
   const far = document.documentElement.scrollWidth;
   if (far > wide) faults.push(`scrolls sideways: ${far} of ${wide}`);
   const range = document.createRange();
@@ -18,9 +27,7 @@
     range.selectNodeContents(texts.currentNode);
     for (const box of range.getClientRects()) {
       if (box.right > wide + 1 || box.left < -1) faults.push(`text beyond the window: ${said(parent)}`);
-      for (let e = parent; e && e !== document.body; e = e.parentElement) {
-        if (getComputedStyle(e).overflow === "visible") continue;
-        const around = e.getBoundingClientRect();
+      for (const around of cutting(parent)) {
         const cut = box.right > around.right + 1 || box.bottom > around.bottom + 1;
         if (cut) faults.push(`text cut off: ${said(parent)}`);
       }

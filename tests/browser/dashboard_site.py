@@ -118,14 +118,20 @@ def signed_in(
     width: int = 1280,
     script: bool = False,
     lang: str = "ko",
+    errors: list[str] | None = None,
     **more: Any,
 ) -> Page:
-    """A page of somebody, of the ministry unless told otherwise, opened at ``path``; the language stays chosen."""
+    """A page of somebody, of the ministry unless told otherwise, opened at ``path``; the language stays chosen.
+
+    ``errors`` gets what the console says is wrong.
+    """
     context = browser.new_context(
         viewport={"width": width, "height": 900}, java_script_enabled=script, locale=lang, base_url=site.url, **more
     )
     token = site.staff.token(organisation, role)
     context.add_cookies([{"name": token_cookie("analytics"), "value": token, "url": site.url}])
     page = context.new_page()
+    if errors is not None:
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.goto(f"{path}{'&' if '?' in path else '?'}lang={lang}")
     return page

@@ -10,6 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from services.notify.settings import NotifySettings
 from shared.identity.cookies import token_cookie
+from tests.browser.helpers import VIOLATIONS
 from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import answer, taken
 from tests.integration.notify.test_desk import listening
@@ -43,7 +44,7 @@ async def signed_in(
 
 
 async def clean(page: Page) -> None:
-    found = await Axe().run(page)
+    found = await Axe().run(page, options=VIOLATIONS)
     assert found.violations_count == 0, found.generate_report()
     size = page.viewport_size
     assert size is not None

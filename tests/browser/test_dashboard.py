@@ -14,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from tests.browser.dashboard_site import Site, apart, signed_in, site_of
+from tests.browser.helpers import VIOLATIONS
 from tests.browser.reading import Page
 from tests.browser.two_months import CLOSED, NEIGHBOUR, SECRET
 from tests.integration.analytics.worker import STAFF
@@ -128,11 +129,9 @@ def test_charts_follow_dark_mode_and_forced_colours(browser: Browser, site: Site
 @pytest.mark.parametrize("path", ["/", "/operations"])
 def test_the_pages_are_accessible(browser: Browser, site: Site, lang: str, path: str) -> None:
     """Without a period; ``test_dashboard_year`` has axe look at the pages when every panel has its table."""
-    page = signed_in(browser, site, role="auditor", script=True, lang=lang)
     broken: list[str] = []
-    page.on("console", lambda message: broken.append(message.text) if message.type == "error" else None)
-    page.goto(path)
-    results = Axe().run(page)
+    page = signed_in(browser, site, path, role="auditor", script=True, lang=lang, errors=broken)
+    results = Axe().run(page, options=VIOLATIONS)
     assert results.violations_count == 0, results.generate_report()
     assert "%(" not in page.content(), "a text without its number"
     assert broken == []  # among them: anything the content policy refused

@@ -154,11 +154,10 @@ async def _walk(chromium: Browser, harness: IntakeHarness, site: str, language: 
         markup = Markup()
         markup.feed(await answer.text())
         pages.append(Page(place, **await page.evaluate(ALL), markup=markup.ended()))
-        for size in (ZOOMED, NARROW, WIDE):
+        for size in (ZOOMED, *(one for one in (NARROW, WIDE) if one != judged), judged):
             await page.set_viewport_size(size)  # type: ignore[arg-type]  # a size as Playwright has it
             await shoot(page, f"page-{place}-{size['width']}")
             await seen.look(page, f"{place}-{size['width']}", CUT_OFF)
-        await page.set_viewport_size(judged)  # type: ignore[arg-type]  # as above
         try:
             await assert_accessible(page)
         except AssertionError as error:
