@@ -59,7 +59,8 @@ def how_to(base: str, made: dict[str, object]) -> str:
         f"What arrived {base}/sandbox   (asks for the credential)\n"
         f"Problems     {base}/problems\n\n"
         f"curl -sS {base}/api/v1/reports -H 'Authorization: Bearer {made['credential']}'{header}"
-        " -H 'Content-Type: application/json' -H 'Idempotency-Key: '$(uuidgen || cat /proc/sys/kernel/random/uuid)"
+        " -H 'Content-Type: application/json'"
+        " -H 'Idempotency-Key: '$(uuidgen 2>/dev/null || cat /proc/sys/kernel/random/uuid)"
         ' -d \'{"role": "victim", "harm_types": ["other"], "division": "busan", "synthetic": true}\'\n'
     )
 

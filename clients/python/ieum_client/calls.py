@@ -74,6 +74,7 @@ class Call(NamedTuple):
     body: Mapping[str, Any] | None = None
     key: str | None = None
     visitor: str | None = None
+    callback: str | None = None
 
 
 def new_idempotency_key() -> str:
@@ -122,6 +123,8 @@ def _request(call: Call) -> Request:
         headers["Idempotency-Key"] = call.key
     if call.visitor is not None:
         headers["Ieum-Visitor"] = call.visitor
+    if call.callback is not None:
+        headers["Ieum-Callback"] = call.callback
     if call.body is None:
         return Request(operation.method, operation.path, headers, None)
     headers["Content-Type"] = "application/json"

@@ -107,9 +107,9 @@ class Client:
         """The rest of this credential's requests, by the last answer that told."""
         return self._settings.rate_limit
 
-    def submit_report(self, report: Submission, *, idempotency_key: str) -> Accepted:
+    def submit_report(self, report: Submission, *, idempotency_key: str, callback: str | None = None) -> Accepted:
         """Send a report. The answer is the only time that its receipt is told."""
-        return self._do(Call("submit_report", report, idempotency_key), Accepted)
+        return self._do(Call("submit_report", report, idempotency_key, callback=callback), Accepted)
 
     def get_report_status(self, receipt: str, *, word: str | None = None, visitor: str | None = None) -> StatusAnswer:
         """Return the status of a report. ``visitor``: your name for the person's network, see ``Ieum-Visitor``."""
@@ -273,9 +273,9 @@ class AsyncClient:
         """The rest of this credential's requests, by the last answer that told."""
         return self._settings.rate_limit
 
-    async def submit_report(self, report: Submission, *, idempotency_key: str) -> Accepted:
+    async def submit_report(self, report: Submission, *, idempotency_key: str, callback: str | None = None) -> Accepted:
         """Send a report. The answer is the only time that its receipt is told."""
-        return await self._do(Call("submit_report", report, idempotency_key), Accepted)
+        return await self._do(Call("submit_report", report, idempotency_key, callback=callback), Accepted)
 
     async def get_report_status(
         self, receipt: str, *, word: str | None = None, visitor: str | None = None

@@ -59,6 +59,11 @@ export interface Visited {
   readonly visitor?: string;
 }
 
+export interface CalledBack {
+  /** Your reference for callbacks about this report, see `Ieum-Callback`. */
+  readonly callback?: string;
+}
+
 type Name = keyof typeof OPERATIONS;
 
 /** Refused before anything was done: any request may be sent again. */
@@ -113,7 +118,7 @@ export class Client {
   }
 
   /** Send a report. The answer is the only time that its receipt is told. */
-  submitReport(report: Submission, options: Keyed): Promise<Accepted> {
+  submitReport(report: Submission, options: Keyed & CalledBack): Promise<Accepted> {
     return this.#do("submitReport", report, options);
   }
 
@@ -181,7 +186,7 @@ export class Client {
     return this.#do("getProofKey", undefined, {});
   }
 
-  async #do<Answer>(name: Name, body: object | undefined, options: Partial<Keyed> & Visited): Promise<Answer> {
+  async #do<Answer>(name: Name, body: object | undefined, options: Partial<Keyed> & Visited & CalledBack): Promise<Answer> {
     if (OPERATIONS[name].keyed && !options?.idempotencyKey) {
       throw new TypeError(`${name} needs an idempotencyKey: sent again without one it would be done twice`);
     }
@@ -209,12 +214,13 @@ export class Client {
     throw new RangeError("a policy needs at least one attempt");
   }
 
-  async #send(name: Name, body: object | undefined, options: Partial<Keyed> & Visited): Promise<Reply | NoReply> {
+  async #send(name: Name, body: object | undefined, options: Partial<Keyed> & Visited & CalledBack): Promise<Reply | NoReply> {
     const { method, path } = OPERATIONS[name];
     const headers: Record<string, string> = { ...this.#headers };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (options.idempotencyKey !== undefined) headers["Idempotency-Key"] = options.idempotencyKey;
     if (options.visitor !== undefined) headers["Ieum-Visitor"] = options.visitor;
+    if (options.callback !== undefined) headers["Ieum-Callback"] = options.callback;
     const request = new Request(this.#url + path, {
       method,
       headers,

@@ -1,5 +1,5 @@
 export { Client, newIdempotencyKey } from "./client.js";
-export type { ClientOptions, Keyed, RetryPolicy, Visited } from "./client.js";
+export type { CalledBack, ClientOptions, Keyed, RetryPolicy, Visited } from "./client.js";
 export { IeumError, NotReachedError, RefusedError, UnexpectedAnswerError } from "./errors.js";
 export type { FieldError } from "./errors.js";
 export type * from "./models.js";

@@ -35,6 +35,7 @@ for (const one of cases) {
     const options = {};
     if (one.idempotencyKey !== undefined) options.idempotencyKey = one.idempotencyKey;
     if (one.visitor) options.visitor = one.visitor;
+    if (one.callback) options.callback = one.callback;
     const call = one.body ? client[one.call](one.body, options) : client[one.call]();
     if (one.error) {
       await assert.rejects(call, (error) => {

@@ -76,7 +76,7 @@ def arguments(case: Case) -> tuple[str, list[Any], dict[str, Any]]:
     name = re.sub(r"(?=[A-Z])", "_", case["call"]).lower()
     body = dict(case.get("body", {}))
     more = {"idempotency_key": case["idempotencyKey"]} if "idempotencyKey" in case else {}
-    more |= {"visitor": case["visitor"]} if "visitor" in case else {}
+    more |= {name: case[name] for name in ("visitor", "callback") if name in case}
     if name == "submit_report":
         return name, [body], more
     first = [body.pop(field) for field in ("receipt", "code") if field in body]

@@ -16,7 +16,7 @@ from tools.docs_generation import clients
 ROOT: Final = Path(__file__).parents[3]
 DOCUMENT: Final[dict[str, Any]] = json.loads((ROOT / "docs/openapi/intake.json").read_text(encoding="utf-8"))
 API: Final = clients.api_of(DOCUMENT)
-HEADERS: Final = {"Idempotency-Key": "idempotency_key", "Ieum-Visitor": "visitor"}
+HEADERS: Final = {"Idempotency-Key": "idempotency_key", "Ieum-Visitor": "visitor", "Ieum-Callback": "callback"}
 
 
 def test_the_models_are_what_the_document_says() -> None:
