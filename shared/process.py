@@ -21,10 +21,12 @@ from typing import Final, NoReturn
 
 from shared import log
 from shared.errors import IeumError
+from shared.settings import SettingsError
 
 _log = log.get(__name__)
 
 EXIT_FATAL: Final = 70
+EXIT_CONFIG: Final = 78
 EXIT_SILENT: Final = 71
 GRACE_SECONDS: Final = 25.0
 """From the first signal to a hard end; Kubernetes gives 30 by default."""
@@ -55,6 +57,16 @@ def run(main: Callable[[], Awaitable[None]]) -> NoReturn:
     except BaseException as error:
         die("process.failed", error)
     leave(0)
+
+
+def run_command(main: Callable[[], int]) -> NoReturn:
+    """Run a command and end with its exit status; a wrong setting is one line each and status 78, as in a service."""
+    try:
+        status = main()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        status = EXIT_CONFIG
+    sys.exit(status)
 
 
 def configure_garbage_collection() -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from playwright.async_api import Browser, Page, async_playwright
 
+from shared import process
 from shared.identity.cookies import SERVICES, token_cookie
 from shared.settings import load
 from tools.demo import people
@@ -186,4 +187,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process.run_command(main)

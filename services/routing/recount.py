@@ -151,4 +151,4 @@ async def recount(reader: Reader, told: Mapping[int, Summary]) -> Differences:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process.run_command(main)

@@ -112,6 +112,7 @@ async def publish_dead_letters(
 
 
 if __name__ == "__main__":
+    from shared import process
     from shared.kafka.redrive import main
 
-    main()
+    process.run_command(main)

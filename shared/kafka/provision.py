@@ -29,7 +29,7 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-from shared import log
+from shared import log, process
 from shared import settings as configuration
 from shared.errors import FatalError, IeumError, TransientError
 from shared.kafka.access import BY_NAME, Acl, Operation, Resource, all_acls
@@ -233,4 +233,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process.run_command(main)

@@ -31,7 +31,7 @@ _BATCH: Final = 500
 _OFFSET: Final = re.compile(r"[0-9]{1,18}")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; exit status 1 with one line when Kafka does not answer."""
     parser = argparse.ArgumentParser(prog="python -m shared.kafka.dead_letters", description=__doc__)
     parser.add_argument("action", choices=("list", "redrive"))
@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         asyncio.run(_run(chosen))
     except IeumError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(1)
+        return 1
+    return 0
 
 
 async def _run(chosen: argparse.Namespace) -> None:

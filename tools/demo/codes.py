@@ -12,6 +12,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from shared import process
 from shared.settings import load
 from tools.demo import people
 from tools.demo.people import STEP_S, Person
@@ -72,4 +73,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    process.run_command(lambda: main(sys.argv[1:]))

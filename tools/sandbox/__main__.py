@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import Final
 
+from shared import process
 from shared.settings import load
 from tools.local.plan import urls
 from tools.local.processes import PROJECT
@@ -82,4 +83,4 @@ def _local(*arguments: str, captured: bool = False) -> "subprocess.CompletedProc
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process.run_command(main)

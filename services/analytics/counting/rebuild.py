@@ -42,7 +42,7 @@ from services.analytics.counting.rebuild_repository import (
 )
 from services.analytics.counting.repository import Database, Generation, Position
 from services.analytics.settings import AnalyticsSettings
-from shared import log
+from shared import log, process
 from shared.errors import FatalError, IeumError, PermanentError, TransientError, UnknownTypeError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
@@ -319,4 +319,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process.run_command(main)

@@ -16,7 +16,7 @@ from typing import Final
 from services.analytics.counting.repository import prepare
 from services.analytics.dashboard.history import BadRowsError, Published, read
 from services.analytics.dashboard.history_repository import replace_history
-from shared import log
+from shared import log, process
 from shared.errors import IeumError
 from shared.mongo import connect
 from shared.settings import StoreSettings, load
@@ -80,4 +80,4 @@ def told(rows: Sequence[Published], replaced: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process.run_command(main)

@@ -19,7 +19,7 @@ from services.analytics.releases.errata import Why, changed
 from services.analytics.releases.repository import Register
 from services.analytics.releases.service import Publications
 from services.analytics.settings import AnalyticsSettings
-from shared import log
+from shared import log, process
 from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
 from shared.errors import IeumError, PermanentError
@@ -76,4 +76,4 @@ async def _run(month: str, why: Why, *, dry: bool) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process.run_command(main)

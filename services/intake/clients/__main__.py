@@ -3,6 +3,7 @@
 import sys
 
 from services.intake.clients.cli import main
+from shared import process
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    process.run_command(lambda: main(sys.argv[1:]))

@@ -16,7 +16,7 @@ from services.intake.encryption.keys import keys_of
 from services.intake.encryption.repository import Signatures
 from services.intake.reports.authentication import FIELD, ReportAuthentication
 from services.intake.settings import IntakeSettings
-from shared import log, mongo
+from shared import log, mongo, process
 from shared.audit.model import SYSTEM, AuditEntry, AuditOutcome
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
@@ -90,4 +90,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    process.run_command(lambda: main(sys.argv[1:]))

@@ -15,7 +15,7 @@ from typing import Final
 
 from services.intake.encryption.repository import Rewrapped, Wrappings
 from services.intake.settings import IntakeSettings
-from shared import log, mongo
+from shared import log, mongo, process
 from shared.audit.model import SYSTEM, AuditEntry, AuditOutcome
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
@@ -91,4 +91,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    process.run_command(lambda: main(sys.argv[1:]))

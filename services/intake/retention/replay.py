@@ -26,7 +26,7 @@ from services.intake.reports.repository import ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import RefusedError
 from services.intake.settings import IntakeSettings
-from shared import log, mongo, trace
+from shared import log, mongo, process, trace
 from shared.audit.model import SYSTEM, AuditEntry
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
@@ -167,4 +167,4 @@ async def run(settings: IntakeSettings, store: StoreSettings, clock: Clock, rest
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    process.run_command(lambda: main(sys.argv[1:]))

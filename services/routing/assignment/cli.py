@@ -17,7 +17,7 @@ from typing import Final
 
 from services.routing.assignment.replay import Decided, Replay, Span
 from services.routing.settings import RoutingSettings
-from shared import log
+from shared import log, process
 from shared import settings as configuration
 from shared.centers import PACKAGED, from_folder
 from shared.clock import SEOUL
@@ -168,4 +168,4 @@ def _edge(moment: datetime | None, otherwise: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process.run_command(main)

@@ -1,10 +1,13 @@
 """How a process ends: statuses, signals, and the watchdog."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +77,33 @@ def test_a_wrong_setting_is_told_in_a_line_and_ends_with_78() -> None:
     """)
     assert status == 78
     assert said.strip() == "setting X: wrong"
+
+
+def test_a_command_tells_a_wrong_setting_in_a_line_too_and_ends_with_its_status_otherwise() -> None:
+    status, said = outcome("""
+        def main(): raise SettingsError(["setting X: wrong"])
+        process.run_command(main)
+    """)
+    assert (status, said.strip()) == (78, "setting X: wrong")
+    assert outcome("process.run_command(lambda: 3)") == (3, "")
+
+
+def test_every_command_that_reads_settings_tells_which_is_wrong() -> None:
+    wrong = {**os.environ, "IEUM_STORE_TIMEOUT_MS": "none", "IEUM_KAFKA_BOOTSTRAP_SERVERS": ""}
+    said = subprocess.run(
+        [sys.executable, "-m", "services.intake.clients", "list"],
+        env=wrong,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 78
+    assert said.stderr.startswith("setting ")
+    for file in (path for house in ("services", "shared", "tools") for path in Path(house).rglob("*.py")):
+        text = file.read_text()
+        loads = re.search(r"\bload\(\w*Settings\)", text) and '__name__ == "__main__"' in text
+        if loads and "docs_generation" not in file.parts:
+            assert re.search(r"process\.run_command|except SettingsError|process\.run\(", text), file
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
