@@ -445,16 +445,26 @@ def in_order(case: Case) -> Case:
     return case.model_copy(update={"sort_key": sort_key(case)})
 
 
+_SANDBOX_RANK: Final = 9
+
+
 def sort_key(case: Case) -> str:
-    """Orders a work list: who needs an answer first, then the most urgent, then who has waited longest."""
+    """Orders a work list: who needs an answer first, then the most urgent, then who has waited longest.
+
+    An open drill of a front end that is being tried out comes after everything open that is real, however many there
+    are: nobody is alerted of it, so nobody answers it, and a list shows only so many rows.
+    """
+    rank: int = RANK[case.urgency]
     if case.state is CaseState.ENDED and not case.unread:
         group = 3
+    elif case.sandbox:
+        group, rank = 2, _SANDBOX_RANK
     elif case.state is CaseState.WAITING:
         group = 0
     else:
         group = 1 if case.unread else 2
     received = case.received_at.strftime("%Y%m%dT%H%M%S") + f"{case.received_at.microsecond // 1000:03d}"
-    return f"{group}{RANK[case.urgency]}:{received}:{case.report_id}"
+    return f"{group}{rank}:{received}:{case.report_id}"
 
 
 def waiting_key(rank: int, received_at: datetime) -> str:

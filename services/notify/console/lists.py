@@ -31,7 +31,7 @@ UNANSWERED: Final = ("0", "2")
 """Waiting, or with something unread: what the central desk watches in all centres."""
 
 
-_CURSOR: Final = re.compile(r"^[0-3][0-2]:[0-9T]{18}:[0-9a-f-]{36}$")
+_CURSOR: Final = re.compile(r"^[0-3][0-29]:[0-9T]{18}:[0-9a-f-]{36}$")
 
 
 def is_cursor(text: str) -> bool:

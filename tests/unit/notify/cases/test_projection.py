@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from services.notify.cases.models import ENTRIES_FIRST, ENTRIES_LAST, Case, CaseState, ContactWay, EntryKind
 from services.notify.cases.projection import RoutingEvent, fold
 from services.notify.cases.rules import Accepted, Actor, Rejected, acknowledge, opened, reopen, waited_for_answer, ways
+from services.notify.console.lists import is_cursor
 from services.notify.console.views import case_view
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import AttemptResult, Rules, record
@@ -251,6 +252,16 @@ def test_the_list_puts_unanswered_first_then_urgent_then_longest_waiting() -> No
     over = folded(stream(6))
     cases = [done, over, old, unread, urgent, older_urgent]
     assert sorted(cases, key=lambda c: c.sort_key) == [older_urgent, urgent, old, unread, done, over]
+
+
+def test_open_drills_of_the_sandbox_come_after_everything_real_on_the_list() -> None:
+    real = taken(folded([event("report.routed", 1, urgency="normal")]))
+    early = (NOW - timedelta(hours=2)).isoformat()
+    drill = folded([event("report.routed", 2, urgency="critical", received_at=early, sandbox=True)])
+    over = folded(stream(3))
+    assert drill.sandbox
+    assert sorted([over, drill, real], key=lambda c: c.sort_key) == [real, drill, over]
+    assert is_cursor(drill.sort_key)
 
 
 def test_what_speaks_against_a_report_is_shown_and_changes_nothing_else() -> None:
