@@ -22,7 +22,7 @@ from shared.web.problems import Problem
 from shared.web.translations import gettext_noop
 
 FRESH_S: Final = 30.0
-"""So long the directory is not read again, unless this process changes an account; another process may."""
+"""So long the directory is not read again unless an account changed: seals of accounts count anew then."""
 _HEADERS: Final = {"WWW-Authenticate": 'Bearer realm="ieum-directory"'}
 
 
@@ -45,12 +45,12 @@ class ServiceAccess(ActionDependency):
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """The directory as last read: when, and after how many writes of this process."""
+    """The directory as last read: when, and how the accounts stood before."""
 
     content: bytes
     tag: str
     at: float
-    writes: int
+    state: tuple[int, int]
 
 
 def directory_router(store: AccountStore, key: str, clock: Clock) -> APIRouter:
@@ -61,13 +61,14 @@ def directory_router(store: AccountStore, key: str, clock: Clock) -> APIRouter:
     @router.get(PATH)
     async def staff(if_none_match: Annotated[str, Header(max_length=100)] = "") -> Response:
         nonlocal known
-        writes, at = store.writes, clock.monotonic()
-        if known is None or known.writes != writes or at - known.at >= FRESH_S:
-            try:
+        at = clock.monotonic()
+        try:
+            state = await store.state()
+            if known is None or known.state != state or at - known.at >= FRESH_S:
                 content = (await everybody(store)).model_dump_json().encode()
-            except TransientError:
-                raise unavailable() from None
-            known = _Read(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"', at, writes)
+                known = _Read(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"', at, state)
+        except TransientError:
+            raise unavailable() from None
         content, tag = known.content, known.tag
         if tag == if_none_match:
             return Response(status_code=304, headers={"ETag": tag})

@@ -28,8 +28,6 @@ class AccountStore:
         """``database`` is identity's own; ``marks`` seal what is written and tell what somebody else wrote."""
         self._marks = marks
         self.collection: AsyncIOMotorCollection[Document] = database["accounts"]
-        self.writes = 0
-        """How often this process has written an account as a whole: what was read before may be out of date."""
 
     async def prepare(self) -> None:
         """Create the indexes; the same again changes nothing."""
@@ -45,19 +43,14 @@ class AccountStore:
                 await self.collection.insert_one({"_id": account.subject, **self._fields(account)})
         except DuplicateKeyError:
             return False
-        finally:
-            self.writes += 1
         return True
 
     async def save(self, account: Account) -> Account | None:
         """Write over the revision that was read; None where somebody else was faster."""
         after = account.model_copy(update={"rev": account.rev + 1})
         wanted = {"_id": account.subject, "rev": account.rev}
-        try:
-            with store_errors():
-                done = await self.collection.update_one(wanted, {"$set": self._fields(after)})
-        finally:
-            self.writes += 1  # after the write: who reads in between reads again
+        with store_errors():
+            done = await self.collection.update_one(wanted, {"$set": self._fields(after)})
         return after if done.matched_count == 1 else None
 
     async def get(self, subject: str) -> Account | None:
@@ -81,6 +74,13 @@ class AccountStore:
         with store_errors():
             found = await self.collection.find(wanted).sort("name", 1).limit(PAGE).to_list(None)
         return [self.read(document) for document in found]
+
+    async def state(self) -> tuple[int, int]:
+        """How many accounts there are, and the sum of their revisions: another pair after any process changed one."""
+        counted = [{"$group": {"_id": None, "accounts": {"$sum": 1}, "revisions": {"$sum": "$rev"}}}]
+        with store_errors():
+            found = await self.collection.aggregate(counted).to_list(None)
+        return (found[0]["accounts"], found[0]["revisions"]) if found else (0, 0)
 
     async def waiting(self, organisations: Sequence[str]) -> list[Account]:
         """Accounts of these organisations that wait for release, by name."""
