@@ -127,13 +127,6 @@ async def test_killed_between_sending_and_mark_it_is_sent_again_with_the_same_id
 
 
 async def test_a_receiver_that_never_answers_delays_nobody(harness: IntakeHarness) -> None:
-    # So long that no attempt ends by itself while the test waits for the others.
-    unending = mock.patch.multiple("services.intake.callbacks.channel", TIMEOUT_S=300.0, WHOLE_S=300.0)
-    with unending:
-        await _held_up_by_nobody(harness)
-
-
-async def _held_up_by_nobody(harness: IntakeHarness) -> None:
     async with receiving(harness, 0, "kiosk") as (dead, _), receiving(harness) as (living, _):
         stuck = [await lodged(harness, f"stuck-{number}", "kiosk") for number in range(6)]
         await harness.publish([await routing(harness, one["report_id"], 1, "busan") for one in stuck])
