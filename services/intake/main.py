@@ -206,12 +206,15 @@ class Intake:
 
     async def work(self) -> None:
         """Accept, publish what is in the outboxes, follow what others say, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.bus.run_forever(), name="bus")
-            tasks.create_task(self.duties.run(), name="duties")
-            await self.open()
-            self._add_jobs()
-            tasks.create_task(self.jobs.run(), name="jobs")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.bus.run_forever(), name="bus")
+                tasks.create_task(self.duties.run(), name="duties")
+                await self.open()
+                self._add_jobs()
+                tasks.create_task(self.jobs.run(), name="jobs")
+        finally:
+            self.callbacks.channel.close()
 
 
 def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock) -> Intake:

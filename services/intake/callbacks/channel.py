@@ -5,6 +5,8 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import httpx
@@ -16,6 +18,8 @@ TIMEOUT_S: Final = 10.0
 WHOLE_S: Final = 20.0
 """All of it: the name, the connection, the answer."""
 _OK: Final = range(200, 300)
+_ASKING: Final = 2
+"""Threads that ask for names."""
 
 
 class PrivateAddressError(Exception):
@@ -29,6 +33,12 @@ class CallbackChannel:
         """``networks``: private ones that the deployment allows."""
         self._networks = tuple(networks)
         self._context: ssl.SSLContext | None = None
+        # Of its own: the loop's threads write withdrawals down, which a slow name server must not keep waiting.
+        self._asking = ThreadPoolExecutor(_ASKING, "callback-names")
+
+    def close(self) -> None:
+        """Ask for no more names."""
+        self._asking.shutdown(wait=False, cancel_futures=True)
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[bool, str]:
         """Whether the receiver took it, and its status or a short code of why there is none; never its words."""
@@ -69,7 +79,8 @@ class CallbackChannel:
 
     async def _checked(self, url: httpx.URL) -> Address:
         port = url.port or (443 if url.scheme == "https" else 80)
-        found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        ask = partial(socket.getaddrinfo, url.host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._asking, ask)
         addresses = [ipaddress.ip_address(str(place[0]).partition("%")[0]) for *_, place in found]
         if not all(rules.allowed(one, self._networks) for one in addresses):
             raise PrivateAddressError

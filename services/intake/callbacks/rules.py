@@ -129,6 +129,8 @@ def allowed(address: Address, networks: Sequence[Network]) -> bool:
             return False
     if any(address in network for network in networks):
         return True
+    if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
+        return False  # deprecated (RFC 3879), still in use, and global by what Python says
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

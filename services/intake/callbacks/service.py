@@ -67,7 +67,7 @@ class CallbackService:
         self.callbacks: Final = callbacks
         self._read = read
         self._clients = clients
-        self._channel = channel
+        self.channel: Final = channel
         self._keys = keys
         self._clock = clock
         self._hints: dict[str, None] = {}
@@ -208,7 +208,7 @@ class CallbackService:
         if not await self.callbacks.claim(one, now):
             return True  # another process is at it
         body = rules.body_of(one.reference, change)
-        taken, answer = await self._channel.send(url, signed(secrets, change.id, int(now.timestamp()), body), body)
+        taken, answer = await self.channel.send(url, signed(secrets, change.id, int(now.timestamp()), body), body)
         now = whole_milliseconds(self._clock.now())
         attempt = Attempt(sequence=change.sequence, state=change.state, at=now, answer=answer)
         if taken:

@@ -3,6 +3,8 @@
 import asyncio
 import ipaddress
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -52,10 +54,10 @@ async def test_nothing_is_sent_to_an_address_that_is_not_allowed() -> None:
 async def test_a_name_that_stands_for_a_private_address_is_refused(
     answers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def resolve(*_: Any, **__: Any) -> list[Any]:
+    def resolve(*_: Any, **__: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 443)) for one in answers]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     channel = CallbackChannel(())
     assert await channel.send("https://front.example.org/", {}, b"{}") == (False, "private_address")
 
@@ -67,7 +69,7 @@ async def test_it_connects_to_the_address_that_was_checked_by_the_name_that_was_
     asked: list[str] = []
     met: list[bytes] = []
 
-    async def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
+    def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 443))]
 
@@ -78,8 +80,30 @@ async def test_it_connects_to_the_address_that_was_checked_by_the_name_that_was_
     server = await asyncio.start_server(hello, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
         taken, _ = await CallbackChannel(LOOPBACK).send(f"https://front.example.org:{port}/", {}, b"{}")
     assert not taken
     assert asked.count("front.example.org") == 1
     assert b"front.example.org" in met[0]
+
+
+async def test_a_name_server_that_does_not_answer_keeps_no_other_work_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Withdrawals are written down in threads of the loop."""
+    answered, asked, loop = threading.Event(), asyncio.Event(), asyncio.get_running_loop()
+
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        loop.call_soon_threadsafe(asked.set)
+        answered.wait(30)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    channel = CallbackChannel(())
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    waiting = asyncio.create_task(channel.send("https://front.example.org/", {}, b"{}"))
+    try:
+        await asked.wait()
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "written"), 5) == "written"
+    finally:
+        answered.set()
+    assert await waiting == (False, "unknown_host")
+    channel.close()

@@ -112,6 +112,7 @@ def test_an_address_by_https_may_be_set(url: str, where: Any) -> None:
         ("http://10.1.2.3/x", (ipaddress.ip_network("10.0.0.0/8"),)),
         ("https://10.1.2.3/x", LOOPBACK),
         ("https://[::1]/", ()),
+        ("https://[fec0::1]/", ()),
         ("https://user:secret@front.example.org/", ()),
         ("https://front.example.org/#a", ()),
         ("https://front.example.org:port/", ()),
@@ -138,7 +139,17 @@ def test_other_addresses_are_refused(url: str, where: Any) -> None:
             "0.0.0.0",  # noqa: S104  # what is refused
             "224.0.0.1",
         ),
-        *("255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::a00:1"),
+        *(
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "fec0::1",
+            "fc00::1",
+            "ff02::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+        ),
         *("2002:a00:1::", "2001:0:4136:e378:8000:63bf:3fff:fdd2"),
     ],
 )
