@@ -16,6 +16,7 @@ from shared.jobs import Skipped
 from shared.mongo import store_errors
 
 COLLECTION = "clients"
+_HIGHEST = "callback_highest"
 
 
 class ClientError(IeumError):
@@ -87,12 +88,19 @@ class ClientRepository:
         """Disable or enable it. Raises ``ClientError``."""
         await self._change(client_id, lambda _: {"disabled": disabled})
 
-    async def set_callback(self, client_id: str, change: Callable[[Callback | None], Callback | None]) -> None:
-        """Change where it is told how reports stand. Raises ``ClientError``, also what ``change`` raises."""
+    async def set_callback(self, client_id: str, change: Callable[[Callback | None, int], Callback | None]) -> None:
+        """Change where it is told how reports stand. Raises ``ClientError``, also what ``change`` raises.
+
+        ``change`` is given the highest number that a secret of it ever had, too; 0 where there was none.
+        """
 
         def changed(document: Document) -> Document:
-            after = change(_callback(document))
-            return {"callback": None if after is None else asdict(after)}
+            before = _callback(document)
+            highest = max(document.get(_HIGHEST, 0), *(before.versions if before else ()), 0)
+            after = change(before, highest)
+            # It stays where callbacks are off: a secret that ended, perhaps since it leaked, never counts again.
+            kept = max(highest, *(after.versions if after else ()), 0)
+            return {"callback": None if after is None else asdict(after), _HIGHEST: kept}
 
         await self._change(client_id, changed)
 

@@ -39,9 +39,9 @@ class ClientService:
         """Tell it there how reports stand (None: no more); the secrets that sign it. Raises ``ClientError``."""
         versions: tuple[int, ...] = ()
 
-        def change(before: Callback | None) -> Callback | None:
+        def change(before: Callback | None, highest: int) -> Callback | None:
             nonlocal versions
-            versions = () if url is None else before.versions if before is not None else (1,)
+            versions = () if url is None else before.versions if before is not None else (highest + 1,)
             return None if url is None else self._callback(client_id, url, versions)
 
         await self.clients.set_callback(client_id, change)
@@ -54,13 +54,13 @@ class ClientService:
         """
         versions: tuple[int, ...] = ()
 
-        def change(before: Callback | None) -> Callback:
+        def change(before: Callback | None, highest: int) -> Callback:
             nonlocal versions
             if before is None:
                 raise ClientError("no_callback")
             if not end_old and len(before.versions) >= SECRETS:
                 raise ClientError("old_secret")
-            versions = before.versions[:1] if end_old else (before.versions[0] + 1, before.versions[0])
+            versions = before.versions[:1] if end_old else (highest + 1, before.versions[0])
             return self._callback(client_id, before.url, versions)
 
         await self.clients.set_callback(client_id, change)
