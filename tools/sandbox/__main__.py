@@ -31,7 +31,7 @@ def main() -> int:
         return status
     more = ("--callback", given.callback) if given.callback else ()
     made = _clients("add", NAME, "--name", "Sandbox", "--scope", "reports:drill", *more)
-    if made.returncode:  # there is one of an earlier run, whose secret nobody knows any more
+    if is_taken(made):  # there is one of an earlier run, whose secret nobody knows any more
         made = _clients("rotate", NAME, "--only")
         if not made.returncode and given.callback:
             told = _clients("callback", NAME, "--url", given.callback)
@@ -64,6 +64,11 @@ def how_to(base: str, made: dict[str, object]) -> str:
         " -H 'Idempotency-Key: '$(uuidgen 2>/dev/null || cat /proc/sys/kernel/random/uuid)"
         ' -d \'{"role": "victim", "harm_types": ["other"], "division": "busan", "synthetic": true}\'\n'
     )
+
+
+def is_taken(added: "subprocess.CompletedProcess[str]") -> bool:
+    """Whether ``add`` failed only because there is a front end with this id."""
+    return added.returncode != 0 and f"{NAME}: exists" in added.stderr.splitlines()
 
 
 def _said(done: "subprocess.CompletedProcess[str]") -> dict[str, object]:
