@@ -27,6 +27,8 @@ _log = logs.get(__name__)
 _PROVEN: Final = "proven"
 COLLECTION: Final = "audit_anchors"
 HEAD: Final = "head"
+OWN_HEAD: Final = "head-own"
+"""A head that was signed with the service's own key where there was another before: the log never goes back to that."""
 CHECKPOINT: Final = "checkpoint"
 _DUPLICATE: Final = 11000
 

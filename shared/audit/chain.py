@@ -7,7 +7,7 @@ anchors: signed heads that are kept elsewhere too. Pure.
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -58,12 +58,18 @@ def any_of(keys: AuditKeys) -> tuple[AuditKeys, ...]:
     return (keys,) if keys.former is None else (keys, keys.former)
 
 
+def has_own_key(keys: AuditKeys, service: str, signed: Iterable[tuple[str, Anchor]]) -> bool:
+    """Whether a log has gone on under the service's own key: it never goes back. ``signed``: kinds and anchors."""
+    return keys.former is None or any(is_genuine(keys, service, kind, anchor) for kind, anchor in signed)
+
+
 def keys_that_go_on(keys: AuditKeys, service: str, last: Line | None) -> AuditKeys:
-    """The keys for the line after ``last``: those of that line, so that a log changes its key once, on purpose."""
+    """The keys for the line after ``last``, of a log of which nothing says that it has its own key: those of that line.
+
+    So a log changes its key once, on purpose.
+    """
     former = keys.former
-    if former is None or last is None or is_written_with(keys, service, last):
-        return keys
-    return former if is_written_with(former, service, last) else keys
+    return former if former is not None and last is not None and is_written_with(former, service, last) else keys
 
 
 def is_written_with(keys: AuditKeys, service: str, line: Line) -> bool:

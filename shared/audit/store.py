@@ -19,7 +19,7 @@ from pymongo.errors import BulkWriteError
 
 from shared import log as logs
 from shared.audit import chain
-from shared.audit.anchors import CHECKPOINT, HEAD, AnchorStore, HeadFile, refused_at
+from shared.audit.anchors import CHECKPOINT, HEAD, OWN_HEAD, AnchorStore, HeadFile, refused_at
 from shared.audit.chain import AuditKeys, ChainVerifier
 from shared.audit.documents import document_of, line_of
 from shared.audit.model import SYSTEM, Anchor, AuditEntry, ChainFinding, Line
@@ -89,7 +89,8 @@ class AuditLog:
         self.heads: Final = HeadFile(heads, database.name)
         self.last_result: VerificationResult | None = None
         self._head: tuple[int, str] | None = None
-        self._keys: AuditKeys | None = None  # of the chain's last line; None: not read yet
+        self._keys: AuditKeys | None = None  # that the chain goes on with; None: not read yet
+        self._own_head_kept = keys.former is None
         self._queue: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._notes: set[asyncio.Task[None]] = set()
@@ -248,6 +249,7 @@ class AuditLog:
             lines = chain.link(self._signing(), self.service, entries, seq, previous)
             written = await self._insert(lines)
             if written:
+                self._keys = self._signing()
                 self._head = lines[written - 1].seq, lines[written - 1].mac
                 for entry in entries[:written]:
                     APPENDED.labels(entry.outcome.value).inc()
@@ -289,17 +291,18 @@ class AuditLog:
                 if number not in found:
                     return self._head
                 self._head = number, str(found[number]["mac"])
-                if self._keys is not self.keys:
-                    self._keys = chain.keys_that_go_on(self.keys, self.service, line_of(found[number]))
+                self._follow(found[number])
 
     async def _find_head(self) -> tuple[int, str]:
         head, checkpoint = await self.anchors.get(HEAD), await self.anchors.get(CHECKPOINT)
+        if await self._has_own_key(checkpoint):
+            self._keys = self.keys
         if head is not None and any(
             chain.is_genuine(keys, self.service, HEAD, head) for keys in chain.any_of(self.keys)
         ):
             found = await self._by_number([head.seq])
             if head.seq in found and found[head.seq]["mac"] == head.mac:
-                self._keys = chain.keys_that_go_on(self.keys, self.service, line_of(found[head.seq]))
+                self._follow(found[head.seq])
                 return head.seq, head.mac
             if checkpoint is None or checkpoint.seq < head.seq:
                 # The next head will take its place: keep it, so that what is missing stays missed.
@@ -308,9 +311,27 @@ class AuditLog:
         end = await last_seq(self.lines)
         if end:
             found = await self._by_number([end])
-            self._keys = chain.keys_that_go_on(self.keys, self.service, line_of(found[end]))
+            self._follow(found[end])
             return end, str(found[end]["mac"])
         return (checkpoint.seq, checkpoint.mac) if checkpoint is not None else (0, chain.START)
+
+    async def _has_own_key(self, checkpoint: Anchor | None) -> bool:
+        """Whether any anchor, in the store or outside, says that the log has gone on under the service's own key."""
+        if self.keys.former is None:
+            return True
+        signed = [(HEAD, head) for head in await self.anchors.heads()]
+        if checkpoint is not None:
+            signed.append((CHECKPOINT, checkpoint))
+        try:
+            signed += [(HEAD, head) for head in self.heads.all()]
+        except OSError as error:
+            _log.error("audit.heads_not_read", error=type(error).__name__)
+        return chain.has_own_key(self.keys, self.service, signed)
+
+    def _follow(self, document: Document) -> None:
+        """Go on with the keys of the line that was read; once under the service's own, never back."""
+        if self._keys is not self.keys:
+            self._keys = chain.keys_that_go_on(self.keys, self.service, line_of(document))
 
     async def _by_number(self, numbers: Iterable[int]) -> dict[int, Document]:
         found: Mapping[Any, Document] = await by_ids(self.lines, list(numbers))  # type: ignore[arg-type]  # ids are numbers here
@@ -318,6 +339,10 @@ class AuditLog:
 
     async def _sign_head(self, seq: int, mac: str) -> None:
         made = chain.sign_anchor(self._signing(), self.service, HEAD, seq, mac, self.clock.now())
+        if not self._own_head_kept and self._signing() is self.keys:
+            # Whoever still has the former key may write a line and a head: this one stays beside them.
+            await self.anchors.keep(OWN_HEAD, made)
+            self._own_head_kept = True
         await self.anchors.keep(HEAD, made)
         self.heads.keep(made)
         _log.info("audit.head_signed", chain=self.service, anchor=chain.format_anchor(made))

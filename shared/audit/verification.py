@@ -35,7 +35,8 @@ async def verify_chain(
     verifier = ChainVerifier(keys, service)
     if checkpoint is not None:
         # Once the log goes on under the service's own key, a checkpoint counts under that one alone.
-        counting = await _keys_of_end(keys, service, lines, end)
+        own = chain.has_own_key(keys, service, [(HEAD, head) for head in (*heads, *anchors, *positions)])
+        counting = (keys,) if own else await _keys_of_end(keys, service, lines, end)
         if any(chain.is_genuine(one, service, CHECKPOINT, checkpoint) for one in counting):
             verifier = ChainVerifier(keys, service, after=checkpoint.seq, previous=checkpoint.mac)
         else:
@@ -72,12 +73,12 @@ def _sorted_out(keys: AuditKeys, service: str, heads: Sequence[Anchor]) -> tuple
 
 
 async def _keys_of_end(keys: AuditKeys, service: str, lines: "Lines", end: int) -> tuple[AuditKeys, ...]:
-    """The keys that the last line was written with; where there is none, all."""
-    if keys.former is None or not end:
-        return chain.any_of(keys)
+    """The keys that count where no anchor says that the log has its own: the former too, as its last line does."""
     with store_errors():
-        last = await lines.find_one({"_id": end})
-    return (chain.keys_that_go_on(keys, service, line_of(last) if last is not None else None),)
+        last = await lines.find_one({"_id": end}) if end else None
+    if last is not None and chain.keys_that_go_on(keys, service, line_of(last)) is keys:
+        return (keys,)
+    return chain.any_of(keys)
 
 
 async def is_used(lines: "Lines") -> bool:

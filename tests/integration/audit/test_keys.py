@@ -44,6 +44,21 @@ async def test_every_process_follows_to_the_new_key_and_what_was_before_stays_wh
         log.lines.database.client.close()
 
 
+async def test_one_line_of_a_process_that_was_left_is_a_finding_and_takes_no_service_back_to_its_key(
+    store_settings: StoreSettings,
+) -> None:
+    left = opened(store_settings, SHARED)
+    await filled(left, 2)
+    assert await opened(store_settings, OWN).change_key()
+    await opened(store_settings, OWN).append(entry(3))
+    await left.append(entry(4))  # with a head of its key, the newest
+    for _ in range(2):
+        await opened(store_settings, OWN).append(entry(5))
+    findings = await opened(store_settings, OWN).verify()
+    assert [(finding.kind, finding.seq) for finding in findings] == [("altered", 5)]
+    left.lines.database.client.close()
+
+
 async def _mac(log: AuditLog, seq: int) -> str:
     line = await log.lines.find_one({"_id": seq})
     assert line is not None

@@ -204,6 +204,12 @@ def test_once_a_log_has_its_own_key_the_shared_one_writes_nothing_more() -> None
     assert found(own, [*before, *after, *forged]) == [("altered", 5)]
     assert found(AuditKeys(b"o" * 32), before) == [("altered", 1), ("altered", 2)]
     assert [chain.keys_that_go_on(own, "intake", last) for last in (None, before[-1], after[-1])] == [own, shared, own]
+    head = chain.sign_anchor(shared, "intake", "head", 5, forged[-1].mac, NOW)
+    kept = chain.sign_anchor(own, "intake", "head", 3, after[0].mac, NOW)
+    assert not chain.has_own_key(own, "intake", [("head", head)])
+    assert chain.has_own_key(own, "intake", [("head", head), ("head", kept)])
+    assert not chain.has_own_key(own, "intake", [("checkpoint", kept)])
+    assert chain.has_own_key(AuditKeys(b"o" * 32), "intake", [])
 
 
 def test_fields_cannot_run_into_each_other() -> None:
