@@ -44,7 +44,8 @@ PERSONAL = {
     "threat_deadline": "2031-07-21T09:41:00+09:00",
     "threatened": True,
 }
-TRACES = ["canary", "카나리아", "2468", "ca" * 32, "cb" * 32, "09:41", "00:41", "2031-07"]
+TRACES = ["canary", "카나리아", "2468-1357", "24681357", "ca" * 32, "cb" * 32, "21T09:41", "21T00:41", "2031-07"]
+"""Whole enough that no figure of a metric and no time of a log line can hold one by chance."""
 
 
 async def test_an_accepted_report_is_stored_published_once_and_answered(harness: IntakeHarness) -> None:

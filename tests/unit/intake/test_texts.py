@@ -9,11 +9,11 @@ from jinja2 import Environment
 from shared.web import translations
 
 ROOT = Path(__file__).parents[3] / "services" / "intake"
-STAFF_CAPABILITIES = ("phone", "staff_access", "retention", "clients")
+STAFF_CAPABILITIES = ("phone", "staff_access", "retention", "clients", "callbacks", "sandbox")
 READ_ALOUD = "scripts.py"
 """What an operator reads to a caller is addressed to the public."""
-STAFF_TEMPLATES = ("call", "erasure", "confirm", "details", "client", "writ", "correspondence")
-"""How the names of those templates begin that only staff read; they are addressed in another tone."""
+STAFF_TEMPLATES = ("call", "erasure", "confirm", "details", "client", "writ", "correspondence", "sandbox")
+"""How the names of those templates begin that only staff and builders of front ends read: in another tone."""
 
 
 def for_staff(path: Path) -> bool:
