@@ -2,7 +2,8 @@
 
 It compares each with every anchor that was published (topic ``audit-anchors``, copied to ``IEUM_AUDIT_ANCHORS``).
 ``restored`` notes what a restore from a backup lost. ``key SERVICE`` prints a service's audit key, which follows from
-the verifier's; ``change-key`` lets logs that are still written with the key all services shared go on under their own.
+the verifier's; ``change-key`` lets logs that are still written with the key all services shared go on under their own:
+``change-key SERVICE`` one, where that service runs and with what it has, without the verifier's key.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from shared.audit.anchors import HEAD
 from shared.audit.chain import AuditKeys, any_of, service_secret
 from shared.audit.model import SERVICES, SYSTEM, Anchor, AuditEntry
 from shared.audit.published import AnchorFile, Published
-from shared.audit.settings import VerifierSettings, former_of
+from shared.audit.settings import VerifierSettings, former_of, settings_of
 from shared.audit.store import RESTORED, AuditLog
 from shared.clock import SystemClock
 from shared.errors import TransientError
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     log.configure("audit", "WARNING")
     try:
-        return int(given.run(given, load(VerifierSettings)))
+        return int(given.run(given))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         raise
@@ -55,7 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     change = commands.add_parser(
         "change-key", help="once no process of 0.2.0 is left: let every log go on under its service's own key"
     )
-    change.set_defaults(run=lambda given, settings: asyncio.run(_change_key(load(StoreSettings), settings)))
+    change.add_argument(
+        "service",
+        nargs="?",
+        choices=SERVICES,
+        help="this one alone, with its own settings; without: all, the verifier's",
+    )
+    change.set_defaults(run=lambda given: asyncio.run(_change_key(load(StoreSettings), given.service)))
     verify = commands.add_parser("verify", help="prove the chains; ends with 1 on findings")
     verify.add_argument("--service", action="append", choices=SERVICES, help="only this one; may be repeated")
     verify.add_argument(
@@ -72,14 +79,14 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--without-topic", action="store_true", help="do not ask Kafka for published anchors: proves less"
     )
-    verify.set_defaults(run=lambda given, settings: asyncio.run(_verify(load(StoreSettings), settings, given)))
+    verify.set_defaults(run=lambda given: asyncio.run(_verify(load(StoreSettings), load(VerifierSettings), given)))
     restored = commands.add_parser(
         "restored",
         help="note that a backup was put back: lines that anchors know and it does not hold are lost, not cut off",
     )
     restored.add_argument("--backup", required=True, type=_name, help="its name")
     restored.set_defaults(
-        run=lambda given, settings: asyncio.run(_restored(load(StoreSettings), settings, given.backup))
+        run=lambda given: asyncio.run(_restored(load(StoreSettings), load(VerifierSettings), given.backup))
     )
     return parser
 
@@ -94,18 +101,22 @@ def verifier_keys(settings: VerifierSettings) -> AuditKeys:
     return AuditKeys(service_secret(key_bytes(settings.verifier_key), "verifier"))
 
 
-def _key(given: argparse.Namespace, settings: VerifierSettings) -> int:
-    secret = service_secret(key_bytes(settings.verifier_key), given.service)
+def _key(given: argparse.Namespace) -> int:
+    secret = service_secret(key_bytes(load(VerifierSettings).verifier_key), given.service)
     sys.stdout.write(f"{base64.b64encode(secret).decode()}\n")
     return 0
 
 
-async def _change_key(store: StoreSettings, settings: VerifierSettings) -> int:
-    for service in SERVICES:
-        keys = keys_of(settings, service)
-        audit = AuditLog(mongo.connect(store, service), keys, SystemClock(), service, settings.audit_heads)
-        changed = await audit.change_key()
-        sys.stdout.write(f"{service}: {'goes on under its own key' if changed else 'has its own key already'}\n")
+async def _change_key(store: StoreSettings, service: str | None) -> int:
+    if service is not None:
+        own = load(settings_of(service))
+        logs = {service: (own.keys_with(own.audit_key), own.audit_heads)}
+    else:
+        settings = load(VerifierSettings)
+        logs = {each: (keys_of(settings, each), settings.audit_heads) for each in SERVICES}
+    for name, (keys, heads) in logs.items():
+        changed = await AuditLog(mongo.connect(store, name), keys, SystemClock(), name, heads).change_key()
+        sys.stdout.write(f"{name}: {'goes on under its own key' if changed else 'has its own key already'}\n")
     return 0
 
 

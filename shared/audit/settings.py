@@ -28,6 +28,21 @@ class AuditSettings(BaseSettings):
         return AuditKeys(key_bytes(own), former_of(self.audit_former_key))
 
 
+class OwnAuditSettings(AuditSettings):
+    """What ``python -m shared.audit change-key SERVICE`` needs: no more than that service has."""
+
+    audit_key: Key = Field(examples=["(base64: python -m shared.audit key SERVICE)"])
+
+
+def settings_of(service: str) -> type[OwnAuditSettings]:
+    """The settings under the names that the service itself reads them by."""
+
+    class Settings(OwnAuditSettings):
+        model_config = SettingsConfigDict(env_prefix=f"{service.upper()}_", extra="ignore")
+
+    return Settings
+
+
 class VerifierSettings(BaseSettings):
     """What ``python -m shared.audit`` needs to prove the logs of all services; no service has it."""
 
