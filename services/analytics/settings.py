@@ -1,6 +1,8 @@
 """Settings of analytics; every variable begins with ``ANALYTICS_`` unless it is shared."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.audit.chain import AuditKeys
@@ -33,6 +35,15 @@ class AnalyticsSettings(ServiceSettings, AuditSettings):
 
     audit_key: OptionalKey = Field(default=None, examples=["(base64: python -m shared.audit key analytics)"])
     """For the audit of what operators do here, as in the other services. Unset: nothing can be sent back from here."""
+
+    @model_validator(mode="after")
+    def _audit_goes_on(self) -> Self:
+        if self.audit_former_key is not None and self.audit_key is None:
+            raise ValueError(
+                "IEUM_AUDIT_KEY is set and ANALYTICS_AUDIT_KEY is not, so nothing would be written into the audit that"
+                " is kept here; expected: ANALYTICS_AUDIT_KEY as well (python -m shared.audit key analytics)"
+            )
+        return self
 
     def given_up(self) -> frozenset[str]:
         """The ids of `given_up_reports`."""
