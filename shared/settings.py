@@ -22,6 +22,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
@@ -247,13 +248,9 @@ class ServiceSettings(BaseSettings):
         for field, value in self:
             for one in value if isinstance(value, tuple) else (value,):
                 if isinstance(one, SecretStr) and field.endswith(("_key", "_keys")):
-                    variable = variable_of(type(self), field)
-                    first = named.setdefault(key_bytes(one), variable)
-                    if first != variable:
-                        raise ValueError(
-                            f"{first} and {variable} have the same value; expected a key of its own for each"
-                            " (openssl rand -base64 32)"
-                        )
+                    first = named.setdefault(key_bytes(one), field)
+                    if first != field:
+                        raise ValueError(_same_value(type(self), first, field))
         return self
 
     def public_root_keys(self) -> list[bytes]:
@@ -275,6 +272,18 @@ def _host_of(url: str) -> str:
 
 def _listed(value: str) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _same_value(cls: type[BaseSettings], *fields: str) -> str:
+    """What is wrong with two keys: a list is to go without that one, single keys are made as their examples say."""
+    names = [variable_of(cls, field) for field in fields]
+    lists = [name for name, field in zip(names, fields, strict=True) if field.endswith("_keys")]
+    if lists:
+        expected = f"{lists[-1]} without the key that {next(name for name in names if name != lists[-1])} has"
+    else:
+        made = (f"{name}={_example(cls.model_fields[field])}" for name, field in zip(names, fields, strict=True))
+        expected = f"a key of its own for each: {', '.join(made)}"
+    return f"{' and '.join(names)} have the same value; expected {expected}"
 
 
 class SettingsError(SystemExit):
@@ -334,7 +343,10 @@ def _explain(cls: type[BaseSettings], loc: tuple[int | str, ...], message: str, 
         (i for i in cls.model_fields.values() if i.validation_alias == field), None
     )
     variable = field if info is not None and info.validation_alias == field else variable_of(cls, field)
-    examples = (info.examples or ["?"]) if info is not None else ["?"]
     secret = info is not None and "Secret" in str(info.annotation)
     shown = "(not shown)" if secret else repr(found)[:80]
-    return f"setting {variable}: {message}; found {shown}; example: {variable}={examples[0]}"
+    return f"setting {variable}: {message}; found {shown}; example: {variable}={_example(info)}"
+
+
+def _example(info: FieldInfo | None) -> object:
+    return info.examples[0] if info is not None and info.examples else "?"

@@ -9,6 +9,7 @@ from shared.settings import OptionalPath
 
 _FORMER = "IEUM_AUDIT_KEY"
 _HEADS = "IEUM_AUDIT_HEADS"
+FORMER_EXAMPLE = "(base64: the one used up to 0.2.0)"
 
 
 class AuditSettings(BaseSettings):
@@ -16,7 +17,7 @@ class AuditSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore")
 
-    audit_former_key: OptionalKey = Field(default=None, validation_alias=_FORMER, examples=[EXAMPLE])
+    audit_former_key: OptionalKey = Field(default=None, validation_alias=_FORMER, examples=[FORMER_EXAMPLE])
     """The key that all services shared up to 0.2.0. A log goes on with it until `python -m shared.audit change-key`;
     its lines of before are verified and found with it, so keep it for two years more. A new installation has none."""
 
@@ -50,7 +51,7 @@ class VerifierSettings(BaseSettings):
 
     verifier_key: Key = Field(validation_alias="IEUM_AUDIT_VERIFIER_KEY", examples=[EXAMPLE])
     """Each service's audit key is derived from it (`python -m shared.audit key SERVICE`). Must not change."""
-    audit_former_key: OptionalKey = Field(default=None, validation_alias=_FORMER, examples=[EXAMPLE])
+    audit_former_key: OptionalKey = Field(default=None, validation_alias=_FORMER, examples=[FORMER_EXAMPLE])
     """The key that all services shared up to 0.2.0."""
     audit_heads: OptionalPath = Field(default=None, validation_alias=_HEADS, examples=["/var/lib/ieum/audit"])
     """The folder of the services' heads, where this process can read it."""
