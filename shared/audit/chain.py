@@ -19,6 +19,7 @@ START: Final = "0" * 64
 KEPT: Final = timedelta(days=731)
 """Two years, a leap day included: access records where sensitive data are processed (domain, section 4)."""
 _REFERENCE_BYTES: Final = 16
+_OTHER_KEY: Final = ", or begun with another key: IEUM_AUDIT_KEY is the one used up to 0.2.0"
 
 
 class AuditKeys:
@@ -159,6 +160,7 @@ class ChainVerifier:
         self._after = self._seq = after
         self._former = keys.former
         self._previous: str | None = previous
+        self._or = _OTHER_KEY if keys.former is None else ""  # of the first line alone
         self._early: dict[int, Line] = {}
         self._wanted: dict[int, str] = {}
         self._macs: dict[int, str] = {after: previous}
@@ -211,7 +213,8 @@ class ChainVerifier:
         if is_written_with(self._keys, self._service, line):
             self._former = None  # whoever still has the former key forges nothing from here on
         elif self._former is None or not is_written_with(self._former, self._service, line):
-            self.findings.append(ChainFinding("altered", line.seq, f"line {line.seq} was altered or forged"))
+            self.findings.append(ChainFinding("altered", line.seq, f"line {line.seq} was altered or forged{self._or}"))
+        self._or = ""
         if self._previous is not None and line.previous != self._previous:
             self.findings.append(ChainFinding("moved", line.seq, f"line {line.seq} does not follow the line before it"))
         if line.seq in self._wanted:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared.audit import chain
 from shared.audit.chain import START, AuditKeys, ChainVerifier, service_secret
 from shared.audit.documents import document_of, line_of
-from shared.audit.model import SERVICES, Anchor, AuditEntry, AuditOutcome, Line
+from shared.audit.model import SERVICES, Anchor, AuditEntry, AuditOutcome, ChainFinding, Line
 
 KEYS = AuditKeys(b"k" * 32)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -194,15 +194,28 @@ def test_once_a_log_has_its_own_key_the_shared_one_writes_nothing_more() -> None
     after = chain.link(own, "intake", [entry(3), entry(4)], 2, before[-1].mac)
     forged = chain.link(shared, "intake", [entry(5)], 4, after[-1].mac)
 
-    def found(keys: AuditKeys, lines: Iterable[Line]) -> list[tuple[str, int | None]]:
+    forged_first = chain.link(AuditKeys(b"x" * 32), "intake", [entry(1)], 0, START)
+
+    def findings(keys: AuditKeys, lines: Iterable[Line]) -> list[ChainFinding]:
         verifier = ChainVerifier(keys, "intake")
         for line in lines:
             verifier.feed(line)
-        return [(finding.kind, finding.seq) for finding in verifier.finish()]
+        return verifier.finish()
+
+    def found(keys: AuditKeys, lines: Iterable[Line]) -> list[tuple[str, int | None]]:
+        return [(finding.kind, finding.seq) for finding in findings(keys, lines)]
+
+    def said(keys: AuditKeys, lines: Iterable[Line]) -> list[str]:
+        return [finding.message for finding in findings(keys, lines)]
 
     assert found(own, [*before, *after]) == []
     assert found(own, [*before, *after, *forged]) == [("altered", 5)]
     assert found(AuditKeys(b"o" * 32), before) == [("altered", 1), ("altered", 2)]
+    assert said(AuditKeys(b"o" * 32), before) == [
+        "line 1 was altered or forged, or begun with another key: IEUM_AUDIT_KEY is the one used up to 0.2.0",
+        "line 2 was altered or forged",
+    ]
+    assert said(own, forged_first) == ["line 1 was altered or forged"]
     assert [chain.keys_that_go_on(own, "intake", last) for last in (None, before[-1], after[-1])] == [own, shared, own]
     head = chain.sign_anchor(shared, "intake", "head", 5, forged[-1].mac, NOW)
     kept = chain.sign_anchor(own, "intake", "head", 3, after[0].mac, NOW)
