@@ -189,7 +189,8 @@ class CallbackReference(Documented):
             "in": "header",
             "required": False,
             "description": "Asks for callbacks about this report, and is all that they call it by: random, and nothing "
-            "of the person, the receipt or the report. Only where the person agreed. See `webhooks` in this document.",
+            "of the person, the receipt or the report. Only where the person agreed; "
+            "not kept where the front end has no address for callbacks. See `webhooks` in this document.",
             "schema": {"type": "string", "pattern": f"^{_REFERENCE.pattern}$"},
             "example": "k3J9-fQ27",
         }

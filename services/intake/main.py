@@ -11,7 +11,7 @@ from services.intake.audit_recorder import AuditRecorder
 from services.intake.callbacks import api as callback_api
 from services.intake.callbacks.channel import CallbackChannel
 from services.intake.callbacks.repository import CallbackRepository
-from services.intake.callbacks.service import NOTICE_S, SWEEP_S, CallbackService
+from services.intake.callbacks.service import DROP_S, NOTICE_S, SWEEP_S, CallbackService
 from services.intake.clients import pages as clients_pages
 from services.intake.clients.dependencies import PACE_S as CLIENTS_S
 from services.intake.clients.dependencies import ClientAuthenticator
@@ -198,6 +198,7 @@ class Intake:
         told = self.callbacks
         jobs.every(NOTICE_S, "callbacks-noticed", told.notice, wake=told.hinted)
         jobs.every(SWEEP_S, "callbacks-swept", told.sweep)
+        jobs.every(DROP_S, "callbacks-dropped", told.drop_old)
         jobs.endless("callbacks", told.run)
         jobs.every(DISK_S, "disk", self.disk.look)
         jobs.endless("store-watch", self.group.watch)
@@ -274,6 +275,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         rate_limiter=rate_limiter,
         disk=disk,
         clock=clock,
+        callback_keys=keys.callbacks,
         on_callback=callbacks.hint,
     )
     identity = identity_over_http(settings, clock, "intake")

@@ -167,6 +167,7 @@ async def drilled(harness: IntakeHarness) -> str:
         credential = await office.rotate("trial", only=True)
     else:
         credential = await office.add("trial", "Trial", [Scope.REPORTS_DRILL], 10**6)
+        await office.set_callback("trial", "https://front.example.org/ieum")  # a reserved name: no such host
     await harness.intake.clients.refresh()
     headers = {"Authorization": f"Bearer {credential}"}
     drill = {"role": "victim", "harm_types": ["other"], "synthetic": True}

@@ -17,16 +17,19 @@ class StatusChange(FrozenModel):
     id: str
     """``webhook-id``: random, and the same whenever it is sent again."""
     sequence: int
-    state: State
+    state: str
+    """A ``State``, perhaps one of a later build; so everywhere here."""
     since: datetime
     noticed_at: datetime
+    code: bytes = b""
+    """Authenticates all of it, see ``callbacks.rules.change_code``."""
 
 
 class Attempt(FrozenModel):
     """One sending and what the receiver answered."""
 
     sequence: int
-    state: State
+    state: str
     at: datetime
     answer: str
     """The HTTP status, or a short code of why there was none."""
@@ -38,7 +41,9 @@ class Subscription(FrozenModel):
     report_id: str = Field(alias="_id")
     client: str
     reference: str
-    state: State
+    code: bytes = b""
+    """Authenticates the three, see ``callbacks.rules.reference_code``."""
+    state: str
     """What was noticed last."""
     sequence: int
     pending: tuple[StatusChange, ...] = ()

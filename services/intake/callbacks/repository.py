@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
@@ -10,15 +10,24 @@ from pymongo.errors import DuplicateKeyError
 from services.intake.callbacks.models import Attempt, StatusChange, Subscription
 from services.intake.reports.documents import CALLBACK_SINCE, Document
 from services.intake.reports.repository import COLLECTION as REPORTS
+from shared.jobs import Skipped
 from shared.mongo import by_ids, store_errors
 
 COLLECTION: Final = "callbacks"
 LEASE: Final = timedelta(seconds=30)
 """How long one sending may take; it is bounded well below."""
-SWEPT: Final = 10_000
+PAGE: Final = 100
 _FREE: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _ATTEMPTS: Final = 20
-_OPEN_SINCE: Final = {"$gte": _FREE}
+_UNREADABLE_AGAIN: Final = timedelta(hours=1)
+
+
+class Place(NamedTuple):
+    """A place in the list of reports of which something may still be told."""
+
+    since: datetime = _FREE
+    passed: tuple[str, ...] = ()
+    """Reports with exactly this mark that were before it."""
 
 
 class CallbackRepository:
@@ -35,11 +44,38 @@ class CallbackRepository:
             await self._callbacks.create_index([("client", 1), ("due_at", 1)], name="due")
             await self._reports.create_index(CALLBACK_SINCE, name=CALLBACK_SINCE, sparse=True)
 
-    async def open_reports(self) -> list[str]:
-        """The reports of which something may still be told."""
+    async def open_reports(self, place: Place, now: datetime) -> tuple[list[str], Place | None]:
+        """A page of the reports of which something may be told now, and where the next page begins, if there is one."""
+        wanted: Document = {CALLBACK_SINCE: {"$gte": place.since, "$lte": now}}
+        if place.passed:
+            wanted["_id"] = {"$nin": list(place.passed)}
         with store_errors():
-            cursor = self._reports.find({CALLBACK_SINCE: _OPEN_SINCE}, {"_id": 1}).limit(SWEPT)
-            return [document["_id"] async for document in cursor]
+            page = self._reports.find(wanted, {CALLBACK_SINCE: 1}).sort(CALLBACK_SINCE, 1).limit(PAGE)
+            found = await page.to_list(PAGE)
+        ids = [document["_id"] for document in found]
+        if len(found) < PAGE:
+            return ids, None
+        last = found[-1][CALLBACK_SINCE]
+        passed = [document["_id"] for document in found if document[CALLBACK_SINCE] == last]
+        return ids, Place(last, (*(place.passed if last == place.since else ()), *passed))
+
+    async def look_from(self, report_id: str, at: datetime) -> None:
+        """Have ``open_reports`` find a report from then on."""
+        with store_errors():
+            await self._reports.update_one(
+                {"_id": report_id, CALLBACK_SINCE: {"$gte": _FREE}}, {"$set": {CALLBACK_SINCE: at}}
+            )
+
+    async def kept_after(self, report_id: str) -> list[str]:
+        """A page of the reports about which something is kept, by id."""
+        with store_errors():
+            page = self._callbacks.find({"_id": {"$gt": report_id}}, {"_id": 1}).sort("_id", 1).limit(PAGE)
+            return [document["_id"] for document in await page.to_list(PAGE)]
+
+    async def count(self, client: str, most: int) -> int:
+        """Count the reports about which a front end is told, up to ``most``."""
+        with store_errors():
+            return len(await self._callbacks.find({"client": client}, {"_id": 1}).limit(most).to_list(most))
 
     async def close_report(self, report_id: str) -> None:
         """Nothing more is told of it."""
@@ -77,7 +113,13 @@ class CallbackRepository:
         wanted = {"client": client, "due_at": {"$gte": _FREE, "$lte": now}, "lease_until": {"$lte": now}}
         with store_errors():
             found = await self._callbacks.find(wanted).sort("due_at", 1).limit(limit).to_list(limit)
-        return [Subscription.model_validate(document) for document in found]
+        skipped = Skipped("callbacks")
+        due = skipped.readable(found, Subscription.model_validate)
+        if skipped.references:  # they make room for the others
+            again = {"$set": {"due_at": now + _UNREADABLE_AGAIN}}
+            with store_errors():
+                await self._callbacks.update_many({"_id": {"$in": skipped.references}}, again)
+        return [one for one in due if one.pending]
 
     async def claim(self, one: Subscription, now: datetime) -> bool:
         """Whether this process may send its next change now."""
@@ -109,6 +151,24 @@ class CallbackRepository:
         with store_errors():
             await self._callbacks.delete_one({"_id": report_id, "over": True, "pending": []})
 
+    async def drop(self, report_id: str) -> None:
+        """Delete what is kept about a report, told or not."""
+        with store_errors():
+            await self._callbacks.delete_one({"_id": report_id})
+
+    async def drop_old(self, noticed_before: datetime) -> int:
+        """Drop changes that were noticed before then, whoever they are for; of how many reports."""
+        old = {"noticed_at": {"$lte": noticed_before}}
+        with store_errors():
+            dropped = await self._callbacks.update_many(
+                {"pending.noticed_at": {"$lte": noticed_before}}, {"$pull": {"pending": old}}
+            )
+            await self._callbacks.update_many(
+                {"pending": [], "due_at": {"$gte": _FREE}}, {"$unset": {"due_at": ""}, "$set": {"tries": 0}}
+            )
+            await self._callbacks.delete_many({"over": True, "pending": []})
+        return int(dropped.modified_count)
+
     async def failed(self, one: Subscription, attempt: Attempt, retry_at: datetime) -> None:
         """The first change is tried again then."""
         update = {
@@ -121,7 +181,8 @@ class CallbackRepository:
     async def of_reports(self, report_ids: Sequence[str]) -> dict[str, Subscription]:
         """What is kept about these reports, by report."""
         found = await by_ids(self._callbacks, report_ids)
-        return {report_id: Subscription.model_validate(document) for report_id, document in found.items()}
+        readable = Skipped("sandbox").readable(found.values(), Subscription.model_validate)
+        return {one.report_id: one for one in readable}
 
 
 def _logged(attempt: Attempt) -> dict[str, Any]:

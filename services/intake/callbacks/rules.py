@@ -1,6 +1,7 @@
 """What a callback may tell, where it may go, and when it is tried again. Pure; ``now`` is an argument."""
 
 import base64
+import hmac
 import ipaddress
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from services.intake.callbacks.models import EVENT_TYPE, StatusChange
+from services.intake.callbacks.models import EVENT_TYPE, StatusChange, Subscription
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.reports import documents, waiting_period
 from services.intake.reports import rules as progress_rules
@@ -25,6 +26,12 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 GIVEN_UP_AFTER: Final = timedelta(hours=24)
 """So long one change is tried."""
+DROPPED_AFTER: Final = GIVEN_UP_AFTER + timedelta(hours=2)
+"""So long it is kept where it cannot even be tried, such as of a front end that was disabled."""
+CLOSED_AGAIN: Final = timedelta(days=1)
+"""How often reports are looked at that are closed, where nothing hints at a change."""
+MOST_OF_DRILLS: Final = 1_000
+"""Reports that a front end for drills is told of at a time."""
 FIRST_WAIT_S: Final = 5.0
 LONGEST_WAIT_S: Final = 3600.0
 LONGEST_URL: Final = 500
@@ -72,7 +79,7 @@ def body_of(reference: str, change: StatusChange) -> bytes:
             "data": {
                 "reference": reference,
                 "sequence": change.sequence,
-                "state": change.state.value,
+                "state": str(change.state),
                 "since": iso(change.since),
             },
         }
@@ -93,6 +100,27 @@ def given_up(change: StatusChange, now: datetime) -> bool:
 def secret_of(keys: KeyedDigests, client_id: str, version: int) -> str:
     """The secret that callbacks to a front end are signed with: derived, so that none is stored."""
     return PREFIX + base64.b64encode(keys.mac("callback secret", client_id, str(version))).decode()
+
+
+def reference_code(keys: KeyedDigests, report_id: str, client_id: str, reference: str) -> bytes:
+    """Authenticates by which reference a front end is told of which report.
+
+    Apart from the code of the report: builds that know nothing of callbacks make that one without it.
+    """
+    return keys.mac("callback reference", report_id, client_id, reference)
+
+
+def change_code(keys: KeyedDigests, report_id: str, change: StatusChange) -> bytes:
+    """Authenticates a change: who can write to the store has nothing told that was never so."""
+    since, noticed_at = iso(change.since), iso(change.noticed_at)
+    return keys.mac("callback change", report_id, change.id, str(change.sequence), change.state, since, noticed_at)
+
+
+def is_authentic(keys: KeyedDigests, one: Subscription, change: StatusChange) -> bool:
+    """Whether a change of a subscription is as intake wrote it."""
+    reference = reference_code(keys, one.report_id, one.client, one.reference)
+    made = change_code(keys, one.report_id, change)
+    return hmac.compare_digest(reference, one.code) and hmac.compare_digest(made, change.code)
 
 
 def code_of(keys: KeyedDigests, client_id: str, url: str, versions: Sequence[int]) -> bytes:

@@ -1,16 +1,18 @@
 """Notices how reports stand that a front end asked about, and tells it. Nothing of a report's way waits for it.
 
-What changes a report gives a hint in this process; once a minute all are looked at, for hints that were lost with a
-process. What is to be told stands in the store with its time, so that a restart loses none; killed between the sending
-and the mark, it is sent again with the same ``webhook-id``. Each front end has a few connections of its own: one that
-answers nothing delays itself.
+What changes a report gives a hint in this process; once a minute all that are open are looked at, for hints that were
+lost with a process. What is to be told stands in the store with its time, so that a restart loses none; killed between
+the sending and the mark, it is sent again with the same ``webhook-id``. Each front end has a few connections of its
+own: one that answers nothing delays itself.
 """
 
 import asyncio
+import hmac
 import math
 import random
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Final
 
 from prometheus_client import Counter
@@ -18,15 +20,17 @@ from prometheus_client import Counter
 from services.intake.callbacks import rules
 from services.intake.callbacks.channel import CallbackChannel
 from services.intake.callbacks.models import Attempt, StatusChange, Subscription
-from services.intake.callbacks.repository import CallbackRepository
+from services.intake.callbacks.repository import PAGE, CallbackRepository, Place
+from services.intake.callbacks.rules import Told
 from services.intake.clients.models import Callback, Client
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.reports.authentication import ReportNotAuthenticError
-from services.intake.reports.documents import CALLBACK, FRONT_END, Document
+from services.intake.reports.documents import CALLBACK, CALLBACK_SINCE, FRONT_END, Document
 from services.intake.reports.models import State
 from shared import log
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import TransientError
+from shared.jobs import Skipped
 from shared.metrics import REGISTRY
 from shared.webhooks import signed
 
@@ -39,6 +43,9 @@ for _outcome in ("delivered", "failed", "given_up"):
 NOTICE_S: Final = 5.0
 """Between two looks at what was hinted at and could not be read; a new hint is looked at at once."""
 SWEEP_S: Final = 60.0
+SWEPT: Final = 1_000
+"""Reports that one sweep looks at; the next goes on from there."""
+DROP_S: Final = 3600.0
 LOOK_S: Final = 1.0
 AT_ONCE: Final = 4
 """Sendings to one front end at a time."""
@@ -71,6 +78,8 @@ class CallbackService:
         self._keys = keys
         self._clock = clock
         self._hints: dict[str, None] = {}
+        self._place = Place()
+        self._kept_after = ""
         self.hinted: Final = asyncio.Event()
         self._noticed = asyncio.Event()
         self._rounds: dict[str, asyncio.Task[None]] = {}
@@ -84,17 +93,45 @@ class CallbackService:
             self.hinted.set()
 
     async def sweep(self) -> None:
-        """Look at every report of which something may still be told."""
-        for report_id in await self.callbacks.open_reports():
+        """Look at the reports of which something may still be told, as many as are looked at in a minute."""
+        now = self._clock.now()
+        for _ in range(SWEPT // PAGE):
+            if len(self._hints) + PAGE > MOST_HINTS:
+                return
+            found, following = await self.callbacks.open_reports(self._place, now)
+            for report_id in found:
+                self.hint(report_id)
+            self._place = following or Place()
+            if following is None:
+                break
+        # And some of what is kept, whether its report has the mark or not: an earlier build erases that with the rest.
+        kept = await self.callbacks.kept_after(self._kept_after)
+        for report_id in kept:
             self.hint(report_id)
+        self._kept_after = kept[-1] if len(kept) == PAGE else ""
+
+    async def drop_old(self) -> None:
+        """Drop what could not be told for longer than a day, also where nobody even tries."""
+        if dropped := await self.callbacks.drop_old(self._clock.now() - rules.DROPPED_AFTER):
+            CALLBACKS.labels("given_up").inc(dropped)
+            _log.error("callback.dropped", reports=dropped)
 
     async def notice(self) -> None:
-        """Look at the reports that were hinted at. Raises ``TransientError``: they stay hinted at."""
-        clients = await self._clients()
+        """Look at the reports that were hinted at. Raises ``TransientError``: they stay hinted at.
+
+        Raises ``SkippedError`` at the end where one could not be read.
+        """
+        clients, skipped = await self._clients(), Skipped("callbacks-noticed")
         while self._hints:
             report_id = next(iter(self._hints))
-            await self._notice(report_id, clients)
-            self._hints.pop(report_id, None)
+            del self._hints[report_id]
+            try:
+                with skipped.on_error(report_id):
+                    await self._notice(report_id, clients)
+            except TransientError:
+                self._hints[report_id] = None
+                raise
+        skipped.raise_if_any()
 
     async def _notice(self, report_id: str, clients: dict[str, Client]) -> None:
         try:
@@ -102,29 +139,34 @@ class CallbackService:
         except ReportNotAuthenticError:
             return  # told of by its check; nothing is said of it until a person has looked
         if document is None:
+            await self.callbacks.drop(report_id)
             return
         kept = await self.callbacks.of_report(report_id)
-        if kept is None:
-            kept = await self._begun(document)
-        if kept is None or kept.over:
-            await self.callbacks.close_report(report_id)
-            return
+        if kept is None and CALLBACK_SINCE in document:
+            kept = await self._begun(document, clients)
+            if kept is None:
+                await self.callbacks.close_report(report_id)
+        if kept is not None:
+            await self._compare(document, kept, clients.get(kept.client))
+
+    async def _compare(self, document: Document, kept: Subscription, client: Client | None) -> None:
+        report_id, reached = kept.report_id, _is_reached(client)
         now = whole_milliseconds(self._clock.now())
         told = rules.told(document, now)
         if told is None:
             return
-        client = clients.get(kept.client)
-        change = None
-        if told.state is not kept.state and client is not None and client.callback is not None:
-            change = StatusChange(
-                id=str(uuid.uuid4()),
-                sequence=kept.sequence + 1,
-                state=told.state,
-                since=whole_milliseconds(told.since),
-                noticed_at=now,
-            )
-        if told.state is kept.state and not told.last:
+        if told.last and not reached:
+            await self.callbacks.close_report(report_id)
+            await self.callbacks.drop(report_id)
             return
+        if kept.over:
+            await self.callbacks.close_report(report_id)
+            return
+        await self._look_seldom(document, told.state is State.CLOSED, now)
+        # A state of a later build beside this one is for that to go on from.
+        if not told.last and (told.state == kept.state or kept.state not in set(State)):
+            return
+        change = self._change(kept, told, now) if told.state != kept.state and reached else None
         after = {"state": told.state, "over": told.last, "sequence": change.sequence if change else kept.sequence}
         if not await self.callbacks.note(kept, after, change):
             raise TransientError("another process noticed the same report")
@@ -134,14 +176,41 @@ class CallbackService:
             await self.callbacks.close_report(report_id)
             await self.callbacks.forget(report_id)
 
-    async def _begun(self, document: Document) -> Subscription | None:
+    def _change(self, kept: Subscription, told: Told, now: datetime) -> StatusChange:
+        change = StatusChange(
+            id=str(uuid.uuid4()),
+            sequence=kept.sequence + 1,
+            state=told.state,
+            since=whole_milliseconds(told.since),
+            noticed_at=now,
+        )
+        return change.model_copy(update={"code": rules.change_code(self._keys, kept.report_id, change)})
+
+    async def _look_seldom(self, document: Document, closed: bool, now: datetime) -> None:
+        """Have the sweep find a closed report once a day: it may be kept for years."""
+        mark = document.get(CALLBACK_SINCE)
+        if mark is not None and closed == (mark <= now):
+            await self.callbacks.look_from(document["_id"], now + rules.CLOSED_AGAIN if closed else now)
+
+    async def _begun(self, document: Document, clients: dict[str, Client]) -> Subscription | None:
         asked = document.get(CALLBACK)
         if asked is None:
             return None
+        report_id, front_end, reference = document["_id"], document[FRONT_END], asked["reference"]
+        code = rules.reference_code(self._keys, report_id, front_end, reference)
+        if not hmac.compare_digest(code, bytes(asked.get("code", b""))):
+            _log.critical("callback.reference_not_authentic", report_id=report_id)
+            return None
+        client = clients.get(front_end)
+        most = rules.MOST_OF_DRILLS if client is not None and client.sandbox else None
+        if most is not None and await self.callbacks.count(front_end, most) >= most:
+            _log.warning("callback.too_many_drills", client=front_end)
+            return None
         begun = Subscription(
-            _id=document["_id"],
-            client=document[FRONT_END],
-            reference=asked["reference"],
+            _id=report_id,
+            client=front_end,
+            reference=reference,
+            code=code,
             state=State.RECEIVED,
             sequence=0,
         )
@@ -166,7 +235,7 @@ class CallbackService:
         for client in (await self._clients()).values():
             running = self._rounds.get(client.client_id)
             paused = self._paused_until.get(client.client_id, -math.inf) > self._clock.monotonic()
-            if client.callback is None or client.disabled or paused or (running is not None and not running.done()):
+            if not _is_reached(client) or paused or (running is not None and not running.done()):
                 continue
             due = await self.callbacks.due(client.client_id, self._clock.now(), AT_ONCE)
             if due:
@@ -207,6 +276,12 @@ class CallbackService:
         change = one.pending[0]
         if not await self.callbacks.claim(one, now):
             return True  # another process is at it
+        if not rules.is_authentic(self._keys, one, change):
+            CALLBACKS.labels("given_up").inc()
+            _log.critical("callback.not_authentic", report_id=one.report_id, client=one.client)
+            attempt = Attempt(sequence=change.sequence, state=change.state, at=now, answer="not_authentic")
+            await self.callbacks.done(one, attempt, now)
+            return True
         body = rules.body_of(one.reference, change)
         taken, answer = await self.channel.send(url, signed(secrets, change.id, int(now.timestamp()), body), body)
         now = whole_milliseconds(self._clock.now())
@@ -224,3 +299,8 @@ class CallbackService:
             chance = random.random()  # noqa: S311  # spreading, not secrecy
             await self.callbacks.failed(one, attempt, rules.retry_at(one.tries + 1, now, chance))
         return False
+
+
+def _is_reached(client: Client | None) -> bool:
+    """Whether there is a front end to be told, and where."""
+    return client is not None and client.callback is not None and not client.disabled

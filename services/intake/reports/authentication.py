@@ -32,7 +32,6 @@ STEERING: Final = (
     "intake_version",
     "received_at",
     "front_end",
-    "callback",
     "content_mac",
     "receipt_hash",
     "receipt_counter",
@@ -66,12 +65,13 @@ BESIDE: Final = (
     "alarm_since",
     "links",
     "links_since",
+    "callback",
     "callback_since",
     "outbox",
     "outbox_since",
     FIELD,
 )
-"""Fields outside the first code: authenticated in another way (id, sealed parts, progress), or not at all."""
+"""Fields outside the first code: authenticated in another way (id, sealed parts, progress, callback), or not at all."""
 
 FAILURES: Final = Counter(
     "ieum_intake_report_authentication_failures",

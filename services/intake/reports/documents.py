@@ -27,9 +27,9 @@ SEALED_FIELDS: Final = (
 )
 FRONT_END: Final = "front_end"
 CALLBACK: Final = "callback"
-"""What the front end wants to be told by, see ``callbacks``; missing where it did not ask."""
+"""By which reference the front end wants to be told, and a code, see ``callbacks``; missing where it did not ask."""
 CALLBACK_SINCE: Final = "callback_since"
-"""A mark of reports of which something may still be told."""
+"""A mark of reports of which something may still be told: from when the sweep of callbacks looks at it."""
 CALL: Final = "call"
 """The sealed part that says who took a report by phone, and how assent was given."""
 DIGESTS: Final = "links"
@@ -61,12 +61,12 @@ def new_document(
     event: Record,
     digests: Sequence[str] = (),
     call: Mapping[str, object] | None = None,
-    callback: str | None = None,
+    callback: Mapping[str, object] | None = None,
 ) -> Document:
     """The document of a new report, without its receipt (see ``with_receipt``).
 
     ``parts`` are sealed, see ``personal_parts``; ``digests`` are those it can be found by; ``call`` is where one taken
-    by phone comes from; ``callback`` is the front end's reference for callbacks.
+    by phone comes from; ``callback`` is by what its front end is told.
     """
     fields = {name: key.encrypt(name, plain) for name, plain in parts.items()}
     if call is not None:
@@ -81,7 +81,7 @@ def new_document(
         "consents": consents.model_dump(mode="json") if consents else None,
         "sealed": {"key_id": wrapped.key_id, "key": wrapped.blob, "fields": fields},
         "progress": Progress().model_dump(),
-        **({CALLBACK: {"reference": callback}, CALLBACK_SINCE: received_at} if callback is not None else {}),
+        **({CALLBACK: dict(callback), CALLBACK_SINCE: received_at} if callback is not None else {}),
         **to_be_found(digests, received_at),
         **pending([event], received_at),
     }

@@ -81,7 +81,7 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
                 front_end=client.client_id,
                 idempotency_key=key,
                 sandbox=client.sandbox,
-                callback=callback,
+                callback=callback if client.callback is not None else None,
             )
         except (Problem, NotAdmittedError, ConflictError, TransientError) as error:
             raise problems.counted(error) from None

@@ -49,12 +49,12 @@ def prepare_report(
     digests: Sequence[str],
     call: Mapping[str, object] | None,
     traceparent: str,
-    callback: str | None = None,
+    callback: Mapping[str, object] | None = None,
 ) -> PreparedReport:
     """Make document and first event of a submission with its facts, linked reports among them.
 
     ``key`` seals what is personal; ``digests`` are those the report is found by; ``call`` is where one taken by phone
-    comes from; ``callback`` is the front end's reference for callbacks.
+    comes from; ``callback`` is by what its front end is told.
     """
     content = identifiers.content_of(submission)
     digest = identifiers.content_digest(content)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from prometheus_client import Counter
 
+from services.intake.callbacks import rules as callback_rules
 from services.intake.disk.service import DiskMonitor
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import PassphraseHasher
@@ -77,12 +78,14 @@ class SubmissionService:
         rate_limiter: SubmissionRateLimiter,
         disk: DiskMonitor,
         clock: Clock,
+        callback_keys: KeyedDigests,
         on_callback: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Collaborators come from ``main``; ``keys`` are those that never change.
+        """Collaborators come from ``main``; ``keys`` are those that never change, ``callback_keys`` those of callbacks.
 
         ``on_callback`` is told of each new report whose front end wants to be told how it stands.
         """
+        self._callback_keys = callback_keys
         self._on_callback = on_callback
         self._group = group
         self._relay = relay
@@ -171,7 +174,7 @@ class SubmissionService:
             digests=digests,
             call=call,
             traceparent=trace.current(),
-            callback=callback,
+            callback=None if callback is None else self._callback(report_id, front_end, callback),
         )
         if submission.word is not None:
             document["word"] = await self._words.hashed(report_id, submission.word, lodging=True)
@@ -190,6 +193,10 @@ class SubmissionService:
                 self._link_service.offer(report_id, digests, now)
             self._accepted[submission.channel].inc()
         return self._answer(report_id, kept, digest, facts.urgency)
+
+    def _callback(self, report_id: str, front_end: str, reference: str) -> Mapping[str, object]:
+        code = callback_rules.reference_code(self._callback_keys, report_id, front_end, reference)
+        return {"reference": reference, "code": code}
 
     async def _keep(self, document: Document, source: ReceiptSource) -> _StoredReport:
         report_id: str = document["_id"]

@@ -4,15 +4,16 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
 import orjson
 from standardwebhooks import Webhook
 
+from services.intake.callbacks.repository import Place
 from services.intake.clients.service import ClientService
-from shared.clock import SystemClock
+from shared.clock import SystemClock, whole_milliseconds
 from shared.events.cases import CaseAcknowledged
 from tests.integration.intake.harness import FRONT_END, LEAST, IntakeHarness
 from tests.integration.intake.test_following import case, routing
@@ -165,6 +166,62 @@ async def test_a_lost_hint_is_found_by_the_sweep_and_what_was_not_asked_for_is_n
         await service.sweep()
         await eventually(lambda: receiver.told == [(1, "assigned")])
         assert {orjson.loads(body)["data"]["reference"] for _, body in receiver.got} == {"swept"}
+
+
+async def test_without_an_address_a_reference_is_not_kept(harness: IntakeHarness) -> None:
+    report = await lodged(harness, "unheard")
+    stored = await harness.collection.find_one({"_id": report["report_id"]})
+    assert not {"callback", "callback_since"} & stored.keys()
+
+
+async def test_what_is_over_or_old_is_dropped_and_pages_go_on_where_the_last_one_ended(harness: IntakeHarness) -> None:
+    store, database = harness.intake.callbacks.callbacks, harness.collection.database
+    now = whole_milliseconds(SystemClock().now())
+
+    def kept(name: str, *noticed: datetime, **more: Any) -> dict[str, Any]:
+        told = [{"id": str(at), "sequence": 1, "state": "seen", "since": at, "noticed_at": at} for at in noticed]
+        kept = {"_id": name, "client": "nobody", "reference": "r", "state": "seen", "sequence": 1, "pending": told}
+        return kept | ({"due_at": noticed[0]} if noticed else {}) | {"lease_until": noticed[0]} | more
+
+    old, young = now - timedelta(days=2), now - timedelta(hours=1)
+    await database["callbacks"].insert_many(
+        [
+            kept("over-old", old, over=True),
+            kept("over-young", young, over=True),
+            kept("old", old, over=False),
+            kept("both", old, young, over=False),
+            kept("unreadable", young, sequence="one"),
+        ]
+    )
+    assert await store.drop_old(now - timedelta(days=1)) == 3
+    found = {one["_id"]: one async for one in database["callbacks"].find({"client": "nobody"})}
+    assert {name: len(one["pending"]) for name, one in found.items()} == {
+        "over-young": 1,
+        "old": 0,
+        "both": 1,
+        "unreadable": 1,
+    }
+    assert "due_at" not in found["old"]
+    assert await store.count("nobody", 3) == 3
+    assert [one.report_id for one in await store.due("nobody", now, 10)] == ["both", "over-young"]
+    again = await database["callbacks"].find_one({"_id": "unreadable"})
+    assert again["due_at"] > now  # so that it makes room for the others
+    assert await store.kept_after("both") == ["old", "over-young", "unreadable"]
+
+    marks = [{"_id": f"{number:03}", "callback_since": now, "receipt_hash": f"{number}"} for number in range(250)]
+    await harness.collection.insert_many(marks)
+    try:
+        place: Place | None = Place()
+        pages: list[list[str]] = []
+        while place is not None:
+            page, place = await store.open_reports(place, now)
+            pages.append(page)
+        assert [len(page) for page in pages] == [100, 100, 50]
+        assert sorted(one for page in pages for one in page) == [mark["_id"] for mark in marks]
+        await store.look_from("000", now + timedelta(days=1))
+        assert "000" not in (await store.open_reports(Place(), now))[0]
+    finally:
+        await harness.collection.delete_many({"callback_since": {"$gte": old}})
 
 
 async def test_a_reference_of_another_form_is_refused_before_anything_is_stored(harness: IntakeHarness) -> None:

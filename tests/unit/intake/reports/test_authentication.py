@@ -177,6 +177,12 @@ def test_a_moment_counts_to_the_millisecond_as_the_store_keeps_it(codes: ReportA
         codes.check(through_the_store(codes.signed(document(received_at=moment))))
 
 
+def test_an_earlier_build_takes_a_report_with_callbacks_for_authentic(codes: ReportAuthentication) -> None:
+    """It knows neither field, and leaves them out of the code that it makes."""
+    asked: dict[str, Any] = {"callback": {"reference": "mine", "code": b"c"}, "callback_since": NOW}
+    assert codes.signed(document(**asked))[FIELD] == codes.signed(document())[FIELD]
+
+
 def test_every_field_that_steers_is_named() -> None:
     """Said a second time, so that none goes unnoticed."""
     steering = {
