@@ -26,7 +26,7 @@ _log = logs.get(__name__)
 
 _PROVEN: Final = "proven"
 COLLECTION: Final = "audit_anchors"
-HEAD: Final = "head"
+HEAD: Final = chain.HEAD
 OWN_HEAD: Final = "head-own"
 """A head that was signed with the service's own key where there was another before: the log never goes back to that."""
 CHECKPOINT: Final = "checkpoint"

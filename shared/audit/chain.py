@@ -19,6 +19,8 @@ START: Final = "0" * 64
 KEPT: Final = timedelta(days=731)
 """Two years, a leap day included: access records where sensitive data are processed (domain, section 4)."""
 _REFERENCE_BYTES: Final = 16
+HEAD: Final = "head"
+"""The kind of anchor that is signed after each group of lines."""
 _OTHER_KEY: Final = ", or begun with another key: IEUM_AUDIT_KEY is the one used up to 0.2.0"
 
 
@@ -162,7 +164,10 @@ class ChainVerifier:
         self._previous: str | None = previous
         self._or = _OTHER_KEY if keys.former is None else ""  # of the first line alone
         self._early: dict[int, Line] = {}
-        self._wanted: dict[int, str] = {}
+        self._wanted: dict[int, set[str]] = {}
+        self._formerly: dict[int, set[str]] = {}  # as signed with the former key
+        self._own_anchor: int | None = None  # the lowest that is signed with the own key
+        self._own_line: int | None = None  # the first that is written with the own key
         self._macs: dict[int, str] = {after: previous}
         self.findings: list[ChainFinding] = []
 
@@ -172,8 +177,17 @@ class ChainVerifier:
         return self._seq
 
     def expect(self, given: Anchor) -> None:
-        """Expect the line an anchor names."""
-        self._wanted[given.seq] = given.mac
+        """Expect the line a genuine anchor names: every anchor, so that no later one takes the place of an earlier.
+
+        One that is signed with the former key counts only below the first line and the first anchor under the own key.
+        """
+        wanted = self._wanted
+        if self._keys.former is not None:
+            if is_genuine(self._keys, self._service, HEAD, given):
+                self._own_anchor = given.seq if self._own_anchor is None else min(self._own_anchor, given.seq)
+            elif is_genuine(self._keys.former, self._service, HEAD, given):
+                wanted = self._formerly
+        wanted.setdefault(given.seq, set()).add(given.mac)
 
     def feed(self, line: Line) -> None:
         """Verify one line."""
@@ -196,28 +210,48 @@ class ChainVerifier:
                 self._previous = None
             self._seq = seq - 1
             self._check(self._early[seq])
-        for seq, mac in sorted(self._wanted.items()):
+        self._add_former()
+        for seq, macs in sorted(self._wanted.items()):
+            if len(macs) > 1:
+                message = (
+                    f"{len(macs)} different lines were signed as line {seq}: the log was written anew with its key"
+                )
+                self.findings.append(ChainFinding("rewritten", seq, message))
             if seq > self._seq:
                 self.findings.append(
                     ChainFinding(
                         "cut_off", self._seq + 1, f"the log ends at line {self._seq} and once reached line {seq}"
                     )
                 )
-            elif seq >= self._after and self._macs.get(seq, mac) != mac:
+            elif seq >= self._after and len(macs) == 1 and self._macs.get(seq) not in {None, *macs}:
                 self.findings.append(
                     ChainFinding("rewritten", seq, f"line {seq} is not the one that was signed at that position")
                 )
         return self.findings
 
+    def _add_former(self) -> None:
+        """Expect what the former key signed before the log had its own; all else that it signed is a finding."""
+        for seq, macs in sorted(self._formerly.items()):
+            after_line = self._own_line is not None and seq >= self._own_line
+            after_anchor = self._own_anchor is not None and seq >= self._own_anchor
+            if after_line or (after_anchor and not macs <= self._wanted.get(seq, set())):
+                message = (
+                    f"the head at line {seq} is signed with the former key, and the log has its own from before it"
+                )
+                self.findings.append(ChainFinding("bad_mark", seq, message))
+            else:
+                self._wanted.setdefault(seq, set()).update(macs)
+
     def _check(self, line: Line) -> None:
         if is_written_with(self._keys, self._service, line):
             self._former = None  # whoever still has the former key forges nothing from here on
+            self._own_line = self._own_line or line.seq
         elif self._former is None or not is_written_with(self._former, self._service, line):
             self.findings.append(ChainFinding("altered", line.seq, f"line {line.seq} was altered or forged{self._or}"))
         self._or = ""
         if self._previous is not None and line.previous != self._previous:
             self.findings.append(ChainFinding("moved", line.seq, f"line {line.seq} does not follow the line before it"))
-        if line.seq in self._wanted:
+        if line.seq in self._wanted or line.seq in self._formerly:
             self._macs[line.seq] = line.mac
         self._seq, self._previous = line.seq, line.mac
 

@@ -147,14 +147,15 @@ async def _published(settings: VerifierSettings, *, ask_kafka: bool) -> tuple[di
     keys, verifier = {service: keys_of(settings, service) for service in SERVICES}, verifier_keys(settings)
     lines = await published.read(load(KafkaSettings)) if ask_kafka else []
     copied: list[str] = []
-    if settings.audit_anchors is not None:
-        file = AnchorFile(settings.audit_anchors)
+    file = AnchorFile(settings.audit_anchors) if settings.audit_anchors is not None else None
+    if file is not None:
         copied = file.lines()
-        file.append(lines)
-    found, _ = published.parse([*copied, *lines], keys, verifier)
-    in_topic, foreign = published.parse(lines, keys, verifier)
+    found, foreign = published.parse([*copied, *lines], keys, verifier)
+    in_topic, _ = published.parse(lines, keys, verifier)
+    if file is not None:
+        file.append(published.to_copy(lines, foreign, copied))
     findings = []
-    if new := [line for line in foreign if line not in copied]:
+    if new := set(foreign) - set(copied):
         findings.append(f"foreign: {len(new)} lines of the topic of anchors are no anchors of the services they name")
     if ask_kafka:
         findings += [

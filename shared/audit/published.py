@@ -36,6 +36,10 @@ PUBLISH_S: Final = 20.0
 """How often a new head is published; so long a store may be rolled back unseen by the topic."""
 _CLOSE_S: Final = 5.0
 _RESTORED: Final = " restored="
+_LONGEST: Final = 1000
+"""Characters of a published line that are looked at and copied; an anchor has fewer than 300."""
+_FOREIGN: Final = 1000
+"""So many lines that are no anchors are copied: any service can write them, and nothing can be deleted there."""
 
 WAITING: Final = Gauge(
     "ieum_audit_anchor_waiting_seconds",
@@ -95,9 +99,14 @@ async def read(settings: KafkaSettings) -> list[str]:
     try:
         ends = await reader.ends(await reader.partitions())
         spans = {partition: (0, end) for partition, end in ends.items()}
-        return [(record.value or b"").decode("utf-8", "replace") async for record in reader.read(spans)]
+        return [one_line((record.value or b"").decode("utf-8", "replace")) async for record in reader.read(spans)]
     finally:
         await reader.stop()
+
+
+def one_line(text: str) -> str:
+    """What was published, as the copy holds it; no anchor is so long as to lose anything."""
+    return text[:_LONGEST].replace("\n", " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +126,16 @@ class Published:
 
     def lost(self) -> list[Anchor]:
         """Anchors of lines that a restore lost: later than what it kept, and signed before it."""
-        return [anchor for anchor in self.anchors if self._is_lost(anchor)]
+        return [anchor for anchor in self.anchors if self.is_lost(anchor)]
 
     def expected(self) -> list[Anchor]:
         """The anchors the log must agree with: every other one, and the lines at which restores began."""
-        return [restore.kept for restore in self.restores] + [
-            anchor for anchor in self.anchors if not self._is_lost(anchor)
-        ]
+        kept = [restore.kept for restore in self.restores]
+        return [anchor for anchor in (*kept, *self.anchors) if not self.is_lost(anchor)]
+
+    def first(self) -> Anchor | None:
+        """The lowest anchor of a line that no restore lost."""
+        return min((one for one in self.anchors if not self.is_lost(one)), key=lambda one: one.seq, default=None)
 
     def missing_in(self, topic: "Published") -> int:
         """How many of these a topic lost. It may be made anew in a restore: later ones count, and restores."""
@@ -132,7 +144,8 @@ class Published:
         last = set(self.restores[-1:])
         return len(later - set(topic.anchors)) + len(last - set(topic.restores))
 
-    def _is_lost(self, anchor: Anchor) -> bool:
+    def is_lost(self, anchor: Anchor) -> bool:
+        """Whether a restore lost the line of an anchor."""
         return any(anchor.seq > one.kept.seq and anchor.at <= one.kept.at for one in self.restores)
 
 
@@ -147,10 +160,12 @@ def parse(
 ) -> tuple[dict[str, Published], list[str]]:
     """What was published, by service, and the lines that are none: any service can write anything to the topic.
 
-    An anchor counts as its service signed it. A restore counts only as the verifier signed it: no service, and nobody
-    who has a store, can say that lines may be missing.
+    An anchor counts as its service signed it; from its first anchor under its own key on, the former key, which every
+    service has, signs none for it. A restore counts only as the verifier signed it: no service, and nobody who has a
+    store, can say that lines may be missing.
     """
     found = {service: Published() for service in keys}
+    formerly: list[tuple[str, str, Anchor]] = []
     foreign: list[str] = []
     for line in dict.fromkeys(lines):
         service, _, rest = line.partition("=")
@@ -160,14 +175,35 @@ def parse(
         except (KeyError, ValueError, OverflowError, OSError):
             foreign.append(line)
             continue
-        kind, signers = (f"{_RESTORED}{backup}", (verifier,)) if restored else (HEAD, chain.any_of(own))
-        if not any(chain.is_genuine(signer, service, kind, anchor) for signer in signers):
-            foreign.append(line)
-        elif restored:
+        if restored and chain.is_genuine(verifier, service, f"{_RESTORED}{backup}", anchor):
             found[service].restores.append(Restore(anchor, backup))
-        else:
+        elif not restored and chain.is_genuine(own, service, HEAD, anchor):
             found[service].anchors.append(anchor)
+        elif not restored and own.former is not None and chain.is_genuine(own.former, service, HEAD, anchor):
+            formerly.append((line, service, anchor))
+        else:
+            foreign.append(line)
+    own_since = {service: one.first() for service, one in found.items()}
+    for line, service, anchor in formerly:
+        first = own_since[service]
+        if first is None or anchor.seq < first.seq or found[service].is_lost(anchor) or _agree(anchor, first):
+            found[service].anchors.append(anchor)
+        else:
+            foreign.append(line)
     return found, foreign
+
+
+def _agree(one: Anchor, other: Anchor) -> bool:
+    return (one.seq, one.mac) == (other.seq, other.mac)
+
+
+def to_copy(lines: Iterable[str], foreign: Sequence[str], copied: Sequence[str]) -> list[str]:
+    """The lines of the topic that belong into the copy: every anchor, and ``foreign`` ones while there is room."""
+    known, strange = set(copied), set(foreign)
+    room = _FOREIGN - len(strange & known)
+    new = [line for line in foreign if line not in known]
+    left_out = set(new[max(0, room) :])
+    return [line for line in lines if line not in left_out]
 
 
 class AnchorFile:
@@ -178,17 +214,20 @@ class AnchorFile:
 
     def lines(self) -> list[str]:
         """Every line. Raises ``OSError``."""
-        return self._path.read_text("utf-8", "replace").splitlines() if self._path.exists() else []
+        if not self._path.exists():
+            return []
+        # Not ``splitlines``, and no other newlines: a service may publish what those would take apart.
+        return [line for line in self._path.read_bytes().decode("utf-8", "replace").split("\n") if line]
 
     def append(self, lines: Sequence[str]) -> None:
         """Add those that are not there; on disk when it returns. Raises ``OSError``."""
         known = set(self.lines())
-        new = [line for line in dict.fromkeys(lines) if line not in known]
+        new = [line for line in dict.fromkeys(map(one_line, lines)) if line not in known]
         if not new:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(handle, "ab") as file:
-            file.write("".join(f"{line.replace(chr(10), ' ')}\n" for line in new).encode())
+            file.write("".join(f"{line}\n" for line in new).encode())
             file.flush()
             os.fsync(file.fileno())

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from shared.audit import chain, published
-from shared.audit.chain import AuditKeys, service_secret
-from shared.audit.model import Anchor
+from shared.audit.chain import AuditKeys, ChainVerifier, service_secret
+from shared.audit.model import Anchor, AuditEntry, Line
 from shared.audit.published import AnchorFile, Published
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -85,3 +85,87 @@ def test_the_copy_is_for_its_owner_and_only_grows(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "apart" / "published").stat().st_mode) == 0o600
     AnchorFile(tmp_path / "apart" / "published").append(["x"])
     assert file.lines() == ["a", "b", "c", "x"]
+
+
+SHARED = AuditKeys(b"s" * 32)
+CHANGED = {service: AuditKeys(service_secret(b"v" * 32, service), SHARED) for service in KEYS}
+
+
+def audited(before: int, own: int = 0, forged: int = 0) -> list[Line]:
+    """Intake's log: lines under the shared key, then under its own, then under the shared one again."""
+    lines: list[Line] = []
+    for signer, count in ((SHARED, before), (KEYS["intake"], own), (SHARED, forged)):
+        entries = [AuditEntry(at=NOW, action="x", where="y", reason=str(forged)) for _ in range(count)]
+        lines += chain.link(signer, "intake", entries, len(lines), lines[-1].mac if lines else chain.START)
+    return lines
+
+
+def signed(of: Line, signer: AuditKeys, minute: int = 0) -> str:
+    return line(chain.sign_anchor(signer, "intake", "head", of.seq, of.mac, NOW + timedelta(minutes=minute)))
+
+
+def verified(log: list[Line], *topic: str) -> tuple[set[str], list[str]]:
+    """The kinds of findings about a log held against what was published, and the lines that are no anchors."""
+    found, foreign = published.parse(topic, CHANGED, VERIFIER)
+    verifier = ChainVerifier(CHANGED["intake"], "intake")
+    for position in found["intake"].expected():
+        verifier.expect(position)
+    for one in log:
+        verifier.feed(one)
+    return {finding.kind for finding in verifier.finish()}, foreign
+
+
+def test_a_later_anchor_at_the_same_number_takes_no_earlier_ones_place() -> None:
+    own = KEYS["intake"]
+    true, anew = audited(0, own=6), audited(0, own=6, forged=1)[:6]
+    assert [one.mac for one in true] != [one.mac for one in anew]
+    topic = [signed(true[3], own), signed(true[5], own)]
+    assert verified(true, *topic) == (set(), [])
+    forged = [*topic, signed(anew[3], own, 5), signed(anew[5], own, 5)]
+    assert verified(anew, *forged) == ({"rewritten"}, [])
+    assert verified(true, *forged) == ({"rewritten"}, []), "two lines signed at one number are enough"
+
+
+def test_another_service_with_the_former_key_says_nothing_about_a_log_that_has_its_own() -> None:
+    log = audited(3, own=2)
+    topic = [signed(log[1], SHARED), signed(log[4], KEYS["intake"], 1)]
+    assert verified(log, *topic) == (set(), [])
+    forged = line(chain.sign_anchor(SHARED, "intake", "head", 1_000_000_000, "0" * 64, NOW + timedelta(minutes=2)))
+    assert verified(log, *topic, forged) == (set(), [forged])
+    assert verified(log, topic[0], forged) == ({"bad_mark"}, []), "where no anchor says so, the log's own lines do"
+
+
+def test_a_log_that_goes_on_under_the_former_key_again_is_found() -> None:
+    log = audited(3, own=3)
+    topic = [signed(log[2], SHARED), signed(log[4], KEYS["intake"], 1)]
+    back = audited(3)
+    anew = [*back, *audited(6, forged=1)[3:6]]
+    kinds, foreign = verified(back, *topic)
+    assert (kinds, foreign) == ({"cut_off"}, [])
+    forged = [signed(anew[4], SHARED, 2), signed(anew[5], SHARED, 3)]
+    kinds, foreign = verified(anew, *topic, *forged)
+    assert "rewritten" in kinds
+    assert foreign == forged
+
+
+def test_what_a_restore_lost_does_not_end_the_former_key() -> None:
+    log = audited(3, own=3)
+    topic = [signed(log[2], SHARED), signed(log[4], KEYS["intake"], 1)]
+    kept = Anchor(3, log[2].mac, NOW + timedelta(minutes=2), "")
+    noted = published.restore_line(VERIFIER, "intake", kept, "ieum-1")
+    anew = audited(8)
+    assert verified(anew, *topic, noted, signed(anew[7], SHARED, 3)) == (set(), [])
+    again = published.restore_line(VERIFIER, "intake", Anchor(2, log[1].mac, NOW + timedelta(minutes=4), ""), "ieum-0")
+    assert verified(anew[:2], *topic, noted, again) == (set(), []), "an older backup after the first"
+
+
+def test_a_published_line_stays_one_line_whatever_is_in_it_and_strange_ones_fill_no_disk(tmp_path: Path) -> None:
+    file = AnchorFile(tmp_path / "published")
+    strange = ["a\rb", "a\u2028b", "a\nb", "\x85", "x" * 5000]
+    file.append(strange)
+    assert file.lines() == ["a\rb", "a\u2028b", "a b", "\x85", "x" * 1000]
+    file.append(strange)
+    assert len(file.lines()) == 5
+    flood = [f"strange {number}" for number in range(1500)]
+    kept = published.to_copy(["anchor", *flood, "last"], flood, flood[:10])
+    assert (len(kept), kept[0], kept[-1]) == (1002, "anchor", "last")
