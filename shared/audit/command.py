@@ -79,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--without-topic", action="store_true", help="do not ask Kafka for published anchors: proves less"
     )
+    verify.add_argument(
+        "--stopped", action="store_true", help="the services do not run: lines may wait for their anchor (in a restore)"
+    )
     verify.set_defaults(run=lambda given: asyncio.run(_verify(load(StoreSettings), load(VerifierSettings), given)))
     restored = commands.add_parser(
         "restored",
@@ -177,6 +180,10 @@ async def _verify(store: StoreSettings, settings: VerifierSettings, given: argpa
         before = await audit.head()
         noted = [anchor for name, anchor in given.anchor if name == service]
         findings = await audit.verify(noted, outside[service].expected())
+        if not (given.without_topic or given.stopped):
+            waiting = await audit.oldest_after(outside[service].reached())
+            silent = outside[service].silent(waiting, SystemClock().now())
+            findings += [silent] if silent is not None else []
         if lost := outside[service].lost():
             last, upto = outside[service].restores[-1], max(anchor.seq for anchor in lost)
             noted_at = last.kept.at.isoformat(timespec="seconds")

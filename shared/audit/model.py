@@ -84,7 +84,7 @@ class ChainFinding:
 
     kind: str
     """``altered``, ``removed``, ``moved``, ``cut_off``, ``rewritten``, ``bad_mark``, ``no_mark``,
-    ``emptied`` or ``foreign``."""
+    ``emptied``, ``foreign`` or ``silent``."""
     seq: int | None
     message: str
 

@@ -9,6 +9,7 @@ after a restore with `` restored=`` and the name of the backup.
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from shared import log as logs
 from shared.audit import chain
 from shared.audit.anchors import HEAD
 from shared.audit.chain import AuditKeys
-from shared.audit.model import Anchor
+from shared.audit.model import Anchor, ChainFinding
 from shared.audit.store import AuditLog
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -34,6 +35,8 @@ _log = logs.get(__name__)
 
 PUBLISH_S: Final = 20.0
 """How often a new head is published; so long a store may be rolled back unseen by the topic."""
+SILENT: Final = timedelta(minutes=10)
+"""So long after a line there must be an anchor of it, or of one after it."""
 _CLOSE_S: Final = 5.0
 _RESTORED: Final = " restored="
 _LONGEST: Final = 1000
@@ -51,7 +54,7 @@ WAITING: Final = Gauge(
 class AnchorPublisher:
     """Publishes the head of one service's log: the first time for what was written before, then whatever is new.
 
-    At least once: what a process was killed before publishing, the next one publishes.
+    At least once: what a process was killed before publishing, the next one publishes; what a command wrote, a service.
     """
 
     def __init__(self, log: AuditLog, settings: KafkaSettings, clock: Clock) -> None:
@@ -63,7 +66,7 @@ class AnchorPublisher:
 
     async def publish(self) -> None:
         """Publish the head if it is new. Raises ``TransientError``: then it waits, and the metric says how long."""
-        head = await self._log.head()
+        head = await self._log.newest_head()
         if head is None or head == self._published:
             return
         now = self._clock.monotonic()
@@ -132,6 +135,23 @@ class Published:
         """The anchors the log must agree with: every other one, and the lines at which restores began."""
         kept = [restore.kept for restore in self.restores]
         return [anchor for anchor in (*kept, *self.anchors) if not self.is_lost(anchor)]
+
+    def silent(self, waiting: tuple[int, datetime] | None, now: datetime) -> ChainFinding | None:
+        """A finding if ``waiting``, the first line after the newest anchor, has waited too long for one."""
+        if waiting is None or now - waiting[1] <= SILENT:
+            return None
+        seq, at = waiting
+        return ChainFinding(
+            "silent",
+            seq,
+            f"line {seq} of {at.isoformat(timespec='seconds')} and what follows it has no published anchor, due"
+            " after 20 seconds. If the service was stopped, start it and ask again in a minute. If it runs, see that it"
+            " may write the topic audit-anchors (runbook AuditAnchorsLate); else somebody keeps its anchors back",
+        )
+
+    def reached(self) -> int:
+        """The last line that an anchor vouches for, or that a restore kept; 0 where there is neither."""
+        return max((one.seq for one in self.expected()), default=0)
 
     def first(self) -> Anchor | None:
         """The lowest anchor of a line that no restore lost."""

@@ -91,6 +91,7 @@ class AuditLog:
         self._head: tuple[int, str] | None = None
         self._keys: AuditKeys | None = None  # that the chain goes on with; None: not read yet
         self._own_head_kept = keys.former is None
+        self._signed: Anchor | None = None  # by this process
         self._queue: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._notes: set[asyncio.Task[None]] = set()
@@ -134,6 +135,37 @@ class AuditLog:
     async def head(self) -> Anchor | None:
         """The signed head as last kept beside the log; None where nothing was ever written."""
         return await self.anchors.get(HEAD)
+
+    async def newest_head(self) -> Anchor | None:
+        """The newest head: what this process signed, or what another one kept in the store, if that is genuine.
+
+        So whoever has the store alone keeps no head from being published. Raises ``TransientError``.
+        """
+        signed = self._signed
+        try:
+            stored = await self.anchors.get(HEAD)
+        except TransientError:
+            if signed is None:
+                raise
+            return signed
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            _log.critical("audit.head_refused", chain=self.service, error=type(error).__name__)
+            return signed
+        if stored is None or (signed is not None and stored.seq <= signed.seq):
+            return signed
+        own = signed is not None and chain.is_genuine(self.keys, self.service, HEAD, signed)
+        counting = (self.keys,) if own else chain.any_of(self.keys)
+        if any(chain.is_genuine(keys, self.service, HEAD, stored) for keys in counting):
+            return stored
+        _log.critical("audit.head_refused", chain=self.service, error="not signed by this service")
+        return signed
+
+    async def oldest_after(self, seq: int) -> tuple[int, datetime] | None:
+        """Number and time of the first line after ``seq``. Raises ``TransientError``."""
+        with store_errors():
+            found = await self.lines.find({"_id": {"$gt": seq}}).sort("_id", 1).limit(1).to_list(1)
+        line = line_of(found[0]) if found else None
+        return None if line is None else (line.seq, line.at)
 
     async def verify_and_keep(self) -> VerificationResult:
         """Verify the whole chain and keep the result. Raises ``TransientError``."""
@@ -343,6 +375,8 @@ class AuditLog:
             # Whoever still has the former key may write a line and a head: this one stays beside them.
             await self.anchors.keep(OWN_HEAD, made)
             self._own_head_kept = True
+        if self._signed is None or self._signed.seq < made.seq:
+            self._signed = made
         await self.anchors.keep(HEAD, made)
         self.heads.keep(made)
         _log.info("audit.head_signed", chain=self.service, anchor=chain.format_anchor(made))

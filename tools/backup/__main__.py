@@ -163,7 +163,7 @@ def _restore(given: argparse.Namespace, settings: LocalSettings) -> int:
             )
         _replay(given, stack, manifest["backup"])
         _sign_everybody_out(stack, store)
-        if _command(stack, "notify", beside.AUDIT, "verify"):
+        if _command(stack, "notify", beside.AUDIT, "verify", "--stopped"):
             raise NotOpenedError("the audit has findings: look at them, then run python -m tools.backup open")
         restoring.finish(store)
     finally:

@@ -3,13 +3,18 @@
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
 
 from shared.audit import chain, published
 from shared.audit.chain import AuditKeys, ChainVerifier, service_secret
 from shared.audit.model import Anchor, AuditEntry, Line
 from shared.audit.published import AnchorFile, Published
+from shared.audit.store import AuditLog
+from shared.clock import ManualClock
+from shared.errors import TransientError
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 KEYS = {service: AuditKeys(service_secret(b"v" * 32, service)) for service in ("intake", "analytics")}
@@ -169,3 +174,55 @@ def test_a_published_line_stays_one_line_whatever_is_in_it_and_strange_ones_fill
     flood = [f"strange {number}" for number in range(1500)]
     kept = published.to_copy(["anchor", *flood, "last"], flood, flood[:10])
     assert (len(kept), kept[0], kept[-1]) == (1002, "anchor", "last")
+
+
+async def test_what_the_store_says_keeps_no_head_of_this_process_from_being_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(connect=False)
+    log = AuditLog(client["none"], CHANGED["intake"], ManualClock(NOW), "intake")
+    held: list[Anchor | Exception | None] = [None]
+
+    async def get(_: str) -> Anchor | None:
+        if isinstance(held[0], Exception):
+            raise held[0]
+        return held[0]
+
+    async def keep(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(log.anchors, "get", get)
+    monkeypatch.setattr(log.anchors, "keep", keep)
+    forged: list[Anchor | Exception | None] = [
+        None,
+        anchor(4, 0),
+        anchor(1_000, 0, signer="analytics"),
+        chain.sign_anchor(SHARED, "intake", "head", 1_000, "ab" * 32, NOW),
+        TransientError("store: away"),
+        KeyError("seq"),
+    ]
+    held[0] = forged[2]
+    assert await log.newest_head() is None, "at the start only what is genuine"
+    held[0] = forged[4]
+    with pytest.raises(TransientError):
+        await log.newest_head()
+    held[0] = forged[3]
+    assert await log.newest_head() == forged[3], "a log that was never changed goes on under the former key"
+    log._keys = log.keys
+    await log._sign_head(5, "ab" * 32)
+    for one in forged:
+        held[0] = one
+        assert await log.newest_head() == anchor(5, 0)
+    held[0] = anchor(6, 1)
+    assert await log.newest_head() == anchor(6, 1), "a command beside it wrote a line"
+    client.close()
+
+
+def test_a_line_that_waits_too_long_for_its_anchor_is_a_finding_and_a_young_one_is_not() -> None:
+    found = known(line(anchor(5, 1)), line(anchor(9, 2)), restored(7, 3))
+    assert (found.reached(), Published().reached()) == (7, 0)
+    assert found.silent(None, NOW) is None
+    assert found.silent((8, NOW), NOW + timedelta(minutes=10)) is None
+    finding = found.silent((8, NOW), NOW + timedelta(minutes=10, seconds=1))
+    assert finding is not None
+    assert (finding.kind, finding.seq) == ("silent", 8)
