@@ -22,8 +22,8 @@ _ATTEMPTS: Final = 20
 _UNREADABLE_AGAIN: Final = timedelta(hours=1)
 
 
-class Place(NamedTuple):
-    """A place in the list of reports of which something may still be told."""
+class PageStart(NamedTuple):
+    """Where a page of the reports begins of which something may still be told."""
 
     since: datetime = _FREE
     passed: tuple[str, ...] = ()
@@ -44,11 +44,11 @@ class CallbackRepository:
             await self._callbacks.create_index([("client", 1), ("due_at", 1)], name="due")
             await self._reports.create_index(CALLBACK_SINCE, name=CALLBACK_SINCE, sparse=True)
 
-    async def open_reports(self, place: Place, now: datetime) -> tuple[list[str], Place | None]:
+    async def open_reports(self, start: PageStart, now: datetime) -> tuple[list[str], PageStart | None]:
         """A page of the reports of which something may be told now, and where the next page begins, if there is one."""
-        wanted: Document = {CALLBACK_SINCE: {"$gte": place.since, "$lte": now}}
-        if place.passed:
-            wanted["_id"] = {"$nin": list(place.passed)}
+        wanted: Document = {CALLBACK_SINCE: {"$gte": start.since, "$lte": now}}
+        if start.passed:
+            wanted["_id"] = {"$nin": list(start.passed)}
         with store_errors():
             page = self._reports.find(wanted, {CALLBACK_SINCE: 1}).sort(CALLBACK_SINCE, 1).limit(PAGE)
             found = await page.to_list(PAGE)
@@ -57,7 +57,7 @@ class CallbackRepository:
             return ids, None
         last = found[-1][CALLBACK_SINCE]
         passed = [document["_id"] for document in found if document[CALLBACK_SINCE] == last]
-        return ids, Place(last, (*(place.passed if last == place.since else ()), *passed))
+        return ids, PageStart(last, (*(start.passed if last == start.since else ()), *passed))
 
     async def look_from(self, report_id: str, at: datetime) -> None:
         """Have ``open_reports`` find a report from then on."""

@@ -20,7 +20,7 @@ from prometheus_client import Counter
 from services.intake.callbacks import rules
 from services.intake.callbacks.channel import CallbackChannel
 from services.intake.callbacks.models import Attempt, StatusChange, Subscription
-from services.intake.callbacks.repository import PAGE, CallbackRepository, Place
+from services.intake.callbacks.repository import PAGE, CallbackRepository, PageStart
 from services.intake.callbacks.rules import Told
 from services.intake.clients.models import Callback, Client
 from services.intake.encryption.keys import KeyedDigests
@@ -78,7 +78,7 @@ class CallbackService:
         self._keys = keys
         self._clock = clock
         self._hints: dict[str, None] = {}
-        self._place = Place()
+        self._page_start = PageStart()
         self._kept_after = ""
         self.hinted: Final = asyncio.Event()
         self._noticed = asyncio.Event()
@@ -98,10 +98,10 @@ class CallbackService:
         for _ in range(SWEPT // PAGE):
             if len(self._hints) + PAGE > MOST_HINTS:
                 return
-            found, following = await self.callbacks.open_reports(self._place, now)
+            found, following = await self.callbacks.open_reports(self._page_start, now)
             for report_id in found:
                 self.hint(report_id)
-            self._place = following or Place()
+            self._page_start = following or PageStart()
             if following is None:
                 break
         # And some of what is kept, whether its report has the mark or not: an earlier build erases that with the rest.

@@ -11,7 +11,7 @@ from unittest import mock
 import orjson
 from standardwebhooks import Webhook
 
-from services.intake.callbacks.repository import Place
+from services.intake.callbacks.repository import PageStart
 from services.intake.clients.service import ClientService
 from shared.clock import SystemClock, whole_milliseconds
 from shared.events.cases import CaseAcknowledged
@@ -211,7 +211,7 @@ async def test_what_is_over_or_old_is_dropped_and_pages_go_on_where_the_last_one
     marks = [{"_id": f"{number:03}", "callback_since": now, "receipt_hash": f"{number}"} for number in range(250)]
     await harness.collection.insert_many(marks)
     try:
-        place: Place | None = Place()
+        place: PageStart | None = PageStart()
         pages: list[list[str]] = []
         while place is not None:
             page, place = await store.open_reports(place, now)
@@ -219,7 +219,7 @@ async def test_what_is_over_or_old_is_dropped_and_pages_go_on_where_the_last_one
         assert [len(page) for page in pages] == [100, 100, 50]
         assert sorted(one for page in pages for one in page) == [mark["_id"] for mark in marks]
         await store.look_from("000", now + timedelta(days=1))
-        assert "000" not in (await store.open_reports(Place(), now))[0]
+        assert "000" not in (await store.open_reports(PageStart(), now))[0]
     finally:
         await harness.collection.delete_many({"callback_since": {"$gte": old}})
 

@@ -10,7 +10,7 @@ import pytest
 from services.intake.callbacks import rules
 from services.intake.callbacks.channel import CallbackChannel
 from services.intake.callbacks.models import StatusChange, Subscription
-from services.intake.callbacks.repository import PAGE, Place
+from services.intake.callbacks.repository import PAGE, PageStart
 from services.intake.callbacks.service import SWEPT, CallbackService
 from services.intake.clients.models import Callback, Client
 from services.intake.reports.documents import CALLBACK, CALLBACK_SINCE, FRONT_END
@@ -40,7 +40,7 @@ class Store:
         self.marks: dict[str, datetime] = {}
         self.others = 0
         self.given_up: list[str] = []
-        self.pages: list[Place] = []
+        self.pages: list[PageStart] = []
 
     async def of_report(self, report_id: str) -> Subscription | None:
         return self.kept.get(report_id)
@@ -79,10 +79,10 @@ class Store:
     async def due(self, *_: Any) -> list[Subscription]:
         return []
 
-    async def open_reports(self, place: Place, _: datetime) -> tuple[list[str], Place | None]:
+    async def open_reports(self, place: PageStart, _: datetime) -> tuple[list[str], PageStart | None]:
         self.pages.append(place)
         number = len(self.pages)
-        return [f"{number}-{one}" for one in range(PAGE)], Place(T0 + timedelta(seconds=number))
+        return [f"{number}-{one}" for one in range(PAGE)], PageStart(T0 + timedelta(seconds=number))
 
     async def kept_after(self, _: str) -> list[str]:
         return ["without-mark"]
