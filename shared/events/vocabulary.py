@@ -190,7 +190,7 @@ class PlatformKind(OpenVocabulary):
 
 
 class ContactChannel(OpenVocabulary):
-    """Ways the reporter agreed to be reached. The address itself stays in intake's vault."""
+    """Ways the reporter agreed to be reached. The address itself stays sealed in intake."""
 
     PHONE = "phone"
     TEXT = "text"
@@ -359,7 +359,7 @@ class AlertTrouble(StrEnum):
 
 
 class SettledReason(OpenVocabulary):
-    """What ended a run of the ladder besides the events of a case."""
+    """What ended an escalation besides the events of a case."""
 
     READ = "read"
     """Somebody read what the reporter had left."""

@@ -261,7 +261,7 @@ ContactChannel = Literal[
     "email",
     "message_here",
 ]
-"""Ways the reporter agreed to be reached. The address itself stays in intake's vault."""
+"""Ways the reporter agreed to be reached. The address itself stays sealed in intake."""
 
 
 ContactMaySay = Literal[

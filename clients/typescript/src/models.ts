@@ -212,7 +212,7 @@ export interface Consents {
   other_centers?: boolean;
 }
 
-/** Ways the reporter agreed to be reached. The address itself stays in intake's vault. */
+/** Ways the reporter agreed to be reached. The address itself stays sealed in intake. */
 export type ContactChannel =
   | "phone"
   | "text"
