@@ -127,14 +127,18 @@ class NotifyHarness:
     async def clear(self) -> None:
         """Forget what earlier tests left: all but the audit."""
         await eventually(self.at_rest)
+        tallies = self.notify.escalation_worker._tallies
+        # Written up to two seconds later: alerts of the test before must not have those of this one bundled.
+        await eventually(lambda: not tallies._unsaved)
         database = self.notify.cases.database
-        for name in set(await database.list_collection_names()) - KEPT:
+        names = set(await database.list_collection_names()) - KEPT  # tallies last: their write may be on its way
+        for name in sorted(names, key=lambda name: name == tallies.collection.name):
             await database[name].delete_many({})
         # What consoles were last shown: a newer state of a case is one with a higher revision.
         self.notify.broadcaster._given.clear()
         self.notify.broadcaster._early.clear()
         self.notify.centers.saves += 1  # what was read of the centers counts no more
-        self.notify.escalation_worker._tallies.forget()
+        tallies.forget()
         self.notify.staff.take(Directory())
         self.http.cookies.clear()
         _EARLIER[self.bus.topic_prefix] = await ends_of(self.bus)
