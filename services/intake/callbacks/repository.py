@@ -75,7 +75,7 @@ class CallbackRepository:
     async def count(self, client: str, most: int) -> int:
         """Count the reports about which a front end is told, up to ``most``."""
         with store_errors():
-            return len(await self._callbacks.find({"client": client}, {"_id": 1}).limit(most).to_list(most))
+            return int(await self._callbacks.count_documents({"client": client}, limit=most))
 
     async def close_report(self, report_id: str) -> None:
         """Nothing more is told of it."""

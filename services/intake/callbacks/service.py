@@ -215,7 +215,7 @@ class CallbackService:
             sequence=0,
         )
         await self.callbacks.begin(begun)
-        return await self.callbacks.of_report(document["_id"])
+        return await self.callbacks.of_report(report_id)
 
     async def run(self) -> None:
         """Send what is due until cancelled. Raises ``TransientError`` while the store is away."""
@@ -266,7 +266,8 @@ class CallbackService:
         self._paused_until[client_id] = self._clock.monotonic() + pause
 
     def _secrets(self, client_id: str, callback: Callback) -> list[str]:
-        if callback.code != rules.code_of(self._keys, client_id, callback.url, callback.versions):
+        code = rules.code_of(self._keys, client_id, callback.url, callback.versions)
+        if not hmac.compare_digest(code, callback.code):
             _log.critical("callback.address_not_authentic", client=client_id)
             return []
         return [rules.secret_of(self._keys, client_id, version) for version in callback.versions]

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from services.routing.state.changelog import Changelog
 from services.routing.state.loads import LoadView
+from services.routing.worker import Worker
 from shared.errors import FatalError, TransientError
 from shared.events.base import Record, encode
 from shared.events.cases import CaseAcknowledged, CaseClosed, CaseTransferAccepted
@@ -138,13 +140,19 @@ async def test_transfer_and_closing_race_and_one_of_them_wins_for_all() -> None:
     assert agrees(log_b.states[0], place.routings)
 
 
-async def test_an_amendment_whose_version_was_taken_is_passed_on_with_the_next() -> None:
+async def overtaken() -> tuple[Place, Worker, Changelog]:
+    """A log whose report another worker has moved from a closed centre, and one that has not read of it yet."""
     place = Place()
     a, _, view_a = await place.worker()
     await a.handle([received_record(received())])
     b, log_b, _ = await place.worker()
     set_state(view_a, "busan", CenterState.CLOSED)
     await a.move_from_closed()
+    return place, b, log_b
+
+
+async def test_an_amendment_whose_version_was_taken_is_passed_on_with_the_next() -> None:
+    place, b, log_b = await overtaken()
     amended = ReportAmended(report_id=report_id(1), intake_version=2, amended_at=NOW, facts=facts("busan"))
     withdrawn = ReportWithdrawn(report_id=report_id(1), intake_version=3, withdrawn_at=NOW)
     await b.handle([received_record(amended, 1), received_record(withdrawn, 2)])
@@ -154,12 +162,7 @@ async def test_an_amendment_whose_version_was_taken_is_passed_on_with_the_next()
 
 
 async def test_nothing_rests_on_a_record_that_may_come_second() -> None:
-    place = Place()
-    a, _, view_a = await place.worker()
-    await a.handle([received_record(received())])
-    b, log_b, _ = await place.worker()
-    set_state(view_a, "busan", CenterState.CLOSED)
-    await a.move_from_closed()
+    place, b, log_b = await overtaken()
     amended = ReportAmended(report_id=report_id(1), intake_version=2, amended_at=NOW, facts=facts("busan"))
     await b.handle([received_record(amended, 1), received_record(transfer("jeju"), 0)])
     accepted = refolded(place.routings).report_states[report_id(1)]
