@@ -1,11 +1,16 @@
 """Free and taken TCP ports on the loopback address."""
 
+import functools
+import os
 import random
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 _LOWEST, _HIGHEST = 20_000, 32_000
+_BLOCK = 80
+"""So many ports belong to one process that chooses some: more than it needs at a time."""
 _RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 LOOPBACK = "127.0.0.1"
 
@@ -33,13 +38,14 @@ def is_open(port: int, host: str = LOOPBACK) -> bool:
 
 
 def free_port() -> int:
-    """A free port that the system will not give to an outgoing connection.
+    """A free port that neither the system gives to an outgoing connection nor another process takes by this function.
 
     From the system's own range a client that keeps connecting to a dead server's port can be given that very port,
-    connects to itself, and keeps the server from coming back.
+    connects to itself, and keeps the server from coming back. And seconds pass until the server for which a port is
+    chosen listens there: tests that run side by side must not choose the same one meanwhile.
     """
-    for _ in range(1000):
-        port = random.randrange(_LOWEST, min(_HIGHEST, _first_outgoing_port()))  # noqa: S311  # no secret
+    for _ in range(_BLOCK):
+        port = _block_of(os.getpid()).next_port()
         if is_free(port):
             return port
     raise PortTakenError(f"no free port between {_LOWEST} and {_HIGHEST}")
@@ -74,3 +80,39 @@ def _first_outgoing_port() -> int:
         return int(_RANGE_FILE.read_text(encoding="ascii").split()[0])
     except (OSError, ValueError, IndexError):
         return _HIGHEST
+
+
+@dataclass(slots=True)
+class _Block:
+    """Ports that one process gives out, one after the other; it holds the first of them as long as it lives."""
+
+    held: socket.socket
+    given: int = 0
+
+    def next_port(self) -> int:
+        """Any but the first."""
+        self.given += 1
+        first: int = self.held.getsockname()[1]
+        return first + 1 + self.given % (_BLOCK - 1)
+
+
+@functools.cache
+def _block_of(pid: int) -> _Block:
+    """Of this process; a fork must not give out the ports of its parent."""
+    del pid
+    return _Block(_hold_first_of_a_block())
+
+
+def _hold_first_of_a_block() -> socket.socket:
+    """Bind the first port of a block that nobody holds."""
+    firsts = list(range(_LOWEST, min(_HIGHEST, _first_outgoing_port()) - _BLOCK + 1, _BLOCK))
+    random.shuffle(firsts)
+    for first in firsts:
+        held = socket.socket()
+        try:
+            held.bind((LOOPBACK, first))
+        except OSError:
+            held.close()
+        else:
+            return held
+    raise PortTakenError(f"no free port between {_LOWEST} and {_HIGHEST}")

@@ -146,8 +146,9 @@ class Supervisor:
             waiting = [name for name in waiting if not self._is_ready(self._runs[name])]
             if not waiting:
                 return
-            for name in waiting:
-                self._give_up_on_wrong_setting(self._runs[name])
+            # Of all: one whose port another program uses seems ready, since that program answers there.
+            for run in self._runs.values():
+                self._give_up_on_wrong_setting(run)
             if time.monotonic() > until:
                 tails = "\n".join(f"--- {name} is not ready; its log ends:\n{self._tail(name)}" for name in waiting)
                 raise StartError(tails)

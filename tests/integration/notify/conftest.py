@@ -4,7 +4,6 @@ import asyncio
 import base64
 import contextlib
 import secrets
-import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +35,7 @@ from tests.support.mail import MailSink, mail_sink
 from tests.support.staff import TICKET_KEY, TestIdentity
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import TRACE
+from tools.local.ports import free_port
 
 KEYS = {
     "IEUM_TICKET_KEY": base64.b64encode(TICKET_KEY).decode(),
@@ -47,12 +47,6 @@ KEYS = {
 
 NOBODY_THERE = "http://127.0.0.1:9"
 """Identity is a stand-in here."""
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

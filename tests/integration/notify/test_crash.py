@@ -17,10 +17,11 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import ALERTS
-from tests.integration.notify.conftest import KEYS, as_record, free_port, log_of
+from tests.integration.notify.conftest import KEYS, as_record, log_of
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import NOW, event, report_id
+from tools.local.ports import free_port
 
 REPORTS = 400
 

@@ -1,12 +1,16 @@
 """Ports: a taken one is named with its setting and what to do."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tools.local import ports
+
+FEW_PORTS = (12_000, 12_800)
 
 
 @pytest.fixture
@@ -46,6 +50,21 @@ def test_free_ports_pass_and_differ() -> None:
 def test_a_free_port_is_never_one_the_system_gives_to_clients() -> None:
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert all(port < lowest for port in ports.free_ports(20))
+
+
+def test_processes_side_by_side_choose_different_ports_before_they_use_them() -> None:
+    program = f"""
+from tools.local import ports
+ports._LOWEST, ports._HIGHEST = {FEW_PORTS}
+print(*ports.free_ports(60), flush=True)
+input()
+"""
+    command = [sys.executable, "-c", program]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    chosen = [(process.stdout or sys.stdin).readline().split() for process in processes]
+    for process in processes:
+        process.communicate("")
+    assert len({port for ports_of_one in chosen for port in ports_of_one}) == 3 * 60
 
 
 def test_open_and_free_are_told_apart(taken: int) -> None:

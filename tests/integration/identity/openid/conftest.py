@@ -1,6 +1,5 @@
 """A real OpenID provider, as a process of its own, and what people do there."""
 
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +14,7 @@ from services.identity.audit_recorder import By
 from services.identity.oidc.rules import account_name
 from tests.integration.identity.conftest import IdentityHarness, Process
 from tests.support.waiting import eventually
+from tools.local.ports import free_port
 
 CLIENT = "ieum"
 ROLES: dict[str, Any] = {
@@ -29,9 +29,7 @@ ROLES: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
     """The provider's address. It really checks codes, PKCE is ours to send, and its keys are its own."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-W", "ignore", "-m", "tests.integration.identity.openid.provider_process", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
