@@ -21,12 +21,12 @@ from shared import log, mongo
 from shared.clock import Clock, SystemClock
 from shared.errors import FatalError, TransientError
 from shared.mongo import Document, store_errors
-from shared.settings import SettingsError, StoreSettings, load
+from shared.settings import StoreSettings, load
 
 COLLECTION: Final = "migrations"
 _FIRST_LOOK_S: Final = 2.0
 _SLICE: Final = 200
-_REFUSED, _AWAY, _WRONG_SETTING = 1, 2, 78
+_REFUSED, _AWAY = 1, 2
 _log = log.get(__name__)
 
 Database = AsyncIOMotorDatabase[Document]
@@ -140,9 +140,6 @@ def command(service: str, steps: Sequence[Step], arguments: Sequence[str]) -> in
     try:
         log.configure(f"{service}-migrations", "WARNING")
         return asyncio.run(_told(load(StoreSettings), service, steps, finish=given.what == "finish"))
-    except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        return _WRONG_SETTING
     except FatalError as error:
         sys.stderr.write(f"{error}\n")
         return _REFUSED

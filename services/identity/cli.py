@@ -16,12 +16,12 @@ from services.identity.accounts.service import Ready
 from services.identity.audit_recorder import By, What, by_command, line
 from services.identity.main import SERVICE, Accounts, accounts_of
 from services.identity.settings import DEMO, IdentitySettings, demo_accounts_wanted
-from shared import log, mongo
+from shared import log, mongo, process
 from shared.audit.store import AuditLog
 from shared.clock import SystemClock
 from shared.errors import IeumError
 from shared.identity.roles import ORGANISATIONS, StaffRole
-from shared.settings import SettingsError, StoreSettings, load
+from shared.settings import StoreSettings, load
 
 REFUSED: Final = 1
 _HELP: Final = {
@@ -33,16 +33,13 @@ _HELP: Final = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; its exit status: 0 done, 1 refused, 78 a wrong setting."""
+    """Run one command; its exit status: 0 done, 1 refused."""
     given = _parser().parse_args(argv)
     try:
         settings, store = load(IdentitySettings), load(StoreSettings)
         # To standard error, as a service does; the answer alone goes to standard output.
         log.configure(SERVICE, settings.log_level)
         return asyncio.run(_run(given, settings, store))
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 78
     except RefusedError as error:
         print(f"refused: {error.code}", file=sys.stderr)
     except IeumError as error:
@@ -195,4 +192,4 @@ def _name(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process.run_command(main)

@@ -20,12 +20,12 @@ from services.identity.keyed_digests import same
 from services.identity.main import SERVICE, Accounts, accounts_of
 from services.identity.sessions.repository import session_of
 from services.identity.settings import IdentitySettings
-from shared import log, mongo
+from shared import log, mongo, process
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
 from shared.errors import IeumError
 from shared.mongo import Document, store_errors
-from shared.settings import SettingsError, StoreSettings, load
+from shared.settings import StoreSettings, load
 
 if TYPE_CHECKING:
     from motor.motor_asyncio import AsyncIOMotorDatabase
@@ -145,7 +145,7 @@ async def _every(collection: "AsyncIOMotorCollection[Document]") -> AsyncIterato
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; its exit status: 0 done, 1 refused or something stayed behind, 78 a wrong setting."""
+    """Run the command; its exit status: 0 done, 1 refused or something stayed behind."""
     parser = argparse.ArgumentParser(prog="python -m services.identity.move", description=__doc__)
     parser.add_argument("--from", dest="source", required=True, help="notify's database, ieum_notify by default names")
     parser.add_argument("--clear", action="store_true", help="after a finished move: delete the originals")
@@ -154,9 +154,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings, store = load(IdentitySettings), load(StoreSettings)
         log.configure(SERVICE, settings.log_level)
         return asyncio.run(_run(given.source, settings, store, SystemClock(), clear=given.clear))
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 78
     except IeumError as error:
         print(f"refused: {error}", file=sys.stderr)
     return _REFUSED
@@ -191,4 +188,4 @@ def between(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process.run_command(main)

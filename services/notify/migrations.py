@@ -6,6 +6,7 @@ from typing import Final
 
 from pymongo.errors import OperationFailure
 
+from shared import process
 from shared.migrations import Database, Step, command, drop
 from shared.mongo import store_errors
 
@@ -27,4 +28,4 @@ STEPS: Final = (
 )
 
 if __name__ == "__main__":
-    sys.exit(command("notify", STEPS, sys.argv[1:]))
+    process.run_command(lambda: command("notify", STEPS, sys.argv[1:]))

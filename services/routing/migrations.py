@@ -3,6 +3,7 @@
 import sys
 from typing import Final
 
+from shared import process
 from shared.migrations import Step, command, drop
 
 STEPS: Final = (
@@ -11,4 +12,4 @@ STEPS: Final = (
 )
 
 if __name__ == "__main__":
-    sys.exit(command("routing", STEPS, sys.argv[1:]))
+    process.run_command(lambda: command("routing", STEPS, sys.argv[1:]))

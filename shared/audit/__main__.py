@@ -2,6 +2,7 @@
 
 import sys
 
+from shared import process
 from shared.audit.command import main
 
-sys.exit(main(sys.argv[1:]))
+process.run_command(lambda: main(sys.argv[1:]))

@@ -26,7 +26,7 @@ from shared.audit.store import RESTORED, AuditLog
 from shared.clock import SystemClock
 from shared.errors import TransientError
 from shared.key_setting import key_bytes
-from shared.settings import KafkaSettings, SettingsError, StoreSettings, load
+from shared.settings import KafkaSettings, StoreSettings, load
 
 STORE_AWAY: Final = 2
 """Exit status where nothing could be proven: the store does not answer, or the folder of heads."""
@@ -39,9 +39,6 @@ def main(arguments: Sequence[str]) -> int:
     log.configure("audit", "WARNING")
     try:
         return int(given.run(given))
-    except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        raise
     except (TransientError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return STORE_AWAY

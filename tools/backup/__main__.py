@@ -17,8 +17,9 @@ from pydantic import SecretStr
 from pymongo.errors import PyMongoError
 
 from services.intake.reports.erasure_register import SUFFIX
+from shared import process
 from shared.errors import IeumError
-from shared.settings import SettingsError, StoreSettings, load
+from shared.settings import StoreSettings, load
 from tools.backup import archive, forecast, keys, restoring, taking
 from tools.backup.archive import ArchiveError
 from tools.backup.restoring import TargetError
@@ -47,9 +48,6 @@ def main(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     try:
         return int(given.run(given, load(LocalSettings)))
-    except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 78
     except (ArchiveError, TargetError, SecretsError, IeumError, PyMongoError, OSError, *EXPECTED_ERRORS) as error:
         sys.stderr.write(f"{error}\n")
         return REFUSED
@@ -240,4 +238,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    process.run_command(lambda: main(sys.argv[1:]))

@@ -12,8 +12,9 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
+from shared import process
 from shared.audit.command import STORE_AWAY
-from shared.settings import SettingsError, load
+from shared.settings import load
 from tools.demo import frontends, people
 from tools.demo.codes import FILE, card
 from tools.demo.frontends import FrontEndError
@@ -36,11 +37,7 @@ def main() -> int:
     """Run the demonstration; the exit status is 1 if anything was lost or the sums differ."""
     os.umask(0o077)  # what the demonstration writes is for this user only
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH_WITHOUT_TERMINAL)
-    try:
-        demo, local = load(DemoSettings), load(LocalSettings)
-    except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 78
+    demo, local = load(DemoSettings), load(LocalSettings)
     began = time.monotonic()
     stack = Stack(
         local,
@@ -140,4 +137,4 @@ def _write(stack: Stack, summary: Summary) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    process.run_command(main)

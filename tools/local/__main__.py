@@ -2,8 +2,8 @@
 
 import argparse
 import os
-import sys
 
+from shared import process
 from tools.local import cli
 
 
@@ -24,4 +24,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process.run_command(main)

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import IO
 
 from shared.kafka.access import BY_NAME
-from shared.settings import SettingsError, load
+from shared.settings import load
 from tools.local import beside, cleaning, compose_secrets, jar_lock, jars, keys, processes
 from tools.local.beside import BesideError
 from tools.local.engines import Engines
@@ -226,9 +226,6 @@ def guarded(command: Sequence[str]) -> int:
         else:
             COMMANDS[name]()
         sys.stdout.flush()
-    except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 78
     except EXPECTED_ERRORS as error:
         sys.stderr.write(f"{error}\n")
         return 1
