@@ -151,17 +151,16 @@ async def _published(settings: VerifierSettings, *, ask_kafka: bool) -> tuple[di
     if file is not None:
         copied = file.lines()
     found, foreign = published.parse([*copied, *lines], keys, verifier)
-    in_topic, _ = published.parse(lines, keys, verifier)
     if file is not None:
         file.append(published.to_copy(lines, foreign, copied))
-    findings = []
+    findings, in_topic = [], set(lines)
     if new := set(foreign) - set(copied):
         findings.append(f"foreign: {len(new)} lines of the topic of anchors are no anchors of the services they name")
     if ask_kafka:
         findings += [
             f"topic_cut: {missing} published anchors of {service} are not in the topic any more"
             for service, all_of_it in found.items()
-            if (missing := all_of_it.missing_in(in_topic[service]))
+            if (missing := all_of_it.missing_in(in_topic))
         ]
     return found, findings
 

@@ -7,7 +7,7 @@ after a restore with `` restored=`` and the name of the backup.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -126,6 +126,16 @@ class Published:
 
     anchors: list[Anchor] = field(default_factory=list)
     restores: list[Restore] = field(default_factory=list)
+    lines: dict[Anchor | Restore, str] = field(default_factory=dict)
+    """Each as it was published."""
+
+    def add(self, line: str, one: Anchor | Restore) -> None:
+        """Take in what a line says."""
+        if isinstance(one, Restore):
+            self.restores.append(one)
+        else:
+            self.anchors.append(one)
+        self.lines[one] = line
 
     def lost(self) -> list[Anchor]:
         """Anchors of lines that a restore lost: later than what it kept, and signed before it."""
@@ -157,12 +167,12 @@ class Published:
         """The lowest anchor of a line that no restore lost."""
         return min((one for one in self.anchors if not self.is_lost(one)), key=lambda one: one.seq, default=None)
 
-    def missing_in(self, topic: "Published") -> int:
+    def missing_in(self, topic: Container[str]) -> int:
         """How many of these a topic lost. It may be made anew in a restore: later ones count, and restores."""
         since = max((one.kept.at for one in self.restores), default=None)
         later = {anchor for anchor in self.anchors if since is None or anchor.at > since}
-        last = set(self.restores[-1:])
-        return len(later - set(topic.anchors)) + len(last - set(topic.restores))
+        wanted: list[Anchor | Restore] = [*later, *self.restores[-1:]]
+        return sum(self.lines[one] not in topic for one in wanted)
 
     def is_lost(self, anchor: Anchor) -> bool:
         """Whether a restore lost the line of an anchor."""
@@ -196,9 +206,9 @@ def parse(
             foreign.append(line)
             continue
         if restored and chain.is_genuine(verifier, service, f"{_RESTORED}{backup}", anchor):
-            found[service].restores.append(Restore(anchor, backup))
+            found[service].add(line, Restore(anchor, backup))
         elif not restored and chain.is_genuine(own, service, HEAD, anchor):
-            found[service].anchors.append(anchor)
+            found[service].add(line, anchor)
         elif not restored and own.former is not None and chain.is_genuine(own.former, service, HEAD, anchor):
             formerly.append((line, service, anchor))
         else:
@@ -207,7 +217,7 @@ def parse(
     for line, service, anchor in formerly:
         first = own_since[service]
         if first is None or anchor.seq < first.seq or found[service].is_lost(anchor) or _agree(anchor, first):
-            found[service].anchors.append(anchor)
+            found[service].add(line, anchor)
         else:
             foreign.append(line)
     return found, foreign

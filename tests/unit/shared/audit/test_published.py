@@ -74,11 +74,11 @@ def test_a_line_that_its_service_or_the_verifier_did_not_sign_counts_for_nothing
 
 def test_a_topic_that_lost_anchors_is_found_unless_a_restore_made_it_anew() -> None:
     before, after = [line(anchor(5, 1)), line(anchor(6, 2))], [restored(5, 3), line(anchor(8, 4))]
-    assert known(*before).missing_in(known(before[1])) == 1
-    assert known(*before).missing_in(known(*before, *after)) == 0
-    assert known(*before, *after).missing_in(known(*after)) == 0, "the topic was made anew"
-    assert known(*before, *after).missing_in(known(after[1])) == 1, "the note of the restore is not in it"
-    assert known(*before, *after).missing_in(known(after[0])) == 1
+    assert known(*before).missing_in([before[1]]) == 1
+    assert known(*before).missing_in([*before, *after]) == 0
+    assert known(*before, *after).missing_in([*after]) == 0, "the topic was made anew"
+    assert known(*before, *after).missing_in([after[1]]) == 1, "the note of the restore is not in it"
+    assert known(*before, *after).missing_in([after[0]]) == 1
 
 
 def test_the_copy_is_for_its_owner_and_only_grows(tmp_path: Path) -> None:
