@@ -6,6 +6,7 @@ import errno
 import socket
 from collections.abc import Generator
 
+import httptools
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -22,8 +23,42 @@ _BACKLOG = 2048
 _DATE_SECONDS = 1.0
 
 
+class _OneProtocolParser(httptools.HttpRequestParser):
+    """httptools' parser, for a server that never changes the protocol: it passes over an offer to (``Upgrade``).
+
+    httptools itself takes what follows such a head for the other protocol: the body is lost. Java's HTTP client offers
+    HTTP/2 with every request without TLS (https://github.com/Kludex/uvicorn/issues/2722).
+    """
+
+    def __init__(self, protocol: HttpToolsProtocol) -> None:
+        super().__init__(protocol)
+        self._protocol = protocol
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # as uvicorn feeds it
+        """Parse; after a head with an offer go on as if it had none."""
+        while True:
+            try:
+                super().feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                if not self.is_offered():
+                    raise  # CONNECT
+                data = self._head_without_offer() + data[offer.args[0] :]
+            else:
+                return
+
+    def is_offered(self) -> bool:
+        """Whether the head that was just read offers another protocol."""
+        return self.should_upgrade() and any(name == b"upgrade" for name, _ in self._protocol.headers)
+
+    def _head_without_offer(self) -> bytes:
+        first = b"%b %b HTTP/%b" % (self.get_method(), self._protocol.url, self.get_http_version().encode())
+        kept = (b"%b: %b" % header for header in self._protocol.headers if header[0] != b"upgrade")
+        return b"\r\n".join((first, *kept, b"", b""))
+
+
 class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, and an end to connections on which no request arrives.
+    """uvicorn's protocol, and an end to connections on which no request arrives; it never changes to another protocol.
 
     uvicorn itself waits for ever for the first byte and for the last line of a head; its keep-alive time ends with the
     first byte of whatever comes.
@@ -31,10 +66,12 @@ class PatientProtocol(HttpToolsProtocol):
 
     head_seconds: float = _HEAD_SECONDS
     _head: asyncio.TimerHandle | None = None
+    parser: _OneProtocolParser
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn types it
         """A caller is there: the time for a head begins."""
         super().connection_made(transport)
+        self.parser = _OneProtocolParser(self)
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
@@ -46,7 +83,13 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """A request's head is whole."""
         self._stop_waiting()
-        super().on_headers_complete()
+        if not self.parser.is_offered():
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A request is whole, unless its head has an offer: then it comes again without."""
+        if not self.parser.is_offered():
+            super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller has left, or was left."""

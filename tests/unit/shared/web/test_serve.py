@@ -2,16 +2,19 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from uvicorn.server import ServerState
 
 from shared.settings import SettingsError
 from shared.web.middleware import EdgeMiddleware
-from shared.web.serve import PatientProtocol, bind, serve
+from shared.web.serve import PatientProtocol, bind, config_of, serve
 from tests.unit.shared.web.small_site import build
 
 
@@ -161,6 +164,52 @@ async def test_a_body_that_keeps_coming_has_longer_than_one_of_which_nothing_com
         assert b"200 OK" in await reader.readuntil(b"\r\n")
         for one in (writer, other):
             one.close()
+
+
+OFFERED = POST.replace(b"content", b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\ncontent") + b"abcd"
+"""As Java's HTTP client begins without TLS."""
+IN_CHUNKS = OFFERED.replace(b"content-length: 4", b"transfer-encoding: chunked")[:-4] + b"4\r\nabcd\r\n0\r\n\r\n"
+
+
+async def test_the_body_of_a_request_that_offers_another_protocol_arrives() -> None:
+    async with _served(build()) as port, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(OFFERED)
+        assert await _answer(reader) == b'{"bytes":4}'
+        writer.write(OFFERED + IN_CHUNKS + POST + b"abcd" + WHOLE)  # the connection goes on as any other
+        assert [await _answer(reader) for _ in range(3)] == [b'{"bytes":4}'] * 3
+        assert b"200 OK" in await reader.readuntil(b"\r\n")
+        writer.close()
+
+
+@pytest.mark.parametrize("whole", [OFFERED, IN_CHUNKS], ids=["length", "chunks"])
+async def test_it_arrives_wherever_the_network_cuts_the_request(whole: bytes) -> None:
+    bodies: list[bytes] = []
+    config, state = config_of(build()), ServerState()
+    config.load()
+
+    async def app(scope: object, receive: Callable[[], Awaitable[dict[str, Any]]], send: object) -> None:
+        message = await receive()
+        bodies.append(message["body"])
+        while message["more_body"]:
+            message = await receive()
+            bodies[-1] += message["body"]
+
+    config.loaded_app = app
+    for cut in range(1, len(whole)):
+        protocol = PatientProtocol(config, state, {})
+        protocol.connection_made(Mock(spec=asyncio.Transport))
+        protocol.data_received(whole[:cut])
+        protocol.data_received(whole[cut:])
+        await asyncio.gather(*state.tasks)
+        protocol.connection_lost(None)
+    assert bodies == [b"abcd"] * (len(whole) - 1)
+
+
+async def _answer(reader: asyncio.StreamReader) -> bytes:
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    assert head.startswith(b"http/1.1 200 ok"), head
+    return await reader.readexactly(int(head.partition(b"content-length: ")[2].split(b"\r\n")[0]))
 
 
 async def _endless() -> AsyncIterator[bytes]:
