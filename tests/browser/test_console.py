@@ -17,6 +17,7 @@ from tests.integration.notify.test_desk import listening
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id, stream
+from tools.local.ports import free_port
 
 pytestmark = pytest.mark.browser
 # Wherever this is set, every page that is looked at is also photographed.
@@ -76,7 +77,7 @@ async def test_a_new_case_appears_and_is_acknowledged_in_another_window(
         await expect(one.locator("#empty")).to_be_visible()
         await harness.routed(event("report.routed", 1))
         row = one.locator(f"#case-{report_id(1)}")
-        await expect(row).to_be_visible(timeout=5000)
+        await expect(row).to_be_visible()
         await expect(row).to_contain_text("매우 긴급")
         await expect(row).to_contain_text("유포 협박")
         # Whoever answers before the alert gets none, and this test counts them.
@@ -175,7 +176,7 @@ async def filled(harness: NotifyHarness, sink: MailSink) -> None:
     """A centre in the middle of a night."""
     urgencies = ["critical", "high", "normal", "normal", "high"]
     await harness.routed(*(event("report.routed", n, urgency=urgency) for n, urgency in enumerate(urgencies, 1)))
-    await eventually(lambda: harness.case(report_id(5)))
+    await eventually(lambda: harness.shown(1, 2, 3, 4, 5))
     # Whoever answers before the alert gets none.
     await eventually(lambda: len(sink.mails) >= 5)
     await harness.acknowledge(report_id(3), "gwangju", "kim")
@@ -233,11 +234,12 @@ async def test_an_offer_appears_live_and_a_signed_out_console_leads_to_signing_i
     settings: NotifySettings,
 ) -> None:
     del sink
-    own = f"http://127.0.0.1:{settings.port}"
+    port = free_port()
+    own = f"http://127.0.0.1:{port}"
     harness = await start(public_urls=settings.public_urls | {"notify": own, "identity": own})
     await taken(harness)
     who = harness.principal("gwangju")
-    async with listening(harness) as base:
+    async with listening(harness, port) as base:
         page = await signed_in(chromium, harness, base)
         await page.context.clear_cookies()
         token = harness.people.signer.access(who, "notify")
@@ -259,7 +261,7 @@ async def test_an_offer_appears_live_and_a_signed_out_console_leads_to_signing_i
             reason="place",
             agreed=True,
         )
-        await expect(page.locator(f"#offers #case-{report_id(2)}")).to_be_visible(timeout=5000)
+        await expect(page.locator(f"#offers #case-{report_id(2)}")).to_be_visible()
         harness.people.revoke(who.session)
-        await expect(page).to_have_url(re.compile(r"/session"), timeout=8000)
+        await expect(page).to_have_url(re.compile(r"/session"))
         assert problems == []

