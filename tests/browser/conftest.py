@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from anyio.from_thread import start_blocking_portal
 from playwright import sync_api
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.helpers import FLAGS, network_of_one_machine, serving
 from tests.integration.intake.conftest import (  # fixtures of an intake that the tests of a module share
@@ -34,9 +34,13 @@ from tests.integration.notify.conftest import (  # the same of a notify
     start_own,  # noqa: F401  # a fixture
 )
 from tests.support.loops import share_loop
+from tests.support.waiting import DEADLINE_S
 from tools.local.chromium import find
 from tools.local.ports import free_port
 from tools.testing.results import LEFT_OUT
+
+# Playwright's own five seconds are less than a busy machine may stand still; it matters only when a test fails.
+expect.set_options(timeout=DEADLINE_S * 1000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -11,6 +10,7 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, BrowserContext, Page, Route
 
 from shared.web.serve import serve
+from tools.local.ports import free_port
 
 _SWITCHED_OFF: Final = (
     # Two pages in every window, for suggestions under an address that nobody types.
@@ -36,7 +36,7 @@ _WCAG_22_AA: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "b
 # Without "resultTypes" axe describes every element that passed as well, which takes two thirds as long again.
 VIOLATIONS: Final = {"resultTypes": ["violations"]}
 _AXE: Final = {"runOnly": {"type": "tag", "values": _WCAG_22_AA}, **VIOLATIONS}
-_READY_SECONDS: Final = 20
+_READY_SECONDS: Final = 60
 _OURS: Final = ("http://127.0.0.1", "http://localhost", "data:", "blob:")
 
 
@@ -65,9 +65,7 @@ def network_of_one_machine(browser: Browser) -> None:
 @contextlib.asynccontextmanager
 async def serving(app: FastAPI, port: int = 0) -> AsyncIterator[str]:
     """The app on a free port of this machine, or on this one, by its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", port))
-        port = probe.getsockname()[1]
+    port = port or free_port()
     running = asyncio.create_task(serve(app, "127.0.0.1", port))
     try:
         await _answering(running, port)

@@ -12,8 +12,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.helpers import go_on
-from tests.browser.whole import LIMIT_S, LIVE_MS, Whole, running, sign_in, window
-from tests.support.waiting import eventually
+from tests.browser.whole import Whole, running, sign_in, window
+from tests.support.waiting import DEADLINE_S, eventually
 from tools.demo.auditor import read_all
 from tools.local.stack import Stack
 
@@ -98,7 +98,7 @@ async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_
     assert len(receipt.replace("-", "")) == 16
 
     row = desk.locator("li.case")
-    await expect(row).to_have_count(1, timeout=LIVE_MS)
+    await expect(row).to_have_count(1)
     await expect(row).to_have_attribute("data-state", "waiting")
     assert "post pictures" not in await desk.content()
 
@@ -114,7 +114,7 @@ async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_
 
     await eventually(lambda: at(2))  # received, joined to a centre; nobody has seen it yet
     await row.locator(".case-do button").click()
-    await expect(row).to_have_attribute("data-state", "acknowledged", timeout=LIVE_MS)
+    await expect(row).to_have_attribute("data-state", "acknowledged")
     await eventually(lambda: at(3))
     assert "Jeju" in await person.locator("main").inner_text()
 
@@ -145,7 +145,7 @@ async def test_a_phone_report_goes_to_a_neighbour_when_home_is_full_and_says_why
     assert decision["home_center_id"] == "busan"
     assert decision["reason"] == "home_full_neighbour"
     assert decision["center_id"] in {"ulsan", "gyeongnam"}
-    await expect(desk.locator(f"#case-{report_id}")).to_be_visible(timeout=LIVE_MS)
+    await expect(desk.locator(f"#case-{report_id}")).to_be_visible()
 
     await desk.goto(f"{stack.urls['routing']}/decisions/{report_id}?lang=en")
     chosen = desk.locator("tr.chosen")
@@ -194,7 +194,7 @@ async def publish_again(kafka: str, report_id: str) -> None:
     await consumer.start()
     await producer.start()
     try:
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(DEADLINE_S):
             async for record in consumer:
                 if record.key == report_id.encode():
                     break

@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling
-from tests.browser.whole import LIVE_MS, Whole, running, sign_in, window
+from tests.browser.whole import Whole, running, sign_in, window
 from tests.support.waiting import eventually
 from tools.local.processes import PROJECT
 
@@ -175,24 +175,20 @@ async def test_a_drill_goes_the_whole_way_and_its_stages_are_on_the_page(whole: 
     await page.get_by_role("button", name="Begin a drill").click()
     row = page.locator("tbody tr").first
 
-    async def reload() -> None:
+    async def cells_once_alerted() -> list[str]:
         await page.get_by_role("link", name="Load the list again").click()
-
-    for _ in range(100):
-        await reload()
         cells = await row.locator("td").all_inner_texts()
-        if re.fullmatch(r"\d+\.\d", cells[3]):
-            break
-        await page.wait_for_timeout(200)
-    cells = await row.locator("td").all_inner_texts()
+        return cells if len(cells) > 5 and re.fullmatch(r"\d+\.\d", cells[3]) else []
+
+    cells = await eventually(cells_once_alerted, "the drill is alerted of")
     assert all(re.fullmatch(r"\d+\.\d", cell) for cell in cells[1:4]), cells
     assert "Running" in cells[5]
     await page.goto(whole.url("notify", "/"))
     case = page.locator("#cases li").filter(has_text="Drill").first
     await case.locator("form.acknowledge button").click()
-    await expect(page.locator("#cases form.acknowledge")).to_have_count(0, timeout=LIVE_MS)
+    await expect(page.locator("#cases form.acknowledge")).to_have_count(0)
     await page.goto(whole.url("notify", "/drills"))
-    await expect(row).to_contain_text("Passed", timeout=LIVE_MS)
+    await expect(row).to_contain_text("Passed")
     await assert_accessible(page)
     for lang in ("ko", "en"):
         for wide in (360, 1280):

@@ -12,6 +12,7 @@ from shared.web.pages import QUICK_EXIT_URL
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, go_on
 from tests.browser.test_form import shoot
 from tests.integration.intake.harness import IntakeHarness
+from tests.support.waiting import eventually
 
 SMALL, WIDE = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 FULLEST = Typed(
@@ -210,11 +211,7 @@ async def test_leaving_destroys_the_draft_and_leaves_nothing_to_come_back_to(
         cookies = {cookie["name"] for cookie in await page.context.cookies(site)}
         return not cookies and await harness.intake.drafts._store.collection.count_documents({}) == 0
 
-    for _ in range(100):
-        if await nothing_left():
-            break
-        await page.wait_for_timeout(50)
-    assert await nothing_left()
+    await eventually(nothing_left)
     answer = await page.goto(f"{site}/form/what")
     assert answer is not None
     assert page.url == f"{site}/"

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from playwright.async_api import Browser, Page, expect
 
@@ -13,10 +12,6 @@ from tools.demo.frontends import FrontEnds
 from tools.demo.people import Crew
 from tools.local.settings import LocalSettings
 from tools.local.stack import Stack
-
-LIMIT_S: Final = 30.0
-LIVE_MS: Final = 15_000
-"""For what must appear without anybody reloading the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +45,6 @@ async def window(chromium: Browser, lang: str = "ko", *, script: bool = True) ->
     """A window of one's own."""
     locale = "ko-KR" if lang == "ko" else "en-GB"
     context = await chromium.new_context(locale=locale, java_script_enabled=script)
-    context.set_default_timeout(LIVE_MS)
     return await context.new_page()
 
 
@@ -62,6 +56,4 @@ async def sign_in(page: Page, whole: Whole, name: str) -> None:
     await page.locator("#password").fill(person.password)
     await page.locator("#code").fill(await whole.crew.auth(name).code())
     await page.locator("main form button[type=submit]").first.click()
-    await expect(page.locator("form[action$='/session/end'], a[href$='/session/end']").first).to_be_visible(
-        timeout=LIVE_MS
-    )
+    await expect(page.locator("form[action$='/session/end'], a[href$='/session/end']").first).to_be_visible()
