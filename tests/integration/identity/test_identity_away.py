@@ -66,7 +66,7 @@ async def worked(stack: Stack, counsellor: httpx.AsyncClient, report_id: str) ->
             given = {"ticket": ticket.json()["ticket"]}
             return "help" in (await http.post("/details", data=given, headers={"accept": "text/html"})).text
 
-    assert await opened()
+    await eventually(opened, what="intake has heard whose the case is")
 
 
 async def test_the_others_go_on_without_identity(stack: Stack) -> None:

@@ -207,6 +207,7 @@ async def _seed(system: SystemHarness) -> None:
     await eventually(lambda: _ended(system, system.reports[ELSEWHERE].report_id), "the withdrawn case has ended")
     for lodged in system.reports.values():
         await eventually(partial(_marked, system, lodged.report_id), "a report's events and links are marked")
+    await eventually(lambda: _centers_told(system), "the events of the centres are marked")
     await eventually(lambda: _offer_told(system), "the asked centre has been told of the offer")
 
 
@@ -227,6 +228,10 @@ async def _arrived(system: SystemHarness, report_id: str, owner: str) -> bool:
 
 async def _marked(system: SystemHarness, report_id: str) -> bool:
     return not {outbox.PENDING, outbox.SINCE, UNINDEXED_SINCE} & (await system.stored(report_id)).keys()
+
+
+async def _centers_told(system: SystemHarness) -> bool:
+    return not await system.notify.centers.collection.count_documents({outbox.PENDING: {"$exists": True}})
 
 
 async def _offer_told(system: SystemHarness) -> bool:

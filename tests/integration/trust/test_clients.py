@@ -147,7 +147,13 @@ async def asked(system: SystemHarness, what: str, credential: str, body: dict[st
 
 
 async def test_refused_front_ends_are_in_the_audit_and_their_secrets_are_not(system: SystemHarness) -> None:
-    log = system.intake.audit
+    office, log = ClientService(system.intake.clients.clients, KEYS, system.clock), system.intake.audit
+    narrow = await office.add("narrow", "x", [Scope.RECEIPTS_READ], 10**6)
+    gone = await office.add("gone", "x", list(REAL_SCOPES), 10**6)
+    await system.intake.clients.clients.disable("gone", disabled=True)
+    await system.intake.clients.refresh()
+    for credential in ("", f"narrow.{gone.partition('.')[2]}", narrow, gone):
+        await knock(system, "/api/v1/reports", credential, address="192.0.2.7")
     await log.settle()
     lines = [line async for line in log.lines.find({"action": "front_end", "outcome": "refused"})]
     assert {"no_credential", "wrong_credential", "scope_missing", "client_disabled"} <= {one["reason"] for one in lines}
@@ -158,9 +164,9 @@ async def test_refused_front_ends_are_in_the_audit_and_their_secrets_are_not(sys
     assert not [secret for secret in secrets if secret in repr(lines)]
 
 
-async def knock(system: SystemHarness, path: str, credential: str) -> httpx.Response:
+async def knock(system: SystemHarness, path: str, credential: str, address: str = "") -> httpx.Response:
     headers = {"authorization": f"Bearer {credential}"} if credential else {}
     # Each from a network of its own: the audit takes so many refusals of one network.
-    address = f"198.51.{sum(path.encode()) % 200}.{sum(credential.encode()) % 200}"
+    address = address or f"198.51.{sum(path.encode()) % 200}.{sum(credential.encode()) % 200}"
     async with system.http("intake", address=address, **headers) as http:
         return await http.post(path, json={})
