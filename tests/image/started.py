@@ -6,6 +6,7 @@ runtime: it proves what is in the image and what it writes to, not a runtime's l
 """
 
 import asyncio
+import base64
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from typing import Any, Final
 import pytest
 
 from services.intake.settings import IntakeSettings
+from shared.identity.keys import public_root_of
 from shared.settings import variable_of
 from tests.support.waiting import eventually
 from tools.local.ports import free_port
@@ -29,7 +31,6 @@ LOCK: Final = Path(__file__).parents[2] / "requirements.lock"
 BUILDAH: Final = shlex.split(os.environ.get("BUILDAH", "buildah"))
 IMAGE: Final = os.environ.get("IMAGE", "localhost/ieum")
 STORAGE: Final = {"STORAGE_DRIVER": "vfs"} | dict(os.environ)
-KEY: Final = "A" * 43 + "="
 START: Final = """
 set -e
 mount --bind "$1" "$1"
@@ -88,14 +89,7 @@ def test_what_is_installed_is_what_is_locked(root: Path) -> None:
 
 def test_a_service_lives_on_a_read_only_root_as_an_unprivileged_user(config: dict[str, Any], root: Path) -> None:
     port = free_port()
-    keys = {variable_of(IntakeSettings, n): KEY for n, f in IntakeSettings.model_fields.items() if f.is_required()}
-    environment = dict(line.partition("=")[::2] for line in config["Env"]) | keys
-    environment |= {
-        "IEUM_HOST": "127.0.0.1",
-        "INTAKE_PORT": str(port),
-        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
-        "MONGODB_URI": "mongodb://127.0.0.1:1/",
-    }
+    environment = dict(line.partition("=")[::2] for line in config["Env"]) | settings_for(port)
     user = config["User"]
     assert user not in {"", "0", "root"}
     inside = ["chroot", f"--userspec={user}:{user}", root, "env", f"--chdir={config['WorkingDir']}", *config["Cmd"]]
@@ -113,6 +107,20 @@ def test_a_service_lives_on_a_read_only_root_as_an_unprivileged_user(config: dic
         process.terminate()
         process.wait(30)
     assert process.returncode == 0
+
+
+def settings_for(port: int) -> dict[str, str]:
+    """What intake cannot do without: keys, each of its own, a port, and engines that do not answer."""
+    required = [
+        variable_of(IntakeSettings, n) for n, field in IntakeSettings.model_fields.items() if field.is_required()
+    ]
+    return {name: base64.b64encode(os.urandom(32)).decode() for name in required} | {
+        "IEUM_HOST": "127.0.0.1",
+        "IEUM_IDENTITY_ROOT_KEYS": public_root_of(os.urandom(32)),
+        "INTAKE_PORT": str(port),
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "MONGODB_URI": "mongodb://127.0.0.1:1/",
+    }
 
 
 def _live(port: int) -> bool:

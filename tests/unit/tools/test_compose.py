@@ -17,9 +17,12 @@ from services.identity.settings import IdentitySettings
 from services.intake.settings import IntakeSettings
 from services.notify.settings import AlertSettings, NotifySettings
 from services.routing.settings import RoutingSettings
+from shared.clock import SystemClock
+from shared.identity.source import over_http
 from shared.kafka.access import BY_NAME
 from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, load, variable_of
 from shared.store_access import USERS
+from tests.image.started import settings_for
 from tools.local import compose_secrets, keys
 from tools.local.certificates import Certificates
 from tools.local.jar_lock import KAFKA_VERSION
@@ -250,6 +253,13 @@ def test_what_the_image_copies_is_not_hidden_from_its_build() -> None:
     }
     assert copied
     assert copied == shown
+
+
+def test_intake_starts_with_the_settings_that_the_image_is_tried_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in settings_for(8001).items():
+        monkeypatch.setenv(name, value)
+    settings = load(IntakeSettings)
+    assert over_http(settings, SystemClock(), "intake").document is None
 
 
 def test_the_image_is_built_from_the_dockerfile_that_compose_names() -> None:
