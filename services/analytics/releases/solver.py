@@ -1,0 +1,131 @@
+"""The solver behind the disclosure audit. Imported only where a release is proven: it brings numpy."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import highspy
+import numpy as np
+
+from services.analytics.releases.intruder_model import Choice, Constraint, System
+from services.analytics.releases.suppression import SMALL
+
+Outcome = Literal["open", "contradiction", "out_of_time"]
+
+
+class _Quiet(highspy.Highs):
+    """A solver that prints nothing, not even its name, among the service's log lines."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802  # highspy's name
+        """Called while it is made, which is when it would print."""
+        self.silent()
+        self.setOptionValue("threads", 1)
+        super().enableCallbacks()  # type: ignore[no-untyped-call]  # highspy types only its core
+
+
+class Block:
+    """One block as a mixed integer program, solved again and again with one cell held at 0 or at 5 and more."""
+
+    def __init__(self, block: System) -> None:
+        self._names: list[str] = [*block.tops, *block.sums]
+        self._column = {name: index for index, name in enumerate(self._names)}
+        self._uppers: list[float] = [float(top) for top in block.tops.values()]
+        self._tops = {**block.tops, **{n: sum(block.tops[v] * k for v, k in s.items()) for n, s in block.sums.items()}}
+        self._uppers += [float(self._tops[name]) for name in block.sums]
+        self._rows: list[tuple[dict[int, float], float, float]] = []
+        self.seconds = 0.0
+        self.narrow: list[str] = []
+        """Cells that can be below 5 and cannot be both 0 and 5 or more."""
+        self._zero: set[str] = set()
+        self._five: set[str] = set()
+        for name, of in block.sums.items():
+            self._add(Constraint({**of, name: -1}, 0, 0))
+        for row in block.rows:
+            self._add(row)
+        for choice in block.choices:
+            self._choose(choice, None)
+        self._solver = self._made()
+
+    def _add(self, row: Constraint, on: int | None = None) -> None:
+        """A row; with ``on``, only where that switch is 1."""
+        columns = {self._column[name]: float(k) for name, k in row.of.items()}
+        spread = [(k * self._uppers[c]) for c, k in columns.items()]
+        least, most = sum(s for s in spread if s < 0), sum(s for s in spread if s > 0)
+        if row.low is not None:
+            extra = {} if on is None else {on: -(row.low - least)}
+            self._rows.append(({**columns, **extra}, float(row.low if on is None else least), highspy.kHighsInf))
+        if row.high is not None:
+            extra = {} if on is None else {on: most - row.high}
+            self._rows.append(({**columns, **extra}, -highspy.kHighsInf, float(row.high if on is None else most)))
+
+    def _choose(self, choice: Choice, on: int | None) -> None:
+        switches = []
+        for way in choice.ways:
+            switch = len(self._uppers)
+            self._uppers.append(1.0)
+            switches.append(switch)
+            self._add(way.row, switch)
+            for further in way.then:
+                self._choose(further, switch)
+        held = dict.fromkeys(switches, 1.0) | ({} if on is None else {on: -1.0})
+        self._rows.append((held, 1.0 if on is None else 0.0, highspy.kHighsInf))
+
+    def _made(self) -> highspy.Highs:
+        columns, rows = len(self._uppers), len(self._rows)
+        model = highspy.HighsLp()
+        model.num_col_, model.num_row_ = columns, rows
+        model.col_cost_, model.col_lower_ = np.zeros(columns), np.zeros(columns)
+        model.col_upper_ = np.array(self._uppers)
+        model.row_lower_ = np.array([low for _, low, _ in self._rows])
+        model.row_upper_ = np.array([high for _, _, high in self._rows])
+        model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+        model.a_matrix_.start_ = np.array([0, *np.cumsum([len(of) for of, _, _ in self._rows])], dtype=np.int32)
+        model.a_matrix_.index_ = np.array([c for of, _, _ in self._rows for c in of], dtype=np.int32)
+        model.a_matrix_.value_ = np.array([k for of, _, _ in self._rows for k in of.values()], dtype=np.double)
+        model.integrality_ = [highspy.HighsVarType.kInteger] * columns
+        solver = _Quiet()  # type: ignore[no-untyped-call]  # as above
+        solver.passModel(model)
+        return solver
+
+    def look(self, limit_s: float) -> Outcome:
+        """Look for the worlds of every cell."""
+        for name in self._names:
+            found = [
+                name in seen or self._world(self._column[name], low, high, limit_s)
+                for low, high, seen in ((0, 0, self._zero), (SMALL, self._tops[name], self._five))
+            ]
+            if None not in found and not found[0]:  # then it must be known to be 5 or more
+                found = [
+                    not below if (below := self._world(self._column[name], 1, SMALL - 1, limit_s)) is not None else None
+                ]
+            if None in found:
+                return "out_of_time"
+            if not all(found):
+                self.narrow.append(name)
+        if self.narrow and not self._zero and not self._five:
+            return "contradiction"
+        return "open"
+
+    def _world(self, column: int, low: int, high: int, limit_s: float) -> bool | None:
+        """Return whether there is one; None if time ran out. The solver's own time counts all its runs."""
+        if limit_s <= self.seconds:
+            return None
+        solver = self._solver
+        solver.changeColBounds(column, low, high)
+        solver.setOptionValue("time_limit", limit_s)
+        solver.run()
+        self.seconds = solver.getRunTime()
+        status = solver.getModelStatus()
+        if status == highspy.HighsModelStatus.kOptimal:
+            self._remember(solver.getSolution().col_value)
+        solver.changeColBounds(column, 0, self._uppers[column])
+        if status == highspy.HighsModelStatus.kOptimal:
+            return True
+        return False if status == highspy.HighsModelStatus.kInfeasible else None
+
+    def _remember(self, values: Sequence[float]) -> None:
+        for name, column in self._column.items():
+            value = round(values[column])
+            if value == 0:
+                self._zero.add(name)
+            elif value >= SMALL:
+                self._five.add(name)
