@@ -14,7 +14,7 @@ from shared.clock import Clock
 from shared.errors import FatalError, TransientError
 from shared.health import Health
 from shared.kafka.admin import ensure_topics
-from shared.kafka.connection import bounded, client_options, group_name
+from shared.kafka.connection import CONSUMER_TIMEOUT_MS, bounded, client_options, group_name
 from shared.kafka.consumer import DeliveryMiddleware, LongPollingConsumer, Subscription
 from shared.kafka.diagnosis import TOO_OLD, refusal, too_old
 from shared.kafka.lag import SAMPLE_SECONDS
@@ -126,6 +126,7 @@ class KafkaClient:
                 | {
                     "group_id": group_name(self._settings, subscription.group),
                     "max_partition_fetch_bytes": FETCH_BYTES,
+                    "consumer_timeout_ms": CONSUMER_TIMEOUT_MS,
                 }
             ),
         )

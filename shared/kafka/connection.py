@@ -12,6 +12,9 @@ from shared.settings import KafkaSettings
 from shared.topics import Topic
 
 T = TypeVar("T")
+CONSUMER_TIMEOUT_MS: Final = 5_000
+"""aiokafka's ``consumer_timeout_ms``: its fetching task looks round so often although nothing has happened. Answers,
+assignments, resumed partitions and new metadata wake it at once; its default of 200 was two thirds of its wake-ups."""
 _LET_GO_S: Final = 1.0
 """How long a call that was cancelled may take to end."""
 

@@ -30,7 +30,7 @@ from shared.kafka.decoding import (
 )
 from shared.kafka.lag import ConsumerLag
 from shared.kafka.liveness import CoordinatorLiveness
-from shared.kafka.patches import observe_coordinator
+from shared.kafka.patches import observe_coordinator, wait_for_records
 from shared.kafka.publisher import Publisher
 from shared.kafka.retry import AssignmentLostError, Retry
 from shared.kafka.router import BatchMessage, OnAssigned, Partitions, Records, SubscriberSpec, decoded
@@ -41,8 +41,15 @@ _log = log.get(__name__)
 REVOKE_WAIT_SECONDS: Final = 5.0
 """How long a revocation waits for the batch in flight; below the rebalance timeout, or the group drops this member."""
 _POLL_AGAIN_SECONDS: Final = 1.0
-POLL_MS: Final = 500
-"""How long one poll waits for records; it returns at once when there are some."""
+POLL_MS: Final = 2_000
+"""How long one poll waits for records; it returns at once when there are some, and when the consumer stops."""
+FETCH_WAIT_MS: Final = 500
+"""How long the broker waits for records. A record of a partition that was just read may wait so long behind a question
+for the others."""
+IDLE_WAIT_MS: Final = 1_000
+"""The same after ``IDLE_SECONDS`` without a record: then every partition is asked for, and the first record answers at
+once. What waits behind it is a question for the ends, and the first question after a rebalance."""
+IDLE_SECONDS: Final = 10.0
 
 
 CallNext = Callable[[StreamMessage[Any]], Awaitable[Any]]
@@ -73,11 +80,12 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
         self._owner = owner
         self._pace_s = pace_s
         self._rest_until = 0.0
+        self._busy_until = 0.0
         observe_coordinator(self, owner.coordinator.answered)
         owner.use(self)
 
     async def getmany(self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Polled:
-        """Records by partition; waits for the first up to half a second whatever ``timeout_ms`` says."""
+        """Records by partition; waits for the first up to two seconds whatever ``timeout_ms`` says."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self._rest_until - loop.time())
         try:
@@ -90,6 +98,9 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
             await self._owner.on_poll_failed(error)
             return {}
         self._owner.on_polled(records)
+        if records:
+            self._busy_until = loop.time() + IDLE_SECONDS
+        wait_for_records(self, FETCH_WAIT_MS if loop.time() < self._busy_until else IDLE_WAIT_MS)
         full = max_records is not None and sum(map(len, records.values())) >= max_records
         if records and not full:
             self._rest_until = loop.time() + self._pace_s

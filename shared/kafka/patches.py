@@ -7,6 +7,8 @@
   while its broker lives, and nothing public shows it (aiokafka issue 1154).
 - Ending a producer whose ``stop`` was given up: it waits without end for a batch that it cannot send, its background
   tasks go on, and would send it later (aiokafka issue 1101).
+- How long the broker waits for records before it answers that there are none (no upstream issue yet): it is fixed when
+  a consumer is made, and a follower waits longer once it has caught up.
 - Header names that are not UTF-8 (no upstream issue yet): aiokafka's parser raises in the middle of a batch, and again
   wherever in that batch reading begins anew. Seeking past the record does not help, and a process that ends for it ends
   for ever. So where that happens the batch is unpacked once more by aiokafka's slower parser, with the bytes that are
@@ -70,6 +72,11 @@ def observe_coordinator(consumer: AIOKafkaConsumer, answered: Callable[..., None
         return answer
 
     consumer._client.send = sent
+
+
+def wait_for_records(consumer: AIOKafkaConsumer, milliseconds: int) -> None:
+    """Let a started consumer's questions from now on wait so long at the broker while there is nothing to read."""
+    consumer._fetcher._fetch_max_wait_ms = milliseconds
 
 
 _LENGTH_AT: Final = 8

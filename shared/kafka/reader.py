@@ -12,21 +12,23 @@ from shared.backoff import backoff
 from shared.clock import Clock
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
 from shared.kafka import metrics
-from shared.kafka.connection import bare_name, bounded, client_options, topic_name
+from shared.kafka.connection import CONSUMER_TIMEOUT_MS, bare_name, bounded, client_options, topic_name
 from shared.kafka.decoding import RawRecord, Received, decode_record, to_raw_record
 from shared.kafka.liveness import ended_task
-from shared.kafka.patches import partitions_of
+from shared.kafka.patches import partitions_of, wait_for_records
 from shared.settings import KafkaSettings
 from shared.topics import Topic
 
 _log = log.get(__name__)
 
-POLL_MS: Final = 500
+POLL_MS: Final = 2_000
 FETCH_WAIT_MS: Final = 100
 """The broker's long poll; with its default of 500 a question for the ends waits half a second behind it (measured)."""
-FOLLOW_WAIT_MS: Final = 250
-"""The long poll of a follower, which asks for the ends before it begins: four questions a second while nothing happens.
-A record of a partition that was just read may wait so long behind one that asks for the others."""
+CATCH_UP_WAIT_MS: Final = 250
+"""The long poll of a follower that catches up: what it has left of an answer may wait so long behind a question for the
+other partitions, which it has read to their ends."""
+FOLLOW_WAIT_MS: Final = 1_000
+"""The same once it has caught up and takes every answer whole: so seldom it asks while nothing happens."""
 GATHER_BYTES: Final = 1 << 18
 """A follower that is in no hurry lets the broker gather so much before it answers, or as long as it may wait."""
 MAX_RECORDS: Final = 5_000
@@ -58,7 +60,7 @@ class Follower:
         self._apply = apply
         self._from_start = from_start
         self._clock = clock
-        self._wait_ms = int(gather_s * 1000) or FOLLOW_WAIT_MS
+        self._gather_ms = int(gather_s * 1000)
         self._least_bytes = GATHER_BYTES if gather_s else 1
         self._next: dict[TopicPartition, int] = {}
         self._blocked: dict[TopicPartition, str] = {}
@@ -93,7 +95,8 @@ class Follower:
     async def _follow(self) -> None:
         attempt = 0
         while True:
-            consumer = _reader(self._settings, fetch_wait_ms=self._wait_ms, least_bytes=self._least_bytes)
+            wait_ms = self._gather_ms or CATCH_UP_WAIT_MS
+            consumer = _reader(self._settings, fetch_wait_ms=wait_ms, least_bytes=self._least_bytes)
             try:
                 await self._read(consumer)
             except (TransientError, KafkaError) as error:
@@ -115,10 +118,14 @@ class Follower:
         for tp in tps:
             consumer.seek(tp, self._next.setdefault(tp, 0 if self._from_start else ends[tp]))
         consumer.pause(*self._blocked)
+        catching_up = True
         while True:
             if (why := ended_task(consumer)) is not None:
                 raise TransientError(f"kafka: {why}")
             self._note(consumer, ends)
+            if catching_up and not ends:
+                catching_up = False
+                wait_for_records(consumer, self._gather_ms or FOLLOW_WAIT_MS)
             polled = await bounded(consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS), limit, "following")
             for tp, records in polled.items():
                 for record in records:
@@ -277,6 +284,7 @@ def _reader(
         auto_offset_reset=auto_offset_reset,
         fetch_max_wait_ms=fetch_wait_ms,
         fetch_min_bytes=least_bytes,
+        consumer_timeout_ms=CONSUMER_TIMEOUT_MS,
     )
 
 

@@ -23,7 +23,7 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.jobs import Skipped
-from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name
+from shared.kafka.connection import CONSUMER_TIMEOUT_MS, bounded, client_options, dead_topic_name, group_name
 from shared.settings import KafkaSettings
 from shared.topics import CASES, REPORTS, ROUTINGS
 
@@ -78,6 +78,7 @@ class DeadLetterWatch:
             session_timeout_ms=self._bus.session_timeout_ms,
             heartbeat_interval_ms=self._bus.session_timeout_ms // 3,
             fetch_max_wait_ms=_FETCH_WAIT_MS,
+            consumer_timeout_ms=CONSUMER_TIMEOUT_MS,
         )
         try:
             await bounded(consumer.start(), limit, "connecting the watch over dead topics")

@@ -1,16 +1,21 @@
 """What is used of aiokafka without being public: each test fails once its part is not needed any more."""
 
+import inspect
+
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError
+from aiokafka.protocol.fetch import FetchRequest
 
 from shared.kafka import publisher as publishing
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import bounded, client_options, forget, topic_name
 from shared.kafka.liveness import ended_task
-from shared.kafka.patches import abandon, background_tasks, partitions_of
+from shared.kafka.patches import abandon, background_tasks, partitions_of, wait_for_records
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
+from tests.support.waiting import eventually
 
 
 async def test_nothing_public_asks_for_the_partitions_of_a_topic(bus_settings: KafkaSettings) -> None:
@@ -36,6 +41,32 @@ async def test_nothing_public_says_that_a_background_task_has_ended(bus_settings
         assert ended_task(consumer) == "looking after metadata has ended: without an error"
     finally:
         await consumer.stop()
+
+
+async def test_nothing_public_changes_how_long_a_started_consumer_lets_the_broker_wait(
+    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    send = AIOKafkaConnection.send
+
+    def noted(connection: AIOKafkaConnection, request: object, *args: object, **options: object) -> object:
+        if isinstance(request, FetchRequest):
+            asked.append(request._max_wait_ms)
+        return send(connection, request, *args, **options)
+
+    monkeypatch.setattr(AIOKafkaConnection, "send", noted)
+    await ensure_topics(bus_settings)
+    consumer = AIOKafkaConsumer(**client_options(bus_settings), fetch_max_wait_ms=10)
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(topic_name(bus_settings, REPORTS), 0)])
+        await eventually(lambda: 10 in asked, "the first question")
+        wait_for_records(consumer, 20)
+        await eventually(lambda: 20 in asked, "a question that waits longer")
+    finally:
+        await consumer.stop()
+    public = [name for name, _ in inspect.getmembers(AIOKafkaConsumer) if not name.startswith("_")]
+    assert [name for name in public if "wait" in name or "fetch" in name] == []
 
 
 async def test_a_producer_whose_stop_was_given_up_lives_on_unless_it_is_ended(
