@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LOWEST, _HIGHEST = 20_000, 32_000
-_BLOCK = 80
-"""So many ports belong to one process that chooses some: more than it needs at a time."""
+_BLOCK = 300
+"""So many ports belong to one process that chooses some: a port of what is just being restarted is not chosen again."""
 _RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 LOOPBACK = "127.0.0.1"
 
