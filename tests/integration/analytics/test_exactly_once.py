@@ -105,7 +105,7 @@ async def test_kill_9_again_and_again_changes_no_number(
         await folded(numbers, max(seen + 1, int(goal * total)))
         await asyncio.sleep(chance.random() * 0.05)  # the moment of death is the point: anywhere in a transaction
         worker.kill()
-        await numbers.undo_transactions_of_the_dead()
+        await numbers.undo_transactions_of(worker.sessions)
         deaths += 1
         seen = await numbers.next_offsets()
         worker.start()
@@ -140,7 +140,7 @@ async def test_killed_at_each_named_point_of_a_batch_no_number_changes(
         await eventually(died, f"death at the point {point!r}")
         assert worker.child is not None
         assert (worker.child.poll(), (tmp_path / point).exists()) == (-9, False)
-        await numbers.undo_transactions_of_the_dead()
+        await numbers.undo_transactions_of(worker.sessions)
         worker.start()
     await settled(numbers, topics)
     await compare(numbers, engines, bus_settings)
@@ -162,7 +162,7 @@ async def test_stopped_for_a_week_it_catches_up_to_the_same_numbers(
     await publish(publisher, before)
     await settled(numbers, before)
     worker.kill()
-    await numbers.undo_transactions_of_the_dead()
+    await numbers.undo_transactions_of(worker.sessions)
     await publish(publisher, week)
     assert await numbers.next_offsets() == sum(map(len, before.values())), "nobody counts"
     started = time.monotonic()
@@ -195,7 +195,7 @@ async def test_two_workers_coming_and_going_count_the_same(
         await publisher.publish(records)
     await second.ready()
     first.kill()
-    await numbers.undo_transactions_of_the_dead()
+    await numbers.undo_transactions_of(first.sessions)
     for _, records in parts[16:]:
         await publisher.publish(records)
     await settled(numbers, topics)

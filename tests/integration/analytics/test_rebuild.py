@@ -21,6 +21,7 @@ from shared.topics import REPORTS
 from tests.integration.analytics.answers import period
 from tests.integration.analytics.dying import REBUILD_POINTS
 from tests.integration.analytics.recount import recount
+from tests.integration.analytics.sessions import noted_in
 from tests.integration.analytics.traffic import awkward, publish, waves
 from tests.integration.analytics.worker import Ended, Numbers, Worker, command
 from tests.support.waiting import eventually
@@ -135,13 +136,14 @@ async def test_a_cell_that_drifted_is_named_and_nothing_is_swapped_unless_it_is_
     await ground.right()
 
 
-async def test_killed_at_any_point_what_served_goes_on_serving(ground: Ground) -> None:
-    served = await ground.numbers.months()
+async def test_killed_at_any_point_what_served_goes_on_serving(ground: Ground, tmp_path: Path) -> None:
+    served, noted = await ground.numbers.months(), tmp_path / "sessions"
     for number, point in enumerate(REBUILD_POINTS):
         before = await ground.generation()
-        ended = await command(ground.bus, ground.store, "tests.integration.analytics.dying", "rebuild", point)
+        dying = noted_in(noted, ("tests.integration.analytics.dying", "rebuild", point))
+        ended = await command(ground.bus, ground.store, *dying)
         assert ended.status == -9, f"{point}: {ended.said}"
-        await ground.numbers.undo_transactions_of_the_dead()
+        await ground.numbers.undo_transactions_of(noted)
         assert (await ground.generation() != before) == (point == "swapped")
         assert await ground.numbers.months() == served, point
         await ground.publish(range(300 + 20 * number, 320 + 20 * number), number)

@@ -16,6 +16,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from services.analytics.counting.repository import serving
 from shared.clock import SystemClock
 from shared.settings import KafkaSettings, StoreSettings
+from tests.integration.analytics import sessions
 from tests.support.staff import TestIdentity
 from tests.support.waiting import eventually
 from tools.local import ports, processes
@@ -85,6 +86,11 @@ class Worker:
     def log(self) -> Path:
         return self.folder / f"analytics-{self.port}.log"
 
+    @property
+    def sessions(self) -> Path:
+        """Where it notes in which sessions it began transactions."""
+        return self.log.with_suffix(".sessions")
+
     def start(self) -> "Worker":
         keys = self.folder / "identity-keys.json"
         keys.write_text(STAFF.kept(), encoding="utf-8")
@@ -99,7 +105,8 @@ class Worker:
             "IEUM_KEYS_CACHE": str(keys),
             **self.extra,
         }
-        self.child = processes.start([sys.executable, "-m", *self.command], log=self.log, env=env)
+        noted = sessions.noted_in(self.sessions, self.command)
+        self.child = processes.start([sys.executable, "-m", *noted], log=self.log, env=env)
         return self
 
     def kill(self) -> None:
@@ -145,9 +152,9 @@ class Numbers:
         client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(store.uri.get_secret_value(), tz_aware=True)
         self.database = client[f"{store.database_prefix}analytics"]
 
-    async def undo_transactions_of_the_dead(self) -> None:
-        """What the store does by itself after a minute, so that nobody waits for it."""
-        await self.database.client.admin.command("killAllSessions", [])
+    async def undo_transactions_of(self, dead: Path) -> None:
+        """What the store does by itself after a minute, so that nobody waits for it; ``dead`` noted its sessions."""
+        await sessions.end(self.database.client, dead)
 
     async def next_offsets(self) -> int:
         """All stored offsets added up: how many records were folded or skipped so far."""
