@@ -27,7 +27,7 @@ from tests.kill.lodger import Lodger
 from tests.kill.plan import SERVICES
 from tests.kill.reporters import Reporters
 from tests.kill.rotating import Rotating
-from tests.kill.run import SESSION_TIMEOUT_S, at_rest, keep_logs, staffed
+from tests.kill.run import SESSION_TIMEOUT_S, STAFF, at_rest, keep_logs, staffed
 from tests.kill.verdict import Evidence
 from tools.demo import frontends, params, people, simulator
 from tools.demo.auditor import Auditor
@@ -144,7 +144,7 @@ async def _system(folder: Path, options: Options) -> AsyncIterator[Field]:
             "mongodb_uri": SecretStr(""),
         }
         settings = settings.model_copy(update=elsewhere)
-        free = iter(_free_ports(settings, 2 * len(WORKERS) + len(SERVICES)))
+        free = iter(ports.free_ports(2 * len(WORKERS) + len(SERVICES)))
         # To each process the broker is where its proxy listens; three brokers are reached without.
         kafka = {name: Route(next(free), next(free)) for name in WORKERS} if cluster is None else {}
         store = {name: Route(next(free), settings.store_port) for name in SERVICES}
@@ -170,12 +170,6 @@ async def _system(folder: Path, options: Options) -> AsyncIterator[Field]:
             proxies.stop()
         if cluster is not None:
             await asyncio.to_thread(cluster.stop)
-
-
-def _free_ports(settings: LocalSettings, count: int) -> list[int]:
-    """Ports that the stack does not want: what nobody listens on yet looks free."""
-    taken = {getattr(settings, name) for name in type(settings).model_fields if name.endswith("_port")}
-    return [port for port in ports.free_ports(count + len(taken)) if port not in taken][:count]
 
 
 def _environment(kafka: Mapping[str, Route]) -> dict[str, dict[str, str]]:
@@ -217,7 +211,7 @@ class _Run:
 
     async def whole(self) -> Result:
         stack, options, striker = self._at.stack, self._options, self._at.striker
-        crew = Crew(stack.urls, await asyncio.to_thread(people.create, stack.environment_of("identity")))
+        crew = Crew(stack.urls, await asyncio.to_thread(people.create, stack.environment_of("identity"), STAFF))
         front_ends = await asyncio.to_thread(frontends.create, stack.environment_of("intake"))
         self._reporters = Reporters(
             stack.urls["intake"],
