@@ -1,7 +1,7 @@
 """Builds side by side on one bus and one store, under load: services are replaced one by one, in both orders.
 
-From 0.1.0 to today's build, and from today's to one of tomorrow that writes words nobody else knows. The earlier build
-reads closed vocabularies only, so new words come once it is gone (decision 25).
+From 0.1.0 to today's build in both orders, and from today's to one of tomorrow that writes words nobody else knows. The
+earlier build reads closed vocabularies only, so new words come once it is gone (decision 25).
 """
 
 import asyncio
@@ -9,7 +9,6 @@ import base64
 import contextlib
 import hashlib
 import json
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,7 +34,7 @@ from tools.local.processes import PROJECT
 
 READERS_FIRST = ("analytics", "notify", "routing", "intake")
 WRITERS_FIRST = ("intake", "routing", "notify", "analytics")
-START_S, CATCH_UP_S = 120, 120
+START_S, CATCH_UP_S = 180, 180
 BESIDE = 8
 """How many reports are accepted while two builds of a service run beside each other."""
 
@@ -45,7 +44,7 @@ def _key(name: str) -> str:
     return base64.b64encode(hashlib.sha256(name.encode()).digest()).decode()
 
 
-_EVERY_S = 0.1
+_EVERY_S = 0.2
 
 
 @dataclass
@@ -58,10 +57,11 @@ class Load:
     accepted: dict[str, bool] = field(default_factory=dict)
     """By report: whether it was said with new words."""
     refused: list[str] = field(default_factory=list)
+    working: "asyncio.Task[None] | None" = None
 
     async def run(self) -> None:
         """Report until cancelled."""
-        async with httpx.AsyncClient(timeout=20, trust_env=False, headers=self.headers) as http:
+        async with httpx.AsyncClient(timeout=60, trust_env=False, headers=self.headers) as http:
             number = 0
             while True:
                 await asyncio.sleep(_EVERY_S)
@@ -82,7 +82,12 @@ class Load:
     async def more(self, reports: int) -> None:
         """Until so many more were accepted."""
         wanted = len(self.accepted) + reports
-        await eventually(lambda: len(self.accepted) >= wanted or self.refused, what="reports are accepted")
+        await eventually(
+            lambda: len(self.accepted) >= wanted or self.refused,
+            what="reports are accepted",
+            seconds=START_S,
+            working=self.working,
+        )
 
 
 @dataclass
@@ -176,9 +181,9 @@ async def load(fleet: Fleet) -> AsyncIterator[Load]:
     tool = Process(fleet.kafka, fleet.store, fleet.folder / "log", **fleet.env)
     secret = await asyncio.to_thread(frontends.credential, tool.env, "upgrade")
     load = Load({"Authorization": f"Bearer {secret}"})
-    working = asyncio.create_task(load.run())
+    load.working = asyncio.create_task(load.run())
     yield load
-    working.cancel()
+    load.working.cancel()
 
 
 async def bodies(settings: KafkaSettings, topic: Topic) -> list[dict[str, Any]]:
@@ -195,13 +200,13 @@ async def settled(fleet: Fleet, load: Load) -> None:
     """Until accepted, owned, alerted and counted are the same reports."""
 
     async def missing() -> dict[str, int]:
-        routings, alerts = await bodies(fleet.kafka, ROUTINGS), await bodies(fleet.kafka, ALERTS)
-        owned = Counter(one["report_id"] for one in routings if one["version"] == 1)
-        alerted = {one["report_id"] for one in alerts if one.get("channel") == "email"}
-        known, accepted = await asyncio.to_thread(counted, fleet.store), set(load.accepted)
-        found = {"owned": owned.keys(), "alerted": alerted, "counted": known}
-        assert all(reports <= accepted for reports in found.values())
-        return {name: len(accepted - reports) for name, reports in found.items() if reports != accepted}
+        found = {"counted": await asyncio.to_thread(counted, fleet.store)}
+        if found["counted"] == load.accepted.keys():  # the last to know; reading the topics takes longer
+            routings, alerts = await bodies(fleet.kafka, ROUTINGS), await bodies(fleet.kafka, ALERTS)
+            found["owned"] = {one["report_id"] for one in routings if one["version"] == 1}
+            found["alerted"] = {one["report_id"] for one in alerts if one.get("channel") == "email"}
+        accepted = load.accepted.keys()
+        return {name: len(accepted ^ reports) for name, reports in found.items() if reports != accepted}
 
     last: dict[str, int] = {}
 
@@ -213,7 +218,7 @@ async def settled(fleet: Fleet, load: Load) -> None:
     try:
         await eventually(equal, seconds=CATCH_UP_S)
     except AssertionError as error:
-        raise AssertionError(f"of {len(load.accepted)} accepted reports are missing {last}") from error
+        raise AssertionError(f"{len(load.accepted)} reports were accepted; so many differ: {last}") from error
 
 
 async def begun(fleet: Fleet, load: Load, build: Path) -> None:
@@ -238,13 +243,13 @@ async def rolled_out(fleet: Fleet, load: Load, order: Sequence[str], build: Path
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("order", [READERS_FIRST, WRITERS_FIRST], ids=["readers-first", "writers-first"])
 async def test_builds_run_side_by_side_and_words_of_a_later_one_reach_everybody(
-    fleet: Fleet, load: Load, order: Sequence[str], earlier: Path, later: Path
+    fleet: Fleet, load: Load, earlier: Path, later: Path
 ) -> None:
     await begun(fleet, load, earlier)
-    await rolled_out(fleet, load, order, PROJECT, new_words=False)
-    await rolled_out(fleet, load, order, later, new_words=True)
+    await rolled_out(fleet, load, READERS_FIRST, PROJECT, new_words=False)
+    # The hard order for new words: they are written while every reader is one that does not know them.
+    await rolled_out(fleet, load, WRITERS_FIRST, later, new_words=True)
     said = {report for report, new_words in load.accepted.items() if new_words}
     assert len(said) > BESIDE
     for topic in (REPORTS, ROUTINGS):
@@ -252,3 +257,9 @@ async def test_builds_run_side_by_side_and_words_of_a_later_one_reach_everybody(
         kept = {report for report, one in facts.items() if NEW_HARM in one["harm_types"]}
         assert kept == said, topic.name
         assert {tuple(facts[report]["contact_channels"]) for report in said} == {(NEW_WAY,)}
+
+
+@pytest.mark.timeout(900)
+async def test_an_earlier_build_is_replaced_writers_first_too(fleet: Fleet, load: Load, earlier: Path) -> None:
+    await begun(fleet, load, earlier)
+    await rolled_out(fleet, load, WRITERS_FIRST, PROJECT, new_words=False)
