@@ -44,7 +44,7 @@ from tests.integration.ownership.harness import OwnershipHarness
 
 PLACES: Final = ("busan", "ulsan", "jeju")
 URGENCIES: Final = ("normal", "critical")
-SHOWN_S: Final = 15.0
+SHOWN_S: Final = 60.0
 BETWEEN: Final = (
     *("nothing", "nothing", "close_owner", "close_receiver", "close_receiver", "decline_receiver", "decline_receiver"),
     *("hours", "second_thoughts", "withdraw", "close"),

@@ -24,6 +24,8 @@ from tools.local.engines import Running
 
 EXAMPLES = int(os.environ.get("IEUM_OWNERSHIP_EXAMPLES", "0"))
 FEW = 15
+ROUNDS = 3
+"""So often at most are examples tried until everything happened: on a busy machine they come in another order."""
 MUST_HAPPEN = (
     *("case.transfer_accepted.v1", "case.transfer_declined.v1", "case_event:transfer_void"),
     *("case_event:report.rerouted.v1", "center_closed:report.rerouted.v1"),
@@ -143,31 +145,36 @@ def test_a_report_that_came_back_never_goes_to_a_centre_declined_meanwhile(
     assert told[-1][1].ended is None
 
 
-@pytest.mark.timeout(300 + 30 * EXAMPLES)
+@pytest.mark.timeout(600 + 30 * EXAMPLES)
 def test_one_owner_whatever_happens_in_whatever_order(harness: OwnershipHarness) -> None:
     class Here(Ownership):
         pass
 
     Here.harness = harness
-    run_state_machine_as_test(
-        Here,
-        settings=settings(
-            max_examples=EXAMPLES or FEW,
-            stateful_step_count=STEPS,
-            deadline=None,
-            # Time is part of an example: shrinking one would not find the same order again, and says its steps anyway.
-            phases=[Phase.generate],
-            derandomize=not EXAMPLES,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-        _min_steps=LEAST,
-    )
-    bus = harness.bus
-    audit = harness.run(verify(bus.bootstrap_servers, bus.topic_prefix, bus.topic_partitions))
-    assert audit.sound, audit
-    seen = happened(harness)
-    missing = [kind for kind in MUST_HAPPEN if not seen[kind]]
+    missing: list[str] = []
+    for number in range(ROUNDS):
+        run_state_machine_as_test(
+            Here,
+            settings=settings(
+                max_examples=EXAMPLES or FEW,
+                stateful_step_count=STEPS,
+                deadline=None,
+                # Time is part of an example: shrinking one would not find the same order again, and says its steps
+                # anyway.
+                phases=[Phase.generate],
+                derandomize=not EXAMPLES and not number,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+            _min_steps=LEAST,
+        )
+        bus = harness.bus
+        audit = harness.run(verify(bus.bootstrap_servers, bus.topic_prefix, bus.topic_partitions))
+        assert audit.sound, audit
+        seen = happened(harness)
+        missing = [kind for kind in MUST_HAPPEN if not seen[kind]]
+        if not missing:
+            break
     assert not missing, f"the examples held nothing of {missing}: {seen}"
 
 
