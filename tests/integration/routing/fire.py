@@ -33,8 +33,8 @@ CALL_TIMEOUT_S = 5.0
 """Shorter too, so that calls fail while a broker is away and are not only late."""
 TOPICS_TIMEOUT_S = 30.0
 """Making the topics is no part of what is tried, and several scenarios may begin at once."""
-_FRESH_S = 30.0
-"""How long reports may take to be owned while the store is away: a take-over may fall into it, not the store."""
+_FRESH_S = 60.0
+"""How long the store stays away at most, for reports to be owned meanwhile: a take-over may fall into it."""
 _FRESH = 20
 _LOOK_EVERY_S = 1.0
 
@@ -49,7 +49,7 @@ class Scenario:
     """Reports a second."""
     workers: int = 3
     partitions: int = 6
-    settle_s: float = 60.0
+    settle_s: float = 120.0
     """How long everything may take to come to rest after the last blow."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Settings of the workers beyond the usual ones."""

@@ -11,10 +11,10 @@ from tests.integration.routing.running import Process
 _LOOK_S = 0.2
 
 
-async def figure(process: Process, name: str) -> float | None:
+async def figure(process: Process, name: str, *, limit_s: float = 1.0) -> float | None:
     """A metric without labels; none where the process does not answer or does not tell it."""
     try:
-        async with httpx.AsyncClient(timeout=1) as client:
+        async with httpx.AsyncClient(timeout=limit_s) as client:
             told = (await client.get(f"http://127.0.0.1:{process.port}/metrics")).text
     except httpx.HTTPError:
         return None
