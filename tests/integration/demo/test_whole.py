@@ -21,7 +21,7 @@ def test_a_small_week_is_counted_and_the_walk_finds_nothing_wrong(tmp_path: Path
     try:
         stack.start()
         staff = people.create(stack.environment_of("identity"))
-        demo = DemoSettings(reports=REPORTS, rate=40, settle_s=60, topic_prefix="")
+        demo = DemoSettings(reports=REPORTS, rate=40, settle_s=180, topic_prefix="")
         summary = demonstrate(stack, demo, Console(quiet=True), staff)
     finally:
         stack.stop()

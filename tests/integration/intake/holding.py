@@ -51,8 +51,8 @@ class Holder:
         return found
 
     async def at_rest(self) -> dict[str, Any]:
-        """What is stored once every event is on the bus: nothing changes it any more but who asks."""
-        await eventually(lambda: nothing_pending(self.harness))
+        """What is stored once every event is on the bus and it is found by its links: then only who asks changes it."""
+        await eventually(self.harness.at_rest)
         return await self.stored()
 
     async def published(self) -> list[dict[str, Any]]:

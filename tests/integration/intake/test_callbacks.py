@@ -51,7 +51,9 @@ class Receiver:
 
     @property
     def told(self) -> list[tuple[int, str]]:
-        return [(said["sequence"], said["state"]) for said in (orjson.loads(body)["data"] for _, body in self.got)]
+        """Each change once, in order: a callback is sent at least once."""
+        said = [orjson.loads(body)["data"] for _, body in self.got]
+        return list(dict.fromkeys((one["sequence"], one["state"]) for one in said))
 
 
 @contextlib.asynccontextmanager
@@ -121,10 +123,10 @@ async def test_killed_between_sending_and_mark_it_is_sent_again_with_the_same_id
             await harness.publish([await routing(harness, report["report_id"], 1, "busan")])
             await eventually(lambda: receiver.told == [(1, "assigned")])
             await eventually(lambda: marked.called)
-        await eventually(lambda: len(receiver.got) == 2)
+        await eventually(lambda: len(receiver.got) >= 2)
         assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
         assert len({body for _, body in receiver.got}) == 1
-        assert receiver.told == [(1, "assigned")] * 2
+        assert receiver.told == [(1, "assigned")]
 
 
 async def test_a_receiver_that_never_answers_delays_nobody(harness: IntakeHarness) -> None:

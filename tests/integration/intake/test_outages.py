@@ -12,11 +12,12 @@ from tests.support.waiting import eventually
 from tools.local.engines import Engines
 
 
-def settings_of(engines: Engines, unique: str) -> tuple[KafkaSettings, StoreSettings]:
+def settings_of(engines: Engines, unique: str, *, store_s: float = 20.0) -> tuple[KafkaSettings, StoreSettings]:
+    """``store_s``: how long the store may take where it is not the store that is away."""
     bus = KafkaSettings(
         bootstrap_servers=engines.kafka, topic_prefix=f"{unique}.", topic_partitions=3, call_timeout_s=5
     )
-    store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{unique}_", call_timeout_s=2)
+    store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{unique}_", call_timeout_s=store_s)
     return bus, store
 
 
@@ -71,7 +72,7 @@ async def test_with_kafka_away_from_the_start_reports_are_accepted(own_engines: 
 
 
 async def test_without_the_store_nothing_is_pretended(own_engines: Engines, unique: str) -> None:
-    bus, store = settings_of(own_engines, unique)
+    bus, store = settings_of(own_engines, unique, store_s=2.0)
     async with running(bus, store) as harness:
         key = new_key()
         own_engines.kill_store()

@@ -155,7 +155,7 @@ async def test_a_report_changed_in_the_store_is_refused_to_everybody_and_audited
     victim, mine = await holder(harness, word=WORD), await holder(harness, word="mine")
     await owned(victim)
     await owned(mine)
-    await eventually(lambda: nothing_pending(harness))
+    await eventually(harness.at_rest)
     await attack(victim, mine)
     before, counted = await victim.at_rest(), failures()
     assert await told(await victim.post("status")) == REFUSED

@@ -96,10 +96,7 @@ async def test_progress_that_comes_soon_clears_the_event_in_the_same_write(
         await harness.publish([await routing(harness, report_id, 1, "busan") for report_id in ids])
         await _progress(harness, "ownership", REPORTS)
         assert await harness.nothing_pending()
-        assert {kind: many for (of, kind), many in writes.of.items() if of == "reports"} == {
-            "insert": REPORTS,
-            "update": REPORTS,
-        }
+        assert (writes.of["reports", "insert"], writes.changed["reports"]) == (REPORTS, REPORTS)
 
 
 async def _progress(harness: IntakeHarness, part: str, many: int) -> None:
