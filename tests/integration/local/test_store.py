@@ -57,13 +57,14 @@ class _Running:
         return self._child is None or self._child.poll() is not None
 
 
-async def test_it_answers_only_with_every_table_made(store: LocalStore, running: _Running) -> None:
+async def test_it_answers_with_every_table_made_and_records_no_changes(store: LocalStore, running: _Running) -> None:
     running.start()
     await eventually(store.answers)
     assert len(list((store.folder / "data").glob("secantus_documents_sh*.wt"))) == _TABLES
     client: MongoClient[dict[str, object]] = MongoClient(store.uri)
     with client:
         assert not set(client.list_database_names()) - {"admin", "config", "local"}
+        assert list(client.local["oplog.rs"].find()) == [], "what is erased would stand there for another hour"
 
 
 async def test_a_first_start_that_was_cut_off_is_begun_again(store: LocalStore, running: _Running) -> None:

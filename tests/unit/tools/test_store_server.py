@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 # In a process of its own, as everything that runs inside the store: its licence is not ours.
 ASK = """
@@ -48,3 +50,60 @@ def test_the_gaps_of_the_store_are_those_that_are_closed_and_written_down() -> N
         "renames_now": "fsync",
         "unasked_now": False,
     }
+
+
+WRITE = """
+import json, sys
+sys.path.insert(0, "tools/local")
+import store_server
+from secantus import storage
+reads, read = [], storage.Storage._iter_indexes
+storage.Storage._iter_indexes = lambda self, db, coll: (reads.append(coll), read(self, db, coll))[1]
+earlier = storage.Storage(sys.argv[1])
+earlier.insert("d", "of_before", [{"_id": 1}])
+found = {"records": [earlier._count_oplog_rows()]}
+earlier.close()
+store = (store_server if sys.argv[2] == "ours" else storage).Storage(sys.argv[1])
+store.create_collection("d", "c")
+store.create_index("d", "c", "by_tag", {"tag": 1})
+store.create_index("d", "c", "by_place", {"place": 1})
+reads.clear()
+store.insert("d", "c", [{"_id": n, "tag": n, "place": n} for n in range(50)])
+found["insert"] = len(reads)
+reads.clear()
+store.update_matching("d", "c", {"_id": 7}, {"$set": {"place": 70}})
+found["update"] = len(reads)
+reads.clear()
+store.update_matching("d", "c", {"_id": {"$in": [1, 2, 3, 4]}}, {"$set": {"tag": ["a", "b"]}}, multi=True)
+found["update_many"] = len(reads)
+found["marked"] = sorted(store._multikey_index_names("d", "c"))
+store.update_matching("d", "c", {"_id": 5}, {"$push": {"many": 1}})
+store.create_index("d", "c", "late", {"many": 1})
+store.update_matching("d", "c", {"_id": 6}, {"$set": {"many": [1, 2]}})
+store.drop_index("d", "c", "by_place")
+store.update_matching("d", "c", {"_id": 8}, {"$set": {"place": 80, "many": [2]}})
+found["by_array"] = [sorted(d["_id"] for d in store.find_matching("d", "c", {"tag": v})) for v in ("a", 7)]
+found["late"] = [sorted(d["_id"] for d in store.find_matching("d", "c", {"many": v})) for v in (1, 2)]
+found["indexes"] = sorted(i["name"] for i in store.list_indexes("d", "c"))
+found["records"].append(store._count_oplog_rows())
+store.close()
+json.dump(found, sys.stdout)
+"""
+
+
+def written(folder: Path, how: str) -> dict[str, Any]:
+    command = [sys.executable, "-c", WRITE, str(folder / "data"), how]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # type: ignore[no-any-return]
+
+
+def test_a_write_reads_the_definitions_of_indexes_once_and_finds_what_it_found_before(tmp_path: Path) -> None:
+    alone, ours = written(tmp_path / "alone", "alone"), written(tmp_path / "ours", "ours")
+    # If the store reads them once by itself, or keeps no record, what we change of it can go.
+    assert (alone.pop("insert"), alone.pop("update"), alone.pop("update_many")) == (153, 7, 19)
+    assert (ours.pop("insert"), ours.pop("update"), ours.pop("update_many")) == (1, 1, 2)
+    records = alone.pop("records")
+    assert 0 < records[0] < records[1]
+    assert ours.pop("records") == [records[0], 0]
+    assert ours == alone
+    assert ours["by_array"] == [[1, 2, 3, 4], [7]]
+    assert ours["late"] == [[5, 6], [6, 8]]
