@@ -15,7 +15,7 @@ from tools.local.kafka import LocalKafka
 from tools.local.security import LocalSecurity
 from tools.local.store import LocalStore
 
-_START_LIMIT_S = 60.0
+_START_LIMIT_S = 120.0
 _STOP_LIMIT_S = 15.0
 _TAIL_CHARACTERS = 2000
 

@@ -23,7 +23,7 @@ from tools.local.settings import SERVICES, LocalSettings, environment
 from tools.local.state import Entry, RunFolder, State
 from tools.local.supervisor import Program, Say, Supervisor
 
-START_LIMIT_S = 120.0
+START_LIMIT_S = 240.0
 _STATE_EVERY_S = 2.0
 _HEALTH_EVERY = 5
 """Once all is up who was ready is asked again for every fifth state: engines are asked over TLS."""
