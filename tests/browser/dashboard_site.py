@@ -99,13 +99,13 @@ async def _fill(
         return bool(answer["counted"] == expected and answer["acknowledged"] == answers)
 
     answers = sum(isinstance(event, CaseAcknowledged) for event in stories())
-    await eventually(counted, f"{expected} reports counted")
+    await eventually(counted, f"{expected} reports counted", seconds=180)
 
     async def released() -> bool:
         table = "reports-by-center-and-harm"  # the last that is made: of a quarter, after its last month
         return (await worker.get(f"/api/v1/tables/{table}?period={site.quarter}")).status_code == 200
 
-    await eventually(released, "the quarter is released")
+    await eventually(released, "the quarter is released", seconds=180)
 
 
 def signed_in(

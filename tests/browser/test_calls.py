@@ -252,4 +252,5 @@ async def test_every_page_of_calls_is_accessible_and_fits(
     await page.goto(f"{site}/calls?lang={language}")
     await page.locator("form.end button").click()
     await page.locator("button[value=offer]").click()
+    await expect(page.locator(".call-code")).to_be_visible()
     await fine("call-offered")

@@ -150,6 +150,7 @@ async def test_contact_opens_only_after_the_details_and_without_script(
         assert await page.locator("#way option").all_text_contents() == ["Choose", "They came to us"]
         await page.locator("#purpose").select_option("first_contact")
         await page.locator("form:has(#purpose) button").click()
+        await expect(page.locator("input[name=ticket]")).to_have_count(1)
         await page.goto(f"{base}/cases/{report_id(1)}")
         assert "Text message" in await page.locator("#way option").all_text_contents()
         assert "Phone call" not in await page.locator("#way option").all_text_contents()

@@ -100,6 +100,7 @@ async def test_what_was_typed_is_kept_and_each_error_leads_to_its_field(chromium
     await page.locator("#division").select_option("busan")
     await page.get_by_role("button", name=WORDS["ko"]["send"]).click()
     links = page.locator(".error-summary a")
+    await expect(links).to_have_count(3)
     assert [await link.get_attribute("href") for link in await links.all()] == ["#narrative", "#urls", "#phone"]
     await links.first.click()
     await expect(page.locator("#narrative")).to_be_focused()

@@ -165,12 +165,14 @@ async def test_a_report_published_again_is_owned_alerted_and_counted_once(
 
     async def counted() -> dict[str, Any]:
         answer = await staff.get(f"{stack.urls['analytics']}/api/v1/reconciliation")
-        return dict(answer.raise_for_status().json())
+        counts = dict(answer.raise_for_status().json())
+        del counts["acknowledged"]  # of the journeys before: analytics reads that topic in its own time
+        return counts
 
     async def alerted_and_counted() -> bool:
-        ledger = await read_all(stack.kafka_settings())
-        everyone = len(ledger.received)
-        return all(ledger.alerts[r] for r in ledger.received) and (await counted())["alerted"] == everyone
+        ledger, counts = await read_all(stack.kafka_settings()), await counted()
+        everyone = {counts[name] for name in ("accepted", "routed", "alerted", "counted")} == {len(ledger.received)}
+        return everyone and all(ledger.alerts[r] for r in ledger.received)
 
     await eventually(alerted_and_counted)
     before, counts = await read_all(stack.kafka_settings()), await counted()

@@ -50,6 +50,8 @@ async def test_the_form_after_an_error_is_accessible_and_links_to_the_field(chro
     async with serving(build()) as site:
         await page.goto(site)
         await page.get_by_role("button", name="신고 접수하기").click()
+        await expect(page.locator(".error-summary")).to_be_visible()
+        await page.wait_for_load_state()
         await assert_accessible(page)
         await page.locator(".error-summary a").click()
         await expect(page.locator("#what")).to_be_focused()

@@ -89,7 +89,7 @@ async def settled(system: SystemHarness, *lodged: Lodged) -> None:
     await eventually(all_of_them, "reports are owned and alerted")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(480)
 async def test_what_was_lost_is_restored_and_what_was_erased_since_stays_erased(
     engines: Running, tmp_path: Path
 ) -> None:

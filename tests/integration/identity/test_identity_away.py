@@ -95,10 +95,10 @@ async def test_the_others_go_on_without_identity(stack: Stack) -> None:
         await eventually(alerted, what="an alert goes out without identity")
         await worked(stack, counsellor, report_id)
         os.kill(stack.pids["notify"], signal.SIGKILL)
-        await asyncio.to_thread(stack.wait_ready, 60, "notify")
+        await asyncio.to_thread(stack.wait_ready, 180, "notify")
         await worked(stack, counsellor, await lodged(stack, credential))
         assert await named(), "names outlive a restart without identity"
         await asyncio.to_thread(stack.release, "identity")
-        await asyncio.to_thread(stack.wait_ready, 60, "identity")
+        await asyncio.to_thread(stack.wait_ready, 180, "identity")
         assert await crew.auth(NAME).ready(anew=True)
         assert (await counsellor.get("/api/v1/cases", params={"center": CENTER})).is_success

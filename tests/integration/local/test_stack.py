@@ -25,9 +25,9 @@ from tools.local.settings import SERVICES, LocalSettings
 from tools.local.stack import Stack
 from tools.local.state import AlreadyRunningError, RunFolder, State
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(480)]
 PROCESSES = {"kafka", "store", "mailbox", *SERVICES, AUDITOR, RECOUNT}
-UP_S = 60.0
+UP_S = 180.0
 
 
 def local(folder: Path) -> LocalSettings:
@@ -89,7 +89,7 @@ def test_killing_the_launcher_leaves_no_process(
 def test_sigterm_stops_everything_in_order(launcher: tuple[LocalSettings, subprocess.Popen[bytes], set[int]]) -> None:
     settings, process, pids = launcher
     process.terminate()
-    assert process.wait(timeout=40) == 0
+    assert process.wait(timeout=120) == 0
     assert not alive(pids)
     assert RunFolder(settings.var / "run").runner() is None
     assert "Kafka Server started" in (settings.var / "logs" / "kafka.log").read_text()
@@ -154,7 +154,7 @@ def _mail_goes_round(stack: Stack) -> None:
     message = EmailMessage()
     message["Subject"], message["From"], message["To"] = "새 사례", "alert@ieum.example", "busan@duty.ieum.example"
     message.set_content("확인해 주세요.")
-    with smtplib.SMTP("127.0.0.1", stack.settings.smtp_port, timeout=5) as client:
+    with smtplib.SMTP("127.0.0.1", stack.settings.smtp_port, timeout=30) as client:
         client.send_message(message)
-    found = httpx.get(f"{stack.urls['mail']}/messages", params={"to": "busan@duty.ieum.example"}).json()
+    found = httpx.get(f"{stack.urls['mail']}/messages", params={"to": "busan@duty.ieum.example"}, timeout=30).json()
     assert [entry["subject"] for entry in found["messages"]] == ["새 사례"]

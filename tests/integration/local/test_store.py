@@ -80,7 +80,7 @@ async def test_a_first_start_that_was_cut_off_is_begun_again(store: LocalStore, 
 async def test_a_full_disk_takes_nothing_ends_it_and_loses_nothing(store: LocalStore, running: _Running) -> None:
     running.start()
     await eventually(store.answers)
-    database = connect(StoreSettings(uri=SecretStr(store.uri), call_timeout_s=2.0), "intake")
+    database = connect(StoreSettings(uri=SecretStr(store.uri), call_timeout_s=10.0), "intake")
     commit = GroupCommit(database["reports"], SystemClock(), waiting=100)
     commit.open()
     assert (await commit.store({"_id": "before"})).inserted

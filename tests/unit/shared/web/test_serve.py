@@ -16,17 +16,11 @@ from shared.settings import SettingsError
 from shared.web.middleware import EdgeMiddleware
 from shared.web.serve import PatientProtocol, bind, config_of, serve
 from tests.unit.shared.web.small_site import build
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tools.local.ports import free_port
 
 
 async def _answering(port: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -56,7 +50,7 @@ def test_an_address_that_is_not_ours_names_the_host_setting() -> None:
 
 async def test_it_serves_until_cancelled_and_leaves_signals_alone() -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    port = _free_port()
+    port = free_port()
     running = asyncio.create_task(serve(build(), "127.0.0.1", port))
     await _answering(port)
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
@@ -75,7 +69,7 @@ async def test_it_serves_until_cancelled_and_leaves_signals_alone() -> None:
 
 @pytest.mark.parametrize("trusted", ["", "127.0.0.1"])
 async def test_an_address_in_a_header_counts_only_from_a_trusted_proxy(trusted: str) -> None:
-    port = _free_port()
+    port = free_port()
     running = asyncio.create_task(serve(build(IEUM_TRUSTED_PROXIES=trusted), "127.0.0.1", port))
     await _answering(port)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
@@ -88,7 +82,7 @@ async def test_an_address_in_a_header_counts_only_from_a_trusted_proxy(trusted: 
 
 @asynccontextmanager
 async def _served(app: FastAPI) -> AsyncIterator[int]:
-    port = _free_port()
+    port = free_port()
     running = asyncio.create_task(serve(app, "127.0.0.1", port))
     await _answering(port)
     try:
@@ -111,7 +105,7 @@ async def test_a_connection_without_a_whole_request_ends(
     before: bytes, sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PatientProtocol, "head_seconds", 0.05)
-    async with _served(build()) as port, asyncio.timeout(10):
+    async with _served(build()) as port, asyncio.timeout(60):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         if before:
             writer.write(before)
@@ -124,7 +118,7 @@ async def test_a_connection_without_a_whole_request_ends(
 
 async def test_a_request_that_is_being_read_or_answered_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PatientProtocol, "head_seconds", 0.05)
-    async with _served(build()) as port, asyncio.timeout(10):
+    async with _served(build()) as port, asyncio.timeout(60):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(POST + b"ab")
         await writer.drain()
@@ -140,7 +134,7 @@ async def test_a_body_that_comes_too_slowly_is_408_and_the_connection_ends() -> 
     app = build()
     [edge] = [one for one in app.user_middleware if getattr(one.cls, "__name__", "") == EdgeMiddleware.__name__]
     edge.kwargs["body_s"] = 0.05
-    async with _served(app) as port, asyncio.timeout(10):
+    async with _served(app) as port, asyncio.timeout(60):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(POST + b"ab")
         answer = await reader.read()
@@ -153,7 +147,7 @@ async def test_a_body_that_keeps_coming_has_longer_than_one_of_which_nothing_com
     app = build()
     [edge] = [one for one in app.user_middleware if getattr(one.cls, "__name__", "") == EdgeMiddleware.__name__]
     edge.kwargs.update(body_s=0.2, body_bytes_per_s=0.01)
-    async with _served(app) as port, asyncio.timeout(10):
+    async with _served(app) as port, asyncio.timeout(60):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(POST + b"ab")
         await writer.drain()
@@ -172,7 +166,7 @@ IN_CHUNKS = OFFERED.replace(b"content-length: 4", b"transfer-encoding: chunked")
 
 
 async def test_the_body_of_a_request_that_offers_another_protocol_arrives() -> None:
-    async with _served(build()) as port, asyncio.timeout(10):
+    async with _served(build()) as port, asyncio.timeout(60):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(OFFERED)
         assert await _answer(reader) == b'{"bytes":4}'
