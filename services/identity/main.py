@@ -52,6 +52,7 @@ from shared.identity.source import POLL_S, Identity
 from shared.jobs import Jobs
 from shared.key_setting import key_bytes
 from shared.settings import KafkaSettings, StoreSettings, load
+from shared.tls import trusted_authorities
 from shared.web.app import create_app
 from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
@@ -176,7 +177,7 @@ def accounts_of(
         administration=Administration(store, sessions, passwords, vault, notices, trail, clock),
         passwords=passwords,
         trail=trail,
-        http=httpx.AsyncClient(),
+        http=httpx.AsyncClient(verify=trusted_authorities()),
         clock=clock,
     )
 

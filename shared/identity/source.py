@@ -35,6 +35,7 @@ from shared.identity.principal import Principal
 from shared.identity.tokens import GRACE, Ticket, TicketKey, TokenError, verify_access
 from shared.metrics import REGISTRY
 from shared.settings import ROOT_EXAMPLE, ServiceSettings, SettingsError
+from shared.tls import trusted_authorities
 
 _log = log.get(__name__)
 
@@ -282,7 +283,7 @@ def over_http(settings: ServiceSettings, clock: Clock, service: str) -> Identity
 
 def fetch_over_http(base_url: str) -> Fetch:
     """Fetch the issuer's document over HTTP."""
-    client = httpx.AsyncClient(base_url=base_url.rstrip("/"), timeout=_TIMEOUT_S)
+    client = httpx.AsyncClient(base_url=base_url.rstrip("/"), timeout=_TIMEOUT_S, verify=trusted_authorities())
 
     async def fetch() -> str:
         answer = await client.get(PATH)

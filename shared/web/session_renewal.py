@@ -15,6 +15,7 @@ from shared.identity.cookies import over_https, session_secret, token_cookie
 from shared.identity.principal import Principal
 from shared.identity.source import Identity, bearer_of
 from shared.settings import ServiceSettings
+from shared.tls import trusted_authorities
 from shared.web.authorization import Authorizer, OnDenied
 from shared.web.middleware import COOKIES
 
@@ -97,7 +98,9 @@ def over_http(
 
     ``transport`` is for tests.
     """
-    client = httpx.AsyncClient(base_url=base_url.rstrip("/"), timeout=_TIMEOUT_S, transport=transport)
+    client = httpx.AsyncClient(
+        base_url=base_url.rstrip("/"), timeout=_TIMEOUT_S, transport=transport, verify=trusted_authorities()
+    )
 
     async def renew(secret: str) -> Renewed | None:
         if not identity.fresh():

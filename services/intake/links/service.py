@@ -135,10 +135,13 @@ class LinkService:
         while self._new:
             await self._index_new()
         if self._clock.monotonic() - self._swept_at >= SWEEP_S:
-            while await self._index_left_behind():
-                await self._clock.sleep(PACE_S)
+            behind = await self._links.waiting(self._clock.now())
+            if behind.total_seconds() >= LEFT_BEHIND_S:
+                while await self._index_left_behind():
+                    await self._clock.sleep(PACE_S)
+                behind = await self._links.waiting(self._clock.now())
             self._swept_at = self._clock.monotonic()
-            BEHIND.set((await self._links.waiting(self._clock.now())).total_seconds())
+            BEHIND.set(behind.total_seconds())
 
     async def _index_new(self) -> None:
         page = list(islice(self._new.values(), SLICE))

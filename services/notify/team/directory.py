@@ -15,6 +15,7 @@ from shared.errors import PermanentError
 from shared.identity.directory import PATH, Colleague, Directory
 from shared.identity.roles import StaffRole
 from shared.mongo import Document, store_errors
+from shared.tls import trusted_authorities
 
 _log = log.get(__name__)
 
@@ -37,7 +38,13 @@ class StaffDirectory:
     ) -> None:
         """``database`` is notify's own; ``key`` is what notify shows to identity, ``transport`` is for tests."""
         self.collection: AsyncIOMotorCollection[Document] = database["staff"]
-        self._client = httpx.AsyncClient(base_url=base_url.rstrip("/"), timeout=_TIMEOUT_S, transport=transport)
+        self._client = httpx.AsyncClient(
+            base_url=base_url.rstrip("/"),
+            timeout=_TIMEOUT_S,
+            transport=transport,
+            verify=trusted_authorities(),
+            limits=httpx.Limits(keepalive_expiry=3 * POLL_S),  # else each question is a new connection
+        )
         self._headers = {"Authorization": f"Bearer {key.get_secret_value()}"}
         self._tag = ""
         self._staff: dict[str, Colleague] = {}

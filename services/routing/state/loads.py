@@ -29,6 +29,8 @@ _log = log.get(__name__)
 
 HEARTBEAT_SECONDS: Final = 2.0
 """Sums are repeated this often though nothing has changed, so that their age says whether their worker is alive."""
+MEASURE_SECONDS: Final = 1.0
+"""Gauges are set so often; Prometheus reads them every few seconds."""
 SILENT_SECONDS: Final = 10.0
 """Five heartbeats: who is not heard for so long is slow, cut off or gone."""
 _NORMAL = RULE.weights[Urgency.NORMAL]
@@ -170,13 +172,16 @@ class LoadPublisher:
         self._worker = worker
         self._suspect = suspect
         self._impossible: set[int] = set()
+        self._measured_at = -MEASURE_SECONDS
         self._told: dict[int, tuple[int, float]] = {}
         """By partition: how many changes the state had seen when it was last told, and when that was."""
 
     async def look(self) -> None:
         """Measure, and tell what is to be told. Raises ``TransientError``: sums are told again."""
         owned = self._owned()
-        self._measure(owned)
+        if (now := self._clock.monotonic()) - self._measured_at >= MEASURE_SECONDS:
+            self._measured_at = now
+            self._measure(owned)
         await self.tell(owned)
 
     def _measure(self, owned: Mapping[int, PartitionState]) -> None:
