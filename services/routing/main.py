@@ -40,7 +40,6 @@ from shared.kafka.broker import KafkaClient
 from shared.kafka.connection import topic_name
 from shared.kafka.reader import Follower, PartitionReader
 from shared.settings import KafkaSettings, StoreSettings, load
-from shared.severity import CASES_PER_PERSON
 from shared.topics import CASES, CENTERS, LOADS, ROUTINGS
 from shared.web.app import create_app
 from shared.web.authorization import Authorizer, log_denied
@@ -98,7 +97,7 @@ def build(
     bus = KafkaClient(bus_settings, SERVICE, health, clock)
     routings, cases = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, CASES)
     copied = PartitionReader(bus_settings, ROUTINGS)
-    view = LoadView(CASES_PER_PERSON, sets.current)
+    view = LoadView(tables=sets.current)
     follower = Follower(bus_settings, (LOADS, CENTERS), view.apply, from_start=True, clock=clock)
     folder = StateFolder(settings.state_dir, boot=this_boot())
     changelog = Changelog(bus.publisher, topic_name(bus_settings, ROUTINGS), routings, cases, folder)

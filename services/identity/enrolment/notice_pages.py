@@ -41,6 +41,7 @@ def notices_router(
             status=(429 if wait else 422) if error else 200,
             account=account,
             mail=mail,
+            sends=notices.sends,
             error=_WORDS[error] if error else "",
             field=field,
             wait=wait,

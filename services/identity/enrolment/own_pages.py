@@ -41,8 +41,9 @@ def own_router(
     authorize: Authorizer,
     *,
     passkeys: bool,
+    mails: bool,
 ) -> APIRouter:
-    """``/account`` and the forms on it; ``passkeys``: browsers make them for this address."""
+    """``/account`` and the forms on it; ``passkeys``: browsers make them for this address; ``mails``: some are sent."""
     router = APIRouter(include_in_schema=False)
     own = authorize(Action.OWN_ACCOUNT)
 
@@ -61,6 +62,7 @@ def own_router(
             account=account,
             sessions=open_sessions,
             passkeys=passkeys,
+            mails=mails,
             error=OWN_WORDS[error] if error else "",
             field=field,
             done=DONE.get(done, ""),

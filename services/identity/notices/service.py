@@ -65,6 +65,11 @@ class Notices:
                     await self._store.remove(queued)
             raise
 
+    @property
+    def sends(self) -> bool:
+        """Whether a mail server is set."""
+        return bool(self._settings.smtp_host)
+
     def address_of(self, account: Account) -> str:
         """Return the address of an account's notices; empty if its person gave none, or it cannot be read."""
         return self._opened(account.subject, account) if account.mail is not None else ""

@@ -24,6 +24,7 @@ from shared.events.loads import LoadSummarized, LoadTotal
 from shared.events.vocabulary import CenterState, Urgency
 from shared.kafka.decoding import Received
 from shared.kafka.publisher import Publisher
+from shared.severity import CASES_PER_PERSON
 
 _log = log.get(__name__)
 
@@ -57,7 +58,7 @@ class Duty(NamedTuple):
 class LoadView:
     """`loads` and `centers` as last told, kept by a follower."""
 
-    def __init__(self, cases_per_person: int, tables: Tables = TABLES) -> None:
+    def __init__(self, cases_per_person: int = CASES_PER_PERSON, tables: Tables = TABLES) -> None:
         self._tables = tables
         self.summaries: dict[int, Summary] = {}
         self.duties = {c: _before_any_word(tables.centers[c], cases_per_person) for c in CENTER_IDS}

@@ -69,6 +69,7 @@ async def queue(identity: Process) -> list[dict[str, Any]]:
 async def test_of_what_people_are_told_and_of_what_not(identity: Process, sink: MailSink) -> None:
     async with identity.browser() as http, identity.browser() as strange:
         ready = await someone(identity, http)
+        assert 'action="/account/mail"' in (await http.get("/account/mail")).text
         assert await delivered(identity, sink) == [(OLD, "알림을 받을 메일 주소가 변경되었습니다")]
         await identity.clock.advance(30)
         await identity.enter(http, ready)
@@ -186,3 +187,13 @@ async def test_nobody_fills_a_mailbox_or_hides_a_changed_factor_in_it(identity: 
         await identity.accounts.administration.change_roles(ADMIN, account, {StaffRole.OPERATOR}, "new_work")
         subjects = [what for _, what in await delivered(identity, sink)]
     assert (len(subjects), subjects[-1]) == (most + 1, "관리자가 계정의 역할을 변경했습니다")
+
+
+async def test_where_no_mail_is_sent_nobody_is_asked_for_an_address(harness: IdentityHarness) -> None:
+    identity = await harness.process()
+    async with identity.browser() as http:
+        await identity.enter(http, await identity.person("jeju", "counsellor"))
+        assert "/account/mail" not in (await http.get("/account")).text
+        page = (await http.get("/account/mail")).text
+    assert 'action="/account/mail"' not in page
+    assert "this installation has no mail server" in page
