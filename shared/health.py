@@ -12,7 +12,7 @@ Note = Callable[[], str]
 """Returns one line worth knowing that asks for nothing. Must not block."""
 
 
-class Report(NamedTuple):
+class HealthReport(NamedTuple):
     """The health of a process: the overall verdict, the word of each check, and whether periodic work fails."""
 
     fine: bool
@@ -32,18 +32,20 @@ class Health:
     degraded: dict[str, Check] = field(default_factory=dict)
     notes: dict[str, Note] = field(default_factory=dict)
 
-    def live_report(self) -> Report:
+    def live_report(self) -> HealthReport:
         """All live checks."""
         return _report(self.live)
 
-    def ready_report(self) -> Report:
+    def ready_report(self) -> HealthReport:
         """All live and ready checks, and beside them what is failing without counting or is only to be known."""
         fine, words, _ = _report({**self.live, **self.ready})
         works, beside, _ = _report(self.degraded)
         notes = {name: note() for name, note in self.notes.items()}
-        return Report(fine, {**words, **beside, **notes}, degraded=not works)
+        return HealthReport(fine, {**words, **beside, **notes}, degraded=not works)
 
 
-def _report(checks: dict[str, Check]) -> Report:
+def _report(checks: dict[str, Check]) -> HealthReport:
     words = {name: check() for name, check in checks.items()}
-    return Report(all(word is None for word in words.values()), {name: word or "ok" for name, word in words.items()})
+    return HealthReport(
+        all(word is None for word in words.values()), {name: word or "ok" for name, word in words.items()}
+    )

@@ -45,7 +45,7 @@ def run(main: Callable[[], Awaitable[None]]) -> NoReturn:
     configure_garbage_collection()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    beat = Heartbeat()
+    beat = LoopHeartbeat()
     threading.Thread(target=watch, args=(beat,), name="watchdog", daemon=True).start()
     try:
         loop.run_until_complete(_supervise(main, beat))
@@ -117,7 +117,7 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-class Heartbeat:
+class LoopHeartbeat:
     """The last sign of life of the event loop; ``count`` grows by one each second while it runs."""
 
     def __init__(self) -> None:
@@ -151,7 +151,7 @@ class Silence:
         return self.seconds
 
 
-def watch(beat: Heartbeat, limit: float = SILENCE_SECONDS) -> None:
+def watch(beat: LoopHeartbeat, limit: float = SILENCE_SECONDS) -> None:
     """Body of the watchdog thread: ends the process with status 71 when the heart is silent for ``limit`` seconds."""
     silence = Silence()
     last = time.monotonic()
@@ -166,7 +166,7 @@ def watch(beat: Heartbeat, limit: float = SILENCE_SECONDS) -> None:
             os._exit(EXIT_SILENT)
 
 
-async def _supervise(main: Callable[[], Awaitable[None]], beat: Heartbeat) -> None:
+async def _supervise(main: Callable[[], Awaitable[None]], beat: LoopHeartbeat) -> None:
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(main())
     heart = asyncio.create_task(beat.keep())

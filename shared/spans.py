@@ -25,7 +25,7 @@ SETTING: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
 Attributes = Mapping[str, str | int]
 
 
-class Kind(Enum):
+class SpanKind(Enum):
     """Kinds of span, by OpenTelemetry's names."""
 
     SERVER = "SERVER"
@@ -110,14 +110,14 @@ def record_request(traceparent: str, method: str, route: str, status: int, start
     attributes: Attributes = {"http.request.method": method, "http.route": route, "http.response.status_code": status}
     _tracing.given_ids[:] = context.trace_id, context.span_id
     try:
-        span = _start(_tracing, f"{method} {route}", Kind.SERVER, started, attributes)
+        span = _start(_tracing, f"{method} {route}", SpanKind.SERVER, started, attributes)
     finally:
         _tracing.given_ids.clear()
     _end(_tracing, span, failed=status >= 500)  # noqa: PLR2004  # HTTP's own number
 
 
 def record_child(
-    name: str, kind: Kind, traceparent: str, started: int, attributes: Attributes, *, failed: bool
+    name: str, kind: SpanKind, traceparent: str, started: int, attributes: Attributes, *, failed: bool
 ) -> None:
     """A span below the one that ``traceparent`` names."""
     if _tracing is None or (context := _context(_tracing, traceparent)) is None:
@@ -136,19 +136,19 @@ def record_batch(group: str, records: Sequence[tuple[str, str]], started: int) -
     about = {"messaging.system": "kafka", "messaging.consumer.group.name": group}
     number = {"messaging.batch.message_count": len(records)}
     links = [context for _, context in told]
-    batch = _start(_tracing, f"{group} batch", Kind.CONSUMER, started, {**about, **number}, links=links)
+    batch = _start(_tracing, f"{group} batch", SpanKind.CONSUMER, started, {**about, **number}, links=links)
     for topic, context in told:
         attributes = {**about, "messaging.destination.name": topic}
         links = [batch.get_span_context()]
         name = f"{group} {topic}"
-        _end(_tracing, _start(_tracing, name, Kind.CONSUMER, started, attributes, parent=context, links=links))
+        _end(_tracing, _start(_tracing, name, SpanKind.CONSUMER, started, attributes, parent=context, links=links))
     _end(_tracing, batch)
 
 
 def _start(
     tracing: _Tracing,
     name: str,
-    kind: Kind,
+    kind: SpanKind,
     started: int,
     attributes: Attributes,
     *,

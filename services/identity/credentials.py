@@ -12,7 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from services.identity.accounts.models import Sealed
-from services.identity.keyed_digests import Marks, derived
+from services.identity.keyed_digests import AccountDigests, derived
 from shared.encryption import Keyring, WrappedKey
 from shared.errors import TransientError
 
@@ -83,7 +83,7 @@ class Vault:
     def __init__(self, master_keys: list[bytes], account_key: bytes) -> None:
         """The master key in use first."""
         self._keyring = Keyring(master_keys)
-        self.marks = Marks(account_key)
+        self.marks = AccountDigests(account_key)
         self._device = derived(account_key, b"ieum device cookie")
         self._names = derived(account_key, b"ieum sign-in names")
         self.passing = derived(account_key, b"ieum oidc passage")

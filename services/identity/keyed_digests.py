@@ -17,7 +17,7 @@ from services.identity.accounts.models import Account, KeyRecord, Session
 KEY_BYTES: Final = 32
 
 
-class Marks:
+class AccountDigests:
     """Keyed digests of secrets, and proofs that a document was written here. Each purpose has a key of its own."""
 
     def __init__(self, account_key: bytes) -> None:

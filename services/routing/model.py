@@ -57,7 +57,7 @@ class ReportState(NamedTuple):
     """Whether its home may ask for it back; a transfer leaves that as it is, or uses it."""
 
 
-class Tally(NamedTuple):
+class CaseTotals(NamedTuple):
     """Sums over the open cases of one centre; drills are in none of them."""
 
     open_cases: int = 0
@@ -72,14 +72,16 @@ class Tally(NamedTuple):
         """Whether it cannot be true whatever the log holds: something was taken off that had never been counted."""
         return min(self) < 0
 
-    def plus(self, report_state: ReportState, sign: int) -> "Tally":
+    def plus(self, report_state: ReportState, sign: int) -> "CaseTotals":
         """With one more case (or, with sign -1, one less)."""
         weight = sign * report_state.weight
         guests = self.guests if report_state.center_id == report_state.home else self.guests + weight
-        return Tally(self.open_cases + sign, self.weighted + weight, guests, self.severe + sign * report_state.severe)
+        return CaseTotals(
+            self.open_cases + sign, self.weighted + weight, guests, self.severe + sign * report_state.severe
+        )
 
 
-NO_CASES = Tally()
+NO_CASES = CaseTotals()
 
 
 class FirstRouting(NamedTuple):

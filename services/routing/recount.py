@@ -17,7 +17,7 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from services.routing.model import Tally
+from services.routing.model import CaseTotals
 from services.routing.settings import RoutingSettings
 from services.routing.state.loads import LoadView, Summary
 from services.routing.state.recount import Recount, difference
@@ -51,7 +51,7 @@ RECOUNTED: Final = Gauge(
     "ieum_routing_recounted_timestamp_seconds", "When the log had last been recounted.", registry=REGISTRY
 )
 
-Differences = Mapping[int, Mapping[str, tuple[Tally, Tally]]]
+Differences = Mapping[int, Mapping[str, tuple[CaseTotals, CaseTotals]]]
 """By partition and centre: what was told and what was counted."""
 
 
@@ -144,7 +144,7 @@ async def recount(reader: Reader, told: Mapping[int, Summary]) -> Differences:
             async for raw in records:
                 if isinstance(event := readable(raw), RoutingEvent):
                     counted.take(event)
-        sums = {c: Tally(x.open_cases, x.weighted, x.guests, x.severe) for c, x in summary.loads.items()}
+        sums = {c: CaseTotals(x.open_cases, x.weighted, x.guests, x.severe) for c, x in summary.loads.items()}
         if wrong := difference(sums, counted.tallies()):
             found[partition] = wrong
     return found

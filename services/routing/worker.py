@@ -17,7 +17,7 @@ from services.routing.rendering import Message, message_of
 from services.routing.state.changelog import Changelog
 from services.routing.state.loads import LoadView
 from services.routing.state.partition import PartitionState
-from services.routing.transitions.models import Moment, Outcome, reasons_of
+from services.routing.transitions.models import Moment, TransitionResult, reasons_of
 from services.routing.transitions.rules import cases_ahead_of, decide, links_of, links_of_moves, moves, next_to_move
 from shared import log, trace
 from shared.centers import TABLES, Tables
@@ -177,7 +177,7 @@ class Worker:
 
     def _decided(
         self, partition: int, incoming: Sequence[Incoming], owners: Mapping[str, str]
-    ) -> tuple[Outcome, list[Message]]:
+    ) -> tuple[TransitionResult, list[Message]]:
         state = self._changelog.state(partition)
         outcome = decide(incoming, state, self._center_loads(partition), self._moment(), owners)
         return outcome, [message_of(draft) for draft in outcome.drafts]
@@ -203,7 +203,7 @@ class Worker:
         if drafts and await self._changelog.publish(partition, drafts, [message_of(draft) for draft in drafts]):
             self._changelog.commit(partition)
             measures.MOVED.inc(len(drafts))
-            _count(Outcome(drafts=drafts))
+            _count(TransitionResult(drafts=drafts))
 
     def _center_loads(self, partition: int) -> CenterLoads:
         return self._view.center_loads({**self.owned(), partition: self._changelog.state(partition)})
@@ -256,7 +256,7 @@ SAMPLE: Final = 10
 """Of a slice of more than so many decisions only every tenth is timed: timing costs a tenth of deciding."""
 
 
-def _count(outcome: Outcome) -> None:
+def _count(outcome: TransitionResult) -> None:
     measures.REPEATED.inc(outcome.repeated)
     for reason, number in outcome.void.items():
         measures.VOID.labels(reason).inc(number)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from shared import log, spans
 from shared.errors import IeumError, TransientError
-from shared.health import Health, Report
+from shared.health import Health, HealthReport
 from shared.metrics import exposition
 from shared.settings import ServiceSettings
 from shared.web import problems
@@ -183,7 +183,7 @@ def _infrastructure(app: FastAPI, pages: Pages, health: Health, operator_access:
     return router
 
 
-def _health(report: Report, *, detailed: bool) -> Response:
+def _health(report: HealthReport, *, detailed: bool) -> Response:
     status = "failing" if not report.fine else "degraded" if report.degraded else "ok"
     body: dict[str, object] = {"status": status}
     if detailed:

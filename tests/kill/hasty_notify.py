@@ -29,7 +29,7 @@ def in_seconds() -> None:
     rules.GAP = timedelta(seconds=1)  # type: ignore[misc]  # a constant everywhere but here
     for urgency, steps in rules.ESCALATION_POLICY.items():
         rules.ESCALATION_POLICY[urgency] = tuple(
-            rules.Step(step.who, step.channels, WAIT if step.times is not None else REPEAT, step.times)
+            rules.EscalationStep(step.who, step.channels, WAIT if step.times is not None else REPEAT, step.times)
             for step in steps
         )
 

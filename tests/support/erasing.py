@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.intake.reports.lifecycle import Access, Cause
+from services.intake.reports.lifecycle import Access, ErasureCause
 from services.intake.reports.repository import DECIDE_SINCE, ERASE_AT, KEPT_SINCE, TOMBSTONE
 from services.intake.retention import rules as retention_rules
 
@@ -30,7 +30,7 @@ def _faults(document: Mapping[str, Any], now: datetime, late: timedelta) -> Iter
     planned, waits, kept = (document.get(mark) for mark in (ERASE_AT, DECIDE_SINCE, KEPT_SINCE))
     if planned != (life.plan.at if life.plan else None) or waits != life.decide_since:
         yield "its marks are not those of its life"
-    if access is Access.OPEN and life.plan is not None and life.plan.cause is not Cause.RETENTION:
+    if access is Access.OPEN and life.plan is not None and life.plan.cause is not ErasureCause.RETENTION:
         yield "it is planned for destruction although it was not withdrawn"
     if access is Access.SEALED:
         if (planned is not None) + (waits is not None) + (kept is not None) != 1:

@@ -19,7 +19,7 @@ from shared.settings import KafkaSettings
 from tools.doctor.rules import Observation, Process, Sample, metrics
 from tools.local import plan, ports
 from tools.local.settings import LocalSettings
-from tools.local.state import Entry, State
+from tools.local.state import ProcessEntry, State
 
 _TIMEOUT_S: Final = 5.0
 _ENGINES: Final = frozenset({"kafka", "store", "mailbox"})
@@ -53,7 +53,7 @@ def kafka_settings(environment: Mapping[str, str]) -> KafkaSettings:
     return KafkaSettings.model_validate(given)
 
 
-async def _process(http: httpx.AsyncClient, entry: Entry) -> Process:
+async def _process(http: httpx.AsyncClient, entry: ProcessEntry) -> Process:
     seen = Process(entry.name, pid=entry.pid, restarts=entry.restarts, port=entry.port)
     if entry.name in _ENGINES or not entry.pid:
         return replace(seen, ready=entry.health == "ready" or None, is_engine=True)

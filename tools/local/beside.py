@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from tools.local import keys, plan, ports, processes, rotation
 from tools.local.security import access, local_store, security_of
 from tools.local.settings import SERVICES, LocalSettings, environment
-from tools.local.state import RENEW, Entry, RunFolder, State
+from tools.local.state import RENEW, ProcessEntry, RunFolder, State
 from tools.local.supervisor import Say
 
 _RENEW_LIMIT_S = 90.0
@@ -103,7 +103,7 @@ def renew(settings: LocalSettings, service: str) -> None:
     _restarted(folder, before, time.monotonic() + _RENEW_LIMIT_S)
 
 
-def _restarted(folder: RunFolder, before: Entry, until: float) -> None:
+def _restarted(folder: RunFolder, before: ProcessEntry, until: float) -> None:
     while True:
         time.sleep(_POLL_S)  # the poll of a wait with a deadline
         state = folder.read()
@@ -114,7 +114,7 @@ def _restarted(folder: RunFolder, before: Entry, until: float) -> None:
             raise BesideError(f"{before.name} did not come back with the new secrets: see `make status`, `make logs`")
 
 
-def _entry(state: State, name: str) -> Entry | None:
+def _entry(state: State, name: str) -> ProcessEntry | None:
     return next((entry for entry in state.entries if entry.name == name), None)
 
 

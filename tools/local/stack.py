@@ -20,7 +20,7 @@ from shared.settings import KafkaSettings
 from tools.local import drilling, jars, keys, plan, ports, security
 from tools.local.kafka import LocalKafka
 from tools.local.settings import SERVICES, LocalSettings, environment
-from tools.local.state import Entry, RunFolder, State
+from tools.local.state import ProcessEntry, RunFolder, State
 from tools.local.supervisor import Program, Say, Supervisor
 
 START_LIMIT_S = 240.0
@@ -212,7 +212,7 @@ class Stack:
             return "ready" if pid is not None and ready.get(program.name) == pid else _health(program, pids)
 
         entries = tuple(
-            Entry(program.name, pids.get(program.name, 0), program.port, restarts[program.name], health(program))
+            ProcessEntry(program.name, pids.get(program.name, 0), program.port, restarts[program.name], health(program))
             for program in supervisor.programs
         )
         return State(os.getpid(), self._phase, self._started, self.urls, entries)

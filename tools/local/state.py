@@ -19,7 +19,7 @@ class AlreadyRunningError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ProcessEntry:
     """One process as `status` shows it."""
 
     name: str
@@ -37,7 +37,7 @@ class State:
     phase: str
     started: str
     urls: dict[str, str] = field(default_factory=dict)
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[ProcessEntry, ...] = ()
 
 
 class RunFolder:
@@ -95,5 +95,5 @@ class RunFolder:
             found = json.loads((self._folder / _STATE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        entries = tuple(Entry(**entry) for entry in found.pop("entries"))
+        entries = tuple(ProcessEntry(**entry) for entry in found.pop("entries"))
         return State(**found, entries=entries)

@@ -14,7 +14,7 @@ import yaml
 
 from tools.local import ports, processes
 from tools.local.settings import LocalSettings
-from tools.local.state import Entry, RunFolder
+from tools.local.state import ProcessEntry, RunFolder
 from tools.monitoring import dashboards, rules
 
 MOST_SERIES: Final = 600
@@ -28,7 +28,7 @@ class TrialError(Exception):
     """The trial cannot be made; the text says what to do."""
 
 
-def configuration(entries: tuple[Entry, ...]) -> dict[str, Any]:
+def configuration(entries: tuple[ProcessEntry, ...]) -> dict[str, Any]:
     """The installation's own settings of Prometheus, with the processes of this stack as targets."""
     config: dict[str, Any] = yaml.safe_load((rules.FOLDER / "prometheus.yaml").read_text(encoding="utf-8"))
     targets: dict[str, list[str]] = {}
@@ -63,7 +63,7 @@ Ask = Callable[[str], list[dict[str, Any]]]
 
 
 @contextmanager
-def _prometheus(binary: str, folder: Path, entries: tuple[Entry, ...]) -> Iterator[Ask]:
+def _prometheus(binary: str, folder: Path, entries: tuple[ProcessEntry, ...]) -> Iterator[Ask]:
     file, port = folder / "prometheus.yaml", ports.free_port()
     file.write_text(yaml.safe_dump(configuration(entries)), encoding="utf-8")
     address = f"{ports.LOOPBACK}:{port}"

@@ -22,7 +22,7 @@ from services.analytics.counting.aggregate import (
 )
 from services.analytics.counting.models import CenterFact, Fact, Held
 from services.analytics.counting.project import time_on_duty
-from services.analytics.counting.reconciliation import Tally
+from services.analytics.counting.reconciliation import ReconciliationCounts
 from services.analytics.counting.repository import (
     STANDING,
     UNSEEN,
@@ -181,12 +181,12 @@ class Reader:
             documents = await days.find({}, {"day": 1}, session=self._session).sort("day", 1).limit(1).to_list(1)
         return date.fromisoformat(documents[0]["day"]) if documents else None
 
-    async def tally(self) -> Tally:
+    async def tally(self) -> ReconciliationCounts:
         """Sums and facts as of one moment (a snapshot), so that a batch is in both or in neither."""
         async with self.snapshot() as view:
             return await view.tally_now()
 
-    async def tally_now(self) -> Tally:
+    async def tally_now(self) -> ReconciliationCounts:
         """The tally as this reader's session sees it."""
         generation, session = await self._serving(), self._session
         sums: Counter[str] = Counter()
@@ -197,7 +197,7 @@ class Reader:
         found = generation.facts.aggregate(pipeline, session=session, hint=dict(STANDING))
         groups = {g["_id"]: g async for g in found}
         waiting = groups.get("in_flight", {"n": 0, "oldest": None})
-        return Tally(
+        return ReconciliationCounts(
             sums=dict(sums),
             without_owner=waiting["n"],
             dead=await self._dead_in_flight(generation),

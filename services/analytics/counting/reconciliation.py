@@ -10,7 +10,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class ReconciliationCounts:
     """The store's counts at one moment. Drills are in none of them."""
 
     sums: dict[str, int]
@@ -41,7 +41,7 @@ class Reconciliation:
     oldest_in_flight_seconds: float | None
 
 
-def reconcile(tally: Tally, now: datetime) -> Reconciliation:
+def reconcile(tally: ReconciliationCounts, now: datetime) -> Reconciliation:
     """The equation filled in. ``now`` gives the age of the oldest report in flight."""
     accepted, routed = tally.sums.get("accepted", 0), tally.sums.get("routed", 0)
     in_flight = tally.without_owner - tally.dead

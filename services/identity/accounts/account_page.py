@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.identity.accounts.models import DISPLAY_LENGTH, NAME_PATTERN, Account, RefusedError
 from services.identity.accounts.repository import AccountStore
-from services.identity.accounts.rules import Wrong
+from services.identity.accounts.rules import ChangeRefusal
 from services.identity.accounts.service import Administration
 from services.identity.audit_recorder import By, by
 from services.identity.page_parts import account_of
@@ -30,16 +30,18 @@ REFUSALS: Final[dict[str, str]] = {
     "changed_meanwhile": gettext_noop("The account was changed a moment ago. Look again."),
     "disabled": gettext_noop("The account is disabled. Let them in again instead."),
     "reason": gettext_noop("Choose why. It is kept in the audit."),
-    Wrong.NO_ROLE: gettext_noop("Choose at least one role."),
-    Wrong.ROLE_NOT_THERE: gettext_noop("This organisation does not give one of these roles."),
-    Wrong.CONFLICT: gettext_noop("One person must not have these roles together."),
-    Wrong.ONESELF: gettext_noop("Nobody changes their own account here. Ask another administrator."),
-    Wrong.LAST_ADMINISTRATOR: gettext_noop(
+    ChangeRefusal.NO_ROLE: gettext_noop("Choose at least one role."),
+    ChangeRefusal.ROLE_NOT_THERE: gettext_noop("This organisation does not give one of these roles."),
+    ChangeRefusal.CONFLICT: gettext_noop("One person must not have these roles together."),
+    ChangeRefusal.ONESELF: gettext_noop("Nobody changes their own account here. Ask another administrator."),
+    ChangeRefusal.LAST_ADMINISTRATOR: gettext_noop(
         "This is the last administrator of the central centre. Invite another first."
     ),
-    Wrong.SAME_PERSON: gettext_noop("Somebody else releases this account: not who asked for it, nor its owner."),
-    Wrong.NOT_WAITING: gettext_noop("This account does not wait for release, or is not set up yet."),
-    Wrong.EXTERNAL: gettext_noop("Roles and factors of this account are kept at the sign-in provider."),
+    ChangeRefusal.SAME_PERSON: gettext_noop(
+        "Somebody else releases this account: not who asked for it, nor its owner."
+    ),
+    ChangeRefusal.NOT_WAITING: gettext_noop("This account does not wait for release, or is not set up yet."),
+    ChangeRefusal.EXTERNAL: gettext_noop("Roles and factors of this account are kept at the sign-in provider."),
 }
 REASONS: Final = {
     "new_work": gettext_noop("Their work changed"),

@@ -10,7 +10,7 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
 from services.identity.accounts.models import Account, AccountState
-from services.identity.keyed_digests import Marks, same
+from services.identity.keyed_digests import AccountDigests, same
 from services.identity.metrics import ALTERED
 from shared import log
 from shared.identity.roles import StaffRole
@@ -24,7 +24,7 @@ PAGE = 100
 class AccountStore:
     """The collection of accounts."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[Document], marks: Marks) -> None:
+    def __init__(self, database: AsyncIOMotorDatabase[Document], marks: AccountDigests) -> None:
         """``database`` is identity's own; ``marks`` seal what is written and tell what somebody else wrote."""
         self._marks = marks
         self.collection: AsyncIOMotorCollection[Document] = database["accounts"]

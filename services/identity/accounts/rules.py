@@ -105,7 +105,7 @@ FORGOTTEN: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class FailedAttempts:
     """Attempts that did not succeed, and when the next one may be made."""
 
     failures: int
@@ -113,26 +113,28 @@ class Tally:
     until: datetime
 
 
-def wait(tally: Tally | None, now: datetime) -> int:
+def wait(tally: FailedAttempts | None, now: datetime) -> int:
     """Whole seconds until the next attempt is looked at; 0: now."""
     if tally is None or tally.until <= now:
         return 0
     return max(1, int((tally.until - now).total_seconds() + 0.999))
 
 
-def after_attempt(tally: Tally | None, source: Source, now: datetime) -> Tally:
+def after_attempt(tally: FailedAttempts | None, source: Source, now: datetime) -> FailedAttempts:
     """The tally with one more attempt, counted before it is looked at: many at once gain nothing."""
     known = tally is not None and now - tally.last_at < FORGOTTEN
     failures = (tally.failures if tally is not None and known else 0) + 1
     delays = DELAYS[source]
     over = failures - delays.free
     pause = timedelta(0) if over <= 0 else min(delays.first * 2 ** min(over - 1, 20), delays.longest)
-    return Tally(failures, now, now + pause)
+    return FailedAttempts(failures, now, now + pause)
 
 
-def after_success(tally: Tally | None, now: datetime) -> Tally:
+def after_success(tally: FailedAttempts | None, now: datetime) -> FailedAttempts:
     """The tally without the attempt that turned out right. Earlier failures stay, and with them the next waits."""
-    return Tally(max(0, tally.failures - 1), tally.last_at, now) if tally is not None else Tally(0, now, now)
+    if tally is None:
+        return FailedAttempts(0, now, now)
+    return FailedAttempts(max(0, tally.failures - 1), tally.last_at, now)
 
 
 def step_of(now: datetime) -> int:
@@ -186,7 +188,7 @@ def key_ends(key: KeyRecord, every: Iterable[KeyRecord]) -> datetime:
     return min((key.valid_until, *said))
 
 
-class Wrong(StrEnum):
+class ChangeRefusal(StrEnum):
     """Why a change of an account is refused."""
 
     NO_ROLE = "no_role"
@@ -228,31 +230,33 @@ def waiting(
     return Waiting(by=(*(one for one in before if one != by), by), since=now)
 
 
-def release_wrong(account: Account, by: str) -> Wrong | None:
+def release_wrong(account: Account, by: str) -> ChangeRefusal | None:
     """Return why a person may not release an account. Not before its owner has set it up: they can be asked then."""
     if account.waits is None or account.state is not AccountState.ACTIVE:
-        return Wrong.NOT_WAITING
-    return Wrong.SAME_PERSON if by in (*account.waits.by, account.subject) else None
+        return ChangeRefusal.NOT_WAITING
+    return ChangeRefusal.SAME_PERSON if by in (*account.waits.by, account.subject) else None
 
 
-def roles_wrong(organisation: str, roles: Collection[StaffRole]) -> Wrong | None:
+def roles_wrong(organisation: str, roles: Collection[StaffRole]) -> ChangeRefusal | None:
     """Return why an organisation cannot give these roles to one person."""
     if not roles:
-        return Wrong.NO_ROLE
+        return ChangeRefusal.NO_ROLE
     if not set(roles) <= roles_at(organisation):
-        return Wrong.ROLE_NOT_THERE
-    return Wrong.CONFLICT if conflict(frozenset(roles)) is not None else None
+        return ChangeRefusal.ROLE_NOT_THERE
+    return ChangeRefusal.CONFLICT if conflict(frozenset(roles)) is not None else None
 
 
-def change_wrong(account: Account, by: str, *, still_administrator: bool, central_administrators: int) -> Wrong | None:
+def change_wrong(
+    account: Account, by: str, *, still_administrator: bool, central_administrators: int
+) -> ChangeRefusal | None:
     """Return why an administrator may not take something from an account; ``still_administrator`` after the change."""
     if account.subject == by:
         # Nobody widens their own roles, and nobody shuts themselves out by a slip.
-        return Wrong.ONESELF
+        return ChangeRefusal.ONESELF
     is_last = (
         account.organisation == CENTRAL
         and account.state is AccountState.ACTIVE
         and StaffRole.ADMINISTRATOR in account.roles
         and central_administrators <= 1
     )
-    return Wrong.LAST_ADMINISTRATOR if is_last and not still_administrator else None
+    return ChangeRefusal.LAST_ADMINISTRATOR if is_last and not still_administrator else None

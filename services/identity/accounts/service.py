@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.identity.accounts.models import Account, AccountState, Ending, RefusedError, Waiting
 from services.identity.accounts.repository import AccountStore
-from services.identity.accounts.rules import Wrong, change_wrong, normal, release_wrong, roles_wrong, waiting
+from services.identity.accounts.rules import ChangeRefusal, change_wrong, normal, release_wrong, roles_wrong, waiting
 from services.identity.audit_recorder import By, Trail, What, line
 from services.identity.credentials import Passwords, Vault, new_secret, new_subject, new_totp
 from services.identity.enrolment.service import digests, new_codes, new_invitation
@@ -62,7 +62,7 @@ class Administration:
         *,
         break_glass: bool = False,
     ) -> tuple[Account, str]:
-        """A new account and its invitation code. Raises ``RefusedError``: ``name_taken`` or a ``Wrong``."""
+        """A new account and its invitation code. Raises ``RefusedError``: ``name_taken`` or a ``ChangeRefusal``."""
         code, invitation = new_invitation(self._vault.marks, self._clock)
         account = self._new(name, display, organisation, roles).model_copy(
             update={"invitation": invitation, "break_glass": break_glass}
@@ -89,7 +89,7 @@ class Administration:
     async def change_roles(self, who: By, account: Account, roles: Collection[StaffRole], reason: str) -> Account:
         """Other roles; their sessions end. Raises ``RefusedError``."""
         if account.external:
-            raise RefusedError(Wrong.EXTERNAL)
+            raise RefusedError(ChangeRefusal.EXTERNAL)
         wrong = roles_wrong(account.organisation, roles) or await self._wrong(
             who, account, still=StaffRole.ADMINISTRATOR in roles
         )
@@ -109,7 +109,7 @@ class Administration:
             raise RefusedError("changed_meanwhile")
         wrong = release_wrong(account, who.subject or "")
         if wrong is not None or account.waits is None:
-            raise RefusedError(wrong or Wrong.NOT_WAITING)
+            raise RefusedError(wrong or ChangeRefusal.NOT_WAITING)
         await self._said(who, What.RELEASE, account, None, asked_by=" ".join(account.waits.by))
         after = await self._accounts.save(account.model_copy(update={"waits": None, "changed_at": self._clock.now()}))
         if after is None:
@@ -139,7 +139,7 @@ class Administration:
     async def reset(self, who: By, account: Account, reason: str) -> tuple[Account, str]:
         """Forget password and second factor and invite them anew. Raises ``RefusedError``."""
         if account.external:
-            raise RefusedError(Wrong.EXTERNAL)
+            raise RefusedError(ChangeRefusal.EXTERNAL)
         if account.state is AccountState.DISABLED:
             raise RefusedError("disabled")
         wrong = await self._wrong(who, account, still=account.state is not AccountState.ACTIVE)
@@ -197,7 +197,7 @@ class Administration:
         # One in 200 thousand million; and what is sealed is bound to the subject, so it is made anew as a whole.
         raise TransientError("two accounts drew the same subject")
 
-    async def _wrong(self, who: By, account: Account, *, still: bool) -> Wrong | None:
+    async def _wrong(self, who: By, account: Account, *, still: bool) -> ChangeRefusal | None:
         count = await self._accounts.administrators(CENTRAL)
         return change_wrong(account, who.subject or "", still_administrator=still, central_administrators=count)
 

@@ -19,7 +19,7 @@ from services.identity.credentials import (
     right_step,
     totp_address,
 )
-from services.identity.keyed_digests import Marks
+from services.identity.keyed_digests import AccountDigests
 from services.identity.notices.models import MAIL_FIELD, Notice
 from services.identity.notices.service import Notices
 from services.identity.sessions.service import Sessions
@@ -179,12 +179,12 @@ def new_codes() -> list[str]:
     return [new_code() for _ in range(RECOVERY_CODES)]
 
 
-def digests(marks: Marks, subject: str, codes: Sequence[str]) -> tuple[str, ...]:
+def digests(marks: AccountDigests, subject: str, codes: Sequence[str]) -> tuple[str, ...]:
     """Digest a person's recovery codes for storage."""
     return tuple(marks.recovery(subject, plain_code(code)) for code in codes)
 
 
-def new_invitation(marks: Marks, clock: Clock) -> tuple[str, Invitation]:
+def new_invitation(marks: AccountDigests, clock: Clock) -> tuple[str, Invitation]:
     """A code to hand over, and what is kept of it."""
     code = new_code()
     return code, Invitation(digest=marks.invitation(plain_code(code)), expires_at=clock.now() + INVITATION_LASTS)

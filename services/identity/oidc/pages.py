@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.identity.accounts.models import RefusedError
 from services.identity.audit_recorder import by
-from services.identity.oidc.provider import PASSAGE_S, Passage, Provider
+from services.identity.oidc.provider import PASSAGE_S, LoginState, Provider
 from services.identity.oidc.service import External
 from services.identity.page_parts import end_the_old
 from services.identity.problems import unavailable
@@ -105,7 +105,7 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
             # A code counts once: a preview of the address must not spend it.
             raise HTTPException(405, headers={"Allow": "GET"})
         who = by(request, None)
-        passage: Passage | None = None
+        passage: LoginState | None = None
         try:
             passage = provider.passage(request.cookies.get(named(_COOKIE, secure=pages.secure(request)), ""), state)
             entered = await external.enter(await provider.person(passage, _code(code, error)), who, passage.device)

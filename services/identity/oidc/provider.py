@@ -62,7 +62,7 @@ _PLACE: Final = b"ieum oidc passage"
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class LoginState:
     """State of a sign-in at the provider, sealed in a cookie."""
 
     state: str
@@ -121,7 +121,7 @@ class Provider:
         """
         found = await self._discovered(_JUST_ASKED_S)
         now = int(self._clock.now().timestamp())
-        passage = Passage(
+        passage = LoginState(
             state=secrets.token_urlsafe(24),
             nonce=secrets.token_urlsafe(24),
             verifier=secrets.token_urlsafe(48),
@@ -148,11 +148,11 @@ class Provider:
         address = str(found["authorization_endpoint"])
         return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}", self._sealed(passage)
 
-    def passage(self, cookie: str, state: str) -> Passage:
+    def passage(self, cookie: str, state: str) -> LoginState:
         """Open the cookie, if it belongs to this answer. Raises ``RefusedError`` ``wrong_state``."""
         try:
             blob = bytes.fromhex(cookie)
-            passage = Passage(**orjson.loads(self._cipher.decrypt(blob[:_NONCE_BYTES], blob[_NONCE_BYTES:], _PLACE)))
+            passage = LoginState(**orjson.loads(self._cipher.decrypt(blob[:_NONCE_BYTES], blob[_NONCE_BYTES:], _PLACE)))
         except (ValueError, TypeError, InvalidTag):
             raise RefusedError("wrong_state") from None
         late = passage.until <= self._clock.now().timestamp()
@@ -160,7 +160,7 @@ class Provider:
             raise RefusedError("wrong_state")
         return passage
 
-    async def person(self, passage: Passage, code: str) -> Person:
+    async def person(self, passage: LoginState, code: str) -> Person:
         """Whom a code stands for.
 
         Raises ``RefusedError``: ``wrong_token``, ``no_second_factor``, ``not_asked_again`` or ``provider_unavailable``.
@@ -284,7 +284,7 @@ class Provider:
             raise RefusedError("provider_unavailable")
         return body
 
-    def _sealed(self, passage: Passage) -> str:
+    def _sealed(self, passage: LoginState) -> str:
         nonce = os.urandom(_NONCE_BYTES)
-        content = {name: getattr(passage, name) for name in Passage.__slots__}
+        content = {name: getattr(passage, name) for name in LoginState.__slots__}
         return (nonce + self._cipher.encrypt(nonce, orjson.dumps(content), _PLACE)).hex()

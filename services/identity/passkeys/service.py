@@ -30,7 +30,7 @@ from services.identity.accounts.models import Account, Passkey, RefusedError
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import usable
 from services.identity.audit_recorder import By, Trail, What, line
-from services.identity.keyed_digests import Marks, same
+from services.identity.keyed_digests import AccountDigests, same
 from services.identity.metrics import PASSKEYS
 from services.identity.notices.models import Notice
 from services.identity.notices.service import Notices
@@ -74,7 +74,7 @@ class Passkeys:
         party: RelyingParty | None,
         accounts: AccountStore,
         used: UsedStore,
-        marks: Marks,
+        marks: AccountDigests,
         notices: Notices,
         trail: Trail,
         clock: Clock,

@@ -9,7 +9,7 @@ from pymongo import ReturnDocument
 
 from services.identity.accounts.models import Ending, Session
 from services.identity.accounts.rules import SESSION_LASTS, session_over
-from services.identity.keyed_digests import Marks
+from services.identity.keyed_digests import AccountDigests
 from shared.mongo import Document, store_errors
 
 _FAR: Final = timedelta(days=1)
@@ -22,7 +22,7 @@ _KEPT: Final = timedelta(days=1)
 class SessionStore:
     """Sessions in the document store."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[Document], marks: Marks) -> None:
+    def __init__(self, database: AsyncIOMotorDatabase[Document], marks: AccountDigests) -> None:
         """``database`` is identity's own; ``marks`` seal the ends of sessions."""
         self._marks = marks
         self.collection: AsyncIOMotorCollection[Document] = database["sessions"]

@@ -9,7 +9,7 @@ from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import SESSION_LASTS, alive, of_now, usable
 from services.identity.audit_recorder import By, Trail, What, by_job, line
 from services.identity.credentials import new_secret, new_session_name
-from services.identity.keyed_digests import Marks, same
+from services.identity.keyed_digests import AccountDigests, same
 from services.identity.keys.service import Signing
 from services.identity.metrics import ALTERED, ENDED, RENEWED
 from services.identity.sessions.repository import SessionStore
@@ -43,7 +43,7 @@ class Sessions:
         store: SessionStore,
         accounts: AccountStore,
         signing: Signing,
-        marks: Marks,
+        marks: AccountDigests,
         identity: Identity,
         trail: Trail,
         clock: Clock,

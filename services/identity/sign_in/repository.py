@@ -7,7 +7,7 @@ from typing import Final
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
-from services.identity.accounts.rules import FORGOTTEN, Tally
+from services.identity.accounts.rules import FORGOTTEN, FailedAttempts
 from shared.errors import TransientError
 from shared.mongo import Document, store_errors
 
@@ -26,13 +26,13 @@ class DelayStore:
         with store_errors():
             await self.collection.create_index("last_at", name="last_at")
 
-    async def get(self, key: str) -> Tally | None:
+    async def get(self, key: str) -> FailedAttempts | None:
         """Return the count under a key."""
         with store_errors():
             found = await self.collection.find_one({"_id": key})
         return _tally(found)
 
-    async def change(self, key: str, decide: Callable[[Tally | None], Tally | None]) -> bool:
+    async def change(self, key: str, decide: Callable[[FailedAttempts | None], FailedAttempts | None]) -> bool:
         """Write what ``decide`` makes of the present tally; False (and nothing written) where it gives None.
 
         Raises ``TransientError`` where others are faster again and again.
@@ -58,7 +58,7 @@ class DelayStore:
         with store_errors():
             return int((await self.collection.delete_many(old)).deleted_count)
 
-    async def _put(self, key: str, was: int, tally: Tally) -> bool:
+    async def _put(self, key: str, was: int, tally: FailedAttempts) -> bool:
         fields = {"failures": tally.failures, "last_at": tally.last_at, "until": tally.until, "rev": was + 1}
         try:
             with store_errors():
@@ -71,5 +71,5 @@ class DelayStore:
         return done.matched_count == 1
 
 
-def _tally(found: Document | None) -> Tally | None:
-    return Tally(int(found["failures"]), found["last_at"], found["until"]) if found is not None else None
+def _tally(found: Document | None) -> FailedAttempts | None:
+    return FailedAttempts(int(found["failures"]), found["last_at"], found["until"]) if found is not None else None

@@ -27,8 +27,8 @@ from services.identity.accounts.models import (
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import (
     DEVICE_LASTS,
+    FailedAttempts,
     Source,
-    Tally,
     acceptable_steps,
     after_attempt,
     after_success,
@@ -284,5 +284,5 @@ class SignIn:
         return step is not None and await self._accounts.use_step(account.subject, step)
 
 
-def _one_more(tally: Tally | None, *, source: Source, now: datetime) -> Tally | None:
+def _one_more(tally: FailedAttempts | None, *, source: Source, now: datetime) -> FailedAttempts | None:
     return None if wait(tally, now) else after_attempt(tally, source, now)

@@ -25,7 +25,7 @@ DERIVED: Final = "2"
 """The version of the keys derived from ``INTAKE_RECEIPT_KEY``, one for each purpose."""
 
 
-class Purpose(StrEnum):
+class KeyPurpose(StrEnum):
     """Purposes of keys. The values go into the derivation: never change one."""
 
     RECEIPTS = "receipts"
@@ -96,21 +96,21 @@ class IntakeKeys:
         """For what a repeat or a paper must be recognised by for ever: report ids, content, requests, proofs."""
         self.upgrading: Final = upgrading
         newer = [(key_id(secret), secret) for secret in later]
-        self.receipts: Final = self._keys(Purpose.RECEIPTS, [*newer, (DERIVED, root)])
-        self.passphrases: Final = self._keys(Purpose.PASSPHRASES, [(DERIVED, root)])
-        self.clients: Final = self._keys(Purpose.CLIENTS, [(DERIVED, root)])
-        self.drafts: Final = self._keys(Purpose.DRAFTS, [(DERIVED, root)])
-        self.calls: Final = self._keys(Purpose.CALLS, [(DERIVED, root)])
-        self.reports: Final = derive(root, Purpose.REPORTS)
+        self.receipts: Final = self._keys(KeyPurpose.RECEIPTS, [*newer, (DERIVED, root)])
+        self.passphrases: Final = self._keys(KeyPurpose.PASSPHRASES, [(DERIVED, root)])
+        self.clients: Final = self._keys(KeyPurpose.CLIENTS, [(DERIVED, root)])
+        self.drafts: Final = self._keys(KeyPurpose.DRAFTS, [(DERIVED, root)])
+        self.calls: Final = self._keys(KeyPurpose.CALLS, [(DERIVED, root)])
+        self.reports: Final = derive(root, KeyPurpose.REPORTS)
         """Authenticates what steers a stored report."""
-        self.callbacks: Final = KeyedDigests(derive(root, Purpose.CALLBACKS), DERIVED)
+        self.callbacks: Final = KeyedDigests(derive(root, KeyPurpose.CALLBACKS), DERIVED)
         """Secrets of callbacks are derived from it, for as long as a front end has them."""
 
         # Nothing made with these is kept for longer than hours, so they have one version.
-        self.devices: Final = KeyedDigests(derive(root, Purpose.DEVICES), DERIVED)
-        self.wrong_receipts: Final = KeyedDigests(derive(root, Purpose.WRONG_RECEIPTS), DERIVED)
+        self.devices: Final = KeyedDigests(derive(root, KeyPurpose.DEVICES), DERIVED)
+        self.wrong_receipts: Final = KeyedDigests(derive(root, KeyPurpose.WRONG_RECEIPTS), DERIVED)
 
-    def _keys(self, purpose: Purpose, secrets: Sequence[tuple[str, bytes]]) -> PurposeKeys:
+    def _keys(self, purpose: KeyPurpose, secrets: Sequence[tuple[str, bytes]]) -> PurposeKeys:
         derived = [KeyedDigests(derive(secret, purpose), version) for version, secret in secrets]
         return PurposeKeys([self.lasting, *derived] if self.upgrading else [*derived, self.lasting])
 
@@ -121,6 +121,6 @@ def keys_of(settings: IntakeSettings) -> IntakeKeys:
     return IntakeKeys(key_bytes(settings.receipt_key), later=later, upgrading=settings.upgrading)
 
 
-def derive(secret: bytes, purpose: Purpose) -> bytes:
+def derive(secret: bytes, purpose: KeyPurpose) -> bytes:
     """The key of a purpose: HKDF-SHA256 without salt, for the secret is random already."""
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"ieum intake {purpose.value}".encode()).derive(secret)

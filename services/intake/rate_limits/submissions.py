@@ -37,7 +37,7 @@ SUSPECTED: Final = Counter("ieum_intake_reports_suspected", "Reports marked, by 
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class SubmissionPermit:
     """Whether a report may be submitted now; if not, the challenge to answer or wait out."""
 
     challenge: str | None = None
@@ -58,7 +58,7 @@ class SubmissionRateLimiter:
         self._texts = RateLimiter(RateLimit(capacity=SAME_TEXT, per_second=SAME_TEXT / MANY_WINDOW_S), clock)
         self._used: OrderedDict[str, None] = OrderedDict()
 
-    def ask(self, network: str, challenge: str, answer: str) -> Passage:
+    def ask(self, network: str, challenge: str, answer: str) -> SubmissionPermit:
         """Return whether a report from there may be submitted now; if so, count it before anything is awaited.
 
         Counted only once it was stored, as many as come in one moment would all pass. See ``give_back``.
@@ -68,7 +68,7 @@ class SubmissionRateLimiter:
         PASSAGES.labels(how or "challenged").inc()
         if how is None:
             now_s = int(self._clock.now().timestamp())
-            return Passage(
+            return SubmissionPermit(
                 proof_of_work.challenge(self._keys, network, now_s, secrets.token_hex(_NONCE_BYTES)), suspicion
             )
         self._draw(network, 1.0)
@@ -77,9 +77,9 @@ class SubmissionRateLimiter:
             self._used[spent] = None
             while len(self._used) > _USED:
                 self._used.popitem(last=False)
-        return Passage(suspicion=suspicion, spent=spent)
+        return SubmissionPermit(suspicion=suspicion, spent=spent)
 
-    def give_back(self, network: str, passage: Passage) -> None:
+    def give_back(self, network: str, passage: SubmissionPermit) -> None:
         """Uncount what ``ask`` counted: it was not submitted after all, or had been before.
 
         Only a challenge that this very report used up opens once more: another had been used up before it.

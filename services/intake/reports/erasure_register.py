@@ -38,7 +38,7 @@ class Happened(StrEnum):
     ERASED = "erased"
 
 
-class Entry(NamedTuple):
+class RegisterLine(NamedTuple):
     """One line."""
 
     at: datetime
@@ -61,12 +61,14 @@ class ErasureRegister:
         """Append a line; on disk when this returns. Raises ``TransientError`` where that fails."""
         if self._file is not None:
             try:
-                await asyncio.to_thread(self._append, self._file, self._line(Entry(at, what, report_id, changes)))
+                await asyncio.to_thread(
+                    self._append, self._file, self._line(RegisterLine(at, what, report_id, changes))
+                )
             except OSError as error:
                 _log.critical("erasure_register.write_failed", what=what.value, error=type(error).__name__)
                 raise TransientError(f"the erasure register: {type(error).__name__}") from error
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[RegisterLine]:
         """Every line of every process, oldest first; one that is not genuine is logged and left out.
 
         Raises ``OSError``. Of a process that was killed while it wrote, or whose disk was full, a line may be cut off.
@@ -95,39 +97,39 @@ class ErasureRegister:
         finally:
             os.close(handle)
 
-    def _line(self, entry: Entry) -> str:
+    def _line(self, entry: RegisterLine) -> str:
         return f"{_content(entry)} {self._code(entry)}"
 
-    def _code(self, entry: Entry) -> str:
+    def _code(self, entry: RegisterLine) -> str:
         return hmac.new(self._key, f"erasure register {_content(entry)}".encode(), hashlib.sha256).hexdigest()
 
-    def _read(self, line: str) -> Entry | None:
+    def _read(self, line: str) -> RegisterLine | None:
         parts = line.split(" ")
         if len(parts) != _PARTS:
             return None
         try:
-            entry = Entry(datetime.fromisoformat(parts[0]), Happened(parts[1]), parts[2], int(parts[3]))
+            entry = RegisterLine(datetime.fromisoformat(parts[0]), Happened(parts[1]), parts[2], int(parts[3]))
         except ValueError:
             return None
         return entry if hmac.compare_digest(self._code(entry), parts[4]) else None
 
 
-def _content(entry: Entry) -> str:
+def _content(entry: RegisterLine) -> str:
     return f"{iso(entry.at)} {entry.what.value} {entry.report_id} {entry.changes}"
 
 
 class LastWord(NamedTuple):
     """The last state of one report in the register."""
 
-    withdrawn: Entry | None
-    erased: Entry | None
+    withdrawn: RegisterLine | None
+    erased: RegisterLine | None
 
     def of(self, changes: int) -> "LastWord":
         """Return the register's state of a report that has changed so often: earlier entries do not count."""
         return LastWord(*(entry if entry is not None and changes <= entry.changes else None for entry in self))
 
 
-def last_words(entries: Iterable[Entry]) -> dict[str, LastWord]:
+def last_words(entries: Iterable[RegisterLine]) -> dict[str, LastWord]:
     """The last word about each report, ``entries`` oldest first. Erased is the end, whatever stands after it."""
     words: dict[str, LastWord] = {}
     for entry in entries:

@@ -42,7 +42,7 @@ class Category(StrEnum):
     AT_ONCE = "at_once"
 
 
-class Cause(StrEnum):
+class ErasureCause(StrEnum):
     """Why a key is destroyed."""
 
     WITHDRAWN = "withdrawn"
@@ -83,7 +83,7 @@ class Withdrawal(FrozenModel):
     """Until when it can be undone; equal to ``at`` or later."""
 
 
-class Decision(FrozenModel):
+class ErasureDecision(FrozenModel):
     """A decision of a lead of the owning centre about a withdrawn report."""
 
     at: datetime
@@ -98,10 +98,10 @@ class Decision(FrozenModel):
     """None with a category: for ever."""
 
 
-class Plan(FrozenModel):
+class ErasurePlan(FrozenModel):
     """The announced destruction of a report's key."""
 
-    cause: Cause
+    cause: ErasureCause
     at: datetime
     announced_at: datetime
     category: Category | None = None
@@ -123,8 +123,8 @@ class Lifecycle(FrozenModel):
     reinstated_at: datetime | None = None
     decide_since: datetime | None = None
     """Since when a lead's decision is waited for."""
-    decisions: tuple[Decision, ...] = ()
-    plan: Plan | None = None
+    decisions: tuple[ErasureDecision, ...] = ()
+    plan: ErasurePlan | None = None
     erased_at: datetime | None = None
     by_other: bool = False
     """Only in what stays of an erased report: the receipt may not say what was decided."""

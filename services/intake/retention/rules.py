@@ -9,11 +9,11 @@ from services.intake.reports.lifecycle import (
     NEW,
     Access,
     Category,
-    Cause,
-    Decision,
+    ErasureCause,
+    ErasureDecision,
+    ErasurePlan,
     ErasureStatus,
     Lifecycle,
-    Plan,
     Reason,
     Special,
     Withdrawal,
@@ -157,14 +157,16 @@ def withdrawn(
         if plan is not None:
             plan = plan.model_copy(update={"at": min(plan.at, now)})
         return _changed(life, withdrawal=withdrawal, special=special, decide_since=waiting, plan=plan)
-    cause = Cause.AT_ONCE if at_once else Cause.WITHDRAWN
-    return _changed(life, withdrawal=withdrawal, plan=Plan(cause=cause, at=withdrawal.undo_until, announced_at=now))
+    cause = ErasureCause.AT_ONCE if at_once else ErasureCause.WITHDRAWN
+    return _changed(
+        life, withdrawal=withdrawal, plan=ErasurePlan(cause=cause, at=withdrawal.undo_until, announced_at=now)
+    )
 
 
 def destroy_asked_at(life: Lifecycle) -> datetime | None:
     """Return when destruction at once was asked for with the receipt alone and still waits; None if it does not."""
     plan = life.plan
-    return plan.announced_at if plan is not None and plan.cause is Cause.AT_ONCE else None
+    return plan.announced_at if plan is not None and plan.cause is ErasureCause.AT_ONCE else None
 
 
 def reinstated(life: Lifecycle, now: datetime) -> Lifecycle:
@@ -190,7 +192,7 @@ REASONS_TO_KEEP: Final = (
 
 
 def decided(
-    life: Lifecycle, decision: Decision, *, category: Category, started: datetime | None, now: datetime
+    life: Lifecycle, decision: ErasureDecision, *, category: Category, started: datetime | None, now: datetime
 ) -> Lifecycle:
     """The life after a lead's decision; a later one replaces it. Raises ``RefusedError``.
 
@@ -210,7 +212,7 @@ def decided(
         return _changed(life, **gone, decisions=(*life.decisions, kept))
     if decision.destroy:
         at = max(now, life.withdrawal.undo_until)
-        plan: Plan | None = Plan(cause=Cause.DECIDED, at=at, announced_at=now)
+        plan: ErasurePlan | None = ErasurePlan(cause=ErasureCause.DECIDED, at=at, announced_at=now)
         kept = decision.model_copy(update={"category": None, "keep_until": None})
     else:
         if decision.category not in choices_for(category):
@@ -240,24 +242,26 @@ def confirmed(life: Lifecycle, facts: ReportFacts, by: str, now: datetime) -> Li
 def announced(life: Lifecycle, verdict: Verdict, now: datetime) -> Lifecycle:
     """The life with what the retention table demands: announced if it is due, taken off the list if it no longer is."""
     plan = life.plan
-    if plan is not None and plan.cause is not Cause.RETENTION:
+    if plan is not None and plan.cause is not ErasureCause.RETENTION:
         return life
     if verdict.standing is not RetentionStatus.DUE:
         return life if plan is None else _changed(life, plan=None)
     if plan is not None:
         return life
-    coming = Plan(cause=Cause.RETENTION, at=now + ANNOUNCED_FOR, announced_at=now, category=verdict.category)
+    coming = ErasurePlan(
+        cause=ErasureCause.RETENTION, at=now + ANNOUNCED_FOR, announced_at=now, category=verdict.category
+    )
     return _changed(life, plan=coming)
 
 
-def dying(life: Lifecycle, verdict: Verdict, now: datetime) -> Cause | None:
+def dying(life: Lifecycle, verdict: Verdict, now: datetime) -> ErasureCause | None:
     """Return why the key must be destroyed now, or None. Only what was announced, and only if it still holds."""
     plan = life.plan
     if life.erased_at is not None or plan is None or plan.at > now:
         return None
-    if plan.cause is Cause.RETENTION:
+    if plan.cause is ErasureCause.RETENTION:
         fits = verdict.standing is RetentionStatus.DUE and plan.announced_at + ANNOUNCED_FOR <= now
-    elif plan.cause is Cause.DECIDED:
+    elif plan.cause is ErasureCause.DECIDED:
         fits = _out_of_time(life, now) and bool(life.decisions) and life.decisions[-1].destroy
     else:
         fits = _out_of_time(life, now) and not life.special
@@ -269,7 +273,7 @@ def unplanned(life: Lifecycle, now: datetime) -> Lifecycle:
     plan = life.plan
     if plan is None or plan.at > now:
         return life
-    waits = life.withdrawal is not None and plan.cause is not Cause.RETENTION
+    waits = life.withdrawal is not None and plan.cause is not ErasureCause.RETENTION
     return _changed(life, plan=None, decide_since=now if waits else life.decide_since)
 
 

@@ -13,7 +13,7 @@ from services.intake.concurrency import Attempts, UpdateConflictError
 from services.intake.problems import unavailable
 from services.intake.reports import documents
 from services.intake.reports.documents import Document
-from services.intake.reports.lifecycle import Category, Decision, Lifecycle, Reason
+from services.intake.reports.lifecycle import Category, ErasureDecision, Lifecycle, Reason
 from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
@@ -106,7 +106,7 @@ class RetentionService:
         def judge(document: Document, now: datetime) -> Lifecycle:
             progress = documents.progress_of(document)
             facts = documents.facts_in(document)
-            decision = Decision(
+            decision = ErasureDecision(
                 at=now,
                 by=principal.subject,
                 organisation=principal.organisation,

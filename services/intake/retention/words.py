@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from services.intake.reports.lifecycle import Category, Cause, Reason, Special
+from services.intake.reports.lifecycle import Category, ErasureCause, Reason, Special
 from shared.events.vocabulary import HarmType
 from shared.labels import HARMS
 from shared.web import audit_labels
@@ -21,7 +21,7 @@ CATEGORIES: Final = {
     Category.AT_ONCE: n("Destroy when asked"),
 }
 REASONS: Final = {reason: audit_labels.REASONS[reason] for reason in Reason}
-CAUSES: Final = {cause: audit_labels.REASONS[cause] for cause in Cause}
+CAUSES: Final = {cause: audit_labels.REASONS[cause] for cause in ErasureCause}
 """As the auditor reads them."""
 ALARMS: Final = {
     "unread": n("Its time is passing and nobody ever acknowledged it. It is not destroyed."),

@@ -29,15 +29,15 @@ from shared.metrics import REGISTRY
 from shared.web.app import Problem
 
 
-class Kind(StrEnum):
+class TextKind(StrEnum):
     """Kinds of text; the values name sealed parts and lines of the audit."""
 
     ANSWER = "answer"
     NOTE = "note"
 
 
-_LISTS: Final = {Kind.ANSWER: "replies", Kind.NOTE: "notes"}
-_MOST: Final = {Kind.ANSWER: correspondence_rules.ANSWERS, Kind.NOTE: correspondence_rules.NOTES}
+_LISTS: Final = {TextKind.ANSWER: "replies", TextKind.NOTE: "notes"}
+_MOST: Final = {TextKind.ANSWER: correspondence_rules.ANSWERS, TextKind.NOTE: correspondence_rules.NOTES}
 _WRITTEN: Final = Counter(
     "ieum_intake_staff_messages", "What staff wrote about reports, by kind.", ["kind"], registry=REGISTRY
 )
@@ -72,7 +72,7 @@ class Correspondence:
         principal: Principal,
         require: Require,
         report_id: str,
-        kind: Kind,
+        kind: TextKind,
         leave: str,
         text: str,
     ) -> None:
@@ -104,7 +104,7 @@ class Correspondence:
         raise unavailable()
 
     def _judged(
-        self, document: Document, principal: Principal, report_id: str, kind: Kind, leave: str, now: datetime
+        self, document: Document, principal: Principal, report_id: str, kind: TextKind, leave: str, now: datetime
     ) -> WriteRefusal | None:
         ownership = correspondence_rules.ownership_in(
             self._keys, leave, report_id, principal.subject, principal.session, now
@@ -113,7 +113,7 @@ class Correspondence:
         room = len(document.get(_LISTS[kind]) or ()) < _MOST[kind]
         access = retention_rules.access_of(retention_rules.lifecycle_of(document))
         why = correspondence_rules.judge(ownership, principal.organisation, access, owned, room=room)
-        if why is None and kind is Kind.ANSWER:
+        if why is None and kind is TextKind.ANSWER:
             contact = details_of(document, documents.opened(document, self._keyring)).contact
             return (
                 None
@@ -122,7 +122,9 @@ class Correspondence:
             )
         return why
 
-    async def _written(self, document: Document, principal: Principal, kind: Kind, text: str, now: datetime) -> bool:
+    async def _written(
+        self, document: Document, principal: Principal, kind: TextKind, text: str, now: datetime
+    ) -> bool:
         number = len(document.get(_LISTS[kind]) or ()) + 1
         name = f"{kind}:{number}"
         key = documents.key_of(document, self._keyring)

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse
 from services.intake.dependencies import require_of
 from services.intake.receipts.models import MessageText
 from services.intake.retention.pages import checked_id
-from services.intake.staff_access.correspondence import Correspondence, Kind
+from services.intake.staff_access.correspondence import Correspondence, TextKind
 from services.intake.staff_access.lookup import StaffLookup
 from shared.audit.entries import where_of
 from shared.identity.principal import Principal
@@ -31,7 +31,7 @@ def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, 
     """``POST /details/answer``, ``POST /details/note``, ``POST /find``."""
     routes = APIRouter(include_in_schema=False)
 
-    async def write(request: Request, principal: Principal, kind: Kind) -> Response:
+    async def write(request: Request, principal: Principal, kind: TextKind) -> Response:
         typed = await form_body(request)
         report_id = checked_id(typed.one("report_id"))
         try:
@@ -41,19 +41,19 @@ def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, 
         require = require_of(authorize, request, principal)
         leave = typed.one("leave")
         await correspondence.write(where_of(request), principal, require, report_id, kind, leave, text)
-        return pages.render(request, "written.html", report_id=report_id, answered=kind is Kind.ANSWER)
+        return pages.render(request, "written.html", report_id=report_id, answered=kind is TextKind.ANSWER)
 
     @routes.post("/details/answer")
     async def answer(
         request: Request, principal: Annotated[Principal, Depends(authorize(Action.DETAILS_WRITE))]
     ) -> Response:
-        return await write(request, principal, Kind.ANSWER)
+        return await write(request, principal, TextKind.ANSWER)
 
     @routes.post("/details/note")
     async def note(
         request: Request, principal: Annotated[Principal, Depends(authorize(Action.DETAILS_WRITE))]
     ) -> Response:
-        return await write(request, principal, Kind.NOTE)
+        return await write(request, principal, TextKind.NOTE)
 
     @routes.post("/find")
     async def find(

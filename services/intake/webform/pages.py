@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse
 
 from services.intake import problems as refusals
 from services.intake.dependencies import caller_of, take_place
-from services.intake.rate_limits.submissions import Passage, SubmissionRateLimiter
+from services.intake.rate_limits.submissions import SubmissionPermit, SubmissionRateLimiter
 from services.intake.submissions.api import FORM_FRONT_END
 from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError
@@ -145,7 +145,7 @@ class _Sending:
         return await self._accept(request, typed, key, submission, passed)
 
     async def _accept(
-        self, request: Request, typed: Typed, key: str, submission: Submission, passed: Passage
+        self, request: Request, typed: Typed, key: str, submission: Submission, passed: SubmissionPermit
     ) -> Response:
         new = False
         try:

@@ -11,7 +11,7 @@ from services.intake.receipts.promise import Outlook
 from services.intake.submissions.models import NARRATIVE_CHARS, PHRASE_CHARS
 from services.intake.webform import advice, form, safety_texts, step_words, steps, summary, words
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.steps import CHECK, LAST, Step
+from services.intake.webform.steps import CHECK, LAST, FormStep
 from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
 from shared.clock import SEOUL, Clock
 from shared.events.vocabulary import ContactChannel, Urgency
@@ -60,7 +60,7 @@ class FormRenderer:
     def step(
         self,
         request: Request,
-        one: Step,
+        one: FormStep,
         typed: Typed,
         *,
         problems: Sequence[FieldProblem] = (),

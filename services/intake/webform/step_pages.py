@@ -18,7 +18,7 @@ from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
 from services.intake.webform.renderer import BEGIN_AGAIN, FormRenderer
 from services.intake.webform.returning import Returning
-from services.intake.webform.steps import CHECK, Step
+from services.intake.webform.steps import CHECK, FormStep
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.web.app import Problem
@@ -86,7 +86,7 @@ class _Steps:
             return RedirectResponse(f"/form/{steps.after(one.slug, typed)}", 303)
         return self._view.step(request, one, typed, notice=_GONE if BEGIN_AGAIN in request.query_params else "")
 
-    async def take(self, request: Request, one: Step, sent: Typed) -> Response:
+    async def take(self, request: Request, one: FormStep, sent: Typed) -> Response:
         token, go = drafts.token_of(request.cookies), sent.one("go")
         try:
             before = await self._kept.load(token)
@@ -114,7 +114,7 @@ class _Steps:
         drafts.leave_token(response, token, secure=self._view.pages.secure(request))
         return response
 
-    def _lead(self, request: Request, one: Step, typed: Typed, go: str, *, fresh: bool) -> Response:
+    def _lead(self, request: Request, one: FormStep, typed: Typed, go: str, *, fresh: bool) -> Response:
         if go == "stay":
             return self._view.step(request, one, typed)
         if fresh and one is not (beginning := steps.first(one.path)):
@@ -123,7 +123,7 @@ class _Steps:
             return RedirectResponse(f"/form/{steps.before(one.slug, typed) or one.slug}", 303)
         return RedirectResponse(f"/form/{CHECK if go == 'check' else steps.after(one.slug, typed)}", 303)
 
-    def _later(self, request: Request, one: Step, typed: Typed) -> Response:
+    def _later(self, request: Request, one: FormStep, typed: Typed) -> Response:
         page = self._view.step(request, one, typed, notice=_LATER, status=503)
         page.headers["Retry-After"] = str(_RETRY_S)
         return page
@@ -134,7 +134,7 @@ class _Steps:
         page.headers["Retry-After"] = str(_RETRY_S)
         return page
 
-    def _problems(self, request: Request, one: Step, typed: Typed) -> list[FieldProblem]:
+    def _problems(self, request: Request, one: FormStep, typed: Typed) -> list[FieldProblem]:
         """Return the messages about this page's own fields; other pages ask for what they lack."""
         raw, problems = form.submission_of(steps.counting(typed), self._view.pages.language(request))
         try:
@@ -151,7 +151,7 @@ class _Steps:
         return [problem for problem in problems if problem.control in one.controls]
 
 
-def _known(slug: str) -> Step:
+def _known(slug: str) -> FormStep:
     found = steps.step(slug)
     if found is None:
         raise Problem(404, "not_found", _NOTHING_HERE)

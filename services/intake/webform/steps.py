@@ -83,7 +83,7 @@ _ONLY_IF: Final[Mapping[str, Callable[[Typed], bool]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FormStep:
     """One page. ``slug`` stands in its address and says nothing to who reads over a shoulder."""
 
     slug: str
@@ -101,37 +101,37 @@ class Step:
 
 
 STEPS: Final = (
-    Step("who", ("role",), required=True),
-    Step("relation", ("relation", "victim_knows", "victim_agrees"), _for_another),
-    Step("what", ("harm_types",), required=True),
-    Step("urgent", ("threatened", "money_demanded", "threat_deadline")),
-    Step("about", ("age_band", "gender")),
-    Step("seen", ("still_spreading", "urls", "platform_kind", "search_words", "seen_when", "marks")),
-    Step("words", ("narrative",)),
-    Step("other", ("relationship", "accounts")),
-    Step("told", ("already_told", "earlier_receipt")),
-    Step("place", ("division", "declined_centers")),
-    Step("district", ("district",), _with_districts),
-    Step("language", ("language", "contact_name")),
-    Step("contact", ("contact_channels",)),
-    Step("reach", ("phone", "email"), _reachable),
-    Step(
+    FormStep("who", ("role",), required=True),
+    FormStep("relation", ("relation", "victim_knows", "victim_agrees"), _for_another),
+    FormStep("what", ("harm_types",), required=True),
+    FormStep("urgent", ("threatened", "money_demanded", "threat_deadline")),
+    FormStep("about", ("age_band", "gender")),
+    FormStep("seen", ("still_spreading", "urls", "platform_kind", "search_words", "seen_when", "marks")),
+    FormStep("words", ("narrative",)),
+    FormStep("other", ("relationship", "accounts")),
+    FormStep("told", ("already_told", "earlier_receipt")),
+    FormStep("place", ("division", "declined_centers")),
+    FormStep("district", ("district",), _with_districts),
+    FormStep("language", ("language", "contact_name")),
+    FormStep("contact", ("contact_channels",)),
+    FormStep("reach", ("phone", "email"), _reachable),
+    FormStep(
         "safe", ("hours", "may_leave_message", "may_say", "not_safe", "center_codeword", "person_codeword"), _reachable
     ),
 )
-PATHS: Final[Mapping[str, tuple[Step, ...]]] = {
+PATHS: Final[Mapping[str, tuple[FormStep, ...]]] = {
     "": STEPS,
     NOW: (
-        Step("now", ("money_demanded", "threat_deadline", "age_band"), path=NOW),
-        Step("now-contact", ("contact_channels", "phone", "email", "not_safe"), path=NOW),
+        FormStep("now", ("money_demanded", "threat_deadline", "age_band"), path=NOW),
+        FormStep("now-contact", ("contact_channels", "phone", "email", "not_safe"), path=NOW),
     ),
     YOUNG: (
-        Step("y-what", ("harm_types",), required=True, path=YOUNG),
-        Step("y-age", ("age_band",), path=YOUNG),
-        Step("y-now", ("threatened", "money_demanded", "threat_deadline"), path=YOUNG),
-        Step("y-words", ("narrative", "accounts"), path=YOUNG),
-        Step("y-place", ("division",), path=YOUNG),
-        Step("y-contact", ("contact_channels", "phone", "email", "not_safe"), path=YOUNG),
+        FormStep("y-what", ("harm_types",), required=True, path=YOUNG),
+        FormStep("y-age", ("age_band",), path=YOUNG),
+        FormStep("y-now", ("threatened", "money_demanded", "threat_deadline"), path=YOUNG),
+        FormStep("y-words", ("narrative", "accounts"), path=YOUNG),
+        FormStep("y-place", ("division",), path=YOUNG),
+        FormStep("y-contact", ("contact_channels", "phone", "email", "not_safe"), path=YOUNG),
     ),
 }
 _ENTERED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
@@ -147,24 +147,24 @@ CONTROLS: Final = frozenset(control for one in STEPS for control in one.controls
 """Every question of the form."""
 
 
-def step(slug: str) -> Step | None:
+def step(slug: str) -> FormStep | None:
     """The step of a page."""
     return _BY_SLUG.get(slug)
 
 
-def first(path: str) -> Step:
+def first(path: str) -> FormStep:
     """The page a path begins with; it needs no draft."""
     return PATHS.get(path, STEPS)[0]
 
 
-def way(typed: Typed) -> list[Step]:
+def way(typed: Typed) -> list[FormStep]:
     """The steps of the path that apply to these answers, in order."""
     return [one for one in PATHS.get(typed.one(PATH), STEPS) if one.applies(typed)]
 
 
-def shown(typed: Typed) -> list[tuple[Step, tuple[str, ...]]]:
+def shown(typed: Typed) -> list[tuple[FormStep, tuple[str, ...]]]:
     """Every step that applies with its fields, each field once: those of the path first, then the others."""
-    found: list[tuple[Step, tuple[str, ...]]] = []
+    found: list[tuple[FormStep, tuple[str, ...]]] = []
     known: set[str] = set()
     for one in [*way(typed), *(one for one in STEPS if one.applies(typed))]:
         if fields := tuple(name for name in one.asked(typed) if name not in known):
@@ -211,7 +211,7 @@ def place_of(control: str, typed: Typed | None = None) -> str:
     return next((one.slug for one in (*path, *STEPS) if control in one.controls), CHECK)
 
 
-def entered(typed: Typed, one: Step) -> Typed:
+def entered(typed: Typed, one: FormStep) -> Typed:
     """The answers on the path of a step, with what entering the path says. Nothing answered before is lost."""
     if not one.path or typed.one(PATH) == one.path:
         return typed

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from services.notify.auditor.heartbeat import EVERY_S as BEAT_S
 from services.notify.auditor.heartbeat import Heartbeat
 from services.notify.auditor.repository import DATABASE, FindingStore
-from services.notify.auditor.rules import Quiet, Wrong
+from services.notify.auditor.rules import Deviation, Quiet
 from services.notify.auditor.service import EVERY_S as LOOK_S
 from services.notify.auditor.service import Auditor
 from services.notify.channels.messages import alarm_mail
@@ -74,7 +74,7 @@ class AuditorProcess:
         finally:
             await self.follower.stop()
 
-    async def _mail(self, found: Sequence[Wrong]) -> bool:
+    async def _mail(self, found: Sequence[Deviation]) -> bool:
         settings = self._settings
         root = settings.public_urls["notify"].rstrip("/")
         about = "|".join(sorted(f"{one.report_id}|{one.owed}|{one.step}|{one.due.isoformat()}" for one in found))

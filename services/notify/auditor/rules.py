@@ -147,7 +147,7 @@ _SKEW: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class Deviation:
     """Something that should have happened and did not."""
 
     report_id: str
@@ -284,7 +284,7 @@ _MANY: Final = 40
 """The last step repeats for ever; of each step its first telling is needed, and of all the last."""
 
 
-def wrong(seen: Watched, now: datetime) -> Wrong | None:
+def wrong(seen: Watched, now: datetime) -> Deviation | None:
     """Return the faults of a report now. ``conclude`` comes first. A report without a known owner owes nothing."""
     if seen.promise is None or seen.due is None:
         return None
@@ -294,7 +294,7 @@ def wrong(seen: Watched, now: datetime) -> Wrong | None:
         return None
     fault = Fault.LATE if late else Fault.NO_CHANNEL
     step = seen.due.step if late else seen.no_channel[-1].step
-    return Wrong(seen.report_id, seen.center_id, seen.promise.urgency, seen.promise.owed, fault, step, seen.due.at)
+    return Deviation(seen.report_id, seen.center_id, seen.promise.urgency, seen.promise.owed, fault, step, seen.due.at)
 
 
 @dataclass(slots=True)

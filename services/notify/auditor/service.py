@@ -8,11 +8,11 @@ from typing import Final
 from services.notify.auditor import metrics
 from services.notify.auditor.repository import Finding, FindingStore, Look
 from services.notify.auditor.rules import (
+    Deviation,
     Fault,
     Quiet,
     Settled,
     Watched,
-    Wrong,
     conclude,
     happened_at,
     note,
@@ -42,7 +42,7 @@ KEPT_SETTLED: Final = 100_000
 older ones nothing is kept."""
 _STALE_S: Final = 6 * EVERY_S
 
-Mailing = Callable[[Sequence[Wrong]], Awaitable[bool]]
+Mailing = Callable[[Sequence[Deviation]], Awaitable[bool]]
 
 
 class SettledReports:
@@ -95,9 +95,9 @@ class Auditor:
         """Reports to which something is owed: of all others a look need see nothing."""
         self._resting: set[str] = set()
         """Watched reports to which nothing is owed now."""
-        self._wrong: dict[str, Wrong] = {}
+        self._wrong: dict[str, Deviation] = {}
         self._written: set[str] | None = None
-        self._untold: dict[str, Wrong] = {}
+        self._untold: dict[str, Deviation] = {}
         self._mailed_at: float | None = None
         self._reading_since: float | None = None
         self._looked_at: float | None = None
@@ -172,7 +172,7 @@ class Auditor:
         return len(self._watched) + len(self._settled)
 
     def _judge(self, now: datetime) -> None:
-        found: dict[str, Wrong] = {}
+        found: dict[str, Deviation] = {}
         self._conclude()
         self._forget(now - YOUNG)
         for report_id in self._owing:
@@ -222,12 +222,12 @@ class Auditor:
         return f"{len(self._untold)} findings could not be mailed" if self._refused and self._untold else None
 
     @property
-    def found(self) -> dict[str, Wrong]:
+    def found(self) -> dict[str, Deviation]:
         """The present findings."""
         return dict(self._wrong)
 
 
-def _finding(bad: Wrong, now: datetime) -> Finding:
+def _finding(bad: Deviation, now: datetime) -> Finding:
     return Finding(
         report_id=bad.report_id,
         alias=alias(bad.report_id),

@@ -224,7 +224,7 @@ class OfferEnd(StrEnum):
     DIED = "died"
 
 
-class Entry(Model):
+class TimelineEntry(Model):
     """One line of the timeline."""
 
     at: Instant
@@ -352,7 +352,7 @@ class Case(Model):
     wake_at: Instant | None = None
     """When a worker may claim this case: the earliest of what is due (``next_due``), or the end of a lease."""
     lease_by: str | None = None
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[TimelineEntry, ...] = ()
     entries_dropped: int = 0
     sort_key: str = ""
     traceparent: str
@@ -398,7 +398,7 @@ ENTRIES_LAST: Final = 80
 """A timeline keeps its beginning and its end; what lies between is counted."""
 
 
-def noted(case: Case, *entries: Entry) -> Case:
+def noted(case: Case, *entries: TimelineEntry) -> Case:
     """The case with lines added to its timeline, which stays bounded."""
     lines = (*case.entries, *entries)
     over = len(lines) - ENTRIES_FIRST - ENTRIES_LAST
@@ -407,7 +407,7 @@ def noted(case: Case, *entries: Entry) -> Case:
     return case.model_copy(update={"entries": lines, "entries_dropped": case.entries_dropped + max(over, 0)})
 
 
-def added(before: Case | None, after: Case) -> tuple[Entry, ...]:
+def added(before: Case | None, after: Case) -> tuple[TimelineEntry, ...]:
     """The lines a later state has that an earlier one had not, as far as they are kept."""
     count = len(after.entries) + after.entries_dropped
     if before is not None:
@@ -436,7 +436,7 @@ def offer_died(case: Case, at: datetime, why: str) -> Case:
     if case.offer is None:
         return case
     other = case.offer.to_center_id
-    entry = Entry(at=at, kind=EntryKind.OFFER_DIED, center_id=case.center_id, other_center_id=other, reason=why)
+    entry = TimelineEntry(at=at, kind=EntryKind.OFFER_DIED, center_id=case.center_id, other_center_id=other, reason=why)
     return noted(offer_over(case, OfferEnd.DIED, at), entry)
 
 

@@ -8,9 +8,9 @@ from services.notify.cases.models import (
     AwaitingKind,
     Case,
     CaseState,
-    Entry,
     EntryKind,
     EscalationCause,
+    TimelineEntry,
     alias,
     in_order,
     noted,
@@ -86,7 +86,7 @@ def _routed(event: ReportRouted, traceparent: str, rules: Rules, now: datetime) 
         traceparent=traceparent,
     )
     reason = decision.reason.value
-    entry = Entry(at=event.decided_at, kind=EntryKind.ROUTED, center_id=case.center_id, reason=reason)
+    entry = TimelineEntry(at=event.decided_at, kind=EntryKind.ROUTED, center_id=case.center_id, reason=reason)
     return policy.begin(noted(case, entry), rules, now)
 
 
@@ -97,14 +97,14 @@ def _rerouted(case: Case, event: ReportRerouted, rules: Rules, now: datetime) ->
         # A closing centre loses only what routing holds for unacknowledged: the two crossed, and they should know.
         case = noted(
             case,
-            Entry(at=now, kind=EntryKind.VOID, center_id=case.center_id, by=case.acknowledged_by),
+            TimelineEntry(at=now, kind=EntryKind.VOID, center_id=case.center_id, by=case.acknowledged_by),
         )
     case = offer_died(_answered(case, event, now), now, event.cause.kind)
     before = event.previous_center_id
     came_back = _CAME_BACK.get(case.ended) if case.ended is not None else None
     if came_back is not None:
         # It is open again in the same record, at another centre: the one before was declined meanwhile, or is closed.
-        case = noted(case, Entry(at=event.decided_at, kind=came_back, center_id=before))
+        case = noted(case, TimelineEntry(at=event.decided_at, kind=came_back, center_id=before))
     moved: dict[str, Any] = {
         "ownership": event.ownership,
         "center_id": decision.center_id,
@@ -126,7 +126,7 @@ def _rerouted(case: Case, event: ReportRerouted, rules: Rules, now: datetime) ->
         "unread": False,
         **_OPENED,
     }
-    entry = Entry(
+    entry = TimelineEntry(
         at=event.decided_at,
         kind=EntryKind.MOVED,
         center_id=decision.center_id,
@@ -190,7 +190,7 @@ def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> C
         told["unread_messages"] = case.unread_messages + 1
     if event.kind is UpdateKind.TRANSFER_VOID:
         return _answered(case.model_copy(update=told), event, now)
-    entry = Entry(at=event.decided_at, kind=_UPDATES[event.kind], center_id=case.center_id)
+    entry = TimelineEntry(at=event.decided_at, kind=_UPDATES[event.kind], center_id=case.center_id)
     case = noted(case.model_copy(update=told), entry)
     if event.kind in _BACK:
         return policy.begin(_answered(case, event, now).model_copy(update=_OPENED), rules, now)
@@ -216,7 +216,7 @@ def _ended(case: Case, event: ReportEnded, now: datetime) -> Case:
         "unread": case.unread and not withdrawn,
         "unread_messages": 0 if withdrawn else case.unread_messages,
     }
-    case = noted(case.model_copy(update=ended), Entry(at=event.decided_at, kind=kind, center_id=case.center_id))
+    case = noted(case.model_copy(update=ended), TimelineEntry(at=event.decided_at, kind=kind, center_id=case.center_id))
     return case if case.unread else policy.stop(case)
 
 
@@ -249,7 +249,7 @@ def _answered(case: Case, event: ReportRerouted | ReportUpdated | ReportEnded, n
     why: str = event.reason if isinstance(event, ReportEnded) else event.cause.kind
     if isinstance(event, ReportUpdated) and event.void_reason is not None:
         why = event.void_reason.value
-    entry = Entry(
+    entry = TimelineEntry(
         at=now,
         kind=_VOID[awaited.kind],
         center_id=case.center_id,

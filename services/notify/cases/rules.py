@@ -21,11 +21,11 @@ from services.notify.cases.models import (
     ContactWay,
     Deletion,
     DeletionState,
-    Entry,
     EntryKind,
     EscalationCause,
     Offer,
     OfferEnd,
+    TimelineEntry,
     TransferReason,
     in_order,
     noted,
@@ -195,12 +195,12 @@ def awaited(case: Case) -> Rejected | None:
     return _AWAITED[case.awaiting.kind] if case.awaiting is not None else None
 
 
-def line(case: Case, who: Actor, kind: EntryKind, now: datetime, reason: str | None = None) -> Entry:
+def line(case: Case, who: Actor, kind: EntryKind, now: datetime, reason: str | None = None) -> TimelineEntry:
     """A line of the timeline about what somebody did."""
-    return Entry(at=now, kind=kind, center_id=case.center_id, by=who.subject, reason=reason)
+    return TimelineEntry(at=now, kind=kind, center_id=case.center_id, by=who.subject, reason=reason)
 
 
-def changed(case: Case, entry: Entry, update: dict[str, Any]) -> Case:
+def changed(case: Case, entry: TimelineEntry, update: dict[str, Any]) -> Case:
     """The case with one more state behind it: what changed, and the line that says so."""
     after = noted(case.model_copy(update={**update, "rev": case.rev + 1}), entry)
     return in_order(scheduled(after))
@@ -209,7 +209,7 @@ def changed(case: Case, entry: Entry, update: dict[str, Any]) -> Case:
 def carried(
     case: Case,
     kind: type[CaseEvent],
-    entry: Entry,
+    entry: TimelineEntry,
     update: dict[str, Any],
     now: datetime,
     told: dict[str, Any] | None = None,
@@ -231,7 +231,7 @@ def carried(
     return Accepted(changed(case, entry, {**update, "case_version": version}), event)
 
 
-def settled(case: Case, reason: SettledReason, entry: Entry, update: dict[str, Any], now: datetime) -> Accepted:
+def settled(case: Case, reason: SettledReason, entry: TimelineEntry, update: dict[str, Any], now: datetime) -> Accepted:
     """The case after somebody looked in a way that is no event of the case: whoever audits alerts must hear of it.
 
     Nothing is told where no escalation runs: there is nothing to settle.
@@ -654,8 +654,8 @@ def _answerable(case: Case, who: Actor, offer_id: str, wanted: OfferEnd, now: da
     return Rejected.OFFER_OVER if who.organisation in concerned else Rejected.NOT_ALLOWED
 
 
-def _line(case: Case, made: Offer, kind: EntryKind, now: datetime, by: str | None = None) -> Entry:
-    return Entry(at=now, kind=kind, center_id=case.center_id, other_center_id=made.to_center_id, by=by)
+def _line(case: Case, made: Offer, kind: EntryKind, now: datetime, by: str | None = None) -> TimelineEntry:
+    return TimelineEntry(at=now, kind=kind, center_id=case.center_id, other_center_id=made.to_center_id, by=by)
 
 
 def _named(made: Offer) -> dict[str, str]:

@@ -9,9 +9,9 @@ from services.notify.cases.models import (
     Case,
     CaseState,
     DeletionState,
-    Entry,
     EntryKind,
     Target,
+    TimelineEntry,
     TransferReason,
 )
 from services.notify.team.models import Center
@@ -278,7 +278,7 @@ def case_view(case: Case) -> CaseView:
     )
 
 
-def _entry(entry: Entry) -> EntryView:
+def _entry(entry: TimelineEntry) -> EntryView:
     return EntryView.model_validate(entry)
 
 

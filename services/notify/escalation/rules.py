@@ -12,11 +12,11 @@ from services.notify.cases.models import (
     Case,
     CaseState,
     DueCase,
-    Entry,
     EntryKind,
     Escalation,
     EscalationCause,
     Target,
+    TimelineEntry,
     in_order,
     noted,
     rescheduled,
@@ -38,7 +38,7 @@ _CALM: Final = (AlertChannel.EMAIL, AlertChannel.WEBHOOK)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class EscalationStep:
     """One step. ``times`` is how often it is told before the next begins; None: again and again."""
 
     who: tuple[Target, ...]
@@ -48,17 +48,17 @@ class Step:
     times: int | None = 1
 
 
-def _steps(calm: tuple[AlertChannel, ...], minutes: tuple[int, int, int], every: int) -> tuple[Step, ...]:
+def _steps(calm: tuple[AlertChannel, ...], minutes: tuple[int, int, int], every: int) -> tuple[EscalationStep, ...]:
     duty, colleagues, lead = (timedelta(minutes=wait) for wait in minutes)
     return (
-        Step((Target.DUTY,), calm, duty),
-        Step((Target.COLLEAGUES,), calm, colleagues),
-        Step((Target.LEAD,), _EVERY, lead),
-        Step((Target.LEAD, Target.CENTRAL), _EVERY, timedelta(minutes=every), times=None),
+        EscalationStep((Target.DUTY,), calm, duty),
+        EscalationStep((Target.COLLEAGUES,), calm, colleagues),
+        EscalationStep((Target.LEAD,), _EVERY, lead),
+        EscalationStep((Target.LEAD, Target.CENTRAL), _EVERY, timedelta(minutes=every), times=None),
     )
 
 
-ESCALATION_POLICY: Final[dict[Urgency, tuple[Step, ...]]] = {
+ESCALATION_POLICY: Final[dict[Urgency, tuple[EscalationStep, ...]]] = {
     Urgency.CRITICAL: _steps(_EVERY, (2, 3, 5), every=10),
     Urgency.HIGH: _steps(_EVERY, (5, 10, 15), every=30),
     Urgency.NORMAL: _steps(_CALM, (30, 30, 60), every=120),
@@ -84,7 +84,7 @@ OVERDUE_AFTER: Final = timedelta(seconds=120)
 """A step that begins later than this after it was due is told as overdue; twice the usual lease."""
 
 
-def step_of(urgency: Urgency, number: int) -> Step:
+def step_of(urgency: Urgency, number: int) -> EscalationStep:
     """Return a step by its number from 1; numbers past the last are the last."""
     steps = ESCALATION_POLICY[urgency]
     return steps[min(number, len(steps)) - 1]
@@ -546,7 +546,7 @@ class _Story:
 
     def __init__(self, case: Case, made: Plan, now: datetime) -> None:
         self.version = case.alert_version
-        self.entries: list[Entry] = []
+        self.entries: list[TimelineEntry] = []
         self.events: list[AlertEvent] = []
         self._case, self._made, self._now = case, made, now
 
@@ -583,7 +583,7 @@ class _Story:
         )
 
     def _line(self, kind: EntryKind, center_id: str, **more: Any) -> None:  # noqa: ANN401  # fields of an entry
-        self.entries.append(Entry(at=self._now, kind=kind, center_id=center_id, **more))
+        self.entries.append(TimelineEntry(at=self._now, kind=kind, center_id=center_id, **more))
 
     def _common(self, center_id: str) -> dict[str, Any]:
         self.version += 1
@@ -606,7 +606,7 @@ def told(case: Case, made: Notice, result: AttemptResult, rules: Rules, now: dat
     if offer is None or offer.offer_id != made.offer_id or _known(case, made.alert_id, made.attempt):
         return case
     again = None if result.ok else rules.hold(retry_at(case.report_id, made.attempt, now), case.urgency)
-    entry = Entry(
+    entry = TimelineEntry(
         at=now,
         kind=EntryKind.OFFER_SENT if result.ok else EntryKind.OFFER_FAILED,
         center_id=case.center_id,

@@ -42,7 +42,7 @@ from shared.events.vocabulary import Urgency
 from shared.jobs import Skipped
 from shared.mongo import SLICE
 from shared.outbox import Relay
-from shared.spans import Kind
+from shared.spans import SpanKind
 
 _LOG = log.get(__name__)
 _ROUNDS = 20
@@ -569,4 +569,4 @@ def _trace(outcome: DeliveryResult, began: int) -> None:
         # Neither to whom nor where.
         about = {"ieum.channel": attempt.endpoint.channel.value, "ieum.urgency": attempt.item.case.urgency.value}
         failed = outcome.reason is not None
-        spans.record_child("alert", Kind.CLIENT, attempt.item.case.traceparent, began, about, failed=failed)
+        spans.record_child("alert", SpanKind.CLIENT, attempt.item.case.traceparent, began, about, failed=failed)

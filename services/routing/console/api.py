@@ -10,7 +10,7 @@ from services.routing.assignment.models import CenterLoads
 from services.routing.console.live import LiveCenters, live_centers
 from services.routing.console.views import CenterRows, History, center_row, history_of, involved
 from services.routing.model import LiveLoads
-from services.routing.read_model import DecisionStore, Entry
+from services.routing.read_model import DecisionStore, RoutingEntry
 from shared.centers import CENTRAL, PACKAGED, Tables
 from shared.errors import TransientError
 from shared.events.base import ReportId
@@ -24,7 +24,7 @@ from shared.web.translations import gettext_noop
 
 async def entries_for(
     authorize: Authorizer, request: Request, principal: Principal, store: DecisionStore, report_id: str
-) -> list[Entry]:
+) -> list[RoutingEntry]:
     """Load the stored entries of a report, for a principal who may see it.
 
     A centre sees the decisions of reports it owns or owned, and of those it would have got by their place unless the
@@ -42,7 +42,7 @@ async def entries_for(
     return entries
 
 
-async def _entries(store: DecisionStore, report_id: str) -> list[Entry]:
+async def _entries(store: DecisionStore, report_id: str) -> list[RoutingEntry]:
     try:
         return await store.history(report_id)
     except TransientError as error:

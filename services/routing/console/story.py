@@ -18,7 +18,7 @@ from shared.web.language import Language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class StoryStep:
     """One record of the stream in words."""
 
     version: int
@@ -40,9 +40,9 @@ class Story:
     synthetic: bool
     weight: str
     received_at: datetime
-    answer: Step
+    answer: StoryStep
     """The decision that made the present owner."""
-    steps: tuple[Step, ...]
+    steps: tuple[StoryStep, ...]
 
 
 def story_of(
@@ -88,7 +88,7 @@ class _Teller:
         self.explainer = explainer
         self._translate = translate
 
-    def step(self, event: RoutingEvent, ended: EndReason | None) -> Step:
+    def step(self, event: RoutingEvent, ended: EndReason | None) -> StoryStep:
         """One record; ``ended`` is how the report had ended before it, if it had."""
         match event:
             case ReportRouted():
@@ -111,10 +111,10 @@ class _Teller:
 
     def _decided(
         self, event: ReportRouted | ReportRerouted, decision: Decision, facts: ReportFacts, before: tuple[str, ...]
-    ) -> Step:
+    ) -> StoryStep:
         day = seoul_day(event.received_at)
         explained = self.explainer.explain(decision, facts, day)
-        return Step(
+        return StoryStep(
             version=event.version,
             at=event.decided_at,
             center_id=decision.center_id,
@@ -124,5 +124,5 @@ class _Teller:
         )
 
 
-def _told(event: ReportUpdated | ReportEnded, center_id: str, said: Sequence[str]) -> Step:
-    return Step(version=event.version, at=event.decided_at, center_id=center_id, said=tuple(said))
+def _told(event: ReportUpdated | ReportEnded, center_id: str, said: Sequence[str]) -> StoryStep:
+    return StoryStep(version=event.version, at=event.decided_at, center_id=center_id, said=tuple(said))

@@ -10,7 +10,7 @@ from services.routing.assignment.bands import Band, band_of
 from services.routing.assignment.models import CenterLoad
 from services.routing.assignment.replay import TRANSFERS, differing, replay
 from services.routing.assignment.rules import RULE_VERSION, seoul_day
-from services.routing.read_model import Entry, event_of
+from services.routing.read_model import RoutingEntry, event_of
 from services.routing.state.report_states import RoutingEvent
 from shared.centers import PACKAGED, Tables, center
 from shared.events.base import CenterId, ReportId
@@ -87,7 +87,7 @@ def replays(event: RoutingEvent, known: Mapping[str, Tables] = PACKAGED.known) -
     return differing(decision, replay(decision, event.facts, seoul_day(event.received_at), tables=tables)) is None
 
 
-def history_of(report_id: str, entries: list[Entry], known: Mapping[str, Tables] = PACKAGED.known) -> History:
+def history_of(report_id: str, entries: list[RoutingEntry], known: Mapping[str, Tables] = PACKAGED.known) -> History:
     """The history of a report that has at least one entry."""
     records = []
     for entry in entries:
@@ -115,7 +115,7 @@ def _written_out(body: dict[str, Any], event: RoutingEvent) -> dict[str, Any]:
     return {**body, "decision": {**decision, "candidates": candidates}}
 
 
-def involved(entries: Sequence[Entry]) -> frozenset[str]:
+def involved(entries: Sequence[RoutingEntry]) -> frozenset[str]:
     """The centres a report concerns: its owner; its former owners and its home unless the reporter declined them."""
     homes = {entry.event.get("decision", {}).get("home_center_id") for entry in entries}
     # Also where it was declined once only: whoever harmed the reporter may work there.

@@ -26,7 +26,7 @@ _PIECES: Final = (*(f"{number:02x}" for number in range(256)), "g")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class RoutingEntry:
     """One record of routing's stream about a report."""
 
     report_id: str
@@ -39,7 +39,7 @@ class Entry:
     event: dict[str, Any]
 
 
-def event_of(entry: Entry) -> RoutingEvent:
+def event_of(entry: RoutingEntry) -> RoutingEvent:
     """The event an entry was copied from."""
     event: Any = EVENT_TYPES[entry.type].model_validate(entry.event)
     if not isinstance(event, RoutingEvent):
@@ -67,7 +67,7 @@ class DecisionStore:
         self._decisions = database["decisions"]
         self._copied = database["copied"]
 
-    async def save(self, entries: Sequence[Entry]) -> None:
+    async def save(self, entries: Sequence[RoutingEntry]) -> None:
         """Insert what is not there yet: the first record of a version stays, as for every reader of the log."""
         if not entries:
             return
@@ -121,11 +121,13 @@ class DecisionStore:
                 ids = {"$gte": start, "$lt": end}
                 await self._decisions.delete_many({"_id": ids, "partition": partition})
 
-    async def history(self, report_id: str) -> list[Entry]:
+    async def history(self, report_id: str) -> list[RoutingEntry]:
         """Load routing's records about a report, oldest first."""
         with store_errors():
             found = await self._decisions.find(_of(report_id)).sort("_id", 1).to_list(None)
-        return [Entry(**{name: value for name, value in document.items() if name != "_id"}) for document in found]
+        return [
+            RoutingEntry(**{name: value for name, value in document.items() if name != "_id"}) for document in found
+        ]
 
     async def owners_of(self, report_ids: Sequence[str]) -> dict[str, str]:
         """The owning centre of each report found."""
@@ -139,9 +141,9 @@ class DecisionStore:
         return owners
 
 
-def _document(entry: Entry) -> dict[str, Any]:
+def _document(entry: RoutingEntry) -> dict[str, Any]:
     # Not ``asdict``: it copies the whole event, which took twenty times as long as writing it.
-    fields = {name: getattr(entry, name) for name in Entry.__slots__}
+    fields = {name: getattr(entry, name) for name in RoutingEntry.__slots__}
     return {"_id": f"{entry.report_id}:{entry.version:06d}", **fields}
 
 

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Final
 
 from services.routing import measures
-from services.routing.read_model.repository import Copied, DecisionStore, Entry
+from services.routing.read_model.repository import Copied, DecisionStore, RoutingEntry
 from services.routing.state.report_states import RoutingEvent
 from services.routing.state.restore import Reader
 from shared import log
@@ -67,7 +67,7 @@ class ReadModel:
         give_up = self._clock.monotonic() + YIELD_SECONDS
         while self._surging() and self._clock.monotonic() < give_up:
             await self._clock.sleep(_LOOK_EVERY_S)
-        entries: list[Entry] = []
+        entries: list[RoutingEntry] = []
         for start in range(0, len(batch), PIECE):
             piece = batch[start : start + PIECE]
             entries += [entry_of(r.event, r.partition, r.offset) for r in piece if isinstance(r.event, RoutingEvent)]
@@ -93,9 +93,9 @@ class ReadModel:
             return all([record_id(raw.headers) == known.last_id async for raw in records])
 
 
-def entry_of(event: RoutingEvent, partition: int, offset: int) -> Entry:
+def entry_of(event: RoutingEvent, partition: int, offset: int) -> RoutingEntry:
     """The copy of one record."""
-    return Entry(
+    return RoutingEntry(
         report_id=event.report_id,
         version=event.version,
         ownership=event.ownership,

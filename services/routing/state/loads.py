@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from services.routing import measures
 from services.routing.assignment.models import CenterLoad, CenterLoads
 from services.routing.assignment.rules import RULE
-from services.routing.model import LiveLoad, LiveLoads, Tally
+from services.routing.model import CaseTotals, LiveLoad, LiveLoads
 from services.routing.rendering import SOURCE
 from services.routing.state.partition import PartitionState
 from shared import log, trace
@@ -86,7 +86,7 @@ class LoadView:
     def center_loads(self, own: Mapping[int, PartitionState]) -> CenterLoads:
         """Every centre now. ``own`` are the partitions this worker folds itself."""
         load, guests, severe = (dict.fromkeys(CENTER_IDS, 0) for _ in range(3))
-        heard: list[Mapping[str, LoadTotal | Tally]] = [s.loads for p, s in self.summaries.items() if p not in own]
+        heard: list[Mapping[str, LoadTotal | CaseTotals]] = [s.loads for p, s in self.summaries.items() if p not in own]
         heard += [state.tallies for state in own.values()]
         for sums in heard:
             for center_id, part in sums.items():

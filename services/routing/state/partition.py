@@ -9,7 +9,7 @@ from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.routing.model import NO_CASES, ReportState, Tally
+from services.routing.model import NO_CASES, CaseTotals, ReportState
 from services.routing.state.report_states import RoutingEvent, report_state_after
 from services.routing.state.waiting import Waiting, WaitingInMemory, Waits
 from shared.errors import FatalError
@@ -33,7 +33,7 @@ class PartitionState:
     cases_position: int = 0
     report_states: MutableMapping[str, ReportState] = field(default_factory=dict)
     """Every report there ever was."""
-    tallies: dict[str, Tally] = field(default_factory=dict)
+    tallies: dict[str, CaseTotals] = field(default_factory=dict)
     """Sums over each centre's open cases."""
     waiting: dict[str, Waiting] = field(default_factory=_in_memory)
     """Of each centre; ``[]`` makes one that is not there."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from services.routing.assignment.rules import severity_of
-from services.routing.model import Tally
+from services.routing.model import CaseTotals
 from services.routing.state.report_states import BROUGHT_BACK, RoutingEvent
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 
@@ -61,7 +61,7 @@ class Recount:
                 return
         self._lines[event.report_id] = line
 
-    def tallies(self) -> dict[str, Tally]:
+    def tallies(self) -> dict[str, CaseTotals]:
         """Sum up every centre's open cases."""
         cases, weighted, guests, severe = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
         for line in self._lines.values():
@@ -70,11 +70,13 @@ class Recount:
                 weighted[line.owner] += line.weight
                 guests[line.owner] += line.weight if line.owner != line.home else 0
                 severe[line.owner] += line.severe
-        return {c: Tally(cases[c], weighted[c], guests[c], severe[c]) for c in cases}
+        return {c: CaseTotals(cases[c], weighted[c], guests[c], severe[c]) for c in cases}
 
 
-def difference(known: Mapping[str, Tally], counted: Mapping[str, Tally]) -> dict[str, tuple[Tally, Tally]]:
+def difference(
+    known: Mapping[str, CaseTotals], counted: Mapping[str, CaseTotals]
+) -> dict[str, tuple[CaseTotals, CaseTotals]]:
     """By centre: what was known and what was counted, where they are not the same."""
-    none = Tally()
+    none = CaseTotals()
     found = {c: (known.get(c, none), counted.get(c, none)) for c in {*known, *counted}}
     return {c: pair for c, pair in sorted(found.items()) if pair[0] != pair[1]}

@@ -27,7 +27,7 @@ import lmdb
 import orjson
 
 from services.routing.assignment.rules import RULE_VERSION
-from services.routing.model import ReportState, Tally
+from services.routing.model import CaseTotals, ReportState
 from services.routing.state.partition import PartitionState
 from services.routing.state.waiting import Waiting, Waits
 from shared.events.vocabulary import EndReason
@@ -35,7 +35,7 @@ from shared.events.vocabulary import EndReason
 MAP_BYTES: Final = 1 << 36
 """The most one partition can grow to: 64 GiB of address space, of which only what is written takes room. One report
 takes less than 1 KB, so these are some hundred million reports."""
-FORMAT: Final = ",".join(("1", *ReportState._fields, *Tally._fields))
+FORMAT: Final = ",".join(("1", *ReportState._fields, *CaseTotals._fields))
 """Of keys and values: a number, for changes of how they are written, and what they hold. A store in another format is
 thrown away and restored."""
 _DIGEST_BYTES: Final = 16
@@ -62,7 +62,7 @@ class Checkpoint(NamedTuple):
     """Every acknowledgement in `cases[p]` below it is in the store."""
     rule_version: int
     """The rule the weights in the sums were made with."""
-    tallies: Mapping[str, Tally]
+    tallies: Mapping[str, CaseTotals]
 
 
 class StateStore:
@@ -131,7 +131,7 @@ class StateStore:
         for center, (people, drills) in kept["waiting"].items():
             self.waiting[center]
             self.numbers[center] = (people, drills)
-        tallies = {center: Tally(*sums) for center, sums in kept["tallies"].items()}
+        tallies = {center: CaseTotals(*sums) for center, sums in kept["tallies"].items()}
         return Checkpoint(kept["position"], kept["last"], kept["cases_position"], kept["rule_version"], tallies)
 
 

@@ -12,7 +12,7 @@ from shared.events.routings import Decision, ReportRerouted
 
 
 @dataclass(slots=True)
-class Outcome:
+class TransitionResult:
     """Result of a batch."""
 
     drafts: list[Draft] = field(default_factory=list)

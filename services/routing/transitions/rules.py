@@ -16,7 +16,7 @@ from services.routing.model import Draft, FirstRouting, Incoming, Refusal, Repor
 from services.routing.state.partition import PartitionState
 from services.routing.state.report_states import RoutingEvent, first_report_state, report_state_after
 from services.routing.transitions import records
-from services.routing.transitions.models import Moment, Outcome
+from services.routing.transitions.models import Moment, TransitionResult
 from services.routing.transitions.transfers import known_target, why_void
 from shared.events.base import Event, ReportEvent
 from shared.events.cases import CaseClosed, CaseEvent, CaseReopened, CaseTransferAccepted
@@ -46,7 +46,7 @@ def decide(
     center_loads: CenterLoads,
     moment: Moment,
     owners: Mapping[str, str],
-) -> Outcome:
+) -> TransitionResult:
     """The routing records a batch leads to. ``owners`` gives the centres of linked reports of other partitions."""
     batch = _BatchDecision(state, dict(center_loads), moment, owners)
     for index, one in enumerate(incoming):
@@ -88,7 +88,7 @@ class _BatchDecision:
     ) -> None:
         self.state = state
         self.center_loads = center_loads
-        self.outcome = Outcome()
+        self.outcome = TransitionResult()
         self._moment = moment
         self._owners = owners
         self._ahead: dict[str, ReportState] = {}

@@ -14,7 +14,7 @@ from tests.integration.local.waiting import alive
 from tests.support.waiting import eventually_blocking
 from tools.local import keys, ports, processes
 from tools.local.settings import SERVICES, LocalSettings
-from tools.local.state import Entry, RunFolder, State
+from tools.local.state import ProcessEntry, RunFolder, State
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(480)]
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -110,7 +110,7 @@ def test_a_service_with_a_wrong_setting_keeps_up_from_starting_and_is_named(
     ports.check(settings.listening())
 
 
-def _changed(settings: LocalSettings, before: dict[str, Entry], names: set[str]) -> bool:
+def _changed(settings: LocalSettings, before: dict[str, ProcessEntry], names: set[str]) -> bool:
     entries = state_of(settings).entries
     return {entry.name for entry in entries if entry.pid != before[entry.name].pid} == names
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.routing.main import run
-from services.routing.model import NO_CASES, Draft, ReportState, Tally
+from services.routing.model import NO_CASES, CaseTotals, Draft, ReportState
 from services.routing.rendering import Message
 from services.routing.state.changelog import Changelog
 from services.routing.state.partition import PartitionState
@@ -112,7 +112,7 @@ def spoiled_checkpoint() -> None:
     commit = StateStore.commit
 
     def spoiled(self: StateStore, checkpoint: Checkpoint) -> None:
-        commit(self, checkpoint._replace(tallies={**checkpoint.tallies, SPOILED: Tally(99, 990, 0, 9)}))
+        commit(self, checkpoint._replace(tallies={**checkpoint.tallies, SPOILED: CaseTotals(99, 990, 0, 9)}))
 
     _replace(StateStore, "commit", spoiled)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.routing.read_model import Copied, DecisionStore, Entry
+from services.routing.read_model import Copied, DecisionStore, RoutingEntry
 from services.routing.read_model.repository import AT_ONCE
 from services.routing.read_model.service import SAY_EVERY_S, ReadModel
 from shared import mongo
@@ -125,8 +125,8 @@ async def test_the_copy_grows_without_a_gap_or_says_so(store_settings: StoreSett
     assert await store.copied([0]) == {}
 
 
-def entry(report: str, version: int, center: str, partition: int) -> Entry:
-    return Entry(
+def entry(report: str, version: int, center: str, partition: int) -> RoutingEntry:
+    return RoutingEntry(
         report_id=report,
         version=version,
         ownership=version,

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.analytics.counting.reconciliation import Tally, reconcile
+from services.analytics.counting.reconciliation import ReconciliationCounts, reconcile
 from services.analytics.main import application
 from services.analytics.operations.repository import Redrives
 from services.analytics.operations.service import Operations
@@ -71,7 +71,9 @@ class Watching:
         return True
 
     async def reconcile(self) -> Any:
-        return reconcile(Tally(sums={"accepted": 3, "routed": 3}, without_owner=0, dead=0, ahead=0, oldest=None), NOW)
+        return reconcile(
+            ReconciliationCounts(sums={"accepted": 3, "routed": 3}, without_owner=0, dead=0, ahead=0, oldest=None), NOW
+        )
 
     def caught_up(self) -> None:
         return None

@@ -11,7 +11,7 @@ import pytest
 
 import services.analytics
 from services.analytics.counting.consumers import next_offsets, together_or_fatal
-from services.analytics.counting.reconciliation import Tally, reconcile
+from services.analytics.counting.reconciliation import ReconciliationCounts, reconcile
 from services.analytics.exports.table_files import wanted_format
 from services.analytics.settings import AnalyticsSettings
 from shared.errors import FatalError
@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
 # --- all accounted for
 
-TALLY = Tally(
+TALLY = ReconciliationCounts(
     sums={"accepted": 10, "routed": 8, "alerted": 7, "acknowledged": 3, "counted": 7},
     without_owner=3,
     dead=1,

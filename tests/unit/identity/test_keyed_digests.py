@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.identity.accounts.models import Account, AccountState, Invitation, Sealed, Session, Waiting
-from services.identity.keyed_digests import Marks
+from services.identity.keyed_digests import AccountDigests
 from shared.identity.roles import StaffRole
 
 AT = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
@@ -49,33 +49,37 @@ SESSION = Session(digest="d", session="n", subject="s-abcdefgh", started_at=AT, 
     ],
 )
 def test_a_changed_account_does_not_fit_its_seal(change: dict[str, Any]) -> None:
-    marks = Marks(KEY)
+    marks = AccountDigests(KEY)
     assert marks.account_seal(ACCOUNT.model_copy(update=change)) != marks.account_seal(ACCOUNT)
 
 
 def test_what_is_used_up_one_by_one_and_what_the_store_rounds_does_not_break_the_seal() -> None:
     rounded = AT.replace(microsecond=123000)
     same = {"totp_step": 7, "recovery": ("x",), "rev": 9, "invitation": Invitation(digest="d", expires_at=rounded)}
-    assert Marks(KEY).account_seal(ACCOUNT.model_copy(update=same)) == Marks(KEY).account_seal(ACCOUNT)
+    assert AccountDigests(KEY).account_seal(ACCOUNT.model_copy(update=same)) == AccountDigests(KEY).account_seal(
+        ACCOUNT
+    )
     seen = SESSION.model_copy(update={"seen_at": AT + timedelta(hours=1), "started_at": rounded})
-    assert Marks(KEY).session_seal(seen) == Marks(KEY).session_seal(SESSION)
+    assert AccountDigests(KEY).session_seal(seen) == AccountDigests(KEY).session_seal(SESSION)
 
 
 @pytest.mark.parametrize(
     "change", [{"subject": "s-abcdefgx"}, {"digest": "x"}, {"session": "x"}, {"started_at": AT + timedelta(hours=1)}]
 )
 def test_a_changed_session_does_not_fit_its_seal(change: dict[str, Any]) -> None:
-    assert Marks(KEY).session_seal(SESSION.model_copy(update=change)) != Marks(KEY).session_seal(SESSION)
+    assert AccountDigests(KEY).session_seal(SESSION.model_copy(update=change)) != AccountDigests(KEY).session_seal(
+        SESSION
+    )
 
 
 def test_marks_differ_by_key_purpose_and_person() -> None:
-    marks, secret = Marks(KEY), "a secret somebody chose"
+    marks, secret = AccountDigests(KEY), "a secret somebody chose"
     made = [
         marks.session(secret),
         marks.invitation(secret),
         marks.recovery("s-abcdefgh", secret),
         marks.recovery("s-abcdefgx", secret),
-        Marks(os.urandom(32)).session(secret),
+        AccountDigests(os.urandom(32)).session(secret),
         hashlib.sha256(secret.encode()).hexdigest(),
         hashlib.sha256(b"ieum secret\x00" + secret.encode()).hexdigest(),
     ]

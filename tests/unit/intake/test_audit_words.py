@@ -5,7 +5,7 @@ import re
 import pytest
 
 from services.intake import problems
-from services.intake.reports.lifecycle import Cause, Reason
+from services.intake.reports.lifecycle import ErasureCause, Reason
 from services.intake.retention import service as decisions
 from services.intake.retention import words as erasure_words
 from services.intake.staff_access.rules import AccessRefusal
@@ -13,7 +13,7 @@ from shared.web.audit_labels import REASONS
 from shared.web.translations import SHARED_LOCALE, load
 
 CODES = (
-    {*Reason, *Cause, *AccessRefusal, "unknown_receipt", "wrong_word", "invalid"}
+    {*Reason, *ErasureCause, *AccessRefusal, "unknown_receipt", "wrong_word", "invalid"}
     | problems._STEPS.keys()
     | decisions.REFUSALS.keys()
     | {way for way, _ in erasure_words.WAYS}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.unit.monitoring.test_rules import known
-from tools.local.state import Entry
+from tools.local.state import ProcessEntry
 from tools.monitoring import dashboards, trial
 from tools.monitoring.objectives import OBJECTIVES, WINDOWS
 from tools.monitoring.rules import FOLDER, metrics_of
@@ -46,7 +46,7 @@ def test_no_panel_is_broken_down_by_place_or_person() -> None:
 
 def test_a_trial_scrapes_every_worker_of_the_running_stack_under_the_name_that_rules_know() -> None:
     ports = {"kafka": 1, "routing": 2, "routing-2": 3, "notify-auditor": 4, "intake": 5}
-    entries = tuple(Entry(name, 100, port, 0, "ready") for name, port in ports.items())
+    entries = tuple(ProcessEntry(name, 100, port, 0, "ready") for name, port in ports.items())
     config = trial.configuration(entries)
     targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
     assert targets["routing"] == ["127.0.0.1:2", "127.0.0.1:3"]

@@ -8,13 +8,13 @@ import httpx
 
 from services.routing.console.live_stream import OpenStreams
 from services.routing.main import application
-from services.routing.read_model import Entry
+from services.routing.read_model import RoutingEntry
 from services.routing.read_model.service import entry_of
 from services.routing.settings import RoutingSettings
 from services.routing.state.loads import LoadView
 from services.routing.state.partition import PartitionState
 from services.routing.state.report_states import RoutingEvent
-from services.routing.transitions.models import Outcome
+from services.routing.transitions.models import TransitionResult
 from services.routing.transitions.rules import moves
 from shared.centers import PACKAGED, TABLES, Fault, TableSets
 from shared.clock import Clock, ManualClock
@@ -46,7 +46,7 @@ class Kept:
     def __init__(self, events: Sequence[RoutingEvent] = ()) -> None:
         self.entries = [entry_of(event, 0, number) for number, event in enumerate(events)]
 
-    async def history(self, report: str) -> list[Entry]:
+    async def history(self, report: str) -> list[RoutingEntry]:
         return [entry for entry in self.entries if entry.report_id == report]
 
 
@@ -123,5 +123,8 @@ def story() -> list[RoutingEvent]:
     ):
         events += settle(state, run(state, event))
     return events + settle(
-        state, Outcome(drafts=moves(state, center_loads(closed=("jeju", "ulsan")), MOMENT, TRACE, limit=1, owners={}))
+        state,
+        TransitionResult(
+            drafts=moves(state, center_loads(closed=("jeju", "ulsan")), MOMENT, TRACE, limit=1, owners={})
+        ),
     )

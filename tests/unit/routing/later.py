@@ -7,7 +7,7 @@ from services.routing.assignment.models import CenterLoads
 from services.routing.model import ReportState
 from services.routing.state.partition import PartitionState
 from services.routing.state.report_states import first_report_state
-from services.routing.transitions.models import Outcome
+from services.routing.transitions.models import TransitionResult
 from services.routing.transitions.rules import decide, moves
 from shared.events.cases import CaseReopened
 from shared.events.reports import ReportAmended, ReportFacts, ReportReinstated
@@ -30,7 +30,7 @@ def standing_of(facts: ReportFacts, day: date, owner: str, ended: EndReason | No
 
 def later(
     facts: ReportFacts, center_loads: CenterLoads, day: date, owner: str, then: str, linked: str | None
-) -> Outcome:
+) -> TransitionResult:
     """What routing makes of it. An addition is what says ``facts``; before, nobody was declined."""
     if linked is not None:
         facts = facts.model_copy(update={"linked_reports": (LINKED,)})
@@ -41,7 +41,7 @@ def later(
     if report_state.ended is not None:
         state.accept(report_id(1), report_state)
     if then == "centre_closed":
-        return Outcome(drafts=moves(state, center_loads, MOMENT, TRACE, limit=9, owners=owners))
+        return TransitionResult(drafts=moves(state, center_loads, MOMENT, TRACE, limit=9, owners=owners))
     common: dict[str, Any] = {"report_id": report_id(1)}
     event: ReportAmended | ReportReinstated | CaseReopened
     match then:

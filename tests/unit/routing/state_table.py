@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from services.routing.model import Tally
+from services.routing.model import CaseTotals
 from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder
 from services.routing.state.partition import PartitionState
@@ -180,7 +180,7 @@ class Table:
         assert [self.state.waits(c) for c in sorted(lists(told))] == [told.waits(c) for c in sorted(lists(told))]
 
 
-def real(state: PartitionState) -> dict[str, Tally]:
+def real(state: PartitionState) -> dict[str, CaseTotals]:
     return {c: tally for c, tally in state.tallies.items() if any(tally)}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from services.routing.model import Incoming
 from services.routing.rendering import message_of
 from services.routing.state.partition import PartitionState
-from services.routing.transitions.models import Outcome
+from services.routing.transitions.models import TransitionResult
 from services.routing.transitions.rules import decide
 from shared.events.base import Event
 from shared.events.cases import CaseTransferAccepted
@@ -13,12 +13,12 @@ from shared.events.catalog import parse_event
 from tests.unit.routing.builders import MOMENT, NOW, center_loads, incoming, received, report_id
 
 
-def published(outcome: Outcome) -> list[Any]:
+def published(outcome: TransitionResult) -> list[Any]:
     messages = [message_of(draft) for draft in outcome.drafts]
     return [parse_event("routings", key, headers, value)[0] for key, value, headers in messages]
 
 
-def settle(state: PartitionState, outcome: Outcome) -> list[Any]:
+def settle(state: PartitionState, outcome: TransitionResult) -> list[Any]:
     """Publish and read back: the state learns from the log, never from the drafts."""
     events = published(outcome)
     for event in events:
@@ -27,7 +27,7 @@ def settle(state: PartitionState, outcome: Outcome) -> list[Any]:
     return events
 
 
-def run(state: PartitionState, *events: Event | Incoming, **board_args: Any) -> Outcome:
+def run(state: PartitionState, *events: Event | Incoming, **board_args: Any) -> TransitionResult:
     batch = [e if isinstance(e, Incoming) else incoming(e, _source(e)) for e in events]
     return decide(batch, state, center_loads(**board_args), MOMENT, {})
 

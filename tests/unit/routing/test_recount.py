@@ -8,7 +8,7 @@ from hypothesis import given
 
 from services.routing import recount as recount_module
 from services.routing.assignment.rules import severity_of
-from services.routing.model import Tally
+from services.routing.model import CaseTotals
 from services.routing.recount import recount
 from services.routing.state.loads import LoadPublisher, LoadView
 from services.routing.state.recount import Recount, difference
@@ -26,7 +26,7 @@ from tests.unit.routing.fake_log import Place, received_record
 from tests.unit.routing.histories import any_history
 
 
-def plainly(events: Sequence[RoutingEvent]) -> dict[str, Tally]:
+def plainly(events: Sequence[RoutingEvent]) -> dict[str, CaseTotals]:
     """The newest record of each report that counts, one after the other, and what is open added up."""
     newest: dict[str, dict[str, Any]] = {}
     for event in events:
@@ -44,14 +44,16 @@ def plainly(events: Sequence[RoutingEvent]) -> dict[str, Tally]:
             case ReportEnded():
                 told["open"] = False
         newest[event.report_id] = told
-    tallies: dict[str, Tally] = {}
+    tallies: dict[str, CaseTotals] = {}
     for one in newest.values():
         weight = severity_of(one["facts"]).weight
         if one["open"] and weight:
-            known = tallies.get(one["owner"], Tally())
+            known = tallies.get(one["owner"], CaseTotals())
             guest = weight if one["owner"] != one["home"] else 0
             severe = known.severe + severity_of(one["facts"]).severe
-            tallies[one["owner"]] = Tally(known.open_cases + 1, known.weighted + weight, known.guests + guest, severe)
+            tallies[one["owner"]] = CaseTotals(
+                known.open_cases + 1, known.weighted + weight, known.guests + guest, severe
+            )
     return tallies
 
 
@@ -73,7 +75,7 @@ async def test_a_job_of_its_own_finds_sums_that_were_told_and_are_not_in_the_log
     summary = told.summaries[0]
     wrong = {**summary.loads, "busan": summary.loads["busan"].model_copy(update={"severe": 4})}
     found = await recount(place.routings, {0: summary._replace(loads=wrong)})
-    assert found == {0: {"busan": (Tally(5, 50, 0, 4), Tally(5, 50, 0, 0))}}
+    assert found == {0: {"busan": (CaseTotals(5, 50, 0, 4), CaseTotals(5, 50, 0, 0))}}
 
 
 async def test_what_came_after_the_sums_were_told_is_not_counted() -> None:
@@ -86,7 +88,10 @@ async def test_what_came_after_the_sums_were_told_is_not_counted() -> None:
 
 
 async def test_while_sums_differ_the_process_says_so_and_measures_it() -> None:
-    found: list[recount_module.Differences] = [{2: {"busan": (Tally(1), Tally()), "jeju": (Tally(), Tally(1))}}, {}]
+    found: list[recount_module.Differences] = [
+        {2: {"busan": (CaseTotals(1), CaseTotals()), "jeju": (CaseTotals(), CaseTotals(1))}},
+        {},
+    ]
 
     async def count() -> recount_module.Differences:
         return found.pop(0)
@@ -103,7 +108,7 @@ async def test_while_sums_differ_the_process_says_so_and_measures_it() -> None:
 
 
 async def test_what_was_found_stands_while_kafka_does_not_answer() -> None:
-    answers = iter([{2: {"busan": (Tally(1), Tally())}}])
+    answers = iter([{2: {"busan": (CaseTotals(1), CaseTotals())}}])
 
     async def count() -> recount_module.Differences:
         for one in answers:
@@ -145,6 +150,12 @@ class LoadsTold:
 
 
 def test_only_what_differs_is_named_and_what_is_missing_is_nothing() -> None:
-    one, two = {"busan": Tally(1, 10), "jeju": Tally(2, 20)}, {"busan": Tally(1, 10), "ulsan": Tally(1, 15)}
-    assert difference(one, two) == {"jeju": (Tally(2, 20), Tally()), "ulsan": (Tally(), Tally(1, 15))}
+    one, two = (
+        {"busan": CaseTotals(1, 10), "jeju": CaseTotals(2, 20)},
+        {"busan": CaseTotals(1, 10), "ulsan": CaseTotals(1, 15)},
+    )
+    assert difference(one, two) == {
+        "jeju": (CaseTotals(2, 20), CaseTotals()),
+        "ulsan": (CaseTotals(), CaseTotals(1, 15)),
+    }
     assert difference(one, dict(one)) == {}

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.routing.model import ReportState, Tally
+from services.routing.model import CaseTotals, ReportState
 from services.routing.state import store as store_module
 from services.routing.state.folder import StateFolder, this_boot
 from services.routing.state.store import Checkpoint, StateStore
@@ -50,7 +50,7 @@ ids = st.uuids().map(str)
 
 
 def checkpoint(position: int = 1, last: str | None = "d") -> Checkpoint:
-    return Checkpoint(position, last, 7, 2, {"busan": Tally(1, 10, 0, 1)})
+    return Checkpoint(position, last, 7, 2, {"busan": CaseTotals(1, 10, 0, 1)})
 
 
 def taken(root: Path, boot: str | None = BOOT) -> StateFolder:

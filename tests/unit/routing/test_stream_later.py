@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.routing.state.partition import PartitionState
-from services.routing.transitions.models import Outcome
+from services.routing.transitions.models import TransitionResult
 from services.routing.transitions.rules import moves
 from shared.centers import CENTER_IDS
 from shared.events.cases import CaseAcknowledged, CaseClosed, CaseReopened
@@ -218,13 +218,13 @@ def test_a_closed_centre_gives_up_what_nobody_acknowledged_a_chunk_at_a_time() -
     state.acknowledge(case(CaseAcknowledged, number=2))
     drafts = moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=2, owners={})
     assert [d.report_id for d in drafts] == [report_id(1), report_id(3)]
-    events = settle(state, Outcome(drafts=drafts))
+    events = settle(state, TransitionResult(drafts=drafts))
     assert {e.cause.kind for e in events} == {CauseKind.CENTER_CLOSED}
     assert {e.decision.reason for e in events} == {RoutingReason.HOME_CLOSED}
     assert {(e.version, e.ownership, e.previous_center_id) for e in events} == {(2, 2, "busan")}
     rest = moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=9, owners={})
     assert [d.report_id for d in rest] == [report_id(4)]
-    settle(state, Outcome(drafts=rest))
+    settle(state, TransitionResult(drafts=rest))
     assert moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=9, owners={}) == []
     assert (list(state.waiting["busan"]), counted(state)["busan"]) == ([], 1)
 
@@ -264,7 +264,9 @@ def test_what_waits_again_is_moved_from_a_closed_centre_until_it_is_acknowledged
 def test_a_centre_that_opens_again_keeps_what_is_left() -> None:
     state = PartitionState()
     settle(state, run(state, *(received(n) for n in range(1, 4))))
-    settle(state, Outcome(drafts=moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=1, owners={})))
+    settle(
+        state, TransitionResult(drafts=moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=1, owners={}))
+    )
     assert moved(state) == []
     assert len(state.waiting["busan"]) == 2
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.routing.assignment.models import CenterLoads
 from services.routing.state.partition import PartitionState
-from services.routing.transitions.models import Outcome
+from services.routing.transitions.models import TransitionResult
 from services.routing.transitions.rules import links_of, links_of_moves, moves, next_to_move
 from shared.centers import CENTER_IDS, CENTRAL
 from shared.events.cases import CaseAcknowledged, CaseClosed, CaseReopened
@@ -131,13 +131,15 @@ def test_reports_linked_with_each_other_leave_a_closed_centre_together() -> None
     settle(state, run(state, accepted("jeju")))
     settle(state, run(state, case(CaseClosed, 2, 2, outcome="supported")))
     drafts = moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=9, owners={})
-    (event,) = settle(state, Outcome(drafts=drafts))
+    (event,) = settle(state, TransitionResult(drafts=drafts))
     assert (event.report_id, event.decision.center_id) == (report_id(2), "jeju")
 
     state = PartitionState()
     links: dict[str, Any] = {"linked_reports": [report_id(1)], "division": "daegu"}
     settle(state, run(state, received(1, "busan"), received(2, **links), loads=dict.fromkeys(CENTER_IDS, 450)))
-    settle(state, Outcome(drafts=moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=9, owners={})))
+    settle(
+        state, TransitionResult(drafts=moves(state, center_loads(closed=("busan",)), MOMENT, TRACE, limit=9, owners={}))
+    )
     assert len({state.report_states[report_id(n)].center_id for n in (1, 2)}) == 1
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from services.routing.assignment.models import CenterLoads
 from services.routing.state.partition import PartitionState
-from services.routing.transitions.models import Outcome
+from services.routing.transitions.models import TransitionResult
 from services.routing.transitions.rules import cases_ahead_of, decide, moves
 from shared.events.base import Event
 from shared.events.cases import CaseClosed, CaseReopened
@@ -120,7 +120,7 @@ def test_the_tables_of_the_seoul_day_of_the_report_count_for_all_that_follows(
     (moved,) = settle(state, run(state, accepted("jeju")))
     assert moved.decision.home_center_id == home
     drafts = moves(state, center_loads(closed=("jeju",)), MOMENT, TRACE, limit=9, owners={})
-    (again,) = settle(state, Outcome(drafts=drafts))
+    (again,) = settle(state, TransitionResult(drafts=drafts))
     assert again.decision.home_center_id == home
 
 

@@ -10,7 +10,7 @@ import pytest
 from pymongo.errors import BulkWriteError
 
 from services.routing import measures
-from services.routing.read_model import DecisionStore, Entry
+from services.routing.read_model import DecisionStore, RoutingEntry
 from services.routing.state.loads import LoadPublisher
 from services.routing.worker import Worker
 from shared.errors import TransientError
@@ -108,7 +108,9 @@ class Refusing:
 
 
 async def test_a_copy_that_may_not_be_durable_is_written_again() -> None:
-    entry = Entry(report_id="r", version=1, ownership=1, center_id="busan", type="t", partition=0, offset=0, event={})
+    entry = RoutingEntry(
+        report_id="r", version=1, ownership=1, center_id="busan", type="t", partition=0, offset=0, event={}
+    )
     known: object = [{"code": 11000}]
     await DecisionStore(Refusing(writeErrors=known)).save([entry])  # type: ignore[arg-type]  # stands in for a database
     unsure = Refusing(writeErrors=known, writeConcernErrors=[{"code": 64}])

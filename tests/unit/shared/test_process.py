@@ -148,7 +148,7 @@ def test_a_second_signal_ends_what_will_not_stop() -> None:
 def test_a_silent_loop_ends_with_71() -> None:
     status, said = outcome("""
         import threading
-        heart = process.Heartbeat()
+        heart = process.LoopHeartbeat()
         threading.Thread(target=process.watch, args=(heart, 1.0), daemon=True).start()
         time.sleep(60)
     """)
@@ -159,7 +159,7 @@ def test_a_silent_loop_ends_with_71() -> None:
 def test_a_process_that_was_stopped_is_not_ended_for_it() -> None:
     child = start("""
         import threading
-        heart = process.Heartbeat()
+        heart = process.LoopHeartbeat()
         async def main():
             beating = asyncio.create_task(heart.keep())
             threading.Thread(target=process.watch, args=(heart, 2.0), daemon=True).start()

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from shared import spans, trace
-from shared.spans import Kind
+from shared.spans import SpanKind
 
 ROOT = Path(__file__).parents[3]
 
@@ -35,7 +35,7 @@ def test_request_records_and_alert_are_one_trace(exporter: InMemorySpanExporter)
     carried = trace.new_traceparent()
     spans.record_request(carried, "POST", "/api/v1/reports", 202, spans.now())
     spans.record_batch("routing", [("reports", carried)], spans.now())
-    spans.record_child("alert", Kind.CLIENT, carried, spans.now(), {"ieum.channel": "email"}, failed=True)
+    spans.record_child("alert", SpanKind.CLIENT, carried, spans.now(), {"ieum.channel": "email"}, failed=True)
     found = done(exporter)
     request = found["POST /api/v1/reports"]
     assert f"00-{request.context.trace_id:032x}-{request.context.span_id:016x}-01" == carried

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.analytics.counting.reconciliation import Tally
+from services.analytics.counting.reconciliation import ReconciliationCounts
 from services.analytics.counting.watch import DEAD_REPORTS, WATCHED, Watch
 from shared.clock import ManualClock
 from shared.errors import TransientError
@@ -60,11 +60,11 @@ class Counted:
     async def offsets(self) -> dict[tuple[str, int], int]:
         return {("reports", 0): self.next, **self.others}
 
-    async def tally(self) -> Tally:
+    async def tally(self) -> ReconciliationCounts:
         if self.away:
             raise TransientError("the store is away")
         n, oldest = self.waiting
-        return Tally(sums=self.sums, without_owner=n, dead=self.dead, ahead=0, oldest=oldest)
+        return ReconciliationCounts(sums=self.sums, without_owner=n, dead=self.dead, ahead=0, oldest=oldest)
 
 
 class Office:

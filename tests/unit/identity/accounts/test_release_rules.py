@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.identity.accounts.models import Account, AccountState, Session, Waiting
-from services.identity.accounts.rules import Wrong, of_now, release_wrong, usable, waiting
+from services.identity.accounts.rules import ChangeRefusal, of_now, release_wrong, usable, waiting
 from shared.identity.roles import StaffRole
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -58,9 +58,11 @@ def test_who_releases() -> None:
     held = Waiting(by=(ONE,), since=NOW)
     ready = account("counsellor", waits=held)
     assert release_wrong(ready, TWO) is None
-    assert release_wrong(ready, ONE) is release_wrong(ready, OWNER) is Wrong.SAME_PERSON
-    assert release_wrong(account("counsellor", waits=held, state=AccountState.INVITED), TWO) is Wrong.NOT_WAITING
-    assert release_wrong(account("counsellor"), TWO) is Wrong.NOT_WAITING
+    assert release_wrong(ready, ONE) is release_wrong(ready, OWNER) is ChangeRefusal.SAME_PERSON
+    assert (
+        release_wrong(account("counsellor", waits=held, state=AccountState.INVITED), TWO) is ChangeRefusal.NOT_WAITING
+    )
+    assert release_wrong(account("counsellor"), TWO) is ChangeRefusal.NOT_WAITING
     assert not usable(ready)
     assert usable(account("counsellor"))
 

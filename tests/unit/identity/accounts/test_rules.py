@@ -12,10 +12,10 @@ from services.identity.accounts.rules import (
     KEY_LASTS,
     SESSION_IDLE,
     SESSION_LASTS,
+    ChangeRefusal,
+    FailedAttempts,
     Source,
-    Tally,
     Weakness,
-    Wrong,
     acceptable_steps,
     after_attempt,
     after_success,
@@ -74,7 +74,7 @@ def test_a_password_is_the_same_however_the_keyboard_composed_it() -> None:
 @pytest.mark.parametrize("source", list(Source))
 def test_waits_begin_after_some_attempts_double_and_end(source: Source) -> None:
     delays = DELAYS[source]
-    tally: Tally | None = None
+    tally: FailedAttempts | None = None
     now, waits = NOW, []
     for _ in range(delays.free + 15):
         tally = after_attempt(tally, source, now)
@@ -89,7 +89,7 @@ def test_waits_begin_after_some_attempts_double_and_end(source: Source) -> None:
 
 
 def test_a_network_where_people_sign_in_all_day_waits_for_nothing_and_one_that_guesses_between_does() -> None:
-    tally: Tally | None = None
+    tally: FailedAttempts | None = None
     now = NOW
     for _ in range(3 * DELAYS[Source.NETWORK].free):
         tally = after_success(after_attempt(tally, Source.NETWORK, now), now)
@@ -110,7 +110,7 @@ def test_one_s_own_browser_waits_a_minute_at_most_and_strangers_a_quarter_of_an_
 
 
 def test_after_a_day_of_quiet_the_count_begins_anew() -> None:
-    tally = Tally(50, NOW, NOW)
+    tally = FailedAttempts(50, NOW, NOW)
     assert after_attempt(tally, Source.STRANGE, NOW + FORGOTTEN - timedelta(seconds=1)).failures == 51
     assert after_attempt(tally, Source.STRANGE, NOW + FORGOTTEN).failures == 1
 
@@ -151,13 +151,13 @@ def test_an_ended_session_is_published_until_its_last_token_cannot_count() -> No
     ("organisation", "roles", "wrong"),
     [
         ("jeju", {"counsellor", "lead"}, None),
-        ("jeju", set(), Wrong.NO_ROLE),
-        ("jeju", {"analyst"}, Wrong.ROLE_NOT_THERE),
-        ("ministry", {"counsellor"}, Wrong.ROLE_NOT_THERE),
-        ("central", {"administrator", "lead"}, Wrong.CONFLICT),
+        ("jeju", set(), ChangeRefusal.NO_ROLE),
+        ("jeju", {"analyst"}, ChangeRefusal.ROLE_NOT_THERE),
+        ("ministry", {"counsellor"}, ChangeRefusal.ROLE_NOT_THERE),
+        ("central", {"administrator", "lead"}, ChangeRefusal.CONFLICT),
     ],
 )
-def test_roles_of_one_person(organisation: str, roles: set[str], wrong: Wrong | None) -> None:
+def test_roles_of_one_person(organisation: str, roles: set[str], wrong: ChangeRefusal | None) -> None:
     assert roles_wrong(organisation, {StaffRole(role) for role in roles}) is wrong
 
 
@@ -177,11 +177,11 @@ def account(organisation: str, role: StaffRole, state: AccountState = AccountSta
 def test_nobody_changes_themselves_and_the_last_central_administrator_stays() -> None:
     last = account("central", StaffRole.ADMINISTRATOR)
 
-    def wrong(of: Account, by: str, still: bool, count: int) -> Wrong | None:
+    def wrong(of: Account, by: str, still: bool, count: int) -> ChangeRefusal | None:
         return change_wrong(of, by, still_administrator=still, central_administrators=count)
 
-    assert wrong(last, "s-him", True, 5) is Wrong.ONESELF
-    assert wrong(last, "s-her", False, 1) is Wrong.LAST_ADMINISTRATOR
+    assert wrong(last, "s-him", True, 5) is ChangeRefusal.ONESELF
+    assert wrong(last, "s-her", False, 1) is ChangeRefusal.LAST_ADMINISTRATOR
     assert wrong(last, "s-her", True, 1) is None
     assert wrong(last, "s-her", False, 2) is None
     assert wrong(account("jeju", StaffRole.ADMINISTRATOR), "s-her", False, 0) is None

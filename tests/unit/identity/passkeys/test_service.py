@@ -12,7 +12,7 @@ import pytest
 
 from services.identity.accounts.models import Account, AccountState, RefusedError
 from services.identity.audit_recorder import By, What
-from services.identity.keyed_digests import Marks
+from services.identity.keyed_digests import AccountDigests
 from services.identity.passkeys.rules import CHALLENGE_LASTS, MOST, RelyingParty
 from services.identity.passkeys.service import Passkeys, Use
 from shared.clock import ManualClock
@@ -70,11 +70,11 @@ class Bench:
 
     def __init__(self) -> None:
         self.clock, self.accounts, self.trail = ManualClock(NOW), Accounts(), Mock(append=AsyncMock())
-        self.marks = Marks(os.urandom(32))
+        self.marks = AccountDigests(os.urandom(32))
         self.passkeys = self.service(self.marks)
         self.device = Authenticator(ORIGIN)
 
-    def service(self, marks: Marks) -> Passkeys:
+    def service(self, marks: AccountDigests) -> Passkeys:
         party = RelyingParty("staff.example", ORIGIN)
         return Passkeys(party, self.accounts, Used(), marks, SILENT, self.trail, self.clock)  # type: ignore[arg-type]  # as far as they are used
 
@@ -126,7 +126,7 @@ async def test_an_answer_counts_for_its_browser_its_use_and_five_minutes(bench: 
 
 async def test_a_challenge_made_without_the_account_key_does_not_count(bench: Bench) -> None:
     options = bench.passkeys.options(Use.SIGN_IN, HERE)
-    theirs = bench.service(Marks(os.urandom(32))).options(Use.SIGN_IN, HERE)
+    theirs = bench.service(AccountDigests(os.urandom(32))).options(Use.SIGN_IN, HERE)
     for challenge in (theirs["challenge"], coded(os.urandom(56)), coded(os.urandom(32)), ""):
         assert not await bench.proves(bench.device.sign({**options, "challenge": challenge}))
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake.clients.rules import digest_of
-from services.intake.encryption.keys import DERIVED, LEGACY, IntakeKeys, Purpose, derive
+from services.intake.encryption.keys import DERIVED, LEGACY, IntakeKeys, KeyPurpose, derive
 from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.encryption.receipt_issuer import ReceiptIssuer, ReceiptSource
 from services.intake.handover import rules as handover_rules
@@ -55,13 +55,13 @@ def stored(issuer: ReceiptIssuer, report_id: str = REPORT) -> tuple[str, dict[st
 def test_no_two_purposes_have_the_same_key() -> None:
     rings = (KEYS.receipts, KEYS.passphrases, KEYS.clients, KEYS.drafts, KEYS.calls)
     made = {ring.current.mac("x", "y") for ring in rings}
-    assert len(made | {KEYS.lasting.mac("x", "y"), derive(ROOT, Purpose.REPORTS)}) == len(rings) + 2
-    assert len({derive(ROOT, purpose) for purpose in Purpose}) == len(Purpose)
+    assert len(made | {KEYS.lasting.mac("x", "y"), derive(ROOT, KeyPurpose.REPORTS)}) == len(rings) + 2
+    assert len({derive(ROOT, purpose) for purpose in KeyPurpose}) == len(KeyPurpose)
 
 
 def test_the_keys_of_version_2_are_what_they_were() -> None:
     """HKDF-SHA256 (RFC 5869) by hand: extract with 32 zeros, expand once."""
-    for purpose in Purpose:
+    for purpose in KeyPurpose:
         extracted = hmac.digest(bytes(32), ROOT, "sha256")
         expanded = hmac.digest(extracted, f"ieum intake {purpose.value}".encode() + b"\x01", "sha256")
         assert derive(ROOT, purpose) == expanded

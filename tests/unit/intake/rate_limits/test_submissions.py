@@ -9,7 +9,7 @@ import pytest
 
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.rate_limits import proof_of_work
-from services.intake.rate_limits.submissions import SAME_TEXT, Passage, SubmissionRateLimiter, mark_of_text
+from services.intake.rate_limits.submissions import SAME_TEXT, SubmissionPermit, SubmissionRateLimiter, mark_of_text
 from services.intake.submissions.models import Submission
 from services.intake.submissions.urgency import demoted, triage
 from shared.events.vocabulary import Suspicion, Urgency
@@ -66,7 +66,7 @@ def test_as_many_as_come_in_one_moment_are_counted_before_any_of_them_is_lodged(
 def test_what_was_not_lodged_or_lodged_before_is_given_back_with_its_work(door: SubmissionRateLimiter) -> None:
     lodge(door)
     lodge(door)
-    door.give_back(HERE, Passage())
+    door.give_back(HERE, SubmissionPermit())
     lodge(door)
     given = challenged(door)
     answer = proof_of_work.solve(given)
@@ -75,7 +75,7 @@ def test_what_was_not_lodged_or_lodged_before_is_given_back_with_its_work(door: 
     door.give_back(HERE, passed)
     assert door.ask(HERE, given, answer).challenge is None
     for _ in range(5):
-        door.give_back(ELSEWHERE, Passage())
+        door.give_back(ELSEWHERE, SubmissionPermit())
     assert [door.ask(ELSEWHERE, "", "").challenge is None for _ in range(3)] == [True, True, False]
 
 
@@ -86,7 +86,7 @@ def test_work_that_was_done_for_another_report_is_not_given_back(door: Submissio
     answer = proof_of_work.solve(given)
     assert door.ask(HERE, given, answer).challenge is None
     for _ in range(2):
-        door.give_back(HERE, Passage())  # others of this network: now a report passes again without work
+        door.give_back(HERE, SubmissionPermit())  # others of this network: now a report passes again without work
     free = door.ask(HERE, given, answer)
     assert (free.challenge, free.spent) == (None, "")
     door.give_back(HERE, free)

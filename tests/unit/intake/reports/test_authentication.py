@@ -16,7 +16,7 @@ from services.intake.reports.authentication import (
     ReportAuthentication,
     ReportNotAuthenticError,
 )
-from services.intake.reports.lifecycle import Category, Cause, Lifecycle, Plan, Special, Withdrawal
+from services.intake.reports.lifecycle import Category, ErasureCause, ErasurePlan, Lifecycle, Special, Withdrawal
 from services.intake.reports.models import Ownership, Progress, Work
 from services.intake.reports.repository import TOMBSTONE
 from tests.unit.intake.retention.test_erasure import NOW
@@ -25,7 +25,7 @@ SEOUL = timezone(timedelta(hours=9))
 LIFE = Lifecycle(
     special=(Special.UNDER_14,),
     withdrawal=Withdrawal(at=NOW, undo_until=(NOW + timedelta(hours=72)).astimezone(SEOUL)),
-    plan=Plan(cause=Cause.WITHDRAWN, at=NOW, announced_at=NOW, category=Category.TEN_YEARS),
+    plan=ErasurePlan(cause=ErasureCause.WITHDRAWN, at=NOW, announced_at=NOW, category=Category.TEN_YEARS),
 )
 PROGRESS = Progress(
     ownership=Ownership(version=2, ownership=1, center_id="busan", assigned_at=NOW),

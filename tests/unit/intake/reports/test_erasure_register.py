@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.intake.reports.erasure_register import Entry, ErasureRegister, Happened, LastWord, last_words
+from services.intake.reports.erasure_register import ErasureRegister, Happened, LastWord, RegisterLine, last_words
 from shared.errors import TransientError
 
 KEY = b"k" * 32
@@ -40,7 +40,7 @@ async def test_a_line_that_intake_did_not_write_erases_nothing(tmp_path: Path) -
     genuine = file.read_text("utf-8")
     forged = genuine.replace("withdrawn", "erased") + genuine.replace(ONE, OTHER) + genuine[:40]
     file.write_text(genuine + forged, "utf-8")
-    assert register.entries() == [Entry(AT, Happened.WITHDRAWN, ONE, 7)]
+    assert register.entries() == [RegisterLine(AT, Happened.WITHDRAWN, ONE, 7)]
     assert ErasureRegister(tmp_path, b"x" * 32).entries() == []
 
 
@@ -73,19 +73,19 @@ async def test_a_full_disk_is_no_line(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_the_last_word_counts_and_erased_is_the_end() -> None:
     later = AT + timedelta(hours=1)
-    withdrawn = Entry(AT, Happened.WITHDRAWN, ONE, 4)
-    undone = [withdrawn, Entry(later, Happened.REINSTATED, ONE, 5)]
+    withdrawn = RegisterLine(AT, Happened.WITHDRAWN, ONE, 4)
+    undone = [withdrawn, RegisterLine(later, Happened.REINSTATED, ONE, 5)]
     assert last_words(undone) == {ONE: LastWord(None, None)}
     assert last_words(undone[:1]) == {ONE: LastWord(withdrawn, None)}
-    erased = Entry(later, Happened.ERASED, ONE, 6)
-    gone = [withdrawn, erased, Entry(later, Happened.REINSTATED, ONE, 5)]
+    erased = RegisterLine(later, Happened.ERASED, ONE, 6)
+    gone = [withdrawn, erased, RegisterLine(later, Happened.REINSTATED, ONE, 5)]
     assert last_words(gone) == {ONE: LastWord(withdrawn, erased)}
-    alone = Entry(AT, Happened.ERASED, OTHER, 1)
+    alone = RegisterLine(AT, Happened.ERASED, OTHER, 1)
     assert last_words([alone]) == {OTHER: LastWord(None, alone)}
 
 
 def test_a_line_says_nothing_of_a_report_that_has_changed_since() -> None:
-    withdrawn, erased = Entry(AT, Happened.WITHDRAWN, ONE, 4), Entry(AT, Happened.ERASED, ONE, 6)
+    withdrawn, erased = RegisterLine(AT, Happened.WITHDRAWN, ONE, 4), RegisterLine(AT, Happened.ERASED, ONE, 6)
     word = LastWord(withdrawn, erased)
     assert word.of(4) == word
     assert word.of(5) == LastWord(None, erased)

@@ -12,8 +12,8 @@ from services.intake.reports.lifecycle import (
     NEW,
     Access,
     Category,
-    Cause,
-    Decision,
+    ErasureCause,
+    ErasureDecision,
     ErasureStatus,
     Lifecycle,
     Reason,
@@ -56,11 +56,11 @@ def taken_back(
     )
 
 
-def decision(*, destroy: bool, reason: Reason, category: Category | None = None) -> Decision:
-    return Decision(at=NOW, by="s-1", organisation="busan", destroy=destroy, reason=reason, category=category)
+def decision(*, destroy: bool, reason: Reason, category: Category | None = None) -> ErasureDecision:
+    return ErasureDecision(at=NOW, by="s-1", organisation="busan", destroy=destroy, reason=reason, category=category)
 
 
-def decide(life: Lifecycle, made: Decision, now: datetime = NOW) -> Lifecycle:
+def decide(life: Lifecycle, made: ErasureDecision, now: datetime = NOW) -> Lifecycle:
     return retention_rules.decided(life, made, category=Category.FIVE_YEARS, started=None, now=now)
 
 
@@ -69,20 +69,20 @@ def test_a_withdrawal_is_planned_for_after_the_time_for_second_thoughts() -> Non
     assert retention_rules.access_of(life) is Access.SEALED
     assert retention_rules.erasure_status_of(life) is ErasureStatus.PLANNED
     assert life.plan is not None
-    assert (life.plan.cause, life.plan.at) == (Cause.WITHDRAWN, NOW + UNDO_FOR)
+    assert (life.plan.cause, life.plan.at) == (ErasureCause.WITHDRAWN, NOW + UNDO_FOR)
     just_before = NOW + UNDO_FOR - timedelta(milliseconds=1)
     assert retention_rules.dying(life, KEPT, just_before) is None
-    assert retention_rules.dying(life, KEPT, NOW + UNDO_FOR) is Cause.WITHDRAWN
+    assert retention_rules.dying(life, KEPT, NOW + UNDO_FOR) is ErasureCause.WITHDRAWN
     assert taken_back(life, now=NOW + timedelta(hours=1)) == life
 
 
 def test_at_once_is_at_once_also_when_it_comes_later() -> None:
-    assert retention_rules.dying(taken_back(at_once=True), KEPT, NOW) is Cause.AT_ONCE
+    assert retention_rules.dying(taken_back(at_once=True), KEPT, NOW) is ErasureCause.AT_ONCE
     later = NOW + timedelta(hours=5)
     life = taken_back(taken_back(), at_once=True, now=later)
     assert life.withdrawal is not None
     assert (life.withdrawal.at, life.withdrawal.undo_until) == (NOW, later)
-    assert retention_rules.dying(life, KEPT, later) is Cause.AT_ONCE
+    assert retention_rules.dying(life, KEPT, later) is ErasureCause.AT_ONCE
     with pytest.raises(RefusedError, match="not_understood"):
         retention_rules.withdrawn(NEW, facts(), at_once=True, understood=False, receipt_alone=False, now=NOW)
 
@@ -92,7 +92,7 @@ def test_with_a_receipt_alone_at_once_is_a_day_later_and_undone_until_then() -> 
     day_later = NOW + WAIT
     assert retention_rules.destroy_asked_at(life) == NOW
     assert retention_rules.dying(life, KEPT, day_later - timedelta(milliseconds=1)) is None
-    assert retention_rules.dying(life, KEPT, day_later) is Cause.AT_ONCE
+    assert retention_rules.dying(life, KEPT, day_later) is ErasureCause.AT_ONCE
     undone = retention_rules.reinstated(life, day_later - timedelta(milliseconds=1))
     assert (undone.withdrawal, undone.plan, retention_rules.destroy_asked_at(undone)) == (None, None, None)
     assert taken_back(life, at_once=True, receipt_alone=True, now=NOW + timedelta(hours=5)) == life
@@ -152,8 +152,8 @@ def test_a_lead_may_destroy_keep_and_think_again() -> None:
     waiting = taken_back(age_band=AgeBand.UNDER_14)
     gone = decide(waiting, decision(destroy=True, reason=Reason.REQUESTER_ASKS))
     assert gone.plan is not None
-    assert (gone.plan.cause, gone.plan.at) == (Cause.DECIDED, NOW + UNDO_FOR)
-    assert retention_rules.dying(gone, KEPT, NOW + UNDO_FOR) is Cause.DECIDED
+    assert (gone.plan.cause, gone.plan.at) == (ErasureCause.DECIDED, NOW + UNDO_FOR)
+    assert retention_rules.dying(gone, KEPT, NOW + UNDO_FOR) is ErasureCause.DECIDED
     made = decision(destroy=False, reason=Reason.INVESTIGATION, category=Category.TEN_YEARS)
     kept = decide(gone, made, now=NOW + timedelta(hours=1))
     assert (kept.plan, retention_rules.erasure_status_of(kept), len(kept.decisions)) == (None, ErasureStatus.KEPT, 2)
@@ -161,7 +161,7 @@ def test_a_lead_may_destroy_keep_and_think_again() -> None:
     assert kept.decisions[-1].keep_until.year == 2036
     assert retention_rules.dying(kept, KEPT, NOW + timedelta(days=4000)) is None
     again = decide(kept, decision(destroy=True, reason=Reason.VICTIM_AGREES), now=NOW + timedelta(days=9))
-    assert retention_rules.dying(again, KEPT, NOW + timedelta(days=9)) is Cause.DECIDED
+    assert retention_rules.dying(again, KEPT, NOW + timedelta(days=9)) is ErasureCause.DECIDED
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_lead_may_destroy_keep_and_think_again() -> None:
         (decision(destroy=False, reason=Reason.INVESTIGATION), "wrong_category"),
     ],
 )
-def test_decisions_that_do_not_fit(made: Decision, code: str) -> None:
+def test_decisions_that_do_not_fit(made: ErasureDecision, code: str) -> None:
     with pytest.raises(RefusedError, match=code):
         decide(taken_back(age_band=AgeBand.UNDER_14), made)
     with pytest.raises(RefusedError, match="no_open_decision"):
@@ -198,14 +198,14 @@ def test_only_what_was_announced_for_a_day_and_is_still_due_dies_of_age() -> Non
     life = retention_rules.announced(NEW, DUE, NOW)
     assert retention_rules.announced(life, DUE, NOW + timedelta(hours=1)) == life
     assert retention_rules.dying(life, DUE, NOW + ANNOUNCED_FOR - timedelta(seconds=1)) is None
-    assert retention_rules.dying(life, DUE, NOW + ANNOUNCED_FOR) is Cause.RETENTION
+    assert retention_rules.dying(life, DUE, NOW + ANNOUNCED_FOR) is ErasureCause.RETENTION
     assert retention_rules.dying(life, KEPT, NOW + ANNOUNCED_FOR) is None
     assert retention_rules.dying(NEW, DUE, NOW + ANNOUNCED_FOR) is None
     assert retention_rules.announced(life, KEPT, NOW).plan is None
     assert retention_rules.unplanned(life, NOW + ANNOUNCED_FOR).plan is None
     withdrawn = taken_back(life)
     assert withdrawn.plan is not None
-    assert withdrawn.plan.cause is Cause.WITHDRAWN
+    assert withdrawn.plan.cause is ErasureCause.WITHDRAWN
 
 
 def test_a_tombstone_has_dates_and_nothing_else() -> None:
@@ -278,7 +278,7 @@ class Lives(RuleBasedStateMachine):
             assert before.withdrawal is not None
             assert self.now >= before.withdrawal.undo_until
         else:
-            assert self.life.plan is None or self.life.plan.cause is Cause.RETENTION
+            assert self.life.plan is None or self.life.plan.cause is ErasureCause.RETENTION
 
     @precondition(alive)
     @rule(destroy=st.booleans())
@@ -303,10 +303,10 @@ class Lives(RuleBasedStateMachine):
             self.life = retention_rules.unplanned(self.life, self.now)
             return
         life = self.life
-        if cause is not Cause.RETENTION:
+        if cause is not ErasureCause.RETENTION:
             assert life.withdrawal is not None
             assert life.withdrawal.undo_until <= self.now
-            assert (cause is Cause.DECIDED) == bool(life.special)
+            assert (cause is ErasureCause.DECIDED) == bool(life.special)
             if life.special:
                 assert life.decisions[-1].destroy
         else:

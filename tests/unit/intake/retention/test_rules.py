@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.reports.lifecycle import NEW, Category, Decision, Lifecycle, Reason, Withdrawal
+from services.intake.reports.lifecycle import NEW, Category, ErasureDecision, Lifecycle, Reason, Withdrawal
 from services.intake.reports.models import Ownership, Progress, Work
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
@@ -105,7 +105,7 @@ def test_what_is_kept_for_ever_is_never_due(years: float) -> None:
 
 @pytest.mark.parametrize(("years", "standing"), [(1.9, RetentionStatus.KEPT), (2.1, RetentionStatus.DUE)])
 def test_a_withdrawn_report_is_kept_until_the_day_a_lead_named(years: float, standing: RetentionStatus) -> None:
-    kept = Decision(
+    kept = ErasureDecision(
         at=NOW,
         by="s-1",
         organisation="busan",

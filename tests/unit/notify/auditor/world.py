@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.notify.auditor.rules import Quiet, Watched, Wrong, conclude, note, resumed, settled, wrong
+from services.notify.auditor.rules import Deviation, Quiet, Watched, conclude, note, resumed, settled, wrong
 from services.notify.cases import rules as decisions
 from services.notify.cases.models import Case, ContactWay, Target, rescheduled
 from services.notify.cases.projection import RoutingEvent, fold
@@ -35,7 +35,7 @@ class World:
     cases: dict[str, Case] = field(default_factory=dict)
     watched: dict[str, Watched] = field(default_factory=dict)
     centers: dict[str, Center] = field(default_factory=dict)
-    alarms: list[tuple[datetime, Wrong]] = field(default_factory=list)
+    alarms: list[tuple[datetime, Deviation]] = field(default_factory=list)
     told: list[tuple[datetime, str, int]] = field(default_factory=list)
     spoil: Spoil = lambda _plan, _case: False
     working: bool = True

@@ -5,7 +5,7 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from services.notify.cases.models import Case, Entry, EntryKind, Target, noted, rescheduled
+from services.notify.cases.models import Case, EntryKind, Target, TimelineEntry, noted, rescheduled
 from services.notify.cases.projection import fold
 from services.notify.cases.repository import Change, write_of
 from services.notify.cases.rules import Accepted, Actor, acknowledge
@@ -79,7 +79,7 @@ def test_what_is_none_any_more_is_taken_off_and_its_index_forgets_the_case() -> 
 
 def test_a_timeline_that_was_shortened_is_written_whole() -> None:
     case = routed()
-    line = Entry(at=NOW, kind=EntryKind.AMENDED, center_id=case.center_id)
+    line = TimelineEntry(at=NOW, kind=EntryKind.AMENDED, center_id=case.center_id)
     full = noted(case, *[line] * 120)
     after = noted(full.model_copy(update={"rev": full.rev + 1}), line.model_copy(update={"reason": "last"}))
     update = written(full, after)
