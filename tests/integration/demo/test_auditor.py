@@ -29,12 +29,12 @@ async def test_reads_from_the_first_record_and_again_what_is_new(bus_settings: K
         await producer.send_and_wait(f"{prefix}loads", None, key=b"0")
         await producer.send_and_wait(f"{prefix}reports.dead", b"\xff not json")
         await auditor.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             ledger = await auditor.catch_up()
         assert ledger.received == {REPORT: 1}
         assert ledger.dead == {"reports.dead": 1}
         await producer.send_and_wait(f"{prefix}reports", received, headers=headers("report.received.v1"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert (await auditor.catch_up()).received == {REPORT: 2}
     finally:
         await auditor.stop()

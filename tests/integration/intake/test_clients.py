@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 
-from services.intake.clients.dependencies import PACE_S
 from services.intake.clients.repository import ClientError
 from services.intake.clients.service import ClientService
 from shared.audit.model import Line
@@ -27,7 +26,6 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.own_service
 
 HTML = {"Accept": "text/html", "Accept-Language": "en", "Sec-Fetch-Site": "same-origin"}
-SOON = PACE_S + 3
 
 
 def office(harness: IntakeHarness) -> ClientService:
@@ -82,7 +80,7 @@ async def noted(harness: IntakeHarness, number: int) -> None:
         found = await harness.collection.database["clients"].find_one({"_id": "shop"}) or {}
         return len(found["used"]) == number
 
-    await eventually(so_many, seconds=SOON)
+    await eventually(so_many)
 
 
 async def test_no_secret_in_use_ends_unasked_and_an_ended_or_disabled_one_within_seconds(
@@ -104,7 +102,7 @@ async def test_no_secret_in_use_ends_unasked_and_an_ended_or_disabled_one_within
         async def refused() -> bool:
             return (await sent(harness, credential)).status_code == status
 
-        await eventually(refused, seconds=SOON)
+        await eventually(refused)
 
     await ended(lost, 401)
     await harness.intake.clients.clients.end_old("shop", version=3)
@@ -122,14 +120,15 @@ async def test_no_secret_in_use_ends_unasked_and_an_ended_or_disabled_one_within
     async def back() -> bool:
         return (await sent(harness, last)).status_code == 202
 
-    await eventually(back, seconds=SOON)
+    await eventually(back)
 
 
 async def test_each_has_a_pace_of_its_own(harness: IntakeHarness) -> None:
     slow = await office(harness).add("slow", "Slow", [Scope.REPORTS_SUBMIT], 5)
     assert (await sent(harness, slow)).status_code == 202
     answers = await asyncio.gather(*(sent(harness, slow) for _ in range(10)))
-    assert [answer.status_code for answer in answers].count(202) == 4
+    # One more where the machine stood still for as long as a request of the next one takes to be earned.
+    assert [answer.status_code for answer in answers].count(202) in {4, 5}
     refused = next(answer for answer in answers if answer.status_code == 429)
     assert 0 < int(refused.headers["retry-after"]) <= 12
     assert (await harness.lodge()).status_code == 202
@@ -147,9 +146,10 @@ async def test_a_flood_of_wrong_credentials_neither_fills_the_audit_nor_asks_the
         return await original(*given)
 
     monkeypatch.setattr(harness.intake.clients.clients, "all", counted)
+    started = time.monotonic()
     answers = await asyncio.gather(*(sent(harness, f"nobody.{'x' * 43}") for _ in range(200)))
     assert {answer.status_code for answer in answers} == {401}
-    assert readings <= 6
+    assert readings <= 2.5 * (time.monotonic() - started) + 6
     readings, started = 0, time.monotonic()
     for _ in range(5):
         await sent(harness, f"nobody.{'x' * 43}")
@@ -164,7 +164,7 @@ async def test_the_day_of_last_use_is_kept(harness: IntakeHarness) -> None:
         known = {client.client_id: client.last_used for client in await harness.intake.clients.clients.all()}
         return known == {"api": None, "kiosk": seoul_day(SystemClock().now())}
 
-    await eventually(kept, seconds=SOON)
+    await eventually(kept)
 
 
 async def test_no_secret_is_stored(harness: IntakeHarness) -> None:

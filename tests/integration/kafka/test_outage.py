@@ -1,7 +1,6 @@
 """Kafka away at the start and in the middle, and back. Engines of this module alone: they are killed."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from tests.integration.kafka.tools import (
 )
 from tests.integration.kafka.workers import workers
 from tests.support.subscribing import subscribe
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 from tools.local.engines import Engines
 
 
@@ -73,10 +72,9 @@ async def test_publishing_while_away_fails_in_time_and_works_afterwards(
     mine = id_in(0, 3)
     await publisher.publish(messages([mine], range(1, 3)))
     await asyncio.to_thread(own_engines.kill_kafka)
-    began = time.monotonic()
     with pytest.raises(TransientError):
-        await publisher.publish(messages([mine], range(3, 5)))
-    assert time.monotonic() - began < 3 * settings.call_timeout_s
+        async with asyncio.timeout(DEADLINE_S):
+            await publisher.publish(messages([mine], range(3, 5)))
     await asyncio.to_thread(own_engines.start_kafka)
     await publish_until_acknowledged(publisher, mine, range(3, 7))
     await publisher.stop()

@@ -23,7 +23,7 @@ from shared.outbox import Relay, pending, pending_records, push
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import log_of, message_left, report_id
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 
 Things = AsyncIOMotorCollection[dict[str, Any]]
 LONG_AGO = datetime.now(UTC) - timedelta(minutes=5)
@@ -148,14 +148,14 @@ async def test_with_a_linger_the_first_event_goes_at_once_and_the_next_ones_toge
         first.set()
 
     monkeypatch.setattr(publisher, "publish", counted)
-    relay = Relay(things, publisher, SystemClock(), name="pace", linger_s=1.0)
+    relay = Relay(things, publisher, SystemClock(), name="pace", linger_s=3.0)
     queued = [(report_id(n), [message_left(report_id(n), 1)]) for n in range(20)]
     soon = datetime.now(UTC) + timedelta(minutes=1)  # so that no sweep takes them for left behind
     for key, records in queued:
         await insert(things, key, records, soon)
     async with relaying(relay):
         relay.enqueue(*queued[0])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_S):
             await first.wait()
         for key, records in queued[1:]:
             relay.enqueue(key, records)
@@ -183,7 +183,7 @@ async def test_what_was_appended_while_publishing_stays_pending_and_follows(
     await insert(things, key, first, datetime.now(UTC))
     relay.enqueue(key, first)
     async with relaying(relay):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_S):
             await appended.wait()
         await until_clean(things)
     assert await sequences(bus_settings, key) == [1, 2, 3]
@@ -202,7 +202,7 @@ async def test_another_relay_publishes_after_a_kill_between_publishing_and_clear
     dying = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.integration.kafka.outbox_worker", json.dumps(plan)
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_S):
         assert await dying.wait() == 9
     assert len(await log_of(bus_settings, topic_name(bus_settings, REPORTS))) == 30
     assert await things.count_documents({"outbox_since": {"$exists": True}}) == 30

@@ -20,7 +20,7 @@ from tests.integration.kafka.tools import (
     until_committed,
 )
 from tests.support.subscribing import subscribe
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 
 REPORT_IDS = [report_id(n) for n in range(30)]
 
@@ -70,7 +70,7 @@ async def test_a_batch_that_outlives_its_partitions_commits_nothing(
     subscribe(first, REPORTS, group="outlive", handler=slow_handler)
     async with running(first):
         await first.publisher.publish(messages(REPORT_IDS, range(1, 3)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_S):
             await entered.wait()
         quick = Seen()
         second, _ = new_bus(bus_settings)

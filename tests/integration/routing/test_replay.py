@@ -60,7 +60,7 @@ async def replay(settings: KafkaSettings, *arguments: str) -> tuple[int | None, 
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    printed, _ = await asyncio.wait_for(child.communicate(), 60)
+    printed, _ = await asyncio.wait_for(child.communicate(), 120)
     return child.returncode, printed.decode()
 
 
