@@ -421,7 +421,9 @@ async def test_further_fields_are_cleared_with_the_events_unless_they_changed(
         await until_clean(things)
     documents = await by_ids(things, [same, changed])
     assert documents == {same: {"_id": same}, changed: {"_id": changed, "todo": 2}}
-    assert asked == {same: 2, changed: 2}
+    assert asked.keys() == {same, changed}
+    # Once more where the relay was stopped before it heard that the store had done it.
+    assert set(asked.values()) <= {2, 3}
 
 
 async def cleared_in(things: Things, relay: Relay, key: str) -> bool:
