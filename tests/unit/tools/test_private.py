@@ -24,7 +24,14 @@ def test_the_folder_of_the_launcher_is_private(tmp_path: Path) -> None:
 
 def test_the_demonstration_is_private_before_it_writes() -> None:
     # A wrong setting ends it at once; the mask is set before anything else and handed to whatever it starts.
-    script = "import os, sys\nfrom tools.demo.__main__ import main\nstatus = main()\nprint(status, oct(os.umask(0)))\n"
+    script = """
+import os
+from tools.demo.__main__ import main
+try:
+    main()
+except SystemExit as ended:
+    print(ended.code, oct(os.umask(0)))
+"""
     run = subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT,
