@@ -14,7 +14,7 @@ from shared.clock import Clock
 from shared.errors import FatalError, TransientError
 from shared.health import Health
 from shared.kafka.admin import ensure_topics
-from shared.kafka.connection import CONSUMER_TIMEOUT_MS, bounded, client_options, group_name
+from shared.kafka.connection import CONSUMER_TIMEOUT_MS, FETCH_BYTES, bounded, client_options, group_name
 from shared.kafka.consumer import DeliveryMiddleware, LongPollingConsumer, Subscription
 from shared.kafka.diagnosis import TOO_OLD, refusal, too_old
 from shared.kafka.lag import SAMPLE_SECONDS
@@ -29,9 +29,6 @@ _log = log.get(__name__)
 JOIN_SECONDS: Final = 60.0
 """Joining a group waits for members that died to be missed: their session and the rebalance timeout."""
 STOP_SECONDS: Final = 10.0
-FETCH_BYTES: Final = 256 * 1024
-"""Of one partition at a time; aiokafka's default of 1 MiB is held for each of twelve partitions while a batch is worked
-off (measured: 50 MB more in routing, no faster). A larger batch of the log still comes whole."""
 _SPREAD: Final = 1.0
 _ENDED_SAMPLES: Final = 2
 """A background task has ended once so many samples in a row miss it; one may fall between two tasks."""

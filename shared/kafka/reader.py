@@ -12,7 +12,7 @@ from shared.backoff import backoff
 from shared.clock import Clock
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
 from shared.kafka import metrics
-from shared.kafka.connection import CONSUMER_TIMEOUT_MS, bare_name, bounded, client_options, topic_name
+from shared.kafka.connection import CONSUMER_TIMEOUT_MS, FETCH_BYTES, bare_name, bounded, client_options, topic_name
 from shared.kafka.decoding import RawRecord, Received, decode_record, to_raw_record
 from shared.kafka.liveness import ended_task
 from shared.kafka.patches import partitions_of, wait_for_records
@@ -284,6 +284,7 @@ def _reader(
         auto_offset_reset=auto_offset_reset,
         fetch_max_wait_ms=fetch_wait_ms,
         fetch_min_bytes=least_bytes,
+        max_partition_fetch_bytes=FETCH_BYTES,
         consumer_timeout_ms=CONSUMER_TIMEOUT_MS,
     )
 
