@@ -93,6 +93,7 @@ class Api(NamedTuple):
     sent: frozenset[str]
     """Schemas that requests hold."""
     answered: frozenset[str]
+    """Schemas of answers and callbacks."""
 
 
 def files() -> dict[str, str]:
@@ -110,8 +111,9 @@ def api_of(document: Schema) -> Api:
         for method, operation in methods.items()
         if method in _METHODS
     )
+    called_back = [_json_of(hook["post"]["requestBody"]) for hook in document.get("webhooks", {}).values()]
     sent = _reached([_json_of(one.get("requestBody", {})) for one in operations], schemas)
-    answered = _reached([_json_of(_success(one)[1]) for one in operations], schemas)
+    answered = _reached([*(_json_of(_success(one)[1]) for one in operations), *called_back], schemas)
     return Api(operations, schemas, frozenset(sent), frozenset(answered))
 
 

@@ -51,6 +51,10 @@ class UnexpectedAnswerError(IeumError):
     """The server, or something on the way to it, answered what the API does not say. Act as after NotReachedError."""
 
 
+class NotGenuineError(IeumError):
+    """A callback that the server did not sign with your secret, or signed long ago. Answer 400 and do nothing."""
+
+
 def _field_errors(found: object) -> list[FieldError]:
     entries = [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
     return [

@@ -62,6 +62,44 @@ class AnswersLeft(Answer):
     answers: list[AnswerLeft]
 
 
+State = Literal[
+    "received",
+    "assigned",
+    "seen",
+    "opened",
+    "in_contact",
+    "supported",
+    "closed",
+    "withdrawn",
+    "erased",
+    "handed_over",
+    "moved",
+]
+"""What a reporter is told. Part of the API: never rename one, only add."""
+
+
+class StatusChanged(Answer):
+    """What `data` holds."""
+
+    reference: str
+    """What the front end sent as `Ieum-Callback` with the report."""
+    sequence: int
+    """Counts this report's changes from 1, without gaps, in their order."""
+    state: State | str
+    """As `state` of the status; new words may come."""
+    since: datetime
+    """Since when."""
+
+
+class CallbackBody(Answer):
+    """The body of a callback, signed as Standard Webhooks has it."""
+
+    type: str
+    timestamp: datetime
+    """When the change was noticed."""
+    data: StatusChanged
+
+
 class CenterName(Answer):
     """A centre as a person reads it."""
 
@@ -115,22 +153,6 @@ class ProofKey(Answer):
     public_key: str
     """32 bytes, base64url without padding."""
     algorithm: str = "Ed25519"
-
-
-State = Literal[
-    "received",
-    "assigned",
-    "seen",
-    "opened",
-    "in_contact",
-    "supported",
-    "closed",
-    "withdrawn",
-    "erased",
-    "handed_over",
-    "moved",
-]
-"""What a reporter is told. Part of the API: never rename one, only add."""
 
 
 class StatusAnswer(Answer):

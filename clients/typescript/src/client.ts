@@ -1,4 +1,4 @@
-import { randomUUID } from "#random";
+import { randomUUID } from "#crypto";
 import { NotReachedError, RefusedError, UnexpectedAnswerError } from "./errors.js";
 import type {
   Accepted,

@@ -65,6 +65,11 @@ export class UnexpectedAnswerError extends IeumError {
   override name = "UnexpectedAnswerError";
 }
 
+/** A callback that the server did not sign with your secret, or signed long ago. Answer 400 and do nothing. */
+export class NotGenuineError extends IeumError {
+  override name = "NotGenuineError";
+}
+
 function fieldErrors(found: unknown): FieldError[] {
   if (!Array.isArray(found)) return [];
   return found

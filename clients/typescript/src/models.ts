@@ -41,6 +41,40 @@ export interface AnswersLeft {
   answers: AnswerLeft[];
 }
 
+/** What a reporter is told. Part of the API: never rename one, only add. */
+export type State =
+  | "received"
+  | "assigned"
+  | "seen"
+  | "opened"
+  | "in_contact"
+  | "supported"
+  | "closed"
+  | "withdrawn"
+  | "erased"
+  | "handed_over"
+  | "moved";
+
+/** What `data` holds. */
+export interface StatusChanged {
+  /** What the front end sent as `Ieum-Callback` with the report. */
+  reference: string;
+  /** Counts this report's changes from 1, without gaps, in their order. */
+  sequence: number;
+  /** As `state` of the status; new words may come. */
+  state: Open<State>;
+  /** Since when. */
+  since: string;
+}
+
+/** The body of a callback, signed as Standard Webhooks has it. */
+export interface CallbackBody {
+  type: string;
+  /** When the change was noticed. */
+  timestamp: string;
+  data: StatusChanged;
+}
+
 /** A centre as a person reads it. */
 export interface CenterName {
   id: string;
@@ -87,20 +121,6 @@ export interface ProofKey {
   public_key: string;
   algorithm?: string;
 }
-
-/** What a reporter is told. Part of the API: never rename one, only add. */
-export type State =
-  | "received"
-  | "assigned"
-  | "seen"
-  | "opened"
-  | "in_contact"
-  | "supported"
-  | "closed"
-  | "withdrawn"
-  | "erased"
-  | "handed_over"
-  | "moved";
 
 /** Where a report stands. Times are missing until they happened, and none goes again when a report moves. */
 export interface StatusAnswer {

@@ -69,6 +69,6 @@ class StatusChanged(BaseModel):
 class CallbackBody(BaseModel):
     """The body of a callback, signed as Standard Webhooks has it."""
 
-    type: Literal["report.status_changed"] = EVENT_TYPE
+    type: Literal["report.status_changed"]
     timestamp: AwareDatetime = Field(description="When the change was noticed.", examples=["2026-11-24T12:00:01.000Z"])
     data: StatusChanged

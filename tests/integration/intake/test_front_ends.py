@@ -26,7 +26,7 @@ from tests.integration.intake.harness import IntakeHarness, settings
 from tests.integration.intake.published import every_operation
 from tests.integration.intake.tutorial import Reader, blocks
 from tests.support.commands import LIMIT_S, fetched, ran
-from tests.unit.clients.test_behaviour import built
+from tests.unit.clients.conftest import built
 
 ROOT: Final = Path(__file__).parents[3]
 CALLS: Final = Path(__file__).parent / "generated"

@@ -1,0 +1,97 @@
+"""Both languages' clients take the same callbacks for genuine, and refuse the same others."""
+
+import base64
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+import ieum_client
+from ieum_client import IeumError, verify_callback
+from services.intake.callbacks import rules
+from services.intake.callbacks.models import StatusChange
+from shared.clock import SystemClock, whole_milliseconds
+from shared.webhooks import PREFIX, signed
+
+HERE: Final = Path(__file__).parent
+SECRET, OTHER = (PREFIX + base64.b64encode(bytes([one]) * 32).decode() for one in range(2))
+NOW: Final = whole_milliseconds(SystemClock().now())
+CHANGE: Final = StatusChange(id="one", sequence=2, state="seen", since=NOW, noticed_at=NOW)
+BODY: Final = rules.body_of("k3J9-fQ27", CHANGE)
+
+
+class Case(NamedTuple):
+    """A callback, and the error that it is refused with."""
+
+    name: str
+    headers: dict[str, str]
+    body: bytes = BODY
+    error: str = ""
+
+
+def cases() -> Iterator[Case]:
+    """Made when the test begins: what was signed more than five minutes ago counts no more."""
+    now = int(time.time())
+    good = signed([SECRET], "one", now, BODY)
+    signature = good["webhook-signature"]
+    yield Case("genuine", good)
+    yield Case("while the secret is replaced", signed([OTHER, SECRET], "one", now, BODY))
+    yield Case("beside a signature of another kind", good | {"webhook-signature": f"v1a,YQ== {signature}"})
+    yield Case("a word and a field of tomorrow", *also(BODY.replace(b'"seen"', b'"hopeful","more":[1]'), now))
+    for name, headers, body in (
+        ("signed with another secret", signed([OTHER], "one", now, BODY), BODY),
+        ("nothing is signed", good | {"webhook-signature": "v1,"}, BODY),
+        ("another state", good, BODY.replace(b"seen", b"closed")),
+        ("no body", good, b""),
+        ("another id", good | {"webhook-id": "two"}, BODY),
+        ("another time", good | {"webhook-timestamp": str(now - 1)}, BODY),
+        ("signed long ago", signed([SECRET], "one", now - 600, BODY), BODY),
+        ("from ahead", signed([SECRET], "one", now + 600, BODY), BODY),
+        ("no time", good | {"webhook-timestamp": "soon"}, BODY),
+        ("no signature of any form", good | {"webhook-signature": "genuine"}, BODY),
+        ("no base64", good | {"webhook-signature": "v1,abcde"}, BODY),
+        ("a signature of another kind alone", good | {"webhook-signature": signature.replace("v1,", "v2,")}, BODY),
+        *((f"without {name}", {key: good[key] for key in good if key != name}, BODY) for name in good),
+    ):
+        yield Case(name, headers, body, "NotGenuineError")
+    for text in (b"{}", b"[]", b"null", b"none", BODY.replace(b"sequence", b"number")):
+        yield Case(f"signed, and not what the API says: {text[:9].decode()}", *also(text, now), "UnexpectedAnswerError")
+
+
+def also(body: bytes, now: int) -> tuple[dict[str, str], bytes]:
+    """Signed as intake signs."""
+    return signed([SECRET], "one", now, body), body
+
+
+def test_the_python_client() -> None:
+    for case in cases():
+        if case.error:
+            with pytest.raises(IeumError) as caught:
+                verify_callback(SECRET, case.headers, case.body)
+            assert type(caught.value) is getattr(ieum_client, case.error), case.name
+        else:
+            found = verify_callback(SECRET, {name.title(): text for name, text in case.headers.items()}, case.body)
+            sent: dict[str, Any] = json.loads(case.body)
+            assert found.data.model_dump(mode="json") | {"since": sent["data"]["since"]} == sent["data"], case.name
+            assert (found.type, found.data.since) == ("report.status_changed", NOW), case.name
+
+
+@pytest.mark.thorough
+def test_the_typescript_client(compiled: Path, tmp_path: Path) -> None:
+    written = [case._asdict() | {"secret": SECRET, "body": case.body.decode()} for case in cases()]
+    (tmp_path / "cases.json").write_text(json.dumps(written))
+    done = subprocess.run(
+        ["node", "--test", "--test-reporter=tap", HERE / "callbacks.mjs"],
+        env={**os.environ, "CASES": str(tmp_path / "cases.json"), "CLIENT": str(compiled / "dist/index.js")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr
+    assert f"# pass {3 * len(written)}" in done.stdout
