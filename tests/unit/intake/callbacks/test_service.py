@@ -1,5 +1,7 @@
 """What is kept of callbacks, how long, and what is refused: the service over a store in memory."""
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,11 +24,13 @@ from shared.events.vocabulary import Outcome
 from shared.identity.roles import Scope
 from shared.jobs import SkippedError
 from tests.support.keys import KEYS, OTHER_KEYS
+from tests.support.waiting import eventually
 from tests.unit.intake.callbacks.test_rules import document
 from tests.unit.intake.clients.test_credentials import CLIENT
 from tests.unit.intake.reports.test_rules import REPORT, T0, at, case, folded, routed
 
 URL = "https://front.example.org/"
+NEVER_ANSWERS = "https://hanging.example.org/"
 NOW = at(60)
 TOLD = replace(CLIENT, callback=Callback(URL, (1,), rules.code_of(KEYS.callbacks, CLIENT.client_id, URL, (1,))))
 
@@ -76,8 +80,8 @@ class Store:
         self.given_up.append(attempt.answer)
         self.kept[one.report_id] = one.model_copy(update={"pending": one.pending[1:]})
 
-    async def due(self, *_: Any) -> list[Subscription]:
-        return []
+    async def due(self, client_id: str, *_: Any) -> list[Subscription]:
+        return [one for one in self.kept.values() if one.client == client_id and one.pending]
 
     async def open_reports(self, place: PageStart, _: datetime) -> tuple[list[str], PageStart | None]:
         self.pages.append(place)
@@ -89,14 +93,18 @@ class Store:
 
 
 class Channel(CallbackChannel):
-    """Takes everything."""
+    """Takes everything, but at one address never answers."""
 
     def __init__(self) -> None:
         super().__init__(())
         self.sent: list[bytes] = []
+        self.hanging = 0
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[bool, str]:
-        del url, headers
+        del headers
+        if url == NEVER_ANSWERS:
+            self.hanging += 1
+            await asyncio.Event().wait()
         self.sent.append(body)
         return True, "204"
 
@@ -262,3 +270,23 @@ async def test_a_state_of_a_later_build_is_read_and_left_to_it() -> None:
     later = Subscription.model_validate(kept.model_dump(by_alias=True) | {"state": "of tomorrow"})
     world.store.kept[REPORT] = later
     assert await world.notice() == later
+
+
+async def test_a_receiver_that_never_answers_keeps_no_other_waiting() -> None:
+    world = World()
+    code = rules.code_of(KEYS.callbacks, "hanging", NEVER_ANSWERS, (1,))
+    hanging = replace(CLIENT, client_id="hanging", callback=Callback(NEVER_ANSWERS, (1,), code))
+    asked = {"reference": "its", "code": rules.reference_code(KEYS.callbacks, "its report", "hanging", "its")}
+    world.reports["its report"] = {**world.report, "_id": "its report", FRONT_END: "hanging", CALLBACK: asked}
+    world.clients = {"hanging": hanging, **world.clients}  # it comes first
+    assert await world.notice("its report")
+    assert await world.notice()
+    sending = asyncio.create_task(world.service.run())
+    try:
+        await eventually(lambda: world.store.given_up == ["204"])
+        assert world.channel.hanging == 1
+        assert b'"reference":"mine"' in world.channel.sent[0]
+    finally:
+        sending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sending
