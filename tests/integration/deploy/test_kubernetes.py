@@ -3,6 +3,8 @@
 Kustomize is built once by Go where it is not installed. Without both these tests are left out.
 """
 
+import ipaddress
+import os
 import re
 import shutil
 import subprocess
@@ -219,6 +221,29 @@ def test_nothing_is_reachable_that_is_not_named(rendered: list[Document]) -> Non
     assert {name for name, each in services.items() if each["spec"].get("type", "ClusterIP") != "ClusterIP"} == {
         "gateway"
     }
+
+
+def test_an_intake_that_calls_back_reaches_https_of_public_addresses_and_no_other_does(
+    kustomize: str, tmp_path: Path
+) -> None:
+    made = tmp_path / "kustomization.yaml"
+    folders = [os.path.relpath(KUBERNETES / name, tmp_path.resolve()) for name in ("base", "components/callbacks")]
+    made.write_text(yaml.safe_dump({"resources": folders[:1], "components": folders[1:]}))
+    command = [kustomize, "build", str(tmp_path)]
+    built = list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout))
+    policy = of_kind(built, "NetworkPolicy")["intake-calls-back"]
+    kubernetes_validate.validate(policy, VERSION, strict=True)
+    assert policy["spec"]["podSelector"]["matchExpressions"][0]["values"] == ["intake"]
+    (rule,) = policy["spec"]["egress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": 443}]
+    (block,) = (to["ipBlock"] for to in rule["to"])
+    closed = [ipaddress.ip_network(one) for one in block["except"]]
+    for address in ("10.96.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1"):
+        assert any(ipaddress.ip_address(address) in one for one in closed), address
+    found = of_kind(built, "StatefulSet")["intake"]["spec"]["template"]["spec"]["containers"][0]["env"]
+    given = {one["name"]: one.get("value") for one in found}
+    assert given["INTAKE_CALLBACK_NETWORKS"] == "[]"
+    assert "INTAKE_CALLBACK_NETWORKS" in variables(IntakeSettings)
 
 
 def test_all_services_are_reached_on_one_host_and_those_of_staff_from_their_networks_alone(
