@@ -122,3 +122,6 @@ $KAFKA_ACLS --add --allow-principal User:reader --operation Read --topic reports
 $KAFKA_ACLS --add --allow-principal User:reader --operation Read --topic reports.dead
 $KAFKA_ACLS --add --allow-principal User:reader --operation Read --topic routings
 $KAFKA_ACLS --add --allow-principal User:reader --operation Read --topic routings.dead
+$KAFKA_ACLS --add --allow-principal User:partner --operation Read --topic cases
+$KAFKA_ACLS --add --allow-principal User:partner --operation Read --topic routings
+$KAFKA_ACLS --add --allow-principal User:partner --operation Read --group partner

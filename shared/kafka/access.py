@@ -45,7 +45,7 @@ class Acl:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaPrincipal:
-    """A process, or a command of an operator, as Kafka knows it."""
+    """A process, a command of an operator, or another agency, as Kafka knows it."""
 
     name: str
     purpose: str
@@ -162,6 +162,13 @@ PRINCIPALS: Final[tuple[KafkaPrincipal, ...]] = (
         purpose="commands that read the whole log: replay of decisions, the demo's ledger, copies",
         reads=TOPICS,
         reads_dead=TOPICS,
+    ),
+    KafkaPrincipal(
+        name="partner",
+        purpose="another agency: reads which centre owns which report, and what is done; each further one is a copy"
+        " with a name of its own",
+        reads=(ROUTINGS, CASES),
+        groups=("partner",),
     ),
 )
 """Everybody but the administrator, who makes topics, users and ACLs and signs in with a certificate alone."""

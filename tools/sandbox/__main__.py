@@ -5,12 +5,14 @@
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 from typing import Final
 
 from shared import process
 from shared.settings import load
+from tools.local import security
 from tools.local.plan import urls
 from tools.local.processes import PROJECT
 from tools.local.settings import LocalSettings
@@ -42,7 +44,7 @@ def main() -> int:
     if made.returncode:
         sys.stderr.write(made.stderr)
         return made.returncode
-    sys.stdout.write(how_to(urls(settings)["intake"], _said(made)))
+    sys.stdout.write(how_to(urls(settings)["intake"], _said(made)) + events_of(settings))
     return 0
 
 
@@ -64,6 +66,16 @@ def how_to(base: str, made: dict[str, object]) -> str:
         " -H 'Idempotency-Key: '$(uuidgen 2>/dev/null || cat /proc/sys/kernel/random/uuid)"
         ' -d \'{"role": "victim", "harm_types": ["other"], "division": "busan", "synthetic": true}\'\n'
     )
+
+
+def events_of(settings: LocalSettings) -> str:
+    """What is printed of the events: how to read them as another agency would; nothing where Kafka is elsewhere."""
+    signed_in = security.access(settings, "partner")
+    if not settings.starts_kafka or (settings.secured and not signed_in):
+        return ""
+    variables = {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{settings.kafka_port}", **signed_in}
+    lines = "".join(f"  export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    return f"\nEvents (docs/how-to/read-events.md), as another agency reads them:\n{lines}"
 
 
 def is_taken(added: "subprocess.CompletedProcess[str]") -> bool:

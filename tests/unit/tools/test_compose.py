@@ -282,6 +282,7 @@ def test_what_an_operator_may_need_is_handed_on(service: str) -> None:
     given = COMPOSE["services"][service]["environment"]
     wanted = {"IEUM_PUBLIC_URLS"}
     wanted |= {"IEUM_AUDIT_HEADS"} if "IEUM_AUDIT_KEY" in secrets_of(service) else set()
+    wanted |= {"INTAKE_CALLBACK_NETWORKS"} if service == "intake" else set()
     if service == "identity":
         provider = {variable_of(IdentitySettings, name) for name in IdentitySettings.model_fields if "oidc" in name}
         wanted |= {"IDENTITY_RETIRED_MASTER_KEYS", *provider} - {"IDENTITY_OIDC_PLAIN_HTTP"}

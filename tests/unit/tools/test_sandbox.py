@@ -1,10 +1,13 @@
 """``make sandbox``: a credential is replaced only where there is one."""
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tools.local.security import LocalSecurity
+from tools.local.settings import LocalSettings
 from tools.local.state import RunFolder
 from tools.sandbox import __main__ as sandbox
 
@@ -45,3 +48,15 @@ def test_it_rotates_only_where_the_id_is_taken(
     said = capsys.readouterr()
     assert (AWAY.stderr in said.err) is bool(ended)
     assert ("Credential   sandbox.one" in said.out) is not bool(ended)
+
+
+def test_it_says_how_to_read_the_events_as_another_agency_and_as_nobody_else(tmp_path: Path) -> None:
+    settings = LocalSettings.on_free_ports(tmp_path, secured=True)
+    assert sandbox.events_of(settings) == "", "not provisioned yet"
+    LocalSecurity(tmp_path).ensure()
+    said = sandbox.events_of(settings)
+    assert f"  export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:{settings.kafka_port}\n" in said
+    assert "  export KAFKA_SASL_USERNAME=partner\n" in said
+    assert f"  export KAFKA_SASL_PASSWORD={LocalSecurity(tmp_path).kafka_passwords()['partner']}\n" in said
+    elsewhere = settings.model_copy(update={"kafka_bootstrap_servers": "broker-1:9092"})
+    assert sandbox.events_of(elsewhere) == ""
