@@ -246,7 +246,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(tmp_path: Path
 
 KILLED = """
 import sys, pathlib
-from services.routing.model import Tally
+from services.routing.model import CaseTotals
 from services.routing.state.folder import this_boot
 from services.routing.state.store import Checkpoint
 from tests.unit.routing.test_state_store import _standing, taken
@@ -259,7 +259,7 @@ while True:
     for n in range(known, known + 50):
         store.report_states[report_id(n)] = _standing()
     known += 50
-    store.commit(Checkpoint(known, "d", 0, 2, {"busan": Tally(known)}))
+    store.commit(Checkpoint(known, "d", 0, 2, {"busan": CaseTotals(known)}))
     print(known, flush=True)
 """
 
