@@ -95,7 +95,7 @@ rotate-signing-key: venv ## a new key for sign-ins; NOW=1: the old one counts no
 verify-audit: venv ## prove that no line of the audit was altered, removed or reordered
 	@$(LOCAL) in notify shared.audit verify
 
-verify-proof: venv ## check a proof of lodging with the published key alone (FILE=… KEY=proof-key.json)
+verify-proof: venv ## check a proof with the published key alone (FILE=… KEY=proof-key.json)
 	@$(PY) -m services.intake.proofs.cli $(or $(FILE),$(error say which: make verify-proof FILE=proof.txt KEY=proof-key.json)) --key $(or $(KEY),proof-key.json)
 
 secrets: venv ## print the local secrets: whoever has them reads every report stored here

@@ -1,4 +1,4 @@
-"""Reads the topics from their first record with a consumer of its own, in no group, and folds them into a ledger.
+"""Reads the topics from their first record with a consumer of its own, in no group, and folds them into one table.
 
 It trusts no service: what was accepted it knows from the HTTP answers, everything else from the log.
 """

@@ -78,7 +78,7 @@ class Call(NamedTuple):
 
 
 def new_idempotency_key() -> str:
-    """A random key: one per report, message, addition or take-over, kept until there is an answer."""
+    """A random key: one per report, message, addition or hand-over, kept until there is an answer."""
     return str(uuid.uuid4())
 
 

@@ -42,7 +42,7 @@ class RefusedError(IeumError):
 class NotReachedError(IeumError):
     """No answer came, again and again. Nothing is known of the request.
 
-    A report, message, addition or take-over is sent again later with the same key: it is stored once. After any other
+    A report, message, addition or hand-over is sent again later with the same key: it is stored once. After any other
     call, ask for the status first. Meanwhile show the person 1366 and 112.
     """
 

@@ -147,7 +147,7 @@ LimitedBecause = Literal[
 
 
 class ProofKey(Answer):
-    """The public half of the key that signs proofs of lodging."""
+    """The public half of the key that signs proofs."""
 
     kid: str
     public_key: str

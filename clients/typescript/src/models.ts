@@ -114,7 +114,7 @@ export type LimitedBecause =
   | "tip"
   | "taken_over";
 
-/** The public half of the key that signs proofs of lodging. */
+/** The public half of the key that signs proofs. */
 export interface ProofKey {
   kid: string;
   /** 32 bytes, base64url without padding. */

@@ -141,9 +141,9 @@ def staff_cell(center: str) -> str:
 
 
 def combinations_of(dimensions: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """The combinations one cube answers: those that sum over no dimension holding a report several times.
+    """The combinations one aggregate answers: those that sum over no dimension holding a report several times.
 
-    ``harm`` may be left out, because its cube also holds `ALL`; ``support`` may not.
+    ``harm`` may be left out, because its aggregate also holds `ALL`; ``support`` may not.
     """
     found = [kept for size in range(len(dimensions) + 1) for kept in combinations(dimensions, size)]
     return [kept for kept in found if "support" not in dimensions or "support" in kept]
@@ -156,7 +156,7 @@ DAILY_COMBINATIONS: Final = tuple(combinations_of(DAILY))
 
 
 def source_of(dimensions: tuple[str, ...], *, whole_months: bool) -> tuple[str, ...]:
-    """The cube that answers for these dimensions, in whatever order; raises ``ValueError`` naming what can be asked."""
+    """The aggregate that answers for these dimensions in any order; raises ``ValueError`` naming what can be asked."""
     wanted = frozenset(dimensions)
     valid = dict.fromkeys([*(MONTHLY_COMBINATIONS if whole_months else ()), *DAILY_COMBINATIONS])
     if len(wanted) == len(dimensions) and wanted in {frozenset(one) for one in valid}:
@@ -170,7 +170,7 @@ def source_of(dimensions: tuple[str, ...], *, whole_months: bool) -> tuple[str, 
 def marginals(
     cube: tuple[str, ...], dimensions: tuple[str, ...], cells: Iterable[tuple[tuple[str, ...], int]]
 ) -> dict[tuple[str, ...], int]:
-    """The cells of one cube summed to the dimensions asked for, without zeros.
+    """The cells of one aggregate summed to the dimensions asked for, without zeros.
 
     Where ``harm`` is not asked for its `ALL` is taken, where it is asked for `ALL` is left out.
     """

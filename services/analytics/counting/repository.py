@@ -147,7 +147,7 @@ def _number(name: str) -> int:
 
 
 async def create(database: Database, name: str) -> None:
-    """Create a collection, unless another worker was faster."""
+    """Create a collection, unless another worker has made it."""
     try:
         await database.create_collection(name)
     except CollectionInvalid:

@@ -1,7 +1,7 @@
 """From frozen months to releases: what leaves for a month, a quarter and a year, and how it is coarsened.
 
 Levels of recoding are tried in order until one is proven safe: all there is; centres only as regions; only the whole
-country; nothing. A month goes down the ladder as one, a table of marks mark by mark: only what was found narrow. What a
+country; nothing. A month goes down the levels as one, a table of marks mark by mark: only what was found narrow. What a
 step leaves out is never published for that period; the next longer period is tried anew. Harm types are never merged:
 how many reports have one of two types does not follow from how many have each.
 """

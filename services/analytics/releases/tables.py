@@ -623,7 +623,7 @@ def decided_with(kind: Kind) -> list[TableSpec]:
 
 
 def from_cubes() -> list[TableSpec]:
-    """The tables that are counted from the aggregates' cubes."""
+    """The tables that are counted from the aggregates."""
     return [spec for spec in TABLE_SPECS.values() if spec.cube]
 
 

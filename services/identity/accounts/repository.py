@@ -46,7 +46,7 @@ class AccountStore:
         return True
 
     async def save(self, account: Account) -> Account | None:
-        """Write over the revision that was read; None where somebody else was faster."""
+        """Write over the revision that was read; None on a conflict."""
         after = account.model_copy(update={"rev": account.rev + 1})
         wanted = {"_id": account.subject, "rev": account.rev}
         with store_errors():

@@ -121,7 +121,7 @@ def wait(tally: FailedAttempts | None, now: datetime) -> int:
 
 
 def after_attempt(tally: FailedAttempts | None, source: Source, now: datetime) -> FailedAttempts:
-    """The tally with one more attempt, counted before it is looked at: many at once gain nothing."""
+    """The attempts with one more, counted before it is looked at: many at once gain nothing."""
     known = tally is not None and now - tally.last_at < FORGOTTEN
     failures = (tally.failures if tally is not None and known else 0) + 1
     delays = DELAYS[source]
@@ -131,7 +131,7 @@ def after_attempt(tally: FailedAttempts | None, source: Source, now: datetime) -
 
 
 def after_success(tally: FailedAttempts | None, now: datetime) -> FailedAttempts:
-    """The tally without the attempt that turned out right. Earlier failures stay, and with them the next waits."""
+    """The attempts without the one that turned out right. Earlier failures stay, and with them the next waits."""
     if tally is None:
         return FailedAttempts(0, now, now)
     return FailedAttempts(max(0, tally.failures - 1), tally.last_at, now)

@@ -49,7 +49,7 @@ class NoticeStore:
             await self.collection.update_one({"_id": name}, {"$set": {"to": to.model_dump()}})
 
     async def postpone(self, queued: Queued, until: datetime) -> bool:
-        """Try (again) not before then; False where another process was faster."""
+        """Try (again) not before then; False where another process has it."""
         change = {"$set": {"due_at": until, "tries": queued.tries + 1}}
         with store_errors():
             done = await self.collection.update_one({"_id": queued.id, "tries": queued.tries}, change)

@@ -33,9 +33,9 @@ class DelayStore:
         return _tally(found)
 
     async def change(self, key: str, decide: Callable[[FailedAttempts | None], FailedAttempts | None]) -> bool:
-        """Write what ``decide`` makes of the present tally; False (and nothing written) where it gives None.
+        """Write what ``decide`` makes of the attempts so far; False (and nothing written) where it gives None.
 
-        Raises ``TransientError`` where others are faster again and again.
+        Raises ``TransientError`` where every try ends in a conflict.
         """
         for _ in range(_TRIES):
             with store_errors():

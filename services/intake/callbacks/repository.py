@@ -99,7 +99,7 @@ class CallbackRepository:
                 return
 
     async def note(self, before: Subscription, after: Mapping[str, Any], change: StatusChange | None) -> bool:
-        """Keep what was noticed, with the change to tell; False where another process was faster."""
+        """Keep what was noticed, with the change to tell; False where another process has it."""
         update: dict[str, Any] = {"$set": dict(after)}
         if change is not None:
             update["$push"] = {"pending": change.model_dump()}

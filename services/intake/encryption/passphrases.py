@@ -54,7 +54,7 @@ class _Line:
 class PassphraseHasher:
     """Hashes and compares words. A key goes in: the store alone does not let anybody try words out.
 
-    Who lodges and who holds a receipt stand in lines of their own: a flood of new words keeps nobody from withdrawing.
+    Who lodges and who holds a receipt stand in lines of their own: a burst of new words keeps nobody from withdrawing.
     All raise ``TransientError`` where too many wait.
     """
 

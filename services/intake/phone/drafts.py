@@ -74,7 +74,7 @@ class CallDrafts:
         return Held(call, self._opened(call_id, salt, sealed), salt)
 
     async def write(self, before: Held, after: Call, notes: Notes | None) -> bool:
-        """Make one change on what was read; False if somebody was faster. No ``notes``: nothing said stays."""
+        """Make one change on what was read; False on a conflict. No ``notes``: nothing said stays."""
         sealed = None if notes is None else self._sealed(Held(after, notes, before.salt))
         return await self.store.write(before.call, after, sealed)
 

@@ -51,7 +51,7 @@ class CallRepository:
         return _call(found), bytes(found["salt"]), None if sealed is None else bytes(sealed)
 
     async def write(self, before: Call, after: Call, sealed: bytes | None) -> bool:
-        """Make one change on what was read; False if somebody was faster. ``sealed`` None: nothing said stays.
+        """Make one change on what was read; False on a conflict. ``sealed`` None: nothing said stays.
 
         Whose it is and what was said in it change in the same write. Raises ``TransientError``.
         """

@@ -1,4 +1,4 @@
-"""The page that checks a proof of lodging. Whoever was handed one need not trust whoever handed it over."""
+"""The page that checks a proof. Whoever was handed one need not trust whoever handed it over."""
 
 import hmac
 from typing import Final

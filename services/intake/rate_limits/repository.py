@@ -52,7 +52,7 @@ class WrongReceiptCounts:
             await self.collection.bulk_write(writes, ordered=False)
 
     async def held(self, after: datetime) -> list[tuple[str, datetime]]:
-        """Places held back until later than ``after``, the newest first; under a flood not all of them.
+        """Places held back until later than ``after``, the newest first; in a burst not all of them.
 
         One that is not among them is held back by whichever process meets its next wrong receipt.
         """

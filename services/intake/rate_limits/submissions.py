@@ -1,4 +1,4 @@
-"""Keeps floods of reports from drowning the others, without knowing or turning away anybody.
+"""Keeps bursts of reports from drowning the others, without knowing or turning away anybody.
 
 Counted is by network, under a keyed digest whose key dies with the process, and forgotten within the hour. The first
 reports of a network always pass; the next ones need a moment of work or of patience; and what comes after very many is

@@ -142,7 +142,7 @@ class ReceiptAuthenticator:
         )
 
     async def authenticate_code(self, code: str, caller: Caller, action: str) -> Document:
-        """The report a code for taking over was made for; whether it still counts is not asked here.
+        """The report a hand-over code was made for; whether it still counts is not asked here.
 
         Raises ``Problem``: 404 ``unknown_code``, as slowly and as seldom as a wrong receipt; 429, 503.
         """

@@ -261,7 +261,7 @@ class AnswersLeft(BaseModel):
 
 
 class ProofKey(BaseModel):
-    """The public half of the key that signs proofs of lodging."""
+    """The public half of the key that signs proofs."""
 
     kid: str
     algorithm: str = "Ed25519"

@@ -129,7 +129,7 @@ class ReportRepository:
         return await self._one_with(FORMER_RECEIPT, hashes)
 
     async def of_code(self, hashes: Sequence[str]) -> Document | None:
-        """The whole report a code for taking over was last made for."""
+        """The whole report a hand-over code was last made for."""
         return await self._one_with(CODE, hashes)
 
     async def _one_with(self, field: str, hashes: Sequence[str]) -> Document | None:
@@ -170,7 +170,7 @@ class ReportRepository:
         pushed: Mapping[str, Any] | None = None,
         records: Sequence[Record] = (),
     ) -> bool:
-        """Make one change on what was read; False if somebody was faster, and then nothing was changed.
+        """Make one change on what was read; False on a conflict, and then nothing was changed.
 
         ``records`` are the events about it: they become pending in the same write.
         """
@@ -303,7 +303,7 @@ class ReportRepository:
 
         What is written clears the published events in the same write, where ``relay`` has published all there are.
         Each write is made only on what was read, so a paused writer that wakes up changes nothing. Raises
-        ``TransientError`` if another writer was faster; doing it again is safe.
+        ``TransientError`` on a conflict; doing it again is safe.
         """
         missing: list[str] = []
         for start in range(0, len(ids), BATCH):

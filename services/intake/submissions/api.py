@@ -1,4 +1,4 @@
-"""The HTTP API any front end can use: lodge a report, ask where one stands, get the key that proofs are signed with."""
+"""The HTTP API of every front end: submit a report, ask where one stands, get the key that proofs are signed with."""
 
 import base64
 from typing import Annotated, Final
@@ -90,7 +90,7 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
     @routes.get(
         "/proof-key",
         tags=["receipts"],
-        summary="The key that signs proofs of lodging",
+        summary="The key that signs proofs",
         responses=answered(200, PROOF_KEY),
         dependencies=[Depends(OPEN)],
     )

@@ -90,7 +90,7 @@ class SupportRequest(OwnedRequest):
 
 
 class DeletionRequest(OwnedRequest):
-    """A platform was asked to delete. Where it was stays in intake's vault."""
+    """A platform was asked to delete. Where it was stays in intake, sealed."""
 
     model_config = _example({"ownership": 1, "platform": "social_media", "addresses": 3})
 

@@ -40,7 +40,7 @@ class DrillStore:
             return {d["_id"] async for d in self.collection.find({"_id": {"$in": drill_ids}}, {"_id": 1})}
 
     async def retake(self, drill: Drill, now: datetime) -> bool:
-        """Take over the submission of a drill that was not accepted yet; False if another process was faster."""
+        """Take over the submission of a drill that was not accepted yet; False if another process has it."""
         with store_errors():
             unchanged = {"_id": drill.drill_id, "tried_at": drill.tried_at, "accepted_at": None}
             done = await self.collection.update_one(unchanged, {"$set": {"tried_at": now}})

@@ -100,14 +100,14 @@ class ClaimedCase:
 
     @property
     def settles(self) -> bool:
-        """Whether there is something to write down: something came of it, waits for a bundle, or nothing was wanted.
+        """Whether there is something to write down: something came of it, waits for a batch, or nothing was wanted.
 
         Nothing is wanted where an endpoint that was to be tried again is there no more.
         """
         return bool(self.results) or self.deferred_until is not None or not self.wanted
 
     def defer_until(self, deferred_until: datetime) -> None:
-        """Something of it is left for a bundle that goes then."""
+        """Something of it is deferred for a batch that goes then."""
         self.deferred_until = (
             deferred_until if self.deferred_until is None else min(self.deferred_until, deferred_until)
         )

@@ -276,7 +276,7 @@ NOTHING_DEFERRED: Final = Deferred()
 
 
 def plan(case: Case, center: Center, now: datetime) -> Plan | None:
-    """Return what is due for a case now; None if nothing is (another process was faster)."""
+    """Return what is due for a case now; None if nothing is (another process has it)."""
     escalation = case.escalation
     if escalation is None or escalation.due_at > now:
         return None
@@ -325,7 +325,7 @@ def advance(
 ) -> Case:
     """Return the escalation after alerts. One that was started anew or stopped meanwhile stays as it is.
 
-    What was ``left`` for a bundle is no failure, and nothing is tried in between. A target that one channel has reached
+    What was ``left`` for a batch is no failure, and nothing is tried in between. A target that one channel has reached
     is still told by the others.
     """
     escalation = case.escalation
@@ -459,7 +459,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RecentAlerts:
-    """When alerts went to one place, alone or in a bundle: the newest ``MOST`` and one, oldest first."""
+    """When alerts went to one place, alone or in a batch: the newest ``MOST`` and one, oldest first."""
 
     at: tuple[datetime, ...] = ()
 

@@ -72,7 +72,7 @@ class HeldCases:
 
     @property
     def deferred(self) -> int:
-        """How many wait for a bundle."""
+        """How many wait for a batch."""
         return len(self._deferred)
 
     def hold(self, cases: Sequence[Case], now: datetime) -> list[Case]:
@@ -127,7 +127,7 @@ class HeldCases:
                 self._queue(item.case).append(ClaimedCase(item.case, None))
 
     def done(self, work: Sequence[ClaimedCase], waiting: Sequence[ClaimedCase]) -> None:
-        """A pass is over; what waits for a bundle stays in hand."""
+        """A pass is over; what waits for a batch is kept in memory."""
         for item in waiting:
             if item.deferred_until is not None:
                 self._in_hand.add(item.case.report_id)
@@ -246,7 +246,7 @@ class EscalationWorker:
 
     @property
     def deferred(self) -> int:
-        """How many cases this process holds back for a bundle."""
+        """How many cases this process holds back for a batch."""
         return self._held.deferred
 
     async def send_due(self) -> None:
@@ -396,7 +396,7 @@ class EscalationWorker:
         return []
 
     def _may_wait(self, item: ClaimedCase) -> bool:
-        """Return whether a case that only waits for a batch is kept in hand, which saves two writes of it."""
+        """Return whether a case that only waits for a batch is kept in memory, which saves two writes of it."""
         lease_ends, deferred_until = item.case.wake_at, item.deferred_until
         if deferred_until is None or lease_ends is None or item.results or item.notice is not None:
             return False

@@ -119,7 +119,7 @@ class TeamPages:
         )
 
     async def change(self, request: Request, principal: Principal, before: Rota, after: Rota, said: str) -> Response:
-        """Write a rota, or say that somebody was faster."""
+        """Write a rota, or say that it has changed meanwhile."""
         center_id = before.center_id
         audit = self.audited(request, principal)
         await guarded(lambda: audit(Action.CENTERS_ROTA, None, None, of=center_id, said=said))

@@ -57,7 +57,7 @@ class CenterStore:
         return Center.model_validate(found) if found is not None else nominal(center_id)
 
     async def save(self, center: Center, was: int, events: tuple[Event, ...], now: datetime) -> bool:
-        """Write a new state over state ``was`` (0: none yet); False where somebody was faster."""
+        """Write a new state over state ``was`` (0: none yet); False on a conflict."""
         try:
             return await self._write(center, was, records_of(events, now), now)
         finally:
@@ -93,7 +93,7 @@ class RotaStore:
         return Rota.model_validate(found) if found is not None else Rota(center_id=center_id, rev=0)
 
     async def save(self, rota: Rota, was: int) -> bool:
-        """Write a new state over state ``was`` (0: none yet); False where somebody was faster."""
+        """Write a new state over state ``was`` (0: none yet); False on a conflict."""
         fields = rota.model_dump(exclude={"center_id"})
         with store_errors():
             if was == 0:

@@ -96,7 +96,7 @@ def api_router(
     async def get_live_centers(
         request: Request, principal: Annotated[Principal, Depends(authorize(Action.CENTERS_LIVE))]
     ) -> LiveCenters:
-        """Load, state, guests, severe cases, who is unanswered and since when, of each of the 16 centres.
+        """Load, state, overflow, severe cases, who is unanswered and since when, of each of the 16 centres.
 
         Who waits longest comes first. For leads, and for leads and counsellors of `central`.
         """
