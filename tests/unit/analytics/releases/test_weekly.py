@@ -207,10 +207,10 @@ class Weekly(Office):
     def __init__(self) -> None:
         super().__init__()
         self.store.reports = 5
-        self.store.cells = self._cells  # type: ignore[method-assign]
-        self.store.first_day = self._first_day  # type: ignore[method-assign]
-        self.store.counts = self._counts  # type: ignore[method-assign]
-        self.store.seen_within_target = self._seen  # type: ignore[method-assign]
+        self.store.cells = self._cells  # type: ignore[method-assign]  # the store is not asked
+        self.store.first_day = self._first_day  # type: ignore[method-assign]  # the store is not asked
+        self.store.counts = self._counts  # type: ignore[method-assign]  # the store is not asked
+        self.store.seen_within_target = self._seen  # type: ignore[method-assign]  # the store is not asked
 
     async def released(self) -> list[str]:
         await self.publications.release_due()
