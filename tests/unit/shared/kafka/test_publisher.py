@@ -1,4 +1,4 @@
-"""A producer that the broker takes nothing from any more is replaced; the process goes on."""
+"""A producer the broker takes nothing from is replaced, and one that gets no answer is given up in time."""
 
 import asyncio
 from typing import Any
@@ -10,6 +10,8 @@ from shared.errors import TransientError
 from shared.kafka import publisher as publishing
 from shared.kafka.publisher import Message, Publisher
 from shared.settings import KafkaSettings
+from shared.topics import REPORTS
+from tests.support.waiting import DEADLINE_S
 from tools.local.ports import LOOPBACK
 
 
@@ -67,3 +69,43 @@ async def test_a_broken_producer_is_replaced_and_what_failed_is_sent_again(monke
     assert [producer.is_stopped for producer in Producer.made] == [True, True, False]
     assert publisher.ended() is None
     await publisher.stop()
+
+
+class Hanging(Producer):
+    """In place of aiokafka's while the broker is away: one call is never answered, whatever its own timeout says."""
+
+    hangs: str
+
+    async def start(self) -> None:
+        await self._hang("start")
+
+    async def partitions_for(self, name: str) -> set[int]:
+        del name
+        await self._hang("partitions_for")
+        return {0}
+
+    async def send_batch(self, *_: object, **__: object) -> "asyncio.Future[Any]":
+        await self._hang("send_batch")
+        return asyncio.get_running_loop().create_future()
+
+    async def _hang(self, call: str) -> None:
+        if call == self.hangs:
+            await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize("hangs", ["start", "partitions_for", "send_batch", "the acknowledgement"])
+async def test_a_call_that_is_never_answered_is_given_up_in_time(hangs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Producer.made, Hanging.hangs = [], hangs
+    monkeypatch.setattr(publishing, "AIOKafkaProducer", Hanging)
+    publisher = Publisher(KafkaSettings(bootstrap_servers=f"{LOOPBACK}:1", topic_partitions=1, call_timeout_s=0.05))
+    with pytest.raises(TransientError, match=r"got no answer within 0\.05 s$"):
+        await start_and_send(publisher)
+    await publisher.stop()
+    assert Producer.made[0].is_stopped
+
+
+async def start_and_send(publisher: Publisher) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        await publisher.start()
+        await publisher.partitions(REPORTS)
+        await publisher.send("reports", 0, [(b"key", b"value", [])])
