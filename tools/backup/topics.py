@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from shared.errors import TransientError
-from shared.kafka.access import PRINCIPALS
+from shared.kafka.access import BY_NAME
 from shared.kafka.connection import bare_name, bounded, client_options, group_name
 from shared.kafka.decoding import RawRecord, to_raw_record
 from shared.kafka.patches import partitions_of
@@ -25,7 +25,8 @@ OFFSETS: Final = "offsets"
 KEPT: Final = tuple(topic.name for topic in TOPICS if not topic.compacted)
 """Not ``loads``: routing tells its sums anew every two seconds."""
 DEAD: Final = tuple(topic.dead for topic in TOPICS)
-GROUPS: Final = tuple(sorted({group for principal in PRINCIPALS for group in principal.groups}))
+GROUPS: Final = BY_NAME["backup"].sees_groups
+"""What a backup may see: how far we have read. Other agencies keep their own place."""
 _POLL_MS: Final = 1000
 _CLOSE_S: Final = 5.0
 _FLUSH: Final = 1 << 19

@@ -16,6 +16,7 @@ from shared.kafka.admin import wanted_topics
 from shared.kafka.provision import read_passwords
 from shared.settings import KafkaSettings
 from shared.topics import AUDIT_ANCHORS, FOR_EVER, TOPICS, Topic
+from tools.backup import topics as backup
 from tools.docs_generation import kafka_access
 from tools.local.settings import SERVICES
 
@@ -55,6 +56,12 @@ def test_watchers_see_what_they_ask_for() -> None:
     assert {*GROUPS, "redrive"} == set(BY_NAME["analytics"].sees_groups)
     assert set(WATCHED) == set(BY_NAME["notify"].reads_dead)
     assert DEAD in BY_NAME["notify"].groups
+
+
+def test_a_backup_asks_for_every_group_of_ours_and_for_none_it_may_not_see() -> None:
+    ours = {group for principal in PRINCIPALS if principal.name != "partner" for group in principal.groups}
+    assert set(backup.GROUPS) == ours
+    assert set(backup.GROUPS) <= set(BY_NAME["backup"].sees_groups)
 
 
 def test_each_group_has_one_principal() -> None:
