@@ -36,14 +36,19 @@ class _OneProtocolParser(httptools.HttpRequestParser):
         self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
 
     def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # as uvicorn feeds it
-        """Parse; after a head with an offer go on as if it had none."""
+        """Parse; after a head with an offer begin anew as if it had none.
+
+        With another parser: this one takes nothing more where the connection is to close after the request.
+        """
+        parser = self
         while True:
             try:
-                super().feed_data(data)
+                httptools.HttpRequestParser.feed_data(parser, data)
             except httptools.HttpParserUpgrade as offer:
-                if not self.is_offered():
+                if not parser.is_offered():
                     raise  # CONNECT
-                data = self._head_without_offer() + data[offer.args[0] :]
+                data = parser._head_without_offer() + data[offer.args[0] :]
+                parser = self._protocol.parser = _OneProtocolParser(self._protocol)
             else:
                 return
 

@@ -176,7 +176,29 @@ async def test_the_body_of_a_request_that_offers_another_protocol_arrives() -> N
         writer.close()
 
 
-@pytest.mark.parametrize("whole", [OFFERED, IN_CHUNKS], ids=["length", "chunks"])
+CLOSING = OFFERED.replace(b"Connection: ", b"Connection: close, ")
+OF_1_0 = OFFERED.replace(b"HTTP/1.1", b"HTTP/1.0")
+
+
+def _got(offer: bytes) -> bytes:
+    """The same offer with a request that has no body."""
+    return offer.replace(b"POST /api/v1/raw", b"GET /health/live").replace(b"content-length: 4\r\n", b"")[:-4]
+
+
+@pytest.mark.parametrize(
+    "offer", [CLOSING, OF_1_0, _got(CLOSING), _got(OF_1_0)], ids=["close", "1.0", "get", "get 1.0"]
+)
+async def test_an_offer_on_a_connection_that_will_close_is_answered(offer: bytes) -> None:
+    async with _served(build()) as port, asyncio.timeout(60):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(offer)
+        answer = await reader.read()
+        assert answer.lower().startswith(b"http/1.1 200 ok"), answer
+        assert answer.endswith(b'{"bytes":4}') == offer.startswith(b"POST")
+        writer.close()
+
+
+@pytest.mark.parametrize("whole", [OFFERED, IN_CHUNKS, CLOSING, OF_1_0], ids=["length", "chunks", "close", "1.0"])
 async def test_it_arrives_wherever_the_network_cuts_the_request(whole: bytes) -> None:
     bodies: list[bytes] = []
     config, state = config_of(build()), ServerState()
