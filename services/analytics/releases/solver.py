@@ -87,22 +87,18 @@ class Block:
         return solver
 
     def look(self, limit_s: float) -> Outcome:
-        """Look for the worlds of every cell."""
+        """Look for the worlds of every cell; of one without any there is none at all: a contradiction."""
         for name in self._names:
-            found = [
-                name in seen or self._world(self._column[name], low, high, limit_s)
-                for low, high, seen in ((0, 0, self._zero), (SMALL, self._tops[name], self._five))
-            ]
-            if None not in found and not found[0]:  # then it must be known to be 5 or more
-                found = [
-                    not below if (below := self._world(self._column[name], 1, SMALL - 1, limit_s)) is not None else None
-                ]
-            if None in found:
+            column = self._column[name]
+            zero = name in self._zero or self._world(column, 0, 0, limit_s)
+            five = name in self._five or self._world(column, SMALL, self._tops[name], limit_s)
+            below = False if zero else self._world(column, 1, SMALL - 1, limit_s)
+            if None in (zero, five, below):
                 return "out_of_time"
-            if not all(found):
+            if not (zero or five or below):
+                return "contradiction"
+            if below or not five:
                 self.narrow.append(name)
-        if self.narrow and not self._zero and not self._five:
-            return "contradiction"
         return "open"
 
     def _world(self, column: int, low: int, high: int, limit_s: float) -> bool | None:

@@ -1,5 +1,7 @@
 """Reports by urgency: what an intruder knows of them from other tables and from intake's published rule."""
 
+from dataclasses import replace
+
 from services.analytics.releases.audit import Proof, prove
 from services.analytics.releases.intruder_model import system
 from services.analytics.releases.release import Release, lower, of_month, of_year
@@ -13,8 +15,8 @@ CHILDREN = 6 * len(Gender)
 REPORTS = sum(SIX_OF_EACH.values())
 
 
-def proven(*, critical: int, high: int) -> tuple[Release, Proof]:
-    """A year of one month in which 24 reports concern children."""
+def proven(*, critical: int, high: int, assumed: bool = True) -> tuple[Release, Proof]:
+    """A year of one month in which 24 reports concern children. ``assumed``: False takes intake's rule as certain."""
     centers = {**dict.fromkeys(worlds.SHARES, 0), "gyeonggi": REPORTS}
     crossings = {
         AGE_GENDER_TABLE: SIX_OF_EACH,
@@ -27,7 +29,10 @@ def proven(*, critical: int, high: int) -> tuple[Release, Proof]:
     )
     month = of_month(counts, worlds.AS_OF, "full")
     year = of_year("2025", [month], [counts], worlds.AS_OF, {}, {})
-    return year, prove(system([month, year]), 60, of=["2025"])
+    found = system([month, year])
+    if not assumed:
+        found.rows = [replace(row, assumed=False) for row in found.rows]
+    return year, prove(found, 60, of=["2025"])
 
 
 def test_a_few_of_high_urgency_beside_as_many_critical_as_children_are_found() -> None:
@@ -50,3 +55,4 @@ def test_what_reports_contradict_is_not_held_against_them() -> None:
     year, proof = proven(critical=4, high=3)
     assert year.tables[URGENCY_TABLE]["high+critical"] == 7
     assert proof.verdict == "open"
+    assert proven(critical=4, high=3, assumed=False)[1].verdict == "contradiction"
