@@ -111,6 +111,7 @@ class Follower:
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         limit = self._settings.call_timeout_s
+        poll_ms = min(POLL_MS, int(limit * 500))  # a poll that finds nothing must end within the limit
         await bounded(consumer.start(), limit, "connecting a follower")
         tps = await _tps(consumer, self._names, limit)
         consumer.assign(tps)
@@ -126,7 +127,7 @@ class Follower:
             if catching_up and not ends:
                 catching_up = False
                 wait_for_records(consumer, self._gather_ms or FOLLOW_WAIT_MS)
-            polled = await bounded(consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS), limit, "following")
+            polled = await bounded(consumer.getmany(timeout_ms=poll_ms, max_records=MAX_RECORDS), limit, "following")
             for tp, records in polled.items():
                 for record in records:
                     if not self._one(tp, record):
