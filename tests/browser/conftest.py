@@ -6,12 +6,14 @@ tests connect to its port: Playwright's objects belong to one event loop, and ev
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from typing import Final
 
 import pytest
 import pytest_asyncio
 from anyio.from_thread import start_blocking_portal
 from playwright import sync_api
 from playwright.async_api import Browser, async_playwright, expect
+from playwright.sync_api import expect as expect_sync
 
 from tests.browser.helpers import FLAGS, network_of_one_machine, serving
 from tests.integration.intake.conftest import (  # fixtures of an intake that the tests of a module share
@@ -39,8 +41,11 @@ from tools.local.chromium import find
 from tools.local.ports import free_port
 from tools.testing.results import LEFT_OUT
 
-# Playwright's own five seconds are less than a busy machine may stand still; it matters only when a test fails.
-expect.set_options(timeout=DEADLINE_S * 1000)
+# Playwright's own five seconds for what is expected, and thirty for an action or an address, are less than a busy
+# machine may stand still; they matter only when a test fails.
+_GIVE_UP_MS: Final = DEADLINE_S * 1000
+expect.set_options(timeout=_GIVE_UP_MS)
+expect_sync.set_options(timeout=_GIVE_UP_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -82,6 +87,7 @@ async def connection(chromium_address: str) -> AsyncIterator[Browser]:
     """A module's connection to it."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.connect_over_cdp(chromium_address)
+        browser.on("context", lambda context: context.set_default_timeout(_GIVE_UP_MS))
         network_of_one_machine(browser)
         yield browser
         await browser.close()
@@ -102,6 +108,7 @@ def browser(chromium_address: str) -> Iterator[sync_api.Browser]:
     """The same for tests without a loop: one connection for all of a module."""
     with sync_api.sync_playwright() as playwright:
         found = playwright.chromium.connect_over_cdp(chromium_address)
+        found.on("context", lambda context: context.set_default_timeout(_GIVE_UP_MS))
         yield found
         found.close()
 

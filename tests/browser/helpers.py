@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, BrowserContext, Page, Route
 
 from shared.web.serve import serve
+from tests.support.waiting import DEADLINE_S
 from tools.local.ports import free_port
 
 _SWITCHED_OFF: Final = (
@@ -36,7 +37,6 @@ _WCAG_22_AA: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "b
 # Without "resultTypes" axe describes every element that passed as well, which takes two thirds as long again.
 VIOLATIONS: Final = {"resultTypes": ["violations"]}
 _AXE: Final = {"runOnly": {"type": "tag", "values": _WCAG_22_AA}, **VIOLATIONS}
-_READY_SECONDS: Final = 60
 _OURS: Final = ("http://127.0.0.1", "http://localhost", "data:", "blob:")
 
 
@@ -105,7 +105,7 @@ async def assert_no_sideways_scrolling(page: Page) -> None:
 
 
 async def _answering(running: asyncio.Task[None], port: int) -> None:
-    async with asyncio.timeout(_READY_SECONDS):
+    async with asyncio.timeout(DEADLINE_S):
         while not running.done():
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
