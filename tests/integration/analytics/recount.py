@@ -11,6 +11,8 @@ import duckdb
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from tests.support.waiting import DEADLINE_S
+
 TOPICS = ("reports", "routings", "cases", "alerts", "centers")
 _SQL = Path(__file__).with_name("recount.sql")
 _COLUMNS = "columns = {topic: 'VARCHAR', partition: 'BIGINT', 'offset': 'BIGINT', kind: 'VARCHAR', body: 'JSON'}"
@@ -66,7 +68,7 @@ async def read_all(bootstrap: str, topic: str) -> list[Any]:
         await consumer.seek_to_beginning(*partitions)
         found: list[Any] = []
         left = {place for place, end in ends.items() if end}
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(DEADLINE_S):
             while left:
                 for place, records in (await consumer.getmany(timeout_ms=500)).items():
                     found += records

@@ -13,7 +13,7 @@ from tests.integration.analytics.worker import Numbers, Worker
 from tests.support.waiting import eventually
 from tests.unit.analytics import events as make
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ class Ground:
             self.worker.lives()
             return await self.numbers.next_offsets() >= self.published
 
-        await eventually(all_folded, f"{self.published} records folded", seconds=120)
+        await eventually(all_folded, f"{self.published} records folded")
         assert await self.numbers.next_offsets() == self.published
 
     async def right(self) -> None:

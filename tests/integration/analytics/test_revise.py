@@ -28,7 +28,7 @@ from tests.unit.analytics import events as make
 from tests.unit.analytics.histories import DAYS
 from tools.local.engines import Running
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(480)
 
 MONTH: Final = "2026-08"
 REVISE: Final = "services.analytics.releases.revise"
@@ -86,7 +86,7 @@ async def test_a_wrong_month_is_released_once_more_as_it_was_when_it_closed(
         worker.lives()
         return await numbers.next_offsets() >= records
 
-    await eventually(folded, f"{records} records folded", seconds=120)
+    await eventually(folded, f"{records} records folded")
     true = await recount(engines.kafka, bus_settings.topic_prefix)
     await register.freeze(WRONG, await Reader(database).offsets(), make.START, {})
     await publish(publisher, late)
@@ -98,7 +98,7 @@ async def test_a_wrong_month_is_released_once_more_as_it_was_when_it_closed(
         worker.lives()
         return "2026-Q3" in {entry.period for entry in await register.entries()}
 
-    await eventually(wrong_is_out, "the month and its quarter are released", seconds=120)
+    await eventually(wrong_is_out, "the month and its quarter are released")
     before = await register.entries()
     assert newest(before, MONTH).tables[BY_CENTER]["total"] == 900
     told = (MONTH, "--why-ko", WHY, "--why-en", "Counted twice.")
@@ -123,6 +123,6 @@ async def test_a_wrong_month_is_released_once_more_as_it_was_when_it_closed(
         text = "".join(page.extract_text() for page in pdf.pages).replace("\n", "")
         return f"{MONTH}: 정정한 통계입니다. {WHY}" in text and f"{reports}건" in text
 
-    await eventually(told_in_the_report, "the process that runs serves the revision", seconds=60)
+    await eventually(told_in_the_report, "the process that runs serves the revision")
     former = (await worker.get(f"/api/v1/tables/{BY_CENTER}?period={MONTH}&revision=0")).json()
     assert former["rows"][-1]["figures"][0]["value"] == 900

@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaProducer
 
 from shared.kafka.admin import ensure_topics
 from shared.settings import KafkaSettings
+from tests.support.waiting import DEADLINE_S
 from tools.demo.auditor import Auditor
 
 REPORT = "3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"
@@ -29,12 +30,12 @@ async def test_reads_from_the_first_record_and_again_what_is_new(bus_settings: K
         await producer.send_and_wait(f"{prefix}loads", None, key=b"0")
         await producer.send_and_wait(f"{prefix}reports.dead", b"\xff not json")
         await auditor.start()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(DEADLINE_S):
             ledger = await auditor.catch_up()
         assert ledger.received == {REPORT: 1}
         assert ledger.dead == {"reports.dead": 1}
         await producer.send_and_wait(f"{prefix}reports", received, headers=headers("report.received.v1"))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(DEADLINE_S):
             assert (await auditor.catch_up()).received == {REPORT: 2}
     finally:
         await auditor.stop()

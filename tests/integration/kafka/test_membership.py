@@ -10,7 +10,7 @@ from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import Seen, new_bus, running
 from tests.support.subscribing import subscribe
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 
 
 async def test_a_consumer_task_that_ended_ends_the_process(
@@ -35,7 +35,7 @@ async def test_a_refused_session_timeout_ends_the_start_and_names_the_setting(bu
     subscribe(bus, REPORTS, group="session", handler=Seen())
     try:
         with pytest.raises(FatalError, match="KAFKA_SESSION_TIMEOUT_MS"):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(DEADLINE_S):
                 await bus.start()
     finally:
         await bus.stop()

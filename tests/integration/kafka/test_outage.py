@@ -50,7 +50,7 @@ async def test_away_at_the_start_it_waits_and_says_so(
         assert settings.bootstrap_servers in str(health.ready["kafka"]())
         assert health.live_report()[0]
         await asyncio.to_thread(own_engines.start_kafka)
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(DEADLINE_S):
             await starting
         await bus.publisher.publish(messages([report_id(1)], range(1, 6)))
         await eventually(lambda: len(seen.received) == 5, "records flow")
@@ -88,7 +88,7 @@ async def test_publishing_while_away_fails_in_time_and_works_afterwards(
 
 
 async def publish_until_acknowledged(publisher: Publisher, report: str, versions: range) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_S):
         while True:
             try:
                 await publisher.publish(messages([report], versions))
@@ -105,7 +105,7 @@ async def test_stopping_while_away_does_not_hang(settings: KafkaSettings, own_en
     await asyncio.to_thread(own_engines.kill_kafka)
     with pytest.raises(TransientError):
         await bus.publisher.publish(messages([report_id(1)], range(1, 3)))
-    async with asyncio.timeout(45):
+    async with asyncio.timeout(DEADLINE_S):
         await bus.stop()
 
 

@@ -20,10 +20,9 @@ from shared.kafka.decoding import Received
 from shared.kafka.publisher import partition_of
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS, Topic
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 
 NOW = datetime(2026, 11, 24, 3, 12, tzinfo=UTC)
-DEADLINE = 30.0
 
 
 def report_id(number: int) -> str:
@@ -117,7 +116,7 @@ async def log_of(settings: KafkaSettings, name: str) -> list[ConsumerRecord[byte
             consumer.seek(place, 0)
         ends = await consumer.end_offsets(places)
         found: list[ConsumerRecord[bytes, bytes]] = []
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(DEADLINE_S):
             while any([await consumer.position(place) < ends[place] for place in places]):
                 for records in (await consumer.getmany(timeout_ms=100)).values():
                     found += records
@@ -145,6 +144,4 @@ async def until_committed(settings: KafkaSettings, group: str, offsets: dict[int
     async def there() -> bool:
         return await committed(settings, group) == wanted
 
-    await eventually(
-        there, f"{group} commits {wanted}", seconds=2 * DEADLINE
-    )  # after an outage calls wait their time first
+    await eventually(there, f"{group} commits {wanted}")

@@ -10,6 +10,7 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 from pymongo import MongoClient
 
 from shared.settings import KafkaSettings, StoreSettings
+from tests.support.waiting import DEADLINE_S
 from tools.local.engines import Engines
 from tools.local.ports import PortTakenError
 
@@ -77,7 +78,7 @@ async def _create(kafka: str, topic: str) -> None:
 
 async def _produce(kafka: str, topic: str, values: list[bytes]) -> None:
     async with AIOKafkaProducer(bootstrap_servers=kafka, acks="all", enable_idempotence=True) as producer:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_S):
             for value in values:
                 await producer.send_and_wait(topic, value)
 
@@ -86,7 +87,7 @@ async def _read(kafka: str, topic: str, count: int) -> list[bytes]:
     consumer = AIOKafkaConsumer(
         topic, bootstrap_servers=kafka, auto_offset_reset="earliest", group_id=f"{topic}-{count}"
     )
-    async with consumer, asyncio.timeout(30):
+    async with consumer, asyncio.timeout(DEADLINE_S):
         return [(await consumer.getone()).value for _ in range(count)]
 
 

@@ -18,7 +18,6 @@ from tools.local.state import ProcessEntry, RunFolder, State
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(480)]
 Command = Callable[..., subprocess.CompletedProcess[str]]
-READY_S = 60.0
 
 
 @pytest.fixture
@@ -73,9 +72,7 @@ def test_up_status_kill_down(settings: LocalSettings, command: Command) -> None:
     assert "already runs" in second.stderr
 
     os.kill(first["analytics"].pid, signal.SIGKILL)
-    eventually_blocking(
-        lambda: _came_back(settings, "analytics"), seconds=READY_S, what="analytics being restarted and ready"
-    )
+    eventually_blocking(lambda: _came_back(settings, "analytics"), "analytics being restarted and ready")
 
     old = keys.read(settings.var / keys.FILE)["INTAKE_MASTER_KEY"]
     rotated = command("rotate-key")
@@ -87,8 +84,7 @@ def test_up_status_kill_down(settings: LocalSettings, command: Command) -> None:
     assert "comes from the environment" in given.stderr
     eventually_blocking(
         lambda: _changed(settings, first, {"intake", "analytics"}),
-        seconds=READY_S,
-        what="intake alone being started anew",
+        "intake alone being started anew",
     )
 
     pids = {entry.pid for entry in state_of(settings).entries}

@@ -14,12 +14,11 @@ import pytest
 
 from tests.integration.local.launch import FAKE
 from tests.integration.local.waiting import alive
-from tests.support.waiting import eventually_blocking
+from tests.support.waiting import DEADLINE_S, eventually_blocking
 from tools.local import plan, ports, processes
 from tools.local.supervisor import Program, StartError, Supervisor
 
 Make = Callable[..., Supervisor]
-START_S = 20.0
 
 
 class Said:
@@ -68,11 +67,11 @@ def fake(name: str, *traits: str, stage: int = 0, stop_limit_s: float = 10, port
 
 def test_a_killed_process_is_started_again_and_that_is_said(make: Make, said: Said) -> None:
     supervisor = make(fake("one"), fake("two"))
-    supervisor.start(START_S)
+    supervisor.start(DEADLINE_S)
     before = supervisor.pids
     os.kill(before["one"], signal.SIGKILL)
     eventually_blocking(lambda: supervisor.restarts["one"] == 1, "a restart of one")
-    supervisor.wait_ready(START_S)
+    supervisor.wait_ready(DEADLINE_S)
     assert supervisor.pids["one"] != before["one"]
     assert supervisor.pids["two"] == before["two"]
     assert supervisor.restarts == {"one": 1, "two": 0}
@@ -98,20 +97,20 @@ def test_restarts_come_slower_and_slower(make: Make, tmp_path: Path) -> None:
 
 def test_a_paused_process_is_left_paused(make: Make) -> None:
     supervisor = make(fake("one"), fake("two"))
-    supervisor.start(START_S)
+    supervisor.start(DEADLINE_S)
     before = supervisor.pids
     os.kill(before["one"], signal.SIGSTOP)
     os.kill(before["two"], signal.SIGKILL)
     eventually_blocking(lambda: supervisor.restarts["two"] == 1, "a restart of two")
     assert supervisor.pids["one"] == before["one"]
     os.kill(before["one"], signal.SIGCONT)
-    supervisor.wait_ready(START_S)
+    supervisor.wait_ready(DEADLINE_S)
     assert supervisor.restarts["one"] == 0
 
 
 def test_one_that_does_not_stop_is_killed_with_what_it_started(make: Make, said: Said) -> None:
     supervisor = make(fake("stubborn", "stubborn", "parent", stop_limit_s=0.5))
-    supervisor.start(START_S)
+    supervisor.start(DEADLINE_S)
     family = {supervisor.pids["stubborn"]}
     family |= {child.pid for child in psutil.Process(supervisor.pids["stubborn"]).children()}
     assert len(family) == 2
@@ -122,7 +121,7 @@ def test_one_that_does_not_stop_is_killed_with_what_it_started(make: Make, said:
 
 def test_stages_start_in_order_and_stop_in_reverse(make: Make, said: Said) -> None:
     supervisor = make(fake("roof", stage=2), fake("ground", stage=0), fake("walls", stage=1))
-    supervisor.start(START_S)
+    supervisor.start(DEADLINE_S)
     assert [line.split()[0] for line in said.lines] == ["ground", "walls", "roof"]
     said.lines.clear()
     supervisor.stop()
@@ -145,7 +144,7 @@ def test_a_wrong_setting_is_told_though_another_program_answers_on_its_port(make
 
 def test_a_held_process_stays_stopped_until_it_is_released(make: Make) -> None:
     supervisor = make(fake("one"), fake("two"))
-    supervisor.start(START_S)
+    supervisor.start(DEADLINE_S)
     supervisor.hold("one")
     assert set(supervisor.pids) == {"two"}
     os.kill(supervisor.pids["two"], signal.SIGKILL)
@@ -155,14 +154,14 @@ def test_a_held_process_stays_stopped_until_it_is_released(make: Make) -> None:
     )
     assert "one" not in supervisor.pids
     supervisor.release("one")
-    supervisor.wait_ready(START_S)
+    supervisor.wait_ready(DEADLINE_S)
     assert set(supervisor.pids) == {"one", "two"}
 
 
 def test_children_outlive_the_thread_that_asked_for_them(make: Make) -> None:
     """Linux ends such children with the thread that forked them; ours all come from one that stays."""
     supervisor = make(fake("one"))
-    thread = threading.Thread(target=supervisor.start, args=(START_S,))
+    thread = threading.Thread(target=supervisor.start, args=(DEADLINE_S,))
     thread.start()
     thread.join()
     pid = supervisor.pids["one"]

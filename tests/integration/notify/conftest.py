@@ -278,7 +278,7 @@ async def running(
     task = asyncio.create_task(notify.work())
     publisher = Publisher(bus)
     try:
-        await eventually(lambda: ready(notify, task), seconds=60)
+        await eventually(lambda: ready(notify, task))
         await publisher.start()
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=notify.app), base_url="http://notify") as http:
             harness = NotifyHarness(notify, settings, bus, store, clock, publisher, http, people)

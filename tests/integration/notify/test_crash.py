@@ -80,7 +80,7 @@ async def test_killed_between_claim_and_record_every_alert_is_still_sent(
         sink.flows.set()
         assert await cases.count_documents({"lease_by": {"$ne": None}}), "the kill met no claim: it proves nothing"
     async with process(env):
-        await eventually(lambda: len(set(sink.alert_ids())) == REPORTS, seconds=90)
+        await eventually(lambda: len(set(sink.alert_ids())) == REPORTS)
 
         async def recorded() -> bool:
             return await cases.count_documents({"alert_version": {"$gte": 1}, "lease_by": None}) == REPORTS

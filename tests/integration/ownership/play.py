@@ -41,10 +41,10 @@ from shared.events.vocabulary import CenterState, Outcome
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
 from tests.integration.ownership.harness import OwnershipHarness
+from tests.support.waiting import DEADLINE_S
 
 PLACES: Final = ("busan", "ulsan", "jeju")
 URGENCIES: Final = ("normal", "critical")
-SHOWN_S: Final = 60.0
 BETWEEN: Final = (
     *("nothing", "nothing", "close_owner", "close_receiver", "close_receiver", "decline_receiver", "decline_receiver"),
     *("hours", "second_thoughts", "withdraw", "close"),
@@ -262,7 +262,7 @@ class Play:
     async def _at(self, number: int, *, late: bool = False) -> tuple[Case, int, Principal]:
         """The case as notify shows it, and somebody who saw it now, or who saw it when it was first seen."""
         one = self.report(number)
-        async with asyncio.timeout(SHOWN_S):
+        async with asyncio.timeout(DEADLINE_S):
             while (case := await self.harness.desk.case(one.report_id)) is None:  # noqa: ASYNC110  # nobody tells a test
                 await asyncio.sleep(0.01)
         if not one.seen or one.seen[-1] != (case.ownership, case.center_id):

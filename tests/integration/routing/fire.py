@@ -33,7 +33,6 @@ CALL_TIMEOUT_S = 5.0
 """Shorter too, so that calls fail while a broker is away and are not only late."""
 TOPICS_TIMEOUT_S = 30.0
 """Making the topics is no part of what is tried, and several scenarios may begin at once."""
-_FRESH_S = 60.0
 """How long the store stays away at most, for reports to be owned meanwhile: a take-over may fall into it."""
 _FRESH = 20
 _LOOK_EVERY_S = 1.0
@@ -189,7 +188,7 @@ class Fire:
                 reports = list(self._feed.lodged)[before : before + _FRESH]
                 return len(reports) == _FRESH and all(report in self._early.stands for report in reports)
 
-            await eventually(fresh, seconds=_FRESH_S, what=f"{_FRESH} reports owned while the store is away")
+            await eventually(fresh, what=f"{_FRESH} reports owned while the store is away")
         except AssertionError as error:
             self._faults.append(str(error))
         finally:

@@ -16,7 +16,7 @@ from shared.kafka.connection import client_options
 from shared.kafka.diagnosis import refusal
 from shared.kafka.publisher import NotAllowedError, Publisher
 from shared.settings import KafkaSettings, StoreSettings
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 from tools.demo import frontends
 from tools.local.security import kafka_settings
 from tools.local.settings import LocalSettings
@@ -116,7 +116,7 @@ async def test_a_compromised_analytics_cannot_move_a_report_or_forge_a_case(
     await publisher.start()
     try:
         with pytest.raises(NotAllowedError, match=r"KAFKA_SASL_USERNAME.*'analytics'"):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(DEADLINE_S):
                 await publisher.send(topic, 0, [(forged[0].encode(), forged[1], [("ce_source", b"/ieum/routing")])])
     finally:
         await publisher.stop()
@@ -183,4 +183,4 @@ async def test_secrets_are_rotated_while_people_report(stack: Stack, before: tup
     async def all_routed() -> bool:
         return set(accepted) <= await keys_of(stack.kafka_settings(), "routings")
 
-    await eventually(all_routed, what="every report that was accepted has a centre", seconds=60)
+    await eventually(all_routed, what="every report that was accepted has a centre")
