@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from ieum_client import AsyncClient, Client, IeumError, RateLimit, RefusedError,
 from services.intake.problem_table import PROBLEMS
 from shared.web.problem_catalog import SHARED, Again
 from tests.unit.clients.stub import Case, Stub, serving
+from tools.local.ports import free_port
 
 ROOT: Final = Path(__file__).parents[3]
 HERE: Final = Path(__file__).parent
@@ -66,9 +66,7 @@ def stub() -> Iterator[Stub]:
 def address_of(stub: Stub, name: str, case: Case) -> str:
     if case.get("server") != "none":
         return stub.address(name, case)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 def arguments(case: Case) -> tuple[str, list[Any], dict[str, Any]]:
@@ -236,9 +234,7 @@ def test_what_the_typescript_readme_shows_compiles(compiled: Path, tmp_path: Pat
 
 def test_chance_keeps_many_front_ends_from_coming_back_together() -> None:
     waits: list[float] = []
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     policy = RetryPolicy(attempts=3, first_pause_s=4.0, longest_pause_s=5.0)
     client = Client(url, CREDENTIAL, retry=policy, sleep=waits.append, chance=lambda: 0.5)
     with client, pytest.raises(IeumError):

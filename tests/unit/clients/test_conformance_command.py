@@ -1,6 +1,5 @@
 """The command says what is the matter in one line, and never ends in a traceback."""
 
-import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from ieum_client import checks
 from ieum_client.conformance import Outcome, _outcome, main
 from tests.unit.clients.stub import Case, Stub, serving
+from tools.local.ports import free_port
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,7 @@ def no_credential(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def nowhere() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
