@@ -236,14 +236,24 @@ def test_an_intake_that_calls_back_reaches_https_of_public_addresses_and_no_othe
     assert policy["spec"]["podSelector"]["matchExpressions"][0]["values"] == ["intake"]
     (rule,) = policy["spec"]["egress"]
     assert rule["ports"] == [{"protocol": "TCP", "port": 443}]
-    (block,) = (to["ipBlock"] for to in rule["to"])
-    closed = [ipaddress.ip_network(one) for one in block["except"]]
-    for address in ("10.96.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1"):
-        assert any(ipaddress.ip_address(address) in one for one in closed), address
+    assert_goes_out_alone(policy)
     found = of_kind(built, "StatefulSet")["intake"]["spec"]["template"]["spec"]["containers"][0]["env"]
     given = {one["name"]: one.get("value") for one in found}
     assert given["INTAKE_CALLBACK_NETWORKS"] == "[]"
     assert "INTAKE_CALLBACK_NETWORKS" in variables(IntakeSettings)
+
+
+def test_alerts_go_out_of_the_cluster_and_to_no_network_of_its_own(rendered: list[Document]) -> None:
+    assert_goes_out_alone(of_kind(rendered, "NetworkPolicy")["alerts-go-out"])
+
+
+def assert_goes_out_alone(policy: Document) -> None:
+    """Not to pods, services or nodes, and not to the cloud's metadata service, which gives out the node's rights."""
+    (rule,) = policy["spec"]["egress"]
+    (block,) = (to["ipBlock"] for to in rule["to"])
+    closed = [ipaddress.ip_network(one) for one in block["except"]]
+    for address in ("10.96.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1"):
+        assert any(ipaddress.ip_address(address) in one for one in closed), address
 
 
 def test_all_services_are_reached_on_one_host_and_those_of_staff_from_their_networks_alone(
