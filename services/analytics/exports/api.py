@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 from fastapi import APIRouter, Depends, Query
 from starlette.datastructures import URL
@@ -15,6 +15,7 @@ from services.analytics.exports.codebook import DIMENSIONS
 from services.analytics.exports.observations import STATUSES
 from services.analytics.exports.table_files import FILE_ANSWERS, FORMATS, file_answer, named_file
 from services.analytics.http_caching import BINARY, NOT_CHANGED, as_json, headers_of, unchanged
+from services.analytics.releases.calendar import Kind
 from services.analytics.releases.catalogue import published, unknown_table
 from services.analytics.releases.published import exists
 from services.analytics.releases.release import Release
@@ -28,13 +29,18 @@ from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
 EXPORTS: Final = ("zip", "ndjson")
-_KINDS: Final = ("month", "quarter", "year", "week")
+_KINDS: Final = get_args(Kind)
 _MEDIA: Final = {"zip": "application/zip", "ndjson": "application/x-ndjson"}
 _MOST: Final = 1000
 _CHOSEN: Final = ("unknown_table", "unknown_period", "unknown_dimension", "unknown_status")
 """Refusals of a choice of cells."""
 
 Short = Annotated[str, Query(max_length=60)]
+OfKind = Annotated[
+    str,
+    Query(max_length=60, description="Of which periods; of all without it", json_schema_extra={"enum": ["", *_KINDS]}),
+]
+"""A closed set for who reads the description; another word gets the answer that names the kinds."""
 Limit = Annotated[int, Query(ge=1, le=_MOST, description="How many at most; there is a `next` where there are more")]
 
 
@@ -75,7 +81,10 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
         responses=NOT_CHANGED,
     )
     async def list_releases(
-        request: Request, kind: Short = "", after: Annotated[int, Query(ge=-1, le=10**6)] = -1, limit: Limit = 100
+        request: Request,
+        kind: OfKind = "",
+        after: Annotated[int, Query(ge=-1, le=10**6)] = -1,
+        limit: Limit = 100,
     ) -> Response:
         """Page by page: `next` is the address of the page after it."""
         if kind and kind not in _KINDS:

@@ -355,6 +355,14 @@ async def test_what_is_not_there_is_refused_with_what_there_is(path: str, status
     assert named in answer.json()["detail"]
 
 
+async def test_the_kinds_of_periods_that_are_described_are_those_that_are_taken() -> None:
+    operation = House().app.openapi()["paths"]["/api/v1/releases"]["get"]
+    (described,) = (each["schema"]["enum"] for each in operation["parameters"] if each["name"] == "kind")
+    assert described == ["", "month", "quarter", "year", "week"]
+    for kind in described:
+        assert (await get(f"/api/v1/releases?kind={kind}")).status_code == 200
+
+
 def test_some_releases_have_something_hidden() -> None:
     """What the tests above rest on."""
     assert {release.period for release in some_releases()} == {"2026-10", "2026-11", "2026-12", "2026-Q4"}
