@@ -4,8 +4,10 @@ import { subtle } from "#crypto";
 import { NotGenuineError, UnexpectedAnswerError } from "./errors.js";
 import type { CallbackBody } from "./models.js";
 
-/** Headers as `fetch` and frameworks of today have them, or as Node's `request.headers`. */
-export type ReceivedHeaders = Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
+/** Headers as `fetch` and frameworks of today have them, also of a class of their own, or as Node's `request.headers`. */
+export type ReceivedHeaders =
+  | { get(name: string): string | null | undefined }
+  | Readonly<Record<string, string | readonly string[] | undefined>>;
 
 const PREFIX = "whsec_";
 /** A callback that is older, or from further ahead, may be one that somebody recorded. */
@@ -63,7 +65,7 @@ function read(text: string): CallbackBody {
 }
 
 function valueOf(headers: ReceivedHeaders, name: string): string | undefined {
-  if (headers instanceof Headers) return headers.get(name) ?? undefined;
+  if (typeof headers.get === "function") return headers.get(name) ?? undefined;
   const found = Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
   return typeof found === "string" ? found : found?.[0];
 }

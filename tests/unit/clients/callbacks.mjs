@@ -9,6 +9,7 @@ for (const { name, secret, headers, body, error } of JSON.parse(readFileSync(pro
   const ways = [
     [headers, Buffer.from(body)],
     [new Headers(headers), body],
+    [{ get: (name) => headers[name.toLowerCase()] ?? null }, body],
     [Object.fromEntries(Object.entries(headers).map(([key, value]) => [key.toUpperCase(), [value]])), body],
   ];
   for (const [given, bytes] of ways) {

@@ -42,6 +42,8 @@ def cases() -> Iterator[Case]:
     yield Case("genuine", good)
     yield Case("while the secret is replaced", signed([OTHER, SECRET], "one", now, BODY))
     yield Case("beside a signature of another kind", good | {"webhook-signature": f"v1a,YQ== {signature}"})
+    for neighbour in ("garbage", "v1,x", "v1,YQ,YQ", "v1", ""):
+        yield Case(f"beside {neighbour!r}", good | {"webhook-signature": f"{neighbour} {signature}"})
     yield Case("a word and a field of tomorrow", *also(BODY.replace(b'"seen"', b'"hopeful","more":[1]'), now))
     for name, headers, body in (
         ("signed with another secret", signed([OTHER], "one", now, BODY), BODY),
@@ -66,6 +68,12 @@ def cases() -> Iterator[Case]:
 def also(body: bytes, now: int) -> tuple[dict[str, str], bytes]:
     """Signed as intake signs."""
     return signed([SECRET], "one", now, body), body
+
+
+@pytest.mark.parametrize("secret", ["", PREFIX, "whsec_비밀"])
+def test_a_secret_that_is_none_is_the_callers_mistake_and_no_forged_callback(secret: str) -> None:
+    with pytest.raises(ValueError, match="the secret is not whsec_ and base64"):
+        verify_callback(secret, signed([SECRET], "one", int(time.time()), BODY), BODY)
 
 
 def test_the_python_client() -> None:
@@ -94,4 +102,4 @@ def test_the_typescript_client(compiled: Path, tmp_path: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr
-    assert f"# pass {3 * len(written)}" in done.stdout
+    assert f"# pass {4 * len(written)}" in done.stdout
