@@ -67,6 +67,22 @@ input()
     assert len({port for ports_of_one in chosen for port in ports_of_one}) == 3 * 200
 
 
+def test_a_process_for_which_no_block_is_left_still_finds_free_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "_hold_first_of_a_block", lambda: None)
+    ports._block_of.cache_clear()
+    try:
+        found = ports.free_ports(20)
+    finally:
+        ports._block_of.cache_clear()
+    assert all(ports.is_free(port) for port in found)
+
+
+def test_where_no_port_is_free_it_says_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "is_free", lambda _: False)
+    with pytest.raises(ports.PortTakenError, match="found no free port among 300 between 20000 and "):
+        ports.free_port()
+
+
 def test_open_and_free_are_told_apart(taken: int) -> None:
     assert ports.is_open(taken)
     assert not ports.is_free(taken)
