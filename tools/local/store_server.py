@@ -32,6 +32,9 @@ GREETING_S = 10.0
 ADMINISTRATOR_ONLY = (rbac.A_FSYNC, rbac.SCOPE_CLUSTER)
 PANICKED = 70
 """Exit status (EX_SOFTWARE): the storage engine must be started again."""
+SLICE = 2_000
+"""Records of changes that are removed in one transaction: one wait for the disk, and it fits into the cache."""
+AGES_S = 10**10
 
 
 def unchecked() -> set[str]:
@@ -98,8 +101,16 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
 
     def __init__(self, path: str, **options: object) -> None:
         super().__init__(path, **{**options, "enable_oplog": False})
+        self._forget_changes()
+
+    def _forget_changes(self) -> None:
+        """Remove what a store of before recorded."""
+        self.oplog_retention_seconds = AGES_S  # by number alone, or all that is old would go at once
+        for left in range(self._oplog_live_count - SLICE, -SLICE, -SLICE):
+            self.oplog_max_entries = max(left, 0)
+            with self._lock, self._batch_transaction():
+                self.prune_oplog()
         self.oplog_max_entries = 0
-        self.prune_oplog()  # what was recorded by a store of before
 
     @contextmanager
     def _batch_transaction(self, *, sync: bool = False) -> Iterator[object]:

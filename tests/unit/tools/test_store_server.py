@@ -60,10 +60,14 @@ from secantus import storage
 reads, read = [], storage.Storage._iter_indexes
 storage.Storage._iter_indexes = lambda self, db, coll: (reads.append(coll), read(self, db, coll))[1]
 earlier = storage.Storage(sys.argv[1])
-earlier.insert("d", "of_before", [{"_id": 1}])
+earlier.insert("d", "of_before", [{"_id": n} for n in range(5)])
 found = {"records": [earlier._count_oplog_rows()]}
 earlier.close()
+commits, commit = [], storage._commit_batch_transaction
+storage._commit_batch_transaction = lambda *args: (commits.append(1), commit(*args))[1]
+store_server.SLICE = 2
 store = (store_server if sys.argv[2] == "ours" else storage).Storage(sys.argv[1])
+found["commits"] = len(commits)
 store.create_collection("d", "c")
 store.create_index("d", "c", "by_tag", {"tag": 1})
 store.create_index("d", "c", "by_place", {"place": 1})
@@ -104,6 +108,7 @@ def test_a_write_reads_the_definitions_of_indexes_once_and_finds_what_it_found_b
     records = alone.pop("records")
     assert 0 < records[0] < records[1]
     assert ours.pop("records") == [records[0], 0]
+    assert (alone.pop("commits"), ours.pop("commits")) == (0, -(-records[0] // 2)), "removed in slices"
     assert ours == alone
     assert ours["by_array"] == [[1, 2, 3, 4], [7]]
     assert ours["late"] == [[5, 6], [6, 8]]
