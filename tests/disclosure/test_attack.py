@@ -1,6 +1,5 @@
 """A made-up year, released, fetched from the interface and the pages, and attacked; the same with a bug planted."""
 
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +10,12 @@ import pytest
 from services.analytics.exports import parquet, report_content, table_files
 from services.analytics.exports.csvw import as_csvw
 from services.analytics.exports.observations import Observation, observations
-from services.analytics.releases import published, weekly
+from services.analytics.releases import published
 from services.analytics.releases.hierarchies import CENTERS, TOTAL
-from services.analytics.releases.release import Release, of_month
+from services.analytics.releases.release import Release
 from services.analytics.releases.suppression import MonthCounts, joined
-from services.analytics.releases.tables import BY_WEEK, LATE, LATE_TABLE
+from services.analytics.releases.tables import LATE, LATE_TABLE
 from tests.disclosure.publishing import fetched, released
-from tests.unit.analytics.worlds import AS_OF, weeks_before
-from tests.unit.analytics.worlds import month as a_month
 from tools.disclosure_attack.__main__ import Result, attack
 
 pytestmark = pytest.mark.timeout(480)
@@ -28,7 +25,7 @@ pytestmark = pytest.mark.timeout(480)
 def year() -> tuple[list[Release], dict[str, MonthCounts]]:
     entries: list[Release] = []
     counts: dict[str, MonthCounts] = {}
-    for release, proof, so_far in released([2026], 28.0, seed=3, first_weeks=True):
+    for release, proof, so_far in released([2026], 28.0, seed=3):
         assert proof.verdict == "open"
         entries.append(release)
         counts = so_far
@@ -37,7 +34,7 @@ def year() -> tuple[list[Release], dict[str, MonthCounts]]:
 
 def half(entries: Sequence[Release]) -> list[Release]:
     """The first half of the year with its quarters: enough for a planted bug to be found in."""
-    return [entry for entry in entries if max(entry.months, default="") <= "2026-06"]
+    return [entry for entry in entries if max(entry.months) <= "2026-06"]
 
 
 async def attacked(entries: Sequence[Release], folder: Path, *, exact: bool = True) -> Result:
@@ -55,38 +52,6 @@ async def test_nothing_that_was_released_is_undone(
     assert result.cells > 300
     small = [n for month in year[1].values() for n in month.centers.values() if 0 < n < 5]
     assert len(small) >= 5, "nothing was there to be found"
-
-
-@pytest.mark.parametrize(("by_day", "figures"), [(3, 2), (5, 3)])
-async def test_weeks_before_the_first_month_are_not_undone_by_it(by_day: float, figures: int, tmp_path: Path) -> None:
-    """Few reports, so that weeks stand together; with no month yet, and with the month beside them."""
-    counts = a_month("2026-11", by_day, random.Random(2), crossings=False)
-    entries: list[Release] = []
-    assert [proof.verdict for _, proof in weeks_before(counts, entries)] == ["open"] * 5
-    weeks = [entry.tables[BY_WEEK] for entry in entries if entry.tables]
-    assert len(weeks) == figures
-    assert [key for shown in weeks for key in shown if "+" in key], "no week was hidden"
-    alone = await fetched(entries, tmp_path / "weeks")
-    assert alone > 8 * figures
-    release = of_month(counts, AS_OF, "whole", weekly.table_of_month("2026-11", counts.total, weeks))
-    await fetched([*entries, release], tmp_path / "month")
-    for folder in ("weeks", "month"):
-        result = attack(tmp_path / folder)
-        assert result.failed, (result.leaked, result.strays)
-        assert (result.narrowed, result.unsure) == ((), 0)
-        assert result.cells >= 2
-
-
-async def test_a_month_that_splits_anew_tells_of_its_last_week(tmp_path: Path) -> None:
-    """The planted bug: the first month's weeks are split as any month's. All others are known to be large."""
-    days = {**dict.fromkeys([f"2026-11-{day:02d}" for day in range(1, 30)], 10), "2026-11-30": 3}
-    counts = MonthCounts("2026-11", days, {"busan": 293}, {}, {}, {})
-    entries: list[Release] = []
-    [*_] = weeks_before(counts, entries)
-    release = of_month(counts, AS_OF, "full")
-    await fetched([*entries, release], tmp_path)
-    narrowed = {(bound.cell.row, bound.low, bound.high) for bound in attack(tmp_path).narrowed}
-    assert narrowed == {("2026-W49", 0, 4)}
 
 
 async def test_totals_computed_before_hiding_are_undone(
@@ -156,7 +121,7 @@ async def test_a_leak_in_any_form_of_file_is_found(
     plant: Any, year: tuple[list[Release], dict[str, MonthCounts]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = plant(monkeypatch)
-    await fetched([entry for entry in year[0] if entry.months][:3], tmp_path)
+    await fetched(year[0][:3], tmp_path)
     result = attack(tmp_path, exact=False)
     found = {f"{bound.cell.table} {bound.cell.row}" for bound in result.leaked}
     found |= {f"{stray.label}: {stray.text}" for stray in result.strays}

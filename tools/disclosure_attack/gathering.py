@@ -70,8 +70,7 @@ async def collect(client: httpx.AsyncClient, folder: Path) -> int:
         for form in listed["formats"]
         for lang in LANGUAGES
     }
-    centers = next(table for table in listed["tables"] if table["name"] == "reports-by-center")
-    periods = centers["periods"] or [""]  # until the first month there is one page, whatever is asked for
+    periods = {period for table in listed["tables"] for period in table["periods"]}
     files |= {
         f"pages/{page or 'overview'}-{period}.{lang}.html": f"/{page}?period={period}&lang={lang}"
         for page in PAGES
@@ -85,6 +84,7 @@ async def collect(client: httpx.AsyncClient, folder: Path) -> int:
         for lang in LANGUAGES
     }
     files |= {f"pages/dictionary.{lang}.html": f"/dictionary?lang={lang}" for lang in LANGUAGES}
+    centers = next(table for table in listed["tables"] if table["name"] == "reports-by-center")
     months = [period for period in centers["periods"] if re.fullmatch(r"\d{4}-\d\d", period)]
     files |= {f"monthly/{month}.ko.pdf": f"/api/v1/monthly/{month}.pdf" for month in months}
     files |= {

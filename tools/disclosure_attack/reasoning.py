@@ -8,7 +8,6 @@ knows that a shown number is 5 or more, and that of what was hidden together at 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Final
 
 from tools.disclosure_attack.gathering import Cell, Published, Said
@@ -39,7 +38,6 @@ YOUNGEST: Final = "under_14"
 MONTHLY: Final = ("reports-by-center", "reports-by-week", "acknowledgement-times", "reports-by-outcome")
 """Tables whose longer periods are sums of months, in which a number may be hidden because one month's was."""
 BY_CENTER: Final = "reports-by-center"
-BY_WEEK: Final = "reports-by-week"
 MOST: Final = 10_000_000
 
 
@@ -102,9 +100,6 @@ def problem(tables: Sequence[Published], said: Iterable[Said]) -> Problem:
     by_name = {(table.table, table.period): table for table in tables}
     for table in tables:
         _inside(found, table)
-        if is_week(table):
-            _before_month(found, table, by_name)
-            continue
         _over_time(found, table, by_name)
         _between_tables(found, table, by_name)
         _hidden_together(found, table)
@@ -132,33 +127,6 @@ def _inside(found: Problem, table: Published) -> None:
             found.relate({_cell(table, row): 1, _cell(table, row, mark): -1}, 0, MOST)
         if table.table == BY_PLACE[0]:
             found.relate({**{_cell(table, row, mark): 1 for mark in marks}, _cell(table, row): -1}, 0, 10 * MOST)
-
-
-def is_week(table: Published) -> bool:
-    """Return whether it is a week that was released before its month."""
-    return "-W" in table.period
-
-
-def year_of(period: str) -> str:
-    """The year whose reports a period counts: a week's is the one it ends in."""
-    return str(_sunday(period).year) if "-W" in period else period[:4]
-
-
-def _sunday(week: str) -> date:
-    year, number = week.split("-W")
-    return date.fromisocalendar(int(year), int(number), 7)
-
-
-def _before_month(found: Problem, table: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
-    """Its weeks are those of its month. From the second figure on 15 or more: ten came in the first three days."""
-    month = by_name.get((table.table, f"{_sunday(table.period):%Y-%m}"))
-    if month is None:
-        return
-    for row in table.rows:
-        found.relate({_cell(table, row): 1, _cell(month, row): -1})
-    after = [row for row in month.rows if row > table.period]
-    if after:
-        found.relate({_cell(month, after[0]): 1}, 10, MOST)
 
 
 def _over_time(found: Problem, table: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
@@ -231,8 +199,6 @@ def _of_moved(found: Problem, table: Published, same: Published, by_name: Mappin
 
 def _hidden_together(found: Problem, table: Published) -> None:
     """Apply the rule: of rows that are shown together only, or not at all beside a total, one is below 5."""
-    if table.table == BY_WEEK and table.together:
-        return  # weeks before the first month, and what is left of it: not split whatever they count
     if table.table in MARKS or table.coarser or (table.table in MONTHLY and table.months != (table.period,)):
         return
     groups = list(table.together.values()) or [table.rows]

@@ -24,7 +24,6 @@ KINDS: Final[dict[Kind, str]] = {
     "month": gettext_noop("Month"),
     "quarter": gettext_noop("Quarter"),
     "year": gettext_noop("Year"),
-    "week": gettext_noop("Week"),
 }
 
 

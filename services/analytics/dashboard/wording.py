@@ -9,7 +9,6 @@ from starlette.requests import Request
 
 from services.analytics.dashboard.charts import Bar
 from services.analytics.exports.words import shown, within, word
-from services.analytics.releases.calendar import parse
 from services.analytics.releases.catalogue import center_names
 from services.analytics.releases.derived import LOAD_BANDS, Change, most_reports
 from services.analytics.releases.published import Table
@@ -52,9 +51,7 @@ class Terms:
         return self.text(gettext_noop("%(number)s reports")) % {"number": self.figure(figure)}
 
     def period(self, name: str) -> str:
-        """A month, quarter, year or week in words."""
-        if (period := parse(name)) is not None and period.kind == "week":
-            return self.week(name, period.first, period.last)
+        """A month, quarter or year in words."""
         year, _, part = name.partition("-")
         if not part:
             return self.text(gettext_noop("%(year)s")) % {"year": year}
@@ -72,7 +69,7 @@ class Terms:
         """A week by its number and days; how many these are where it is not whole."""
         number = (last - first).days + 1
         of = gettext_noop("%(week)s (%(days)s)") if number == _WEEK else gettext_noop("%(week)s (%(days)s, %(n)s days)")
-        return self.text(of) % {"week": self.name(key), "days": self.days(first, last), "n": number}
+        return self.text(of) % {"week": key, "days": self.days(first, last), "n": number}
 
     def all(self, *texts: str) -> tuple[str, ...]:
         """Several texts in the reader's language."""

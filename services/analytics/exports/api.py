@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 from starlette.datastructures import URL
@@ -15,7 +15,6 @@ from services.analytics.exports.codebook import DIMENSIONS
 from services.analytics.exports.observations import STATUSES
 from services.analytics.exports.table_files import FILE_ANSWERS, FORMATS, file_answer, named_file
 from services.analytics.http_caching import BINARY, NOT_CHANGED, as_json, headers_of, unchanged
-from services.analytics.releases.calendar import Kind
 from services.analytics.releases.catalogue import published, unknown_table
 from services.analytics.releases.published import exists
 from services.analytics.releases.release import Release
@@ -29,7 +28,7 @@ from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
 EXPORTS: Final = ("zip", "ndjson")
-_KINDS: Final = get_args(Kind)
+_KINDS: Final = ("month", "quarter", "year")
 _MEDIA: Final = {"zip": "application/zip", "ndjson": "application/x-ndjson"}
 _MOST: Final = 1000
 _CHOSEN: Final = ("unknown_table", "unknown_period", "unknown_dimension", "unknown_status")
@@ -94,7 +93,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
         numbered = [
             (number, entry)
             for number, entry in enumerate(await publications.released())
-            if entry.says_anything and number > after and kind in {"", entry.kind}
+            if entry.months and number > after and kind in {"", entry.kind}
         ]
         more = str(numbered[limit - 1][0]) if len(numbered) > limit else None
         body = {"releases": [_release(number, entry) for number, entry in numbered[:limit]]}
@@ -187,7 +186,7 @@ def _wanted(entries: list[Release], table: str, period: str, dimension: str, sta
         raise _unknown("unknown_dimension", said, DIMENSIONS)
     if status and status not in STATUSES:
         raise _unknown("unknown_status", gettext_noop("There is no such status. There are: %(names)s."), STATUSES)
-    known = [entry.period for entry in entries if entry.says_anything]
+    known = [entry.period for entry in entries if entry.months]
     if period and period not in known:
         said = gettext_noop("Nothing was released for that period. There are: %(names)s.")
         raise _unknown("unknown_period", said, known[::-1][:_SHOWN] or ["–"])

@@ -25,7 +25,7 @@ from shared.web.pages import Pages
 
 _MADE: Final = (2026, 1, 1, 0, 0, 0)
 """The time of every file in the archive: the same releases give the same bytes."""
-_LAYOUT: Final = 7
+_LAYOUT: Final = 6
 """Of the exports. Raise it where the same releases are written in another way."""
 _NOTHING_YET: Final = (
     "아직 공개한 통계가 없습니다. 지어낸 수치로 된 예시는 통계 화면에서 받을 수 있습니다.\n"
@@ -89,7 +89,7 @@ class Wanted:
 
     def of(self, release: Release) -> Iterator[TableSpec]:
         """The tables of a release that are wanted."""
-        if release.says_anything and self.period in {"", release.period}:
+        if release.months and self.period in {"", release.period}:
             yield from (each for each in self.tables if exists(each, release))
 
 
@@ -103,7 +103,7 @@ def tables(releases: Sequence[Release], wanted: Wanted, since: tuple[int, int] =
     ``since``: number of the release and of the table to begin with.
     """
     for number, release in enumerate(releases[since[0] :], since[0]):
-        year = [entry for entry in releases[: number + 1] if entry.year == release.year]
+        year = [entry for entry in releases[: number + 1] if entry.period[:4] == release.period[:4]]
         for definition in wanted.of(release):
             if (number, _order(definition.name)) >= since:
                 yield number, build(definition, period_of(release.period), year)

@@ -95,7 +95,7 @@ def _weeks(table: Table) -> list[dict[str, Any]]:
         number = (last - first).days + 1
         cut = f" ({number}일)" if number < _WEEK else ""
         label = f"{first.month}.{first.day}.~{last.month}.{last.day}.{cut}"
-        found.append({"label": label, "value": row.figures[0].low, "together": bool(row.of)})
+        found.append({"label": label, "value": row.figures[0].low, "together": False})
     return found
 
 

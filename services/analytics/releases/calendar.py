@@ -5,7 +5,6 @@ Free date ranges do not exist, because two overlapping ranges give away what lie
 
 import re
 from calendar import monthrange
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -103,7 +102,7 @@ def between(first: date, now: datetime, kind: Kind) -> list[str]:
 
 
 def closes_at(month: str) -> datetime:
-    """The moment from which a month, or a week, may be closed: its end in Seoul, and the time to settle."""
+    """The moment from which a month may be closed: its end in Seoul, and the time to settle."""
     last = _made(month).last
     return datetime(last.year, last.month, last.day, tzinfo=SEOUL) + timedelta(days=1) + SETTLE
 
@@ -133,11 +132,6 @@ class Coming:
 
     period: Period
     not_before: datetime
-
-
-def whole_weeks(names: Iterable[str]) -> list[Coming]:
-    """Return weeks that are released before their month."""
-    return [Coming(_made(name), closes_at(name)) for name in names]
 
 
 def calendar(month: str, number: int) -> list[Coming]:

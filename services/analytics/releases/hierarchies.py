@@ -5,7 +5,7 @@ deep and beside each other, so that hiding one of them costs as little as can be
 own shape; another shape is for releases to come, and never for some months of a year only.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -54,19 +54,9 @@ def whole(*parts: Tree | str) -> Tree:
     return Tree(TOTAL, group(*parts).parts)
 
 
-def joined_key(leaves: Iterable[str]) -> str:
-    """The key that stands for several leaves."""
-    return _TOGETHER.join(leaves)
-
-
 def members(key: str) -> tuple[str, ...]:
     """The leaves a key stands for."""
     return tuple(key.split(_TOGETHER))
-
-
-def of_keys(keys: Iterable[str]) -> Tree:
-    """A root that splits into these keys; what a key stands for together splits no further in what is shown."""
-    return Tree(TOTAL, tuple(Tree(key, tuple(map(leaf, m)) if len(m := members(key)) > 1 else ()) for key in keys))
 
 
 CENTRAL_LEAF: Final = "central"
@@ -113,11 +103,10 @@ def _week(day: date) -> str:
 
 
 def days_of(week: str, first: date, last: date) -> tuple[date, date]:
-    """The first and last day of the part of an ISO week, or of several together, that lies between two days."""
-    begins = [
-        date.fromisocalendar(int(year), int(number), 1) for year, number in (w.split("-W") for w in members(week))
-    ]
-    return max(first, begins[0]), min(last, begins[-1] + timedelta(days=6))
+    """The first and last day of the part of an ISO week that lies between two days."""
+    year, number = week.split("-W")
+    begins = date.fromisocalendar(int(year), int(number), 1)
+    return max(first, begins), min(last, begins + timedelta(days=6))
 
 
 def crossed(first: Tree, second: Tree) -> Tree:

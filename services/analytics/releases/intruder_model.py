@@ -10,15 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.analytics.releases import weekly
-from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree, members, of_keys
+from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree
 from services.analytics.releases.intervals import read
 from services.analytics.releases.release import BETWEEN, Release, period_of
-from services.analytics.releases.suppression import LEAST, SMALL, Shown, fits, joined, places
+from services.analytics.releases.suppression import SMALL, Shown, fits, joined, places
 from services.analytics.releases.tables import (
     AGE_GENDER_TABLE,
     BY_CENTER,
-    BY_WEEK,
     DEPTHS,
     GENDER_TABLE,
     HARM_TABLE,
@@ -175,18 +173,12 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
     found = System()
     by_period = {release.period: release for release in releases}
     for release in releases:
-        if release.kind == "week":
-            _week(found, release)
-            continue
         months = [by_period[month] for month in release.months]
-        told = weekly.told_of(release.period, releases) if release.kind == "month" else []
         for name, shown in release.tables.items():
             spec = TABLE_SPECS[name]
             earlier = [entry.tables.get(name, {}) for entry in former if entry.period == release.period]
             if spec.says_intervals and release.kind == "year":
                 _intervals(found, cells_of(release, name), name, shown, months)
-            elif name == BY_WEEK and told:
-                _after_weeks(found, cells_of(release, name), shown, told, earlier)
             elif isinstance(spec.protection, Split):
                 tree = spec.protection.made_in(period_of(release.period), shown)
                 depth = DEPTHS[release.step] if spec.recoding else _EVERY_LEVEL
@@ -207,28 +199,6 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
 def cells_of(release: Release, table: str) -> str:
     """Return the first parts of the names of a table's unknown counts."""
     return f"{release.period}/{table}"
-
-
-def _week(found: System, release: Release) -> None:
-    """A week that was released before its month: under the names of the month's own table."""
-    for key, n in release.tables.get(BY_WEEK, {}).items():
-        if key != TOTAL:
-            cells = {f"{weekly.month_of(release.period)}/{BY_WEEK}/{week}": 1 for week in members(key)}
-            for cell in cells:
-                found.add(cell, n)
-            found.rows.append(Constraint(cells, n, n))
-
-
-def _after_weeks(found: System, prefix: str, shown: Shown, told: Sequence[Shown], former: Sequence[Shown]) -> None:
-    """The month's weeks: as they were told, and the rest, which was not split by what it counts.
-
-    Its first week is known to be large, for the last figure would not have been told otherwise.
-    """
-    tree = of_keys(weekly.keys_of_month(prefix.partition("/")[0], told))
-    if tree.key in shown:
-        _node(found, prefix, tree, shown, shown[tree.key], 1, former)
-        if rest := tree.parts[-1].parts:
-            found.rows.append(Constraint({f"{prefix}/{rest[0].key}": 1}, LEAST, None, assumed=True))
 
 
 def _of_marks(

@@ -60,8 +60,8 @@ class Table:
 
     @property
     def coverage(self) -> tuple[int, int]:
-        """How many of the period's months are in it, and how many the period has; 0 of 0 for a week."""
-        return (len(self.months), len(self.period.months)) if self.period.whole_months else (0, 0)
+        """How many of the period's months are in it, and how many the period has."""
+        return len(self.months), len(self.period.months)
 
     @property
     def partial(self) -> bool:
@@ -124,7 +124,7 @@ def build(definition: TableSpec, period: Period, releases: Sequence[Release]) ->
 
 def exists(definition: TableSpec, release: Release) -> bool:
     """Return whether a released period has this table."""
-    if release.kind not in definition.kinds or not release.says_anything:
+    if release.kind not in definition.kinds or not release.months:
         return False
     return _of_months(definition) or definition.name in release.tables
 
@@ -137,13 +137,10 @@ def _of_months(spec: TableSpec) -> bool:
 def _rows(spec: TableSpec, own: Release, months: Sequence[Release]) -> list[Row]:
     how = spec.protection
     if isinstance(how, Split):
-        if not _of_months(spec) or own.kind == "week":
+        if not _of_months(spec):
             period, table = period_of(own.period), own.tables[spec.name]
-            tree = how.made_in(period, table)
-            return _of_tree(tree, table, tree.leaves() if how.in_sequence else how.rows(period))
-        return _with_intervals(
-            _over_months(how, spec.name, months), own.tables.get(spec.name, {}) if own.kind == "year" else {}
-        )
+            return _of_tree(how.made_in(period, table), table, how.rows(period))
+        return _with_intervals(_over_months(spec, months), own.tables.get(spec.name, {}) if own.kind == "year" else {})
     shown = own.tables[spec.name]
     if isinstance(how, Totals):
         return _figures(shown, (*how.names, *(name for name in how.former if name in shown)))
@@ -184,16 +181,16 @@ def _unsplit(tree: Tree, shown: Shown) -> list[Tree]:
     ]
 
 
-def _over_months(how: Split, name: str, months: Sequence[Release]) -> list[Row]:
+def _over_months(spec: TableSpec, months: Sequence[Release]) -> list[Row]:
     """A longer period. Where its months split differently, as by week, a row is shown where all its parts are."""
-    tables = [month.tables[name] for month in months]
-    hierarchies = {m.period: how.made_in(period_of(m.period), t) for m, t in zip(months, tables, strict=True)}
+    hierarchies = {month.period: spec.hierarchy(period_of(month.period)) for month in months}
+    tables = [month.tables[spec.name] for month in months]
     if len(set(hierarchies.values())) == 1:
         return _of_tree(hierarchies[months[0].period], joined(tables))
     total = joined(tables).get(TOTAL)
     rows = []
     for key in sorted({key for hierarchy in hierarchies.values() for key in hierarchy.leaves()}):
-        parts = [figure(month.tables[name], key) for month in months if key in hierarchies[month.period].leaves()]
+        parts = [figure(month.tables[spec.name], key) for month in months if key in hierarchies[month.period].leaves()]
         lows = [part.low for part in parts]
         value = None if None in lows else sum(low or 0 for low in lows)
         rows.append(Row(key, (Figure(value, value),)))

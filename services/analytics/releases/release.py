@@ -17,7 +17,6 @@ from services.analytics.releases.intervals import intervals
 from services.analytics.releases.suppression import LEAST, MonthCounts, Shown, joined, mark, places, split
 from services.analytics.releases.tables import (
     BY_CENTER,
-    BY_WEEK,
     CORRECTIONS,
     DEPTHS,
     STEPS,
@@ -58,16 +57,6 @@ class Release:
     """Of a later revision: what was wrong, by language."""
 
     @property
-    def says_anything(self) -> bool:
-        """Whether there is anything in it."""
-        return bool(self.months or self.tables)
-
-    @property
-    def year(self) -> int:
-        """The calendar year whose reports it counts; an ISO week belongs to the one it ends in."""
-        return period_of(self.period).last.year
-
-    @property
     def kind(self) -> Kind:
         """Of which kind its period is."""
         return period_of(self.period).kind
@@ -86,11 +75,8 @@ def period_of(name: str) -> Period:
     return found
 
 
-def of_month(counts: MonthCounts, as_of: str, step: str, by_week: Shown | None = None) -> Release:
-    """A month. Tables of reports share the total: one that comes to another would publish the difference: left out.
-
-    ``by_week``: its table of weeks where weeks of it were released before; empty where it must not be released.
-    """
+def of_month(counts: MonthCounts, as_of: str, step: str) -> Release:
+    """A month. Tables of reports share the total: one that comes to another would publish the difference: left out."""
     period = period_of(counts.month)
     tables: dict[str, Shown] = {}
     for spec in decided_with("month"):
@@ -102,10 +88,8 @@ def of_month(counts: MonthCounts, as_of: str, step: str, by_week: Shown | None =
         elif isinstance(how, Rounded) and (hours := how.counts(counts)):
             tables[spec.name] = _rounded(hours, how.step)
     total = tables[BY_CENTER].get(TOTAL)
-    if total is None or by_week == {}:
+    if total is None:
         return Release(counts.month, as_of, WITHHELD)
-    if by_week is not None:
-        tables[BY_WEEK] = dict(by_week)
     same = {
         name: {} if isinstance(TABLE_SPECS[name].protection, Split) and shown.get(TOTAL) != total else shown
         for name, shown in tables.items()

@@ -15,20 +15,10 @@ from typing import Final
 from services.analytics import metrics
 from services.analytics.counting.models import Held
 from services.analytics.counting.reader import Reader
-from services.analytics.releases import weekly
 from services.analytics.releases.audit import LIMIT_S, Proof, prove
-from services.analytics.releases.calendar import (
-    Coming,
-    Kind,
-    after,
-    calendar,
-    closes_at,
-    days_of_month,
-    ending_with,
-    whole_weeks,
-)
+from services.analytics.releases.calendar import Coming, Kind, after, calendar, closes_at, days_of_month, ending_with
 from services.analytics.releases.catalogue import Shelf
-from services.analytics.releases.counts import month_counts, owned_by_day
+from services.analytics.releases.counts import month_counts
 from services.analytics.releases.errata import Why, changed, revised
 from services.analytics.releases.intruder_model import system
 from services.analytics.releases.plausibility import implausible, impossible_hours
@@ -175,16 +165,8 @@ class Publications:
         return closes_at(self._month_to_come())
 
     def calendar(self, months: int = CALENDAR_MONTHS) -> list[Coming]:
-        """Return what will be released with the next months, at the earliest when; until the first, by week too."""
-        month = self._month_to_come()
-        return [*whole_weeks(self._weeks_to_come(month)), *calendar(month, months)]
-
-    def _weeks_to_come(self, month: str) -> list[str]:
-        """The weeks that are released before a month; none once any month was."""
-        if any(entry.kind == "month" and entry.months for entry in self.entries):
-            return []
-        done = {entry.period for entry in self.entries}
-        return [week for week in weekly.weeks_of(month) if week not in done]
+        """Return what will be released with the next months, at the earliest when."""
+        return calendar(self._month_to_come(), months)
 
     def _month_to_come(self) -> str:
         return self._next_month() or f"{self._clock.now().astimezone(SEOUL):%Y-%m}"
@@ -208,9 +190,7 @@ class Publications:
             return None
         due, caught_up = closes_at(month), self._caught_up()
         metrics.RELEASE_LATE.set(max(0.0, (self._clock.now() - due).total_seconds()))
-        if caught_up is None or caught_up >= due:
-            return month if caught_up is not None else None
-        return next((week for week in self._weeks_to_come(month) if caught_up >= closes_at(week)), None)
+        return month if caught_up is not None and caught_up >= due else None
 
     async def _tried(self, period: str) -> _Made:
         try:
@@ -224,8 +204,6 @@ class Publications:
 
     async def _make(self, period: str) -> _Made:
         kind = period_of(period).kind
-        if kind == "week":
-            return await self._week(period)
         if kind == "month":
             counts = await self._register.frozen(period) or await self._freeze(period)
             if isinstance(counts, Proof):
@@ -237,22 +215,10 @@ class Publications:
         revised = await self._bulletin(period, months, frozen) if kind == "year" else {}
         return await asyncio.to_thread(self._marked, period, months, frozen, revised)
 
-    async def _week(self, week: str) -> _Made:
-        """A week before the first month; one that is not proven stands together with the next."""
-        first, last = weekly.days_needed(week)
-        days = owned_by_day(await self._reader.cells(first, last))
-        release = weekly.of_week(week, days, weekly.told_of(weekly.month_of(week), self.entries), self._as_of())
-        proof = await asyncio.to_thread(self._prove, release)
-        if proof.verdict == "narrow":
-            return _Made(Release(week, self._as_of(), WITHHELD), Proof("open"), proof.cells)
-        return _Made(release, proof, ())
-
     def _month(self, counts: MonthCounts) -> _Made:
         refused: tuple[str, ...] = ()
-        told = weekly.told_of(counts.month, self.entries)
-        by_week = weekly.table_of_month(counts.month, counts.total, told) if told else None
         for step in STEPS[:-1]:
-            release = of_month(counts, self._as_of(), step, by_week)
+            release = of_month(counts, self._as_of(), step)
             proof = self._prove(release)
             if proof.verdict != "narrow":
                 return _Made(release, proof, refused)
@@ -279,9 +245,8 @@ class Publications:
         return _Made(Release(period, self._as_of(), WITHHELD, months=covered), Proof("open"), refused)
 
     def _prove(self, release: Release) -> Proof:
-        year = [entry for entry in self.entries if entry.year == release.year]
-        own = weekly.month_of(release.period) if release.kind == "week" else release.period
-        return prove(system([*year, release], self._former(year)), self._limit_s, of=[own])
+        year = [entry for entry in self.entries if entry.period[:4] == release.period[:4]]
+        return prove(system([*year, release], self._former(year)), self._limit_s, of=[release.period])
 
     def _former(self, standing: Sequence[Release]) -> list[Release]:
         """The revisions beside those that stand: who has them all knows these too."""
@@ -301,12 +266,10 @@ class Publications:
         counts = await self._true(reader, month)
         if wrong := implausible(counts):
             raise PermanentError(f"the new counts of {month} cannot be: {', '.join(wrong)}")
-        settled = [each for each in before.values() if each.year == before[month].year and month not in each.months]
-        told = weekly.counted_again(weekly.told_of(month, settled), counts.days)
-        by_week = weekly.table_of_month(month, counts.total, told) if told else None
+        settled = [each for each in before.values() if each.period[:4] == month[:4] and month not in each.months]
 
         def again(step: str) -> Release:
-            return of_month(counts, self._as_of(), step, by_week)
+            return of_month(counts, self._as_of(), step)
 
         found = [await asyncio.to_thread(self._revision, month, settled, why, again)]
         if not changed(found[0], before[month]):

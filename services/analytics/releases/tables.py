@@ -14,11 +14,9 @@ from services.analytics.releases.hierarchies import (
     CENTRAL_LEAF,
     ENDS,
     TIMES,
-    TOTAL,
     Tree,
     crossed,
     group,
-    of_keys,
     week_of,
     weeks,
     whole,
@@ -91,15 +89,11 @@ class Split:
     """Of what a month hides, the year says two numbers it lies between."""
     former: tuple[Tree, ...] = ()
     """Hierarchies of releases made before this one, the first in the order of the vocabulary."""
-    in_sequence: bool = False
-    """Some releases show neighbouring parts together, whatever they count: their keys say which."""
 
     def made_in(self, period: Period, shown: Counts) -> Tree:
         """The hierarchy that a release was made in, by the keys it holds."""
         trees = (self.hierarchy(period), *self.former)
-        if (found := next((t for t in trees if shown.keys() <= {node.key for node in t.nodes()}), None)) is not None:
-            return found
-        return of_keys(key for key in shown if key != TOTAL) if self.in_sequence else trees[0]
+        return next((tree for tree in trees if shown.keys() <= {node.key for node in tree.nodes()}), trees[0])
 
     def rows(self, period: Period) -> tuple[str, ...]:
         """The leaves in the order people expect: of the first dimension, then of the second."""
@@ -373,14 +367,11 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             question=gettext_noop("How do reports come in over time?"),
             definition=gettext_noop(
                 "National, by ISO week. A day is a day in Korea (UTC+9). A week that spans two periods is in each with "
-                "the days that lie in it. Until the first month is released, its weeks are released one by one, three "
-                "days after their end, each with all that was counted since the figure before. A week with fewer than "
-                "10 reports (15 from the second figure on), or with fewer than 10 in the three days after it, stands "
-                "together with the next. That month keeps these figures and shows the rest of it as one number."
+                "the days that lie in it."
             ),
             dimensions=("week",),
-            kinds=(*_ALL, "week"),
-            protection=Split(_weeks, week_counts, in_sequence=True),
+            kinds=_ALL,
+            protection=Split(_weeks, week_counts),
             in_report=True,
             panel="/#weeks",
         ),

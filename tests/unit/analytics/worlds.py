@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from services.analytics.counting.models import Held
-from services.analytics.releases import weekly
 from services.analytics.releases.audit import Proof, prove
 from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES
 from services.analytics.releases.intruder_model import system
@@ -172,46 +171,23 @@ def _value(table: str, center: str, rnd: random.Random) -> str:
 
 
 def year_of(
-    number: int,
-    per_day: float,
-    rnd: random.Random,
-    *,
-    crossings: bool = True,
-    uneven: bool = False,
-    first_weeks: bool = False,
+    number: int, per_day: float, rnd: random.Random, *, crossings: bool = True, uneven: bool = False
 ) -> Iterator[tuple[Release, Proof, dict[str, MonthCounts]]]:
-    """A year's releases as they leave, each with its proof and the true counts so far.
-
-    ``first_weeks``: nothing was released before, so that the weeks of its first month are.
-    """
+    """A year's releases as they leave, each with its proof and the true counts so far."""
     entries: list[Release] = []
     counts: dict[str, MonthCounts] = {}
     for at in range(1, 13):
         name = f"{number}-{at:02d}"
         counts[name] = month(name, per_day, rnd, crossings=crossings, uneven=uneven)
-        if first_weeks and at == 1:
-            yield from ((release, proof, counts) for release, proof in weeks_before(counts[name], entries))
         for release, proof in (_month(counts[name], entries), *_longer(number, at, entries, counts)):
             if release.period not in {entry.period for entry in entries}:
                 entries.append(release)
             yield release, proof, counts
 
 
-def weeks_before(counts: MonthCounts, entries: list[Release]) -> Iterator[tuple[Release, Proof]]:
-    """The weeks of a month that are released before it."""
-    for week in weekly.weeks_of(counts.month):
-        release = weekly.of_week(week, counts.days, weekly.told_of(counts.month, entries), AS_OF)
-        proof = prove(system([*entries, release]), 60, of=[counts.month])
-        assert proof.verdict == "open"
-        entries.append(release)
-        yield release, proof
-
-
 def _month(counts: MonthCounts, entries: list[Release]) -> tuple[Release, Proof]:
-    told = weekly.told_of(counts.month, entries)
-    by_week = weekly.table_of_month(counts.month, counts.total, told) if told else None
     for step in STEPS[:-1]:
-        release = of_month(counts, AS_OF, step, by_week)
+        release = of_month(counts, AS_OF, step)
         proof = prove(system([*entries, release]), 60, of=[counts.month])
         if proof.verdict == "open":
             entries.append(release)

@@ -7,13 +7,12 @@ from typing import Final
 
 from services.analytics.dashboard.charts import Bar, Group, bar_chart, grouped_chart
 from services.analytics.dashboard.edition import Edition
-from services.analytics.dashboard.panels.parts import Line, Panel, cell, compared, drawn, frequent, lines, needed
+from services.analytics.dashboard.panels.parts import Panel, compared, drawn, frequent, lines, needed
 from services.analytics.dashboard.wording import Wording
-from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.derived import change_of_share, percentile, within_target
-from services.analytics.releases.hierarchies import TOTAL, days_of, joined_key, members
-from services.analytics.releases.published import Row, Table, finest
-from services.analytics.releases.tables import BY_WEEK, OUTCOME_TABLE, TABLE_SPECS, TIME_TABLE
+from services.analytics.releases.hierarchies import TOTAL, days_of
+from services.analytics.releases.published import Row, Table
+from services.analytics.releases.tables import BY_WEEK, OUTCOME_TABLE, TIME_TABLE
 from shared.web.translations import gettext_noop
 
 _WEEK: Final = 7
@@ -33,43 +32,13 @@ def weeks(edition: Edition, words: Wording) -> Panel:
     """Weeks that the period cuts are drawn and say how many days they have; the sentence compares whole ones."""
     table = needed(edition, BY_WEEK)
     rows = [row for row in table.rows[:-1] if not row.of]
-    days = {row.key: days_of(row.key, table.period.first, table.period.last) for row in table.rows[:-1]}
+    days = {row.key: days_of(row.key, table.period.first, table.period.last) for row in rows}
     whole = [row for row in rows if (days[row.key][1] - days[row.key][0]).days + 1 == _WEEK]
     said = words.in_all(table.rows[-1].figures[0], [(words.days(*days[row.key]), row.figures[0]) for row in whole])
     before = compared(table, edition.before(table), TOTAL, words)
     names = {key: words.week(key, *span) for key, span in days.items()}
     together = _quarters(rows, days, names, words) if len(rows) > _MANY_WEEKS else ()
     return _panel("weeks", table, said, words, before, names, together)
-
-
-def first_weeks(shelf: Shelf, words: Wording) -> Panel | None:
-    """Make the panel of the weeks that are released before the first month; None where there are none."""
-    spec = TABLE_SPECS[BY_WEEK]
-    tables = [shelf.table(spec, period.name) for period in shelf.periods(spec, "week")]
-    if not tables:
-        return None
-    spans = [(members(finest(table)[0][0]), table) for table in tables]
-    names = [words.week(joined_key(keys), *_days_before_month(keys, table)) for keys, table in spans]
-    figures = [table.rows[-1].figures[0] for table in tables]
-    bars = [Bar(name, figure, words.figure(figure)) for name, figure in zip(names, figures, strict=True)]
-    title, newest = words.text(gettext_noop("Reports by week, before the first month")), tables[-1]
-    about = words.text(gettext_noop("Bars in their order; the same numbers stand in the table beside."))
-    return Panel(
-        "weeks",
-        words.text(spec.question),
-        words.newest(newest.period.name, figures[-1]),
-        words.text(spec.definition),
-        bar_chart(bars, chart_id="weeks-chart", title=title, description=about),
-        title,
-        (words.name(spec.key), words.text(gettext_noop("Reports"))),
-        tuple(Line(name, (cell(figure, words),)) for name, figure in zip(names, figures, strict=True)),
-        newest,
-    )
-
-
-def _days_before_month(weeks: Sequence[str], table: Table) -> tuple[date, date]:
-    """The days that are counted in weeks of one month."""
-    return days_of(joined_key(weeks), table.period.last.replace(day=1), table.period.last)
 
 
 def outcomes(edition: Edition, words: Wording) -> Panel:

@@ -17,15 +17,13 @@ from services.analytics.exports.report import Monthly
 from services.analytics.main import _HERE
 from services.analytics.releases import sample
 from services.analytics.releases.catalogue import Sample, Shelf
-from services.analytics.releases.release import Release
-from services.analytics.releases.tables import BY_WEEK, TABLE_SPECS, WITHHELD
+from services.analytics.releases.tables import TABLE_SPECS
 from services.analytics.settings import AnalyticsSettings
 from shared.clock import ManualClock
 from shared.web.pages import Pages
 from tests.support.staff import TestIdentity
 from tests.unit.analytics.paneling import PRINTED, dashboard, releases_made_up
 from tests.unit.analytics.test_authorization import NOW
-from tests.unit.analytics.worlds import AS_OF
 
 PAGES = ("/sample", "/sample/centers", "/sample/people", "/sample/trends")
 FILES = tuple(
@@ -54,28 +52,6 @@ async def test_until_a_release_the_front_page_leads_to_the_sample() -> None:
         assert 'href="/sample"' in page
         assert "예시" in page
         assert "2099-12" not in page.replace("/sample/monthly/2099-12.pdf", "")
-
-
-async def test_weeks_before_the_first_month_stand_beside_the_way_to_the_sample() -> None:
-    weeks = [
-        Release("2026-W44", AS_OF, WITHHELD),
-        Release("2026-W45", AS_OF, "full", {BY_WEEK: {"total": 33, "2026-W44+2026-W45": 33}}),
-        Release("2026-W46", AS_OF, "full", {BY_WEEK: {"total": 1240, "2026-W46": 1240}}),
-    ]
-    async with reader(releases=weeks) as client:
-        for path in ("/?lang=en", "/trends?lang=en"):
-            page = (await client.get(path)).text
-            assert 'href="/sample"' in page
-            assert "2026-W44 + 2026-W45 (1 Nov–8 Nov, 8 days)" in page
-            assert "2026-W46 (9 Nov–15 Nov): 1,240 reports." in page
-        assert (await client.get("/api/v1/tables/reports-by-week?format=csv")).text.splitlines()[1:] == [
-            "2026-W46,2026-W46,leaf,1240,2026-W46,2026-11-04T00:00:00Z,0,0,0",
-            "total,Nationwide,total,1240,2026-W46,2026-11-04T00:00:00Z,0,0,0",
-        ]
-        listed = (await client.get("/api/v1/releases?kind=week")).json()["releases"]
-        assert [each["period"] for each in listed] == ["2026-W45", "2026-W46"]
-        assert (await client.get("/?period=2026-W46")).status_code == 200
-        assert (await client.get("/sample")).status_code == 200
 
 
 @pytest.mark.parametrize(("lang", "mark", "said"), [("ko", "예시", "지어낸 수치"), ("en", "Sample", "made up")])

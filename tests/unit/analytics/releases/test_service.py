@@ -138,9 +138,8 @@ class Office:
         )
 
     async def released(self) -> list[str]:
-        """Release what is due; months and longer periods. Of weeks before the first month see ``test_weekly``."""
         await self.publications.release_due()
-        return [entry.period for entry in self.store.released if entry.kind != "week"]
+        return [entry.period for entry in self.store.released]
 
     async def at(self, moment: datetime) -> None:
         await self.clock.advance((moment - self.clock.now()).total_seconds())
