@@ -10,13 +10,14 @@ are of one person.
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from itertools import combinations
-from typing import Final
+from typing import Final, Literal
 
 from services.analytics.counting.models import Fact, Traits
 from shared.clock import seoul_day
-from shared.events.vocabulary import UNKNOWN, EndReason, Urgency
+from shared.events.vocabulary import UNKNOWN, EndReason, Outcome, RoutingReason, Urgency
 
 NOT_ROUTED: Final = "none"
 """In place of a centre while a report has no owner, and of a home where it has none."""
@@ -51,6 +52,14 @@ CUBES: Final[tuple[tuple[str, ...], ...]] = (
 """Kept by month. ``harm`` holds `ALL` too; ``harm`` and ``support`` may hold one report several times."""
 DAILY: Final = ("day", "center", "harm")
 """Kept by day."""
+
+Measure = Literal["waiting", "acknowledgement", "first_contact", "closing"]
+MEASURES: Final[Mapping[Measure, str]] = {
+    "waiting": "from acceptance to the first acknowledgement by anybody",
+    "acknowledgement": "from the present owner's decision to its first acknowledgement under that ownership",
+    "first_contact": "from acceptance to the first time the reporter was reached",
+    "closing": "from acceptance to the closing, of reports that are closed now",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +132,18 @@ def cube_cell(cube: tuple[str, ...], *values: str) -> str:
 
 
 def figure_cell(figure: str) -> str:
-    """Name of the month's cell of one national figure: alerts_sent, alerts_failed, escalations."""
+    """Name of the month's cell of one national figure: cases, transfers, alerts_sent, alerts_failed, escalations."""
     return f"figure|{figure}"
 
 
-def waiting_cell(center: str, urgency: str, bucket: int) -> str:
-    """Name of the month's cell of times from acceptance to the first acknowledgement by anybody."""
-    return f"time|waiting|{center}|{urgency}|{bucket}"
+def time_cell(measure: Measure, center: str, urgency: str, bucket: int) -> str:
+    """Name of the cell of the month's times of one measure, centre, urgency and bucket."""
+    return f"time|{measure}|{center}|{urgency}|{bucket}"
+
+
+def reason_cell(number: int, reason: str) -> str:
+    """Name of the cell of the month's routing decisions with this reason: first ones, and later ones (moves)."""
+    return f"reason|{'first' if number == 0 else 'later'}|{reason}"
 
 
 def staff_cell(center: str) -> str:
@@ -237,10 +251,14 @@ def monthly(fact: Fact) -> Contribution:
     cells = dict.fromkeys(_described(fact.owner, fact.home or NOT_ROUTED, fact.traits), 1)
     cells[cube_cell(("outcome",), outcome(fact))] = 1
     cells |= {cube_cell(("support",), kind): 1 for kind in fact.support or (NO_SUPPORT,)}
-    if fact.seen is not None:
-        waited = (fact.seen - fact.received_at).total_seconds()
-        cells[waiting_cell(fact.owner, fact.traits.urgency, time_bucket(waited))] = 1
+    for measure, seconds in times(fact).items():
+        cells[time_cell(measure, fact.owner, fact.traits.urgency, time_bucket(seconds))] = 1
+    for number, reason in enumerate(fact.reasons):
+        cell = reason_cell(number, reason)
+        cells[cell] = cells.get(cell, 0) + 1
     for figure, n in (
+        ("cases", int(is_case(fact))),
+        ("transfers", fact.reasons.count(RoutingReason.TRANSFER_ACCEPTED.value)),
         ("alerts_sent", fact.sent),
         ("alerts_failed", fact.failed),
         ("escalations", fact.escalations),
@@ -272,6 +290,27 @@ def outcome(fact: Fact) -> str:
     if fact.ended == EndReason.CLOSED.value:
         return fact.closure.outcome if fact.closure is not None and _stands(fact) else UNKNOWN
     return fact.ended
+
+
+def is_case(fact: Fact) -> bool:
+    """A case is a report its owner has acknowledged, and that was not closed as a duplicate of another."""
+    return fact.ownership in fact.acknowledged and outcome(fact) != Outcome.DUPLICATE.value
+
+
+def times(fact: Fact) -> dict[Measure, float]:
+    """The times in seconds that are known of a report; ``MEASURES`` says from when to when."""
+    found: dict[Measure, float] = {}
+
+    def add(measure: Measure, start: datetime | None, end: datetime | None) -> None:
+        if start is not None and end is not None:
+            found[measure] = (end - start).total_seconds()
+
+    add("waiting", fact.received_at, fact.seen)
+    add("acknowledgement", fact.since, fact.acknowledged.get(fact.ownership))
+    add("first_contact", fact.received_at, fact.contacted)
+    if fact.closure is not None and fact.ended == EndReason.CLOSED.value and _stands(fact):
+        add("closing", fact.received_at, fact.closure.at)
+    return found
 
 
 def _stands(fact: Fact) -> bool:

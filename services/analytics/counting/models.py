@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-CELLS_VERSION: Final = 5
+CELLS_VERSION: Final = 4
 """Of what a fact adds to the cells. Raise it with every change of a fact's stored form or of its contributions: stores
 folded before are then emptied and folded again. 2: cells of how reports ended. 3: cubes by month, times, staff.
-4: what nobody has seen is found by an index. 5: without cells that no table was made of."""
+4: what nobody has seen is found by an index."""
 
 
 class Traits(NamedTuple):
@@ -68,12 +68,16 @@ class Fact:
     home: str | None = None
     since: datetime | None = None
     """When the present ownership was decided."""
+    reasons: tuple[str, ...] = ()
+    """Why each ownership came about, oldest first."""
     ended: str | None = None
     case_version: int = 0
     acknowledged: dict[int, datetime] = field(default_factory=dict)
     """First acknowledgement under each ownership that is not superseded yet."""
     seen: datetime | None = None
     """First acknowledgement by anybody, whoever owned it then."""
+    contacted: datetime | None = None
+    """First time the reporter was reached."""
     support: tuple[str, ...] = ()
     """Kinds of support given so far, sorted, each once."""
     closure: Closure | None = None
@@ -121,10 +125,12 @@ class Fact:
             self.owner,
             self.home,
             self.since,
+            self.reasons,
             self.ended,
             self.case_version,
             dict(self.acknowledged),
             self.seen,
+            self.contacted,
             self.support,
             self.closure,
             self.alert_version,
@@ -150,9 +156,11 @@ class Fact:
             "owner": self.owner,
             "home": self.home,
             "since": self.since,
+            "why": self.reasons,
             "ended": self.ended,
             "cv": self.case_version,
             "seen": self.seen,
+            "met": self.contacted,
             "sup": self.support,
             "shut": self.closure,
             "av": self.alert_version,
@@ -188,10 +196,12 @@ class Fact:
             owner=get("owner"),
             home=get("home"),
             since=get("since"),
+            reasons=tuple(get("why", ())),
             ended=get("ended"),
             case_version=get("cv", 0),
             acknowledged={int(k): v for k, v in get("ack", {}).items()},
             seen=get("seen"),
+            contacted=get("met"),
             support=tuple(get("sup", ())),
             closure=Closure(*closure) if closure else None,
             alert_version=get("av", 0),

@@ -27,6 +27,7 @@ from shared.events.base import ReportEvent
 from shared.events.cases import (
     CaseAcknowledged,
     CaseClosed,
+    CaseContacted,
     CaseEvent,
     CaseReopened,
     CaseSupported,
@@ -141,6 +142,7 @@ def _owned(fact: Fact, event: ReportRouted | ReportRerouted) -> None:
     fact.owner, fact.ended = intern(decision.center_id), None
     fact.home = intern(decision.home_center_id) if decision.home_center_id is not None else None
     fact.since = whole_milliseconds(event.decided_at)
+    fact.reasons = (*fact.reasons, decision.reason.word)
     if not fact.accepted:
         fact.received_at, fact.synthetic = whole_milliseconds(event.received_at), event.facts.synthetic
 
@@ -159,6 +161,8 @@ def _from_case(fact: Fact, event: CaseEvent) -> bool:
             fact.seen = fact.seen or moment
             if event.ownership >= fact.ownership:
                 fact.acknowledged.setdefault(event.ownership, moment)
+        case CaseContacted():
+            fact.contacted = fact.contacted or whole_milliseconds(event.at)
         case CaseSupported():
             fact.support = tuple(sorted({*fact.support, event.support.word}))
         case CaseClosed() if fact.closure is None or event.ownership >= fact.closure.ownership:

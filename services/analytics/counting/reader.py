@@ -4,14 +4,17 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pymongo.read_concern import ReadConcern
 
 from services.analytics.counting.aggregate import (
+    ALL,
     DAILY,
+    MEASURES,
     NOT_ROUTED,
     Histogram,
+    Measure,
     marginals,
     outcome,
     seen_within_target,
@@ -74,24 +77,36 @@ class Reader:
         cells = ((tuple(values), n) for name, *values, n in await self._month_cells(period) if name == prefix)
         return marginals(cube, dimensions, cells)
 
+    async def times(
+        self, period: Period, measure: Measure, by: Literal["center", "urgency"] | None = None
+    ) -> dict[str, Histogram]:
+        """Histograms of one of `MEASURES`, by the owning centre or urgency, or one for all under ``all``.
+
+        Raises ``ValueError`` for an unknown measure, and for a week: times are kept by month.
+        """
+        if by not in {None, "center", "urgency"}:
+            raise ValueError(f"times are not kept by {by}; they are by center, by urgency, or by None for all")
+        found: dict[str, Histogram] = {}
+        for (center, urgency), histogram in (await self._times(period, measure)).items():
+            key = {"center": center, "urgency": urgency}.get(by or "", ALL)
+            found[key] = found.get(key, Histogram()) + histogram
+        return found
+
     async def seen_within_target(self, period: Period) -> dict[str, tuple[int, int]]:
         """By the owning centre: (reports seen within the target of their urgency, reports)."""
         waited: dict[str, dict[str, Histogram]] = {}
-        for (center, urgency), histogram in (await self.waiting(period)).items():
+        for (center, urgency), histogram in (await self._times(period, "waiting")).items():
             waited.setdefault(center, {})[urgency] = histogram
         reports = await self.counts(period, ("center",))
         return {center: (seen_within_target(waited.get(center, {})), n) for (center,), n in reports.items()}
 
-    async def waiting(self, period: Period) -> dict[tuple[str, str], Histogram]:
-        """Times from acceptance to the first acknowledgement by anybody, by the owning centre and urgency.
-
-        Raises ``ValueError`` for a week: times are kept by month.
-        """
+    async def _times(self, period: Period, measure: Measure) -> dict[tuple[str, str], Histogram]:
+        if measure not in MEASURES:
+            raise ValueError(f"{measure} is not measured; measured are {', '.join(MEASURES)}")
         found: dict[tuple[str, str], Counter[int]] = {}
         for name, *values, n in await self._month_cells(period):
-            if name == "time":
-                _, center, urgency, bucket = values
-                found.setdefault((center, urgency), Counter())[int(bucket)] += n
+            if name == "time" and values[0] == measure:
+                found.setdefault((values[1], values[2]), Counter())[int(values[3])] += n
         return {key: Histogram.of(buckets) for key, buckets in found.items()}
 
     async def held(self, period: Period) -> dict[str, Held]:
@@ -109,11 +124,22 @@ class Reader:
         return found
 
     async def figures(self, period: Period) -> dict[str, int]:
-        """National figures, each of its own kind: alerts_sent, alerts_failed, escalations."""
+        """National figures, each of its own kind: cases, transfers, alerts_sent, alerts_failed, escalations.
+
+        A case is a report that its owner has acknowledged and that is no duplicate; none may be added to another.
+        """
         found: Counter[str] = Counter()
         for name, *values, n in await self._month_cells(period):
             if name == "figure":
                 found[values[0]] += n
+        return dict(found)
+
+    async def reasons(self, period: Period) -> dict[tuple[str, str], int]:
+        """Routing decisions by (``first`` or ``later``, reason)."""
+        found: Counter[tuple[str, str]] = Counter()
+        for name, *values, n in await self._month_cells(period):
+            if name == "reason":
+                found[values[0], values[1]] += n
         return dict(found)
 
     async def hours_on_duty(self, period: Period, now: datetime) -> dict[str, float]:

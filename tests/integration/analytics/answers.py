@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.analytics.counting.aggregate import Histogram
 from services.analytics.counting.reader import Reader
 from services.analytics.releases.calendar import Period, parse
 from tests.integration.analytics.recount import Recounted
@@ -33,11 +34,12 @@ async def answers_are(reader: Reader, again: Recounted) -> None:
     assert week
     assert await reader.counts(period("2026-W41"), ("day",)) == week
     assert await reader.counts(period("2026-W41"), ()) == {(): sum(week.values())}
-    waited = await reader.waiting(year)
-    assert {urgency for _, urgency in waited} == {"critical", "high", "normal"}
+    waited = await reader.times(year, "waiting", by="center")
     assert sum(one.total for one in waited.values()) == sum(
         n for (month, cell), n in again.months.items() if month[:4] == "2026" and cell.startswith("time|waiting|")
     )
+    assert (await reader.times(year, "waiting"))["all"] == sum(waited.values(), Histogram())
+    assert set(await reader.times(year, "closing", by="urgency")) == {"critical", "high", "normal"}
     targets = {"critical": 3600, "high": 86400, "normal": 259200}
     within: Counter[str] = Counter()
     for cell, n in months_of(again, "2026").items():
@@ -48,9 +50,8 @@ async def answers_are(reader: Reader, again: Recounted) -> None:
     assert await reader.seen_within_target(year) == {
         center: (within[center], n) for (center, harm), n in reports.items() if harm == "all"
     }
-    assert await reader.figures(year) == {
-        cell.removeprefix("figure|"): n for cell, n in months_of(again, "2026").items() if cell.startswith("figure|")
-    }
+    figures, reasons = await reader.figures(year), await reader.reasons(year)
+    assert figures["transfers"] == reasons["later", "transfer_accepted"] > 0
     now = make.START - timedelta(days=DAYS)
     on_duty = await reader.hours_on_duty(year, now)
     assert on_duty == {
@@ -64,7 +65,7 @@ async def answers_are(reader: Reader, again: Recounted) -> None:
     with pytest.raises(ValueError, match="counted are"):
         await reader.counts(year, ("center", "gender"))
     with pytest.raises(ValueError, match="kept by month"):
-        await reader.waiting(period("2026-W41"))
+        await reader.times(period("2026-W41"), "waiting")
 
 
 def months_of(again: Recounted, start: str) -> Counter[str]:

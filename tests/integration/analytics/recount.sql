@@ -24,7 +24,8 @@ create temp table intake as
 
 create temp table decided as
   select id, version, ownership, (body->'decision') as decision, (body->'facts') as facts,
-    epoch_ms(cast(body->>'received_at' as timestamptz)) as received_ms
+    epoch_ms(cast(body->>'received_at' as timestamptz)) as received_ms,
+    epoch_ms(cast(body->>'decided_at' as timestamptz)) as decided_ms
   from story where topic = 'routings' and (body->'decision') is not null;
 
 create temp table stand as   -- where the report stands by routing's last words
@@ -43,12 +44,13 @@ create temp table report as
   select i.id is not null as accepted, d.id is not null as routed, coalesce(i.id, d.id) as id,
     coalesce(i.received_ms, d.received_ms) as received_ms,
     coalesce(cast((coalesce(i.first_facts, d.facts)->>'synthetic') as boolean), false) as drill,
-    i.facts, d.owner, d.home, s.ownership, s.ended
+    i.facts, d.owner, d.home, d.since_ms, s.ownership, s.ended
   from (select id, min(received_ms) as received_ms, arg_min(facts, version) as first_facts,
           arg_max(facts, version) as facts from intake group by id) i
   full join (select id, min(received_ms) as received_ms, arg_min(facts, version) as facts,
           arg_max(decision->>'center_id', version) as owner,
-          arg_max(coalesce(decision->>'home_center_id', 'none'), version) as home from decided group by id) d on d.id = i.id
+          arg_max(coalesce(decision->>'home_center_id', 'none'), version) as home,
+          arg_max(decided_ms, version) as since_ms from decided group by id) d on d.id = i.id
   left join stand s on s.id = coalesce(i.id, d.id);
 delete from report where drill;
 
@@ -61,11 +63,12 @@ create temp table acts as   -- what notify says of each report
        and version = (select min(version) from story a where a.id = r.id and a.kind = 'case.acknowledged.v1')) as seen_ms,
     (select arg_min(at_ms, version) from story c where c.id = r.id and kind = 'case.acknowledged.v1'
        and c.ownership = r.ownership) as answered_ms,
+    (select arg_min(at_ms, version) from story c where c.id = r.id and kind = 'case.contacted.v1') as met_ms,
     exists (select 1 from story c where c.id = r.id and kind = 'alert.sent.v1' and c.ownership = r.ownership) as alerted
   from report r;
 
 create temp table closing as   -- the last closing that no reopening undid, if its ownership is the present one
-  select r.id, arg_max(c.body->>'outcome', c.version) as outcome
+  select r.id, arg_max(c.body->>'outcome', c.version) as outcome, arg_max(c.at_ms, c.version) as at_ms
   from report r join story c on c.id = r.id and c.kind = 'case.closed.v1'
   where c.ownership = r.ownership and not exists (
     select 1 from story o where o.id = c.id and o.kind = 'case.reopened.v1' and o.version > c.version
@@ -73,7 +76,7 @@ create temp table closing as   -- the last closing that no reopening undid, if i
   group by r.id;
 
 create temp table whole as
-  select r.*, a.* exclude (id), c.outcome as closed_as,
+  select r.*, a.* exclude (id), c.outcome as closed_as, c.at_ms as closed_ms,
     strftime(make_timestamp((received_ms + 32400000) * 1000), '%Y-%m-%d') as day,
     strftime(make_timestamp((received_ms + 32400000) * 1000), '%Y-%m') as month,
     case when ended is null then 'in_care' when ended <> 'closed' then ended else coalesce(c.outcome, 'unknown') end
@@ -96,6 +99,13 @@ create temp table days as
 
 create temp table months as
   with counted as (select * from whole where accepted and routed),
+  times as (
+    select month, owner, (facts->>'urgency') as urgency, unnest([
+        {'measure': 'waiting', 'ms': seen_ms - received_ms},
+        {'measure': 'acknowledgement', 'ms': answered_ms - since_ms},
+        {'measure': 'first_contact', 'ms': met_ms - received_ms},
+        {'measure': 'closing', 'ms': case when ended = 'closed' then closed_ms - received_ms end}]) as t
+    from counted),
   cells as (
     select month, 'center+harm|' || owner || '|all' as cell, 1 as n from counted
     union all select month, 'center+harm|' || owner || '|' || harm, 1 from counted join harms using (id)
@@ -112,9 +122,13 @@ create temp table months as
         join story s on s.id = c.id and s.kind = 'case.supported.v1')
     union all select month, 'support|none', 1 from counted c
       where not exists (select 1 from story s where s.id = c.id and s.kind = 'case.supported.v1')
-    union all select month, 'time|waiting|' || owner || '|' || (facts->>'urgency') || '|'
-        || (select count(*) from bounds where bound * 1000 < seen_ms - received_ms), 1
-      from counted where seen_ms is not null
+    union all select month, 'time|' || t.measure || '|' || owner || '|' || urgency || '|'
+        || (select count(*) from bounds where bound * 1000 < t.ms), 1 from times where t.ms is not null
+    union all select month, 'reason|' || case when version = 1 then 'first' else 'later' end || '|'
+        || (decision->>'reason'), 1 from counted join decided using (id)
+    union all select month, 'figure|transfers', 1 from counted join decided using (id)
+      where (decision->>'reason') = 'transfer_accepted'
+    union all select month, 'figure|cases', 1 from counted where answered_ms is not null and outcome <> 'duplicate'
     union all select month, case s.kind when 'alert.sent.v1' then 'figure|alerts_sent'
         when 'alert.failed.v1' then 'figure|alerts_failed' else 'figure|escalations' end, 1
       from counted c join story s on s.id = c.id

@@ -119,13 +119,13 @@ async def test_beside_live_counting_it_ends_in_the_same_cells_and_can_be_taken_b
 
 async def test_a_cell_that_drifted_is_named_and_nothing_is_swapped_unless_it_is_accepted(ground: Ground) -> None:
     database = ground.numbers.database
-    some = await database.months.find_one({"n.figure|alerts_sent": {"$gt": 0}})
+    some = await database.months.find_one({"n.figure|cases": {"$gt": 0}})
     assert some is not None
-    await database.months.update_one({"_id": some["_id"]}, {"$inc": {"n.figure|alerts_sent": 2}})
-    wrong = (await ground.numbers.months())[some["month"], "figure|alerts_sent"]
+    await database.months.update_one({"_id": some["_id"]}, {"$inc": {"n.figure|cases": 2}})
+    wrong = (await ground.numbers.months())[some["month"], "figure|cases"]
     refused = await ground.rebuild()
     assert refused.status == 1
-    assert f"months {some['month']} figure|alerts_sent: {wrong} before, {wrong - 2} now" in refused.said
+    assert f"months {some['month']} figure|cases: {wrong} before, {wrong - 2} now" in refused.said
     assert "1 cells differ" in refused.said
     assert await ground.generation() == 0
     assert "building" not in await read_mark(database)

@@ -35,6 +35,7 @@ def test_a_report_is_in_every_cube_of_its_month_once_and_in_harm_types_once_each
         "urgency|normal": 1,
         "outcome|in_care": 1,
         "support|none": 1,
+        "reason|first|home": 1,
     }
 
 
@@ -57,6 +58,8 @@ def test_words_of_a_later_build_are_counted_as_unknown() -> None:
         "platform|unknown": 1,
         "urgency|unknown": 1,
         "support|unknown": 1,
+        "reason|first|unknown": 1,
+        "figure|cases": 1,
     }.items() <= cells.items()
     waits = Histogram.of({time_bucket(90): 1})
     assert f"time|waiting|busan|unknown|{time_bucket(90)}" in cells
@@ -76,9 +79,10 @@ def test_without_acceptance_or_owner_or_as_a_drill_no_month_counts_it(events: tu
     assert by_month(*events) == {}
 
 
-def test_a_transferred_report_keeps_its_home() -> None:
+def test_a_transferred_report_keeps_its_home_and_both_reasons() -> None:
     cells = by_month(make.received(R), make.routed(R), make.rerouted(R, "ulsan"))
-    assert "home+center|busan|ulsan" in cells
+    assert {"home+center|busan|ulsan", "reason|first|home", "reason|later|transfer_accepted"} <= set(cells)
+    assert cells["figure|transfers"] == 1
     assert "center+harm|busan|all" not in cells
 
 
@@ -105,11 +109,33 @@ def test_the_outcome_is_that_of_the_closing_under_the_present_ownership() -> Non
     assert outcomes(shut, end, make.ended(R, 3, reason=EndReason.WITHDRAWN)) == {"outcome|withdrawn"}
 
 
-def test_waiting_ends_with_the_first_acknowledgement_by_anybody_and_stands_with_the_owner() -> None:
-    moved = make.rerouted(R, "ulsan")
-    acknowledged = (make.acknowledged(R, 1, 1, 100), make.acknowledged(R, 2, 2, 1020))
-    cells = by_month(make.received(R), make.routed(R), acknowledged[0], moved, acknowledged[1])
-    assert {cell for cell in cells if cell.startswith("time|")} == {f"time|waiting|ulsan|normal|{time_bucket(100)}"}
+def test_a_case_is_what_its_owner_acknowledged_and_no_duplicate() -> None:
+    answered = (make.received(R), make.routed(R), make.acknowledged(R))
+    assert by_month(*answered)["figure|cases"] == 1
+    assert "figure|cases" not in by_month(*answered[:2])
+    assert "figure|cases" not in by_month(*answered, make.rerouted(R, "ulsan"))
+    double = make.closed(R, 2, outcome=Outcome.DUPLICATE)
+    assert "figure|cases" not in by_month(*answered, double, make.ended(R, 2))
+
+
+def test_each_time_runs_from_where_it_says() -> None:
+    moved = make.rerouted(R, "ulsan").model_copy(update={"decided_at": make.START + timedelta(seconds=1000)})
+    cells = by_month(
+        make.received(R),
+        make.routed(R),
+        make.acknowledged(R, 1, 1, 100),
+        make.contacted(R, 2, 1, 400),
+        moved,
+        make.acknowledged(R, 3, 2, 1020),
+        make.closed(R, 4, 2, seconds=90_000),
+        make.ended(R, 3, 2),
+    )
+    assert {cell for cell in cells if cell.startswith("time|")} == {
+        f"time|waiting|ulsan|normal|{time_bucket(100)}",
+        f"time|acknowledgement|ulsan|normal|{time_bucket(20)}",
+        f"time|first_contact|ulsan|normal|{time_bucket(400)}",
+        f"time|closing|ulsan|normal|{time_bucket(90_000)}",
+    }
 
 
 def test_alerts_are_counted_each() -> None:
