@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.conn import AIOKafkaConnection
-from aiokafka.protocol.fetch import FetchRequest
 
 from shared.clock import SystemClock
 from shared.errors import FatalError
@@ -19,7 +17,7 @@ from shared.kafka.publisher import Publisher
 from shared.kafka.reader import Follower, PartitionReader
 from shared.settings import KafkaSettings
 from shared.topics import CASES, REPORTS
-from tests.integration.kafka.tools import id_in, message_left, messages, new_bus, report_id, running
+from tests.integration.kafka.tools import id_in, message_left, messages, new_bus, note_fetches, report_id, running
 from tests.support.waiting import eventually
 
 IDS = [report_id(n) for n in range(20)]
@@ -47,15 +45,7 @@ async def test_started_it_has_applied_what_was_there_and_goes_on(bus_settings: K
 async def test_in_no_hurry_it_takes_many_records_at_once(
     bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[object] = []
-    send = AIOKafkaConnection.send
-
-    def counted(connection: AIOKafkaConnection, request: object, *args: object, **options: object) -> object:
-        if isinstance(request, FetchRequest):
-            asked.append(request)
-        return send(connection, request, *args, **options)
-
-    monkeypatch.setattr(AIOKafkaConnection, "send", counted)
+    asked = note_fetches(monkeypatch)
     bus, _ = new_bus(bus_settings)
     async with running(bus):
         applied: list[Received] = []

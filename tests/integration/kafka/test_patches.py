@@ -4,9 +4,7 @@ import inspect
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError
-from aiokafka.protocol.fetch import FetchRequest
 
 from shared.kafka import publisher as publishing
 from shared.kafka.admin import ensure_topics
@@ -15,6 +13,7 @@ from shared.kafka.liveness import ended_task
 from shared.kafka.patches import abandon, background_tasks, partitions_of, wait_for_records
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
+from tests.integration.kafka.tools import note_fetches
 from tests.support.waiting import eventually
 
 
@@ -46,23 +45,15 @@ async def test_nothing_public_says_that_a_background_task_has_ended(bus_settings
 async def test_nothing_public_changes_how_long_a_started_consumer_lets_the_broker_wait(
     bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
-    send = AIOKafkaConnection.send
-
-    def noted(connection: AIOKafkaConnection, request: object, *args: object, **options: object) -> object:
-        if isinstance(request, FetchRequest):
-            asked.append(request._max_wait_ms)
-        return send(connection, request, *args, **options)
-
-    monkeypatch.setattr(AIOKafkaConnection, "send", noted)
+    asked = note_fetches(monkeypatch)
     await ensure_topics(bus_settings)
     consumer = AIOKafkaConsumer(**client_options(bus_settings), fetch_max_wait_ms=10)
     await consumer.start()
     try:
         consumer.assign([TopicPartition(topic_name(bus_settings, REPORTS), 0)])
-        await eventually(lambda: 10 in asked, "the first question")
+        await eventually(lambda: 10 in [each._max_wait_ms for each in asked], "the first question")
         wait_for_records(consumer, 20)
-        await eventually(lambda: 20 in asked, "a question that waits longer")
+        await eventually(lambda: 20 in [each._max_wait_ms for each in asked], "a question that waits longer")
     finally:
         await consumer.stop()
     public = [name for name, _ in inspect.getmembers(AIOKafkaConsumer) if not name.startswith("_")]
