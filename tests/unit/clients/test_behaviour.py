@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ import yaml
 from ieum_client import AsyncClient, Client, IeumError, RateLimit, RefusedError, RetryPolicy
 from services.intake.problem_table import PROBLEMS
 from shared.web.problem_catalog import SHARED, Again
+from tests.unit.clients.node import assert_passes
 from tests.unit.clients.stub import Case, Stub, serving
 from tools.local.ports import free_port
 
@@ -175,18 +175,7 @@ def test_the_typescript_client(stub: Stub, compiled: Path, tmp_path: Path) -> No
     for number, case in enumerate(CASES):
         url = address_of(stub, f"typescript-{number}", case)
         cases.append({**case, "url": url, "credential": CREDENTIAL, "timeout_ms": timeout_of(case) * 1000})
-    (tmp_path / "cases.json").write_text(json.dumps(cases))
-    done = subprocess.run(
-        ["node", "--test", "--test-reporter=tap", HERE / "behaviour.mjs"],
-        cwd=TYPESCRIPT,
-        env={**os.environ, "CASES": str(tmp_path / "cases.json"), "CLIENT": str(compiled / "dist/index.js")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr
-    assert f"# pass {len(CASES)}" in done.stdout
+    assert_passes("behaviour.mjs", cases, compiled, tmp_path, tests=len(CASES))
     for number, case in enumerate(CASES):
         assert_asked_as_expected(stub, f"typescript-{number}", case)
 

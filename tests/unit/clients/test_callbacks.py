@@ -2,8 +2,6 @@
 
 import base64
 import json
-import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from services.intake.callbacks import rules
 from services.intake.callbacks.models import StatusChange
 from shared.clock import SystemClock, whole_milliseconds
 from shared.webhooks import PREFIX, signed
+from tests.unit.clients.node import assert_passes
 
 HERE: Final = Path(__file__).parent
 SECRET, OTHER = (PREFIX + base64.b64encode(bytes([one]) * 32).decode() for one in range(2))
@@ -92,14 +91,4 @@ def test_the_python_client() -> None:
 @pytest.mark.thorough
 def test_the_typescript_client(compiled: Path, tmp_path: Path) -> None:
     written = [case._asdict() | {"secret": SECRET, "body": case.body.decode()} for case in cases()]
-    (tmp_path / "cases.json").write_text(json.dumps(written))
-    done = subprocess.run(
-        ["node", "--test", "--test-reporter=tap", HERE / "callbacks.mjs"],
-        env={**os.environ, "CASES": str(tmp_path / "cases.json"), "CLIENT": str(compiled / "dist/index.js")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr
-    assert f"# pass {4 * len(written)}" in done.stdout
+    assert_passes("callbacks.mjs", written, compiled, tmp_path, tests=4 * len(written))
