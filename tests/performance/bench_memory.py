@@ -30,10 +30,13 @@ def memory_of(pid: int) -> tuple[float, float]:
 
 def measure(stack: Stack, settle_s: float) -> dict[str, dict[str, float]]:
     """Medians of a few looks, after the stack has had nothing to do for ``settle_s`` seconds."""
-    looks: dict[str, list[tuple[float, float]]] = {name: [] for name in stack.pids}
+    pids = dict(stack.pids)
+    if stack.preloader_pid is not None:
+        pids["preloader"] = stack.preloader_pid
+    looks: dict[str, list[tuple[float, float]]] = {name: [] for name in pids}
     for _ in range(_SAMPLES):
         time.sleep(settle_s / _SAMPLES)  # idle is what is measured
-        for name, pid in stack.pids.items():
+        for name, pid in pids.items():
             looks[name].append(memory_of(pid))
     return {
         name: {

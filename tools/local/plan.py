@@ -15,7 +15,7 @@ AUDITOR = "notify-auditor"
 RECOUNT = "recount"
 VERIFIER = "verifier"
 _RECOUNT_EVERY_S = 3600
-ENGINE_STAGE, MAIL_STAGE, SERVICE_STAGE = 0, 1, 2
+ENGINE_STAGE, SERVICE_STAGE = 0, 1
 BESIDE = {"notify": AUDITOR, "routing": RECOUNT}
 """The process that checks a service, beside it."""
 SECRETS_OF = {
@@ -192,10 +192,11 @@ def mailbox_program(settings: LocalSettings, secrets: Mapping[str, str]) -> Prog
         name="mailbox",
         command=[sys.executable, "-m", "tools.local.mailbox", *where],
         env={**processes.base_environment(), keys.HOOK_KEY: secrets[keys.HOOK_KEY]},
-        stage=MAIL_STAGE,
+        stage=ENGINE_STAGE,
         ready=lambda: http_ready(settings.mail_port),
         port=settings.mail_port,
         stop_limit_s=_MAIL_STOP_LIMIT_S,
+        preloaded=True,
     )
 
 
@@ -222,6 +223,7 @@ def auditor_program(settings: LocalSettings, env: Mapping[str, str]) -> Program:
         stage=SERVICE_STAGE,
         ready=lambda: http_ready(port),
         port=port,
+        preloaded=True,
     )
 
 
@@ -235,6 +237,7 @@ def recount_program(settings: LocalSettings, env: Mapping[str, str]) -> Program:
         stage=SERVICE_STAGE,
         ready=lambda: http_ready(port),
         port=port,
+        preloaded=True,
     )
 
 
@@ -247,4 +250,5 @@ def _service_program(service: str, worker: int, settings: LocalSettings, env: Ma
         stage=SERVICE_STAGE,
         ready=lambda: http_ready(port),
         port=port,
+        preloaded=True,
     )

@@ -5,17 +5,18 @@ as the process.
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from tools.local import lifeline
+from tools.local.preloading import ForkedChild, Preloader
+
+Child = subprocess.Popen[bytes] | ForkedChild
 _LOG_LIMIT_BYTES = 5_000_000
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +28,20 @@ def start(command: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Pat
     return _starter().submit(_start, list(command), log, dict(env), cwd).result()
 
 
-def stop(child: subprocess.Popen[bytes], timeout_s: float) -> bool:
+def preloader() -> Preloader:
+    """Start the process that forks services; it ends with this one, and what it forked with it."""
+    return _starter().submit(Preloader, PROJECT, base_environment()).result()
+
+
+def fork(preloaded: Preloader, module: Sequence[str], *, log: Path, env: Mapping[str, str]) -> ForkedChild:
+    """Run ``python -m module`` as ``start`` would, as a fork. Raises ``OSError`` if the preloader has ended."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    rotate(log)
+    with log.open("ab") as output:
+        return preloaded.start(module, output=output, env=env)
+
+
+def stop(child: Child, timeout_s: float) -> bool:
     """Ask the child to end, then kill it and whatever it started. True if it ended by itself in time."""
     in_time = True
     if child.poll() is None:
@@ -40,7 +54,7 @@ def stop(child: subprocess.Popen[bytes], timeout_s: float) -> bool:
     return in_time
 
 
-def kill(child: subprocess.Popen[bytes]) -> None:
+def kill(child: Child) -> None:
     """SIGKILL to the child and its process group; waits until it is gone."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)  # it leads a group of its own
@@ -72,20 +86,7 @@ def _starter() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="child-starter")
 
 
-@cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
 def _start(command: list[str], log: Path, env: dict[str, str], cwd: Path) -> subprocess.Popen[bytes]:
-    libc, parent = _libc(), os.getpid()
-
-    def end_with_parent() -> None:
-        if sys.platform == "linux":
-            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it died before the call above
-            os._exit(1)
-
     with log.open("ab") as output:
         return subprocess.Popen(
             command,
@@ -95,5 +96,5 @@ def _start(command: list[str], log: Path, env: dict[str, str], cwd: Path) -> sub
             env=env,
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=end_with_parent,  # noqa: PLW1509  # two system calls, no lock taken
+            preexec_fn=lifeline.tie(),  # noqa: PLW1509  # two system calls, no lock taken
         )

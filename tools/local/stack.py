@@ -93,6 +93,11 @@ class Stack:
         return self._supervisor.pids if self._supervisor else {}
 
     @property
+    def preloader_pid(self) -> int | None:
+        """The process that services are forks of; no part of ``pids``."""
+        return self._supervisor.preloader_pid if self._supervisor else None
+
+    @property
     def restarts(self) -> dict[str, int]:
         """How often each process was started again."""
         return self._supervisor.restarts if self._supervisor else {}
@@ -254,7 +259,9 @@ class Stack:
         return [replace(p, env={**p.env, **own.get(p.name, {})}) for p in programs]
 
     def _with_overrides(self, program: Program) -> Program:
-        return replace(program, command=self._commands.get(program.name, program.command))
+        if program.name not in self._commands:
+            return program
+        return replace(program, command=self._commands[program.name], preloaded=False)
 
     def _read_secrets(self) -> dict[str, str]:
         return {**keys.ensure(self.settings.var), **environment(*keys.KEYS)}

@@ -5,8 +5,8 @@ process that hangs ends itself (its watchdog), and one that was paused from outs
 """
 
 import contextlib
+import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.local import backoff, processes
+from tools.local.preloading import Preloader
 
 EXIT_CONFIG = 78
 """Ended because of a wrong setting (sysexits.h): before everything was up once there is no use in repeating."""
 _TICK_S = 0.1
 _ROTATE_EVERY_S = 10.0
 _TAIL_CHARACTERS = 3000
+_MODULE = 2
+"""Place of the module in ``[python, "-m", module, …]``."""
 
 Say = Callable[[str], None]
 
@@ -45,12 +48,14 @@ class Program:
     stop_limit_s: float = 28.0
     """After this time it is killed. Services end themselves within 25 s."""
     cwd: Path = processes.PROJECT
+    preloaded: bool = False
+    """It is a module (``python -m``) of this project that runs as a fork of the preloader, where there can be one."""
 
 
 @dataclass(slots=True)
 class _Run:
     program: Program
-    child: subprocess.Popen[bytes] | None = None
+    child: processes.Child | None = None
     started: float = 0.0
     restarts: int = 0
     failures: int = 0
@@ -70,6 +75,8 @@ class Supervisor:
         self._say = say
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+        self._preloader: Preloader | None = None
+        self._preloading = threading.Lock()
         self.was_up = False
 
     @property
@@ -96,10 +103,12 @@ class Supervisor:
         """Start all, stage by stage. Raises StartError if one is not ready in time; then nothing is stopped yet."""
         self._watcher.start()
         until = time.monotonic() + timeout_s
+        if any(_is_forked(run.program) for run in self._runs.values()):
+            self._current_preloader()  # it imports while the engines start
         for stage in sorted({run.program.stage for run in self._runs.values()}):
             names = [name for name, run in self._runs.items() if run.program.stage == stage]
-            for name in names:
-                self._begin(self._runs[name])
+            with ThreadPoolExecutor(len(names)) as pool:  # preparing one takes seconds
+                list(pool.map(self._begin, [self._runs[name] for name in names]))
             self._await(names, until)
         self.was_up = True
 
@@ -117,6 +126,8 @@ class Supervisor:
             if runs:
                 with ThreadPoolExecutor(len(runs)) as pool:
                     list(pool.map(self._end, runs))
+        if self._preloader is not None:
+            self._preloader.stop()
 
     def hold(self, name: str) -> None:
         """Stop one and leave it stopped until ``release``."""
@@ -141,9 +152,13 @@ class Supervisor:
         self.release(program.name)
 
     def _await(self, names: Sequence[str], until: float) -> None:
-        waiting = list(names)
+        with ThreadPoolExecutor(max(len(names), 1)) as pool:  # asking an engine gives it its users and rights
+            self._await_with(pool, list(names), until)
+
+    def _await_with(self, pool: ThreadPoolExecutor, waiting: list[str], until: float) -> None:
         while True:
-            waiting = [name for name in waiting if not self._is_ready(self._runs[name])]
+            ready = list(pool.map(self._is_ready, [self._runs[name] for name in waiting]))
+            waiting = [name for name, is_ready in zip(waiting, ready, strict=True) if not is_ready]
             if not waiting:
                 return
             # Of all: one whose port another program uses seems ready, since that program answers there.
@@ -181,11 +196,11 @@ class Supervisor:
     def _look_at(self, run: _Run) -> None:
         now = time.monotonic()
         with run.lock:
-            if run.child is None or run.held or run.child.poll() is None:
+            if run.child is None or run.held or (status := run.child.poll()) is None:
                 return
             if run.due is None:
-                run.last_exit = run.child.returncode
-                self._plan_restart(run, now, _how_it_ended(run.child.returncode))
+                run.last_exit = status
+                self._plan_restart(run, now, _how_it_ended(status))
                 return
             if now < run.due:
                 return
@@ -207,15 +222,31 @@ class Supervisor:
             run.started = time.monotonic()
             try:
                 program.prepare()
-                run.child = processes.start(
-                    program.command, log=self.log_file(program.name), env=program.env, cwd=program.cwd
-                )
+                run.child = self._run(program)
             except Exception as error:
                 if run.child is None:  # its first start: the caller waits and must hear of it
                     raise StartError(f"{program.name} cannot be started: {error}") from error
                 self._plan_restart(run, time.monotonic(), f"could not be started ({error})")
                 return
         self._say(f"{program.name} started (pid {run.child.pid})")
+
+    def _run(self, program: Program) -> processes.Child:
+        log = self.log_file(program.name)
+        if _is_forked(program):
+            return processes.fork(self._current_preloader(), program.command[_MODULE:], log=log, env=program.env)
+        return processes.start(program.command, log=log, env=program.env, cwd=program.cwd)
+
+    def _current_preloader(self) -> Preloader:
+        """The process that forks; another one where it has ended, which ended all that it had forked."""
+        with self._preloading:
+            if self._preloader is None or self._preloader.process.poll() is not None:
+                self._preloader = processes.preloader()
+            return self._preloader
+
+    @property
+    def preloader_pid(self) -> int | None:
+        """The process id of the one that forks; None where there is none."""
+        return self._preloader.process.pid if self._preloader is not None else None
 
     def _end(self, run: _Run) -> None:
         child, name = run.child, run.program.name
@@ -233,6 +264,10 @@ class Supervisor:
             return self.log_file(name).read_text(encoding="utf-8", errors="replace")[-_TAIL_CHARACTERS:]
         except OSError:
             return "(no log)"
+
+
+def _is_forked(program: Program) -> bool:
+    return program.preloaded and hasattr(os, "pidfd_open")  # Linux
 
 
 def _how_it_ended(code: int) -> str:
