@@ -1,10 +1,14 @@
 """Pages: Jinja2 templates in two languages, with the layout, the filters and the texts every page shares."""
 
+import contextlib
+import os
+import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import BytecodeCache, ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.bccache import Bucket
 from starlette.datastructures import URL
 from starlette.requests import Request
@@ -25,25 +29,45 @@ QUICK_EXIT_URL: Final = "https://www.weather.go.kr/w/index.do"
 
 
 class _Compiled(BytecodeCache):
-    """Templates this process has compiled, so that a second ``Pages`` of the same files takes no second.
+    """Templates that were compiled, in memory and, as Python keeps its own code, in a folder beside the templates.
 
-    One for each language: what a filter makes of a constant is compiled in.
+    Compiling all templates of intake takes two seconds of processor time. What is kept depends on the source alone,
+    which Jinja checks, and on the versions in the file's name: no filter of ours is called while compiling.
     """
 
     def __init__(self) -> None:
         self._kept: dict[str, bytes] = {}
 
+    def get_cache_key(self, name: str, filename: str | None = None) -> str:
+        """The file it is kept in."""
+        source = Path(filename or name)
+        return str(source.parent / "__pycache__" / f"{source.name}.{_VERSIONS}")
+
     def load_bytecode(self, bucket: Bucket) -> None:
         """Take what was kept; Jinja checks it against the source."""
-        if bucket.key in self._kept:
+        if bucket.key not in self._kept:
+            try:
+                self._kept[bucket.key] = Path(bucket.key).read_bytes()
+            except OSError:
+                return
+        try:
             bucket.bytecode_from_string(self._kept[bucket.key])
+        except (EOFError, TypeError, ValueError):  # cut off while it was written
+            bucket.reset()
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep it."""
+        """Keep it, in memory alone where the folder may not be written."""
         self._kept[bucket.key] = bucket.bytecode_to_string()
+        file = Path(bucket.key)
+        draft = file.with_name(f"{file.name}.{os.getpid()}")
+        with contextlib.suppress(OSError):
+            file.parent.mkdir(exist_ok=True)
+            draft.write_bytes(self._kept[bucket.key])
+            draft.replace(file)
 
 
-_COMPILED: Final = {language: _Compiled() for language in LANGUAGES}
+_VERSIONS: Final = f"{sys.implementation.cache_tag}-jinja-{version('jinja2')}"
+_COMPILED: Final = _Compiled()
 
 
 class Pages:
@@ -137,7 +161,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
             extensions=["jinja2.ext.i18n"],
-            bytecode_cache=_COMPILED[language],
+            bytecode_cache=_COMPILED,
         )
         texts = self._translators[language]
         install: Any = environment  # the i18n extension adds the method at run time
@@ -145,8 +169,9 @@ class Pages:
             texts.gettext, texts.ngettext, newstyle=True, pgettext=texts.pgettext, npgettext=texts.npgettext
         )
         # For texts that come from elsewhere (API descriptions): "_" would take a per cent sign in them for a hole.
-        environment.filters["translated"] = lambda text: texts.gettext(text) if text else ""
-        environment.filters.update(formats.filters(language, self.clock.now))
+        own: dict[str, Callable[..., object]] = {"translated": lambda text: texts.gettext(text) if text else ""}
+        own |= formats.filters(language, self.clock.now)
+        environment.filters.update({name: _at_run_time(one) for name, one in own.items()})
         environment.globals.update(
             asset=self.assets.url,
             quick_exit_url=QUICK_EXIT_URL,
@@ -156,6 +181,11 @@ class Pages:
             vocabulary=labels,
         )
         return environment
+
+
+def _at_run_time(one: Callable[..., object]) -> Callable[..., object]:
+    """A filter that Jinja does not call while compiling, although all it is given be constant: it has a language."""
+    return pass_context(lambda _, *arguments, **named: one(*arguments, **named))
 
 
 def _with_language(url: URL, code: str) -> str:

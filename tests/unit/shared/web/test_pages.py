@@ -1,9 +1,11 @@
 import re
+from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
 from starlette.requests import Request
 
+from shared.web import pages as pages_module
 from shared.web.formats import elapsed, relative, span
 from shared.web.pages import Pages
 from tests.unit.shared.web.small_site import NOW, SITE, TOKEN, build, client, clock, settings
@@ -162,3 +164,27 @@ def test_the_digest_depends_on_every_file(tmp_path: object) -> None:
     alone = Pages(None, None, settings(), "small")
     assert pages.assets.digest != alone.assets.digest
     assert pages.assets.digest == _pages().assets.digest
+
+
+def test_a_filter_of_ours_speaks_the_readers_language_although_it_is_given_a_constant(tmp_path: Path) -> None:
+    (tmp_path / "constant.html").write_text("{{ 7200|span }}")
+    for pages in (Pages(tmp_path, None, settings(), "small"), Pages(tmp_path, None, settings(), "small")):
+        said = {
+            language: pages.fragment(_request(query=f"lang={language}"), "constant.html") for language in ("ko", "en")
+        }
+        assert said["ko"] != said["en"]
+        assert "시간" in said["ko"]
+
+
+def test_what_was_compiled_before_counts_only_for_the_source_it_was_made_from(tmp_path: Path) -> None:
+    def shown(text: str) -> str:
+        (tmp_path / "page.html").write_text(text)
+        pages_module._COMPILED._kept.clear()  # as in a process that begins
+        return Pages(tmp_path, None, settings(), "small").fragment(_request(query="lang=en"), "page.html")
+
+    assert shown("one") == "one"
+    (kept,) = (tmp_path / "__pycache__").iterdir()
+    assert shown("one") == "one"
+    assert shown("another") == "another"
+    kept.write_bytes(kept.read_bytes()[:-5])
+    assert shown("another") == "another"
