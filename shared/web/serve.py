@@ -4,7 +4,10 @@ import asyncio
 import contextlib
 import errno
 import socket
+import time
 from collections.abc import Generator
+from email.utils import formatdate
+from functools import lru_cache
 
 import httptools
 import uvicorn
@@ -20,7 +23,6 @@ _KEEP_ALIVE_SECONDS = 30
 _HEAD_SECONDS = 20
 """How long a connection may be open, or go on sending, without a whole request head. Bodies have their own time."""
 _BACKLOG = 2048
-_DATE_SECONDS = 1.0
 
 
 class _OneProtocolParser(httptools.HttpRequestParser):
@@ -81,6 +83,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Something came. While no request is being answered it must become one in time."""
+        self.server_state.default_headers = _date_headers(int(time.time()))
         super().data_received(data)
         if self._head is None and (self.cycle is None or self.cycle.response_complete):
             self._await_head()
@@ -111,6 +114,12 @@ class PatientProtocol(HttpToolsProtocol):
             self._head = None
 
 
+@lru_cache(maxsize=1)
+def _date_headers(second: int) -> list[tuple[bytes, bytes]]:
+    """The header ``Date`` (RFC 9110, section 6.6.1), which uvicorn writes once a second whether anybody asks or not."""
+    return [(b"date", formatdate(second, usegmt=True).encode())]
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server, told when to stop: uvicorn's own looks ten times a second whether it should."""
 
@@ -124,11 +133,8 @@ class _Server(uvicorn.Server):
         self._asked.set()
 
     async def main_loop(self) -> None:
-        """Renew the date of answers once a second until asked to stop."""
-        while not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_DATE_SECONDS):
-                    await self._asked.wait()
+        """Wait until asked to stop."""
+        await self._asked.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
