@@ -5,6 +5,9 @@ SMTP sink in a process of its own), records and offers to the outbox, as in prod
 a bare loop reads and writes the same number of documents in the same pages, so that the number is worth something on
 another machine. What a step costs is counted too, whatever else the machine does: commands to the store, documents
 written, and the CPU of notify and of the store. A console's numbers are measured elsewhere.
+
+The engines are the local ones, or those of ``KAFKA_BOOTSTRAP_SERVERS`` and ``MONGODB_URI`` where both are set: the
+store must then run on this machine, or its CPU is not told.
 """
 
 import argparse
@@ -15,13 +18,17 @@ import statistics
 import subprocess
 import sys
 import time
+import uuid
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import psutil
 from pydantic import SecretStr
-from pymongo import UpdateOne, monitoring
+from pymongo import MongoClient, UpdateOne, monitoring
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from services.notify.cases.models import Case, rescheduled
@@ -59,7 +66,7 @@ class Commands(CommandListener):
     def started(self, event: CommandStartedEvent) -> None:
         """One command."""
         kind = event.command_name
-        self.of[f"{event.command[kind]} {kind}"] += 1
+        self.of[f"{event.command.get('collection', event.command[kind])} {kind}"] += 1
         if kind in _STATEMENTS:
             self.documents += len(event.command[_STATEMENTS[kind]])
 
@@ -70,8 +77,42 @@ class Commands(CommandListener):
         """Nothing more."""
 
 
-def cpu_s(pid: int) -> float:
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The engines of a run, and the process id of the store if it is on this machine."""
+
+    kafka: str
+    mongodb: str
+    store_pid: int | None
+
+
+@contextmanager
+def engines() -> Iterator[Stage]:
+    """The environment's engines, or fresh ones."""
+    kafka, mongodb = os.environ.get("KAFKA_BOOTSTRAP_SERVERS"), os.environ.get("MONGODB_URI")
+    if kafka and mongodb:
+        yield Stage(kafka, mongodb, listener_of(mongodb))
+        return
+    started = Engines()
+    try:
+        started.start()
+        yield Stage(started.kafka, started.mongodb, started.pids["store"])
+    finally:
+        started.stop()
+
+
+def listener_of(mongodb: str) -> int | None:
+    """Return the process on this machine that listens where the store is; None if there is none."""
+    with MongoClient[dict[str, Any]](mongodb) as client:
+        _, port = client.address or ("", 0)
+    listening = (one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN)
+    return next((one.pid for one in listening if one.laddr and one.laddr.port == port), None)
+
+
+def cpu_s(pid: int | None) -> float:
     """Seconds of CPU a process and its children have used."""
+    if pid is None:
+        return 0.0
     process = psutil.Process(pid)
     times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
     return sum(one.user + one.system for one in times)
@@ -110,7 +151,7 @@ async def raw(store: CaseStore, count: int) -> float:
     return len(ids) / (time.monotonic() - began)
 
 
-async def measure(engines: Engines, smtp_port: int, waiting: int, due: int, rounds: int) -> dict[str, Any]:
+async def measure(stage: Stage, smtp_port: int, waiting: int, due: int, rounds: int) -> dict[str, Any]:
     """Fill once, then tell in rounds."""
     settings = NotifySettings(
         smtp_port=smtp_port,
@@ -120,10 +161,11 @@ async def measure(engines: Engines, smtp_port: int, waiting: int, due: int, roun
         claim_size=PAGE,
         poll_s=0.05,
     )
-    bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix="bench-notify.", topic_partitions=3)
+    bus = KafkaSettings(bootstrap_servers=stage.kafka, topic_prefix="bench-notify.", topic_partitions=3)
     commands = Commands()
     monitoring.register(commands)  # before the client is made
-    store = StoreSettings(uri=SecretStr(engines.mongodb), call_timeout_s=CALL_TIMEOUT_S)
+    prefix = f"b{uuid.uuid4().hex[:8]}_"
+    store = StoreSettings(uri=SecretStr(stage.mongodb), database_prefix=prefix, call_timeout_s=CALL_TIMEOUT_S)
     notify = build(settings, bus, store, SystemClock())
     await notify.cases.prepare()
     now = datetime.now(UTC)
@@ -137,14 +179,15 @@ async def measure(engines: Engines, smtp_port: int, waiting: int, due: int, roun
         bare.append(await raw(notify.cases, due))
         commands.of.clear()
         commands.documents = 0
-        stored, used, began = cpu_s(engines.pids["store"]), time.process_time(), time.monotonic()
+        stored, used, began = cpu_s(stage.store_pid), time.process_time(), time.monotonic()
         await _until_told(notify, due)
         told.append(due / (time.monotonic() - began))
         cost["notify_cpu_s"] += time.process_time() - used
-        cost["store_cpu_s"] += cpu_s(engines.pids["store"]) - stored
+        cost["store_cpu_s"] += cpu_s(stage.store_pid) - stored
         cost["documents"] += commands.documents
         sent.update(commands.of)
     await notify.delivery.close()
+    await notify.cases.database.client.drop_database(notify.cases.database.name)
     steps = rounds * due
     return {
         "bench": "notify",
@@ -155,7 +198,7 @@ async def measure(engines: Engines, smtp_port: int, waiting: int, due: int, roun
         "goal": GOAL,
         "goal_is": "at least",
         "notify_cpu_ms_per_step": round(cost["notify_cpu_s"] * 1000 / steps, 2),
-        "store_cpu_ms_per_step": round(cost["store_cpu_s"] * 1000 / steps, 2),
+        "store_cpu_ms_per_step": round(cost["store_cpu_s"] * 1000 / steps, 2) if stage.store_pid else None,
         "store_commands_per_step": round(sent.total() / steps, 3),
         "documents_written_per_step": round(cost["documents"] / steps, 2),
         "commands": dict(sent),
@@ -185,19 +228,17 @@ def main() -> int:
     parser.add_argument("--due", type=int, default=DUE)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    engines = Engines()
     smtp_port, http_port = ports.free_ports(2)
     where = ("--smtp-port", str(smtp_port), "--http-port", str(http_port))
     command = [sys.executable, "-m", "tools.local.mailbox", *where]
     sink = subprocess.Popen(command, env={**os.environ, HOOK_KEY: new_key()})
     try:
-        engines.start()
         while not ports.is_open(smtp_port):
             time.sleep(0.1)  # the poll of a start
-        result = asyncio.run(measure(engines, smtp_port, given.waiting, given.due, given.rounds))
+        with engines() as stage:
+            result = asyncio.run(measure(stage, smtp_port, given.waiting, given.due, given.rounds))
     finally:
         sink.terminate()
-        engines.stop()
     sys.stdout.write(json.dumps(result) + "\n")
     return 0 if result["ratio"] >= GOAL else 1
 
