@@ -1,7 +1,7 @@
 """Settings of identity; the commands need the same."""
 
 import os
-from typing import Final, Literal, Self
+from typing import Final, Self
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -13,7 +13,8 @@ from shared.audit.settings import AuditSettings
 from shared.identity.keys import public_root_of
 from shared.identity.roles import StaffRole, conflict, roles_at
 from shared.key_setting import EXAMPLE, Key, key_bytes
-from shared.settings import OptionalText, ServiceSettings
+from shared.settings import ServiceSettings
+from shared.smtp import ADDRESS, MailSettings
 
 DEMO: Final = "IEUM_DEMO_ACCOUNTS"
 
@@ -33,7 +34,7 @@ class Mapped(BaseModel):
         return self
 
 
-class IdentitySettings(ServiceSettings, AuditSettings):
+class IdentitySettings(ServiceSettings, AuditSettings, MailSettings):
     """Where identity listens, its keys, and the OpenID provider where there is one."""
 
     model_config = SettingsConfigDict(env_prefix="IDENTITY_", extra="ignore")
@@ -62,14 +63,7 @@ class IdentitySettings(ServiceSettings, AuditSettings):
     """
     smtp_host: str = Field(default="", examples=["smtp.example.org"])
     """Mail server for notices to staff about their accounts. Empty: none are sent."""
-    smtp_port: int = Field(default=8025, ge=1, le=65535, examples=[587])
-    smtp_security: Literal["none", "starttls", "tls"] = Field(default="none", examples=["starttls"])
-    smtp_username: OptionalText = Field(default=None, examples=["ieum"])
-    smtp_password: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
-    smtp_timeout_s: float = Field(default=10.0, gt=0, le=60, examples=[10])
-    mail_from: str = Field(
-        default="account@ieum.example", pattern=r"^[^@\s]+@[^@\s]+$", examples=["account@ieum.example"]
-    )
+    mail_from: str = Field(default="account@ieum.example", pattern=ADDRESS, examples=["account@ieum.example"])
     oidc_issuer: str = Field(default="", pattern=r"^(https?://\S+)?$", examples=["https://login.example.go.kr"])
     """The OpenID provider's issuer, by https. Empty: people sign in with a password and a second factor here."""
     oidc_plain_http: bool = Field(default=False, examples=["false"])

@@ -13,7 +13,8 @@ from services.notify.escalation.rules import QuietHours, Rules
 from shared.audit.chain import AuditKeys
 from shared.audit.settings import AuditSettings
 from shared.key_setting import EXAMPLE, Key
-from shared.settings import OptionalText, ServiceSettings
+from shared.settings import ServiceSettings
+from shared.smtp import ADDRESS, MailSettings
 
 _KEY_BYTES: Final = range(24, 65)
 """Standard Webhooks' own bounds for a secret."""
@@ -39,21 +40,17 @@ class WebhookWithSecret(BaseModel):
         return value
 
 
-class AlertSettings(ServiceSettings):
+class AlertSettings(ServiceSettings, MailSettings):
     """How mail goes out and when it may wait: all that the auditor needs, which holds no key."""
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", extra="ignore")
 
     port: int = Field(default=8003, ge=1, le=65535, examples=[8003])
     smtp_host: str = Field(default="127.0.0.1", min_length=1, examples=["smtp.example.org"])
-    smtp_port: int = Field(default=8025, ge=1, le=65535, examples=[587])
-    smtp_security: Literal["none", "starttls", "tls"] = Field(default="none", examples=["starttls"])
-    smtp_username: OptionalText = Field(default=None, examples=["ieum"])
-    smtp_password: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
-    smtp_timeout_s: float = Field(default=10.0, gt=0, le=60, examples=[10])
-    mail_from: str = Field(default="alert@ieum.example", pattern=r"^[^@\s]+@[^@\s]+$", examples=["alert@ieum.example"])
+    """Mail server for alerts."""
+    mail_from: str = Field(default="alert@ieum.example", pattern=ADDRESS, examples=["alert@ieum.example"])
     central_address: str = Field(
-        default="night-desk@central.ieum.example", pattern=r"^[^@\s]+@[^@\s]+$", examples=["night-desk@ieum.example"]
+        default="night-desk@central.ieum.example", pattern=ADDRESS, examples=["night-desk@ieum.example"]
     )
     heartbeat_url: SecretStr | None = Field(default=None, examples=["https://watcher.example.org/ping/(token)"])
     """Where the auditor knocks every minute while all is well; whoever watches there calls somebody when it stops.

@@ -45,17 +45,27 @@ def files() -> dict[str, str]:
 
 
 def own_fields(cls: type[BaseSettings]) -> dict[str, FieldInfo]:
-    """Fields that a class declares itself."""
-    return {name: field for name, field in cls.model_fields.items() if name in cls.__annotations__}
+    """Fields that a class declares itself, or takes from one that has no section of its own."""
+    declared = {name for one in (cls, *_parts(cls)) for name in one.__annotations__}
+    return {name: field for name, field in cls.model_fields.items() if name in declared}
+
+
+def _parts(cls: type[BaseSettings]) -> list[type[BaseSettings]]:
+    return [
+        base
+        for base in cls.__bases__
+        if issubclass(base, BaseSettings) and base is not BaseSettings and base not in CLASSES.values()
+    ]
 
 
 def _section(title: str, cls: type[BaseSettings]) -> str:
     about = inspect.cleandoc(cls.__doc__ or "").splitlines()[0]
+    meanings = {name: text for one in (*_parts(cls), cls) for name, text in _meanings(one).items()}
     lines = [f"\n## {title}", "", about, "", "| variable | default | example | meaning |", "|---|---|---|---|"]
     for name, field in own_fields(cls).items():
         example = f"`{_cell(str(field.examples[0]))}`" if field.examples else ""
         lines.append(
-            f"| `{variable_of(cls, name)}` | {_default(field)} | {example} | {_cell(_meanings(cls).get(name, ''))} |"
+            f"| `{variable_of(cls, name)}` | {_default(field)} | {example} | {_cell(meanings.get(name, ''))} |"
         )
     return "\n".join(lines) + "\n"
 
