@@ -294,14 +294,12 @@ class CaseStore:
         return sorted(_listed(found), key=lambda case: case.sort_key)
 
     async def offers_open(self) -> int:
-        """Count the offers that wait for an answer or for the move."""
-        with store_errors():
-            return await self.collection.count_documents({"offered_to": _ANY_CENTER}, hint="offered")
+        """Count the offers that wait for an answer or for the move, up to ``COUNTED``."""
+        return await self._count({"offered_to": _ANY_CENTER}, "offered")
 
     async def unconfirmed(self, before: datetime) -> int:
-        """Count the cases that have waited since before a moment for routing to confirm a command."""
-        with store_errors():
-            return await self.collection.count_documents({"awaiting_since": {"$gte": EPOCH, "$lte": before}})
+        """Count the cases, up to ``COUNTED``, that have waited since before then for routing to confirm a command."""
+        return await self._count({"awaiting_since": {"$gte": EPOCH, "$lte": before}})
 
     async def alert_states(self, report_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
         """The escalation and the offer each of these cases has now: what a mail about them may still tell."""

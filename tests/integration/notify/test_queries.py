@@ -57,6 +57,12 @@ ASKED: Final[dict[str, Callable[[CaseStore], Awaitable[object]]]] = {
 }
 
 
+UNBOUNDED: Final = {
+    "release": "what a process held when it died: a few claims",
+    "of_person": "what one person has in hand",
+    "counted": "the numbers of one centre for some months",
+}
+"""Queries without a limit, and of what they read; all others read no more however many cases are open."""
 OF_FEW: Final = ("drills", "held", "offered")
 """The indexes a query may name: the embedded store reads the whole of an index that is named."""
 
@@ -74,8 +80,10 @@ class Queries(CommandListener):
         if event.command_name == "find":
             self.asked.append({name: command[name] for name in ("filter", "sort", "hint", "limit") if name in command})
         elif event.command_name == "aggregate":
-            match = next(stage["$match"] for stage in command["pipeline"] if "$match" in stage)
-            self.asked.append({"filter": match, **({"hint": command["hint"]} if "hint" in command else {})})
+            stages = {name: stage[name] for stage in command["pipeline"] for name in stage}
+            limit = {"limit": stages["$limit"]} if "$limit" in stages else {}
+            hint = {"hint": command["hint"]} if "hint" in command else {}
+            self.asked.append({"filter": stages["$match"], **limit, **hint})
         elif event.command_name in {"update", "delete"}:
             self.asked += [{"filter": one["q"]} for one in command.get("updates", command.get("deletes", ()))]
 
@@ -126,6 +134,7 @@ async def test_every_query_uses_an_index_and_every_index_is_used(
             assert found.difference({"none"}) == found != set(), f"{name} looks at every case: {one}"
             used |= found
             assert one.get("hint") in {None, *OF_FEW}, f"{name} reads a whole index of all cases: {one}"
+            assert ("limit" in one) != (name in UNBOUNDED), f"{name} reads as much as there is: {one}"
     assert used == {index.document["name"] for index in INDEXES}
     database.client.close()
 

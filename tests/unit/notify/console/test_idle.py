@@ -1,18 +1,26 @@
 """A console that nothing happens to does nothing; a notice is told once for all, with what changed."""
 
 import asyncio
+import gc
+import tracemalloc
 from typing import Any, cast
 
 import pytest
 
 from services.notify.cases.models import Case
+from services.notify.console import rows as console_rows
 from services.notify.console.banners import Banners
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.console.lists import Shown, SingleFlight
+from services.notify.console.rows import Rows, Section, entry_of
 from services.notify.console.stream import _Stream
+from shared.centers import CENTER_IDS
 from shared.clock import ManualClock
+from tests.support.staff import TestIdentity
 from tests.support.waiting import eventually
-from tests.unit.notify.samples import NOW
+from tests.unit.notify.cases.test_projection import folded
+from tests.unit.notify.console.test_rows import Nameless
+from tests.unit.notify.samples import NOW, stream
 
 CONSOLES = 200
 
@@ -28,12 +36,15 @@ def entry(case: Case, section: str) -> bytes:
 class Console:
     """One stream and what it was sent."""
 
-    def __init__(self, hub: ConsoleBroadcaster, banners: Any = None) -> None:
+    def __init__(
+        self, hub: ConsoleBroadcaster, banners: Any = None, *, center: str = "jeju", entry: Any = entry
+    ) -> None:
         self.signed_in = True
         self.asked = 0
+        self.center = center
         together = SingleFlight(nothing)
         clock = ManualClock(NOW)
-        self.stream = _Stream(hub, clock, "jeju", f"{id(self)}", self.valid, cast("Any", entry), together, banners)
+        self.stream = _Stream(hub, clock, center, f"{id(self)}", self.valid, entry, together, banners)
         self.sent: list[str] = []
         self.task = asyncio.create_task(self.follow())
 
@@ -144,3 +155,79 @@ async def test_a_notice_loads_the_banners_once_for_all_and_says_nothing_twice() 
     assert [len(console.sent) for console in consoles] == [sent + 1 for sent in before], "what is shown is not sent"
     hub.close()
     await asyncio.gather(*(console.task for console in consoles))
+
+
+async def test_a_new_row_wakes_those_alone_who_see_it_and_is_made_once_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+
+    def counted(case: Case, section: Section) -> dict[str, object]:
+        made.append(case.report_id)
+        return entry_of(case, section)
+
+    monkeypatch.setattr(console_rows, "entry_of", counted)
+    hub, clock = ConsoleBroadcaster(), ManualClock(NOW)
+    rows = Rows(cast("Any", type("Pages", (), {"clock": clock})()), Nameless())
+    staff = TestIdentity(clock)
+    consoles = []
+    for number in range(CONSOLES):
+        center = (*CENTER_IDS, "central")[number % 17]
+        who = staff.principal(center, "counsellor", subject=f"s-{number}")
+
+        def row(case: Case, section: Section, who: Any = who, center: str = center) -> bytes:
+            return rows.entry(cast("Any", None), who, case, center, section, html=False)
+
+        consoles.append(Console(hub, center=center, entry=row))
+    await eventually(lambda: all(console.listed for console in consoles))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    before = [(console.asked, len(console.sent)) for console in consoles]
+    hub.publish([folded(stream()[:1])])
+    concerned = [console for console in consoles if console.center in {"gwangju", "central"}]
+    await eventually(lambda: all("gwangju" in console.sent[-1] for console in concerned))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    after = [(console.asked, len(console.sent)) for console in consoles]
+    changed = [one for one, was, now in zip(consoles, before, after, strict=True) if was != now]
+    assert changed == concerned, "nobody else was woken"
+    assert len(concerned) > 20
+    assert len(made) == 2, "once for the centre's consoles and once for the central desk's"
+    hub.close()
+    await asyncio.gather(*(console.task for console in consoles))
+
+
+async def test_a_console_that_waits_keeps_nothing_of_its_list() -> None:
+    """A list of a hundred rows is 100 KB: of 200 consoles none may hold it until something happens."""
+    case = folded(stream()[:1])
+
+    async def hundred(_: str) -> Shown:
+        return [case] * 100, False
+
+    def row(*_: object) -> bytes:
+        return b"x" * 1000
+
+    hub, listed = ConsoleBroadcaster(), 0
+
+    async def follow(number: int) -> None:
+        nonlocal listed
+        given = _Stream(hub, ManualClock(NOW), "gwangju", f"s-{number}", lambda: True, row, SingleFlight(hundred))
+        async for part in given.events():
+            listed += getattr(part, "comment", None) == "listed"
+            del part
+
+    tracemalloc.start()
+    try:
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        tasks = [asyncio.create_task(follow(number)) for number in range(CONSOLES)]
+        await eventually(lambda: listed == CONSOLES)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        gc.collect()
+        each_kb = (tracemalloc.get_traced_memory()[0] - before) / CONSOLES / 1024
+    finally:
+        tracemalloc.stop()
+    assert each_kb < 20, f"{each_kb:.0f} KB a stream, without its connection"
+    hub.close()
+    await asyncio.gather(*tasks)
