@@ -117,7 +117,8 @@ class Accounts:
         await self.passwords.right(None, "")
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Let go of connections, and of those who wait for a change."""
+        self.signing.answer_all()
         await self.http.aclose()
 
     async def tidy(self) -> None:
@@ -138,7 +139,7 @@ def accounts_of(
     delays, keys = DelayStore(database), KeyStore(database)
     signing = Signing(keys, sessions_kept, vault, RootKey(key_bytes(settings.root_key)), trail, clock)
     identity = Identity(
-        signing.signed, RootKeys(settings.public_root_keys()), clock, settings.keys_cache, service=SERVICE
+        signing.published, RootKeys(settings.public_root_keys()), clock, settings.keys_cache, service=SERVICE
     )
     sessions = Sessions(sessions_kept, store, signing, vault.marks, identity, trail, clock)
     used, logouts = UsedStore(database, "passkey_uses"), UsedStore(database, "provider_logouts")

@@ -1,6 +1,7 @@
-"""Fetch the key document from its issuer every two seconds and cache it on disk, both signed by the root key.
+"""Fetch the key document from its issuer and cache it on disk, both signed by the root key.
 
-This is one of the few calls between services that do not go over Kafka. While the issuer is down, services go on with
+This is one of the few calls between services that do not go over Kafka. The issuer answers when the document changed,
+at the latest after ``WAIT_S``; two seconds later it is asked again. While the issuer is down, services go on with
 the last document, also after a restart. A revoked session is refused everywhere within seconds, and stays refused if a
 later document omits it: a deleted revocation in the issuer's store changes nothing here. The cache keeps the signed
 documents that say so.
@@ -9,9 +10,10 @@ documents that say so.
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx
 from prometheus_client import Counter, Gauge
@@ -40,6 +42,12 @@ from shared.tls import trusted_authorities
 _log = log.get(__name__)
 
 POLL_S: Final = 2.0
+"""From one answer to the next question."""
+WAIT_S: Final = 10
+"""How long the issuer is asked to wait for a change (``Prefer: wait``, RFC 7240); well below ``FRESH_FOR``."""
+WHOLE_S: Final = 60.0
+"""So often the whole document is asked for, whether it changed or not: only that one is signed, and the cache says when
+it was confirmed."""
 _TIMEOUT_S: Final = 5.0
 _SKEW: Final = timedelta(minutes=5)
 """How much earlier than the newest one a document may be: identities side by side make their own."""
@@ -57,8 +65,16 @@ DOCUMENTS_REFUSED: Final = Counter(
     registry=REGISTRY,
 )
 
-Fetch = Callable[[], Awaitable[str]]
-"""The newest document as the root key signed it; may raise."""
+
+class Published(NamedTuple):
+    """The newest document as the root key signed it, and the issuer's tag for what it says."""
+
+    signed: str
+    tag: str = ""
+
+
+Fetch = Callable[[str], Awaitable[Published | None]]
+"""Given the tag of what is known (empty: nothing), the newest document; None: it says the same. May raise."""
 
 
 class Identity:
@@ -76,6 +92,9 @@ class Identity:
         self._cache = cache
         self._signed: list[tuple[str, KeyDocument]] = []
         self._refused: tuple[str, str] | None = None
+        self._tag = ""
+        self._whole_at = 0.0
+        """When the whole document was received (monotonic)."""
         self._key_set: KeySet | None = None
         self.document: KeyDocument | None = None
         """The current document, with every revocation received so far."""
@@ -88,9 +107,13 @@ class Identity:
         """Fetch once; False if that failed. Then the current document stays, at first the cached one."""
         if self._key_set is None:
             await self.load_cache()
+        known = self._tag if self._clock.monotonic() - self._whole_at < WHOLE_S else ""
         try:
-            signed = await self._fetch()
-            document = self._roots.opened(signed)
+            published = await self._fetch(known)
+            if published is None:
+                self._confirm()
+                return True
+            document = self._roots.opened(published.signed)
             self._check_age(document)
             self.adopt(document)
         except KeysRefusedError as error:
@@ -102,9 +125,18 @@ class Identity:
             _log.debug("identity.keys_fetch_failed", error=type(error).__name__)
             return False
         self._refused = None
-        self._signed = _needed([(signed, document), *self._signed], document)
+        self._tag, self._whole_at = published.tag, self._clock.monotonic()
+        self._signed = _needed([(published.signed, document), *self._signed], document)
         await asyncio.to_thread(self._save_cache)
         return True
+
+    def _confirm(self) -> None:
+        """The issuer says that nothing changed."""
+        if self._key_set is None:  # pragma: no cover  # nothing is known, so nothing was named to it
+            raise ValueError("confirmed what was never received")
+        self._key_set = replace(self._key_set, confirmed_at=self._clock.now())
+        AGE.set(0)
+        self._refused = None
 
     def _check_age(self, document: KeyDocument) -> None:
         """Refuse a document older than the current one: old ones are public, and one of them would undo a rotation."""
@@ -282,13 +314,20 @@ def over_http(settings: ServiceSettings, clock: Clock, service: str) -> Identity
 
 
 def fetch_over_http(base_url: str) -> Fetch:
-    """Fetch the issuer's document over HTTP."""
+    """Fetch the issuer's document over HTTP: at once where nothing is known, else when it changed."""
     client = httpx.AsyncClient(base_url=base_url.rstrip("/"), timeout=_TIMEOUT_S, verify=trusted_authorities())
+    patient = httpx.Timeout(_TIMEOUT_S, read=_TIMEOUT_S + WAIT_S)
 
-    async def fetch() -> str:
-        answer = await client.get(PATH)
+    async def fetch(known: str) -> Published | None:
+        if not known:
+            answer = await client.get(PATH)
+        else:
+            headers = {"If-None-Match": known, "Prefer": f"wait={WAIT_S}"}
+            answer = await client.get(PATH, headers=headers, timeout=patient)
+            if answer.status_code == httpx.codes.NOT_MODIFIED:
+                return None
         answer.raise_for_status()
-        return signed_of(answer.content)
+        return Published(signed_of(answer.content), answer.headers.get("etag", ""))
 
     return fetch
 

@@ -7,6 +7,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any, Final
 
 from prometheus_client import Counter, Histogram
@@ -26,7 +27,7 @@ REQUESTS = Counter(
 )
 SECONDS = Histogram(
     "ieum_http_request_duration_seconds",
-    "Seconds until the last byte of an answer left, by route template of the API, other for all pages; not of streams.",
+    "Seconds until the last byte of an answer left, by route template of the API, other for pages; no streams, no 304.",
     ["route"],
     registry=REGISTRY,
     buckets=(0.01, 0.05, 0.25, 1, 5),
@@ -171,7 +172,9 @@ class EdgeMiddleware:
                 raise _CutOffError from None
             await self._error_response(Request(asked))(asked, receive, finish)
         finally:
-            self._count(asked, method, status, None if streamed else time.perf_counter() - started)
+            # Who has an answer already may be made to wait until it changes.
+            timed = not streamed and status != HTTPStatus.NOT_MODIFIED
+            self._count(asked, method, status, time.perf_counter() - started if timed else None)
             if spans.enabled() and (route := route_of(asked)) not in _OF_MACHINES:
                 spans.record_request(traceparent, method if method in _METHODS else "OTHER", route, status, began)
 

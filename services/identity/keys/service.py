@@ -9,8 +9,10 @@ made after it. And what a process once knew to be over stays over, whatever the 
 """
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -30,6 +32,7 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError
 from shared.identity.keys import KeyDocument, PublicKey, RevokedKey, RevokedSession, RootKey, merge_revocations
+from shared.identity.source import Published
 from shared.identity.tokens import Signer
 
 _log = log.get(__name__)
@@ -37,6 +40,8 @@ _log = log.get(__name__)
 FRESH_S: Final = 1.0
 SPARE: Final = timedelta(days=5)
 """A key still counts so long after its time when no identity ran to replace it."""
+HELD: Final = 100
+"""Questions that may wait for a change at a time: anybody may ask. More than all processes of an installation."""
 _FIELD: Final = "signing key"
 _JOB: Final = "signing"
 
@@ -73,6 +78,10 @@ class Signing:
         self._opened: dict[str, tuple[KeyRecord, Ed25519PrivateKey]] = {}
         self._document: KeyDocument | None = None
         self._signed = ""
+        self._tag = ""
+        self._changed = asyncio.Event()
+        """Set, and replaced, when the document says something else."""
+        self._held = 0
         self._remembered: KeyDocument | None = None
         self._told: set[tuple[str, ...]] = set()
         self._read_at = 0.0
@@ -96,8 +105,32 @@ class Signing:
 
     async def signed(self) -> str:
         """The same, signed by the root key."""
-        await self.document()
+        document = await self.document()
+        self._signed = self._signed or self._root.sign(document)
         return self._signed
+
+    async def published(self, known: str = "") -> Published | None:
+        """Return the signed document and its tag; None if it says what the one with the tag ``known`` says."""
+        await self.document()
+        return None if known == self._tag else Published(await self.signed(), self._tag)
+
+    async def published_after(self, known: str, seconds: float) -> Published | None:
+        """The same, as soon as it says something else, at the latest after ``seconds``. Raises ``TransientError``."""
+        published = await self.published(known)
+        if published is not None or seconds <= 0 or self._held >= HELD:
+            return published
+        self._held += 1
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._changed.wait()
+        finally:
+            self._held -= 1
+        return await self.published(known)
+
+    def answer_all(self) -> None:
+        """Answer whoever waits for a change: the process ends."""
+        self._changed.set()
 
     async def signer(self) -> Signer:
         """The key that signs now. Raises ``TransientError`` while the store is away."""
@@ -222,7 +255,11 @@ class Signing:
         document = merge_revocations(self._remembered, fresh)
         self._good = [key for key in good if key.record.kid not in {one.kid for one in document.ended}]
         self._document = self._remembered = document
-        self._signed = self._root.sign(document)
+        self._signed = ""
+        self._tag, before = _tag_of(document), self._tag
+        if before != self._tag:
+            self._changed.set()
+            self._changed = asyncio.Event()
         self._read_at = self._clock.monotonic()
         KEYS.set(len(document.keys))
         if self._good:
@@ -248,6 +285,12 @@ class Signing:
         ALTERED.labels(what).inc()
         _log.error("accounts.store_altered", what=what, action=action.value, reason=reason, **named)
         self._trail.note(line(by_job(_JOB), action, self._clock.now(), refused=reason, **named))
+
+
+def _tag_of(document: KeyDocument) -> str:
+    """An entity tag for what a document says, whenever it says so: every identity process makes the same."""
+    said = document.model_dump_json(exclude={"issued_at"}).encode()
+    return f'"{hashlib.sha256(said).hexdigest()[:32]}"'
 
 
 def _published(key: SigningKey) -> PublicKey:

@@ -1,11 +1,12 @@
 """Signing in over HTTP, for programs, and the keys every service verifies with."""
 
+import re
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Final, Literal, NoReturn
 
 import orjson
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Header
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,6 +25,7 @@ from shared.errors import TransientError
 from shared.identity.keys import KeyDocument
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
+from shared.identity.source import WAIT_S
 from shared.web.app import Problem
 from shared.web.authorization import OPEN, Authorizer
 from shared.web.documented import refuses
@@ -83,6 +85,9 @@ class Ended(BaseModel):
     ended: int
 
 
+_WAIT: Final = re.compile(r"\bwait=(\d{1,3})\b")
+
+
 class PublishedKeys(KeyDocument):
     """The public keys, what ended early, and all of it once more as the root key signed it."""
 
@@ -101,18 +106,35 @@ def account_router(
         response_model=PublishedKeys,
         summary="The public keys that verify tokens",
         dependencies=[Depends(OPEN)],
+        responses={304: {"description": "Not changed since the given ETag"}},
     )
-    async def get_keys() -> Response:
+    async def get_keys(
+        if_none_match: Annotated[
+            str, Header(max_length=100, description="The `ETag` of what is known.", examples=['"(32 digits)"'])
+        ] = "",
+        prefer: Annotated[
+            str,
+            Header(
+                max_length=100,
+                description=f"`wait=N`: while nothing changed, answer after N seconds ({WAIT_S} at most; RFC 7240).",
+                examples=["wait=10"],
+            ),
+        ] = "",
+    ) -> Response:
         """The public keys, and the keys and sessions that ended early (JWK set with four more members).
 
         `signed` has the same as the root key signed it (compact JWS): services read that alone.
         """
+        asked = _WAIT.search(prefer)
         try:
-            document, signed = await signing.document(), await signing.signed()
+            published = await signing.published_after(if_none_match, min(int(asked[1]), WAIT_S) if asked else 0)
+            if published is None:
+                return Response(status_code=304, headers={"ETag": if_none_match})
+            document = await signing.document()
         except TransientError:
             raise unavailable() from None
-        published = {**document.model_dump(mode="json"), "signed": [signed]}
-        return Response(orjson.dumps(published), media_type="application/json")
+        body = {**document.model_dump(mode="json"), "signed": [published.signed]}
+        return Response(orjson.dumps(body), media_type="application/json", headers={"ETag": published.tag})
 
     @router.post(
         "/sign-in",

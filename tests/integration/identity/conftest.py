@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from shared.clock import ManualClock
 from shared.health import Health
 from shared.identity.principal import Principal
 from shared.identity.roles import Action, StaffRole
-from shared.identity.source import Identity
+from shared.identity.source import Fetch, Identity
 from shared.settings import StoreSettings
 from shared.web.app import create_app
 from shared.web.authorization import Authorizer
@@ -148,7 +148,7 @@ class IdentityHarness:
         )
         return Process(accounts, app, log, self.clock)
 
-    def other(self, fetch: Callable[[], Awaitable[str]], service: str = "identity") -> Other:
+    def other(self, fetch: Fetch, service: str = "identity") -> Other:
         """Another process, which takes tokens for ``service``."""
         settings = IdentitySettings.model_validate(self.keys())
         identity = Identity(fetch, ROOTS, self.clock, service=service)

@@ -36,7 +36,7 @@ async def told(http: httpx.AsyncClient, token: str) -> httpx.Response:
 async def test_a_session_that_the_provider_ends_is_over_in_every_service(
     harness: IdentityHarness, identity: Process, provider: httpx.AsyncClient
 ) -> None:
-    other = harness.other(identity.accounts.signing.signed)
+    other = harness.other(identity.accounts.signing.published)
     await known(identity, provider, "bomi", "jeju-counsellors", sid="one")
     async with identity.browser() as http, identity.browser() as another, identity.browser() as back:
         assert (await through(http, provider, "bomi")).status_code == 200

@@ -1,16 +1,19 @@
-"""The next signing key is made whatever lies in the store, on a store in memory."""
+"""The next signing key is made whatever lies in the store; who waits for a change hears of it; on a store in memory."""
 
 import asyncio
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from unittest.mock import AsyncMock, Mock
 
 import pytest
 
-from services.identity.accounts.models import KeyRecord, Sealed
+from services.identity.accounts.models import KeyRecord, Sealed, Session
 from services.identity.credentials import Vault
-from services.identity.keys.service import Signing
+from services.identity.keys.service import HELD, Signing
 from shared.clock import ManualClock
+from shared.errors import TransientError
+from shared.identity.keys import RootKeys
+from shared.identity.source import Published
 from tests.support.staff import ROOT
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -62,3 +65,62 @@ async def test_processes_that_make_the_first_key_together_make_one() -> None:
     keys, vault = Keys(set()), Vault([os.urandom(32)], os.urandom(32))
     await asyncio.gather(*(signing(keys, vault).keep() for _ in range(3)))
     assert [key.number for key in keys.records] == [1]
+
+
+async def waiting(made: Signing, known: str) -> "asyncio.Task[Published | None]":
+    """A question that waits for a change, for as long as a test may take."""
+    asked = asyncio.create_task(made.published_after(known, 3600))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    return asked
+
+
+async def test_who_waits_for_a_change_is_answered_when_a_session_ends_and_not_before() -> None:
+    made = signing(Keys(set()))
+    await made.keep()
+    first = await made.published()
+    assert first is not None
+    asked = [await waiting(made, first.tag) for _ in range(3)]
+    await made.document(anew=True)  # as identity does every two seconds, for what another process ended
+    assert not any(one.done() for one in asked), "nothing changed"
+    ended = Session(
+        digest="d", subject="s", session="s-1", started_at=NOW, seen_at=NOW, counts_until=NOW + timedelta(hours=1)
+    )
+    made._sessions.ended = AsyncMock(return_value=[ended])  # type: ignore[method-assign]  # another process wrote it
+    await made.document(anew=True)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert all(one.done() for one in asked)
+    told = [published for one in asked if (published := one.result()) is not None]
+    assert len(told) == len(asked)
+    assert {one.tag for one in told} != {first.tag}
+    assert [one.session for one in RootKeys([ROOT.public]).opened(told[0].signed).revoked] == ["s-1"]
+
+
+async def test_only_so_many_wait_and_nobody_when_the_process_ends() -> None:
+    made = signing(Keys(set()))
+    await made.keep()
+    first = await made.published()
+    assert first is not None
+    asked = [await waiting(made, first.tag) for _ in range(HELD)]
+    one_more = await waiting(made, first.tag)
+    assert one_more.done()
+    assert one_more.result() is None
+    assert not any(one.done() for one in asked)
+    made.answer_all()
+    assert await asyncio.gather(*asked) == [None] * HELD
+
+
+async def test_while_the_store_is_away_nobody_is_told_that_nothing_changed() -> None:
+    made = signing(Keys(set()))
+    await made.keep()
+    first = await made.published()
+    assert first is not None
+    asked = await waiting(made, first.tag)
+    made._keys.all = AsyncMock(side_effect=TransientError("away"))  # type: ignore[method-assign]  # the store
+    clock = made._clock
+    assert isinstance(clock, ManualClock)
+    await clock.advance(2)
+    made.answer_all()
+    with pytest.raises(TransientError):
+        await asked

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from shared.clock import ManualClock
 from shared.identity.keys import (
     DOCUMENT_TYPE,
+    FRESH_FOR,
     KeyDocument,
     PublicKey,
     RevokedKey,
@@ -24,7 +25,7 @@ from shared.identity.keys import (
     SignedDocuments,
     merge_revocations,
 )
-from shared.identity.source import DOCUMENTS_REFUSED, Identity, over_http, signed_of
+from shared.identity.source import DOCUMENTS_REFUSED, WHOLE_S, Identity, Published, over_http, signed_of
 from shared.settings import ServiceSettings, SettingsError
 from tests import ROOT_SEED
 from tests.support.staff import ROOT, ROOTS, TestIdentity
@@ -61,8 +62,9 @@ def test_without_an_earlier_document_an_ended_key_does_not_count_either() -> Non
 async def test_a_service_remembers_what_ended_although_notify_no_longer_says_so() -> None:
     answers = [document(NEW, ended=(OLD,), revoked=("one",)), document(OLD, NEW)]
 
-    async def fetch() -> str:
-        return ROOT.sign(answers.pop(0))
+    async def fetch(known: str) -> Published:
+        del known
+        return Published(ROOT.sign(answers.pop(0)))
 
     identity = Identity(fetch, ROOTS, ManualClock(NOW), service="notify")
     assert not identity.is_revoked("one")
@@ -88,8 +90,9 @@ class Attacked:
         return json.dumps({**self.thief.document().model_dump(mode="json"), "signed": signed}).encode()
 
     def started(self, roots: RootKeys = ROOTS) -> Identity:
-        async def fetch() -> str:
-            return signed_of(self.answer)
+        async def fetch(known: str) -> Published:
+            del known
+            return Published(signed_of(self.answer))
 
         return Identity(fetch, roots, self.clock, self.cache, service="notify")
 
@@ -171,14 +174,51 @@ async def test_an_earlier_document_does_not_come_back() -> None:
     """Everybody can have them: whoever answers with one would undo a rotation and keep it quiet."""
     answers = [document(NEW), document(OLD, at=NOW - 72 * HOUR)]
 
-    async def fetch() -> str:
-        return ROOT.sign(answers.pop(0))
+    async def fetch(known: str) -> Published:
+        del known
+        return Published(ROOT.sign(answers.pop(0)))
 
     identity = Identity(fetch, ROOTS, ManualClock(NOW), service="notify")
     assert await identity.refresh()
     assert not await identity.refresh()
     assert identity.document is not None
     assert [key.kid for key in identity.document.keys] == [NEW]
+
+
+async def test_what_did_not_change_is_confirmed_without_being_sent_or_written_again(tmp_path: Path) -> None:
+    clock, cache = ManualClock(NOW), tmp_path / "keys.json"
+    named: list[str] = []
+
+    async def fetch(known: str) -> Published | None:
+        named.append(known)
+        return None if known else Published(ROOT.sign(document(NEW, at=clock.now())), "tag")
+
+    identity = Identity(fetch, ROOTS, clock, cache, service="notify")
+    assert await identity.refresh()
+    written = cache.read_bytes()
+    await clock.advance(FRESH_FOR.total_seconds() + 1)
+    assert not identity.fresh()
+    assert await identity.refresh()
+    assert identity.fresh(), "the issuer said that nothing changed"
+    assert cache.read_bytes() == written
+    await clock.advance(WHOLE_S)
+    assert await identity.refresh()
+    assert named == ["", "tag", ""], "signed is only the whole document: it is asked for again before long"
+    assert cache.read_bytes() != written
+
+
+async def test_the_tag_of_a_refused_document_is_not_named() -> None:
+    """Whoever once answered in identity's place must not have its next answers say that nothing changed."""
+    named: list[str] = []
+    answers = [Published(ROOT.sign(document(NEW)), "good"), Published("forged", "bad"), None]
+
+    async def fetch(known: str) -> Published | None:
+        named.append(known)
+        return answers.pop(0)
+
+    identity = Identity(fetch, ROOTS, ManualClock(NOW), service="notify")
+    assert [await identity.refresh() for _ in range(3)] == [True, False, True]
+    assert named == ["", "good", "good"]
 
 
 async def test_the_cache_keeps_the_documents_that_say_what_ended(tmp_path: Path) -> None:
