@@ -1,9 +1,14 @@
 """What is used of aiokafka without being public: each test fails once its part is not needed any more."""
 
+import asyncio
+import gc
 import inspect
+import logging
+import tracemalloc
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 
 from shared.kafka import publisher as publishing
@@ -11,10 +16,12 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import bounded, client_options, forget, topic_name
 from shared.kafka.liveness import ended_task
 from shared.kafka.patches import abandon, background_tasks, partitions_of, wait_for_records
+from shared.process import configure_garbage_collection
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import note_fetches
 from tests.support.waiting import eventually
+from tools.local.ports import LOOPBACK, free_port
 
 
 async def test_nothing_public_asks_for_the_partitions_of_a_topic(bus_settings: KafkaSettings) -> None:
@@ -89,3 +96,26 @@ async def away(*_: object, **__: object) -> None:
 
 async def nothing(_: object) -> None:
     pass
+
+
+async def test_connections_that_fail_leave_no_memory_behind(caplog: pytest.LogCaptureFixture) -> None:
+    """Each holds 256 KiB until the collector comes by, and a service's comes by after 100,000 objects."""
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    port, thresholds = free_port(), gc.get_threshold()
+    options = client_options(KafkaSettings(bootstrap_servers=f"{LOOPBACK}:{port}", security_protocol="SSL"))
+    caplog.set_level(logging.CRITICAL, "aiokafka")  # a line that pytest keeps would keep the error it is about
+    configure_garbage_collection()
+    tracemalloc.start()
+    try:
+        async with await asyncio.start_server(hang_up, LOOPBACK, port):
+            for _ in range(100):
+                with pytest.raises(KafkaConnectionError):
+                    await AIOKafkaClient(**options).bootstrap()
+        left, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.set_threshold(*thresholds)
+    assert left < 10 * 1024 * 1024
