@@ -101,7 +101,8 @@ def _round(options: Options, folder: Path) -> dict[str, Any]:
     try:
         line = asyncio.run(run_chaos(options, logs=logs)).to_json()
     except Exception as error:  # a round that could not be run is a failed round, and the next one is tried
-        said = f"the round could not be finished: {type(error).__name__}: {error}"[:2000]
+        causes = "; ".join(f"{type(each).__name__}: {each}" for each in leaves(error))
+        said = f"the round could not be finished: {causes}"[:2000]
         line = {"seed": options.seed, "brokers": options.brokers, "faults": [said], "struck": {}, "seconds": 0}
     for file in logs.glob("*.log*") if not line["faults"] else ():
         file.unlink()
@@ -111,6 +112,15 @@ def _round(options: Options, folder: Path) -> dict[str, Any]:
     sys.stdout.write(f"{name}: {line.get('accepted', 0)} accepted in {line['seconds']:.0f} s: {verdict}\n")
     sys.stdout.flush()
     return line
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """The errors themselves, where several came at once."""
+    return (
+        [leaf for each in error.exceptions for leaf in leaves(each)]
+        if isinstance(error, BaseExceptionGroup)
+        else [error]
+    )
 
 
 def _planted(folder: Path, name: str) -> int:

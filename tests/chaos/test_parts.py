@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 from shared.errors import PermanentError
 from shared.kafka.decoding import decode_record
 from tests.chaos import kinds
-from tests.chaos.__main__ import numbers_of
+from tests.chaos.__main__ import leaves, numbers_of
 from tests.chaos.garbage import TYPES, bad_records
 from tests.chaos.proxy import Link
 from tests.chaos.recovery import Watcher
@@ -118,3 +118,9 @@ def test_rounds_add_up_to_a_page_with_a_chart() -> None:
     assert "2 lost, 0 with two owners" in text
     assert LOST.split(": ")[1] not in text, "no report is named in a document"
     assert chart(numbers["kinds"]).count("<circle") == 1, "what was never measured is not drawn"
+
+
+def test_a_round_that_could_not_be_finished_names_what_went_wrong_and_not_the_group() -> None:
+    first, second = TimeoutError("staff waited"), ConnectionError("intake hung up")
+    assert leaves(ExceptionGroup("several", [first, ExceptionGroup("more", [second])])) == [first, second]
+    assert leaves(first) == [first]
