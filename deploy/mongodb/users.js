@@ -58,6 +58,27 @@ const users = [
         "db": "ieum_identity"
       }
     ]
+  },
+  {
+    "user": "verifier",
+    "roles": [
+      {
+        "role": "read",
+        "db": "ieum_intake"
+      },
+      {
+        "role": "read",
+        "db": "ieum_notify"
+      },
+      {
+        "role": "read",
+        "db": "ieum_identity"
+      },
+      {
+        "role": "read",
+        "db": "ieum_analytics"
+      }
+    ]
   }
 ];
 const admin = db.getSiblingDB("admin");

@@ -201,7 +201,8 @@ def _sign_everybody_out(stack: Stack, store: StoreSettings) -> None:
 
 def _command(stack: Stack, service: str, module: str, *words: str) -> int:
     command = [sys.executable, "-m", module, *words]
-    env = stack.verifier_environment() if module == beside.AUDIT else stack.environment_of(service)
+    audit = module == beside.AUDIT
+    env = stack.verifier_environment(writes=words[0] != "verify") if audit else stack.environment_of(service)
     return subprocess.run(command, cwd=processes.PROJECT, env=env, check=False).returncode
 
 

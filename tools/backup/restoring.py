@@ -9,12 +9,13 @@ import bson
 
 from shared.kafka.admin import ensure_topics
 from shared.settings import KafkaSettings, StoreSettings
+from shared.store_access import DATABASES
 from shared.topics import TOPICS
 from tools.backup import archive, stores, topics
 from tools.backup.archive import ArchiveError
 from tools.backup.topics import TopicLoader, TopicReader
 
-_LAST_OPENED: Final = tuple(name for name in stores.DATABASES if name != "identity")
+_LAST_OPENED: Final = tuple(name for name in DATABASES if name != "identity")
 
 
 class TargetError(Exception):

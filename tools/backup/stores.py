@@ -13,12 +13,10 @@ from pymongo.read_concern import ReadConcern
 
 from shared.mongo import RESTORE
 from shared.settings import StoreSettings
-from shared.store_access import USERS
+from shared.store_access import DATABASES
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, Topic
 from tools.backup.cut import Known
 
-DATABASES: Final = tuple(user.name for user in USERS)
-"""Without the deployment's prefix."""
 PART: Final = "store/"
 LEFT_OUT: Final[Mapping[str, frozenset[str]]] = {
     "intake": frozenset({"drafts", "tickets", "wrong_receipts", "outbox_leases"}),

@@ -12,8 +12,9 @@ _PREFIX: Final = StoreSettings.model_fields["database_prefix"].default
 _HEAD: Final = """# Who may do what in the document store
 
 Written by `make docs` from `shared/store_access.py`; `make check` compares. Each process that keeps something has a
-user, which reads and writes the database of its own name and nothing else. `tests/integration/security` tries every
-other combination on the store of `make up`.
+user, which reads and writes the database of its own name and nothing else. `verifier` proves the audits
+(`python -m shared.audit verify`) and writes nothing. `tests/integration/security` tries every other combination on the
+store of `make up`.
 
 | user | reads and writes | reads |
 | --- | --- | --- |
@@ -72,7 +73,8 @@ def page() -> str:
 
 def _row(user: StoreUser) -> str:
     reads = ", ".join(f"`{_PREFIX}{name}`" for name in user.reads) or "–"
-    return f"| `{user.name}` | `{_PREFIX}{user.name}` | {reads} |\n"
+    own = f"`{_PREFIX}{user.name}`" if user.keeps else "–"
+    return f"| `{user.name}` | {own} | {reads} |\n"
 
 
 def script() -> str:

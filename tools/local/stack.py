@@ -155,6 +155,8 @@ class Stack:
         self.secrets = self._read_secrets()
         if self._broker is not None and self.security is not None:
             self._broker.set_passwords(self.security.kafka_passwords())
+        if self.settings.starts_store:
+            self._store.set_password(plan.VERIFIER)  # no process stays signed in as it
         fresh = {program.name: program for service in self.services for program in self._programs_of(service)}
         for program in self._running().programs:
             if program.name in fresh:
@@ -182,11 +184,14 @@ class Stack:
             env["MONGODB_URI"] = env["MONGODB_URI"].replace(direct, door)
         return env
 
-    def verifier_environment(self) -> dict[str, str]:
-        """Return the environment of ``python -m shared.audit``, which reads the audits of all services."""
+    def verifier_environment(self, *, writes: bool = False) -> dict[str, str]:
+        """Return the environment of ``python -m shared.audit``, which reads the audits of all services.
+
+        ``writes``: of those of its commands that write, as the store's administrator: nobody else may in all of them.
+        """
         own = plan.verifier_environment(self.settings, self.secrets, self._access(plan.VERIFIER))
-        # No user of the store but the administrator may read them all.
-        return {**self.environment_of("notify"), "MONGODB_URI": self.mongodb, **own}
+        administrator = {"MONGODB_URI": self.mongodb}
+        return {**self.environment_of("notify"), **administrator, **own, **(administrator if writes else {})}
 
     def _access(self, process: str) -> dict[str, str]:
         """Return how a process signs in to the engines that are started here."""

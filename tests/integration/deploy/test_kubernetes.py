@@ -1,6 +1,7 @@
 """The Kubernetes manifests (not applied here): rendered as Kustomize does, against the schemas of their versions.
 
-Kustomize is built once by Go where it is not installed. Without both these tests are left out.
+Where Kustomize is not installed kubectl's does, and without that one it is built once by Go. Without all three these
+tests are left out.
 """
 
 import ipaddress
@@ -24,6 +25,7 @@ from services.identity.settings import IdentitySettings
 from services.intake.settings import IntakeSettings
 from services.notify.settings import AlertSettings, NotifySettings
 from services.routing.settings import RoutingSettings
+from shared.audit.settings import VerifierSettings
 from shared.kafka.access import BY_NAME
 from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, variable_of
 from shared.store_access import USERS
@@ -54,21 +56,24 @@ Document = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def kustomize() -> str:
+def kustomize() -> list[str]:
+    """The command that renders the folder named after it."""
     if found := shutil.which("kustomize"):
-        return found
+        return [found, "build"]
+    if found := shutil.which("kubectl"):
+        return [found, "kustomize"]
     built = jars.cache_dir() / f"kustomize-{KUSTOMIZE}" / "kustomize"
     if not built.exists():
         if shutil.which("go") is None:
-            pytest.skip("neither kustomize nor Go is installed")
+            pytest.skip("neither kustomize nor kubectl nor Go is installed")
         command = ["go", "install", f"sigs.k8s.io/kustomize/kustomize/v5@{KUSTOMIZE}"]
         fetched(command, KUBERNETES, GOBIN=str(built.parent), GOFLAGS="-mod=mod")
-    return str(built)
+    return [str(built), "build"]
 
 
 @pytest.fixture(scope="module", params=OVERLAYS)
-def rendered(request: pytest.FixtureRequest, kustomize: str) -> list[Document]:
-    command = [kustomize, "build", str(KUBERNETES / "overlays" / request.param)]
+def rendered(request: pytest.FixtureRequest, kustomize: list[str]) -> list[Document]:
+    command = [*kustomize, str(KUBERNETES / "overlays" / request.param)]
     return list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout))
 
 
@@ -224,13 +229,9 @@ def test_nothing_is_reachable_that_is_not_named(rendered: list[Document]) -> Non
 
 
 def test_an_intake_that_calls_back_reaches_https_of_public_addresses_and_no_other_does(
-    kustomize: str, tmp_path: Path
+    kustomize: list[str], tmp_path: Path
 ) -> None:
-    made = tmp_path / "kustomization.yaml"
-    folders = [os.path.relpath(KUBERNETES / name, tmp_path.resolve()) for name in ("base", "components/callbacks")]
-    made.write_text(yaml.safe_dump({"resources": folders[:1], "components": folders[1:]}))
-    command = [kustomize, "build", str(tmp_path)]
-    built = list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout))
+    built = built_with("callbacks", kustomize, tmp_path)
     policy = of_kind(built, "NetworkPolicy")["intake-calls-back"]
     kubernetes_validate.validate(policy, VERSION, strict=True)
     assert policy["spec"]["podSelector"]["matchExpressions"][0]["values"] == ["intake"]
@@ -241,6 +242,42 @@ def test_an_intake_that_calls_back_reaches_https_of_public_addresses_and_no_othe
     given = {one["name"]: one.get("value") for one in found}
     assert given["INTAKE_CALLBACK_NETWORKS"] == "[]"
     assert "INTAKE_CALLBACK_NETWORKS" in variables(IntakeSettings)
+
+
+def built_with(component: str, kustomize: list[str], folder: Path) -> list[Document]:
+    """The base with a component that no overlay of ours names."""
+    names = [os.path.relpath(KUBERNETES / name, folder.resolve()) for name in ("base", f"components/{component}")]
+    made = yaml.safe_dump({"resources": names[:1], "components": names[1:]})
+    (folder / "kustomization.yaml").write_text(made, encoding="utf-8")
+    command = [*kustomize, str(folder)]
+    return list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout))
+
+
+def test_the_verifier_of_the_audits_is_as_closed_as_a_service_and_only_reads_the_store(
+    kustomize: list[str], tmp_path: Path
+) -> None:
+    built = built_with("verifier", kustomize, tmp_path)
+    job = of_kind(built, "CronJob")["verifier"]
+    kubernetes_validate.validate(job, VERSION, strict=True)
+    kubernetes_validate.validate(of_kind(built, "PersistentVolumeClaim")["audit-anchors"], VERSION, strict=True)
+    template = job["spec"]["jobTemplate"]["spec"]["template"]
+    pod = template["spec"]
+    (own,) = pod["containers"]
+    _, service, other = next(each for each in pods(built) if each[0] == "intake")
+    for name in ("securityContext", "automountServiceAccountToken", "enableServiceLinks"):
+        assert pod[name] == service[name], name
+    for name in ("image", "envFrom", "securityContext"):
+        assert own[name] == other[name], name
+    env = {each["name"]: each for each in own["env"]}
+    known = variables(KafkaSettings, StoreSettings, VerifierSettings)
+    assert set(env) - FOR_THE_URI <= known
+    assert {variable_of(VerifierSettings, "verifier_key"), "IEUM_AUDIT_ANCHORS"} <= set(env)
+    assert not set(env) & {*keys.AUDIT_KEYS.values()}, "it derives the services' keys"
+    assert env["KAFKA_SASL_USERNAME"]["value"] in BY_NAME
+    assert env["STORE_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "store-verifier"
+    assert {role["role"] for role in STORE_USERS[env["STORE_USER"]["value"]].roles("")} == {"read"}
+    assert {mount["name"] for mount in own["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+    assert template["metadata"]["labels"]["app.kubernetes.io/part-of"] == "ieum", "policies let it reach the engines"
 
 
 def test_alerts_go_out_of_the_cluster_and_to_no_network_of_its_own(rendered: list[Document]) -> None:

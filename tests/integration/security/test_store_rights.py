@@ -8,11 +8,19 @@ from urllib.parse import quote_plus
 
 import psutil
 import pytest
+from pydantic import SecretStr
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from shared import mongo
+from shared.audit.chain import AuditKeys
+from shared.audit.model import SERVICES as AUDITED
+from shared.audit.model import SYSTEM, AuditEntry
+from shared.audit.store import AuditLog
+from shared.clock import SystemClock
+from shared.errors import TransientError
 from shared.settings import StoreSettings
-from shared.store_access import USERS
+from shared.store_access import DATABASES, USERS
 from tools.local.certificates import ADMIN, Certificates
 from tools.local.engines import Engines
 
@@ -30,7 +38,7 @@ Client = MongoClient[dict[str, Any]]
 def administrator(secured: Engines) -> Iterator[Client]:
     """Every database with a document in it, as its service would have one."""
     with connected(secured.mongodb) as client:
-        for name in NAMES:
+        for name in DATABASES:
             client[f"{PREFIX}{name}"].kept.insert_one({"_id": "one", "of": name})
         yield client
 
@@ -82,12 +90,32 @@ def granted(client: Client, own: str, name: str) -> set[str]:
 def test_a_user_may_do_what_the_table_says_and_nothing_else(name: str, secured: Engines, administrator: Client) -> None:
     (user,) = (user for user in USERS if user.name == name)
     others: dict[str, set[str]] = {other: set() for other in (*NAMES, "of_nobody")}
-    wanted = {**others, **dict.fromkeys(user.reads, READS), name: READS | WRITES}
+    own = {name: READS | WRITES} if user.keeps else {}
+    wanted = {**others, **dict.fromkeys(user.reads, READS), **own}
     with connected(secured.store.uri_of(name)) as client:
         assert {other: granted(client, name, other) for other in others} == wanted
         assert all(refused(ask) for ask in of_the_administrator(client, name)), "rights, users, the machine"
-    kept = {other: administrator[f"{PREFIX}{other}"].kept.find_one("one") for other in NAMES}
+    kept = {other: administrator[f"{PREFIX}{other}"].kept.find_one("one") for other in DATABASES}
     assert all(found is not None and found.get("by", other) == other for other, found in kept.items())
+
+
+async def test_the_verifier_proves_audits_and_adds_no_line(secured: Engines, administrator: Client) -> None:
+    def log_of(service: str, user: str) -> AuditLog:
+        settings = StoreSettings(uri=SecretStr(secured.store.uri_of(user)))
+        return AuditLog(mongo.connect(settings, service), AuditKeys(b"k" * 32), SystemClock(), service)
+
+    entry = AuditEntry(at=SystemClock().now(), action="drill", where="here", actor=SYSTEM)
+    for service in AUDITED:
+        await log_of(service, service).append(entry)
+        own = log_of(service, "verifier")
+        assert await own.verify() == [], service
+        with pytest.raises((TransientError, OperationFailure)):
+            await own.append(entry)
+        assert (await own.end())[0] == 1, service
+    administrator[f"{PREFIX}intake"].audit.delete_many({})
+    administrator[f"{PREFIX}intake"].audit_anchors.delete_many({})
+    administrator[f"{PREFIX}intake"].reports.insert_one({})
+    assert [finding.kind for finding in await log_of("intake", "verifier").verify()] == ["emptied"]
 
 
 def of_the_administrator(client: Client, name: str) -> list[Callable[[], object]]:
@@ -144,7 +172,7 @@ def test_nobody_is_let_in_without_credentials(secured: Engines, administrator: C
     anonymous = own.replace(f"intake:{password}@", "").replace("authMechanism=SCRAM-SHA-256&authSource=admin&", "")
     with connected(anonymous) as client:
         client.admin.command("ping")
-        assert all(refused(client[f"{PREFIX}{name}"].kept.find_one) for name in NAMES)
+        assert all(refused(client[f"{PREFIX}{name}"].kept.find_one) for name in DATABASES)
         for command in ("insert", "listDatabases", "createUser", "getLog", "hostInfo", "shutdown", "getMore"):
             with pytest.raises(OperationFailure):
                 client.admin.command(command, 1)

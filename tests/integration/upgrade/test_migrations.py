@@ -15,7 +15,7 @@ from shared.clock import SystemClock
 from shared.errors import FatalError, TransientError
 from shared.migrations import Database, Step, migrate
 from shared.settings import StoreSettings
-from shared.store_access import USERS
+from shared.store_access import DATABASES
 
 MANY = 450
 
@@ -98,7 +98,7 @@ async def test_a_process_that_began_without_its_store_asks_once_that_answers(
     assert not away
 
 
-@pytest.mark.parametrize("service", [user.name for user in USERS])
+@pytest.mark.parametrize("service", DATABASES)
 def test_every_service_with_a_store_asks_whether_the_store_is_for_it(service: str) -> None:
     main = importlib.import_module(f"services.{'notify.auditor' if service == 'auditor' else service}.main")
     named = re.findall(r'\badmit\(store_settings, "?(\w+)', inspect.getsource(main.run))
