@@ -4,6 +4,8 @@
 ``Caught by:`` names the tests that must fail. Each fault is planted in a worktree of its own, never here.
 """
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -30,7 +32,7 @@ _HEAD: Final = re.compile(r"^Fault: (?P<fault>.+)\nCaught by: (?P<tests>.+)\n", 
 
 
 class PatchError(Exception):
-    """A patch is not of the form that this catalogue has; the text says which and why."""
+    """The catalogue cannot be planted, for a patch or for where it is planted; the text says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +97,20 @@ def main(names: Sequence[str] = ()) -> int:
 def _all(faults: Sequence[Fault]) -> list[PlantedResult]:
     folder = (LocalSettings().var / "planted").resolve()
     trees = [folder / str(number) for number in range(WORKTREES)]
-    free = list(trees)
     lock = threading.Lock()
     for tree in trees:
         _make(tree)
+    free = [WarmPytest(tree) for tree in trees]
+    every = list(free)
 
     def one(fault: Fault) -> PlantedResult:
         with lock:
-            tree = free.pop()
+            pytest = free.pop()
         try:
-            finding = _try(fault, tree)
+            finding = _try(fault, pytest)
         finally:
             with lock:
-                free.append(tree)
+                free.append(pytest)
         said = f"caught by {finding.caught_by[0]}" if finding.caught_by else f"NOT CAUGHT {finding.problem}"
         _say(f"{fault.file.stem}: {said}")
         return finding
@@ -116,25 +119,74 @@ def _all(faults: Sequence[Fault]) -> list[PlantedResult]:
         with ThreadPoolExecutor(WORKTREES) as pool:
             return list(pool.map(one, faults))
     finally:
+        for pytest in every:
+            pytest.stop()
         for tree in trees:
             _remove(tree)
 
 
-def _try(fault: Fault, tree: Path) -> PlantedResult:
+class WarmPytest:
+    """Runs pytest in a tree, from a process that has imported the packages already (``warm.py``)."""
+
+    def __init__(self, tree: Path) -> None:
+        """Start that process."""
+        self.tree = tree
+        self._output = tree.with_suffix(".log")
+        # Where this is set, each run compiles all modules of the tree anew.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        command = [sys.executable, str(Path(__file__).with_name("warm.py"))]
+        self._process = subprocess.Popen(
+            command, cwd=tree, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, arguments: Sequence[str]) -> tuple[int | None, str]:
+        """Exit status and output of one run; the status is None where it took too long."""
+        asked = {
+            "tree": str(self.tree),
+            "arguments": arguments,
+            "output": str(self._output),
+            "limit_s": _LIMIT_S,
+        }
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("started without pipes")
+        self._process.stdin.write(f"{json.dumps(asked)}\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise PatchError(f"the process that runs pytest in {self.tree} has ended")
+        status: int | None = json.loads(answer)
+        return status, self._output.read_text(encoding="utf-8", errors="replace")
+
+    def stop(self) -> None:
+        """End that process."""
+        self._process.kill()
+        self._process.wait()
+        self._output.unlink(missing_ok=True)
+
+
+def _try(fault: Fault, pytest: WarmPytest) -> PlantedResult:
+    tree = pytest.tree
     if problem := check(fault, tree):
         return PlantedResult(fault, (), f"(does not apply: {problem})")
     _git(tree, "apply", "--recount", "-C1", str(fault.file))
-    command = [sys.executable, "-m", "pytest", *fault.tests, "-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider"]
+    _forget_compiled(tree)
     try:
-        done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
-        output, status = done.stdout, done.returncode
-    except subprocess.TimeoutExpired:
-        return PlantedResult(fault, (), f"(its tests took longer than {_LIMIT_S} s)")
+        status, output = pytest.run([*fault.tests, "-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider"])
     finally:
+        _forget_compiled(tree)
         _git(tree, "checkout", "-q", "--", ".")
         _git(tree, "clean", "-fdq")
+    if status is None:
+        return PlantedResult(fault, (), f"(its tests took longer than {_LIMIT_S} s)")
     caught = tuple(_CAUGHT.findall(output)) if status == _FAILED else ()
     return PlantedResult(fault, caught, "" if caught else f"(pytest ended with {status})")
+
+
+def _forget_compiled(tree: Path) -> None:
+    """Python tells a changed module by its size and the second of its change: a quick run may take the other one's."""
+    for name in _git(tree, "diff", "--name-only").stdout.splitlines():
+        for compiled in (tree / name).parent.glob(f"__pycache__/{Path(name).stem}.*.pyc"):
+            compiled.unlink()
 
 
 def _make(tree: Path) -> None:
