@@ -148,8 +148,8 @@ engines-down: venv ## stop the engines kept for tests
 t: venv ## tests that match, against the kept engines (K='withdraw and not page')
 	@$(PY) -m tools.testing matching '$(or $(K),$(error say which: make t K=expression))'
 
-repeat: venv ## `make test` N times in random order; names what was not always green (N=10 HOG=1 CLOCK=year P=tests/browser)
-	@$(PY) -m tools.testing repeat --times $(or $(N),10) $(if $(HOG),--hog) $(if $(CLOCK),--clock) $(P)
+repeat: venv ## `make test` N times in random order; names what was not always green (N=10 HOG=1 CLOCK=year P=tests/browser W=1)
+	@$(PY) -m tools.testing repeat --times $(or $(N),10) $(if $(HOG),--hog) $(if $(CLOCK),--clock) $(if $(W),--workers $(W)) $(P)
 
 planted: venv ## plant every fault of tests/planted and see that a test catches it (F=name: only those)
 	@$(PY) -m tools.testing planted $(F)

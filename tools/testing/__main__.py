@@ -31,8 +31,13 @@ def main() -> int:
     again.add_argument("--times", type=int, default=10)
     again.add_argument("--hog", action="store_true", help="beside a process that eats one core")
     again.add_argument("--clock", action="store_true", help="so that the turn of the year in Seoul falls into each run")
-    again.add_argument("paths", nargs="*")
-    again.set_defaults(work=lambda given: repeat.main(given.times, hog=given.hog, clock=given.clock, paths=given.paths))
+    again.add_argument("--workers", type=int, default=0, help="side by side, unless 0")
+    again.add_argument("paths", nargs="*", help="all tests there, instead of those of `test`")
+    again.set_defaults(
+        work=lambda given: repeat.main(
+            given.times, hog=given.hog, clock=given.clock, paths=given.paths, workers=given.workers
+        )
+    )
     faults = commands.add_parser("planted", help="plant each fault of the catalogue and see that a test catches it")
     faults.add_argument("names", nargs="*", help="only patches whose file names hold one of these")
     faults.set_defaults(work=lambda given: planted.main(given.names))

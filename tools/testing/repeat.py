@@ -1,5 +1,7 @@
 """``make repeat N=10``: run the tests of ``make test`` again and again in random order; name what was not always green.
 
+``P='tests/browser'``: all tests there instead, also those that ``make test`` leaves out. ``W=1``: with one worker.
+
 ``HOG=1`` lets a second process eat one core meanwhile. ``CLOCK=year`` moves the wall clock of tests, services and the
 store (with libfaketime, from Debian's package ``faketime``) so that the turn of the year in Seoul, which is the turn
 of a month and midnight too, falls into each run, later in each.
@@ -59,7 +61,7 @@ def _steady_sleep() -> Path:
     return made
 
 
-def main(times: int, *, hog: bool = False, clock: bool = False, paths: Sequence[str] = ()) -> int:
+def main(times: int, *, hog: bool = False, clock: bool = False, paths: Sequence[str] = (), workers: int = 0) -> int:
     """Run ``times`` times; exits with 1 if any test was not green each time."""
     eater = subprocess.Popen([sys.executable, "-c", _SPIN]) if hog else None
     failures: Counter[str] = Counter()
@@ -71,7 +73,8 @@ def main(times: int, *, hog: bool = False, clock: bool = False, paths: Sequence[
             if clock:
                 os.environ |= shifted(number)
             order = ["-p", "randomly", f"--randomly-seed={seed}"]
-            results = run.run(f"repeat-{number}", paths or ["tests"], run.QUICK, order)
+            marks = run.ALL if paths else run.QUICK
+            results = run.run(f"repeat-{number}", paths or ["tests"], marks, order, workers)
             not_green = [*results.failed(), *results.left_out()]
             green += results.status == 0 and not not_green
             for outcome in not_green:

@@ -19,7 +19,8 @@ EXIT_LEFT_OUT: Final = 3
 QUICK: Final = "not thorough"
 THOROUGH: Final = "thorough"
 """Marks of what `make test` and `make test-all` run."""
-WORKERS: Final = {QUICK: 3, THOROUGH: 4}
+ALL: Final = ""
+WORKERS: Final = {QUICK: 3, THOROUGH: 4, ALL: 3}
 """For the two cores that CI has: a good third of what tests do is waiting for a broker, a store or a browser."""
 _NO_TESTS: Final = 5
 
@@ -32,8 +33,11 @@ MORE_OF: Final = {
 """Tests of a service that lie elsewhere, as far as three minutes allow."""
 
 
-def run(target: str, paths: Sequence[str], marks: str, more: Sequence[str] = ()) -> Results:
-    """Run pytest over ``paths`` with the shared engines and a browser, and keep what it found in ``var/tests``."""
+def run(target: str, paths: Sequence[str], marks: str, more: Sequence[str] = (), workers: int = 0) -> Results:
+    """Run pytest over ``paths`` with the shared engines and a browser, and keep what it found in ``var/tests``.
+
+    ``workers`` is how many run side by side, unless it is 0.
+    """
     folder = LocalSettings().var / "tests"
     folder.mkdir(parents=True, exist_ok=True)
     xml = folder / f"{target}.xml"
@@ -55,7 +59,7 @@ def run(target: str, paths: Sequence[str], marks: str, more: Sequence[str] = ())
         "-m",
         marks,
         "-n",
-        str(WORKERS[marks]),
+        str(workers or WORKERS[marks]),
         "--dist",
         "loadscope",
     ]
