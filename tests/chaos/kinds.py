@@ -145,7 +145,7 @@ class DiskFull(Kind):
         """A process that is started again finds the disk as full."""
         while True:
             self._limit(field, 1)
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_LOOK_S)  # nobody tells when a process was started again
 
     async def undo(self, field: Field) -> None:
         self._filling.cancel()
@@ -222,7 +222,7 @@ class EngineAway(Kind):
         self._killing = asyncio.create_task(self._kill_meanwhile(field, service))
 
     async def _kill_meanwhile(self, field: Field, service: str) -> None:
-        await asyncio.sleep(self.seconds / 2)
+        await asyncio.sleep(self.seconds / 2)  # the moment of the kill is the point
         await field.kill(service)
 
     async def undo(self, field: Field) -> None:

@@ -39,7 +39,7 @@ def answer_before_write() -> None:
     insert = GroupCommit.store
 
     async def later(self: GroupCommit, document: dict[str, Any]) -> None:
-        await asyncio.sleep(_PAUSE_S)
+        await asyncio.sleep(_PAUSE_S)  # room for a kill in between
         await insert(self, document)
 
     late: set[asyncio.Task[None]] = set()
@@ -61,7 +61,7 @@ def commit_before_effect() -> None:
         async def acknowledge_first(delivered: StreamMessage[Any]) -> object:
             ends = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in message.records}
             await self.consumer.commit(ends)
-            await asyncio.sleep(_LONG_PAUSE_S)
+            await asyncio.sleep(_LONG_PAUSE_S)  # room for a kill in between
             return await call_next(delivered)
 
         await handle(self, message, acknowledge_first)

@@ -70,7 +70,7 @@ class Link:
                 await self._open.wait()
                 if self._delay:
                     latency_s, bytes_per_s = self._delay
-                    await asyncio.sleep(latency_s + len(data) / bytes_per_s)
+                    await asyncio.sleep(latency_s + len(data) / bytes_per_s)  # a slow line is the fault
                 writer.write(data)
                 await writer.drain()
         writer.close()

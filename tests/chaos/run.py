@@ -283,7 +283,7 @@ class _Run:
                 await self._come_back()  # after an ambush that came before
                 began = time.monotonic()
                 await fault.strike(self._at)
-                await asyncio.sleep(fault.seconds)
+                await asyncio.sleep(fault.seconds)  # how long it stays broken is the fault
                 await fault.undo(self._at)
                 line = {"kind": fault.name, "target": fault.target, "lasted_s": round(time.monotonic() - began, 2)}
                 recovering = asyncio.create_task(self._recover(lodger, watcher, number, fault, line))

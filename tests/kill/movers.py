@@ -36,7 +36,7 @@ class Movers:
         """Move one case after the other, until cancelled."""
         turn = 0
         while True:
-            await asyncio.sleep(_PAUSE_S)
+            await asyncio.sleep(_PAUSE_S)  # the rate of the load
             turn += 1
             here, there = self._centers if turn % 2 else self._centers[::-1]
             if (case := await self._some_case(here)) is not None:

@@ -66,7 +66,7 @@ class Reporters:
             self._failed.append(error)
 
     async def _withdraw(self, report_id: str, receipt: str, after_s: float) -> None:
-        await asyncio.sleep(after_s)
+        await asyncio.sleep(after_s)  # when somebody thinks again is the load
         if self._ambushes:
             self._ambushes -= 1
             await self._ambush("intake", lambda: self._take_back(receipt))
@@ -76,12 +76,12 @@ class Reporters:
 
     async def _withdraw_and_think_again(self, report_id: str, receipt: str, after_s: float) -> None:
         await self._take_back(receipt)
-        await asyncio.sleep(after_s)
+        await asyncio.sleep(after_s)  # when somebody thinks again is the load
         await self._ask("reinstate", {"receipt": receipt})
         self.reinstated.add(report_id)
 
     async def _write(self, report_id: str, receipt: str, after_s: float) -> None:
-        await asyncio.sleep(after_s)
+        await asyncio.sleep(after_s)  # when somebody thinks again is the load
         await self._ask("messages", {"receipt": receipt, "text": "언제 연락을 주시나요?"}, key=f"message-{report_id}")
         self.messages[report_id] = 1
 

@@ -67,7 +67,7 @@ class Striker:
                 os.killpg(pid, signal.SIGKILL)  # every child leads a process group of its own
         else:
             os.kill(pid, signal.SIGSTOP)
-            await asyncio.sleep(fault.seconds)
+            await asyncio.sleep(fault.seconds)  # how long it stands still is the fault
             if self._stack.pids.get(name) == pid:
                 os.kill(pid, signal.SIGCONT)
                 self.zombies += 1

@@ -53,7 +53,7 @@ def cut(relay: subprocess.Popen[str], seconds: float) -> None:
 async def keep_committing(consumer: AIOKafkaConsumer, done: list[float]) -> None:
     offset = 0
     while True:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # how often it commits is the load
         places = consumer.assignment()
         if not places:
             continue
@@ -85,7 +85,7 @@ async def test_commits_go_on_however_often_connections_are_reset(
 
     async def cut_and_wait(done: Sequence[list[float]]) -> None:
         cut(relay, AWAY_SECONDS)
-        await asyncio.sleep(1.5 * AWAY_SECONDS)
+        await asyncio.sleep(1.5 * AWAY_SECONDS)  # the relay is away for so long: that is the fault
         back = time.monotonic()
         await eventually(lambda: all(last > back for [last] in done), "every consumer commits again")
 

@@ -34,7 +34,7 @@ async def test_consumers_come_and_go_and_every_record_is_done(bus_settings: Kafk
         async def feed() -> None:
             for version in range(1, 121):
                 await first.publisher.publish(messages(REPORT_IDS, range(version, version + 1)))
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)  # a steady stream, which members that come and go meet
 
         feeding = asyncio.create_task(feed())
         await eventually(lambda: len(one.received) > 200, "the first is at work")

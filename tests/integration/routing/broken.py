@@ -37,7 +37,7 @@ def slow() -> None:
 
     async def slowly(self: Publisher, *args: Any, **more: Any) -> int:
         if more.get("one_batch"):
-            await asyncio.sleep(SLOW_S)
+            await asyncio.sleep(SLOW_S)  # to be slow is the fault
         return await send(self, *args, **more)
 
     _replace(Publisher, "send", slowly)

@@ -63,7 +63,7 @@ class Crew:
         child = worker.child
         self._frozen.add(number)
         worker.send(signal.SIGSTOP)
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds)  # how long it stands still is the fault
         worker.send(signal.SIGCONT)
         self._frozen.discard(number)
         self.zombies += worker.child is child and worker.ended() is None

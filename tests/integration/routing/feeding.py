@@ -87,7 +87,7 @@ class Feed:
         """Until told to stop."""
         while not stop.is_set():
             await self.tick()
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(TICK_S)  # the rate of the load
 
     async def tick(self) -> None:
         """A quarter of a second of a busy day."""
@@ -113,7 +113,7 @@ class Feed:
         while not stop.is_set():
             center = self._dice.choice(["gyeonggi", "gyeonggi", "busan", *CENTER_IDS])
             await self.center(center, CenterState.CLOSED)
-            await asyncio.sleep(self._dice.uniform(0.5, 2.5))
+            await asyncio.sleep(self._dice.uniform(0.5, 2.5))  # how long it is closed is the load
             await self.center(self._dice.choice(CENTER_IDS), self._dice.choice([*CenterState]))
             for closed in sorted(self.closed)[: -1 if self._dice.random() < 0.5 else None]:
                 await self.center(closed, self._dice.choice([CenterState.OPEN, CenterState.SHORT_STAFFED]))

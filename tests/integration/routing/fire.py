@@ -146,7 +146,7 @@ class Fire:
                 if number == len(self._scenario.blows) // 2:  # halfway through
                     self._late.start()
                 await self._strike(blow)
-                await asyncio.sleep(blow.pause)
+                await asyncio.sleep(blow.pause)  # the pace of the blows is the scenario
                 for task in feeding:
                     if task.done():
                         task.result()
@@ -172,7 +172,7 @@ class Fire:
                 self.crew.scale(int(blow.number))
             case "broker":
                 await self._ground.kill_broker(f"{self.bus.topic_prefix}routings")
-                await asyncio.sleep(blow.number)
+                await asyncio.sleep(blow.number)  # how long it is away is the fault
                 await self._ground.start_broker()
             case "store":
                 await self._without_store(blow.number)
@@ -182,7 +182,7 @@ class Fire:
         await self._ground.kill_store()
         try:
             before = len(self._feed.lodged)
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds)  # how long it is away is the fault
 
             async def fresh() -> bool:
                 reports = list(self._feed.lodged)[before : before + _FRESH]

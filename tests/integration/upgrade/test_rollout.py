@@ -64,7 +64,7 @@ class Load:
         async with httpx.AsyncClient(timeout=60, trust_env=False, headers=self.headers) as http:
             number = 0
             while True:
-                await asyncio.sleep(_EVERY_S)
+                await asyncio.sleep(_EVERY_S)  # how often people report is the load
                 number += 1
                 if self.intakes:
                     await self._report(http, *self.intakes[number % len(self.intakes)])

@@ -150,7 +150,7 @@ def test_a_silent_loop_ends_with_71() -> None:
         import threading
         heart = process.LoopHeartbeat()
         threading.Thread(target=process.watch, args=(heart, 1.0), daemon=True).start()
-        time.sleep(60)
+        time.sleep(60)  # holds the loop up; it is ended long before
     """)
     assert status == EXIT_SILENT
     assert "process.loop_silent" in said
@@ -164,7 +164,7 @@ def test_a_process_that_was_stopped_is_not_ended_for_it() -> None:
             beating = asyncio.create_task(heart.keep())
             threading.Thread(target=process.watch, args=(heart, 2.0), daemon=True).start()
             print("running", flush=True)
-            await asyncio.sleep(6)
+            await asyncio.sleep(6)  # longer than it is stopped for
         process.run(main)
     """)
     assert child.stdout is not None
