@@ -21,7 +21,7 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import dead_topic_name
 from shared.kafka.publisher import Message, Publisher, partition_of
 from shared.settings import KafkaSettings, StoreSettings
-from shared.topics import REPORTS
+from shared.topics import BY_NAME
 from tests.browser.two_months import CLOSED, RUNNING, closed_back, middle_of, stories
 from tests.integration.analytics.traffic import record
 from tests.integration.analytics.worker import STAFF, Worker, command
@@ -45,6 +45,10 @@ class Site:
     staff: TestIdentity = STAFF
     dead: str = ""
     """The report whose record is in the dead-letter topic, if one is."""
+    bus: KafkaSettings | None = None
+    """Where its events come from, if they come over the bus."""
+    routed: Record | None = None
+    """The record of routings/0/0."""
 
 
 @contextlib.contextmanager
@@ -58,7 +62,7 @@ def site_of(
     worker = Worker(bus, store, folder, batch=1000, release_every_s=0.5)
     month = middle_of(closed_back())
     closed, quarter = running(month, "month").name, running(month, "quarter").name
-    site = Site(worker.url, closed, quarter, running(middle_of(0), "month").name)
+    site = Site(worker.url, closed, quarter, running(middle_of(0), "month").name, bus=bus)
     try:
         apart(_fill(bus, worker, site, dead))
         yield site
@@ -66,10 +70,25 @@ def site_of(
         worker.kill()
 
 
+async def bury(bus: KafkaSettings, original: str, *letters: Message) -> None:
+    """Write letters to the dead-letter topic of a topic."""
+    publisher = Publisher(bus)
+    await publisher.start()
+    try:
+        await publisher.send(dead_topic_name(bus, BY_NAME[original]), 0, list(letters))
+    finally:
+        await publisher.stop()
+
+
 def apart(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run to its end in a thread of its own: Playwright keeps a loop running in this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
+
+
+def _first(bus: KafkaSettings, records: Sequence[Record]) -> Record:
+    """Which of a topic's records is the first of its partition 0."""
+    return next(one for one in records if partition_of(one.key.encode(), bus.topic_partitions) == 0)
 
 
 async def _fill(
@@ -80,9 +99,10 @@ async def _fill(
     await publisher.start()
     try:
         records = {topic: [record(e) for e in stories() if e.TOPIC == topic] for topic in ORDER}
+        site.routed = _first(bus, records["routings"])
         if dead is not None:
-            first = next(one for one in records["reports"] if partition_of(one.key.encode(), bus.topic_partitions) == 0)
-            await publisher.send(dead_topic_name(bus, REPORTS), 0, list(dead(first)))
+            first = _first(bus, records["reports"])
+            await bury(bus, first.topic, *dead(first))
             site.dead = first.key
         for each in records.values():
             await publisher.publish(each)

@@ -37,11 +37,11 @@ def letter(settings: KafkaSettings, report_id: str, offset: int, *, whole: bool 
 
 
 def letter_of(original: Record, partition: int, offset: int, *, whole: bool = True) -> Message:
-    """What routing made of that record of reports."""
+    """What a reader of its topic made of that record."""
     said = {
         "reason": "unknown_division",
         "detail": f"met {PERSONAL}",
-        "topic": "reports",
+        "topic": original.topic,
         "partition": str(partition),
         "offset": str(offset),
         "group": "routing",
