@@ -87,3 +87,16 @@ def test_staff_are_addressed_in_another_tone() -> None:
     public = of_templates(staff=False) | of_sources(staff=False)
     texts = korean(ROOT / "locale")
     assert [text for key, text in texts.items() if key not in public and text.rstrip(".?!").endswith("요")] == []
+
+
+def test_what_a_receipt_for_others_shows_is_said_alike_everywhere() -> None:
+    """What `progress_rules.standing` shows of such a report: received, seen by a person, closed."""
+    texts = korean(ROOT / "locale")
+    said = {
+        english: text for english, text in texts.items() if "shows only" in english and "receipt number" not in english
+    }
+    assert len(said) == 5
+    for english, text in said.items():
+        assert "only whether somebody has seen it and whether it is closed" in english
+        assert "담당자가 확인했는지와 끝났는지만" in text
+    assert [one for one in texts if "received and closed" in one or "only that the report arrived" in one] == []

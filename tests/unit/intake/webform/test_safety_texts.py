@@ -2,6 +2,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -69,6 +70,32 @@ def test_advice_says_the_same_things_in_every_language(language: str) -> None:
     if language not in ("ko", "en"):
         english = safety_texts.load()["en"].texts
         assert [key for key in KEYS if said.texts[key] == english[key]] == []
+
+
+SEXUAL: Final = {
+    "ko": "성적인",
+    "en": "sexual",
+    "vi": "tình dục",
+    "zh": "性图片",
+    "tl": "seksuwal",
+    "mn": "бэлгийн",
+    "ru": "сексуальных",
+    "th": "ทางเพศ",
+    "km": "ផ្លូវភេទ",
+    "ja": "性的な",
+    "uz": "jinsiy",
+    "lo": "ທາງເພດ",
+    "ne": "यौनजन्य",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whoever_keeps_threats_is_told_to_leave_sexual_pictures_out(language: str) -> None:
+    """A child who keeps the chat as it is would have what nobody may have."""
+    texts = safety_texts.load()[language].texts
+    assert SEXUAL[language] in texts["money_3"]
+    for note in ("money", "links", "pictures"):
+        assert texts["under_19"] in safety_texts.load()[language].points(note)
 
 
 def test_a_missing_or_empty_text_is_named(tmp_path: Path) -> None:
