@@ -14,6 +14,7 @@ from services.intake.staff_access import words as staff_words
 from services.intake.staff_access.correspondence import Correspondence
 from services.intake.staff_access.service import DetailsClosedError, DetailsService
 from services.intake.staff_access.views import details_of
+from services.intake.webform import words as form_words
 from shared.audit.entries import where_of
 from shared.centers import TABLES, center
 from shared.errors import TransientError
@@ -63,6 +64,7 @@ def router(pages: Pages, details_service: DetailsService, correspondence: Corres
             place=_places(pages, request),
             words=staff_words,
             ways=erasure_words.WAYS,
+            tongues=dict(form_words.TONGUES),
         )
 
     @routes.get("/details")

@@ -66,6 +66,15 @@ async def current(harness: IntakeHarness) -> None:
     await eventually(is_current)
 
 
+async def test_the_language_to_speak_stands_by_its_name(harness: IntakeHarness) -> None:
+    reachable = {**LEAST, "language": "vi", "contact": {"channels": ["message_here"]}}
+    report_id = str((await harness.lodge(reachable)).json()["report_id"])
+    await moved(harness, report_id, "busan", 1)
+    await current(harness)
+    page = await opened(harness, harness.people.ticket(report_id, "busan"))
+    assert "<dt>Language</dt><dd>Tiếng Việt</dd>" in page.text
+
+
 async def test_the_owning_centre_reads_everything_and_it_is_written_down(harness: IntakeHarness) -> None:
     report_id = await owned(harness)
     await current(harness)
