@@ -66,6 +66,20 @@ async def current(harness: IntakeHarness) -> None:
     await eventually(is_current)
 
 
+@pytest.mark.parametrize(("language", "words"), [("en", "Deadline of the threat"), ("ko", "협박 기한")])
+async def test_the_deadline_of_a_threat_stands_above_everything_else(
+    harness: IntakeHarness, language: str, words: str
+) -> None:
+    report_id = await owned(harness)
+    await current(harness)
+    page = await opened(harness, harness.people.ticket(report_id, "busan"), **{"Accept-Language": language})
+    until = page.text.index(
+        f'<section class="notice threat" aria-labelledby="threat-title"><h2 id="threat-title">{words}'
+    )
+    assert until < min(page.text.index(after) for after in ('class="card', "<dl"))
+    assert f'datetime="{TOLD["threat_deadline"]}"' in page.text[until:].partition("</section>")[0]
+
+
 async def test_the_language_to_speak_stands_by_its_name(harness: IntakeHarness) -> None:
     reachable = {**LEAST, "language": "vi", "contact": {"channels": ["message_here"]}}
     report_id = str((await harness.lodge(reachable)).json()["report_id"])

@@ -193,3 +193,22 @@ async def test_the_pages_lead_from_one_to_the_other_without_script(harness: Inta
     assert "/status/" not in re.sub(r'class="quick-exit.*', "", former.text).replace("/status?lang", "")
     used = await harness.http.post("/take-over?lang=en", data={**form, "idempotency_key": "x" * 32})
     assert (used.status_code, "This code was used already." in used.text) == (409, True)
+
+
+@pytest.mark.parametrize(
+    ("action", "language", "heading"),
+    [
+        ("hand-over", "ko", "넘겨주면 이렇게 돼요"),
+        ("hand-over", "en", "What happens when you hand it over"),
+        ("withdraw", "ko", "철회하면 이렇게 돼요"),
+        ("withdraw", "en", "What happens when you take it back"),
+    ],
+)
+async def test_a_page_says_what_happens_when_you_do_what_it_is_about(
+    harness: IntakeHarness, action: str, language: str, heading: str
+) -> None:
+    someone = await holder(harness, role="representative")
+    form = {"receipt": someone.receipt, "step": "ask"}
+    page = (await harness.http.post(f"/status/{action}?lang={language}", data=form)).text
+    headings = [one.strip() for one in re.findall(r"<h2>(.*?)</h2>", page)]
+    assert headings == [heading]

@@ -1,11 +1,13 @@
 """Every sentence of intake exists in Korean, and no Korean sentence is left over."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 from jinja2 import Environment
 
+from services.intake.webform import safety_texts
 from shared.web import translations
 
 ROOT = Path(__file__).parents[3] / "services" / "intake"
@@ -100,3 +102,16 @@ def test_what_a_receipt_for_others_shows_is_said_alike_everywhere() -> None:
         assert "only whether somebody has seen it and whether it is closed" in english
         assert "담당자가 확인했는지와 끝났는지만" in text
     assert [one for one in texts if "received and closed" in one or "only that the report arrived" in one] == []
+
+
+def test_a_report_is_taken_back_with_its_receipt_wherever_that_is_said() -> None:
+    """One page said by phone and another by receipt: nobody is sent to 1366 for it."""
+    texts = korean(ROOT / "locale").values()
+    said = [one for text in texts for one in re.split(r"(?<=[.?!]) ", text) if "철회" in one]
+    assert len(said) > 30
+    assert [one for one in said if "1366" in one] == []
+    assert [one for one in said if re.search("언제든 철회할 수|철회하거나 센터에", one) and "접수번호" not in one] == [
+        "언제든 철회할 수 있고, 이유를 말하지 않아도 돼요."  # on the page of the receipt itself
+    ]
+    for language in safety_texts.load().values():
+        assert "1366" not in language.texts["back_a"]

@@ -110,6 +110,26 @@ def test_a_thing_has_one_name(word: str) -> None:
     assert not found, f"write {FORBIDDEN[word]}"
 
 
+MENDED: Final = {
+    "이미 알고 있는 곳이 있나요": "이 일을 이미 알린 곳이 있나요?",
+    '"본 사이트나 앱': "게시물이 올라온 사이트나 앱",
+    '"성적인 사진·영상에 합성됐어요': "내 얼굴이나 몸이 성적인 사진·영상에 합성됐어요",
+    "안다면, 그분은 어디에": "피해를 입은 분이 있는 지역을 아시나요?",
+    "되돌릴 수 있는 때:": "%(time)s까지 되돌릴 수 있어요.",
+    "어디에 여유가 있고": "센터별 여유와 대기 현황",
+    "Where is room": "Which centres have room, and who is waiting?",
+    "Counted are accepted": "We count accepted reports",
+}
+"""Sentences that read like a translation, and what stands in their place."""
+
+
+@pytest.mark.parametrize("former", MENDED)
+def test_a_stiff_sentence_does_not_come_back(former: str) -> None:
+    catalogues = [(locale / "ko.po").read_text(encoding="utf-8") for locale in LOCALES]
+    assert not [text for text in catalogues if former in text]
+    assert any(MENDED[former] in text for text in catalogues)
+
+
 def test_every_catalogue_says_the_same_of_a_text_it_shares_with_the_words() -> None:
     text = load(LOCALES)["ko"].gettext
     assert text(labels.URGENCIES["critical"]) == "매우 긴급"
