@@ -75,6 +75,30 @@ async def test_the_status_follows_owner_and_work(harness: IntakeHarness) -> None
     told = await harness.status(receipt)
     assert (told["center"]["id"], told["seen_at"]) == ("ulsan", "2026-11-24T12:00:00Z")
     assert [(one["id"], "seen_at" in one) for one in told["centers"]] == [("busan", True), ("ulsan", False)]
+    for language, words in (
+        ("ko", ("다른 센터로 옮겨졌어요.", "지금 답하는 곳:", "센터에 전달:", "담당자 확인", "다른 센터로 옮겨짐:")),
+        (
+            "en",
+            (
+                "Your report has moved to another centre.",
+                "Answering now:",
+                "Given to a centre:",
+                "Seen by a person",
+                "Moved to another centre:",
+            ),
+        ),
+    ):
+        page = (await harness.http.post(f"/status?lang={language}", data={"receipt": receipt})).text
+        before, now = ((one.name_ko if language == "ko" else one.name_en) for one in (busan, center("ulsan")))
+        title, answering, given, seen, moved = words
+        assert f"<h1>{title}</h1>" in page
+        for said in (
+            f"{answering} {now}",
+            f"{given} {before}",
+            f"{moved} {now}",
+            f'<li class="done"><span>{seen}</span>',
+        ):
+            assert said in page
 
     await harness.publish(
         [
