@@ -53,6 +53,9 @@ LEASE_SECONDS: Final = 3.0
 """Lifetime of the lease on the backlog; renewed while there is more."""
 CLEAR_SECONDS: Final = 0.05
 """Default time for which published events collect until one bulk write clears them."""
+CLEARED_TOGETHER: Final = 20
+"""Documents cleared by one write. The embedded store compares each with every id named: 2.8 ms of CPU a document with
+20 ids, 5.0 with 100, 3.0 with a write for each."""
 MOST_UNCLEARED: Final = 10_000
 """Most documents published and not yet cleared; at this number publishing waits for the store."""
 FLUSH_SECONDS: Final = 2.0
@@ -62,7 +65,9 @@ _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 QueuedEvents = tuple[str, Sequence[Record]]
 AlsoClear = Callable[[str], Mapping[str, Any] | None]
-"""Further fields of a document to clear in the same write, if they still have these values; None: ask again later."""
+"""Further fields of a document to clear in the same write, if they still have these values; None: ask again later.
+
+Whoever sets such a field anew appends an event in the same write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -484,26 +489,28 @@ def _whole(ids: Sequence[str], also_clear: Mapping[str, Any]) -> Clearing:
     return Clearing(match, dict.fromkeys((PENDING, SINCE, *also_clear), ""))
 
 
-def _clearings(published: Sequence[tuple[str, list[str], Mapping[str, Any]]]) -> list[UpdateOne | UpdateMany]:
+def _clearings(published: Sequence[tuple[str, list[str], Mapping[str, Any]]]) -> list[UpdateMany]:
     """The writes that clear what is still exactly what was published.
 
-    Documents with lists of one length are cleared together: the embedded store commits once for a write, not for each
-    document. An event is in one document, so its id at the end of a list tells whose list it is.
+    Documents with lists of one length and the same further fields are cleared together: the embedded store commits once
+    for a write, not for each document. An event is in one document, so its id at the end of a list tells whose list it
+    is; and a further field that is set anew comes with an event (``AlsoClear``), so the list tells of it as well.
     """
-    found: list[UpdateOne | UpdateMany] = []
-    by_length: dict[int, dict[str, str]] = {}
+    alike: dict[tuple[int, tuple[str, ...]], list[tuple[str, str, Mapping[str, Any]]]] = {}
     for name, ids, also_clear in published:
-        if ids and also_clear:
-            clearing = _whole(ids, also_clear)
-            found.append(UpdateOne({"_id": name, **clearing.match}, {"$unset": clearing.unset}))
-        elif ids:
-            by_length.setdefault(len(ids), {})[name] = ids[-1]
-    for length, last in by_length.items():
-        names = list(last)
-        for start in range(0, len(names), SLICE):
-            some = names[start : start + SLICE]
-            match = {f"{PENDING}.{length - 1}.id": {"$in": [last[name] for name in some]}, PENDING: {"$size": length}}
-            found.append(UpdateMany({"_id": {"$in": some}, **match}, {"$unset": {PENDING: "", SINCE: ""}}))
+        if ids:
+            alike.setdefault((len(ids), tuple(also_clear)), []).append((name, ids[-1], also_clear))
+    found: list[UpdateMany] = []
+    for (length, fields), documents in alike.items():
+        for start in range(0, len(documents), CLEARED_TOGETHER):
+            some = documents[start : start + CLEARED_TOGETHER]
+            match = {
+                "_id": {"$in": [name for name, _, _ in some]},
+                f"{PENDING}.{length - 1}.id": {"$in": [last for _, last, _ in some]},
+                PENDING: {"$size": length},
+                **{field: {"$in": [values[field] for _, _, values in some]} for field in fields},
+            }
+            found.append(UpdateMany(match, {"$unset": dict.fromkeys((PENDING, SINCE, *fields), "")}))
     return found
 
 

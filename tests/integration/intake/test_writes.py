@@ -70,9 +70,11 @@ async def test_a_report_costs_three_writes_and_a_new_link_one(
         await settled(harness)
         assert {of: many for of, many in writes.of.items() if of[0] in {"reports", "links"}} == {
             ("reports", "insert"): REPORTS,
-            ("reports", "update"): REPORTS,  # published and indexed in one
+            ("reports", "update"): writes.of["reports", "update"],  # many documents in one
             ("links", "update"): REPORTS,
         }
+        assert writes.of["reports", "update"] < REPORTS
+        assert writes.changed["reports"] == REPORTS, "published and indexed in one"
         ids = [answer.json()["report_id"] for answer in answers]
         await harness.publish([await routing(harness, report_id, 1, "busan") for report_id in ids])
         await _progress(harness, "ownership", REPORTS)

@@ -34,20 +34,29 @@ def _of_service() -> dict[str, Counter[str]]:
     written: Counter[str] = Counter()
     requests: Counter[str] = Counter()
 
+    updates: dict[int, tuple[str, int]] = {}
+
     class Writes(monitoring.CommandListener):
-        """Counts statements as they are sent."""
+        """Counts statements as they are sent, and of one that updates many documents each of them."""
 
         def started(self, event: monitoring.CommandStartedEvent) -> None:
             """One command."""
             kind = event.command_name
             if kind in _STATEMENTS:
-                written[f"{event.command[kind]} {kind}"] += len(event.command[_STATEMENTS[kind]])
+                statements = len(event.command[_STATEMENTS[kind]])
+                written[f"{event.command[kind]} {kind}"] += statements
+                if kind == "update":
+                    updates[event.request_id] = event.command[kind], statements
 
         def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-            """Nothing more."""
+            """It was done."""
+            if (update := updates.pop(event.request_id, None)) is not None:
+                name, statements = update
+                written[f"{name} update"] += max(0, event.reply["n"] - statements)
 
         def failed(self, event: monitoring.CommandFailedEvent) -> None:
-            """Nothing more."""
+            """It was not done."""
+            updates.pop(event.request_id, None)
 
     send = AIOKafkaConnection.send
 
