@@ -5,7 +5,6 @@ key per purpose, derived by HKDF (RFC 5869), so that a part of intake has only t
 purpose have the id of the key as their version.
 """
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from enum import StrEnum
@@ -44,12 +43,13 @@ class KeyedDigests:
 
     def __init__(self, secret: bytes, version: str = LEGACY) -> None:
         """``secret``: 32 bytes; what was made with them is recognised only with them."""
-        self._secret = secret
+        self._keyed = hmac.new(secret, digestmod="sha256")  # copied for each digest: the key is worked in once
         self.version: Final = version
 
     def mac(self, purpose: str, *parts: str | bytes) -> bytes:
         """HMAC-SHA256 of the parts, 32 bytes, for one purpose; parts cannot run into each other."""
-        digest = hmac.new(self._secret, f"ieum intake {purpose}".encode(), hashlib.sha256)
+        digest = self._keyed.copy()
+        digest.update(f"ieum intake {purpose}".encode())
         for part in parts:
             raw = part.encode() if isinstance(part, str) else part
             digest.update(len(raw).to_bytes(8, "big") + raw)

@@ -44,12 +44,14 @@ class LinkKey:
 
     def __init__(self, secret: bytes) -> None:
         """``secret``: 32 bytes that must never change, or older reports are no longer found."""
-        self._secret = secret
+        self._keyed = hmac.new(secret, digestmod="sha256")  # copied for each digest: the key is worked in once
 
     def digest(self, kind: str, value: str, *, synthetic: bool) -> str:
         """HMAC-SHA256 of one thing, cut to 128 bits, hex."""
         text = f"ieum intake link {'drill ' if synthetic else ''}{kind}\x00{value}"
-        return hmac.digest(self._secret, text.encode(), "sha256")[:_DIGEST_BYTES].hex()
+        keyed = self._keyed.copy()
+        keyed.update(text.encode())
+        return keyed.digest()[:_DIGEST_BYTES].hex()
 
 
 def digests_of(key: LinkKey, parts: Mapping[str, Any], *, synthetic: bool) -> tuple[str, ...]:

@@ -122,5 +122,7 @@ class SubmissionRateLimiter:
 
 def mark_of_text(submission: Submission) -> str:
     """Digest a report's text, whatever its case and spaces; empty if it may be any reporter's."""
-    text = " ".join((submission.narrative or "").casefold().split())
+    text = (submission.narrative or "").casefold().strip()
+    if "  " in text or not text.isprintable():  # white space other than single spaces: rare, and slow to look for
+        text = " ".join(text.split())
     return hashlib.sha256(text.encode()).hexdigest() if len(text) >= _LONG_TEXT else ""

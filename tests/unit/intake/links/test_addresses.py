@@ -108,3 +108,20 @@ def test_the_quick_way_through_a_query_is_the_same_as_the_standard_library_s(
     )
     shown = f"?{urlencode(kept)}" if kept else ""
     assert normal_address(f"https://{host}/a?{query}") == f"{host}/a{shown}"
+
+
+@given(
+    st.sampled_from(["example.com", "www.m.example.co.kr", "old.reddit.com", "youtu.be", "m.youtube.com", "t.me"]),
+    st.lists(
+        st.sampled_from(["a", "index.html", "index.htmlx", "s", "shorts", ".", "..", "a.b", "", "~x"]), max_size=4
+    ),
+    st.lists(
+        st.sampled_from(["a=1", "b=2=3", "a", "=c", "", "utm_source=x", "oly_x_id=1", "v=3", "list=1"]), max_size=3
+    ),
+)
+def test_a_plain_address_is_taken_apart_like_any_other(host: str, path: list[str], query: list[str]) -> None:
+    address = f"https://{host}" + "".join(f"/{segment}" for segment in path)
+    address += f"?{'&'.join(query)}" if query else ""
+    # With a port, and a fragment that says nothing, it is not plain any more.
+    other = address.replace(host, f"{host}:443", 1) + "#top"
+    assert normal_address(address) == normal_address(other)

@@ -161,6 +161,8 @@ def test_the_same_long_text_again_and_again_is_marked_a_short_one_never(door: Su
     for _ in range(SAME_TEXT):
         assert door.of_text(mark_of_text(report(narrative=text))) == ()
     assert door.of_text(mark_of_text(report(narrative=f"  {text.upper()}\n"))) == (Suspicion.REPEATED_TEXT,)
+    for space in ("  ", "\n", "\t", "\u3000", "\u00a0"):
+        assert mark_of_text(report(narrative=text.replace(" ", space))) == mark_of_text(report(narrative=text))
     assert door.of_text(mark_of_text(report(narrative=f"{text}그런데 이건 다릅니다."))) == ()
     for _ in range(10):
         assert door.of_text(mark_of_text(report(narrative="도와주세요"))) == ()
