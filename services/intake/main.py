@@ -58,10 +58,9 @@ from services.intake.receipts.duty_follower import DutyFollower
 from services.intake.receipts.service import ReceiptService
 from services.intake.receipts.status import StatusAnswerBuilder, StatusService
 from services.intake.receipts.updates import ReportUpdater
-from services.intake.reports.authentication import ReportAuthentication, ReportNotAuthenticError
+from services.intake.reports.authentication import ReportNotAuthenticError
 from services.intake.reports.consumers import ProgressFollower, consumers
-from services.intake.reports.erasure_register import ErasureRegister
-from services.intake.reports.repository import ReportRepository
+from services.intake.reports.repository import ReportRepository, repository_of
 from services.intake.retention import pages as erasures_pages
 from services.intake.retention.jobs import ErasureJob
 from services.intake.retention.replay import KEPT_BACKUPS, ErasureReplay
@@ -229,12 +228,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     keys = keys_of(settings)
     audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     recorder = AuditRecorder(audit, clock)
-    reports = ReportRepository(
-        database,
-        clock,
-        ReportAuthentication(keys.reports, recorder.report_refused, required=not settings.upgrading),
-        ErasureRegister(settings.erasure_register, keys.reports),
-    )
+    reports = repository_of(settings, database, clock, keys.reports, recorder.report_refused)
     links = LinkIndex(database)
     link_service = LinkService(links, LinkKey(key_bytes(settings.link_key)), clock)
     relay = Relay(

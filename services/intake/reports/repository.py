@@ -24,6 +24,7 @@ from services.intake.reports.documents import CALLBACK_SINCE, DIGESTS, FRONT_END
 from services.intake.reports.erasure_register import ErasureRegister, Happened
 from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.models import Progress
+from services.intake.settings import IntakeSettings
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -366,6 +367,21 @@ class ReportRepository:
         """The day's job is done, if it is still this process's."""
         with store_errors():
             await self._jobs.update_one({"_id": job, "holder": holder}, {"$set": {"day": day, "until": _FIRST}})
+
+
+def repository_of(
+    settings: IntakeSettings,
+    database: "AsyncIOMotorDatabase[Document]",
+    clock: Clock,
+    key: bytes,
+    on_failure: Callable[[str, str], None],
+) -> ReportRepository:
+    """The repository that the settings name. ``key`` authenticates reports and the register of erasures.
+
+    ``on_failure`` is told of report and part when one begins to fail in this process.
+    """
+    authentication = ReportAuthentication(key, on_failure, required=not settings.upgrading)
+    return ReportRepository(database, clock, authentication, ErasureRegister(settings.erasure_register, key))
 
 
 def _withdrawn(life: Mapping[str, Any] | None) -> bool:

@@ -18,11 +18,11 @@ from services.intake.audit_recorder import AuditRecorder
 from services.intake.encryption.keys import keys_of
 from services.intake.links.repository import LinkIndex
 from services.intake.reports import documents
-from services.intake.reports.authentication import ReportAuthentication, ReportNotAuthenticError
+from services.intake.reports.authentication import ReportNotAuthenticError
 from services.intake.reports.documents import Document
-from services.intake.reports.erasure_register import ErasureRegister, LastWord, last_words
+from services.intake.reports.erasure_register import LastWord, last_words
 from services.intake.reports.lifecycle import Lifecycle
-from services.intake.reports.repository import ReportRepository
+from services.intake.reports.repository import ReportRepository, repository_of
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import RefusedError
 from services.intake.settings import IntakeSettings
@@ -146,12 +146,7 @@ async def run(settings: IntakeSettings, store: StoreSettings, clock: Clock, rest
     database, keys = mongo.connect(store, "intake"), keys_of(settings)
     audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     recorder = AuditRecorder(audit, clock)
-    reports = ReportRepository(
-        database,
-        clock,
-        ReportAuthentication(keys.reports, recorder.report_refused, required=not settings.upgrading),
-        ErasureRegister(settings.erasure_register, keys.reports),
-    )
+    reports = repository_of(settings, database, clock, keys.reports, recorder.report_refused)
     if restored is not None:
         noted = AuditEntry(at=clock.now(), action="store.restore", where="command", actor=SYSTEM, reason=restored)
         await audit.append(noted)
