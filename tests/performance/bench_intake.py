@@ -21,8 +21,9 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from typing import Final
 
 import psutil
@@ -45,8 +46,15 @@ _LOAD_S: Final = 10.0
 MB: Final = 1024 * 1024
 
 
+_TEXT: Final = "모르는 사람이 제 사진을 합성해서 단체방에 올렸고 지워 달라고 해도 답이 없어요. "
+OWN, WORD, SHARED = b"#######", b"@@@@@@@", b"%%%%%%%"
+"""Stand in a body for the report's number, for the same in letters, and for a number that it shares with nine others.
+"""
+_LETTERS: Final = bytes.maketrans(b"0123456789", b"abcdefghij")
+
+
 def body_of() -> bytes:
-    """A report of about 7 KB, as a person who tells much would send it."""
+    """A report of about 7 KB, as a person who tells much would send it; what differs is left open."""
     return json.dumps(
         {
             "role": "victim",
@@ -58,13 +66,29 @@ def body_of() -> bytes:
             "relationship": "stranger",
             "platform_kind": "messenger",
             "threatened": True,
-            "narrative": "모르는 사람이 제 사진을 합성해서 단체방에 올렸고 지워 달라고 해도 답이 없어요. " * 49,
-            "urls": [f"https://example.com/board/{number}/view?page=1&id={number * 7919}" for number in range(20)],
+            "narrative": "@@@@@@@ " + _TEXT * 56,
+            "urls": [
+                "https://example.com/board/#######/view?page=1&id=1",
+                "https://example.net/board/#######/view?page=1&id=2",
+                "https://example.org/board/%%%%%%%/view?page=1&id=3",
+            ],
             "contact": {"channels": ["text"], "name": "달", "phone": "010-0000-0000", "hours": "평일 저녁"},
             "consents": {"version": "2026-11", "personal": True, "sensitive": True, "share_with_center": True},
         },
         ensure_ascii=False,
     ).encode()
+
+
+def requests_of(headers: Mapping[str, str]) -> Callable[[], bytes]:
+    """Makes request after request: each report has addresses of its own, and one that nine others name too."""
+    whole, numbers = request_of("intake", "/api/v1/reports", body_of(), headers), count(1)
+
+    def made() -> bytes:
+        number = next(numbers)
+        own, shared = b"%07d" % number, b"%07d" % (number // 10)
+        return whole.replace(OWN, own).replace(WORD, own.translate(_LETTERS)).replace(SHARED, shared)
+
+    return made
 
 
 @contextmanager
@@ -128,7 +152,7 @@ async def measure(
 ) -> tuple[list[Tally], list[Tally]]:
     """Both in turns."""
     # Both get the credential; the bare endpoint does not look at it.
-    request = request_of("intake", "/api/v1/reports", body_of(), headers)
+    request = requests_of(headers)
     accepted: list[Tally] = []
     validated: list[Tally] = []
     for port in (intake, bare):
@@ -141,7 +165,7 @@ async def measure(
 
 async def weighed(port: int, headers: Mapping[str, str], process: psutil.Process, reports: int) -> float:
     """Megabytes of the process after so many reports more."""
-    request = request_of("intake", "/api/v1/reports", body_of(), headers)
+    request = requests_of(headers)
     accepted = 0
     while accepted < reports:
         accepted += (await load(port, request, connections=CONNECTIONS, seconds=_LOAD_S)).statuses.get(202, 0)

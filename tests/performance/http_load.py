@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -26,7 +26,7 @@ class Tally:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, request: bytes, tally: Tally, until: float) -> None:
+    def __init__(self, request: Callable[[], bytes], tally: Tally, until: float) -> None:
         self._request = request
         self._tally = tally
         self._until = until
@@ -64,8 +64,9 @@ class _Connection(asyncio.Protocol):
 
     def _send(self) -> None:
         assert self._transport is not None
+        request = self._request()
         self._sent_at = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(request)
 
 
 def request_of(host: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
@@ -75,14 +76,15 @@ def request_of(host: str, path: str, body: bytes, headers: Mapping[str, str]) ->
     return "\r\n".join(lines).encode() + body
 
 
-async def load(port: int, request: bytes, *, connections: int, seconds: float) -> Tally:
-    """Send the same request over and over on many connections for a time."""
+async def load(port: int, request: bytes | Callable[[], bytes], *, connections: int, seconds: float) -> Tally:
+    """Send requests on many connections for a time: the same one over and over, or what the function makes of each."""
     tally = Tally()
+    made_of = request if callable(request) else lambda: request
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
     until = started + seconds
     made = [
-        await loop.create_connection(lambda: _Connection(request, tally, until), "127.0.0.1", port)
+        await loop.create_connection(lambda: _Connection(made_of, tally, until), "127.0.0.1", port)
         for _ in range(connections)
     ]
     async with asyncio.timeout(seconds + 30):
