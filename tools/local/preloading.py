@@ -113,7 +113,7 @@ class Preloader:
                 return self._forked[0]
 
     def _listen(self) -> None:
-        while message := self._socket.recv(_MESSAGE_BYTES):
+        while message := self._received():
             told = json.loads(message)
             with self._ended:
                 if "forked" in told:
@@ -128,6 +128,13 @@ class Preloader:
             for child in self._children.values():
                 child.end(_KILLED)
             self._ended.notify_all()
+
+    def _received(self) -> bytes:
+        """The next message; none once it has ended, also where it had not read all that it was sent."""
+        try:
+            return self._socket.recv(_MESSAGE_BYTES)
+        except OSError:
+            return b""
 
     def stop(self) -> None:
         """End it; nothing it forked may still be needed."""

@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,3 +88,13 @@ def test_when_the_preloader_dies_its_forks_die_and_all_begin_again(tmp_path: Pat
     assert not alive(supervisor.pids.values())
     assert supervisor.preloader_pid is not None
     assert not alive([supervisor.preloader_pid])
+
+
+def test_who_asks_a_preloader_that_then_ends_is_told(tmp_path: Path) -> None:
+    started = processes.preloader()
+    os.kill(started.process.pid, signal.SIGSTOP)  # what it is sent it does not read
+    killing = threading.Timer(1.0, started.process.kill)
+    killing.start()
+    with pytest.raises(OSError, match="has ended"):
+        processes.fork(started, [MODULE], log=tmp_path / "one.log", env={})
+    killing.join()
