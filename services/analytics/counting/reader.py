@@ -20,7 +20,7 @@ from services.analytics.counting.aggregate import (
     seen_within_target,
     source_of,
 )
-from services.analytics.counting.models import CenterFact, Fact, Held
+from services.analytics.counting.models import CELLS_VERSION, CenterFact, Fact, Held
 from services.analytics.counting.project import time_on_duty
 from services.analytics.counting.reconciliation import ReconciliationCounts
 from services.analytics.counting.repository import (
@@ -30,11 +30,14 @@ from services.analytics.counting.repository import (
     Generation,
     Session,
     center_of,
+    counted_by_this_build,
     positions,
+    read_mark,
     serving,
 )
 from services.analytics.releases.calendar import Period
 from shared.clock import SEOUL
+from shared.errors import TransientError
 from shared.mongo import SLICE, store_errors
 
 
@@ -58,6 +61,13 @@ class Reader:
                 generation = self._generation or await serving(self._database, session)
                 yield Reader(self._database, generation, session)
                 await session.commit_transaction()
+
+    async def demand_counted(self) -> None:
+        """Raise ``TransientError`` unless the store holds what this build counts: it may be emptied right now."""
+        with store_errors():
+            mark = await read_mark(self._database, self._session)
+        if not counted_by_this_build(mark):
+            raise TransientError(f"the store is being counted anew, or by another version than {CELLS_VERSION}")
 
     async def _serving(self) -> Generation:
         return self._generation or await serving(self._database, self._session)

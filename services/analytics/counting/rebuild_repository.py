@@ -30,6 +30,7 @@ from services.analytics.counting.repository import (
     Position,
     Session,
     center_document,
+    counted_by_this_build,
     drop_others,
     positions,
     read_mark,
@@ -57,7 +58,7 @@ async def known_generations(database: Database) -> tuple[Generation, Generation 
     """The one that serves and the one before it, if it is kept. Raises ``FatalError`` where other code counted."""
     with store_errors():
         mark = await read_mark(database)
-    if mark.get("version") != CELLS_VERSION or "clearing" in mark:
+    if not counted_by_this_build(mark):
         raise FatalError(f"the store is not folded by cells version {CELLS_VERSION}: start analytics first")
     before = mark.get("before")
     return Generation(database, mark.get("generation", 0)), None if before is None else Generation(database, before)

@@ -162,6 +162,11 @@ async def read_mark(database: Database, session: Session | None = None) -> dict[
     return await database.cells.find_one({"_id": CELLS_MARK}, session=session) or {}
 
 
+def counted_by_this_build(mark: Mapping[str, Any]) -> bool:
+    """Return whether, by its mark, the store holds this build's cells and is not being emptied."""
+    return mark.get("version") == CELLS_VERSION and "clearing" not in mark
+
+
 async def serving(database: Database, session: Session | None = None) -> Generation:
     """The generation that serves now."""
     return Generation(database, (await read_mark(database, session)).get("generation", 0))
@@ -320,7 +325,7 @@ class Batch:
     async def offsets(self, partitions: set[int]) -> dict[Position, int]:
         """As `stored_offsets`. Raises ``FatalError`` where the store is no longer one of this build's cells."""
         mark = await read_mark(self._generation.database, self._session)
-        if mark.get("version") != CELLS_VERSION or "clearing" in mark:
+        if not counted_by_this_build(mark):
             raise FatalError(f"the store is not folded by cells version {CELLS_VERSION}: start again")
         return await offsets_of(self._generation, self._session, partitions)
 

@@ -7,7 +7,8 @@ Where making one fails it is not released either: counting and pages go on witho
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -215,6 +216,13 @@ class Publications:
         revised = await self._bulletin(period, months, frozen) if kind == "year" else {}
         return await asyncio.to_thread(self._marked, period, months, frozen, revised)
 
+    @asynccontextmanager
+    async def _counted(self) -> AsyncIterator[Reader]:
+        """A reader of one moment. Raises ``TransientError`` while the store is being counted anew."""
+        async with self._reader.snapshot() as reader:
+            await reader.demand_counted()
+            yield reader
+
     def _month(self, counts: MonthCounts) -> _Made:
         refused: tuple[str, ...] = ()
         for step in STEPS[:-1]:
@@ -323,7 +331,7 @@ class Publications:
         Counts that cannot be true are not kept: once the cause is mended, they are counted again. Of hours on duty that
         cannot be, only their table is left out: one centre's typing error must not hold up the country's months.
         """
-        async with self._reader.snapshot() as reader:
+        async with self._counted() as reader:
             counts = await self._true(reader, month)
             reports = await reader.held(period_of(month))
             offsets = await reader.offsets()
@@ -340,7 +348,7 @@ class Publications:
         """Return what became of the released months' reports since they closed."""
         names = [month.period for month in months]
         kept = [await self._register.held(name) for name in names]
-        async with self._reader.snapshot() as reader:
+        async with self._counted() as reader:
             if None in kept:
                 return from_counts(counts, [await self._true(reader, name) for name in names])
             now = [await reader.held(period_of(name)) for name in names]

@@ -9,8 +9,9 @@ import pytest
 from services.analytics.counting import repository
 from services.analytics.counting.consumers import Folder
 from services.analytics.counting.models import CELLS_VERSION
+from services.analytics.counting.reader import Reader
 from services.analytics.counting.repository import Database, prepare
-from shared.errors import FatalError
+from shared.errors import FatalError, TransientError
 from shared.events.base import Event
 from shared.kafka.decoding import RawRecord, Received, decode_record
 from shared.mongo import connect
@@ -108,6 +109,36 @@ async def test_a_clearing_that_was_killed_or_shared_goes_on(
     await asyncio.gather(*(prepare(database) for _ in range(3)))
     await folded(Folder(database), topics())
     assert (await numbers.cells(), await numbers.stages()) == expected
+
+
+async def demand_counted(database: Database) -> None:
+    """As a release does before it reads."""
+    async with Reader(database).snapshot() as reader:
+        await reader.demand_counted()
+
+
+async def test_nothing_is_released_while_the_store_is_emptied_nor_by_a_build_of_other_cells(
+    store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = await old_store(store_settings)
+    with pytest.raises(TransientError):
+        await demand_counted(database)
+    whole, asked = repository.clear_slice, 0
+
+    async def looked_at(*arguments: Any) -> bool:
+        nonlocal asked
+        with pytest.raises(TransientError):
+            await demand_counted(database)
+        asked += 1
+        return await whole(*arguments)
+
+    monkeypatch.setattr(repository, "clear_slice", looked_at)
+    await prepare(database)
+    assert asked > len(repository.PARTS)
+    await demand_counted(database)
+    await database.cells.update_one({"_id": "cells"}, {"$set": {"version": CELLS_VERSION + 1}})
+    with pytest.raises(TransientError):
+        await demand_counted(database)
 
 
 async def test_who_was_slow_clears_nothing_of_what_is_folded_anew(store_settings: StoreSettings) -> None:

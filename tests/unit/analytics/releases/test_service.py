@@ -20,6 +20,7 @@ from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import WITHHELD
 from shared.centers import CENTER_IDS
 from shared.clock import ManualClock
+from shared.errors import TransientError
 from shared.events.vocabulary import HarmType
 from shared.metrics import REGISTRY
 
@@ -49,6 +50,7 @@ class Store:
         self.owners: dict[str, str] = {}
         """Another owner of all reports of a centre."""
         self.broken = False
+        self.emptied = False
 
     async def cells(self, first: str, last: str) -> dict[str, Counter[str]]:
         del last
@@ -99,6 +101,10 @@ class Store:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator["Store"]:
         yield self
+
+    async def demand_counted(self) -> None:
+        if self.emptied:
+            raise TransientError("the store is being counted anew")
 
     async def offsets(self) -> dict[tuple[str, int], int]:
         return {("reports", 0): self.reports}
@@ -293,6 +299,17 @@ async def test_a_release_that_cannot_be_made_ends_neither_the_process_nor_what_w
     await office.clock.advance(601)
     assert (await office.released())[2:] == ["2026-Q3", "2026-10"]
     assert office.publications.check() is None
+
+
+async def test_nothing_is_released_of_a_store_that_is_being_counted_anew() -> None:
+    """Half of it is emptied: what is left would be frozen for ever."""
+    office = Office()
+    office.store.reports, office.store.emptied = 11, True
+    with pytest.raises(TransientError):
+        await office.released()
+    assert (office.store.released, office.store.kept) == ([], {})
+    office.store.emptied = False
+    assert (await office.released())[0] == "2026-08"
 
 
 async def test_a_broken_register_releases_nothing_more_and_is_told() -> None:
