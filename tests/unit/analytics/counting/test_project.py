@@ -82,6 +82,7 @@ def test_an_acknowledgement_under_a_superseded_ownership_is_void_in_both_orders(
     late = folded(make.received(R), make.routed(R), make.rerouted(R, "daegu"), make.acknowledged(R))
     early = folded(make.acknowledged(R), make.received(R), make.routed(R), make.rerouted(R, "daegu"))
     assert daily(late) == daily(early)
+    assert late.acknowledged == early.acknowledged == {}
     assert "stage|acknowledged" not in cells(late)
 
 
