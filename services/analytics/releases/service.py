@@ -97,6 +97,8 @@ class Publications:
         self._failed_at = float("-inf")
         self._trouble: str | None = None
         self._held_back: HeldBack | None = None
+        self._first_month: str | None = None
+        """The month of the earliest day that was counted, as last read before the first release."""
         self._shelf = Shelf()
         self._all: tuple[Release, ...] = ()
         """Every entry of the register, former revisions too."""
@@ -174,7 +176,7 @@ class Publications:
 
     def _next_month(self) -> str | None:
         months = [entry.period for entry in self.entries if entry.kind == "month"]
-        return after(months[-1]) if months else None
+        return after(months[-1]) if months else self._first_month
 
     async def _due(self) -> str | None:
         """The next period to be released, or None while it is not its time."""
@@ -183,10 +185,10 @@ class Publications:
         for name in ending_with(months[-1]) if months else ():
             if name not in done:
                 return name
-        month = self._next_month()
-        if month is None:
+        if not months:
             first = await self._reader.first_day()
-            month = f"{first:%Y-%m}" if first is not None else None
+            self._first_month = f"{first:%Y-%m}" if first is not None else None
+        month = self._next_month()
         if month is None:
             return None
         due, caught_up = closes_at(month), self._caught_up()

@@ -159,9 +159,12 @@ def outcomes(outcome: str) -> float:
 async def test_periods_are_released_in_order_as_soon_as_everything_up_to_their_closing_is_counted() -> None:
     office = Office()
     assert await office.released() == []
+    assert office.publications.next_release() == closes_at("2026-11"), "nothing is counted yet"
     office.store.reports = 11
     office.caught_up = datetime(2026, 9, 3, 14, 59, tzinfo=UTC)
     assert await office.released() == []
+    assert office.publications.next_release() == closes_at("2026-08"), "the first day was in August"
+    assert office.publications.calendar(1)[0].period.name == "2026-08"
     assert (
         REGISTRY.get_sample_value("ieum_analytics_release_overdue_seconds")
         == (NOW - closes_at("2026-08")).total_seconds()
