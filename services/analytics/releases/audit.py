@@ -4,7 +4,8 @@ For each hidden cell it looks for one world in which the cell is 0 and one in wh
 what was published. A cell that cannot be 0 is let through only where it cannot be 1 to 4 either: then everybody knows
 that it is large, and hiding it hid something else. So the verdict follows from what is published alone, true counts
 are never asked, and a refusal tells nothing that a failed attempt at publishing would not. Blocks that share no unknown
-number are solved apart. Out of time is not proven.
+number are solved apart; published numbers that contradict each other by themselves are a contradiction, too. Out of
+time is not proven.
 """
 
 from collections.abc import Iterable
@@ -39,8 +40,14 @@ def prove(system: System, limit_s: float, *, of: Iterable[str] | None = None) ->
     narrow: list[str] = []
     checked = 0
     wanted = None if of is None else tuple(f"{period}/" for period in of)
+
+    def asked(names: Iterable[str]) -> bool:
+        return wanted is None or any(name.startswith(wanted) for name in names)
+
+    if impossible := sorted(names for names in system.contradictions() if asked(names)):
+        return Proof("contradiction", impossible[0][:3])
     for block in system.blocks():
-        if wanted is not None and not any(name.startswith(wanted) for name in (*block.tops, *block.sums)):
+        if not asked((*block.tops, *block.sums)):
             continue
         solver = Block(block)
         checked += len(block.tops) + len(block.sums)

@@ -97,11 +97,22 @@ class System:
             if list(row.of.values()) == [1] and row.low is not None and row.low == row.high
         }
 
+    def contradictions(self) -> list[tuple[str, ...]]:
+        """The counts of each statement that known numbers contradict: without an unknown, it is in no block."""
+        known = self.known()
+        rows = ((tuple(row.of), _reduced(row, known)) for row in self.rows if not row.assumed)
+        choices = ((tuple(choice.variables()), _reduced_choice(choice, known)) for choice in self.choices)
+        return [
+            *((name,) for name, n in known.items() if not 0 <= n <= self.tops.get(name, n)),
+            *(names for names, row in rows if not row.of and not _holds(row)),
+            *(names for names, choice in choices if choice is not None and not choice.ways),
+        ]
+
     def blocks(self) -> list["System"]:
         """The parts that share no unknown variable, each to be solved on its own."""
         known = self.known()
         rows = [row for row in (_reduced(row, known) for row in self.rows) if row.of and not _idle(row, self.tops)]
-        choices = [reduced for choice in self.choices if (reduced := _reduced_choice(choice, known)).ways]
+        choices = [reduced for choice in self.choices if (reduced := _reduced_choice(choice, known)) and reduced.ways]
         parents = {name: name for name in self.tops if name not in known}
 
         def root(name: str) -> str:
@@ -145,19 +156,22 @@ def _idle(row: Constraint, tops: Mapping[str, int]) -> bool:
     return (row.low is None or row.low <= least) and (row.high is None or row.high >= most)
 
 
-def _reduced_choice(choice: Choice, known: Mapping[str, int]) -> Choice:
-    """Without what is known. A choice that a known number settles says nothing any more."""
+def _holds(row: Constraint) -> bool:
+    """Return whether a row without unknowns is true."""
+    return (row.low is None or row.low <= 0) and (row.high is None or row.high >= 0)
+
+
+def _reduced_choice(choice: Choice, known: Mapping[str, int]) -> Choice | None:
+    """Without what is known: None where known numbers settle it, without ways where they contradict it."""
     ways = []
     for way in choice.ways:
         row = _reduced(way.row, known)
-        then = tuple(_reduced_choice(further, known) for further in way.then)
-        if not row.of:
-            settled = (row.low is None or row.low <= 0) and (row.high is None or row.high >= 0)
-            if settled and not any(further.ways for further in then):
-                return Choice(())
-            if not settled:
-                continue
-        ways.append(Way(row, then))
+        then = [further for each in way.then if (further := _reduced_choice(each, known)) is not None]
+        if any(not further.ways for further in then) or not (row.of or _holds(row)):
+            continue
+        if not row.of and not then:
+            return None
+        ways.append(Way(row, tuple(then)))
     return Choice(tuple(ways))
 
 

@@ -92,7 +92,7 @@ class Block:
             column = self._column[name]
             zero = name in self._zero or self._world(column, 0, 0, limit_s)
             five = name in self._five or self._world(column, SMALL, self._tops[name], limit_s)
-            below = False if zero else self._world(column, 1, SMALL - 1, limit_s)
+            below = False if zero else self._world(column, 1, min(SMALL - 1, self._tops[name]), limit_s)
             if None in (zero, five, below):
                 return "out_of_time"
             if not (zero or five or below):
@@ -103,6 +103,8 @@ class Block:
 
     def _world(self, column: int, low: int, high: int, limit_s: float) -> bool | None:
         """Return whether there is one; None if time ran out. The solver's own time counts all its runs."""
+        if low > high:
+            return False
         if limit_s <= self.seconds:
             return None
         solver = self._solver

@@ -70,8 +70,8 @@ def test_the_solver_finds_what_enumeration_finds(
     found = System(dict(zip(_NAMES, tops, strict=True)), rows, choices)
     cells = [dict(zip(_NAMES, values, strict=True)) for values in product(*(range(top + 1) for top in tops))]
     left = [world for world in cells if possible(found, world)]
-    if not left:  # unless stated numbers alone contradict each other: no block holds those
-        assert prove(found, 30).verdict == "contradiction" or all(map(has_a_world, found.blocks()))
+    if not left:
+        assert prove(found, 30).verdict == "contradiction"
         return
     known = found.known()
     narrow = {
@@ -87,15 +87,28 @@ def test_the_solver_finds_what_enumeration_finds(
     assert set(proof.cells) == narrow
 
 
-def has_a_world(block: System) -> bool:
-    values = product(*(range(top + 1) for top in block.tops.values()))
-    return any(possible(block, dict(zip(block.tops, each, strict=True))) for each in values)
+def test_a_count_above_the_most_it_can_be_is_a_contradiction() -> None:
+    assert prove(System({"a": 2}, [Constraint({"a": 1}, 3, None)]), 30).verdict == "contradiction"
 
 
 def test_releases_that_no_counts_agree_with_are_a_contradiction() -> None:
     """Everything is impossible there: what cannot be 0 is not large for that."""
     rows = [Constraint({"a": 1, "b": 1}, 10, 10), Constraint({"a": 1, "b": 1}, 12, 12)]
     assert prove(System({"a": 20, "b": 20}, rows), 30).verdict == "contradiction"
+
+
+def test_known_numbers_that_contradict_each_other_are_a_contradiction() -> None:
+    """No unknown is left in them, so no block holds them."""
+    stated = [Constraint({"2026/t/a": 1}, 7, 7), Constraint({"2026/t/b": 1}, 8, 8)]
+    sums = Constraint({"2026/t/a": 1, "2026/t/b": 1}, 16, 16)
+    hidden = Choice((Way(Constraint({"2026/t/a": 1}, None, 4)), Way(Constraint({"2026/t/b": 1}, None, 4))))
+    tops = {"2026/t/a": 20, "2026/t/b": 20}
+    for found in (System(tops, [*stated, sums]), System(tops, stated, [hidden])):
+        proof = prove(found, 30, of=["2026"])
+        assert (proof.verdict, proof.cells) == ("contradiction", ("2026/t/a", "2026/t/b"))
+        assert prove(found, 30, of=["2027"]).verdict == "open", "it is another release's"
+    settled = Choice((Way(Constraint({"2026/t/a": 1}, 5, None)),))
+    assert prove(System(tops, stated, [settled]), 30).verdict == "open"
 
 
 def test_an_assumption_that_is_contradicted_hides_no_narrow_cell() -> None:
