@@ -37,6 +37,8 @@ ROOT_EXAMPLE: Final = "(base64 of 32 bytes: python -m services.identity.root_key
 _ROOT_BYTES: Final = 32
 SECRETS_DIR: Final = "IEUM_SECRETS_DIR"
 """Folder with a file for each secret, named like the variable it stands for: ``/run/secrets/KAFKA_SASL_PASSWORD``."""
+ADDRESS: Final = r"^[^@\s]+@[^@\s]+$"
+"""Of mail."""
 TOKEN_LENGTH: Final = 24
 """Shortest token that opens anything: 24 hex digits are 96 bits, beyond guessing."""
 
@@ -115,6 +117,21 @@ class StoreSettings(BaseSettings):
     database_prefix: str = Field(default="ieum_", pattern=r"^[a-z0-9_]{1,40}$", examples=["ieum_"])
     """Each service has its own database: this plus the service's name."""
     call_timeout_s: float = Field(default=10.0, gt=0, examples=[10])
+
+
+class MailSettings(BaseSettings):
+    """What every process that sends mail needs, under its own prefix."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    smtp_host: str = Field(default="", examples=["smtp.example.org"])
+    """Mail server."""
+    smtp_port: int = Field(default=8025, ge=1, le=65535, examples=[587])
+    smtp_security: Literal["none", "starttls", "tls"] = Field(default="none", examples=["starttls"])
+    smtp_username: OptionalText = Field(default=None, examples=["ieum"])
+    smtp_password: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
+    smtp_timeout_s: float = Field(default=10.0, gt=0, le=60, examples=[10])
+    """For each connection and each mail."""
 
 
 class ServiceSettings(BaseSettings):

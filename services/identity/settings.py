@@ -13,8 +13,7 @@ from shared.audit.settings import AuditSettings
 from shared.identity.keys import public_root_of
 from shared.identity.roles import StaffRole, conflict, roles_at
 from shared.key_setting import EXAMPLE, Key, key_bytes
-from shared.settings import ServiceSettings
-from shared.smtp import ADDRESS, MailSettings
+from shared.settings import ADDRESS, MailSettings, ServiceSettings
 
 DEMO: Final = "IEUM_DEMO_ACCOUNTS"
 

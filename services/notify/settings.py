@@ -13,8 +13,7 @@ from services.notify.escalation.rules import QuietHours, Rules
 from shared.audit.chain import AuditKeys
 from shared.audit.settings import AuditSettings
 from shared.key_setting import EXAMPLE, Key
-from shared.settings import ServiceSettings
-from shared.smtp import ADDRESS, MailSettings
+from shared.settings import ADDRESS, MailSettings, ServiceSettings
 
 _KEY_BYTES: Final = range(24, 65)
 """Standard Webhooks' own bounds for a secret."""

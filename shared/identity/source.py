@@ -66,14 +66,14 @@ DOCUMENTS_REFUSED: Final = Counter(
 )
 
 
-class Published(NamedTuple):
+class TaggedKeys(NamedTuple):
     """The newest document as the root key signed it, and the issuer's tag for what it says."""
 
     signed: str
     tag: str = ""
 
 
-Fetch = Callable[[str], Awaitable[Published | None]]
+Fetch = Callable[[str], Awaitable[TaggedKeys | None]]
 """Given the tag of what is known (empty: nothing), the newest document; None: it says the same. May raise."""
 
 
@@ -318,7 +318,7 @@ def fetch_over_http(base_url: str) -> Fetch:
     client = httpx.AsyncClient(base_url=base_url.rstrip("/"), timeout=_TIMEOUT_S, verify=trusted_authorities())
     patient = httpx.Timeout(_TIMEOUT_S, read=_TIMEOUT_S + WAIT_S)
 
-    async def fetch(known: str) -> Published | None:
+    async def fetch(known: str) -> TaggedKeys | None:
         if not known:
             answer = await client.get(PATH)
         else:
@@ -327,7 +327,7 @@ def fetch_over_http(base_url: str) -> Fetch:
             if answer.status_code == httpx.codes.NOT_MODIFIED:
                 return None
         answer.raise_for_status()
-        return Published(signed_of(answer.content), answer.headers.get("etag", ""))
+        return TaggedKeys(signed_of(answer.content), answer.headers.get("etag", ""))
 
     return fetch
 

@@ -14,7 +14,7 @@ from shared.identity.cookies import token_cookie
 from shared.identity.keys import KeyDocument, PublicKey, RevokedSession, RootKey, RootKeys
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
-from shared.identity.source import Identity, Published
+from shared.identity.source import Identity, TaggedKeys
 from shared.identity.tokens import ACCESS_LASTS, GRACE, TICKET_LASTS, Purpose, Signer, Ticket, TicketKey
 from tests import ROOT_SEED
 
@@ -54,10 +54,10 @@ class TestIdentity:
         self.identity = self.another()
         self.identity.adopt(self.document())
 
-    async def fetch(self, known: str = "") -> Published:
+    async def fetch(self, known: str = "") -> TaggedKeys:
         """As identity answers, always with the whole document."""
         del known
-        return Published(self.signed())
+        return TaggedKeys(self.signed())
 
     def another(self, cache: Path | None = None) -> Identity:
         """Make another process's verifier; it has asked nothing yet."""

@@ -32,7 +32,7 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError
 from shared.identity.keys import KeyDocument, PublicKey, RevokedKey, RevokedSession, RootKey, merge_revocations
-from shared.identity.source import Published
+from shared.identity.source import TaggedKeys
 from shared.identity.tokens import Signer
 
 _log = log.get(__name__)
@@ -109,12 +109,12 @@ class Signing:
         self._signed = self._signed or self._root.sign(document)
         return self._signed
 
-    async def published(self, known: str = "") -> Published | None:
+    async def published(self, known: str = "") -> TaggedKeys | None:
         """Return the signed document and its tag; None if it says what the one with the tag ``known`` says."""
         await self.document()
-        return None if known == self._tag else Published(await self.signed(), self._tag)
+        return None if known == self._tag else TaggedKeys(await self.signed(), self._tag)
 
-    async def published_after(self, known: str, seconds: float) -> Published | None:
+    async def published_after(self, known: str, seconds: float) -> TaggedKeys | None:
         """The same, as soon as it says something else, at the latest after ``seconds``. Raises ``TransientError``."""
         published = await self.published(known)
         if published is not None or seconds <= 0 or self._held >= HELD:

@@ -16,7 +16,7 @@ from shared.health import Health
 from shared.identity.cookies import session_cookie, token_cookie
 from shared.identity.keys import KeyDocument
 from shared.identity.roles import StaffRole
-from shared.identity.source import PATH, POLL_S, Published, signed_of
+from shared.identity.source import PATH, POLL_S, TaggedKeys, signed_of
 from shared.identity.tokens import ACCESS_LASTS
 from shared.jobs import Jobs
 from tests.integration.identity.conftest import IDENTITY_URL, NOTIFY_URL, ROUTING_URL, IdentityHarness, Other, Process
@@ -31,12 +31,12 @@ async def fetched(http: httpx.AsyncClient) -> KeyDocument:
 
 
 def another(harness: IdentityHarness, identity: Process) -> Other:
-    async def fetch(known: str) -> Published | None:
+    async def fetch(known: str) -> TaggedKeys | None:
         async with identity.browser() as http:
             answer = await http.get(PATH, headers={"If-None-Match": known})
             if answer.status_code == httpx.codes.NOT_MODIFIED:
                 return None
-            return Published(signed_of(answer.raise_for_status().content), answer.headers["etag"])
+            return TaggedKeys(signed_of(answer.raise_for_status().content), answer.headers["etag"])
 
     return harness.other(fetch, "routing")
 

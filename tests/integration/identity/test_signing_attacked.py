@@ -19,7 +19,7 @@ from services.identity.accounts.rules import KEY_ANNOUNCED
 from services.identity.main import Accounts
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
-from shared.identity.source import PATH, Published, signed_of
+from shared.identity.source import PATH, TaggedKeys, signed_of
 from shared.identity.tokens import ACCESS_LASTS, Signer
 from shared.metrics import REGISTRY
 from shared.mongo import Document
@@ -87,12 +87,12 @@ async def attack(identity: Process, harness: IdentityHarness) -> Attack:
 
 
 def of(harness: IdentityHarness, identity: Process) -> Other:
-    async def fetch(known: str) -> Published | None:
+    async def fetch(known: str) -> TaggedKeys | None:
         async with identity.browser() as http:
             answer = await http.get(PATH, headers={"If-None-Match": known})
             if answer.status_code == httpx.codes.NOT_MODIFIED:
                 return None
-            return Published(signed_of(answer.raise_for_status().content), answer.headers["etag"])
+            return TaggedKeys(signed_of(answer.raise_for_status().content), answer.headers["etag"])
 
     return harness.other(fetch)
 

@@ -13,7 +13,7 @@ from services.identity.keys.service import HELD, Signing
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.identity.keys import RootKeys
-from shared.identity.source import Published
+from shared.identity.source import TaggedKeys
 from tests.support.staff import ROOT
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -67,7 +67,7 @@ async def test_processes_that_make_the_first_key_together_make_one() -> None:
     assert [key.number for key in keys.records] == [1]
 
 
-async def waiting(made: Signing, known: str) -> "asyncio.Task[Published | None]":
+async def waiting(made: Signing, known: str) -> "asyncio.Task[TaggedKeys | None]":
     """A question that waits for a change, for as long as a test may take."""
     asked = asyncio.create_task(made.published_after(known, 3600))
     for _ in range(10):

@@ -25,7 +25,7 @@ from shared.identity.keys import (
     SignedDocuments,
     merge_revocations,
 )
-from shared.identity.source import DOCUMENTS_REFUSED, WHOLE_S, Identity, Published, over_http, signed_of
+from shared.identity.source import DOCUMENTS_REFUSED, WHOLE_S, Identity, TaggedKeys, over_http, signed_of
 from shared.settings import ServiceSettings, SettingsError
 from tests import ROOT_SEED
 from tests.support.staff import ROOT, ROOTS, TestIdentity
@@ -62,9 +62,9 @@ def test_without_an_earlier_document_an_ended_key_does_not_count_either() -> Non
 async def test_a_service_remembers_what_ended_although_notify_no_longer_says_so() -> None:
     answers = [document(NEW, ended=(OLD,), revoked=("one",)), document(OLD, NEW)]
 
-    async def fetch(known: str) -> Published:
+    async def fetch(known: str) -> TaggedKeys:
         del known
-        return Published(ROOT.sign(answers.pop(0)))
+        return TaggedKeys(ROOT.sign(answers.pop(0)))
 
     identity = Identity(fetch, ROOTS, ManualClock(NOW), service="notify")
     assert not identity.is_revoked("one")
@@ -90,9 +90,9 @@ class Attacked:
         return json.dumps({**self.thief.document().model_dump(mode="json"), "signed": signed}).encode()
 
     def started(self, roots: RootKeys = ROOTS) -> Identity:
-        async def fetch(known: str) -> Published:
+        async def fetch(known: str) -> TaggedKeys:
             del known
-            return Published(signed_of(self.answer))
+            return TaggedKeys(signed_of(self.answer))
 
         return Identity(fetch, roots, self.clock, self.cache, service="notify")
 
@@ -174,9 +174,9 @@ async def test_an_earlier_document_does_not_come_back() -> None:
     """Everybody can have them: whoever answers with one would undo a rotation and keep it quiet."""
     answers = [document(NEW), document(OLD, at=NOW - 72 * HOUR)]
 
-    async def fetch(known: str) -> Published:
+    async def fetch(known: str) -> TaggedKeys:
         del known
-        return Published(ROOT.sign(answers.pop(0)))
+        return TaggedKeys(ROOT.sign(answers.pop(0)))
 
     identity = Identity(fetch, ROOTS, ManualClock(NOW), service="notify")
     assert await identity.refresh()
@@ -189,9 +189,9 @@ async def test_what_did_not_change_is_confirmed_without_being_sent_or_written_ag
     clock, cache = ManualClock(NOW), tmp_path / "keys.json"
     named: list[str] = []
 
-    async def fetch(known: str) -> Published | None:
+    async def fetch(known: str) -> TaggedKeys | None:
         named.append(known)
-        return None if known else Published(ROOT.sign(document(NEW, at=clock.now())), "tag")
+        return None if known else TaggedKeys(ROOT.sign(document(NEW, at=clock.now())), "tag")
 
     identity = Identity(fetch, ROOTS, clock, cache, service="notify")
     assert await identity.refresh()
@@ -210,9 +210,9 @@ async def test_what_did_not_change_is_confirmed_without_being_sent_or_written_ag
 async def test_the_tag_of_a_refused_document_is_not_named() -> None:
     """Whoever once answered in identity's place must not have its next answers say that nothing changed."""
     named: list[str] = []
-    answers = [Published(ROOT.sign(document(NEW)), "good"), Published("forged", "bad"), None]
+    answers = [TaggedKeys(ROOT.sign(document(NEW)), "good"), TaggedKeys("forged", "bad"), None]
 
-    async def fetch(known: str) -> Published | None:
+    async def fetch(known: str) -> TaggedKeys | None:
         named.append(known)
         return answers.pop(0)
 

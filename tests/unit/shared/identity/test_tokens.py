@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from shared.clock import ManualClock
 from shared.identity.cookies import SERVICES
 from shared.identity.keys import FRESH_FOR, KeyDocument, KeySet, key_set
-from shared.identity.source import Identity, Published
+from shared.identity.source import Identity, TaggedKeys
 from shared.identity.tokens import (
     ACCESS_LASTS,
     GRACE,
@@ -261,7 +261,7 @@ async def test_keys_outlive_the_process_and_a_silent_identity(
     first = staff.another(cache)
     assert await first.refresh()
 
-    async def silence(known: str) -> Published:
+    async def silence(known: str) -> TaggedKeys:
         raise OSError(known)
 
     second = Identity(silence, ROOTS, clock, cache, service="notify")
