@@ -10,12 +10,13 @@ import pytest
 from services.analytics.exports import parquet, report_content, table_files
 from services.analytics.exports.csvw import as_csvw
 from services.analytics.exports.observations import Observation, observations
-from services.analytics.releases import published
+from services.analytics.releases import published, weekly
 from services.analytics.releases.hierarchies import CENTERS, TOTAL
-from services.analytics.releases.release import Release
+from services.analytics.releases.release import Release, of_month
 from services.analytics.releases.suppression import MonthCounts, joined
-from services.analytics.releases.tables import LATE, LATE_TABLE
+from services.analytics.releases.tables import BY_WEEK, LATE, LATE_TABLE
 from tests.disclosure.publishing import fetched, released
+from tests.unit.analytics.worlds import AS_OF, weeks_before
 from tools.disclosure_attack.__main__ import Result, attack
 
 pytestmark = pytest.mark.timeout(480)
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.timeout(480)
 def year() -> tuple[list[Release], dict[str, MonthCounts]]:
     entries: list[Release] = []
     counts: dict[str, MonthCounts] = {}
-    for release, proof, so_far in released([2026], 28.0, seed=3):
+    for release, proof, so_far in released([2026], 28.0, seed=3, first_weeks=True):
         assert proof.verdict == "open"
         entries.append(release)
         counts = so_far
@@ -34,7 +35,7 @@ def year() -> tuple[list[Release], dict[str, MonthCounts]]:
 
 def half(entries: Sequence[Release]) -> list[Release]:
     """The first half of the year with its quarters: enough for a planted bug to be found in."""
-    return [entry for entry in entries if max(entry.months) <= "2026-06"]
+    return [entry for entry in entries if max(entry.months, default="") <= "2026-06"]
 
 
 async def attacked(entries: Sequence[Release], folder: Path, *, exact: bool = True) -> Result:
@@ -52,6 +53,38 @@ async def test_nothing_that_was_released_is_undone(
     assert result.cells > 300
     small = [n for month in year[1].values() for n in month.centers.values() if 0 < n < 5]
     assert len(small) >= 5, "nothing was there to be found"
+
+
+def first_month(**by_day: int) -> MonthCounts:
+    """November 2026 with so many reports on its days; the keyword is the day, as ``on_3``."""
+    days = {f"2026-11-{int(day[3:]):02d}": n for day, n in by_day.items()}
+    total = sum(days.values())
+    return MonthCounts("2026-11", days, {"busan": total}, {}, {"longer": total}, {"in_care": total})
+
+
+async def test_weeks_before_the_first_month_are_not_undone_by_it(tmp_path: Path) -> None:
+    """One week of three was not told; with no month yet, and with the month beside them."""
+    counts = first_month(on_1=2, on_4=31, on_12=3, on_17=26, on_24=9, on_30=1)
+    weeks = weeks_before(counts)
+    month = of_month(counts, AS_OF, "whole", weekly.before("2026-11", weeks))
+    assert month.tables[BY_WEEK] == {"total": 72, "2026-W45": 31, "2026-W47": 26}
+    for name, entries, hidden in (("weeks", weeks, 0), ("month", [*weeks, month], 4)):
+        await fetched(entries, tmp_path / name)
+        result = attack(tmp_path / name)
+        assert result.failed, (result.leaked, result.strays)
+        assert (result.narrowed, result.unsure) == ((), 0)
+        assert result.cells >= hidden
+
+
+async def test_a_month_that_tells_a_small_rest_beside_its_weeks_is_undone(tmp_path: Path) -> None:
+    """The planted bug: the month says its total although three reports are left of it without the weeks."""
+    counts = first_month(on_4=31, on_17=26, on_24=3)
+    shown = {"total": 60, "2026-W45": 31, "2026-W47": 26}
+    made = of_month(counts, AS_OF, "whole")
+    month = replace(made, tables={**made.tables, BY_WEEK: shown})
+    await fetched([*weeks_before(counts), month], tmp_path)
+    narrowed = {(bound.cell.row, bound.low, bound.high) for bound in attack(tmp_path).narrowed}
+    assert {("2026-W44", 0, 3), ("2026-W46", 0, 3), ("2026-W48", 0, 3), ("2026-W49", 0, 3)} <= narrowed
 
 
 async def test_totals_computed_before_hiding_are_undone(
@@ -121,7 +154,7 @@ async def test_a_leak_in_any_form_of_file_is_found(
     plant: Any, year: tuple[list[Release], dict[str, MonthCounts]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = plant(monkeypatch)
-    await fetched(year[0][:3], tmp_path)
+    await fetched([entry for entry in year[0] if entry.months][:3], tmp_path)
     result = attack(tmp_path, exact=False)
     found = {f"{bound.cell.table} {bound.cell.row}" for bound in result.leaked}
     found |= {f"{stray.label}: {stray.text}" for stray in result.strays}

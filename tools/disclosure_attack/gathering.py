@@ -58,6 +58,8 @@ class Published:
     """Something of it was left out for a reason that says nothing of its rows."""
     labels: Mapping[str, str]
     """Labels by key, in the language they were fetched in."""
+    revised: bool = False
+    """It was counted again."""
 
 
 async def collect(client: httpx.AsyncClient, folder: Path) -> int:
@@ -70,7 +72,8 @@ async def collect(client: httpx.AsyncClient, folder: Path) -> int:
         for form in listed["formats"]
         for lang in LANGUAGES
     }
-    periods = {period for table in listed["tables"] for period in table["periods"]}
+    centers = next(table for table in listed["tables"] if table["name"] == "reports-by-center")
+    periods = centers["periods"] or [""]  # until the first month there is one page, whatever is asked for
     files |= {
         f"pages/{page or 'overview'}-{period}.{lang}.html": f"/{page}?period={period}&lang={lang}"
         for page in PAGES
@@ -84,7 +87,6 @@ async def collect(client: httpx.AsyncClient, folder: Path) -> int:
         for lang in LANGUAGES
     }
     files |= {f"pages/dictionary.{lang}.html": f"/dictionary?lang={lang}" for lang in LANGUAGES}
-    centers = next(table for table in listed["tables"] if table["name"] == "reports-by-center")
     months = [period for period in centers["periods"] if re.fullmatch(r"\d{4}-\d\d", period)]
     files |= {f"monthly/{month}.ko.pdf": f"/api/v1/monthly/{month}.pdf" for month in months}
     files |= {
@@ -147,6 +149,7 @@ def _table(body: Mapping[str, Any]) -> Published:
         coarser=bool(body.get("protection", {}).get("coarser")),
         labels={row["key"]: row["label"] for row in rows}
         | {column["key"]: column["label"] for column in body["columns"]},
+        revised=bool(body.get("revision")),
     )
 
 

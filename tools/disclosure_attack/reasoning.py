@@ -8,6 +8,7 @@ knows that a shown number is 5 or more, and that of what was hidden together at 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 from tools.disclosure_attack.gathering import Cell, Published, Said
@@ -38,6 +39,10 @@ YOUNGEST: Final = "under_14"
 MONTHLY: Final = ("reports-by-center", "reports-by-week", "acknowledgement-times", "reports-by-outcome")
 """Tables whose longer periods are sums of months, in which a number may be hidden because one month's was."""
 BY_CENTER: Final = "reports-by-center"
+BY_WEEK: Final = "reports-by-week"
+FIRST_WEEKS: Final = "reports-in-first-weeks"
+LEAST_OF_WEEK: Final = 20
+"""Of a whole week that was not told before its month, though another one was, it is known that it has fewer."""
 MOST: Final = 10_000_000
 
 
@@ -102,6 +107,7 @@ def problem(tables: Sequence[Published], said: Iterable[Said]) -> Problem:
         _inside(found, table)
         _over_time(found, table, by_name)
         _between_tables(found, table, by_name)
+        _told_before(found, table, by_name)
         _hidden_together(found, table)
     return found
 
@@ -195,6 +201,26 @@ def _of_moved(found: Problem, table: Published, same: Published, by_name: Mappin
             found.relate({_cell(same, row): 1, _cell(table, row): -1}, 0, MOST)
         else:
             found.relate({_cell(same, same.total): 1, _cell(same, row): -1, _cell(table, row): -1}, 0, MOST)
+
+
+def _told_before(found: Problem, month: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
+    """Weeks that were told before their month count the same there; those that were not had too few reports."""
+    if month.table != BY_WEEK or month.months != (month.period,) or month.revised:
+        return
+    told = {row: by_name[FIRST_WEEKS, row] for row in month.rows if (FIRST_WEEKS, row) in by_name}
+    for row, week in told.items():
+        found.relate({_cell(week, week.total): 1, _cell(month, row): -1})
+    for row in month.rows[1:-2] if told else ():  # the first and the last two are left to the month
+        if row not in told and _begins(row).strftime("%Y-%m") == month.period:
+            found.relate({_cell(month, row): 1}, 0, LEAST_OF_WEEK - 1)
+    rest = tuple(_cell(month, row) for row in month.rows if row not in told)
+    if told and all(found.fixed(cell) is None for cell in rest):
+        found.small.append(rest)
+
+
+def _begins(week: str) -> date:
+    year, number = week.split("-W")
+    return date.fromisocalendar(int(year), int(number), 1)
 
 
 def _hidden_together(found: Problem, table: Published) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 from services.analytics.counting.watch import Watch
 from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.history import Published
-from services.analytics.dashboard.panels import centers, front, people, trends
+from services.analytics.dashboard.panels import centers, course, front, people, trends
 from services.analytics.dashboard.panels.parts import Panel, lines
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.catalogue import Catalogue, Sample, periods_of, published
@@ -102,7 +102,7 @@ class _Dashboard:
         """The front page."""
         found = await self._general(request, principal, period)
         if not found["periods"]:
-            return self._shown(request, found, "nothing_yet.html")
+            return self._nothing_yet(request, found)
         edition, words, table = found["edition"], found["words"], found["table"]
         suppressed = [spec.name for spec in TABLE_SPECS.values() if isinstance(spec.protection, Split | Marks)]
         costs = [each for name in suppressed if (each := edition.table(name))]
@@ -150,11 +150,16 @@ class _Dashboard:
     ) -> HTMLResponse:
         found = await self._general(request, principal, period)
         if not found["periods"]:
-            return self._shown(request, found, "nothing_yet.html")
+            return self._nothing_yet(request, found)
         edition, words = found["edition"], found["words"]
         panels = made(edition, words)
         more = people.registered(path, edition, words, [panel.id for panel in panels])
         return self._shown(request, found, "panels.html", panels=[*panels, *more])
+
+    def _nothing_yet(self, request: Request, found: dict[str, Any]) -> HTMLResponse:
+        """Before the first month: the weeks told so far, and the way to the sample."""
+        weeks = course.first_weeks(self._catalogue.shelf, found["words"])
+        return self._shown(request, found, "nothing_yet.html", weeks=weeks)
 
     def _held(self) -> dict[str, Any] | None:
         if (held := self._held_back()) is None:

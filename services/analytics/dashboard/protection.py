@@ -24,6 +24,7 @@ KINDS: Final[dict[Kind, str]] = {
     "month": gettext_noop("Month"),
     "quarter": gettext_noop("Quarter"),
     "year": gettext_noop("Year"),
+    "week": gettext_noop("Week"),
 }
 
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from services.analytics.dashboard.charts import Bar
 from services.analytics.exports.words import shown, within, word
+from services.analytics.releases.calendar import parse
 from services.analytics.releases.catalogue import center_names
 from services.analytics.releases.derived import LOAD_BANDS, Change, most_reports
 from services.analytics.releases.published import Table
@@ -51,7 +52,9 @@ class Terms:
         return self.text(gettext_noop("%(number)s reports")) % {"number": self.figure(figure)}
 
     def period(self, name: str) -> str:
-        """A month, quarter or year in words."""
+        """A month, quarter, year or week in words."""
+        if (period := parse(name)) is not None and period.kind == "week":
+            return self.week(name, period.first, period.last)
         year, _, part = name.partition("-")
         if not part:
             return self.text(gettext_noop("%(year)s")) % {"year": year}

@@ -28,7 +28,7 @@ from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
 EXPORTS: Final = ("zip", "ndjson")
-_KINDS: Final = ("month", "quarter", "year")
+_KINDS: Final = ("month", "quarter", "year", "week")
 _MEDIA: Final = {"zip": "application/zip", "ndjson": "application/x-ndjson"}
 _MOST: Final = 1000
 _CHOSEN: Final = ("unknown_table", "unknown_period", "unknown_dimension", "unknown_status")
@@ -93,7 +93,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
         numbered = [
             (number, entry)
             for number, entry in enumerate(await publications.released())
-            if entry.months and number > after and kind in {"", entry.kind}
+            if entry.says_anything and number > after and kind in {"", entry.kind}
         ]
         more = str(numbered[limit - 1][0]) if len(numbered) > limit else None
         body = {"releases": [_release(number, entry) for number, entry in numbered[:limit]]}
@@ -186,7 +186,7 @@ def _wanted(entries: list[Release], table: str, period: str, dimension: str, sta
         raise _unknown("unknown_dimension", said, DIMENSIONS)
     if status and status not in STATUSES:
         raise _unknown("unknown_status", gettext_noop("There is no such status. There are: %(names)s."), STATUSES)
-    known = [entry.period for entry in entries if entry.months]
+    known = [entry.period for entry in entries if entry.says_anything]
     if period and period not in known:
         said = gettext_noop("Nothing was released for that period. There are: %(names)s.")
         raise _unknown("unknown_period", said, known[::-1][:_SHOWN] or ["–"])

@@ -89,7 +89,7 @@ class Wanted:
 
     def of(self, release: Release) -> Iterator[TableSpec]:
         """The tables of a release that are wanted."""
-        if release.months and self.period in {"", release.period}:
+        if release.says_anything and self.period in {"", release.period}:
             yield from (each for each in self.tables if exists(each, release))
 
 

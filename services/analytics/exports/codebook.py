@@ -81,12 +81,13 @@ COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "hours": ("integer", gettext_noop("Hours of people on duty, to the nearest ten.")),
     "at_least": ("integer", gettext_noop("The number is not below this; the number itself where it is published.")),
     "at_most": ("integer", gettext_noop("The number is not above this; the number itself where it is published.")),
-    "period": ("string", gettext_noop("The month, quarter or year: 2026-11, 2026-Q4 or 2026.")),
-    "months_covered": ("integer", gettext_noop("How many months of the period are counted in it.")),
+    "period": ("string", gettext_noop("The month, quarter, year or week: 2026-11, 2026-Q4, 2026 or 2026-W47.")),
+    "months_covered": ("integer", gettext_noop("How many months of the period are counted in it; 0 for a week.")),
     "months_in_period": (
         "integer",
         gettext_noop(
-            "How many months the period has. Where it has more than are counted, compare it with no whole one."
+            "How many months the period has; 0 for a week. Where it has more than are counted, compare it with no "
+            "whole one."
         ),
     ),
     "as_of": ("dateTime", gettext_noop("When the numbers were released. They do not change afterwards.")),

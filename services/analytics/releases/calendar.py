@@ -102,7 +102,7 @@ def between(first: date, now: datetime, kind: Kind) -> list[str]:
 
 
 def closes_at(month: str) -> datetime:
-    """The moment from which a month may be closed: its end in Seoul, and the time to settle."""
+    """The moment from which a month, or a week, may be closed: its end in Seoul, and the time to settle."""
     last = _made(month).last
     return datetime(last.year, last.month, last.day, tzinfo=SEOUL) + timedelta(days=1) + SETTLE
 

@@ -47,12 +47,17 @@ def month_counts(
     by_center = {center: total[f"reports|{center}|{ALL}"] for center in every_center}
     return MonthCounts(
         month=month,
-        days={day: _owned(cells.get(day, Counter())) for day in dict.fromkeys((*days, *sorted(cells)))},
+        days=dict.fromkeys(days, 0) | owned_by_day(cells),
         centers=by_center,
         harms={center: {harm: total[f"reports|{center}|{harm}"] for harm in every_harm} for center in every_center},
         times=_times(total, sum(by_center.values())),
         ends=_ends(total, sum(by_center.values())),
     )
+
+
+def owned_by_day(cells: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """By day, the reports that a centre owns."""
+    return {day: _owned(cells[day]) for day in sorted(cells)}
 
 
 def _owned(cells: Mapping[str, int]) -> int:

@@ -63,8 +63,19 @@ def _parts(node: Tree, shown: Shown, before: Sequence[Shown]) -> dict[str, int]:
     own = [part for part in node.parts if part.key in shown]
     if len(own) < len(node.parts) or any(_betrays(part.key, shown, before) for part in own):
         return {}
+    if any(_rest_betrays(node, shown, old) for old in before):
+        return {}
     below = [_parts(part, shown, before) for part in own]
     return {part.key: shown[part.key] for part in own} | {key: n for each in below for key, n in each.items()}
+
+
+def _rest_betrays(node: Tree, shown: Shown, old: Shown) -> bool:
+    """Whether the rest differs by a small count that was left beside parts shown alone: weeks told before a month."""
+    rest = [part.key for part in node.parts if part.key not in old]
+    if node.key not in old or not rest:
+        return False
+    was = old[node.key] - sum(old[part.key] for part in node.parts if part.key in old)
+    return 0 < abs(sum(shown[key] for key in rest) - was) < SMALL
 
 
 def _betrays(key: str, shown: Shown, before: Sequence[Shown]) -> bool:

@@ -10,13 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from services.analytics.releases import weekly
 from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree
 from services.analytics.releases.intervals import read
 from services.analytics.releases.release import BETWEEN, Release, period_of
-from services.analytics.releases.suppression import SMALL, Shown, fits, joined, places
+from services.analytics.releases.suppression import LEAST_OF_WEEK, SMALL, Shown, fits, joined, places
 from services.analytics.releases.tables import (
     AGE_GENDER_TABLE,
     BY_CENTER,
+    BY_WEEK,
     DEPTHS,
     GENDER_TABLE,
     HARM_TABLE,
@@ -190,9 +192,13 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
         months = [by_period[month] for month in release.months]
         for name, shown in release.tables.items():
             spec = TABLE_SPECS[name]
+            if release.kind == "week":  # its month's proof knows of it
+                continue
             earlier = [entry.tables.get(name, {}) for entry in former if entry.period == release.period]
             if spec.says_intervals and release.kind == "year":
                 _intervals(found, cells_of(release, name), name, shown, months)
+            elif name == BY_WEEK and release.kind == "month" and not release.revision:
+                _weeks(found, release, shown, releases)
             elif isinstance(spec.protection, Split):
                 tree = spec.protection.made_in(period_of(release.period), shown)
                 depth = DEPTHS[release.step] if spec.recoding else _EVERY_LEVEL
@@ -213,6 +219,20 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
 def cells_of(release: Release, table: str) -> str:
     """Return the first parts of the names of a table's unknown counts."""
     return f"{release.period}/{table}"
+
+
+def _weeks(found: System, release: Release, shown: Shown, releases: Sequence[Release]) -> None:
+    """A month's weeks. Those that were told before are known; of those that were not, that they are below a limit."""
+    prefix, tree = cells_of(release, BY_WEEK), TABLE_SPECS[BY_WEEK].hierarchy(period_of(release.period))
+    before = weekly.before(release.period, releases)
+    told = weekly.told_of(release.period, releases)
+    rest = Tree(tree.key, tuple(part for part in tree.parts if part.key not in told))
+    left = {key: n for key, n in shown.items() if key not in told}
+    if TOTAL in left:
+        left[TOTAL] -= sum(told.values())
+    _tree(found, prefix, rest, left, 1)
+    silent = [f"{prefix}/{week}" for week, n in before.items() if n is None]
+    found.rows += [Constraint({name: 1}, None, LEAST_OF_WEEK - 1) for name in silent if name in found.tops]
 
 
 def _of_marks(

@@ -60,8 +60,8 @@ class Table:
 
     @property
     def coverage(self) -> tuple[int, int]:
-        """How many of the period's months are in it, and how many the period has."""
-        return len(self.months), len(self.period.months)
+        """How many of the period's months are in it, and how many the period has; 0 of 0 for a week."""
+        return (len(self.months), len(self.period.months)) if self.period.whole_months else (0, 0)
 
     @property
     def partial(self) -> bool:
@@ -124,7 +124,7 @@ def build(definition: TableSpec, period: Period, releases: Sequence[Release]) ->
 
 def exists(definition: TableSpec, release: Release) -> bool:
     """Return whether a released period has this table."""
-    if release.kind not in definition.kinds or not release.months:
+    if release.kind not in definition.kinds or not release.says_anything:
         return False
     return _of_months(definition) or definition.name in release.tables
 

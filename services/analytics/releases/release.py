@@ -14,9 +14,19 @@ from typing import Final
 from services.analytics.releases.calendar import Kind, Period, parse
 from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree, members, weeks
 from services.analytics.releases.intervals import intervals
-from services.analytics.releases.suppression import LEAST, MonthCounts, Shown, joined, mark, places, split
+from services.analytics.releases.suppression import (
+    LEAST,
+    LEAST_OF_WEEK,
+    MonthCounts,
+    Shown,
+    joined,
+    mark,
+    places,
+    split,
+)
 from services.analytics.releases.tables import (
     BY_CENTER,
+    BY_WEEK,
     CORRECTIONS,
     DEPTHS,
     STEPS,
@@ -57,6 +67,11 @@ class Release:
     """Of a later revision: what was wrong, by language."""
 
     @property
+    def says_anything(self) -> bool:
+        """Whether there is anything in it; a week is made of no months."""
+        return bool(self.months or self.tables)
+
+    @property
     def kind(self) -> Kind:
         """Of which kind its period is."""
         return period_of(self.period).kind
@@ -75,8 +90,11 @@ def period_of(name: str) -> Period:
     return found
 
 
-def of_month(counts: MonthCounts, as_of: str, step: str) -> Release:
-    """A month. Tables of reports share the total: one that comes to another would publish the difference: left out."""
+def of_month(counts: MonthCounts, as_of: str, step: str, weeks: Mapping[str, int | None] | None = None) -> Release:
+    """A month. Tables of reports share the total: one that comes to another would publish the difference: left out.
+
+    ``weeks``: what weeks of it were told to have before; None of one that had too few to be told.
+    """
     period = period_of(counts.month)
     tables: dict[str, Shown] = {}
     for spec in decided_with("month"):
@@ -87,8 +105,10 @@ def of_month(counts: MonthCounts, as_of: str, step: str) -> Release:
             tables[spec.name] = {name: n for name in how.names if (n := figures.get(name, 0)) >= LEAST}
         elif isinstance(how, Rounded) and (hours := how.counts(counts)):
             tables[spec.name] = _rounded(hours, how.step)
+    if weeks:
+        tables[BY_WEEK] = beside(weeks, tables[BY_WEEK])
     total = tables[BY_CENTER].get(TOTAL)
-    if total is None:
+    if total is None or (weeks and not tables[BY_WEEK]):
         return Release(counts.month, as_of, WITHHELD)
     same = {
         name: {} if isinstance(TABLE_SPECS[name].protection, Split) and shown.get(TOTAL) != total else shown
@@ -102,6 +122,19 @@ def _split(spec: TableSpec, period: Period, counts: MonthCounts, step: str) -> S
     shown = split(hierarchy, spec.leaf_counts(counts) or {})
     kept = {node.key for node in hierarchy.down_to(DEPTHS[step]).nodes()} if spec.recoding else shown.keys()
     return {key: n for key, n in shown.items() if key in kept}
+
+
+def beside(before: Mapping[str, int | None], shown: Shown) -> Shown:
+    """A month's weeks, split as ever, beside weeks that were told before and keep their figures.
+
+    Empty where the rest is too small to be told. It is not split where it holds what was counted late: that a week had
+    too few once and has enough now would say of how many that is true.
+    """
+    told = {week: n for week, n in before.items() if n is not None}
+    if shown.get(TOTAL, 0) - sum(told.values()) < LEAST:
+        return {}
+    same = all(shown.get(week, 0) < LEAST_OF_WEEK if n is None else shown.get(week) == n for week, n in before.items())
+    return shown if same else {TOTAL: shown[TOTAL], **told}
 
 
 def _rounded(hours: Mapping[str, float], step: int) -> dict[str, int]:

@@ -16,10 +16,11 @@ from typing import Final
 from services.analytics import metrics
 from services.analytics.counting.models import Held
 from services.analytics.counting.reader import Reader
+from services.analytics.releases import weekly
 from services.analytics.releases.audit import LIMIT_S, Proof, prove
 from services.analytics.releases.calendar import Coming, Kind, after, calendar, closes_at, days_of_month, ending_with
 from services.analytics.releases.catalogue import Shelf
-from services.analytics.releases.counts import month_counts
+from services.analytics.releases.counts import month_counts, owned_by_day
 from services.analytics.releases.errata import Why, changed, revised
 from services.analytics.releases.intruder_model import system
 from services.analytics.releases.plausibility import implausible, impossible_hours
@@ -35,7 +36,7 @@ from services.analytics.releases.release import (
 )
 from services.analytics.releases.repository import BrokenRegisterError, Register
 from services.analytics.releases.revisions import bulletin, from_counts
-from services.analytics.releases.suppression import MonthCounts, Shown
+from services.analytics.releases.suppression import LEAST, MonthCounts, Shown
 from services.analytics.releases.tables import BULLETIN, STEPS, TABLE_SPECS, WITHHELD, from_cubes
 from shared import log
 from shared.clock import SEOUL, Clock
@@ -168,8 +169,10 @@ class Publications:
         return closes_at(self._month_to_come())
 
     def calendar(self, months: int = CALENDAR_MONTHS) -> list[Coming]:
-        """Return what will be released with the next months, at the earliest when."""
-        return calendar(self._month_to_come(), months)
+        """Return what will be released with the next months, at the earliest when; until the first, weeks too."""
+        month, now = self._month_to_come(), self._clock.now()
+        weeks = [each for each in weekly.coming(month, self.entries) if each.not_before > now]
+        return [*weeks, *calendar(month, months)]
 
     def _month_to_come(self) -> str:
         return self._next_month() or f"{self._clock.now().astimezone(SEOUL):%Y-%m}"
@@ -193,7 +196,10 @@ class Publications:
             return None
         due, caught_up = closes_at(month), self._caught_up()
         metrics.RELEASE_LATE.set(max(0.0, (self._clock.now() - due).total_seconds()))
-        return month if caught_up is not None and caught_up >= due else None
+        if caught_up is None:
+            return None
+        weeks = (each.period.name for each in weekly.coming(month, self.entries) if caught_up >= each.not_before)
+        return month if caught_up >= due else next(weeks, None)
 
     async def _tried(self, period: str) -> _Made:
         try:
@@ -207,6 +213,8 @@ class Publications:
 
     async def _make(self, period: str) -> _Made:
         kind = period_of(period).kind
+        if kind == "week":
+            return await self._week(period)
         if kind == "month":
             counts = await self._register.frozen(period) or await self._freeze(period)
             if isinstance(counts, Proof):
@@ -218,6 +226,14 @@ class Publications:
         revised = await self._bulletin(period, months, frozen) if kind == "year" else {}
         return await asyncio.to_thread(self._marked, period, months, frozen, revised)
 
+    async def _week(self, week: str) -> _Made:
+        """A week before any month: one number that nothing published overlaps yet. The month's proof knows of it."""
+        period = period_of(week)
+        async with self._counted() as reader:
+            cells = await reader.cells(period.first.isoformat(), period.last.isoformat())
+        reports = sum(owned_by_day(cells).values())
+        return _Made(weekly.of_week(week, reports, self._as_of()), Proof("open"), ())
+
     @asynccontextmanager
     async def _counted(self) -> AsyncIterator[Reader]:
         """A reader of one moment. Raises ``TransientError`` while the store is being counted anew."""
@@ -227,8 +243,9 @@ class Publications:
 
     def _month(self, counts: MonthCounts) -> _Made:
         refused: tuple[str, ...] = ()
+        weeks = weekly.before(counts.month, self.entries)
         for step in STEPS[:-1]:
-            release = of_month(counts, self._as_of(), step)
+            release = of_month(counts, self._as_of(), step, weeks)
             proof = self._prove(release)
             if proof.verdict != "narrow":
                 return _Made(release, proof, refused)
@@ -272,10 +289,14 @@ class Publications:
         await self._read()
         before = {entry.period: entry for entry in self.entries}
         if month not in before or not before[month].months:
-            raise PermanentError(f"{month} is not released; there are: {', '.join(before) or 'none'}")
+            names = [each.period for each in before.values() if each.months]
+            raise PermanentError(f"{month} is not released; there are: {', '.join(names) or 'none'}")
         counts = await self._true(reader, month)
         if wrong := implausible(counts):
             raise PermanentError(f"the new counts of {month} cannot be: {', '.join(wrong)}")
+        told = sum(weekly.told_of(month, before.values()).values())
+        if told and 0 <= counts.total - told < LEAST:
+            raise PermanentError(f"{month}: what is left of it without the weeks told before cannot be told")
         settled = [each for each in before.values() if each.period[:4] == month[:4] and month not in each.months]
 
         def again(step: str) -> Release:

@@ -28,6 +28,9 @@ SMALL: Final = 5
 """Counts from 0 to one below this are hidden (the k of the domain facts)."""
 LEAST: Final = 10
 """A total below this is not shown: hidden, it can be 0 and can be 5."""
+LEAST_OF_WEEK: Final = 2 * LEAST
+"""From so many reports on a week is told before any month: the rest of that month, at least a week, has hardly ever
+fewer than 10."""
 
 Shown = Mapping[str, int]
 """The published part of one table: true numbers by key. A key that is absent is hidden."""

@@ -41,6 +41,8 @@ Counts = Mapping[str, int]
 BY_CENTER: Final = "reports-by-center"
 """The table every other of its month shares the total with."""
 BY_WEEK: Final = "reports-by-week"
+FIRST_WEEKS: Final = "reports-in-first-weeks"
+"""Weeks told before any month. A table of its own, so that a build that does not know it releases no month of them."""
 TIME_TABLE: Final = "acknowledgement-times"
 OUTCOME_TABLE: Final = "reports-by-outcome"
 HARM_TABLE: Final = "reports-by-center-and-harm"
@@ -367,13 +369,28 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             question=gettext_noop("How do reports come in over time?"),
             definition=gettext_noop(
                 "National, by ISO week. A day is a day in Korea (UTC+9). A week that spans two periods is in each with "
-                "the days that lie in it."
+                "the days that lie in it. A week that was told before its month keeps that figure; the others of that "
+                "month are shown if each has 5 or more, none of the weeks told before would be counted otherwise, and "
+                "none that had too few to be told has 20 by now."
             ),
             dimensions=("week",),
             kinds=_ALL,
             protection=Split(_weeks, week_counts),
             in_report=True,
             panel="/#weeks",
+        ),
+        TableSpec(
+            name=FIRST_WEEKS,
+            title=gettext_noop("Reports in the first weeks"),
+            question=gettext_noop("How many reports come in before the first month is released?"),
+            definition=gettext_noop(
+                "National, by whole ISO week, three days after its end, until a first month is released. A week is "
+                "told from 20 reports on. The first week of a month and its last two, whole or cut, are left to the "
+                "month. A figure is never counted again: the month's table by week keeps it."
+            ),
+            dimensions=("week",),
+            kinds=("week",),
+            protection=Split(_weeks),
         ),
         TableSpec(
             name=TIME_TABLE,

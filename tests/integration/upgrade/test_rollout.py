@@ -18,6 +18,9 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
+from services.analytics.releases import weekly
+from services.analytics.releases.repository import Register
+from shared.mongo import connect
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import ALERTS, REPORTS, ROUTINGS, TOPICS, Topic
 from tests.integration.intake.harness import log_of
@@ -37,6 +40,8 @@ WRITERS_FIRST = ("intake", "routing", "notify", "analytics")
 START_S, CATCH_UP_S = 180, 180
 BESIDE = 8
 """How many reports are accepted while two builds of a service run beside each other."""
+WEEKS = [weekly.of_week(week, reports, "2026-08-13T00:00:00Z") for week, reports in (("2026-W32", 40), ("2026-W33", 3))]
+"""In the register from the start: one was told before any month, one had too few reports."""
 
 
 def _key(name: str) -> str:
@@ -222,7 +227,10 @@ async def settled(fleet: Fleet, load: Load) -> None:
 
 
 async def begun(fleet: Fleet, load: Load, build: Path) -> None:
-    """All services of one build."""
+    """All services of one build, on a store whose register has weeks told before any month."""
+    register = Register(connect(fleet.store, "analytics"))
+    for number, week in enumerate(WEEKS):
+        assert await register.append(week, WEEKS[:number])
     for service in READERS_FIRST:
         fleet.running[service] = await fleet.started(service, build)
 
@@ -240,6 +248,7 @@ async def rolled_out(fleet: Fleet, load: Load, order: Sequence[str], build: Path
     assert [process.ended() for process in fleet.everybody] == [None] * len(order)
     dead = {topic.name: await log_of(fleet.kafka, replace(topic, name=topic.dead)) for topic in TOPICS}
     assert {name: len(records) for name, records in dead.items() if records} == {}
+    assert (await Register(connect(fleet.store, "analytics")).entries())[: len(WEEKS)] == WEEKS
 
 
 @pytest.mark.timeout(900)

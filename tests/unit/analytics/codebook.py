@@ -152,6 +152,7 @@ def _rows(story: Story) -> Iterable[tuple[str, str]]:
     year, week, _ = datetime.fromisoformat(story.day).isocalendar()
     yield "reports-by-center", story.owner
     yield "reports-by-week", f"{year}-W{week:02d}"
+    yield "reports-in-first-weeks", f"{year}-W{week:02d}"
     yield "acknowledgement-times", story.time
     yield "reports-by-outcome", story.outcome
     for harm in set(story.newest["harm_types"]):

@@ -14,13 +14,23 @@ from services.analytics.counting.aggregate import daily, monthly
 from services.analytics.counting.models import CenterFact
 from services.analytics.counting.project import fold_centers
 from services.analytics.counting.reader import Reader
+from services.analytics.releases import weekly
 from services.analytics.releases.calendar import Period
 from services.analytics.releases.hierarchies import TOTAL
 from services.analytics.releases.published import Row, build, exists
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year, period_of
 from services.analytics.releases.service import Publications
 from services.analytics.releases.suppression import MonthCounts
-from services.analytics.releases.tables import BULLETIN, STAFF_TABLE, TABLE_SPECS, Marks, Split, TableSpec, Totals
+from services.analytics.releases.tables import (
+    BULLETIN,
+    FIRST_WEEKS,
+    STAFF_TABLE,
+    TABLE_SPECS,
+    Marks,
+    Split,
+    TableSpec,
+    Totals,
+)
 from shared.centers import CENTER_IDS
 from shared.clock import ManualClock
 from shared.events.base import Event
@@ -30,6 +40,7 @@ from tests.unit.analytics import codebook
 from tests.unit.analytics import events as make
 from tests.unit.analytics.counting.test_project import folded
 from tests.unit.analytics.histories import DAYS, history
+from tests.unit.analytics.worlds import weeks_before
 
 MONTHS: Final = ("2026-07", "2026-08", "2026-09")
 NOW: Final = datetime(2026, 10, 4, tzinfo=UTC)
@@ -107,7 +118,7 @@ def test_every_true_count_of_a_month_is_what_the_dictionary_says(
                 found = dict(leaves)
             seen.add(name)
             assert {key: n for key, n in found.items() if n} == dict(own.get(name, {})), (month.month, name)
-        assert seen == TABLE_SPECS.keys() - BULLETIN - {STAFF_TABLE}
+        assert seen == TABLE_SPECS.keys() - BULLETIN - {STAFF_TABLE, FIRST_WEEKS}
 
 
 def _counted(spec: TableSpec, month: MonthCounts) -> Any:
@@ -131,10 +142,11 @@ def test_hours_on_duty_are_what_the_dictionary_says(
 def test_every_published_number_is_a_sum_of_what_the_dictionary_says(
     counts: list[MonthCounts], again: list[dict[str, Counter[str]]]
 ) -> None:
-    months = [of_month(each, "2026-10-04T00:00:00Z", "full") for each in counts]
+    weeks = weeks_before(counts[0])
+    months = [of_month(each, "2026-10-04T00:00:00Z", "full", weekly.before(each.month, weeks)) for each in counts]
     quarter = of_quarter("2026-Q3", months, counts, "2026-10-04T00:00:00Z", {})
     year = of_year("2026", months, counts, "2027-01-04T00:00:00Z", {}, {})
-    releases = [*months, quarter, year]
+    releases = [*weeks, *months, quarter, year]
     compared: Counter[str] = Counter()
     for release in releases:
         for place, low, high, true in _published(release, releases, again):
@@ -152,8 +164,11 @@ def _published(
         if not exists(spec, release) or name in BULLETIN or name == STAFF_TABLE:
             continue
         table = build(spec, period_of(release.period), releases)
-        own = sum((again[MONTHS.index(month)].get(name, Counter()) for month in release.months), Counter())
-        reports = sum((again[MONTHS.index(m)]["reports-by-center"] for m in release.months), Counter())
+        covered = release.months or period_of(release.period).months
+        own = sum((again[MONTHS.index(month)].get(name, Counter()) for month in covered), Counter())
+        reports = sum((again[MONTHS.index(m)]["reports-by-center"] for m in covered), Counter())
+        if release.kind == "week":
+            own = Counter({release.period: own[release.period]})
         for row in table.rows:
             for column, figure in zip(table.columns, row.figures, strict=True):
                 if figure.low is None or figure.high is None:

@@ -6,13 +6,23 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from services.analytics.counting.models import Held
+from services.analytics.releases import weekly
 from services.analytics.releases.audit import Proof, prove
 from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES
 from services.analytics.releases.intruder_model import system
 from services.analytics.releases.release import Release, lower, of_month, of_quarter, of_year, period_of
 from services.analytics.releases.revisions import bulletin
 from services.analytics.releases.suppression import MonthCounts, Shown
-from services.analytics.releases.tables import HARMS, STEPS, SURELY_IN_TIME, TABLE_SPECS, WITHHELD, Split, from_cubes
+from services.analytics.releases.tables import (
+    HARMS,
+    STEPS,
+    SURELY_IN_TIME,
+    TABLE_SPECS,
+    WITHHELD,
+    Split,
+    from_cubes,
+    week_counts,
+)
 
 AS_OF = "2026-11-04T00:00:00Z"
 SHARES = {
@@ -171,23 +181,41 @@ def _value(table: str, center: str, rnd: random.Random) -> str:
 
 
 def year_of(
-    number: int, per_day: float, rnd: random.Random, *, crossings: bool = True, uneven: bool = False
+    number: int,
+    per_day: float,
+    rnd: random.Random,
+    *,
+    crossings: bool = True,
+    uneven: bool = False,
+    first_weeks: bool = False,
 ) -> Iterator[tuple[Release, Proof, dict[str, MonthCounts]]]:
-    """A year's releases as they leave, each with its proof and the true counts so far."""
+    """A year's releases as they leave, each with its proof and the true counts so far.
+
+    ``first_weeks``: nothing was released before, so that weeks of its first month are told.
+    """
     entries: list[Release] = []
     counts: dict[str, MonthCounts] = {}
     for at in range(1, 13):
         name = f"{number}-{at:02d}"
         counts[name] = month(name, per_day, rnd, crossings=crossings, uneven=uneven)
+        if first_weeks and at == 1:
+            entries += weeks_before(counts[name])
+            yield from ((week, Proof("open"), counts) for week in entries)
         for release, proof in (_month(counts[name], entries), *_longer(number, at, entries, counts)):
             if release.period not in {entry.period for entry in entries}:
                 entries.append(release)
             yield release, proof, counts
 
 
+def weeks_before(counts: MonthCounts) -> list[Release]:
+    """The releases of a month's weeks before it."""
+    found = week_counts(counts)
+    return [weekly.of_week(week, found.get(week, 0), AS_OF) for week in weekly.weeks_of(counts.month)]
+
+
 def _month(counts: MonthCounts, entries: list[Release]) -> tuple[Release, Proof]:
     for step in STEPS[:-1]:
-        release = of_month(counts, AS_OF, step)
+        release = of_month(counts, AS_OF, step, weekly.before(counts.month, entries))
         proof = prove(system([*entries, release]), 60, of=[counts.month])
         if proof.verdict == "open":
             entries.append(release)

@@ -7,12 +7,13 @@ from typing import Final
 
 from services.analytics.dashboard.charts import Bar, Group, bar_chart, grouped_chart
 from services.analytics.dashboard.edition import Edition
-from services.analytics.dashboard.panels.parts import Panel, compared, drawn, frequent, lines, needed
+from services.analytics.dashboard.panels.parts import Line, Panel, cell, compared, drawn, frequent, lines, needed
 from services.analytics.dashboard.wording import Wording
+from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.derived import change_of_share, percentile, within_target
 from services.analytics.releases.hierarchies import TOTAL, days_of
 from services.analytics.releases.published import Row, Table
-from services.analytics.releases.tables import BY_WEEK, OUTCOME_TABLE, TIME_TABLE
+from services.analytics.releases.tables import BY_WEEK, FIRST_WEEKS, OUTCOME_TABLE, TABLE_SPECS, TIME_TABLE
 from shared.web.translations import gettext_noop
 
 _WEEK: Final = 7
@@ -39,6 +40,33 @@ def weeks(edition: Edition, words: Wording) -> Panel:
     names = {key: words.week(key, *span) for key, span in days.items()}
     together = _quarters(rows, days, names, words) if len(rows) > _MANY_WEEKS else ()
     return _panel("weeks", table, said, words, before, names, together)
+
+
+def first_weeks(shelf: Shelf, words: Wording) -> Panel | None:
+    """Make the panel of the weeks that are told before any month; None where there are none."""
+    spec = TABLE_SPECS[FIRST_WEEKS]
+    tables = [shelf.table(spec, period.name) for period in shelf.periods(spec)]
+    if not tables:
+        return None
+    figures = [(words.period(table.period.name), table.rows[-1].figures[0]) for table in tables]
+    title, newest = words.text(spec.title), tables[-1]
+    about = words.text(gettext_noop("Bars in their order; the same numbers stand in the table beside."))
+    return Panel(
+        "first-weeks",
+        words.text(spec.question),
+        words.newest(newest.period.name, figures[-1][1]),
+        words.text(spec.definition),
+        bar_chart(
+            [Bar(name, figure, words.figure(figure)) for name, figure in figures],
+            chart_id="first-weeks-chart",
+            title=title,
+            description=about,
+        ),
+        title,
+        (words.name(spec.key), words.text(gettext_noop("Reports"))),
+        tuple(Line(name, (cell(figure, words),)) for name, figure in figures),
+        newest,
+    )
 
 
 def outcomes(edition: Edition, words: Wording) -> Panel:

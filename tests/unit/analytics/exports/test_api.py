@@ -22,7 +22,7 @@ from services.analytics.exports.parquet import as_parquet
 from services.analytics.releases.errata import revised
 from services.analytics.releases.published import Table, build
 from services.analytics.releases.release import Release, of_month, of_quarter
-from services.analytics.releases.tables import TABLE_SPECS
+from services.analytics.releases.tables import FIRST_WEEKS, TABLE_SPECS
 from services.analytics.settings import AnalyticsSettings
 from shared.web.pages import Pages
 from tests.unit.analytics.releases.test_published import AS_OF, made, period, some_counts, some_releases
@@ -204,7 +204,8 @@ async def test_parquet_has_null_and_one_word_for_whatever_is_hidden() -> None:
 
 def test_all_parquet_files_have_the_same_columns_and_the_same_release_the_same_bytes(year: list[Release]) -> None:
     names = {"ko": str, "en": str}
-    tables = [table for _, table in archive.tables(year, Wanted())]
+    week = Release("2026-W03", AS_OF, "full", {FIRST_WEEKS: {"total": 33, "2026-W03": 33}})
+    tables = [table for _, table in archive.tables([week, *year], Wanted())]
     files = {table.definition.name: as_parquet(table, names) for table in tables}
     assert set(files) == set(TABLE_SPECS)
     assert len({str(pq.read_schema(io.BytesIO(file)).remove_metadata()) for file in files.values()}) == 1
@@ -358,7 +359,7 @@ async def test_what_is_not_there_is_refused_with_what_there_is(path: str, status
 async def test_the_kinds_of_periods_that_are_described_are_those_that_are_taken() -> None:
     operation = House().app.openapi()["paths"]["/api/v1/releases"]["get"]
     (described,) = (each["schema"]["enum"] for each in operation["parameters"] if each["name"] == "kind")
-    assert described == ["", "month", "quarter", "year"]
+    assert described == ["", "month", "quarter", "year", "week"]
     for kind in described:
         assert (await get(f"/api/v1/releases?kind={kind}")).status_code == 200
 

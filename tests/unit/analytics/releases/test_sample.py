@@ -17,13 +17,15 @@ from services.analytics.exports.report import Monthly
 from services.analytics.main import _HERE
 from services.analytics.releases import sample
 from services.analytics.releases.catalogue import Sample, Shelf
-from services.analytics.releases.tables import TABLE_SPECS
+from services.analytics.releases.release import Release
+from services.analytics.releases.tables import FIRST_WEEKS, TABLE_SPECS, WITHHELD
 from services.analytics.settings import AnalyticsSettings
 from shared.clock import ManualClock
 from shared.web.pages import Pages
 from tests.support.staff import TestIdentity
 from tests.unit.analytics.paneling import PRINTED, dashboard, releases_made_up
 from tests.unit.analytics.test_authorization import NOW
+from tests.unit.analytics.worlds import AS_OF
 
 PAGES = ("/sample", "/sample/centers", "/sample/people", "/sample/trends")
 FILES = tuple(
@@ -52,6 +54,31 @@ async def test_until_a_release_the_front_page_leads_to_the_sample() -> None:
         assert 'href="/sample"' in page
         assert "예시" in page
         assert "2099-12" not in page.replace("/sample/monthly/2099-12.pdf", "")
+
+
+async def test_weeks_before_the_first_month_stand_beside_the_way_to_the_sample() -> None:
+    weeks = [
+        Release("2026-W45", AS_OF, "full", {FIRST_WEEKS: {"total": 33, "2026-W45": 33}}),
+        Release("2026-W46", AS_OF, WITHHELD),
+        Release("2026-W47", AS_OF, "full", {FIRST_WEEKS: {"total": 1240, "2026-W47": 1240}}),
+    ]
+    async with reader(releases=weeks) as client:
+        for path in ("/?lang=en", "/trends?lang=en"):
+            page = (await client.get(path)).text
+            assert 'href="/sample"' in page
+            assert "2026-W45 (2 Nov–8 Nov)" in page
+            assert "2026-W46" not in page
+            assert "2026-W47 (16 Nov–22 Nov): 1,240 reports." in page
+        assert (await client.get(f"/api/v1/tables/{FIRST_WEEKS}?format=csv")).text.splitlines()[1:] == [
+            "2026-W47,2026-W47,leaf,1240,2026-W47,2026-11-04T00:00:00Z,0,0,0",
+            "total,Nationwide,total,1240,2026-W47,2026-11-04T00:00:00Z,0,0,0",
+        ]
+        for form in ("json", "parquet"):
+            assert (await client.get(f"/api/v1/tables/{FIRST_WEEKS}?period=2026-W45&format={form}")).status_code == 200
+        listed = (await client.get("/api/v1/releases?kind=week")).json()["releases"]
+        assert [each["period"] for each in listed] == ["2026-W45", "2026-W47"]
+        assert (await client.get("/sample")).status_code == 200
+        assert (await client.get("/protection?lang=en")).status_code == 200
 
 
 @pytest.mark.parametrize(("lang", "mark", "said"), [("ko", "예시", "지어낸 수치"), ("en", "Sample", "made up")])
@@ -100,7 +127,7 @@ async def test_the_archive_holds_every_table_and_nothing_unmarked() -> None:
         names = files.namelist()
         assert all("예시-SAMPLE-" in name.rpartition("/")[2] for name in names)
         folders = {name.partition("/")[0] for name in names if "/" in name}
-        assert folders == set(TABLE_SPECS)
+        assert folders == set(TABLE_SPECS) - {FIRST_WEEKS}
         for name in names:
             if name.endswith((".csv", ".json")):
                 assert b"SAMPLE" in files.read(name) or b"Sample" in files.read(name), name

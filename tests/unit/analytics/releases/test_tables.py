@@ -19,7 +19,7 @@ from services.analytics.releases.hierarchies import group, whole
 from services.analytics.releases.intruder_model import system
 from services.analytics.releases.release import of_month, of_year
 from services.analytics.releases.suppression import MonthCounts
-from services.analytics.releases.tables import TABLE_SPECS, Split, TableSpec, always, from_cubes
+from services.analytics.releases.tables import FIRST_WEEKS, TABLE_SPECS, Split, TableSpec, always, from_cubes
 from shared.events.vocabulary import Relationship
 from tests.unit.analytics.releases.test_sample import reader
 
@@ -111,7 +111,8 @@ def _month(relationships: dict[str, int]) -> MonthCounts:
 
 
 def test_every_table_has_its_panel() -> None:
-    assert [spec.name for spec in TABLE_SPECS.values() if not spec.panel] == []
+    """But for the weeks before the first month, whose panel stands where no month's panels are yet."""
+    assert [spec.name for spec in TABLE_SPECS.values() if not spec.panel] == [FIRST_WEEKS]
 
 
 async def test_panels_stand_where_the_registry_says() -> None:
