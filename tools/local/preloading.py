@@ -8,6 +8,7 @@ own, from a file that is handed through unread, so that no service begins with a
 """
 
 import contextlib
+import errno
 import gc
 import importlib
 import json
@@ -18,10 +19,10 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn
 
@@ -39,7 +40,22 @@ MODULES: Final = (
 )
 """What services have in common, with the libraries that it needs."""
 _MESSAGE_BYTES: Final = 4096
+_GIVEN: Final = 2
+"""Files that go with a message: what the child is told, and its output."""
+_ANSWER_LIMIT_S = 60.0
+"""A fork takes milliseconds; on a busy machine the first one may wait for all imports."""
 _KILLED: Final = -int(signal.SIGKILL)
+_HAS_ENDED: Final = "the process that forks services has ended"
+
+
+@cache
+def can_fork() -> bool:
+    """Whether forks can be watched here: only Linux has the call, and a sandbox may refuse it."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 class ForkedChild:
@@ -94,23 +110,38 @@ class Preloader:
             )
         self._ended = threading.Condition()
         self._children: dict[int, ForkedChild] = {}
-        self._forked: list[ForkedChild] = []
+        self._answers: list[ForkedChild | OSError] = []
         self._turn = threading.Lock()
         threading.Thread(target=self._listen, name="forks", daemon=True).start()
 
     def start(self, module: Sequence[str], *, output: IO[bytes], env: Mapping[str, str]) -> ForkedChild:
-        """Run ``python -m module`` (and its arguments) as a fork. Raises ``OSError`` if the process has ended."""
+        """Run ``python -m module`` (and its arguments) as a fork.
+
+        Raises ``OSError`` if there cannot be a fork now, or if the process that forks has ended or does not answer; the
+        latter ends it, and so all that it forked.
+        """
         told = {"module": list(module), "env": dict(env)}
-        with self._turn, tempfile.TemporaryFile() as given:
+        with self._turn, os.fdopen(os.memfd_create("environment"), "wb") as given:
             given.write(json.dumps(told).encode())
             given.flush()
-            self._forked.clear()
-            socket.send_fds(self._socket, [b"fork"], [given.fileno(), output.fileno()])
+            self._answers.clear()
+            try:
+                socket.send_fds(self._socket, [b"fork"], [given.fileno(), output.fileno()])
+            except OSError as error:
+                raise OSError(_HAS_ENDED) from error
             with self._ended:
-                self._ended.wait_for(lambda: self._forked or self.process.poll() is not None)
-                if not self._forked:
-                    raise OSError("the process that forks services has ended")
-                return self._forked[0]
+                told_in_time = self._ended.wait_for(
+                    lambda: self._answers or self.process.poll() is not None, _ANSWER_LIMIT_S
+                )
+            if not told_in_time:
+                self.stop()
+                raise OSError("the process that forks services did not answer and was killed")
+            if not self._answers:
+                raise OSError(_HAS_ENDED)
+            answer = self._answers[0]
+            if isinstance(answer, OSError):
+                raise answer
+            return answer
 
     def _listen(self) -> None:
         while message := self._received():
@@ -118,7 +149,10 @@ class Preloader:
             with self._ended:
                 if "forked" in told:
                     child = self._children[told["forked"]] = ForkedChild(told["forked"], self._ended)
-                    self._forked.append(child)
+                    self._answers.append(child)
+                    self._ended.notify_all()
+                elif "failed" in told:
+                    self._answers.append(OSError(told["failed"], os.strerror(told["failed"])))
                     self._ended.notify_all()
                 else:
                     self._children.pop(told["ended"]).end(told["returncode"])
@@ -160,17 +194,34 @@ def serve(connection: socket.socket) -> None:
             _, status = os.waitpid(pid, 0)
             _tell(connection, {"ended": pid, "returncode": os.waitstatus_to_exitcode(status)})
         if connection.fileno() in ready:
-            message, given, _, _ = socket.recv_fds(connection, _MESSAGE_BYTES, 2)
+            message, given, _, _ = socket.recv_fds(connection, _MESSAGE_BYTES, _GIVEN)
             if not message:
                 return
-            parent = os.getpid()
-            pid = os.fork()
-            if pid == 0:
-                _become(parent, connection, running, *given)
+            try:
+                pid, watch = _fork(connection, running, given)
+            except OSError as error:  # of this one alone: the others run on
+                _tell(connection, {"failed": error.errno or errno.EAGAIN})
+            else:
+                running[watch] = pid
+                _tell(connection, {"forked": pid})
             for fd in given:
                 os.close(fd)
-            running[os.pidfd_open(pid)] = pid
-            _tell(connection, {"forked": pid})
+
+
+def _fork(connection: socket.socket, running: Mapping[int, int], given: Sequence[int]) -> tuple[int, int]:
+    """A child's process id, and the descriptor that tells of its end. After an ``OSError`` there is no child."""
+    if len(given) < _GIVEN:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _become(parent, connection, running, *given)
+    try:
+        return pid, os.pidfd_open(pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
 
 
 def _tell(connection: socket.socket, message: Mapping[str, int]) -> None:
@@ -192,6 +243,7 @@ def _become(parent: int, connection: socket.socket, running: Mapping[int, int], 
         with os.fdopen(given, "rb") as file:
             file.seek(0)
             told: dict[str, Any] = json.load(file)
+        lifeline.call_it(told["module"][0].rpartition(".")[2])
         os.environ.clear()
         os.environ.update(told["env"])
         sys.argv = list(told["module"])

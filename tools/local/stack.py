@@ -198,7 +198,7 @@ class Stack:
         return security.access(self.settings, process)
 
     def stop(self) -> None:
-        """Stop services, then mailbox, then engines. May be called twice."""
+        """Stop services, then mailbox and engines. May be called twice."""
         self._phase = "stopping"
         try:
             if self._supervisor is not None:

@@ -5,7 +5,6 @@ process that hangs ends itself (its watchdog), and one that was paused from outs
 """
 
 import contextlib
-import os
 import signal
 import threading
 import time
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.local import backoff, processes
-from tools.local.preloading import Preloader
+from tools.local.preloading import Preloader, can_fork
 
 EXIT_CONFIG = 78
 """Ended because of a wrong setting (sysexits.h): before everything was up once there is no use in repeating."""
@@ -267,7 +266,8 @@ class Supervisor:
 
 
 def _is_forked(program: Program) -> bool:
-    return program.preloaded and hasattr(os, "pidfd_open")  # Linux
+    # What PYTHONPATH names is for Python's start (``sitecustomize``), which a fork does not have.
+    return program.preloaded and "PYTHONPATH" not in program.env and can_fork()
 
 
 def _how_it_ended(code: int) -> str:

@@ -1,7 +1,9 @@
 """Services as forks of one process: each has its own environment and nothing of another's, and none outlives it."""
 
+import errno
 import json
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -10,15 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.integration.local.waiting import alive
 from tests.support.waiting import DEADLINE_S, eventually_blocking
-from tools.local import processes
+from tools.local import preloading, processes
 from tools.local.preloading import ForkedChild, Preloader
 from tools.local.supervisor import Program, Supervisor
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="forks are for Linux")
+pytestmark = pytest.mark.skipif(not preloading.can_fork(), reason="forks are for Linux")
 MODULE = "tests.integration.local.forked"
 
 
@@ -41,7 +44,7 @@ def test_a_fork_has_its_arguments_environment_output_and_session(preloader: Prel
     child, said = forked(preloader, tmp_path / "one.log", "a", "b", MINE="1")
     given = {**processes.base_environment(), "MINE": "1"}
     assert {name: said["env"].get(name) for name in given} == given
-    assert (said["argv"], said["leads"], said["imported"]) == (["a", "b"], True, True)
+    assert (said["argv"], said["name"], said["leads"], said["imported"]) == (["a", "b"], "forked", True, True)
     assert processes.stop(child, DEADLINE_S)
     assert child.returncode == -signal.SIGTERM
 
@@ -98,3 +101,61 @@ def test_who_asks_a_preloader_that_then_ends_is_told(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="has ended"):
         processes.fork(started, [MODULE], log=tmp_path / "one.log", env={})
     killing.join()
+
+
+def test_who_asks_a_preloader_that_has_ended_is_told(tmp_path: Path) -> None:
+    started = processes.preloader()
+    started.stop()
+    with pytest.raises(OSError, match="has ended"):
+        processes.fork(started, [MODULE], log=tmp_path / "one.log", env={})
+
+
+def test_a_preloader_that_does_not_answer_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preloading, "_ANSWER_LIMIT_S", 0.1)
+    started = processes.preloader()
+    os.kill(started.process.pid, signal.SIGSTOP)
+    with pytest.raises(OSError, match="did not answer"):
+        processes.fork(started, [MODULE], log=tmp_path / "one.log", env={})
+    assert not alive([started.process.pid])
+
+
+@pytest.mark.parametrize("free", [0, 2])  # not enough to take the files that are sent, or to watch the child
+def test_a_fork_that_cannot_be_is_told_and_ends_no_other(preloader: Preloader, tmp_path: Path, free: int) -> None:
+    other, _ = forked(preloader, tmp_path / "other.log")
+    pid = preloader.process.pid
+    used = {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")}  # noqa: PTH208  # names, not paths
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    few = [fd for fd in range(len(used) + free + 1) if fd not in used][free]
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (few, hard))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EMFILE)):
+            processes.fork(preloader, [MODULE], log=tmp_path / "one.log", env={})
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+    assert alive([other.pid]) == {other.pid}
+    assert len(psutil.Process(pid).children()) == 1
+    processes.kill(other)
+
+
+def test_where_forks_cannot_be_watched_processes_are_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: int) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "pidfd_open", refused)
+    preloading.can_fork.cache_clear()
+    program = Program(
+        name="one",
+        command=[sys.executable, "-m", MODULE],
+        env=processes.base_environment(),
+        stage=0,
+        ready=lambda: True,
+        preloaded=True,
+    )
+    supervisor = Supervisor([program], tmp_path, lambda _: None)
+    try:
+        supervisor.start(DEADLINE_S)
+        assert supervisor.preloader_pid is None
+        assert alive(supervisor.pids.values())
+    finally:
+        supervisor.stop()
+        preloading.can_fork.cache_clear()

@@ -80,6 +80,7 @@ def test_killing_the_launcher_leaves_no_process(
     _, process, pids = launcher
     assert alive(pids) == pids
     family = {child.pid for child in psutil.Process(process.pid).children(recursive=True)}
+    assert pids < family
     (preloader,) = family - pids  # what another child started itself would not end with the launcher
     assert psutil.Process(preloader).ppid() == process.pid
     process.kill()
