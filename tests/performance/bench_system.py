@@ -51,6 +51,7 @@ _CASE: Final = re.compile(r"/cases/(\S+)")
 _ACCOUNTING: Final = Path(__file__).parent / "accounting"
 _SHOWN: Final = 40
 """Rows of the printed table; the file has all."""
+_NOT_COUNTED: Final = {"kafka", "mailbox"}
 Accounts = dict[str, Counter[str]]
 
 
@@ -105,13 +106,18 @@ def cpu_of(stack: Stack) -> dict[str, float]:
 
 
 def accounts_of(stack: Stack, folder: Path) -> Accounts:
-    """What was counted so far: documents written and requests to Kafka by process, the store's commands by service."""
+    """What was counted so far: documents written and requests to Kafka by process, the store's commands by service.
+
+    Raises RuntimeError if a process that should count does not.
+    """
     found: Accounts = {kind: Counter() for kind in ("writes", "kafka", "calls", "cpu_ns")}
     for name, pid in stack.pids.items():
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
             for one in (process, *process.children(recursive=True)):
                 file = folder / f"{one.pid}.json"
+                if one == process and name not in _NOT_COUNTED and not file.exists():
+                    raise RuntimeError(f"{name} (pid {one.pid}) counts nothing: {file} is missing")
                 if file.exists():
                     prefix = "" if name == "store" else f"{name} "
                     for kind, counted in json.loads(file.read_text()).items():
