@@ -113,6 +113,7 @@ def _fork_launcher(output: IO[bytes]) -> int:
                 os.dup2(nothing.fileno(), 0)
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
+            os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # a pipe of whoever called us would stay open
             status = guarded(["run"])
         except BaseException:
             traceback.print_exc()
