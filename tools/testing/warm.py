@@ -34,9 +34,10 @@ def main() -> None:
 
 
 def _run(asked: dict[str, Any]) -> int | None:
+    parent = os.getpid()
     child = os.fork()
     if not child:
-        _become(asked)
+        _become(parent, asked)
     until = time.monotonic() + asked["limit_s"]
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -49,7 +50,7 @@ def _run(asked: dict[str, Any]) -> int | None:
         time.sleep(0.02)  # the poll of a wait with a deadline
 
 
-def _become(asked: dict[str, Any]) -> None:
+def _become(parent: int, asked: dict[str, Any]) -> None:
     """Never returns: this process is the run of pytest now."""
     os.setsid()
     with Path(os.devnull).open("rb") as nothing, Path(asked["output"]).open("wb") as output:
@@ -60,6 +61,8 @@ def _become(asked: dict[str, Any]) -> None:
     sys.path.insert(0, asked["tree"])
     status = 70
     try:
+        # It leads a session of its own, so Ctrl-C reaches its parent alone.
+        importlib.import_module("tools.local.lifeline").tie(parent)()
         status = int(importlib.import_module("pytest").main(asked["arguments"]))
     finally:
         sys.stdout.flush()
