@@ -465,3 +465,18 @@ async def test_another_write_clears_published_events_and_nothing_else(
     assert await sequences(bus_settings, grown) == [1, 2]
     found = await by_ids(things, [whole, grown, foreign])
     assert {key: "outbox" in document for key, document in found.items()} == {whole: False, grown: False, foreign: True}
+
+
+async def test_another_write_clears_no_field_that_was_set_anew(things: Things, publisher: Publisher) -> None:
+    key = report_id(1)
+    relay = Relay(things, publisher, SystemClock(), name="taken", leave_s=60.0, also_clear=lambda _: {"todo": 1})
+    records = [message_left(key, 1)]
+    await things.insert_one({"_id": key, "todo": 2, **pending(records, datetime.now(UTC) + timedelta(hours=1))})
+    relay.enqueue(key, records)
+    async with relaying(relay):
+        await eventually(lambda: key in relay._uncleared, "published")
+        assert not await cleared_in(things, relay, key)
+        assert (await by_ids(things, [key]))[key]["todo"] == 2
+        await things.update_one({"_id": key}, {"$set": {"todo": 1}})
+        assert await cleared_in(things, relay, key)
+    assert await by_ids(things, [key]) == {key: {"_id": key, "changed": True}}
