@@ -15,15 +15,16 @@
   no text written in hexadecimal; what the record is worth is then decided like that of any other.
 - A connection over TLS that failed is a cycle with 256 KiB in it (Python issue 109534, mended in later 3.11 and 3.12),
   and aiokafka tries ten times a second while a broker is away. Services search for cycles after 100,000 new objects,
-  which is after half a gigabyte of these, so a search is made after every few connections that failed.
+  which is after half a gigabyte of these, so a search is made after every few connections that failed. It is a whole
+  one: connections that were still being tried during the last search count as old from then on.
 
 ``tests/integration/kafka/test_patches.py`` fails once one of them is not needed any more.
 """
 
 import asyncio
 import gc
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from itertools import count
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, client
@@ -86,8 +87,31 @@ def wait_for_records(consumer: AIOKafkaConsumer, milliseconds: int) -> None:
 
 
 _FAILED_BETWEEN_SEARCHES: Final = 20
-"""5 MB at most wait for a search, which takes a millisecond or a few."""
-_failed: Final = count(1)
+"""So 5 MB wait for a search, or more where a search takes long."""
+_REST: Final = 9
+"""A search takes a few milliseconds, as what a service built is left out; with much in memory it takes longer, so this
+many times as long none is made: a tenth of the time at most goes into searches."""
+
+
+class _FailedConnections:
+    """Searches for what connections that failed leave behind, in this process."""
+
+    def __init__(self) -> None:
+        self._left = 0
+        self._not_before = 0.0
+
+    def one_more(self) -> None:
+        """A connection failed."""
+        self._left += 1
+        began = time.monotonic()
+        if self._left >= _FAILED_BETWEEN_SEARCHES and began >= self._not_before:
+            gc.collect()
+            self._left = 0
+            ended = time.monotonic()
+            self._not_before = ended + _REST * (ended - began)
+
+
+_failed: Final = _FailedConnections()
 
 
 def free_failed_connections() -> None:
@@ -99,8 +123,7 @@ async def _connect(*where: Any, **options: Any) -> Any:  # noqa: ANN401  # aioka
     try:
         return await create_conn(*where, **options)
     except BaseException:
-        if next(_failed) % _FAILED_BETWEEN_SEARCHES == 0:
-            gc.collect(1)
+        _failed.one_more()
         raise
 
 
