@@ -49,6 +49,8 @@ WHOLE_S: Final = 60.0
 """So often the whole document is asked for, whether it changed or not: only that one is signed, and the cache says when
 it was confirmed."""
 _TIMEOUT_S: Final = 5.0
+_LATE_S: Final = 2.0
+"""How much later than asked an answer may come."""
 _SKEW: Final = timedelta(minutes=5)
 """How much earlier than the newest one a document may be: identities side by side make their own."""
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -118,10 +120,12 @@ class Identity:
             self.adopt(document)
         except KeysRefusedError as error:
             AGE.set(self._age())
+            self._tag = ""  # the next question is answered at once
             self._refuse("issuer", error.code)
             return False
         except (httpx.HTTPError, ValidationError, ValueError, OSError, TransientError) as error:
             AGE.set(self._age())
+            self._tag = ""
             _log.debug("identity.keys_fetch_failed", error=type(error).__name__)
             return False
         self._refused = None
@@ -316,7 +320,7 @@ def over_http(settings: ServiceSettings, clock: Clock, service: str) -> Identity
 def fetch_over_http(base_url: str) -> Fetch:
     """Fetch the issuer's document over HTTP: at once where nothing is known, else when it changed."""
     client = httpx.AsyncClient(base_url=base_url.rstrip("/"), timeout=_TIMEOUT_S, verify=trusted_authorities())
-    patient = httpx.Timeout(_TIMEOUT_S, read=_TIMEOUT_S + WAIT_S)
+    patient = httpx.Timeout(_TIMEOUT_S, read=WAIT_S + _LATE_S)
 
     async def fetch(known: str) -> TaggedKeys | None:
         if not known:

@@ -207,18 +207,23 @@ async def test_what_did_not_change_is_confirmed_without_being_sent_or_written_ag
     assert cache.read_bytes() != written
 
 
-async def test_the_tag_of_a_refused_document_is_not_named() -> None:
-    """Whoever once answered in identity's place must not have its next answers say that nothing changed."""
+@pytest.mark.parametrize("wrong", [TaggedKeys("forged", "bad"), OSError("gone")])
+async def test_after_an_answer_that_failed_or_was_refused_no_tag_is_named(wrong: TaggedKeys | OSError) -> None:
+    """So the next question is answered at once, and not with what whoever answered in identity's place gave."""
     named: list[str] = []
-    answers = [TaggedKeys(ROOT.sign(document(NEW)), "good"), TaggedKeys("forged", "bad"), None]
+    good = TaggedKeys(ROOT.sign(document(NEW)), "good")
+    answers = [good, wrong, good, None]
 
     async def fetch(known: str) -> TaggedKeys | None:
         named.append(known)
-        return answers.pop(0)
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
 
     identity = Identity(fetch, ROOTS, ManualClock(NOW), service="notify")
-    assert [await identity.refresh() for _ in range(3)] == [True, False, True]
-    assert named == ["", "good", "good"]
+    assert [await identity.refresh() for _ in range(4)] == [True, False, True, True]
+    assert named == ["", "good", "", "good"]
 
 
 async def test_the_cache_keeps_the_documents_that_say_what_ended(tmp_path: Path) -> None:
