@@ -28,6 +28,22 @@ MAY_SAY: Final[dict[str, str]] = {
     "private": n("Only that it is a private call"),
     "center": n("The centre may be named"),
 }
+TONGUES: Final[dict[str, str]] = {
+    "ko": n("Korean"),
+    "en": n("English"),
+    "vi": n("Vietnamese"),
+    "zh": n("Chinese"),
+    "tl": n("Tagalog"),
+    "mn": n("Mongolian"),
+    "ru": n("Russian"),
+    "th": n("Thai"),
+    "km": n("Khmer"),
+    "ja": n("Japanese"),
+    "uz": n("Uzbek"),
+    "lo": n("Lao"),
+    "ne": n("Nepali"),
+}
+"""The languages of ``webform.words.TONGUES`` in the reader's."""
 REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "ticket_invalid": (403, n("This ticket does not count. Open the details again from the case.")),
     "ticket_expired": (410, n("This ticket ran out: it is good for 60 seconds. Open the details again from the case.")),

@@ -80,13 +80,24 @@ async def test_the_deadline_of_a_threat_stands_above_everything_else(
     assert f'datetime="{TOLD["threat_deadline"]}"' in page.text[until:].partition("</section>")[0]
 
 
-async def test_the_language_to_speak_stands_by_its_name(harness: IntakeHarness) -> None:
-    reachable = {**LEAST, "language": "vi", "contact": {"channels": ["message_here"]}}
+@pytest.mark.parametrize(
+    ("code", "reader", "shown"),
+    [
+        ("lo", "ko", '<dt>언어</dt><dd>라오어 (<span lang="lo">ລາວ</span>)</dd>'),
+        ("lo", "en", '<dt>Language</dt><dd>Lao (<span lang="lo">ລາວ</span>)</dd>'),
+        ("ko", "ko", "<dt>언어</dt><dd>한국어</dd>"),
+        ("fr", "en", "<dt>Language</dt><dd>fr</dd>"),
+    ],
+)
+async def test_the_language_to_speak_stands_by_the_readers_name_for_it_and_by_its_own(
+    harness: IntakeHarness, code: str, reader: str, shown: str
+) -> None:
+    reachable = {**LEAST, "language": code, "contact": {"channels": ["message_here"]}}
     report_id = str((await harness.lodge(reachable)).json()["report_id"])
     await moved(harness, report_id, "busan", 1)
     await current(harness)
-    page = await opened(harness, harness.people.ticket(report_id, "busan"))
-    assert "<dt>Language</dt><dd>Tiếng Việt</dd>" in page.text
+    page = await opened(harness, harness.people.ticket(report_id, "busan"), **{"Accept-Language": reader})
+    assert shown in page.text
 
 
 async def test_the_owning_centre_reads_everything_and_it_is_written_down(harness: IntakeHarness) -> None:

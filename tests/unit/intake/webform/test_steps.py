@@ -3,6 +3,7 @@ from typing import Any
 import orjson
 import pytest
 
+from services.intake.staff_access import words as staff_words
 from services.intake.submissions.models import Submission
 from services.intake.webform import advice, form, step_words, steps, summary, words
 from shared.events.vocabulary import AgeBand, Gender, PlatformKind, Relationship, Role
@@ -145,6 +146,7 @@ def test_the_chosen_language_wins_over_the_pages_own() -> None:
     assert form.submission_of(typed(language="vi"), "ko")[0]["language"] == "vi"
     assert form.submission_of(typed(), "en")[0]["language"] == "en"
     assert len(words.TONGUES) == 13
+    assert list(staff_words.TONGUES) == [code for code, _ in words.TONGUES]
 
 
 @pytest.mark.parametrize(
