@@ -1,7 +1,9 @@
 """Pages: Jinja2 templates in two languages, with the layout, the filters and the texts every page shares."""
 
 import contextlib
+import hashlib
 import os
+import pickle
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -31,8 +33,9 @@ QUICK_EXIT_URL: Final = "https://www.weather.go.kr/w/index.do"
 class _Compiled(BytecodeCache):
     """Templates that were compiled, in memory and, as Python keeps its own code, in a folder beside the templates.
 
-    Compiling all templates of intake takes two seconds of processor time. What is kept depends on the source alone,
-    which Jinja checks, and on the versions in the file's name: no filter of ours is called while compiling.
+    Compiling all templates of intake takes two seconds of processor time. What is kept depends on the source,
+    which Jinja checks, and on what the file's name says: the versions, and this module with the options of
+    ``Environment``. No filter of ours is called while compiling.
     """
 
     def __init__(self) -> None:
@@ -52,7 +55,7 @@ class _Compiled(BytecodeCache):
                 return
         try:
             bucket.bytecode_from_string(self._kept[bucket.key])
-        except (EOFError, TypeError, ValueError):  # cut off while it was written
+        except (EOFError, TypeError, ValueError, pickle.UnpicklingError):  # cut off while it was written
             bucket.reset()
 
     def dump_bytecode(self, bucket: Bucket) -> None:
@@ -66,7 +69,8 @@ class _Compiled(BytecodeCache):
             draft.replace(file)
 
 
-_VERSIONS: Final = f"{sys.implementation.cache_tag}-jinja-{version('jinja2')}"
+_OPTIONS: Final = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+_VERSIONS: Final = f"{sys.implementation.cache_tag}-jinja-{version('jinja2')}-{_OPTIONS}"
 _COMPILED: Final = _Compiled()
 
 
