@@ -7,7 +7,6 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
 from typing import Any, Final
 
 from prometheus_client import Counter, Histogram
@@ -27,7 +26,7 @@ REQUESTS = Counter(
 )
 SECONDS = Histogram(
     "ieum_http_request_duration_seconds",
-    "Seconds until the last byte of an answer left, by route template of the API, other for pages; no streams, no 304.",
+    "Seconds until the last byte of an answer left, by route template of the API, other for pages; no streams or waits.",
     ["route"],
     registry=REGISTRY,
     buckets=(0.01, 0.05, 0.25, 1, 5),
@@ -54,6 +53,9 @@ Render = Callable[[Request, Problem], Response]
 _HEAD: Final = "ieum.head"
 COOKIES: Final = "cookies_to_set"
 """In ``request.state``: values of ``Set-Cookie`` for whatever answer comes, set where a session was renewed."""
+
+HELD: Final = "held"
+"""In ``request.state``: True where the answer may wait until something changes: how long it took says nothing."""
 
 RATE_LIMIT: Final = "rate_limit"
 """In ``request.state``: ``RateLimitHeaders`` for whatever answer comes, set where a caller has a quota."""
@@ -172,10 +174,10 @@ class EdgeMiddleware:
                 raise _CutOffError from None
             await self._error_response(Request(asked))(asked, receive, finish)
         finally:
-            # Who has an answer already may be made to wait until it changes.
-            timed = not streamed and status != HTTPStatus.NOT_MODIFIED
+            held = scope["state"].get(HELD, False)
+            timed = not streamed and not held
             self._count(asked, method, status, time.perf_counter() - started if timed else None)
-            if spans.enabled() and (route := route_of(asked)) not in _OF_MACHINES:
+            if spans.enabled() and not held and (route := route_of(asked)) not in _OF_MACHINES:
                 spans.record_request(traceparent, method if method in _METHODS else "OTHER", route, status, began)
 
     def _dress(self, message: Message, traceparent: str, scope: Scope) -> bool:

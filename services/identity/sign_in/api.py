@@ -29,6 +29,7 @@ from shared.identity.source import WAIT_S
 from shared.web.app import Problem
 from shared.web.authorization import OPEN, Authorizer
 from shared.web.documented import refuses
+from shared.web.middleware import HELD
 from shared.web.translations import gettext_noop
 
 Audience = Annotated[
@@ -109,6 +110,7 @@ def account_router(
         responses={304: {"description": "Not changed since the given ETag"}},
     )
     async def get_keys(
+        request: Request,
         if_none_match: Annotated[
             str, Header(max_length=100, description="The `ETag` of what is known.", examples=['"(32 digits)"'])
         ] = "",
@@ -126,6 +128,7 @@ def account_router(
         `signed` has the same as the root key signed it (compact JWS): services read that alone.
         """
         asked = _WAIT.search(prefer)
+        setattr(request.state, HELD, asked is not None)
         try:
             published = await signing.published_after(if_none_match, min(int(asked[1]), WAIT_S) if asked else 0)
             if published is None:

@@ -24,6 +24,7 @@ from shared.web.app import create_app
 from shared.web.authorization import OPEN, Authorizer
 from shared.web.json_body import json_body
 from shared.web.korea import MapCell
+from shared.web.middleware import HELD
 from shared.web.pages import Pages
 from tests.support.staff import TestIdentity
 
@@ -137,6 +138,11 @@ def _routes(pages: Pages) -> APIRouter:
                 await asyncio.sleep(0)
 
         return StreamingResponse(parts(), media_type="text/event-stream")
+
+    @router.get("/api/v1/held", include_in_schema=False, dependencies=anybody)
+    async def held(request: Request, status: int, *, waits: bool) -> Response:
+        setattr(request.state, HELD, waits)
+        return Response(status_code=status)
 
     @router.get("/api/v1/caller", include_in_schema=False, dependencies=anybody)
     async def caller(request: Request) -> dict[str, str]:

@@ -35,6 +35,16 @@ async def test_pages_are_timed_together_and_each_route_of_the_api_by_itself() ->
     assert _timed("/docs") is None
 
 
+async def test_an_answer_that_waits_for_a_change_is_not_timed_whatever_it_says_and_any_other_is() -> None:
+    async with client() as http:
+        for status in (200, 304):
+            before = _timed("/api/v1/held") or 0.0
+            assert (await http.get(f"/api/v1/held?status={status}&waits=true")).status_code == status
+            assert (_timed("/api/v1/held") or 0.0) == before
+            assert (await http.get(f"/api/v1/held?status={status}&waits=false")).status_code == status
+            assert _timed("/api/v1/held") == before + 1
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
