@@ -67,7 +67,7 @@ QueuedEvents = tuple[str, Sequence[Record]]
 AlsoClear = Callable[[str], Mapping[str, Any] | None]
 """Further fields of a document to clear in the same write, if they still have these values; None: ask again later.
 
-Whoever sets such a field anew appends an event in the same write."""
+Whoever sets such a field anew appends an event in the same write, and then names the earlier value no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -494,7 +494,8 @@ def _clearings(published: Sequence[tuple[str, list[str], Mapping[str, Any]]]) ->
 
     Documents with lists of one length and the same further fields are cleared together: the embedded store commits once
     for a write, not for each document. An event is in one document, so its id at the end of a list tells whose list it
-    is; and a further field that is set anew comes with an event (``AlsoClear``), so the list tells of it as well.
+    is. A further field that is set anew comes with an event (``AlsoClear``): until that is published too, the list has
+    grown and does not match; from then on the earlier value is not among those that are asked for any more.
     """
     alike: dict[tuple[int, tuple[str, ...]], list[tuple[str, str, Mapping[str, Any]]]] = {}
     for name, ids, also_clear in published:

@@ -117,6 +117,7 @@ class LinkService:
 
     def offer(self, report_id: str, digests: Sequence[str], since: datetime) -> None:
         """A report with digests was stored, or has new ones, marked as not indexed ``since``; never blocks."""
+        self._indexed.pop(report_id, None)  # the mark says another time now
         if len(self._new) < _REMEMBERED:  # the sweep finds the others
             self._new[report_id] = {"_id": report_id, DIGESTS: list(digests), UNINDEXED_SINCE: since}
         self.offered.set()
