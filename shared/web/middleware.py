@@ -26,7 +26,7 @@ REQUESTS = Counter(
 )
 SECONDS = Histogram(
     "ieum_http_request_duration_seconds",
-    "Seconds until the last byte of an answer left, by route template of the API, other for pages; no streams or waits.",
+    "Seconds until the last byte of an answer left, by route template of the API, other for pages; no stream or wait.",
     ["route"],
     registry=REGISTRY,
     buckets=(0.01, 0.05, 0.25, 1, 5),
