@@ -13,7 +13,7 @@ from typing import Final
 from services.analytics.releases import weekly
 from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree
 from services.analytics.releases.intervals import read
-from services.analytics.releases.release import BETWEEN, Release, period_of
+from services.analytics.releases.release import BETWEEN, Release, period_of, told_weeks
 from services.analytics.releases.suppression import LEAST_OF_WEEK, SMALL, Shown, fits, joined, places
 from services.analytics.releases.tables import (
     AGE_GENDER_TABLE,
@@ -225,13 +225,13 @@ def _weeks(found: System, release: Release, shown: Shown, releases: Sequence[Rel
     """A month's weeks. Those that were told before are known; of those that were not, that they are below a limit."""
     prefix, tree = cells_of(release, BY_WEEK), TABLE_SPECS[BY_WEEK].hierarchy(period_of(release.period))
     before = weekly.before(release.period, releases)
-    told = weekly.told_of(release.period, releases)
+    told = told_weeks(before)
     rest = Tree(tree.key, tuple(part for part in tree.parts if part.key not in told))
     left = {key: n for key, n in shown.items() if key not in told}
     if TOTAL in left:
         left[TOTAL] -= sum(told.values())
     _tree(found, prefix, rest, left, 1)
-    silent = [f"{prefix}/{week}" for week, n in before.items() if n is None]
+    silent = [f"{prefix}/{week}" for week in before if week not in told]
     found.rows += [Constraint({name: 1}, None, LEAST_OF_WEEK - 1) for name in silent if name in found.tops]
 
 

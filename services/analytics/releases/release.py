@@ -124,13 +124,18 @@ def _split(spec: TableSpec, period: Period, counts: MonthCounts, step: str) -> S
     return {key: n for key, n in shown.items() if key in kept}
 
 
+def told_weeks(before: Mapping[str, int | None]) -> dict[str, int]:
+    """The figures of weeks that were told before a month; ``before`` has None of those with too few reports."""
+    return {week: n for week, n in before.items() if n is not None}
+
+
 def beside(before: Mapping[str, int | None], shown: Shown) -> Shown:
     """A month's weeks, split as ever, beside weeks that were told before and keep their figures.
 
     Empty where the rest is too small to be told. It is not split where it holds what was counted late: that a week had
     too few once and has enough now would say of how many that is true.
     """
-    told = {week: n for week, n in before.items() if n is not None}
+    told = told_weeks(before)
     if shown.get(TOTAL, 0) - sum(told.values()) < LEAST:
         return {}
     same = all(shown.get(week, 0) < LEAST_OF_WEEK if n is None else shown.get(week) == n for week, n in before.items())

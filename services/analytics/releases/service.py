@@ -33,6 +33,7 @@ from services.analytics.releases.release import (
     of_year,
     period_of,
     splits_alone,
+    told_weeks,
 )
 from services.analytics.releases.repository import BrokenRegisterError, Register
 from services.analytics.releases.revisions import bulletin, from_counts
@@ -294,7 +295,7 @@ class Publications:
         counts = await self._true(reader, month)
         if wrong := implausible(counts):
             raise PermanentError(f"the new counts of {month} cannot be: {', '.join(wrong)}")
-        told = sum(weekly.told_of(month, before.values()).values())
+        told = sum(told_weeks(weekly.before(month, before.values())).values())
         if told and 0 <= counts.total - told < LEAST:
             raise PermanentError(f"{month}: what is left of it without the weeks told before cannot be told")
         settled = [each for each in before.values() if each.period[:4] == month[:4] and month not in each.months]

@@ -48,11 +48,6 @@ def before(month: str, releases: Iterable[Release]) -> dict[str, int | None]:
     }
 
 
-def told_of(month: str, releases: Iterable[Release]) -> dict[str, int]:
-    """The figures of those that were told."""
-    return {week: n for week, n in before(month, releases).items() if n is not None}
-
-
 def coming(month: str, releases: Iterable[Release]) -> list[Coming]:
     """A month's weeks that are still to be told; none once any month was released."""
     done = {each.period for each in releases}

@@ -15,7 +15,7 @@ from services.analytics.releases.errata import revised
 from services.analytics.releases.hierarchies import TOTAL, whole
 from services.analytics.releases.intruder_model import system
 from services.analytics.releases.published import build
-from services.analytics.releases.release import Release, beside, of_month, period_of
+from services.analytics.releases.release import Release, beside, of_month, period_of, told_weeks
 from services.analytics.releases.suppression import MonthCounts, Shown, split
 from services.analytics.releases.tables import BY_CENTER, BY_WEEK, FIRST_WEEKS, TABLE_SPECS, WITHHELD
 from shared.centers import CENTER_IDS
@@ -284,7 +284,7 @@ async def test_an_erratum_that_would_tell_a_small_rest_is_refused() -> None:
     await office.released()
     await office.at(closes_at("2026-08"))
     assert await office.released() == ["2026-08"]
-    told = sum(weekly.told_of("2026-08", office.store.released).values())
+    told = sum(told_weeks(weekly.before("2026-08", office.store.released)).values())
     office.few = {f"2026-08-{day:02d}": 0 for day in (1, 2, *range(24, 32))} | {"2026-08-31": 5}
     reader = office.publications._reader
     with pytest.raises(PermanentError, match="left of it without the weeks"):
