@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from typing import Final, NoReturn
 
-from shared import log
+from shared import log, spans
 from shared.errors import IeumError
 from shared.settings import SettingsError
 
@@ -56,6 +56,7 @@ def run(main: Callable[[], Awaitable[None]]) -> NoReturn:
         leave(error.code if isinstance(error.code, int) else int(error.code is not None))
     except BaseException as error:
         die("process.failed", error)
+    spans.shut_down()  # here, since no exit handler runs
     leave(0)
 
 

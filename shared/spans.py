@@ -6,6 +6,7 @@ that nothing about a report's path depends on tracing. Attributes are places, ki
 a report, an address, a centre or a person.
 """
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 MOST_OF_A_BATCH: Final = 100
 """Records of a batch that have spans of their own; a consumer that catches up reads thousands."""
 SETTING: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+STOP_SECONDS: Final = 3.0
+"""How long a stop waits for the last spans to be exported; a collector that is away must not hold it up."""
 
 Attributes = Mapping[str, str | int]
 
@@ -96,10 +99,12 @@ def configure(service: str, endpoint: str, exporter: "SpanExporter | None" = Non
 
 
 def shut_down() -> None:
-    """Export what is left and stop."""
+    """Export what is left, for at most ``STOP_SECONDS``, and stop."""
     global _tracing  # noqa: PLW0603  # one exporter a process
     if _tracing is not None:
-        _tracing.provider.shutdown()
+        exporting = threading.Thread(target=_tracing.provider.shutdown, name="spans", daemon=True)
+        exporting.start()
+        exporting.join(STOP_SECONDS)
         _tracing = None
 
 

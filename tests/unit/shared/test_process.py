@@ -36,6 +36,29 @@ def test_returning_ends_with_zero_even_when_a_thread_would_hang() -> None:
     assert status == 0
 
 
+EXPORTER = """
+        from opentelemetry.sdk.trace.export import SpanExporter
+        from shared import spans, trace
+        class Exporter(SpanExporter):
+            def export(self, done): {export}
+        spans.configure("t", "", Exporter())
+        async def main():
+            spans.record_request(trace.new_traceparent(), "GET", "/last", 200, spans.now())
+        process.run(main)
+"""
+
+
+def test_the_last_spans_are_exported_at_the_end() -> None:
+    status, said = outcome(EXPORTER.format(export="print([span.name for span in done], file=sys.stderr)"))
+    assert status == 0
+    assert "['GET /last']" in said
+
+
+def test_a_collector_that_does_not_answer_does_not_hold_up_the_end() -> None:
+    status, _ = outcome(EXPORTER.format(export="time.sleep(600)"))
+    assert status == 0  # the SDK alone waits for half a minute, and the watchdog would have ended it before
+
+
 def test_a_fatal_error_is_logged_and_ends_with_70() -> None:
     status, said = outcome("""
         async def main(): raise FatalError("cannot go on")
