@@ -44,6 +44,10 @@ QUEUE: Final = 10_000
 """Most documents enqueued in memory; the sweep finds the others."""
 BATCH: Final = 1_000
 SWEEP_SECONDS: Final = 1.0
+IDLE_SWEEP_SECONDS: Final = 5.0
+"""The same once nothing was published, found or refused for ``IDLE_SECONDS``: then only what another process leaves
+behind, which was just as idle here, waits so long."""
+IDLE_SECONDS: Final = 20.0
 BACKLOG_AGE_SECONDS: Final = 2.0
 """Events older than this are backlog: of a dead process, or of an outage of Kafka.
 
@@ -152,6 +156,8 @@ class Relay:
         self._waiting = False
         self._clear_failures = 0
         self._swept_at = 0.0
+        self._busy_until = 0.0
+        """Until then the sweep keeps its usual pace."""
         self._sweep_from = _EPOCH
         self._lease_until = _EPOCH
         self._uncleared: dict[str, dict[str, None]] = {}
@@ -217,6 +223,7 @@ class Relay:
     async def run(self) -> None:
         """Relay until cancelled. While the store or Kafka is unavailable it waits; pending events stay in the store."""
         self._waiting = False  # an error may have interrupted a pause of the previous run
+        self._note_work()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._forever(self._publish_first), name=f"{self._name}-publish")
@@ -245,6 +252,7 @@ class Relay:
                 self._failures = attempts = self._failures + 1
                 _log.warning("outbox.publish_failed", relay=self._name, attempts=attempts, error=str(error))
                 self._waiting = True
+                self._note_work()
                 await self._drop_queue()  # meanwhile the other task may succeed and count from nought again
                 await asyncio.sleep(backoff(attempts, _SPREAD))
                 self._waiting = False
@@ -262,8 +270,8 @@ class Relay:
             await asyncio.sleep(self._linger_s)
 
     async def _publish_stored(self) -> None:
-        """Publish later events of enqueued documents, and once a second the backlog."""
-        until_sweep = self._swept_at + SWEEP_SECONDS - asyncio.get_running_loop().time()
+        """Publish later events of enqueued documents, and once a second, or more seldom, the backlog."""
+        until_sweep = self._swept_at + self._sweep_pace() - asyncio.get_running_loop().time()
         if until_sweep > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(until_sweep):
@@ -274,10 +282,16 @@ class Relay:
             acknowledged = self._acknowledged()
             documents = await by_ids(self._collection, changed[start : start + SLICE], {PENDING: 1})
             await self._publish_read(self._readable(documents.values()), "read", acknowledged)
-        if asyncio.get_running_loop().time() - self._swept_at >= SWEEP_SECONDS:
+        if asyncio.get_running_loop().time() - self._swept_at >= self._sweep_pace():
             await self._sweep()
         if changed and self._linger_s:
             await asyncio.sleep(self._linger_s)
+
+    def _sweep_pace(self) -> float:
+        return SWEEP_SECONDS if asyncio.get_running_loop().time() < self._busy_until else IDLE_SWEEP_SECONDS
+
+    def _note_work(self) -> None:
+        self._busy_until = asyncio.get_running_loop().time() + IDLE_SECONDS
 
     async def _publish_read(
         self, documents: Sequence[tuple[str, Sequence[Record]]], way: str, acknowledged: frozenset[str]
@@ -304,6 +318,7 @@ class Relay:
         while len(self._uncleared) >= MOST_UNCLEARED:
             self._cleared.clear()
             await self._cleared.wait()
+        self._note_work()
         records = [record for _, new in fresh for record in new]
         await self._publisher.publish(records)
         self._failures = 0
@@ -349,6 +364,8 @@ class Relay:
             self._unreadable.intersection_update(document["_id"] for document in page)
             oldest = (now - page[0][SINCE]).total_seconds() if page else 0.0
             metrics.OUTBOX_PENDING_SECONDS.labels(self._name).set(max(0.0, oldest))
+        if page:
+            self._note_work()
         found = self._readable(page)
         foreign = [
             (name, records)

@@ -46,7 +46,7 @@ POLL_MS: Final = 2_000
 FETCH_WAIT_MS: Final = 500
 """How long the broker waits for records. A record of a partition that was just read may wait so long behind a question
 for the others."""
-IDLE_WAIT_MS: Final = 1_000
+IDLE_WAIT_MS: Final = 2_000
 """The same after ``IDLE_SECONDS`` without a record: then every partition is asked for, and the first record answers at
 once. What waits behind it is a question for the ends, and the first question after a rebalance."""
 IDLE_SECONDS: Final = 10.0

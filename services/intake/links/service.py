@@ -27,7 +27,7 @@ _log = log.get(__name__)
 
 PATIENCE_S: Final = 1.0
 """How long a report may wait for its links."""
-SWEEP_S: Final = 1.0
+SWEEP_S: Final = 5.0
 PACE_S: Final = 0.1
 """Between two batches into the index: what comes together is written together."""
 _COMING_S: Final = 30.0

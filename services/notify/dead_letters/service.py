@@ -31,6 +31,7 @@ _LOG = log.get(__name__)
 _FETCH_WAIT_MS: Final = 2000
 """The broker's long poll: an idle watch asks every two seconds, and a record of a partition that was just read waits so
 long at most."""
+_POLL_MS: Final = 5000
 _IDS: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "dead.ieum")
 WATCHED: Final = (REPORTS, ROUTINGS, CASES)
 GROUP: Final = "notify-dead"
@@ -84,7 +85,7 @@ class DeadLetterWatch:
             await bounded(consumer.start(), limit, "connecting the watch over dead topics")
             while True:
                 found = await bounded(
-                    consumer.getmany(timeout_ms=1000, max_records=_RECORDS), limit, "reading dead topics"
+                    consumer.getmany(timeout_ms=_POLL_MS, max_records=_RECORDS), limit, "reading dead topics"
                 )
                 records = [record for part in found.values() for record in part]
                 if not records:

@@ -80,8 +80,8 @@ class StoreGauges:
             _LOG.warning("cases.unconfirmed", cases=stuck)
 
 
-ALIVE_S: Final = 2.0
-SILENT_LOOKS: Final = 8
+ALIVE_S: Final = 4.0
+SILENT_LOOKS: Final = 4
 """A process whose number has not risen for so many looks of another in a row is gone. One that fails begins the count
 anew: while the store is away nobody is gone, and who comes back first waits for the others, whose job may rest ten
 seconds. Where one only slept, its alerts go twice, under the same ids."""

@@ -19,7 +19,7 @@ from shared.tls import trusted_authorities
 
 _log = log.get(__name__)
 
-POLL_S: Final = 5.0
+POLL_S: Final = 10.0
 WORKERS: Final = frozenset({StaffRole.COUNSELLOR, StaffRole.LEAD})
 """Roles that can have a case."""
 _TIMEOUT_S: Final = 5.0

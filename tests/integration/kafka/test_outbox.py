@@ -269,6 +269,18 @@ async def test_the_sweep_finds_documents_dropped_by_a_full_queue(
     assert await sequences(bus_settings, key) == [1]
 
 
+async def test_an_idle_relay_finds_what_another_process_left(
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "IDLE_SECONDS", 0.0)
+    relay, key = Relay(things, publisher, SystemClock(), name="idle"), report_id(1)
+    async with relaying(relay):
+        await eventually(lambda: relay._swept_at > 0, "a first sweep found nothing")
+        await insert(things, key, [message_left(key, 1)], LONG_AGO)
+        await until_clean(things)
+    assert await sequences(bus_settings, key) == [1]
+
+
 async def test_the_store_away_is_a_transient_error(store_settings: StoreSettings) -> None:
     nobody = StoreSettings(uri=store_settings.uri.__class__("mongodb://127.0.0.1:1"), call_timeout_s=0.5)
     database = connect(nobody, "away")
