@@ -14,8 +14,10 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.families import RoutingEvents
+from shared.events.routings import ReportRouted
 from shared.events.vocabulary import CauseKind, Urgency
 from shared.kafka.router import Batch, KafkaRouter, Received, Rejected
+from shared.severity import urgency_of
 from shared.topics import ROUTINGS
 
 _LOG = log.get(__name__)
@@ -59,7 +61,18 @@ class RoutingsHandler:
         self._alerts = alerts
 
     async def handle(self, batch: list[Received]) -> Sequence[Rejected] | None:
-        """Apply a batch. Another process may write the same cases meanwhile: what lost is read again and redone."""
+        """Apply a batch, new critical cases first: they are written, and so told, before anything is read.
+
+        A report's records stay together and in order.
+        """
+        before = set(_begun_before(batch))
+        critical = {r.event.key for r in batch if r.event.key not in before and _is_critical(r)}
+        for urgent in (True, False):
+            await self._apply([received for received in batch if (received.event.key in critical) is urgent])
+        return None
+
+    async def _apply(self, batch: list[Received]) -> None:
+        """Apply records. Another process may write the same cases meanwhile: what lost is read again and redone."""
         longer: dict[str, int] = {}
         # A report's first record is nearly always new here: it is inserted without asking, and if it was known after
         # all, the insert says so and everything is read.
@@ -73,7 +86,7 @@ class RoutingsHandler:
                 some = [change for change in changes if (change.case.urgency is Urgency.CRITICAL) is urgent]
                 lost = not await self._save(some, known, longer) or lost
             if not lost:
-                return None
+                return
             known = await self._store.load(list(dict.fromkeys(r.event.key for r in batch)))
         raise TransientError("store: a batch kept losing races")
 
@@ -118,6 +131,12 @@ def _begun_before(batch: list[Received]) -> list[str]:
     before a true later one, and the case must be known to see that.
     """
     return list(dict.fromkeys(received.event.key for received in batch if received.event.sequence > 1))
+
+
+def _is_critical(received: Received) -> bool:
+    """Return whether a record begins a critical case."""
+    event = cast("RoutingEvent", received.event)
+    return isinstance(event, ReportRouted) and urgency_of(event.facts) is Urgency.CRITICAL
 
 
 def _change(case: Case, known: Case | None, longer: int) -> Change:

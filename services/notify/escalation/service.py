@@ -149,6 +149,10 @@ _DUE_FOR_S: Final = 5.0
 
 CENTERS_FRESH_S: Final = 1.0
 """How long what was read of the centers is good for, unless this process changes one."""
+URGENT_ASK_S: Final = 0.1
+"""So long a critical case waits for a busy store to say who is on duty, where that was read within
+``CENTERS_KNOWN_S``."""
+CENTERS_KNOWN_S: Final = 10.0
 URGENT_WAIT_S: Final = 1.0
 """So long a critical case waits for a slow store to say who is on duty, and what its desks were told lately; then it
 goes by what is known."""
@@ -344,12 +348,16 @@ class EscalationWorker:
         if not urgent:
             return await self._read_centers()
         # Goes on when it takes too long for this alert: a slow store answers the next one.
-        reading = asyncio.create_task(self._read_centers())
+        reading, known = asyncio.create_task(self._read_centers()), self._known_centers
+        just_read = (
+            known is not None and known.saves == self._centers.saves and self._loop_time() - known.at < CENTERS_KNOWN_S
+        )
         try:
-            async with asyncio.timeout(URGENT_WAIT_S):
+            async with asyncio.timeout(URGENT_ASK_S if just_read else URGENT_WAIT_S):
                 return await asyncio.shield(reading)
         except Exception as error:  # whatever it is: a critical alert waits for nothing
-            _LOG.warning("alerts.centers_not_read", error=type(error).__name__)
+            if not just_read:
+                _LOG.warning("alerts.centers_not_read", error=type(error).__name__)
             return self._known_centers.of if self._known_centers is not None else {}
 
     async def _read_centers(self) -> Mapping[str, Center]:

@@ -1,10 +1,19 @@
 """Notify's consumers under FastStream's test broker."""
 
-from typing import cast
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, cast
 
 from services.notify.cases.consumers import RoutingsHandler, consumers
+from services.notify.cases.models import Case
+from services.notify.cases.projection import fold
+from services.notify.cases.repository import Change, Saved
+from services.notify.console.broadcaster import ConsoleBroadcaster
+from services.notify.escalation.rules import ALWAYS
+from shared.clock import ManualClock
 from shared.topics import ROUTINGS
-from tests.support.driving import Heard, driving, golden, publish, types
+from tests.support.driving import Heard, driving, golden, publish, record_of, types
+from tests.unit.notify.samples import NOW, TRACE, event, report_id
 
 
 async def test_every_event_of_routings_becomes_cases() -> None:
@@ -12,3 +21,59 @@ async def test_every_event_of_routings_becomes_cases() -> None:
     async with driving(consumers(cast("RoutingsHandler", heard))) as broker:
         await publish(broker, *golden(ROUTINGS))
     assert heard.types == types(golden(ROUTINGS))
+
+
+class Log:
+    """A store and alerts that write down in which order they are asked."""
+
+    def __init__(self, *cases: Case) -> None:
+        self.cases = {case.report_id: case for case in cases}
+        self.lines: list[tuple[str, list[str]]] = []
+
+    async def load(self, report_ids: Sequence[str]) -> dict[str, Case]:
+        if report_ids:
+            self.lines.append(("read", list(report_ids)))
+        return {one: self.cases[one] for one in report_ids if one in self.cases}
+
+    async def save(self, changes: Sequence[Change], now: datetime) -> Saved:
+        del now
+        if changes:
+            self.lines.append(("write", [change.case.report_id for change in changes]))
+        return Saved(frozenset())
+
+    def hold(self, cases: Sequence[Case], now: datetime) -> list[Case]:
+        del now
+        return list(cases)
+
+    def begin(self, cases: Iterable[Case]) -> None:
+        if told := [case.report_id for case in cases]:
+            self.lines.append(("tell", told))
+
+
+async def test_new_critical_cases_are_written_and_told_before_anything_is_read_or_written() -> None:
+    known = fold(None, event("report.routed", 1, version=1, ownership=1, center="gwangju"), TRACE, ALWAYS, NOW)
+    assert known is not None
+    log = cast("Any", Log(known))
+    handler = RoutingsHandler(log, ConsoleBroadcaster(), ManualClock(NOW), ALWAYS, log)
+    batch = Gathered()
+    async with driving(consumers(cast("RoutingsHandler", batch))) as broker:
+        for one in (
+            event("report.updated", 1, version=2, ownership=1, center="gwangju", kind="amended"),
+            event("report.routed", 2, version=1, ownership=1, urgency="high"),
+            event("report.routed", 3, version=1, ownership=1, urgency="critical"),
+        ):
+            await publish(broker, record_of(one, NOW))
+    await handler.handle(batch.records)
+    assert log.lines[:2] == [("write", [report_id(3)]), ("tell", [report_id(3)])]
+    assert ("read", [report_id(1)]) in log.lines
+    assert sorted(one for what, ids in log.lines if what == "write" for one in ids) == sorted(map(report_id, (1, 2, 3)))
+
+
+class Gathered:
+    """Stands for the handler and keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.records: list[Any] = []
+
+    async def handle(self, batch: list[Any]) -> None:
+        self.records += batch

@@ -149,9 +149,13 @@ class Quiet:
         self.recent = recent
         self.away: Exception | None = None
         self.forgets = False
-        self.saves = 0
+        self.busy: asyncio.Event | None = None
+        self.saves = self.asked = 0
 
     async def all(self) -> dict[str, Any]:
+        self.asked += 1
+        if self.busy is not None:
+            await self.busy.wait()
         if self.away is not None:
             raise self.away
         return {}
@@ -414,6 +418,35 @@ async def test_what_could_not_be_planned_while_the_store_was_away_is_told_as_soo
     assert stored.saves == 1
     await worker.send_due()
     assert (stored.saves, sum(told.messages)) == (2, 2)
+
+
+async def test_a_critical_alert_hardly_waits_for_a_busy_store_to_say_again_who_is_on_duty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.notify.escalation.service.CENTERS_FRESH_S", -1.0)
+    monkeypatch.setattr("services.notify.escalation.service.URGENT_WAIT_S", 3600.0)
+    monkeypatch.setattr("services.notify.escalation.service.URGENT_ASK_S", 0.0)
+    stored, told, quiet = Stored(), Told(), Quiet()
+    worker = worker_of(stored, told, ManualClock(NOW), settings_of(), quiet=quiet)
+    worker.begin(worker.hold([case_of(1, "critical")], NOW))
+    await worker.send_held_urgent()
+    quiet.busy = asyncio.Event()
+    worker.begin(worker.hold([case_of(2, "critical")], NOW))
+    async with asyncio.timeout(30):
+        await worker.send_held_urgent()
+    assert stored.saves == 2
+    quiet.busy.set()
+    quiet.busy = asyncio.Event()
+    quiet.saves += 1  # somebody here has just said who is on duty: that is waited for
+    worker.begin(worker.hold([case_of(3, "critical")], NOW))
+    sending = asyncio.create_task(worker.send_held_urgent())
+    await eventually(lambda: quiet.asked == 3)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert stored.saves == 2
+    quiet.busy.set()
+    await sending
+    assert stored.saves == 3
 
 
 @pytest.mark.parametrize("error", [TransientError("store: away"), OperationFailure("internal error", 1)])
