@@ -66,6 +66,17 @@ async def current(harness: IntakeHarness) -> None:
     await eventually(is_current)
 
 
+async def test_no_page_of_a_ticket_asks_whoever_came_with_it_to_sign_in(
+    harness: IntakeHarness,
+) -> None:
+    report_id = await owned(harness)
+    await current(harness)
+    open_page = await opened(harness, harness.people.ticket(report_id, "busan"))
+    assert "Before you make contact" in open_page.text
+    closed = await harness.http.get("/details", headers=HTML)
+    assert [">Sign in<" in page.text for page in (open_page, closed)] == [False, False]
+
+
 @pytest.mark.parametrize(("language", "words"), [("en", "Deadline of the threat"), ("ko", "협박 기한")])
 async def test_the_deadline_of_a_threat_stands_above_everything_else(
     harness: IntakeHarness, language: str, words: str
