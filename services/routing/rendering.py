@@ -4,7 +4,10 @@ The first routing of a report is on the hot path: its body is put together from 
 which would take five times as long. A property test compares the two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from operator import is_not, itemgetter
+from typing import Final
 
 import orjson
 
@@ -16,7 +19,7 @@ from shared.events.envelope import CONTENT_TYPE, event_id, iso
 from shared.events.reports import ReportFacts
 from shared.events.routings import LOAD_COLUMNS, ReportRouted
 from shared.events.schemas import dataschema
-from shared.events.vocabulary import UNKNOWN, OpenVocabulary, PassedOver
+from shared.events.vocabulary import CenterState, PassedOver
 
 SOURCE = "routing"
 Message = tuple[bytes, bytes, tuple[tuple[str, bytes], ...]]
@@ -29,39 +32,14 @@ _TYPE_HEADER = ("ce_type", _TYPE.encode())
 _SCHEMA_HEADER = ("ce_dataschema", dataschema(ReportRouted).encode())
 _CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE.encode())
 _BOOLEANS = ("false", "true")
-_ABSENT = tuple(f'"{name}":null,'.encode() for name, field in ReportFacts.model_fields.items() if field.default is None)
-_UNKNOWN = f'"{UNKNOWN}"'.encode()
+_FACTS = ReportFacts.__pydantic_serializer__
+"""The serializer itself: ``model_dump_json`` looks at its options first, and makes a text of the bytes."""
 _ROW = f'"%s":[{",".join(["%d"] * len(LOAD_COLUMNS))}]'
 
 
 def facts_json(facts: ReportFacts) -> bytes:
-    """The facts as they stand in an event, without what is not known.
-
-    What ``model_dump_json(exclude_none=True)`` writes, in a quarter of its time: it asks every enum for its value.
-    """
-    values = facts.__dict__
-    if facts.threat_deadline is not None:
-        values = {**values, "threat_deadline": iso(facts.threat_deadline)}
-    text = orjson.dumps(values)
-    if _UNKNOWN in text:
-        # In most reports something is not known; words of a later build, which read as unknown, are rare.
-        words = [v for v in values.values() if v == UNKNOWN or (type(v) is tuple and UNKNOWN in v)]
-        if any(map(_is_later, words)):
-            text = orjson.dumps({name: _written(value) for name, value in values.items()})
-    for absent in _ABSENT:
-        text = text.replace(absent, b"")
-    return text
-
-
-def _is_later(value: object) -> bool:
-    """Return whether an unknown word is of a later build, which is passed on as it was written."""
-    return isinstance(value, tuple) or (isinstance(value, OpenVocabulary) and value.value != UNKNOWN)
-
-
-def _written(value: object) -> object:
-    if isinstance(value, OpenVocabulary):
-        return value.value
-    return tuple(map(_written, value)) if isinstance(value, tuple) else value
+    """The facts as they stand in an event, without what is not known."""
+    return _FACTS.to_json(facts, exclude_none=True)
 
 
 def message_of(draft: Draft) -> Message:
@@ -79,6 +57,7 @@ def _first(routing: FirstRouting, traceparent: str) -> Message:
     report_id = report.report_id
     decided_at = iso(routing.decided_at)
     home = "" if assignment.home_center_id is None else f'"home_center_id":"{assignment.home_center_id}",'
+    compared = _compared(assignment.loads, assignment.passed_over)
     linked = "" if assignment.linked_center_id is None else f'"linked_center_id":"{assignment.linked_center_id}",'
     value = (
         f'{{"report_id":"{report_id}","version":1,"ownership":1,"intake_version":{report.intake_version},'
@@ -87,7 +66,7 @@ def _first(routing: FirstRouting, traceparent: str) -> Message:
         f'"decision":{{"center_id":"{assignment.center_id}",{home}"reason":"{assignment.reason}",'
         f'"over_capacity":{_BOOLEANS[assignment.over_capacity]},"copy_central":{_BOOLEANS[assignment.copy_central]},'
         f'"right_of_return":{_BOOLEANS[assignment.right_of_return]},{linked}'
-        f'"candidates":[],"compared":{{{_compared(assignment.candidates)}}},"rule_version":{RULE_VERSION},'
+        f'"candidates":[],"compared":{{{compared}}},"rule_version":{RULE_VERSION},'
         # A sound set's version needs no escaping: shared.centers.checks.
         f'"table_version":"{routing.table_version}"}},"facts":{routing.facts.decode()}}}'
     ).encode()
@@ -95,33 +74,50 @@ def _first(routing: FirstRouting, traceparent: str) -> Message:
     return key, value, _headers(report_id, key, decided_at.encode(), traceparent)
 
 
-_rows: dict[str, tuple[CenterLoad, str]] = {}
-"""The load of each centre that was written last, and how."""
+_written: list[CenterLoad] = []
+"""The loads that were written last."""
+_rows: list[str] = []
+"""How."""
+_STATE: Final = itemgetter(CenterLoad._fields.index("state"))
 
 
-def _compared(candidates: Sequence[tuple[CenterLoad, PassedOver]]) -> str:
-    """All centres' JSON. From one decision to the next only the chosen centre's load changes: most are known.
+def _compared(loads: Sequence[CenterLoad], passed_over: tuple[PassedOver, ...]) -> str:
+    """All centres' JSON. From one decision to the next only the chosen centre's load changes: most rows are known.
 
     Asked whether it is the very same load, not an equal one: comparing eight values sixteen times would take as long as
     writing them.
     """
-    found: dict[str, dict[str, list[str]]] = {}
-    rows: list[str] = []
-    last: tuple[object, object] = (None, None)
-    for load, because in candidates:
-        known = _rows.get(load[0])
-        if known is None or known[0] is not load:
-            known = _rows[load[0]] = (load, _ROW % (load[0], *load[2:]))
-        # Neighbours in the list mostly share both.
-        if because is not last[0] or load[1] is not last[1]:
-            last = because, load[1]
-            rows = found.setdefault(because, {}).setdefault(load[1], [])
-        rows.append(known[1])
-    return ",".join([f'"{because}":{{{_by_state(by_state)}}}' for because, by_state in found.items()])
+    if len(loads) != len(_written):
+        _written[:], _rows[:] = loads, map(_row, loads)
+    for at, is_new in enumerate(map(is_not, loads, _written)):
+        if is_new:
+            _written[at], _rows[at] = loads[at], _row(loads[at])
+    form, ordered = _form(tuple(map(_STATE, loads)), passed_over)
+    return form % ordered(_rows)
 
 
-def _by_state(by_state: dict[str, list[str]]) -> str:
-    return ",".join([f'"{state}":{{{",".join(rows)}}}' for state, rows in by_state.items()])
+def _row(load: CenterLoad) -> str:
+    return _ROW % (load.center_id, *load[2:])
+
+
+@lru_cache(maxsize=8192)  # a day has few: most reports stay at home
+def _form(
+    states: tuple[CenterState, ...], passed_over: tuple[PassedOver, ...]
+) -> tuple[str, Callable[[Sequence[str]], object]]:
+    """What stands round the rows, and the order in which they are put in: by reason, then by state."""
+    groups: dict[str, dict[str, list[int]]] = {}
+    for place, (state, because) in enumerate(zip(states, passed_over, strict=True)):
+        groups.setdefault(because, {}).setdefault(state, []).append(place)
+    by_reason = [
+        f'"{because}":{{{",".join(_braced(state, places) for state, places in by_state.items())}}}'
+        for because, by_state in groups.items()
+    ]
+    order = [place for by_state in groups.values() for places in by_state.values() for place in places]
+    return ",".join(by_reason), itemgetter(*order)
+
+
+def _braced(state: str, places: Sequence[int]) -> str:
+    return f'"{state}":{{{",".join(["%s"] * len(places))}}}'
 
 
 def _headers(report_id: str, key: bytes, decided_at: bytes, traceparent: str) -> tuple[tuple[str, bytes], ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from shared.events.routings import Compared
 from shared.events.vocabulary import CenterState, HarmType, PassedOver, RoutingReason, Urgency
 
 
@@ -40,10 +41,24 @@ class Assignment(NamedTuple):
     reason: RoutingReason
     over_capacity: bool
     copy_central: bool
-    candidates: tuple[tuple[CenterLoad, PassedOver], ...]
-    """Every center with why it was not chosen."""
+    loads: tuple[CenterLoad, ...]
+    """Every center the rule looked at."""
+    passed_over: tuple[PassedOver, ...]
+    """Why each of them was not chosen."""
     right_of_return: bool = False
     linked_center_id: str | None = None
+
+    @property
+    def candidates(self) -> tuple[tuple[CenterLoad, PassedOver], ...]:
+        """Each center with why it was not chosen."""
+        return tuple(zip(self.loads, self.passed_over, strict=True))
+
+    def compared(self) -> Compared:
+        """The same as it stands in an event: numbers by reason, state and center."""
+        found: Compared = {}
+        for (center_id, state, *numbers), because in self.candidates:
+            found.setdefault(because.value, {}).setdefault(state, {})[center_id] = tuple(numbers)
+        return found
 
 
 class Severity(NamedTuple):

@@ -27,7 +27,7 @@ from services.routing.assignment.models import (
 from shared.centers import CENTRAL, TABLES, Tables
 from shared.clock import SEOUL
 from shared.events.reports import ReportFacts
-from shared.events.routings import Compared, Decision
+from shared.events.routings import Decision
 from shared.events.vocabulary import (
     AgeBand,
     CenterState,
@@ -132,23 +132,6 @@ def is_full(load: CenterLoad, weight: int) -> bool:
     return load.load + weight > load.capacity
 
 
-def excluded_because(load: CenterLoad, severity: Severity, limits: OverflowLimits) -> PassedOver | None:
-    """Return why an available center does not receive it on these limits; None if it does. Most telling first."""
-    # Unpacked at once: reading one field after the other takes half as long again, 16 times per report.
-    _, state, _, carried, capacity, guests, severe, severe_cap = load
-    weight, is_severe, _, _ = severity
-    load_percent, guests_percent, unstaffed_too = limits
-    if state is _UNSTAFFED and not unstaffed_too:
-        return _BECAUSE_UNSTAFFED
-    if is_severe and severe >= severe_cap:
-        return _SEVERE_FULL
-    if carried + weight > capacity or not capacity:
-        return _FULL
-    if (carried + weight) * 100 > capacity * load_percent or (guests + weight) * 100 > capacity * guests_percent:
-        return _RESERVED
-    return None
-
-
 # --- the rule
 
 
@@ -171,11 +154,9 @@ class _Search:
         self.excluded: Mapping[str, PassedOver] = self.unavailable
         """Why each center was excluded by the step that asked last."""
         self.home = loads[origin.home] if origin.home is not None and self.available(origin.home) else None
-        self.home_because: PassedOver | None = None
-        """Why home, though available, does not simply keep the report."""
         self.home_used = 0 if self.home is None else utilisation(self.home, severity.weight)
-        self.without_room: dict[str, PassedOver] = {}
-        """Centers excluded whatever the limits: they need not be asked again on others."""
+        self.without_room = dict(self.unavailable)
+        """Why centers are excluded whatever the limits: they need not be asked again on others."""
         self.steps: tuple[OverflowStep, ...] = ()
         """How it overflows; set by the step of the home center."""
 
@@ -188,7 +169,7 @@ class _Search:
     def least_used(self, among: Collection[str]) -> str:
         """The least utilised with the report added; of equals the first by id."""
         loads, weight = self.loads, self.severity.weight
-        return min(among, key=lambda c: (utilisation(loads[c], weight), c))
+        return min([(utilisation(loads[c], weight), c) for c in among])[1]
 
     def without_home(self) -> RoutingReason:
         """Return why the report is not at home, if no home center is available."""
@@ -228,6 +209,7 @@ def assign(
         found.reason,
         owner is None or is_full(owner, severity.weight),
         _copies_central(found.center_id, found.reason, origin, severity),
+        tuple(loads.values()),
         _explained(search, found),
         _is_away(found.center_id, origin, facts),
         linked,
@@ -245,17 +227,21 @@ def _home_center(search: _Search, rule: Rule) -> _Found | None:
     if home is None:
         search.steps = NO_HOME_STEPS
         return None
+    because: PassedOver | None = None
     if severity.critical and home.state is _UNSTAFFED:
-        search.home_because, search.steps = _BECAUSE_UNSTAFFED, UNSTAFFED_STEPS
-        return None
-    if severity.severe and home.severe >= home.severe_cap:
-        search.home_because, search.steps = _SEVERE_FULL, SEVERE_FULL_STEPS
-    if search.home_used > rule.threshold_percent * PER_PERCENT:
-        search.home_because = search.home_because or (_FULL if is_full(home, severity.weight) else _BUSIER)
-        search.steps += BUSY_STEPS
-    if search.home_used > rule.overload_percent * PER_PERCENT:
-        search.steps += OVERLOADED_STEPS
-    return None if search.steps else _Found(home.center_id, RoutingReason.HOME)
+        because, search.steps = _BECAUSE_UNSTAFFED, UNSTAFFED_STEPS
+    else:
+        if severity.severe and home.severe >= home.severe_cap:
+            because, search.steps = _SEVERE_FULL, SEVERE_FULL_STEPS
+        if search.home_used > rule.threshold_percent * PER_PERCENT:
+            because = because or (_FULL if is_full(home, severity.weight) else _BUSIER)
+            search.steps += BUSY_STEPS
+        if search.home_used > rule.overload_percent * PER_PERCENT:
+            search.steps += OVERLOADED_STEPS
+    if because is None:
+        return _Found(home.center_id, RoutingReason.HOME)
+    search.without_room[home.center_id] = because
+    return None
 
 
 def _overflow(search: _Search, rule: Rule) -> _Found | None:
@@ -278,29 +264,42 @@ def _overflow(search: _Search, rule: Rule) -> _Found | None:
     return None
 
 
-def _excluded(search: _Search, limits: OverflowLimits, most: int | None) -> dict[str, PassedOver]:
-    """Return why each center does not receive the report; ``most`` is the utilisation it may come to with it."""
-    severity, excluded = search.severity, search.unavailable | search.without_room
-    if search.home is not None and search.home_because is not None:
-        excluded[search.home.center_id] = search.home_because
+def _excluded(search: _Search, limits: OverflowLimits, most: int | None) -> Mapping[str, PassedOver]:
+    """Return why each center does not receive the report on these limits, the most telling reason first.
+
+    ``most`` is the utilisation it may come to with it.
+    """
+    without_room = search.without_room
+    if len(without_room) == len(search.loads):
+        return without_room
+    # Unpacked at once: reading one field after the other takes half as long again, 16 times per report.
+    weight, is_severe, _, _ = search.severity
+    load_percent, guests_percent, unstaffed_too = limits
+    excluded = dict(without_room)
     for center, load in search.loads.items():
-        if center not in excluded:
-            because = excluded_because(load, severity, limits)
-            if because is None and most is not None and utilisation(load, severity.weight) > most:
-                because = _NOT_BETTER
-            if because is not None:
-                excluded[center] = because
-                if because is _FULL or because is _SEVERE_FULL:
-                    search.without_room[center] = because
+        if center in without_room:
+            continue
+        _, state, _, carried, capacity, guests, severe, severe_cap = load
+        if state is _UNSTAFFED and not unstaffed_too:
+            excluded[center] = _BECAUSE_UNSTAFFED
+        elif is_severe and severe >= severe_cap:
+            excluded[center] = without_room[center] = _SEVERE_FULL
+        elif carried + weight > capacity or not capacity:
+            excluded[center] = without_room[center] = _FULL
+        elif (carried + weight) * 100 > capacity * load_percent or (guests + weight) * 100 > capacity * guests_percent:
+            excluded[center] = _RESERVED
+        elif most is not None and utilisation(load, weight) > most:
+            excluded[center] = _NOT_BETTER
     return excluded
 
 
 def _last_resort(search: _Search) -> _Found:
     """Assign without room anywhere: home keeps it, else the least busy, on duty if it cannot wait and any is."""
-    home, on_duty, severity = search.home, search.on_duty(), search.severity
-    if home is not None and search.home_because is not _BECAUSE_UNSTAFFED:
+    home, severity = search.home, search.severity
+    if home is not None and search.without_room[home.center_id] is not _BECAUSE_UNSTAFFED:
         reason = RoutingReason.ALL_FULL if is_full(home, severity.weight) else RoutingReason.HOME
         return _Found(home.center_id, reason)
+    on_duty = search.on_duty()
     if home is not None:
         if on_duty:
             return _Found(search.least_used(on_duty), RoutingReason.HOME_UNSTAFFED)
@@ -315,14 +314,13 @@ def _last_resort(search: _Search) -> _Found:
     return _Found(least, reason)
 
 
-def _explained(search: _Search, found: _Found) -> tuple[tuple[CenterLoad, PassedOver], ...]:
-    """Every center with why it was not chosen; who was not excluded was busier, farther away, or never needed."""
-    loads = search.loads
-    because = dict.fromkeys(loads, _OUT_OF_REACH if found.ring else _KEPT)
+def _explained(search: _Search, found: _Found) -> tuple[PassedOver, ...]:
+    """Why each center was not chosen; who was not excluded was busier, farther away, or never needed."""
+    because = dict.fromkeys(search.loads, _OUT_OF_REACH if found.ring else _KEPT)
     because.update(dict.fromkeys(found.ring, _BUSIER))
     because.update(search.excluded)
     because[found.center_id] = _CHOSEN
-    return tuple([(load, because[center]) for center, load in loads.items()])
+    return tuple(map(because.__getitem__, search.loads))
 
 
 def _is_away(owner: str, origin: Origin, facts: ReportFacts) -> bool:
@@ -372,7 +370,8 @@ def transferred(
         reason=reason,
         over_capacity=load is not None and is_full(load, severity.weight),
         copy_central=_copies_central(to_center_id, reason, origin, severity),
-        candidates=() if load is None else ((load, _CHOSEN),),
+        loads=() if load is None else (load,),
+        passed_over=() if load is None else (_CHOSEN,),
         right_of_return=may_return and _is_away(to_center_id, origin, facts),
     )
 
@@ -391,17 +390,9 @@ def decision_of(assignment: Assignment, tables: Tables = TABLES) -> Decision:
         over_capacity=assignment.over_capacity,
         copy_central=assignment.copy_central,
         candidates=(),
-        compared=_compared(assignment.candidates),
+        compared=assignment.compared(),
         right_of_return=assignment.right_of_return,
         linked_center_id=assignment.linked_center_id,
         rule_version=RULE_VERSION,
         table_version=tables.version,
     )
-
-
-def _compared(candidates: Sequence[tuple[CenterLoad, PassedOver]]) -> Compared:
-    found: Compared = {}
-    for load, because in candidates:
-        center_id, state, *numbers = load
-        found.setdefault(because.value, {}).setdefault(state, {})[center_id] = tuple(numbers)
-    return found
