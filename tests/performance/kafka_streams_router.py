@@ -1,5 +1,8 @@
 """The same job with Kafka Streams, in Java (``kafka_streams/``): read, decide by the same rule, explain, remember.
 
+It gets as many cores as it has stream threads, for one worker of ours uses one: left alone, a JVM with one stream
+thread compiles, collects and sends on the others.
+
 It is built with Maven the first time. Where no JDK or no Maven is, there is no such row, and that is said. The Java
 rule is the Python rule written again: decisions it recorded are decided again by ours and must not differ.
 """
@@ -40,7 +43,7 @@ class StreamsError(Exception):
 
 def missing() -> str | None:
     """What this machine lacks for it; None: nothing."""
-    lacking = [program for program in ("javac", "mvn") if shutil.which(program) is None]
+    lacking = [program for program in ("javac", "mvn", "taskset") if shutil.which(program) is None]
     return f"{' and '.join(lacking)} not found" if lacking else None
 
 
@@ -79,7 +82,8 @@ class StreamsRouter:
         given = [bus.bootstrap_servers, bus.topic_prefix, self._topic, tables, self._folder / "state", self._threads]
         command = ["java", "-Xmx512m", "-cp", path, "router.Router", *map(str, given)]
         log, env = self._folder / "log", processes.base_environment()
-        self.child = processes.start(command, log=log, env=env, cwd=self._folder)
+        cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[-self._threads :]))
+        self.child = processes.start(["taskset", "--cpu-list", cores, *command], log=log, env=env, cwd=self._folder)
 
     def kill(self) -> None:
         """End it at once."""

@@ -1,7 +1,9 @@
-"""What history costs: the rate for the next reports after none and after many, memory, and a restart with many open.
+"""What history costs: the rate for the next reports after none and after many, memory, and restarts with many open.
 
-Every report of the history is an open case that nobody has acknowledged: the worst there can be. The restart is timed
-from starting the process to the first decision in the log, with nothing but one new report to decide.
+Every report of the history is an open case that nobody has acknowledged: the worst there can be. A restart is timed
+from starting the process to the first decision in the log, with nothing but one new report to decide: once after the
+process was asked to stop, and once after it was killed, when Kafka first waits until the dead member's session is over
+(``KAFKA_SESSION_TIMEOUT_MS``).
 """
 
 import asyncio
@@ -38,8 +40,16 @@ class Costs:
         return {"history": self.reports, "per_s": round(self.rate), "memory_mb": self.memory_mb}
 
 
-async def measure(stage: Stage, lengths: list[int]) -> tuple[list[Costs], float]:
-    """The costs at each length of history, shortest first, and the seconds of a restart at the longest."""
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """Seconds from starting the process to the first decision, at the longest history."""
+
+    after_stop: float
+    after_kill: float
+
+
+async def measure(stage: Stage, lengths: list[int]) -> tuple[list[Costs], Restarts]:
+    """The costs at each length of history, shortest first, and the restarts at the longest."""
     workers = Workers(stage, 1)
     traffic = Traffic(Publisher(stage.bus), seed=7)
     costs: list[Costs] = []
@@ -57,8 +67,10 @@ async def measure(stage: Stage, lengths: list[int]) -> tuple[list[Costs], float]
             costs.append(Costs(length, statistics.median(rates), workers.memory_mb()[0]))
             say(f"history {length:9,d}: {costs[-1].rate:10,.0f} records/s, {costs[-1].memory_mb:.0f} MB")
         await _settled(stage, workers, done)
+        await workers.stop()
+        after_stop = await _restart(stage, workers, traffic, "stop")
         workers.kill()
-        return costs, await _restart(stage, workers, traffic)
+        return costs, Restarts(after_stop, await _restart(stage, workers, traffic, "kill"))
     finally:
         workers.kill()
 
@@ -83,14 +95,14 @@ async def _settled(stage: Stage, workers: Workers, reports: int) -> int:
     raise TimeoutError(f"the copy of {reports} reports was not done within {_COPIED_WITHIN_S:g} s")
 
 
-async def _restart(stage: Stage, workers: Workers, traffic: Traffic) -> float:
+async def _restart(stage: Stage, workers: Workers, traffic: Traffic, after: str) -> float:
     before = await stage.ends(stage.routings)
     await stage.publish(received(traffic, 1))
     started = time.time()
     workers.processes[0].start()
     await stage.rate(stage.routings, 1, since=before)
     seconds = await stage.newest(stage.routings) - started
-    say(f"restart to first decision: {seconds:.1f} s")
+    say(f"restart after a {after} to first decision: {seconds:.1f} s")
     return seconds
 
 

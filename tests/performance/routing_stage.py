@@ -22,6 +22,7 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.routing.running import Process, Traffic, record_of
+from tests.support.waiting import eventually
 
 PARTITIONS: Final = 6
 LIMIT_S: Final = 300.0
@@ -177,6 +178,12 @@ class Workers:
         """Go on."""
         for process in self.processes:
             process.send(signal.SIGCONT)
+
+    async def stop(self) -> None:
+        """Ask them to end, and wait until they have."""
+        for process in self.processes:
+            process.send(signal.SIGTERM)
+        await eventually(lambda: all(process.ended() is not None for process in self.processes), "the end of routing")
 
     def kill(self) -> None:
         """End them at once."""
