@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services.routing.read_model.service import MAX_RECORDS, ReadModel
-from services.routing.worker import Worker
+from services.routing.service import RoutingService
 from shared.events.families import CaseEvents, ReportEvents, RoutingEvents
 from shared.kafka.router import Batch, KafkaRouter, Partitions, Rejected
 from shared.topics import CASES, REPORTS, ROUTINGS
@@ -14,13 +14,13 @@ PACE_S: Final = 0.3
 """Between two batches of copies: the copy is for pages, the store and the broker are for everybody."""
 
 
-def consumers(worker: Worker, read_model: ReadModel, sees: asyncio.Event, *, max_records: int) -> KafkaRouter:
+def consumers(service: RoutingService, read_model: ReadModel, sees: asyncio.Event, *, max_records: int) -> KafkaRouter:
     """Two groups: one decides, one copies decisions for pages. Neither begins before ``sees`` is set."""
     router = KafkaRouter()
 
     async def take_over(places: Partitions) -> Mapping[tuple[str, int], int]:
         await sees.wait()
-        return await worker.on_assigned(places)
+        return await service.on_assigned(places)
 
     @router.subscriber(
         REPORTS,
@@ -28,10 +28,10 @@ def consumers(worker: Worker, read_model: ReadModel, sees: asyncio.Event, *, max
         group="routing",
         max_records=max_records,
         on_assigned=take_over,
-        on_revoked=worker.on_revoked,
+        on_revoked=service.on_revoked,
     )
     async def decide(batch: Batch[ReportEvents | CaseEvents]) -> Sequence[Rejected] | None:
-        return await worker.handle(batch)
+        return await service.handle(batch)
 
     async def go_on_copying(places: Partitions) -> Mapping[tuple[str, int], int]:
         await sees.wait()

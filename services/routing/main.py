@@ -23,12 +23,12 @@ from services.routing.model import LiveLoads
 from services.routing.problem_table import PROBLEMS
 from services.routing.read_model import DecisionStore
 from services.routing.read_model.service import ReadModel
+from services.routing.service import RoutingService
 from services.routing.settings import RoutingSettings
 from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder, this_boot
 from services.routing.state.loads import LoadPublisher, LoadView
 from services.routing.state.restorer import AGAIN_S, Restorer
-from services.routing.worker import Worker
 from shared import log, migrations, mongo
 from shared.centers import PACKAGED, Fault, TableSets
 from shared.clock import Clock, SystemClock
@@ -101,11 +101,13 @@ def build(
     follower = Follower(bus_settings, (LOADS, CENTERS), view.apply, from_start=True, clock=clock)
     folder = StateFolder(settings.state_dir, boot=this_boot())
     changelog = Changelog(bus.publisher, topic_name(bus_settings, ROUTINGS), routings, cases, folder)
-    worker = Worker(changelog, view, store, clock, linked_lookup_s=settings.linked_lookup_s, tables=sets.current)
+    service = RoutingService(
+        changelog, view, store, clock, linked_lookup_s=settings.linked_lookup_s, tables=sets.current
+    )
     sees = asyncio.Event()
 
-    read_model = ReadModel(store, worker.surging, copied, clock)
-    bus.include(consumers(worker, read_model, sees, max_records=settings.max_records))
+    read_model = ReadModel(store, service.surging, copied, clock)
+    bus.include(consumers(service, read_model, sees, max_records=settings.max_records))
     health.ready["loads"] = follower.check
     identity = identity_over_http(settings, clock, SERVICE)
     health.ready["identity"] = identity.check
@@ -113,7 +115,7 @@ def build(
     restorer = Restorer(changelog, clock)
     load_publisher = LoadPublisher(
         bus.publisher,
-        worker.owned,
+        service.owned,
         view,
         clock,
         worker=_name(),
@@ -123,14 +125,14 @@ def build(
     jobs = Jobs(health, clock)
     jobs.every(POLL_S, "identity", identity.refresh)
     jobs.every(settings.loads_every_s, "loads", load_publisher.look)
-    jobs.every(settings.closing_every_s, "closing", worker.move_from_closed)
+    jobs.every(settings.closing_every_s, "closing", service.move_from_closed)
     jobs.every(AGAIN_S, "restoring", restorer.restore_suspected, wake=restorer.suspected)
     return Routing(
         app=application(
             settings,
             health,
             store,
-            worker,
+            service,
             view,
             identity,
             clock,
@@ -153,7 +155,7 @@ def application(
     settings: RoutingSettings,
     health: Health,
     store: DecisionStore,
-    worker: Worker,
+    service: RoutingService,
     view: LoadView,
     identity: Identity,
     clock: Clock,
@@ -165,7 +167,7 @@ def application(
     """The HTTP side: API and pages. ``partitions`` of `routings`; ``sets`` of tables, with what was refused of them."""
 
     def center_loads() -> CenterLoads:
-        return view.center_loads(worker.owned())
+        return view.center_loads(service.owned())
 
     def refused() -> Sequence[Fault]:
         return sets.faults
@@ -204,7 +206,7 @@ async def run() -> None:
     routing = build(settings, bus_settings, store_settings, SystemClock())
     try:
         async with asyncio.TaskGroup() as tasks:
-            # Until Kafka is there no partition is this worker's, and the jobs have nothing to do but ask for keys.
+            # Until Kafka is there no partition is this process's, and the jobs have nothing to do but ask for keys.
             tasks.create_task(routing.jobs.run(), name="jobs")
             tasks.create_task(routing.streams.run(), name="live-streams")
             tasks.create_task(

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from services.routing.service import RoutingService
 from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder
 from services.routing.state.loads import LoadView
 from services.routing.state.partition import PartitionState
 from services.routing.state.report_states import RoutingEvent
-from services.routing.worker import Worker
 from shared.clock import SystemClock
 from shared.events.vocabulary import CenterState
 from shared.kafka.admin import ensure_topics
@@ -24,7 +24,7 @@ from shared.settings import KafkaSettings
 from shared.topics import CASES, ROUTINGS
 from tests.unit.routing.builders import received, report_id
 from tests.unit.routing.fake_log import Owners, kill, received_record, temporary_folder
-from tests.unit.routing.test_worker import prefer, set_state, transfer
+from tests.unit.routing.test_service import prefer, set_state, transfer
 
 PLACES = frozenset({("reports", 0), ("cases", 0)})
 
@@ -33,7 +33,7 @@ PLACES = frozenset({("reports", 0), ("cases", 0)})
 class Hand:
     """One worker with its own producer and readers."""
 
-    worker: Worker
+    worker: RoutingService
     changelog: Changelog
     view: LoadView
 
@@ -67,7 +67,7 @@ class Table:
         changelog = Changelog(publisher, topic_name(self._settings, ROUTINGS), routings, cases, folder)
         view = LoadView(15)
         prefer(view, center)
-        worker = Worker(changelog, view, Owners(), SystemClock(), linked_lookup_s=1)
+        worker = RoutingService(changelog, view, Owners(), SystemClock(), linked_lookup_s=1)
         await worker.on_assigned(PLACES)
         return Hand(worker, changelog, view)
 

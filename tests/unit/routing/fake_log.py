@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from services.routing.rendering import Message
+from services.routing.service import RoutingService
 from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder
 from services.routing.state.loads import LoadView
 from services.routing.state.partition import PartitionState
 from services.routing.state.report_states import RoutingEvent
-from services.routing.worker import Worker
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode
@@ -107,14 +107,14 @@ class Place:
 
     async def worker(
         self, *partitions: int, writer: Any = None, owners: Owners | None = None
-    ) -> tuple[Worker, Changelog, LoadView]:
+    ) -> tuple[RoutingService, Changelog, LoadView]:
         folder = StateFolder(self.state_dir, boot="boot")
         folder.take()
         self.folders.append(folder)
         changelog = Changelog(writer or self.routings, "routings", self.routings, self.cases, folder)
         vars(changelog)["place"] = self  # whose folder goes away with it
         view = LoadView(15)
-        worker = Worker(changelog, view, owners or Owners(), self.clock, linked_lookup_s=1)
+        worker = RoutingService(changelog, view, owners or Owners(), self.clock, linked_lookup_s=1)
         places = frozenset((topic, p) for topic in ("reports", "cases") for p in partitions or (0,))
         await worker.on_assigned(places)
         return worker, changelog, view

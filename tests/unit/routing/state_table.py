@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from services.routing.model import CaseTotals
+from services.routing.service import RoutingService
 from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder
 from services.routing.state.partition import PartitionState
-from services.routing.worker import Worker
 from shared.events.base import Event, encode
 from shared.events.cases import CaseAcknowledged, CaseAssigned, CaseClosed, CaseReopened, CaseTransferAccepted
 from shared.events.centers import CenterChanged
@@ -35,7 +35,7 @@ class Table:
     def __init__(self, dice: random.Random) -> None:
         self.place = Place()
         self.dice = dice
-        self.worker: Worker
+        self.worker: RoutingService
         self.changelog: Changelog
         self._intake: dict[int, int] = {}
         self._case_version = 0

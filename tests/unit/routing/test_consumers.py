@@ -5,14 +5,14 @@ from typing import cast
 
 from services.routing.consumers import consumers
 from services.routing.read_model.service import ReadModel
-from services.routing.worker import Worker
+from services.routing.service import RoutingService
 from shared.kafka.router import KafkaRouter
 from shared.topics import CASES, REPORTS, ROUTINGS
 from tests.support.driving import Heard, driving, golden, publish, types
 
 
 def routing(worker: Heard, read_model: Heard, sees: asyncio.Event) -> KafkaRouter:
-    return consumers(cast("Worker", worker), cast("ReadModel", read_model), sees, max_records=10)
+    return consumers(cast("RoutingService", worker), cast("ReadModel", read_model), sees, max_records=10)
 
 
 async def test_reports_and_cases_are_decided_and_routings_copied() -> None:

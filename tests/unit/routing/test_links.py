@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from services.routing.worker import OWNERS_AWAY_S
+from services.routing.service import OWNERS_AWAY_S
 from shared.events.cases import CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportReinstated, ReportWithdrawn
 from shared.events.vocabulary import CenterState, RoutingReason
 from tests.unit.routing.builders import NOW, facts, received, report_id
 from tests.unit.routing.fake_log import Owners, Place, received_record
 from tests.unit.routing.steps import case
-from tests.unit.routing.test_worker import set_state
+from tests.unit.routing.test_service import set_state
 
 ELSEWHERE = report_id(77)
 LINKED: dict[str, Any] = {"linked_reports": [ELSEWHERE]}

@@ -10,10 +10,10 @@ from services.routing import recount as recount_module
 from services.routing.assignment.rules import severity_of
 from services.routing.model import CaseTotals
 from services.routing.recount import recount
+from services.routing.service import RoutingService
 from services.routing.state.loads import LoadPublisher, LoadView
 from services.routing.state.recount import Recount, difference
 from services.routing.state.report_states import RoutingEvent
-from services.routing.worker import Worker
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import Record
@@ -129,7 +129,7 @@ class LoadsTold:
         self.view = LoadView(15)
 
     @classmethod
-    async def of(cls, worker: Worker, view: LoadView, place: Place) -> LoadView:
+    async def of(cls, worker: RoutingService, view: LoadView, place: Place) -> LoadView:
         told = cls()
         load_publisher = LoadPublisher(
             cast("Publisher", told),

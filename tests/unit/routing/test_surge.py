@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from services.routing.rendering import Message
-from services.routing.worker import SURGE_RECORDS, SURGE_SECONDS, Worker
+from services.routing.service import SURGE_RECORDS, SURGE_SECONDS, RoutingService
 from tests.unit.routing.builders import received, report_id
 from tests.unit.routing.fake_log import Place, received_record
 
@@ -15,7 +15,7 @@ class SlowLog:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self.worker: Worker | None = None
+        self.worker: RoutingService | None = None
         self.surging: list[bool] = []
 
     async def send(self, name: str, partition: int, messages: Sequence[Message], *, one_batch: bool) -> int:

@@ -36,7 +36,7 @@ async def test_a_report_crosses_few_files_on_its_way_to_an_owner() -> None:
     finally:
         sys.setprofile(None)
     assert len(place.routings.events()) == 1
-    assert {"worker.py", "transitions/rules.py", "assignment/rules.py", "state/changelog.py"} <= found
+    assert {"service.py", "transitions/rules.py", "assignment/rules.py", "state/changelog.py"} <= found
     # Values are read where they are used: models hold no step of the way.
     steps = {file for file in found if not file.endswith(("model.py", "models.py"))}
     assert len(steps) <= MOST, sorted(steps)

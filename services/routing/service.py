@@ -1,6 +1,6 @@
-"""The worker: takes partitions over, decides about what it reads, and gives up what closed centres own.
+"""Take partitions over, decide about what is read, and give up what closed centres own.
 
-Two workers may believe they own the same partition (one was paused and wakes up). That is harmless: what both publish
+Two processes may believe they own the same partition (one was paused and wakes up). That is harmless: what both publish
 lies in one order in the log, the first record of a version counts, and the changelog notices who was second.
 """
 
@@ -47,13 +47,13 @@ SURGE_SECONDS: Final = 0.3
 
 
 class Owners(Protocol):
-    """The read model's word on who owns what, for linked reports of partitions this worker does not fold."""
+    """The read model's word on who owns what, for linked reports of partitions this process does not fold."""
 
     async def owners_of(self, report_ids: Sequence[str]) -> dict[str, str]:
         """Centres by report id; reports not found are left out."""
 
 
-class Worker:
+class RoutingService:
     """Decides for the partitions it is given."""
 
     def __init__(
@@ -83,7 +83,7 @@ class Worker:
         return self._clock.monotonic() < self._surge_until
 
     def owned(self) -> Mapping[int, PartitionState]:
-        """The partitions this worker decides for, with what it knows of them."""
+        """The partitions this process decides for, with what it knows of them."""
         return {p: self._changelog.states[p] for p in sorted(self._owned)}
 
     async def on_assigned(self, places: Places) -> Mapping[tuple[str, int], int]:
@@ -213,7 +213,7 @@ class Worker:
         return Moment(now=whole_milliseconds(self._clock.now()), tables=self._tables)
 
     async def _linked_owners(self, partition: int, linked: AbstractSet[str]) -> Mapping[str, str]:
-        """Owners of linked reports: from this worker's own state, else from the read model, within a limit.
+        """Owners of linked reports: from this process's own state, else from the read model, within a limit.
 
         The read model may lag or be away, and is then left alone for a while. The report is decided without the link: a
         linked report apart is a nuisance, a report that waits for a store is a person who waits.
@@ -238,7 +238,7 @@ class Worker:
 
 
 def _partitions(places: Places) -> frozenset[int]:
-    """A report and its cases must meet in one worker."""
+    """A report and its cases must meet in one process."""
     reports = frozenset(p for topic, p in places if topic == REPORTS.name)
     cases = frozenset(p for topic, p in places if topic == CASES.name)
     if reports != cases:

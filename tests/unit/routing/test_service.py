@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from services.routing.service import RoutingService
 from services.routing.state.changelog import Changelog
 from services.routing.state.loads import LoadView
-from services.routing.worker import Worker
 from shared.errors import FatalError, TransientError
 from shared.events.base import Record, encode
 from shared.events.cases import CaseAcknowledged, CaseClosed, CaseTransferAccepted
@@ -140,7 +140,7 @@ async def test_transfer_and_closing_race_and_one_of_them_wins_for_all() -> None:
     assert agrees(log_b.states[0], place.routings)
 
 
-async def overtaken() -> tuple[Place, Worker, Changelog]:
+async def overtaken() -> tuple[Place, RoutingService, Changelog]:
     """A log whose report another worker has moved from a closed centre, and one that has not read of it yet."""
     place = Place()
     a, _, view_a = await place.worker()

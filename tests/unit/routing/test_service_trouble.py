@@ -11,15 +11,15 @@ from pymongo.errors import BulkWriteError
 
 from services.routing import measures
 from services.routing.read_model import DecisionStore, RoutingEntry
+from services.routing.service import RoutingService
 from services.routing.state.loads import LoadPublisher
-from services.routing.worker import Worker
 from shared.errors import TransientError
 from shared.events.base import Record
 from shared.events.vocabulary import CenterState
 from shared.kafka.publisher import Publisher
 from tests.unit.routing.builders import received, report_id
 from tests.unit.routing.fake_log import Place, agrees, received_record
-from tests.unit.routing.test_worker import set_state
+from tests.unit.routing.test_service import set_state
 
 
 async def test_a_gap_that_cannot_be_read_at_once_is_read_before_anything_is_published_again() -> None:
@@ -36,7 +36,7 @@ async def test_a_gap_that_cannot_be_read_at_once_is_read_before_anything_is_publ
     assert agrees(ledger_a.states[0], place.routings)
 
 
-async def failure_of(worker: Worker) -> "weakref.ref[TransientError]":
+async def failure_of(worker: RoutingService) -> "weakref.ref[TransientError]":
     """What a batch fails with, held by nobody here; pytest's own catching would hold it."""
     try:
         await worker.handle([received_record(received())])
