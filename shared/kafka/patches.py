@@ -81,9 +81,10 @@ def observe_coordinator(consumer: AIOKafkaConsumer, answered: Callable[..., None
     consumer._client.send = sent
 
 
-def wait_for_records(consumer: AIOKafkaConsumer, milliseconds: int) -> None:
-    """Let a started consumer's questions from now on wait so long at the broker while there is nothing to read."""
+def wait_for_records(consumer: AIOKafkaConsumer, milliseconds: int, least_bytes: int = 1) -> None:
+    """Let a started consumer's questions from now on wait so long at the broker while there is less to read."""
     consumer._fetcher._fetch_max_wait_ms = milliseconds
+    consumer._fetcher._fetch_min_bytes = least_bytes
 
 
 _FAILED_BETWEEN_SEARCHES: Final = 20

@@ -54,14 +54,16 @@ class Follower:
         clock: Clock,
         gather_s: float = 0.0,
     ) -> None:
-        """``gather_s``: how long records may wait at the broker for more, so that fewer answers bring them all."""
+        """``gather_s``: how long records may wait at the broker for more, so that fewer answers bring them all.
+
+        The first one after a while does not wait.
+        """
         self._settings = settings
         self._names = [topic_name(settings, topic) for topic in topics]
         self._apply = apply
         self._from_start = from_start
         self._clock = clock
         self._gather_ms = int(gather_s * 1000)
-        self._least_bytes = GATHER_BYTES if gather_s else 1
         self._next: dict[TopicPartition, int] = {}
         self._blocked: dict[TopicPartition, str] = {}
         self._answered_at = clock.monotonic()
@@ -95,8 +97,7 @@ class Follower:
     async def _follow(self) -> None:
         attempt = 0
         while True:
-            wait_ms = self._gather_ms or CATCH_UP_WAIT_MS
-            consumer = _reader(self._settings, fetch_wait_ms=wait_ms, least_bytes=self._least_bytes)
+            consumer = _reader(self._settings, fetch_wait_ms=CATCH_UP_WAIT_MS)
             try:
                 await self._read(consumer)
             except (TransientError, KafkaError) as error:
@@ -119,14 +120,16 @@ class Follower:
         for tp in tps:
             consumer.seek(tp, self._next.setdefault(tp, 0 if self._from_start else ends[tp]))
         consumer.pause(*self._blocked)
-        catching_up = True
+        polled: dict[TopicPartition, list[Any]] = {}
         while True:
             if (why := ended_task(consumer)) is not None:
                 raise TransientError(f"kafka: {why}")
             self._note(consumer, ends)
-            if catching_up and not ends:
-                catching_up = False
-                wait_for_records(consumer, self._gather_ms or FOLLOW_WAIT_MS)
+            if not ends:  # it has caught up
+                if polled and self._gather_ms:
+                    wait_for_records(consumer, self._gather_ms, GATHER_BYTES)
+                else:
+                    wait_for_records(consumer, FOLLOW_WAIT_MS)
             polled = await bounded(consumer.getmany(timeout_ms=poll_ms, max_records=MAX_RECORDS), limit, "following")
             for tp, records in polled.items():
                 for record in records:
@@ -276,7 +279,6 @@ def _reader(
     *,
     auto_offset_reset: str = "earliest",
     fetch_wait_ms: int = FETCH_WAIT_MS,
-    least_bytes: int = 1,
 ) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         **client_options(settings),
@@ -284,7 +286,6 @@ def _reader(
         enable_auto_commit=False,
         auto_offset_reset=auto_offset_reset,
         fetch_max_wait_ms=fetch_wait_ms,
-        fetch_min_bytes=least_bytes,
         max_partition_fetch_bytes=FETCH_BYTES,
         consumer_timeout_ms=CONSUMER_TIMEOUT_MS,
     )

@@ -27,8 +27,9 @@ from shared.metrics import REGISTRY
 
 _log = log.get(__name__)
 
-PACE_S: Final = 2.0
-"""Between two exchanges with the store; a wrong receipt causes one after ``GATHER_S``."""
+PACE_S: Final = 10.0
+"""Between two exchanges with the store; a wrong receipt causes one after ``GATHER_S``, so whoever guesses here is soon
+known from elsewhere."""
 GATHER_S: Final = 0.2
 SWEEP_S: Final = 600.0
 MOST: Final = 20_000

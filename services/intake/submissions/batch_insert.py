@@ -31,7 +31,9 @@ INSERT_FAILURES = Counter("ieum_intake_insert_failures", "Groups whose insert fa
 LARGEST_GROUP: Final = 64
 """Documents per insert; 64 of 10 KB stay well below the protocol's 16 MB and keep one insert short."""
 PROBE_S: Final = 2.0
-"""Seconds between two questions to the store."""
+"""Seconds between two questions to the store that does not answer."""
+CALM_PROBE_S: Final = 5.0
+"""The same while nothing is wrong: an insert that fails says so at once."""
 _DUPLICATE: Final = 11000
 
 _BRIEF: Final = {
@@ -93,14 +95,14 @@ class GroupCommit:
         return self._trouble
 
     async def watch(self) -> None:
-        """Ask the store every two seconds, until cancelled: without traffic no insert says how it is.
+        """Ask the store every few seconds, until cancelled: without traffic no insert says how it is.
 
         A good answer ends the trouble only after two seconds in which no insert failed: a store that answers and
         takes nothing is no store.
         """
         failures = self._failures
         while True:
-            await self._clock.sleep(PROBE_S)
+            await self._clock.sleep(PROBE_S if self._trouble else CALM_PROBE_S)
             try:
                 with store_errors():
                     await self._collection.database.command("ping")

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from pymongo.errors import AutoReconnect, BulkWriteError
 
-from services.intake.submissions.batch_insert import LARGEST_GROUP, PROBE_S, BusyError, GroupCommit
+from services.intake.submissions.batch_insert import CALM_PROBE_S, LARGEST_GROUP, PROBE_S, BusyError, GroupCommit
 from shared.clock import ManualClock
 from shared.errors import TransientError
 
@@ -132,7 +132,7 @@ async def test_without_traffic_health_follows_the_store() -> None:
     watching = asyncio.create_task(group.watch())
     await settled()
     collection.away = AutoReconnect("gone")
-    await clock.advance(PROBE_S)
+    await clock.advance(CALM_PROBE_S)
     await settled()
     assert group.check() is not None
     collection.away = None
@@ -142,7 +142,7 @@ async def test_without_traffic_health_follows_the_store() -> None:
     collection.failure = AutoReconnect("gone")
     with pytest.raises(TransientError):
         await group.store(document("a"))
-    await clock.advance(PROBE_S)
+    await clock.advance(CALM_PROBE_S)
     await settled()
     assert group.check() is not None
     await clock.advance(PROBE_S)

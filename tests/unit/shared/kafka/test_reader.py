@@ -1,5 +1,6 @@
 """What a follower asks of its client."""
 
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import create_autospec
 
@@ -9,9 +10,32 @@ from aiokafka.errors import KafkaError
 
 from shared.clock import SystemClock
 from shared.kafka import reader
-from shared.kafka.reader import POLL_MS, Follower
+from shared.kafka.reader import FOLLOW_WAIT_MS, GATHER_BYTES, POLL_MS, Follower
 from shared.settings import KafkaSettings
 from shared.topics import LOADS
+
+
+async def test_records_gather_at_the_broker_but_the_first_after_a_while_does_not_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tp, waits = TopicPartition("loads", 0), []
+
+    async def partitions(*_: object) -> list[TopicPartition]:
+        return [tp]
+
+    monkeypatch.setattr(reader, "_tps", partitions)
+    monkeypatch.setattr(reader, "ended_task", lambda _: None)
+    monkeypatch.setattr(reader, "wait_for_records", lambda _, *asked: waits.append(asked))
+    consumer: Any = create_autospec(AIOKafkaConsumer, instance=True)
+    consumer.assignment.return_value = set()
+    consumer.end_offsets.return_value = {tp: 0}
+    consumer.getmany.side_effect = [{}, {tp: [SimpleNamespace(offset=0)]}, {}, KafkaError]
+    follower = Follower(KafkaSettings(), (LOADS,), lambda _: None, from_start=True, clock=SystemClock(), gather_s=1.0)
+    monkeypatch.setattr(follower, "_one", lambda *_: True)
+    with pytest.raises(KafkaError):
+        await follower._read(consumer)
+    at_once = (FOLLOW_WAIT_MS,)
+    assert waits == [at_once, at_once, (1000, GATHER_BYTES), at_once]
 
 
 @pytest.mark.parametrize("limit", [0.5, 1.0, 2.0, 20.0])
