@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from aiokafka.helpers import create_ssl_context
 
 from shared.errors import TransientError
-from shared.kafka.patches import free_failed_connections
+from shared.kafka.patches import mend_connecting
 from shared.settings import KafkaSettings
 from shared.topics import Topic
 
@@ -30,8 +30,8 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
         "security_protocol": settings.security_protocol,
         "retry_backoff_ms": 100,
     }
+    mend_connecting()
     if settings.security_protocol in ("SSL", "SASL_SSL"):
-        free_failed_connections()
         options["ssl_context"] = create_ssl_context(
             cafile=_path(settings.ssl_cafile),
             certfile=_path(settings.ssl_certfile),

@@ -17,24 +17,30 @@
   and aiokafka tries ten times a second while a broker is away. Services search for cycles after 100,000 new objects,
   which is after half a gigabyte of these, so a search is made after every few connections that failed. It is a whole
   one: connections that were still being tried during the last search count as old from then on.
+- How soon a broker that could not be reached is tried again (aiokafka issues 144 and 496): each of a client's tasks
+  tries ten times a second, where Java's clients have ``reconnect.backoff.ms``. Five services made 300 attempts a second
+  at a broker that was starting, and took more of the machine than it got.
 
 ``tests/integration/kafka/test_patches.py`` fails once one of them is not needed any more.
 """
 
 import asyncio
 import gc
+import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, client
-from aiokafka.client import ConnectionGroup
+from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import create_conn
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
+
+from shared.backoff import backoff
 
 
 async def partitions_of(consumer: AIOKafkaConsumer, name: str) -> Collection[int]:
@@ -114,18 +120,86 @@ class _FailedConnections:
 
 _failed: Final = _FailedConnections()
 
+LONGEST_RECONNECT_S: Final = 1.0
+"""Java's ``reconnect.backoff.max.ms``."""
 
-def free_failed_connections() -> None:
-    """Make every client of this process free what connections that failed leave behind. May be called again."""
+
+class _Attempts:
+    """When this process may try to reach each broker again."""
+
+    def __init__(self) -> None:
+        self._failures: dict[Any, int] = {}
+        self._not_before: dict[Any, float] = {}
+
+    def left(self, where: Any) -> float:  # noqa: ANN401  # host and port
+        """Seconds until the next attempt."""
+        return max(0.0, self._not_before.get(where, 0.0) - time.monotonic())
+
+    def begun(self, where: Any) -> int:  # noqa: ANN401  # as above
+        """One attempt begins; where the last one failed, the others wait for it. Returns the failures before it."""
+        failures = self._failures.get(where, 0)
+        self._rest(where, failures)
+        return failures
+
+    def failed(self, where: Any, before: int) -> None:  # noqa: ANN401  # as above
+        """An attempt failed; of several at once one counts."""
+        self._failures[where] = before + 1
+        self._rest(where, before + 1)
+
+    def reached(self, where: Any) -> None:  # noqa: ANN401  # as above
+        """The broker is there."""
+        self._failures.pop(where, None)
+        self._not_before.pop(where, None)
+
+    def _rest(self, where: Any, failures: int) -> None:  # noqa: ANN401  # as above
+        if failures:
+            pause = backoff(failures, random.random(), LONGEST_RECONNECT_S)  # noqa: S311  # spreading, not secrecy
+            self._not_before[where] = time.monotonic() + pause
+
+
+_attempts: Final = _Attempts()
+_get_connection: Final = AIOKafkaClient._get_conn
+
+
+def mend_connecting() -> None:
+    """Make every client of this process free what failed connections leave, and rest between them. May be repeated."""
     client.create_conn = _connect
+    AIOKafkaClient._get_conn = _connection
 
 
-async def _connect(*where: Any, **options: Any) -> Any:  # noqa: ANN401  # aiokafka ships no types
+async def _connect(host: str, port: int, **options: Any) -> Any:  # noqa: ANN401  # aiokafka ships no types
+    where = host, port
+    failures = _attempts.begun(where)
     try:
-        return await create_conn(*where, **options)
+        made = await create_conn(host, port, **options)
     except BaseException:
-        _failed.one_more()
+        _attempts.failed(where, failures)
+        if options.get("ssl_context") is not None:
+            _failed.one_more()
         raise
+    _attempts.reached(where)
+    return made
+
+
+async def _connection(self: Any, node: Any, *, group: int = ConnectionGroup.DEFAULT, **options: Any) -> Any:  # noqa: ANN401  # as above
+    """A connection to a broker, or None where there is none now.
+
+    Waits until it may be tried again, unless the client knows another broker that may be: that one is asked then.
+    """
+    known = self._conns.get((node, group))
+    if (known is None or not known.connected()) and (left := _left(self, node)):
+        if any(not _left(self, other.nodeId) for other in self.cluster.brokers()):
+            self.force_metadata_update()
+            return None
+        await asyncio.sleep(left)
+        if _left(self, node):
+            return None  # another task tries, or tried in vain
+    return await _get_connection(self, node, group=group, **options)
+
+
+def _left(of: Any, node: Any) -> float:  # noqa: ANN401  # as above
+    broker = of.cluster.broker_metadata(node)
+    return 0.0 if broker is None else _attempts.left((broker.host, broker.port))
 
 
 _LENGTH_AT: Final = 8

@@ -77,6 +77,8 @@ def properties(*, port: int, controller_port: int, data: Path) -> dict[str, str]
         "group.min.session.timeout.ms": "1000",
         "broker.session.timeout.ms": "3000",
         "broker.heartbeat.interval.ms": "500",
+        # As long as the launcher waits: the default of a minute ends a start on a busy machine, and the next is as slow.
+        "initial.broker.registration.timeout.ms": "240000",
         # Small: without the first line the cleaner alone wants 128 MB of heap.
         "log.cleaner.dedupe.buffer.size": "8388608",
         "log.cleaner.threads": "1",
