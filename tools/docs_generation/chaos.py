@@ -59,6 +59,9 @@ believed though the disk was full (`make planted F=routing-failed-store-believed
 - The embedded store panicked at a full disk (`WT_PANIC`) and answered with errors until it was restarted, and intake
   with 500. It now ends itself, as MongoDB does, and is started again until there is room; intake answers 503.
 - A relay whose two tasks failed and succeeded at the same moment ended with an error and paused.
+- After a kill on a busy machine the only broker was fenced for more than a minute, because it was to be heard by its
+  controller within 0.25 s, and services that waited for it took more of the machine than it got: each of their tasks
+  tried to connect ten times a second. Kafka's own times count now, and a process tries once a second.
 """
 _WIDTH, _LEFT, _ROW, _TOP = 760, 150, 24, 34
 _LOWEST_S, _HIGHEST_S = 0.1, 200.0

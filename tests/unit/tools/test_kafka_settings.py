@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tools.local.kafka import LocalKafka, properties, properties_text, with_doors
+from tools.local.stack import START_LIMIT_S
 
 
 def test_topics_appear_only_from_the_table() -> None:
@@ -34,6 +35,14 @@ def test_every_replication_factor_of_an_internal_topic_fits_one_node() -> None:
 def test_offsets_of_a_consumer_that_was_away_are_kept_for_years() -> None:
     found = properties(port=1, controller_port=2, data=Path("/d"))
     assert int(found["offsets.retention.minutes"]) > 365 * 24 * 60
+
+
+def test_an_only_broker_is_not_fenced_for_being_slow() -> None:
+    """Kafka's own times; what waits at the controller for half an interval counts as not heard."""
+    found = properties(port=1, controller_port=2, data=Path("/d"))
+    assert int(found.get("broker.session.timeout.ms", 9_000)) >= 9_000
+    assert int(found.get("broker.heartbeat.interval.ms", 2_000)) >= 2_000
+    assert int(found["initial.broker.registration.timeout.ms"]) >= START_LIMIT_S * 1000
 
 
 def test_the_text_is_a_properties_file() -> None:
