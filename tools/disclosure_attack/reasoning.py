@@ -23,7 +23,9 @@ LATE: Final = "reports-seen-late"
 AGE_GENDER: Final = "reports-by-age-and-gender"
 GENDER: Final = "reports-by-gender"
 URGENCY: Final = "reports-by-urgency"
-BY_PLACE: Final = ("reports-by-center-and-harm", "reports-from-elsewhere", LATE)
+ELSEWHERE: Final = "reports-from-elsewhere"
+CLOSED_BY_CENTER: Final = "closings-by-center"
+BY_PLACE: Final = ("reports-by-center-and-harm", ELSEWHERE, LATE, CLOSED_BY_CENTER)
 """Tables of what reports of a place have in common."""
 MARKS: Final = (*BY_PLACE, "support-given", *APART)
 """Tables in which a report may stand in several rows or columns."""
@@ -32,6 +34,15 @@ QUICK: Final = ("within_5_min", "within_15_min", "within_1_hour")
 """A report acknowledged in one of these groups was not seen late, whatever its urgency."""
 SLOW: Final = {("critical",): ("within_3_days", "longer", "unanswered"), ("critical", "high"): ("longer", "unanswered")}
 """A report seen late has one of these urgencies or was acknowledged in one of these groups."""
+OUTCOMES: Final = "reports-by-outcome"
+CLOSED: Final = ("closings-by-reason", "closing-times")
+"""Tables of the closed reports: they add up to as many as the outcomes state."""
+CONTACTS: Final = "first-contact-times"
+REACHED_LATE: Final = {
+    ("critical",): ("reached_3_days", "reached_1_week", "reached_later", "not_reached"),
+    ("critical", "high"): ("reached_1_week", "reached_later", "not_reached"),
+}
+"""A report seen late has one of these urgencies or its reporter was reached in one of these groups."""
 HARMS: Final = "reports-by-center-and-harm"
 CHILD: Final = "child_material"
 YOUNGEST: Final = "under_14"
@@ -155,6 +166,9 @@ def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str
     if table.table in MOVED:
         _of_moved(found, table, same, by_name)
         return
+    if table.table in CLOSED:
+        _of_closed(found, table, by_name)
+        return
     found.relate({_cell(table, table.total): 1, _cell(same, same.total): -1})
     if table.table in BY_PLACE:
         for row in table.rows:
@@ -163,7 +177,11 @@ def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str
         for gender in table.rows:
             ages = {_cell(crossed, row): 1 for row in crossed.rows if row.endswith(f"/{gender}")}
             found.relate({**ages, _cell(table, gender): -1})
+    if table.table == CLOSED_BY_CENTER and (ends := by_name.get((OUTCOMES, table.period))) is not None:
+        found.relate({_cell(table, table.total, table.columns[1]): 1, _cell(ends, "closed"): -1})
     times = by_name.get((TIMES, table.period))
+    if table.table == CONTACTS:
+        _of_contact(found, table, by_name)
     if table.table == URGENCY and times is not None:
         _of_urgency(found, table, times, by_name)
     if table.table == LATE and times is not None:
@@ -186,6 +204,25 @@ def _of_urgency(
     young = {_cell(t, r): -1 for t in within if t.table == AGE_GENDER for r in t.rows if r.startswith(YOUNGEST)}
     for children in (shown, young):
         found.relate({_cell(table, "critical"): 1, **children}, 0, MOST)
+
+
+def _of_closed(found: Problem, table: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
+    """As many as are closed; where the reason is unknown, so is the time."""
+    if (ends := by_name.get((OUTCOMES, table.period))) is not None:
+        found.relate({_cell(table, table.total): 1, _cell(ends, "closed"): -1})
+    if (other := by_name.get((CLOSED[1], table.period))) is not None and table.table == CLOSED[0]:
+        found.relate({_cell(table, "unknown"): 1, _cell(other, "closed_unknown"): -1})
+
+
+def _of_contact(found: Problem, table: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
+    """A centre acknowledges a report before it reaches anybody: who was reached soon was not seen late."""
+    urgencies = by_name.get((URGENCY, table.period))
+    within = [t for t in by_name.values() if {*t.months} <= {*table.months}]
+    late = {_cell(t, t.total, t.columns[1]): -1 for t in within if t.table == LATE}
+    for urgent, groups in REACHED_LATE.items():
+        if urgencies is not None:
+            enough = {_cell(table, row): 1 for row in groups} | {_cell(urgencies, row): 1 for row in urgent}
+            found.relate({**enough, **late}, 0, MOST)
 
 
 def _of_moved(found: Problem, table: Published, same: Published, by_name: Mapping[tuple[str, str], Published]) -> None:

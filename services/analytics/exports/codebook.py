@@ -8,7 +8,7 @@ from services.analytics.exports import meanings
 from services.analytics.exports.files import header
 from services.analytics.exports.words import HIDDEN_MARK, word
 from services.analytics.releases.hierarchies import CENTERS, CENTRAL_LEAF
-from services.analytics.releases.tables import FROM_ELSEWHERE, GENERAL, LATE, TABLE_SPECS, TableSpec
+from services.analytics.releases.tables import CLOSED, FROM_ELSEWHERE, GENERAL, LATE, TABLE_SPECS, TableSpec
 from shared.web.translations import gettext_noop
 
 Text = Callable[[str], str]
@@ -59,6 +59,17 @@ DIMENSIONS: Final[Mapping[str, Dimension]] = {
     "urgency": Dimension(
         gettext_noop("Urgency"), gettext_noop("How soon a person had to look at the report."), meanings.URGENCIES
     ),
+    "contact": Dimension(
+        gettext_noop("First contact"),
+        gettext_noop("From acceptance to the first time the reporter was reached."),
+        meanings.CONTACTS,
+    ),
+    "closing": Dimension(gettext_noop("Closing reason"), gettext_noop("Why the case was closed."), meanings.CLOSINGS),
+    "closing_time": Dimension(
+        gettext_noop("Time to closing"),
+        gettext_noop("From acceptance to the closing by the owning centre."),
+        meanings.CLOSING_TIMES,
+    ),
     "support": Dimension(
         gettext_noop("Support"), gettext_noop("Given at least once; a report may have several."), meanings.SUPPORTS
     ),
@@ -77,6 +88,7 @@ COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "reports": ("integer", meanings.ALWAYS["reports"]),
     FROM_ELSEWHERE: ("integer", meanings.ALWAYS[FROM_ELSEWHERE]),
     LATE: ("integer", gettext_noop("Reports that nobody acknowledged within the target of their urgency.")),
+    CLOSED: ("integer", gettext_noop("Reports that were closed when their month closed.")),
     "alerts": ("integer", gettext_noop("Alerts; the rows count different things and add up to nothing.")),
     "hours": ("integer", gettext_noop("Hours of people on duty, to the nearest ten.")),
     "at_least": ("integer", gettext_noop("The number is not below this; the number itself where it is published.")),

@@ -13,6 +13,7 @@ from shared.events.vocabulary import (
     EndReason,
     Gender,
     HarmType,
+    Outcome,
     PlatformKind,
     Relationship,
     Role,
@@ -110,6 +111,30 @@ SUPPORTS: Final[Mapping[str, str]] = {
     SupportKind.PSYCHOLOGICAL: gettext_noop("Therapy or psychological care."),
     SupportKind.ACCOMPANIMENT: gettext_noop("Somebody goes along to an appointment."),
     UNKNOWN: gettext_noop("A kind of support that this version does not know."),
+}
+CONTACTS: Final[Mapping[str, str]] = {
+    "reached_1_hour": gettext_noop("Reached no later than 1 hour after acceptance."),
+    "reached_1_day": gettext_noop("Reached after more than 1 hour, up to 1 day."),
+    "reached_3_days": gettext_noop("Reached after more than 1 day, up to 3."),
+    "reached_1_week": gettext_noop("Reached after more than 3 days, up to 7."),
+    "reached_later": gettext_noop("Reached after more than 7 days."),
+    "not_reached": gettext_noop("Nobody had reached the reporter when the month closed, or nobody recorded it."),
+}
+CLOSINGS: Final[Mapping[str, str]] = {
+    Outcome.SUPPORTED: gettext_noop("The support was given and is complete."),
+    Outcome.REFERRED: gettext_noop("Another organisation took the case over."),
+    Outcome.NO_CONTACT: gettext_noop("The reporter could not be reached."),
+    Outcome.NOT_IN_SCOPE: gettext_noop("The report was about something that these centres do not help with."),
+    Outcome.DUPLICATE: gettext_noop("The same had been reported before."),
+    UNKNOWN: gettext_noop("A former owner closed it, or the reason is one that this version does not know."),
+}
+CLOSING_TIMES: Final[Mapping[str, str]] = {
+    "closed_1_day": gettext_noop("Closed no later than 1 day after acceptance."),
+    "closed_3_days": gettext_noop("Closed after more than 1 day, up to 3."),
+    "closed_1_week": gettext_noop("Closed after more than 3 days, up to 7."),
+    "closed_2_weeks": gettext_noop("Closed after more than 7 days, up to 14."),
+    "closed_later": gettext_noop("Closed after more than 14 days."),
+    "closed_unknown": gettext_noop("Closed by a former owner: the time does not count."),
 }
 CORRECTIONS: Final[Mapping[str, str]] = {
     "came": gettext_noop("Reports of closed months that are counted now and were not when the month closed."),

@@ -13,12 +13,18 @@ from typing import Final
 from services.analytics.releases import weekly
 from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree
 from services.analytics.releases.intervals import read
-from services.analytics.releases.release import BETWEEN, Release, period_of, told_weeks
+from services.analytics.releases.release import BETWEEN, Release, base_of, period_of, told_weeks
 from services.analytics.releases.suppression import LEAST_OF_WEEK, SMALL, Shown, fits, joined, places
 from services.analytics.releases.tables import (
     AGE_GENDER_TABLE,
     BY_CENTER,
     BY_WEEK,
+    CLOSED,
+    CLOSED_TABLE,
+    CLOSING_TABLE,
+    CLOSING_TIME_TABLE,
+    CLOSING_TIMES,
+    CONTACT_TABLE,
     DEPTHS,
     GENDER_TABLE,
     HARM_TABLE,
@@ -28,6 +34,7 @@ from services.analytics.releases.tables import (
     LATE_UNLESS_CRITICAL,
     MOVED_IN,
     MOVED_OUT,
+    REACHED_LATE,
     STEPS,
     SURELY_IN_TIME,
     TABLE_SPECS,
@@ -38,7 +45,7 @@ from services.analytics.releases.tables import (
     Split,
     TableSpec,
 )
-from shared.events.vocabulary import AgeBand, HarmType, Urgency
+from shared.events.vocabulary import UNKNOWN, AgeBand, HarmType, Urgency
 
 Sum = Mapping[str, int]
 """Coefficients by variable."""
@@ -213,6 +220,9 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
             _urgency(found, release, releases)
         if release.tables.get(MOVED_OUT) or release.tables.get(MOVED_IN):
             _moved(found, release, months)
+        if release.kind == "year" and months:
+            _contacts(found, release, releases)
+            _closings(found, release, months)
     return found
 
 
@@ -411,6 +421,37 @@ def _marked(found: System, quarters: Sequence[Release], table: str, mark: str) -
     """The reports that carry a mark, in all quarters that say something of it."""
     cells = (f"{cells_of(q, table)}/{center}{BETWEEN}{mark}" for q in quarters for center in CENTERS.leaves())
     return [cell for cell in cells if cell in found.tops]
+
+
+def _leaves(release: Release, table: str, *leaves: str) -> list[str]:
+    return [f"{cells_of(release, table)}/{leaf}" for leaf in leaves]
+
+
+def _contacts(found: System, release: Release, releases: Sequence[Release]) -> None:
+    """Constrain: a centre reaches nobody before it acknowledges, so who was seen late was critical or reached late.
+
+    That those seen late and those reached within the hour are others says nothing: the rule of marks leaves 5.
+    """
+    critical, high = _leaves(release, URGENCY_TABLE, Urgency.CRITICAL, Urgency.HIGH)
+    quarters = [each for each in releases if each.kind == "quarter" and {*each.months} <= {*release.months}]
+    late = _marked(found, quarters, LATE_TABLE, LATE)
+    for urgent, groups in (((critical,), REACHED_LATE), ((critical, high), REACHED_LATE[1:])):
+        names = (*late, *urgent, *_leaves(release, CONTACT_TABLE, *groups))
+        if late and found.tops.keys() >= {*names}:
+            of = {name: 1 if name in late else -1 for name in names}
+            found.rows.append(Constraint(of, None, 0, assumed=True))
+
+
+def _closings(found: System, release: Release, months: Sequence[Release]) -> None:
+    """Every closed report is closed at one centre; of as many as the reason is unknown the time is unknown too."""
+    (unknown,) = _leaves(release, CLOSING_TABLE, UNKNOWN)
+    (timeless,) = _leaves(release, CLOSING_TIME_TABLE, CLOSING_TIMES.unmeasured)
+    if found.tops.keys() >= {unknown, timeless}:
+        found.rows.append(Constraint({unknown: 1, timeless: -1}, 0, 0, assumed=True))
+    closed = base_of(TABLE_SPECS[CLOSED_TABLE], months)
+    if CLOSED_TABLE in release.tables and release.coarser.get(CLOSED) != WITHHELD:
+        cells = [f"{cells_of(release, CLOSED_TABLE)}/{center}{BETWEEN}{CLOSED}" for center in CENTERS.leaves()]
+        found.rows.append(Constraint(dict.fromkeys(cells, 1), closed, closed))
 
 
 def _moved(found: System, release: Release, months: Sequence[Release]) -> None:

@@ -12,6 +12,9 @@ from typing import Final
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import (
     BY_WEEK,
+    CLOSED,
+    CLOSED_TABLE,
+    CLOSING_TABLE,
     HARM_TABLE,
     LATE_TABLE,
     OUTCOME_TABLE,
@@ -39,11 +42,21 @@ def _found(month: MonthCounts) -> Iterator[tuple[str, str]]:
             yield HARM_TABLE, f"more of a harm type than reports at {center}"
         if not 0 <= month.seen.get(center, 0) <= reports:
             yield LATE_TABLE, f"more seen in time than reports at {center}"
+    whole = sum(month.ends.values()) == total  # or it is said above, and how many are closed is not known
     for name, counts in month.crossings.items():
-        marks = name in TABLE_SPECS and isinstance(TABLE_SPECS[name].protection, Marks)
-        kinds = marks and not TABLE_SPECS[name].recoding
-        if any(n > total for n in counts.values()) or (not kinds and sum(counts.values()) != total):
+        spec = TABLE_SPECS.get(name)
+        closed = spec is not None and spec.base == "closed" and not spec.cube
+        if closed and not whole:
+            continue
+        of = month.ends[CLOSED] if closed else total
+        several = spec is not None and isinstance(spec.protection, Marks) and not spec.recoding
+        if any(not 0 <= n <= of for n in counts.values()) or (not several and sum(counts.values()) != of):
             yield name, "does not add up to the month's reports"
+    if any(n > month.centers.get(center, 0) for center, n in month.crossings.get(CLOSED_TABLE, {}).items()):
+        yield CLOSED_TABLE, "more closed than reports at a centre"
+    reasons = TABLE_SPECS[CLOSING_TABLE].leaf_counts(month) or {}
+    if whole and any(n < 0 for n in reasons.values()):
+        yield CLOSING_TABLE, "more reasons than closed reports"
 
 
 def impossible_hours(month: MonthCounts) -> tuple[str, ...]:

@@ -27,8 +27,10 @@ from services.analytics.releases.suppression import (
 from services.analytics.releases.tables import (
     BY_CENTER,
     BY_WEEK,
+    CLOSED,
     CORRECTIONS,
     DEPTHS,
+    OUTCOME_TABLE,
     STEPS,
     TABLE_SPECS,
     WITHHELD,
@@ -183,10 +185,9 @@ def _longer(
     """The tables decided for a period of several months, each offered by all of them or left out."""
     tables: dict[str, Shown] = {}
     reports = joined([month.tables[BY_CENTER] for month in months])
-    total = sum(month.tables[BY_CENTER][TOTAL] for month in months)
     for spec in decided_with(kind):
-        how = spec.protection
-        if coarser.get(spec.name) == WITHHELD:
+        how, total = spec.protection, base_of(spec, months)
+        if coarser.get(spec.name) == WITHHELD or total is None:
             continue
         if isinstance(how, Marks):
             marked = [own for month in counts if (own := spec.mark_counts(month)) is not None]
@@ -199,6 +200,13 @@ def _longer(
             if shown.get(TOTAL) == total:  # as in a month
                 tables[spec.name] = shown
     return tables
+
+
+def base_of(spec: TableSpec, months: Sequence[Release]) -> int | None:
+    """How many reports a table of a longer period counts, by what its months show; None where one of them hides it."""
+    if spec.base == "closed":
+        return joined([month.tables.get(OUTCOME_TABLE, {}) for month in months]).get(CLOSED)
+    return sum(month.tables[BY_CENTER][TOTAL] for month in months)
 
 
 def _intervals(

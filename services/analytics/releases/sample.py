@@ -11,6 +11,7 @@ from functools import cache
 from math import prod
 from typing import Final
 
+from services.analytics.counting.aggregate import IN_CARE
 from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES
 from services.analytics.releases.published import Table
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year, period_of
@@ -18,6 +19,9 @@ from services.analytics.releases.suppression import MonthCounts, Shown, split
 from services.analytics.releases.tables import (
     AGE_GENDER_TABLE,
     ALERT_FIGURES,
+    CLOSED,
+    CLOSED_TABLE,
+    CLOSING_TABLE,
     CORRECTIONS,
     ELSEWHERE_TABLE,
     GENDER_TABLE,
@@ -25,8 +29,8 @@ from services.analytics.releases.tables import (
     MOVED_IN,
     MOVED_OUT,
     SUPPORT_TABLE,
+    TABLE_SPECS,
     TableSpec,
-    from_cubes,
 )
 from shared.labels import Label
 
@@ -75,6 +79,30 @@ _WEIGHTS: Final[Mapping[str, Mapping[str, int]]] = {
     "age_band": {"under_14": 4, "14_18": 22, "19_24": 30, "25_29": 18, "30s": 12, "40s": 7, "50_up": 4, "unknown": 3},
     "gender": {"female": 72, "male": 24, "other": 1, "unknown": 3},
     "urgency": {"normal": 55, "high": 30, "critical": 15},
+    "contact": {
+        "reached_1_hour": 12,
+        "reached_1_day": 38,
+        "reached_3_days": 20,
+        "reached_1_week": 6,
+        "reached_later": 3,
+        "not_reached": 21,
+    },
+    "closing": {
+        "supported": 70,
+        "referred": 12,
+        "no_contact": 9,
+        "not_in_scope": 5,
+        "duplicate": 4,
+        "unknown": 0,
+    },
+    "closing_time": {
+        "closed_1_day": 8,
+        "closed_3_days": 17,
+        "closed_1_week": 34,
+        "closed_2_weeks": 28,
+        "closed_later": 13,
+        "closed_unknown": 0,
+    },
     "role": {"victim": 80, "representative": 13, "third_party": 7},
     "channel": {"web": 58, "phone": 31, "api": 11},
     "relationship": {"temporary": 28, "stranger": 26, "intimate": 14, "social": 12, "family": 2, "unknown": 18},
@@ -131,6 +159,7 @@ def _ends_with(month: str) -> Sequence[str]:
 
 def _month(number: int, name: str) -> MonthCounts:
     total, period = _TOTALS[number], period_of(name)
+    ends = spread(total, dict(zip(ENDS.leaves(), _ENDS, strict=True)), number)
     days = [period.first + timedelta(days=n) for n in range((period.last - period.first).days + 1)]
     centers = {**dict.fromkeys(CENTERS.leaves(), 0), **spread(total, _CENTERS, number)}
     late = {center: n * 12 // 100 for center, n in centers.items()}
@@ -140,8 +169,8 @@ def _month(number: int, name: str) -> MonthCounts:
         centers=centers,
         harms={center: _harms(n, number) for center, n in centers.items()},
         times=spread(total, dict(zip(TIMES.leaves(), _TIMES, strict=True)), number),
-        ends=spread(total, dict(zip(ENDS.leaves(), _ENDS, strict=True)), number),
-        crossings=_crossings(total, centers),
+        ends=ends,
+        crossings=_crossings(total, ends[CLOSED], centers),
         seen={center: n - late[center] for center, n in centers.items()},
         alerts=dict(zip(ALERT_FIGURES, (total + 37 * number, 12 + number, 25 + 2 * number), strict=True)),
         staff=dict.fromkeys(_CENTERS, _HOURS),
@@ -155,13 +184,19 @@ def _harms(reports: int, number: int) -> dict[str, int]:
     }
 
 
-def _crossings(total: int, centers: Mapping[str, int]) -> dict[str, dict[str, int]]:
+def _crossings(total: int, closed: int, centers: Mapping[str, int]) -> dict[str, dict[str, int]]:
     """By gender are the sums of age and gender."""
-    found = {spec.name: _crossing(spec, total, centers) for spec in from_cubes()}
+    counted = [spec for spec in TABLE_SPECS.values() if spec.cube or spec.source]
+    found = {spec.name: _crossing(spec, closed if spec.base == "closed" else total, centers) for spec in counted}
     genders = dict.fromkeys(found[GENDER_TABLE], 0)
     for key, n in found[AGE_GENDER_TABLE].items():
         genders[key.rpartition("/")[2]] += n
-    return {**found, GENDER_TABLE: genders}
+    return {
+        **found,
+        GENDER_TABLE: genders,
+        CLOSING_TABLE: {**found[CLOSING_TABLE], IN_CARE: total - closed},
+        CLOSED_TABLE: spread(closed, centers),
+    }
 
 
 def _crossing(spec: TableSpec, total: int, centers: Mapping[str, int]) -> dict[str, int]:
@@ -172,7 +207,7 @@ def _crossing(spec: TableSpec, total: int, centers: Mapping[str, int]) -> dict[s
         own = {f"{center}/{center}": n - guests[center] for center, n in centers.items()}
         return own | {f"seoul/{center}": n for center, n in guests.items()}
     leaves = {leaf: leaf.split("/") for leaf in spec.hierarchy(period_of(YEAR)).leaves()}
-    by_dimension = zip(spec.cube, zip(*leaves.values(), strict=True), strict=True)
+    by_dimension = zip(spec.dimensions, zip(*leaves.values(), strict=True), strict=True)
     shares = [_WEIGHTS.get(name) or _falling(codes) for name, codes in by_dimension]
     weights = {leaf: [of[code] for of, code in zip(shares, codes, strict=True)] for leaf, codes in leaves.items()}
     return spread(total, {leaf: prod(parts) for leaf, parts in weights.items()})

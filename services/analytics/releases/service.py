@@ -7,6 +7,7 @@ Where making one fails it is not released either: counting and pages go on witho
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from services.analytics import metrics
+from services.analytics.counting.aggregate import ALL, IN_CARE, Histogram
 from services.analytics.counting.models import Held
 from services.analytics.counting.reader import Reader
 from services.analytics.releases import weekly
@@ -38,10 +40,19 @@ from services.analytics.releases.release import (
 from services.analytics.releases.repository import BrokenRegisterError, Register
 from services.analytics.releases.revisions import bulletin, from_counts
 from services.analytics.releases.suppression import LEAST, MonthCounts, Shown
-from services.analytics.releases.tables import BULLETIN, STEPS, TABLE_SPECS, WITHHELD, from_cubes
+from services.analytics.releases.tables import (
+    BULLETIN,
+    CLOSED,
+    CLOSED_TABLE,
+    STEPS,
+    TABLE_SPECS,
+    WITHHELD,
+    from_cubes,
+)
 from shared import log
 from shared.clock import SEOUL, Clock
 from shared.errors import IeumError, PermanentError, TransientError
+from shared.events.vocabulary import EndReason
 from shared.process import told_of
 
 _log = log.get(__name__)
@@ -52,6 +63,8 @@ _ALL_WITHHELD: Final = {
     name: WITHHELD for name, spec in TABLE_SPECS.items() if spec.says_intervals or splits_alone(spec)
 }
 """Of a longer period: what is left out where its revision cannot be proven otherwise."""
+_NOT_CLOSED: Final = frozenset({IN_CARE, EndReason.WITHDRAWN.value})
+"""What has become of reports that are not closed; all other words say how one was closed."""
 CALENDAR_MONTHS: Final = 12
 """So far ahead releases are announced."""
 
@@ -292,7 +305,7 @@ class Publications:
         if month not in before or not before[month].months:
             names = [each.period for each in before.values() if each.months]
             raise PermanentError(f"{month} is not released; there are: {', '.join(names) or 'none'}")
-        counts = await self._true(reader, month)
+        counts = await self._true(reader, month, await reader.held(period_of(month)))
         if wrong := implausible(counts):
             raise PermanentError(f"the new counts of {month} cannot be: {', '.join(wrong)}")
         told = sum(told_weeks(weekly.before(month, before.values())).values())
@@ -356,8 +369,8 @@ class Publications:
         cannot be, only their table is left out: one centre's typing error must not hold up the country's months.
         """
         async with self._counted() as reader:
-            counts = await self._true(reader, month)
             reports = await reader.held(period_of(month))
+            counts = await self._true(reader, month, reports)
             offsets = await reader.offsets()
         if centers := impossible_hours(counts):
             _log.error("analytics.hours_left_out", period=month, centers=centers)
@@ -374,20 +387,27 @@ class Publications:
         kept = [await self._register.held(name) for name in names]
         async with self._counted() as reader:
             if None in kept:
-                return from_counts(counts, [await self._true(reader, name) for name in names])
+                return from_counts(counts, [await self._true(reader, name, {}) for name in names])
             now = [await reader.held(period_of(name)) for name in names]
         before: dict[str, Held] = {key: held for each in kept if each is not None for key, held in each.items()}
         return bulletin(before, {key: held for each in now for key, held in each.items()})
 
-    async def _true(self, reader: Reader, month: str) -> MonthCounts:
+    async def _true(self, reader: Reader, month: str, reports: Mapping[str, Held]) -> MonthCounts:
+        """Return the month's counts; ``reports`` as the reader holds them at the same moment."""
         cells = await reader.cells(f"{month}-01", f"{month}-31")
         days = days_of_month(month, self._clock.now())
         counts = month_counts(month, cells, days=days, centers=self._centers, harms=self._harms)
-        crossings = {}
-        for spec in from_cubes():
-            found = await reader.counts(period_of(month), spec.cube)
-            crossings[spec.name] = {"/".join(values): n for values, n in found.items()}
         period = period_of(month)
+        crossings: dict[str, Mapping[str, int]] = {}
+        for spec in from_cubes():
+            found = await reader.counts(period, spec.cube)
+            crossings[spec.name] = {"/".join(values): n for values, n in found.items()}
+        for spec in TABLE_SPECS.values():
+            if spec.source is not None:
+                of = counts.ends[CLOSED] if spec.base == "closed" else counts.total
+                histogram = (await reader.times(period, spec.source.measure)).get(ALL, Histogram())
+                crossings[spec.name] = spec.source.grouped(histogram, of)
+        crossings[CLOSED_TABLE] = Counter(held.owner for held in reports.values() if held.outcome not in _NOT_CLOSED)
         hours = await reader.hours_on_duty(period, self._clock.now())
         return replace(
             counts,

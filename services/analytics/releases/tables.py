@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
+from services.analytics.counting.aggregate import Histogram, Measure
 from services.analytics.releases.calendar import Kind, Period
 from services.analytics.releases.hierarchies import (
     CENTERS,
@@ -26,8 +27,10 @@ from shared.events.vocabulary import (
     UNKNOWN,
     AgeBand,
     Channel,
+    EndReason,
     Gender,
     HarmType,
+    Outcome,
     PlatformKind,
     Relationship,
     Role,
@@ -54,6 +57,10 @@ SUPPORT_TABLE: Final = "support-given"
 AGE_GENDER_TABLE: Final = "reports-by-age-and-gender"
 GENDER_TABLE: Final = "reports-by-gender"
 URGENCY_TABLE: Final = "reports-by-urgency"
+CONTACT_TABLE: Final = "first-contact-times"
+CLOSING_TABLE: Final = "closings-by-reason"
+CLOSING_TIME_TABLE: Final = "closing-times"
+CLOSED_TABLE: Final = "closings-by-center"
 CORRECTIONS: Final = "corrections"
 MOVED_OUT: Final = "reports-moved-out"
 MOVED_IN: Final = "reports-moved-in"
@@ -74,8 +81,12 @@ LATE_IF_NORMAL: Final = ("longer", "unanswered")
 """The only groups in which a report of normal urgency may have been seen late."""
 LATE_UNLESS_CRITICAL: Final = ("within_3_days", *LATE_IF_NORMAL)
 """The only groups in which a report that is not critical may have been seen late."""
+REACHED_LATE: Final = ("reached_3_days", "reached_1_week", "reached_later", "not_reached")
+"""The groups of the time to first contact after a day; all but the first lie after three days."""
 NO_SUPPORT: Final = "none"
 """In place of a kind where none was given."""
+CLOSED: Final = EndReason.CLOSED.value
+"""The mark of reports that are closed, and what their tables split: how many are closed is published by month."""
 _LEAST_SPECIFIC: Final = {"role": Role.THIRD_PARTY, "channel": Channel.API, "urgency": Urgency.CRITICAL}
 """With what a word of a later build stands in a table whose hierarchy has no ``unknown``: its total stays whole."""
 
@@ -85,8 +96,8 @@ class Split:
     """A total splits into parts along a fixed hierarchy; the parts of a count are shown all or none."""
 
     hierarchy: Callable[[Period], Tree]
-    counts: Callable[[MonthCounts], Counts] | None = None
-    """A month's true counts by leaf; without it they come from the table's cube."""
+    counts: Callable[[MonthCounts], Counts | None] | None = None
+    """A month's true counts by leaf; without it they come from the table's cube or source."""
     intervals: bool = False
     """Of what a month hides, the year says two numbers it lies between."""
     former: tuple[Tree, ...] = ()
@@ -140,6 +151,24 @@ class Rounded:
     counts: Callable[[MonthCounts], Mapping[str, float]]
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Counted from the times of one measure, in groups by their upper bound in seconds, which they hold."""
+
+    measure: Measure
+    groups: Mapping[str, int]
+    longer: str
+    """The group above the last."""
+    unmeasured: str
+    """The group of reports that have no such time."""
+
+    def grouped(self, times: Histogram, reports: int) -> dict[str, int]:
+        """Group the times of so many reports."""
+        within = {name: times.within(bound) for name, bound in self.groups.items()}
+        found = {name: n - before for (name, n), before in zip(within.items(), (0, *within.values()), strict=False)}
+        return {**found, self.longer: times.total - sum(found.values()), self.unmeasured: reports - times.total}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSpec:
     """One table."""
@@ -155,10 +184,13 @@ class TableSpec:
     protection: Split | Marks | Totals | Rounded
     measure: Literal["reports", "alerts", "hours"] = "reports"
     """The counted measure; the heading of the first column of numbers."""
-    base: Literal["period", "moved"] = "period"
-    """The reports it counts: all of the period, or those that moved after a month closed."""
+    base: Literal["period", "moved", "closed"] = "period"
+    """The reports it counts: all of the period, those that moved after a month closed, or those that are closed. How
+    many are closed is published by month; where a month hides it, the table is left out."""
     cube: tuple[str, ...] = ()
     """Dimensions of the aggregates it is counted from; it exists from the first period they were offered in."""
+    source: Times | None = None
+    """Times it is counted from, in place of a cube."""
     recoding: tuple[str, ...] = ()
     """Levels of places it may be recoded to before it is withheld; none where it has no places."""
     row_key: str = ""
@@ -194,7 +226,7 @@ class TableSpec:
         if isinstance(self.protection, Split) and self.protection.counts is not None:
             return self.protection.counts(month)
         found = month.crossings.get(self.name)
-        return None if found is None else _known(self.cube, found)
+        return _known(self.cube, found) if found is not None and self.cube else found
 
     def mark_counts(self, month: MonthCounts) -> Mapping[str, Counts] | None:
         """A month's true counts by mark, then by centre or ``total``; None as above."""
@@ -286,6 +318,32 @@ def _kinds(counts: Counts) -> dict[str, dict[str, int]]:
     return {kind: {"total": n} for kind, n in counts.items() if kind != NO_SUPPORT}
 
 
+def _closings(month: MonthCounts) -> Counts | None:
+    """Closed reports by reason; a reason of a later version is unknown."""
+    found = month.crossings.get(CLOSING_TABLE)
+    if found is None:
+        return None
+    named = {reason.value: found.get(reason.value, 0) for reason in Outcome}
+    return {**named, UNKNOWN: month.ends.get(CLOSED, 0) - sum(named.values())}
+
+
+def _closed(month: MonthCounts) -> dict[str, Counts] | None:
+    found = month.crossings.get(CLOSED_TABLE)
+    return None if found is None else {CLOSED: found}
+
+
+CONTACTS: Final = Times(
+    "first_contact",
+    {"reached_1_hour": 3_600, "reached_1_day": 86_400, "reached_3_days": 259_200, "reached_1_week": 604_800},
+    "reached_later",
+    "not_reached",
+)
+CLOSING_TIMES: Final = Times(
+    "closing",
+    {"closed_1_day": 86_400, "closed_3_days": 259_200, "closed_1_week": 604_800, "closed_2_weeks": 1_209_600},
+    "closed_later",
+    "closed_unknown",
+)
 _AGES: Final = whole(
     group(AgeBand.FROM_14_TO_18, AgeBand.THIRTIES),
     group(AgeBand.FROM_19_TO_24, AgeBand.FROM_25_TO_29),
@@ -545,6 +603,91 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             panel="/people#platform",
         ),
         TableSpec(
+            name=CONTACT_TABLE,
+            title=gettext_noop("Time to first contact"),
+            question=gettext_noop("How long until the person is reached?"),
+            definition=gettext_noop(
+                "From acceptance to the first time that any centre reached the reporter, as its staff recorded it. "
+                "Each group begins where the one before it ends."
+            ),
+            dimensions=("contact",),
+            kinds=("year",),
+            protection=Split(
+                always(
+                    whole(
+                        group("reached_1_hour", "reached_1_day"),
+                        group("not_reached", group("reached_3_days", group("reached_1_week", "reached_later"))),
+                    )
+                )
+            ),
+            source=CONTACTS,
+            panel="/people#contact",
+        ),
+        TableSpec(
+            name=CLOSING_TABLE,
+            title=gettext_noop("Closed cases by reason"),
+            question=gettext_noop("Why were cases closed?"),
+            definition=gettext_noop(
+                "The closed reports, by the reason the centre gave that owned the report when the month closed. Where "
+                "a former owner had closed it the reason is unknown."
+            ),
+            dimensions=("closing",),
+            kinds=("year",),
+            protection=Split(
+                always(
+                    whole(
+                        Outcome.SUPPORTED,
+                        group(
+                            group(Outcome.REFERRED, Outcome.NO_CONTACT),
+                            group(Outcome.NOT_IN_SCOPE, group(Outcome.DUPLICATE, UNKNOWN)),
+                        ),
+                    )
+                ),
+                _closings,
+            ),
+            base="closed",
+            cube=("outcome",),
+            panel="/people#closing",
+        ),
+        TableSpec(
+            name=CLOSING_TIME_TABLE,
+            title=gettext_noop("Time to closing"),
+            question=gettext_noop("How long is a case looked after?"),
+            definition=gettext_noop(
+                "The closed reports, from acceptance to the closing by the centre that owned the report when the month "
+                "closed. Months close three days after their end, so these are the cases that were closed soon; each "
+                "group begins where the one before it ends."
+            ),
+            dimensions=("closing_time",),
+            kinds=("year",),
+            protection=Split(
+                always(
+                    whole(
+                        group("closed_1_day", "closed_3_days"),
+                        group("closed_1_week", group("closed_2_weeks", group("closed_later", "closed_unknown"))),
+                    )
+                )
+            ),
+            base="closed",
+            source=CLOSING_TIMES,
+            panel="/people#closing-time",
+        ),
+        TableSpec(
+            name=CLOSED_TABLE,
+            title=gettext_noop("Closed cases by centre"),
+            question=gettext_noop("Where are cases brought to an end?"),
+            definition=gettext_noop(
+                "Reports that were closed when their month closed, by the centre that owned them then. Shown where at "
+                "least 5 are closed and at least 5 are not: in care still, or withdrawn."
+            ),
+            dimensions=("center",),
+            kinds=("year",),
+            protection=Marks((CLOSED,), _closed),
+            base="closed",
+            recoding=_BY_PLACE,
+            panel="/centers#closed",
+        ),
+        TableSpec(
             name=SUPPORT_TABLE,
             title=gettext_noop("Support given"),
             question=gettext_noop("How were people helped?"),
@@ -631,7 +774,7 @@ def decided_with(kind: Kind) -> list[TableSpec]:
 
 
 def from_cubes() -> list[TableSpec]:
-    """The tables that are counted from the aggregates."""
+    """The tables that are counted from cubes."""
     return [spec for spec in TABLE_SPECS.values() if spec.cube]
 
 

@@ -25,6 +25,19 @@ UP_TO = {
 """“Acknowledged after more than 5 minutes, up to 15”: a group holds its upper limit."""
 TARGET = {"critical": 3600, "high": 24 * 3600, "normal": 3 * 24 * 3600}
 """“An hour if critical, a day if high, three days if normal.”"""
+UP_TO_CONTACT = {
+    "reached_1_hour": 3600,
+    "reached_1_day": 24 * 3600,
+    "reached_3_days": 3 * 24 * 3600,
+    "reached_1_week": 7 * 24 * 3600,
+}
+UP_TO_CLOSING = {
+    "closed_1_day": 24 * 3600,
+    "closed_3_days": 3 * 24 * 3600,
+    "closed_1_week": 7 * 24 * 3600,
+    "closed_2_weeks": 14 * 24 * 3600,
+}
+"""“Closed after more than 1 day, up to 3”: as above."""
 ROWS = {
     "reports-by-age-and-gender": ("age_band", "gender"),
     "reports-by-gender": ("gender",),
@@ -118,6 +131,30 @@ class Story:
                 now = "in_care"
         return now
 
+    def since_acceptance(self, at: datetime, up_to: Mapping[str, int], later: str) -> str:
+        """“A group of times holds its upper limit”; “clocks that are apart give 0”."""
+        took = max(0.0, (at - self.accepted).total_seconds())
+        return next((group for group, most in up_to.items() if took <= most), later)
+
+    @property
+    def contact(self) -> str:
+        """“The first time that any centre reached the reporter.”"""
+        at = [moment(body["at"]) for kind, body in self._records["case"] if kind.startswith("case.contacted")]
+        return self.since_acceptance(at[0], UP_TO_CONTACT, "reached_later") if at else "not_reached"
+
+    @property
+    def closing(self) -> tuple[str, str]:
+        """“Only if the centre that owned the report closed it under that ownership”; reason and time."""
+        found: Body | None = None
+        for kind, body in self._records["case"]:
+            if kind.startswith("case.closed") and (found is None or body["ownership"] >= found["ownership"]):
+                found = body
+            elif kind.startswith("case.reopened") and found and body["ownership"] >= found["ownership"]:
+                found = None
+        if found is None or found["ownership"] != self.ownership:
+            return "unknown", "closed_unknown"
+        return str(found["outcome"]), self.since_acceptance(moment(found["at"]), UP_TO_CLOSING, "closed_later")
+
     @property
     def support(self) -> set[str]:
         """“Given each kind of support at least once.”"""
@@ -161,6 +198,12 @@ def _rows(story: Story) -> Iterable[tuple[str, str]]:
         yield "reports-seen-late", f"{story.owner}|seen_late"
     if story.home != story.owner:
         yield "reports-from-elsewhere", f"{story.owner}|from_elsewhere"
+    yield "first-contact-times", story.contact
+    if story.outcome == "closed":
+        reason, time = story.closing
+        yield "closings-by-reason", reason
+        yield "closing-times", time
+        yield "closings-by-center", f"{story.owner}|closed"
     for kind in story.support:
         yield "support-given", f"total|{kind}"
     for table, names in ROWS.items():

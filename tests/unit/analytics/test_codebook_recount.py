@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import pytest
 
-from services.analytics.counting.aggregate import daily, monthly
-from services.analytics.counting.models import CenterFact
+from services.analytics.counting.aggregate import daily, monthly, outcome
+from services.analytics.counting.models import CenterFact, Fact, Held
 from services.analytics.counting.project import fold_centers
 from services.analytics.counting.reader import Reader
 from services.analytics.releases import weekly
@@ -51,9 +51,20 @@ class Folded(Reader):
     """The reading side over cells in memory."""
 
     def __init__(
-        self, days: Counter[tuple[str, str]], months: Counter[tuple[str, str]], on_duty: list[CenterFact]
+        self,
+        days: Counter[tuple[str, str]],
+        months: Counter[tuple[str, str]],
+        on_duty: list[CenterFact],
+        facts: list[Fact],
     ) -> None:
-        self._days, self._months, self._centers = days, months, on_duty
+        self._days, self._months, self._centers, self._facts = days, months, on_duty, facts
+
+    async def held(self, period: Period) -> dict[str, Held]:
+        return {
+            str(number): Held(fact.owner, outcome(fact), fact.harm_types)
+            for number, fact in enumerate(self._facts)
+            if any(month in period.months for month, _ in monthly(fact)) and fact.owner is not None
+        }
 
     async def cells(self, first: str, last: str) -> dict[str, Counter[str]]:
         found: dict[str, Counter[str]] = {}
@@ -79,8 +90,8 @@ def told() -> tuple[list[list[Event]], list[Event]]:
 def counts(told: tuple[list[list[Any]], list[Any]]) -> list[MonthCounts]:
     days: Counter[tuple[str, str]] = Counter()
     months: Counter[tuple[str, str]] = Counter()
-    for events in told[0]:
-        fact = folded(*events)
+    facts = [folded(*events) for events in told[0]]
+    for fact in facts:
         days.update(daily(fact))
         months.update(monthly(fact))
     centers, on_duty = fold_centers({}, told[1])
@@ -88,10 +99,10 @@ def counts(told: tuple[list[list[Any]], list[Any]]) -> list[MonthCounts]:
     nothing: Any = None
     harms = [harm.value for harm in HarmType]
     office = Publications(nothing, nothing, ManualClock(NOW), centers=CENTER_IDS, harms=harms, caught_up=lambda: None)
-    reader = Folded(days, months, centers)
+    reader = Folded(days, months, centers, facts)
 
     async def true() -> list[MonthCounts]:
-        return [await office._true(reader, month) for month in MONTHS]
+        return [await office._true(reader, month, await reader.held(period_of(month))) for month in MONTHS]
 
     return asyncio.run(true())
 

@@ -106,8 +106,26 @@ HARM_SHARES = (0.42, 0.34, 0.28, 0.22, 0.13, 0.07, 0.03, 0.04, 0.05, 0.02)
 _TIME_SHARES = (0.2, 0.2, 0.2, 0.2, 0.1, 0.05, 0.02, 0.01, 0.02)
 _END_SHARES = (0.3, 0.6, 0.1)
 _MOVE_ON = 0.05
-_FOLLOWING = ("reports-by-gender", "reports-by-urgency")
-"""Tables that follow from others: a gender from its ages; urgency from children, and from who was seen late."""
+_FOLLOWING = ("reports-by-gender", "reports-by-urgency", "closings-by-reason")
+"""Tables that follow from others: a gender from its ages; urgency from children, and from who was seen late;
+reasons from how many are closed."""
+_REASONS = {"supported": 0.7, "referred": 0.14, "not_in_scope": 0.1, "duplicate": 0.055, "unknown": 0.005}
+_CLOSING_TIMES = {
+    "closed_1_day": 0.1,
+    "closed_3_days": 0.2,
+    "closed_1_week": 0.35,
+    "closed_2_weeks": 0.25,
+    "closed_later": 0.1,
+}
+_CONTACTS = ("reached_1_hour", "reached_1_day", "reached_3_days", "reached_1_week", "reached_later", "not_reached")
+_EARLIEST_CONTACT = {"within_4_hours": 1, "within_12_hours": 1, "within_1_day": 1, "within_3_days": 2, "longer": 3}
+"""The first group of contact that a report of a group of the time to acknowledgement can be in; those before: 0."""
+_FOLLOWED = (
+    "first-contact-times",
+    "closings-by-reason",
+    "closing-times",
+    "closings-by-center",
+)
 _URGENT_SHARES = (0.15, 0.3)
 
 
@@ -149,6 +167,7 @@ def month(
         children = max(sum(young), sum(row["child_material"] for row in harms.values()))
         late = days.total() - sum(seen.values())
         crossed["reports-by-urgency"] = _urgencies(days.total(), late, children, times)
+        crossed |= _followed(centers, times, ends["closed"], apart)
     alerts = {"alerts_sent": days.total(), "alerts_failed": apart.randrange(20), "escalations": apart.randrange(40)}
     staff = dict.fromkeys(SHARES, 480)
     return MonthCounts(name, days, centers, harms, times, ends, crossed, seen, alerts, staff)
@@ -162,6 +181,30 @@ def _urgencies(reports: int, late: int, children: int, times: Counter[str]) -> C
     high = max(0, late - of_normal - critical)
     high += round(_URGENT_SHARES[1] * (reports - critical - high))
     return Counter(critical=critical, high=high, normal=reports - critical - high)
+
+
+def _drawn(shares: dict[str, float], chance: random.Random) -> str:
+    return chance.choices(list(shares), list(shares.values()))[0]
+
+
+def _followed(
+    centers: Counter[str], times: Counter[str], closed: int, chance: random.Random
+) -> dict[str, Counter[str]]:
+    """When people were reached, and where, why and when their cases were closed."""
+    found: dict[str, Counter[str]] = {name: Counter() for name in _FOLLOWED}
+    for group, n in times.items():
+        for _ in range(n):
+            late = len(_CONTACTS) - 1 if group == "unanswered" else _EARLIEST_CONTACT.get(group, 0)
+            later = {name: 0.5**place for place, name in enumerate(_CONTACTS[late:])}
+            found["first-contact-times"][_drawn(later, chance)] += 1
+    for center in chance.sample(list(centers.elements()), closed):
+        found["closings-by-center"][center] += 1
+    for _ in range(closed):
+        reason = _drawn(_REASONS, chance)
+        found["closings-by-reason"][reason] += 1
+        found["closing-times"]["closed_unknown" if reason == "unknown" else _drawn(_CLOSING_TIMES, chance)] += 1
+    found["closings-by-reason"]["in_care"] = centers.total() - closed
+    return found
 
 
 def _of_people(table: str, center: str, rnd: random.Random) -> str:

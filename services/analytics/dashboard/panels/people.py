@@ -7,7 +7,16 @@ from markupsafe import Markup
 
 from services.analytics.dashboard.charts import Bar, Group, bar_chart, grouped_chart
 from services.analytics.dashboard.edition import Edition
-from services.analytics.dashboard.panels.parts import Panel, bars, compared, drawn, frequent, lines, not_released
+from services.analytics.dashboard.panels.parts import (
+    Panel,
+    bars,
+    compared,
+    disjoint,
+    drawn,
+    frequent,
+    lines,
+    not_released,
+)
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.published import Row, Table
 from services.analytics.releases.tables import TABLE_SPECS
@@ -36,7 +45,9 @@ def _panel(anchor: str, name: str, edition: Edition, words: Wording) -> Panel:
     if table is None:
         return not_released(anchor, name, words)
     chart = _crossed_chart if len(table.definition.dimensions) > 1 else _plain_chart
-    rows = frequent([(row.key, row.figures[0]) for row in drawn(table)])
+    column = len(table.columns) - 1
+    shown = disjoint(table, column) if column else drawn(table)
+    rows = frequent([(row.key, row.figures[column]) for row in shown])
     return Panel(
         anchor,
         words.text(table.definition.question),
@@ -44,17 +55,18 @@ def _panel(anchor: str, name: str, edition: Edition, words: Wording) -> Panel:
         words.text(table.definition.definition),
         chart(anchor, table, words),
         words.text(table.definition.title),
-        (words.name(table.definition.key), words.text(gettext_noop("Reports"))),
-        lines(table, words),
+        tuple(words.name(key) for key in (table.definition.key, *table.columns)),
+        lines(table, words, range(len(table.columns))),
         table,
-        compared(table, edition.before(table), rows[0][0], words) if rows else "",
+        compared(table, edition.before(table), rows[0][0], words, column) if rows else "",
     )
 
 
 def _plain_chart(anchor: str, table: Table, words: Wording) -> Markup:
-    rows = sorted(drawn(table), key=lambda row: -(row.figures[0].low or -1))
+    column = len(table.columns) - 1
+    rows = sorted(disjoint(table, column) if column else drawn(table), key=lambda row: -(row.figures[column].low or -1))
     return bar_chart(
-        bars(rows, words),
+        bars(rows, words, column),
         chart_id=f"{anchor}-chart",
         title=words.text(table.definition.title),
         description=words.text(gettext_noop("Bars, longest first; the same numbers stand in the table beside.")),

@@ -14,6 +14,8 @@ from services.analytics.releases.intruder_model import Choice, Constraint, Syste
 from services.analytics.releases.release import Release, lower, of_month, of_quarter, of_year
 from services.analytics.releases.suppression import SMALL, MonthCounts
 from services.analytics.releases.tables import (
+    BULLETIN,
+    CLOSED,
     FROM_ELSEWHERE,
     HARM_TABLE,
     HARMS,
@@ -24,6 +26,8 @@ from services.analytics.releases.tables import (
     STAFF_TABLE,
     TABLE_SPECS,
     WITHHELD,
+    Marks,
+    Split,
     center_counts,
     week_counts,
 )
@@ -183,15 +187,16 @@ def truth(release: Release, counts: Mapping[str, MonthCounts]) -> dict[str, int]
         if was.owner != now[report_id].owner:
             for cell in (f"{MOVED_OUT}/{was.owner}", f"{MOVED_IN}/{now[report_id].owner}"):
                 found[f"{release.period}/{cell}"] = found.get(f"{release.period}/{cell}", 0) + 1
-    for name in {name for name in release.tables if TABLE_SPECS[name].cube}:
+    for name in release.tables.keys() - BULLETIN:
+        spec = TABLE_SPECS[name]
         for month in months:
-            for key, n in month.crossings[name].items():
-                home, _, owner = key.partition("/")
-                leaf = {"reports-from-elsewhere": f"{owner}|{FROM_ELSEWHERE}", "support-given": f"total|{key}"}.get(
-                    name, key
-                )
-                if name != "reports-from-elsewhere" or home != owner:
-                    found[f"{release.period}/{name}/{leaf}"] = found.get(f"{release.period}/{name}/{leaf}", 0) + n
+            if isinstance(spec.protection, Marks):
+                by_mark = spec.mark_counts(month) or {}
+                own = {f"{at}|{mark}": n for mark, row in by_mark.items() for at, n in row.items()}
+            else:
+                own = dict(spec.leaf_counts(month) or {}) if isinstance(spec.protection, Split) else {}
+            for key, n in own.items():
+                found[f"{release.period}/{name}/{key}"] = found.get(f"{release.period}/{name}/{key}", 0) + n
     return found
 
 
@@ -279,7 +284,9 @@ def test_the_ladder_goes_down_for_what_is_narrow_and_ends() -> None:
         if step is None:
             break
     assert taken == [{"other": "regions"}, {"other": "whole"}, {"other": WITHHELD}, None]
-    assert lower({}, ["2025-01/reports-by-center/busan"]) == dict.fromkeys((*HARMS, FROM_ELSEWHERE, LATE), "regions")
+    assert lower({}, ["2025-01/reports-by-center/busan"]) == dict.fromkeys(
+        (*HARMS, CLOSED, FROM_ELSEWHERE, LATE), "regions"
+    )
 
 
 def test_a_lower_step_shows_less() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.analytics.counting.aggregate import Histogram
 from services.analytics.counting.models import Held
 from services.analytics.releases.audit import Proof, prove
 from services.analytics.releases.calendar import Period, closes_at
@@ -35,6 +36,7 @@ ALIKE = {
     ("support",): ("counselling",),
     ("gender",): ("female",),
     ("urgency",): ("normal",),
+    ("outcome",): ("in_care",),
 }
 """All reports are of one kind."""
 
@@ -113,6 +115,10 @@ class Store:
         del period
         n = self.reports
         return {(c, c): n for c in CENTER_IDS} if "center" in dimensions else {ALIKE[dimensions]: n * len(CENTER_IDS)}
+
+    async def times(self, period: Period, measure: str) -> dict[str, Histogram]:
+        del period, measure
+        return {}
 
     async def seen_within_target(self, period: Period) -> dict[str, tuple[int, int]]:
         del period

@@ -1,0 +1,118 @@
+"""Closed reports and first contact: of how many they are, and what an intruder knows of them from other tables."""
+
+from dataclasses import replace
+
+from services.analytics.releases.audit import Proof, prove
+from services.analytics.releases.intruder_model import system
+from services.analytics.releases.release import Release, lower, of_month, of_quarter, of_year
+from services.analytics.releases.suppression import MonthCounts
+from services.analytics.releases.tables import (
+    CLOSED,
+    CLOSED_TABLE,
+    CLOSING_TABLE,
+    CLOSING_TIME_TABLE,
+    CONTACT_TABLE,
+    CONTACTS,
+    LATE,
+    LATE_TABLE,
+    URGENCY_TABLE,
+    WITHHELD,
+)
+from tests.unit.analytics import worlds
+
+REPORTS = 115
+REASONS = {"supported": 40, "referred": 10, "no_contact": 8, "not_in_scope": 7, "duplicate": 6, "unknown": 9}
+TIMES = {"closed_1_day": 11, "closed_3_days": 20, "closed_1_week": 15, "closed_2_weeks": 15, "closed_later": 10}
+SOON = dict.fromkeys([*CONTACTS.groups, CONTACTS.longer, CONTACTS.unmeasured], 0) | {"reached_1_hour": REPORTS}
+
+
+def counted(
+    *,
+    closed: int = 80,
+    reasons: dict[str, int] | None = None,
+    times: dict[str, int] | None = None,
+    by_center: dict[str, int] | None = None,
+    withdrawn: int = 10,
+) -> MonthCounts:
+    """A month of 115 reports, 100 of them in one region."""
+    centers = {**dict.fromkeys(worlds.SHARES, 0), "gyeonggi": 100, "daejeon": 5, "gwangju": 5, "busan": 5}
+    ends = {"in_care": REPORTS - closed - withdrawn, "closed": closed, "withdrawn": withdrawn}
+    crossings = {
+        CLOSING_TABLE: {**(reasons or REASONS), "in_care": ends["in_care"], "withdrawn": withdrawn},
+        CLOSING_TIME_TABLE: times or {**TIMES, "closed_unknown": 9},
+        CLOSED_TABLE: by_center or {"gyeonggi": closed},
+    }
+    days = {"2025-01-05": REPORTS}
+    return MonthCounts("2025-01", days, centers, {}, {"longer": REPORTS}, ends, crossings)
+
+
+def year_of(counts: MonthCounts) -> tuple[Release, Proof]:
+    """The year of that month alone, and its proof."""
+    month = of_month(counts, worlds.AS_OF, "full")
+    year = of_year("2025", [month], [counts], worlds.AS_OF, {}, {})
+    return year, prove(system([month, year]), 60, of=["2025"])
+
+
+def test_tables_of_closed_reports_add_up_to_what_the_months_state_as_closed() -> None:
+    year, proof = year_of(counted())
+    assert proof.verdict == "open"
+    assert {name: year.tables[name]["total"] for name in (CLOSING_TABLE, CLOSING_TIME_TABLE)} == {
+        CLOSING_TABLE: 80,
+        CLOSING_TIME_TABLE: 80,
+    }
+    assert year.tables[CLOSING_TABLE]["unknown"] == 9
+
+
+def test_where_a_month_hides_how_many_are_closed_its_year_has_no_table_of_them() -> None:
+    """Three were withdrawn: with the closed ones they are 83, and no more is said."""
+    year, proof = year_of(counted(withdrawn=3))
+    assert proof.verdict == "open"
+    assert not {CLOSING_TABLE, CLOSING_TIME_TABLE, CLOSED_TABLE} & year.tables.keys()
+
+
+def test_a_month_closed_before_they_were_counted_leaves_the_year_without_them() -> None:
+    year, proof = year_of(replace(counted(), crossings={}))
+    assert proof.verdict == "open"
+    assert not {CLOSING_TABLE, CLOSING_TIME_TABLE, CLOSED_TABLE, CONTACT_TABLE} & year.tables.keys()
+
+
+def test_who_has_no_time_of_closing_has_no_reason_either() -> None:
+    """Of 8 two are duplicates and six have no known reason: the times say six."""
+    reasons = {**REASONS, "supported": 47, "duplicate": 2, "unknown": 6}
+    year, proof = year_of(counted(reasons=reasons, times={**TIMES, "closed_later": 13, "closed_unknown": 6}))
+    assert year.tables[CLOSING_TIME_TABLE]["closed_unknown"] == 6
+    assert year.tables[CLOSING_TABLE]["duplicate+unknown"] == 8
+    assert "duplicate" not in year.tables[CLOSING_TABLE]
+    assert proof.verdict == "narrow"
+    assert f"2025/{CLOSING_TABLE}/duplicate" in proof.cells
+    assert (lower({}, proof.cells, year.tables) or {})[CLOSING_TABLE] == WITHHELD
+
+
+def test_how_many_are_closed_says_of_a_large_place_that_some_are_there() -> None:
+    """All other places have 15 reports and 17 are closed: at least two are closed at the largest."""
+    reasons = {"supported": 17}
+    year, proof = year_of(counted(closed=17, reasons=reasons, times={"closed_1_week": 17}, by_center={"gyeonggi": 17}))
+    assert not year.tables[CLOSED_TABLE]
+    assert proof.verdict == "narrow"
+    assert {cell.partition("|")[2] for cell in proof.cells} == {CLOSED}
+
+
+def test_who_was_seen_late_and_reached_within_a_day_was_critical() -> None:
+    """140 were seen late and 20 reached after a day: 120 at least are critical, of 124 that are so or high."""
+    centers = {**dict.fromkeys(worlds.SHARES, 0), "gyeonggi": 40, "daejeon": 40, "gwangju": 40, "busan": 40}
+    crossings = {
+        CONTACT_TABLE: {**SOON, "reached_1_hour": 80, "reached_1_day": 60, "reached_3_days": 20},
+        URGENCY_TABLE: {"normal": 36, "high": 3, "critical": 121},
+    }
+    in_time = {center: 5 for center, n in centers.items() if n}
+    days, times, ends = {"2025-01-05": 160}, {"longer": 160}, {"in_care": 160}
+    counts = MonthCounts("2025-01", days, centers, {}, times, ends, crossings, seen=in_time)
+    month = of_month(counts, worlds.AS_OF, "full")
+    quarter = of_quarter("2025-Q1", [month], [counts], worlds.AS_OF, {})
+    quarter = replace(quarter, tables={LATE_TABLE: quarter.tables[LATE_TABLE]})
+    assert quarter.tables[LATE_TABLE][f"total|{LATE}"] == 140
+    year = of_year("2025", [month], [counts], worlds.AS_OF, {}, {})
+    assert year.tables[URGENCY_TABLE] == {"total": 160, "normal": 36, "high+critical": 124}
+    proof = prove(system([month, quarter, year]), 60, of=["2025"])
+    assert proof.verdict == "narrow"
+    assert f"2025/{URGENCY_TABLE}/high" in proof.cells
