@@ -16,6 +16,10 @@ from shared.metrics import REGISTRY
 from tests.unit.analytics import worlds
 from tests.unit.analytics.releases.test_service import Office
 
+REPORTS = 620
+ONE_CLOSED = {"in_care": REPORTS - 1, "closed": 1}
+TWO_SUPPORTED = {"in_care": REPORTS - 2, "supported": 2}
+
 
 @pytest.fixture(scope="module")
 def month() -> MonthCounts:
@@ -23,6 +27,7 @@ def month() -> MonthCounts:
 
 
 def test_what_can_be_is_let_through(month: MonthCounts) -> None:
+    assert month.total == REPORTS
     assert implausible(month) == ()
     assert [implausible(_month(number, name)) for number, name in enumerate(MONTHS)] == [()] * 12, "the sample"
 
@@ -37,6 +42,10 @@ def test_what_can_be_is_let_through(month: MonthCounts) -> None:
         ({"seen": {"busan": 9999}}, "reports-seen-late"),
         ({"crossings": {"reports-by-platform": {"messenger": 1}}}, "reports-by-platform"),
         ({"crossings": {"support-given": {"legal": 9999}}}, "support-given"),
+        ({"crossings": {"first-contact-times": {"reached_1_hour": 1}}}, "first-contact-times"),
+        ({"crossings": {"closing-times": {"closed_1_day": 9999}}}, "closing-times"),
+        ({"ends": ONE_CLOSED, "crossings": {"closings-by-center": {"central": 1}}}, "closings-by-center"),
+        ({"ends": ONE_CLOSED, "crossings": {"closings-by-reason": TWO_SUPPORTED}}, "closings-by-reason"),
     ],
 )
 def test_what_cannot_be_is_named_without_a_number(month: MonthCounts, change: Mapping[str, Any], table: str) -> None:
