@@ -14,7 +14,7 @@ class RoutingSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="ROUTING_", extra="ignore")
 
     port: int = Field(default=8002, ge=1, le=65535, examples=[8002])
-    max_records: int = Field(default=3000, ge=1, le=20000, examples=[3000])
+    max_records: int = Field(default=1000, ge=1, le=20000, examples=[1000])
     """Records one batch may hold over all partitions; more is faster in a backlog and takes more memory."""
     loads_every_s: float = Field(default=0.25, gt=0, le=2, examples=[0.25])
     """How often a worker tells the others its sums when they have changed."""
