@@ -120,6 +120,7 @@ REASONS: Final = (
     DocumentedReason("not_a_phone_number", n("This is no phone number.")),
     DocumentedReason("not_an_email_address", n("This is no e-mail address.")),
     DocumentedReason("only_for_representatives", n("Only a representative's report may have this.")),
+    DocumentedReason("needs_word", n("“word_for_status” is true, and no word is set.")),
     DocumentedReason(
         "idempotency_conflict",
         n("The Idempotency-Key was used before, with another content. Nothing was changed."),

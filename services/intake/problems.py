@@ -37,6 +37,7 @@ _PLACES: Final = {
     "needs_email": "contact.email",
     "only_for_representatives": "on_behalf",
     "declines_every_center": "declined_centers",
+    "needs_word": "word",
 }
 """Fields that rules about several fields point at."""
 

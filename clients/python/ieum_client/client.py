@@ -191,6 +191,7 @@ class Client:
         i_am_the_person: bool,
         idempotency_key: str,
         word: str | None = None,
+        word_for_status: bool | None = None,
         contact: Contact | None = None,
         consents: Consents | None = None,
         visitor: str | None = None,
@@ -199,7 +200,7 @@ class Client:
 
         Ask the person whether it is about them: ``i_am_the_person`` is their answer.
         """
-        given = {"word": word, "contact": contact, "consents": consents}
+        given = {"word": word, "word_for_status": word_for_status, "contact": contact, "consents": consents}
         body = {
             "code": code,
             "i_am_the_person": i_am_the_person,
@@ -365,6 +366,7 @@ class AsyncClient:
         i_am_the_person: bool,
         idempotency_key: str,
         word: str | None = None,
+        word_for_status: bool | None = None,
         contact: Contact | None = None,
         consents: Consents | None = None,
         visitor: str | None = None,
@@ -373,7 +375,7 @@ class AsyncClient:
 
         Ask the person whether it is about them: ``i_am_the_person`` is their answer.
         """
-        given = {"word": word, "contact": contact, "consents": consents}
+        given = {"word": word, "word_for_status": word_for_status, "contact": contact, "consents": consents}
         body = {
             "code": code,
             "i_am_the_person": i_am_the_person,

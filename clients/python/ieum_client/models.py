@@ -443,6 +443,8 @@ class Submission(TypedDict):
     If given, messages, additions and taking the report back need it beside the receipt. It is not stored and
     cannot be found again.
     """
+    word_for_status: NotRequired[bool]
+    """Whether the status needs the word as well, from the start. Only with `word`."""
     synthetic: NotRequired[bool]
     """A drill: goes the whole way and is in no count."""
 

@@ -359,6 +359,8 @@ export interface Submission {
    * cannot be found again.
    */
   word?: string | null;
+  /** Whether the status needs the word as well, from the start. Only with `word`. */
+  word_for_status?: boolean;
   /** A drill: goes the whole way and is in no count. */
   synthetic?: boolean;
 }
@@ -440,6 +442,8 @@ export interface TakeOverAsked {
   i_am_the_person?: boolean;
   /** A word of their own, in place of the one that was set before, if any. */
   word?: string | null;
+  /** Whether the status needs the word as well, from the start. Only with `word`. */
+  word_for_status?: boolean;
   /** Left out: nobody is contacted any more. */
   contact?: Contact;
   /** What was allowed before no longer counts. */

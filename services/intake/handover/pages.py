@@ -45,6 +45,7 @@ def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
             "code": typed.one("code")[: receipt_forms.RECEIPT_CHARS],
             "i_am_the_person": typed.one("i_am_the_person") == "yes",
             "word": typed.one("word"),
+            "word_for_status": typed.one("word_for_status") == "yes",
             "consents": form.consents_of(typed),
         }
         try:

@@ -144,12 +144,15 @@ class HandoverService:
                 "hand_over": used.model_dump(),
                 waiting_period.WORD: word,
                 waiting_period.LATER: None,
-                waiting_period.FOR_STATUS: False,
+                waiting_period.FOR_STATUS: asked.word_for_status,
                 "facts": facts.model_dump(mode="json"),
                 "consents": asked.consents.model_dump(mode="json") if asked.consents else None,
                 f"sealed.fields.{name}": documents.key_of(document, self._keyring).encrypt(name, orjson.dumps(contact)),
             },
             pushed=pushed,
             events=(amended(document["_id"], version, now, facts),),
-            detail={"word": str(word is not None).lower()},
+            detail={
+                "word": str(word is not None).lower(),
+                **({"for_status": "true"} if asked.word_for_status else {}),
+            },
         )

@@ -15,7 +15,8 @@ ASSENT: Final = "assent"
 """The wording that was read aloud and its language, as ``ko:2026-11-25``."""
 CONSENTS: Final = "consents"
 WORD: Final = "word"
-CONTROLS: Final = (*(control for one in STEPS for control in one.controls), WORD, CONSENTS, ASSENT)
+WORD_FOR_STATUS: Final = "word_for_status"
+CONTROLS: Final = (*(control for one in STEPS for control in one.controls), WORD, WORD_FOR_STATUS, CONSENTS, ASSENT)
 """Every field of a call's page: all of the form's steps, and what only its last page asks."""
 READINGS: Final = tuple(f"{language}:{scripts.VERSION}" for language in ("ko", "en"))
 LINKED_BY: Final = frozenset({"urls", "marks", "accounts"})

@@ -4,12 +4,21 @@ import re
 import unicodedata
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, FailFast, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    FailFast,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from services.intake.submissions.models import (
     FINGERPRINTS,
     OFFENDER_HANDLES,
     URLS,
+    WORD_FOR_STATUS,
     Consents,
     Contact,
     DeclinedCenter,
@@ -25,6 +34,7 @@ from services.intake.submissions.models import (
     WebAddress,
     Word,
     clean,
+    demand_word,
     nothing,
 )
 from shared.centers import CENTER_IDS
@@ -85,8 +95,14 @@ class TakeOverAsked(SubmissionPart):
     word: Annotated[Word | None, BeforeValidator(nothing)] = Field(
         default=None, description="A word of their own, in place of the one that was set before, if any."
     )
+    word_for_status: bool = Field(default=False, description=WORD_FOR_STATUS)
     contact: Contact = Field(default=Contact(), description="Left out: nobody is contacted any more.")
     consents: Consents | None = Field(default=None, description="What was allowed before no longer counts.")
+
+    @model_validator(mode="after")
+    def _word_is_set(self) -> "TakeOverAsked":
+        demand_word(self.word, for_status=self.word_for_status)
+        return self
 
 
 class Amendment(SubmissionPart):

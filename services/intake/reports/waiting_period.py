@@ -82,3 +82,8 @@ def with_word(
         return {LATER: later.model_copy(update={"hash": hashed, "for_status": chosen}).model_dump()}
     first = LaterWord(hash=hashed, asked_at=now, counts_from=now + WAIT, for_status=bool(for_status))
     return {LATER: first.model_dump()}
+
+
+def lodged_with(hashed: str, *, for_status: bool) -> dict[str, Any]:
+    """The fields of a new report that was lodged with a word, which counts from the start."""
+    return {WORD: hashed, FOR_STATUS: True} if for_status else {WORD: hashed}

@@ -31,9 +31,10 @@ def report_id_for(keys: KeyedDigests, front_end: str, idempotency_key: str) -> s
 
 def content_of(submission: Submission) -> bytes:
     """The submission in canonical form, as JSON."""
-    # Without the word: it is no content. Without what is left at its default: a field added later must not change the
-    # digest of a report that does not have it, or an honest repeat across an upgrade would be a conflict.
-    return submission.model_dump_json(exclude={"word"}, exclude_defaults=True).encode()
+    # Without the word and what it guards: they are no content. Without what is left at its default: a field added later
+    # must not change the digest of a report that does not have it, or an honest repeat across an upgrade would be a
+    # conflict.
+    return submission.model_dump_json(exclude={"word", "word_for_status"}, exclude_defaults=True).encode()
 
 
 def content_digest(content: bytes) -> str:

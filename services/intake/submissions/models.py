@@ -75,6 +75,7 @@ REASONS: Final[dict[str, str]] = {
     "not_a_phone_number": n("This must be a phone number: digits, spaces, hyphens, a plus in front."),
     "not_an_email_address": n("This must be an e-mail address."),
     "only_for_representatives": n("Only reports with the role representative may have this."),
+    "needs_word": n("The status can need a word only where one is set."),
 }
 """Reason codes of our own, and what each says."""
 
@@ -82,6 +83,12 @@ REASONS: Final[dict[str, str]] = {
 def refusal(reason: str) -> PydanticCustomError:
     """The error of one of our own reasons."""
     return PydanticCustomError(reason, REASONS[reason])
+
+
+def demand_word(word: str | None, *, for_status: bool) -> None:
+    """Refuse a status that needs a word where none is set: its owner would believe it guarded."""
+    if for_status and word is None:
+        raise refusal("needs_word")
 
 
 def clean(value: str) -> str:
@@ -174,6 +181,9 @@ ConsentVersion = Literal["2026-11", "2026-11-25", "2026-11-27"]
 """Every wording of the consents that was ever shown or read out. A new wording is a new one; none is taken away."""
 MaySay = Literal["nothing", "private", "center"]
 """What a counsellor may say when somebody else answers: hang up, a private call, or that the centre is calling."""
+
+
+WORD_FOR_STATUS: Final = "Whether the status needs the word as well, from the start. Only with `word`."
 
 
 class SubmissionPart(BaseModel):
@@ -286,6 +296,7 @@ class Submission(SubmissionPart):
         description="A word of the reporter's own. If given, messages, additions and taking the report back need it "
         "beside the receipt. It is not stored and cannot be found again.",
     )
+    word_for_status: bool = Field(default=False, description=WORD_FOR_STATUS)
     synthetic: bool = Field(default=False, description="A drill: goes the whole way and is in no count.")
 
     @model_validator(mode="after")
@@ -294,4 +305,5 @@ class Submission(SubmissionPart):
             raise refusal("only_for_representatives")
         if len(set(self.declined_centers)) >= len(CENTER_IDS):
             raise refusal("declines_every_center")
+        demand_word(self.word, for_status=self.word_for_status)
         return self

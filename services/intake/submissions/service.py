@@ -17,7 +17,7 @@ from services.intake.links.service import LinkService
 from services.intake.proofs import rules as proof_rules
 from services.intake.proofs.rules import ProofSigner
 from services.intake.rate_limits.submissions import SUSPECTED, SubmissionRateLimiter, mark_of_text
-from services.intake.reports import documents, receipt_numbers
+from services.intake.reports import documents, receipt_numbers, waiting_period
 from services.intake.reports.authentication import ReportAuthentication
 from services.intake.reports.documents import Document
 from services.intake.submissions import identifiers, rules
@@ -177,7 +177,8 @@ class SubmissionService:
             callback=None if callback is None else self._callback(report_id, front_end, callback),
         )
         if submission.word is not None:
-            document["word"] = await self._words.hashed(report_id, submission.word, lodging=True)
+            hashed = await self._words.hashed(report_id, submission.word, lodging=True)
+            document |= waiting_period.lodged_with(hashed, for_status=submission.word_for_status)
         source = self._receipts.new_source()
         document["sealed"] |= self._receipts.sealed(source, key)
         kept = await self._keep(document, source)

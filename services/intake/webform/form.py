@@ -92,6 +92,7 @@ _SENTENCES: Final = {
     ("text", "too_long"): n("Shorten the message to 2,000 characters, or leave two."),
     ("word", "too_short"): n("Choose a word of at least 4 letters or digits."),
     ("word", "too_long"): n("Choose a word of at most 64 letters or digits."),
+    ("word", "needs_word"): n("Enter a word, or clear the box that says the status should need it."),
     ("new_word", "required"): n("Choose a word of at least 4 letters or digits."),
     ("new_word", "too_short"): n("Choose a word of at least 4 letters or digits."),
     ("new_word", "too_long"): n("Choose a word of at most 64 letters or digits."),
@@ -152,6 +153,7 @@ def submission_of(typed: Typed, language: str) -> tuple[dict[str, Any], list[Fie
     raw |= {name: list(typed.all(name)) for name in _LISTS if typed.all(name)}
     raw |= {name: typed.one(name) == "yes" for name in _YES_NO if typed.one(name) in _SURE}
     raw |= {name: typed.one(name) for name in _LINES}
+    raw["word_for_status"] = typed.one("word_for_status") == "yes"
     raw |= seen_of(typed)
     harms = typed.all("harm_types")
     for name, harm in _SAID_BY_HARM.items():

@@ -223,6 +223,7 @@ class _Sending:
             proof=lodged.proof,
             by=self._view.promised(lodged.urgency, lodged.received_at),
             reachable=bool(submission.contact.channels),
+            guarded=submission.word_for_status,
             links=advice.fitting(typed),
         )
         drafts.take_token(page, secure=self._view.pages.secure(request))

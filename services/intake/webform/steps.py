@@ -14,7 +14,7 @@ from shared.web.form_body import Typed
 
 CHECK: Final = "check"
 """Where everything is looked at once more and sent."""
-LAST: Final = ("consents", "word")
+LAST: Final = ("consents", "word", "word_for_status")
 """Controls of the last page itself."""
 PATH: Final = "path"
 """The field of a draft that names the path; no part of the submission."""

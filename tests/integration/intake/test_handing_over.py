@@ -103,6 +103,17 @@ async def test_after_staff_confirmed_it_the_person_has_every_right_and_the_forme
     assert (await theirs.post("messages", text="?")).json()["code"] == "handed_over"
 
 
+async def test_whoever_takes_over_may_have_the_status_guarded_by_their_word(harness: IntakeHarness) -> None:
+    theirs = await holder(harness, role="representative", word="umbrella", word_for_status=True)
+    offer = await theirs.done("hand-over", word="umbrella")
+    refused = await take(theirs, offer["code"], word_for_status=True)
+    assert [(e["field"], e["reason"]) for e in refused.json()["errors"]] == [("word", "needs_word")]
+    answer = await take(theirs, offer["code"], word="rain coat", word_for_status=True)
+    own = Holder(harness, {"report_id": theirs.report_id, "receipt": answer.json()["receipt"]})
+    assert (await harness.ask(own.receipt)).json()["code"] == "unknown_receipt"
+    assert (await own.done("status", word="rain coat"))["word_for_status"] is True
+
+
 async def test_a_repeat_is_answered_alike_and_a_second_use_is_refused_in_words(
     harness: IntakeHarness, clock: JumpClock
 ) -> None:

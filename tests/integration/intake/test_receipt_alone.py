@@ -163,3 +163,22 @@ async def test_a_word_guards_the_status_too_where_its_reporter_chose_so(
     assert "word_for_status" not in await someone.done("word", word="my word", for_status=False)
     assert "word_for_status" not in await harness.status(someone.receipt)
     assert (await someone.post("messages", text="x")).status_code == 404, "everything else needs it as before"
+
+
+async def test_a_word_that_comes_with_the_report_guards_its_status_from_the_start_where_it_was_chosen(
+    harness: IntakeHarness,
+) -> None:
+    someone = await holder(harness, word="rain coat", word_for_status=True)
+    assert (await harness.ask(someone.receipt)).json()["code"] == "unknown_receipt"
+    assert (await someone.done("status", word="rain coat"))["word_for_status"] is True
+    open_one = await holder(harness, word="rain coat")
+    assert "word_for_status" not in await harness.status(open_one.receipt)
+
+    form = {"role": "victim", "harm_types": "other", "word_for_status": "yes"}
+    refused = await harness.http.post("/?lang=en", data=form)
+    assert (refused.status_code, 'href="#word"' in refused.text) == (422, True)
+    assert 'id="word_for_status" type="checkbox" name="word_for_status" value="yes" checked' in refused.text
+    page = await harness.http.post("/?lang=en", data={**form, "word": "rain coat"})
+    assert "Without your word nobody can see where the report stands" in page.text
+    receipt = "-".join(re.findall(r"<span>(\d{4})</span>", page.text))
+    assert (await harness.ask(receipt)).status_code == 404

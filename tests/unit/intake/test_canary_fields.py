@@ -30,6 +30,7 @@ CHOSEN_CONTROLS: Final = {
     *("role", "relation", "victim_knows", "victim_agrees", "harm_types", "threatened", "money_demanded"),
     *("still_spreading", "platform_kind", "relationship", "already_told", "division", "district", "declined_centers"),
     *("age_band", "gender", "language", "contact_channels", "may_leave_message", "may_say", "consents"),
+    "word_for_status",
 }
 """Controls of the form in which one chooses."""
 SENT_WITH_CANARIES: Final[dict[type[BaseModel], set[str]]] = {

@@ -147,3 +147,10 @@ def test_a_word_that_was_set_later_guards_the_status_only_when_it_counts() -> No
     ended = waiting_period.with_word(later, "two", NOW + WAIT, for_status=False)
     assert not waiting_period.needed_for_status(ended, NOW + WAIT)
     assert not waiting_period.needed_for_status(SET_LATER, NOW + WAIT)
+
+
+def test_a_word_that_came_with_the_report_guards_the_status_from_the_start_where_it_was_chosen() -> None:
+    guarded = waiting_period.lodged_with("one", for_status=True)
+    assert waiting_period.needed_for_status(guarded, NOW)
+    assert waiting_period.may_act_at_once(guarded)
+    assert not waiting_period.needed_for_status(waiting_period.lodged_with("one", for_status=False), NOW)

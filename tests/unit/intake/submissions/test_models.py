@@ -115,6 +115,8 @@ def test_no_text_field_takes_numbers_media_or_control_characters(field: str, tex
         ({"declined_centers": ["atlantis"]}, "declined_centers.0", "unknown_center"),
         ({"declined_centers": list(CENTER_IDS)}, "declined_centers", "declines_every_center"),
         ({"on_behalf": {"relation": "spouse"}}, "on_behalf", "only_for_representatives"),
+        ({"word_for_status": True}, "word", "needs_word"),
+        ({"word_for_status": True, "word": " "}, "word", "needs_word"),
         ({"contact": {"channels": ["phone"]}}, "contact.phone", "needs_phone"),
         ({"contact": {"channels": ["email"]}}, "contact.email", "needs_email"),
         (

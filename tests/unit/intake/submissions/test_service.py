@@ -69,6 +69,12 @@ class _LaterSubmission(Submission):
     contact: _LaterContact = _LaterContact()
 
 
+def test_the_word_and_what_it_guards_are_no_content() -> None:
+    bare = Submission.model_validate_json('{"role": "victim", "harm_types": ["other"]}')
+    word = bare.model_copy(update={"word": "rain coat", "word_for_status": True})
+    assert digest_of(word) == digest_of(bare)
+
+
 def test_a_new_optional_field_does_not_change_the_digest_of_a_report_without_it() -> None:
     sent = (
         '{"role": "victim", "harm_types": ["other"], "narrative": "a", "still_spreading": false,'

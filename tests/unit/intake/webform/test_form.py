@@ -213,6 +213,14 @@ def test_a_deadline_that_is_none_is_said() -> None:
     assert [problem.control for problem in problems] == ["threat_deadline"]
 
 
+def test_the_box_for_the_status_is_part_of_the_submission_and_its_word_is_asked_for() -> None:
+    guarded, _ = form.submission_of(Typed({"word": ("rain coat",), "word_for_status": ("yes",)}), "ko")
+    assert guarded["word_for_status"] is True
+    assert form.submission_of(Typed({"word": ("rain coat",)}), "ko")[0]["word_for_status"] is False
+    [problem] = form.problems_of([("word", "needs_word")])
+    assert (problem.control, "clear the box" in problem.message) == ("word", True)
+
+
 def test_each_control_is_named_once_and_by_its_own_name() -> None:
     errors = [
         ("urls.3", "not_a_web_address"),
