@@ -42,8 +42,9 @@ MODULES: Final = (
 _MESSAGE_BYTES: Final = 4096
 _GIVEN: Final = 2
 """Files that go with a message: what the child is told, and its output."""
-_ANSWER_LIMIT_S = 60.0
-"""A fork takes milliseconds; on a busy machine the first one may wait for all imports."""
+_ANSWER_LIMIT_S = 240.0
+"""A fork takes milliseconds, but the first one waits for all imports: as long as the launcher does, since on a busy
+machine they took more than a minute."""
 _KILLED: Final = -int(signal.SIGKILL)
 _HAS_ENDED: Final = "the process that forks services has ended"
 
