@@ -616,7 +616,7 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
                 always(
                     whole(
                         group("reached_1_hour", "reached_1_day"),
-                        group("not_reached", group("reached_3_days", group("reached_1_week", "reached_later"))),
+                        group(group("reached_3_days", group("reached_1_week", "reached_later")), "not_reached"),
                     )
                 )
             ),
