@@ -46,6 +46,8 @@ class Restarts:
 
     after_stop: float
     after_kill: float
+    session_s: float
+    """How long Kafka waits for a member that was killed, before another may go on: part of ``after_kill``."""
 
 
 async def measure(stage: Stage, lengths: list[int]) -> tuple[list[Costs], Restarts]:
@@ -70,7 +72,8 @@ async def measure(stage: Stage, lengths: list[int]) -> tuple[list[Costs], Restar
         await workers.stop()
         after_stop = await _restart(stage, workers, traffic, "stop")
         workers.kill()
-        return costs, Restarts(after_stop, await _restart(stage, workers, traffic, "kill"))
+        after_kill = await _restart(stage, workers, traffic, "kill")
+        return costs, Restarts(after_stop, after_kill, stage.bus.session_timeout_ms / 1000)
     finally:
         workers.kill()
 

@@ -61,14 +61,16 @@ class RoutingsHandler:
         self._alerts = alerts
 
     async def handle(self, batch: list[Received]) -> Sequence[Rejected] | None:
-        """Apply a batch, new critical cases first: they are written, and so told, before anything is read.
+        """Apply a batch, new critical cases first: they are written, and so told, before any other case is read.
 
-        A report's records stay together and in order.
+        A report's records stay together and in order. A critical case with more than its first record in the batch
+        must itself be read, after those that need no reading.
         """
-        before = set(_begun_before(batch))
-        critical = {r.event.key for r in batch if r.event.key not in before and _is_critical(r)}
-        for urgent in (True, False):
-            await self._apply([received for received in batch if (received.event.key in critical) is urgent])
+        followed = set(_begun_before(batch))
+        first = {received.event.key: received for received in reversed(batch)}
+        critical = {key for key, received in first.items() if _is_critical(received)}
+        for keys in (critical - followed, critical & followed, first.keys() - critical):
+            await self._apply([received for received in batch if received.event.key in keys])
         return None
 
     async def _apply(self, batch: list[Received]) -> None:

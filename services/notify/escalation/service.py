@@ -356,7 +356,7 @@ class EscalationWorker:
             async with asyncio.timeout(URGENT_ASK_S if just_read else URGENT_WAIT_S):
                 return await asyncio.shield(reading)
         except Exception as error:  # whatever it is: a critical alert waits for nothing
-            if not just_read:
+            if not (just_read and isinstance(error, TimeoutError)):  # busy for a moment: no news
                 _LOG.warning("alerts.centers_not_read", error=type(error).__name__)
             return self._known_centers.of if self._known_centers is not None else {}
 

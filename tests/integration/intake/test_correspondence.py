@@ -73,7 +73,9 @@ async def test_a_note_is_for_the_centre_alone(harness: IntakeHarness) -> None:
     someone = await holder(harness)
     await assigned(someone, "busan", seen=True)
     _, leave = await leave_of(harness, someone.report_id)
-    assert (await write(harness, "note", someone.report_id, leave, "오후에만 통화")).status_code == 200
+    kept = await write(harness, "note", someone.report_id, leave, "오후에만 통화")
+    assert kept.status_code == 200
+    assert ">Sign in<" not in kept.text
     assert "오후에만 통화" not in str(await someone.stored())
     page, _ = await leave_of(harness, someone.report_id)
     assert "오후에만 통화" in page

@@ -66,15 +66,18 @@ async def current(harness: IntakeHarness) -> None:
     await eventually(is_current)
 
 
+@pytest.mark.parametrize(
+    ("language", "words", "sign_in"), [("en", "Before you make contact", "Sign in"), ("ko", "연락하기 전에", "로그인")]
+)
 async def test_no_page_of_a_ticket_asks_whoever_came_with_it_to_sign_in(
-    harness: IntakeHarness,
+    harness: IntakeHarness, language: str, words: str, sign_in: str
 ) -> None:
     report_id = await owned(harness)
     await current(harness)
-    open_page = await opened(harness, harness.people.ticket(report_id, "busan"))
-    assert "Before you make contact" in open_page.text
-    closed = await harness.http.get("/details", headers=HTML)
-    assert [">Sign in<" in page.text for page in (open_page, closed)] == [False, False]
+    open_page = await opened(harness, harness.people.ticket(report_id, "busan"), **{"Accept-Language": language})
+    assert words in open_page.text
+    closed = await harness.http.get("/details", headers=HTML | {"Accept-Language": language})
+    assert [f">{sign_in}<" in page.text for page in (open_page, closed)] == [False, False]
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "Deadline of the threat"), ("ko", "협박 기한")])

@@ -47,6 +47,12 @@ async def test_every_case_a_new_report_can_be_is_an_example() -> None:
             assert english.lower() in said, case["case"]
 
 
+def test_cases_are_read_where_the_reader_in_c_was_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_c = read_cases()
+    monkeypatch.delattr("yaml.CSafeLoader", raising=False)
+    assert read_cases() == in_c
+
+
 async def test_the_numbers_are_those_of_the_rule() -> None:
     other = replace(
         RULE,

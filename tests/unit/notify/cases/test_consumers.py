@@ -50,7 +50,7 @@ class Log:
             self.lines.append(("tell", told))
 
 
-async def test_new_critical_cases_are_written_and_told_before_anything_is_read_or_written() -> None:
+async def test_new_critical_cases_are_written_and_told_before_any_other_is_read_or_written() -> None:
     known = fold(None, event("report.routed", 1, version=1, ownership=1, center="gwangju"), TRACE, ALWAYS, NOW)
     assert known is not None
     log = cast("Any", Log(known))
@@ -61,12 +61,22 @@ async def test_new_critical_cases_are_written_and_told_before_anything_is_read_o
             event("report.updated", 1, version=2, ownership=1, center="gwangju", kind="amended"),
             event("report.routed", 2, version=1, ownership=1, urgency="high"),
             event("report.routed", 3, version=1, ownership=1, urgency="critical"),
+            event("report.routed", 4, version=1, ownership=1, urgency="critical"),
+            event("report.updated", 4, version=2, ownership=1, urgency="critical", kind="amended"),
         ):
             await publish(broker, record_of(one, NOW))
     await handler.handle(batch.records)
-    assert log.lines[:2] == [("write", [report_id(3)]), ("tell", [report_id(3)])]
-    assert ("read", [report_id(1)]) in log.lines
-    assert sorted(one for what, ids in log.lines if what == "write" for one in ids) == sorted(map(report_id, (1, 2, 3)))
+    without_reading, itself_read = [report_id(3)], [report_id(4)]
+    assert log.lines[:5] == [
+        ("write", without_reading),
+        ("tell", without_reading),
+        ("read", itself_read),
+        ("write", itself_read),
+        ("tell", itself_read),
+    ]
+    assert log.lines[5] == ("read", [report_id(1)])
+    written = [one for what, ids in log.lines if what == "write" for one in ids]
+    assert sorted(written) == sorted(map(report_id, (1, 2, 3, 4)))
 
 
 class Gathered:

@@ -449,6 +449,28 @@ async def test_a_critical_alert_hardly_waits_for_a_busy_store_to_say_again_who_i
     assert stored.saves == 3
 
 
+async def test_of_centres_just_read_only_a_late_answer_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("services.notify.escalation.service.CENTERS_FRESH_S", -1.0)
+    monkeypatch.setattr("services.notify.escalation.service.URGENT_ASK_S", 3600.0)
+    stored, told, quiet = Stored(), Told(), Quiet()
+    worker = worker_of(stored, told, ManualClock(NOW), settings_of(), quiet=quiet)
+    logged = []
+    for number, away in enumerate((None, OperationFailure("Authentication failed.", 18))):
+        quiet.away = away
+        worker.begin(worker.hold([case_of(number, "critical")], NOW))
+        await worker.send_held_urgent()
+        logged.append("alerts.centers_not_read" in "".join(capsys.readouterr()))
+    quiet.away, quiet.busy = None, asyncio.Event()
+    monkeypatch.setattr("services.notify.escalation.service.URGENT_ASK_S", 0.0)
+    worker.begin(worker.hold([case_of(2, "critical")], NOW))
+    await worker.send_held_urgent()
+    logged.append("alerts.centers_not_read" in "".join(capsys.readouterr()))
+    quiet.busy.set()
+    assert (logged, stored.saves) == ([False, True, False], 3)
+
+
 @pytest.mark.parametrize("error", [TransientError("store: away"), OperationFailure("internal error", 1)])
 async def test_whatever_the_store_answers_about_centres_a_critical_alert_goes(error: Exception) -> None:
     stored, told, quiet = Stored(), Told(), Quiet()
