@@ -34,7 +34,10 @@ class Operation(NamedTuple):
 
 
 class Accepted(Answer):
-    """The answer to an accepted report. Repeating the request gives the same one."""
+    """The answer to an accepted report.
+
+    Repeating the request gives the same one, with the word as it is by then.
+    """
 
     report_id: str
     receipt: str
@@ -46,6 +49,14 @@ class Accepted(Answer):
 
     `GET /api/v1/proof-key` has the public key.
     """
+    word_set: bool | None = None
+    """True where a word is in force.
+
+    Of a repeat it is the word of before, whatever came with this request: say so. Left out: no word is
+    needed.
+    """
+    word_for_status: bool | None = None
+    """True where the status needs that word as well. Left out: the receipt is enough."""
 
 
 class AnswerLeft(Answer):
@@ -235,6 +246,14 @@ class TakenOver(Answer):
     receipt: str
     """The new receipt. From now on it alone belongs to the report."""
     taken_over_at: datetime
+    word_set: bool | None = None
+    """True where a word is in force.
+
+    Of a repeat it is the word of before, whatever came with this request: say so. Left out: no word is
+    needed.
+    """
+    word_for_status: bool | None = None
+    """True where the status needs that word as well. Left out: the receipt is enough."""
 
 
 AgeBand = Literal[
@@ -444,7 +463,10 @@ class Submission(TypedDict):
     cannot be found again.
     """
     word_for_status: NotRequired[bool]
-    """Whether the status needs the word as well, from the start. Only with `word`."""
+    """Whether the status needs the word as well, from the start.
+
+    Only with `word`. Callbacks then tell nothing before the report is handed over or erased.
+    """
     synthetic: NotRequired[bool]
     """A drill: goes the whole way and is in no count."""
 

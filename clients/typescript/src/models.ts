@@ -15,7 +15,7 @@ export interface Operation {
   readonly keyed: boolean;
 }
 
-/** The answer to an accepted report. Repeating the request gives the same one. */
+/** The answer to an accepted report. Repeating the request gives the same one, with the word as it is by then. */
 export interface Accepted {
   report_id: string;
   /** 16 digits in fours; the only way back to the report. It is not stored and cannot be found again. */
@@ -27,6 +27,14 @@ export interface Accepted {
    * `GET /api/v1/proof-key` has the public key.
    */
   proof: string;
+  /**
+   * True where a word is in force.
+   *
+   * Of a repeat it is the word of before, whatever came with this request: say so. Left out: no word is needed.
+   */
+  word_set?: boolean | null;
+  /** True where the status needs that word as well. Left out: the receipt is enough. */
+  word_for_status?: boolean | null;
 }
 
 /** One answer of the centre. */
@@ -202,6 +210,14 @@ export interface TakenOver {
   /** The new receipt. From now on it alone belongs to the report. */
   receipt: string;
   taken_over_at: string;
+  /**
+   * True where a word is in force.
+   *
+   * Of a repeat it is the word of before, whatever came with this request: say so. Left out: no word is needed.
+   */
+  word_set?: boolean | null;
+  /** True where the status needs that word as well. Left out: the receipt is enough. */
+  word_for_status?: boolean | null;
 }
 
 /** Age of the person harmed. Bands, because an age is closer to a name. */
@@ -359,7 +375,11 @@ export interface Submission {
    * cannot be found again.
    */
   word?: string | null;
-  /** Whether the status needs the word as well, from the start. Only with `word`. */
+  /**
+   * Whether the status needs the word as well, from the start.
+   *
+   * Only with `word`. Callbacks then tell nothing before the report is handed over or erased.
+   */
   word_for_status?: boolean;
   /** A drill: goes the whole way and is in no count. */
   synthetic?: boolean;
@@ -442,7 +462,11 @@ export interface TakeOverAsked {
   i_am_the_person?: boolean;
   /** A word of their own, in place of the one that was set before, if any. */
   word?: string | null;
-  /** Whether the status needs the word as well, from the start. Only with `word`. */
+  /**
+   * Whether the status needs the word as well, from the start.
+   *
+   * Only with `word`. Callbacks then tell nothing before the report is handed over or erased.
+   */
   word_for_status?: boolean;
   /** Left out: nobody is contacted any more. */
   contact?: Contact;

@@ -68,6 +68,7 @@ def router(handing: HandoverService, *, write: AnyDependency) -> APIRouter:
 
         Codes that do not exist are answered 404 `unknown_code`, slowly; used, void and expired ones 409.
         """
-        return await handing.take(asked, caller, key)
+        answer, _ = await handing.take(asked, caller, key)
+        return answer
 
     return routes

@@ -9,6 +9,7 @@ from services.intake.dependencies import caller_of
 from services.intake.handover.service import HandoverService
 from services.intake.receipts import forms as receipt_forms
 from services.intake.receipts.models import TakeOverAsked
+from services.intake.reports.waiting_period import WordChosen
 from services.intake.webform import form
 from services.intake.webform.renderer import FormRenderer
 from shared.web.app import Problem
@@ -50,11 +51,18 @@ def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
         }
         try:
             asked = problems.parsed(raw, TakeOverAsked)
-            answer = await handing.take(asked, caller_of(request), receipt_forms.key_of(typed))
+            answer, repeated = await handing.take(asked, caller_of(request), receipt_forms.key_of(typed))
         except Problem as problem:
             return page(request, typed, problem=problem)
         return view.pages.render(
-            request, "taken-over.html", public=True, receipt=answer.receipt, taken_over_at=answer.taken_over_at
+            request,
+            "taken-over.html",
+            public=True,
+            receipt=answer.receipt,
+            taken_over_at=answer.taken_over_at,
+            word=WordChosen(bool(answer.word_set), bool(answer.word_for_status)),
+            repeated=repeated,
+            word_typed=asked.word is not None,
         )
 
     return routes

@@ -74,10 +74,10 @@ class HandoverService:
         document, _ = await self._updater.change("receipts.hand_over_cancel", asked, caller, judge)
         return self._tell(document)
 
-    async def take(self, asked: TakeOverAsked, caller: Caller, key: str | None) -> TakenOver:
+    async def take(self, asked: TakeOverAsked, caller: Caller, key: str | None) -> tuple[TakenOver, bool]:
         """Take a report over: a new receipt, the word and contact given now, and the old ones no more.
 
-        ``key`` makes a repeat of this request answer alike. Raises ``Problem``.
+        Also whether it is a repeat: ``key`` makes one answer alike. Raises ``Problem``.
         """
         try:
             demand_consent(asked.contact, asked.consents)
@@ -111,7 +111,14 @@ class HandoverService:
         receipt = next((one for one in made if self._receipts.same(document["receipt_hash"], one)), None)
         if used is None or used.taken_at is None or receipt is None:
             raise unavailable()  # erased within this very moment
-        return TakenOver(receipt=receipt_numbers.shown(receipt), taken_over_at=used.taken_at)
+        kept = waiting_period.chosen(document, used.taken_at)
+        answer = TakenOver(
+            receipt=receipt_numbers.shown(receipt),
+            taken_over_at=used.taken_at,
+            word_set=kept.in_force or None,
+            word_for_status=kept.for_status or None,
+        )
+        return answer, step is None
 
     def _taking(
         self,

@@ -13,6 +13,7 @@ from services.intake.phone.drafts import CallDrafts
 from services.intake.phone.models import Call
 from services.intake.phone.service import Lists
 from services.intake.phone.submitting import Given
+from services.intake.reports.waiting_period import WordChosen
 from services.intake.staff_access import words as staff_words
 from services.intake.webform import advice, step_words, steps
 from services.intake.webform.form import FieldProblem
@@ -99,7 +100,7 @@ class CallRenderer:
             code=self._drafts.code_of(call.call_id),
             given=given,
             fours=scripts.fours(given.receipt) if given else [],
-            spoken=self._spoken(),
+            spoken=self._spoken_with_receipt(given.word) if given else [],
             not_sent=call_words.NOT_SENT,
         )
 
@@ -154,7 +155,7 @@ class CallRenderer:
         return [(f"{language}:{scripts.VERSION}", translate(text)) for language, text in call_words.READ_IN.items()]
 
     def _spoken(self) -> list[dict[str, Any]]:
-        """Every text that is read out, in both languages: the caller's need not be the operator's."""
+        """Every text that is read out before it is sent, in both languages: the caller's need not be the operator's."""
         found = []
         for language in LANGUAGES:
             say = self.pages.translator(language).gettext
@@ -165,8 +166,19 @@ class CallRenderer:
                     "before": [say(text) for text in scripts.CONSENT_OPENING],
                     "consents": [say(text.spoken) for text in scripts.CONSENTS],
                     "after": say(scripts.CONSENT_CLOSING),
+                }
+            )
+        return found
+
+    def _spoken_with_receipt(self, word: WordChosen) -> list[dict[str, Any]]:
+        found = []
+        for language in LANGUAGES:
+            say = self.pages.translator(language).gettext
+            found.append(
+                {
+                    "language": language,
                     "receipt_before": [say(text) for text in scripts.RECEIPT_OPENING],
-                    "receipt_after": [say(text) for text in scripts.RECEIPT_CLOSING],
+                    "receipt_after": [say(text) for text in scripts.receipt_closing(word)],
                 }
             )
         return found

@@ -8,6 +8,7 @@ version, and the version is kept with the assent.
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from services.intake.reports.waiting_period import WordChosen
 from services.intake.submissions.models import ConsentVersion
 from shared.web.language import Language
 from shared.web.translations import gettext_noop as n
@@ -74,11 +75,29 @@ RECEIPT_OPENING: Final = (
     n("We have your report. I give you its number now: sixteen digits, in fours. Do you have something to write?"),
     n("It is the only way back to your report, and we cannot look it up for you. Please read it back to me."),
 )
-RECEIPT_CLOSING: Final = (
-    n("A support centre is being chosen now, and its staff are alerted again and again until someone answers."),
-    n("With the number you can see on the web how far it is, add something, or take it back."),
-    n("If you need someone before that, call 1366 at any hour, or 112 in danger. The call may show in your call list."),
+_BEING_CHOSEN: Final = n(
+    "A support centre is being chosen now, and its staff are alerted again and again until someone answers."
 )
+_WITH_THE_NUMBER: Final = n("With the number you can see on the web how far it is, add something, or take it back.")
+_WITH_THE_WORD_TO_CHANGE: Final = n(
+    "With the number you can see on the web how far it is. To add something or take it back, you need your word as "
+    "well."
+)
+_WITH_THE_WORD: Final = n(
+    "With the number and your word you can see on the web how far it is, add something, or take it back. Without the "
+    "word nobody can, and we cannot find it again."
+)
+_UNTIL_THEN: Final = n(
+    "If you need someone before that, call 1366 at any hour, or 112 in danger. The call may show in your call list."
+)
+
+
+def receipt_closing(word: WordChosen) -> tuple[str, ...]:
+    """What is said after the receipt, with what the caller's word guards."""
+    if word.for_status:
+        return (_BEING_CHOSEN, _WITH_THE_WORD, _UNTIL_THEN)
+    return (_BEING_CHOSEN, _WITH_THE_WORD_TO_CHANGE if word.in_force else _WITH_THE_NUMBER, _UNTIL_THEN)
+
 
 DIGITS: Final[Mapping[Language, tuple[str, ...]]] = {
     "ko": ("공", "일", "이", "삼", "사", "오", "육", "칠", "팔", "구"),

@@ -9,9 +9,10 @@ from services.intake.phone import rules as call_rules
 from services.intake.phone.drafts import FRONT_END, CallDrafts, Held
 from services.intake.phone.models import Call, CallState, Ending
 from services.intake.phone.reading import read
-from services.intake.reports import receipt_numbers
+from services.intake.reports import receipt_numbers, waiting_period
 from services.intake.reports.documents import facts_in
 from services.intake.reports.repository import ReportRepository
+from services.intake.reports.waiting_period import WordChosen
 from services.intake.submissions import identifiers
 from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError
@@ -35,6 +36,7 @@ class Given(NamedTuple):
     received_at: datetime
     linked: bool
     """Another report has one of the addresses, files or accounts. No more is known of it here."""
+    word: WordChosen
 
 
 class CallSubmitter:
@@ -102,7 +104,8 @@ class CallSubmitter:
             return None
         receipt = self._receipts.again(document)
         linked = bool(facts_in(document).linked_reports)
-        return Given(receipt_numbers.shown(receipt), document["received_at"], linked)
+        word = waiting_period.chosen(document, self._clock.now())
+        return Given(receipt_numbers.shown(receipt), document["received_at"], linked, word)
 
     async def finish_others(self) -> int:
         """Send what was frozen and whose request is not at it any more; how many.

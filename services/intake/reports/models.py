@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -117,8 +118,14 @@ class ReportStatus(FrozenModel):
     limited: bool | None = None
 
 
+WORD_SET: Final = (
+    "True where a word is in force. Of a repeat it is the word of before, whatever came with this request: say so. "
+    "Left out: no word is needed."
+)
+
+
 class Accepted(BaseModel):
-    """The answer to an accepted report. Repeating the request gives the same one."""
+    """The answer to an accepted report. Repeating the request gives the same one, with the word as it is by then."""
 
     report_id: str = Field(examples=["6f1c3a52-9a0f-8c4e-9d0b-2f5a1e7c8b90"])
     receipt: str = Field(
@@ -129,6 +136,10 @@ class Accepted(BaseModel):
     proof: str = Field(
         description="Proof of lodging: a compact JWS (Ed25519) over a mark of the receipt, the time and the SHA-256 "
         "of the content. `GET /api/v1/proof-key` has the public key."
+    )
+    word_set: bool | None = Field(default=None, description=WORD_SET)
+    word_for_status: bool | None = Field(
+        default=None, description="True where the status needs that word as well. Left out: the receipt is enough."
     )
 
 
@@ -237,6 +248,10 @@ class TakenOver(BaseModel):
         description="The new receipt. From now on it alone belongs to the report.", examples=["1234-5678-9012-3450"]
     )
     taken_over_at: AwareDatetime
+    word_set: bool | None = Field(default=None, description=WORD_SET)
+    word_for_status: bool | None = Field(
+        default=None, description="True where the status needs that word as well. Left out: the receipt is enough."
+    )
 
 
 class Taken(BaseModel):

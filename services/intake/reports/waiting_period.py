@@ -9,7 +9,7 @@ taken over, shows more than that somebody found the receipt: who has it need not
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -33,6 +33,15 @@ class LaterWord(BaseModel):
     counts_from: datetime
     for_status: bool = False
     """Whether the status needs it too, once it counts."""
+
+
+class WordChosen(NamedTuple):
+    """What holds of a report's passphrase now, for who may hear of it."""
+
+    in_force: bool
+    """Messages, additions and taking back need it."""
+    for_status: bool
+    """The status needs it too."""
 
 
 def later_word(document: Mapping[str, Any]) -> LaterWord | None:
@@ -60,6 +69,11 @@ def needed_for_status(document: Mapping[str, Any], now: datetime) -> bool:
     if later is not None:
         return later.for_status and later.counts_from <= now
     return document.get(WORD) is not None and bool(document.get(FOR_STATUS))
+
+
+def chosen(document: Mapping[str, Any], now: datetime) -> WordChosen:
+    """What the passphrase guards now, as its owner chose."""
+    return WordChosen(word_in_force(document, now) is not None, needed_for_status(document, now))
 
 
 def may_act_at_once(document: Mapping[str, Any]) -> bool:

@@ -104,10 +104,14 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
 
 def _accepted(lodged: SubmissionResult) -> Response:
     # By hand: response models cost as much again as reading the request.
-    body = {
+    body: dict[str, str | bool] = {
         "report_id": lodged.report_id,
         "receipt": lodged.receipt,
         "received_at": iso(lodged.received_at),
         "proof": lodged.proof,
     }
+    if lodged.word.in_force:
+        body["word_set"] = True
+    if lodged.word.for_status:
+        body["word_for_status"] = True
     return Response(orjson.dumps(body), 202, {"Location": "/api/v1/receipts/status"}, "application/json")

@@ -13,6 +13,7 @@ from motor.motor_asyncio import AsyncIOMotorCollection
 from prometheus_client import Counter, Histogram
 from pymongo.errors import BulkWriteError, PyMongoError
 
+from services.intake.reports import waiting_period
 from services.intake.reports.documents import Document
 from services.intake.reports.repository import FORMER_RECEIPT
 from shared.clock import Clock
@@ -42,6 +43,9 @@ _BRIEF: Final = {
     "receipt_counter": 1,
     "receipt_hash": 1,
     FORMER_RECEIPT: 1,
+    waiting_period.WORD: 1,
+    waiting_period.LATER: 1,
+    waiting_period.FOR_STATUS: 1,
     "sealed.key_id": 1,
     "sealed.key": 1,
     "sealed.receipt": 1,

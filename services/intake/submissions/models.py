@@ -183,7 +183,10 @@ MaySay = Literal["nothing", "private", "center"]
 """What a counsellor may say when somebody else answers: hang up, a private call, or that the centre is calling."""
 
 
-WORD_FOR_STATUS: Final = "Whether the status needs the word as well, from the start. Only with `word`."
+WORD_FOR_STATUS: Final = (
+    "Whether the status needs the word as well, from the start. Only with `word`. Callbacks then tell nothing before "
+    "the report is handed over or erased."
+)
 
 
 class SubmissionPart(BaseModel):

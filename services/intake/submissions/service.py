@@ -20,6 +20,8 @@ from services.intake.rate_limits.submissions import SUSPECTED, SubmissionRateLim
 from services.intake.reports import documents, receipt_numbers, waiting_period
 from services.intake.reports.authentication import ReportAuthentication
 from services.intake.reports.documents import Document
+from services.intake.reports.repository import FORMER_RECEIPT
+from services.intake.reports.waiting_period import WordChosen
 from services.intake.submissions import identifiers, rules
 from services.intake.submissions.batch_insert import BusyError, GroupCommit
 from services.intake.submissions.facts import demand_sound
@@ -51,6 +53,9 @@ class SubmissionResult(NamedTuple):
     received_at: datetime
     proof: str
     repeated: bool
+    """This request made no report: all of this is what an earlier one made, whatever word came with this one."""
+    word: WordChosen
+    """What is stored of the word, not what this request chose."""
     urgency: Urgency
 
 
@@ -58,6 +63,7 @@ class _StoredReport(NamedTuple):
     receipt: str
     received_at: datetime
     repeated: bool
+    word: WordChosen
 
 
 class SubmissionService:
@@ -207,7 +213,7 @@ class SubmissionService:
                 self._authentication.signed(documents.with_receipt(document, self._receipts.hash_of(receipt), counter))
             )
             if outcome.inserted:
-                return _StoredReport(receipt, document["received_at"], repeated=False)
+                return _StoredReport(receipt, document["received_at"], False, self._word_of(document))
             if outcome.existing is not None:
                 return self._repeat(document, outcome.existing)
             RECEIPTS_TAKEN.inc()
@@ -225,10 +231,17 @@ class SubmissionService:
             received_at=kept.received_at,
             proof=self._signer.sign(statement),
             repeated=kept.repeated,
+            word=kept.word,
             urgency=urgency,
         )
 
     def _repeat(self, document: Document, existing: Document) -> _StoredReport:
         if existing.get("content_mac") != document["content_mac"]:
             raise ConflictError("the idempotency key belongs to a report with another content")
-        return _StoredReport(self._receipts.again(existing), existing["received_at"], repeated=True)
+        return _StoredReport(
+            self._receipts.again(existing), existing["received_at"], repeated=True, word=self._word_of(existing)
+        )
+
+    def _word_of(self, document: Document) -> WordChosen:
+        # Of a report that was handed over the word is somebody else's, and no business of who sent it.
+        return waiting_period.chosen({} if document.get(FORMER_RECEIPT) else document, self._clock.now())

@@ -223,7 +223,9 @@ class _Sending:
             proof=lodged.proof,
             by=self._view.promised(lodged.urgency, lodged.received_at),
             reachable=bool(submission.contact.channels),
-            guarded=submission.word_for_status,
+            word=lodged.word,
+            repeated=lodged.repeated,
+            word_typed=submission.word is not None,
             links=advice.fitting(typed),
         )
         drafts.take_token(page, secure=self._view.pages.secure(request))

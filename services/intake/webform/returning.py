@@ -25,6 +25,11 @@ CONTROL: Final = "earlier_receipt"
 RETURNED: Final = Counter(
     "ieum_intake_reports_linked_by_receipt", "Reports linked to an earlier one by its receipt.", registry=REGISTRY
 )
+_UNKNOWN: Final = n(
+    "No report has this receipt number, or its status needs a word. Please check the 16 digits. If you chose that the "
+    "status needs your word, leave this empty: this report is taken all the same."
+)
+"""Alike for both: it tells nobody whether there is such a report."""
 _TAKEN_BACK: Final = n("That report was taken back, so this one stands by itself. Please leave this empty.")
 _HANDED_OVER: Final = n(
     "That report was handed over to the person it is about, so this one stands by itself. Please leave this empty."
@@ -62,7 +67,8 @@ class Returning:
                 ReceiptQuestion(receipt=receipt), caller, "receipts.link", guarded=False
             )
         except Problem as problem:
-            return EarlierReport(problem=FieldProblem(CONTROL, str(problem.detail)), later=problem.code in _LATER)
+            said = _UNKNOWN if problem.code == "unknown_receipt" else str(problem.detail)
+            return EarlierReport(problem=FieldProblem(CONTROL, said), later=problem.code in _LATER)
         except ReportNotAuthenticError:
             # The earlier report is refused, told of and looked at. The new one must not be lost for it.
             return EarlierReport(problem=FieldProblem(CONTROL, _CLOSED), later=True)

@@ -194,6 +194,28 @@ async def test_the_receipt_is_read_out_again_until_the_call_ends_and_is_stored_n
     assert (await operator.signed_in().get(at)).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ({}, ["With the number you can see on the web how far it is, add something"]),
+        ({"word": "rain coat"}, ["To add something or take it back, you need your word as well."]),
+        ({"word": "rain coat", "word_for_status": "yes"}, ["With the number and your word you can see on the web"]),
+    ],
+)
+async def test_what_is_read_out_after_the_receipt_says_what_the_callers_word_guards(
+    operator: Operator, word: dict[str, str], said: list[str]
+) -> None:
+    at = await operator.begin()
+    await operator.sent(at, **LEAST, **word)
+    page = (await operator.get(at)).text
+    closings = (
+        "With the number you can see on the web how far it is, add something",
+        "To add something or take it back, you need your word as well.",
+        "With the number and your word you can see on the web",
+    )
+    assert [closing for closing in closings if closing in page] == said
+
+
 async def test_a_report_needs_only_two_answers_and_consent_needs_reading(
     harness: IntakeHarness, operator: Operator
 ) -> None:

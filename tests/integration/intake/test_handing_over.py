@@ -165,6 +165,29 @@ async def test_lodging_again_with_its_key_does_not_lead_to_the_new_receipt(harne
     assert (await harness.lodge(body, key=key)).json()["receipt"] == theirs.receipt != own.receipt
 
 
+async def test_lodging_again_tells_nothing_of_the_word_of_who_took_it_over(harness: IntakeHarness) -> None:
+    key, body = new_key(), {"role": "representative", "harm_types": ["other"]}
+    first = (await harness.lodge(body, key=key)).json()
+    answer = await take(theirs := Holder(harness, first), await code_of(theirs), word="rain coat", word_for_status=True)
+    assert (answer.json()["word_set"], answer.json()["word_for_status"]) == (True, True)
+    assert (await harness.lodge(body, key=key)).json() == first
+
+
+async def test_taking_over_again_with_another_word_says_which_one_counts(harness: IntakeHarness) -> None:
+    word = {"word": "rain coat", "word_for_status": "yes"}
+    guarded = "Without your word nobody can see where the report stands"
+    for first, then, says, never in (
+        ({}, word, "The word you typed now was not set.", guarded),
+        (word, {}, "What you chose then counts", "The word you typed now"),
+    ):
+        theirs = await holder(harness, role="representative")
+        form = {"code": await code_of(theirs), "idempotency_key": new_key()[:32], "i_am_the_person": "yes"}
+        once = await harness.http.post("/take-over?lang=en", data={**form, **first})
+        assert (once.status_code, says in once.text, guarded in once.text) == (200, False, first == word)
+        page = (await harness.http.post("/take-over?lang=en", data={**form, **then})).text
+        assert (says in page, never in page, guarded in page) == (True, False, first == word)
+
+
 async def test_the_pages_lead_from_one_to_the_other_without_script(harness: IntakeHarness) -> None:
     theirs = await holder(harness, role="representative")
     shown = await harness.http.post("/status?lang=en", data={"receipt": theirs.receipt})

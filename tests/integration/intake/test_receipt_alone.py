@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.intake.reports.waiting_period import WAIT
-from tests.integration.intake.harness import IntakeHarness
+from tests.integration.intake.harness import IntakeHarness, new_key
 from tests.integration.intake.holding import audit_of, holder, owned
 from tests.support.clock import JumpClock
 
@@ -182,3 +182,50 @@ async def test_a_word_that_comes_with_the_report_guards_its_status_from_the_star
     assert "Without your word nobody can see where the report stands" in page.text
     receipt = "-".join(re.findall(r"<span>(\d{4})</span>", page.text))
     assert (await harness.ask(receipt)).status_code == 404
+
+
+FIRST_COUNTS = "What you chose then counts"
+NOT_SET = "The word you typed now was not set."
+GUARDED = "Without your word nobody can see where the report stands"
+OPEN = "Whoever has the number can see where the report stands"
+
+
+async def test_a_repeat_with_another_word_says_what_is_stored_and_not_what_was_typed(harness: IntakeHarness) -> None:
+    word = {"word": "rain coat", "word_for_status": "yes"}
+    for first, then, says, never, status in (
+        ({}, word, (NOT_SET, OPEN), (FIRST_COUNTS, GUARDED), 200),
+        (word, {}, (FIRST_COUNTS, GUARDED, "the receipt number and your word."), (NOT_SET, OPEN), 404),
+        (
+            {"word": "rain coat"},
+            word,
+            (FIRST_COUNTS, OPEN, "Without your word nobody can add"),
+            (NOT_SET, GUARDED),
+            200,
+        ),
+        (word, {**word, "word": "umbrella"}, (FIRST_COUNTS, GUARDED), (NOT_SET, OPEN), 404),
+        ({}, {}, (OPEN,), (NOT_SET, FIRST_COUNTS, GUARDED), 200),
+    ):
+        form = {"role": "victim", "harm_types": "other", "idempotency_key": new_key()}
+        once = await harness.http.post("/?lang=en", data={**form, **first})
+        assert (once.status_code, FIRST_COUNTS in once.text, NOT_SET in once.text) == (200, False, False)
+        page = (await harness.http.post("/?lang=en", data={**form, **then})).text
+        assert [one in page for one in (*says, *never)] == [True] * len(says) + [False] * len(never), (first, then)
+        receipt = "-".join(re.findall(r"<span>(\d{4})</span>", page))
+        assert receipt in once.text.replace("</span> <span>", "-")
+        assert (await harness.ask(receipt)).status_code == status
+
+
+async def test_the_answer_to_a_repeat_says_which_word_counts(harness: IntakeHarness) -> None:
+    bare = {"role": "victim", "harm_types": ["other"]}
+    word = {**bare, "word": "rain coat"}
+    guarded = {**word, "word_for_status": True}
+    for first, then, said in (
+        (bare, guarded, {}),
+        (word, bare, {"word_set": True}),
+        (guarded, bare, {"word_set": True, "word_for_status": True}),
+    ):
+        key = new_key()
+        once, again = [await harness.lodge(body, key=key) for body in (first, then)]
+        assert (once.status_code, again.status_code) == (202, 202)
+        assert once.json() == again.json()
+        assert {name: told for name, told in again.json().items() if name.startswith("word")} == said

@@ -44,7 +44,9 @@ async def test_wrong_taken_back_and_handed_over_receipts_are_said_at_the_field_a
     await gone.done("withdraw")
     former = await holder(harness, role="representative")
     await taken(former)
+    guarded = await holder(harness, word="rain coat", word_for_status=True)
     for receipt, said in (
+        (guarded.receipt, "No report has this receipt number, or its status needs a word."),
         (from_number(77), "No report has this receipt number"),
         ("12", "No report has this receipt number"),
         (gone.receipt, "That report was taken back"),
@@ -54,6 +56,7 @@ async def test_wrong_taken_back_and_handed_over_receipts_are_said_at_the_field_a
         assert (refused.status_code, 'href="#earlier_receipt"' in refused.text) == (422, True), said
         assert said in refused.text
         assert "a long story" in refused.text
+        assert "if the status of that report needs your word" in refused.text
     assert await by_form(harness) == []
 
 

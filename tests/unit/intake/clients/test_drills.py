@@ -10,6 +10,7 @@ import pytest
 from services.intake import problem_table
 from services.intake.clients.dependencies import ClientAuthenticator
 from services.intake.proofs.rules import ProofSigner
+from services.intake.reports.waiting_period import WordChosen
 from services.intake.submissions import api
 from services.intake.submissions.service import SubmissionResult
 from shared.clock import ManualClock
@@ -23,7 +24,9 @@ from tests.unit.intake.clients.test_credentials import CLIENT, SECRET
 from tests.unit.intake.retention.test_erasure import NOW
 
 REPORT = {"role": "victim", "harm_types": ["other"]}
-TAKEN = SubmissionResult("one", "1234-5678-9012-3450", NOW, "proof", repeated=False, urgency=Urgency.NORMAL)
+TAKEN = SubmissionResult(
+    *("one", "1234-5678-9012-3450", NOW, "proof"), repeated=False, word=WordChosen(False, False), urgency=Urgency.NORMAL
+)
 
 
 async def sent(scope: Scope, *, synthetic: bool) -> tuple[httpx.Response, AsyncMock]:
