@@ -43,6 +43,19 @@ REACHED_LATE: Final = {
     ("critical", "high"): ("reached_1_week", "reached_later", "not_reached"),
 }
 """A report seen late has one of these urgencies or its reporter was reached in one of these groups."""
+REACHED_SOON: Final = "reached_1_hour"
+"""A report whose reporter was reached in this group was not seen late."""
+WITHIN_A_DAY: Final = (*QUICK, "within_4_hours", "within_12_hours", "within_1_day")
+CLOSED_AFTER: Final = {
+    ("closed_1_day",): WITHIN_A_DAY,
+    ("closed_1_day", "closed_3_days"): (*WITHIN_A_DAY, "within_3_days"),
+    ("closed_1_day", "closed_3_days", "closed_1_week", "closed_2_weeks", "closed_later"): (
+        *WITHIN_A_DAY,
+        "within_3_days",
+        "longer",
+    ),
+}
+"""A report closed in one of these groups was acknowledged in one of those."""
 HARMS: Final = "reports-by-center-and-harm"
 CHILD: Final = "child_material"
 YOUNGEST: Final = "under_14"
@@ -207,11 +220,15 @@ def _of_urgency(
 
 
 def _of_closed(found: Problem, table: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
-    """As many as are closed; where the reason is unknown, so is the time."""
+    """As many as are closed; without a time there is no reason; a centre acknowledges a report before it closes it."""
     if (ends := by_name.get((OUTCOMES, table.period))) is not None:
         found.relate({_cell(table, table.total): 1, _cell(ends, "closed"): -1})
     if (other := by_name.get((CLOSED[1], table.period))) is not None and table.table == CLOSED[0]:
-        found.relate({_cell(table, "unknown"): 1, _cell(other, "closed_unknown"): -1})
+        found.relate({_cell(table, "unknown"): 1, _cell(other, "closed_unknown"): -1}, 0, MOST)
+    if table.table == CLOSED[1] and (times := by_name.get((TIMES, table.period))) is not None:
+        for groups, acknowledged in CLOSED_AFTER.items():
+            seen = {_cell(times, row): 1 for row in times.rows if row in acknowledged}
+            found.relate({**seen, **{_cell(table, row): -1 for row in groups}}, 0, MOST)
 
 
 def _of_contact(found: Problem, table: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
@@ -223,6 +240,7 @@ def _of_contact(found: Problem, table: Published, by_name: Mapping[tuple[str, st
         if urgencies is not None:
             enough = {_cell(table, row): 1 for row in groups} | {_cell(urgencies, row): 1 for row in urgent}
             found.relate({**enough, **late}, 0, MOST)
+    found.relate({_cell(table, table.total): 1, _cell(table, REACHED_SOON): -1, **late}, 0, MOST)
 
 
 def _of_moved(found: Problem, table: Published, same: Published, by_name: Mapping[tuple[str, str], Published]) -> None:

@@ -20,6 +20,7 @@ from services.analytics.releases.tables import (
     BY_CENTER,
     BY_WEEK,
     CLOSED,
+    CLOSED_AFTER,
     CLOSED_TABLE,
     CLOSING_TABLE,
     CLOSING_TIME_TABLE,
@@ -35,6 +36,7 @@ from services.analytics.releases.tables import (
     MOVED_IN,
     MOVED_OUT,
     REACHED_LATE,
+    REACHED_SOON,
     STEPS,
     SURELY_IN_TIME,
     TABLE_SPECS,
@@ -221,7 +223,7 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
         if release.tables.get(MOVED_OUT) or release.tables.get(MOVED_IN):
             _moved(found, release, months)
         if release.kind == "year" and months:
-            _contacts(found, release, releases)
+            _contacts(found, release, releases, months)
             _closings(found, release, months)
     return found
 
@@ -407,14 +409,35 @@ def _urgency(found: System, release: Release, releases: Sequence[Release]) -> No
     for urgent, groups in (((critical,), LATE_UNLESS_CRITICAL), ((critical, high), LATE_IF_NORMAL)):
         slow = [f"{month}/{TIME_TABLE}/{group}" for month in release.months for group in groups]
         if late and all(name in found.tops for name in slow):
-            of = {**dict.fromkeys(late, 1), **dict.fromkeys((*urgent, *slow), -1)}
-            found.rows.append(Constraint(of, None, 0, assumed=True))
+            _tied(found, prefix, {**dict.fromkeys(late, 1), **dict.fromkeys((*urgent, *slow), -1)}, 0)
     ages = f"{cells_of(release, AGE_GENDER_TABLE)}/{AgeBand.UNDER_14}/"
     for children in (
         [name for name in found.tops if name.startswith(ages)],
         _marked(found, quarters, HARM_TABLE, HarmType.CHILD_MATERIAL),
     ):
-        found.rows.append(Constraint({**dict.fromkeys(children, 1), critical: -1}, None, 0, assumed=True))
+        _tied(found, prefix, {**dict.fromkeys(children, 1), critical: -1}, 0)
+
+
+def _tied(found: System, cells: str, of: Sum, high: int) -> None:
+    """Assume that a sum with numbers of the release that ``cells`` is of is at most ``high``.
+
+    What it bounds is looked at even where these numbers are known themselves, under a name of ``cells``; where several
+    tables bound the same, under that of the last, so that it goes first.
+    """
+    row = Constraint(of, None, high, assumed=True)
+    found.rows.append(row)
+    left = _reduced(row, found.known())
+    if _idle(left, found.tops):
+        return
+    own = f"{cells.partition('/')[0]}/"
+    bounded: dict[str, list[str]] = {}
+    for name in left.of:  # all of a table: each alone may be 0 where their sum cannot
+        if not name.startswith(own):
+            bounded.setdefault(name.rpartition("/")[0], []).append(name)
+    for table, names in bounded.items():
+        hidden = f"/{table}/{'+'.join(name.rpartition('/')[2].partition(BETWEEN)[0] for name in names)}"
+        found.sums = {cell: told for cell, told in found.sums.items() if not cell.endswith(hidden)}
+        found.sums[cells + hidden] = dict.fromkeys(names, 1)
 
 
 def _marked(found: System, quarters: Sequence[Release], table: str, mark: str) -> list[str]:
@@ -427,27 +450,40 @@ def _leaves(release: Release, table: str, *leaves: str) -> list[str]:
     return [f"{cells_of(release, table)}/{leaf}" for leaf in leaves]
 
 
-def _contacts(found: System, release: Release, releases: Sequence[Release]) -> None:
+def _contacts(found: System, release: Release, releases: Sequence[Release], months: Sequence[Release]) -> None:
     """Constrain: a centre reaches nobody before it acknowledges, so who was seen late was critical or reached late.
 
-    That those seen late and those reached within the hour are others says nothing: the rule of marks leaves 5.
+    Nobody was seen late whose reporter was reached within the hour.
     """
+    prefix = cells_of(release, CONTACT_TABLE)
     critical, high = _leaves(release, URGENCY_TABLE, Urgency.CRITICAL, Urgency.HIGH)
     quarters = [each for each in releases if each.kind == "quarter" and {*each.months} <= {*release.months}]
     late = _marked(found, quarters, LATE_TABLE, LATE)
     for urgent, groups in (((critical,), REACHED_LATE), ((critical, high), REACHED_LATE[1:])):
         names = (*late, *urgent, *_leaves(release, CONTACT_TABLE, *groups))
         if late and found.tops.keys() >= {*names}:
-            of = {name: 1 if name in late else -1 for name in names}
-            found.rows.append(Constraint(of, None, 0, assumed=True))
+            _tied(found, prefix, {name: 1 if name in late else -1 for name in names}, 0)
+    (soon,) = _leaves(release, CONTACT_TABLE, REACHED_SOON)
+    if late and soon in found.tops:
+        reports = sum(month.tables[BY_CENTER][TOTAL] for month in months)
+        _tied(found, prefix, dict.fromkeys((*late, soon), 1), reports)
 
 
 def _closings(found: System, release: Release, months: Sequence[Release]) -> None:
-    """Every closed report is closed at one centre; of as many as the reason is unknown the time is unknown too."""
+    """Every closed report is closed at one centre, and acknowledged before; without a time there is no reason either.
+
+    A reason of a later version is unknown, too, and keeps its time.
+    """
     (unknown,) = _leaves(release, CLOSING_TABLE, UNKNOWN)
     (timeless,) = _leaves(release, CLOSING_TIME_TABLE, CLOSING_TIMES.unmeasured)
     if found.tops.keys() >= {unknown, timeless}:
-        found.rows.append(Constraint({unknown: 1, timeless: -1}, 0, 0, assumed=True))
+        found.rows.append(Constraint({unknown: 1, timeless: -1}, 0, None, assumed=True))
+    prefix = cells_of(release, CLOSING_TIME_TABLE)
+    for groups, acknowledged in CLOSED_AFTER.items():
+        closed_by_then = _leaves(release, CLOSING_TIME_TABLE, *groups)
+        seen = [f"{cells_of(month, TIME_TABLE)}/{group}" for month in months for group in acknowledged]
+        if found.tops.keys() >= {*closed_by_then, *seen}:
+            _tied(found, prefix, {**dict.fromkeys(closed_by_then, 1), **dict.fromkeys(seen, -1)}, 0)
     closed = base_of(TABLE_SPECS[CLOSED_TABLE], months)
     if CLOSED_TABLE in release.tables and release.coarser.get(CLOSED) != WITHHELD:
         cells = [f"{cells_of(release, CLOSED_TABLE)}/{center}{BETWEEN}{CLOSED}" for center in CENTERS.leaves()]

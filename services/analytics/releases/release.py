@@ -258,7 +258,7 @@ def lower(coarser: Mapping[str, str], narrow: Sequence[str], tables: Iterable[st
 
     ``tables`` are those of the release. Where a cell of a table that splits by the year alone is narrow, that table
     goes. Where one of a table with intervals is, or nothing was found because time ran out (``narrow`` is empty), these
-    go first.
+    go first. Last of all every table that splits by the year alone goes.
     """
     plain = [cell for cell in narrow if BETWEEN not in cell]
     left = [name for name in tables if coarser.get(name) != WITHHELD]
@@ -270,5 +270,6 @@ def lower(coarser: Mapping[str, str], narrow: Sequence[str], tables: Iterable[st
     marks = {cell.partition(BETWEEN)[2] for cell in narrow if BETWEEN in cell} or marks_by_place()
     movable = {name for name in marks if coarser.get(name, STEPS[0]) != WITHHELD}
     if not movable:
-        return None
+        alone = [name for name in left if splits_alone(TABLE_SPECS[name])]
+        return {**coarser, **dict.fromkeys(alone, WITHHELD)} if alone else None
     return {**coarser, **{name: STEPS[STEPS.index(coarser.get(name, STEPS[0])) + 1] for name in movable}}

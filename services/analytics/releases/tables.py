@@ -83,6 +83,8 @@ LATE_UNLESS_CRITICAL: Final = ("within_3_days", *LATE_IF_NORMAL)
 """The only groups in which a report that is not critical may have been seen late."""
 REACHED_LATE: Final = ("reached_3_days", "reached_1_week", "reached_later", "not_reached")
 """The groups of the time to first contact after a day; all but the first lie after three days."""
+REACHED_SOON: Final = "reached_1_hour"
+"""The group of the time to first contact that lies within the target of every urgency."""
 NO_SUPPORT: Final = "none"
 """In place of a kind where none was given."""
 CLOSED: Final = EndReason.CLOSED.value
@@ -344,6 +346,14 @@ CLOSING_TIMES: Final = Times(
     "closed_later",
     "closed_unknown",
 )
+_WITHIN_A_DAY: Final = (*SURELY_IN_TIME, "within_4_hours", "within_12_hours", "within_1_day")
+CLOSED_AFTER: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+    ("closed_1_day",): _WITHIN_A_DAY,
+    ("closed_1_day", "closed_3_days"): (*_WITHIN_A_DAY, "within_3_days"),
+    (*CLOSING_TIMES.groups, CLOSING_TIMES.longer): (*_WITHIN_A_DAY, "within_3_days", "longer"),
+}
+"""A report closed in one of these groups was acknowledged in one of those: first a centre acknowledges, then it closes.
+"""
 _AGES: Final = whole(
     group(AgeBand.FROM_14_TO_18, AgeBand.THIRTIES),
     group(AgeBand.FROM_19_TO_24, AgeBand.FROM_25_TO_29),

@@ -16,6 +16,7 @@ from services.analytics.releases.suppression import SMALL, MonthCounts
 from services.analytics.releases.tables import (
     BULLETIN,
     CLOSED,
+    CONTACT_TABLE,
     FROM_ELSEWHERE,
     HARM_TABLE,
     HARMS,
@@ -25,6 +26,7 @@ from services.analytics.releases.tables import (
     MOVED_OUT,
     STAFF_TABLE,
     TABLE_SPECS,
+    URGENCY_TABLE,
     WITHHELD,
     Marks,
     Split,
@@ -287,6 +289,17 @@ def test_the_ladder_goes_down_for_what_is_narrow_and_ends() -> None:
     assert lower({}, ["2025-01/reports-by-center/busan"]) == dict.fromkeys(
         (*HARMS, CLOSED, FROM_ELSEWHERE, LATE), "regions"
     )
+
+
+def test_where_marks_help_no_further_the_tables_of_the_year_alone_go_before_the_year_does() -> None:
+    """Only cells of a quarter are narrow, and no name says which of the year's tables narrows them."""
+    step: dict[str, str] | None = {}
+    taken = []
+    while step is not None:
+        step = lower(step, ["2025-Q1/reports-seen-late/total|seen_late"], [URGENCY_TABLE, CONTACT_TABLE, LATE_TABLE])
+        taken.append(step)
+    gone = {LATE: WITHHELD, URGENCY_TABLE: WITHHELD, CONTACT_TABLE: WITHHELD}
+    assert taken == [{LATE: "regions"}, {LATE: "whole"}, {LATE: WITHHELD}, gone, None]
 
 
 def test_a_lower_step_shows_less() -> None:

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from services.analytics.releases.audit import Proof, prove
+from services.analytics.releases.hierarchies import TIMES as ACKNOWLEDGED
 from services.analytics.releases.intruder_model import system
+from services.analytics.releases.plausibility import implausible
 from services.analytics.releases.release import Release, lower, of_month, of_quarter, of_year
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import (
@@ -97,11 +99,94 @@ def test_how_many_are_closed_says_of_a_large_place_that_some_are_there() -> None
     assert {cell.partition("|")[2] for cell in proof.cells} == {CLOSED}
 
 
+def followed(
+    crossings: dict[str, dict[str, int]], times: dict[str, int], in_time: int, closed: int = 0
+) -> tuple[MonthCounts, Release, Release]:
+    """A month of 160 reports at four centres, released, and its quarter's table of those seen late alone."""
+    centers = {**dict.fromkeys(worlds.SHARES, 0), "gyeonggi": 40, "daejeon": 40, "gwangju": 40, "busan": 40}
+    seen = {center: in_time for center, n in centers.items() if n}
+    ends = {"in_care": 150 - closed, "closed": closed, "withdrawn": 10}
+    times = {**dict.fromkeys(ACKNOWLEDGED.leaves(), 0), **times}
+    counts = MonthCounts("2025-01", {"2025-01-05": 160}, centers, {}, times, ends, crossings, seen=seen)
+    assert not implausible(counts)
+    month = of_month(counts, worlds.AS_OF, "full")
+    quarter = of_quarter("2025-Q1", [month], [counts], worlds.AS_OF, {})
+    return counts, month, replace(quarter, tables={LATE_TABLE: quarter.tables[LATE_TABLE]})
+
+
+def released(counts: MonthCounts, month: Release, *quarters: Release) -> tuple[Release, list[Proof]]:
+    """The year as the service makes it, and all its proofs."""
+    coarser: dict[str, str] = {}
+    proofs: list[Proof] = []
+    while True:
+        year = of_year("2025", [month], [counts], worlds.AS_OF, coarser, {})
+        proofs.append(prove(system([month, *quarters, year]), 60, of=["2025"]))
+        if proofs[-1].verdict != "narrow":
+            return year, proofs
+        lowered = lower(coarser, proofs[-1].cells, year.tables)
+        assert lowered is not None
+        coarser = lowered
+
+
+def test_what_a_year_shows_of_contact_does_not_narrow_who_was_seen_late_in_a_hidden_quarter() -> None:
+    """The quarter hides that 4 were seen late; 57 reached after a day and 6 critical would say: at most 63.
+
+    All of the year's numbers are shown, so nothing of its own is unknown: what they bound is looked at all the same.
+    """
+    crossings = {
+        CONTACT_TABLE: {**SOON, "reached_1_hour": 0, "reached_1_day": 103, "reached_3_days": 20, "reached_1_week": 10}
+        | {"reached_later": 7, "not_reached": 20},
+        URGENCY_TABLE: {"normal": 119, "high": 35, "critical": 6},
+    }
+    times = {"within_1_hour": 3, "within_4_hours": 60, "within_12_hours": 20, "within_1_day": 20}
+    times |= {"within_3_days": 47, "longer": 5, "unanswered": 5}
+    counts, month, quarter = followed(crossings, times, in_time=39)
+    assert not quarter.tables[LATE_TABLE]
+    assert prove(system([month, quarter]), 60).verdict == "open"
+    year, proofs = released(counts, month, quarter)
+    assert [proof.verdict for proof in proofs] == ["narrow", "open"]
+    assert f"2025-Q1/{LATE_TABLE}/total|{LATE}" in proofs[0].cells
+    assert year.coarser == {CONTACT_TABLE: WITHHELD}, "and nothing else is"
+    assert prove(system([month, quarter, year]), 60).verdict == "open", "nor is anything that was released before"
+
+
+def test_who_was_reached_within_the_hour_was_not_seen_late() -> None:
+    """100 were seen late and 60 reached within the hour, of 160: with 3 more in the day, these would be known."""
+    crossings = {
+        CONTACT_TABLE: {"reached_1_hour": 60, "reached_1_day": 3, "reached_3_days": 40, "reached_1_week": 20}
+        | {"reached_later": 7, "not_reached": 30},
+        URGENCY_TABLE: {"normal": 60, "high": 40, "critical": 60},
+    }
+    times = {"within_5_min": 20, "within_15_min": 20, "within_1_hour": 20, "within_4_hours": 30}
+    times |= {"within_3_days": 20, "longer": 25, "unanswered": 25}
+    year, proofs = released(*followed(crossings, times, in_time=15))
+    assert f"2025/{CONTACT_TABLE}/reached_1_day" in proofs[0].cells
+    assert year.coarser[CONTACT_TABLE] == WITHHELD
+    assert proofs[-1].verdict == "open"
+
+
+def test_no_more_are_closed_within_a_day_than_were_acknowledged_by_then() -> None:
+    """40 were acknowledged within the hour and 3 after it; 42 were closed within a day: so at least 2 were after it."""
+    crossings = {
+        CLOSING_TABLE: {"supported": 60, "in_care": 90, "withdrawn": 10},
+        CLOSING_TIME_TABLE: {**dict.fromkeys(TIMES, 0), "closed_unknown": 0}
+        | {"closed_1_day": 42, "closed_3_days": 10, "closed_1_week": 8},
+        CLOSED_TABLE: {"gyeonggi": 15, "daejeon": 15, "gwangju": 15, "busan": 15},
+    }
+    times = {"within_5_min": 10, "within_15_min": 10, "within_1_hour": 20, "within_4_hours": 3}
+    times |= {"within_3_days": 60, "longer": 30, "unanswered": 27}
+    counts, month, _ = followed(crossings, times, in_time=40, closed=60)
+    year, proofs = released(counts, month)
+    assert "2025-01/acknowledgement-times/within_4_hours+within_12_hours+within_1_day" in proofs[0].cells
+    assert year.coarser == {CLOSING_TIME_TABLE: WITHHELD}
+    assert proofs[-1].verdict == "open"
+
+
 def test_who_was_seen_late_and_reached_within_a_day_was_critical() -> None:
     """140 were seen late and 20 reached after a day: 120 at least are critical, of 124 that are so or high."""
     centers = {**dict.fromkeys(worlds.SHARES, 0), "gyeonggi": 40, "daejeon": 40, "gwangju": 40, "busan": 40}
     crossings = {
-        CONTACT_TABLE: {**SOON, "reached_1_hour": 80, "reached_1_day": 60, "reached_3_days": 20},
+        CONTACT_TABLE: {**SOON, "reached_1_hour": 15, "reached_1_day": 125, "reached_3_days": 20},
         URGENCY_TABLE: {"normal": 36, "high": 3, "critical": 121},
     }
     in_time = {center: 5 for center, n in centers.items() if n}

@@ -4,10 +4,17 @@ from dataclasses import replace
 
 from services.analytics.releases.audit import Proof, prove
 from services.analytics.releases.intruder_model import system
-from services.analytics.releases.release import Release, lower, of_month, of_year
+from services.analytics.releases.release import BETWEEN, Release, lower, of_month, of_quarter, of_year
 from services.analytics.releases.suppression import MonthCounts
-from services.analytics.releases.tables import AGE_GENDER_TABLE, GENDER_TABLE, HARMS, URGENCY_TABLE, WITHHELD
-from shared.events.vocabulary import AgeBand, Gender
+from services.analytics.releases.tables import (
+    AGE_GENDER_TABLE,
+    GENDER_TABLE,
+    HARM_TABLE,
+    HARMS,
+    URGENCY_TABLE,
+    WITHHELD,
+)
+from shared.events.vocabulary import AgeBand, Gender, HarmType
 from tests.unit.analytics import worlds
 
 SIX_OF_EACH = {f"{age.value}/{gender.value}": 6 for age in AgeBand for gender in Gender}
@@ -56,3 +63,37 @@ def test_what_reports_contradict_is_not_held_against_them() -> None:
     assert year.tables[URGENCY_TABLE]["high+critical"] == 7
     assert proof.verdict == "open"
     assert proven(critical=4, high=3, assumed=False)[1].verdict == "contradiction"
+
+
+def test_as_many_critical_as_a_year_shows_do_not_narrow_the_children_a_quarter_hides() -> None:
+    """The quarter hides three reports of material of children, nationwide; 30 critical ones would say: at most 30.
+
+    All of the year's numbers are shown, so nothing of its own is unknown: what they bound is looked at all the same.
+    """
+    centers = {**dict.fromkeys(worlds.SHARES, 0), "gyeonggi": 40, "daejeon": 40, "gwangju": 40, "busan": 40}
+    harms = {c: {**dict.fromkeys(HARMS, 0), HARMS[0]: n // 2, HARMS[1]: n - n // 2} for c, n in centers.items()}
+    for center in ("gyeonggi", "daejeon", "busan"):
+        harms[center][HarmType.CHILD_MATERIAL] = 1
+    counts = MonthCounts(
+        "2025-01",
+        {"2025-01-05": 160},
+        centers,
+        harms,
+        {"longer": 160},
+        {"in_care": 160},
+        {URGENCY_TABLE: {"normal": 90, "high": 40, "critical": 30}},
+    )
+    month = of_month(counts, worlds.AS_OF, "full")
+    quarter = of_quarter("2025-Q1", [month], [counts], worlds.AS_OF, {})
+    assert prove(system([month, quarter]), 60, of=["2025-Q1"]).verdict == "open"
+    hidden = f"total{BETWEEN}{HarmType.CHILD_MATERIAL}"
+    assert hidden not in quarter.tables[HARM_TABLE]
+    year = of_year("2025", [month], [counts], worlds.AS_OF, {}, {})
+    assert year.tables[URGENCY_TABLE]["critical"] == 30
+    proof = prove(system([month, quarter, year]), 60, of=["2025"])
+    assert proof.verdict == "narrow"
+    assert f"2025-Q1/{HARM_TABLE}/{hidden}" in proof.cells
+    coarser = lower({}, proof.cells, year.tables) or {}
+    assert coarser == {URGENCY_TABLE: WITHHELD}
+    year = of_year("2025", [month], [counts], worlds.AS_OF, coarser, {})
+    assert prove(system([month, quarter, year]), 60).verdict == "open"
