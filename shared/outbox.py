@@ -44,9 +44,9 @@ QUEUE: Final = 10_000
 """Most documents enqueued in memory; the sweep finds the others."""
 BATCH: Final = 1_000
 SWEEP_SECONDS: Final = 1.0
-IDLE_SWEEP_SECONDS: Final = 5.0
-"""The same once nothing was published, found or refused for ``IDLE_SECONDS``: then only what another process leaves
-behind, which was just as idle here, waits so long."""
+IDLE_SWEEP_SECONDS: Final = 2.0
+"""The same once nothing was published, found or refused for ``IDLE_SECONDS``: what another process leaves behind then
+is published within four seconds, two of them ``BACKLOG_AGE_SECONDS``. What this process drops ends the wait."""
 IDLE_SECONDS: Final = 20.0
 BACKLOG_AGE_SECONDS: Final = 2.0
 """Events older than this are backlog: of a dead process, or of an outage of Kafka.
@@ -183,20 +183,15 @@ class Relay:
         None: the relay reads the pending list from the store. Dropped when the queue is full and while the relay waits
         after a failure: the sweep finds the document, and one relay alone publishes the backlog.
         """
-        if self._waiting:
+        if self._waiting or (len(self._changed) >= QUEUE if records is None else self._queue.full()):
             metrics.OUTBOX_DROPPED.labels(self._name).inc()
+            self._sweep_soon()
         elif records is None:
-            if len(self._changed) >= QUEUE:
-                metrics.OUTBOX_DROPPED.labels(self._name).inc()
-                return
             self._changed[document_id] = None
             self._wake.set()
         else:
-            try:
-                self._queue.put_nowait((document_id, records))
-                self._first.add(document_id)
-            except asyncio.QueueFull:
-                metrics.OUTBOX_DROPPED.labels(self._name).inc()
+            self._queue.put_nowait((document_id, records))
+            self._first.add(document_id)
 
     def take(self, document: Document) -> Clearing | None:
         """Return what the next write of a document may clear; None if it holds more than this relay published.
@@ -252,7 +247,7 @@ class Relay:
                 self._failures = attempts = self._failures + 1
                 _log.warning("outbox.publish_failed", relay=self._name, attempts=attempts, error=str(error))
                 self._waiting = True
-                self._note_work()
+                self._sweep_soon()
                 await self._drop_queue()  # meanwhile the other task may succeed and count from nought again
                 await asyncio.sleep(backoff(attempts, _SPREAD))
                 self._waiting = False
@@ -292,6 +287,11 @@ class Relay:
 
     def _note_work(self) -> None:
         self._busy_until = asyncio.get_running_loop().time() + IDLE_SECONDS
+
+    def _sweep_soon(self) -> None:
+        """Go on at the usual pace at once: the reading task chose its wait when there was nothing to do."""
+        self._note_work()
+        self._wake.set()
 
     async def _publish_read(
         self, documents: Sequence[tuple[str, Sequence[Record]]], way: str, acknowledged: frozenset[str]

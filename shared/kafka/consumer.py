@@ -48,7 +48,8 @@ FETCH_WAIT_MS: Final = 500
 for the others."""
 IDLE_WAIT_MS: Final = 2_000
 """The same after ``IDLE_SECONDS`` without a record: then every partition is asked for, and the first record answers at
-once. What waits behind it is a question for the ends, and the first question after a rebalance."""
+once. What waits behind it: questions for the ends and for metadata (who leads a partition now), and the first question
+after a rebalance."""
 IDLE_SECONDS: Final = 10.0
 
 

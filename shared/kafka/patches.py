@@ -13,10 +13,11 @@
   wherever in that batch reading begins anew. Seeking past the record does not help, and a process that ends for it ends
   for ever. So where that happens the batch is unpacked once more by aiokafka's slower parser, with the bytes that are
   no text written in hexadecimal; what the record is worth is then decided like that of any other.
-- A connection over TLS that failed is a cycle with 256 KiB in it (Python issue 109534, mended in later 3.11 and 3.12),
-  and aiokafka tries ten times a second while a broker is away. Services search for cycles after 100,000 new objects,
-  which is after half a gigabyte of these, so a search is made after every few connections that failed. It is a whole
-  one: connections that were still being tried during the last search count as old from then on.
+- A connection over TLS that failed is a cycle with 256 KiB in it (Python issue 109534, mended in later 3.11 and 3.12).
+  While a broker is away a process has one a second, and more where a client connects for the first time, which alone
+  goes without the rest described below. Services search for cycles after 100,000 new objects, which is after half a
+  gigabyte of these, so a search is made after every few connections that failed. It is a whole one: connections that
+  were still being tried during the last search count as old from then on.
 - How soon a broker that could not be reached is tried again (aiokafka issues 144 and 496): each of a client's tasks
   tries ten times a second, where Java's clients have ``reconnect.backoff.ms``. Five services made 300 attempts a second
   at a broker that was starting, and took more of the machine than it got.
@@ -28,8 +29,9 @@ import asyncio
 import gc
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, client
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
@@ -124,30 +126,40 @@ LONGEST_RECONNECT_S: Final = 1.0
 """Java's ``reconnect.backoff.max.ms``."""
 
 
+class _Attempt(NamedTuple):
+    failures: int
+    """In a row, before it began."""
+    reached: int
+    """How often the broker had been reached."""
+
+
 class _Attempts:
     """When this process may try to reach each broker again."""
 
     def __init__(self) -> None:
         self._failures: dict[Any, int] = {}
+        self._reached: Counter[Any] = Counter()
         self._not_before: dict[Any, float] = {}
 
     def left(self, where: Any) -> float:  # noqa: ANN401  # host and port
         """Seconds until the next attempt."""
         return max(0.0, self._not_before.get(where, 0.0) - time.monotonic())
 
-    def begun(self, where: Any) -> int:  # noqa: ANN401  # as above
-        """One attempt begins; where the last one failed, the others wait for it. Returns the failures before it."""
+    def begun(self, where: Any) -> _Attempt:  # noqa: ANN401  # as above
+        """One attempt begins; where the last one failed, the others wait for it."""
         failures = self._failures.get(where, 0)
         self._rest(where, failures)
-        return failures
+        return _Attempt(failures, self._reached[where])
 
-    def failed(self, where: Any, before: int) -> None:  # noqa: ANN401  # as above
-        """An attempt failed; of several at once one counts."""
-        self._failures[where] = before + 1
-        self._rest(where, before + 1)
+    def failed(self, where: Any, attempt: _Attempt) -> None:  # noqa: ANN401  # as above
+        """An attempt failed; of several at once one counts, and none where another has reached the broker since."""
+        if self._reached[where] == attempt.reached:
+            self._failures[where] = attempt.failures + 1
+            self._rest(where, attempt.failures + 1)
 
     def reached(self, where: Any) -> None:  # noqa: ANN401  # as above
         """The broker is there."""
+        self._reached[where] += 1
         self._failures.pop(where, None)
         self._not_before.pop(where, None)
 
@@ -169,11 +181,12 @@ def mend_connecting() -> None:
 
 async def _connect(host: str, port: int, **options: Any) -> Any:  # noqa: ANN401  # aiokafka ships no types
     where = host, port
-    failures = _attempts.begun(where)
+    attempt = _attempts.begun(where)
     try:
         made = await create_conn(host, port, **options)
-    except BaseException:
-        _attempts.failed(where, failures)
+    except BaseException as error:
+        if isinstance(error, Exception):  # a client that is stopped or given up says nothing of the broker
+            _attempts.failed(where, attempt)
         if options.get("ssl_context") is not None:
             _failed.one_more()
         raise
@@ -192,8 +205,9 @@ async def _connection(self: Any, node: Any, *, group: int = ConnectionGroup.DEFA
             self.force_metadata_update()
             return None
         await asyncio.sleep(left)
-        if _left(self, node):
-            return None  # another task tries, or tried in vain
+        if _left(self, node):  # another task tries, or tried in vain
+            self.force_metadata_update()
+            return None
     return await _get_connection(self, node, group=group, **options)
 
 

@@ -21,14 +21,15 @@ from shared.topics import Topic
 
 _log = log.get(__name__)
 
-POLL_MS: Final = 5_000
+POLL_MS: Final = 2_000
 FETCH_WAIT_MS: Final = 100
 """The broker's long poll; with its default of 500 a question for the ends waits half a second behind it (measured)."""
 CATCH_UP_WAIT_MS: Final = 250
 """The long poll of a follower that catches up: what it has left of an answer may wait so long behind a question for the
 other partitions, which it has read to their ends."""
-FOLLOW_WAIT_MS: Final = 5_000
-"""The same once it has caught up and takes every answer whole: so seldom it asks while nothing happens."""
+FOLLOW_WAIT_MS: Final = 2_000
+"""The same once it has caught up and takes every answer whole: so seldom it asks while nothing happens. Questions for
+metadata wait behind it, so each that it takes to learn who leads a partition now may take so long."""
 GATHER_BYTES: Final = 1 << 18
 """A follower that is in no hurry lets the broker gather so much before it answers, or as long as it may wait."""
 MAX_RECORDS: Final = 5_000

@@ -75,10 +75,12 @@ def properties(*, port: int, controller_port: int, data: Path) -> dict[str, str]
         # Members join at once, and a killed one is missed soon.
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
-        # How often the broker is to be heard by its controller, and for how long it may be silent, stay Kafka's: what
-        # waits for half an interval counts as not heard, and an only broker that is fenced leaves every partition
-        # without a leader. With 0.5 and 3 s that lasted for over a minute on a busy machine.
-        # As long as the launcher waits: the default of a minute ends a start on a busy machine. The next is as slow.
+        # broker.heartbeat.interval.ms and broker.session.timeout.ms stay Kafka's 2 and 9 s: what waits for half an
+        # interval counts as not heard, and an only broker that is fenced leaves every partition without a leader. With
+        # 0.5 and 3 s that lasted for over a minute on a busy machine.
+        #
+        # As long as the launcher of all services waits: with the default of a minute Kafka ends its own start on a busy
+        # machine, where the next start would be as slow.
         "initial.broker.registration.timeout.ms": "240000",
         # Small: without the first line the cleaner alone wants 128 MB of heap.
         "log.cleaner.dedupe.buffer.size": "8388608",

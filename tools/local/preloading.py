@@ -44,7 +44,7 @@ _GIVEN: Final = 2
 """Files that go with a message: what the child is told, and its output."""
 _ANSWER_LIMIT_S = 240.0
 """A fork takes milliseconds, but the first one waits for all imports: as long as the launcher does, since on a busy
-machine they took more than a minute."""
+machine they took more than a minute. The launcher's own wait begins afterwards, so a start may take both together."""
 _KILLED: Final = -int(signal.SIGKILL)
 _HAS_ENDED: Final = "the process that forks services has ended"
 

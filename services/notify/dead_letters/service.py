@@ -70,6 +70,7 @@ class DeadLetterWatch:
 
     async def _read(self) -> None:
         limit = self._bus.call_timeout_s
+        poll_ms = min(_POLL_MS, int(limit * 500))  # a poll that finds nothing must end within the limit
         consumer = AIOKafkaConsumer(
             *(dead_topic_name(self._bus, topic) for topic in WATCHED),
             **client_options(self._bus),
@@ -85,7 +86,7 @@ class DeadLetterWatch:
             await bounded(consumer.start(), limit, "connecting the watch over dead topics")
             while True:
                 found = await bounded(
-                    consumer.getmany(timeout_ms=_POLL_MS, max_records=_RECORDS), limit, "reading dead topics"
+                    consumer.getmany(timeout_ms=poll_ms, max_records=_RECORDS), limit, "reading dead topics"
                 )
                 records = [record for part in found.values() for record in part]
                 if not records:

@@ -18,7 +18,7 @@ from shared.kafka.reader import Follower, PartitionReader
 from shared.settings import KafkaSettings
 from shared.topics import CASES, REPORTS
 from tests.integration.kafka.tools import id_in, message_left, messages, new_bus, note_fetches, report_id, running
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 
 IDS = [report_id(n) for n in range(20)]
 
@@ -60,6 +60,26 @@ async def test_in_no_hurry_it_takes_many_records_at_once(
             await eventually(lambda: len(applied) == 30, "all of them")
             # A few for each stretch of time: publishing one after the other takes long on a busy machine.
             assert len(asked) < 10 + (time.monotonic() - began)
+        finally:
+            await follower.stop()
+
+
+async def test_after_a_quiet_time_the_first_record_does_not_wait_for_more(
+    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "FOLLOW_WAIT_MS", waiting := int(3 * DEADLINE_S * 1000))
+    asked = note_fetches(monkeypatch)
+    bus, _ = new_bus(bus_settings)
+    async with running(bus):
+        applied: list[Received] = []
+        follower = Follower(
+            bus_settings, [REPORTS], applied.append, from_start=False, clock=SystemClock(), gather_s=2 * DEADLINE_S
+        )
+        await follower.start()
+        try:
+            await eventually(lambda: asked and asked[-1]._max_wait_ms == waiting, "it waits for records")
+            await bus.publisher.publish(messages(IDS[:1], range(1, 2)))
+            await eventually(lambda: len(applied) == 1, "the record")
         finally:
             await follower.stop()
 

@@ -281,6 +281,42 @@ async def test_an_idle_relay_finds_what_another_process_left(
     assert await sequences(bus_settings, key) == [1]
 
 
+@pytest.mark.parametrize("why", ["publishing failed", "the queue was full"])
+async def test_an_idle_relay_soon_looks_for_what_it_dropped_itself(
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    relay, key, records = (
+        Relay(things, publisher, SystemClock(), name="drops"),
+        report_id(1),
+        [message_left(report_id(1), 1)],
+    )
+    publish, refused = publisher.publish, 0
+
+    async def refuse_once(given: Sequence[Record]) -> None:
+        nonlocal refused
+        refused += 1
+        if refused == 1:
+            raise TransientError("kafka is away")
+        await publish(given)
+
+    with monkeypatch.context() as idle:
+        idle.setattr(outbox, "IDLE_SECONDS", 0.0)
+        monkeypatch.setattr(outbox, "IDLE_SWEEP_SECONDS", 10 * DEADLINE_S)
+        async with relaying(relay):
+            await eventually(lambda: relay._swept_at > 0, "a first sweep found nothing")
+            idle.undo()
+            await insert(things, key, records, LONG_AGO)
+            if why == "publishing failed":
+                monkeypatch.setattr(publisher, "publish", refuse_once)
+                relay.enqueue(key, records)
+            else:
+                with monkeypatch.context() as full:
+                    full.setattr(outbox, "QUEUE", 0)
+                    relay.enqueue(key)
+            await until_clean(things)
+    assert await sequences(bus_settings, key) == [1]
+
+
 async def test_the_store_away_is_a_transient_error(store_settings: StoreSettings) -> None:
     nobody = StoreSettings(uri=store_settings.uri.__class__("mongodb://127.0.0.1:1"), call_timeout_s=0.5)
     database = connect(nobody, "away")

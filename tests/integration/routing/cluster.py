@@ -43,7 +43,7 @@ class Cluster:
                 path,
                 heap_mb=_HEAP_MB,
                 cluster=identity,
-                more=_node(node, controllers),
+                more=node_settings(node, controllers),
                 controller_port=controllers[node],
             )
             for node in _NODES
@@ -156,7 +156,7 @@ class Cluster:
             time.sleep(_LOOK_S)  # the poll of a wait with a deadline
 
 
-def _node(node: int, controllers: dict[int, int]) -> dict[str, str]:
+def node_settings(node: int, controllers: dict[int, int]) -> dict[str, str]:
     """What one of three sets otherwise than the only one."""
     copies = str(len(controllers))
     return {
@@ -164,6 +164,10 @@ def _node(node: int, controllers: dict[int, int]) -> dict[str, str]:
         "controller.quorum.voters": ",".join(f"{n}@{ports.LOOPBACK}:{port}" for n, port in controllers.items()),
         "default.replication.factor": copies,
         "min.insync.replicas": "2",
+        # A killed leader is missed soon, so that another one serves while it is still away, which may be four seconds.
+        # With Kafka's own times, which an only broker keeps, it would be back before.
+        "broker.session.timeout.ms": "3000",
+        "broker.heartbeat.interval.ms": "500",
         "offsets.topic.replication.factor": copies,
         "transaction.state.log.replication.factor": copies,
         "transaction.state.log.min.isr": "2",

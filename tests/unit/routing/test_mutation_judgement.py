@@ -2,7 +2,7 @@
 
 from tests.mutation.judgement import Change, change_of, judge, reasons_of
 
-ONE, TWO = Change("hosts.is_full", "a > b", "a >= b"), Change("transitions.rules._Desk._load", "x", "y")
+ONE, TWO = Change("hosts.is_full", "a > b", "a >= b"), Change("transitions.rules._BatchDecision._load", "x", "y")
 CODES = {"m1": 1, "m2": 0, "m3": 36, "m4": 3, "m5": 33}
 
 
@@ -31,8 +31,8 @@ def test_a_change_is_told_by_what_it_changes() -> None:
     assert change_of("services.routing.assignment.rules.x_is_full__mutmut_1", diff) == Change(
         "assignment.rules.is_full", "return a > b", "return a >= b"
     )
-    method = change_of("services.routing.transitions.rules.xǁ_Deskǁ_load__mutmut_27", diff)
-    assert method.function == "transitions.rules._Desk._load"
+    method = change_of("services.routing.transitions.rules.xǁ_BatchDecisionǁ_load__mutmut_27", diff)
+    assert method.function == "transitions.rules._BatchDecision._load"
 
 
 def test_reasons_are_read_as_they_are_written() -> None:

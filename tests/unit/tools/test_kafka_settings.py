@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from tests.integration.routing.blows import LEADERS
+from tests.integration.routing.cluster import node_settings
 from tools.local.kafka import LocalKafka, properties, properties_text, with_doors
 from tools.local.stack import START_LIMIT_S
 
@@ -43,6 +45,13 @@ def test_an_only_broker_is_not_fenced_for_being_slow() -> None:
     assert int(found.get("broker.session.timeout.ms", 9_000)) >= 9_000
     assert int(found.get("broker.heartbeat.interval.ms", 2_000)) >= 2_000
     assert int(found["initial.broker.registration.timeout.ms"]) >= START_LIMIT_S * 1000
+
+
+def test_of_three_brokers_another_one_leads_before_the_killed_leader_is_back() -> None:
+    found = node_settings(1, {1: 20001, 2: 20002, 3: 20003})
+    away = min(blow.number for blow in LEADERS if blow.kind == "broker")
+    assert int(found["broker.session.timeout.ms"]) < away * 1000
+    assert int(found["broker.heartbeat.interval.ms"]) * 2 < int(found["broker.session.timeout.ms"])
 
 
 def test_the_text_is_a_properties_file() -> None:

@@ -21,6 +21,8 @@ class Network:
         self.now = 0.0
         self.away = {9001}
         self.tried: list[tuple[int, float]] = []
+        self.answers: list[asyncio.Future[None]] = []
+        """Where there are some, the next attempt waits for the first, whatever is away."""
         monkeypatch.setattr(patches, "_attempts", patches._Attempts())
         monkeypatch.setattr(patches, "create_conn", self._connect)
         monkeypatch.setattr(patches, "time", SimpleNamespace(monotonic=lambda: self.now))
@@ -33,6 +35,8 @@ class Network:
 
     async def _connect(self, _: str, port: int, **__: object) -> Any:
         self.tried.append((port, self.now))
+        if self.answers:
+            await self.answers.pop(0)
         await asyncio.sleep(0)
         if port in self.away:
             raise OSError
@@ -80,3 +84,39 @@ async def test_while_one_of_several_is_away_nobody_waits_for_it(monkeypatch: pyt
     assert await client.ready(9002)
     assert network.now == 0.0
     assert network.tried == [(9001, 0.0), (9002, 0.0)]
+
+
+async def test_a_client_that_is_given_up_while_it_connects_makes_no_other_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network(monkeypatch)
+    network.answers = [asyncio.Future()]
+    given_up = asyncio.create_task(network.client(9001).ready(9001))
+    await asyncio.sleep(0)
+    assert network.tried == [(9001, 0.0)]
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    network.away.clear()
+    assert await network.client(9001).ready(9001)
+    assert network.now == 0.0
+
+
+async def test_an_attempt_from_before_the_broker_was_reached_makes_nobody_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network(monkeypatch)
+    network.away.clear()
+    slow: asyncio.Future[None] = asyncio.Future()
+    network.answers = [slow]
+    late = asyncio.create_task(network.client(9001).ready(9001))
+    await asyncio.sleep(0)
+    assert await network.client(9001).ready(9001)
+    slow.set_exception(OSError())
+    assert not await late
+    assert await network.client(9001).ready(9001)
+    assert network.now == 0.0
+
+
+async def test_a_client_whose_broker_rests_asks_for_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network(monkeypatch)
+    client = network.client(9001)
+    monkeypatch.setattr(patches, "_left", lambda *_: 0.5)  # another task tries meanwhile, in vain
+    assert not await client.ready(9001)
+    assert network.tried == []
+    assert client._md_update_waiter.done()

@@ -1,0 +1,28 @@
+"""The watch over dead topics, without Kafka."""
+
+from typing import Any
+from unittest.mock import create_autospec
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from services.notify.dead_letters import service
+from services.notify.dead_letters.service import DeadLetterWatch
+from shared.clock import SystemClock
+from shared.errors import TransientError
+from shared.settings import KafkaSettings
+
+
+@pytest.mark.parametrize("limit", [0.5, 1.0, 5.0, 20.0])
+async def test_a_poll_that_finds_nothing_ends_within_the_time_a_call_may_take(
+    limit: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer: Any = create_autospec(AIOKafkaConsumer, instance=True)
+    consumer.getmany.side_effect = KafkaError
+    monkeypatch.setattr(service, "AIOKafkaConsumer", lambda *_, **__: consumer)
+    no: Any = None
+    watch = DeadLetterWatch(KafkaSettings(call_timeout_s=limit), no, no, no, no, SystemClock())
+    with pytest.raises(TransientError, match="dead topics"):
+        await watch.run()
+    assert 0 < consumer.getmany.await_args.kwargs["timeout_ms"] < limit * 1000
