@@ -56,6 +56,17 @@ CLOSED_AFTER: Final = {
     ),
 }
 """A report closed in one of these groups was acknowledged in one of those."""
+REACHED_AFTER: Final = {
+    (REACHED_SOON,): QUICK,
+    (REACHED_SOON, "reached_1_day"): WITHIN_A_DAY,
+    (REACHED_SOON, "reached_1_day", "reached_3_days"): (*WITHIN_A_DAY, "within_3_days"),
+    (REACHED_SOON, "reached_1_day", "reached_3_days", "reached_1_week", "reached_later"): (
+        *WITHIN_A_DAY,
+        "within_3_days",
+        "longer",
+    ),
+}
+"""The same of reports whose reporter was reached."""
 HARMS: Final = "reports-by-center-and-harm"
 CHILD: Final = "child_material"
 YOUNGEST: Final = "under_14"
@@ -225,14 +236,26 @@ def _of_closed(found: Problem, table: Published, by_name: Mapping[tuple[str, str
         found.relate({_cell(table, table.total): 1, _cell(ends, "closed"): -1})
     if (other := by_name.get((CLOSED[1], table.period))) is not None and table.table == CLOSED[0]:
         found.relate({_cell(table, "unknown"): 1, _cell(other, "closed_unknown"): -1}, 0, MOST)
-    if table.table == CLOSED[1] and (times := by_name.get((TIMES, table.period))) is not None:
-        for groups, acknowledged in CLOSED_AFTER.items():
+    if table.table == CLOSED[1]:
+        _of_acknowledged(found, table, CLOSED_AFTER, by_name)
+
+
+def _of_acknowledged(
+    found: Problem,
+    table: Published,
+    after: Mapping[tuple[str, ...], tuple[str, ...]],
+    by_name: Mapping[tuple[str, str], Published],
+) -> None:
+    """What a centre did by some time it did not do before it acknowledged the report."""
+    if (times := by_name.get((TIMES, table.period))) is not None:
+        for groups, acknowledged in after.items():
             seen = {_cell(times, row): 1 for row in times.rows if row in acknowledged}
             found.relate({**seen, **{_cell(table, row): -1 for row in groups}}, 0, MOST)
 
 
 def _of_contact(found: Problem, table: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
     """A centre acknowledges a report before it reaches anybody: who was reached soon was not seen late."""
+    _of_acknowledged(found, table, REACHED_AFTER, by_name)
     urgencies = by_name.get((URGENCY, table.period))
     within = [t for t in by_name.values() if {*t.months} <= {*table.months}]
     late = {_cell(t, t.total, t.columns[1]): -1 for t in within if t.table == LATE}

@@ -35,6 +35,7 @@ from services.analytics.releases.tables import (
     LATE_UNLESS_CRITICAL,
     MOVED_IN,
     MOVED_OUT,
+    REACHED_AFTER,
     REACHED_LATE,
     REACHED_SOON,
     STEPS,
@@ -455,6 +456,7 @@ def _contacts(found: System, release: Release, releases: Sequence[Release], mont
 
     Nobody was seen late whose reporter was reached within the hour.
     """
+    _acknowledged_before(found, release, CONTACT_TABLE, REACHED_AFTER, months)
     prefix = cells_of(release, CONTACT_TABLE)
     critical, high = _leaves(release, URGENCY_TABLE, Urgency.CRITICAL, Urgency.HIGH)
     quarters = [each for each in releases if each.kind == "quarter" and {*each.months} <= {*release.months}]
@@ -469,6 +471,21 @@ def _contacts(found: System, release: Release, releases: Sequence[Release], mont
         _tied(found, prefix, dict.fromkeys((*late, soon), 1), reports)
 
 
+def _acknowledged_before(
+    found: System,
+    release: Release,
+    table: str,
+    after: Mapping[tuple[str, ...], tuple[str, ...]],
+    months: Sequence[Release],
+) -> None:
+    """Constrain: what a centre did by some time it did not do before it acknowledged the report."""
+    for groups, acknowledged in after.items():
+        done = _leaves(release, table, *groups)
+        seen = [f"{cells_of(month, TIME_TABLE)}/{group}" for month in months for group in acknowledged]
+        if found.tops.keys() >= {*done, *seen}:
+            _tied(found, cells_of(release, table), {**dict.fromkeys(done, 1), **dict.fromkeys(seen, -1)}, 0)
+
+
 def _closings(found: System, release: Release, months: Sequence[Release]) -> None:
     """Every closed report is closed at one centre, and acknowledged before; without a time there is no reason either.
 
@@ -478,12 +495,7 @@ def _closings(found: System, release: Release, months: Sequence[Release]) -> Non
     (timeless,) = _leaves(release, CLOSING_TIME_TABLE, CLOSING_TIMES.unmeasured)
     if found.tops.keys() >= {unknown, timeless}:
         found.rows.append(Constraint({unknown: 1, timeless: -1}, 0, None, assumed=True))
-    prefix = cells_of(release, CLOSING_TIME_TABLE)
-    for groups, acknowledged in CLOSED_AFTER.items():
-        closed_by_then = _leaves(release, CLOSING_TIME_TABLE, *groups)
-        seen = [f"{cells_of(month, TIME_TABLE)}/{group}" for month in months for group in acknowledged]
-        if found.tops.keys() >= {*closed_by_then, *seen}:
-            _tied(found, prefix, {**dict.fromkeys(closed_by_then, 1), **dict.fromkeys(seen, -1)}, 0)
+    _acknowledged_before(found, release, CLOSING_TIME_TABLE, CLOSED_AFTER, months)
     closed = base_of(TABLE_SPECS[CLOSED_TABLE], months)
     if CLOSED_TABLE in release.tables and release.coarser.get(CLOSED) != WITHHELD:
         cells = [f"{cells_of(release, CLOSED_TABLE)}/{center}{BETWEEN}{CLOSED}" for center in CENTERS.leaves()]

@@ -354,6 +354,14 @@ CLOSED_AFTER: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
 }
 """A report closed in one of these groups was acknowledged in one of those: first a centre acknowledges, then it closes.
 """
+_REACHED_3_DAYS: Final = (REACHED_SOON, "reached_1_day", "reached_3_days")
+REACHED_AFTER: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+    (REACHED_SOON,): SURELY_IN_TIME,
+    (REACHED_SOON, "reached_1_day"): _WITHIN_A_DAY,
+    _REACHED_3_DAYS: (*_WITHIN_A_DAY, "within_3_days"),
+    (*_REACHED_3_DAYS, "reached_1_week", "reached_later"): (*_WITHIN_A_DAY, "within_3_days", "longer"),
+}
+"""The same of who was reached: first a centre acknowledges, then it reaches the reporter."""
 _AGES: Final = whole(
     group(AgeBand.FROM_14_TO_18, AgeBand.THIRTIES),
     group(AgeBand.FROM_19_TO_24, AgeBand.FROM_25_TO_29),

@@ -17,6 +17,7 @@ from services.analytics.releases.tables import (
     CONTACTS,
     LATE,
     LATE_TABLE,
+    TIME_TABLE,
     URGENCY_TABLE,
     WITHHELD,
 )
@@ -183,14 +184,18 @@ def test_no_more_are_closed_within_a_day_than_were_acknowledged_by_then() -> Non
 
 
 def test_who_was_seen_late_and_reached_within_a_day_was_critical() -> None:
-    """140 were seen late and 20 reached after a day: 120 at least are critical, of 124 that are so or high."""
+    """140 were seen late and 20 reached after a day: 120 at least are critical, of 124 that are so or high.
+
+    The month tells nothing of when they were acknowledged.
+    """
     centers = {**dict.fromkeys(worlds.SHARES, 0), "gyeonggi": 40, "daejeon": 40, "gwangju": 40, "busan": 40}
     crossings = {
         CONTACT_TABLE: {**SOON, "reached_1_hour": 15, "reached_1_day": 125, "reached_3_days": 20},
         URGENCY_TABLE: {"normal": 36, "high": 3, "critical": 121},
     }
     in_time = {center: 5 for center, n in centers.items() if n}
-    days, times, ends = {"2025-01-05": 160}, {"longer": 160}, {"in_care": 160}
+    days, ends = {"2025-01-05": 160}, {"in_care": 160}
+    times = {"within_1_hour": 20, "within_1_day": 120, "within_3_days": 20}
     counts = MonthCounts("2025-01", days, centers, {}, times, ends, crossings, seen=in_time)
     month = of_month(counts, worlds.AS_OF, "full")
     quarter = of_quarter("2025-Q1", [month], [counts], worlds.AS_OF, {})
@@ -198,6 +203,22 @@ def test_who_was_seen_late_and_reached_within_a_day_was_critical() -> None:
     assert quarter.tables[LATE_TABLE][f"total|{LATE}"] == 140
     year = of_year("2025", [month], [counts], worlds.AS_OF, {}, {})
     assert year.tables[URGENCY_TABLE] == {"total": 160, "normal": 36, "high+critical": 124}
+    month = replace(month, tables={name: shown for name, shown in month.tables.items() if name != TIME_TABLE})
     proof = prove(system([month, quarter, year]), 60, of=["2025"])
     assert proof.verdict == "narrow"
     assert f"2025/{URGENCY_TABLE}/high" in proof.cells
+
+
+def test_no_more_are_reached_within_a_day_than_were_acknowledged_by_then() -> None:
+    """40 were acknowledged within the hour and 3 after it; 42 were reached within a day: so at least 2 were after it."""
+    crossings = {
+        CONTACT_TABLE: {"reached_1_hour": 35, "reached_1_day": 7, "reached_3_days": 60, "reached_1_week": 20}
+        | {"reached_later": 8, "not_reached": 30},
+    }
+    times = {"within_5_min": 10, "within_15_min": 10, "within_1_hour": 20, "within_4_hours": 3}
+    times |= {"within_3_days": 60, "longer": 30, "unanswered": 27}
+    counts, month, _ = followed(crossings, times, in_time=40)
+    year, proofs = released(counts, month)
+    assert "2025-01/acknowledgement-times/within_4_hours+within_12_hours+within_1_day" in proofs[0].cells
+    assert year.coarser == {CONTACT_TABLE: WITHHELD}
+    assert proofs[-1].verdict == "open"
