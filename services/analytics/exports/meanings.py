@@ -118,7 +118,10 @@ CONTACTS: Final[Mapping[str, str]] = {
     "reached_3_days": gettext_noop("Reached after more than 1 day, up to 3."),
     "reached_1_week": gettext_noop("Reached after more than 3 days, up to 7."),
     "reached_later": gettext_noop("Reached after more than 7 days."),
-    "not_reached": gettext_noop("Nobody had reached the reporter when the month closed, or nobody recorded it."),
+    "not_reached": gettext_noop(
+        "Nobody had been in touch with the reporter when the month closed, or nobody recorded it. People who allowed "
+        "no contact and withdrawn reports are among them."
+    ),
 }
 CLOSINGS: Final[Mapping[str, str]] = {
     Outcome.SUPPORTED: gettext_noop("The support was given and is complete."),

@@ -625,8 +625,8 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             title=gettext_noop("Time to first contact"),
             question=gettext_noop("How long until the person is reached?"),
             definition=gettext_noop(
-                "From acceptance to the first time that any centre reached the reporter, as its staff recorded it. "
-                "Each group begins where the one before it ends."
+                "From acceptance to the first time that any centre was in touch with the reporter, whoever began it, "
+                "as its staff recorded it. Each group begins where the one before it ends."
             ),
             dimensions=("contact",),
             kinds=("year",),
@@ -647,7 +647,8 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             question=gettext_noop("Why were cases closed?"),
             definition=gettext_noop(
                 "The closed reports, by the reason the centre gave that owned the report when the month closed. Where "
-                "a former owner had closed it the reason is unknown."
+                "a former owner had closed it the reason is unknown. Duplicates are shown by themselves only where at "
+                "least 5 have an unknown reason."
             ),
             dimensions=("closing",),
             kinds=("year",),
@@ -674,7 +675,8 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             definition=gettext_noop(
                 "The closed reports, from acceptance to the closing by the centre that owned the report when the month "
                 "closed. Months close three days after their end, so these are the cases that were closed soon; each "
-                "group begins where the one before it ends."
+                "group begins where the one before it ends. Those closed after more than 14 days are shown by "
+                "themselves only where the time of at least 5 is not known."
             ),
             dimensions=("closing_time",),
             kinds=("year",),

@@ -210,7 +210,7 @@ def test_who_was_seen_late_and_reached_within_a_day_was_critical() -> None:
 
 
 def test_no_more_are_reached_within_a_day_than_were_acknowledged_by_then() -> None:
-    """40 were acknowledged within the hour and 3 after it; 42 were reached within a day: so at least 2 were after it."""
+    """40 were acknowledged within the hour and 3 after it; 42 were reached within a day: at least 2 were after it."""
     crossings = {
         CONTACT_TABLE: {"reached_1_hour": 35, "reached_1_day": 7, "reached_3_days": 60, "reached_1_week": 20}
         | {"reached_later": 8, "not_reached": 30},
