@@ -98,12 +98,13 @@ async def test_a_receiver_that_is_away_is_a_short_reason() -> None:
 
 
 async def test_anything_else_goes_by_apprise_to_a_real_receiver() -> None:
+    # The first message imports Apprise's plugins, which on a busy machine took longer than the usual 20 s.
     async with receiver(200) as (port, came):
-        channel = AppriseChannel({"*/lead": SecretStr(f"json://127.0.0.1:{port}/in")}, 20)
+        channel = AppriseChannel({"*/lead": SecretStr(f"json://127.0.0.1:{port}/in")}, 120)
         assert await channel.send("*/lead", "제목", "https://notify.example/cases/1   ") is None
     assert json.loads(came[0][1])["title"] == "제목"
     async with receiver(500) as (port, came):
-        channel = AppriseChannel({"x": SecretStr(f"json://127.0.0.1:{port}/in"), "y": SecretStr("nothing")}, 20)
+        channel = AppriseChannel({"x": SecretStr(f"json://127.0.0.1:{port}/in"), "y": SecretStr("nothing")}, 120)
         assert await channel.send("x", "a", "b") == "refused"
         assert await channel.send("y", "a", "b") == "bad_url"
 
