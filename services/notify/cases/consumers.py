@@ -70,7 +70,8 @@ class RoutingsHandler:
         first = {received.event.key: received for received in reversed(batch)}
         critical = {key for key, received in first.items() if _is_critical(received)}
         for keys in (critical - followed, critical & followed, first.keys() - critical):
-            await self._apply([received for received in batch if received.event.key in keys])
+            if keys:
+                await self._apply([received for received in batch if received.event.key in keys])
         return None
 
     async def _apply(self, batch: list[Received]) -> None:
