@@ -45,6 +45,11 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
     return options
 
 
+def poll_ms(most: int, limit_s: float) -> int:
+    """How long a poll may wait for records, in milliseconds: one that finds none must end within its limit."""
+    return min(most, int(limit_s * 500))
+
+
 async def bounded(awaitable: Awaitable[T], seconds: float, what: str) -> T:
     """Wait at most ``seconds`` for a call to Kafka.
 

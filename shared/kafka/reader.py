@@ -12,7 +12,15 @@ from shared.backoff import backoff
 from shared.clock import Clock
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
 from shared.kafka import metrics
-from shared.kafka.connection import CONSUMER_TIMEOUT_MS, FETCH_BYTES, bare_name, bounded, client_options, topic_name
+from shared.kafka.connection import (
+    CONSUMER_TIMEOUT_MS,
+    FETCH_BYTES,
+    bare_name,
+    bounded,
+    client_options,
+    poll_ms,
+    topic_name,
+)
 from shared.kafka.decoding import RawRecord, Received, decode_record, to_raw_record
 from shared.kafka.liveness import ended_task
 from shared.kafka.patches import partitions_of, wait_for_records
@@ -113,7 +121,7 @@ class Follower:
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         limit = self._settings.call_timeout_s
-        poll_ms = min(POLL_MS, int(limit * 500))  # a poll that finds nothing must end within the limit
+        timeout_ms = poll_ms(POLL_MS, limit)
         await bounded(consumer.start(), limit, "connecting a follower")
         tps = await _tps(consumer, self._names, limit)
         consumer.assign(tps)
@@ -131,7 +139,7 @@ class Follower:
                     wait_for_records(consumer, self._gather_ms, GATHER_BYTES)
                 else:
                     wait_for_records(consumer, FOLLOW_WAIT_MS)
-            polled = await bounded(consumer.getmany(timeout_ms=poll_ms, max_records=MAX_RECORDS), limit, "following")
+            polled = await bounded(consumer.getmany(timeout_ms=timeout_ms, max_records=MAX_RECORDS), limit, "following")
             for tp, records in polled.items():
                 for record in records:
                     if not self._one(tp, record):

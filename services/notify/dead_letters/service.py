@@ -23,7 +23,14 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.jobs import Skipped
-from shared.kafka.connection import CONSUMER_TIMEOUT_MS, bounded, client_options, dead_topic_name, group_name
+from shared.kafka.connection import (
+    CONSUMER_TIMEOUT_MS,
+    bounded,
+    client_options,
+    dead_topic_name,
+    group_name,
+    poll_ms,
+)
 from shared.settings import KafkaSettings
 from shared.topics import CASES, REPORTS, ROUTINGS
 
@@ -70,7 +77,7 @@ class DeadLetterWatch:
 
     async def _read(self) -> None:
         limit = self._bus.call_timeout_s
-        poll_ms = min(_POLL_MS, int(limit * 500))  # a poll that finds nothing must end within the limit
+        timeout_ms = poll_ms(_POLL_MS, limit)
         consumer = AIOKafkaConsumer(
             *(dead_topic_name(self._bus, topic) for topic in WATCHED),
             **client_options(self._bus),
@@ -86,7 +93,7 @@ class DeadLetterWatch:
             await bounded(consumer.start(), limit, "connecting the watch over dead topics")
             while True:
                 found = await bounded(
-                    consumer.getmany(timeout_ms=poll_ms, max_records=_RECORDS), limit, "reading dead topics"
+                    consumer.getmany(timeout_ms=timeout_ms, max_records=_RECORDS), limit, "reading dead topics"
                 )
                 records = [record for part in found.values() for record in part]
                 if not records:
