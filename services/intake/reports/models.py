@@ -122,6 +122,7 @@ WORD_SET: Final = (
     "True where a word is in force. Of a repeat it is the word of before, whatever came with this request: say so. "
     "Left out: no word is needed."
 )
+STATUS_NEEDS_WORD: Final = "True where the status needs that word as well. Left out: the receipt is enough."
 
 
 class Accepted(BaseModel):
@@ -138,9 +139,7 @@ class Accepted(BaseModel):
         "of the content. `GET /api/v1/proof-key` has the public key."
     )
     word_set: bool | None = Field(default=None, description=WORD_SET)
-    word_for_status: bool | None = Field(
-        default=None, description="True where the status needs that word as well. Left out: the receipt is enough."
-    )
+    word_for_status: bool | None = Field(default=None, description=STATUS_NEEDS_WORD)
 
 
 class CenterName(BaseModel):
@@ -249,9 +248,7 @@ class TakenOver(BaseModel):
     )
     taken_over_at: AwareDatetime
     word_set: bool | None = Field(default=None, description=WORD_SET)
-    word_for_status: bool | None = Field(
-        default=None, description="True where the status needs that word as well. Left out: the receipt is enough."
-    )
+    word_for_status: bool | None = Field(default=None, description=STATUS_NEEDS_WORD)
 
 
 class Taken(BaseModel):
