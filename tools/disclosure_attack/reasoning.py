@@ -214,12 +214,21 @@ def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str
         found.relate({_cell(table, table.total): 1, late: -1, **in_time}, 0, MOST)
 
 
+def _within(table: Published, by_name: Mapping[tuple[str, str], Published]) -> list[Published]:
+    return [t for t in by_name.values() if {*t.months} <= {*table.months}]
+
+
+def _late(tables: Iterable[Published]) -> dict[Cell, int]:
+    """Return those seen late, to be taken away from a sum."""
+    return {_cell(t, t.total, t.columns[1]): -1 for t in tables if t.table == LATE}
+
+
 def _of_urgency(
     found: Problem, table: Published, times: Published, by_name: Mapping[tuple[str, str], Published]
 ) -> None:
     """Return what a report seen late, or about a child, tells of its urgency."""
-    within = [t for t in by_name.values() if {*t.months} <= {*table.months}]
-    late = {_cell(t, t.total, t.columns[1]): -1 for t in within if t.table == LATE}
+    within = _within(table, by_name)
+    late = _late(within)
     for urgent, groups in SLOW.items():
         enough = {_cell(times, row): 1 for row in times.rows if row in groups}
         enough |= {_cell(table, urgency): 1 for urgency in urgent}
@@ -257,8 +266,7 @@ def _of_contact(found: Problem, table: Published, by_name: Mapping[tuple[str, st
     """A centre acknowledges a report before it reaches anybody: who was reached soon was not seen late."""
     _of_acknowledged(found, table, REACHED_AFTER, by_name)
     urgencies = by_name.get((URGENCY, table.period))
-    within = [t for t in by_name.values() if {*t.months} <= {*table.months}]
-    late = {_cell(t, t.total, t.columns[1]): -1 for t in within if t.table == LATE}
+    late = _late(_within(table, by_name))
     for urgent, groups in REACHED_LATE.items():
         if urgencies is not None:
             enough = {_cell(table, row): 1 for row in groups} | {_cell(urgencies, row): 1 for row in urgent}

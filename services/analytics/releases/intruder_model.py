@@ -13,7 +13,7 @@ from typing import Final
 from services.analytics.releases import weekly
 from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree
 from services.analytics.releases.intervals import read
-from services.analytics.releases.release import BETWEEN, Release, base_of, period_of, told_weeks
+from services.analytics.releases.release import BETWEEN, Release, base_of, period_of, reports_in, told_weeks
 from services.analytics.releases.suppression import LEAST_OF_WEEK, SMALL, Shown, fits, joined, places
 from services.analytics.releases.tables import (
     AGE_GENDER_TABLE,
@@ -389,7 +389,7 @@ def _late(found: System, prefix: str, months: Sequence[Release]) -> None:
     late = [f"{prefix}/{center}{BETWEEN}{LATE}" for center in CENTERS.leaves()]
     times = (f"{cells_of(month, TIME_TABLE)}/{group}" for month in months for group in SURELY_IN_TIME)
     quick = [name for name in times if name in found.tops]
-    reports = sum(month.tables[BY_CENTER][TOTAL] for month in months)
+    reports = reports_in(months)
     found.rows.append(Constraint(dict.fromkeys((*late, *quick), 1), None, reports))
 
 
@@ -405,7 +405,7 @@ def _urgency(found: System, release: Release, releases: Sequence[Release]) -> No
     """Constrain: a report seen late was critical or waited long; one that concerns a child is critical."""
     prefix = cells_of(release, URGENCY_TABLE)
     critical, high = f"{prefix}/{Urgency.CRITICAL}", f"{prefix}/{Urgency.HIGH}"
-    quarters = [each for each in releases if each.kind == "quarter" and {*each.months} <= {*release.months}]
+    quarters = _quarters(releases, release)
     late = _marked(found, quarters, LATE_TABLE, LATE)
     for urgent, groups in (((critical,), LATE_UNLESS_CRITICAL), ((critical, high), LATE_IF_NORMAL)):
         slow = [f"{month}/{TIME_TABLE}/{group}" for month in release.months for group in groups]
@@ -441,6 +441,10 @@ def _tied(found: System, cells: str, of: Sum, high: int) -> None:
         found.sums[cells + hidden] = dict.fromkeys(names, 1)
 
 
+def _quarters(releases: Sequence[Release], year: Release) -> list[Release]:
+    return [each for each in releases if each.kind == "quarter" and {*each.months} <= {*year.months}]
+
+
 def _marked(found: System, quarters: Sequence[Release], table: str, mark: str) -> list[str]:
     """The reports that carry a mark, in all quarters that say something of it."""
     cells = (f"{cells_of(q, table)}/{center}{BETWEEN}{mark}" for q in quarters for center in CENTERS.leaves())
@@ -459,7 +463,7 @@ def _contacts(found: System, release: Release, releases: Sequence[Release], mont
     _acknowledged_before(found, release, CONTACT_TABLE, REACHED_AFTER, months)
     prefix = cells_of(release, CONTACT_TABLE)
     critical, high = _leaves(release, URGENCY_TABLE, Urgency.CRITICAL, Urgency.HIGH)
-    quarters = [each for each in releases if each.kind == "quarter" and {*each.months} <= {*release.months}]
+    quarters = _quarters(releases, release)
     late = _marked(found, quarters, LATE_TABLE, LATE)
     for urgent, groups in (((critical,), REACHED_LATE), ((critical, high), REACHED_LATE[1:])):
         names = (*late, *urgent, *_leaves(release, CONTACT_TABLE, *groups))
@@ -467,8 +471,7 @@ def _contacts(found: System, release: Release, releases: Sequence[Release], mont
             _tied(found, prefix, {name: 1 if name in late else -1 for name in names}, 0)
     (soon,) = _leaves(release, CONTACT_TABLE, REACHED_SOON)
     if late and soon in found.tops:
-        reports = sum(month.tables[BY_CENTER][TOTAL] for month in months)
-        _tied(found, prefix, dict.fromkeys((*late, soon), 1), reports)
+        _tied(found, prefix, dict.fromkeys((*late, soon), 1), reports_in(months))
 
 
 def _acknowledged_before(
@@ -504,7 +507,7 @@ def _closings(found: System, release: Release, months: Sequence[Release]) -> Non
 
 def _moved(found: System, release: Release, months: Sequence[Release]) -> None:
     """No more left a centre than stood there, and no more came to it than stood elsewhere."""
-    total = sum(month.tables[BY_CENTER][TOTAL] for month in months)
+    total = reports_in(months)
     for center in CENTERS.leaves():
         own = _of_center(center, months)
         if not all(name in found.tops for name in own):
@@ -522,7 +525,7 @@ def _moved(found: System, release: Release, months: Sequence[Release]) -> None:
 
 
 def _kinds(found: System, prefix: str, table: Shown, months: Sequence[Release]) -> None:
-    total = sum(month.tables[BY_CENTER][TOTAL] for month in months)
+    total = reports_in(months)
     for name, value in table.items():
         cell = f"{prefix}/{name}"
         found.add(cell, total)

@@ -206,6 +206,11 @@ def base_of(spec: TableSpec, months: Sequence[Release]) -> int | None:
     """How many reports a table of a longer period counts, by what its months show; None where one of them hides it."""
     if spec.base == "closed":
         return joined([month.tables.get(OUTCOME_TABLE, {}) for month in months]).get(CLOSED)
+    return reports_in(months)
+
+
+def reports_in(months: Sequence[Release]) -> int:
+    """How many reports released months have together."""
     return sum(month.tables[BY_CENTER][TOTAL] for month in months)
 
 

@@ -13,6 +13,7 @@ from services.analytics.dashboard.panels.parts import (
     cell,
     disjoint,
     lines,
+    longest_first,
     not_released,
     share_bars,
     share_cell,
@@ -160,7 +161,7 @@ def elsewhere(edition: Edition, words: Wording) -> Panel:
         words.from_elsewhere(share_of(total[1], total[0])),
         words.text(table.definition.definition),
         bar_chart(
-            bars(sorted(disjoint(table, 1), key=lambda row: -(row.figures[1].low or -1)), words, 1),
+            longest_first(table, words, 1),
             chart_id="elsewhere-chart",
             title=words.text(gettext_noop("Reports from elsewhere, by the centre that helps")),
             description=words.text(gettext_noop("Bars, longest first; the same numbers stand in the table beside.")),

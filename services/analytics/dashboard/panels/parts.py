@@ -123,6 +123,16 @@ def disjoint(table: Table, column: int) -> list[Row]:
     return [*(row for row in own if not row.of and row.key not in covered), *joint]
 
 
+def pictured(table: Table, column: int) -> list[Row]:
+    """The rows that a picture of a column shows: of a table of one column, or of a mark by place."""
+    return disjoint(table, column) if column else drawn(table)
+
+
+def longest_first(table: Table, words: Wording, column: int) -> list[Bar]:
+    """Bars of a column with their words."""
+    return bars(sorted(pictured(table, column), key=lambda row: -(row.figures[column].low or -1)), words, column)
+
+
 def bars(rows: Iterable[Row], words: Wording, column: int = 0) -> list[Bar]:
     """Bars with their words."""
     return words.bars([(row.key, row.figures[column]) for row in rows])

@@ -9,13 +9,13 @@ from services.analytics.dashboard.charts import Bar, Group, bar_chart, grouped_c
 from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.panels.parts import (
     Panel,
-    bars,
     compared,
-    disjoint,
     drawn,
     frequent,
     lines,
+    longest_first,
     not_released,
+    pictured,
 )
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.published import Row, Table
@@ -46,8 +46,7 @@ def _panel(anchor: str, name: str, edition: Edition, words: Wording) -> Panel:
         return not_released(anchor, name, words)
     chart = _crossed_chart if len(table.definition.dimensions) > 1 else _plain_chart
     column = len(table.columns) - 1
-    shown = disjoint(table, column) if column else drawn(table)
-    rows = frequent([(row.key, row.figures[column]) for row in shown])
+    rows = frequent([(row.key, row.figures[column]) for row in pictured(table, column)])
     return Panel(
         anchor,
         words.text(table.definition.question),
@@ -63,10 +62,8 @@ def _panel(anchor: str, name: str, edition: Edition, words: Wording) -> Panel:
 
 
 def _plain_chart(anchor: str, table: Table, words: Wording) -> Markup:
-    column = len(table.columns) - 1
-    rows = sorted(disjoint(table, column) if column else drawn(table), key=lambda row: -(row.figures[column].low or -1))
     return bar_chart(
-        bars(rows, words, column),
+        longest_first(table, words, len(table.columns) - 1),
         chart_id=f"{anchor}-chart",
         title=words.text(table.definition.title),
         description=words.text(gettext_noop("Bars, longest first; the same numbers stand in the table beside.")),

@@ -188,18 +188,12 @@ def test_who_was_seen_late_and_reached_within_a_day_was_critical() -> None:
 
     The month tells nothing of when they were acknowledged.
     """
-    centers = {**dict.fromkeys(worlds.SHARES, 0), "gyeonggi": 40, "daejeon": 40, "gwangju": 40, "busan": 40}
     crossings = {
         CONTACT_TABLE: {**SOON, "reached_1_hour": 15, "reached_1_day": 125, "reached_3_days": 20},
         URGENCY_TABLE: {"normal": 36, "high": 3, "critical": 121},
     }
-    in_time = {center: 5 for center, n in centers.items() if n}
-    days, ends = {"2025-01-05": 160}, {"in_care": 160}
     times = {"within_1_hour": 20, "within_1_day": 120, "within_3_days": 20}
-    counts = MonthCounts("2025-01", days, centers, {}, times, ends, crossings, seen=in_time)
-    month = of_month(counts, worlds.AS_OF, "full")
-    quarter = of_quarter("2025-Q1", [month], [counts], worlds.AS_OF, {})
-    quarter = replace(quarter, tables={LATE_TABLE: quarter.tables[LATE_TABLE]})
+    counts, month, quarter = followed(crossings, times, in_time=5)
     assert quarter.tables[LATE_TABLE][f"total|{LATE}"] == 140
     year = of_year("2025", [month], [counts], worlds.AS_OF, {}, {})
     assert year.tables[URGENCY_TABLE] == {"total": 160, "normal": 36, "high+critical": 124}
