@@ -7,7 +7,7 @@ never leave the service.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -89,8 +89,7 @@ class Register:
         for number, release in enumerate(releases, len(entries)):
             before = digest(number, release, before)
             documents.append({"_id": number, "digest": before, **_document(release)})
-        kept = {key: value for key, value in asdict(counts).items() if key != "month"}
-        frozen = {"_id": f"{counts.month}#{releases[0].revision}", "counts": kept}
+        frozen = {"_id": f"{counts.month}#{releases[0].revision}", "counts": _kept(counts)}
         with store_errors():
             try:
                 async with await self._database.client.start_session() as session, session.start_transaction():
@@ -119,11 +118,12 @@ class Register:
         With them stays how each report was counted, for the year's bulletin, and from how much of the topics they were
         made, so that they can be counted again.
         """
-        kept = {key: value for key, value in asdict(counts).items() if key != "month"}
         with store_errors():
             try:
                 async with await self._database.client.start_session() as session, session.start_transaction():
-                    await self._database.frozen.insert_one({"_id": counts.month, "counts": kept}, session=session)
+                    await self._database.frozen.insert_one(
+                        {"_id": counts.month, "counts": _kept(counts)}, session=session
+                    )
                     for document in _slices(counts.month, reports):
                         await self._database.frozen_reports.insert_one(document, session=session)
                     await remember(self._database, counts.month, offsets, now, session)
@@ -132,6 +132,11 @@ class Register:
             else:
                 return counts
         return await self.frozen(counts.month) or counts
+
+
+def _kept(counts: MonthCounts) -> dict[str, Any]:
+    # Not ``asdict``: it makes a Counter anew from its pairs, and so counts them.
+    return {each.name: getattr(counts, each.name) for each in fields(counts) if each.name != "month"}
 
 
 def _slices(month: str, reports: Reports) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The register of releases on the real store: appended once, bound to what went before, never quietly changed."""
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -73,7 +74,7 @@ async def test_a_months_counts_are_frozen_once(store_settings: StoreSettings) ->
         {"busan": {"other": 2}},
         {"longer": 3},
         {"closed": 3},
-        {"x": {"a/b": 3}},
+        {"x": {"a/b": 3}, "y": Counter({"busan": 3})},
     )
     later = MonthCounts("2026-08", {}, {"busan": 4}, {}, {}, {})
     database = connect(store_settings, "analytics")
