@@ -2,15 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from tools.local.processes import PROJECT
-
 CLIENT: Final = "drill"
+Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
+"""Runs a module with its arguments in an environment, to its end: its exit status, and what it wrote."""
 
 
 def file_of(var: Path) -> Path:
@@ -18,15 +16,15 @@ def file_of(var: Path) -> Path:
     return var / "drill" / "credential"
 
 
-def ensure(var: Path, env: Mapping[str, str]) -> bool:
+def ensure(var: Path, env: Mapping[str, str], run: Run) -> bool:
     """Make the front end unless there is a credential; ``env`` is that of intake. Whether there is one afterwards."""
     file = file_of(var)
     if file.exists():
         return True
-    made = _client(env, "add", CLIENT, "--name", CLIENT, "--per-minute", "60", "--scope", "reports:submit")
+    made = _client(run, env, "add", CLIENT, "--name", CLIENT, "--per-minute", "60", "--scope", "reports:submit")
     if made is None:
         # One of an earlier folder: nobody knows its secret any more.
-        made = _client(env, "rotate", CLIENT, "--only")
+        made = _client(run, env, "rotate", CLIENT, "--only")
     if made is None:
         return False
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -35,14 +33,7 @@ def ensure(var: Path, env: Mapping[str, str]) -> bool:
     return True
 
 
-def _client(env: Mapping[str, str], *arguments: str) -> str | None:
-    done = subprocess.run(
-        [sys.executable, "-m", "services.intake.clients", *arguments, "--json"],
-        cwd=PROJECT,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return str(json.loads(done.stdout.splitlines()[-1])["credential"]) if done.returncode == 0 else None
+def _client(run: Run, env: Mapping[str, str], *arguments: str) -> str | None:
+    status, wrote = run(["services.intake.clients", *arguments, "--json"], env)
+    told = [line for line in wrote.splitlines() if '"credential": ' in line] if status == 0 else []
+    return str(json.loads(told[-1])["credential"]) if told else None

@@ -132,7 +132,11 @@ class Stack:
         real = not self._commands.keys() & {"intake", "notify"}
         if not real or not {"intake", "notify"} <= set(self.services):
             return
-        if not drilling.ensure(self.settings.var, self.environment_of("intake")):
+        try:
+            made = drilling.ensure(self.settings.var, self.environment_of("intake"), self._running().run_once)
+        except OSError:
+            made = False
+        if not made:
             self._say("the front end for drills could not be made; /drills has no button")
 
     def wait_ready(self, timeout_s: float = START_LIMIT_S, *names: str) -> None:

@@ -5,7 +5,10 @@ process that hangs ends itself (its watchdog), and one that was paused from outs
 """
 
 import contextlib
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -149,6 +152,29 @@ class Supervisor:
         self.hold(program.name)
         self._runs[program.name].program = program
         self.release(program.name)
+
+    def run_once(self, module: Sequence[str], env: Mapping[str, str]) -> tuple[int, str]:
+        """Run a module with its arguments to its end: its exit status and what it wrote. Raises ``OSError``.
+
+        As a fork where there can be one, since a process of its own spends most of its time on imports.
+        """
+        if not can_fork():
+            command = [sys.executable, "-m", *module]
+            done = subprocess.run(
+                command,
+                cwd=processes.PROJECT,
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+            return done.returncode, done.stdout
+        with os.fdopen(os.memfd_create("output"), "rb") as output:  # in memory: it may hold a secret
+            status = self._current_preloader().start(module, output=output, env=env).wait()
+            output.seek(0)
+            return status, output.read().decode(errors="replace")
 
     def _await(self, names: Sequence[str], until: float) -> None:
         with ThreadPoolExecutor(max(len(names), 1)) as pool:  # asking an engine gives it its users and rights

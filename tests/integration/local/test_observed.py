@@ -15,6 +15,7 @@ from tests.support.waiting import eventually
 from tools.demo import frontends
 from tools.doctor.look import kafka_settings, look
 from tools.doctor.rules import findings
+from tools.local import drilling
 from tools.local.settings import SERVICES, LocalSettings
 from tools.local.stack import Stack
 
@@ -71,6 +72,16 @@ async def test_the_way_of_a_report_is_one_trace_from_the_request_to_the_alert(st
     said = " ".join(value for one in seen.spans for value in (one.name, *one.attributes.values()))
     assert answer.json()["report_id"] not in said
     assert "busan" not in said
+
+
+async def test_drills_have_a_front_end_whose_credential_notify_alone_reads(stack: Stack) -> None:
+    file = drilling.file_of(stack.settings.var)
+    credential = await asyncio.to_thread(file.read_text, "ascii")
+    assert file.stat().st_mode & 0o777 == 0o600
+    body = {"role": "victim", "harm_types": ["other"], "division": "busan"}
+    async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {credential}"}) as http:
+        answer = await http.post(f"{stack.urls['intake']}/api/v1/reports", json=body)
+    assert answer.status_code == httpx.codes.ACCEPTED
 
 
 async def test_it_names_a_stopped_process_a_dead_letter_and_a_wrong_topic(stack: Stack) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.integration.local.launch import FAKE
 from tests.integration.local.waiting import alive
 from tests.support.waiting import DEADLINE_S, eventually_blocking
-from tools.local import plan, ports, processes
+from tools.local import plan, ports, processes, supervisor
 from tools.local.supervisor import Program, StartError, Supervisor
 
 Make = Callable[..., Supervisor]
@@ -48,8 +48,8 @@ def make(tmp_path: Path, said: Said) -> Iterator[Make]:
         return made[-1]
 
     yield build
-    for supervisor in made:
-        supervisor.stop()
+    for each in made:
+        each.stop()
 
 
 def fake(name: str, *traits: str, stage: int = 0, stop_limit_s: float = 10, port: int = 0) -> Program:
@@ -186,3 +186,15 @@ def test_a_log_stays_bounded_and_goes_on(tmp_path: Path) -> None:
     again = processes.start([sys.executable, "-c", "print('more')"], log=log, env=processes.base_environment())
     again.wait()
     assert log.read_text() == "more\n"
+
+
+@pytest.mark.parametrize("forks", [True, False])
+def test_a_module_is_run_once_to_its_end(forks: bool, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "can_fork", lambda: forks)
+    watching = make()
+    try:
+        env = {**processes.base_environment(), "MINE": "told"}
+        assert watching.run_once(["tests.integration.local.forked", "write"], env) == (3, "beside\ntold\n")
+        assert (watching.preloader_pid is not None) is forks
+    finally:
+        watching.stop()
