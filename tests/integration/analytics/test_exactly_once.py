@@ -4,20 +4,24 @@ import asyncio
 import random
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from services.analytics.counting.reader import Reader
+from services.analytics.releases.repository import Register
+from services.analytics.releases.tables import OUTCOME_TABLE
 from shared.events.base import Record
 from shared.kafka.connection import topic_name
 from shared.kafka.publisher import Message, Publisher, partition_of
+from shared.mongo import connect
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.analytics.answers import answers_are
 from tests.integration.analytics.dying import COUNTING_POINTS
 from tests.integration.analytics.recount import Recounted, recount
-from tests.integration.analytics.traffic import awkward, publish, record, waves
+from tests.integration.analytics.traffic import awkward, publish, record, thirds, waves
 from tests.integration.analytics.worker import Numbers, Worker
 from tests.support.waiting import eventually
 from tests.unit.analytics import events as make
@@ -84,6 +88,27 @@ async def test_awkward_order_and_repeats_end_in_exact_numbers(
     stages = await numbers.stages()
     assert {stage: answer[stage] for stage in stages} == dict(stages)
     assert (answer["difference"], answer["in_flight"], answer["ahead"], answer["dead"]) == (0, 0, 0, 0)
+
+
+async def test_a_month_with_closed_reports_is_released(
+    store_settings: StoreSettings, publisher: Publisher, workers: list[Worker]
+) -> None:
+    """By the process itself: from the topics over what it freezes to what is asked for."""
+    await publish(publisher, thirds(36, datetime(2026, 10, 5, 3, tzinfo=UTC)), count=1)
+    workers[0].release_every_s = 0.5
+    workers[0].start()
+    register = Register(connect(store_settings, "analytics"))
+
+    async def released() -> bool:
+        workers[0].lives()
+        return "2026-10" in {entry.period for entry in await register.entries()}
+
+    await eventually(released, "the month is released")
+    table = (await workers[0].get(f"/api/v1/tables/{OUTCOME_TABLE}?period=2026-10")).json()
+    assert {row["key"]: row["figures"][0].get("value") for row in table["rows"]} == {
+        **dict.fromkeys(("in_care", "closed", "withdrawn"), 12),
+        "total": 36,
+    }
 
 
 async def test_kill_9_again_and_again_changes_no_number(

@@ -2,9 +2,10 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.events.base import Event, Record, encode
+from shared.events.vocabulary import EndReason
 from shared.kafka.publisher import Publisher
 from shared.topics import BY_NAME
 from tests.unit.analytics import events as make
@@ -29,6 +30,22 @@ def awkward(numbers: Sequence[int], chance: random.Random) -> dict[str, list[Rec
         for at in sorted(chance.sample(range(len(records)), int(len(records) * _AGAIN)), reverse=True):
             again = records[max(0, at - chance.randrange(1, 30)) : at]
             records[at:at] = again
+    return topics
+
+
+def thirds(count: int, at: datetime) -> dict[str, list[Record]]:
+    """Reports accepted at one time, by topic: a third is in care still, a third closed, a third withdrawn."""
+    events: list[Event] = []
+    for number in range(count):
+        rid = make.report_id(number)
+        events += [make.received(rid, at=at), make.routed(rid, at=at)]
+        if number % 3 == 1:
+            events += [make.closed(rid, 1).model_copy(update={"at": at + timedelta(hours=5)}), make.ended(rid, 2)]
+        elif number % 3 == 2:
+            events += [make.withdrawn(rid), make.ended(rid, 2, reason=EndReason.WITHDRAWN)]
+    topics: dict[str, list[Record]] = {"reports": [], "routings": [], "cases": []}
+    for event in events:
+        topics[event.TOPIC].append(record(event))
     return topics
 
 
