@@ -91,10 +91,11 @@ class Worker:
         """Where it notes in which sessions it began transactions."""
         return self.log.with_suffix(".sessions")
 
-    def start(self) -> "Worker":
+    def environment(self) -> dict[str, str]:
+        """What the process is told."""
         keys = self.folder / "identity-keys.json"
         keys.write_text(STAFF.kept(), encoding="utf-8")
-        env = {
+        return {
             **environment(self.bus, self.store),
             "ANALYTICS_PORT": str(self.port),
             "ANALYTICS_BATCH_RECORDS": str(self.batch),
@@ -105,8 +106,10 @@ class Worker:
             "IEUM_KEYS_CACHE": str(keys),
             **self.extra,
         }
+
+    def start(self) -> "Worker":
         noted = sessions.noted_in(self.sessions, self.command)
-        self.child = processes.start([sys.executable, "-m", *noted], log=self.log, env=env)
+        self.child = processes.start([sys.executable, "-m", *noted], log=self.log, env=self.environment())
         return self
 
     def kill(self) -> None:
