@@ -92,6 +92,7 @@ class _Block:
                 most = min(highs[self._index[cell]], 100_000.0)
                 rows.append(({self._index[cell]: 1.0, column: most - SMALL + 1}, 0, int(most)))
             rows.append((switches, 1, len(cells)))
+        self._lows = lows
         self._model = _model(lows, highs, rows)
         self._solver = _Silent()  # type: ignore[no-untyped-call]  # as above
         self._solver.setOptionValue("threads", 1)
@@ -108,6 +109,8 @@ class _Block:
 
     def _end(self, cell: Cell, sense: float, limit_s: float) -> tuple[int, bool]:
         solver, column = self._solver, self._index[cell]
+        if sense > 0 and round(self._lows[column]) in self._seen[cell]:
+            return round(self._lows[column]), True
         solver.changeColCost(column, sense)
         solver.setOptionValue("time_limit", solver.getRunTime() + limit_s)
         solver.run()

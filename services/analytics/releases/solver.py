@@ -43,6 +43,10 @@ class Block:
             self._add(row)
         for choice in block.choices:
             self._choose(choice, None)
+        self._integers = len(self._uppers)
+        for name in self._names:
+            self._rows.append(({self._column[name]: 1.0, len(self._uppers): -float(SMALL)}, 0.0, highspy.kHighsInf))
+            self._uppers.append(1.0)
         self._solver = self._made()
 
     def _add(self, row: Constraint, on: int | None = None) -> None:
@@ -81,8 +85,10 @@ class Block:
         model.a_matrix_.start_ = np.array([0, *np.cumsum([len(of) for of, _, _ in self._rows])], dtype=np.int32)
         model.a_matrix_.index_ = np.array([c for of, _, _ in self._rows for c in of], dtype=np.int32)
         model.a_matrix_.value_ = np.array([k for of, _, _ in self._rows for k in of.values()], dtype=np.double)
-        model.integrality_ = [highspy.HighsVarType.kInteger] * columns
+        model.integrality_ = [highspy.HighsVarType.kInteger] * self._integers
+        model.integrality_ += [highspy.HighsVarType.kContinuous] * (columns - self._integers)
         solver = _Quiet()  # type: ignore[no-untyped-call]  # as above
+        solver.setOptionValue("mip_rel_gap", highspy.kHighsInf)
         solver.passModel(model)
         return solver
 
@@ -108,6 +114,7 @@ class Block:
         if limit_s <= self.seconds:
             return None
         solver = self._solver
+        self._prefer(low, high)
         solver.changeColBounds(column, low, high)
         solver.setOptionValue("time_limit", limit_s)
         solver.run()
@@ -119,6 +126,19 @@ class Block:
         if status == highspy.HighsModelStatus.kOptimal:
             return True
         return False if status == highspy.HighsModelStatus.kInfeasible else None
+
+    def _prefer(self, low: int, high: int) -> None:
+        """Of worlds with a cell of 0 or of 5 and more, one in which many cells are, of which that is not known.
+
+        It makes one world serve for many cells. The first that is found is taken: there need not be a better one.
+        """
+        costs = np.zeros(len(self._uppers))
+        for index, name in enumerate(self._names):
+            if high == 0 and name not in self._zero:
+                costs[self._column[name]] = 1.0
+            elif low == SMALL and name not in self._five:
+                costs[self._integers + index] = -1.0
+        self._solver.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
 
     def _remember(self, values: Sequence[float]) -> None:
         for name, column in self._column.items():
