@@ -11,6 +11,7 @@ from pymongo import MongoClient
 
 from shared.settings import KafkaSettings, StoreSettings
 from tests.support.waiting import DEADLINE_S
+from tools.local import kafka
 from tools.local.engines import Engines
 from tools.local.ports import PortTakenError
 
@@ -100,3 +101,19 @@ def test_somebody_elses_engine_is_not_taken_for_ones_own(own_engines: Engines, t
         assert second.pids == {}
     finally:
         second.stop()
+
+
+def test_a_broker_uses_the_classes_that_one_before_it_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = tmp_path / "kept.jsa"
+    monkeypatch.setattr(kafka, "kept_classes", lambda _: kept)
+
+    def maps_them() -> bool:
+        engines = Engines(tmp_path / "engines").start()
+        try:
+            return str(kept) in Path(f"/proc/{engines.pids['kafka']}/maps").read_text(encoding="utf-8")
+        finally:
+            engines.stop()
+
+    assert not maps_them()
+    assert kept.exists()
+    assert maps_them()
