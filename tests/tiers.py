@@ -68,11 +68,11 @@ LONGEST_FIRST: Final = (
     "tests/kill/test_kill.py",
     "tests/integration/upgrade/test_rollout.py",
     "tests/browser/test_kwcag.py",
+    "tests/disclosure/test_attack.py",
     "tests/browser/test_every_page.py",
     "tests/browser/test_journey_of_trust.py",
     "tests/browser/test_dashboard_year.py",
     "tests/integration/demo/test_whole.py",
-    "tests/disclosure/test_attack.py",
     "tests/integration/ownership/test_ownership.py",
     "tests/integration/analytics/test_rebuild.py",
     "tests/integration/trust/test_canary.py",
@@ -91,7 +91,9 @@ LONGEST_FIRST: Final = (
     "tests/integration/notify/test_crash.py",
     "tests/unit/simulation/test_surge.py",
 )
-"""Modules that take half a minute and more begin first: one that begins last keeps a single worker busy at the end."""
+"""Modules that take half a minute and more begin first: one that begins last keeps a single worker busy at the end.
+
+Beside the first kill run and the roll-out of builds stands what no limit of time ends: a walk and an attack."""
 
 APART: Final = frozenset(
     {

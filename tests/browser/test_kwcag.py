@@ -15,7 +15,7 @@ from tests.browser.test_form import shoot
 from tests.browser.walking import CUT_OFF, NARROW, WIDE, ZOOMED, Seen
 from tests.integration.intake.harness import IntakeHarness
 
-pytestmark = pytest.mark.timeout(480)
+pytestmark = pytest.mark.timeout(1200)  # the first test that asks walks all pages: 50 s alone, 480 beside three others
 JUDGED = {"ko": (NARROW, "light"), "en": (WIDE, "dark")}
 """How axe sees a language. What its rules judge (names, structure, contrast) does not depend on the two together."""
 MOVING = """() => [

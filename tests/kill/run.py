@@ -61,8 +61,9 @@ class Options:
     is killed at once."""
     rotate_after: float = 0.4
     """The master key is rotated once so much of the reports is accepted; 0: not at all."""
-    settle_s: float = 180.0
-    """How long everything may take to come to rest after the last blow."""
+    settle_s: float = 420.0
+    """How long everything may take to come to rest after the last blow. Beside other work a broker alone starts for
+    three minutes."""
 
 
 @dataclass(slots=True)

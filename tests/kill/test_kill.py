@@ -14,7 +14,7 @@ REPORTS = 500
 SHORT = 300
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 async def test_every_process_is_killed_once_and_no_report_is_lost(tmp_path: Path) -> None:
     short = Options(seed=SEED, reports=SHORT, kills=1, freezes=0, ambushes=0, rotate_after=0)
     result = await run_kill_test(short, logs=tmp_path / "logs")
@@ -26,7 +26,7 @@ async def test_every_process_is_killed_once_and_no_report_is_lost(tmp_path: Path
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 async def test_every_accepted_report_is_owned_alerted_and_counted_once_whatever_is_killed(tmp_path: Path) -> None:
     result = await run_kill_test(Options(seed=SEED, reports=REPORTS, kills=1, freezes=1), logs=tmp_path / "logs")
     assert result.faults == [], f"seed {SEED}; logs of the services: {tmp_path / 'logs'}"
