@@ -8,7 +8,7 @@ LOCAL := $(PY) -m tools.local
 BUILDAH ?= buildah
 IMAGE ?= localhost/ieum
 
-.PHONY: doctor dashboards image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild revise load-history check-tables attack k-anonymity admin move-accounts client callback rotate-key rotate-receipt-key rotate-secrets check-reports sign-reports rotate-signing-key \
+.PHONY: doctor dashboards image test-image runbooks help venv demo demo-code up down status logs redrive replay-decisions recount rebuild revise load-history check-tables attack k-anonymity admin move-accounts client callback rotate-key rotate-receipt-key rotate-secrets check-reports sign-reports rotate-signing-key \
 	verify-audit verify-proof secrets check sandbox conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system chaos chaos-long chaos-planted chaos-page torture screenshots docs lock clean
 
 help: ## this help
@@ -218,6 +218,9 @@ test-image: venv ## start a service from the image: read-only root, its own user
 
 dashboards: venv ## a real Prometheus over the running stack: every panel's query returns data, every rule is evaluated (needs prometheus)
 	@$(PY) -m tools.monitoring
+
+runbooks: venv ## try runbooks against their faults: each fault on a stack of its own, its alert on a real Prometheus, its commands, its end (fifteen minutes; needs prometheus)
+	@$(PY) -m pytest tests/runbooks/tried.py -q -p no:randomly $(if $(K),-k '$(K)')
 
 ##@ Work on it
 format: venv ## format and fix what can be fixed
