@@ -15,7 +15,7 @@ from tools.disclosure_attack.gathering import Cell, Published, Said
 
 SMALL: Final = 5
 CORRECTIONS: Final = "corrections"
-APART: Final = (CORRECTIONS, "alert-outcomes", "staff-on-duty")
+APART: Final = (CORRECTIONS, "alert-outcomes", "staff-on-duty", "moves-between-centers")
 """Tables that count something else than the month's reports; their rows need not add up."""
 MOVED: Final = ("reports-moved-out", "reports-moved-in")
 """Tables of the reports that moved after a month closed: they add up to that number."""

@@ -205,11 +205,23 @@ class Wording(Terms):
         )
         return sentence % {"center": self.name(most.key), "hidden": hidden}
 
-    def what(self, rows: list[tuple[str, Figure]]) -> str:
+    def what(self, rows: list[tuple[str, Figure]], measure: str = "reports") -> str:
         """A chart of kinds, most frequent first."""
+        moves = measure == "moves"
         if not rows or not rows[0][1].low:
-            return self.text(gettext_noop("There are not enough reports to be shown yet."))
+            return self.text(
+                gettext_noop("There are not enough moves to be shown.")
+                if moves
+                else gettext_noop("There are not enough reports to be shown yet.")
+            )
         certain = all((rows[0][1].low or 0) > (figure.high or 0) for _, figure in rows[1:] if not figure.hidden)
+        if moves:
+            sentence = self.text(
+                gettext_noop("The most frequent is “%(harm)s”: %(number)s times.")
+                if certain
+                else gettext_noop("Among the most frequent is “%(harm)s”: %(number)s times.")
+            )
+            return sentence % {"harm": self.name(rows[0][0]), "number": self.figure(rows[0][1])}
         sentence = self.text(
             gettext_noop("The most frequent is “%(harm)s” with %(number)s reports.")
             if certain

@@ -59,6 +59,7 @@ DIMENSIONS: Final[Mapping[str, Dimension]] = {
     "urgency": Dimension(
         gettext_noop("Urgency"), gettext_noop("How soon a person had to look at the report."), meanings.URGENCIES
     ),
+    "move": Dimension(gettext_noop("Move"), gettext_noop("Why the owner changed."), meanings.MOVES),
     "contact": Dimension(
         gettext_noop("First contact"),
         gettext_noop("From acceptance to the first time the reporter was reached."),
@@ -89,6 +90,7 @@ COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     FROM_ELSEWHERE: ("integer", meanings.ALWAYS[FROM_ELSEWHERE]),
     LATE: ("integer", gettext_noop("Reports that nobody acknowledged within the target of their urgency.")),
     CLOSED: ("integer", gettext_noop("Reports that were closed when their month closed.")),
+    "moves": ("integer", gettext_noop("Changes of the owning centre; the rows add up to nothing that is published.")),
     "alerts": ("integer", gettext_noop("Alerts; the rows count different things and add up to nothing.")),
     "hours": ("integer", gettext_noop("Hours of people on duty, to the nearest ten.")),
     "at_least": ("integer", gettext_noop("The number is not below this; the number itself where it is published.")),

@@ -112,6 +112,11 @@ SUPPORTS: Final[Mapping[str, str]] = {
     SupportKind.ACCOMPANIMENT: gettext_noop("Somebody goes along to an appointment."),
     UNKNOWN: gettext_noop("A kind of support that this version does not know."),
 }
+MOVES: Final[Mapping[str, str]] = {
+    "handed_on": gettext_noop("Another centre accepted a transfer."),
+    "returned_home": gettext_noop("A transfer brought the report back to its home centre."),
+    "moved_otherwise": gettext_noop("Assigned anew without a transfer, as when a centre closed."),
+}
 CONTACTS: Final[Mapping[str, str]] = {
     "reached_1_hour": gettext_noop("Reached no later than 1 hour after acceptance."),
     "reached_1_day": gettext_noop("Reached after more than 1 hour, up to 1 day."),

@@ -21,6 +21,7 @@ from services.analytics.releases.tables import (
     TABLE_SPECS,
     TIME_TABLE,
     Marks,
+    Totals,
 )
 
 MOST_STAFF: Final = 50
@@ -49,7 +50,11 @@ def _found(month: MonthCounts) -> Iterator[tuple[str, str]]:
         if closed and not whole:
             continue
         of = month.ends[CLOSED] if closed else total
-        several = spec is not None and isinstance(spec.protection, Marks) and not spec.recoding
+        how = spec.protection if spec is not None else None
+        if isinstance(how, Totals):  # of their own
+            of, several = max(counts.values(), default=0), True
+        else:
+            several = isinstance(how, Marks) and not (spec is not None and spec.recoding)
         if any(not 0 <= n <= of for n in counts.values()) or (not several and sum(counts.values()) != of):
             yield name, "does not add up to the month's reports"
     if any(n > month.centers.get(center, 0) for center, n in month.crossings.get(CLOSED_TABLE, {}).items()):

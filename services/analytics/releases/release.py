@@ -199,6 +199,10 @@ def _longer(
             shown = split(spec.hierarchy(period_of(period)), added(leaves)) if len(leaves) == len(counts) else {}
             if shown.get(TOTAL) == total:  # as in a month
                 tables[spec.name] = shown
+        elif isinstance(how, Totals) and how.counts is not None:  # yearly only
+            figures = [found for month in counts if (found := how.counts(month)) is not None]
+            if len(figures) == len(counts):
+                tables[spec.name] = {name: n for name, n in added(figures).items() if n >= LEAST}
     return tables
 
 

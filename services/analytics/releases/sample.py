@@ -28,6 +28,7 @@ from services.analytics.releases.tables import (
     HARMS,
     MOVED_IN,
     MOVED_OUT,
+    MOVES_TABLE,
     SUPPORT_TABLE,
     TABLE_SPECS,
     TableSpec,
@@ -123,6 +124,8 @@ _BULLETIN: Final[Mapping[str, Shown]] = {
     MOVED_OUT: split(CENTERS, {**dict.fromkeys(CENTERS.leaves(), 8), "sejong": 2, "central": 4}),
     MOVED_IN: split(CENTERS, {**dict.fromkeys(CENTERS.leaves(), 7), "sejong": 3, "gyeonggi": 22, "central": 3}),
 }
+_MOVED: Final = {"handed_on": 5, "returned_home": 1}
+"""Moves, per cent of reports."""
 _HOURS: Final = 480
 """On duty at each centre: three people of 160 hours."""
 
@@ -186,7 +189,7 @@ def _harms(reports: int, number: int) -> dict[str, int]:
 
 def _crossings(total: int, closed: int, centers: Mapping[str, int]) -> dict[str, dict[str, int]]:
     """By gender are the sums of age and gender."""
-    counted = [spec for spec in TABLE_SPECS.values() if spec.cube or spec.source]
+    counted = [spec for spec in TABLE_SPECS.values() if spec.cube or (spec.source and spec.name != MOVES_TABLE)]
     found = {spec.name: _crossing(spec, closed if spec.base == "closed" else total, centers) for spec in counted}
     genders = dict.fromkeys(found[GENDER_TABLE], 0)
     for key, n in found[AGE_GENDER_TABLE].items():
@@ -196,6 +199,7 @@ def _crossings(total: int, closed: int, centers: Mapping[str, int]) -> dict[str,
         GENDER_TABLE: genders,
         CLOSING_TABLE: {**found[CLOSING_TABLE], IN_CARE: total - closed},
         CLOSED_TABLE: spread(closed, centers),
+        MOVES_TABLE: {move: total * share // 100 for move, share in _MOVED.items()},
     }
 
 

@@ -47,6 +47,8 @@ from services.analytics.releases.tables import (
     STEPS,
     TABLE_SPECS,
     WITHHELD,
+    Moves,
+    Times,
     from_cubes,
 )
 from shared import log
@@ -403,10 +405,12 @@ class Publications:
             found = await reader.counts(period, spec.cube)
             crossings[spec.name] = {"/".join(values): n for values, n in found.items()}
         for spec in TABLE_SPECS.values():
-            if spec.source is not None:
+            if isinstance(spec.source, Times):
                 of = counts.ends[CLOSED] if spec.base == "closed" else counts.total
                 histogram = (await reader.times(period, spec.source.measure)).get(ALL, Histogram())
                 crossings[spec.name] = spec.source.grouped(histogram, of)
+            elif isinstance(spec.source, Moves):
+                crossings[spec.name] = spec.source.grouped(await reader.reasons(period))
         crossings[CLOSED_TABLE] = Counter(held.owner for held in reports.values() if held.outcome not in _NOT_CLOSED)
         hours = await reader.hours_on_duty(period, self._clock.now())
         return replace(

@@ -34,6 +34,7 @@ from shared.events.vocabulary import (
     PlatformKind,
     Relationship,
     Role,
+    RoutingReason,
     Urgency,
 )
 from shared.web.translations import gettext_noop
@@ -57,6 +58,7 @@ SUPPORT_TABLE: Final = "support-given"
 AGE_GENDER_TABLE: Final = "reports-by-age-and-gender"
 GENDER_TABLE: Final = "reports-by-gender"
 URGENCY_TABLE: Final = "reports-by-urgency"
+MOVES_TABLE: Final = "moves-between-centers"
 CONTACT_TABLE: Final = "first-contact-times"
 CLOSING_TABLE: Final = "closings-by-reason"
 CLOSING_TIME_TABLE: Final = "closing-times"
@@ -89,6 +91,11 @@ NO_SUPPORT: Final = "none"
 """In place of a kind where none was given."""
 CLOSED: Final = EndReason.CLOSED.value
 """The mark of reports that are closed, and what their tables split: how many are closed is published by month."""
+_MOVES: Final[Mapping[str, str]] = {
+    RoutingReason.TRANSFER_ACCEPTED: "handed_on",
+    RoutingReason.RETURNED_HOME: "returned_home",
+}
+_MOVED_OTHERWISE: Final = "moved_otherwise"
 _LEAST_SPECIFIC: Final = {"role": Role.THIRD_PARTY, "channel": Channel.API, "urgency": Urgency.CRITICAL}
 """With what a word of a later build stands in a table whose hierarchy has no ``unknown``: its total stays whole."""
 
@@ -139,8 +146,8 @@ class Totals:
     """Figures that count no reports and add up to nothing: each is a total of its own."""
 
     names: tuple[str, ...]
-    counts: Callable[[MonthCounts], Counts] | None = None
-    """A month's figures; without it they are given to the release."""
+    counts: Callable[[MonthCounts], Counts | None] | None = None
+    """A month's figures, or None where it was closed before they were offered; without it they are given."""
     former: tuple[str, ...] = ()
     """Figures that only releases made before this one have."""
 
@@ -171,6 +178,24 @@ class Times:
         return {**found, self.longer: times.total - sum(found.values()), self.unmeasured: reports - times.total}
 
 
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Counted from the routing decisions that gave reports a later owner, in groups of reasons."""
+
+    groups: Mapping[str, str]
+    other: str
+    """The group of all other reasons, those of a later version among them."""
+
+    def grouped(self, decisions: Mapping[tuple[str, str], int]) -> dict[str, int]:
+        """Group all decisions, by (``first`` or ``later``, reason)."""
+        found: dict[str, int] = {}
+        for (number, reason), n in decisions.items():
+            if number == "later":
+                group = self.groups.get(reason, self.other)
+                found[group] = found.get(group, 0) + n
+        return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSpec:
     """One table."""
@@ -184,15 +209,15 @@ class TableSpec:
     kinds: tuple[Kind, ...]
     """Kinds of periods it exists for: it is decided for the first, and longer ones are sums of what that shows."""
     protection: Split | Marks | Totals | Rounded
-    measure: Literal["reports", "alerts", "hours"] = "reports"
+    measure: Literal["reports", "alerts", "hours", "moves"] = "reports"
     """The counted measure; the heading of the first column of numbers."""
     base: Literal["period", "moved", "closed"] = "period"
     """The reports it counts: all of the period, those that moved after a month closed, or those that are closed. How
     many are closed is published by month; where a month hides it, the table is left out."""
     cube: tuple[str, ...] = ()
     """Dimensions of the aggregates it is counted from; it exists from the first period they were offered in."""
-    source: Times | None = None
-    """Times it is counted from, in place of a cube."""
+    source: Times | Moves | None = None
+    """Other aggregates it is counted from, in place of a cube."""
     recoding: tuple[str, ...] = ()
     """Levels of places it may be recoded to before it is withheld; none where it has no places."""
     row_key: str = ""
@@ -318,6 +343,10 @@ def _guests(counts: Counts) -> dict[str, dict[str, int]]:
 def _kinds(counts: Counts) -> dict[str, dict[str, int]]:
     """Kinds of support. That none was given is left out: it would bound the sum of the kinds."""
     return {kind: {"total": n} for kind, n in counts.items() if kind != NO_SUPPORT}
+
+
+def _moves(month: MonthCounts) -> Counts | None:
+    return month.crossings.get(MOVES_TABLE)
 
 
 def _closings(month: MonthCounts) -> Counts | None:
@@ -619,6 +648,21 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             protection=Split(always(_PLATFORMS), former=(_FORMER_PLATFORMS,)),
             cube=("platform",),
             panel="/people#platform",
+        ),
+        TableSpec(
+            name=MOVES_TABLE,
+            title=gettext_noop("Moves between centres"),
+            question=gettext_noop("How often do reports change their centre?"),
+            definition=gettext_noop(
+                "Changes of the owning centre before the month of the report closed; a report that moved twice counts "
+                "twice. Each figure is a total of its own, shown from 10 on."
+            ),
+            dimensions=("move",),
+            kinds=("year",),
+            protection=Totals((*_MOVES.values(), _MOVED_OTHERWISE), _moves),
+            measure="moves",
+            source=Moves(_MOVES, _MOVED_OTHERWISE),
+            panel="/centers#moves",
         ),
         TableSpec(
             name=CONTACT_TABLE,

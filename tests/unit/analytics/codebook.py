@@ -155,6 +155,11 @@ class Story:
             return "unknown", "closed_unknown"
         return str(found["outcome"]), self.since_acceptance(moment(found["at"]), UP_TO_CLOSING, "closed_later")
 
+    def moves(self) -> Counter[str]:
+        """“A report that moved twice counts twice.”"""
+        names = {"transfer_accepted": "handed_on", "returned_home": "returned_home"}
+        return Counter(names.get(body["decision"]["reason"], "moved_otherwise") for body in self._decisions[1:])
+
     @property
     def support(self) -> set[str]:
         """“Given each kind of support at least once.”"""
@@ -182,6 +187,7 @@ def figures(stories: Iterable[Story], month: str) -> dict[str, Counter[str]]:
         for table, row in _rows(story):
             found.setdefault(table, Counter())[row] += 1
         found.setdefault("alert-outcomes", Counter()).update(story.alerts())
+        found.setdefault("moves-between-centers", Counter()).update(story.moves())
     return found
 
 

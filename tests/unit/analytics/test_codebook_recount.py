@@ -135,7 +135,7 @@ def test_every_true_count_of_a_month_is_what_the_dictionary_says(
 def _counted(spec: TableSpec, month: MonthCounts) -> Any:
     how = spec.protection
     if isinstance(how, Totals) and how.counts is not None:
-        figures = how.counts(month)
+        figures = how.counts(month) or {}
         return {name: figures.get(name, 0) for name in how.names}
     return spec.leaf_counts(month) if isinstance(how, Split) else None
 

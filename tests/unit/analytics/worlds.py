@@ -126,6 +126,7 @@ _FOLLOWED = (
     "closing-times",
     "closings-by-center",
 )
+_MOVES = {"handed_on": 0.03, "returned_home": 0.004, "moved_otherwise": 0.006}
 _URGENT_SHARES = (0.15, 0.3)
 
 
@@ -168,6 +169,11 @@ def month(
         late = days.total() - sum(seen.values())
         crossed["reports-by-urgency"] = _urgencies(days.total(), late, children, times)
         crossed |= _followed(centers, times, ends["closed"], apart)
+        moved = random.Random(quick + days.total())  # for the same reason
+        crossed["moves-between-centers"] = Counter(
+            _drawn({**_MOVES, "": 1 - sum(_MOVES.values())}, moved) for _ in range(days.total())
+        )
+        del crossed["moves-between-centers"][""]
     alerts = {"alerts_sent": days.total(), "alerts_failed": apart.randrange(20), "escalations": apart.randrange(40)}
     staff = dict.fromkeys(SHARES, 480)
     return MonthCounts(name, days, centers, harms, times, ends, crossed, seen, alerts, staff)

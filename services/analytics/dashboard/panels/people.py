@@ -50,7 +50,7 @@ def _panel(anchor: str, name: str, edition: Edition, words: Wording) -> Panel:
     return Panel(
         anchor,
         words.text(table.definition.question),
-        words.what(rows),
+        words.what(rows, table.definition.measure),
         words.text(table.definition.definition),
         chart(anchor, table, words),
         words.text(table.definition.title),

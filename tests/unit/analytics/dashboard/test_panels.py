@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.analytics.releases.release import Release
-from services.analytics.releases.tables import BY_CENTER
+from services.analytics.releases.tables import BY_CENTER, MOVES_TABLE
 from tests.unit.analytics.paneling import PATHS, Away, Lost, Source, fetch, releases_made_up, source
 from tests.unit.analytics.releases.test_published import AS_OF
 from tests.unit.analytics.test_authorization import NOW, Watching
@@ -342,3 +342,16 @@ async def test_a_page_of_a_part_of_a_period_says_so_and_compares_nothing(lang: s
     whole = await source(f"/?period=2026-Q2&lang={lang}", releases=held)
     assert said not in whole.said("how-many")
     assert not re.search("[▲▼]", whole.said("how-many")), "the quarter before is not whole"
+
+
+async def test_moves_are_said_to_be_moves_and_not_reports() -> None:
+    page = await source("/centers?period=2026&lang=en")
+    most = next(n for n in page.line("moves", "Handed on"))
+    assert f"The most frequent is “Handed on”: {most} times." in page.said("moves")
+    assert "reports." not in page.said("moves").partition("What is counted")[0]
+    few = [
+        replace(each, tables={**each.tables, MOVES_TABLE: {}}) if MOVES_TABLE in each.tables else each
+        for each in releases_made_up()
+    ]
+    hidden = await source("/centers?period=2026&lang=en", releases=few)
+    assert "There are not enough moves to be shown." in hidden.said("moves")

@@ -116,6 +116,10 @@ class Store:
         n = self.reports
         return {(c, c): n for c in CENTER_IDS} if "center" in dimensions else {ALIKE[dimensions]: n * len(CENTER_IDS)}
 
+    async def reasons(self, period: Period) -> dict[tuple[str, str], int]:
+        del period
+        return {("first", "home"): self.reports * len(CENTER_IDS), ("later", "transfer_accepted"): 7}
+
     async def times(self, period: Period, measure: str) -> dict[str, Histogram]:
         del period, measure
         return {}
