@@ -4,11 +4,15 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from shared.events.base import ReportEvent
-from shared.events.cases import CaseEvent
+from shared.events.cases import CaseContacted, CaseEvent
 from shared.events.vocabulary import EndReason, HarmType, Outcome, RoutingReason, SupportKind, UpdateKind
 from tests.unit.analytics import events as make
 
 DAYS = 365
+CONTACTED_S = (600, 3_600, 4_000, 86_400, 100_000, 259_200, 400_000, 604_800, 900_000)
+CLOSED_S = (7_200, 86_400, 90_000, 259_200, 500_000, 604_800, 1_000_000, 1_209_600, 2_000_000)
+"""Within every group of the tables, and at every bound."""
+_MOVES = (RoutingReason.TRANSFER_ACCEPTED, RoutingReason.RETURNED_HOME, RoutingReason.HOME_CLOSED)
 
 
 def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
@@ -34,12 +38,14 @@ def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
         topics["routings"].append(make.updated(rid, 2))
     if seed % 4 == 0:
         version = len(topics["routings"]) + 1
-        moved = make.rerouted(rid, "ulsan", version=version, at=at, body=body)
+        moved = make.rerouted(rid, "ulsan", version=version, at=at, body=body, reason=_MOVES[seed // 4 % 3])
         topics["routings"].append(moved.model_copy(update={"decided_at": at + timedelta(seconds=450)}))
-        topics["cases"] += [_later(make.contacted(rid, 2, 1, 4000), at), _later(make.acknowledged(rid, 3, 2, 500), at)]
+        topics["cases"] += [_contacted(rid, number, at), _later(make.acknowledged(rid, 3, 2, 500), at)]
         topics["alerts"].append(make.alert_sent(rid, 4, 2))
+    elif seed % 4 == 2:
+        topics["cases"].append(_contacted(rid, number, at))
     ownership = 1 + (seed % 4 == 0)
-    _work(topics, rid, at, seed, ownership)
+    _work(topics, rid, number, at, seed, ownership)
     if seed % 7 == 0:
         topics["reports"].append(make.withdrawn(rid, len(topics["reports"]) + 1))
         topics["routings"].append(make.ended(rid, len(topics["routings"]) + 1, ownership, EndReason.WITHDRAWN))
@@ -49,21 +55,28 @@ def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
     return topics
 
 
-def _work(topics: dict[str, list[ReportEvent]], rid: str, at: datetime, seed: int, ownership: int) -> None:
+def _work(topics: dict[str, list[ReportEvent]], rid: str, number: int, at: datetime, seed: int, ownership: int) -> None:
     """Support, closing and reopening by the owner; now and then what a former owner says too late."""
     cases, routings = topics["cases"], topics["routings"]
     kinds = list(SupportKind)
     for kind in kinds[seed % 8 : seed % 8 + seed % 3]:
         cases.append(make.supported(rid, kind, len(cases) + 1, ownership))
     if seed % 5 in {0, 3}:
-        outcome = list(Outcome)[seed // 5 % 5]
-        cases.append(_later(make.closed(rid, len(cases) + 1, ownership, outcome, 3600 * (1 + seed) ** 2), at))
+        outcome = list(Outcome)[number % 5]
+        if seed % 15 != 5:  # else nobody says how the owner closed it
+            cases.append(
+                _later(make.closed(rid, len(cases) + 1, ownership, outcome, CLOSED_S[number % len(CLOSED_S)]), at)
+            )
         routings.append(make.ended(rid, len(routings) + 1, ownership))
     if seed % 5 == 3:
         cases.append(make.reopened(rid, len(cases) + 1, ownership))
         routings.append(make.updated(rid, len(routings) + 1, ownership, UpdateKind.REOPENED))
     if seed % 9 == 4:  # void: nobody owned it under that number when it was read
         cases.append(make.closed(rid, len(cases) + 1, ownership - 1 or 1, Outcome.NO_CONTACT))
+
+
+def _contacted(rid: str, number: int, at: datetime) -> CaseContacted:
+    return _later(make.contacted(rid, 2, 1, CONTACTED_S[number % len(CONTACTED_S)]), at)
 
 
 CaseKind = TypeVar("CaseKind", bound=CaseEvent)

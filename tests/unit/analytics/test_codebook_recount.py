@@ -23,7 +23,11 @@ from services.analytics.releases.service import Publications
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import (
     BULLETIN,
+    CLOSING_TABLE,
+    CLOSING_TIME_TABLE,
+    CONTACT_TABLE,
     FIRST_WEEKS,
+    MOVES_TABLE,
     STAFF_TABLE,
     TABLE_SPECS,
     Marks,
@@ -130,6 +134,14 @@ def test_every_true_count_of_a_month_is_what_the_dictionary_says(
             seen.add(name)
             assert {key: n for key, n in found.items() if n} == dict(own.get(name, {})), (month.month, name)
         assert seen == TABLE_SPECS.keys() - BULLETIN - {STAFF_TABLE, FIRST_WEEKS}
+
+
+@pytest.mark.parametrize("name", [CONTACT_TABLE, CLOSING_TABLE, CLOSING_TIME_TABLE, MOVES_TABLE])
+def test_the_histories_know_every_row(name: str, again: list[dict[str, Counter[str]]]) -> None:
+    """A group that no history is in would be counted wrongly unseen."""
+    how = TABLE_SPECS[name].protection
+    rows = how.names if isinstance(how, Totals) else TABLE_SPECS[name].hierarchy(period_of("2026")).leaves()
+    assert [row for row in rows if not sum(month[name][row] for month in again)] == []
 
 
 def _counted(spec: TableSpec, month: MonthCounts) -> Any:
