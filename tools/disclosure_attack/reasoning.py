@@ -24,6 +24,7 @@ AGE_GENDER: Final = "reports-by-age-and-gender"
 GENDER: Final = "reports-by-gender"
 URGENCY: Final = "reports-by-urgency"
 ELSEWHERE: Final = "reports-from-elsewhere"
+CENTRAL: Final = "central"
 CLOSED_BY_CENTER: Final = "closings-by-center"
 BY_PLACE: Final = ("reports-by-center-and-harm", ELSEWHERE, LATE, CLOSED_BY_CENTER)
 """Tables of what reports of a place have in common."""
@@ -197,6 +198,8 @@ def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str
     if table.table in BY_PLACE:
         for row in table.rows:
             found.relate({_cell(table, row): 1, _cell(same, row): -1})
+    if table.table == ELSEWHERE:  # the central desk is nobody's home
+        found.relate({_cell(table, CENTRAL, table.columns[1]): 1, _cell(table, CENTRAL): -1}, 0, MOST)
     if table.table == GENDER and (crossed := by_name.get((AGE_GENDER, table.period))) is not None:
         for gender in table.rows:
             ages = {_cell(crossed, row): 1 for row in crossed.rows if row.endswith(f"/{gender}")}

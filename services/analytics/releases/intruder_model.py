@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.analytics.releases import weekly
-from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree
+from services.analytics.releases.hierarchies import CENTERS, CENTRAL_LEAF, TOTAL, Tree
 from services.analytics.releases.intervals import read
 from services.analytics.releases.release import BETWEEN, Release, base_of, period_of, reports_in, told_weeks
 from services.analytics.releases.suppression import LEAST_OF_WEEK, SMALL, Shown, fits, joined, places
@@ -27,6 +27,8 @@ from services.analytics.releases.tables import (
     CLOSING_TIMES,
     CONTACT_TABLE,
     DEPTHS,
+    ELSEWHERE_TABLE,
+    FROM_ELSEWHERE,
     GENDER_TABLE,
     HARM_TABLE,
     LATE,
@@ -226,6 +228,7 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
         if release.kind == "year" and months:
             _contacts(found, release, releases, months)
             _closings(found, release, months)
+            _guests(found, release, months)
     return found
 
 
@@ -503,6 +506,14 @@ def _closings(found: System, release: Release, months: Sequence[Release]) -> Non
     if CLOSED_TABLE in release.tables and release.coarser.get(CLOSED) != WITHHELD:
         cells = [f"{cells_of(release, CLOSED_TABLE)}/{center}{BETWEEN}{CLOSED}" for center in CENTERS.leaves()]
         found.rows.append(Constraint(dict.fromkeys(cells, 1), closed, closed))
+
+
+def _guests(found: System, release: Release, months: Sequence[Release]) -> None:
+    """Constrain: the central desk is nobody's home, so all its reports are from elsewhere."""
+    prefix, own = cells_of(release, ELSEWHERE_TABLE), _of_center(CENTRAL_LEAF, months)
+    guests = f"{prefix}/{CENTRAL_LEAF}{BETWEEN}{FROM_ELSEWHERE}"
+    if found.tops.keys() >= {guests, *own}:
+        found.rows.append(Constraint({guests: 1, **dict.fromkeys(own, -1)}, 0, None, assumed=True))
 
 
 def _moved(found: System, release: Release, months: Sequence[Release]) -> None:

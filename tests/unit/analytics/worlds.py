@@ -8,7 +8,7 @@ from datetime import timedelta
 from services.analytics.counting.models import Held
 from services.analytics.releases import weekly
 from services.analytics.releases.audit import Proof, prove
-from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES
+from services.analytics.releases.hierarchies import CENTERS, CENTRAL_LEAF, ENDS, TIMES
 from services.analytics.releases.intruder_model import system
 from services.analytics.releases.release import Release, lower, of_month, of_quarter, of_year, period_of
 from services.analytics.releases.revisions import bulletin
@@ -222,7 +222,8 @@ def _of_people(table: str, center: str, rnd: random.Random) -> str:
 
 def _value(table: str, center: str, rnd: random.Random) -> str:
     if table == "reports-from-elsewhere":
-        return f"{center if rnd.random() < 0.7 else rnd.choice(list(SHARES))}/{center}"
+        home = center if rnd.random() < 0.7 else rnd.choice(list(SHARES))
+        return f"{'none' if home == CENTRAL_LEAF else home}/{center}"  # the central desk is nobody's home
     kinds = ("deletion", "counselling", "legal")
     how = TABLE_SPECS[table].protection
     leaves = how.rows(period_of("2025")) if isinstance(how, Split) else kinds
