@@ -1,6 +1,7 @@
 """What leaves the house: one size, no content, both languages; names that can be said."""
 
 import email
+import email.errors
 import email.policy
 from datetime import datetime, timedelta
 from typing import cast
@@ -96,6 +97,27 @@ def test_a_mail_says_alias_urgency_age_and_link_in_both_languages_and_nothing_of
         assert harm.value.replace("_", " ") not in everything
     for word in ("유포", "촬영", "피해", "성범죄", "딥페이크", "gwangju", "광주"):
         assert word not in everything
+
+
+def test_a_mail_is_plain_text_on_the_wire_whose_headers_say_all_in_any_language() -> None:
+    alerts = [
+        Alert(report_id(n), Ask.ANSWER, alias(report_id(n)), Urgency.HIGH, NOW, f"/cases/{report_id(n)}")
+        for n in range(20)
+    ]
+    made = alert_mail(report_id(30), alerts, "busan@duty.ieum.example", "alert@ieum.example", ROOT, NOW).content
+    assert made.isascii()
+    assert made.count(b"\n") == made.count(b"\r\n"), "RFC 5321, 2.3.8: a bare line feed is refused by some servers"
+    assert max(len(line) for line in made.split(b"\r\n")) <= 78
+    parsed = email.message_from_bytes(made, policy=email.policy.default)
+    assert str(parsed["From"]) == "이음 <alert@ieum.example>"
+    assert str(parsed["Subject"]) == "[이음] 사례 20건 · 긴급 · 방금 접수 / 20 cases, urgent, just received"
+    assert str(parsed["X-Ieum-Alert-Ids"]).split() == [alert.alert_id for alert in alerts]
+    assert not parsed.defects
+
+
+def test_an_address_that_would_add_a_header_makes_no_mail() -> None:
+    with pytest.raises(email.errors.HeaderParseError):
+        mail(to="a@b.example\r\nBcc: c@d.example")
 
 
 def test_an_alias_is_made_from_the_id_and_grows_without_changing() -> None:
