@@ -6,13 +6,12 @@ together. A console that nothing happens to does nothing.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Annotated, Final, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
-from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.notify import metrics
 from services.notify.cases.models import Case
@@ -30,13 +29,11 @@ from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
 from shared.web.documented import refuses
+from shared.web.event_stream import EventStream, comment, event
 from shared.web.translations import gettext_noop
 
-HEARTBEAT_S: Final = 15
 CHECK_S: Final = 1.0
 """How long a stream may go on after its person was signed out."""
-SEND_TIMEOUT_S: Final = 10.0
-"""A client that takes nothing for this long is gone or frozen."""
 _RETRY_MS: Final = (500, 2500)
 _CHUNK: Final = 100
 BannersOf = Callable[[Request, Principal, str], Awaitable[str]]
@@ -65,7 +62,7 @@ def stream_router(
         "/stream",
         tags=["cases"],
         summary="The live work list",
-        response_class=EventSourceResponse,
+        response_class=EventStream,
         openapi_extra=refuses("no_such_center", "too_many_streams"),
     )
     async def stream_cases(
@@ -75,7 +72,7 @@ def stream_router(
             CenterId | None, Query(description="A centre, or `central`. Without it: one's own.", examples=["jeju"])
         ] = None,
         html: Annotated[bool, Query(description="Add each row as the console shows it.")] = False,
-    ) -> EventSourceResponse:
+    ) -> EventStream:
         """The live work list.
 
         Events: `list` (all rows, in parts; `last` ends it), `rows` (changes), `notice` (duty, alarms or dead records
@@ -103,7 +100,7 @@ def stream_router(
 
         told = partial(banners, request, principal, chosen) if html and banners is not None else None
         source = _Stream(broadcaster, clock, chosen, principal.session, good, entry, together, told)
-        return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
+        return EventStream(source.events())
 
     return router
 
@@ -131,14 +128,14 @@ class _Stream:
         self._entry = entry
         self._together = together
 
-    async def events(self) -> AsyncIterator[ServerSentEvent | bytes]:
+    async def events(self) -> AsyncGenerator[bytes]:
         """Messages until the process ends, the client is too slow, or the person is signed in no more."""
         if self._broadcaster.full(self._session):
             # Many that were asked for at once: each passed the check before any was open.
             yield _reconnect("too_many_streams")
             return
         with self._broadcaster.listen(self._center_id, self._session, self._signed_in) as listener:
-            yield ServerSentEvent(event="hello", data="{}", retry=_retry())
+            yield event("hello", b"{}", retry_ms=_retry())
             try:
                 async for message in self._messages(listener):
                     if not self._signed_in():
@@ -153,14 +150,14 @@ class _Stream:
             yield _reconnect("too_slow" if listener.too_slow else "restart")
             await asyncio.sleep(0)
 
-    async def _messages(self, listener: ConsoleSubscriber) -> AsyncIterator[ServerSentEvent | bytes | None]:
+    async def _messages(self, listener: ConsoleSubscriber) -> AsyncIterator[bytes | None]:
         """The list, then what changes; None when there was nothing to say for a while."""
         async for part in self._whole(listener):
             yield part
         # Whoever passes messages on keeps the last one until the next: not the whole list for as long as nothing comes.
         del part
-        yield ServerSentEvent(comment="listed")
-        banners: str | None = None
+        yield comment("listed")
+        banners: bytes | None = None
         if self._banners_of is not None:
             listener.notice()  # what changed while the console was away
         while not listener.closing:
@@ -175,14 +172,14 @@ class _Stream:
                 told = await self._banners()
                 if told is not None and (told != banners or self._banners_of is None):
                     banners = told
-                    yield ServerSentEvent(event="notice", data=told)
+                    yield event("notice", told)
 
-    async def _banners(self) -> str | None:
+    async def _banners(self) -> bytes | None:
         """Return the banners as the page shows them; None if the store cannot say."""
         if self._banners_of is None:
-            return "{}"
+            return b"{}"
         try:
-            return orjson.dumps({"html": await self._banners_of()}).decode()
+            return orjson.dumps({"html": await self._banners_of()})
         except TransientError:
             return None  # the console keeps what it shows; whoever loads the page is told
 
@@ -194,15 +191,14 @@ class _Stream:
             yield self._message("list", listener, cases[start : start + _CHUNK], place)
 
     def _message(
-        self, event: Literal["list", "rows"], listener: ConsoleSubscriber, cases: list[Case], place: dict[str, bool]
+        self, kind: Literal["list", "rows"], listener: ConsoleSubscriber, cases: list[Case], place: dict[str, bool]
     ) -> bytes:
         rows = message(listener, cases, self._clock.now(), self._entry, place)
-        # As the wire has it: JSON is one line, and 200 consoles that open at once do not each copy their list again.
-        return b"event: %b\ndata: %b\n\n" % (event.encode(), rows)
+        return event(kind, rows)
 
 
-def _reconnect(reason: str) -> ServerSentEvent:
-    return ServerSentEvent(event="reconnect", data=orjson.dumps({"reason": reason}).decode(), retry=_retry())
+def _reconnect(reason: str) -> bytes:
+    return event("reconnect", orjson.dumps({"reason": reason}), retry_ms=_retry())
 
 
 def _retry() -> int:

@@ -6,13 +6,12 @@ Whoever is signed in no more gets nothing more: that is asked before every messa
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
-from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.routing import measures
 from services.routing.console.live import Order, SharedRows, live_centers
@@ -24,15 +23,13 @@ from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
 from shared.web.documented import refuses
+from shared.web.event_stream import EventStream, event
 from shared.web.translations import gettext_noop
 
 LOOK_S: Final = 0.5
 """How often a stream looks for something new, and whether its person is still signed in."""
 REPEAT_S: Final = 5.0
 """After so long the page is told that nothing has changed: a stamp that stands still says that the stream does."""
-HEARTBEAT_S: Final = 15
-SEND_TIMEOUT_S: Final = 10.0
-"""A client that takes nothing for this long is gone or frozen."""
 PER_PERSON: Final = 8
 """Streams one person may have open, over all their sign-ins: nobody takes everybody's."""
 LIMIT: Final = 200
@@ -132,7 +129,7 @@ def stream_router(feed: LiveFeed, streams: OpenStreams, clock: Clock, authorize:
         "/centers/live/stream",
         tags=["centers"],
         summary="The centres now, live",
-        response_class=EventSourceResponse,
+        response_class=EventStream,
         openapi_extra=refuses("too_many_streams"),
     )
     async def stream_live_centers(
@@ -140,7 +137,7 @@ def stream_router(feed: LiveFeed, streams: OpenStreams, clock: Clock, authorize:
         principal: Annotated[Principal, Depends(authorize(Action.CENTERS_LIVE))],
         html: Annotated[bool, Query(description="Parts of the page instead, those that changed.")] = False,
         sort: Annotated[Order, Query(description="With `html`: the order of the table.")] = Order.WAITING,
-    ) -> EventSourceResponse:
+    ) -> EventStream:
         """Server-sent events. `centers`: all of `/api/v1/centers/live`, at once and whenever something changed.
 
         `parts` instead with `html`. `reconnect`: come back; with the reason `signed_out`, sign in first. For who may
@@ -153,7 +150,7 @@ def stream_router(feed: LiveFeed, streams: OpenStreams, clock: Clock, authorize:
         source = _Stream(
             feed, streams, clock, principal.subject, lambda: authorize.identity.still_valid(principal), shown
         )
-        return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
+        return EventStream(source.events())
 
     return router
 
@@ -179,14 +176,14 @@ class _Stream:
         self._told: dict[str, Any] = {}
         self._told_at = float("-inf")
 
-    async def events(self) -> AsyncIterator[ServerSentEvent]:
+    async def events(self) -> AsyncGenerator[bytes]:
         """Messages until the process ends, the client is too slow, or the person is signed in no more."""
         if self._streams.full(self._person):
             # Many that were asked for at once: each passed the check before any was open.
             yield _reconnect("too_many_streams")
             return
         with self._streams.opened(self._person):
-            yield ServerSentEvent(event="hello", data="{}", retry=_retry())
+            yield event("hello", b"{}", retry_ms=_retry())
             while not self._streams.closing:
                 if not self._signed_in():
                     yield _reconnect("signed_out")
@@ -196,7 +193,7 @@ class _Stream:
                 await self._clock.sleep(LOOK_S)
             yield _reconnect("restart")
 
-    def _message(self) -> ServerSentEvent | None:
+    def _message(self) -> bytes | None:
         """Return the changes; None if there are none and that was said a moment ago."""
         live_loads, now = self._feed(), self._clock.monotonic()
         parts = {"centers": self._feed.change(live_loads)} if self._shown is None else self._shown(live_loads)
@@ -205,12 +202,12 @@ class _Stream:
             return None
         self._told, self._told_at = parts, now
         if self._shown is None:
-            return ServerSentEvent(event="centers", data=self._feed.document(live_loads))
-        return ServerSentEvent(event="parts", data=orjson.dumps(new).decode())
+            return event("centers", self._feed.document(live_loads).encode())
+        return event("parts", orjson.dumps(new))
 
 
-def _reconnect(reason: str) -> ServerSentEvent:
-    return ServerSentEvent(event="reconnect", data=orjson.dumps({"reason": reason}).decode(), retry=_retry())
+def _reconnect(reason: str) -> bytes:
+    return event("reconnect", orjson.dumps({"reason": reason}), retry_ms=_retry())
 
 
 def _retry() -> int:

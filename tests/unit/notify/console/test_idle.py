@@ -16,6 +16,7 @@ from services.notify.console.rows import Rows, Section, entry_of
 from services.notify.console.stream import _Stream
 from shared.centers import CENTER_IDS
 from shared.clock import ManualClock
+from shared.web.event_stream import comment
 from tests.support.staff import TestIdentity
 from tests.support.waiting import eventually
 from tests.unit.notify.cases.test_projection import folded
@@ -54,7 +55,7 @@ class Console:
 
     async def follow(self) -> None:
         async for message in self.stream.events():
-            self.sent.append(message.decode() if isinstance(message, bytes) else message.encode().decode())
+            self.sent.append(message.decode())
 
     @property
     def listed(self) -> bool:
@@ -213,7 +214,7 @@ async def test_a_console_that_waits_keeps_nothing_of_its_list() -> None:
         nonlocal listed
         given = _Stream(hub, ManualClock(NOW), "gwangju", f"s-{number}", lambda: True, row, SingleFlight(hundred))
         async for part in given.events():
-            listed += getattr(part, "comment", None) == "listed"
+            listed += part == comment("listed")
             del part
 
     tracemalloc.start()
