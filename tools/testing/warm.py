@@ -17,7 +17,7 @@ from typing import Any, Final
 PACKAGES: Final = (
     *("pytest", "pytest_asyncio", "pytest_timeout", "xdist.plugin", "hypothesis", "anyio.pytest_plugin"),
     *("aiokafka", "faststream.kafka", "motor.motor_asyncio", "lmdb", "jwt", "cryptography.x509", "orjson", "yaml"),
-    *("fastapi", "uvicorn", "httpx", "jinja2", "sse_starlette", "pydantic_settings", "prometheus_client"),
+    *("fastapi", "uvicorn", "httpx", "jinja2", "pydantic_settings", "prometheus_client"),
     *("structlog", "rich.console", "babel.dates", "holidays", "opentelemetry.trace"),
 )
 """What unit tests of all services import."""
