@@ -7,7 +7,7 @@ between repeats the batch; in doubt the process ends: no record is skipped.
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -202,7 +202,7 @@ class Subscription:
         self._retry.resume()
         self.lag.assign(assigned)
         if self._halted is not None:
-            self.consumer.pause(*assigned)
+            self._stop_at(assigned, self._halted)
         elif self._on_assigned is not None and assigned:
             self.consumer.pause(*assigned)
             hook = self._run_assigned_hook(self._on_assigned, tuple(assigned), self._generation)
@@ -326,16 +326,21 @@ class Subscription:
         if self._is_stale(generation):
             return
         for tp, (offset, reason) in batch.blocked.items():
-            self.consumer.pause(tp)
+            self._stop_at([tp], reason)
             self.consumer.seek(tp, offset)
-            self.lag.block(tp, reason)
             _log.error(
                 "kafka.partition_blocked", group=self.group, partition=_tp_name(tp), offset=offset, reason=reason
             )
         if self._halted is not None:
-            self.consumer.pause(*self.consumer.assignment())
+            self._stop_at(self.consumer.assignment(), self._halted)
             for tp, offset in batch.left.items():
                 self.consumer.seek(tp, offset)
+
+    def _stop_at(self, partitions: Iterable[TopicPartition], why: str) -> None:
+        """Read nothing more of these partitions, and say so in the metric that calls somebody."""
+        for tp in partitions:
+            self.consumer.pause(tp)
+            self.lag.block(tp, why)
 
     # --- assignment hook
 

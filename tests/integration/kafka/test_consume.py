@@ -12,6 +12,7 @@ from shared.events.reports import ReportMessageLeft
 from shared.kafka.connection import client_options, topic_name
 from shared.kafka.decoding import Received, Rejected
 from shared.kafka.publisher import Message
+from shared.metrics import REGISTRY
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import (
@@ -214,6 +215,10 @@ async def test_too_many_dead_letters_in_a_row_stop_the_subscription(bus_settings
         assert health.ready["kafka.cap"]() is None
         await bus.publisher.send(name, 0, [(b"k", b"bad", [])] * 30)
         await eventually(lambda: health.ready["kafka.cap"]() is not None, "ready turns red")
+        await eventually(
+            lambda: REGISTRY.get_sample_value("ieum_kafka_blocked_partitions", {"group": "cap"}) == 3,
+            "the metric that calls somebody counts all partitions",
+        )
         await bus.publisher.publish([message_left(id_in(1, 3), 1)])
         assert len(await dead_letters(settings)) == 19
         assert await committed(settings, "cap") == {0: 20}
