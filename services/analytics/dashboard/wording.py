@@ -216,9 +216,10 @@ class Wording(Terms):
             )
         certain = all((rows[0][1].low or 0) > (figure.high or 0) for _, figure in rows[1:] if not figure.hidden)
         if moves:
+            # A corrected figure may be hidden although it is large.
             sentence = self.text(
                 gettext_noop("The most frequent is “%(harm)s”: %(number)s times.")
-                if certain
+                if certain and not any(figure.hidden for _, figure in rows)
                 else gettext_noop("Among the most frequent is “%(harm)s”: %(number)s times.")
             )
             return sentence % {"harm": self.name(rows[0][0]), "number": self.figure(rows[0][1])}

@@ -113,8 +113,7 @@ SUPPORTS: Final[Mapping[str, str]] = {
     UNKNOWN: gettext_noop("A kind of support that this version does not know."),
 }
 MOVES: Final[Mapping[str, str]] = {
-    "handed_on": gettext_noop("Another centre accepted a transfer."),
-    "returned_home": gettext_noop("A transfer brought the report back to its home centre."),
+    "handed_on": gettext_noop("Another centre accepted a transfer, or the home centre took the report back by one."),
     "moved_otherwise": gettext_noop("Assigned anew without a transfer, as when a centre closed."),
 }
 CONTACTS: Final[Mapping[str, str]] = {

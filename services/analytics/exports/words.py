@@ -70,7 +70,6 @@ OTHER_WORDS: Final[Mapping[str, str]] = {
     "move": gettext_noop("Move"),
     "moves": gettext_noop("Moves"),
     "handed_on": gettext_noop("Handed on"),
-    "returned_home": gettext_noop("Back to the home centre"),
     "moved_otherwise": gettext_noop("Otherwise"),
     "contact": gettext_noop("First contact"),
     "reached_1_hour": gettext_noop("Reached within 1 hour"),

@@ -18,7 +18,7 @@ Verdict = Literal["open", "narrow", "contradiction", "out_of_time", "failed", "i
 """``implausible``: the counts cannot be true and were not frozen. ``failed``: there is no proof, because making it or
 the release went wrong."""
 LIMIT_S: Final = 60.0
-"""For one release; more than a hundred times what ten simulated years took at most (decision 0018)."""
+"""For one release; many times what ten simulated years took at most (decision 0018)."""
 
 
 @dataclass(frozen=True, slots=True)

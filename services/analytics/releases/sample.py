@@ -124,7 +124,7 @@ _BULLETIN: Final[Mapping[str, Shown]] = {
     MOVED_OUT: split(CENTERS, {**dict.fromkeys(CENTERS.leaves(), 8), "sejong": 2, "central": 4}),
     MOVED_IN: split(CENTERS, {**dict.fromkeys(CENTERS.leaves(), 7), "sejong": 3, "gyeonggi": 22, "central": 3}),
 }
-_MOVED: Final = {"handed_on": 5, "returned_home": 1}
+_MOVED: Final = {"handed_on": 6, "moved_otherwise": 1}
 """Moves, per cent of reports."""
 _HOURS: Final = 480
 """On duty at each centre: three people of 160 hours."""

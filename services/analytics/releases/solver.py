@@ -128,9 +128,9 @@ class Block:
         return False if status == highspy.HighsModelStatus.kInfeasible else None
 
     def _prefer(self, low: int, high: int) -> None:
-        """Of worlds with a cell of 0 or of 5 and more, one in which many cells are, of which that is not known.
+        """Among the worlds asked for, prefer one that also settles other cells: many that are 0, or 5 and more.
 
-        It makes one world serve for many cells. The first that is found is taken: there need not be a better one.
+        Any world answers the question, so the search ends with the first (``mip_rel_gap``), or soon after.
         """
         costs = np.zeros(len(self._uppers))
         for index, name in enumerate(self._names):

@@ -91,11 +91,11 @@ NO_SUPPORT: Final = "none"
 """In place of a kind where none was given."""
 CLOSED: Final = EndReason.CLOSED.value
 """The mark of reports that are closed, and what their tables split: how many are closed is published by month."""
-_MOVES: Final[Mapping[str, str]] = {
-    RoutingReason.TRANSFER_ACCEPTED: "handed_on",
-    RoutingReason.RETURNED_HOME: "returned_home",
-}
+_HANDED_ON: Final = "handed_on"
 _MOVED_OTHERWISE: Final = "moved_otherwise"
+_MOVES: Final = dict.fromkeys((RoutingReason.TRANSFER_ACCEPTED, RoutingReason.RETURNED_HOME), _HANDED_ON)
+"""Returns home have no figure of their own: less the other moves, it would say how many reports at least are at home,
+and so bound the hidden ones from elsewhere."""
 _LEAST_SPECIFIC: Final = {"role": Role.THIRD_PARTY, "channel": Channel.API, "urgency": Urgency.CRITICAL}
 """With what a word of a later build stands in a table whose hierarchy has no ``unknown``: its total stays whole."""
 
@@ -659,7 +659,7 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             ),
             dimensions=("move",),
             kinds=("year",),
-            protection=Totals((*_MOVES.values(), _MOVED_OTHERWISE), _moves),
+            protection=Totals((_HANDED_ON, _MOVED_OTHERWISE), _moves),
             measure="moves",
             source=Moves(_MOVES, _MOVED_OTHERWISE),
             panel="/centers#moves",

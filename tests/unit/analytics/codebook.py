@@ -157,7 +157,7 @@ class Story:
 
     def moves(self) -> Counter[str]:
         """“A report that moved twice counts twice.”"""
-        names = {"transfer_accepted": "handed_on", "returned_home": "returned_home"}
+        names = dict.fromkeys(("transfer_accepted", "returned_home"), "handed_on")
         return Counter(names.get(body["decision"]["reason"], "moved_otherwise") for body in self._decisions[1:])
 
     @property

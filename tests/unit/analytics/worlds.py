@@ -126,7 +126,7 @@ _FOLLOWED = (
     "closing-times",
     "closings-by-center",
 )
-_MOVES = {"handed_on": 0.03, "returned_home": 0.004, "moved_otherwise": 0.006}
+_MOVES = {"handed_on": 0.034, "moved_otherwise": 0.006}
 _URGENT_SHARES = (0.15, 0.3)
 
 

@@ -26,7 +26,7 @@ def year_of(*counts: MonthCounts) -> tuple[list[Release], Release]:
 
 
 def test_a_figure_is_shown_from_ten_on_and_months_tell_none() -> None:
-    counts = month(1, handed_on=6, returned_home=9), month(2, handed_on=5, moved_otherwise=4)
+    counts = month(1, handed_on=6, moved_otherwise=5), month(2, handed_on=5, moved_otherwise=4)
     assert [implausible(each) for each in counts] == [(), ()]
     months, year = year_of(*counts)
     assert year.tables[MOVES_TABLE] == {"handed_on": 11}
@@ -45,15 +45,15 @@ def test_a_month_closed_before_they_were_counted_leaves_the_year_without_them() 
 
 
 def test_a_corrected_figure_that_differs_by_few_is_hidden() -> None:
-    first, again = (year_of(month(1, handed_on=n, returned_home=12))[1] for n in (20, 23))
-    assert revised(again, [first], {"en": "Counted twice."}).tables[MOVES_TABLE] == {"returned_home": 12}
+    first, again = (year_of(month(1, handed_on=n, moved_otherwise=12))[1] for n in (20, 23))
+    assert revised(again, [first], {"en": "Counted twice."}).tables[MOVES_TABLE] == {"moved_otherwise": 12}
 
 
 @pytest.mark.parametrize(
     ("reason", "group"),
     [
         ("transfer_accepted", "handed_on"),
-        ("returned_home", "returned_home"),
+        ("returned_home", "handed_on"),
         ("home_closed", "moved_otherwise"),
         ("a word of a later version", "moved_otherwise"),
     ],
