@@ -93,7 +93,9 @@ CLOSED: Final = EndReason.CLOSED.value
 """The mark of reports that are closed, and what their tables split: how many are closed is published by month."""
 _HANDED_ON: Final = "handed_on"
 _MOVED_OTHERWISE: Final = "moved_otherwise"
-_MOVES: Final = dict.fromkeys((RoutingReason.TRANSFER_ACCEPTED, RoutingReason.RETURNED_HOME), _HANDED_ON)
+_MOVES: Final[Mapping[str, str]] = dict.fromkeys(
+    (RoutingReason.TRANSFER_ACCEPTED, RoutingReason.RETURNED_HOME), _HANDED_ON
+)
 """Returns home have no figure of their own: less the other moves, it would say how many reports at least are at home,
 and so bound the hidden ones from elsewhere."""
 _LEAST_SPECIFIC: Final = {"role": Role.THIRD_PARTY, "channel": Channel.API, "urgency": Urgency.CRITICAL}
