@@ -207,27 +207,20 @@ class Wording(Terms):
 
     def what(self, rows: list[tuple[str, Figure]], measure: str = "reports") -> str:
         """A chart of kinds, most frequent first."""
-        moves = measure == "moves"
+        if measure == "moves":
+            few = gettext_noop("There are not enough moves to be shown.")
+            one = gettext_noop("The most frequent is “%(harm)s”: %(number)s times.")
+            one_of = gettext_noop("Among the most frequent is “%(harm)s”: %(number)s times.")
+        else:
+            few = gettext_noop("There are not enough reports to be shown yet.")
+            one = gettext_noop("The most frequent is “%(harm)s” with %(number)s reports.")
+            one_of = gettext_noop("Among the most frequent is “%(harm)s” with %(number)s reports.")
         if not rows or not rows[0][1].low:
-            return self.text(
-                gettext_noop("There are not enough moves to be shown.")
-                if moves
-                else gettext_noop("There are not enough reports to be shown yet.")
-            )
+            return self.text(few)
         certain = all((rows[0][1].low or 0) > (figure.high or 0) for _, figure in rows[1:] if not figure.hidden)
-        if moves:
-            # A corrected figure may be hidden although it is large.
-            sentence = self.text(
-                gettext_noop("The most frequent is “%(harm)s”: %(number)s times.")
-                if certain and not any(figure.hidden for _, figure in rows)
-                else gettext_noop("Among the most frequent is “%(harm)s”: %(number)s times.")
-            )
-            return sentence % {"harm": self.name(rows[0][0]), "number": self.figure(rows[0][1])}
-        sentence = self.text(
-            gettext_noop("The most frequent is “%(harm)s” with %(number)s reports.")
-            if certain
-            else gettext_noop("Among the most frequent is “%(harm)s” with %(number)s reports.")
-        )
+        if measure == "moves":  # a corrected figure may be hidden although it is large
+            certain = certain and not any(figure.hidden for _, figure in rows)
+        sentence = self.text(one if certain else one_of)
         return sentence % {"harm": self.name(rows[0][0]), "number": self.figure(rows[0][1])}
 
     def how_fast(self, half: str | None, share: float | None) -> str:

@@ -32,6 +32,7 @@ from services.analytics.releases.tables import (
     SUPPORT_TABLE,
     TABLE_SPECS,
     TableSpec,
+    Times,
 )
 from shared.labels import Label
 
@@ -189,7 +190,7 @@ def _harms(reports: int, number: int) -> dict[str, int]:
 
 def _crossings(total: int, closed: int, centers: Mapping[str, int]) -> dict[str, dict[str, int]]:
     """By gender are the sums of age and gender."""
-    counted = [spec for spec in TABLE_SPECS.values() if spec.cube or (spec.source and spec.name != MOVES_TABLE)]
+    counted = [spec for spec in TABLE_SPECS.values() if spec.cube or isinstance(spec.source, Times)]
     found = {spec.name: _crossing(spec, closed if spec.base == "closed" else total, centers) for spec in counted}
     genders = dict.fromkeys(found[GENDER_TABLE], 0)
     for key, n in found[AGE_GENDER_TABLE].items():
