@@ -26,6 +26,8 @@ from tests.integration.routing.running import Maker, record_of
 
 TICK_S = 0.25
 TWICE = 0.05
+TO_NOBODY = 5
+"""So many reports are offered at the end to a centre that does not exist: chance alone may have drawn none."""
 NO_SUCH_CENTER = "atlantis"
 
 
@@ -107,6 +109,12 @@ class Feed:
         oldest = list(self.lodged.values())[: round(len(self.lodged) * share)]
         await self._send("twice long after", [lodged.event for lodged in oldest])
         await self._send("done twice", self._dice.sample(self._told, round(len(self._told) * share)))
+
+    async def to_nobody(self) -> None:
+        """A few reports are handed to a centre that does not exist, which must be refused each time."""
+        open_cases = [(report, seen) for report, seen in self._reader.stands.items() if not seen.ended]
+        for report, seen in open_cases[:TO_NOBODY]:
+            await self._send("transfer to nobody", [self._accepted(report, seen, NO_SUCH_CENTER)])
 
     async def centers(self, stop: asyncio.Event) -> None:
         """Centres close for seconds and open again, and shifts change. Leaves one closed at the end."""
@@ -226,10 +234,11 @@ class Feed:
         }
         likely = ["anywhere"] * 12 + ["to a closed one"] * 3 + ["to a declined one"] * 3 + [*kinds]
         kind = self._dice.choice([name for name in likely if kinds[name]])
-        to = self._dice.choice(kinds[kind])
+        return f"transfer {kind}", self._accepted(report, seen, self._dice.choice(kinds[kind]))
+
+    def _accepted(self, report: str, seen: Seen, center_id: str) -> CaseTransferAccepted:
         case = self._case(report, seen)
-        event = CaseTransferAccepted(**case, offer_id=f"o{case['case_version']}", to_center_id=to)
-        return f"transfer {kind}", event
+        return CaseTransferAccepted(**case, offer_id=f"o{case['case_version']}", to_center_id=center_id)
 
     async def _send(self, what: str, events: list[Any]) -> None:
         if events:

@@ -156,6 +156,7 @@ class Fire:
             await asyncio.wait(feeding, timeout=60)
         await asyncio.gather(*feeding)
         await self._feed.old_again()
+        await self._feed.to_nobody()
 
     async def _deciding(self) -> bool:
         self.crew.check()
