@@ -19,6 +19,7 @@ from services.analytics.releases.suppression import (
     LEAST_OF_WEEK,
     MonthCounts,
     Shown,
+    figures_shown,
     joined,
     mark,
     places,
@@ -103,8 +104,8 @@ def of_month(counts: MonthCounts, as_of: str, step: str, weeks: Mapping[str, int
         how = spec.protection
         if isinstance(how, Split):
             tables[spec.name] = _split(spec, period, counts, step)
-        elif isinstance(how, Totals) and how.counts is not None and (figures := how.counts(counts)):
-            tables[spec.name] = {name: n for name in how.names if (n := figures.get(name, 0)) >= LEAST}
+        elif isinstance(how, Totals) and how.counts is not None and (own := how.counts(counts)):
+            tables[spec.name] = figures_shown({name: own.get(name, 0) for name in how.names})
         elif isinstance(how, Rounded) and (hours := how.counts(counts)):
             tables[spec.name] = _rounded(hours, how.step)
     if weeks:
@@ -202,7 +203,7 @@ def _longer(
         elif isinstance(how, Totals) and how.counts is not None:  # yearly only
             figures = [found for month in counts if (found := how.counts(month)) is not None]
             if len(figures) == len(counts):
-                tables[spec.name] = {name: n for name, n in added(figures).items() if n >= LEAST}
+                tables[spec.name] = figures_shown(added(figures))
     return tables
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from services.analytics.counting.models import Held
 from services.analytics.releases.hierarchies import CENTERS
-from services.analytics.releases.suppression import LEAST, MonthCounts, Shown, split
+from services.analytics.releases.suppression import MonthCounts, Shown, figures_shown, split
 from services.analytics.releases.tables import CORRECTIONS, MOVED_IN, MOVED_OUT, center_counts
 
 Reports = Mapping[str, Held]
@@ -42,7 +42,7 @@ def bulletin(before: Reports, now: Reports) -> dict[str, Shown]:
         figures[HARM] += is_now.harms != was.harms
     figures[CAME] = len(now.keys() - before.keys())
     return {
-        CORRECTIONS: {name: n for name in NAMES if (n := figures[name]) >= LEAST},
+        CORRECTIONS: figures_shown({name: figures[name] for name in NAMES}),
         MOVED_OUT: split(CENTERS, center_counts(left)),
         MOVED_IN: split(CENTERS, center_counts(entered)),
     }
@@ -61,4 +61,4 @@ def from_counts(before: Sequence[MonthCounts], now: Sequence[MonthCounts]) -> di
         for key in {*a.centers, *b.centers}
     )
     found = {"reports": reports, "moved": max(0, moves - reports) // 2}
-    return {CORRECTIONS: {key: n for key, n in found.items() if n >= LEAST}}
+    return {CORRECTIONS: figures_shown(found)}

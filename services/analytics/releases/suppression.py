@@ -96,6 +96,11 @@ def split(tree: Tree, counts: Mapping[str, int]) -> dict[str, int]:
     return {} if total < LEAST else {tree.key: total, **_parts(tree, counts)}
 
 
+def figures_shown(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return what is shown of totals of their own: each from `LEAST` on."""
+    return {name: n for name, n in counts.items() if n >= LEAST}
+
+
 def _parts(tree: Tree, counts: Mapping[str, int]) -> dict[str, int]:
     sums = {part.key: subtotal(part, counts) for part in tree.parts}
     if not sums or min(sums.values()) < SMALL:
