@@ -120,12 +120,11 @@ class Block:
         solver.run()
         self.seconds = solver.getRunTime()
         status = solver.getModelStatus()
-        if status == highspy.HighsModelStatus.kOptimal:
+        found = solver.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        if found:  # a world answers even where time ran out while a better one was looked for
             self._remember(solver.getSolution().col_value)
         solver.changeColBounds(column, 0, self._uppers[column])
-        if status == highspy.HighsModelStatus.kOptimal:
-            return True
-        return False if status == highspy.HighsModelStatus.kInfeasible else None
+        return found or (False if status == highspy.HighsModelStatus.kInfeasible else None)
 
     def _prefer(self, low: int, high: int) -> None:
         """Among the worlds asked for, prefer one that also settles other cells: many that are 0, or 5 and more.

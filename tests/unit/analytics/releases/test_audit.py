@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
 
+import highspy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -133,6 +134,15 @@ def test_no_time_is_no_proof() -> None:
     found = System({"a": 9, "b": 9}, [Constraint({"a": 1, "b": 1}, 9, 9)])
     assert prove(found, 30).verdict == "open"
     assert prove(found, 0).verdict == "out_of_time"
+
+
+def test_a_world_found_as_time_ran_out_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the search ends between the first world and a better one; where none was found it is no answer."""
+    monkeypatch.setattr(highspy.Highs, "getModelStatus", lambda _: highspy.HighsModelStatus.kTimeLimit)
+    found = System({"a": 9, "b": 9}, [Constraint({"a": 1, "b": 1}, 9, 9)])
+    assert prove(found, 30).verdict == "open"
+    found.rows.append(Constraint({"a": 1}, 1, None))
+    assert prove(found, 30).verdict == "out_of_time"
 
 
 def test_the_two_leaky_releases_of_the_caution_are_not_proven() -> None:
