@@ -10,7 +10,7 @@ from math import inf
 from typing import Final
 
 from services.notify import metrics
-from services.notify.cases.models import Case, DueCase, next_due, rescheduled
+from services.notify.cases.models import Case, DueCase, EntryKind, next_due, rescheduled
 from services.notify.cases.repository import CaseStore, Change, records_of
 from services.notify.cases.rules import expire
 from services.notify.channels.breaker import NOT_SENT, SPARED
@@ -492,7 +492,7 @@ class EscalationWorker:
     def _count(self, item: ClaimedCase, result: AttemptResult) -> None:
         outcome = "sent" if result.ok else "failed"
         metrics.ALERTS.labels(result.channel.value, str(item.planned.step), outcome).inc()
-        if result.ok and item.case.alert_version == 0:
+        if result.ok and _is_first_taken(item):
             age = (self._clock.now() - item.case.received_at).total_seconds()
             metrics.TO_ALERT.labels(item.case.urgency.value).observe(max(age, 0.0))
 
@@ -568,6 +568,12 @@ class EscalationWorker:
             metrics.OVERDUE.inc()
         if plan.escalated:
             metrics.ESCALATED.labels(str(plan.step)).inc()
+
+
+def _is_first_taken(item: ClaimedCase) -> bool:
+    """Whether the newest result is the first alert of its case that was taken, after however many that were refused."""
+    before = any(entry.kind is EntryKind.SENT for entry in item.case.entries)
+    return not before and sum(result.ok for result in item.results) == 1
 
 
 def _trace(outcome: DeliveryResult, began: int) -> None:

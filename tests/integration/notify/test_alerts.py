@@ -13,6 +13,7 @@ from services.notify.escalation.rules import CONTACT_WITHIN, ESCALATION_POLICY, 
 from services.notify.settings import WebhookWithSecret
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
+from shared.metrics import REGISTRY
 from shared.topics import ALERTS, CENTERS
 from tests.integration.notify.conftest import NotifyHarness, Start, log_of, told_before
 from tests.support.mail import MailSink
@@ -199,19 +200,26 @@ async def test_nobody_on_duty_is_an_event_and_goes_on_at_once(start: Start, sink
     await eventually(changed)
 
 
+def first_alerts(within: str = "+Inf") -> float:
+    """Critical cases whose first alert was taken so many seconds after their report was accepted."""
+    labels = {"urgency": "critical", "le": within}
+    return REGISTRY.get_sample_value("ieum_notify_accepted_to_alert_seconds_bucket", labels) or 0.0
+
+
 @pytest.mark.own_service
 async def test_a_server_that_refuses_is_tried_again_under_the_same_alert_id(start: Start, sink: MailSink) -> None:
     clock = ManualClock(datetime.now(UTC))
     harness = await start(clock)
     sink.refuse = True
-    await harness.routed(event("report.routed", 1))
+    counted, in_time = first_alerts(), first_alerts(within="60.0")
+    await harness.routed(event("report.routed", 1, received_at=clock.now().isoformat()))
 
     async def failures() -> list[int]:
         return [getattr(e, "attempt", 0) for e in await log_of(harness.bus, ALERTS) if e.TYPE == "alert.failed.v1"]
 
     await eventually(failures)
     sink.refuse = False
-    await clock.advance(10)
+    await clock.advance(90)
     await eventually(lambda: sink.mails)
 
     async def attempts() -> bool:
@@ -219,6 +227,10 @@ async def test_a_server_that_refuses_is_tried_again_under_the_same_alert_id(star
         return [getattr(e, "attempt", 0) for e in sent] == [2]
 
     await eventually(attempts)
+    assert (first_alerts(), first_alerts(within="60.0")) == (counted + 1, in_time)
+    await clock.advance(ESCALATION_POLICY[Urgency.CRITICAL][0].wait.total_seconds())
+    await eventually(lambda: len(sink.mails) == 2)
+    assert first_alerts() == counted + 1
 
 
 async def test_two_processes_share_what_is_due_without_doubles(start: Start, sink: MailSink) -> None:
