@@ -94,11 +94,16 @@ class Watch:
         return since if since is not None and (self._clock.now() - since).total_seconds() > STOPPED_AFTER_S else None
 
     async def look(self) -> None:
-        """One round. Raises ``TransientError`` while store or broker are away."""
+        """One round. Raises ``TransientError`` while store or broker are away; the lag grows meanwhile."""
+        if self._uncounted_since is not None:
+            self._show_lag(self._uncounted_since)
         try:
-            await self._read_dead()
-            await self._measure_distance()
-            await self.reconcile()
+            try:
+                await self._read_dead()
+                await self._measure_distance()
+            finally:
+                # The store alone says how long a report has had no owner, also while the broker is away.
+                await self.reconcile()
         except Exception:
             self._looked = False
             raise
@@ -128,8 +133,11 @@ class Watch:
             self._sample = None if sample.moment == now else await self._new_sample(now)
         else:
             self._sample = sample
-        since = self._uncounted_since = self._caught_up or await self._oldest_uncounted(self._sample)
-        metrics.BEHIND.set((now - since).total_seconds() if since is not None else 0.0)
+        self._uncounted_since = self._caught_up or await self._oldest_uncounted(self._sample)
+        self._show_lag(self._uncounted_since or now)
+
+    def _show_lag(self, since: datetime) -> None:
+        metrics.BEHIND.set((self._clock.now() - since).total_seconds())
 
     async def _oldest_uncounted(self, sample: _Sample | None) -> datetime | None:
         """Before the first catch-up, when the oldest record that is not counted was written, by Kafka's time."""

@@ -29,6 +29,7 @@ class Lines:
     def __init__(self) -> None:
         self.records: list[RawRecord] = []
         self.reads = 0
+        self.away = False
         self.asked: list[int] = []
 
     def add(self, *records: RawRecord) -> None:
@@ -36,6 +37,8 @@ class Lines:
             self.records.append(replace(record, offset=len(self.records)))
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        if self.away:
+            raise TransientError("the broker is away")
         self.asked = list(partitions)
         return {0: len(self.records)}
 
@@ -58,6 +61,8 @@ class Counted:
         self.away = False
 
     async def offsets(self) -> dict[tuple[str, int], int]:
+        if self.away:
+            raise TransientError("the store is away")
         return {("reports", 0): self.next, **self.others}
 
     async def tally(self) -> ReconciliationCounts:
@@ -211,6 +216,29 @@ async def test_whether_all_is_accounted_for_is_what_the_last_look_found() -> Non
     office.store.away = True
     with pytest.raises(TransientError):
         await office.look()
+    assert office.watch.accounted() is None
+
+
+async def test_while_store_or_broker_are_away_the_lag_grows() -> None:
+    office = Office()
+    await office.look()
+    office.store.away = True
+    for minutes in (10, 20):
+        await office.clock.advance(600)
+        with pytest.raises(TransientError):
+            await office.look()
+        assert lag() == minutes * 60
+
+
+async def test_while_the_broker_is_away_a_report_without_an_owner_grows_older() -> None:
+    office = Office()
+    office.store.waiting = (1, NOW - timedelta(seconds=10))
+    await office.look()
+    office.reports.away = True
+    await office.clock.advance(600)
+    with pytest.raises(TransientError):
+        await office.look()
+    assert REGISTRY.get_sample_value("ieum_analytics_oldest_in_flight_report_age_seconds") == 610
     assert office.watch.accounted() is None
 
 
