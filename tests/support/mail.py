@@ -40,12 +40,13 @@ class MailSink:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
         del server, session
         self.arrived += 1
-        await asyncio.to_thread(self.flows.wait, 20)
-        if self.refuse:
-            return "451 not now"
-        parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        self.mails.append((envelope.rcpt_tos[0], parsed))
-        return "250 OK"
+        try:
+            await asyncio.to_thread(self.flows.wait, 20)
+        finally:  # a sender that died before the answer came has sent its mail
+            if not self.refuse:
+                parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
+                self.mails.append((envelope.rcpt_tos[0], parsed))
+        return "451 not now" if self.refuse else "250 OK"
 
     def alert_ids(self) -> list[str]:
         """Of every alert that came, alone or in a bundle."""

@@ -48,6 +48,10 @@ _LOG = log.get(__name__)
 _ROUNDS = 20
 
 
+RECORD_SHARE: Final = 0.1
+"""What of a lease is kept for writing down what was sent: were it over by then, another process would send it again."""
+
+
 def _lease_left(case: Case, now: datetime, lease_s: float) -> float:
     return lease_s if case.wake_at is None else min((case.wake_at - now).total_seconds(), lease_s)
 
@@ -198,6 +202,7 @@ class EscalationWorker:
         self._clock = clock
         self._settings = settings
         self._rules = settings.rules
+        self._record_s = RECORD_SHARE * settings.lease_s
         self._directory = RecipientDirectory(settings)
         self._worker = worker
         self._held = HeldCases(f"{worker}:{secrets.token_hex(6)}", settings.lease_s, settings.claim_size)
@@ -319,7 +324,7 @@ class EscalationWorker:
         return len(work)
 
     def _take(self, *, critical: bool) -> list[ClaimedCase]:
-        least_s = self._settings.smtp_timeout_s
+        least_s = self._settings.smtp_timeout_s + self._record_s
         return self._held.take(self._clock.now(), self._settings.claim_size, least_s=least_s, critical=critical)
 
     async def _see_through(self, work: list[ClaimedCase], *, urgent: bool) -> None:
@@ -335,7 +340,7 @@ class EscalationWorker:
         waiting: list[ClaimedCase] = []
         try:
             planned = self._planned(work, centers, now)
-            await self._send(planned, until, urgent=urgent)
+            await self._send(planned, until - self._record_s, urgent=urgent)
             waiting = [item for item in planned if self._may_wait(item)]
             kept = {item.case.report_id for item in waiting}
             done = {item.case.report_id: item for item in planned if item.case.report_id not in kept}
@@ -408,7 +413,8 @@ class EscalationWorker:
         lease_ends, deferred_until = item.case.wake_at, item.deferred_until
         if deferred_until is None or lease_ends is None or item.results or item.notice is not None:
             return False
-        return deferred_until + timedelta(seconds=2 * self._settings.smtp_timeout_s) < lease_ends
+        least_s = 2 * self._settings.smtp_timeout_s + self._record_s
+        return deferred_until + timedelta(seconds=least_s) < lease_ends
 
     def _planned(self, work: Sequence[ClaimedCase], centers: Mapping[str, Center], now: datetime) -> list[ClaimedCase]:
         """Plan each case. One that the rules cannot handle is left out, said aloud, and comes again with its lease."""

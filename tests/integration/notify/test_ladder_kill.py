@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from services.notify.cases.models import Case, EscalationCause, Target
-from services.notify.escalation import rules as policy
-from services.notify.escalation.rules import ESCALATION_POLICY, Plan
+from services.notify.cases.models import Case
+from services.notify.escalation.rules import ESCALATION_POLICY
 from shared.events.alerts import AlertEvent, AlertSent
 from shared.events.vocabulary import Urgency
 from shared.kafka.admin import ensure_topics
@@ -29,7 +28,7 @@ from tests.integration.notify.test_crash import environment
 from tests.kill.hasty_notify import POINTS
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
-from tests.unit.notify.samples import event, report_id
+from tests.unit.notify.samples import alert_id, event, report_id
 from tools.local.ports import free_port
 
 CASES = int(os.environ.get("IEUM_LADDER_CASES", "120"))
@@ -55,26 +54,8 @@ def every_alert(number: int) -> dict[str, int]:
     ids = {}
     for step, rung in enumerate(ESCALATION_POLICY[Urgency.CRITICAL], 1):
         for target in rung.who:
-            ids[policy.alert_id(report_id(number), _plan(step, target), target)] = step
+            ids[alert_id(number, step, target)] = step
     return ids
-
-
-def _plan(step: int, target: Target) -> Plan:
-    return Plan(
-        run=1,
-        cause=EscalationCause.ANSWER,
-        step=step,
-        round=1,
-        attempt=1,
-        targets=(target,),
-        again=(),
-        channels=(),
-        escalated=False,
-        nobody=False,
-        overdue=False,
-        center_id="gwangju",
-        ownership=1,
-    )
 
 
 @pytest.mark.kill
@@ -89,7 +70,7 @@ async def test_killed_at_each_named_point_while_timers_run(
     await publisher.publish([as_record(one, datetime.now(UTC)) for one in routed])
     await publisher.stop()
     # Long enough for a pass on a busy machine; so long a killed process keeps what it had claimed.
-    env = environment(bus_settings, store_settings, sink_port) | {"NOTIFY_LEASE_S": "8"}
+    env = environment(bus_settings, store_settings, sink_port) | {"NOTIFY_LEASE_S": "8", "NOTIFY_SMTP_TIMEOUT_S": "2"}
     client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
         store_settings.uri.get_secret_value(), tz_aware=True
     )
@@ -112,7 +93,7 @@ async def test_killed_at_each_named_point_while_timers_run(
         return done == CASES
 
     # These two are not killed: no lease of theirs ends before its case is told, however busy the machine.
-    living = {**env, "NOTIFY_LEASE_S": "60"}
+    living = environment(bus_settings, store_settings, sink_port)
     other = {**living, "NOTIFY_PORT": str(free_port())}
     async with hasty(living, tmp_path), hasty(other, tmp_path):
         await eventually(climbed, seconds=200 + CASES / 20)

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+from services.notify.cases.models import EscalationCause, Target
 from services.notify.cases.projection import RoutingEvent
+from services.notify.escalation import rules as policy
 from shared.events.catalog import EVENT_TYPES
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "events"
@@ -17,6 +19,26 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 def report_id(number: int) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
+
+
+def alert_id(number: int, step: int = 1, target: Target = Target.DUTY) -> str:
+    """The id of the alert of a new report's step, told for the first time."""
+    made = policy.Plan(
+        run=1,
+        cause=EscalationCause.ANSWER,
+        step=step,
+        round=1,
+        attempt=1,
+        targets=(target,),
+        again=(),
+        channels=(),
+        escalated=False,
+        nobody=False,
+        overdue=False,
+        center_id="gwangju",
+        ownership=1,
+    )
+    return policy.alert_id(report_id(number), made, target)
 
 
 def event(kind: str, number: int = 1, /, **changes: Any) -> RoutingEvent:

@@ -26,7 +26,7 @@ from services.notify.escalation.delivery import (
     delivery_attempts,
 )
 from services.notify.escalation.rules import ALWAYS, GAP, MOST, RecentAlerts
-from services.notify.escalation.service import ASK_EVERY, EscalationWorker, HeldCases
+from services.notify.escalation.service import ASK_EVERY, RECORD_SHARE, EscalationWorker, HeldCases
 from services.notify.settings import NotifySettings
 from shared.clock import ManualClock
 from shared.errors import TransientError
@@ -284,11 +284,12 @@ class Told:
     """A delivery that says of every message that it was taken."""
 
     def __init__(self) -> None:
+        self.deadlines: list[float] = []
         self.messages: list[int] = []
         self.looks: list[Callable[[int], Awaitable[list[DeliveryAttempt]]]] = []
 
     async def send(self, batches: Sequence[Any], deadline: float, wanted: Any) -> list[Any]:
-        del deadline
+        self.deadlines.append(deadline)
         self.looks.append(wanted)
         self.messages += [len(batch.delivery_attempts) for batch in batches]
         return [cast("Any", _Done(batch.delivery_attempts)) for batch in batches]
@@ -310,6 +311,31 @@ async def test_what_waits_for_a_bundle_waits_in_hand_and_is_written_once_when_it
     await clock.advance(GAP.total_seconds())
     await worker.send_due()
     assert (told.messages, stored.saves, worker.deferred) == ([2], 2, 0)
+
+
+async def test_what_is_sent_is_written_down_before_the_lease_ends() -> None:
+    """The last message is begun so early that it and the record after it fit: nobody else sends it meanwhile."""
+    clock, settings, stored, told = ManualClock(NOW), settings_of(lease_s=60), Stored(), Told()
+    worker = worker_of(stored, told, clock, settings, recent=FULL)
+    kept_s = RECORD_SHARE * 60
+    worker.begin(worker.hold([case_of(1, "critical")], NOW))
+    await worker.send_held_urgent()
+    assert told.deadlines == [60 - kept_s]
+    worker.begin(worker.hold([case_of(2, "critical")], NOW))
+    await clock.advance(60 - kept_s - settings.smtp_timeout_s)
+    await worker.send_held_urgent()
+    assert len(told.deadlines) == 1, "too late: whoever claims it then sends it"
+
+
+@pytest.mark.parametrize(("lease_s", "in_hand"), [(33, 0), (34, 1)])
+async def test_what_waits_for_a_bundle_waits_in_hand_only_where_its_lease_outlasts_sending_and_recording(
+    lease_s: float, in_hand: int
+) -> None:
+    stored, told = Stored(), Told()
+    worker = worker_of(stored, told, ManualClock(NOW), settings_of(lease_s=lease_s, smtp_timeout_s=10), recent=FULL)
+    worker.begin(worker.hold([case_of(1)], NOW))
+    await worker.send_due()
+    assert (worker.deferred, stored.saves) == (in_hand, 1 - in_hand)
 
 
 async def test_what_was_due_before_goes_on_while_a_surge_always_leaves_something_in_hand() -> None:
