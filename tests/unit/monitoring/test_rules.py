@@ -82,6 +82,20 @@ def test_every_metric_of_a_rule_is_one_that_a_process_shows() -> None:
     assert metrics_of("rate(ieum_no_such_seconds_bucket[5m])") - exists == {"ieum_no_such_seconds"}
 
 
+def test_a_skipped_case_or_event_is_counted_under_a_label_that_wakes_somebody() -> None:
+    sources = ("services/notify/escalation/service.py", "shared/outbox.py")
+    labels = {
+        label.partition("{")[0]
+        for source in sources
+        for label in re.findall(r'Skipped\(f?"([^"]+)"', (PROJECT / source).read_text(encoding="utf-8"))
+    }
+    assert labels == {"alerts", "relay-"}
+    asked = {rule["alert"]: re.findall(r'job_name(=~|!~)"([^"]+)"', rule["expr"]) for rule in _alerting()}
+    [(_, waking)] = set(asked["CasesSkipped"])
+    assert all(re.fullmatch(waking, label) for label in labels)
+    assert set(asked["DocumentsSkipped"]) == {("!~", waking)}, "every other label is a ticket"
+
+
 def test_an_alert_leads_to_a_runbook_with_all_four_parts() -> None:
     page = (PROJECT / "docs" / f"{RUNBOOKS}.md").read_text(encoding="utf-8")
     found = {name.lower(): text for name, text in RUNBOOK.findall(page)}
