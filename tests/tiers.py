@@ -66,6 +66,7 @@ QUICK: Final = frozenset(
 
 LONGEST_FIRST: Final = (
     "tests/kill/test_kill.py",
+    "tests/chaos/test_short.py",
     "tests/integration/upgrade/test_rollout.py",
     "tests/browser/test_kwcag.py",
     "tests/disclosure/test_attack.py",
