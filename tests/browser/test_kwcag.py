@@ -18,6 +18,9 @@ from tests.integration.intake.harness import IntakeHarness
 pytestmark = pytest.mark.timeout(1200)  # the first test that asks walks all pages: 50 s alone, 480 beside three others
 JUDGED = {"ko": (NARROW, "light"), "en": (WIDE, "dark")}
 """How axe sees a language. What its rules judge (names, structure, contrast) does not depend on the two together."""
+ONE_OF_MANY = {"ko": "main .operation:nth-of-type(n + 6)", "en": ""}
+"""Operations of the API are made by one template, and are as many elements as a quarter of all pages: `make test` has
+axe look at the first five of them, `make test-all` at each."""
 MOVING = """() => [
   ...document.querySelectorAll("video, audio, object, embed, iframe, marquee, blink, canvas, [autoplay], [http-equiv]"),
   ...document.getAnimations().map(a => a.effect.target).filter(Boolean)].map(e => e.outerHTML.slice(0, 120))"""
@@ -159,7 +162,7 @@ async def _walk(chromium: Browser, harness: IntakeHarness, site: str, language: 
             await shoot(page, f"page-{place}-{size['width']}")
             await seen.look(page, f"{place}-{size['width']}", CUT_OFF)
         try:
-            await assert_accessible(page)
+            await assert_accessible(page, without=ONE_OF_MANY[language])
         except AssertionError as error:
             seen.faults.append(f"{place}: {error}")
         if await page.locator("html").get_attribute("lang") != (visit.written_in or language):

@@ -17,6 +17,7 @@ from shared.topics import TOPICS
 from tools.docs_generation import asyncapi, openapi
 from tools.docs_generation.__main__ import differences
 from tools.local import plan
+from tools.local.processes import PROJECT
 from tools.local.settings import SERVICES
 
 
@@ -133,7 +134,9 @@ def test_asyncapi_files_parse_as_yaml() -> None:
 
 
 def test_every_service_describes_its_api() -> None:
-    found = {path: json.loads(text) for path, text in openapi.files().items()}
+    """`make check` sees that the files are what the services say of themselves now."""
+    files = (PROJECT / "docs" / "openapi").glob("*.json")
+    found = {f"openapi/{file.name}": json.loads(file.read_text(encoding="utf-8")) for file in files}
     assert set(found) == {f"openapi/{service}.json" for service in SERVICES}
     for document in found.values():
         assert document["openapi"].startswith("3.1")
