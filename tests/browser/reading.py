@@ -12,6 +12,7 @@ GEOMETRY: Final = {
 _SILENT: Final = {"code", "option", "script", "style"}
 _NOT_WORDS: Final = re.compile(
     r"“(?:leaf|group|region|total|at_least|at_most|low|high|interval|erratum)”"  # quoted as they stand in the files
+    r"|“(?:home|linked|home_|no_home_)”"  # and in the events
     r"|\?revision="
     r"|(?<![A-Za-z])(CSVW?|JSON|NDJSON|PARQUET|Parquet|ZIP|PDF|API|ETag|ISO|UTC|Q\d|W\d+|HTTP|IEUM_\w+|Kafka|hidden)(?![A-Za-z])"
 )

@@ -16,6 +16,7 @@ from services.analytics.releases.release import Release, of_month
 from services.analytics.releases.suppression import MonthCounts, joined
 from services.analytics.releases.tables import BY_WEEK, LATE, LATE_TABLE
 from tests.disclosure.publishing import fetched, released
+from tests.unit.analytics.releases.test_residence import released_with_residence
 from tests.unit.analytics.worlds import AS_OF, weeks_before
 from tools.disclosure_attack.__main__ import Result, attack
 
@@ -85,6 +86,19 @@ async def test_a_month_that_tells_a_small_rest_beside_its_weeks_is_undone(tmp_pa
     await fetched([*weeks_before(counts), month], tmp_path)
     narrowed = {(bound.cell.row, bound.low, bound.high) for bound in attack(tmp_path).narrowed}
     assert {("2026-W44", 0, 3), ("2026-W46", 0, 3), ("2026-W48", 0, 3), ("2026-W49", 0, 3)} <= narrowed
+
+
+async def test_provinces_of_residence_beside_hidden_numbers_from_elsewhere_are_undone(tmp_path: Path) -> None:
+    """The planted bug: all provinces are told although a centre owns two more than live there, three from elsewhere."""
+    results = {}
+    for step in ("full", "regions"):
+        await fetched(released_with_residence(step), tmp_path / step)
+        results[step] = attack(tmp_path / step)
+    found = [*results["full"].leaked, *results["full"].narrowed]
+    assert [bound.low for bound in found if bound.cell.row == "chungnam"] == [2]
+    assert results["regions"].cells > 20
+    assert (results["regions"].narrowed, results["regions"].unsure) == ((), 0)
+    assert results["regions"].failed
 
 
 async def test_totals_computed_before_hiding_are_undone(

@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,8 @@ from tools.disclosure_attack.documents import unpacked
 
 LANGUAGES: Final = ("ko", "en")
 PAGES: Final = ("", "centers", "people", "trends")
+MERGED: Final = {"jeonnam-gwangju": ("gwangju", "jeonnam")}
+"""A division with two centres."""
 _HIDDEN: Final = "*"
 _BOUNDS: Final = ("at_least", "at_most")
 _TOTAL: Final = "total"
@@ -247,6 +249,11 @@ def strays(path: Path, tables: list[Published], said: list[Said]) -> Iterator[St
     for one in said:
         values.setdefault(one.cell.row, set()).update((one.low, one.high))
         values.setdefault(one.cell.column, set()).update((one.low, one.high))
+    for merged, places in MERGED.items():  # maps show such a division as the sum of what is said of its centres
+        of_each = [{replace(one.cell, row=merged): one for one in said if one.cell.row == place} for place in places]
+        for cell in set.intersection(*(set(each) for each in of_each)):
+            both = [each[cell] for each in of_each]
+            values.setdefault(merged, set()).update((sum(one.low for one in both), sum(one.high for one in both)))
     keys = {label: key for table in tables for key, label in table.labels.items()}
     numbered = set()
     for label, text in page.beside:

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from tools.disclosure_attack.gathering import Cell, Published, Said
+from tools.disclosure_attack.gathering import MERGED, Cell, Published, Said
 
 SMALL: Final = 5
 CORRECTIONS: Final = "corrections"
-APART: Final = (CORRECTIONS, "alert-outcomes", "staff-on-duty", "moves-between-centers")
+MOVES: Final = "moves-between-centers"
+LEAST_OF_FIGURES: Final = 10
+"""A figure of its own that is hidden is smaller."""
+APART: Final = (CORRECTIONS, "alert-outcomes", "staff-on-duty", MOVES)
 """Tables that count something else than the month's reports; their rows need not add up."""
 MOVED: Final = ("reports-moved-out", "reports-moved-in")
 """Tables of the reports that moved after a month closed: they add up to that number."""
@@ -25,6 +28,10 @@ GENDER: Final = "reports-by-gender"
 URGENCY: Final = "reports-by-urgency"
 ELSEWHERE: Final = "reports-from-elsewhere"
 CENTRAL: Final = "central"
+RESIDENCE: Final = "reports-by-residence"
+WITHOUT_HOME: Final = ("seoul", "overseas", "unknown")
+"""Where no centre is at home."""
+ASSIGNMENT: Final = "reports-by-assignment"
 CLOSED_BY_CENTER: Final = "closings-by-center"
 BY_PLACE: Final = ("reports-by-center-and-harm", ELSEWHERE, LATE, CLOSED_BY_CENTER)
 """Tables of what reports of a place have in common."""
@@ -198,8 +205,7 @@ def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str
     if table.table in BY_PLACE:
         for row in table.rows:
             found.relate({_cell(table, row): 1, _cell(same, row): -1})
-    if table.table == ELSEWHERE:  # the central desk is nobody's home
-        found.relate({_cell(table, CENTRAL, table.columns[1]): 1, _cell(table, CENTRAL): -1}, 0, MOST)
+    _of_homes(found, table, same, by_name)
     if table.table == GENDER and (crossed := by_name.get((AGE_GENDER, table.period))) is not None:
         for gender in table.rows:
             ages = {_cell(crossed, row): 1 for row in crossed.rows if row.endswith(f"/{gender}")}
@@ -215,6 +221,62 @@ def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str
         in_time = {_cell(times, row): -1 for row in times.rows if row in QUICK}
         late = _cell(table, table.total, table.columns[1])
         found.relate({_cell(table, table.total): 1, late: -1, **in_time}, 0, MOST)
+
+
+def _of_homes(found: Problem, table: Published, same: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
+    """Where people live, where they are helped, and why."""
+    if table.table == ELSEWHERE:  # the central desk is nobody's home
+        found.relate({_cell(table, CENTRAL, table.columns[1]): 1, _cell(table, CENTRAL): -1}, 0, MOST)
+    if table.table == RESIDENCE:
+        _of_residence(found, table, same, by_name)
+    if table.table == ASSIGNMENT:
+        _of_assignment(found, table, same, by_name)
+
+
+def _of_residence(
+    found: Problem, table: Published, same: Published, by_name: Mapping[tuple[str, str], Published]
+) -> None:
+    """Who is at home lives there; who lives there and is elsewhere, or has no home, is from elsewhere."""
+    guests = by_name.get((ELSEWHERE, table.period))
+    if guests is None:
+        return
+    column = guests.columns[1]
+    for place in table.rows:
+        centers = MERGED.get(place, () if place in WITHOUT_HOME else (place,))
+        at_home = {_cell(same, center): 1 for center in centers}
+        at_home |= {_cell(guests, center, column): -1 for center in centers}
+        found.relate({_cell(table, place): 1, **{cell: -k for cell, k in at_home.items()}}, 0, MOST)
+        # Whoever lives there is at home, or a guest of any centre that is not the only one at home there.
+        sure = {_cell(guests, row, column): 1 for row in guests.rows if (row,) != centers}
+        both = {cell: at_home.get(cell, 0) + sure.get(cell, 0) for cell in (*at_home, *sure)}
+        found.relate({**both, _cell(table, place): -1}, 0, MOST)
+    nowhere = {_cell(table, place): -1 for place in WITHOUT_HOME}
+    found.relate({_cell(guests, guests.total, column): 1, **nowhere}, 0, MOST)
+
+
+def _of_assignment(
+    found: Problem, table: Published, same: Published, by_name: Mapping[tuple[str, str], Published]
+) -> None:
+    """A report that never moved is where it was assigned first; without a home, people live where no centre is."""
+    moves, guests = by_name.get((MOVES, table.period)), by_name.get((ELSEWHERE, table.period))
+    moved = {} if moves is None else {_cell(moves, row, moves.columns[0]): 1 for row in moves.rows}
+    for cell in moved:
+        if found.fixed(cell) is None:
+            found.tell(cell, 0, LEAST_OF_FIGURES - 1)
+    home, overflow, no_home, linked, last = (
+        _cell(table, row) for row in ("home", "overflow", "no_home", "linked", "last_resort")
+    )
+    if moves is not None and guests is not None:
+        away = _cell(guests, guests.total, guests.columns[1])
+        found.relate({away: 1, **moved, overflow: -1, no_home: -1}, 0, MOST)
+        found.relate({_cell(same, same.total): 1, away: -1, home: -1, **moved}, 0, MOST)
+    if moves is not None:
+        found.relate({last: 1, **moved, _cell(same, CENTRAL): -1}, 0, MOST)
+    places = by_name.get((RESIDENCE, table.period))
+    if places is not None:
+        nowhere = {_cell(places, place): 1 for place in WITHOUT_HOME}
+        found.relate({**nowhere, **{_cell(places, place): 1 for place in MERGED}, no_home: -1}, 0, MOST)
+        found.relate({no_home: 1, linked: 1, last: 1, **dict.fromkeys(nowhere, -1)}, 0, MOST)
 
 
 def _within(table: Published, by_name: Mapping[tuple[str, str], Published]) -> list[Published]:

@@ -59,6 +59,17 @@ DIMENSIONS: Final[Mapping[str, Dimension]] = {
     "urgency": Dimension(
         gettext_noop("Urgency"), gettext_noop("How soon a person had to look at the report."), meanings.URGENCIES
     ),
+    "residence": Dimension(
+        gettext_noop("Residence"), gettext_noop("Where the person harmed lives, as told."), meanings.RESIDENCES
+    ),
+    "assignment": Dimension(
+        gettext_noop("First assignment"),
+        gettext_noop(
+            "By the reason of the first decision: “home”, “linked”, those that begin with “home_” (overflow) or with "
+            "“no_home_”; all others are the last resort."
+        ),
+        meanings.ASSIGNMENTS,
+    ),
     "move": Dimension(gettext_noop("Move"), gettext_noop("Why the owner changed."), meanings.MOVES),
     "contact": Dimension(
         gettext_noop("First contact"),

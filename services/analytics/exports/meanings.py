@@ -6,6 +6,7 @@ from typing import Final
 from services.analytics.counting.aggregate import IN_CARE
 from services.analytics.releases.counts import LONGER, UNANSWERED
 from services.analytics.releases.hierarchies import TOTAL
+from services.analytics.releases.tables import AT_HOME, HOMES, LAST_RESORT, LINKED, NO_HOME, OVERFLOW
 from shared.events.vocabulary import (
     UNKNOWN,
     AgeBand,
@@ -115,6 +116,27 @@ SUPPORTS: Final[Mapping[str, str]] = {
 MOVES: Final[Mapping[str, str]] = {
     "handed_on": gettext_noop("Another centre accepted a transfer, or the home centre took the report back by one."),
     "moved_otherwise": gettext_noop("Assigned anew without a transfer, as when a centre closed."),
+}
+RESIDENCES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(sorted(HOMES), gettext_noop("The person harmed lives there, as told.")),
+    "seoul": gettext_noop("The person harmed lives in Seoul, where none of the centres is at home."),
+    "jeonnam-gwangju": gettext_noop(
+        "The person harmed lives in Gwangju or Jeonnam, which have a centre each and are one division since July 2026."
+    ),
+    "overseas": gettext_noop("The person harmed lives outside Korea."),
+    UNKNOWN: gettext_noop("The residence was not told, or is one that this version does not know."),
+}
+ASSIGNMENTS: Final[Mapping[str, str]] = {
+    AT_HOME: gettext_noop("The centre of the person's home took it."),
+    OVERFLOW: gettext_noop(
+        "There is a home centre; it was full, overloaded, closed or declined, or nobody was on duty there, and another "
+        "one took it."
+    ),
+    NO_HOME: gettext_noop("No centre is at home in Seoul, abroad, or where the place or its district is not known."),
+    LINKED: gettext_noop("It went to the centre that had a linked report already, or knew the reporter."),
+    LAST_RESORT: gettext_noop(
+        "Every centre was full or closed, or nobody was on duty anywhere; also reasons that this version does not know."
+    ),
 }
 CONTACTS: Final[Mapping[str, str]] = {
     "reached_1_hour": gettext_noop("Reached no later than 1 hour after acceptance."),

@@ -7,6 +7,7 @@ from services.analytics.counting.aggregate import IN_CARE, NO_SUPPORT
 from services.analytics.releases.counts import LONGER, UNANSWERED
 from services.analytics.releases.hierarchies import TOTAL, members
 from services.analytics.releases.suppression import Figure
+from services.analytics.releases.tables import AT_HOME, LAST_RESORT, LINKED, NO_HOME, OVERFLOW
 from shared.events.vocabulary import EndReason
 from shared.labels import (
     AGE_BANDS,
@@ -69,6 +70,16 @@ OTHER_WORDS: Final[Mapping[str, str]] = {
     "gender": gettext_noop("Gender"),
     "move": gettext_noop("Move"),
     "moves": gettext_noop("Moves"),
+    "residence": gettext_noop("Residence"),
+    "seoul": gettext_noop("Seoul"),
+    "jeonnam-gwangju": gettext_noop("Jeonnam-Gwangju"),
+    "overseas": gettext_noop("Outside Korea"),
+    "assignment": gettext_noop("First assignment"),
+    AT_HOME: gettext_noop("Home centre"),
+    OVERFLOW: gettext_noop("Overflow"),
+    NO_HOME: gettext_noop("No home centre"),
+    LINKED: gettext_noop("Linked report"),
+    LAST_RESORT: gettext_noop("Last resort"),
     "handed_on": gettext_noop("Handed on"),
     "moved_otherwise": gettext_noop("Otherwise"),
     "contact": gettext_noop("First contact"),

@@ -14,9 +14,11 @@ from services.analytics.releases import weekly
 from services.analytics.releases.hierarchies import CENTERS, CENTRAL_LEAF, TOTAL, Tree
 from services.analytics.releases.intervals import read
 from services.analytics.releases.release import BETWEEN, Release, base_of, period_of, reports_in, told_weeks
-from services.analytics.releases.suppression import LEAST_OF_WEEK, SMALL, Shown, fits, joined, places
+from services.analytics.releases.suppression import LEAST, LEAST_OF_WEEK, SMALL, Shown, fits, joined, places
 from services.analytics.releases.tables import (
     AGE_GENDER_TABLE,
+    ASSIGNMENT_TABLE,
+    AT_HOME,
     BY_CENTER,
     BY_WEEK,
     CLOSED,
@@ -31,15 +33,22 @@ from services.analytics.releases.tables import (
     FROM_ELSEWHERE,
     GENDER_TABLE,
     HARM_TABLE,
+    HOMES,
+    LAST_RESORT,
     LATE,
     LATE_IF_NORMAL,
     LATE_TABLE,
     LATE_UNLESS_CRITICAL,
+    LINKED,
     MOVED_IN,
     MOVED_OUT,
+    MOVES_TABLE,
+    NO_HOME,
+    OVERFLOW,
     REACHED_AFTER,
     REACHED_LATE,
     REACHED_SOON,
+    RESIDENCE_TABLE,
     STEPS,
     SURELY_IN_TIME,
     TABLE_SPECS,
@@ -49,6 +58,7 @@ from services.analytics.releases.tables import (
     Marks,
     Split,
     TableSpec,
+    Totals,
 )
 from shared.events.vocabulary import UNKNOWN, AgeBand, HarmType, Urgency
 
@@ -213,7 +223,8 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
                 _weeks(found, release, shown, releases)
             elif isinstance(spec.protection, Split):
                 tree = spec.protection.made_in(period_of(release.period), shown)
-                depth = DEPTHS[release.step] if spec.recoding else _EVERY_LEVEL
+                step = release.coarser.get(name, release.step)
+                depth = spec.protection.depths[step] if spec.recoding else _EVERY_LEVEL
                 _tree(found, cells_of(release, name), tree, shown, depth, earlier)
             elif isinstance(spec.protection, Marks):
                 _of_marks(found, release, spec, spec.protection, months, earlier)
@@ -229,6 +240,8 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
             _contacts(found, release, releases, months)
             _closings(found, release, months)
             _guests(found, release, months)
+            _assignments(found, release, months, former)
+            _residences(found, release, months)
     return found
 
 
@@ -514,6 +527,97 @@ def _guests(found: System, release: Release, months: Sequence[Release]) -> None:
     guests = f"{prefix}/{CENTRAL_LEAF}{BETWEEN}{FROM_ELSEWHERE}"
     if found.tops.keys() >= {guests, *own}:
         found.rows.append(Constraint({guests: 1, **dict.fromkeys(own, -1)}, 0, None, assumed=True))
+
+
+def _guests_of(release: Release) -> dict[str, str]:
+    """The cells of reports from elsewhere, by centre."""
+    prefix = cells_of(release, ELSEWHERE_TABLE)
+    return {center: f"{prefix}/{center}{BETWEEN}{FROM_ELSEWHERE}" for center in CENTERS.leaves()}
+
+
+def _residences(found: System, release: Release, months: Sequence[Release]) -> None:
+    """Constrain: who is at home lives there; who lives there and is not, or has no home, is from elsewhere.
+
+    With the totals these are all there are: whoever is from elsewhere may live anywhere but where their centre is.
+    """
+    prefix, guests = cells_of(release, RESIDENCE_TABLE), _guests_of(release)
+    if not found.tops.keys() >= {*_leaves(release, RESIDENCE_TABLE, *HOMES), *guests.values()}:
+        return
+    for residence, homes in HOMES.items():
+        if not homes:
+            continue
+        lives, own = f"{prefix}/{residence}", [name for center in homes for name in _of_center(center, months)]
+        _bound(found, prefix, {**dict.fromkeys(own, 1), **{guests[c]: -1 for c in homes}, lives: -1}, 0)
+        # Of two homes of one residence each may look after people of the other's.
+        here = {guests[center]: 1 for center in homes} if len(homes) == 1 else {}
+        others = dict.fromkeys((guests[center] for center in guests if center not in homes), -1)
+        _bound(found, prefix, {lives: 1, **dict.fromkeys(own, -1), **here, **others}, 0)
+        _hidden_months(found, lives, own)
+    nowhere = _leaves(release, RESIDENCE_TABLE, *(residence for residence, homes in HOMES.items() if not homes))
+    _bound(found, prefix, {**dict.fromkeys(nowhere, 1), **dict.fromkeys(guests.values(), -1)}, 0)
+
+
+def _assignments(found: System, release: Release, months: Sequence[Release], former: Sequence[Release]) -> None:
+    """Constrain: without a move a report is where it was assigned first. Who has no home lives where none is."""
+    prefix, guests = cells_of(release, ASSIGNMENT_TABLE), [*_guests_of(release).values()]
+    reasons = _leaves(release, ASSIGNMENT_TABLE, AT_HOME, OVERFLOW, NO_HOME, LINKED, LAST_RESORT)
+    if not found.tops.keys() >= {*reasons}:
+        return
+    home, overflow, no_home, linked, last = reasons
+    if moves := _moves(found, release, prefix, former):
+        moved, central = dict.fromkeys(moves, -1), _of_center(CENTRAL_LEAF, months)
+        if found.tops.keys() >= {*guests}:
+            _bound(found, prefix, {overflow: 1, no_home: 1, **dict.fromkeys(guests, -1), **moved}, 0)
+            _bound(found, prefix, {home: 1, **dict.fromkeys(guests, 1), **moved}, reports_in(months))
+        if found.tops.keys() >= {*central}:
+            _bound(found, prefix, {**dict.fromkeys(central, 1), last: -1, **moved}, 0)
+            _hidden_months(found, f"{prefix}/{CENTRAL_LEAF}", central)
+    nowhere = _leaves(release, RESIDENCE_TABLE, *(residence for residence, homes in HOMES.items() if not homes))
+    several = _leaves(release, RESIDENCE_TABLE, *(residence for residence, homes in HOMES.items() if len(homes) > 1))
+    if found.tops.keys() >= {*nowhere}:
+        _bound(found, prefix, {no_home: 1, **dict.fromkeys((*nowhere, *several), -1)}, 0)
+        _bound(found, prefix, {**dict.fromkeys(nowhere, 1), no_home: -1, linked: -1, last: -1}, 0)
+
+
+def _moves(found: System, release: Release, cells: str, former: Sequence[Release]) -> list[str]:
+    """How often reports moved, under names of ``cells``.
+
+    A figure that is not shown is below `LEAST`, or differs by a small count from what a former revision shows.
+    """
+    how, shown = TABLE_SPECS[MOVES_TABLE].protection, release.tables.get(MOVES_TABLE)
+    if shown is None or not isinstance(how, Totals):
+        return []
+    earlier = [entry.tables.get(MOVES_TABLE, {}) for entry in former if entry.period == release.period]
+    for figure in how.names:
+        name, value = f"{cells}/{figure}", shown.get(figure)
+        near = [old[figure] for old in earlier if figure in old]
+        found.add(name, max((LEAST - 1, *(n + SMALL - 1 for n in near))) if value is None else value)
+        if value is not None:
+            found.rows.append(Constraint({name: 1}, value, value))
+        elif near:
+            differs = (Way(Constraint({name: 1}, n - SMALL + 1, n + SMALL - 1)) for n in near)
+            found.choices.append(Choice((Way(Constraint({name: 1}, None, LEAST - 1)), *differs)))
+    return [f"{cells}/{figure}" for figure in how.names]
+
+
+def _hidden_months(found: System, cell: str, names: Iterable[str]) -> None:
+    """Look at what the months that hide a centre count together, where something else bounds it."""
+    if hidden := dict.fromkeys(found.tops.keys() & {*names} - found.known().keys(), 1):
+        found.sums[f"{cell}/of"] = hidden
+
+
+def _bound(found: System, cells: str, of: Sum, high: int) -> None:
+    """The same as `_tied`; marks of the release that it bounds are looked at under a name of ``cells``, too.
+
+    So that this table goes before they are recoded.
+    """
+    _tied(found, cells, of, high)
+    own, known = f"{cells.partition('/')[0]}/", found.known()
+    for name in of:
+        if name.startswith(own) and BETWEEN in name and name not in known:
+            alias = f"/{name.partition('/')[2].replace(BETWEEN, '/')}"
+            found.sums = {cell: told for cell, told in found.sums.items() if not cell.endswith(alias)}
+            found.sums[cells + alias] = {name: 1}
 
 
 def _moved(found: System, release: Release, months: Sequence[Release]) -> None:

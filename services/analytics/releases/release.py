@@ -103,7 +103,7 @@ def of_month(counts: MonthCounts, as_of: str, step: str, weeks: Mapping[str, int
     for spec in decided_with("month"):
         how = spec.protection
         if isinstance(how, Split):
-            tables[spec.name] = _split(spec, period, counts, step)
+            tables[spec.name] = _split(spec, period, spec.leaf_counts(counts) or {}, step)
         elif isinstance(how, Totals) and how.counts is not None and (own := how.counts(counts)):
             tables[spec.name] = figures_shown({name: own.get(name, 0) for name in how.names})
         elif isinstance(how, Rounded) and (hours := how.counts(counts)):
@@ -120,11 +120,13 @@ def of_month(counts: MonthCounts, as_of: str, step: str, weeks: Mapping[str, int
     return Release(counts.month, as_of, step, same, (counts.month,))
 
 
-def _split(spec: TableSpec, period: Period, counts: MonthCounts, step: str) -> Shown:
+def _split(spec: TableSpec, period: Period, counts: Counts, step: str) -> Shown:
+    if not isinstance(spec.protection, Split):
+        raise TypeError(f"{spec.name} does not split")
     hierarchy = spec.hierarchy(period)
-    shown = split(hierarchy, spec.leaf_counts(counts) or {})
-    kept = {node.key for node in hierarchy.down_to(DEPTHS[step]).nodes()} if spec.recoding else shown.keys()
-    return {key: n for key, n in shown.items() if key in kept}
+    shown = split(hierarchy, counts)
+    kept = hierarchy.down_to(spec.protection.depths[step]) if spec.recoding else hierarchy
+    return {node.key: shown[node.key] for node in kept.nodes() if node.key in shown}
 
 
 def told_weeks(before: Mapping[str, int | None]) -> dict[str, int]:
@@ -197,7 +199,8 @@ def _longer(
                 tables[spec.name] = _marks(how, reports, by_mark, coarser)
         elif isinstance(how, Split):  # yearly only
             leaves = [found for month in counts if (found := spec.leaf_counts(month)) is not None]
-            shown = split(spec.hierarchy(period_of(period)), added(leaves)) if len(leaves) == len(counts) else {}
+            step = coarser.get(spec.name, STEPS[0])
+            shown = _split(spec, period_of(period), added(leaves), step) if len(leaves) == len(counts) else {}
             if shown.get(TOTAL) == total:  # as in a month
                 tables[spec.name] = shown
         elif isinstance(how, Totals) and how.counts is not None:  # yearly only
@@ -267,13 +270,13 @@ def lower(coarser: Mapping[str, str], narrow: Sequence[str], tables: Iterable[st
     """One coarser level for every mark with a narrow cell; None where that helps no further.
 
     ``tables`` are those of the release. Where a cell of a table that splits by the year alone is narrow, that table
-    goes. Where one of a table with intervals is, or nothing was found because time ran out (``narrow`` is empty), these
-    go first. Last of all every table that splits by the year alone goes.
+    is recoded, or goes. Where one of a table with intervals is, or nothing was found because time ran out (``narrow``
+    is empty), these go first. Last of all every table that splits by the year alone goes.
     """
     plain = [cell for cell in narrow if BETWEEN not in cell]
     left = [name for name in tables if coarser.get(name) != WITHHELD]
     if own := [name for name in left if splits_alone(TABLE_SPECS[name]) and any(f"/{name}/" in cell for cell in plain)]:
-        return {**coarser, **dict.fromkeys(own, WITHHELD)}
+        return {**coarser, **{name: _coarser(TABLE_SPECS[name], coarser.get(name, STEPS[0])) for name in own}}
     bounded = {name for name in left if TABLE_SPECS[name].says_intervals}
     if found := {name for name in bounded if not narrow or any(f"/{name}/" in cell for cell in plain)}:
         return {**coarser, **dict.fromkeys(sorted(found), WITHHELD)}
@@ -283,3 +286,8 @@ def lower(coarser: Mapping[str, str], narrow: Sequence[str], tables: Iterable[st
         alone = [name for name in left if splits_alone(TABLE_SPECS[name])]
         return {**coarser, **dict.fromkeys(alone, WITHHELD)} if alone else None
     return {**coarser, **{name: STEPS[STEPS.index(coarser.get(name, STEPS[0])) + 1] for name in movable}}
+
+
+def _coarser(spec: TableSpec, step: str) -> str:
+    """Return the next level of a table that splits by the year alone."""
+    return next((level for level in spec.recoding if STEPS.index(level) > STEPS.index(step)), WITHHELD)

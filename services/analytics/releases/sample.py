@@ -26,13 +26,16 @@ from services.analytics.releases.tables import (
     ELSEWHERE_TABLE,
     GENDER_TABLE,
     HARMS,
+    HOMES,
     MOVED_IN,
     MOVED_OUT,
     MOVES_TABLE,
+    RESIDENCE_TABLE,
     SUPPORT_TABLE,
     TABLE_SPECS,
+    Split,
     TableSpec,
-    Times,
+    from_cubes,
 )
 from shared.labels import Label
 
@@ -105,6 +108,7 @@ _WEIGHTS: Final[Mapping[str, Mapping[str, int]]] = {
         "closed_later": 12,
         "closed_unknown": 1,
     },
+    "assignment": {"home": 74, "no_home": 17, "overflow": 4, "linked": 4, "last_resort": 1},
     "role": {"victim": 80, "representative": 13, "third_party": 7},
     "channel": {"web": 58, "phone": 31, "api": 11},
     "relationship": {"temporary": 28, "stranger": 26, "intimate": 14, "social": 12, "family": 2, "unknown": 18},
@@ -125,6 +129,8 @@ _BULLETIN: Final[Mapping[str, Shown]] = {
     MOVED_OUT: split(CENTERS, {**dict.fromkeys(CENTERS.leaves(), 8), "sejong": 2, "central": 4}),
     MOVED_IN: split(CENTERS, {**dict.fromkeys(CENTERS.leaves(), 7), "sejong": 3, "gyeonggi": 22, "central": 3}),
 }
+_HOMELESS: Final = {"seoul": 80, "unknown": 15, "overseas": 5}
+"""Of people who have no home centre."""
 _MOVED: Final = {"handed_on": 6, "moved_otherwise": 1}
 """Moves, per cent of reports."""
 _HOURS: Final = 480
@@ -189,8 +195,9 @@ def _harms(reports: int, number: int) -> dict[str, int]:
 
 
 def _crossings(total: int, closed: int, centers: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """By gender are the sums of age and gender."""
-    counted = [spec for spec in TABLE_SPECS.values() if spec.cube or isinstance(spec.source, Times)]
+    """By gender are the sums of age and gender; at home lives whoever is not from elsewhere."""
+    by_source = (spec for spec in TABLE_SPECS.values() if spec.source and isinstance(spec.protection, Split))
+    counted = [*from_cubes(), *by_source]
     found = {spec.name: _crossing(spec, closed if spec.base == "closed" else total, centers) for spec in counted}
     genders = dict.fromkeys(found[GENDER_TABLE], 0)
     for key, n in found[AGE_GENDER_TABLE].items():
@@ -200,6 +207,7 @@ def _crossings(total: int, closed: int, centers: Mapping[str, int]) -> dict[str,
         GENDER_TABLE: genders,
         CLOSING_TABLE: {**found[CLOSING_TABLE], IN_CARE: total - closed},
         CLOSED_TABLE: spread(closed, centers),
+        RESIDENCE_TABLE: _residences(found[ELSEWHERE_TABLE]),
         MOVES_TABLE: {move: total * share // 100 for move, share in _MOVED.items()},
     }
 
@@ -216,6 +224,11 @@ def _crossing(spec: TableSpec, total: int, centers: Mapping[str, int]) -> dict[s
     shares = [_WEIGHTS.get(name) or _falling(codes) for name, codes in by_dimension]
     weights = {leaf: [of[code] for of, code in zip(shares, codes, strict=True)] for leaf, codes in leaves.items()}
     return spread(total, {leaf: prod(parts) for leaf, parts in weights.items()})
+
+
+def _residences(homes: Mapping[str, int]) -> dict[str, int]:
+    home = {residence: sum(homes[f"{center}/{center}"] for center in own) for residence, own in HOMES.items() if own}
+    return {**home, **spread(sum(homes.values()) - sum(home.values()), _HOMELESS)}
 
 
 def _falling(codes: Sequence[str]) -> dict[str, int]:

@@ -47,7 +47,7 @@ from services.analytics.releases.tables import (
     STEPS,
     TABLE_SPECS,
     WITHHELD,
-    Moves,
+    Decisions,
     Times,
     from_cubes,
 )
@@ -409,7 +409,7 @@ class Publications:
                 of = counts.ends[CLOSED] if spec.base == "closed" else counts.total
                 histogram = (await reader.times(period, spec.source.measure)).get(ALL, Histogram())
                 crossings[spec.name] = spec.source.grouped(histogram, of)
-            elif isinstance(spec.source, Moves):
+            elif isinstance(spec.source, Decisions):
                 crossings[spec.name] = spec.source.grouped(await reader.reasons(period))
         crossings[CLOSED_TABLE] = Counter(held.owner for held in reports.values() if held.outcome not in _NOT_CLOSED)
         hours = await reader.hours_on_duty(period, self._clock.now())

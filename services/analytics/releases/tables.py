@@ -5,7 +5,7 @@ table is one entry, the words of its codes in both languages, and its counts (``
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeVar
 
 from services.analytics.counting.aggregate import Histogram, Measure
@@ -23,6 +23,7 @@ from services.analytics.releases.hierarchies import (
     whole,
 )
 from services.analytics.releases.suppression import MonthCounts
+from shared.centers import TABLES
 from shared.events.vocabulary import (
     UNKNOWN,
     AgeBand,
@@ -63,6 +64,8 @@ CONTACT_TABLE: Final = "first-contact-times"
 CLOSING_TABLE: Final = "closings-by-reason"
 CLOSING_TIME_TABLE: Final = "closing-times"
 CLOSED_TABLE: Final = "closings-by-center"
+RESIDENCE_TABLE: Final = "reports-by-residence"
+ASSIGNMENT_TABLE: Final = "reports-by-assignment"
 CORRECTIONS: Final = "corrections"
 MOVED_OUT: Final = "reports-moved-out"
 MOVED_IN: Final = "reports-moved-in"
@@ -91,6 +94,37 @@ NO_SUPPORT: Final = "none"
 """In place of a kind where none was given."""
 CLOSED: Final = EndReason.CLOSED.value
 """The mark of reports that are closed, and what their tables split: how many are closed is published by month."""
+AT_HOME: Final = "home"
+OVERFLOW: Final = "overflow"
+NO_HOME: Final = "no_home"
+LINKED: Final = "linked"
+LAST_RESORT: Final = "last_resort"
+_ASSIGNMENTS: Final[Mapping[str, str]] = {
+    RoutingReason.HOME: AT_HOME,
+    RoutingReason.LINKED: LINKED,
+    **dict.fromkeys(
+        (
+            RoutingReason.HOME_FULL_NEIGHBOUR,
+            RoutingReason.HOME_FULL_WIDER,
+            RoutingReason.HOME_CLOSED,
+            RoutingReason.HOME_DECLINED,
+            RoutingReason.HOME_SEVERE_FULL,
+            RoutingReason.HOME_UNSTAFFED,
+            RoutingReason.HOME_OVERLOADED,
+        ),
+        OVERFLOW,
+    ),
+    **dict.fromkeys(
+        (
+            RoutingReason.NO_HOME_SEOUL,
+            RoutingReason.NO_HOME_OVERSEAS,
+            RoutingReason.NO_HOME_UNKNOWN,
+            RoutingReason.NO_HOME_DISTRICT_UNKNOWN,
+        ),
+        NO_HOME,
+    ),
+}
+"""All other reasons, those of a later version among them, are the last resort."""
 _HANDED_ON: Final = "handed_on"
 _MOVED_OTHERWISE: Final = "moved_otherwise"
 _MOVES: Final[Mapping[str, str]] = dict.fromkeys(
@@ -113,6 +147,8 @@ class Split:
     """Of what a month hides, the year says two numbers it lies between."""
     former: tuple[Tree, ...] = ()
     """Hierarchies of releases made before this one, the first in the order of the vocabulary."""
+    depths: Mapping[str, int] = field(default_factory=lambda: DEPTHS)
+    """How deep the hierarchy goes at each level of recoding."""
 
     def made_in(self, period: Period, shown: Counts) -> Tree:
         """The hierarchy that a release was made in, by the keys it holds."""
@@ -181,9 +217,10 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Moves:
-    """Counted from the routing decisions that gave reports a later owner, in groups of reasons."""
+class Decisions:
+    """Counted from the routing decisions that gave reports their first owner, or a later one, in groups of reasons."""
 
+    number: Literal["first", "later"]
     groups: Mapping[str, str]
     other: str
     """The group of all other reasons, those of a later version among them."""
@@ -192,7 +229,7 @@ class Moves:
         """Group all decisions, by (``first`` or ``later``, reason)."""
         found: dict[str, int] = {}
         for (number, reason), n in decisions.items():
-            if number == "later":
+            if number == self.number:
                 group = self.groups.get(reason, self.other)
                 found[group] = found.get(group, 0) + n
         return found
@@ -218,7 +255,7 @@ class TableSpec:
     many are closed is published by month; where a month hides it, the table is left out."""
     cube: tuple[str, ...] = ()
     """Dimensions of the aggregates it is counted from; it exists from the first period they were offered in."""
-    source: Times | Moves | None = None
+    source: Times | Decisions | None = None
     """Other aggregates it is counted from, in place of a cube."""
     recoding: tuple[str, ...] = ()
     """Levels of places it may be recoded to before it is withheld; none where it has no places."""
@@ -351,6 +388,22 @@ def _moves(month: MonthCounts) -> Counts | None:
     return month.crossings.get(MOVES_TABLE)
 
 
+def _residences(month: MonthCounts) -> Counts | None:
+    """By residence; a division that is no more stands with the one that followed it."""
+    found = month.crossings.get(RESIDENCE_TABLE)
+    return None if found is None else added([{_residence(division): n} for division, n in found.items()])
+
+
+def _residence(division: str) -> str:
+    """Return the leaf of a division; of one that no table knows the residence is unknown."""
+    while division not in HOMES:
+        known = TABLES.divisions.get(division)
+        if known is None or known.successor is None:
+            return UNKNOWN
+        division = known.successor
+    return division
+
+
 def _closings(month: MonthCounts) -> Counts | None:
     """Closed reports by reason; a reason of a later version is unknown."""
     found = month.crossings.get(CLOSING_TABLE)
@@ -377,6 +430,23 @@ CLOSING_TIMES: Final = Times(
     "closed_later",
     "closed_unknown",
 )
+_MERGED: Final = "jeonnam-gwangju"
+_RESIDENCES: Final = whole(
+    group(
+        group("gyeonggi", group("incheon", "gangwon")),
+        group(group("chungnam", "chungbuk"), group("daejeon", "sejong")),
+        group(_MERGED, group("jeonbuk", "jeju")),
+        group(group("busan", "gyeongnam"), group("daegu", group("gyeongbuk", "ulsan"))),
+    ),
+    group("seoul", group(UNKNOWN, "overseas")),
+)
+_REGIONS_OF_RESIDENCE: Final = 2
+HOMES: Final[Mapping[str, tuple[str, ...]]] = {
+    **{place: (place,) for place in _RESIDENCES.leaves()},
+    _MERGED: ("gwangju", "jeonnam"),
+    **dict.fromkeys(("seoul", "overseas", UNKNOWN), ()),
+}
+"""The centres that may be at home where people live; none in Seoul, abroad, and where it is not known."""
 _WITHIN_A_DAY: Final = (*SURELY_IN_TIME, "within_4_hours", "within_12_hours", "within_1_day")
 CLOSED_AFTER: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     ("closed_1_day",): _WITHIN_A_DAY,
@@ -663,7 +733,7 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             kinds=("year",),
             protection=Totals((_HANDED_ON, _MOVED_OTHERWISE), _moves),
             measure="moves",
-            source=Moves(_MOVES, _MOVED_OTHERWISE),
+            source=Decisions("later", _MOVES, _MOVED_OTHERWISE),
             panel="/centers#moves",
         ),
         TableSpec(
@@ -779,6 +849,35 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             cube=("home", "center"),
             recoding=_BY_PLACE,
             panel="/centers#elsewhere",
+        ),
+        TableSpec(
+            name=RESIDENCE_TABLE,
+            title=gettext_noop("Reports by residence"),
+            question=gettext_noop("Where do people live?"),
+            definition=gettext_noop(
+                "Where the person harmed lives, as told; not where the centre is that helps. Gwangju and Jeonnam stand "
+                "together, as one division since July 2026."
+            ),
+            dimensions=("residence",),
+            kinds=("year",),
+            protection=Split(always(_RESIDENCES), _residences, depths={**DEPTHS, "regions": _REGIONS_OF_RESIDENCE}),
+            cube=("division",),
+            recoding=("full", "regions"),
+            panel="/people#residence",
+        ),
+        TableSpec(
+            name=ASSIGNMENT_TABLE,
+            title=gettext_noop("Reports by first assignment"),
+            question=gettext_noop("Why does a report go to a centre?"),
+            definition=gettext_noop(
+                "Why the first centre was assigned the report, by the reason that stands in the decision. Where the "
+                "report went later does not count here."
+            ),
+            dimensions=("assignment",),
+            kinds=("year",),
+            protection=Split(always(whole(AT_HOME, group(NO_HOME, group(OVERFLOW, group(LINKED, LAST_RESORT)))))),
+            source=Decisions("first", _ASSIGNMENTS, LAST_RESORT),
+            panel="/centers#assignment",
         ),
         TableSpec(
             name=CORRECTIONS,

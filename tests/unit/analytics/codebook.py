@@ -38,6 +38,10 @@ UP_TO_CLOSING = {
     "closed_2_weeks": 14 * 24 * 3600,
 }
 """“Closed after more than 1 day, up to 3”: as above."""
+RESIDENCES = {
+    *("seoul", "gyeonggi", "incheon", "gangwon", "chungnam", "chungbuk", "daejeon", "sejong", "jeonbuk", "jeju"),
+    *("jeonnam-gwangju", "busan", "gyeongnam", "daegu", "gyeongbuk", "ulsan", "overseas", "unknown"),
+}
 ROWS = {
     "reports-by-age-and-gender": ("age_band", "gender"),
     "reports-by-gender": ("gender",),
@@ -155,6 +159,22 @@ class Story:
             return "unknown", "closed_unknown"
         return str(found["outcome"]), self.since_acceptance(moment(found["at"]), UP_TO_CLOSING, "closed_later")
 
+    @property
+    def residence(self) -> str:
+        """“Gwangju and Jeonnam stand together”; “or is one that this version does not know.”"""
+        told = str(self.newest["division"])
+        if told in {"gwangju", "jeonnam"}:
+            return "jeonnam-gwangju"
+        return told if told in RESIDENCES else "unknown"
+
+    @property
+    def assignment(self) -> str:
+        """“home”, “linked”, those that begin with “home_” or “no_home_”; all others are the last resort."""
+        reason = str(self._decisions[0]["decision"]["reason"])
+        begins = {"home_": "overflow", "no_home_": "no_home"}
+        found = next((group for start, group in begins.items() if reason.startswith(start)), "last_resort")
+        return reason if reason in {"home", "linked"} else found
+
     def moves(self) -> Counter[str]:
         """“A report that moved twice counts twice.”"""
         names = dict.fromkeys(("transfer_accepted", "returned_home"), "handed_on")
@@ -204,6 +224,8 @@ def _rows(story: Story) -> Iterable[tuple[str, str]]:
         yield "reports-seen-late", f"{story.owner}|seen_late"
     if story.home != story.owner:
         yield "reports-from-elsewhere", f"{story.owner}|from_elsewhere"
+    yield "reports-by-residence", story.residence
+    yield "reports-by-assignment", story.assignment
     yield "first-contact-times", story.contact
     if story.outcome == "closed":
         reason, time = story.closing

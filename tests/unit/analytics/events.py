@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from shared.centers import TABLES
 from shared.events.alerts import AlertEscalated, AlertFailed, AlertSent
 from shared.events.cases import CaseAcknowledged, CaseClosed, CaseContacted, CaseReopened, CaseSupported
 from shared.events.centers import CenterChanged
@@ -52,6 +53,9 @@ def facts(harms: Sequence[HarmType] = (HarmType.SYNTHESIS,), *, synthetic: bool 
     )
 
 
+_PLACES = (*TABLES.divisions, *TABLES.elsewhere, "of-a-later-version")
+
+
 def varied(seed: int, harms: Sequence[HarmType], *, synthetic: bool = False) -> ReportFacts:
     """Facts in which every coded word comes up for some seed."""
 
@@ -66,7 +70,7 @@ def varied(seed: int, harms: Sequence[HarmType], *, synthetic: bool = False) -> 
         "relationship": one(Relationship),
         "platform_kind": one(PlatformKind),
         "urgency": one(Urgency, 2),
-        "division": ("busan", "daegu", "seoul", "unknown")[seed % 4],
+        "division": _PLACES[seed % len(_PLACES)],
     }
     return ReportFacts.model_validate({**facts(harms, synthetic=synthetic).model_dump(), **changes})
 

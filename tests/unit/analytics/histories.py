@@ -26,6 +26,9 @@ def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
         reason = RoutingReason.NO_HOME_SEOUL if seed % 4 == 1 else RoutingReason.HOME_FULL_NEIGHBOUR
         chosen = make.decision("daegu", "busan", reason, homeless=seed % 4 == 1)
         first = first.model_copy(update={"decision": chosen})
+    elif seed % 6 == 3:  # known somewhere, or no centre had room
+        reason = RoutingReason.LINKED if seed % 4 == 1 else RoutingReason.ALL_FULL
+        first = first.model_copy(update={"decision": make.decision(first.decision.center_id, reason=reason)})
     topics: dict[str, list[ReportEvent]] = {
         "reports": [make.received(rid, body, at)],
         "routings": [first],

@@ -22,12 +22,14 @@ from services.analytics.releases.release import Release, of_month, of_quarter, o
 from services.analytics.releases.service import Publications
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import (
+    ASSIGNMENT_TABLE,
     BULLETIN,
     CLOSING_TABLE,
     CLOSING_TIME_TABLE,
     CONTACT_TABLE,
     FIRST_WEEKS,
     MOVES_TABLE,
+    RESIDENCE_TABLE,
     STAFF_TABLE,
     TABLE_SPECS,
     Marks,
@@ -136,7 +138,9 @@ def test_every_true_count_of_a_month_is_what_the_dictionary_says(
         assert seen == TABLE_SPECS.keys() - BULLETIN - {STAFF_TABLE, FIRST_WEEKS}
 
 
-@pytest.mark.parametrize("name", [CONTACT_TABLE, CLOSING_TABLE, CLOSING_TIME_TABLE, MOVES_TABLE])
+@pytest.mark.parametrize(
+    "name", [CONTACT_TABLE, CLOSING_TABLE, CLOSING_TIME_TABLE, MOVES_TABLE, RESIDENCE_TABLE, ASSIGNMENT_TABLE]
+)
 def test_the_histories_know_every_row(name: str, again: list[dict[str, Counter[str]]]) -> None:
     """A group that no history is in would be counted wrongly unseen."""
     how = TABLE_SPECS[name].protection

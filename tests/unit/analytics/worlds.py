@@ -106,7 +106,7 @@ HARM_SHARES = (0.42, 0.34, 0.28, 0.22, 0.13, 0.07, 0.03, 0.04, 0.05, 0.02)
 _TIME_SHARES = (0.2, 0.2, 0.2, 0.2, 0.1, 0.05, 0.02, 0.01, 0.02)
 _END_SHARES = (0.3, 0.6, 0.1)
 _MOVE_ON = 0.05
-_FOLLOWING = ("reports-by-gender", "reports-by-urgency", "closings-by-reason")
+_FOLLOWING = ("reports-by-gender", "reports-by-urgency", "closings-by-reason", "reports-by-residence")
 """Tables that follow from others: a gender from its ages; urgency from children, and from who was seen late;
 reasons from how many are closed."""
 _REASONS = {"supported": 0.7, "referred": 0.14, "not_in_scope": 0.1, "duplicate": 0.055, "unknown": 0.005}
@@ -126,6 +126,8 @@ _FOLLOWED = (
     "closing-times",
     "closings-by-center",
 )
+_WITHOUT_HOME = 0.6
+_HOMELESS = {"seoul": 0.9, "unknown": 0.09, "overseas": 0.01}
 _MOVES = {"handed_on": 0.034, "moved_otherwise": 0.006}
 _URGENT_SHARES = (0.15, 0.3)
 
@@ -174,6 +176,7 @@ def month(
             _drawn({**_MOVES, "": 1 - sum(_MOVES.values())}, moved) for _ in range(days.total())
         )
         del crossed["moves-between-centers"][""]
+        crossed |= _from_homes(crossed["reports-from-elsewhere"], moved)
     alerts = {"alerts_sent": days.total(), "alerts_failed": apart.randrange(20), "escalations": apart.randrange(40)}
     staff = dict.fromkeys(SHARES, 480)
     return MonthCounts(name, days, centers, harms, times, ends, crossed, seen, alerts, staff)
@@ -187,6 +190,23 @@ def _urgencies(reports: int, late: int, children: int, times: Counter[str]) -> C
     high = max(0, late - of_normal - critical)
     high += round(_URGENT_SHARES[1] * (reports - critical - high))
     return Counter(critical=critical, high=high, normal=reports - critical - high)
+
+
+def _from_homes(homes: Counter[str], chance: random.Random) -> dict[str, Counter[str]]:
+    """Where people live, and why each report was assigned first, of reports by home and owner that did not move.
+
+    Most of those that are not at home have none: every second person lives round Seoul.
+    """
+    residences: Counter[str] = Counter()
+    assignments: Counter[str] = Counter()
+    for key, n in sorted(homes.items()):
+        told, _, owner = key.partition("/")
+        for _ in range(n):
+            home = "none" if told != owner and chance.random() < _WITHOUT_HOME else told
+            residences[home if home != "none" else _drawn(_HOMELESS, chance)] += 1
+            usual = "no_home" if home == "none" else "home" if home == owner else "overflow"
+            assignments[_drawn({usual: 0.93, "linked": 0.05, "last_resort": 0.02}, chance)] += 1
+    return {"reports-by-residence": residences, "reports-by-assignment": assignments}
 
 
 def _drawn(shares: dict[str, float], chance: random.Random) -> str:

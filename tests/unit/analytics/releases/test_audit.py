@@ -15,6 +15,7 @@ from services.analytics.releases.intruder_model import Choice, Constraint, Syste
 from services.analytics.releases.release import Release, lower, of_month, of_quarter, of_year
 from services.analytics.releases.suppression import SMALL, MonthCounts
 from services.analytics.releases.tables import (
+    ASSIGNMENT_TABLE,
     BULLETIN,
     CLOSED,
     CONTACT_TABLE,
@@ -25,12 +26,14 @@ from services.analytics.releases.tables import (
     LATE_TABLE,
     MOVED_IN,
     MOVED_OUT,
+    MOVES_TABLE,
     STAFF_TABLE,
     TABLE_SPECS,
     URGENCY_TABLE,
     WITHHELD,
     Marks,
     Split,
+    added,
     center_counts,
     week_counts,
 )
@@ -199,6 +202,8 @@ def truth(release: Release, counts: Mapping[str, MonthCounts]) -> dict[str, int]
         if was.owner != now[report_id].owner:
             for cell in (f"{MOVED_OUT}/{was.owner}", f"{MOVED_IN}/{now[report_id].owner}"):
                 found[f"{release.period}/{cell}"] = found.get(f"{release.period}/{cell}", 0) + 1
+    moves = [month.crossings.get(MOVES_TABLE, {}) for month in months]
+    found |= {f"{release.period}/{ASSIGNMENT_TABLE}/{figure}": n for figure, n in added(moves).items()}
     for name in release.tables.keys() - BULLETIN:
         spec = TABLE_SPECS[name]
         for month in months:

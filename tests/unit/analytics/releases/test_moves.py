@@ -1,4 +1,4 @@
-"""Moves between centres: three figures of a year, each a total of its own."""
+"""Moves between centres: two figures of a year, each a total of its own."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from services.analytics.releases.intruder_model import system
 from services.analytics.releases.plausibility import implausible
 from services.analytics.releases.release import Release, of_month, of_year
 from services.analytics.releases.suppression import MonthCounts
-from services.analytics.releases.tables import MOVES_TABLE, TABLE_SPECS, Moves
+from services.analytics.releases.tables import MOVES_TABLE, TABLE_SPECS, Decisions
 from tests.unit.analytics import worlds
 
 
@@ -60,5 +60,5 @@ def test_a_corrected_figure_that_differs_by_few_is_hidden() -> None:
 )
 def test_every_later_decision_is_a_move_and_no_first_one_is(reason: str, group: str) -> None:
     source = TABLE_SPECS[MOVES_TABLE].source
-    assert isinstance(source, Moves)
+    assert isinstance(source, Decisions)
     assert source.grouped({("later", reason): 3, ("first", reason): 80}) == {group: 3}

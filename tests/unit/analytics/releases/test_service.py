@@ -37,6 +37,7 @@ ALIKE = {
     ("gender",): ("female",),
     ("urgency",): ("normal",),
     ("outcome",): ("in_care",),
+    ("division",): ("seoul",),
 }
 """All reports are of one kind."""
 

@@ -214,6 +214,7 @@ class Weekly(Office):
         self.store.cells = self._cells  # type: ignore[method-assign]  # a store of its own days
         self.store.first_day = self._first_day  # type: ignore[method-assign]  # a store of its own days
         self.store.counts = self._counts  # type: ignore[method-assign]  # a store of its own days
+        self.store.reasons = self._reasons  # type: ignore[method-assign]  # a store of its own days
         self.store.seen_within_target = self._seen  # type: ignore[method-assign]  # a store of its own days
 
     async def _first_day(self) -> date:
@@ -232,6 +233,9 @@ class Weekly(Office):
         if "center" in dimensions:
             return {(c, c): n for c, n in centers.items()}
         return {ALIKE[dimensions]: centers.total()}
+
+    async def _reasons(self, period: Period) -> dict[tuple[str, str], int]:
+        return {("first", "home"): sum((await self._counts(period, ("urgency",))).values())}
 
     async def _seen(self, period: Period) -> dict[str, tuple[int, int]]:
         return {center: (n - 10, n) for (center, _), n in (await self._counts(period, ("center", "center"))).items()}
