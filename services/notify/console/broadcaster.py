@@ -209,7 +209,9 @@ class ConsoleBroadcaster:
             metrics.STREAMS.set(len(self._listeners))
 
     def send_all_away(self) -> None:
-        """Have every console come back for the whole list: this process cannot say what changed."""
+        """Have every console come back for the whole list: this process cannot say what changed, or what is stored."""
+        self._early.clear()
+        metrics.NOT_STORED.set(len(self._early))
         for listener in self._listeners:
             listener.send_away()
 

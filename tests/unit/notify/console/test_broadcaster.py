@@ -17,6 +17,7 @@ from shared.centers import CENTER_IDS
 from shared.clock import ManualClock
 from shared.events.base import Event
 from shared.kafka.router import Received
+from shared.metrics import REGISTRY
 from tests.unit.notify.cases.test_projection import folded, taken
 from tests.unit.notify.samples import NOW, event, stream
 
@@ -156,8 +157,15 @@ async def test_a_feed_that_cannot_remember_what_changed_has_every_console_load_i
         for number in range(3):
             feed.note(received(event("report.routed", number)))
         assert [each.too_slow for each in (one, other)] == [False, False]
+        hub.announce(folded(stream()[:1]))
+        assert unstored() == 1
         feed.note(received(event("report.routed", 3)))
         assert [each.too_slow for each in (one, other)] == [True, True]
+        assert unstored() == 0, "nobody asks the store about it any more, and no console shows it"
+
+
+def unstored() -> float | None:
+    return REGISTRY.get_sample_value("ieum_notify_unstored_cases")
 
 
 def received(made: Event) -> Received:
