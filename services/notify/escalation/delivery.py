@@ -295,6 +295,10 @@ class PreSendCheck:
             if self._wanted_as_shown(attempt) and self._wanted_as_stored(attempt, otherwise=unknown_goes)
         ]
 
+    async def as_shown(self, index: int) -> list[DeliveryAttempt]:
+        """The same for a case that the store may not have yet: only what this process gave out counts."""
+        return [attempt for attempt in self._batches[index].delivery_attempts if self._wanted_as_shown(attempt)]
+
     def _wanted_as_shown(self, attempt: DeliveryAttempt) -> bool:
         given = self._broadcaster.given(attempt.item.case.report_id)
         return given is None or given.rev <= attempt.item.case.rev or _wanted(attempt, _alert_state(given))

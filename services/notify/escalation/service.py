@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections import Counter, OrderedDict, deque
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import inf
@@ -468,13 +468,14 @@ class EscalationWorker:
 
     async def _send_early(self, case: Case) -> list[AttemptResult]:
         """Return what came of the first alert. Whatever goes wrong, it is sent once the case is written."""
-        item, now = ClaimedCase(case, None, seen_at=self._clock.monotonic()), self._clock.now()
+        item, now = ClaimedCase(case, None), self._clock.now()
         try:
             self._plan(item, await self._centers_now(urgent=True), now)
             due = [attempt for attempt in delivery_attempts([item], self._directory) if goes_alone(attempt)]
             item.results.clear()  # who has no endpoint is noted when the case is recorded
             until = self._clock.monotonic() + self._settings.lease_s - self._record_s
-            await self._deliver(batched_alerts(due, {}, now), until)
+            ready = batched_alerts(due, {}, now)
+            await self._deliver(ready, until, self._check(ready).as_shown)
         except Exception as error:
             _LOG.exception("alerts.early_failed", error=type(error).__name__)
         return item.results
@@ -495,13 +496,20 @@ class EscalationWorker:
             return
         keys = {attempt.endpoint.key for attempt in due if not goes_alone(attempt)}
         sent = await self._recent(keys, urgent=urgent)
-        await self._deliver(batched_alerts(due, sent, self._clock.now()), until)
+        ready = batched_alerts(due, sent, self._clock.now())
+        await self._deliver(ready, until, self._check(ready))
 
-    async def _deliver(self, ready: Sequence[BatchedAlert], until: float) -> None:
+    def _check(self, ready: Sequence[BatchedAlert]) -> PreSendCheck:
+        return PreSendCheck(ready, self._cases, self._broadcaster, self._clock)
+
+    async def _deliver(
+        self,
+        ready: Sequence[BatchedAlert],
+        until: float,
+        wanted: Callable[[int], Awaitable[list[DeliveryAttempt]]],
+    ) -> None:
         began = spans.now()
-        outcomes = await self._delivery.send(
-            ready, until, PreSendCheck(ready, self._cases, self._broadcaster, self._clock)
-        )
+        outcomes = await self._delivery.send(ready, until, wanted)
         for batch, outcome in zip(ready, outcomes, strict=True):
             self._came_of(batch, outcome)
             _trace(outcome, began)

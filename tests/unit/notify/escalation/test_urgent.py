@@ -356,6 +356,8 @@ async def test_a_critical_alert_that_went_before_its_case_was_written_is_recorde
     worker.alert_early(case_of(1, "critical"))
     worker.alert_early(case_of(1, "critical"))  # its record came twice
     await eventually(lambda: told.messages)
+    assert len(await told.looks[0](0)) == 1
+    assert stored.asked == 0, "what the store does not have yet it is not asked about"
     worker.begin(worker.hold([case_of(1, "critical")], NOW))
     await worker.send_held_urgent()
     assert (told.messages, stored.saves) == ([1], 1)
