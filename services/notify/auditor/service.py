@@ -102,7 +102,7 @@ class Auditor:
         self._reading_since: float | None = None
         self._looked_at: float | None = None
         self._refused = False
-        self.failing: str | None = "has not looked yet"
+        self._not_written: str | None = None
 
     def note(self, received: Received) -> None:
         """A record passed by."""
@@ -126,9 +126,8 @@ class Auditor:
 
     async def look(self) -> None:
         """One look: judge, measure, log, write, mail. A store or mail server that is away changes nothing about it."""
-        why = self._reads()
-        if why is not None:
-            self._reading_since, self.failing = None, why
+        if self._reads() is not None:
+            self._reading_since = None
             return
         at = self._clock.monotonic()
         if self._reading_since is None:
@@ -141,9 +140,9 @@ class Auditor:
         self._looked_at = at
         try:
             await self._write(now)
-            self.failing = None
+            self._not_written = None
         except TransientError as error:
-            self.failing = str(error)
+            self._not_written = str(error)
             _LOG.warning("auditor.not_written", reason=str(error))
         await self._tell(at)
 
@@ -213,10 +212,15 @@ class Auditor:
             self._mailed_at = at
             self._untold.clear()
 
+    @property
+    def failing(self) -> str | None:
+        """Why it is not ready: it cannot read the topics, or could not write what it found. None: it is."""
+        return self._reads() or self._not_written
+
     def unwell(self) -> str | None:
         """Return why people outside should be called: it cannot look, or cannot tell a finding. None: all well."""
-        if self.failing is not None:
-            return self.failing
+        if (why := self.failing) is not None:
+            return why
         if self._looked_at is None or self._clock.monotonic() - self._looked_at > _STALE_S:
             return "has not looked lately"
         return f"{len(self._untold)} findings could not be mailed" if self._refused and self._untold else None

@@ -80,6 +80,19 @@ async def test_history_is_read_with_a_bounded_memory_and_what_is_owed_stays(monk
     assert auditor.remembered <= 50 + 1
 
 
+async def test_it_is_ready_once_it_reads_and_calls_nobody_well_before_it_has_judged() -> None:
+    clock, why = ManualClock(NOW), ["cannot follow"]
+    auditor = service.Auditor(cast("Any", Findings()), mailed, lambda: why[0] if why else None, None, clock)
+    await auditor.look()
+    assert (auditor.failing, auditor.unwell()) == ("cannot follow", "cannot follow")
+    why.clear()
+    await auditor.look()
+    assert (auditor.failing, auditor.unwell()) == (None, "has not looked lately"), "what waited may still come"
+    await clock.advance(service.SETTLE_S + 1)
+    await auditor.look()
+    assert (auditor.failing, auditor.unwell()) == (None, None)
+
+
 async def test_a_settled_report_is_not_owed_by_records_that_come_twice_and_is_again_when_it_comes_back() -> None:
     clock, findings = ManualClock(NOW), Findings()
     auditor = auditor_of(findings, clock)
