@@ -249,7 +249,7 @@ async def test_a_critical_case_is_alerted_while_the_store_takes_no_write_and_onl
 
     monkeypatch.setattr(cases, "save", stuck)
     now = datetime.now(UTC)
-    # In one partition the batch of the first stands before the second, so that its record waits in the log.
+    # In one batch or in two: neither case is written.
     await harness.routed(event("report.routed", 1, decided_at=now, urgency="high"))
     await harness.routed(event("report.routed", 2, decided_at=now))
     await eventually(lambda: sink.alert_ids() == [alert_id(2)])
