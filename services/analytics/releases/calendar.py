@@ -112,10 +112,15 @@ def after(month: str) -> str:
     return f"{_made(month).last + timedelta(days=1):%Y-%m}"
 
 
+def quarter_of(month: str) -> str:
+    """The quarter a month is in."""
+    year, number = month.split("-")
+    return f"{year}-Q{(int(number) + 2) // 3}"
+
+
 def ending_with(month: str) -> list[str]:
     """The longer periods whose last month it is, the quarter before the year."""
-    year, number = month.split("-")
-    longer = f"{year}-Q{(int(number) + 2) // 3}", year
+    longer = quarter_of(month), month[:4]
     return [name for name in longer if _made(name).last == _made(month).last]
 
 

@@ -3,15 +3,16 @@
 A year's count is the sum of its months, so an exact one would tell a month that was hidden. Take a count that splits
 into two parts, q and s, and the months in which it was shown and they were not: n months with published counts v. Of
 the parts' sums over these months everybody knows that they add up to the sum of v. Published is one thing more: in
-which class the sum of q lies. Classes are ``width`` = max(v) + 1 wide, begin at 0, and the last one begins at or below
-sum(v) - max(v) and holds all that is left. Classes follow from published numbers alone, so the class says nothing but
-itself.
+which class the sum of q lies. The first class is ``widest`` + 1 wide and begins at 0; those behind it are max(v) + 1
+wide; the last one begins at or below sum(v) - widest and holds all that is left. ``widest`` is the largest v, or the
+largest sum of v over a quarter of which all months hide the parts: then the quarter hides them, too. Classes follow
+from published numbers alone, so the class says nothing but itself.
 
-Why every hidden month stays open: in a month some part is below 5, so q's count may be 0 or v, which is 5 or more.
-Count the months up one by one, each as 0 or v: the sum rises from 0 in steps no wider than max(v), so it cannot jump
-over a class. With one month held at 0 the others still reach the beginning of every class; with it held at v the sum
-has not passed the end of the first. Both hold for s, which is the rest. Other months and other counts share no unknown
-with these. The unit tests enumerate it, and the audit tries it together with everything else.
+Why every hidden month and quarter stays open: in a month some part is below 5, so q's count may be 0 or v, which is 5
+or more. Count the months up one by one, each as 0 or v: the sum rises from 0 in steps no wider than max(v), so it
+cannot jump over a class. With one month or quarter held at 0 the others still reach the beginning of every class; with
+it held at v the sum has not passed the end of the first. Both hold for s, which is the rest. Other months and other
+counts share no unknown with these. The unit tests enumerate it, and the audit tries it together with everything else.
 
 What is far from exact says little and is not published: that too follows from the class.
 """
@@ -42,25 +43,34 @@ class Bounds:
         return Bounds(self.low + other.low, self.high + other.high)
 
 
-def of_class(tops: Sequence[int], total: int) -> Bounds:
-    """The class a part's sum lies in. ``tops``: by month, the published count that the part and its sibling share."""
-    widest, whole = max(tops), sum(tops)
-    width = widest + 1
-    last = (whole - widest) // width
-    number = min(total // width, last)
-    return Bounds(number * width, whole if number == last else (number + 1) * width - 1)
+def of_class(tops: Sequence[int], total: int, quarters: Sequence[int] = ()) -> Bounds:
+    """The class a part's sum lies in. ``tops``: by month, the published count that the part and its sibling share.
+
+    ``quarters``: the same of each quarter that hides the part in all its months.
+    """
+    width, widest, whole = max(tops) + 1, max((*tops, *quarters)), sum(tops)
+    last = (whole - widest - (widest + 1)) // width
+    if last < 0:
+        return Bounds(0, whole)
+    if total <= widest:
+        return Bounds(0, widest)
+    number = min((total - (widest + 1)) // width, last)
+    begin = widest + 1 + number * width
+    return Bounds(begin, whole if number == last else begin + width - 1)
 
 
-def intervals(tree: Tree, months: Sequence[Shown], counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
+def intervals(
+    tree: Tree, months: Sequence[Shown], counts: Sequence[Mapping[str, int]], quarters: Sequence[str]
+) -> dict[str, int]:
     """By leaf that some month hides, its bounds where they are close enough. ``counts``: of the leaves, by month.
 
-    Nothing where a month says nothing at all.
+    ``quarters``: the quarter of each month. Nothing where a month says nothing at all.
     """
     if not months or any(tree.key not in shown for shown in months):
         return {}
     found: dict[str, int] = {}
     for node in tree.nodes():
-        for leaf, bounds in _of_leaves(node, months, counts):
+        for leaf, bounds in _of_leaves(node, months, counts, quarters):
             if LEAST <= bounds.low and bounds.high <= bounds.low * _CLOSE_ENOUGH:
                 found |= {f"{leaf}{AT_LEAST}": bounds.low, f"{leaf}{AT_MOST}": bounds.high}
     return found
@@ -73,14 +83,17 @@ def read(shown: Shown) -> dict[str, Bounds]:
 
 
 def _of_leaves(
-    node: Tree, months: Sequence[Shown], counts: Sequence[Mapping[str, int]]
+    node: Tree, months: Sequence[Shown], counts: Sequence[Mapping[str, int]], quarters: Sequence[str]
 ) -> Iterator[tuple[str, Bounds]]:
     """A node's parts that are leaves and that some month hides."""
     leaves = [part for part in node.parts if not part.parts]
     if not leaves or all(leaf.key in shown for leaf in leaves for shown in months):
         return
-    shared = [at for at, shown in enumerate(months) if node.key in shown and leaves[0].key not in shown]
-    classes = _classes(node, [months[at][node.key] for at in shared], [counts[at] for at in shared])
+    hiding = [at for at, shown in enumerate(months) if leaves[0].key not in shown]
+    shared = {at: months[at][node.key] for at in hiding if node.key in months[at]}
+    silent = {*quarters} - {quarters[at] for at in range(len(months)) if at not in hiding}
+    sums = [sum(top for at, top in shared.items() if quarters[at] == each) for each in silent]
+    classes = _classes(node, [*shared.values()], [counts[at] for at in shared], sums)
     above = Bounds(0, sum(_nearest(node, shown) for shown in months if node.key not in shown))
     for part, of_class_ in zip(node.parts, classes, strict=True):
         if not part.parts:
@@ -88,12 +101,14 @@ def _of_leaves(
             yield part.key, Bounds(exact, exact) + of_class_ + above
 
 
-def _classes(node: Tree, tops: Sequence[int], counts: Sequence[Mapping[str, int]]) -> list[Bounds]:
+def _classes(
+    node: Tree, tops: Sequence[int], counts: Sequence[Mapping[str, int]], quarters: Sequence[int]
+) -> list[Bounds]:
     if not tops:
         return [Bounds(0, 0)] * len(node.parts)
     if len(node.parts) != 2:  # noqa: PLR2004  # q and s
         return [Bounds(0, sum(tops))] * len(node.parts)
-    first = of_class(tops, sum(subtotal(node.parts[0], month) for month in counts))
+    first = of_class(tops, sum(subtotal(node.parts[0], month) for month in counts), quarters)
     return [first, Bounds(sum(tops) - first.high, sum(tops) - first.low)]
 
 

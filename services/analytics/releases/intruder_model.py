@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.analytics.releases import weekly
+from services.analytics.releases.calendar import quarter_of
 from services.analytics.releases.hierarchies import CENTERS, CENTRAL_LEAF, TOTAL, Tree
 from services.analytics.releases.intervals import read
 from services.analytics.releases.release import BETWEEN, Release, base_of, period_of, reports_in, told_weeks
@@ -282,9 +283,10 @@ def _of_marks(
 
 
 def _intervals(found: System, prefix: str, name: str, table: Shown, months: Sequence[Release]) -> None:
-    """Bounds of what a leaf counts in the months that hide it, together."""
+    """Bounds of what a leaf counts in the months that hide it, together; a quarter hides it if all its months do."""
     for leaf, bounds in read(table).items():
         hidden = {f"{cells_of(month, name)}/{leaf}": 1 for month in months if leaf not in month.tables[name]}
+        _hidden_sums(found, prefix, name, leaf, months)
         known = sum(month.tables[name].get(leaf, 0) for month in months)
         found.sums[f"{prefix}/{leaf}"] = hidden
         found.rows.append(Constraint(hidden, bounds.low - known, bounds.high - known))
@@ -525,6 +527,9 @@ def _guests(found: System, release: Release, months: Sequence[Release]) -> None:
     """Constrain: the central desk is nobody's home, so all its reports are from elsewhere."""
     prefix, own = cells_of(release, ELSEWHERE_TABLE), _of_center(CENTRAL_LEAF, months)
     guests = f"{prefix}/{CENTRAL_LEAF}{BETWEEN}{FROM_ELSEWHERE}"
+    if release.tables.get(ELSEWHERE_TABLE):
+        for center in CENTERS.leaves():
+            _hidden_sums(found, prefix, BY_CENTER, center, months, FROM_ELSEWHERE)
     if found.tops.keys() >= {guests, *own}:
         found.rows.append(Constraint({guests: 1, **dict.fromkeys(own, -1)}, 0, None, assumed=True))
 
@@ -552,7 +557,8 @@ def _residences(found: System, release: Release, months: Sequence[Release]) -> N
         here = {guests[center]: 1 for center in homes} if len(homes) == 1 else {}
         others = dict.fromkeys((guests[center] for center in guests if center not in homes), -1)
         _bound(found, prefix, {lives: 1, **dict.fromkeys(own, -1), **here, **others}, 0)
-        _hidden_months(found, lives, own)
+        for center in homes:
+            _hidden_sums(found, prefix, BY_CENTER, center, months)
     nowhere = _leaves(release, RESIDENCE_TABLE, *(residence for residence, homes in HOMES.items() if not homes))
     _bound(found, prefix, {**dict.fromkeys(nowhere, 1), **dict.fromkeys(guests.values(), -1)}, 0)
 
@@ -571,7 +577,7 @@ def _assignments(found: System, release: Release, months: Sequence[Release], for
             _bound(found, prefix, {home: 1, **dict.fromkeys(guests, 1), **moved}, reports_in(months))
         if found.tops.keys() >= {*central}:
             _bound(found, prefix, {**dict.fromkeys(central, 1), last: -1, **moved}, 0)
-            _hidden_months(found, f"{prefix}/{CENTRAL_LEAF}", central)
+            _hidden_sums(found, prefix, BY_CENTER, CENTRAL_LEAF, months)
     nowhere = _leaves(release, RESIDENCE_TABLE, *(residence for residence, homes in HOMES.items() if not homes))
     several = _leaves(release, RESIDENCE_TABLE, *(residence for residence, homes in HOMES.items() if len(homes) > 1))
     if found.tops.keys() >= {*nowhere}:
@@ -600,10 +606,20 @@ def _moves(found: System, release: Release, cells: str, former: Sequence[Release
     return [f"{cells}/{figure}" for figure in how.names]
 
 
-def _hidden_months(found: System, cell: str, names: Iterable[str]) -> None:
-    """Look at what the months that hide a centre count together, where something else bounds it."""
-    if hidden := dict.fromkeys(found.tops.keys() & {*names} - found.known().keys(), 1):
-        found.sums[f"{cell}/of"] = hidden
+def _hidden_sums(
+    found: System, cells: str, table: str, row: str, months: Sequence[Release], mark: str | None = None
+) -> None:
+    """Look at the quarters and the year of which all months hide a row: they hide it, too. Under names of ``cells``.
+
+    Where several tables bound the same, it has the name of the last, so that it goes first.
+    """
+    end = "" if mark is None else f"{BETWEEN}{mark}"
+    for period in dict.fromkeys(name for month in months for name in (quarter_of(month.period), month.period[:4])):
+        own = [month for month in months if period in (quarter_of(month.period), month.period[:4])]
+        if len(own) > 1 and all(row not in month.tables[table] for month in own):
+            hidden = dict.fromkeys((f"{cells_of(month, table)}/{row}" for month in own), 1)
+            found.sums = {name: told for name, told in found.sums.items() if told != hidden}
+            found.sums[f"{cells}/{period}/{row}{end}"] = hidden
 
 
 def _bound(found: System, cells: str, of: Sum, high: int) -> None:

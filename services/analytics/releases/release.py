@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import floor
 from typing import Final
 
-from services.analytics.releases.calendar import Kind, Period, parse
+from services.analytics.releases.calendar import Kind, Period, parse, quarter_of
 from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree, members, weeks
 from services.analytics.releases.intervals import intervals
 from services.analytics.releases.suppression import (
@@ -231,7 +231,8 @@ def _intervals(
         if spec.says_intervals and coarser.get(spec.name) != WITHHELD:
             hierarchy = spec.hierarchy(period_of(months[0].period))
             shown = [month.tables[spec.name] for month in months]
-            if own := intervals(hierarchy, shown, [spec.leaf_counts(month) or {} for month in counts]):
+            quarters = [quarter_of(month.period) for month in months]
+            if own := intervals(hierarchy, shown, [spec.leaf_counts(month) or {} for month in counts], quarters):
                 found[spec.name] = own
     return found
 

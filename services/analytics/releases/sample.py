@@ -108,7 +108,7 @@ _WEIGHTS: Final[Mapping[str, Mapping[str, int]]] = {
         "closed_later": 12,
         "closed_unknown": 1,
     },
-    "assignment": {"home": 74, "no_home": 17, "overflow": 4, "linked": 4, "last_resort": 1},
+    "assignment": {"home": 60, "no_home": 29, "overflow": 5, "linked": 5, "last_resort": 1},
     "role": {"victim": 80, "representative": 13, "third_party": 7},
     "channel": {"web": 58, "phone": 31, "api": 11},
     "relationship": {"temporary": 28, "stranger": 26, "intimate": 14, "social": 12, "family": 2, "unknown": 18},
@@ -216,7 +216,7 @@ def _crossing(spec: TableSpec, total: int, centers: Mapping[str, int]) -> dict[s
     if spec.name == SUPPORT_TABLE:
         return {kind: total * share // 100 for kind, share in _SUPPORTS.items()}
     if spec.name == ELSEWHERE_TABLE:
-        guests = {center: n // 5 for center, n in centers.items()}
+        guests = {center: n // 3 for center, n in centers.items()}
         own = {f"{center}/{center}": n - guests[center] for center, n in centers.items()}
         return own | {f"seoul/{center}": n for center, n in guests.items()}
     leaves = {leaf: leaf.split("/") for leaf in spec.hierarchy(period_of(YEAR)).leaves()}

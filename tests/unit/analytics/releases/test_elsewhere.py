@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from services.analytics.releases.audit import prove
 from services.analytics.releases.intruder_model import system
 from services.analytics.releases.plausibility import implausible
-from services.analytics.releases.release import of_month, of_year
+from services.analytics.releases.release import lower, of_month, of_year
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import ELSEWHERE_TABLE, FROM_ELSEWHERE
 from tests.unit.analytics import worlds
@@ -35,3 +35,15 @@ def test_the_central_desk_has_only_reports_from_elsewhere() -> None:
     assert year.tables[ELSEWHERE_TABLE][f"sejong+central|{FROM_ELSEWHERE}"] == 14
     proof = prove(system([*months, year]), 60, of=["2025"])
     assert "2025-02/reports-by-center/central" in proof.cells
+
+
+def test_what_is_from_elsewhere_bounds_a_quarter_that_hides_a_centre_in_all_its_months() -> None:
+    """Sejong and the desk own 12 a month; 21 are from elsewhere, so 15 at least are Sejong's: three in two months."""
+    counts = [month(number, 8, 4, {"central": 4, "sejong": 3}) for number in (1, 2, 4)]
+    months = [of_month(each, worlds.AS_OF, "full") for each in counts]
+    assert all("sejong" not in each.tables["reports-by-center"] for each in months)
+    year = of_year("2025", months, counts, worlds.AS_OF, {}, {})
+    assert year.tables[ELSEWHERE_TABLE][f"sejong+central|{FROM_ELSEWHERE}"] == 21
+    proof = prove(system([*months, year]), 60, of=["2025"])
+    assert f"2025/{ELSEWHERE_TABLE}/2025-Q1/sejong|{FROM_ELSEWHERE}" in proof.cells
+    assert lower({}, proof.cells, year.tables) == {FROM_ELSEWHERE: "regions"}

@@ -124,6 +124,30 @@ def test_who_is_assigned_past_a_home_and_did_not_move_is_from_elsewhere() -> Non
     assert coarser.keys() <= {ASSIGNMENT_TABLE, RESIDENCE_TABLE}
 
 
+def test_who_lives_at_a_centre_bounds_what_a_quarter_hides_in_all_its_months() -> None:
+    """27 people live in Gyeongbuk, and of 18 guests six are of Seoul: 15 reports at least are its centre's.
+
+    It owns 12 a month at most: so each of its three months may be 0, and two together, which are a quarter, may not.
+    """
+    owners = {**OWNERS, "gyeongbuk": 9, "ulsan": 3, "central": 0}
+    n = sum(owners.values())
+    homes = {f"{c}/{c}": n - 2 * (c in {"incheon", "gyeonggi", "busan"}) for c, n in owners.items()}
+    homes |= {"none/incheon": 2, "busan/gyeonggi": 2, "gyeonggi/busan": 2}
+    lived = {c: n - 2 * (c == "incheon") for c, n in owners.items() if c != "central"} | {"seoul": 2}
+    crossings = {ELSEWHERE_TABLE: homes, RESIDENCE_TABLE: lived}
+    counts = [
+        MonthCounts(f"2025-{at}", {f"2025-{at}-05": n}, owners, {}, {"longer": n}, {"in_care": n}, crossings)
+        for at in ("01", "02", "04")
+    ]
+    months = [of_month(each, worlds.AS_OF, "full") for each in counts]
+    assert all("gyeongbuk" not in each.tables["reports-by-center"] for each in months)
+    year = of_year("2025", months, counts, worlds.AS_OF, {}, {})
+    assert year.tables[RESIDENCE_TABLE]["gyeongbuk"] == 27
+    cells = prove(system([*months, year]), 60).cells
+    assert f"2025/{RESIDENCE_TABLE}/2025-Q1/gyeongbuk" in cells
+    assert not {f"{each.period}/reports-by-center/gyeongbuk" for each in months} & {*cells}
+
+
 def test_a_figure_of_moves_that_a_correction_hides_is_near_what_was_shown() -> None:
     """30 were shown first, and of the second revision nothing: so 26 to 34 moved, or fewer than ten."""
     first = released(month(GUESTS, CHUNGNAM.crossings[RESIDENCE_TABLE]))
