@@ -1,6 +1,6 @@
 """Runbooks against their faults: each fault on a running stack, its alert on a real Prometheus, its commands, its end.
 
-Not collected by `make test` or `make test-all`: alerts wait for minutes. ``make runbooks`` (a quarter of an hour; needs
+Not collected by `make test` or `make test-all`: alerts wait for minutes. ``make runbooks`` (twenty minutes; needs
 Prometheus). The rules are the installation's own without ``for`` and with windows of a minute and a half.
 """
 
@@ -8,117 +8,33 @@ import asyncio
 import os
 import shutil
 import signal
-import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import httpx
 import pytest
-from pymongo import MongoClient
 
-from shared.centers import CENTRAL
-from shared.identity.roles import StaffRole
 from shared.kafka.connection import topic_name
 from shared.kafka.publisher import Publisher
-from shared.topics import REPORTS
+from shared.topics import ALERTS, REPORTS
+from tests.integration.notify.test_unknown_division import PLACE, its_home, new_division
+from tests.integration.routing.running import Traffic
+from tests.runbooks.system import LEAD, System
 from tests.runbooks.watching import Watch, watching
+from tests.support import tables as ministry
+from tests.support.waiting import eventually
 from tests.unit.docs.test_paths import PROJECT
 from tests.unit.monitoring.test_runbooks import on_the_stack
-from tools.demo import frontends, people
 from tools.doctor.look import kafka_settings
 from tools.local.settings import SERVICES, LocalSettings
 from tools.local.stack import Stack
 
 pytestmark = [pytest.mark.timeout(1200)]
 
-BODY: Final = {"role": "victim", "harm_types": ["distribution_threat"], "division": "busan"}
 _MEGABYTE: Final = 1_000_000
-
-
-class System:
-    """The stack with whoever works with it."""
-
-    def __init__(self, stack: Stack, settings: dict[str, dict[str, str]]) -> None:
-        """``settings`` are those that services are given beside their own; change them and ``apply``."""
-        self.stack, self.settings = stack, settings
-        self.credential = frontends.create(stack.environment_of("intake")).portal
-        self.store: MongoClient[dict[str, Any]] = MongoClient(stack.mongodb)
-
-    def apply(self) -> None:
-        """Restart each process whose settings changed."""
-        self.stack.renew_secrets()
-
-    def restart(self, *names: str) -> None:
-        """Stop processes and start them again."""
-        for name in names:
-            self.stack.hold(name)
-            self.stack.release(name)
-        self.stack.wait_ready(240, *names)
-
-    @asynccontextmanager
-    async def without(self, name: str) -> AsyncIterator[None]:
-        """Without one process for a while."""
-        await asyncio.to_thread(self.stack.hold, name)
-        try:
-            yield
-        finally:
-            await asyncio.to_thread(self.stack.release, name)
-            await asyncio.to_thread(self.stack.wait_ready, 240)
-
-    @contextmanager
-    def stopped(self, *names: str) -> Iterator[None]:
-        """As a machine that hangs: they answer nobody, and go on afterwards."""
-        pids = [self.stack.pids[name] for name in names]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
-
-    async def report(self) -> httpx.Response:
-        """Send a report."""
-        headers = {"Authorization": f"Bearer {self.credential}"}
-        async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=30) as http:
-            return await http.post(f"{self.stack.urls['intake']}/api/v1/reports", json=BODY)
-
-    async def keep_reporting(self) -> None:
-        """Send reports, all of which are refused; the first answer of a kind alone is no rise of its counter."""
-        while True:
-            assert (await self.report()).status_code == httpx.codes.SERVICE_UNAVAILABLE
-            await asyncio.sleep(1)
-
-    async def status(self, receipt: str) -> httpx.Response:
-        """Ask with a receipt how its report stands."""
-        headers = {"Authorization": f"Bearer {self.credential}"}
-        async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=30) as http:
-            return await http.post(f"{self.stack.urls['intake']}/api/v1/receipts/status", json={"receipt": receipt})
-
-    def make(self, target: str, *arguments: str) -> tuple[int, str]:
-        """Run a command of a runbook: its exit status and what it said."""
-        given = {
-            str(field.validation_alias): str(getattr(self.stack.settings, name))
-            for name, field in LocalSettings.model_fields.items()
-            if name.endswith("_port") or name == "var_dir"
-        }
-        done = subprocess.run(
-            ["make", target, *arguments],
-            cwd=PROJECT,
-            env={**os.environ, **given},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    async def said(self, target: str, *arguments: str) -> str:
-        """The same, for what it said alone."""
-        _, said = await asyncio.to_thread(self.make, target, *arguments)
-        return said
+_MINUTE: Final = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +44,16 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     shutil.copytree(PROJECT / "shared/centers/data", tables)
     settings: dict[str, dict[str, str]] = {name: {} for name in (*SERVICES, "notify-auditor", "recount")}
     settings["routing"]["ROUTING_TABLES_DIR"] = str(tables)
-    stack = Stack(LocalSettings.on_free_ports(folder / "var", secured=True), say=lambda _: None, extra_env=settings)
+    clock = folder / "clock"
+    stack = Stack(
+        LocalSettings.on_free_ports(folder / "var", secured=True),
+        say=lambda _: None,
+        extra_env=settings,
+        commands={name: [sys.executable, "-m", "tests.chaos.launch", name, str(clock)] for name in SERVICES},
+    )
     try:
         stack.start()
-        yield System(stack, settings)
+        yield System(stack, settings, clock)
     finally:
         stack.stop()
 
@@ -217,13 +139,78 @@ async def test_a_record_nobody_can_read(system: System, watch: Watch, publisher:
     await publisher.send(reports, 0, [(b"key", b"not a report", [])])
     await watch.fires("DeadLetters")
     assert "dead-letter topics, unread" in await system.said("doctor")
-    wanted = people.Wanted(CENTRAL, (StaffRole.COUNSELLOR, StaffRole.LEAD))
-    made = await asyncio.to_thread(people.create, system.stack.environment_of("identity"), [wanted])
-    crew = people.Crew(system.stack.urls, made)
-    [letter] = system.store["ieum_notify"]["dead"].find({"open": True})
-    async with crew.client(wanted.name) as notify:
-        answer = await notify.post("/dead/read", data={"origin": letter["_id"]})
-    assert answer.status_code == httpx.codes.SEE_OTHER
+    await system.read_dead_letters()
+
+
+async def test_a_place_that_the_tables_do_not_know(system: System, watch: Watch, publisher: Publisher) -> None:
+    traffic = Traffic(publisher, seed=5)
+    await traffic.send(traffic.received(division=PLACE, declined_centers=[], synthetic=False))
+    await watch.fires("ReportDeadLettered")
+    folder = Path(system.settings["routing"]["ROUTING_TABLES_DIR"])
+    ministry.write(folder, "2027-03-01", divisions=new_division, catchments=its_home)
+    assert (await asyncio.to_thread(system.make, "check-tables", f"DIR={folder}"))[0] == 0
+    await asyncio.to_thread(system.restart, "routing")
+    assert (await asyncio.to_thread(system.make, "redrive", "T=reports"))[0] == 0
+    [report_id] = traffic.reports
+    await eventually(lambda: system.cases.find_one({"_id": report_id}) is not None, "it has a centre", seconds=_MINUTE)
+
+
+async def test_a_run_of_records_nobody_can_read(system: System, watch: Watch) -> None:
+    system.settings["analytics"]["KAFKA_DEAD_LETTER_CAP"] = "3"
+    await asyncio.to_thread(system.apply)
+    settings = system.stack.administrator()
+    publisher = Publisher(settings)
+    await publisher.start()
+    await publisher.send(topic_name(settings, ALERTS), 0, [(b"key", b"not an alert", [])] * 3)
+    await publisher.stop()
+    await watch.fires("PartitionsBlocked", group="analytics")
+    assert "3 dead letters in a row: stopped until restarted" in await system.ready("analytics")
+    system.settings["analytics"].clear()
+    await asyncio.to_thread(system.apply)
+
+
+async def test_the_last_person_goes_off_duty_before_the_alert_is_out(system: System, watch: Watch) -> None:
+    path = "/api/v1/centers/busan"
+    async with system.crew.client(LEAD.name) as notify, system.without("mailbox"):
+        before = (await notify.get(path)).raise_for_status().json()
+        await system.case()
+        nobody = {"state": "unstaffed", "staff_on_duty": 0}
+        (await notify.put(f"{path}/duty", json=nobody)).raise_for_status()
+        await watch.fires("NobodyOnDuty")
+        staffed = {"state": before["state"], "staff_on_duty": before["staff_on_duty"]}
+        (await notify.put(f"{path}/duty", json=staffed)).raise_for_status()
+
+
+async def test_a_case_that_notify_cannot_read(system: System, watch: Watch) -> None:
+    case = await system.case()
+    with system.altered("ieum_notify", "cases", case, urgency="of_a_later_build", wake_at=datetime.now(UTC)):
+        await watch.fires("CasesSkipped")
+        lines = system.stack.log_file("notify").read_text(encoding="utf-8").splitlines()
+        assert any("job.document_skipped" in line and case in line for line in lines)
+
+
+async def test_a_report_that_cannot_be_destroyed(system: System, watch: Watch) -> None:
+    report_id = await system.case()
+    due = datetime.now(UTC) - timedelta(hours=2)
+    with system.altered("ieum_intake", "reports", report_id, erase_at=due, intake_version="altered"):
+        await watch.fires("DocumentsSkipped")
+        await watch.fires("ErasureOverdue")
+        lines = system.stack.log_file("intake").read_text(encoding="utf-8").splitlines()
+        assert any("job.document_skipped" in line and report_id in line for line in lines)
+
+
+async def test_numbers_that_were_altered(system: System, watch: Watch) -> None:
+    await system.case()
+    analytics = system.store["ieum_analytics"]
+    [totals] = [name for name in analytics.list_collection_names() if name.endswith("totals")]
+    counted = analytics[totals].find_one({"n.accepted": {"$gt": 0}})
+    assert counted is not None
+    analytics[totals].update_one({"_id": counted["_id"]}, {"$inc": {"n.accepted": 1}})
+    await watch.fires("ReconciliationBurnsFast")
+    status, said = await asyncio.to_thread(system.make, "rebuild")
+    assert status != 0
+    assert "\n1 cells differ" in said, said
+    assert (await asyncio.to_thread(system.make, "rebuild", "ACCEPT=1"))[0] == 0
 
 
 async def test_a_disk_without_room(system: System, watch: Watch) -> None:
@@ -264,7 +251,7 @@ async def test_a_line_of_the_audit_that_was_altered(system: System, watch: Watch
     lines.replace_one({"_id": 1}, line)
     await asyncio.to_thread(system.restart, "intake")
     assert (await asyncio.to_thread(system.make, "verify-audit"))[0] == 0
-    # Twice here and twice for the disk: a process that is started again and again.
+    # Twice here and three times for the disk: a process that is started again and again.
     await watch.fires("ProcessRestarting", job="intake")
 
 
@@ -300,10 +287,22 @@ async def test_a_copy_of_the_keys_that_was_edited(system: System, watch: Watch) 
     await watch.fires("KeyDocumentsRefused", job="analytics", source="cache")
 
 
-async def test_each_alert_is_over(watch: Watch) -> None:
+async def test_a_quarter_of_an_hour_without_kafka(system: System, watch: Watch) -> None:
+    async with system.without("kafka"):
+        system.later(16 * _MINUTE)
+        await watch.fires("NumbersFreshBurnsFast")
+
+
+async def test_some_minutes_without_identity(system: System, watch: Watch) -> None:
+    async with system.without("identity"):
+        system.later(6 * _MINUTE)
+        await watch.fires("KeysStale", job="notify")
+
+
+async def test_each_alert_is_over(system: System, watch: Watch) -> None:
+    await system.read_dead_letters()
     await watch.over()
 
 
-def test_the_page_names_what_was_tried(watch: Watch) -> None:
-    names = {alert.removesuffix("BurnsFast") for alert in watch.tried}
-    assert names == on_the_stack()
+def test_the_page_names_only_what_was_tried(watch: Watch) -> None:
+    assert on_the_stack() <= {alert.removesuffix("BurnsFast") for alert in watch.tried}

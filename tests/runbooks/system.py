@@ -1,0 +1,169 @@
+"""The running stack of these trials, and what its people do with it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+from shared.centers import CENTRAL
+from shared.identity.roles import StaffRole
+from tests.support.waiting import eventually
+from tests.unit.docs.test_paths import PROJECT
+from tools.demo import frontends, people
+from tools.local.settings import LocalSettings
+from tools.local.stack import Stack
+
+COUNSELLOR: Final = people.Wanted("busan", (StaffRole.COUNSELLOR,))
+LEAD: Final = people.Wanted("busan", (StaffRole.LEAD,))
+CENTRAL_LEAD: Final = people.Wanted(CENTRAL, (StaffRole.COUNSELLOR, StaffRole.LEAD))
+BODY: Final = {"role": "victim", "harm_types": ["distribution_threat"], "division": "busan"}
+
+
+class System:
+    """The stack with whoever works with it."""
+
+    def __init__(self, stack: Stack, settings: dict[str, dict[str, str]], clock: Path) -> None:
+        """``settings`` are those that services are given beside their own; change them and ``apply``.
+
+        ``clock`` is the file that says how far ahead the services' clocks are.
+        """
+        self.stack, self.settings, self._clock = stack, settings, clock
+        self.credential = frontends.create(stack.environment_of("intake")).portal
+        self.store: MongoClient[dict[str, Any]] = MongoClient(stack.mongodb)
+        wanted = (COUNSELLOR, LEAD, CENTRAL_LEAD)
+        self.crew = people.Crew(stack.urls, people.create(stack.environment_of("identity"), wanted))
+
+    def apply(self) -> None:
+        """Restart each process whose settings changed."""
+        self.stack.renew_secrets()
+
+    def restart(self, *names: str) -> None:
+        """Stop processes and start them again."""
+        for name in names:
+            self.stack.hold(name)
+            self.stack.release(name)
+        self.stack.wait_ready(240, *names)
+
+    @asynccontextmanager
+    async def without(self, name: str) -> AsyncIterator[None]:
+        """Without one process for a while."""
+        await asyncio.to_thread(self.stack.hold, name)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self.stack.release, name)
+            await asyncio.to_thread(self.stack.wait_ready, 240)
+
+    @contextmanager
+    def stopped(self, *names: str) -> Iterator[None]:
+        """As a machine that hangs: they answer nobody, and go on afterwards."""
+        pids = [self.stack.pids[name] for name in names]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    def later(self, seconds: float) -> None:
+        """Put the clocks of all services forward, as if nobody had done anything for so long."""
+        ahead = float(self._clock.read_text(encoding="ascii")) if self._clock.exists() else 0.0
+        fresh = self._clock.with_suffix(".new")
+        fresh.write_text(f"{ahead + seconds:.3f}", encoding="ascii")
+        fresh.replace(self._clock)
+
+    async def report(self) -> httpx.Response:
+        """Send a report."""
+        headers = {"Authorization": f"Bearer {self.credential}"}
+        async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=30) as http:
+            return await http.post(f"{self.stack.urls['intake']}/api/v1/reports", json=BODY)
+
+    async def case(self) -> str:
+        """Send a report and wait until its centre has it as a case and its first alert was tried; its id."""
+        answer = (await self.report()).raise_for_status().json()
+        report_id = str(answer["report_id"])
+
+        def there() -> bool:
+            tried = {"alert_version": {"$gt": 0}, "lease_by": None}
+            return self.cases.find_one({"_id": report_id, **tried}) is not None
+
+        await eventually(there, "the report becomes a case", seconds=60)
+        return report_id
+
+    @property
+    def cases(self) -> Collection[dict[str, Any]]:
+        """The cases in notify's store."""
+        return self.store["ieum_notify"]["cases"]
+
+    async def does(self, who: people.Wanted, report_id: str, command: str, **said: object) -> None:
+        """Have somebody do something with a case."""
+        async with self.crew.client(who.name) as notify:
+            (await notify.post(f"/api/v1/cases/{report_id}/{command}", json=said)).raise_for_status()
+
+    async def read_dead_letters(self) -> None:
+        """Mark every dead letter as read, as central does in the console."""
+        async with self.crew.client(CENTRAL_LEAD.name) as notify:
+            for letter in self.store["ieum_notify"]["dead"].find({"open": True}):
+                answer = await notify.post("/dead/read", data={"origin": letter["_id"]})
+                assert answer.status_code == httpx.codes.SEE_OTHER
+
+    async def keep_reporting(self) -> None:
+        """Send reports, all of which are refused; the first answer of a kind alone is no rise of its counter."""
+        while True:
+            assert (await self.report()).status_code == httpx.codes.SERVICE_UNAVAILABLE
+            await asyncio.sleep(1)
+
+    async def ready(self, service: str) -> str:
+        """What a service says it waits for."""
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+            return (await http.get(f"{self.stack.urls[service]}/health/ready")).text
+
+    async def status(self, receipt: str) -> httpx.Response:
+        """Ask with a receipt how its report stands."""
+        headers = {"Authorization": f"Bearer {self.credential}"}
+        async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=30) as http:
+            return await http.post(f"{self.stack.urls['intake']}/api/v1/receipts/status", json={"receipt": receipt})
+
+    @contextmanager
+    def altered(self, database: str, collection: str, key: object, **fields: object) -> Iterator[None]:
+        """With a document altered by hand, as somebody with the store's password can; put back as it was."""
+        found = self.store[database][collection]
+        document = found.find_one({"_id": key})
+        assert document is not None
+        found.update_one({"_id": key}, {"$set": fields})
+        try:
+            yield
+        finally:
+            found.replace_one({"_id": key}, document)
+
+    def make(self, target: str, *arguments: str) -> tuple[int, str]:
+        """Run a command of a runbook: its exit status and what it said."""
+        given = {
+            str(field.validation_alias): str(getattr(self.stack.settings, name))
+            for name, field in LocalSettings.model_fields.items()
+            if name.endswith("_port") or name == "var_dir"
+        }
+        done = subprocess.run(
+            ["make", target, *arguments],
+            cwd=PROJECT,
+            env={**os.environ, **given},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    async def said(self, target: str, *arguments: str) -> str:
+        """The same, for what it said alone."""
+        _, said = await asyncio.to_thread(self.make, target, *arguments)
+        return said
