@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from shared.identity.roles import StaffRole
 from tests.support.waiting import eventually
 from tests.unit.docs.test_paths import PROJECT
 from tools.demo import frontends, people
+from tools.local import drilling
 from tools.local.settings import LocalSettings
 from tools.local.stack import Stack
 
@@ -37,6 +39,9 @@ class System:
         """
         self.stack, self.settings, self._clock = stack, settings, clock
         self.credential = frontends.create(stack.environment_of("intake")).portal
+        drills = drilling.file_of(stack.settings.var)  # a stack whose processes are started otherwise makes none
+        drills.parent.mkdir(exist_ok=True)
+        drills.write_text(self.credential, encoding="ascii")
         self.store: MongoClient[dict[str, Any]] = MongoClient(stack.mongodb)
         wanted = (COUNSELLOR, LEAD, CENTRAL_LEAD)
         self.crew = people.Crew(stack.urls, people.create(stack.environment_of("identity"), wanted))
@@ -81,15 +86,16 @@ class System:
         fresh.write_text(f"{ahead + seconds:.3f}", encoding="ascii")
         fresh.replace(self._clock)
 
-    async def report(self) -> httpx.Response:
+    async def report(self, *, critical: bool = False) -> httpx.Response:
         """Send a report."""
         headers = {"Authorization": f"Bearer {self.credential}"}
+        threat = {"threat_deadline": (datetime.now(UTC) + timedelta(hours=6)).isoformat()} if critical else {}
         async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=30) as http:
-            return await http.post(f"{self.stack.urls['intake']}/api/v1/reports", json=BODY)
+            return await http.post(f"{self.stack.urls['intake']}/api/v1/reports", json={**BODY, **threat})
 
-    async def case(self) -> str:
+    async def case(self, *, critical: bool = False) -> str:
         """Send a report and wait until its centre has it as a case and its first alert was tried; its id."""
-        answer = (await self.report()).raise_for_status().json()
+        answer = (await self.report(critical=critical)).raise_for_status().json()
         report_id = str(answer["report_id"])
 
         def there() -> bool:

@@ -12,8 +12,9 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import httpx
 import pytest
 
 from shared.kafka.connection import topic_name
@@ -21,7 +22,7 @@ from shared.kafka.publisher import Publisher
 from shared.topics import ALERTS, REPORTS
 from tests.integration.notify.test_unknown_division import PLACE, its_home, new_division
 from tests.integration.routing.running import Traffic
-from tests.runbooks.system import LEAD, System
+from tests.runbooks.system import COUNSELLOR, LEAD, System
 from tests.runbooks.watching import Watch, watching
 from tests.support import tables as ministry
 from tests.support.waiting import eventually
@@ -49,7 +50,10 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         LocalSettings.on_free_ports(folder / "var", secured=True),
         say=lambda _: None,
         extra_env=settings,
-        commands={name: [sys.executable, "-m", "tests.chaos.launch", name, str(clock)] for name in SERVICES},
+        commands={
+            name: [sys.executable, "-m", "tests.chaos.launch", name.replace("-", "."), str(clock)]
+            for name in (*SERVICES, "notify-auditor")
+        },
     )
     try:
         stack.start()
@@ -268,6 +272,27 @@ async def test_a_report_that_was_changed_by_hand(system: System, watch: Watch) -
     assert (await asyncio.to_thread(system.make, "check-reports"))[0] == 0
 
 
+async def test_a_routing_record_that_intake_never_saw(system: System, watch: Watch) -> None:
+    case = await system.case()
+    reports = system.store["ieum_intake"]["reports"]
+
+    def ended(*, closed: bool) -> dict[str, Any] | None:
+        known = reports.find_one({"_id": case}) or {}
+        ownership = known.get("progress", {}).get("ownership")
+        return known if ownership is not None and (ownership["ended"] is not None) is closed else None
+
+    before = await eventually(lambda: ended(closed=False), "intake knows the centre", seconds=_MINUTE)
+    await system.does(COUNSELLOR, case, "acknowledge")
+    await system.does(COUNSELLOR, case, "close", ownership=1, outcome="supported")
+    await eventually(lambda: ended(closed=True), "intake knows the end", seconds=_MINUTE)
+    reports.replace_one({"_id": case}, before)
+    await system.does(LEAD, case, "reopen", ownership=1)
+    await watch.fires("RoutingRecordMissing")
+    lines = system.stack.log_file("intake").read_text(encoding="utf-8").splitlines()
+    assert any("status.routing_hole" in line and case in line for line in lines)
+    await asyncio.to_thread(system.restart, "intake")
+
+
 async def test_a_signing_key_that_identity_did_not_write(system: System, watch: Watch) -> None:
     signing = system.store["ieum_identity"]["signing_keys"]
     mine = signing.find_one({})
@@ -287,6 +312,21 @@ async def test_a_copy_of_the_keys_that_was_edited(system: System, watch: Watch) 
     await watch.fires("KeyDocumentsRefused", job="analytics", source="cache")
 
 
+async def test_a_quarter_of_an_hour_in_which_nobody_answers(system: System, watch: Watch) -> None:
+    case = await system.case(critical=True)
+    async with system.crew.client(LEAD.name) as notify:
+        begun = await notify.post("/drills", data={"center_id": "busan"})
+        assert begun.status_code == httpx.codes.SEE_OTHER
+    drill = system.store["ieum_notify"]["drills"].find_one({"over": False})
+    assert drill is not None
+    await eventually(lambda: system.cases.find_one({"_id": drill["report_id"]}), "the drill is a case", seconds=_MINUTE)
+    system.later(16 * _MINUTE)
+    await watch.fires("DrillFailed")
+    for report_id in (case, drill["report_id"]):
+        await system.does(COUNSELLOR, report_id, "acknowledge")
+    await watch.fires("OwnedToSeenBurnsFast")
+
+
 async def test_a_quarter_of_an_hour_without_kafka(system: System, watch: Watch) -> None:
     async with system.without("kafka"):
         system.later(16 * _MINUTE)
@@ -304,5 +344,6 @@ async def test_each_alert_is_over(system: System, watch: Watch) -> None:
     await watch.over()
 
 
-def test_the_page_names_only_what_was_tried(watch: Watch) -> None:
-    assert on_the_stack() <= {alert.removesuffix("BurnsFast") for alert in watch.tried}
+def test_the_page_names_what_was_tried(watch: Watch) -> None:
+    names = {alert.removesuffix("BurnsFast") for alert in watch.tried}
+    assert names == on_the_stack()
