@@ -59,9 +59,7 @@ from shared.identity.source import over_http as identity_over_http
 from shared.identity.tokens import TicketKey
 from shared.jobs import Jobs
 from shared.kafka.broker import KafkaClient
-from shared.kafka.consumer import Subscription
 from shared.kafka.reader import Follower
-from shared.kafka.router import Received
 from shared.key_setting import key_bytes
 from shared.outbox import Relay
 from shared.settings import KafkaSettings, StoreSettings, load
@@ -142,7 +140,6 @@ class Notify:
             # Only now: a batch that the consumer still finished has taken cases into this process's lease.
             await self.liveness.stop()
             await self.follower.stop()
-            await self.escalation_worker.stop()
             await self.delivery.close()
             await self.staff.close()
 
@@ -165,9 +162,9 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     )
     liveness = WorkerLiveness(WorkerStore(database), cases, worker, settings.lease_s, escalation_worker.wake, clock)
     routings = RoutingsHandler(cases, broadcaster, clock, settings.rules, escalation_worker)
-    (group,) = bus.include(consumers(routings))
+    bus.include(consumers(routings))
     feed = ConsoleFeed(cases, broadcaster, clock, settings.rules)
-    follower = _follower(bus_settings, feed, routings, group, clock)
+    follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), feed.note, from_start=False, clock=clock)
     dead = DeadLetterWatch(bus_settings, settings, dead_letter_store, channel, broadcaster, clock)
     audit = AuditLog(database, settings.audit_keys(), clock, SERVICE, settings.audit_heads)
     identity = identity_over_http(settings, clock, SERVICE)
@@ -233,19 +230,6 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         audit=audit,
         clock=clock,
     )
-
-
-def _follower(
-    settings: KafkaSettings, feed: ConsoleFeed, routings: RoutingsHandler, group: Subscription, clock: Clock
-) -> Follower:
-    """What is in the log is shown, and if critical told, before the store has it; told by whoever will write it."""
-
-    def note(received: Received) -> None:
-        feed.note(received)
-        if group.owns(received):
-            routings.note(received)
-
-    return Follower(settings, (ROUTINGS, CASES, ALERTS, CENTERS), note, from_start=False, clock=clock)
 
 
 def _alert_jobs(jobs: Jobs, worker: EscalationWorker, recent: RecentAlertStore, settings: NotifySettings) -> None:

@@ -23,7 +23,6 @@ from shared.kafka.decoding import (
     Blocked,
     DeadLetter,
     DecodedBatch,
-    Received,
     Rejected,
     count_dead_run,
     decode_batch,
@@ -150,10 +149,6 @@ class Subscription:
     def is_overdue(self) -> bool:
         """True while a batch in flight outlives its assignment: aiokafka rejoins the group only after it."""
         return self._retry.interrupted and self._busy.locked()
-
-    def owns(self, received: Received) -> bool:
-        """Return whether the partition of a record is assigned to this process now."""
-        return TopicPartition(f"{self._settings.topic_prefix}{received.topic}", received.partition) in self.lag.owned
 
     # --- callbacks of FastStream and aiokafka
 

@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 from services.notify import metrics
 from services.notify.cases.models import AwaitingKind, Case, EntryKind, added, alias
-from services.notify.cases.projection import NEW, RoutingEvent, fold
+from services.notify.cases.projection import RoutingEvent, fold
 from services.notify.cases.repository import CaseStore, Change
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import Rules
@@ -16,7 +16,6 @@ from shared.errors import TransientError
 from shared.events.families import RoutingEvents
 from shared.events.routings import ReportRouted
 from shared.events.vocabulary import CauseKind, Urgency
-from shared.jobs import Skipped
 from shared.kafka.router import Batch, KafkaRouter, Received, Rejected
 from shared.severity import urgency_of
 from shared.topics import ROUTINGS
@@ -30,10 +29,6 @@ class HeldAlerts(Protocol):
 
     def hold(self, cases: Sequence[Case], now: datetime) -> list[Case]:
         """The same cases; those due now are leased to this process as far as it has room."""
-        ...
-
-    def alert_early(self, case: Case) -> None:
-        """Tell of a new critical case that is in the log and that this process has not written yet."""
         ...
 
     def begin(self, cases: Iterable[Case]) -> None:
@@ -64,8 +59,6 @@ class RoutingsHandler:
         self._clock = clock
         self._rules = rules
         self._alerts = alerts
-        self._not_held: set[str] = set()
-        """Reports of this batch whose cases any process may claim as soon as they are written."""
 
     async def handle(self, batch: list[Received]) -> Sequence[Rejected] | None:
         """Apply a batch, new critical cases first: they are written, and so told, before any other case is read.
@@ -73,7 +66,6 @@ class RoutingsHandler:
         A report's records stay together and in order. A critical case with more than its first record in the batch
         must itself be read, after those that need no reading.
         """
-        self._not_held.clear()
         followed = set(_begun_before(batch))
         first = {received.event.key: received for received in reversed(batch)}
         critical = {key for key, received in first.items() if _is_critical(received)}
@@ -81,23 +73,6 @@ class RoutingsHandler:
             if keys:
                 await self._apply([received for received in batch if received.event.key in keys])
         return None
-
-    def note(self, received: Received) -> None:
-        """A record of a partition of this process passed by, which ``handle`` gets in its batch; never blocks.
-
-        Behind a slow store a batch waits for the writes of the one before. The first alert of a new critical case does
-        not.
-        """
-        event = received.event
-        if not _is_critical(received) or event.key in self._not_held or self._broadcaster.given(event.key) is not None:
-            return
-        now = self._clock.now()
-        if now - cast("ReportRouted", event).decided_at > NEW:
-            return
-        with Skipped("early-alerts").on_error(event.key):
-            case = fold(None, cast("ReportRouted", event), received.envelope.traceparent, self._rules, now)
-            if case is not None:
-                self._alerts.alert_early(case)
 
     async def _apply(self, batch: list[Received]) -> None:
         """Apply records. Another process may write the same cases meanwhile: what lost is read again and redone."""
@@ -138,7 +113,6 @@ class RoutingsHandler:
             if after is not None:
                 changed[event.report_id] = after
         held = self._alerts.hold(list(changed.values()), now)
-        self._not_held.update(case.report_id for case in held if case.lease_by is None)
         return [_change(case, known.get(case.report_id), longer.get(case.report_id, 0)) for case in held]
 
     def _tell(self, cases: list[Case], known: dict[str, Case]) -> None:

@@ -1,6 +1,6 @@
 """Routing's records, taken into a case one version at a time. Pure."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from services.notify.cases.models import (
@@ -25,9 +25,6 @@ from shared.events.reports import ReportFacts
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, EndReason, UpdateKind
 from shared.severity import urgency_of
-
-NEW: Final = timedelta(seconds=30)
-"""A first record older than this was written by somebody who slept: whose case it is, the store says."""
 
 RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from services.notify import metrics
 from services.notify.cases.models import Case
-from services.notify.cases.projection import NEW, fold
+from services.notify.cases.projection import fold
 from services.notify.cases.repository import CaseStore
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import Rules
@@ -30,6 +30,8 @@ _GRACE_S: Final = 0.1
 _GIVE_UP_S: Final = 30.0
 _CONFIRMED_S: Final = 3600.0
 """For so long the store is asked about what was shown before it had it."""
+_NEW_S: Final = 30.0
+"""A first record older than this was written by somebody who slept: whose case it is, the store says."""
 _READ: Final = 100
 _BACKLOG: Final = 20_000
 """Reports whose rows may wait to be read."""
@@ -76,13 +78,13 @@ class ConsoleFeed:
 
     def _announce(self, event: ReportRouted, traceparent: str) -> None:
         now = self._clock.now()
-        waited = now - event.decided_at
-        if waited > NEW or self._broadcaster.known(event.report_id):
+        waited = (now - event.decided_at).total_seconds()
+        if waited > _NEW_S or self._broadcaster.known(event.report_id):
             return
         case = fold(None, event, traceparent, self._rules, now)
         if case is not None:
             self._broadcaster.announce(case)
-            metrics.SHOWN_EARLY.observe(max(waited.total_seconds(), 0.0))
+            metrics.SHOWN_EARLY.observe(max(waited, 0.0))
 
     async def catch_up(self) -> None:
         """Show everything that is wanted. Raises ``TransientError``, and ``SkippedError`` at the end."""

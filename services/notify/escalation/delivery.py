@@ -82,8 +82,6 @@ class ClaimedCase:
     """When what was left for a bundle goes."""
     waited: bool = False
     """It was left for a bundle already, in the hands of this process."""
-    early: Sequence[AttemptResult] = ()
-    """What came of alerts that were sent before the store had the case."""
     seen_at: float | None = None
     """When the store was known to have the case as it is here (monotonic)."""
 
@@ -155,14 +153,14 @@ def _of_ladder(item: ClaimedCase, made: Plan, directory: RecipientDirectory) -> 
         alert_id = policy.alert_id(item.case.report_id, made, target)
         item.results.append(AttemptResult(target, alert_id, ok=False, channel=AlertChannel.NONE))
     item.wanted = chosen
-    ids = {endpoint.key: policy.alert_id(item.case.report_id, made, endpoint.target) for endpoint in chosen}
-    early = [result for result in item.early if ids.get(result.endpoint) == result.alert_id]
-    item.results += early
-    tried = {result.endpoint for result in early}
     return [
-        DeliveryAttempt(item, endpoint.target, endpoint, _alert(item.case, ids[endpoint.key], ASK_OF[made.cause]))
+        DeliveryAttempt(
+            item,
+            endpoint.target,
+            endpoint,
+            _alert(item.case, policy.alert_id(item.case.report_id, made, endpoint.target), ASK_OF[made.cause]),
+        )
         for endpoint in chosen
-        if endpoint.key not in tried
     ]
 
 
@@ -294,10 +292,6 @@ class PreSendCheck:
             for attempt in wanted
             if self._wanted_as_shown(attempt) and self._wanted_as_stored(attempt, otherwise=unknown_goes)
         ]
-
-    async def as_shown(self, index: int) -> list[DeliveryAttempt]:
-        """The same for a case that the store may not have yet: only what this process gave out counts."""
-        return [attempt for attempt in self._batches[index].delivery_attempts if self._wanted_as_shown(attempt)]
 
     def _wanted_as_shown(self, attempt: DeliveryAttempt) -> bool:
         given = self._broadcaster.given(attempt.item.case.report_id)

@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections import Counter, OrderedDict, deque
-from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import inf
@@ -38,7 +38,7 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import Event
 from shared.events.cases import CaseTransferExpired
-from shared.events.vocabulary import AlertChannel, Urgency
+from shared.events.vocabulary import Urgency
 from shared.jobs import Skipped
 from shared.mongo import SLICE
 from shared.outbox import Relay
@@ -62,12 +62,8 @@ class HeldCases:
     If it dies, the lease ends and others claim them, like any claimed case.
     """
 
-    def __init__(self, holder: str, lease_s: float, room: int, early: Container[str] = ()) -> None:
-        """``room``: twice as many may be held, and as many critical ones besides; the rest is claimed.
-
-        Those in ``early`` are held in any case: their alert is on its way, and who claimed them would send it again.
-        """
-        self._early = early
+    def __init__(self, holder: str, lease_s: float, room: int) -> None:
+        """``room``: twice as many may be held, and as many critical ones besides; the rest is claimed."""
         self._holder = holder
         self._lease = timedelta(seconds=lease_s)
         self._room = room
@@ -89,9 +85,7 @@ class HeldCases:
         for case in sorted(cases, key=lambda one: one.urgency is not Urgency.CRITICAL):
             due = next_due(case)
             room = self._room * (3 if case.urgency is Urgency.CRITICAL else 2) - len(self._in_hand) - len(leased)
-            if due is None or due > now or case.lease_by is not None or case.report_id in self._in_hand:
-                continue
-            if room <= 0 and case.report_id not in self._early:
+            if due is None or due > now or case.lease_by is not None or room <= 0 or case.report_id in self._in_hand:
                 continue
             held = {"wake_at": now + self._lease, "lease_by": self._holder}
             leased[case.report_id] = case.model_copy(update=held)
@@ -151,8 +145,6 @@ ASK_EVERY: Final = 4
 """Of so many passes one asks the store first: in a surge this process always holds something."""
 
 
-_EARLY: Final = 1000
-"""Alerts sent early are remembered for so many cases that are not recorded yet."""
 _DUE_SEEN: Final = 2000
 """The embedded store reads all that is due, however few are asked for: one look for many claims."""
 _DUE_FOR_S: Final = 5.0
@@ -186,11 +178,7 @@ class _Due:
 
 
 class EscalationWorker:
-    """Claims due cases, tells, records.
-
-    Doubles, which have the same alert id, happen only if it dies between sending and recording, or if the partition of
-    a case whose alert it sent early goes to another process before it has written the case.
-    """
+    """Claims due cases, tells, records. Doubles happen only if it dies between sending and recording: same alert id."""
 
     def __init__(
         self,
@@ -217,10 +205,7 @@ class EscalationWorker:
         self._record_s = RECORD_SHARE * settings.lease_s
         self._directory = RecipientDirectory(settings)
         self._worker = worker
-        self._early: OrderedDict[str, asyncio.Task[list[AttemptResult]]] = OrderedDict()
-        """Alerts of cases that the store may not have yet, until they are recorded."""
-        holder = f"{worker}:{secrets.token_hex(6)}"
-        self._held = HeldCases(holder, settings.lease_s, settings.claim_size, self._early)
+        self._held = HeldCases(f"{worker}:{secrets.token_hex(6)}", settings.lease_s, settings.claim_size)
         self.due: Final = asyncio.Event()
         """Something may be due now."""
         self.urgent_due: Final = asyncio.Event()
@@ -242,24 +227,6 @@ class EscalationWorker:
     def hold(self, cases: Sequence[Case], now: datetime) -> list[Case]:
         """The same cases, which are about to be written; those due now are leased to this process if it has room."""
         return self._held.hold(cases, now)
-
-    def alert_early(self, case: Case) -> None:
-        """Send a new critical case's first alert before the store has the case; never blocks.
-
-        The record of the alert takes over what came of it. If this process dies before that, another one sends the
-        alert again under the same id.
-        """
-        if case.report_id in self._early:
-            return
-        self._early[case.report_id] = asyncio.create_task(self._send_early(case))
-        while len(self._early) > _EARLY:
-            self._early.popitem(last=False)
-
-    async def stop(self) -> None:
-        """End the alerts under way that nobody waits for."""
-        for sending in self._early.values():
-            sending.cancel()
-        await asyncio.gather(*self._early.values(), return_exceptions=True)
 
     def begin(self, cases: Iterable[Case]) -> None:
         """Tell the held ones of these cases, which are written, and look for what else is due."""
@@ -466,50 +433,20 @@ class EscalationWorker:
         receiver = centers.get(case.offered_to) if case.offered_to is not None else None
         item.notice = policy.notice(case, receiver, now) if receiver is not None else None
 
-    async def _send_early(self, case: Case) -> list[AttemptResult]:
-        """Return what came of the first alert. Whatever goes wrong, it is sent once the case is written."""
-        item, now = ClaimedCase(case, None), self._clock.now()
-        try:
-            self._plan(item, await self._centers_now(urgent=True), now)
-            due = [attempt for attempt in delivery_attempts([item], self._directory) if goes_alone(attempt)]
-            item.results.clear()  # who has no endpoint is noted when the case is recorded
-            until = self._clock.monotonic() + self._settings.lease_s - self._record_s
-            ready = batched_alerts(due, {}, now)
-            await self._deliver(ready, until, self._check(ready).as_shown)
-        except Exception as error:
-            _LOG.exception("alerts.early_failed", error=type(error).__name__)
-        return item.results
-
-    async def _take_early(self, item: ClaimedCase) -> Sequence[AttemptResult]:
-        sending = self._early.pop(item.case.report_id, None)
-        return await sending if sending is not None else ()
-
     async def _send(self, work: Sequence[ClaimedCase], until: float, *, urgent: bool) -> None:
-        for item in work:
-            item.early = await self._take_early(item)
         due = delivery_attempts(work, self._directory)
         for item in work:
             for result in item.results:
-                if result.channel is AlertChannel.NONE:
-                    self._count(item, result)
+                self._count(item, result)
         if not due:
             return
         keys = {attempt.endpoint.key for attempt in due if not goes_alone(attempt)}
         sent = await self._recent(keys, urgent=urgent)
         ready = batched_alerts(due, sent, self._clock.now())
-        await self._deliver(ready, until, self._check(ready))
-
-    def _check(self, ready: Sequence[BatchedAlert]) -> PreSendCheck:
-        return PreSendCheck(ready, self._cases, self._broadcaster, self._clock)
-
-    async def _deliver(
-        self,
-        ready: Sequence[BatchedAlert],
-        until: float,
-        wanted: Callable[[int], Awaitable[list[DeliveryAttempt]]],
-    ) -> None:
         began = spans.now()
-        outcomes = await self._delivery.send(ready, until, wanted)
+        outcomes = await self._delivery.send(
+            ready, until, PreSendCheck(ready, self._cases, self._broadcaster, self._clock)
+        )
         for batch, outcome in zip(ready, outcomes, strict=True):
             self._came_of(batch, outcome)
             _trace(outcome, began)

@@ -45,9 +45,6 @@ class NothingHeld:
     def begin(self, cases: Iterable[Case]) -> None:
         del cases
 
-    def alert_early(self, case: Case) -> None:
-        del case
-
 
 class At:
     """A clock that stands."""

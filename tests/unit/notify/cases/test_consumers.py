@@ -1,12 +1,12 @@
 """Notify's consumers under FastStream's test broker."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from services.notify.cases.consumers import RoutingsHandler, consumers
 from services.notify.cases.models import Case
-from services.notify.cases.projection import NEW, fold
+from services.notify.cases.projection import fold
 from services.notify.cases.repository import Change, Saved
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import ALWAYS
@@ -49,9 +49,6 @@ class Log:
         if told := [case.report_id for case in cases]:
             self.lines.append(("tell", told))
 
-    def alert_early(self, case: Case) -> None:
-        self.lines.append(("tell early", [case.report_id]))
-
 
 async def test_new_critical_cases_are_written_and_told_before_any_other_is_read_or_written() -> None:
     known = fold(None, event("report.routed", 1, version=1, ownership=1, center="gwangju"), TRACE, ALWAYS, NOW)
@@ -80,27 +77,6 @@ async def test_new_critical_cases_are_written_and_told_before_any_other_is_read_
     assert log.lines[5] == ("read", [report_id(1)])
     written = [one for what, ids in log.lines if what == "write" for one in ids]
     assert sorted(written) == sorted(map(report_id, (1, 2, 3, 4)))
-
-
-async def test_only_new_critical_cases_that_are_not_written_yet_are_told_before_they_are() -> None:
-    log, broadcaster = cast("Any", Log()), ConsoleBroadcaster()
-    handler = RoutingsHandler(log, broadcaster, ManualClock(NOW), ALWAYS, log)
-    written = fold(None, event("report.routed", 1), TRACE, ALWAYS, NOW)
-    assert written is not None
-    broadcaster.publish([written])
-    batch = Gathered()
-    async with driving(consumers(cast("RoutingsHandler", batch))) as broker:
-        for one in (
-            event("report.routed", 1, decided_at=NOW),
-            event("report.routed", 2, decided_at=NOW, urgency="high"),
-            event("report.routed", 3, decided_at=NOW - NEW - timedelta(seconds=1)),
-            event("report.routed", 4, decided_at=NOW - NEW),
-            event("report.updated", 5, version=2, ownership=1, center="gwangju", kind="amended"),
-        ):
-            await publish(broker, record_of(one, NOW))
-    for received in batch.records:
-        handler.note(received)
-    assert log.lines == [("tell early", [report_id(4)])]
 
 
 class Gathered:

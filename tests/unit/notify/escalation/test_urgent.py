@@ -30,8 +30,6 @@ from services.notify.escalation.service import ASK_EVERY, RECORD_SHARE, Escalati
 from services.notify.settings import NotifySettings
 from shared.clock import ManualClock
 from shared.errors import TransientError
-from shared.events.alerts import AlertSent
-from shared.events.base import Event
 from tests.support.waiting import eventually
 from tests.unit.notify.escalation.test_delivery import settings_of
 from tests.unit.notify.escalation.test_rules import STAFFED
@@ -98,11 +96,6 @@ def test_no_more_is_held_than_there_is_room_for_and_room_is_kept_for_what_is_cri
     assert [held.begin(case, 0) for case in many].count(True) == 2 * ROOM
     more = held.hold([case_of(50), case_of(51, "critical")], NOW)
     assert [case.lease_by for case in more] == [None, "me:1"]
-    early = HeldCases("me:1", 60, 0, {report_id(52)})
-    assert [case.lease_by for case in early.hold([case_of(51, "critical"), case_of(52, "critical")], NOW)] == [
-        None,
-        "me:1",
-    ]
     again = case_of(0)
     assert held.hold([again], NOW) == [again], "in hand already: whoever holds it may be sending"
 
@@ -122,7 +115,6 @@ class Stored:
         self.page = list(page)
         self.cases: dict[str, Case] = {}
         self.looks = self.claims = self.saves = self.asked = 0
-        self.events: list[Event] = []
 
     async def due(self, now: datetime, limit: int, *, critical: bool = False) -> list[DueCase]:
         del now
@@ -139,7 +131,6 @@ class Stored:
     async def save(self, changes: Sequence[Change], now: datetime) -> Saved:
         del now
         self.saves += len(changes)
-        self.events += [event for change in changes for event in change.events]
         return Saved(frozenset())
 
     async def load(self, report_ids: Sequence[str], skipped: object = None) -> dict[str, Case]:
@@ -294,15 +285,12 @@ class Told:
 
     def __init__(self) -> None:
         self.deadlines: list[float] = []
-        self.broken = False
         self.messages: list[int] = []
         self.looks: list[Callable[[int], Awaitable[list[DeliveryAttempt]]]] = []
 
     async def send(self, batches: Sequence[Any], deadline: float, wanted: Any) -> list[Any]:
         self.deadlines.append(deadline)
         self.looks.append(wanted)
-        if self.broken:
-            raise LookupError("a fault nobody thought of")
         self.messages += [len(batch.delivery_attempts) for batch in batches]
         return [cast("Any", _Done(batch.delivery_attempts)) for batch in batches]
 
@@ -348,50 +336,6 @@ async def test_what_waits_for_a_bundle_waits_in_hand_only_where_its_lease_outlas
     worker.begin(worker.hold([case_of(1)], NOW))
     await worker.send_due()
     assert (worker.deferred, stored.saves) == (in_hand, 1 - in_hand)
-
-
-async def test_a_critical_alert_that_went_before_its_case_was_written_is_recorded_and_goes_once() -> None:
-    stored, told = Stored(), Told()
-    worker = worker_of(stored, told, ManualClock(NOW), settings_of())
-    worker.alert_early(case_of(1, "critical"))
-    worker.alert_early(case_of(1, "critical"))  # its record came twice
-    await eventually(lambda: told.messages)
-    assert len(await told.looks[0](0)) == 1
-    assert stored.asked == 0, "what the store does not have yet it is not asked about"
-    worker.begin(worker.hold([case_of(1, "critical")], NOW))
-    await worker.send_held_urgent()
-    assert (told.messages, stored.saves) == ([1], 1)
-    assert [type(event) for event in stored.events] == [AlertSent]
-
-
-async def test_what_could_not_be_sent_early_goes_when_its_case_is_written() -> None:
-    stored, told = Stored(), Told()
-    worker = worker_of(stored, told, ManualClock(NOW), settings_of())
-    told.broken = True
-    worker.alert_early(case_of(1, "critical"))
-    await eventually(lambda: told.looks)
-    told.broken = False
-    worker.begin(worker.hold([case_of(1, "critical")], NOW))
-    await worker.send_held_urgent()
-    assert (told.messages, stored.saves) == ([1], 1)
-
-
-async def test_who_was_told_early_of_a_case_that_moved_meanwhile_takes_nothing_from_its_new_owner() -> None:
-    stored, told = Stored(), Told()
-    worker = worker_of(stored, told, ManualClock(NOW), settings_of())
-    worker.alert_early(case_of(1, "critical"))
-    moved = case_of(1, "critical", center="busan").model_copy(update={"ownership": 2})
-    worker.begin(worker.hold([moved], NOW))
-    await worker.send_held_urgent()
-    assert (told.messages, stored.saves) == ([1, 1], 1)
-
-
-async def test_an_alert_on_its_way_is_ended_with_the_process() -> None:
-    told = Told()
-    worker = worker_of(Stored(), told, ManualClock(NOW), settings_of())
-    worker.alert_early(case_of(1, "critical"))
-    await worker.stop()
-    assert told.messages == []
 
 
 async def test_what_was_due_before_goes_on_while_a_surge_always_leaves_something_in_hand() -> None:
