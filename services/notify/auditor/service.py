@@ -102,7 +102,7 @@ class Auditor:
         self._reading_since: float | None = None
         self._looked_at: float | None = None
         self._refused = False
-        self._not_written: str | None = None
+        self._not_written: str | None = "has not reached the store yet"
 
     def note(self, received: Received) -> None:
         """A record passed by."""
@@ -132,19 +132,23 @@ class Auditor:
         at = self._clock.monotonic()
         if self._reading_since is None:
             self._reading_since = at
-        if at - self._reading_since < SETTLE_S:
-            return
+        judges = at - self._reading_since >= SETTLE_S
         now = self._clock.now()
-        self._judge(now)
-        metrics.LAST_LOOK.set(now.timestamp())
-        self._looked_at = at
+        if judges:
+            self._judge(now)
+            metrics.LAST_LOOK.set(now.timestamp())
+            self._looked_at = at
         try:
-            await self._write(now)
+            if self._written is None:
+                self._written = await self._store.known()
+            if judges:
+                await self._write(now, self._written)
             self._not_written = None
         except TransientError as error:
             self._not_written = str(error)
             _LOG.warning("auditor.not_written", reason=str(error))
-        await self._tell(at)
+        if judges:
+            await self._tell(at)
 
     def _conclude(self) -> None:
         for report_id in self._changed:
@@ -193,11 +197,9 @@ class Auditor:
         metrics.OLDEST.set(max((now - oldest).total_seconds(), 0.0))
         metrics.WATCHED.set(len(self._owing))
 
-    async def _write(self, now: datetime) -> None:
-        if self._written is None:
-            self._written = await self._store.known()
-        new = [_finding(bad, now) for i, bad in self._wrong.items() if i not in self._written]
-        over = sorted(self._written - self._wrong.keys())
+    async def _write(self, now: datetime, written: set[str]) -> None:
+        new = [_finding(bad, now) for i, bad in self._wrong.items() if i not in written]
+        over = sorted(written - self._wrong.keys())
         await self._store.put(new, over)
         self._written = set(self._wrong)
         await self._store.looked(Look(at=now, watched=len(self._owing), findings=len(self._wrong)))
@@ -214,7 +216,7 @@ class Auditor:
 
     @property
     def failing(self) -> str | None:
-        """Why it is not ready: it cannot read the topics, or could not write what it found. None: it is."""
+        """Why it is not ready: it cannot read the topics, or has not reached the store. None: it is."""
         return self._reads() or self._not_written
 
     def unwell(self) -> str | None:

@@ -10,6 +10,7 @@ from services.notify.auditor import service
 from services.notify.auditor.repository import Finding, Look
 from services.notify.auditor.rules import Settled, Watched, wrong
 from shared.clock import ManualClock
+from shared.errors import TransientError
 from shared.events.base import Event
 from shared.kafka.router import Received
 from tests.unit.notify.samples import NOW, event, report_id
@@ -21,8 +22,11 @@ class Findings:
     def __init__(self) -> None:
         self.looks: list[Look] = []
         self.found: set[str] = set()
+        self.away = ""
 
     async def known(self) -> set[str]:
+        if self.away:
+            raise TransientError(self.away)
         return set()
 
     async def put(self, new: list[Finding], over: list[str]) -> None:
@@ -43,6 +47,10 @@ async def mailed(found: Any) -> bool:
 
 def auditor_of(findings: Findings, clock: ManualClock) -> service.Auditor:
     return service.Auditor(cast("Any", findings), mailed, lambda: None, None, clock)
+
+
+def state(auditor: service.Auditor) -> tuple[str | None, str | None]:
+    return auditor.failing, auditor.unwell()
 
 
 def life(number: int, at: datetime) -> list[Event]:
@@ -81,16 +89,22 @@ async def test_history_is_read_with_a_bounded_memory_and_what_is_owed_stays(monk
 
 
 async def test_it_is_ready_once_it_reads_and_calls_nobody_well_before_it_has_judged() -> None:
-    clock, why = ManualClock(NOW), ["cannot follow"]
-    auditor = service.Auditor(cast("Any", Findings()), mailed, lambda: why[0] if why else None, None, clock)
+    clock, why, findings = ManualClock(NOW), ["cannot follow"], Findings()
+    auditor = service.Auditor(cast("Any", findings), mailed, lambda: why[0] if why else None, None, clock)
     await auditor.look()
-    assert (auditor.failing, auditor.unwell()) == ("cannot follow", "cannot follow")
+    assert state(auditor) == ("cannot follow", "cannot follow")
     why.clear()
+    findings.away = "no store"
     await auditor.look()
-    assert (auditor.failing, auditor.unwell()) == (None, "has not looked lately"), "what waited may still come"
+    assert state(auditor) == ("no store", "no store"), (
+        "with a wrong password it must not take the place of one that works"
+    )
+    findings.away = ""
+    await auditor.look()
+    assert state(auditor) == (None, "has not looked lately"), "what waited may still come"
     await clock.advance(service.SETTLE_S + 1)
     await auditor.look()
-    assert (auditor.failing, auditor.unwell()) == (None, None)
+    assert state(auditor) == (None, None)
 
 
 async def test_a_settled_report_is_not_owed_by_records_that_come_twice_and_is_again_when_it_comes_back() -> None:
