@@ -25,6 +25,7 @@
         range.setStart(node, word.index);
         range.setEnd(node, word.index + word[0].length);
         const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+        if (/\p{L}-\p{L}/u.test(word[0])) continue; // breaks after its hyphen
         if (lines.size > 1 && word[0].length < 16) faults.push(`"${word[0]}" is torn in two`);
       }
     }
