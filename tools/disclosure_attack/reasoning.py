@@ -257,8 +257,12 @@ def _of_residence(
 def _of_assignment(
     found: Problem, table: Published, same: Published, by_name: Mapping[tuple[str, str], Published]
 ) -> None:
-    """A report that never moved is where it was assigned first; without a home, people live where no centre is."""
+    """A report that never moved is where it was assigned first; without a home, people live where no centre is.
+
+    Wherever they move they stay from elsewhere, and overflow, which has a home, counts others.
+    """
     moves, guests = by_name.get((MOVES, table.period)), by_name.get((ELSEWHERE, table.period))
+    places = by_name.get((RESIDENCE, table.period))
     moved = {} if moves is None else {_cell(moves, row, moves.columns[0]): 1 for row in moves.rows}
     for cell in moved:
         if found.fixed(cell) is None:
@@ -266,15 +270,17 @@ def _of_assignment(
     home, overflow, no_home, linked, last = (
         _cell(table, row) for row in ("home", "overflow", "no_home", "linked", "last_resort")
     )
-    if moves is not None and guests is not None:
+    nowhere = {} if places is None else {_cell(places, place): 1 for place in WITHOUT_HOME}
+    if guests is not None:
         away = _cell(guests, guests.total, guests.columns[1])
-        found.relate({away: 1, **moved, overflow: -1, no_home: -1}, 0, MOST)
-        found.relate({_cell(same, same.total): 1, away: -1, home: -1, **moved}, 0, MOST)
+        found.relate({away: 1, no_home: -1}, 0, MOST)
+        if moves is not None:
+            found.relate({away: 1, **moved, overflow: -1, no_home: -1}, 0, MOST)
+            found.relate({away: 1, **moved, overflow: -1, **dict.fromkeys(nowhere, -1)}, 0, MOST)
+            found.relate({_cell(same, same.total): 1, away: -1, home: -1, **moved}, 0, MOST)
     if moves is not None:
         found.relate({last: 1, **moved, _cell(same, CENTRAL): -1}, 0, MOST)
-    places = by_name.get((RESIDENCE, table.period))
     if places is not None:
-        nowhere = {_cell(places, place): 1 for place in WITHOUT_HOME}
         found.relate({**nowhere, **{_cell(places, place): 1 for place in MERGED}, no_home: -1}, 0, MOST)
         found.relate({no_home: 1, linked: 1, last: 1, **dict.fromkeys(nowhere, -1)}, 0, MOST)
 

@@ -564,22 +564,31 @@ def _residences(found: System, release: Release, months: Sequence[Release]) -> N
 
 
 def _assignments(found: System, release: Release, months: Sequence[Release], former: Sequence[Release]) -> None:
-    """Constrain: without a move a report is where it was assigned first. Who has no home lives where none is."""
+    """Constrain: without a move a report is where it was assigned first. Who has no home lives where none is.
+
+    Who lives where no home is stays from elsewhere by any move, and was not assigned by overflow, which past a home is.
+    Only a place that was told anew after the decision breaks this.
+    """
     prefix, guests = cells_of(release, ASSIGNMENT_TABLE), [*_guests_of(release).values()]
     reasons = _leaves(release, ASSIGNMENT_TABLE, AT_HOME, OVERFLOW, NO_HOME, LINKED, LAST_RESORT)
     if not found.tops.keys() >= {*reasons}:
         return
     home, overflow, no_home, linked, last = reasons
+    nowhere = _leaves(release, RESIDENCE_TABLE, *(residence for residence, homes in HOMES.items() if not homes))
+    several = _leaves(release, RESIDENCE_TABLE, *(residence for residence, homes in HOMES.items() if len(homes) > 1))
+    away = dict.fromkeys(guests, -1)
+    if found.tops.keys() >= {*guests}:
+        _bound(found, prefix, {no_home: 1, **away}, 0)
     if moves := _moves(found, release, prefix, former):
         moved, central = dict.fromkeys(moves, -1), _of_center(CENTRAL_LEAF, months)
         if found.tops.keys() >= {*guests}:
-            _bound(found, prefix, {overflow: 1, no_home: 1, **dict.fromkeys(guests, -1), **moved}, 0)
+            _bound(found, prefix, {overflow: 1, no_home: 1, **away, **moved}, 0)
             _bound(found, prefix, {home: 1, **dict.fromkeys(guests, 1), **moved}, reports_in(months))
+        if found.tops.keys() >= {*guests, *nowhere}:
+            _bound(found, prefix, {overflow: 1, **dict.fromkeys(nowhere, 1), **away, **moved}, 0)
         if found.tops.keys() >= {*central}:
             _bound(found, prefix, {**dict.fromkeys(central, 1), last: -1, **moved}, 0)
             _hidden_sums(found, prefix, BY_CENTER, CENTRAL_LEAF, months)
-    nowhere = _leaves(release, RESIDENCE_TABLE, *(residence for residence, homes in HOMES.items() if not homes))
-    several = _leaves(release, RESIDENCE_TABLE, *(residence for residence, homes in HOMES.items() if len(homes) > 1))
     if found.tops.keys() >= {*nowhere}:
         _bound(found, prefix, {no_home: 1, **dict.fromkeys((*nowhere, *several), -1)}, 0)
         _bound(found, prefix, {**dict.fromkeys(nowhere, 1), no_home: -1, linked: -1, last: -1}, 0)

@@ -105,6 +105,37 @@ def test_marks_that_every_report_must_have_one_of_are_undone(tmp_path: Path) -> 
     assert known(tmp_path)["2025-Q1", "a", "other"] == (3, 4)
 
 
+def of_homes(folder: Path, *, away: Figure, moves: Mapping[str, Figure], nowhere: int | None = None) -> None:
+    """A year of 90 reports: who is from elsewhere, was assigned why, moved, and perhaps lives where no centre is."""
+    table(folder, "reports-by-center", "2025", {"busan": 80, "central": 10, "total": 90})
+    elsewhere: dict[str, Figure | list[Figure]] = {"busan": [80, None], "central": [10, 10], "total": [90, away]}
+    table(folder, "reports-from-elsewhere", "2025", elsewhere, columns=("reports", "from_elsewhere"))
+    assigned = {"home": 40, "overflow": 15, "no_home": 15, "linked": 10, "last_resort": 10, "total": 90}
+    table(folder, "reports-by-assignment", "2025", assigned)
+    table(folder, "moves-between-centers", "2025", {**moves, "total": None}, columns=("moves",))
+    if nowhere is not None:
+        lived = {"busan": None, "jeonnam-gwangju": None, "seoul": nowhere, "overseas": 0, "unknown": 0, "total": 90}
+        table(folder, "reports-by-residence", "2025", lived)
+
+
+@pytest.mark.parametrize(("nowhere", "least"), [(30, {}), (36, {"handed_on": 2, "moved_otherwise": 2})])
+def test_moves_are_undone_by_who_lives_where_no_home_is(tmp_path: Path, nowhere: int, least: Mapping[str, int]) -> None:
+    """With 15 assigned by overflow, who are others, they are eleven more than are from elsewhere: so eleven moved."""
+    moves: dict[str, Figure] = {"handed_on": None, "moved_otherwise": None}
+    of_homes(tmp_path, away=40, moves=moves, nowhere=nowhere)
+    assert {b.cell.row: b.low for b in attack(tmp_path).narrowed if b.cell.row in moves and b.low} == least
+
+
+def test_who_had_no_home_is_from_elsewhere_wherever_they_moved(tmp_path: Path) -> None:
+    """15 had none when they were assigned first: that at most 14 are from elsewhere contradicts it."""
+    moves: dict[str, Figure] = {"handed_on": 30, "moved_otherwise": 30}
+    of_homes(tmp_path, away=(10, 15), moves=moves)
+    attack(tmp_path)
+    of_homes(tmp_path, away=(10, 14), moves=moves)
+    with pytest.raises(ContradictionError):
+        attack(tmp_path)
+
+
 def test_a_csv_that_says_more_than_the_json_counts(tmp_path: Path) -> None:
     table(tmp_path, "reports-by-center", "2025-01", {"a": None, "b": None, "c": 30, "total": 54})
     csv = (
