@@ -60,13 +60,13 @@ DIMENSIONS: Final[Mapping[str, Dimension]] = {
         gettext_noop("Urgency"), gettext_noop("How soon a person had to look at the report."), meanings.URGENCIES
     ),
     "residence": Dimension(
-        gettext_noop("Residence"), gettext_noop("Where the person harmed lives, as told."), meanings.RESIDENCES
+        gettext_noop("Residence"), gettext_noop("Where the person harmed lives, as last told."), meanings.RESIDENCES
     ),
     "assignment": Dimension(
         gettext_noop("First assignment"),
         gettext_noop(
-            "By the reason of the first decision: “home”, “linked”, those that begin with “home_” (overflow) or with "
-            "“no_home_”; all others are the last resort."
+            "By the reason of the first decision: “home”, “linked”, and of the reasons that this version knows those "
+            "that begin with “home_” (overflow) or with “no_home_”; all others are the last resort."
         ),
         meanings.ASSIGNMENTS,
     ),

@@ -118,7 +118,7 @@ MOVES: Final[Mapping[str, str]] = {
     "moved_otherwise": gettext_noop("Assigned anew without a transfer, as when a centre closed."),
 }
 RESIDENCES: Final[Mapping[str, str]] = {
-    **dict.fromkeys(sorted(HOMES), gettext_noop("The person harmed lives there, as told.")),
+    **dict.fromkeys(sorted(HOMES), gettext_noop("The person harmed lives there, as last told.")),
     "seoul": gettext_noop("The person harmed lives in Seoul, where none of the centres is at home."),
     "jeonnam-gwangju": gettext_noop(
         "The person harmed lives in Gwangju or Jeonnam, which have a centre each and are one division since July 2026."
@@ -135,7 +135,8 @@ ASSIGNMENTS: Final[Mapping[str, str]] = {
     NO_HOME: gettext_noop("No centre is at home in Seoul, abroad, or where the place or its district is not known."),
     LINKED: gettext_noop("It went to the centre that had a linked report already, or knew the reporter."),
     LAST_RESORT: gettext_noop(
-        "Every centre was full or closed, or nobody was on duty anywhere; also reasons that this version does not know."
+        "No centre had room within the rule's limits, all were closed or declined, or nobody was on duty anywhere; "
+        "also reasons that this version does not know."
     ),
 }
 CONTACTS: Final[Mapping[str, str]] = {

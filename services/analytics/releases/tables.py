@@ -855,8 +855,8 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             title=gettext_noop("Reports by residence"),
             question=gettext_noop("Where do people live?"),
             definition=gettext_noop(
-                "Where the person harmed lives, as told; not where the centre is that helps. Gwangju and Jeonnam stand "
-                "together, as one division since July 2026."
+                "Where the person harmed lives, as last told; not where the centre is that helps. Gwangju and Jeonnam "
+                "stand together, as one division since July 2026."
             ),
             dimensions=("residence",),
             kinds=("year",),

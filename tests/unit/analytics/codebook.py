@@ -42,6 +42,14 @@ RESIDENCES = {
     *("seoul", "gyeonggi", "incheon", "gangwon", "chungnam", "chungbuk", "daejeon", "sejong", "jeonbuk", "jeju"),
     *("jeonnam-gwangju", "busan", "gyeongnam", "daegu", "gyeongbuk", "ulsan", "overseas", "unknown"),
 }
+_HOME = ("full_neighbour", "full_wider", "closed", "declined", "severe_full", "unstaffed", "overloaded")
+ASSIGNMENTS = {
+    "home": "home",
+    "linked": "linked",
+    **{f"home_{why}": "overflow" for why in _HOME},
+    **{f"no_home_{why}": "no_home" for why in ("seoul", "overseas", "unknown", "district_unknown")},
+}
+"""“Of the reasons that this version knows those that begin with “home_” (overflow) or with “no_home_”.”"""
 ROWS = {
     "reports-by-age-and-gender": ("age_band", "gender"),
     "reports-by-gender": ("gender",),
@@ -169,11 +177,8 @@ class Story:
 
     @property
     def assignment(self) -> str:
-        """“home”, “linked”, those that begin with “home_” or “no_home_”; all others are the last resort."""
-        reason = str(self._decisions[0]["decision"]["reason"])
-        begins = {"home_": "overflow", "no_home_": "no_home"}
-        found = next((group for start, group in begins.items() if reason.startswith(start)), "last_resort")
-        return reason if reason in {"home", "linked"} else found
+        """“Of the reasons that this version knows those that begin with …; all others are the last resort.”"""
+        return ASSIGNMENTS.get(self._decisions[0]["decision"]["reason"], "last_resort")
 
     def moves(self) -> Counter[str]:
         """“A report that moved twice counts twice.”"""
