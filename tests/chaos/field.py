@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.chaos.garbage import GarbageWriter
+from tests.chaos.launch import put_ahead
 from tests.chaos.proxy import Proxies
 from tests.integration.routing.cluster import Cluster
 from tests.kill.strike import Striker
@@ -68,6 +69,4 @@ class Field:
 
     def set_clock(self, service: str, ahead_s: float) -> None:
         """Let a service's wall clock be so far ahead."""
-        fresh = self._clocks / f"{service}.new"
-        fresh.write_text(f"{ahead_s:.3f}", encoding="ascii")
-        fresh.replace(self._clocks / service)
+        put_ahead(self._clocks / service, ahead_s)

@@ -27,6 +27,13 @@ def follow_clock(file: Path) -> None:
     setattr(SystemClock, "now", now)  # noqa: B010  # a type checker would rightly refuse it
 
 
+def put_ahead(file: Path, seconds: float) -> None:
+    """Let the clocks that follow this file be so far ahead from now on. None of them ever reads half a number."""
+    fresh = file.with_suffix(".new")
+    fresh.write_text(f"{seconds:.3f}", encoding="ascii")
+    fresh.replace(file)
+
+
 def main(service: str, clock: str, mistake: str = "") -> None:
     """Run the service."""
     follow_clock(Path(clock))

@@ -16,6 +16,7 @@ from pymongo.collection import Collection
 
 from shared.centers import CENTRAL
 from shared.identity.roles import StaffRole
+from tests.chaos.launch import put_ahead
 from tests.support.waiting import eventually
 from tests.unit.docs.test_paths import PROJECT
 from tools.demo import frontends, people
@@ -82,9 +83,7 @@ class System:
     def later(self, seconds: float) -> None:
         """Put the clocks of all services forward, as if nobody had done anything for so long."""
         ahead = float(self._clock.read_text(encoding="ascii")) if self._clock.exists() else 0.0
-        fresh = self._clock.with_suffix(".new")
-        fresh.write_text(f"{ahead + seconds:.3f}", encoding="ascii")
-        fresh.replace(self._clock)
+        put_ahead(self._clock, ahead + seconds)
 
     async def report(self, *, critical: bool = False) -> httpx.Response:
         """Send a report."""

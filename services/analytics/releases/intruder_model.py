@@ -526,7 +526,7 @@ def _closings(found: System, release: Release, months: Sequence[Release]) -> Non
 def _guests(found: System, release: Release, months: Sequence[Release]) -> None:
     """Constrain: the central desk is nobody's home, so all its reports are from elsewhere."""
     prefix, own = cells_of(release, ELSEWHERE_TABLE), _of_center(CENTRAL_LEAF, months)
-    guests = f"{prefix}/{CENTRAL_LEAF}{BETWEEN}{FROM_ELSEWHERE}"
+    guests = _guests_of(release)[CENTRAL_LEAF]
     if release.tables.get(ELSEWHERE_TABLE):
         for center in CENTERS.leaves():
             _hidden_sums(found, prefix, BY_CENTER, center, months, FROM_ELSEWHERE)
@@ -538,6 +538,11 @@ def _guests_of(release: Release) -> dict[str, str]:
     """The cells of reports from elsewhere, by centre."""
     prefix = cells_of(release, ELSEWHERE_TABLE)
     return {center: f"{prefix}/{center}{BETWEEN}{FROM_ELSEWHERE}" for center in CENTERS.leaves()}
+
+
+def _nowhere(release: Release) -> list[str]:
+    """The cells of residences where no centre is at home."""
+    return _leaves(release, RESIDENCE_TABLE, *(residence for residence, homes in HOMES.items() if not homes))
 
 
 def _residences(found: System, release: Release, months: Sequence[Release]) -> None:
@@ -559,8 +564,7 @@ def _residences(found: System, release: Release, months: Sequence[Release]) -> N
         _bound(found, prefix, {lives: 1, **dict.fromkeys(own, -1), **here, **others}, 0)
         for center in homes:
             _hidden_sums(found, prefix, BY_CENTER, center, months)
-    nowhere = _leaves(release, RESIDENCE_TABLE, *(residence for residence, homes in HOMES.items() if not homes))
-    _bound(found, prefix, {**dict.fromkeys(nowhere, 1), **dict.fromkeys(guests.values(), -1)}, 0)
+    _bound(found, prefix, {**dict.fromkeys(_nowhere(release), 1), **dict.fromkeys(guests.values(), -1)}, 0)
 
 
 def _assignments(found: System, release: Release, months: Sequence[Release], former: Sequence[Release]) -> None:
@@ -574,7 +578,7 @@ def _assignments(found: System, release: Release, months: Sequence[Release], for
     if not found.tops.keys() >= {*reasons}:
         return
     home, overflow, no_home, linked, last = reasons
-    nowhere = _leaves(release, RESIDENCE_TABLE, *(residence for residence, homes in HOMES.items() if not homes))
+    nowhere = _nowhere(release)
     several = _leaves(release, RESIDENCE_TABLE, *(residence for residence, homes in HOMES.items() if len(homes) > 1))
     away = dict.fromkeys(guests, -1)
     if found.tops.keys() >= {*guests}:

@@ -103,7 +103,7 @@ def of_month(counts: MonthCounts, as_of: str, step: str, weeks: Mapping[str, int
     for spec in decided_with("month"):
         how = spec.protection
         if isinstance(how, Split):
-            tables[spec.name] = _split(spec, period, spec.leaf_counts(counts) or {}, step)
+            tables[spec.name] = _split(spec, how, period, spec.leaf_counts(counts) or {}, step)
         elif isinstance(how, Totals) and how.counts is not None and (own := how.counts(counts)):
             tables[spec.name] = figures_shown({name: own.get(name, 0) for name in how.names})
         elif isinstance(how, Rounded) and (hours := how.counts(counts)):
@@ -120,12 +120,10 @@ def of_month(counts: MonthCounts, as_of: str, step: str, weeks: Mapping[str, int
     return Release(counts.month, as_of, step, same, (counts.month,))
 
 
-def _split(spec: TableSpec, period: Period, counts: Counts, step: str) -> Shown:
-    if not isinstance(spec.protection, Split):
-        raise TypeError(f"{spec.name} does not split")
-    hierarchy = spec.hierarchy(period)
+def _split(spec: TableSpec, how: Split, period: Period, counts: Counts, step: str) -> Shown:
+    hierarchy = how.hierarchy(period)
     shown = split(hierarchy, counts)
-    kept = hierarchy.down_to(spec.protection.depths[step]) if spec.recoding else hierarchy
+    kept = hierarchy.down_to(how.depths[step]) if spec.recoding else hierarchy
     return {node.key: shown[node.key] for node in kept.nodes() if node.key in shown}
 
 
@@ -200,7 +198,7 @@ def _longer(
         elif isinstance(how, Split):  # yearly only
             leaves = [found for month in counts if (found := spec.leaf_counts(month)) is not None]
             step = coarser.get(spec.name, STEPS[0])
-            shown = _split(spec, period_of(period), added(leaves), step) if len(leaves) == len(counts) else {}
+            shown = _split(spec, how, period_of(period), added(leaves), step) if len(leaves) == len(counts) else {}
             if shown.get(TOTAL) == total:  # as in a month
                 tables[spec.name] = shown
         elif isinstance(how, Totals) and how.counts is not None:  # yearly only
