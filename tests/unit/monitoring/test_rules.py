@@ -1,8 +1,10 @@
 """What Prometheus and Alertmanager are given: every alert fires, leads to its runbook and rests on what there is."""
 
+import ast
 import re
 import shutil
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +45,8 @@ def test_prometheus_finds_that_every_alert_is_silent_and_fires() -> None:
 
 def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:
     silent, firing = Counter[str](), Counter[str]()
-    for file in ("tests/alerts.yaml", "tests/slos.yaml"):
-        for case in read(file)["tests"]:
+    for file in sorted((FOLDER / "tests").glob("*.yaml")):
+        for case in read(f"tests/{file.name}")["tests"]:
             for check in case.get("promql_expr_test", ()):
                 [name] = re.findall(r'alertname="(\w+)"', check["expr"])
                 (firing if check.get("exp_samples") else silent)[name] += 1
@@ -83,17 +85,73 @@ def test_every_metric_of_a_rule_is_one_that_a_process_shows() -> None:
 
 
 def test_a_skipped_case_or_event_is_counted_under_a_label_that_wakes_somebody() -> None:
-    sources = ("services/notify/escalation/service.py", "shared/outbox.py")
-    labels = {
-        label.partition("{")[0]
-        for source in sources
-        for label in re.findall(r'Skipped\(f?"([^"]+)"', (PROJECT / source).read_text(encoding="utf-8"))
+    rules_asking = _asked("job_name", "ieum_documents_skipped_total")
+    [(_, waking)] = rules_asking["CasesSkipped"]
+    assert rules_asking["DocumentsSkipped"] == {("!~", waking)}, "every other label is a ticket"
+    labels = labels_of("Skipped")
+    assert {label for label in labels if re.fullmatch(waking, label)} == {"alerts", "relay-*"}
+    silent = {label: files for label, files in labels.items() if not re.fullmatch(waking, label)}
+    assert len(silent) > 10
+    alerting = ("services/notify/escalation/", "services/notify/auditor/", "shared/outbox.py")
+    assert not [label for label, files in silent.items() if any(file.startswith(alerting) for file in files)]
+
+
+def test_a_job_that_reports_or_alerts_wait_for_has_a_name_that_wakes_somebody() -> None:
+    rules_asking = _asked("job_name", "ieum_job_failing")
+    [(_, waking)] = rules_asking["AlertingJobFails"]
+    assert rules_asking["JobFails"] == {("!~", waking)}, "every other job is a ticket"
+    names = {*labels_of("every"), *labels_of("endless")}
+    assert len(names) > 30
+    for alternative in waking.split("|"):
+        assert any(re.fullmatch(alternative, name) for name in names), f"no job is called {alternative}"
+    assert {name for name in names if re.fullmatch(waking, name)} == {
+        *("alerts-*", "alerts-urgent", "alerts-urgent-held", "relay", "case-relay", "center-relay"),
+        *("auditor", "heartbeat", "store-watch"),
     }
-    assert labels == {"alerts", "relay-"}
-    asked = {rule["alert"]: re.findall(r'job_name(=~|!~)"([^"]+)"', rule["expr"]) for rule in _alerting()}
-    [(_, waking)] = set(asked["CasesSkipped"])
-    assert all(re.fullmatch(waking, label) for label in labels)
-    assert set(asked["DocumentsSkipped"]) == {("!~", waking)}, "every other label is a ticket"
+
+
+def labels_of(function: str) -> dict[str, set[str]]:
+    """What is handed as a name to a function of this name anywhere in services, and where; ``*`` for what varies."""
+    constants: dict[str, set[str]] = {}
+    for tree in _trees().values():
+        for stated in tree.body:
+            if isinstance(stated, ast.AnnAssign | ast.Assign) and isinstance(stated.value, ast.Constant):
+                target = stated.target if isinstance(stated, ast.AnnAssign) else stated.targets[0]
+                constants.setdefault(ast.unparse(target), set()).add(str(stated.value.value))
+    found: dict[str, set[str]] = {}
+    for path, tree in _trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and function in (
+                getattr(node.func, "id", ""),
+                getattr(node.func, "attr", ""),
+            ):
+                for name in (name for argument in node.args for name in _names(argument, constants)):
+                    found.setdefault(name, set()).add(path)
+    return found
+
+
+@cache
+def _trees() -> dict[str, ast.Module]:
+    files = (file for folder in ("services", "shared") for file in (PROJECT / folder).rglob("*.py"))
+    return {str(file.relative_to(PROJECT)): ast.parse(file.read_text(encoding="utf-8")) for file in files}
+
+
+def _names(argument: ast.expr, constants: dict[str, set[str]]) -> set[str]:
+    match argument:
+        case ast.Constant(value=str(text)):
+            return {text}
+        case ast.JoinedStr(values=parts):
+            return {"".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in parts)}
+        case ast.Name(id=name):
+            return constants.get(name, set())
+        case _:
+            return set()
+
+
+def _asked(label: str, metric: str) -> dict[str, set[tuple[str, str]]]:
+    """By alert: how it asks a metric for a label."""
+    asking = re.compile(rf'{metric}\{{{label}(=~|!~)"([^"]+)"')
+    return {rule["alert"]: found for rule in _alerting() if (found := set(asking.findall(rule["expr"])))}
 
 
 def test_an_alert_leads_to_a_runbook_with_all_four_parts() -> None:
