@@ -111,6 +111,11 @@ DASHBOARDS: Final = (
                 "s",
                 single=True,
             ),
+            Panel(
+                "Does a critical report wait too long for its first alert?",
+                {"reports": "max(ieum_notify_auditor_unalerted_critical_reports)"},
+                single=True,
+            ),
             Panel("Are there unread dead letters?", {"unread": "max(ieum_notify_unread_dead_letters)"}, single=True),
             Panel(
                 "How long until the first alert of a critical report?",

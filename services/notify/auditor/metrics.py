@@ -17,6 +17,11 @@ OLDEST: Final = Gauge(
     "How long the longest of them is overdue.",
     registry=REGISTRY,
 )
+UNALERTED: Final = Gauge(
+    "ieum_notify_auditor_unalerted_critical_reports",
+    "Critical reports that wait for their first alert although it should have been taken.",
+    registry=REGISTRY,
+)
 WATCHED: Final = Gauge("ieum_notify_auditor_watched_reports", "Reports to which something is owed.", registry=REGISTRY)
 LAST_LOOK: Final = Gauge(
     "ieum_notify_auditor_last_run_timestamp_seconds",

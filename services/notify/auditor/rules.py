@@ -21,6 +21,10 @@ GRACE: Final = timedelta(seconds=20)
 """A step may be this late: claiming, a bundle's gathering (10 s), sending and publishing. Alarms come within 30 s."""
 
 
+FIRST_ALERT: Final = timedelta(seconds=60)
+"""From a critical report's acceptance to its first alert: the promise of the objective ``critical_alert``."""
+
+
 WAITS_MINUTES: Final[dict[Urgency, tuple[int, int, int, int]]] = {
     Urgency.CRITICAL: (2, 3, 5, 10),
     Urgency.HIGH: (5, 10, 15, 30),
@@ -181,6 +185,8 @@ class Watched:
     acts: list[CaseAcknowledged | CaseContacted | AlertSettled] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     no_channel: list[Told] = field(default_factory=list)
+    alerted: bool = False
+    """Whether an alert about it was ever taken."""
     changed: bool = True
     promise: Promise | None = None
     due: Due | None = None
@@ -210,6 +216,7 @@ def resumed(report_id: str, kept: Settled) -> Watched:
         alert_version=kept.alert_version,
         case_version=kept.case_version,
         ended=kept.ended,
+        alerted=True,  # or it was answered without
         settled_before=kept,
     )
 
@@ -248,6 +255,7 @@ def _note_alert(seen: Watched, event: AlertEvent) -> None:
     if isinstance(event, AlertSettled):
         seen.acts.append(event)
     elif isinstance(event, AlertSent):
+        seen.alerted = True
         seen.told.append(Told(event.step, event.at, event.ownership))
     elif isinstance(event, AlertFailed) and event.reason == AlertTrouble.NO_CHANNEL:
         seen.no_channel.append(Told(event.step, event.at, event.ownership))
@@ -295,6 +303,18 @@ def wrong(seen: Watched, now: datetime) -> Deviation | None:
     fault = Fault.LATE if late else Fault.NO_CHANNEL
     step = seen.due.step if late else seen.no_channel[-1].step
     return Deviation(seen.report_id, seen.center_id, seen.promise.urgency, seen.promise.owed, fault, step, seen.due.at)
+
+
+def unalerted(seen: Watched, now: datetime) -> bool:
+    """Whether a critical report waits for an answer and its first alert, which should have been taken by now.
+
+    ``conclude`` comes first. Notify counts a first alert once it is taken: one that never is would be in no count.
+    """
+    promise = seen.promise
+    if seen.alerted or promise is None or promise.owed is not Owed.ANSWER or promise.urgency is not Urgency.CRITICAL:
+        return False
+    accepted = (event.received_at for event in seen.routings if isinstance(event, ReportRouted))
+    return any(now > at + FIRST_ALERT + GRACE for at in accepted)
 
 
 @dataclass(slots=True)

@@ -6,13 +6,14 @@ from typing import Any, cast
 
 import pytest
 
-from services.notify.auditor import service
+from services.notify.auditor import rules, service
 from services.notify.auditor.repository import Finding, Look
 from services.notify.auditor.rules import Settled, Watched, wrong
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import Event
 from shared.kafka.router import Received
+from shared.metrics import REGISTRY
 from tests.unit.notify.samples import NOW, event, report_id
 
 
@@ -141,6 +142,34 @@ async def test_a_record_that_comes_twice_does_not_keep_a_settled_report_for_ever
         auditor.note(received(life(number, NOW - timedelta(days=2))[-1]))
         await auditor.look()
     assert auditor.remembered == 5
+
+
+async def test_a_critical_report_whose_alert_nobody_takes_is_counted_once_the_minute_is_over_and_until_one_is() -> None:
+    def unalerted() -> float | None:
+        return REGISTRY.get_sample_value("ieum_notify_auditor_unalerted_critical_reports")
+
+    clock = ManualClock(NOW)
+    auditor = auditor_of(Findings(), clock)
+    for number, urgency in enumerate(("critical", "critical", "critical", "high"), 1):
+        auditor.note(received(event("report.routed", number, urgency=urgency, received_at=NOW, decided_at=NOW)))
+    auditor.note(received(event("alert.sent", 1, at=NOW)))
+    auditor.note(received(event("case.acknowledged", 2, at=NOW)))
+    await auditor.look()
+    await clock.advance((rules.FIRST_ALERT + rules.GRACE).total_seconds())
+    await auditor.look()
+    assert unalerted() == 0, "an alert taken in time may take so long to be told"
+    await clock.advance(1)
+    await auditor.look()
+    assert unalerted() == 1, "neither the alerted nor the acknowledged one, nor one that is not critical"
+    moved = event("report.rerouted", 1, version=2, ownership=2, received_at=NOW, decided_at=clock.now())
+    auditor.note(received(moved))
+    auditor.note(received(event("alert.failed", 3, alert_version=1, at=NOW)))
+    await clock.advance(1)
+    await auditor.look()
+    assert unalerted() == 1, "the first alert counts, whoever owns the report by now"
+    auditor.note(received(event("alert.sent", 3, alert_version=2, at=clock.now())))
+    await auditor.look()
+    assert unalerted() == 0
 
 
 async def test_a_look_sees_what_is_owed_and_nothing_that_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
