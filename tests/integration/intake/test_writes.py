@@ -45,7 +45,7 @@ class Writes(CommandListener):
         self._updates.pop(event.request_id, None)
 
     async def counted(self) -> None:
-        """Wait for the answers to updates: another connection sees what one changed before its own answer is counted."""
+        """Wait for the answers to updates: another connection sees a change before its own answer is counted."""
         await eventually(lambda: not self._updates)
 
 
