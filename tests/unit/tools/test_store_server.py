@@ -95,8 +95,8 @@ json.dump(found, sys.stdout)
 """
 
 
-def written(folder: Path, how: str) -> dict[str, Any]:
-    command = [sys.executable, "-c", WRITE, str(folder / "data"), how]
+def written(folder: Path, how: str, program: str = WRITE) -> dict[str, Any]:
+    command = [sys.executable, "-c", program, str(folder / "data"), how]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # type: ignore[no-any-return]  # JSON
 
 
@@ -112,3 +112,78 @@ def test_a_write_reads_the_definitions_of_indexes_once_and_finds_what_it_found_b
     assert ours == alone
     assert ours["by_array"] == [[1, 2, 3, 4], [7]]
     assert ours["late"] == [[5, 6], [6, 8]]
+
+
+REWRITE = """
+import json, random, sys
+sys.path.insert(0, "tools/local")
+import store_server
+from secantus import storage
+from secantus.update import UpdateError
+left, delete = [0], storage.Storage._delete_index_entries
+def counted(self, db, coll, doc, indexes, *more, **options):
+    left[0] += 8 - len(indexes)
+    return delete(self, db, coll, doc, indexes, *more, **options)
+storage.Storage._delete_index_entries = counted
+store = (store_server if sys.argv[2] == "ours" else storage).Storage(sys.argv[1])
+store.create_collection("d", "c")
+for name, key, options in [
+    ("tag", {"tag": 1}, {}),
+    ("both", {"tag": 1, "place": -1}, {}),
+    ("sparse", {"since": 1}, {"sparse": True}),
+    ("few", {"place": 1}, {"partialFilterExpression": {"urgent": True}}),
+    ("late", {"place": 1}, {"partialFilterExpression": {"ladder.step": {"$gte": 2}}}),
+    ("step", {"ladder.step": 1}, {}),
+    ("alias", {"alias": 1}, {"unique": True}),
+    ("again", {"since": 1, "alias": 1}, {"unique": True, "sparse": True}),
+]:
+    store.create_index("d", "c", name, key, options)
+chance = random.Random(7)
+values = [None, 0, 1, 1.0, -0.0, True, "a", "b", [1, 2], ["a"], {"step": 1}, {"step": 2}, {"step": [3, 1]}]
+fields = ["tag", "place", "since", "urgent", "ladder", "alias", "other"]
+store.insert("d", "c", [{"_id": n, "tag": n, "place": n, "alias": n, "ladder": {"step": n % 4}} for n in range(40)])
+refused = 0
+def change(one, update, **options):
+    global refused
+    try:
+        store.update_matching("d", "c", one, update, **options)
+    except (storage.IndexConflict, storage.DocumentTooLargeError, UpdateError):
+        refused += 1
+for _ in range(500):
+    one = {"_id": chance.randrange(40)}
+    match chance.randrange(8):
+        case 0:
+            change(one, {"$unset": {chance.choice(fields): ""}})
+        case 1:
+            change(one, {f: chance.choice(values) for f in chance.sample(fields, 4)} | {"alias": one["_id"]})
+        case 2:
+            change({"tag": chance.choice(values)}, {"$set": {"place": chance.choice(values)}}, multi=True)
+        case 3 if chance.random() < 0.2:
+            store.delete_matching("d", "c", one)
+            store.insert("d", "c", [{**one, "alias": one["_id"], "tag": chance.choice(values)}])
+        case 4 if chance.random() < 0.02:
+            change(one, {"$set": {"place": "z", "other": "x" * 17_000_000}})
+            store.delete_matching("d", "c", one)
+        case 5:
+            change(one, {"$set": {"alias": chance.randrange(40)}})
+        case _:
+            change(one, {"$set": {chance.choice(fields): chance.choice(values)}})
+found = {"refused": refused, "left": left[0]}
+for table in (storage._IDX_ENTRIES_TABLE, storage._UNIQ_TABLE):
+    cursor = store._session().open_cursor(table)
+    found[table] = [repr([*entry]) for entry in cursor]
+    cursor.close()
+store.close()
+json.dump(found, sys.stdout)
+"""
+
+
+def test_an_update_leaves_entries_of_indexes_it_does_not_concern_and_they_are_those_of_a_full_rewrite(
+    tmp_path: Path,
+) -> None:
+    alone, ours = written(tmp_path / "alone", "alone", REWRITE), written(tmp_path / "ours", "ours", REWRITE)
+    assert alone.pop("left") == 0, "it leaves them by itself: what we change of it can go"
+    assert ours.pop("left") > 1_500
+    assert alone["refused"] > 20
+    assert len(alone["table:secantus_index_entries"]) > 100
+    assert ours == alone
