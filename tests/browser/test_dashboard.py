@@ -18,6 +18,7 @@ from tests.browser.helpers import VIOLATIONS
 from tests.browser.reading import Page
 from tests.browser.two_months import CLOSED, NEIGHBOUR, SECRET
 from tests.integration.analytics.worker import STAFF
+from tests.support.waiting import DEADLINE_S
 from tools.disclosure_attack.__main__ import attack
 from tools.disclosure_attack.gathering import collect
 from tools.local.engines import Running
@@ -138,7 +139,9 @@ def test_the_pages_are_accessible(browser: Browser, site: Site, lang: str, path:
 
 
 def api(site: Site, path: str, **headers: str) -> httpx.Response:
-    return httpx.get(f"{site.url}{path}", headers={**STAFF.bearer("ministry", "analyst"), **headers}, timeout=20)
+    return httpx.get(
+        f"{site.url}{path}", headers={**STAFF.bearer("ministry", "analyst"), **headers}, timeout=DEADLINE_S
+    )
 
 
 def all_tables(site: Site) -> list[tuple[str, str]]:
@@ -197,7 +200,7 @@ def test_the_running_month_is_not_there(site: Site) -> None:
 def test_everything_published_is_attacked_in_vain(site: Site, tmp_path: Path) -> None:
     async def fetched() -> int:
         headers = STAFF.bearer("ministry", "analyst")
-        async with httpx.AsyncClient(base_url=site.url, headers=headers, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=site.url, headers=headers, timeout=DEADLINE_S) as client:
             return await collect(client, tmp_path)
 
     assert apart(fetched()) > 10
@@ -233,9 +236,9 @@ def test_a_refusal_names_what_there_is(site: Site, path: str, status: int, code:
 
 def test_nothing_without_signing_in(site: Site) -> None:
     for path in ("/api/v1/tables", "/api/v1/tables/reports-by-center", "/api/v1/reconciliation"):
-        assert httpx.get(f"{site.url}{path}").status_code == 401
+        assert httpx.get(f"{site.url}{path}", timeout=DEADLINE_S).status_code == 401
     # Notify signs people in; it then sends them back here.
-    asked = httpx.get(f"{site.url}/operations").headers["location"]
+    asked = httpx.get(f"{site.url}/operations", timeout=DEADLINE_S).headers["location"]
     assert asked.startswith("http://127.0.0.1:8006/session?next=")
 
 

@@ -16,6 +16,7 @@ from tests.browser.dashboard_site import Site, signed_in
 from tests.browser.helpers import VIOLATIONS
 from tests.browser.made_up_year import PAGES, made_up_year
 from tests.browser.reading import Page
+from tests.support.waiting import DEADLINE_S
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 HERE = Path(__file__).parent
@@ -79,7 +80,9 @@ def test_nothing_unseen_holds_a_small_number(year: Site, path: str) -> None:
 def source(year: Site, path: str, lang: str = "ko") -> str:
     """What is sent: of this no browser need make a page."""
     headers = year.staff.bearer("ministry", "analyst")
-    answer = httpx.get(f"{year.url}{path}", params={"lang": lang}, headers=headers, follow_redirects=True)
+    answer = httpx.get(
+        f"{year.url}{path}", params={"lang": lang}, headers=headers, follow_redirects=True, timeout=DEADLINE_S
+    )
     assert answer.status_code == 200
     return answer.text
 

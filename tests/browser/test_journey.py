@@ -37,7 +37,7 @@ def stack(whole: Whole) -> Stack:
 @pytest_asyncio.fixture(loop_scope="module")
 async def staff(whole: Whole) -> AsyncIterator[httpx.AsyncClient]:
     """The central desk, who may see every decision and case, by full addresses."""
-    async with httpx.AsyncClient(auth=whole.crew.auth(CENTRAL), timeout=20, trust_env=False) as client:
+    async with httpx.AsyncClient(auth=whole.crew.auth(CENTRAL), timeout=DEADLINE_S, trust_env=False) as client:
         yield client
 
 
@@ -53,7 +53,8 @@ async def console(chromium: Browser, whole: Whole, name: str, center: str) -> Pa
 async def lodge(whole: Whole, **report: object) -> str:
     """The id of a report taken in over the API."""
     body = {"role": "victim", "harm_types": ["illegal_filming"], **report}
-    async with httpx.AsyncClient(headers=whole.front_ends.headers(str(report.get("channel")))) as client:
+    headers = whole.front_ends.headers(str(report.get("channel")))
+    async with httpx.AsyncClient(headers=headers, timeout=DEADLINE_S) as client:
         answer = await client.post(whole.url("intake", "/api/v1/reports"), json=body)
     assert answer.status_code == 202, answer.text
     return str(answer.json()["report_id"])

@@ -16,7 +16,7 @@ from tests.browser.helpers import VIOLATIONS
 from tests.browser.two_months import CLOSED, RUNNING
 from tests.integration.analytics.test_dead_letters import GARBAGE, PERSONAL, letter_of
 from tests.integration.analytics.worker import STAFF
-from tests.support.waiting import eventually_blocking
+from tests.support.waiting import DEADLINE_S, eventually_blocking
 from tools.local.engines import Running
 
 pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(480)]
@@ -133,7 +133,7 @@ def test_every_file_the_dictionary_links_to_is_there(browser: Browser, site: Sit
     links = {link.get_attribute("href") for link in page.locator('main a[href^="/api/"]').all()}
     assert len(links) > 10
     for link in sorted(filter(None, links)):
-        answer = httpx.get(f"{site.url}{link}", headers=STAFF.bearer("ministry", "analyst"), timeout=60)
+        answer = httpx.get(f"{site.url}{link}", headers=STAFF.bearer("ministry", "analyst"), timeout=DEADLINE_S)
         assert answer.status_code == 200, link
         assert answer.headers["etag"]
 

@@ -18,7 +18,7 @@ from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.analytics.traffic import record
 from tests.integration.analytics.worker import STAFF, Numbers, Worker
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 from tests.unit.analytics import events as make
 
 pytestmark = pytest.mark.timeout(480)
@@ -93,7 +93,7 @@ async def written(settings: KafkaSettings) -> int:
 
 
 async def press(worker: Worker, until_: str, role: str = "administrator", confirmed: str = "yes") -> httpx.Response:
-    async with httpx.AsyncClient(timeout=60) as client:
+    async with httpx.AsyncClient(timeout=DEADLINE_S) as client:
         return await client.post(
             f"{worker.url}{PATH}/redrive",
             headers=STAFF.bearer("ministry", role),

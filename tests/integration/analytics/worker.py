@@ -18,12 +18,11 @@ from shared.clock import SystemClock
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.analytics import sessions
 from tests.support.staff import TestIdentity
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 from tools.local import ports, processes
 
 STAFF = TestIdentity(SystemClock(), "analytics")
 """Whom the processes of these tests know: they find the key in the file that outlives a restart, and no notify."""
-_LIMIT_S = 60.0
 NOBODY_THERE = "http://127.0.0.1:9"
 
 
@@ -49,7 +48,7 @@ class Ended:
     said: str
 
 
-async def command(bus: KafkaSettings, store: StoreSettings, *arguments: str, limit_s: float = 2 * _LIMIT_S) -> Ended:
+async def command(bus: KafkaSettings, store: StoreSettings, *arguments: str, limit_s: float = 2 * DEADLINE_S) -> Ended:
     """Run a module of the project to its end, as an operator would."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", *arguments, env=environment(bus, store), stdout=PIPE, stderr=STDOUT
@@ -144,7 +143,7 @@ class Worker:
             return False
 
     async def get(self, path: str, role: str = "auditor", **headers: str) -> httpx.Response:
-        async with httpx.AsyncClient(timeout=20) as client:
+        async with httpx.AsyncClient(timeout=DEADLINE_S) as client:
             return await client.get(f"{self.url}{path}", headers={**STAFF.bearer("ministry", role), **headers})
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from shared.identity.roles import StaffRole
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 from tools.demo import frontends, people
 from tools.demo.people import Crew, Wanted
 from tools.local.settings import LocalSettings
@@ -37,13 +37,14 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
 
 async def lodged(stack: Stack, credential: str) -> str:
     body = {"role": "victim", "harm_types": ["other"], "division": "busan", "narrative": "help"}
-    async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {credential}"}) as http:
+    headers = {"Authorization": f"Bearer {credential}"}
+    async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=DEADLINE_S) as http:
         answer = await http.post(f"{stack.urls['intake']}/api/v1/reports", json=body)
     return str(answer.raise_for_status().json()["report_id"])
 
 
 async def mails(stack: Stack) -> int:
-    async with httpx.AsyncClient(base_url=stack.urls["mail"], trust_env=False) as mail:
+    async with httpx.AsyncClient(base_url=stack.urls["mail"], trust_env=False, timeout=DEADLINE_S) as mail:
         return len((await mail.get("/messages")).raise_for_status().json()["messages"])
 
 
@@ -62,7 +63,7 @@ async def worked(stack: Stack, counsellor: httpx.AsyncClient, report_id: str) ->
     assert ticket.is_success, ticket.text
 
     async def opened() -> bool:
-        async with httpx.AsyncClient(base_url=stack.urls["intake"], trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=stack.urls["intake"], trust_env=False, timeout=DEADLINE_S) as http:
             given = {"ticket": ticket.json()["ticket"]}
             return "help" in (await http.post("/details", data=given, headers={"accept": "text/html"})).text
 

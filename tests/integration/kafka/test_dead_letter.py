@@ -19,6 +19,7 @@ from tests.integration.kafka.tools import (
     until_committed,
 )
 from tests.support.subscribing import subscribe
+from tests.support.waiting import DEADLINE_S
 
 SECRET = b"not for anybody's eyes"
 
@@ -35,7 +36,7 @@ def command(settings: KafkaSettings, *arguments: str) -> str:
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr

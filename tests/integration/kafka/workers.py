@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.settings import KafkaSettings
+from tests.support.waiting import DEADLINE_S
 
 
 class Workers:
@@ -69,6 +70,6 @@ def workers(settings: KafkaSettings, folder: Path) -> Iterator[Workers]:
         some.end()
 
 
-async def ended(child: subprocess.Popen[bytes], deadline: float = 40.0) -> int:
+async def ended(child: subprocess.Popen[bytes], deadline: float = DEADLINE_S) -> int:
     """The exit status, waited for without blocking the loop."""
     return await asyncio.to_thread(child.wait, deadline)

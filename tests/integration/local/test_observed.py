@@ -11,7 +11,7 @@ from shared.kafka.connection import topic_name
 from shared.kafka.publisher import Publisher
 from shared.topics import REPORTS
 from tests.support.collector import Collector, Seen, collector
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 from tools.demo import frontends
 from tools.doctor.look import kafka_settings, look
 from tools.doctor.rules import findings
@@ -44,7 +44,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, seen: Collector) -> Iterator
 async def test_the_way_of_a_report_is_one_trace_from_the_request_to_the_alert(stack: Stack, seen: Collector) -> None:
     credential = (await asyncio.to_thread(frontends.create, stack.environment_of("intake"))).portal
     body = {"role": "victim", "harm_types": ["other"], "division": "busan"}
-    async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {credential}"}) as http:
+    headers = {"Authorization": f"Bearer {credential}"}
+    async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=DEADLINE_S) as http:
         answer = (await http.post(f"{stack.urls['intake']}/api/v1/reports", json=body)).raise_for_status()
     _, trace_id, request_id, _ = answer.headers["traceparent"].split("-")
 
@@ -79,7 +80,8 @@ async def test_drills_have_a_front_end_whose_credential_notify_alone_reads(stack
     credential = await asyncio.to_thread(file.read_text, "ascii")
     assert file.stat().st_mode & 0o777 == 0o600
     body = {"role": "victim", "harm_types": ["other"], "division": "busan"}
-    async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {credential}"}) as http:
+    headers = {"Authorization": f"Bearer {credential}"}
+    async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=DEADLINE_S) as http:
         answer = await http.post(f"{stack.urls['intake']}/api/v1/reports", json=body)
     assert answer.status_code == httpx.codes.ACCEPTED
 

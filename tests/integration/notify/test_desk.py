@@ -158,7 +158,7 @@ class Console:
         self.listed = asyncio.Event()
 
     async def run(self) -> None:
-        async with httpx.AsyncClient(timeout=30, auth=self.who) as http, http.stream("GET", self.url) as answer:
+        async with httpx.AsyncClient(timeout=DEADLINE_S, auth=self.who) as http, http.stream("GET", self.url) as answer:
             name = ""
             async for line in answer.aiter_lines():
                 if line.startswith("event: "):

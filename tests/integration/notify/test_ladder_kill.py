@@ -27,7 +27,7 @@ from tests.integration.notify.conftest import as_record, log_of
 from tests.integration.notify.test_crash import environment
 from tests.kill.hasty_notify import POINTS
 from tests.support.mail import MailSink
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 from tests.unit.notify.samples import alert_id, event, report_id
 from tools.local.ports import free_port
 
@@ -79,7 +79,7 @@ async def test_killed_at_each_named_point_while_timers_run(
         mark = tmp_path / point
         mark.touch()
         async with hasty(env, tmp_path) as running:
-            await asyncio.wait_for(running.wait(), 90)
+            await asyncio.wait_for(running.wait(), DEADLINE_S)
             assert not mark.exists(), f"the process ended before {point}"
             assert running.returncode == -9
 

@@ -15,7 +15,7 @@ from tests.integration.notify.conftest import Start
 from tests.integration.routing.running import Process, Traffic
 from tests.support.mail import MailSink
 from tests.support.tables import Change, write
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 
 PLACE = "iwol"
 
@@ -69,7 +69,7 @@ async def test_a_report_from_nowhere_alarms_central_and_is_routed_once_the_table
     dead = 'ieum_kafka_dead_letters_total{group="routing",reason="unknown_division",topic="reports"} 2.0'
 
     async def measured() -> str:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{routing.port}", timeout=10) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{routing.port}", timeout=DEADLINE_S) as client:
             metrics = (await client.get("/metrics")).text
         return metrics if dead in metrics else ""
 

@@ -23,6 +23,7 @@ from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import BY_NAME
 from shared.trace import new_traceparent
 from tests.support.staff import TestIdentity
+from tests.support.waiting import DEADLINE_S
 from tools.local import processes
 from tools.local.ports import free_port
 
@@ -84,7 +85,7 @@ class Process:
         self.send(signal.SIGCONT)
         self.send(signal.SIGKILL)
         if self.child is not None:
-            self.child.wait(timeout=10)
+            self.child.wait(timeout=DEADLINE_S)
 
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")

@@ -19,7 +19,7 @@ from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.routing.running import ROOT, Process, Traffic
 from tests.integration.routing.test_service import settled
 from tests.support.tables import center_row, joined, write
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 
 Start = Callable[..., Process]
 
@@ -60,13 +60,13 @@ async def replay(settings: KafkaSettings, *arguments: str) -> tuple[int | None, 
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    printed, _ = await asyncio.wait_for(child.communicate(), 120)
+    printed, _ = await asyncio.wait_for(child.communicate(), DEADLINE_S)
     return child.returncode, printed.decode()
 
 
 async def answer(process: Process, path: str) -> httpx.Response | None:
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}", timeout=10) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}", timeout=DEADLINE_S) as client:
             return await client.get(path)
     except httpx.TransportError:
         return None

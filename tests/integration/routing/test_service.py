@@ -13,7 +13,7 @@ from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.routing.running import STAFF, Process, Traffic, in_pieces
 from tests.integration.routing.verifier import Audit, verify
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 
 
 @pytest.fixture
@@ -183,5 +183,5 @@ async def test_many_reports_at_once(process: Process, publisher: Publisher, bus_
 
 async def _get(process: Process, path: str, *, staff: str | None = "central") -> httpx.Response:
     who = STAFF.bearer(staff, "counsellor") if staff else {}
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}", timeout=10) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}", timeout=DEADLINE_S) as client:
         return await client.get(path, headers=who)

@@ -65,7 +65,8 @@ def stack(before: tuple[Path, str, str]) -> Iterator[Stack]:
 
 async def lodged(stack: Stack, credential: str) -> str:
     body = {"role": "victim", "harm_types": ["other"], "division": "busan", "narrative": "help"}
-    async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {credential}"}) as http:
+    headers = {"Authorization": f"Bearer {credential}"}
+    async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=DEADLINE_S) as http:
         answer = await http.post(f"{stack.urls['intake']}/api/v1/reports", json=body)
     return str(answer.raise_for_status().json()["report_id"])
 

@@ -30,7 +30,7 @@ NAMES = [user.name for user in USERS]
 READS = {"find", "list", "indexes", "watch", "lookup"}
 WRITES = {"insert", "update", "delete", "create", "index", "drop", "out", "merge", "transaction"}
 UNAUTHORIZED, NO_LOGIN = 13, 18
-MILLISECONDS = 5000
+MILLISECONDS = 60_000
 Client = MongoClient[dict[str, Any]]
 
 

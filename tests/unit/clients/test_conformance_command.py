@@ -8,6 +8,7 @@ import pytest
 
 from ieum_client import checks
 from ieum_client.conformance import Outcome, _outcome, main
+from tests.support.waiting import DEADLINE_S
 from tests.unit.clients.stub import Case, Stub, serving
 from tools.local.ports import free_port
 
@@ -52,7 +53,7 @@ def test_a_refusal_that_is_no_problem_document_is_said(stub: Stub, capsys: pytes
 
 
 async def outcome_of(stub: Stub, name: str, check: checks.Check, *replies: Mapping[str, object]) -> Outcome:
-    async with httpx.AsyncClient(base_url=stub.address(name, {"replies": list(replies)})) as http:
+    async with httpx.AsyncClient(base_url=stub.address(name, {"replies": list(replies)}), timeout=DEADLINE_S) as http:
         return await _outcome(check, http)
 
 

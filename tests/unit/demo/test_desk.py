@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.waiting import DEADLINE_S
 from tools.demo.desk import Staff, capacities, events, follow, shower, was_alerted
 from tools.demo.progress import Progress
 
@@ -50,7 +51,7 @@ async def test_the_stream_is_followed_and_joined_again_after_it_broke() -> None:
     progress, opened = Progress(), asyncio.Event()
     async with httpx.AsyncClient(transport=httpx.MockTransport(handler), base_url="http://notify") as notify:
         task = asyncio.create_task(follow(notify, "central", shower(progress), opened))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE_S):
             await opened.wait()
         task.cancel()
     assert progress.shown_by == {"a": {"busan"}}
@@ -73,7 +74,7 @@ async def test_staff_take_the_first_of_their_list_and_leave_others_alone() -> No
         staff.rows([row("gone")], 0.0)
         staff.rows([row("gone", state="acknowledged")], 0.0)
         task = asyncio.create_task(staff.work(only=lambda report_id: report_id != "foreign"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE_S):
             await done.wait()
             while progress.acknowledged["busan"] < 2:  # noqa: ASYNC110  # the last answer is still on its way
                 await asyncio.sleep(0)
@@ -94,7 +95,7 @@ async def test_what_was_taken_back_while_staff_reached_for_it_is_let_go() -> Non
         task = asyncio.create_task(staff.work(only=lambda _: True))
         await asyncio.sleep(0)  # they reach for it
         staff.rows([row("gone", state="ended"), row("stays")], 0.0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE_S):
             while not taken:  # noqa: ASYNC110  # the request is on its way
                 await asyncio.sleep(0.01)
         task.cancel()

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.waiting import DEADLINE_S
 from tools.demo.frontends import FrontEnds
 from tools.demo.progress import Progress
 from tools.demo.simulator import ACCEPTED, REPEAT, Request
@@ -74,7 +75,7 @@ async def test_sending_goes_on_while_intake_is_away() -> None:
             raise answer
         return answer or taken(request)
 
-    async with asyncio.timeout(5), client(handler) as intake:
+    async with asyncio.timeout(DEADLINE_S), client(handler) as intake:
         assert (await send(intake, Request("a", b"{}"), front_ends=FRONT_ENDS)).status_code == 202
 
 

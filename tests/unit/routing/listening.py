@@ -9,6 +9,7 @@ import orjson
 
 from shared.clock import ManualClock
 from tests.integration.trust.asgi import FirstAnswer
+from tests.support.waiting import DEADLINE_S
 from tests.unit.routing.harness import WHERE, RoutingHarness
 
 
@@ -37,7 +38,7 @@ class Ear:
         self._heard.set()
 
     async def hears(self, number: int) -> tuple[str, Any]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE_S):
             while len(self.messages) < number:
                 self._heard.clear()
                 await self._heard.wait()

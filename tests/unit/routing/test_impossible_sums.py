@@ -9,6 +9,7 @@ from shared.events.base import Record
 from shared.health import Health
 from shared.jobs import Jobs
 from shared.kafka.publisher import Publisher
+from tests.support.waiting import DEADLINE_S
 from tests.unit.routing.state_table import Table, real
 from tests.unit.routing.test_state import filled, watch
 
@@ -56,7 +57,7 @@ async def test_sums_below_nothing_end_nothing_are_told_to_nobody_and_mended_at_o
     assert (center_load.load, center_load.guests, center_load.severe) == (0, 0, 0), "deciding goes on"
     await load_publisher.tell(table.worker.owned())
     assert len(loads.told) == 1, "what cannot be true is told to nobody"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         while table.state.tallies[center].impossible:  # noqa: ASYNC110  # the restorer has no signal
             await asyncio.sleep(0.01)
     running.cancel()

@@ -20,6 +20,7 @@ from shared.events.vocabulary import CenterState
 from shared.metrics import exposition
 from shared.web.app import Problem
 from tests.integration.trust.asgi import FirstAnswer
+from tests.support.waiting import DEADLINE_S
 from tests.unit.routing.builders import NOW
 from tests.unit.routing.harness import PARTITIONS, WHERE, RoutingHarness, say, tell
 from tests.unit.routing.listening import Ear, move
@@ -197,7 +198,7 @@ async def test_whoever_is_signed_out_hears_nothing_more() -> None:
     say(view, "sejong", CenterState.CLOSED)
     await move(clock, 1)
     assert await ear.hears(3) == ("reconnect", {"reason": "signed_out"})
-    await asyncio.wait_for(ear.task, 5)
+    await asyncio.wait_for(ear.task, DEADLINE_S)
     assert len(ear.messages) == 3
 
 
@@ -212,7 +213,7 @@ async def test_a_stream_ends_when_the_process_does() -> None:
     await asyncio.gather(running, return_exceptions=True)
     await move(clock, 1)
     assert await ear.hears(3) == ("reconnect", {"reason": "restart"})
-    await asyncio.wait_for(ear.task, 5)
+    await asyncio.wait_for(ear.task, DEADLINE_S)
 
 
 def test_one_person_has_so_many_streams_and_a_process_so_many() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.process import EXIT_SILENT, Silence
+from tests.support.waiting import DEADLINE_S
 
 
 def start(body: str) -> "subprocess.Popen[str]":
@@ -22,7 +23,7 @@ def start(body: str) -> "subprocess.Popen[str]":
 
 def outcome(body: str) -> tuple[int, str]:
     child = start(body)
-    _, said = child.communicate(timeout=30)
+    _, said = child.communicate(timeout=DEADLINE_S)
     return child.returncode, said
 
 
@@ -145,7 +146,7 @@ def test_asked_to_stop_it_cleans_up_and_ends_with_zero(number: signal.Signals) -
     assert child.stdout is not None
     assert child.stdout.readline() == "running\n"
     child.send_signal(number)
-    out, _ = child.communicate(timeout=30)
+    out, _ = child.communicate(timeout=DEADLINE_S)
     assert (child.returncode, out) == (0, "cleaned\n")
 
 
@@ -165,7 +166,7 @@ def test_a_second_signal_ends_what_will_not_stop() -> None:
     child.send_signal(signal.SIGTERM)
     assert child.stdout.readline() == "running\n"
     child.send_signal(signal.SIGTERM)
-    assert child.wait(timeout=30) == 70
+    assert child.wait(timeout=DEADLINE_S) == 70
 
 
 def test_a_silent_loop_ends_with_71() -> None:
@@ -197,7 +198,7 @@ def test_a_process_that_was_stopped_is_not_ended_for_it() -> None:
     while time.monotonic() < until:  # it must really be stopped for longer than the limit
         time.sleep(0.1)
     child.send_signal(signal.SIGCONT)
-    assert child.wait(timeout=30) == 0
+    assert child.wait(timeout=DEADLINE_S) == 0
 
 
 def test_a_late_tick_counts_for_no_more_than_a_second() -> None:

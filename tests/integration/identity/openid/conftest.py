@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from services.identity.audit_recorder import By
 from services.identity.oidc.rules import account_name
 from tests.integration.identity.conftest import IdentityHarness, Process
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 from tools.local.ports import free_port
 
 CLIENT = "ieum"
@@ -36,12 +36,12 @@ def issuer() -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=DEADLINE_S)
 
 
 @pytest.fixture
 async def provider(issuer: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=issuer) as http:
+    async with httpx.AsyncClient(base_url=issuer, timeout=DEADLINE_S) as http:
 
         async def answers() -> bool:
             try:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from services.intake.callbacks.channel import CallbackChannel
+from tests.support.waiting import DEADLINE_S
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 
@@ -102,7 +103,7 @@ async def test_a_name_server_that_does_not_answer_keeps_no_other_work_waiting(mo
     waiting = asyncio.create_task(channel.send("https://front.example.org/", {}, b"{}"))
     try:
         await asked.wait()
-        assert await asyncio.wait_for(asyncio.to_thread(lambda: "written"), 5) == "written"
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "written"), DEADLINE_S) == "written"
     finally:
         answered.set()
     assert await waiting == (False, "unknown_host")

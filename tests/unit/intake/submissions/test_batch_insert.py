@@ -11,6 +11,7 @@ from pymongo.errors import AutoReconnect, BulkWriteError
 from services.intake.submissions.batch_insert import CALM_PROBE_S, LARGEST_GROUP, PROBE_S, BusyError, GroupCommit
 from shared.clock import ManualClock
 from shared.errors import TransientError
+from tests.support.waiting import DEADLINE_S
 
 
 class Collection:
@@ -88,7 +89,7 @@ async def test_one_after_the_other_never_waits_for_a_writer_that_has_ended() -> 
     collection = Collection()
     collection.go.set()
     group = group_of(collection)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         for number in range(200):
             assert (await group.store(document(str(number)))).inserted
 

@@ -16,6 +16,7 @@ from shared.settings import ServiceSettings
 from shared.web.app import create_app
 from shared.web.authorization import Authorizer
 from tests.support.staff import TestIdentity
+from tests.support.waiting import DEADLINE_S
 from tests.unit.notify.samples import NOW
 
 
@@ -44,7 +45,7 @@ async def test_the_ninth_console_of_a_sign_in_is_refused_and_another_persons_fir
     router = stream_router(some[0], hub, clock, some[1], 500, some[2])
     app = create_app(service="notify", title="t", description="d", settings=settings, health=Health(), routers=[router])
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=10) as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=DEADLINE_S) as http:
 
         async def ask(session: str) -> httpx.Response:
             return await http.get("/api/v1/stream", headers=staff.bearer("jeju", "counsellor", session=session))

@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 from shared.settings import SettingsError
 from shared.web.middleware import EdgeMiddleware
 from shared.web.serve import PatientProtocol, bind, config_of, serve
+from tests.support.waiting import DEADLINE_S
 from tests.unit.shared.web.small_site import build
 from tools.local.ports import free_port
 
@@ -54,7 +55,7 @@ async def test_it_serves_until_cancelled_and_leaves_signals_alone() -> None:
     running = asyncio.create_task(serve(build(), "127.0.0.1", port))
     await _answering(port)
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_S) as http:
         answer = await http.get("/health/live")
         chunked = await http.post("/api/v1/raw", content=_endless())
     assert answer.status_code == 200
@@ -72,7 +73,7 @@ async def test_an_address_in_a_header_counts_only_from_a_trusted_proxy(trusted: 
     port = free_port()
     running = asyncio.create_task(serve(build(IEUM_TRUSTED_PROXIES=trusted), "127.0.0.1", port))
     await _answering(port)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_S) as http:
         answer = await http.get("/api/v1/caller", headers={"x-forwarded-for": "203.0.113.9"})
     assert answer.json() == {"host": "203.0.113.9" if trusted else "127.0.0.1"}
     running.cancel()
