@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from services.intake import main
 from services.intake.clients.service import ClientService
+from services.intake.links import service as links
 from services.intake.main import Intake
 from services.intake.settings import IntakeSettings
 from shared.clock import Clock, SystemClock
@@ -28,7 +29,7 @@ from shared.topics import BY_NAME, REPORTS, Topic
 from shared.trace import new_traceparent
 from tests.support.keys import KEYS
 from tests.support.staff import TestIdentity
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 
 FRONT_END = "api"
 KEPT = frozenset({"audit", "audit_anchors", "clients", "jobs"})
@@ -148,21 +149,25 @@ async def running(
     leave_s: float = 0.0,
     **more: Any,
 ) -> AsyncIterator[IntakeHarness]:
-    """``leave_s``: how long published events are left to be cleared with the progress; tests wait for neither."""
+    """``leave_s``: how long published events are left to be cleared with the progress; tests wait for neither.
+
+    However long the store takes on this machine, no report goes without its links.
+    """
     clock = clock or SystemClock()
     with mock.patch.object(main, "RELAY_LEAVE_S", leave_s):
         intake = main.build(settings(**more), bus_settings, store_settings, clock)
     work = asyncio.create_task(intake.work())
     transport = httpx.ASGITransport(app=intake.app)
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://intake") as http:
-            people = TestIdentity(clock, "intake")
-            intake.identity.adopt(people.document())
-            harness = IntakeHarness(intake, http, bus_settings, store_settings, people, {})
-            if opened:
-                await eventually(lambda: _is_none(intake.group.check), working=work)
-                harness.credentials |= await credentials(intake)
-            yield harness
+        with mock.patch.object(links, "PATIENCE_S", DEADLINE_S):
+            async with httpx.AsyncClient(transport=transport, base_url="http://intake") as http:
+                people = TestIdentity(clock, "intake")
+                intake.identity.adopt(people.document())
+                harness = IntakeHarness(intake, http, bus_settings, store_settings, people, {})
+                if opened:
+                    await eventually(lambda: _is_none(intake.group.check), working=work)
+                    harness.credentials |= await credentials(intake)
+                yield harness
     finally:
         work.cancel()
         with contextlib.suppress(asyncio.CancelledError):

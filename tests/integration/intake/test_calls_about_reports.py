@@ -7,7 +7,6 @@ import pytest
 from services.intake.rate_limits.receipts import WRONG_FROM_PLACE
 from services.intake.reports import documents
 from shared.audit.queries import AuditReader, Filter
-from shared.clock import SystemClock, seoul_day
 from shared.encryption import Keyring
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.calling import LEAST, Operator
@@ -144,8 +143,7 @@ async def test_the_audit_knows_which_operator_added_and_who_tried(harness: Intak
     await add(operator, receipt, "wrong word")
     await add(operator, receipt, "달빛 아래")
     await harness.intake.audit.settle()
-    day = seoul_day(SystemClock().now())
-    found, _ = await AuditReader(harness.intake.audit).page(Filter(day=day, action="receipts.amend", actor=None))
+    found, _ = await AuditReader(harness.intake.audit).page(Filter(action="receipts.amend"))
     assert {(line.actor, line.outcome, line.reason) for line in found} == {
         ("s-operator1", "refused", "wrong_word"),
         ("s-operator1", "done", None),

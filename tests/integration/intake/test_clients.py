@@ -44,7 +44,7 @@ async def code(harness: IntakeHarness, credential: str | None) -> tuple[int, str
 
 async def lines(harness: IntakeHarness, action: str) -> list[Line]:
     await harness.intake.audit.settle()
-    page, _ = await AuditReader(harness.intake.audit).page(Filter(day=seoul_day(SystemClock().now()), action=action))
+    page, _ = await AuditReader(harness.intake.audit).page(Filter(action=action))
     return page
 
 
@@ -125,10 +125,11 @@ async def test_no_secret_in_use_ends_unasked_and_an_ended_or_disabled_one_within
 
 async def test_each_has_a_pace_of_its_own(harness: IntakeHarness) -> None:
     slow = await office(harness).add("slow", "Slow", [Scope.REPORTS_SUBMIT], 5)
+    began = time.monotonic()
     assert (await sent(harness, slow)).status_code == 202
     answers = await asyncio.gather(*(sent(harness, slow) for _ in range(10)))
-    # One more where the machine stood still for as long as a request of the next one takes to be earned.
-    assert [answer.status_code for answer in answers].count(202) in {4, 5}
+    earned = (time.monotonic() - began) / 12
+    assert 4 <= [answer.status_code for answer in answers].count(202) <= 4 + earned
     refused = next(answer for answer in answers if answer.status_code == 429)
     assert 0 < int(refused.headers["retry-after"]) <= 12
     assert (await harness.lodge()).status_code == 202
@@ -137,7 +138,7 @@ async def test_each_has_a_pace_of_its_own(harness: IntakeHarness) -> None:
 async def test_a_flood_of_wrong_credentials_neither_fills_the_audit_nor_asks_the_store_each_time(
     harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readings = 0
+    readings, began = 0, time.monotonic()
     original = harness.intake.clients.clients.all
 
     async def counted(*given: Any) -> Any:
@@ -154,15 +155,18 @@ async def test_a_flood_of_wrong_credentials_neither_fills_the_audit_nor_asks_the
     for _ in range(5):
         await sent(harness, f"nobody.{'x' * 43}")
     assert readings <= 2.5 * (time.monotonic() - started) + 2
-    assert len(await lines(harness, "front_end")) <= 31
+    taken_again = (time.monotonic() - began) / 2  # thirty a minute come back
+    assert len(await lines(harness, "front_end")) <= 30 + taken_again
 
 
 async def test_the_day_of_last_use_is_kept(harness: IntakeHarness) -> None:
+    today = seoul_day(SystemClock().now())
     assert (await harness.lodge(front_end="kiosk")).status_code == 202
 
     async def kept() -> bool:
         known = {client.client_id: client.last_used for client in await harness.intake.clients.clients.all()}
-        return known == {"api": None, "kiosk": seoul_day(SystemClock().now())}
+        # It may have become midnight in Seoul since.
+        return known["api"] is None and known["kiosk"] in {today, seoul_day(SystemClock().now())}
 
     await eventually(kept)
 

@@ -60,7 +60,8 @@ async def test_with_kafka_away_from_the_start_reports_are_accepted(own_engines: 
             return not await harness.collection.count_documents({"outbox": {"$exists": True}})
 
         await eventually(published)
-        assert [key for key, _ in await log_of(bus)] == [answer.json()["report_id"]]
+        # At least once: what got no answer in time from a broker that was just starting is sent again.
+        assert {key for key, _ in await log_of(bus)} == {answer.json()["report_id"]}
 
         async def fine() -> bool:
             return all(
@@ -94,5 +95,9 @@ async def test_without_the_store_nothing_is_pretended(own_engines: Engines, uniq
             return (await harness.lodge(key=key)).status_code == 202
 
         await eventually(accepted)
-        assert (await harness.http.get("/health/ready")).status_code == 200
+
+        async def is_ready() -> bool:
+            return (await harness.http.get("/health/ready")).status_code == 200
+
+        await eventually(is_ready)
         assert await harness.collection.count_documents({}) == 1

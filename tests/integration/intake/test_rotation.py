@@ -16,7 +16,7 @@ from shared.clock import SystemClock
 from shared.encryption import Keyring, key_id
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.harness import LEAST, IntakeHarness, running, secret, settings
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 
 OLD, NEW = b"m" * 32, b"n" * 32
 REPORTS = 300
@@ -96,7 +96,7 @@ async def test_killed_in_the_middle_and_run_again_while_reports_are_lodged(
     assert await wrappings.count() == {key_id(OLD): REPORTS}
     lodging = asyncio.create_task(lodge(harness, range(REPORTS, REPORTS + 200)))
     first = await command(store_settings, how=("-c", KILLED))
-    await asyncio.wait_for(first.communicate(), 60)
+    await asyncio.wait_for(first.communicate(), DEADLINE_S)
     assert first.returncode == -signal.SIGKILL
     between = await wrappings.count()
     assert between[key_id(OLD)] > 0, "it was not killed in the middle"

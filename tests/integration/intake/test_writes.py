@@ -1,6 +1,7 @@
 """What a report costs the store: every write is counted on the wire."""
 
 import asyncio
+import threading
 from collections import Counter
 from functools import partial
 from typing import Any
@@ -22,24 +23,28 @@ _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes"}
 
 
 class Writes(CommandListener):
-    """Documents written, by collection and kind."""
+    """Documents written, by collection and kind. The driver's threads tell of them."""
 
     def __init__(self) -> None:
         self.of: Counter[tuple[str, str]] = Counter()
         self.changed: Counter[str] = Counter()
         """Documents that updates changed, by collection: one asked for twice, as after a rebalance, changes nothing."""
         self._updates: dict[int, str] = {}
+        self._counting = threading.Lock()
 
     def started(self, event: CommandStartedEvent) -> None:
         kind = event.command_name
-        if kind in _STATEMENTS:
-            self.of[event.command[kind], kind] += len(event.command[_STATEMENTS[kind]])
-        if kind == "update":
-            self._updates[event.request_id] = event.command[kind]
+        with self._counting:
+            if kind in _STATEMENTS:
+                self.of[event.command[kind], kind] += len(event.command[_STATEMENTS[kind]])
+            if kind == "update":
+                self._updates[event.request_id] = event.command[kind]
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
-        if (collection := self._updates.pop(event.request_id, None)) is not None:
-            self.changed[collection] += event.reply["nModified"]
+        with self._counting:
+            if (collection := self._updates.get(event.request_id)) is not None:
+                self.changed[collection] += event.reply["nModified"]
+                del self._updates[event.request_id]  # last: who waits for it finds it counted
 
     def failed(self, event: CommandFailedEvent) -> None:
         self._updates.pop(event.request_id, None)
