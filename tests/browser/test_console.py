@@ -101,6 +101,7 @@ async def test_the_console_works_without_script(start: Start, sink: MailSink, ch
     harness = await start()
     await harness.routed(event("report.routed", 1))
     await eventually(lambda: sink.mails)
+    await eventually(harness.at_rest, "the page, which does not change by itself, says that the alert was sent")
     async with listening(harness) as base:
         page = await signed_in(chromium, harness, base, script=False, lang="en")
         await page.goto(f"{base}/")

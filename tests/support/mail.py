@@ -12,6 +12,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from tests.support.waiting import DEADLINE_S
 from tools.local.ports import free_port
 
 
@@ -41,7 +42,7 @@ class MailSink:
         del server, session
         self.arrived += 1
         try:
-            await asyncio.to_thread(self.flows.wait, 20)
+            await asyncio.to_thread(self.flows.wait, DEADLINE_S)
         finally:  # a sender that died before the answer came has sent its mail
             if not self.refuse:
                 parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
@@ -63,4 +64,5 @@ def mail_sink(port: int = 0) -> Iterator[MailSink]:
     try:
         yield sink
     finally:
+        sink.flows.set()  # no thread goes on waiting
         controller.stop()
