@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from services.identity.audit_recorder import By
 from services.identity.oidc.rules import account_name
+from shared.clock import ManualClock
 from tests.integration.identity.conftest import IdentityHarness, Process
 from tests.support.waiting import DEADLINE_S, eventually
 from tools.local.ports import free_port
@@ -65,12 +66,25 @@ def wanted(issuer: str, **more: Any) -> dict[str, Any]:
     }
 
 
+class FollowingClock(ManualClock):
+    """Goes on with the machine's time, by which the provider signs; what it measures stands still."""
+
+    def __init__(self) -> None:
+        super().__init__(datetime.now(UTC))
+        self._machine = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return super().now() + (datetime.now(UTC) - self._machine)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return FollowingClock()
+
+
 @pytest.fixture
 async def identity(harness: IdentityHarness, issuer: str, provider: httpx.AsyncClient) -> Process:
     del provider
-    # The provider signs with the machine's time.
-
-    await harness.clock.advance((datetime.now(UTC) - harness.clock.now()).total_seconds())
     return await harness.process(**wanted(issuer))
 
 
