@@ -21,6 +21,7 @@ from services.routing.main import build as build_routing
 from services.routing.settings import RoutingSettings
 from shared import process
 from shared.events.base import Event, Record
+from shared.events.vocabulary import CenterState
 from shared.health import Health
 from shared.kafka.admin import ensure_topics
 from shared.kafka.broker import KafkaClient
@@ -76,11 +77,11 @@ class OwnershipHarness:
         self._leave, process.leave = process.leave, self._died
         self._sink.start()
         self._thread.start()
-        self.run(self._open(), 90)
+        self.run(self._open())
 
     def close(self) -> None:
         """Stop everything."""
-        self.run(self._close(), 60)
+        self.run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._sink.stop()
@@ -177,6 +178,11 @@ class OwnershipHarness:
     async def tell(self, *events: Event) -> None:
         """Publish as the writing service would."""
         await self.publisher.publish([record_of(event) for event in events])
+
+    def routing_knows(self, center_id: str, state: CenterState) -> bool:
+        """Whether every worker has heard that a centre is in this state."""
+        views: list[Any] = [routing.follower._apply.__self__ for routing in self.routings]  # type: ignore[attr-defined]  # a bound method
+        return all(view.duties[center_id].state is state for view in views)
 
     async def again(self, key: str, topic: str) -> None:
         """Every event a topic holds about a report, once more and byte for byte."""

@@ -41,7 +41,7 @@ from shared.events.vocabulary import CenterState, Outcome
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
 from tests.integration.ownership.harness import OwnershipHarness
-from tests.support.waiting import DEADLINE_S
+from tests.support.waiting import DEADLINE_S, eventually
 
 PLACES: Final = ("busan", "ulsan", "jeju")
 URGENCIES: Final = ("normal", "critical")
@@ -50,8 +50,6 @@ BETWEEN: Final = (
     *("hours", "second_thoughts", "withdraw", "close"),
 )
 """What may come between an offer and what becomes of it."""
-CENTER_TRAVELS_S: Final = 0.3
-"""Long enough, mostly, for a centre's state to reach routing or a timer to be seen; nothing rests on it."""
 
 
 class Report:
@@ -208,12 +206,16 @@ class Play:
                 await self.set_center(owner, CenterState.CLOSED)
             case "close_receiver":
                 await self.set_center(to, CenterState.CLOSED)
-                await asyncio.sleep(CENTER_TRAVELS_S)
+                await eventually(lambda: self.harness.routing_knows(to, CenterState.CLOSED), f"routing knows of {to}")
             case "decline_receiver":
                 await self.amend(number, to)
             case "hours":
                 await self.let_pass(25)
-                await asyncio.sleep(CENTER_TRAVELS_S)
+
+                async def nothing_is_offered() -> bool:
+                    return (await self._at(number))[0].offer is None
+
+                await eventually(nothing_is_offered, "the time of the offer is over")
             case "second_thoughts":
                 await self.withdraw(number)
                 await self.reinstate(number)
