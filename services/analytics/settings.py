@@ -22,7 +22,7 @@ class AnalyticsSettings(ServiceSettings, AuditSettings):
     pace_s: float = Field(default=5.0, ge=0, le=10, examples=[5])
     """Seconds between two batches that were not full: nobody waits for a number, and one record costs the store as much
     as many. A report's first events, which come within seconds, are then one write."""
-    reconcile_every_s: float = Field(default=5.0, gt=0, le=60, examples=[5])
+    reconcile_every_s: float = Field(default=10.0, gt=0, le=60, examples=[10])
     """How often accepted, routed, in flight and dead are compared and the log's ends are looked at."""
     release_every_s: float = Field(default=5.0, gt=0, le=3600, examples=[5])
     """How often to look whether a period is due for release."""

@@ -195,7 +195,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     _alert_jobs(jobs, escalation_worker, recent, settings)
     jobs.every(ALIVE_S, "workers", liveness.look)
     jobs.every(LIVE_S, "live-updates", live.look)
-    jobs.every(ALARMS_S, "alarms", AlarmWatch(findings, broadcaster.notice, clock).look)
+    jobs.every(ALARMS_S, "alarms", AlarmWatch(findings, broadcaster, clock).look)
     jobs.every(CHECK_S, "sign-outs", broadcaster.check_sign_ins)
     jobs.every(GAUGES_S, "gauges", gauges.look)
     jobs.every(DRILLS_S, "drills", drills.look)
@@ -203,7 +203,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     jobs.endless("center-relay", center_relay.run)
     jobs.every(CONSOLE_S, "console", feed.catch_up, wake=feed.something)
     jobs.endless("dead", dead.run)
-    jobs.every(5 * settings.poll_s, "dead-mails", dead.tell, wake=dead.news)
+    jobs.every(15 * settings.poll_s, "dead-mails", dead.tell, wake=dead.news)  # as often as metrics are usually read
     return Notify(
         app=_application(
             settings, health, case_service, tickets, (alarms, drills), broadcaster, identity, audit, clock

@@ -7,6 +7,7 @@ from typing import Final
 
 from services.notify.auditor.repository import Finding, FindingStore
 from services.notify.cases.models import CENTRAL_DESK
+from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.dead_letters.repository import DeadLetterStore
 from shared.clock import Clock
 
@@ -54,21 +55,24 @@ class LiveUpdates:
 class AlarmWatch:
     """Tells the open consoles that the alarms changed: the auditor is another process, and only writes them."""
 
-    def __init__(self, store: FindingStore, changed: Callable[[], None], clock: Clock) -> None:
-        """``changed`` tells the open consoles."""
+    def __init__(self, store: FindingStore, broadcaster: ConsoleBroadcaster, clock: Clock) -> None:
+        """``broadcaster`` has the open consoles; while it has none the store is not asked."""
         self._store = store
-        self._changed = changed
+        self._broadcaster = broadcaster
         self._clock = clock
         self._told: tuple[frozenset[str], bool] | None = None
 
     async def look(self) -> None:
         """Notice a new finding, one that is over, and an auditor that falls silent. Raises ``TransientError``."""
-        before, self._told = self._told, None  # after a look that failed, consoles are told in any case
+        # After a look that failed, or that nobody listened to, consoles are told in any case.
+        before, self._told = self._told, None
+        if not self._broadcaster.listening:
+            return
         last = await self._store.last_look()
         silent = last is None or self._clock.now() - last > SILENT_AFTER
         self._told = (frozenset(await self._store.known()), silent)
         if self._told != before:
-            self._changed()
+            self._broadcaster.notice()
 
 
 class AlarmView:

@@ -28,34 +28,64 @@ class Findings:
         return self.at
 
 
+class Consoles:
+    """Open consoles, and how often they were told."""
+
+    def __init__(self) -> None:
+        self.listening = 1
+        self.told = 0
+
+    def notice(self) -> None:
+        self.told += 1
+
+
 async def test_consoles_are_told_of_each_finding_and_of_a_silent_auditor_and_of_nothing_twice() -> None:
-    findings, clock, told = Findings(), ManualClock(NOW), list[str]()
-    watch = AlarmWatch(cast("Any", findings), lambda: told.append("notice"), clock)
+    findings, clock, consoles = Findings(), ManualClock(NOW), Consoles()
+    watch = AlarmWatch(cast("Any", findings), cast("Any", consoles), clock)
     await watch.look()
-    told.clear()
+    consoles.told = 0
     await watch.look()
-    assert told == []
+    assert consoles.told == 0
     findings.found = {report_id(1)}
     await watch.look()
     await watch.look()
-    assert told == ["notice"]
+    assert consoles.told == 1
     findings.found = {report_id(2)}
     await watch.look()
-    assert told == ["notice"] * 2, "one is over and another new: as many as before"
+    assert consoles.told == 2, "one is over and another new: as many as before"
     await clock.advance((SILENT_AFTER + timedelta(seconds=1)).total_seconds())
     await watch.look()
     await watch.look()
-    assert told == ["notice"] * 3
+    assert consoles.told == 3
 
 
 async def test_consoles_are_told_once_the_store_is_back_as_a_notice_may_have_been_lost_meanwhile() -> None:
-    findings, clock, told = Findings(), ManualClock(NOW), list[str]()
-    watch = AlarmWatch(cast("Any", findings), lambda: told.append("notice"), clock)
+    findings, clock, consoles = Findings(), ManualClock(NOW), Consoles()
+    watch = AlarmWatch(cast("Any", findings), cast("Any", consoles), clock)
     await watch.look()
-    told.clear()
+    consoles.told = 0
     findings.away = True
     with pytest.raises(TransientError):
         await watch.look()
     findings.away = False
     await watch.look()
-    assert told == ["notice"]
+    assert consoles.told == 1
+
+
+async def test_the_store_is_asked_for_nobody_and_who_opens_a_console_then_is_told() -> None:
+    findings, clock, consoles = Findings(), ManualClock(NOW), Consoles()
+    consoles.listening = 0
+    watch = AlarmWatch(cast("Any", findings), cast("Any", consoles), clock)
+    findings.away = True
+    await watch.look()
+    findings.away = False
+    consoles.listening = 1
+    await watch.look()
+    assert consoles.told == 1
+    consoles.listening = 0
+    findings.found = {report_id(1)}
+    await watch.look()
+    assert consoles.told == 1
+    consoles.listening = 1
+    await watch.look()
+    assert consoles.told == 2
