@@ -142,7 +142,7 @@ def _origin(origin: Origin) -> dict[str, Any]:
     return {"home": origin.home, "reason": origin.reason.value, "rings": origin.rings}
 
 
-def cpu_seconds(child: "subprocess.Popen[bytes] | None") -> float:
+def cpu_seconds(child: processes.Child | None) -> float:
     """CPU time of a process so far, its own and the kernel's for it."""
     if child is None:
         return 0.0

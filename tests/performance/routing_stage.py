@@ -154,6 +154,8 @@ class Workers:
     def __init__(self, stage: Stage, count: int, **env: str) -> None:
         files = [stage.folder / f"{stage.bus.topic_prefix}{number}.log" for number in range(count)]
         self.processes = [Process(stage.bus, stage.store, file, **env) for file in files]
+        for process in self.processes:
+            process.forked = False  # its memory and its start are measured
 
     async def start(self) -> None:
         """Returns once all partitions are shared out evenly and taken over."""

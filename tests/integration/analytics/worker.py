@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import PIPE, STDOUT, Popen
+from subprocess import PIPE, STDOUT
 from typing import Any
 
 import httpx
@@ -17,6 +17,7 @@ from services.analytics.counting.repository import serving
 from shared.clock import SystemClock
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.analytics import sessions
+from tests.support import forking
 from tests.support.staff import TestIdentity
 from tests.support.waiting import DEADLINE_S, eventually
 from tools.local import ports, processes
@@ -68,7 +69,7 @@ class Worker:
     folder: Path
     batch: int = 200
     port: int = field(default_factory=ports.free_port)
-    child: Popen[bytes] | None = None
+    child: processes.Child | None = None
     command: tuple[str, ...] = ("services.analytics",)
     """The module that is run, and its arguments."""
     release_every_s: float = 3600
@@ -108,7 +109,7 @@ class Worker:
 
     def start(self) -> "Worker":
         noted = sessions.noted_in(self.sessions, self.command)
-        self.child = processes.start([sys.executable, "-m", *noted], log=self.log, env=self.environment())
+        self.child = forking.start(noted, log=self.log, env=self.environment())
         return self
 
     def kill(self) -> None:

@@ -1,9 +1,9 @@
 """Routing as real processes, and traffic to send through them."""
 
+import contextlib
 import os
 import random
 import signal
-import subprocess
 import sys
 import uuid
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import BY_NAME
 from shared.trace import new_traceparent
+from tests.support import forking
 from tests.support.staff import TestIdentity
 from tests.support.waiting import DEADLINE_S
 from tools.local import processes
@@ -49,6 +50,8 @@ class Process:
         self.port = free_port()
         self.sources = ROOT
         """The folder it is run from."""
+        self.forked = True
+        """It need not import for itself what other services do too."""
         self.state_dir = log.with_suffix(".state")
         self._log = log
         self._module = module
@@ -66,20 +69,23 @@ class Process:
             "IEUM_KEYS_CACHE": str(keys_file(log.parent)),
             **env,
         }
-        self.child: subprocess.Popen[bytes] | None = None
+        self.child: processes.Child | None = None
 
     def start(self) -> None:
         # It ends with this process, however that ends.
-        self.child = processes.start(
-            [sys.executable, "-m", *self._module], log=self._log, env=self.env, cwd=self.sources
-        )
+        if self.forked and self.sources == ROOT:
+            self.child = forking.start(self._module, log=self._log, env=self.env)
+        else:
+            command = [sys.executable, "-m", *self._module]
+            self.child = processes.start(command, log=self._log, env=self.env, cwd=self.sources)
 
     def ended(self) -> int | None:
         return self.child.poll() if self.child is not None else None
 
     def send(self, number: signal.Signals) -> None:
         if self.child is not None and self.child.poll() is None:
-            self.child.send_signal(number)
+            with contextlib.suppress(ProcessLookupError):  # it ended, and we are about to hear so
+                os.kill(self.child.pid, number)
 
     def kill(self) -> None:
         self.send(signal.SIGCONT)
