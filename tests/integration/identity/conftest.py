@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +12,13 @@ from typing import Annotated, Any
 import httpx
 import pyotp
 import pytest
+from argon2.profiles import CHEAPEST
 from fastapi import APIRouter, Depends, FastAPI
 from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
+from services.identity import credentials
 from services.identity.accounts.rules import step_of
 from services.identity.accounts.service import Ready
 from services.identity.audit_recorder import by_command
@@ -177,6 +179,14 @@ def guarded(authorize: Authorizer) -> APIRouter:
         return {"subject": principal.subject, "roles": sorted(principal.roles), "session": principal.session}
 
     return router
+
+
+@pytest.fixture(scope="module", autouse=True)
+def passwords_at_the_least_cost() -> Iterator[None]:
+    """Hashes were four fifths of these tests' work; what one costs ``unit/identity/test_credentials.py`` says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(credentials, "RFC_9106_LOW_MEMORY", CHEAPEST)
+        yield
 
 
 @pytest.fixture
