@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser
 
 from tests.browser import walking
-from tests.browser.helpers import assert_accessible
+from tests.browser.helpers import assert_accessible, context_that_stays
 from tests.browser.test_form import shoot
 from tests.browser.walking import CUT_OFF, NARROW, WIDE, ZOOMED, Seen
 from tests.integration.intake.harness import IntakeHarness
@@ -145,9 +146,10 @@ def pages(walk: Walk) -> list[Page]:
 
 async def _walk(chromium: Browser, harness: IntakeHarness, site: str, language: str) -> Walk:
     judged, scheme = JUDGED[language]
-    context = await chromium.new_context(viewport=judged, color_scheme=scheme)  # type: ignore[arg-type]  # as Playwright has them
+    context = await context_that_stays(chromium, viewport=judged, color_scheme=scheme)
     page, seen, pages = await context.new_page(), Seen(), []
     await page.add_init_script(LISTENS)
+    await page.add_init_script(AXE_SCRIPT)  # given to the browser once, not with each page
     await walking.prepared(harness, page, site)
     visits = [visit for visit in await walking.everything(harness) if visit.only in {"", language}]
     for visit in visits:
