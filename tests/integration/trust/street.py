@@ -222,7 +222,12 @@ async def worked_on(street: Street, crew: Crew, credential: str) -> None:
         ticket = (await owner.post(f"{case}/details-ticket", json=asked)).raise_for_status().json()["ticket"]
         street.canaries.known("ticket", ticket.rpartition(".")[2])
         async with street.http("intake", **HERE) as http:
-            page = await http.post("/details", data={"ticket": ticket})
+
+            async def opened() -> httpx.Response | None:
+                page = await http.post("/details", data={"ticket": ticket})
+                return page if page.status_code != httpx.codes.SERVICE_UNAVAILABLE else None
+
+            page = await eventually(opened, "intake has heard whose the case is")
             narrative = next(one for one in street.canaries.all if one.name == "victim: narrative")
             assert page.status_code == 200
             assert narrative.core in page.text, "the details show what was written, or nothing here means anything"
