@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,18 +27,22 @@ from tools.local.stack import Stack
 COUNSELLOR: Final = people.Wanted("busan", (StaffRole.COUNSELLOR,))
 LEAD: Final = people.Wanted("busan", (StaffRole.LEAD,))
 CENTRAL_LEAD: Final = people.Wanted(CENTRAL, (StaffRole.COUNSELLOR, StaffRole.LEAD))
+_MINUTE: Final = 60.0
 BODY: Final = {"role": "victim", "harm_types": ["distribution_threat"], "division": "busan"}
 
 
 class System:
     """The stack with whoever works with it."""
 
-    def __init__(self, stack: Stack, settings: dict[str, dict[str, str]], clock: Path) -> None:
+    def __init__(
+        self, stack: Stack, settings: dict[str, dict[str, str]], clocks: Mapping[str, Path], version: Path
+    ) -> None:
         """``settings`` are those that services are given beside their own; change them and ``apply``.
 
-        ``clock`` is the file that says how far ahead the services' clocks are.
+        ``clocks`` are the files that say how far ahead the clock of each process is; ``version`` the one that says of
+        which build the recount is, where it is of another.
         """
-        self.stack, self.settings, self._clock = stack, settings, clock
+        self.stack, self.settings, self._clocks, self.version = stack, settings, clocks, version
         self.credential = frontends.create(stack.environment_of("intake")).portal
         drills = drilling.file_of(stack.settings.var)  # a stack whose processes are started otherwise makes none
         drills.parent.mkdir(exist_ok=True)
@@ -80,14 +84,25 @@ class System:
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
 
-    def later(self, seconds: float) -> None:
-        """Put the clocks of all services forward, as if nobody had done anything for so long."""
-        ahead = float(self._clock.read_text(encoding="ascii")) if self._clock.exists() else 0.0
-        put_ahead(self._clock, ahead + seconds)
+    @contextmanager
+    def later(self, seconds: float, *names: str) -> Iterator[None]:
+        """With the clocks of these processes put forward, as if nobody had done anything for so long.
 
-    async def report(self, *, critical: bool = False) -> httpx.Response:
-        """Send a report."""
-        headers = {"Authorization": f"Bearer {self.credential}"}
+        Where none is named, of all. Afterwards they are right again: people sign in, and receivers judge signatures, by
+        the machine's own.
+        """
+        clocks = [self._clocks[name] for name in names or self._clocks]
+        for clock in clocks:
+            put_ahead(clock, seconds)
+        try:
+            yield
+        finally:
+            for clock in clocks:
+                put_ahead(clock, 0.0)
+
+    async def report(self, *, critical: bool = False, callback: str | None = None) -> httpx.Response:
+        """Send a report; ``callback`` is the reference by which its front end asks to be told how it stands."""
+        headers = self._headers() | ({"Ieum-Callback": callback} if callback is not None else {})
         threat = {"threat_deadline": (datetime.now(UTC) + timedelta(hours=6)).isoformat()} if critical else {}
         async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=30) as http:
             return await http.post(f"{self.stack.urls['intake']}/api/v1/reports", json={**BODY, **threat})
@@ -134,9 +149,19 @@ class System:
 
     async def status(self, receipt: str) -> httpx.Response:
         """Ask with a receipt how its report stands."""
-        headers = {"Authorization": f"Bearer {self.credential}"}
-        async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=30) as http:
+        async with httpx.AsyncClient(trust_env=False, headers=self._headers(), timeout=30) as http:
             return await http.post(f"{self.stack.urls['intake']}/api/v1/receipts/status", json={"receipt": receipt})
+
+    async def guess(self, credential: str, times: int) -> None:
+        """Ask so often, as a front end, how a report stands whose receipt there is not."""
+        headers = {"Authorization": f"Bearer {credential}"}
+        url = f"{self.stack.urls['intake']}/api/v1/receipts/status"
+        async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=_MINUTE) as http:
+            answers = await asyncio.gather(*(http.post(url, json={"receipt": f"{n:020}"}) for n in range(times)))
+        assert {answer.status_code for answer in answers} == {httpx.codes.NOT_FOUND}
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.credential}"}
 
     @contextmanager
     def altered(self, database: str, collection: str, key: object, **fields: object) -> Iterator[None]:

@@ -6,10 +6,13 @@ Prometheus). The rules are the installation's own without ``for`` and with windo
 
 import asyncio
 import os
+import secrets
 import shutil
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +20,16 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from services.intake.phone.models import Call, CallState
+from services.routing.state.loads import LoadView
+from shared.clock import SystemClock
+from shared.events.base import encode
+from shared.events.loads import LoadSummarized, LoadTotal
 from shared.kafka.connection import topic_name
 from shared.kafka.publisher import Publisher
-from shared.topics import ALERTS, REPORTS
+from shared.kafka.reader import Follower
+from shared.topics import ALERTS, LOADS, REPORTS
+from shared.trace import new_traceparent
 from tests.integration.notify.test_unknown_division import PLACE, its_home, new_division
 from tests.integration.routing.running import Traffic
 from tests.runbooks.system import COUNSELLOR, LEAD, System
@@ -28,7 +38,9 @@ from tests.support import tables as ministry
 from tests.support.waiting import eventually
 from tests.unit.docs.test_paths import PROJECT
 from tests.unit.monitoring.test_runbooks import on_the_stack
+from tools.demo import frontends
 from tools.doctor.look import kafka_settings
+from tools.local.plan import AUDITOR, RECOUNT
 from tools.local.settings import SERVICES, LocalSettings
 from tools.local.stack import Stack
 
@@ -36,6 +48,9 @@ pytestmark = [pytest.mark.timeout(1200)]
 
 _MEGABYTE: Final = 1_000_000
 _MINUTE: Final = 60.0
+_DAY: Final = 24 * 60 * _MINUTE
+_BEHIND: Final = 1001
+"""So many records wait when ConsumerBehind is to fire."""
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +58,22 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("runbooks")
     tables = folder / "tables"
     shutil.copytree(PROJECT / "shared/centers/data", tables)
-    settings: dict[str, dict[str, str]] = {name: {} for name in (*SERVICES, "notify-auditor", "recount")}
+    settings: dict[str, dict[str, str]] = {name: {} for name in (*SERVICES, AUDITOR, RECOUNT)}
     settings["routing"]["ROUTING_TABLES_DIR"] = str(tables)
-    clock = folder / "clock"
+    clocks = {name: folder / f"clock-{name}" for name in (*SERVICES, AUDITOR)}
     stack = Stack(
         LocalSettings.on_free_ports(folder / "var", secured=True),
         say=lambda _: None,
         extra_env=settings,
         commands={
             name: [sys.executable, "-m", "tests.chaos.launch", name.replace("-", "."), str(clock)]
-            for name in (*SERVICES, "notify-auditor")
-        },
+            for name, clock in clocks.items()
+        }
+        | {RECOUNT: [sys.executable, "-m", "tests.runbooks.other_build", str(folder / "version"), "--every", "3600"]},
     )
     try:
         stack.start()
-        yield System(stack, settings, clock)
+        yield System(stack, settings, clocks, folder / "version")
     finally:
         stack.stop()
 
@@ -84,22 +100,31 @@ async def test_a_process_that_prometheus_does_not_know(system: System, watch: Wa
 
 
 async def test_routing_stopped_while_somebody_reports(system: System, watch: Watch) -> None:
+    case = await system.case()
+    await system.does(COUNSELLOR, case, "acknowledge")
     async with system.without("routing"):
         (await system.report()).raise_for_status()
+        await system.does(COUNSELLOR, case, "close", ownership=1, outcome="supported")
         await watch.fires("ProcessDown", job="routing")
         await watch.fires("ReportsWithoutOwner")
         said = await system.said("doctor")
         assert "routing: it does not run" in said
         assert "a report has had no centre for" in said
+        await watch.fires("CommandsUnconfirmed")
     await watch.fires("AcceptedToOwnedBurnsFast")
+    await eventually(lambda: system.cases.find_one({"_id": case, "ended": "closed"}) is not None, "the case is closed")
 
 
 async def test_mail_and_webhooks_that_take_nothing(system: System, watch: Watch) -> None:
     async with system.without("mailbox"):
-        (await system.report()).raise_for_status()
+        await system.case(critical=True)
+        since = time.monotonic()
+        await watch.fires("ReportsOverdue", fault="late")
         await watch.fires("AlertsNotTaken")
         await watch.fires("AuditorNotHeard")
         assert "alerts.not_taken" in system.stack.log_file("notify").read_text(encoding="utf-8")
+        await eventually(lambda: time.monotonic() - since > _MINUTE, "the minute of the promise", seconds=2 * _MINUTE)
+    await watch.fires("CriticalAlertBurnsFast")
 
 
 async def test_the_auditor_hangs(system: System, watch: Watch) -> None:
@@ -108,24 +133,39 @@ async def test_the_auditor_hangs(system: System, watch: Watch) -> None:
         assert "notify-auditor: it runs and does not answer" in await system.said("doctor")
 
 
-async def test_the_store_hangs(system: System, watch: Watch) -> None:
-    with system.stopped("routing"):
-        (await system.report()).raise_for_status()
-        os.kill(system.stack.pids["store"], signal.SIGSTOP)
-    try:
-        asking = asyncio.create_task(system.keep_reporting())
-        await watch.fires("InsertsFail")
-        await watch.fires("ReportsRefusedByFault", job="intake")
-        asking.cancel()
-        await watch.fires("ReceiptsCountedAlone")
-        await watch.fires("ConsumerStalled", group="notify")
-        await watch.fires("AlertingJobFails", job="notify")
-        await watch.fires("JobFails", job="intake")
-        await watch.fires("ReportsOverdue")
-        assert "store: it runs and does not answer" in await system.said("doctor")
-    finally:
-        os.kill(system.stack.pids["store"], signal.SIGCONT)
-    await watch.fires("AlertsLate")
+async def test_the_store_hangs(system: System, watch: Watch, publisher: Publisher) -> None:
+    async with system.crew.client(COUNSELLOR.name) as notify, notify.stream("GET", "/api/v1/stream") as console:
+        lines = console.aiter_lines()  # kept: without it the stream ends
+        assert console.is_success
+        await anext(lines)
+        with system.stopped("routing"):
+            (await system.report()).raise_for_status()
+            os.kill(system.stack.pids["store"], signal.SIGSTOP)
+        try:
+            asking = asyncio.create_task(system.keep_reporting())
+            await watch.fires("InsertsFail")
+            await watch.fires("ReportsRefusedByFault", job="intake")
+            asking.cancel()
+            assert (await notify.get("/api/v1/cases?center=jeju")).status_code == httpx.codes.FORBIDDEN
+            await watch.fires("AuditRefusalsDropped")
+            await watch.fires("ReceiptsCountedAlone")
+            await watch.fires("ConsumerStalled", group="notify")
+            await watch.fires("CasesNotStored")
+            await watch.fires("AlertingJobFails", job="notify")
+            await watch.fires("JobFails", job="intake")
+            await watch.fires("ReportsOverdue")
+            repeat = encode(
+                Traffic(publisher, 1).received(synthetic=True),
+                source="intake",
+                time=datetime.now(UTC),
+                traceparent=new_traceparent(),
+            )
+            await publisher.publish([repeat] * _BEHIND)
+            await watch.fires("ConsumerBehind", group="analytics")
+            assert "store: it runs and does not answer" in await system.said("doctor")
+        finally:
+            os.kill(system.stack.pids["store"], signal.SIGCONT)
+        await watch.fires("AlertsLate")
 
 
 async def test_the_broker_is_away(system: System, watch: Watch) -> None:
@@ -135,6 +175,9 @@ async def test_the_broker_is_away(system: System, watch: Watch) -> None:
         await watch.fires("OutboxWaiting", relay="intake")
         await watch.fires("CoordinatorSilent", job="routing")
         await watch.fires("LoadsStale")
+        await asyncio.to_thread(system.stack.hold, "recount")
+        await asyncio.to_thread(system.stack.release, "recount")
+        await watch.fires("RecountStale")
         assert "kafka: it does not run" in await system.said("doctor")
 
 
@@ -219,7 +262,10 @@ async def test_numbers_that_were_altered(system: System, watch: Watch) -> None:
 
 async def test_a_disk_without_room(system: System, watch: Watch) -> None:
     free = shutil.disk_usage(system.stack.settings.var).free // _MEGABYTE
-    system.settings["intake"] |= {"INTAKE_DISK_ALARM_MB": str(4 * free), "INTAKE_DISK_DRAFTS_MB": str(4 * free)}
+    system.settings["intake"]["INTAKE_DISK_ALARM_MB"] = str(4 * free)
+    await asyncio.to_thread(system.apply)
+    await watch.fires("DiskFilling")
+    system.settings["intake"]["INTAKE_DISK_DRAFTS_MB"] = str(4 * free)
     await asyncio.to_thread(system.apply)
     await watch.fires("DiskFull", job="intake")
     assert "disk" in await system.said("doctor")
@@ -304,17 +350,86 @@ async def test_a_signing_key_that_identity_did_not_write(system: System, watch: 
     assert (await asyncio.to_thread(system.make, "rotate-signing-key", "NOW=1"))[0] == 0
 
 
+async def test_sums_that_were_told_wrong(system: System, watch: Watch) -> None:
+    settings = system.stack.administrator()
+    view = LoadView(1)
+    follower = Follower(settings, (LOADS,), view.apply, from_start=True, clock=SystemClock())
+    publisher = Publisher(settings)
+    with system.stopped("routing"):  # it tells them every two seconds
+        await follower.start()
+        await follower.stop()
+        partition, told = next(iter(view.summaries.items()))
+        wrong = LoadSummarized(
+            partition=partition,
+            upto=told.upto,
+            loads={**told.loads, "jeju": LoadTotal(open_cases=99, weighted=990)},
+            summarized_at=datetime.now(UTC),
+            worker="altered",
+        )
+        await publisher.start()
+        event = encode(wrong, source="routing", time=datetime.now(UTC), traceparent=new_traceparent())
+        await publisher.publish([event])
+        await publisher.stop()
+        await asyncio.to_thread(system.restart, "recount")
+        await watch.fires("RecountDiffers")
+        status, said = await asyncio.to_thread(system.make, "recount")
+        assert status != 0
+        assert f"partition {partition}, jeju: told (99" in said, said
+    await asyncio.to_thread(system.stack.hold, "routing")
+    shutil.rmtree(system.stack.environment_of("routing")["ROUTING_STATE_DIR"])
+    await asyncio.to_thread(system.stack.release, "routing")
+    await asyncio.to_thread(system.stack.wait_ready, 240, "routing")
+    await eventually(lambda: system.make("recount")[0] == 0, "the sums are told anew", seconds=_MINUTE)
+    await asyncio.to_thread(system.restart, "recount")
+
+
+async def test_receipts_that_somebody_guesses(system: System, watch: Watch) -> None:
+    system.settings["intake"]["INTAKE_WRONG_RECEIPTS_PER_HOUR"] = "10"
+    await asyncio.to_thread(system.apply)
+    env = system.stack.environment_of("intake")
+    guessers = [await asyncio.to_thread(frontends.credential, env, f"guesser-{number}") for number in range(11)]
+    for credential in guessers:
+        await system.guess(credential, 95)  # with a hundred it would have to wait an hour
+    await watch.fires("ReceiptsGuessed")
+    # The hour after which it is over, in short.
+    system.store["ieum_intake"]["wrong_receipts"].delete_many({})
+    system.settings["intake"].clear()
+    await asyncio.to_thread(system.apply)
+
+
+async def test_an_upgrade_that_was_not_finished(system: System, watch: Watch) -> None:
+    system.version.write_text("0.0.1", encoding="ascii")
+    await asyncio.to_thread(system.restart, "recount")
+    await watch.fires("VersionsDiffer")
+    system.version.unlink()
+    await asyncio.to_thread(system.restart, "recount")
+
+
+async def test_a_call_that_cannot_be_sent(system: System, watch: Watch) -> None:
+    long_ago = datetime.now(UTC) - timedelta(minutes=5)
+    call = Call(
+        secrets.token_hex(16),
+        CallState.SENDING,
+        "somebody",
+        "busan",
+        long_ago,
+        long_ago + timedelta(hours=1),
+        sending_at=long_ago,
+    )
+    fields = {name: value for name, value in asdict(call).items() if name != "call_id"}
+    calls = system.store["ieum_intake"]["calls"]
+    calls.insert_one({"_id": call.call_id, **fields, "salt": b"salt" * 4, "sealed": b"of another key" * 4})
+    await watch.fires("CallsNotCompleted")
+    assert call.call_id in system.stack.log_file("intake").read_text(encoding="utf-8")
+    calls.delete_one({"_id": call.call_id})
+
+
 async def test_a_copy_of_the_keys_that_was_edited(system: System, watch: Watch) -> None:
     cache = system.stack.settings.var / "identity" / "analytics.json"
     await asyncio.to_thread(system.stack.hold, "analytics")
     cache.write_text("{}", encoding="utf-8")
     await asyncio.to_thread(system.stack.release, "analytics")
     await watch.fires("KeyDocumentsRefused", job="analytics", source="cache")
-
-
-async def test_dead_letters_are_read(system: System) -> None:
-    """Before the clocks go forward: the codes that people sign in with go by the real one."""
-    await system.read_dead_letters()
 
 
 async def test_a_quarter_of_an_hour_in_which_nobody_answers(system: System, watch: Watch) -> None:
@@ -325,23 +440,45 @@ async def test_a_quarter_of_an_hour_in_which_nobody_answers(system: System, watc
     drill = system.store["ieum_notify"]["drills"].find_one({"over": False})
     assert drill is not None
     await eventually(lambda: system.cases.find_one({"_id": drill["report_id"]}), "the drill is a case", seconds=_MINUTE)
-    system.later(16 * _MINUTE)
-    await watch.fires("DrillFailed")
-    for report_id in (case, drill["report_id"]):
-        await system.does(COUNSELLOR, report_id, "acknowledge")
+    with system.later(16 * _MINUTE):
+        await watch.fires("DrillFailed")
+        for report_id in (case, drill["report_id"]):
+            await system.does(COUNSELLOR, report_id, "acknowledge")
     await watch.fires("OwnedToSeenBurnsFast")
 
 
-async def test_a_quarter_of_an_hour_without_kafka(system: System, watch: Watch) -> None:
+async def test_a_quarter_of_an_hour_and_two_months_without_kafka(system: System, watch: Watch) -> None:
+    await system.case()
+    facts = system.store["ieum_analytics"]["facts"]
+    await eventually(lambda: facts.find_one({}) is not None, "a report is counted", seconds=_MINUTE)
     async with system.without("kafka"):
-        system.later(16 * _MINUTE)
-        await watch.fires("NumbersFreshBurnsFast")
+        with system.later(16 * _MINUTE, "analytics"):
+            await watch.fires("NumbersFreshBurnsFast")
+        with system.later(60 * _DAY, "analytics"):
+            await watch.fires("ReleaseOverdue")
+    released = system.store["ieum_analytics"]["register"].find({})
+    assert all("W" in one["period"] for one in released), "no month that is not counted is released"
 
 
 async def test_some_minutes_without_identity(system: System, watch: Watch) -> None:
     async with system.without("identity"):
-        system.later(6 * _MINUTE)
-        await watch.fires("KeysStale", job="notify")
+        with system.later(6 * _MINUTE, "notify"):
+            await watch.fires("KeysStale", job="notify")
+
+
+async def test_a_front_end_that_takes_no_callbacks_for_a_day(system: System, watch: Watch) -> None:
+    portal = f"N={frontends.PORTAL}"
+    status, said = await asyncio.to_thread(system.make, "callback", portal, "URL=https://front-end.invalid/ieum")
+    assert status == 0, said
+    await asyncio.to_thread(system.restart, "intake")
+    (await system.report(callback="a-visit")).raise_for_status()
+    callbacks = system.store["ieum_intake"]["callbacks"]
+    await eventually(lambda: callbacks.find_one({"tries": {"$gt": 0}}), "a callback was tried", seconds=_MINUTE)
+    with system.later(_DAY + _MINUTE, "intake"):
+        await watch.fires("CallbacksGivenUp")
+        log = system.stack.log_file("intake").read_text(encoding="utf-8")
+        assert any("callback.given_up" in line and frontends.PORTAL in line for line in log.splitlines())
+    assert (await asyncio.to_thread(system.make, "callback", portal, "OFF=1"))[0] == 0
 
 
 async def test_each_alert_is_over(watch: Watch) -> None:
