@@ -25,13 +25,13 @@ class Link:
     of: str | None = None
     """Shown only to who may do it to what belongs to this organisation."""
     covers: tuple[str, ...] = ("/",)
-    """Of a start page: the addresses that belong to it; ``/`` for all that no other link covers."""
+    """Of a start page: addresses that belong to it; ``/`` for all that no other link covers, none for itself alone."""
 
 
 LINKS: Final = (
     Link("notify", "/", gettext_noop("Cases"), Action.CASES_LIST, home=True, covers=("/cases", "/centers", "/team")),
     Link("intake", "/calls", gettext_noop("Calls"), Action.CALLS_TAKE, home=True),
-    Link("intake", "/", gettext_noop("Report form"), None),
+    Link("intake", "/", gettext_noop("Report form"), None, covers=()),
     Link("routing", "/", gettext_noop("Decisions"), Action.DECISIONS_READ),
     Link("analytics", "/", gettext_noop("Statistics"), Action.TABLES_READ, home=True),
     Link("analytics", "/operations", gettext_noop("Operations"), Action.OPERATIONS_READ, of=MINISTRY),

@@ -68,7 +68,8 @@ def test_the_menu_calls_operations_what_the_page_is_called() -> None:
         ("identity", "/session", {}),
         ("routing", "/decisions/1", {"Decisions": "true"}),
         ("intake", "/erasures", {"Erasure": "page"}),
-        ("intake", "/erasuresx", {"Report form": "true"}),
+        ("intake", "/erasuresx", {}),
+        ("intake", "/reports/1/details", {}),
     ],
 )
 def test_one_link_is_where_one_is(service: str, here: str, current: dict[str, str]) -> None:
