@@ -71,9 +71,13 @@ class Canaries:
         return self._kept(name, f"{core}@mail.example", core)
 
     def phone(self, name: str) -> str:
+        """Looked for with its hyphen, or from the digits that are in its international form too.
+
+        Its last eight alone may stand in some digest or some fraction of a second by chance.
+        """
         digits = "010" + "".join(self._random.choices("123456789", k=8))
-        self._kept(f"{name} without hyphens", digits, digits)
-        return self._kept(name, f"{digits[:3]}-{digits[3:7]}-{digits[7:]}", digits[3:])
+        self._kept(f"{name} without hyphens", digits, digits[1:])
+        return self._kept(name, f"{digits[:3]}-{digits[3:7]}-{digits[7:]}", f"{digits[3:7]}-{digits[7:]}")
 
     def moment(self, name: str) -> str:
         """A time in Korea, years ahead, which must not be found there or as the same moment elsewhere."""

@@ -127,6 +127,7 @@ async def planted(stack: Stack, canaries: Canaries) -> None:
         json.dumps({"x": one.typed}).encode(),
         str(httpx.QueryParams({"q": one.typed})).encode(),
         phone.typed.replace("-", "").encode(),
+        f"+82{phone.typed.replace('-', '')[1:]}".encode(),
         phone.typed.encode(),
     ]
     finder = Finder(canaries)
