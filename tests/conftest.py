@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import sys
 import threading
@@ -38,13 +39,31 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Do not even import modules of which no test will run: each worker imports all that are left."""
     if not collection_path.match("test_*.py"):
         return None
-    marks = config.getoption("markexpr")
-    quick = is_quick(str(collection_path.relative_to(config.rootpath)))
-    if (marks == "not thorough" and not quick) or (
-        marks == "thorough" and quick and "thorough" not in collection_path.read_text(encoding="utf-8")
-    ):
-        return True
-    return None
+    return _left_out(collection_path.relative_to(config.rootpath), config) or None
+
+
+def _left_out(module: Path, config: pytest.Config) -> bool:
+    marks, quick = config.getoption("markexpr"), is_quick(str(module))
+    if marks == "thorough" and quick:
+        return "thorough" not in (config.rootpath / module).read_text(encoding="utf-8")
+    return marks == "not thorough" and not quick
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let each worker import another part of the modules first: what pytest makes of a module is then made once.
+
+    In a clean clone all workers would otherwise rewrite the assertions of the same module at the same time.
+    """
+    config = session.config
+    told = getattr(config, "workerinput", None)
+    if told is None or config.args != ["tests"]:
+        return
+    number, workers = int(told["workerid"].removeprefix("gw")), told["workercount"]
+    found = (path.relative_to(config.rootpath) for path in sorted(config.rootpath.glob("tests/**/test_*.py")))
+    modules = [module for module in found if not _left_out(module, config)]
+    for module in modules[number::workers]:
+        with contextlib.suppress(Exception, pytest.skip.Exception):  # whatever is wrong with it, collection will say
+            importlib.import_module(".".join(module.with_suffix("").parts))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
