@@ -481,7 +481,8 @@ async def test_a_front_end_that_takes_no_callbacks_for_a_day(system: System, wat
     assert (await asyncio.to_thread(system.make, "callback", portal, "OFF=1"))[0] == 0
 
 
-async def test_each_alert_is_over(watch: Watch) -> None:
+async def test_each_alert_is_over(system: System, watch: Watch) -> None:
+    await system.read_dead_letters()
     await watch.over()
 
 
