@@ -92,16 +92,18 @@ class _Session(Protocol):
     def log_flush(self, config: str) -> None: ...
 
 
-class _Command(threading.local):
-    """What this connection's thread does now."""
+class _Now(threading.local):
+    """What this thread of the store does now."""
 
     many = False
     """It works off a command of many updates."""
     session: _Session | None = None
     """Where it has committed one of them that the disk may not have yet."""
+    rewritten: tuple[int, Document, Indexes] | None = None
+    """A record that a transaction puts another document into, that one, and the indexes whose entries change."""
 
 
-_COMMAND = _Command()
+_NOW = _Now()
 
 
 class _SyncedLater:
@@ -126,24 +128,23 @@ def wait_for_the_disk_once() -> None:
     update: Handler = commands._HANDLERS["update"]
 
     def committed(session: _Session, sync: bool) -> None:
-        if not _COMMAND.many:
+        if not _NOW.many:
             commit(session, sync)
             return
         commit(_SyncedLater(session), sync)
-        _COMMAND.session = session
+        _NOW.session = session
 
     @functools.wraps(update)
     def run(doc: dict[str, Any], context: object) -> dict[str, Any]:
         if len(doc.get("updates") or ()) < MANY:
             return update(doc, context)
-        _COMMAND.many = True
+        _NOW.many = True
         try:
-            answer = update(doc, context)
-            if _COMMAND.session is not None:
-                _COMMAND.session.log_flush("sync=on")
-            return answer
+            return update(doc, context)
         finally:
-            _COMMAND.many, _COMMAND.session = False, None
+            session, _NOW.session, _NOW.many = _NOW.session, None, False
+            if session is not None:
+                session.log_flush("sync=on")
 
     storage._commit_batch_transaction = committed
     commands._HANDLERS["update"] = run
@@ -198,14 +199,16 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
 
     @contextmanager
     def _batch_transaction(self, *, sync: bool = False) -> Iterator[object]:
-        self._tls.rewritten = None
         with super()._batch_transaction(sync=sync) as session:
-            # Between two writes of a client's transaction others may change the definitions.
-            if getattr(self._tls, "user_txn", None) is None:
-                with self._definitions_read_once():
+            try:
+                # Between two writes of a client's transaction others may change the definitions.
+                if getattr(self._tls, "user_txn", None) is None:
+                    with self._definitions_read_once():
+                        yield session
+                else:
                     yield session
-            else:
-                yield session
+            finally:
+                _NOW.rewritten = None
 
     @contextmanager
     def _definitions_read_once(self) -> Iterator[None]:
@@ -219,31 +222,31 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
             self._tls.indexes = None
 
     find_matching = _with_definitions_read_once(storage.Storage.find_matching)
-    count_matching = _with_definitions_read_once(storage.Storage.count_matching)
     _candidates_iter = _with_definitions_read_once(storage.Storage._candidates_iter)
 
     def _unique_conflict(self, db: str, coll: str, doc: Document, indexes: Indexes, **options: object) -> object:
         """Asked before a document is written; ``exclude_recordid`` is the record it takes the place of, if of any."""
-        if (record := options["exclude_recordid"]) is not None:
-            self._tls.rewritten = record, doc, indexes
-        return super()._unique_conflict(db, coll, doc, indexes, **options)
+        conflict: object = super()._unique_conflict(db, coll, doc, indexes, **options)
+        record = options["exclude_recordid"]
+        _NOW.rewritten = (cast("int", record), doc, indexes) if record is not None and conflict is None else None
+        return conflict
 
     def _delete_index_entries(
         self, db: str, coll: str, doc: Document, indexes: Indexes, partials: dict[str, Document], *, recordid: int
     ) -> None:
         """Where another document takes its place, remove only what will be another entry."""
-        record, new, _ = self._tls.rewritten or (None, {}, [])
+        record, new, _ = _NOW.rewritten or (None, {}, [])
         if record == recordid:
             indexes = [index for index in indexes if _differs(doc, new, [*index[1], *partials.get(index[0], {})])]
-            self._tls.rewritten = record, new, indexes
+            _NOW.rewritten = record, new, indexes
         super()._delete_index_entries(db, coll, doc, indexes, partials, recordid=recordid)
 
     def _write_index_entries(
         self, db: str, coll: str, doc: Document, indexes: Indexes, partials: dict[str, Document], *, recordid: int
     ) -> None:
-        record, _, changed = self._tls.rewritten or (None, {}, [])
+        record, _, changed = _NOW.rewritten or (None, {}, [])
         if record == recordid:
-            indexes, self._tls.rewritten = changed, None
+            indexes, _NOW.rewritten = changed, None
         super()._write_index_entries(db, coll, doc, indexes, partials, recordid=recordid)
 
     def get_profile(self, db: str) -> dict[str, Any]:

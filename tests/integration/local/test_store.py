@@ -102,7 +102,7 @@ async def test_a_full_disk_takes_nothing_ends_it_and_loses_nothing(store: LocalS
     database.client.close()
 
 
-async def test_many_updates_in_one_command_are_on_the_disk_when_they_are_answered(
+async def test_many_updates_in_one_command_survive_a_kill_right_after_their_answer(
     store: LocalStore, running: _Running
 ) -> None:
     running.start()

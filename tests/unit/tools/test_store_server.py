@@ -115,7 +115,8 @@ def test_a_write_reads_the_definitions_of_indexes_once_and_finds_what_it_found_b
 
 
 REWRITE = """
-import json, random, sys
+import json, random, sys, threading
+from datetime import UTC, datetime
 sys.path.insert(0, "tools/local")
 import store_server
 from secantus import storage
@@ -168,7 +169,21 @@ for _ in range(500):
             change(one, {"$set": {"alias": chance.randrange(40)}})
         case _:
             change(one, {"$set": {chance.choice(fields): chance.choice(values)}})
-found = {"refused": refused, "left": left[0]}
+found = {"left": left[0]}
+# What has expired goes outside of a write, on a thread of the store's own too, and after an update that was refused.
+store.create_index("d", "c", "expiry", {"until": 1}, {"expireAfterSeconds": 0})
+late = datetime(2026, 1, 1, tzinfo=UTC)
+store.insert("d", "c", [{"_id": f"late {n}", "alias": f"late {n}", "tag": n, "until": late} for n in range(4)])
+change({"_id": "late 0"}, {"$set": {"alias": "late 1", "tag": 9}})
+change({"_id": "late 3"}, {"$set": {"until": None, "other": "x" * 17_000_000}})
+sweep = lambda: expired.append(store.prune_ttl_all_collections())
+expired = []
+sweep()
+store.insert("d", "c", [{"_id": "later", "alias": "later", "until": late}])
+sweeper = threading.Thread(target=sweep)
+sweeper.start()
+sweeper.join()
+found |= {"refused": refused, "expired": expired}
 for table in (storage._IDX_ENTRIES_TABLE, storage._UNIQ_TABLE):
     cursor = store._session().open_cursor(table)
     found[table] = [repr([*entry]) for entry in cursor]
@@ -185,5 +200,6 @@ def test_an_update_leaves_entries_of_indexes_it_does_not_concern_and_they_are_th
     assert alone.pop("left") == 0, "it leaves them by itself: what we change of it can go"
     assert ours.pop("left") > 1_500
     assert alone["refused"] > 20
+    assert alone["expired"] == [4, 1]
     assert len(alone["table:secantus_index_entries"]) > 100
     assert ours == alone
