@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from pymongo import MongoClient, UpdateOne
+from pymongo import MongoClient
 
 from services.intake.submissions.batch_insert import GroupCommit
 from shared.clock import SystemClock
@@ -100,20 +100,3 @@ async def test_a_full_disk_takes_nothing_ends_it_and_loses_nothing(store: LocalS
     kept = {document["_id"] async for document in database["reports"].find()}
     assert {"before", "after"} <= kept
     database.client.close()
-
-
-async def test_many_updates_in_one_command_survive_a_kill_right_after_their_answer(
-    store: LocalStore, running: _Running
-) -> None:
-    running.start()
-    await eventually(store.answers)
-    marks = [UpdateOne({"_id": n}, {"$set": {"marked": True}}) for n in range(100)]
-    client: MongoClient[dict[str, object]]
-    with (client := MongoClient(store.uri)):
-        client.intake.reports.insert_many([{"_id": n} for n in range(len(marks))])
-        assert client.intake.reports.bulk_write(marks, ordered=False).modified_count == len(marks)
-        running.kill()
-    running.start()
-    await eventually(store.answers)
-    with (client := MongoClient(store.uri)):
-        assert client.intake.reports.count_documents({"marked": True}) == len(marks)

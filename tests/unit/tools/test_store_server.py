@@ -203,3 +203,38 @@ def test_an_update_leaves_entries_of_indexes_it_does_not_concern_and_they_are_th
     assert alone["expired"] == [4, 1]
     assert len(alone["table:secantus_index_entries"]) > 100
     assert ours == alone
+
+
+SYNC = """
+import json, sys
+sys.path.insert(0, "tools/local")
+import store_server, wiredtiger
+from secantus import commands
+store_server.wait_for_the_disk_once()
+store = store_server.Storage(sys.argv[1], sync_on_commit=True)
+store.insert("d", "c", [{"_id": n} for n in range(3)])
+asked = []
+for name in ("commit_transaction", "log_flush"):
+    real = getattr(wiredtiger.Session, name)
+    def recorded(self, config=None, name=name, real=real):
+        real(self, config)
+        asked.append([name, config])
+    setattr(wiredtiger.Session, name, recorded)
+def update(*ids):
+    updates = [{"q": {"_id": one}, "u": {"$set": {"marked": True}}} for one in ids]
+    context = commands.CommandContext(connection_id=1, storage=store, cursors=None, db_name="d")
+    answer = commands._HANDLERS["update"]({"update": "c", "updates": updates, "$db": "d"}, context)
+    asked.append(["answered", str(answer["n"])])
+update(0)
+update(0, 1, 2)
+update(1)
+store.close()
+json.dump(asked, sys.stdout)
+"""
+
+
+def test_many_updates_in_one_command_wait_for_the_disk_once_and_before_the_answer(tmp_path: Path) -> None:
+    asked = written(tmp_path, "ours", SYNC)
+    alone, later = ["commit_transaction", None], ["commit_transaction", "sync=off"]
+    many = [later, later, later, ["log_flush", "sync=on"], ["answered", "3"]]
+    assert asked == [alone, ["answered", "1"], *many, alone, ["answered", "1"]]
