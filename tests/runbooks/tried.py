@@ -124,7 +124,7 @@ async def test_mail_and_webhooks_that_take_nothing(system: System, watch: Watch)
         await watch.fires("AuditorNotHeard")
         assert "alerts.not_taken" in system.stack.log_file("notify").read_text(encoding="utf-8")
         await eventually(lambda: time.monotonic() - since > _MINUTE, "the minute of the promise", seconds=2 * _MINUTE)
-    await watch.fires("CriticalAlertBurnsFast")
+        await watch.fires("CriticalAlertBurnsFast")
 
 
 async def test_the_auditor_hangs(system: System, watch: Watch) -> None:

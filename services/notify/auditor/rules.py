@@ -185,6 +185,8 @@ class Watched:
     acts: list[CaseAcknowledged | CaseContacted | AlertSettled] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     no_channel: list[Told] = field(default_factory=list)
+    received_at: datetime | None = None
+    """When it was accepted; kept when the history goes, for one that is withdrawn and comes back."""
     alerted: bool = False
     """Whether an alert about it was ever taken."""
     changed: bool = True
@@ -216,7 +218,7 @@ def resumed(report_id: str, kept: Settled) -> Watched:
         alert_version=kept.alert_version,
         case_version=kept.case_version,
         ended=kept.ended,
-        alerted=True,  # or it was answered without
+        alerted=True,  # or it was answered without, or withdrawn before
         settled_before=kept,
     )
 
@@ -237,6 +239,8 @@ def note(seen: Watched, event: ReportEvent) -> None:
             return
         seen.version = event.version
         seen.routings.append(event)
+        if isinstance(event, ReportRouted):
+            seen.received_at = event.received_at
     elif isinstance(event, CaseEvent):
         if event.case_version <= seen.case_version:
             return
@@ -313,8 +317,7 @@ def unalerted(seen: Watched, now: datetime) -> bool:
     promise = seen.promise
     if seen.alerted or promise is None or promise.owed is not Owed.ANSWER or promise.urgency is not Urgency.CRITICAL:
         return False
-    accepted = (event.received_at for event in seen.routings if isinstance(event, ReportRouted))
-    return any(now > at + FIRST_ALERT + GRACE for at in accepted)
+    return seen.received_at is not None and now > seen.received_at + FIRST_ALERT + GRACE
 
 
 @dataclass(slots=True)

@@ -167,6 +167,15 @@ async def test_a_critical_report_whose_alert_nobody_takes_is_counted_once_the_mi
     await clock.advance(1)
     await auditor.look()
     assert unalerted() == 1, "the first alert counts, whoever owns the report by now"
+    gone = event("report.ended", 3, version=2, ownership=1, reason="withdrawn", decided_at=clock.now())
+    auditor.note(received(gone))
+    await auditor.look()
+    assert unalerted() == 0, "nobody is owed an alert"
+    now = clock.now()
+    back = event("report.updated", 3, version=3, ownership=1, kind="reinstated", urgency="critical", decided_at=now)
+    auditor.note(received(back))
+    await auditor.look()
+    assert unalerted() == 1, "withdrawn and back"
     auditor.note(received(event("alert.sent", 3, alert_version=2, at=clock.now())))
     await auditor.look()
     assert unalerted() == 0
