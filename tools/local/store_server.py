@@ -21,7 +21,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Protocol, cast
 
 import bson
@@ -99,6 +99,8 @@ class _Now(threading.local):
     """It works off a command of many updates."""
     session: _Session | None = None
     """Where it has committed one of them that the disk may not have yet."""
+    indexes: dict[tuple[str, str], list[Index]] | None = None
+    """Definitions of indexes by database and collection, where they are read once."""
     rewritten: tuple[int, Document, Indexes] | None = None
     """A record that a transaction puts another document into, that one, and the indexes whose entries change."""
 
@@ -200,26 +202,24 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
     @contextmanager
     def _batch_transaction(self, *, sync: bool = False) -> Iterator[object]:
         with super()._batch_transaction(sync=sync) as session:
+            # Between two writes of a client's transaction others may change the definitions.
+            of_a_client = getattr(self._tls, "user_txn", None) is not None
             try:
-                # Between two writes of a client's transaction others may change the definitions.
-                if getattr(self._tls, "user_txn", None) is None:
-                    with self._definitions_read_once():
-                        yield session
-                else:
+                with nullcontext() if of_a_client else self._definitions_read_once():
                     yield session
             finally:
                 _NOW.rewritten = None
 
     @contextmanager
     def _definitions_read_once(self) -> Iterator[None]:
-        if getattr(self._tls, "indexes", None) is not None:
+        if _NOW.indexes is not None:
             yield
             return
-        self._tls.indexes = {}
+        _NOW.indexes = {}
         try:
             yield
         finally:
-            self._tls.indexes = None
+            _NOW.indexes = None
 
     find_matching = _with_definitions_read_once(storage.Storage.find_matching)
     _candidates_iter = _with_definitions_read_once(storage.Storage._candidates_iter)
@@ -254,18 +254,18 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
         return {"level": 0, "slowms": 100, "sampleRate": 1.0}
 
     def _iter_indexes(self, db: str, coll: str) -> Iterable[Index]:
-        known = getattr(self._tls, "indexes", None)
+        known = _NOW.indexes
         if known is None:
             return cast("Iterable[Index]", super()._iter_indexes(db, coll))
         if (db, coll) not in known:
             known[db, coll] = list(super()._iter_indexes(db, coll))
-        return cast("Iterable[Index]", known[db, coll])
+        return known[db, coll]
 
     def _maybe_mark_multikey(self, db: str, coll: str, doc: object, indexes: object, marked: set[str]) -> set[str]:
         before = len(marked)
         after: set[str] = super()._maybe_mark_multikey(db, coll, doc, indexes, marked)
-        if len(after) > before and getattr(self._tls, "indexes", None) is not None:
-            self._tls.indexes.pop((db, coll), None)
+        if len(after) > before and _NOW.indexes is not None:
+            _NOW.indexes.pop((db, coll), None)
         return after
 
 
