@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -69,17 +69,13 @@ def wanted(issuer: str, **more: Any) -> dict[str, Any]:
 class FollowingClock(ManualClock):
     """Goes on with the machine's time, by which the provider signs; what it measures stands still."""
 
-    def __init__(self) -> None:
-        super().__init__(datetime.now(UTC))
-        self._machine = datetime.now(UTC)
-
     def now(self) -> datetime:
-        return super().now() + (datetime.now(UTC) - self._machine)
+        return datetime.now(UTC) + timedelta(seconds=self.monotonic())
 
 
 @pytest.fixture
 def clock() -> ManualClock:
-    return FollowingClock()
+    return FollowingClock(datetime.now(UTC))
 
 
 @pytest.fixture
