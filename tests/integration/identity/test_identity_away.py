@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from shared.identity.roles import StaffRole
+from tests.support.lodging import lodged
 from tests.support.waiting import DEADLINE_S, eventually
 from tools.demo import frontends, people
 from tools.demo.people import Crew, Wanted
@@ -33,14 +34,6 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
         yield made
     finally:
         await asyncio.to_thread(made.stop)
-
-
-async def lodged(stack: Stack, credential: str) -> str:
-    body = {"role": "victim", "harm_types": ["other"], "division": "busan", "narrative": "help"}
-    headers = {"Authorization": f"Bearer {credential}"}
-    async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=DEADLINE_S) as http:
-        answer = await http.post(f"{stack.urls['intake']}/api/v1/reports", json=body)
-    return str(answer.raise_for_status().json()["report_id"])
 
 
 async def mails(stack: Stack) -> int:

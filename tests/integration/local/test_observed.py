@@ -11,7 +11,8 @@ from shared.kafka.connection import topic_name
 from shared.kafka.publisher import Publisher
 from shared.topics import REPORTS
 from tests.support.collector import Collector, Seen, collector
-from tests.support.waiting import DEADLINE_S, eventually
+from tests.support.lodging import lodge
+from tests.support.waiting import eventually
 from tools.demo import frontends
 from tools.doctor.look import kafka_settings, look
 from tools.doctor.rules import findings
@@ -43,10 +44,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, seen: Collector) -> Iterator
 
 async def test_the_way_of_a_report_is_one_trace_from_the_request_to_the_alert(stack: Stack, seen: Collector) -> None:
     credential = (await asyncio.to_thread(frontends.create, stack.environment_of("intake"))).portal
-    body = {"role": "victim", "harm_types": ["other"], "division": "busan"}
-    headers = {"Authorization": f"Bearer {credential}"}
-    async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=DEADLINE_S) as http:
-        answer = (await http.post(f"{stack.urls['intake']}/api/v1/reports", json=body)).raise_for_status()
+    answer = await lodge(stack, credential)
     _, trace_id, request_id, _ = answer.headers["traceparent"].split("-")
 
     way = {
@@ -79,10 +77,7 @@ async def test_drills_have_a_front_end_whose_credential_notify_alone_reads(stack
     file = drilling.file_of(stack.settings.var)
     credential = await asyncio.to_thread(file.read_text, "ascii")
     assert file.stat().st_mode & 0o777 == 0o600
-    body = {"role": "victim", "harm_types": ["other"], "division": "busan"}
-    headers = {"Authorization": f"Bearer {credential}"}
-    async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=DEADLINE_S) as http:
-        answer = await http.post(f"{stack.urls['intake']}/api/v1/reports", json=body)
+    answer = await lodge(stack, credential)
     assert answer.status_code == httpx.codes.ACCEPTED
 
 

@@ -16,6 +16,7 @@ from shared.kafka.connection import client_options
 from shared.kafka.diagnosis import refusal
 from shared.kafka.publisher import NotAllowedError, Publisher
 from shared.settings import KafkaSettings, StoreSettings
+from tests.support.lodging import lodged
 from tests.support.waiting import DEADLINE_S, eventually
 from tools.demo import frontends
 from tools.local.security import kafka_settings
@@ -61,14 +62,6 @@ def stack(before: tuple[Path, str, str]) -> Iterator[Stack]:
         yield made
     finally:
         made.stop()
-
-
-async def lodged(stack: Stack, credential: str) -> str:
-    body = {"role": "victim", "harm_types": ["other"], "division": "busan", "narrative": "help"}
-    headers = {"Authorization": f"Bearer {credential}"}
-    async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=DEADLINE_S) as http:
-        answer = await http.post(f"{stack.urls['intake']}/api/v1/reports", json=body)
-    return str(answer.raise_for_status().json()["report_id"])
 
 
 async def routed(settings: KafkaSettings, report_id: str) -> bool:
