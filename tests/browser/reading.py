@@ -18,6 +18,9 @@ _NOT_WORDS: Final = re.compile(
 )
 
 
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
+
+
 class Page(HTMLParser):
     """Numbers in what nobody sees (attributes that do not draw, comments), and texts of ``main`` outside code."""
 
@@ -32,7 +35,8 @@ class Page(HTMLParser):
         self._open.append((tag, dict(attrs).get("class") or ""))
         for name, value in attrs:
             if name not in GEOMETRY and any(tag == "body" for tag, _ in self._open):
-                self.unseen += re.findall(r"(?<![\w.-])\d+(?![\w.-])", value or "")
+                # A moment is no count: its minute is any number of 60.
+                self.unseen += re.findall(r"(?<![\w.-])\d+(?![\w.-])", _MOMENT.sub("", value or ""))
 
     def handle_endtag(self, tag: str) -> None:
         while self._open and self._open.pop()[0] != tag:
