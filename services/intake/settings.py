@@ -52,9 +52,6 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     """Reports one network may submit by the form, and again within ten minutes, before the next need work or a wait."""
     many_reports: int = Field(default=40, ge=1, le=1_000_000, examples=[40])
     """Reports one network may submit by the form in an hour before the next ones are marked and judged less urgent."""
-    disk_folder: Path | None = Field(default=None, examples=["/var/lib/store"])
-    """A folder on the store's disk, where that is on this machine; the launcher names its own. A store that tells its
-    free room itself needs none."""
     disk_alarm_mb: int = Field(default=2048, ge=1, examples=[2048])
     """Free megabytes below which somebody is to act."""
     disk_drafts_mb: int = Field(default=1024, ge=1, examples=[1024])

@@ -110,8 +110,6 @@ def service_environment(
     }
     if service in keys.AUDIT_KEYS:
         own["IEUM_AUDIT_HEADS"] = str(settings.var / "audit")
-    if service == "intake" and settings.starts_store:
-        own["INTAKE_DISK_FOLDER"] = str(settings.var)
     if service == "intake":
         own["INTAKE_ERASURE_REGISTER"] = str(settings.var / "erasures")
         own["INTAKE_CALLBACK_NETWORKS"] = '["127.0.0.0/8"]'  # a receiver that is tried out here

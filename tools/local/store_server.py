@@ -17,6 +17,7 @@ import argparse
 import functools
 import logging
 import os
+import shutil
 import ssl
 import sys
 import threading
@@ -25,7 +26,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, Protocol, cast
 
 import bson
-from secantus import auth, cli, commands, rbac, server, storage
+from secantus import auth, cli, commands, rbac, server, storage, transactions
 from secantus.server import SecantusDBServer
 
 Index = tuple[str, dict[str, Any], dict[str, Any]]
@@ -150,6 +151,37 @@ def wait_for_the_disk_once() -> None:
 
     storage._commit_batch_transaction = committed
     commands._HANDLERS["update"] = run
+
+
+def tell_the_room() -> None:
+    """Answer ``dbStats`` with the room on the disk, as MongoDB does, and without sizes.
+
+    SecantusDB tells no room, and reads every document and every entry of an index for the sizes while all who write
+    wait: seconds, where there are some ten thousand documents.
+    """
+
+    def told(_: Document, context: commands.CommandContext) -> Document:
+        disk = shutil.disk_usage(context.storage.home_path)
+        return {"db": context.db_name, "fsTotalSize": disk.total, "fsUsedSize": disk.total - disk.free, "ok": 1.0}
+
+    commands._HANDLERS["dbStats"] = told
+
+
+def forget_answers_in_their_order() -> None:
+    """Let answers kept for a write that is sent again be forgotten oldest first.
+
+    SecantusDB looks at all ten thousand before and after each write, and sorts them where there is one too many.
+    """
+
+    def prune(self: transactions.TransactionRegistry) -> None:
+        answers, oldest = self._retryable, self._time() - transactions._RETRYABLE_RECORD_LIFETIME_SECONDS
+        while answers:
+            first = next(iter(answers))
+            if len(answers) <= transactions._RETRYABLE_RECORD_MAX and answers[first][1] >= oldest:
+                return
+            del answers[first]
+
+    transactions.TransactionRegistry._prune_retryable_locked = prune
 
 
 def _without_views(handler: Handler) -> Handler:
@@ -327,6 +359,8 @@ def main(arguments: list[str]) -> int:
         close_gaps()
         cli.SecantusDBServer = SecuredServer
     wait_for_the_disk_once()
+    tell_the_room()
+    forget_answers_in_their_order()
     end_when_panicked()
     return int(cli.main(rest))
 

@@ -1,7 +1,5 @@
 """The store's disk fills up: an alarm, then no drafts, and only then no reports."""
 
-from pathlib import Path
-from shutil import disk_usage
 from typing import Any
 
 from services.intake.disk.rules import MB
@@ -21,11 +19,9 @@ async def looked(harness: IntakeHarness) -> None:
     await eventually(done)
 
 
-async def test_low_alarms_and_takes_everything(
-    bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
-) -> None:
+async def test_low_alarms_and_takes_everything(bus_settings: KafkaSettings, store_settings: StoreSettings) -> None:
     marks: dict[str, Any] = {"disk_alarm_mb": HUGE, "disk_drafts_mb": 1, "disk_reports_mb": 1}
-    async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as harness:
+    async with running(bus_settings, store_settings, **marks) as harness:
         await looked(harness)
         assert harness.intake.disk.takes_drafts()
         assert (await harness.lodge()).status_code == 202
@@ -34,10 +30,10 @@ async def test_low_alarms_and_takes_everything(
 
 
 async def test_nearly_full_takes_reports_and_no_drafts(
-    bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
+    bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
     marks: dict[str, Any] = {"disk_alarm_mb": HUGE, "disk_drafts_mb": HUGE, "disk_reports_mb": 1}
-    async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as harness:
+    async with running(bus_settings, store_settings, **marks) as harness:
         await looked(harness)
         assert not harness.intake.disk.takes_drafts()
         assert (await harness.lodge()).status_code == 202
@@ -45,10 +41,10 @@ async def test_nearly_full_takes_reports_and_no_drafts(
 
 
 async def test_full_refuses_says_so_and_accepts_again_when_there_is_room(
-    bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
+    bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
     marks: dict[str, Any] = {"disk_alarm_mb": HUGE, "disk_drafts_mb": HUGE, "disk_reports_mb": HUGE}
-    async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as harness:
+    async with running(bus_settings, store_settings, **marks) as harness:
         await looked(harness)
         refused = await harness.lodge()
         assert (refused.status_code, refused.json()["code"]) == (503, "not_accepting")
@@ -62,7 +58,6 @@ async def test_full_refuses_says_so_and_accepts_again_when_there_is_room(
         assert ready.status_code == 503
         assert await harness.collection.count_documents({}) == 0
         harness.intake.disk._marks = harness.intake.disk._marks._replace(reports=MB, drafts=MB, alarm=MB)
-        assert disk_usage(tmp_path).free > MB
         await harness.intake.disk.look()
         assert (await harness.lodge()).status_code == 202
         assert (await harness.http.get("/health/ready")).status_code == 200

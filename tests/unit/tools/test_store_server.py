@@ -238,3 +238,79 @@ def test_many_updates_in_one_command_wait_for_the_disk_once_and_before_the_answe
     alone, later = ["commit_transaction", None], ["commit_transaction", "sync=off"]
     many = [later, later, later, ["log_flush", "sync=on"], ["answered", "3"]]
     assert asked == [alone, ["answered", "1"], *many, alone, ["answered", "1"]]
+
+
+ROOM = """
+import json, shutil, sys
+sys.path.insert(0, "tools/local")
+import store_server
+from secantus import commands, storage
+store = storage.Storage(sys.argv[1])
+store.insert("d", "c", [{"_id": n} for n in range(3)])
+read, scan = [], storage.Storage._scan_docs
+storage.Storage._scan_docs = lambda self, *where: (read.append(where), scan(self, *where))[1]
+if sys.argv[2] == "ours":
+    store_server.tell_the_room()
+context = commands.CommandContext(connection_id=1, storage=store, cursors=None, db_name="d")
+told = commands._HANDLERS["dbStats"]({"dbStats": 1, "$db": "d"}, context)
+disk = shutil.disk_usage(sys.argv[1])
+found = {"scans": len(read), "tells": "fsTotalSize" in told}
+if found["tells"]:
+    found |= {"total": told["fsTotalSize"] == disk.total, "used": 0 < told["fsUsedSize"] <= disk.total}
+store.close()
+json.dump(found, sys.stdout)
+"""
+
+
+def test_the_store_tells_the_room_on_its_disk_without_reading_what_lies_there(tmp_path: Path) -> None:
+    alone, ours = written(tmp_path / "alone", "alone", ROOM), written(tmp_path / "ours", "ours", ROOM)
+    assert alone == {"scans": 3, "tells": False}, "if it tells the room by itself, ours can go"
+    assert ours == {"scans": 0, "tells": True, "total": True, "used": True}
+
+
+ANSWERS = """
+import json, sys
+sys.path.insert(0, "tools/local")
+import store_server
+from secantus import transactions
+if sys.argv[2] == "ours":
+    store_server.forget_answers_in_their_order()
+class Counted(dict):
+    looks = 0
+    def items(self):
+        Counted.looks += 1
+        return super().items()
+now = [1000.0]
+kept = transactions.TransactionRegistry(time_func=lambda: now[0])
+kept._retryable = Counted()
+most, lasts = transactions._RETRYABLE_RECORD_MAX, transactions._RETRYABLE_RECORD_LIFETIME_SECONDS
+transactions._RETRYABLE_RECORD_MAX = 50
+def answers():
+    return [n for n in range(80) if kept.retryable_reply(b"s", n, b"i") is not None]
+found = {"kept": [most, lasts]}
+for n in range(60):
+    now[0] += 1
+    kept.record_retryable(b"s", n, b"i", {"ok": 1.0, "n": n})
+found["newest"] = answers()
+found["again"] = kept.retryable_reply(b"s", 59, b"i")["n"]
+found["other"] = kept.retryable_reply(b"s", 59, b"j")
+now[0] += lasts - 20
+found["young"] = answers()
+now[0] += 20.5
+found["late"] = answers()
+found["left"] = len(kept._retryable)
+found["looks"] = Counted.looks
+json.dump(found, sys.stdout)
+"""
+
+
+def test_answers_kept_for_a_write_that_is_sent_again_are_forgotten_as_before_and_not_all_looked_at(
+    tmp_path: Path,
+) -> None:
+    alone, ours = written(tmp_path / "alone", "alone", ANSWERS), written(tmp_path / "ours", "ours", ANSWERS)
+    assert alone.pop("looks") > 100, "if it looks no more at all of them, ours can go"
+    assert ours.pop("looks") == 0
+    assert ours == alone
+    assert ours["kept"] == [10_000, 1800.0]
+    assert (ours["newest"], ours["young"]) == ([*range(10, 60)], [*range(39, 60)])
+    assert (ours["again"], ours["other"], ours["late"], ours["left"]) == (59, None, [], 0)
