@@ -2,6 +2,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,26 @@ from shared.events.vocabulary import Suspicion, Urgency
 from tests.support.clock import JumpClock
 
 KEYS = KeyedDigests(b"r" * 32)
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SCRIPT = Path(__file__).parents[4] / "services" / "intake" / "static" / "passage.js"
 
 
 HERE, ELSEWHERE = "203.0.113.0/24", "198.51.100.0/24"
 
 
+class StillClock(JumpClock):
+    """Nothing passes but the jumps: a second that ends between two lines would count as one that was waited."""
+
+    def now(self) -> datetime:
+        return NOW + self._jumped
+
+    def monotonic(self) -> float:
+        return self._jumped.total_seconds()
+
+
 @pytest.fixture
 def clock() -> JumpClock:
-    return JumpClock(monotonic=True)
+    return StillClock()
 
 
 @pytest.fixture
