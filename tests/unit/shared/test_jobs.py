@@ -204,16 +204,17 @@ async def test_an_endless_job_begins_again_and_has_recovered_once_it_ran_for_a_w
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "STEADY_S", 0.05)
-    work = Work(OSError("gone"), OSError("gone"))
+    work, said = Work(OSError("gone"), OSError("gone")), list[str | None]()
 
     async def loop() -> None:
         await work()
+        said.append(house.word())  # right when it works: a little later it has recovered
         await asyncio.Event().wait()
 
     house.jobs.endless("t-loop", loop)
     async with house.running():
         await eventually(passed(work, 3))
-        assert house.word() == "degraded: t-loop"
+        assert said == ["degraded: t-loop"]
         await eventually(lambda: _is(house.word, None))
     assert house.waits == [0.1, 0.2]
 
