@@ -88,6 +88,9 @@ async def test_servers_that_do_not_know_each_others_reports_are_found(stub: Stub
 
     first = stub.address("first", {"replies": [accepted("1")]})
     second = stub.address("second", {"replies": [accepted("2")]})
-    async with httpx.AsyncClient(base_url=first) as one, httpx.AsyncClient(base_url=second) as two:
+    async with (
+        httpx.AsyncClient(base_url=first, timeout=DEADLINE_S) as one,
+        httpx.AsyncClient(base_url=second, timeout=DEADLINE_S) as two,
+    ):
         found = await _outcome(checks.twins_are_one_report, one, two)
     assert found.wrong == "6 at once got 2 receipts: that many reports"

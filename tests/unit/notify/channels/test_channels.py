@@ -21,7 +21,7 @@ from services.notify.settings import WebhookWithSecret
 from shared.clock import ManualClock, SystemClock
 from shared.events.vocabulary import Urgency
 from shared.webhooks import signed
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 from tests.unit.notify.samples import report_id
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
@@ -82,7 +82,7 @@ async def test_a_receiver_gets_a_message_it_can_verify_and_redirects_are_not_fol
 ) -> None:
     async with receiver(status) as (port, came):
         hook = WebhookWithSecret(url=f"http://127.0.0.1:{port}/in", secret=SecretStr(SECRET))
-        channel = WebhookChannel({"gwangju/duty": hook}, 5, SystemClock())
+        channel = WebhookChannel({"gwangju/duty": hook}, DEADLINE_S, SystemClock())
         assert await channel.send("gwangju/duty", "msg-7", b'{"a":1}') == said
         await channel.close()
     headers, body = came[0]
@@ -92,7 +92,7 @@ async def test_a_receiver_gets_a_message_it_can_verify_and_redirects_are_not_fol
 
 async def test_a_receiver_that_is_away_is_a_short_reason() -> None:
     hook = WebhookWithSecret(url="http://127.0.0.1:1/", secret=SecretStr(SECRET))
-    channel = WebhookChannel({"x": hook}, 5, SystemClock())
+    channel = WebhookChannel({"x": hook}, DEADLINE_S, SystemClock())
     assert await channel.send("x", "m", b"{}") == "connect"
     await channel.close()
 
@@ -158,6 +158,7 @@ async def test_texts_that_hang_take_neither_more_threads_than_allowed_nor_those_
     assert sorted(filter(None, came)) == ["busy"] * 3 + ["timeout"] * for_all
     urgent = await asyncio.gather(*(channel.send("x", "s", "b", urgent=True) for _ in range(URGENT_ONLY + 1)))
     assert sorted(filter(None, urgent)) == ["busy", *["timeout"] * URGENT_ONLY], "some are kept for these"
+    await eventually(lambda: len(began) == THREADS, "each has begun: whoever waited may have given up before that")
     assert began == ["apprise s"] * THREADS
     assert await channel.send("x", "s", "b") == "busy", "threads that hang are still taken"
     ends.set()
