@@ -103,6 +103,7 @@ async def test_writing_capitals_or_slow_presses_do_not_leave(chromium: Browser) 
     async with serving(build()) as site:
         await page.clock.install()
         await page.goto(site)
+        await page.clock.pause_at(datetime.now(UTC) + timedelta(days=1))  # as above
         await page.locator("#story").focus()
         for letter in "ABCD":
             await page.keyboard.press(f"Shift+{letter}")
