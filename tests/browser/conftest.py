@@ -41,8 +41,8 @@ from tools.local.chromium import find
 from tools.local.ports import free_port
 from tools.testing.results import LEFT_OUT
 
-# Playwright's own five seconds for what is expected, and thirty for an action or an address, are less than a busy
-# machine may stand still; they matter only when a test fails.
+# Playwright's own five seconds for what is expected, and thirty for an action, an address or a start, are less than a
+# busy machine may stand still; they matter only when a test fails.
 _GIVE_UP_MS: Final = DEADLINE_S * 1000
 expect.set_options(timeout=_GIVE_UP_MS)
 expect_sync.set_options(timeout=_GIVE_UP_MS)
@@ -77,7 +77,7 @@ async def _launched(chromium_path: str) -> AsyncIterator[str]:
     port = free_port()
     flags = [*FLAGS, f"--remote-debugging-port={port}"]
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=chromium_path, args=flags)
+        started = await playwright.chromium.launch(executable_path=chromium_path, args=flags, timeout=_GIVE_UP_MS)
         yield f"http://127.0.0.1:{port}"
         await started.close()
 
@@ -86,7 +86,7 @@ async def _launched(chromium_path: str) -> AsyncIterator[str]:
 async def connection(chromium_address: str) -> AsyncIterator[Browser]:
     """A module's connection to it."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.connect_over_cdp(chromium_address)
+        browser = await playwright.chromium.connect_over_cdp(chromium_address, timeout=_GIVE_UP_MS)
         browser.on("context", lambda context: context.set_default_timeout(_GIVE_UP_MS))
         network_of_one_machine(browser)
         yield browser
@@ -107,7 +107,7 @@ async def chromium(connection: Browser) -> AsyncIterator[Browser]:
 def browser(chromium_address: str) -> Iterator[sync_api.Browser]:
     """The same for tests without a loop: one connection for all of a module."""
     with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.connect_over_cdp(chromium_address)
+        found = playwright.chromium.connect_over_cdp(chromium_address, timeout=_GIVE_UP_MS)
         found.on("context", lambda context: context.set_default_timeout(_GIVE_UP_MS))
         yield found
         found.close()
