@@ -4,6 +4,7 @@ import socket
 import ssl
 import stat
 import struct
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -17,7 +18,7 @@ from shared.kafka.provision import provision, set_passwords
 from shared.topics import AUDIT_ANCHORS, TOPICS
 from tests.integration.security.asking import Asking
 from tests.integration.security.conftest import SettingsOf
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, eventually_blocking
 from tools.local.certificates import ADMIN, Certificates
 from tools.local.engines import Engines
 from tools.local.keys import new_key
@@ -62,7 +63,7 @@ def test_no_port_lets_anybody_in_without_credentials(secured: Engines) -> None:
         assert not metadata_of(port, anonymous), f"port {port}: TLS, nobody named"
     known = ssl.create_default_context(cafile=certificates.authority)
     known.load_cert_chain(certificates.certificate(ADMIN), certificates.key(ADMIN))
-    assert metadata_of(internal, known), "so that the question itself is one that is answered"
+    eventually_blocking(lambda: metadata_of(internal, known), "the question itself is one that is answered")
     stranger = Certificates(certificates.folder / "stranger")
     stranger.ensure()
     forged = ssl.create_default_context(cafile=certificates.authority)
@@ -116,8 +117,9 @@ async def test_each_mistake_of_an_operator_is_one_line(
         "KAFKA_SECURITY_PROTOCOL": {"security_protocol": "PLAINTEXT"},
     }
     for setting, change in wrong.items():
-        line = await refusal(good.model_copy(update=change))
-        assert line is not None, setting
+        mistaken = good.model_copy(update=change)
+        # None says that no answer came in time, too.
+        line = await eventually(partial(refusal, mistaken), f"{setting} is refused")
         assert setting in line
         assert "\n" not in line
         assert all(word in line for word in ("found", "expected", "example"))
