@@ -19,13 +19,13 @@ from pymongo import MongoClient
 from shared.settings import KafkaSettings
 from tests.integration.intake.harness import log_of
 from tests.kill.between import TOLD
+from tests.support.waiting import DEADLINE_S
 from tools.demo import frontends
 from tools.local import backoff
 from tools.local.settings import LocalSettings
 from tools.local.stack import Stack
 
 WAYS: Final = ("form", "api")
-LIMIT_S: Final = 60.0
 _FOUR: Final = re.compile(r"<span>(\d{4})</span>")
 _HIDDEN: Final = re.compile(r'type="hidden" name="([^"]+)" value="([^"]*)"')
 
@@ -175,7 +175,7 @@ class Edges:
 
 async def again(ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
     """Ask as a person does who loads a page anew until it is there."""
-    until = time.monotonic() + LIMIT_S
+    until = time.monotonic() + DEADLINE_S
     while True:
         try:
             answer = await ask()
@@ -196,7 +196,7 @@ async def _cut_off(send: Callable[[], Awaitable[httpx.Response]], faults: list[s
 
 
 async def _until(condition: Callable[[], bool], otherwise: str) -> None:
-    until = time.monotonic() + LIMIT_S
+    until = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < until, otherwise
         await asyncio.sleep(0.05)

@@ -10,11 +10,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from tests.kill.plan import Fault
+from tests.support.waiting import DEADLINE_S
 from tools.local.plan import AUDITOR
 from tools.local.stack import Stack
 
-_GONE_LIMIT_S = 60.0
-"""How long a target may be down from an earlier blow before this one gives up."""
 _POLL_S = 0.05
 
 
@@ -75,7 +74,7 @@ class Striker:
 
     async def victim(self, target: str) -> tuple[str, int]:
         """A process of the target that runs now. One that is down from an earlier blow is waited for."""
-        async with asyncio.timeout(_GONE_LIMIT_S):
+        async with asyncio.timeout(DEADLINE_S):
             while True:
                 alive = [
                     (n, pid)

@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
+from tests.support.waiting import DEADLINE_S
 from tools.local.settings import SERVICES
 from tools.local.stack import Stack
 
@@ -92,7 +93,7 @@ def metrics(stack: Stack) -> Iterator[Place]:
     """``/metrics`` of every service, and what health says."""
     for service in SERVICES:
         for path in ("/metrics", "/health/ready", "/health/live"):
-            answer = httpx.get(f"{stack.urls[service]}{path}", trust_env=False, timeout=30)
+            answer = httpx.get(f"{stack.urls[service]}{path}", trust_env=False, timeout=DEADLINE_S)
             # A busy machine may be degraded, or not ready for a moment: what is looked for is what it says.
             allowed = {httpx.codes.OK} if path == "/metrics" else {httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE}
             assert answer.status_code in allowed, (service, path)
@@ -101,6 +102,6 @@ def metrics(stack: Stack) -> Iterator[Place]:
 
 def mails(stack: Stack) -> Iterator[Place]:
     """Every mail that was sent."""
-    answer = httpx.get(f"{stack.urls['mail']}/messages", trust_env=False, timeout=30).raise_for_status()
+    answer = httpx.get(f"{stack.urls['mail']}/messages", trust_env=False, timeout=DEADLINE_S).raise_for_status()
     for number, message in enumerate(answer.json()["messages"]):
         yield f"mail {number}", repr(message).encode()

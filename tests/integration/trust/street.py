@@ -13,7 +13,7 @@ from services.intake.webform import steps
 from shared.web.form_body import Typed
 from tests.integration.trust.canaries import Canaries
 from tests.integration.trust.places import Answers
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 from tools.demo.people import Crew
 from tools.local.stack import Stack
 
@@ -38,7 +38,7 @@ class Street:
         hooks = {"response": [self.answers.note]}
         base = self.stack.urls[service]
         async with httpx.AsyncClient(
-            base_url=base, event_hooks=hooks, headers=headers, timeout=30, trust_env=False
+            base_url=base, event_hooks=hooks, headers=headers, timeout=DEADLINE_S, trust_env=False
         ) as client:
             yield client
 
