@@ -14,8 +14,8 @@ from tools.local.stack import Stack
 _TRIES: Final = 60
 _KILLED: Final = 3
 """So many runs of the wrapping are killed before one may end."""
-_AFTER_S: Final = (0.9, 1.3, 1.8)
-"""After starting (an interpreter takes most of a second): before, while and after it wraps."""
+_AFTER_S: Final = (0.4, 1.3, 1.8)
+"""After starting: well before (an interpreter takes half a second and more), while and after it wraps."""
 _AGAIN_S: Final = 0.5
 
 
