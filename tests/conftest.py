@@ -22,6 +22,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] 
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
+from tests.support.waiting import DEADLINE_S
 from tests.tiers import is_quick, rank, unit_of_work
 from tools.local.engines import EngineError, Engines, Running
 from tools.local.jars import JarError
@@ -232,7 +233,7 @@ def databases_of(engines: Running, name: str) -> Iterator[StoreSettings]:
     """Settings for databases whose names begin with this one; they are dropped afterwards."""
     settings = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
     yield settings
-    client: MongoClient[dict[str, object]] = MongoClient(engines.mongodb, serverSelectionTimeoutMS=5000)
+    client: MongoClient[dict[str, object]] = MongoClient(engines.mongodb, serverSelectionTimeoutMS=DEADLINE_S * 1000)
     with client:
         for found in client.list_database_names():
             if found.startswith(settings.database_prefix):

@@ -59,7 +59,7 @@ class MailSink:
 def mail_sink(port: int = 0) -> Iterator[MailSink]:
     """A running one on this port of the loopback address, or on a free one."""
     sink = MailSink(port=port or free_port())
-    controller = Controller(sink, hostname="127.0.0.1", port=sink.port)
+    controller = Controller(sink, hostname="127.0.0.1", port=sink.port, ready_timeout=DEADLINE_S)
     controller.start()
     try:
         yield sink

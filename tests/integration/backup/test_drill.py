@@ -26,7 +26,7 @@ from tests.integration.intake.harness import log_of
 from tests.integration.trust.opening import clean, intake_settings, open_services
 from tests.integration.trust.system import Lodged, SystemHarness
 from tests.support.mail import MailSink
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 from tools.backup import restoring, taking
 from tools.local.engines import Running
 from tools.local.ports import free_port
@@ -40,7 +40,7 @@ async def system(
     engines: Running, name: str, folder: Path, *, credential: str = "", account: Any = None
 ) -> AsyncIterator[SystemHarness]:
     """Five services under names of their own; with a credential: over what was restored."""
-    sink = Controller(MailSink(), hostname="127.0.0.1", port=free_port())
+    sink = Controller(MailSink(), hostname="127.0.0.1", port=free_port(), ready_timeout=DEADLINE_S)
     sink.start()
     opened = SystemHarness(*settings_of(engines, name))
     try:

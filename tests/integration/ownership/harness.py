@@ -68,7 +68,7 @@ class OwnershipHarness:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="house", daemon=True)
         self._tasks: list[asyncio.Task[Any]] = []
-        self._sink = Controller(MailSink(), hostname="127.0.0.1", port=free_port())
+        self._sink = Controller(MailSink(), hostname="127.0.0.1", port=free_port(), ready_timeout=SETTLE_S)
 
     # --- seen from outside the loop
 

@@ -37,7 +37,7 @@ from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.trust.system import ASKED, ELSEWHERE, OWNER, STAFF_ON_DUTY, STRANGER, SystemHarness
 from tests.support.keys import KEYS
 from tests.support.mail import MailSink
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 from tools.local.engines import Running
 from tools.local.ports import free_port
 
@@ -55,7 +55,7 @@ async def running(engines: Running) -> AsyncIterator[SystemHarness]:
     bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=2, call_timeout_s=10)
     store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
     system = SystemHarness(bus, store)
-    sink = Controller(MailSink(), hostname="127.0.0.1", port=free_port())
+    sink = Controller(MailSink(), hostname="127.0.0.1", port=free_port(), ready_timeout=DEADLINE_S)
     sink.start()
     try:
         async with contextlib.AsyncExitStack() as stack:
