@@ -25,9 +25,10 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from shared.kafka.connection import client_options
 from shared.settings import KafkaSettings
+from tests.support.waiting import DEADLINE_S
 
 _NODE: Final = 1
-_MILLISECONDS: Final = 10_000
+_MILLISECONDS: Final = int(DEADLINE_S * 1000)
 REFUSED: Final = {
     error.errno
     for error in (ClusterAuthorizationFailedError, GroupAuthorizationFailedError, TopicAuthorizationFailedError)
