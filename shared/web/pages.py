@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from types import CodeType
 from typing import Any, Final
 
 from jinja2 import BytecodeCache, ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, pass_context
@@ -34,12 +35,13 @@ class _Compiled(BytecodeCache):
     """Templates that were compiled, in memory and, as Python keeps its own code, in a folder beside the templates.
 
     Compiling all templates of intake takes two seconds of processor time. What is kept depends on the source,
-    which Jinja checks, and on what the file's name says: the versions, and this module with the options of
-    ``Environment``. No filter of ours is called while compiling.
+    which is compared by its checksum, and on what the file's name says: the versions, and this module with the
+    options of ``Environment``. No filter of ours is called while compiling. Both languages run the same code.
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, bytes] = {}
+        self._kept: dict[str, tuple[str, CodeType]] = {}
+        """By file: the checksum of the source, and the code."""
 
     def get_cache_key(self, name: str, filename: str | None = None) -> str:
         """The file it is kept in."""
@@ -47,26 +49,32 @@ class _Compiled(BytecodeCache):
         return str(source.parent / "__pycache__" / f"{source.name}.{_VERSIONS}")
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Take what was kept; Jinja checks it against the source."""
-        if bucket.key not in self._kept:
-            try:
-                self._kept[bucket.key] = Path(bucket.key).read_bytes()
-            except OSError:
-                return
+        """Take what was kept of this source."""
+        checksum, code = self._kept.get(bucket.key, ("", None))
+        if code is not None and checksum == bucket.checksum:
+            bucket.code = code
+            return
         try:
-            bucket.bytecode_from_string(self._kept[bucket.key])
+            bucket.bytecode_from_string(Path(bucket.key).read_bytes())  # Jinja compares the checksum
+        except OSError:
+            return
         except (EOFError, TypeError, ValueError, pickle.UnpicklingError):  # cut off while it was written
             bucket.reset()
+        self._keep(bucket)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keep it, in memory alone where the folder may not be written."""
-        self._kept[bucket.key] = bucket.bytecode_to_string()
+        self._keep(bucket)
         file = Path(bucket.key)
         draft = file.with_name(f"{file.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
             file.parent.mkdir(exist_ok=True)
-            draft.write_bytes(self._kept[bucket.key])
+            draft.write_bytes(bucket.bytecode_to_string())
             draft.replace(file)
+
+    def _keep(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._kept[bucket.key] = bucket.checksum, bucket.code
 
 
 _OPTIONS: Final = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]

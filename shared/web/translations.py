@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -57,14 +58,23 @@ def load(folders: Iterable[Path]) -> dict[Language, Translator]:
     """Both translators; of several folders that translate the same text the last one wins."""
     korean: dict[str | tuple[str, str], str] = {}
     for folder in folders:
-        for message in read_catalog(folder):
-            if not message.id or message.fuzzy:
-                continue
-            singular = message.id if isinstance(message.id, str) else message.id[0]
-            text = message.string if isinstance(message.string, str) else (message.string or ("",))[0]
-            if text:
-                korean[(message.context, singular) if message.context else singular] = text
+        file = folder / "ko.po"
+        korean |= _korean(folder, file.stat().st_mtime_ns if file.exists() else 0)
     return {"ko": Translator("ko", korean), "en": Translator("en")}
+
+
+@cache
+def _korean(folder: Path, changed_at: int) -> Mapping[str | tuple[str, str], str]:  # as it stood then
+    """A folder's texts, read once for all services of a process: parsing them is half of what their pages cost."""
+    texts: dict[str | tuple[str, str], str] = {}
+    for message in read_catalog(folder):
+        if not message.id or message.fuzzy:
+            continue
+        singular = message.id if isinstance(message.id, str) else message.id[0]
+        text = message.string if isinstance(message.string, str) else (message.string or ("",))[0]
+        if text:
+            texts[(message.context, singular) if message.context else singular] = text
+    return texts
 
 
 def placeholders(text: str) -> frozenset[str]:
