@@ -9,12 +9,12 @@ from services.analytics.dashboard.protection import costs, protection_of
 from services.analytics.releases.catalogue import Shelf
 from services.analytics.releases.tables import TABLE_SPECS
 from tests.unit.analytics.releases.test_published import some_releases
-from tests.unit.analytics.test_authorization import House
+from tests.unit.analytics.test_authorization import House, open_house
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
 async def test_everybody_reads_it_and_it_names_every_table(lang: str) -> None:
-    house = House()
+    house = open_house()
     answer = await house.get(f"/protection?lang={lang}", {})
     assert answer.status_code == 200
     page = unescape(answer.text)
@@ -27,7 +27,7 @@ async def test_everybody_reads_it_and_it_names_every_table(lang: str) -> None:
 
 
 async def test_who_is_not_signed_in_still_sees_no_table() -> None:
-    house = House()
+    house = open_house()
     assert (await house.get("/api/v1/tables/reports-by-center", {})).status_code == 401
 
 

@@ -26,14 +26,14 @@ from services.analytics.releases.tables import FIRST_WEEKS, TABLE_SPECS
 from services.analytics.settings import AnalyticsSettings
 from shared.web.pages import Pages
 from tests.unit.analytics.releases.test_published import AS_OF, made, period, some_counts, some_releases
-from tests.unit.analytics.test_authorization import House
+from tests.unit.analytics.test_authorization import House, open_house
 from tests.unit.analytics.worlds import year_of
 
 READER = ("ministry", "analyst")
 
 
 async def get(path: str, **headers: str) -> Any:
-    house = House()
+    house = open_house()
     return await house.get(path, {**house.staff.bearer(*READER), **headers})
 
 
@@ -363,7 +363,7 @@ async def test_what_is_not_there_is_refused_with_what_there_is(path: str, status
 
 
 async def test_the_kinds_of_periods_that_are_described_are_those_that_are_taken() -> None:
-    operation = House().app.openapi()["paths"]["/api/v1/releases"]["get"]
+    operation = open_house().app.openapi()["paths"]["/api/v1/releases"]["get"]
     (described,) = (each["schema"]["enum"] for each in operation["parameters"] if each["name"] == "kind")
     assert described == ["", "month", "quarter", "year", "week"]
     for kind in described:
