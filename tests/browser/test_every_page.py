@@ -67,7 +67,10 @@ async def test_at_four_times_the_size_and_in_forced_colours_everything_is_there_
     assert not seen.faults, "\n".join(seen.faults)
 
 
-@pytest.mark.parametrize("path", ["/form/who", "/form/what", "/form/urgent", "/all"])
+STEPS = ("/form/who", "/form/what", "/form/urgent")
+
+
+@pytest.mark.parametrize("path", ["/all", *(pytest.param(path, marks=pytest.mark.thorough) for path in STEPS)])
 async def test_in_forced_colours_what_is_chosen_looks_different(
     chromium: Browser, harness: IntakeHarness, site: str, path: str
 ) -> None:

@@ -158,6 +158,7 @@ async def test_a_phone_report_goes_to_a_neighbour_when_home_is_full_and_says_why
     await expect(desk.locator(".answer")).to_contain_text("across the land border")
 
 
+@pytest.mark.thorough
 async def test_a_report_published_again_is_owned_alerted_and_counted_once(
     whole: Whole, stack: Stack, staff: httpx.AsyncClient
 ) -> None:

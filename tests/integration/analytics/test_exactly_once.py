@@ -200,6 +200,7 @@ async def test_stopped_for_a_week_it_catches_up_to_the_same_numbers(
     await compare(numbers, engines, bus_settings)
 
 
+@pytest.mark.thorough
 async def test_two_workers_coming_and_going_count_the_same(
     engines: Running,
     bus_settings: KafkaSettings,

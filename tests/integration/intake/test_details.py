@@ -306,6 +306,7 @@ async def test_what_cannot_be_written_down_is_not_shown(
     assert TOLD["narrative"] not in answer.text
 
 
+@pytest.mark.thorough
 async def test_without_kafka_the_last_known_owner_counts_and_the_audit_says_so(
     own_engines: Engines, unique: str
 ) -> None:

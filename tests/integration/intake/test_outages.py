@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 
+import pytest
 from pydantic import SecretStr
 
 from shared.metrics import exposition
@@ -46,6 +47,7 @@ async def test_without_kafka_reports_are_accepted_and_published_later(own_engine
         assert all(versions == sorted(versions) for versions in first_seen.values())
 
 
+@pytest.mark.thorough
 async def test_with_kafka_away_from_the_start_reports_are_accepted(own_engines: Engines, unique: str) -> None:
     bus, store = settings_of(own_engines, unique)
     own_engines.kill_kafka()

@@ -217,7 +217,7 @@ def truth(release: Release, counts: Mapping[str, MonthCounts]) -> dict[str, int]
     return found
 
 
-@pytest.mark.parametrize(("per_day", "crossings"), [(1.0, False), (28.0, True)])
+@pytest.mark.parametrize(("per_day", "crossings"), [pytest.param(1.0, False, marks=pytest.mark.thorough), (28.0, True)])
 def test_a_year_leaves_and_what_the_solver_is_told_is_true(per_day: float, crossings: bool) -> None:
     entries: list[Release] = []
     true: dict[str, int] = {}
