@@ -29,7 +29,7 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import client_options, topic_name
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
-from shared.topics import BY_NAME, TOPICS, Topic
+from shared.topics import BY_NAME, ROUTINGS, TOPICS, Topic
 from tests.support.loops import share_loop
 from tests.support.mail import MailSink, mail_sink
 from tests.support.staff import TICKET_KEY, TestIdentity
@@ -119,7 +119,11 @@ class NotifyHarness:
         await self.publisher.publish([as_record(event, self.clock.now()) for event in events])
 
     async def clear(self) -> None:
-        """Forget what earlier tests left: all but the audit."""
+        """Forget what a test leaves: all but the audit.
+
+        Right after it: later its cases would be alerted of beside the next test, whose service may be another.
+        """
+        await eventually(self.all_heard)
         await eventually(self.at_rest)
         tallies = self.notify.escalation_worker._tallies
         # Written up to two seconds later: alerts of the test before must not have those of this one bundled.
@@ -137,12 +141,23 @@ class NotifyHarness:
         self.http.cookies.clear()
         _EARLIER[self.bus.topic_prefix] = await ends_of(self.bus)
 
+    async def all_heard(self) -> bool:
+        """Whether this process has taken and followed every record of routing's: it owns all partitions by now."""
+        notify, followed = self.notify, self.notify.follower._next
+        consumer = notify.bus._subscriptions["notify"].consumer
+        for place, end in (await ends_of(self.bus, ROUTINGS)).items():
+            if end and (followed[place] < end or await consumer.committed(place) != end):
+                return False
+        return True
+
     async def at_rest(self) -> bool:
-        """Whether every due alert is sent and every event is published."""
-        cases, centers = self.notify.cases, self.notify.centers.collection
+        """Whether every due alert is sent and written down, and every event is published."""
+        cases, centers, worker = self.notify.cases, self.notify.centers.collection, self.notify.escalation_worker
         pending = {"outbox": {"$exists": True}}
         busy = await cases.collection.count_documents({"$or": [pending, {"lease_by": {"$ne": None}}]})
-        return busy + await centers.count_documents(pending) + await cases.backlog(self.clock.now()) == 0
+        busy += await centers.count_documents(pending) + await cases.backlog(self.clock.now())
+        # Who acknowledges a case ends its lease: the mail about it may be on its way all the same.
+        return busy + len(worker._held._in_hand) + self.notify.delivery._mail.busy == 0
 
     async def case(self, report_id: str) -> dict[str, Any] | None:
         answer = await self.http.get(f"/api/v1/cases/{report_id}")
@@ -247,7 +262,6 @@ async def shared_notify(
 async def start_beside(shared_notify: NotifyHarness) -> AsyncIterator[Start]:
     """The module's notify, then others that share its work and are stopped at the end."""
     free = [shared_notify]
-    await shared_notify.clear()
     async with contextlib.AsyncExitStack() as stack:
 
         async def one(*given: Clock, **changes: Any) -> NotifyHarness:
@@ -259,6 +273,7 @@ async def start_beside(shared_notify: NotifyHarness) -> AsyncIterator[Start]:
             return await stack.enter_async_context(running(one.settings, one.bus, one.store, people=one.people))
 
         yield one
+    await shared_notify.clear()
 
 
 @contextlib.asynccontextmanager
@@ -309,9 +324,9 @@ async def told_before(harness: NotifyHarness, *keys: str) -> None:
     await recent.save()
 
 
-async def ends_of(bus: KafkaSettings) -> dict[TopicPartition, int]:
-    """Where the log ends now, in every topic."""
-    names = [topic_name(bus, topic) for topic in TOPICS]
+async def ends_of(bus: KafkaSettings, *topics: Topic) -> dict[TopicPartition, int]:
+    """Where the log ends now, in these topics or in every one."""
+    names = [topic_name(bus, topic) for topic in topics or TOPICS]
     consumer = AIOKafkaConsumer(*names, **client_options(bus))
     await consumer.start()
     try:
