@@ -54,6 +54,7 @@ async def test_an_offer_dies_with_the_withdrawal_and_a_ticket_is_refused(start: 
     made = (
         await harness.http.post(f"/api/v1/cases/{report_id(1)}/transfer", json=body, auth=harness.staff("gwangju"))
     ).json()
+    await eventually(harness.at_rest, "what was sent is written down: its lines stand before those of the end")
     await tell(harness, "report.ended", reason="withdrawn")
     case = await case_of(harness)
     assert (case.offer, case.offered_to, case.wake_at) == (None, None, None)

@@ -85,6 +85,7 @@ async def test_linked_cases_come_under_one_person_and_part_when_one_moves(start:
     assert await act(harness, "join", other_id=OTHER, agreed=False) == (422, "agreement_missing")
     assert await act(harness, "join", other_id=report_id(7), agreed=True) == (422, "not_linked")
     assert await act(harness, "join", other_id=OTHER, agreed=True) == (200, "")
+    await eventually(harness.at_rest, "the alerts of both are written down, each a revision")
     one, two = await case_of(harness, 1), await case_of(harness, 2)
     assert (one.joined, two.joined) == ((OTHER,), (ID,))
     assert {one.assignee, two.assignee} == {"kim"}
