@@ -74,6 +74,7 @@ async def test_a_first_record_that_comes_second_leaves_the_wrong_console_again(s
     harness = await start()
     await harness.routed(fresh(1, "gwangju"))
     await eventually(lambda: harness.case(report_id(1)))
+    await eventually(harness.at_rest, "its alert has been told of: by that the other would know the case")
     other = await start()
     with other.notify.broadcaster.listen("jeju") as wrong:
         # A worker that slept wrote its own decision behind the true one: the log's first one counts.
