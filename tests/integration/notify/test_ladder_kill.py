@@ -83,7 +83,14 @@ async def test_killed_at_each_named_point_while_timers_run(
             assert not mark.exists(), f"the process ended before {point}"
             assert running.returncode == -9
 
-    in_dead_hands = set(sink.alert_ids())
+    # A mail that the last of them sent may come only now: its case is still in the lease of the dead.
+    held = {
+        one["_id"]: one["ladder"]["step"] async for one in cases.find({"lease_by": {"$ne": None}}, {"ladder.step": 1})
+    }
+    next_steps = {
+        alert for n in range(CASES) for alert, step in every_alert(n).items() if step <= held.get(report_id(n), -1) + 1
+    }
+    in_dead_hands = next_steps.union(sink.alert_ids())
     seen: list[int] = []
 
     async def climbed() -> bool:
