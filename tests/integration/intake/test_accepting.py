@@ -44,7 +44,7 @@ PERSONAL = {
     "threat_deadline": "2031-07-21T09:41:00+09:00",
     "threatened": True,
 }
-TRACES = ["canary", "카나리아", "2468-1357", "24681357", "ca" * 32, "cb" * 32, "21T09:41", "21T00:41", "2031-07"]
+TRACES = ["canary", "카나리아", "2468-1357", "1024681357", "ca" * 32, "cb" * 32, "2031-07", "31-07-21"]
 """Whole enough that no figure of a metric and no time of a log line can hold one by chance."""
 
 
@@ -207,7 +207,8 @@ async def test_a_place_that_cannot_be_resolved_is_asked_back_and_counted_by_reas
     assert (answer.status_code, problem["code"]) == (422, "invalid")
     assert [(error["field"], error["reason"]) for error in problem["errors"]] == [(field, reason)]
     assert all(choice in problem["detail"] for choice in choices)
-    assert place[field] not in answer.text
+    del problem["trace_id"]  # which has any five digits now and then
+    assert place[field] not in str(problem)
     page = await harness.http.post("/?lang=ko", data={"role": "victim", "harm_types": "other", **place})
     assert page.status_code == 422
     assert f'href="#{field}"' in page.text
