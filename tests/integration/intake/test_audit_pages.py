@@ -16,8 +16,14 @@ HTML = {"Accept": "text/html", "Accept-Language": "en", "Sec-Fetch-Site": "same-
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def harness(bus_settings: KafkaSettings, store_settings: StoreSettings) -> AsyncIterator[IntakeHarness]:
-    async with running(bus_settings, store_settings) as running_harness:
+async def harness(
+    bus_settings: KafkaSettings, store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[IntakeHarness]:
+    # Its time stands still: what is written down before midnight in Seoul is not on the page of the day after.
+    clock = SystemClock()
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    async with running(bus_settings, store_settings, clock=clock) as running_harness:
         running_harness.http.cookies.update(running_harness.people.cookie("central", "auditor", subject="s-auditor"))
         yield running_harness
 
@@ -68,7 +74,7 @@ async def test_one_reports_lines_are_found_by_its_number_which_no_address_holds(
 
 
 async def test_the_monthly_check_is_kept_with_who_and_what_was_found(harness: IntakeHarness) -> None:
-    month = seoul_day(SystemClock().now())[:7]
+    month = seoul_day(harness.intake.audit.clock.now())[:7]
     page = await get(harness, f"/audit/months/{month}")
     assert "The chain is whole" in page.text
     answer = await harness.http.post("/audit/checks", data={"month": month, "doubtful": "2"}, headers=HTML)
@@ -105,7 +111,7 @@ async def test_a_log_that_cannot_be_read_is_explained(harness: IntakeHarness, mo
     async def away(*_: object) -> None:
         raise TransientError("store: gone")
 
-    month = seoul_day(SystemClock().now())[:7]
+    month = seoul_day(harness.intake.audit.clock.now())[:7]
     monkeypatch.setattr(AuditReader, "_prepare", away)
     monkeypatch.setattr(harness.intake.audit, "verify", away)
     check = await harness.http.post("/audit/checks", data={"month": month, "doubtful": "0"}, headers=HTML)
