@@ -27,7 +27,8 @@ from shared.kafka.publisher import Publisher
 
 SLOW_S = 0.15
 _FAILS = 0.2
-_MISCOUNTS = 0.05
+_MISCOUNTED_EACH = 20
+"""Not by chance: in two hundred reports it would leave out all, once in thirty thousand times."""
 MISCOUNTED, SPOILED = "busan", "jeju"
 """The centres whose sums the two mistakes are about."""
 
@@ -96,11 +97,13 @@ def commit_first() -> None:
 
 
 def miscount() -> None:
-    accept, dice = PartitionState.accept, random.Random()
+    accept, number = PartitionState.accept, 0
 
     def wrongly(self: PartitionState, report_id: str, report_state: ReportState) -> bool:
+        nonlocal number
         accepted = accept(self, report_id, report_state)
-        if accepted and dice.random() < _MISCOUNTS:
+        number += accepted
+        if accepted and number % _MISCOUNTED_EACH == 0:
             known = self.tallies.get(MISCOUNTED, NO_CASES)
             self.tallies[MISCOUNTED] = known._replace(open_cases=known.open_cases + 1, weighted=known.weighted + 10)
         return accepted
