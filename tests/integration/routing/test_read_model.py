@@ -8,12 +8,11 @@ from services.routing.read_model import Copied, DecisionStore, RoutingEntry
 from services.routing.read_model.repository import AT_ONCE
 from services.routing.read_model.service import SAY_EVERY_S, ReadModel
 from shared import mongo
-from shared.clock import Clock, SystemClock
+from shared.clock import Clock, ManualClock, SystemClock
 from shared.errors import FatalError
 from shared.kafka.decoding import Received, decode_record
 from shared.settings import StoreSettings
-from tests.support.clock import JumpClock
-from tests.unit.routing.builders import received, report_id
+from tests.unit.routing.builders import NOW, received, report_id
 from tests.unit.routing.fake_log import FakeLog, Place, received_record
 
 PLACES = frozenset({("routings", 0)})
@@ -66,11 +65,11 @@ async def test_copying_the_same_again_changes_nothing(database: Any) -> None:
 
 
 async def test_a_gap_in_the_copy_is_never_passed_over(database: Any) -> None:
-    store, log, clock = DecisionStore(database), await log_of(1, 2, 3), JumpClock(monotonic=True)
+    store, log, clock = DecisionStore(database), await log_of(1, 2, 3), ManualClock(NOW)
     one = copier(store, log, clock)
     await one.on_assigned(PLACES)
     await one.handle((await batch(log))[:1])
-    clock.jump(seconds=SAY_EVERY_S)
+    await clock.advance(SAY_EVERY_S)
     # The store was put back to what it was before: what this process believes to have copied is not there.
     await database["copied"].update_one({"_id": 0}, {"$set": {"upto": 0}})
     with pytest.raises(FatalError, match="ends at 0, before 1"):
@@ -79,7 +78,8 @@ async def test_a_gap_in_the_copy_is_never_passed_over(database: Any) -> None:
 
 
 async def test_how_far_it_goes_is_written_every_few_seconds_and_never_too_much(database: Any) -> None:
-    store, log, clock = DecisionStore(database), await log_of(1, 2, 3), JumpClock(monotonic=True)
+    # The clock stands still: however long the store takes, no few seconds pass.
+    store, log, clock = DecisionStore(database), await log_of(1, 2, 3), ManualClock(NOW)
     records, one = await batch(log), copier(store, log, clock)
     await one.on_assigned(PLACES)
     said = []
@@ -92,7 +92,7 @@ async def test_how_far_it_goes_is_written_every_few_seconds_and_never_too_much(d
     assert await again.on_assigned(PLACES) == {("routings", 0): 1}
     await again.handle(records[1:])
     assert (await store.copied([0]))[0].upto == 3
-    clock.jump(seconds=SAY_EVERY_S)
+    await clock.advance(SAY_EVERY_S)
     await one.handle(records[2:])
     assert (await store.copied([0]))[0].upto == 3
 

@@ -16,7 +16,7 @@ from tests.integration.routing.broken import MISCOUNTED, SPOILED
 from tests.integration.routing.running import ROOT, Process, Traffic
 from tests.integration.routing.verifier import Audit, verify
 from tests.integration.routing.watching import figure
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ async def test_a_worker_goes_on_after_a_kill_as_if_it_remembered_all(
     assert found.sound, found
     assert (found.records, found.ignored, found.transfers_done) == (170, 0, 10)
     assert "routing.checkpoint_unfit" not in process.log()
-    continued = await figure(process, "ieum_routing_state_continued_total", limit_s=30)
+    continued = await figure(process, "ieum_routing_state_continued_total", limit_s=DEADLINE_S)
     # A rebalance on a busy machine has it go on once more.
     assert continued is not None
     assert continued == 0 if lost else continued >= bus_settings.topic_partitions
