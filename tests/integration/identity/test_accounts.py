@@ -71,7 +71,7 @@ async def test_an_invitation_becomes_an_account_with_both_factors_and_recovery_c
         ({"password": "password1234", "again": "password1234"}, "guessed first"),
         ({"password": "kim.new-kim.new", "again": "kim.new-kim.new"}, "a name that everybody knows"),
         ({"again": "something else"}, "not the same"),
-        ({"code": "000000"}, "six digits do not fit"),
+        ({"code": "wrong"}, "six digits do not fit"),
     ],
 )
 async def test_a_wrong_enrolment_changes_nothing_and_says_why(
@@ -80,6 +80,8 @@ async def test_a_wrong_enrolment_changes_nothing_and_says_why(
     code = await invitation(identity)
     async with identity.browser() as http:
         key = await looked_at(http, code)
+        if "code" in wrong:
+            wrong = {"code": identity.wrong_code(key)}
         page = await finished(identity, http, code, key, **wrong)
         assert page.status_code == 422
         assert words in html.unescape(page.text)

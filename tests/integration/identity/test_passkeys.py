@@ -112,7 +112,8 @@ async def test_whose_role_needs_none_chooses_and_registers_with_both_factors(ide
     async with browser(identity) as http:
         assert (await identity.enter(http, ready)).status_code == 303
         made = {"name": "blue key", "passkey": device.make((await http.post("/account/passkeys/new")).json())}
-        wrong = await http.post("/account/passkeys", data={**made, "current": ready.password, "digits": "000000"})
+        other = {"current": ready.password, "digits": identity.wrong_code(ready.totp)}
+        wrong = await http.post("/account/passkeys", data={**made, **other})
         assert wrong.status_code == 422
         await identity.clock.advance(30)
         both = {"current": ready.password, "digits": identity.code(ready)}

@@ -71,7 +71,7 @@ async def test_every_wrong_sign_in_is_refused_in_the_same_words(identity: Proces
     await identity.accounts.administration.disable(by_admin, disabled.account, "left")
     cases: dict[str, tuple[Ready, dict[str, str]]] = {
         "password": (ready, {"password": "not the password at all"}),
-        "code": (ready, {"code": "000000"}),
+        "code": (ready, {"code": identity.wrong_code(ready.totp)}),
         "no code": (ready, {"code": ""}),
         "account": (ready, {"account": "nobody-here"}),
         "a password as account": (ready, {"account": ready.password}),

@@ -44,7 +44,7 @@ async def test_before_an_account_is_changed_the_second_factor_is_asked_once_and_
         assert await identity.accounts.store.by_name("mole") is None
         assert "120" in (await http.get(asked.headers["location"])).text
 
-        wrong = await http.post("/session/confirm", data={"code": "000000", "next": NEW})
+        wrong = await http.post("/session/confirm", data={"code": identity.wrong_code(ready.totp), "next": NEW})
         assert wrong.status_code == 401
         right = await http.post("/session/confirm", data={"code": identity.code(ready), "next": NEW})
         again = await http.get(right.headers["location"])
@@ -76,9 +76,8 @@ async def test_a_program_confirms_with_session_and_code_and_guessing_is_slowed(i
         )
         used = await http.post("/api/v1/session/confirm", json=body)
         assert (used.status_code, used.json()["code"]) == (401, "wrong_sign_in")
-        codes = [
-            (await http.post("/api/v1/session/confirm", json={**body, "code": "000000"})).status_code for _ in range(6)
-        ]
+        wrong = {**body, "code": identity.wrong_code(ready.totp)}
+        codes = [(await http.post("/api/v1/session/confirm", json=wrong)).status_code for _ in range(6)]
         assert codes[-1] == 429
         unknown = await http.post("/api/v1/session/confirm", json={**body, "session": "none"})
         assert (unknown.status_code, unknown.json()["code"]) == (401, "session_over")
