@@ -13,6 +13,7 @@ from shared.clock import SystemClock
 from tests.browser.dashboard_site import Site
 from tests.browser.helpers import serving
 from tests.support.staff import TestIdentity
+from tests.support.waiting import DEADLINE_S
 from tests.unit.analytics.paneling import dashboard
 
 PRINTED = Path(services.analytics.__file__).parent / "data" / "published-figures.csv"
@@ -41,8 +42,8 @@ def made_up_year() -> Iterator[Site]:
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(asyncio.run, serve())
         try:
-            assert up.wait(120), running.exception() if running.done() else "no year was served"
+            assert up.wait(DEADLINE_S), running.exception() if running.done() else "no year was served"
             yield Site(urls.get_nowait(), "2026-12", "2026-Q4", "2027-01", staff)
         finally:
             ended.set()
-            running.result(30)
+            running.result(DEADLINE_S)

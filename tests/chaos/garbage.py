@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from shared.kafka.connection import bounded, client_options
 from shared.settings import KafkaSettings
+from tests.support.waiting import DEADLINE_S
 from tools.demo.auditor import Place
 
 TYPES: Final = {
@@ -19,7 +20,6 @@ TYPES: Final = {
     "alerts": "alert.sent.v1",
 }
 """A type of each topic."""
-_LIMIT_S: Final = 20.0
 _OLD: Final = 3
 Headers = list[tuple[str, bytes | None]]
 
@@ -59,28 +59,28 @@ class GarbageWriter:
     async def _write(self) -> None:
         options = client_options(self._kafka())
         producer = AIOKafkaProducer(**options)
-        await bounded(producer.start(), _LIMIT_S, "starting a producer")
+        await bounded(producer.start(), DEADLINE_S, "starting a producer")
         try:
             for topic in TYPES:
                 partitions = await producer.partitions_for(topic)
                 for key, value, headers in bad_records(topic):
                     partition = self._draw.choice(sorted(partitions))
                     sent = producer.send_and_wait(topic, value, key=key, partition=partition, headers=headers)
-                    written = await bounded(sent, _LIMIT_S, "writing garbage")
+                    written = await bounded(sent, DEADLINE_S, "writing garbage")
                     self.places.add((topic, partition, written.offset))
                 await self._once_more(producer, TopicPartition(topic, self._draw.choice(sorted(partitions))))
         finally:
-            await bounded(producer.stop(), _LIMIT_S, "stopping a producer")
+            await bounded(producer.stop(), DEADLINE_S, "stopping a producer")
 
     async def _once_more(self, producer: AIOKafkaProducer, tp: TopicPartition) -> None:
         consumer = AIOKafkaConsumer(**client_options(self._kafka()), auto_offset_reset="earliest", group_id=None)
-        await bounded(consumer.start(), _LIMIT_S, "starting a consumer")
+        await bounded(consumer.start(), DEADLINE_S, "starting a consumer")
         try:
             consumer.assign([tp])
             consumer.seek(tp, 0)
             found = await consumer.getmany(tp, timeout_ms=2000, max_records=_OLD)
         finally:
-            await bounded(consumer.stop(), _LIMIT_S, "stopping a consumer")
+            await bounded(consumer.stop(), DEADLINE_S, "stopping a consumer")
         for record in found.get(tp, ()):
             if (tp.topic, tp.partition, record.offset) in self.places:
                 continue
@@ -88,4 +88,4 @@ class GarbageWriter:
             sent = producer.send_and_wait(
                 tp.topic, record.value, key=record.key, partition=tp.partition, headers=headers
             )
-            await bounded(sent, _LIMIT_S, "writing an old record")
+            await bounded(sent, DEADLINE_S, "writing an old record")

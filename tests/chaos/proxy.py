@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
+from tests.support.waiting import DEADLINE_S
 from tools.local import ports, processes
 
 _CHUNK: Final = 65_536
-_START_LIMIT_S: Final = 20.0
 
 
 class Link:
@@ -104,7 +104,7 @@ class Proxies:
         links = [f"{name}:{route.listen}:{route.target}" for name, route in self._routes.items()]
         command = [sys.executable, "-m", "tests.chaos.proxy", str(self._control), *links]
         self._child = processes.start(command, log=self._log, env=processes.base_environment())
-        until = time.monotonic() + _START_LIMIT_S
+        until = time.monotonic() + DEADLINE_S
         while not ports.is_open(self._control):
             if self._child.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"the proxies did not start; see {self._log}")
@@ -118,7 +118,7 @@ class Proxies:
 
     def change(self, name: str, mode: str, *numbers: float) -> None:
         """Change a link; returns when that is done."""
-        with socket.create_connection((ports.LOOPBACK, self._control), timeout=10) as control:
+        with socket.create_connection((ports.LOOPBACK, self._control), timeout=DEADLINE_S) as control:
             control.sendall(" ".join((name, mode, *map(str, numbers))).encode() + b"\n")
             if control.recv(16) != b"ok\n":
                 raise RuntimeError(f"{name} did not become {mode}; see {self._log}")

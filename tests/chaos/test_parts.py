@@ -15,6 +15,7 @@ from tests.chaos.__main__ import leaves, numbers_of
 from tests.chaos.garbage import TYPES, bad_records
 from tests.chaos.proxy import Link
 from tests.chaos.recovery import Watcher
+from tests.support.waiting import DEADLINE_S
 from tools.demo.ledger import Ledger
 from tools.docs_generation.chaos import chart, page
 from tools.local.ports import LOOPBACK, free_port
@@ -97,7 +98,7 @@ async def test_who_follows_the_log_ends_although_a_cancellation_is_lost() -> Non
     following = asyncio.create_task(Watcher(auditor, asyncio.Lock()).run())
     await auditor.begun.wait()
     following.cancel()
-    ended, _ = await asyncio.wait({following}, timeout=10)
+    ended, _ = await asyncio.wait({following}, timeout=DEADLINE_S)
     assert ended
 
 
