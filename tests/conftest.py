@@ -22,7 +22,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] 
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
-from tests.support.waiting import DEADLINE_S
+from tests.support.waiting import CALL_TIMEOUT_S, DEADLINE_S
 from tests.tiers import is_quick, rank, unit_of_work
 from tools.local.engines import EngineError, Engines, Running
 from tools.local.jars import JarError
@@ -222,7 +222,10 @@ def shared_settings(engines: Running) -> Iterator[tuple[KafkaSettings, StoreSett
 def topics_of(engines: Running, name: str) -> Iterator[KafkaSettings]:
     """Settings for topics and groups whose names begin with this one; the topics are deleted afterwards."""
     settings = KafkaSettings(
-        bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=_FEW_PARTITIONS, call_timeout_s=10
+        bootstrap_servers=engines.kafka,
+        topic_prefix=f"{name}.",
+        topic_partitions=_FEW_PARTITIONS,
+        call_timeout_s=CALL_TIMEOUT_S,
     )
     yield settings
     _in_thread(_delete_topics(settings))

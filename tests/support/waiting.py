@@ -8,6 +8,8 @@ from typing import Any, Final
 
 DEADLINE_S: Final = 120.0
 """Long enough for a machine that does much else; it matters only when a test fails."""
+CALL_TIMEOUT_S: Final = DEADLINE_S / 2
+"""Of one call to Kafka: services call again, and a test that makes its topics does so once."""
 _STEP_S: Final = 0.02
 _LONGEST_STEP_S: Final = 0.2
 

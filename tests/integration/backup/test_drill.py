@@ -26,7 +26,7 @@ from tests.integration.intake.harness import log_of
 from tests.integration.trust.opening import clean, intake_settings, open_services
 from tests.integration.trust.system import Lodged, SystemHarness
 from tests.support.mail import MailSink
-from tests.support.waiting import DEADLINE_S, eventually
+from tests.support.waiting import CALL_TIMEOUT_S, DEADLINE_S, eventually
 from tools.backup import restoring, taking
 from tools.local.engines import Running
 from tools.local.ports import free_port
@@ -56,7 +56,10 @@ async def system(
 def settings_of(engines: Running, name: str) -> tuple[KafkaSettings, StoreSettings]:
     return (
         KafkaSettings(
-            bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=PARTITIONS, call_timeout_s=10
+            bootstrap_servers=engines.kafka,
+            topic_prefix=f"{name}.",
+            topic_partitions=PARTITIONS,
+            call_timeout_s=CALL_TIMEOUT_S,
         ),
         StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_"),
     )

@@ -20,6 +20,7 @@ from tests.integration.ownership.machine import Ownership, judged
 from tests.integration.ownership.play import Play
 from tests.integration.ownership.verdict import story, what
 from tests.integration.routing.verifier import verify
+from tests.support.waiting import CALL_TIMEOUT_S
 from tools.local.engines import Running
 
 EXAMPLES = int(os.environ.get("IEUM_OWNERSHIP_EXAMPLES", "0"))
@@ -41,7 +42,9 @@ LEAST = 15
 def harness(engines: Running) -> Iterator[OwnershipHarness]:
     """One for all: what a test leaves behind is ended and audited by the next."""
     name = f"t{uuid.uuid4().hex[:10]}"
-    bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3, call_timeout_s=10)
+    bus = KafkaSettings(
+        bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3, call_timeout_s=CALL_TIMEOUT_S
+    )
     made = OwnershipHarness(bus, StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_"))
     made.open()
     yield made

@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from shared.settings import KafkaSettings
+from tests.support.waiting import CALL_TIMEOUT_S
 from tools.local.engines import Engines
 from tools.local.security import LocalSecurity
 from tools.testing import shared_engines
@@ -40,7 +41,7 @@ def settings_of(secured: Engines) -> SettingsOf:
             sasl_username=name,
             sasl_password=SecretStr(security.kafka_passwords()[name]),
             ssl_cafile=security.certificates.authority,
-            call_timeout_s=10,
+            call_timeout_s=CALL_TIMEOUT_S,
         )
 
     return of

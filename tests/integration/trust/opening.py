@@ -37,7 +37,7 @@ from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.trust.system import ASKED, ELSEWHERE, OWNER, STAFF_ON_DUTY, STRANGER, SystemHarness
 from tests.support.keys import KEYS
 from tests.support.mail import MailSink
-from tests.support.waiting import DEADLINE_S, eventually
+from tests.support.waiting import CALL_TIMEOUT_S, DEADLINE_S, eventually
 from tools.local.engines import Running
 from tools.local.ports import free_port
 
@@ -52,7 +52,9 @@ def a_key(letter: str) -> SecretStr:
 async def running(engines: Running) -> AsyncIterator[SystemHarness]:
     """Services with reports: one open at ``OWNER`` and offered to ``ASKED``, one withdrawn at ``ELSEWHERE``."""
     name = f"trust{secrets.token_hex(4)}"
-    bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=2, call_timeout_s=10)
+    bus = KafkaSettings(
+        bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=2, call_timeout_s=CALL_TIMEOUT_S
+    )
     store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
     system = SystemHarness(bus, store)
     sink = Controller(MailSink(), hostname="127.0.0.1", port=free_port(), ready_timeout=DEADLINE_S)
