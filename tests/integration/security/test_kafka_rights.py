@@ -14,11 +14,11 @@ from pydantic import SecretStr
 from shared.errors import FatalError
 from shared.kafka.access import BY_NAME, PRINCIPALS, Operation, Resource
 from shared.kafka.diagnosis import refusal
-from shared.kafka.provision import provision, set_passwords
+from shared.kafka.provision import _granted, provision, set_passwords
 from shared.topics import AUDIT_ANCHORS, TOPICS
 from tests.integration.security.asking import Asking
 from tests.integration.security.conftest import SettingsOf
-from tests.support.waiting import eventually, eventually_blocking
+from tests.support.waiting import DEADLINE_S, eventually, eventually_blocking
 from tools.local.certificates import ADMIN, Certificates
 from tools.local.engines import Engines
 from tools.local.keys import new_key
@@ -152,6 +152,11 @@ async def test_rights_that_the_table_does_not_give_are_taken_away(secured: Engin
     async with Asking(secured.administrator()) as asking:
         answer = await asking.create_acls([row, everything])
         assert [code for code, _ in answer.creation_responses] == [0, 0]
+
+        async def known() -> bool:
+            return {row, everything} <= await _granted(asking.admin, DEADLINE_S)
+
+        await eventually(known, "the broker has heard of them from its controller")
     lines = await provision(secured.administrator(), {})
     assert len(lines) == 2
     assert all(line.startswith("taken away User:analytics") for line in lines)
