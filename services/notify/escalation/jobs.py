@@ -64,20 +64,28 @@ class StoreGauges:
         self._oldest = OldestWaiting(cases)
         self._findings = findings
         self._clock = clock
+        self._waits_since: datetime | None = None
+        self._audited_at: datetime | None = clock.now()
 
     async def look(self) -> None:
-        """One look. Raises ``TransientError``."""
+        """One look. Raises ``TransientError``; what is told in seconds grows on then."""
         now = self._clock.now()
+        try:
+            self._waits_since = await self._oldest.look(now)
+            self._audited_at = await self._findings.last_look()
+        finally:
+            metrics.OLDEST.set(_age(now, self._waits_since) if self._waits_since else 0.0)
+            metrics.AUDITOR_SILENT.set(_age(now, self._audited_at) if self._audited_at else math.inf)
         metrics.DUE.set(await self._cases.backlog(now))
-        oldest = await self._oldest.look(now)
-        metrics.OLDEST.set(0.0 if oldest is None else max((now - oldest).total_seconds(), 0.0))
         metrics.OFFERS_OPEN.set(await self._cases.offers_open())
-        looked = await self._findings.last_look()
-        metrics.AUDITOR_SILENT.set((now - looked).total_seconds() if looked is not None else math.inf)
         stuck = await self._cases.unconfirmed(now - CONFIRMED_WITHIN)
         metrics.UNCONFIRMED.set(stuck)
         if stuck:
             _LOG.warning("cases.unconfirmed", cases=stuck)
+
+
+def _age(now: datetime, then: datetime) -> float:
+    return max((now - then).total_seconds(), 0.0)
 
 
 ALIVE_S: Final = 4.0

@@ -1,13 +1,16 @@
 """What is looked at every few seconds: the oldest waiting case, at the same cost however many wait; who is alive."""
 
+import math
 from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
 
+from services.notify import metrics
+from services.notify.auditor.repository import FindingStore
 from services.notify.cases.models import waiting_key
 from services.notify.cases.repository import CaseStore
-from services.notify.escalation.jobs import SILENT_LOOKS, OldestWaiting, WorkerLiveness
+from services.notify.escalation.jobs import SILENT_LOOKS, OldestWaiting, StoreGauges, WorkerLiveness
 from services.notify.escalation.repository import WorkerStore
 from shared.clock import ManualClock
 from shared.errors import TransientError
@@ -123,3 +126,64 @@ async def test_while_the_store_is_away_nobody_is_gone() -> None:
     await other.stop()
     assert store.holds == {}
     assert set(store.numbers) == {"one"}
+
+
+class Store:
+    """One case that waits, an auditor that looked, and whether the store answers."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.looked: datetime | None = NOW
+
+    async def first_waiting(self, *_: object) -> datetime | None:
+        self._asked()
+        return NOW - timedelta(seconds=90)
+
+    async def last_look(self) -> datetime | None:
+        self._asked()
+        return self.looked
+
+    async def backlog(self, _: datetime) -> int:
+        self._asked()
+        return 0
+
+    async def offers_open(self) -> int:
+        self._asked()
+        return 0
+
+    async def unconfirmed(self, _: datetime) -> int:
+        self._asked()
+        return 0
+
+    def _asked(self) -> None:
+        if self.away:
+            raise TransientError("away")
+
+
+async def test_what_is_told_in_seconds_grows_on_while_the_store_is_away() -> None:
+    store, clock = Store(), ManualClock(NOW)
+    gauges = StoreGauges(cast("CaseStore", store), cast("FindingStore", store), clock)
+
+    def told() -> tuple[float, float]:
+        return metrics.OLDEST._value.get(), metrics.AUDITOR_SILENT._value.get()
+
+    await gauges.look()
+    assert told() == (90, 0)
+    store.away = True
+    await clock.advance(45)
+    with pytest.raises(TransientError):
+        await gauges.look()
+    assert told() == (135, 45)
+    store.away, store.looked = False, None
+    await gauges.look()
+    assert told() == (135, math.inf), "never looked"
+
+
+async def test_an_auditor_of_whom_nothing_was_read_yet_is_silent_since_the_start() -> None:
+    store, clock = Store(), ManualClock(NOW)
+    gauges = StoreGauges(cast("CaseStore", store), cast("FindingStore", store), clock)
+    store.away = True
+    await clock.advance(31)
+    with pytest.raises(TransientError):
+        await gauges.look()
+    assert metrics.AUDITOR_SILENT._value.get() == 31
