@@ -114,22 +114,34 @@ def test_a_job_that_reports_or_alerts_wait_for_has_a_name_that_wakes_somebody() 
 
 def labels_of(function: str) -> dict[str, set[str]]:
     """What is handed as a name to a function of this name anywhere in services, and where; ``*`` for what varies."""
+    found: dict[str, set[str]] = {}
+    for path, call in _calls().get(function, ()):
+        for name in (name for argument in call.args for name in _names(argument, _constants())):
+            found.setdefault(name, set()).add(path)
+    return found
+
+
+@cache
+def _constants() -> dict[str, set[str]]:
     constants: dict[str, set[str]] = {}
     for tree in _trees().values():
         for stated in tree.body:
             if isinstance(stated, ast.AnnAssign | ast.Assign) and isinstance(stated.value, ast.Constant):
                 target = stated.target if isinstance(stated, ast.AnnAssign) else stated.targets[0]
                 constants.setdefault(ast.unparse(target), set()).add(str(stated.value.value))
-    found: dict[str, set[str]] = {}
+    return constants
+
+
+@cache
+def _calls() -> dict[str, list[tuple[str, ast.Call]]]:
+    """Every call in services by the last name of what is called, and where it stands."""
+    calls: dict[str, list[tuple[str, ast.Call]]] = {}
     for path, tree in _trees().items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and function in (
-                getattr(node.func, "id", ""),
-                getattr(node.func, "attr", ""),
-            ):
-                for name in (name for argument in node.args for name in _names(argument, constants)):
-                    found.setdefault(name, set()).add(path)
-    return found
+            if isinstance(node, ast.Call):
+                called = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
+                calls.setdefault(called, []).append((path, node))
+    return calls
 
 
 @cache
