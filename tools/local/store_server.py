@@ -164,7 +164,7 @@ def tell_the_room() -> None:
         disk = shutil.disk_usage(context.storage.home_path)
         return {"db": context.db_name, "fsTotalSize": disk.total, "fsUsedSize": disk.total - disk.free, "ok": 1.0}
 
-    commands._HANDLERS["dbStats"] = told
+    commands._HANDLERS.update(dict.fromkeys(("dbStats", "dbstats"), told))
 
 
 def forget_answers_in_their_order() -> None:

@@ -2,7 +2,6 @@
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
-from shared.errors import TransientError
 from shared.mongo import Document, store_errors
 
 
@@ -14,10 +13,7 @@ class DiskSpace:
         self._database = database
 
     async def free(self) -> int | None:
-        """Bytes, or None where the store is away or does not say."""
-        try:
-            with store_errors():
-                told = await self._database.command("dbStats")
-        except TransientError:
-            return None
+        """Bytes, or None where the store does not say. Raises ``TransientError``."""
+        with store_errors():
+            told = await self._database.command("dbStats")
         return int(told["fsTotalSize"] - told.get("fsUsedSize", 0)) if told.get("fsTotalSize") else None

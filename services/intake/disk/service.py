@@ -8,6 +8,7 @@ from services.intake.disk.repository import DiskSpace
 from services.intake.disk.rules import DiskLevel, DiskThresholds, room_of
 from shared import log
 from shared.clock import Clock
+from shared.errors import TransientError
 from shared.metrics import REGISTRY
 
 _log = log.get(__name__)
@@ -34,10 +35,15 @@ class DiskMonitor:
         self._marks = marks
         self._clock = clock
         self.room = DiskLevel.PLENTY
+        FREE.set(-1)
+        ROOM.set(self.room)
 
     async def look(self) -> None:
-        """Look once."""
-        free = await self._store.free()
+        """Look once. While the store is away, what it said last holds: a full disk ends the embedded one."""
+        try:
+            free = await self._store.free()
+        except TransientError:
+            return
         before, self.room = self.room, room_of(free, self._marks)
         FREE.set(-1 if free is None else free)
         ROOM.set(self.room)

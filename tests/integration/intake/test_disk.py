@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.intake.disk.rules import MB
+from services.intake.disk.service import FREE
 from shared.metrics import exposition
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.harness import IntakeHarness, running
@@ -59,6 +60,7 @@ async def test_full_refuses_says_so_and_accepts_again_when_there_is_room(
         assert await harness.collection.count_documents({}) == 0
         harness.intake.disk._marks = harness.intake.disk._marks._replace(reports=MB, drafts=MB, alarm=MB)
         await harness.intake.disk.look()
+        assert FREE._value.get() > MB, "the store says it, and not nobody"
         assert (await harness.lodge()).status_code == 202
         assert (await harness.http.get("/health/ready")).status_code == 200
 
