@@ -66,26 +66,26 @@ class StoreGauges:
         self._clock = clock
         self._waits_since: datetime | None = None
         self._audited_at: datetime | None = clock.now()
+        # Told in seconds as of when the metrics are read: both grow on while the store is away.
+        metrics.OLDEST.set_function(lambda: 0.0 if self._waits_since is None else self._age(self._waits_since))
+        metrics.AUDITOR_SILENT.set_function(
+            lambda: math.inf if self._audited_at is None else self._age(self._audited_at)
+        )
+
+    def _age(self, then: datetime) -> float:
+        return max((self._clock.now() - then).total_seconds(), 0.0)
 
     async def look(self) -> None:
-        """One look. Raises ``TransientError``; what is told in seconds grows on then."""
+        """One look. Raises ``TransientError``."""
         now = self._clock.now()
-        try:
-            self._waits_since = await self._oldest.look(now)
-            self._audited_at = await self._findings.last_look()
-        finally:
-            metrics.OLDEST.set(_age(now, self._waits_since) if self._waits_since else 0.0)
-            metrics.AUDITOR_SILENT.set(_age(now, self._audited_at) if self._audited_at else math.inf)
+        self._audited_at = await self._findings.last_look()
+        self._waits_since = await self._oldest.look(now)
         metrics.DUE.set(await self._cases.backlog(now))
         metrics.OFFERS_OPEN.set(await self._cases.offers_open())
         stuck = await self._cases.unconfirmed(now - CONFIRMED_WITHIN)
         metrics.UNCONFIRMED.set(stuck)
         if stuck:
             _LOG.warning("cases.unconfirmed", cases=stuck)
-
-
-def _age(now: datetime, then: datetime) -> float:
-    return max((now - then).total_seconds(), 0.0)
 
 
 ALIVE_S: Final = 4.0

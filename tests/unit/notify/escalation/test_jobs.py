@@ -6,7 +6,6 @@ from typing import cast
 
 import pytest
 
-from services.notify import metrics
 from services.notify.auditor.repository import FindingStore
 from services.notify.cases.models import waiting_key
 from services.notify.cases.repository import CaseStore
@@ -14,6 +13,7 @@ from services.notify.escalation.jobs import SILENT_LOOKS, OldestWaiting, StoreGa
 from services.notify.escalation.repository import WorkerStore
 from shared.clock import ManualClock
 from shared.errors import TransientError
+from shared.metrics import REGISTRY
 from tests.unit.notify.samples import NOW
 
 HOUR = timedelta(hours=1)
@@ -128,6 +128,16 @@ async def test_while_the_store_is_away_nobody_is_gone() -> None:
     assert set(store.numbers) == {"one"}
 
 
+SILENCE = "ieum_notify_auditor_silence_seconds"
+
+
+def value_of(gauge: str) -> float:
+    """As whoever reads the metrics is told."""
+    value = REGISTRY.get_sample_value(gauge)
+    assert value is not None
+    return value
+
+
 class Store:
     """One case that waits, an auditor that looked, and whether the store answers."""
 
@@ -165,7 +175,7 @@ async def test_what_is_told_in_seconds_grows_on_while_the_store_is_away() -> Non
     gauges = StoreGauges(cast("CaseStore", store), cast("FindingStore", store), clock)
 
     def told() -> tuple[float, float]:
-        return metrics.OLDEST._value.get(), metrics.AUDITOR_SILENT._value.get()
+        return value_of("ieum_notify_oldest_unacknowledged_case_age_seconds"), value_of(SILENCE)
 
     await gauges.look()
     assert told() == (90, 0)
@@ -182,8 +192,9 @@ async def test_what_is_told_in_seconds_grows_on_while_the_store_is_away() -> Non
 async def test_an_auditor_of_whom_nothing_was_read_yet_is_silent_since_the_start() -> None:
     store, clock = Store(), ManualClock(NOW)
     gauges = StoreGauges(cast("CaseStore", store), cast("FindingStore", store), clock)
-    store.away = True
     await clock.advance(31)
+    assert value_of(SILENCE) == 31
+    store.away = True
     with pytest.raises(TransientError):
         await gauges.look()
-    assert metrics.AUDITOR_SILENT._value.get() == 31
+    assert value_of(SILENCE) == 31
