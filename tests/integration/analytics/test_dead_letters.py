@@ -107,7 +107,6 @@ def seen_until(page: str) -> str:
     return html.unescape(found[1])
 
 
-@pytest.mark.thorough
 async def test_letters_are_shown_without_what_they_hold_and_go_back_once(
     bus_settings: KafkaSettings, store_settings: StoreSettings, publisher: Publisher, worker: Worker
 ) -> None:
