@@ -129,6 +129,12 @@ class System:
         async with self.crew.client(who.name) as notify:
             (await notify.post(f"/api/v1/cases/{report_id}/{command}", json=said)).raise_for_status()
 
+    async def acknowledge_waiting(self) -> None:
+        """Have the centre that all these reports go to acknowledge every case that still waits."""
+        waiting = {"center_id": COUNSELLOR.organisation, "state": "waiting", "ended": None}
+        for case in list(self.cases.find(waiting, {"_id": 1})):
+            await self.does(COUNSELLOR, case["_id"], "acknowledge")
+
     async def read_dead_letters(self) -> None:
         """Mark every dead letter as read, as central does in the console."""
         async with self.crew.client(CENTRAL_LEAD.name) as notify:

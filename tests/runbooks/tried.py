@@ -111,7 +111,7 @@ async def test_routing_stopped_while_somebody_reports(system: System, watch: Wat
         assert "routing: it does not run" in said
         assert "a report has had no centre for" in said
         await watch.fires("CommandsUnconfirmed")
-    await watch.fires("AcceptedToOwnedBurnsFast")
+        await watch.fires("AcceptedToOwnedBurnsFast")
     await eventually(lambda: system.cases.find_one({"_id": case, "ended": "closed"}) is not None, "the case is closed")
 
 
@@ -442,9 +442,9 @@ async def test_a_quarter_of_an_hour_in_which_nobody_answers(system: System, watc
     await eventually(lambda: system.cases.find_one({"_id": drill["report_id"]}), "the drill is a case", seconds=_MINUTE)
     with system.later(16 * _MINUTE):
         await watch.fires("DrillFailed")
+        await watch.fires("OwnedToSeenBurnsFast")
         for report_id in (case, drill["report_id"]):
             await system.does(COUNSELLOR, report_id, "acknowledge")
-    await watch.fires("OwnedToSeenBurnsFast")
 
 
 async def test_a_quarter_of_an_hour_and_two_months_without_kafka(system: System, watch: Watch) -> None:
@@ -483,6 +483,7 @@ async def test_a_front_end_that_takes_no_callbacks_for_a_day(system: System, wat
 
 async def test_each_alert_is_over(system: System, watch: Watch) -> None:
     await system.read_dead_letters()
+    await system.acknowledge_waiting()
     await watch.over()
 
 

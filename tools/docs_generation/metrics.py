@@ -48,7 +48,8 @@ morning. Each has a [runbook](../how-to/runbooks.md). How to set them up:
 _ALERT_TABLE = """
 Their alerts fire while the error budget burns 14.4 times as fast as it may, over an hour and five minutes, or 6 times
 over six hours and half an hour (`…BurnsFast`), and 3 times over a day and two hours or as fast as it may over three
-days and six hours (`…BurnsSlow`). A case that nobody acknowledges is in no histogram: `ReportsOverdue` speaks of it.
+days and six hours (`…BurnsSlow`). A report that is not decided about, acknowledged or alerted of is in no histogram:
+it counts as not kept once that should have happened, for as long as it waits.
 
 ## Alerts
 

@@ -116,6 +116,11 @@ DASHBOARDS: Final = (
                 {"reports": "max(ieum_notify_auditor_unalerted_critical_reports)"},
                 single=True,
             ),
+            Panel(
+                "Does a case wait too long for its acknowledgement?",
+                {"cases": "max(ieum_notify_auditor_unacknowledged_reports)"},
+                single=True,
+            ),
             Panel("Are there unread dead letters?", {"unread": "max(ieum_notify_unread_dead_letters)"}, single=True),
             Panel(
                 "How long until the first alert of a critical report?",

@@ -9,9 +9,16 @@ from typing import Any, Final
 
 import yaml
 
+from services.notify.auditor.rules import ACKNOWLEDGED_WITHIN, FIRST_ALERT
+
 WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 _FAST: Final = ((14.4, "1h", "5m"), (6.0, "6h", "30m"))
 _SLOW: Final = ((3.0, "1d", "2h"), (1.0, "3d", "6h"))
+_WITHOUT_OWNER: Final = (
+    "max(ieum_analytics_in_flight_reports) * (max(ieum_analytics_oldest_in_flight_report_age_seconds) > bool 60) "
+    "+ max(ieum_analytics_dead_lettered_reports)"
+)
+"""Reports without a centre: those in flight once the oldest of them has waited for a minute, and dead letters."""
 _HEAD: Final = """# Written by `make docs` from tools/monitoring/objectives.py; `make check` compares.
 # An error ratio is the part that was not good. Alerts fire while the budget burns, over a long window and a short one.
 """
@@ -39,22 +46,15 @@ class Objective:
         return round(1 - self.target, 6)
 
 
-def _within(metric: str, limits: dict[str, str]) -> str:
-    """The part of a histogram's observations above a bucket's limit; limits by label selector."""
-    good = " + ".join(f'sum(rate({metric}_bucket{{{who}le="{limit}"}}[$w]))' for who, limit in limits.items())
-    asked = " + ".join(f"sum(rate({metric}_count{{{who.rstrip(',')}}}[$w]))" for who in limits)
-    return f"1 - ({good}) / ({asked})".replace("{}", "")
+def _within(metric: str, limits: dict[str, str], waiting: str) -> str:
+    """The part of a histogram's observations above a bucket's limit; limits by label selector.
 
-
-def _first_alerts() -> str:
-    """The part of first alerts that were late; those that wait too long already, taken by nobody, count as asked for.
-
-    ``or vector(0)``: where notify is away its counts end, and what waits is all there is.
+    ``waiting``: PromQL for how many should have been observed by now. They count as asked for and not good, so that
+    what never comes about is in the part too. ``or vector(0)``: a process that is away shows nothing, others still do.
     """
-    first = 'ieum_notify_accepted_to_alert_seconds_{}{{urgency="critical"{}}}[$w]'
-    good, taken = (f"increase({first.format(*of)})" for of in (("bucket", ',le="60.0"'), ("count", "")))
-    waiting = "(max(ieum_notify_auditor_unalerted_critical_reports) or vector(0))"
-    return f"1 - (sum({good}) or vector(0)) / ((sum({taken}) or vector(0)) + {waiting})"
+    good = " or ".join(f'increase({metric}_bucket{{{who}le="{limit}"}}[$w])' for who, limit in limits.items())
+    asked = " or ".join(f"increase({metric}_count{{{who.rstrip(',')}}}[$w])" for who in limits).replace("{}", "")
+    return f"1 - (sum({good}) or vector(0)) / ((sum({asked}) or vector(0)) + ({waiting} or vector(0)))"
 
 
 def _average(name: str) -> str:
@@ -67,7 +67,7 @@ OBJECTIVES: Final = (
         "AcceptedToOwned",
         0.999,
         "99.9 % of accepted reports have a centre within 5 seconds.",
-        _within("ieum_routing_decision_latency_seconds", {"": "5.0"}),
+        _within("ieum_routing_decision_latency_seconds", {"": "5.0"}, _WITHOUT_OWNER),
     ),
     Objective(
         "owned_to_seen",
@@ -76,7 +76,8 @@ OBJECTIVES: Final = (
         "95 % of cases are acknowledged in time: critical ones within 10 minutes, high ones 30, others 4 hours.",
         _within(
             "ieum_notify_owned_to_acknowledged_seconds",
-            {'urgency="critical",': "600.0", 'urgency="high",': "1800.0", 'urgency="normal",': "14400.0"},
+            {f'urgency="{of}",': f"{limit.total_seconds()}" for of, limit in ACKNOWLEDGED_WITHIN.items()},
+            "max(ieum_notify_auditor_unacknowledged_reports)",
         ),
     ),
     Objective(
@@ -84,7 +85,11 @@ OBJECTIVES: Final = (
         "CriticalAlert",
         0.99,
         "99 % of critical reports: a mail server or webhook took the first alert within 60 seconds of accepting.",
-        _first_alerts(),
+        _within(
+            "ieum_notify_accepted_to_alert_seconds",
+            {'urgency="critical",': f"{FIRST_ALERT.total_seconds()}"},
+            "max(ieum_notify_auditor_unalerted_critical_reports)",
+        ),
     ),
     Objective(
         "numbers_fresh",

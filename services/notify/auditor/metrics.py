@@ -22,6 +22,11 @@ UNALERTED: Final = Gauge(
     "Critical reports that wait for their first alert although it should have been taken.",
     registry=REGISTRY,
 )
+UNACKNOWLEDGED: Final = Gauge(
+    "ieum_notify_auditor_unacknowledged_reports",
+    "Reports that wait for their acknowledgement although it should have been given.",
+    registry=REGISTRY,
+)
 WATCHED: Final = Gauge("ieum_notify_auditor_watched_reports", "Reports to which something is owed.", registry=REGISTRY)
 LAST_LOOK: Final = Gauge(
     "ieum_notify_auditor_last_run_timestamp_seconds",

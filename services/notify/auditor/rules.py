@@ -25,6 +25,14 @@ FIRST_ALERT: Final = timedelta(seconds=60)
 """From a critical report's acceptance to its first alert: the promise of the objective ``critical_alert``."""
 
 
+ACKNOWLEDGED_WITHIN: Final[dict[Urgency, timedelta]] = {
+    Urgency.CRITICAL: timedelta(minutes=10),
+    Urgency.HIGH: timedelta(minutes=30),
+    Urgency.NORMAL: timedelta(hours=4),
+}
+"""From the owner's decision to its acknowledgement: the promise of the objective ``owned_to_seen``."""
+
+
 WAITS_MINUTES: Final[dict[Urgency, tuple[int, int, int, int]]] = {
     Urgency.CRITICAL: (2, 3, 5, 10),
     Urgency.HIGH: (5, 10, 15, 30),
@@ -125,9 +133,12 @@ def next_due(promise: Promise, told: list[Told], quiet: Quiet | None) -> Due:
         begun = max(of_it) if highest >= LAST else min(of_it)
         step = min(highest + 1, LAST)
         at = begun + timedelta(minutes=WAITS_MINUTES[promise.urgency][min(highest, LAST) - 1])
-    if quiet is not None and promise.urgency is Urgency.NORMAL:
-        at = quiet.pushed(at)
-    return Due(step, at + GRACE)
+    return Due(step, _latest(at, promise.urgency, quiet))
+
+
+def _latest(at: datetime, urgency: Urgency, quiet: Quiet | None) -> datetime:
+    """``at`` and the grace; what is not urgent waits for the end of quiet hours."""
+    return (quiet.pushed(at) if quiet is not None and urgency is Urgency.NORMAL else at) + GRACE
 
 
 def contact_due(acknowledged: datetime, urgency: Urgency) -> datetime:
@@ -318,6 +329,17 @@ def unalerted(seen: Watched, now: datetime) -> bool:
     if seen.alerted or promise is None or promise.owed is not Owed.ANSWER or promise.urgency is not Urgency.CRITICAL:
         return False
     return seen.received_at is not None and now > seen.received_at + FIRST_ALERT + GRACE
+
+
+def unacknowledged(seen: Watched, now: datetime, quiet: Quiet | None) -> bool:
+    """Whether a report waits for its acknowledgement, which should have been given by now.
+
+    ``conclude`` comes first. Notify counts an acknowledgement once it is given: one that never is would be in no count.
+    """
+    promise = seen.promise
+    if promise is None or promise.owed is not Owed.ANSWER:
+        return False
+    return now > _latest(promise.since + ACKNOWLEDGED_WITHIN[promise.urgency], promise.urgency, quiet)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from services.notify.auditor.rules import (
     note,
     resumed,
     settled,
+    unacknowledged,
     unalerted,
     wrong,
 )
@@ -196,7 +197,9 @@ class Auditor:
             metrics.OVERDUE.labels(fault.value).set(faults[fault])
         oldest = min((bad.due for bad in found.values()), default=now)
         metrics.OLDEST.set(max((now - oldest).total_seconds(), 0.0))
-        metrics.UNALERTED.set(sum(unalerted(self._watched[report_id], now) for report_id in self._owing))
+        owing = [self._watched[report_id] for report_id in self._owing]
+        metrics.UNALERTED.set(sum(unalerted(seen, now) for seen in owing))
+        metrics.UNACKNOWLEDGED.set(sum(unacknowledged(seen, now, self._quiet) for seen in owing))
         metrics.WATCHED.set(len(self._owing))
 
     async def _write(self, now: datetime, written: set[str]) -> None:

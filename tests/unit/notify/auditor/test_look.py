@@ -8,10 +8,11 @@ import pytest
 
 from services.notify.auditor import rules, service
 from services.notify.auditor.repository import Finding, Look
-from services.notify.auditor.rules import Settled, Watched, wrong
-from shared.clock import ManualClock
+from services.notify.auditor.rules import Settled, Watched, unacknowledged, wrong
+from shared.clock import SEOUL, ManualClock
 from shared.errors import TransientError
 from shared.events.base import Event
+from shared.events.vocabulary import Urgency
 from shared.kafka.router import Received
 from shared.metrics import REGISTRY
 from tests.unit.notify.samples import NOW, event, report_id
@@ -179,6 +180,43 @@ async def test_a_critical_report_whose_alert_nobody_takes_is_counted_once_the_mi
     auditor.note(received(event("alert.sent", 3, alert_version=2, at=clock.now())))
     await auditor.look()
     assert unalerted() == 0
+
+
+async def test_a_report_that_nobody_acknowledges_is_counted_once_its_time_is_over_and_until_somebody_does() -> None:
+    def counted() -> float | None:
+        return REGISTRY.get_sample_value("ieum_notify_auditor_unacknowledged_reports")
+
+    clock = ManualClock(NOW)
+    auditor = auditor_of(Findings(), clock)
+    for number, urgency in enumerate(("critical", "high", "normal"), 1):
+        auditor.note(received(event("report.routed", number, urgency=urgency, received_at=NOW, decided_at=NOW)))
+    auditor.note(received(event("alert.sent", 1, at=NOW)))
+    await auditor.look()
+    for late, minutes in enumerate((10, 30, 240)):
+        await clock.advance((NOW + timedelta(minutes=minutes) + rules.GRACE - clock.now()).total_seconds())
+        await auditor.look()
+        assert counted() == late, "an acknowledgement in time may take so long to be told"
+        await clock.advance(1)
+        await auditor.look()
+        assert counted() == late + 1, "alerted of or not"
+    auditor.note(received(event("case.acknowledged", 1, at=clock.now())))
+    moved = event("report.rerouted", 2, version=2, ownership=2, received_at=NOW, decided_at=clock.now())
+    auditor.note(received(moved))
+    await auditor.look()
+    assert counted() == 1, "neither the acknowledged one nor the one whose new owner has its time yet"
+    auditor.note(received(event("report.ended", 3, version=2, reason="withdrawn", decided_at=clock.now())))
+    await auditor.look()
+    assert counted() == 0, "nobody waits for an acknowledgement"
+
+
+def test_a_report_whose_acknowledgement_may_wait_for_the_morning_is_not_counted_before() -> None:
+    quiet = rules.Quiet.read("22:00-07:00")
+    evening = datetime(2026, 11, 1, 19, 0, tzinfo=SEOUL)
+    for urgency, late in ((Urgency.NORMAL, False), (Urgency.HIGH, True)):
+        waits = Watched("r", promise=rules.Promise(rules.Owed.ANSWER, evening, urgency))
+        assert unacknowledged(waits, evening + timedelta(hours=5), quiet) is late
+        assert unacknowledged(waits, evening + timedelta(hours=5), None)
+        assert unacknowledged(waits, evening + timedelta(hours=12, minutes=1), quiet)
 
 
 async def test_a_look_sees_what_is_owed_and_nothing_that_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
