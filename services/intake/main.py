@@ -250,7 +250,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
 
     signer, keyring = ProofSigner(key_bytes(settings.signing_key)), _keyring(settings)
     issuer, words = ReceiptIssuer(keys.receipts, keyring), PassphraseHasher(keys.passphrases)
-    disk = DiskMonitor(DiskSpace(database), _marks(settings), clock)
+    disk = DiskMonitor(DiskSpace(database), _marks(settings))
     health.ready["disk"] = disk.full
     aside.ready["disk.room"] = disk.check
     rate_limiter = SubmissionRateLimiter(keys.lasting, clock, free=settings.free_reports, many=settings.many_reports)

@@ -7,7 +7,6 @@ from prometheus_client import Gauge
 from services.intake.disk.repository import DiskSpace
 from services.intake.disk.rules import DiskLevel, DiskThresholds, room_of
 from shared import log
-from shared.clock import Clock
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
 
@@ -29,11 +28,10 @@ _SAID: Final = {
 class DiskMonitor:
     """The room left."""
 
-    def __init__(self, store: DiskSpace, marks: DiskThresholds, clock: Clock) -> None:
+    def __init__(self, store: DiskSpace, marks: DiskThresholds) -> None:
         """``marks`` say when which room ends."""
         self._store = store
         self._marks = marks
-        self._clock = clock
         self.room = DiskLevel.PLENTY
         FREE.set(-1)
         ROOM.set(self.room)

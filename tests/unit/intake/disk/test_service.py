@@ -1,6 +1,5 @@
 """What the watch over the disk says while the store tells it nothing."""
 
-from datetime import UTC, datetime
 from typing import cast
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from services.intake.disk.repository import DiskSpace
 from services.intake.disk.rules import MB, DiskLevel, DiskThresholds
 from services.intake.disk.service import DiskMonitor
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
 
@@ -38,7 +36,7 @@ def store() -> Store:
 
 @pytest.fixture
 def disk(store: Store) -> DiskMonitor:
-    return DiskMonitor(cast("DiskSpace", store), MARKS, ManualClock(datetime(2026, 11, 24, tzinfo=UTC)))
+    return DiskMonitor(cast("DiskSpace", store), MARKS)
 
 
 async def test_a_disk_that_was_full_when_the_store_went_is_full_until_it_says_otherwise(
