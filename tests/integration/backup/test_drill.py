@@ -11,7 +11,6 @@ from typing import Any
 
 import pyrage  # type: ignore[import-untyped]  # says no types
 import pytest
-from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 
 from services.intake.retention import replay
@@ -25,11 +24,10 @@ from shared.topics import ALERTS, REPORTS, ROUTINGS
 from tests.integration.intake.harness import log_of
 from tests.integration.trust.opening import clean, intake_settings, open_services
 from tests.integration.trust.system import Lodged, SystemHarness
-from tests.support.mail import MailSink
-from tests.support.waiting import CALL_TIMEOUT_S, DEADLINE_S, eventually
+from tests.support.mail import mail_sink
+from tests.support.waiting import CALL_TIMEOUT_S, eventually
 from tools.backup import restoring, taking
 from tools.local.engines import Running
-from tools.local.ports import free_port
 
 WORD = "umbrella"
 PARTITIONS = 2
@@ -40,17 +38,13 @@ async def system(
     engines: Running, name: str, folder: Path, *, credential: str = "", account: Any = None
 ) -> AsyncIterator[SystemHarness]:
     """Five services under names of their own; with a credential: over what was restored."""
-    sink = Controller(MailSink(), hostname="127.0.0.1", port=free_port(), ready_timeout=DEADLINE_S)
-    sink.start()
     opened = SystemHarness(*settings_of(engines, name))
-    try:
-        async with contextlib.AsyncExitStack() as stack:
-            await open_services(opened, stack, sink.port, folder=folder, restored=bool(credential))
-            if credential:
-                opened.front_end, opened.account = credential, account
-            yield opened
-    finally:
-        sink.stop()
+    async with contextlib.AsyncExitStack() as stack:
+        sink = stack.enter_context(mail_sink())
+        await open_services(opened, stack, sink.port, folder=folder, restored=bool(credential))
+        if credential:
+            opened.front_end, opened.account = credential, account
+        yield opened
 
 
 def settings_of(engines: Running, name: str) -> tuple[KafkaSettings, StoreSettings]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 from aiokafka.admin import AIOKafkaAdminClient
-from aiosmtpd.controller import Controller
 from motor.motor_asyncio import AsyncIOMotorClient
 from pydantic import SecretStr
 
@@ -36,10 +35,9 @@ from shared.kafka.admin import ensure_topics
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.trust.system import ASKED, ELSEWHERE, OWNER, STAFF_ON_DUTY, STRANGER, SystemHarness
 from tests.support.keys import KEYS
-from tests.support.mail import MailSink
-from tests.support.waiting import CALL_TIMEOUT_S, DEADLINE_S, eventually
+from tests.support.mail import mail_sink
+from tests.support.waiting import CALL_TIMEOUT_S, eventually
 from tools.local.engines import Running
-from tools.local.ports import free_port
 
 NOBODY_THERE = "http://127.0.0.1:9"
 
@@ -57,15 +55,13 @@ async def running(engines: Running) -> AsyncIterator[SystemHarness]:
     )
     store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
     system = SystemHarness(bus, store)
-    sink = Controller(MailSink(), hostname="127.0.0.1", port=free_port(), ready_timeout=DEADLINE_S)
-    sink.start()
     try:
         async with contextlib.AsyncExitStack() as stack:
+            sink = stack.enter_context(mail_sink())
             await open_services(system, stack, sink.port)
             await _seed(system)
             yield system
     finally:
-        sink.stop()
         await clean(bus, store)
 
 
