@@ -1,16 +1,14 @@
 """One report after another, each lodged while intake is made to die at a named place, and the accounts at the end."""
 
-import asyncio
 import html
 import json
 import re
 import sys
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from unittest import mock
 
 import httpx
@@ -19,7 +17,7 @@ from pymongo import MongoClient
 from shared.settings import KafkaSettings
 from tests.integration.intake.harness import log_of
 from tests.kill.between import TOLD
-from tests.support.waiting import DEADLINE_S
+from tests.support.waiting import eventually
 from tools.demo import frontends
 from tools.local import backoff
 from tools.local.settings import LocalSettings
@@ -133,17 +131,17 @@ class Edges:
         (self._marks / point).touch()
 
     async def _struck(self, point: str) -> None:
-        await _until(lambda: not (self._marks / point).exists(), f"nothing died at {point}")
+        await eventually(lambda: not (self._marks / point).exists(), f"a process dies at {point}")
 
     async def _died(self, way: str, point: str) -> None:
-        await _until(lambda: self._stack.pids.get("intake") not in {None, self._pid}, f"{way}, {point}: not restarted")
+        await eventually(lambda: self._stack.pids.get("intake") not in {None, self._pid}, f"{way}, {point}: restarted")
         self.struck[f"{way}, {point}"] += 1
 
     async def _at_rest(self) -> None:
         client: MongoClient[dict[str, Any]] = MongoClient(self._stack.mongodb)
         with client:
             reports = client["ieum_intake"]["reports"]
-            await _until(lambda: not reports.count_documents({"outbox": {"$exists": True}}), "an event stays pending")
+            await eventually(lambda: not reports.count_documents({"outbox": {"$exists": True}}), "all is published")
 
     async def accounts(self) -> list[str]:
         """What is not as it must be, after everything: in the store, in the log, between the two."""
@@ -175,16 +173,15 @@ class Edges:
 
 async def again(ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
     """Ask as a person does who loads a page anew until it is there."""
-    until = time.monotonic() + DEADLINE_S
-    while True:
+
+    async def answered() -> httpx.Response | None:
         try:
             answer = await ask()
         except httpx.TransportError:
-            answer = None
-        if answer is not None and answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
-            return answer
-        assert time.monotonic() < until, "intake did not come back"
-        await asyncio.sleep(0.1)
+            return None
+        return answer if answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR else None
+
+    return cast("httpx.Response", await eventually(answered, "intake comes back"))
 
 
 async def _cut_off(send: Callable[[], Awaitable[httpx.Response]], faults: list[str], said: str) -> None:
@@ -193,10 +190,3 @@ async def _cut_off(send: Callable[[], Awaitable[httpx.Response]], faults: list[s
     except httpx.TransportError:
         return
     faults.append(f"{said}: an answer came although the process was to die before it")
-
-
-async def _until(condition: Callable[[], bool], otherwise: str) -> None:
-    until = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < until, otherwise
-        await asyncio.sleep(0.05)

@@ -10,11 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from tests.kill.plan import Fault
-from tests.support.waiting import DEADLINE_S
+from tests.support.waiting import eventually
 from tools.local.plan import AUDITOR
 from tools.local.stack import Stack
-
-_POLL_S = 0.05
 
 
 class Striker:
@@ -74,13 +72,13 @@ class Striker:
 
     async def victim(self, target: str) -> tuple[str, int]:
         """A process of the target that runs now. One that is down from an earlier blow is waited for."""
-        async with asyncio.timeout(DEADLINE_S):
-            while True:
-                alive = [
-                    (n, pid)
-                    for n, pid in self._stack.pids.items()
-                    if n == target or (n.startswith(f"{target}-") and n != AUDITOR)
-                ]
-                if alive:
-                    return self._draw.choice(sorted(alive))
-                await asyncio.sleep(_POLL_S)
+
+        def alive() -> list[tuple[str, int]]:
+            return [
+                (n, pid)
+                for n, pid in self._stack.pids.items()
+                if n == target or (n.startswith(f"{target}-") and n != AUDITOR)
+            ]
+
+        found: list[tuple[str, int]] = await eventually(alive, f"a process of {target} runs")
+        return self._draw.choice(sorted(found))
