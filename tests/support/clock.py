@@ -24,3 +24,20 @@ class JumpClock(SystemClock):
     def jump(self, **span: float) -> None:
         """Let days, hours, … pass."""
         self._jumped += timedelta(**span)
+
+
+class StillClock(JumpClock):
+    """``now`` moves by jumps alone: no second, and no midnight, passes between two lines of a test."""
+
+    def __init__(self, start: datetime, *, monotonic: bool = False) -> None:
+        """With ``monotonic``, ``monotonic()`` counts the seconds of the jumps and nothing else."""
+        super().__init__(monotonic=monotonic)
+        self._start = start
+
+    def now(self) -> datetime:
+        """The start and every jump so far."""
+        return self._start + self._jumped
+
+    def monotonic(self) -> float:
+        """Seconds jumped, or the machine's where the clock was not made to measure."""
+        return self._jumped.total_seconds() if self._both else super().monotonic()

@@ -1,28 +1,26 @@
 """The auditor's pages on the real store: who sees them, what they show, the monthly check."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 import pytest_asyncio
 
 from shared.audit.queries import CHECK, AuditReader
-from shared.clock import SystemClock, seoul_day
+from shared.clock import seoul_day
 from shared.errors import TransientError
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.harness import LEAST, IntakeHarness, running
+from tests.support.clock import StillClock
 
 HTML = {"Accept": "text/html", "Accept-Language": "en", "Sec-Fetch-Site": "same-origin"}
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def harness(
-    bus_settings: KafkaSettings, store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[IntakeHarness]:
-    # Its time stands still: what is written down before midnight in Seoul is not on the page of the day after.
-    clock = SystemClock()
-    now = clock.now()
-    monkeypatch.setattr(clock, "now", lambda: now)
+async def harness(bus_settings: KafkaSettings, store_settings: StoreSettings) -> AsyncIterator[IntakeHarness]:
+    # What is written down before midnight in Seoul is not on the page of the day after.
+    clock = StillClock(datetime.now(UTC))
     async with running(bus_settings, store_settings, clock=clock) as running_harness:
         running_harness.http.cookies.update(running_harness.people.cookie("central", "auditor", subject="s-auditor"))
         yield running_harness

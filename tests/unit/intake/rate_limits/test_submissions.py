@@ -14,7 +14,7 @@ from services.intake.rate_limits.submissions import SAME_TEXT, SubmissionPermit,
 from services.intake.submissions.models import Submission
 from services.intake.submissions.urgency import demoted, triage
 from shared.events.vocabulary import Suspicion, Urgency
-from tests.support.clock import JumpClock
+from tests.support.clock import JumpClock, StillClock
 
 KEYS = KeyedDigests(b"r" * 32)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -24,19 +24,9 @@ SCRIPT = Path(__file__).parents[4] / "services" / "intake" / "static" / "passage
 HERE, ELSEWHERE = "203.0.113.0/24", "198.51.100.0/24"
 
 
-class StillClock(JumpClock):
-    """Nothing passes but the jumps: a second that ends between two lines would count as one that was waited."""
-
-    def now(self) -> datetime:
-        return NOW + self._jumped
-
-    def monotonic(self) -> float:
-        return self._jumped.total_seconds()
-
-
 @pytest.fixture
 def clock() -> JumpClock:
-    return StillClock()
+    return StillClock(NOW, monotonic=True)
 
 
 @pytest.fixture
