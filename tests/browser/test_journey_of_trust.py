@@ -85,7 +85,7 @@ async def status(person: Page, whole: Whole, told: Telling, receipt: str) -> Non
 
 
 async def known(person: Page, whole: Whole, told: Telling, receipt: str) -> None:
-    """Until intake has read, in its own time, that a centre has the report and somebody has seen it."""
+    """Wait until intake has read that the report is assigned and acknowledged."""
 
     async def seen() -> bool:
         await status(person, whole, told, receipt)

@@ -60,7 +60,7 @@ async def test_full_refuses_says_so_and_accepts_again_when_there_is_room(
         assert await harness.collection.count_documents({}) == 0
         harness.intake.disk._marks = harness.intake.disk._marks._replace(reports=MB, drafts=MB, alarm=MB)
         await harness.intake.disk.look()
-        assert FREE._value.get() > MB, "the store says it, and not nobody"
+        assert FREE._value.get() > MB, "the store says how much is free"
         assert (await harness.lodge()).status_code == 202
         assert (await harness.http.get("/health/ready")).status_code == 200
 

@@ -156,7 +156,7 @@ class NotifyHarness:
         pending = {"outbox": {"$exists": True}}
         busy = await cases.collection.count_documents({"$or": [pending, {"lease_by": {"$ne": None}}]})
         busy += await centers.count_documents(pending) + await cases.backlog(self.clock.now())
-        # Who acknowledges a case ends its lease: the mail about it may be on its way all the same.
+        # Acknowledging a case ends its lease, but its mail may still be being sent.
         return busy + len(worker._held._in_hand) + self.notify.delivery._mail.busy == 0
 
     async def case(self, report_id: str) -> dict[str, Any] | None:

@@ -103,7 +103,7 @@ async def test_what_is_not_new_is_left_to_the_store(start: Start, late: bool) ->
     with hub.listen("gwangju") as listener:
         decided = datetime.now(UTC) - timedelta(minutes=5)
         passes(event("report.routed", 1, decided_at=decided) if late else stream()[1])
-        # Rows only: that alarms changed may be told at any moment, by the service's own watch over them.
+        # Rows only: the service may report a change of alarms at any moment.
         assert (await listener.take(0.05))[0] == []
         assert not hub.early(report_id(1))
         passes(fresh(1, "gwangju"))

@@ -206,7 +206,7 @@ async def test_a_report_that_nobody_acknowledges_is_counted_once_its_time_is_ove
     assert counted() == 1, "neither the acknowledged one nor the one whose new owner has its time yet"
     auditor.note(received(event("report.ended", 3, version=2, reason="withdrawn", decided_at=clock.now())))
     await auditor.look()
-    assert counted() == 0, "nobody waits for an acknowledgement"
+    assert counted() == 0, "no report waits for an acknowledgement"
 
 
 def test_a_report_whose_acknowledgement_may_wait_for_the_morning_is_not_counted_before() -> None:

@@ -158,7 +158,7 @@ async def test_texts_that_hang_take_neither_more_threads_than_allowed_nor_those_
     assert sorted(filter(None, came)) == ["busy"] * 3 + ["timeout"] * for_all
     urgent = await asyncio.gather(*(channel.send("x", "s", "b", urgent=True) for _ in range(URGENT_ONLY + 1)))
     assert sorted(filter(None, urgent)) == ["busy", *["timeout"] * URGENT_ONLY], "some are kept for these"
-    await eventually(lambda: len(began) == THREADS, "each has begun: whoever waited may have given up before that")
+    await eventually(lambda: len(began) == THREADS, "each call has started; its caller may have timed out before that")
     assert began == ["apprise s"] * THREADS
     assert await channel.send("x", "s", "b") == "busy", "threads that hang are still taken"
     ends.set()

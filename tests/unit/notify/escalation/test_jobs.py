@@ -132,7 +132,7 @@ SILENCE = "ieum_notify_auditor_silence_seconds"
 
 
 def value_of(gauge: str) -> float:
-    """As whoever reads the metrics is told."""
+    """The gauge as the metrics endpoint shows it."""
     value = REGISTRY.get_sample_value(gauge)
     assert value is not None
     return value
