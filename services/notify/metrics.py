@@ -21,7 +21,11 @@ AUDITOR_SILENT: Final = Gauge(
 )
 OVERDUE: Final = Counter("ieum_notify_overdue_steps", "Steps that began much later than due.", registry=REGISTRY)
 BUNDLES: Final = Counter("ieum_notify_batched_alerts", "Messages that stood for several alerts.", registry=REGISTRY)
-DUE: Final = Gauge("ieum_notify_due_alerts", "Cases whose next step is due and not claimed.", registry=REGISTRY)
+DUE: Final = Gauge(
+    "ieum_notify_due_alerts",
+    "Cases whose next step is due and not claimed; NaN while the store is away.",
+    registry=REGISTRY,
+)
 OLDEST: Final = Gauge(
     "ieum_notify_oldest_unacknowledged_case_age_seconds",
     "Age of the oldest case nobody has acknowledged.",
@@ -50,11 +54,13 @@ VOID: Final = Counter(
     registry=REGISTRY,
 )
 OFFERS_OPEN: Final = Gauge(
-    "ieum_notify_open_offers", "Offers that wait for an answer or for the move.", registry=REGISTRY
+    "ieum_notify_open_offers",
+    "Offers that wait for an answer or for the move; NaN while the store is away.",
+    registry=REGISTRY,
 )
 UNCONFIRMED: Final = Gauge(
     "ieum_notify_unconfirmed_commands",
-    "Cases that routing has not moved, closed or reopened within 30 s.",
+    "Cases that routing has not moved, closed or reopened within 30 s; NaN while the store is away.",
     registry=REGISTRY,
 )
 OFFER_MAILS: Final = Counter(

@@ -62,19 +62,22 @@ class AnchorPublisher:
         self._settings = settings
         self._clock = clock
         self._published: Anchor | None = None
-        self._waits_since: float | None = None
+        self._waits_since: datetime | None = None
+        WAITING.set_function(self._waiting_seconds)
+
+    def _waiting_seconds(self) -> float:
+        """As of when the metrics are read: it grows on while the store is away, and while Kafka takes its time."""
+        since = self._waits_since
+        return 0.0 if since is None else max((self._clock.now() - since).total_seconds(), 0.0)
 
     async def publish(self) -> None:
         """Publish the head if it is new. Raises ``TransientError``: then it waits, and the metric says how long."""
         head = await self._log.newest_head()
         if head is None or head == self._published:
             return
-        now = self._clock.monotonic()
-        self._waits_since = now if self._waits_since is None else self._waits_since
-        WAITING.set(now - self._waits_since)
+        self._waits_since = self._waits_since or self._clock.now()
         await send(self._settings, self._log.service, f"{self._log.service}={chain.format_anchor(head)}")
         self._published, self._waits_since = head, None
-        WAITING.set(0)
 
 
 async def send(settings: KafkaSettings, service: str, text: str) -> None:

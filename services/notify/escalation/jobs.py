@@ -66,6 +66,7 @@ class StoreGauges:
         self._clock = clock
         self._waits_since: datetime | None = None
         self._audited_at: datetime | None = clock.now()
+        self._forget()  # 0 would say that nothing is due
         # Told in seconds as of when the metrics are read: both grow on while the store is away.
         metrics.OLDEST.set_function(lambda: 0.0 if self._waits_since is None else self._age(self._waits_since))
         metrics.AUDITOR_SILENT.set_function(
@@ -75,8 +76,21 @@ class StoreGauges:
     def _age(self, then: datetime) -> float:
         return max((self._clock.now() - then).total_seconds(), 0.0)
 
+    @staticmethod
+    def _forget() -> None:
+        """Nobody knows the counts until the store answers."""
+        for count in (metrics.DUE, metrics.OFFERS_OPEN, metrics.UNCONFIRMED):
+            count.set(math.nan)
+
     async def look(self) -> None:
-        """One look. Raises ``TransientError``."""
+        """One look. Raises ``TransientError``: then the counts are unknown."""
+        try:
+            await self._look()
+        except Exception:
+            self._forget()
+            raise
+
+    async def _look(self) -> None:
         now = self._clock.now()
         self._audited_at = await self._findings.last_look()
         self._waits_since = await self._oldest.look(now)

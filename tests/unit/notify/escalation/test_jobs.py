@@ -144,6 +144,7 @@ class Store:
     def __init__(self) -> None:
         self.away = False
         self.looked: datetime | None = NOW
+        self.count = 0
 
     async def first_waiting(self, *_: object) -> datetime | None:
         self._asked()
@@ -155,15 +156,15 @@ class Store:
 
     async def backlog(self, _: datetime) -> int:
         self._asked()
-        return 0
+        return self.count
 
     async def offers_open(self) -> int:
         self._asked()
-        return 0
+        return self.count
 
     async def unconfirmed(self, _: datetime) -> int:
         self._asked()
-        return 0
+        return self.count
 
     def _asked(self) -> None:
         if self.away:
@@ -198,3 +199,24 @@ async def test_an_auditor_of_whom_nothing_was_read_yet_is_silent_since_the_start
     with pytest.raises(TransientError):
         await gauges.look()
     assert value_of(SILENCE) == 31
+
+
+async def test_what_is_counted_is_unknown_until_the_store_answers_and_while_it_is_away() -> None:
+    store, clock = Store(), ManualClock(NOW)
+    gauges = StoreGauges(cast("CaseStore", store), cast("FindingStore", store), clock)
+
+    def counted() -> list[float]:
+        names = ("due_alerts", "open_offers", "unconfirmed_commands")
+        return [value_of(f"ieum_notify_{name}") for name in names]
+
+    assert all(math.isnan(one) for one in counted())
+    store.count = 30
+    await gauges.look()
+    assert counted() == [30] * 3
+    store.away = True
+    with pytest.raises(TransientError):
+        await gauges.look()
+    assert all(math.isnan(one) for one in counted())
+    store.away, store.count = False, 0
+    await gauges.look()
+    assert counted() == [0] * 3
