@@ -101,9 +101,11 @@ class Watch:
             try:
                 await self._read_dead()
                 await self._measure_distance()
-            finally:
+            except Exception:
                 # The store alone says how long a report has had no owner, also while the broker is away.
                 await self.reconcile()
+                raise
+            await self.reconcile()
         except Exception:
             self._looked = False
             raise

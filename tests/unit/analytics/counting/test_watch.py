@@ -1,5 +1,6 @@
 """How far counting has caught up: a kept sample under steady traffic, and garbage at the end of a quiet partition."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ class Lines:
         self.records: list[RawRecord] = []
         self.reads = 0
         self.away = False
+        self.hangs = False
         self.asked: list[int] = []
 
     def add(self, *records: RawRecord) -> None:
@@ -37,6 +39,8 @@ class Lines:
             self.records.append(replace(record, offset=len(self.records)))
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.away:
             raise TransientError("the broker is away")
         self.asked = list(partitions)
@@ -59,6 +63,7 @@ class Counted:
         self.waiting: tuple[int, datetime | None] = (0, None)
         self.dead = 0
         self.away = False
+        self.tallied = 0
 
     async def offsets(self) -> dict[tuple[str, int], int]:
         if self.away:
@@ -66,6 +71,7 @@ class Counted:
         return {("reports", 0): self.next, **self.others}
 
     async def tally(self) -> ReconciliationCounts:
+        self.tallied += 1
         if self.away:
             raise TransientError("the store is away")
         n, oldest = self.waiting
@@ -228,6 +234,18 @@ async def test_while_store_or_broker_are_away_the_lag_grows() -> None:
         with pytest.raises(TransientError):
             await office.look()
         assert lag() == minutes * 60
+
+
+async def test_a_look_that_is_cancelled_asks_for_nothing_more() -> None:
+    office = Office()
+    office.reports.hangs = True
+    looking = asyncio.create_task(office.watch.look())
+    await asyncio.sleep(0)
+    assert not looking.done()
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+    assert office.store.tallied == 0
 
 
 async def test_while_the_broker_is_away_a_report_without_an_owner_grows_older() -> None:
