@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -68,9 +68,14 @@ class ManualClock:
             await self._moved.wait_for(lambda: self._elapsed >= until)
 
 
+def seoul_date(moment: datetime) -> date:
+    """The calendar day in Korea of a moment. Days in every count are days in Asia/Seoul."""
+    return moment.astimezone(SEOUL).date()
+
+
 def seoul_day(moment: datetime) -> str:
-    """The calendar day in Korea of a moment, as ``YYYY-MM-DD``. Days in every count are days in Asia/Seoul."""
-    return moment.astimezone(SEOUL).date().isoformat()
+    """The same as ``YYYY-MM-DD``."""
+    return seoul_date(moment).isoformat()
 
 
 def whole_milliseconds(moment: datetime) -> datetime:

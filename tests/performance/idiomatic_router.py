@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker
 
-from services.routing.assignment.rules import assign, decision_of, seoul_day
+from services.routing.assignment.rules import assign, decision_of
 from services.routing.state.loads import LoadView
+from shared.clock import seoul_date
 from shared.events.reports import ReportReceived
 from shared.events.routings import Cause, ReportRouted
 from shared.events.vocabulary import CauseKind
@@ -29,7 +30,7 @@ def service(bootstrap: str, prefix: str) -> FastStream:
         f"{prefix}reports", group_id=f"{prefix}idiomatic", ack_policy=AckPolicy.ACK, auto_offset_reset="earliest"
     )
     async def route(report: ReportReceived) -> None:
-        decision = decision_of(assign(report.facts, center_loads, seoul_day(report.received_at)))
+        decision = decision_of(assign(report.facts, center_loads, seoul_date(report.received_at)))
         seat = center_loads[decision.center_id]
         center_loads[decision.center_id] = seat._replace(load=seat.load + 10)
         event = ReportRouted(

@@ -20,10 +20,9 @@ from aiokafka import TopicPartition
 
 from services.routing.assignment.geography import Origin, origin_of
 from services.routing.assignment.replay import differing, replay
-from services.routing.assignment.rules import seoul_day
 from services.routing.state.loads import LoadView
 from shared.centers import TABLES
-from shared.clock import SystemClock
+from shared.clock import SystemClock, seoul_date
 from shared.events.catalog import parse_event
 from shared.events.routings import ReportRouted
 from shared.events.schemas import dataschema
@@ -109,7 +108,7 @@ async def _differing(consumer: Any, place: TopicPartition, most: int) -> list[st
             event, _ = parse_event("routings", record.key, record.headers, record.value)
             if not isinstance(event, ReportRouted):
                 raise StreamsError(f"wrote {type(event).__name__}")
-            again = replay(event.decision, event.facts, seoul_day(event.received_at))
+            again = replay(event.decision, event.facts, seoul_date(event.received_at))
             if said := differing(event.decision, again):
                 found.append(f"{event.report_id}: {said}")
     return found
@@ -117,7 +116,7 @@ async def _differing(consumer: Any, place: TopicPartition, most: int) -> list[st
 
 def _tables() -> dict[str, Any]:
     """What the rule looks up, for every place a report may come from. A district decides only where one is given."""
-    day = seoul_day(SystemClock().now())
+    day = seoul_date(SystemClock().now())
     loads = LoadView(cases_per_person=CASES_PER_PERSON).center_loads({})
     places = [*TABLES.divisions, *TABLES.elsewhere]
     return {

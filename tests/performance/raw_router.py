@@ -16,8 +16,9 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
-from services.routing.assignment.rules import assign, decision_of, seoul_day, severity_of
+from services.routing.assignment.rules import assign, decision_of, severity_of
 from services.routing.state.loads import LoadView
+from shared.clock import seoul_date
 from shared.events.base import encode
 from shared.events.catalog import parse_event
 from shared.events.reports import ReportReceived
@@ -104,7 +105,7 @@ def same() -> Job:
     def job(record: "ConsumerRecord[bytes, bytes]") -> tuple[bytes, Headers]:
         report, envelope = parse_event("reports", record.key, record.headers, record.value)
         assert isinstance(report, ReportReceived)
-        decision = decision_of(assign(report.facts, center_loads, seoul_day(report.received_at)))
+        decision = decision_of(assign(report.facts, center_loads, seoul_date(report.received_at)))
         seat = center_loads[decision.center_id]
         center_loads[decision.center_id] = seat._replace(load=seat.load + severity_of(report.facts).weight)
         now = datetime.now(UTC)

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final, Literal
 
-from shared.clock import SEOUL
+from shared.clock import SEOUL, seoul_date
 
 Kind = Literal["month", "quarter", "year", "week"]
 
@@ -75,7 +75,7 @@ def _make(text: str, kind: Kind, year: int, number: int) -> Period | None:
 
 def running(now: datetime, kind: Kind) -> Period:
     """The period of this kind that ``now`` lies in."""
-    day = now.astimezone(SEOUL).date()
+    day = seoul_date(now)
     if kind == "week":
         year, week, _ = day.isocalendar()
         return _made(f"{year}-W{week:02d}")
@@ -127,7 +127,7 @@ def ending_with(month: str) -> list[str]:
 def days_of_month(month: str, now: datetime) -> list[str]:
     """The days of a month that have begun, as ``YYYY-MM-DD``."""
     period = _made(month)
-    until = min(period.last, now.astimezone(SEOUL).date())
+    until = min(period.last, seoul_date(now))
     return [(period.first + timedelta(days=n)).isoformat() for n in range((until - period.first).days + 1)]
 
 

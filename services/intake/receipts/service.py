@@ -38,7 +38,7 @@ from services.intake.retention.rules import RefusedError
 from services.intake.staff_access.views import written
 from services.intake.submissions import identifiers
 from services.intake.submissions.facts import NotAdmittedError, demand_consent, demand_deadline, demand_told
-from shared.clock import SEOUL, Clock
+from shared.clock import Clock, seoul_date
 from shared.encryption import Keyring
 from shared.errors import TransientError
 from shared.events.reports import ReportMessageLeft, ReportReinstated, ReportWithdrawn
@@ -284,7 +284,7 @@ class ReceiptService:
         now, version = taken.at, document["intake_version"] + 1
         try:
             whole = amendments.merged(before, documents.opened(document, self._keyring), asked)
-            facts = amendments.amended_facts(before, whole, asked, now, now.astimezone(SEOUL).date())
+            facts = amendments.amended_facts(before, whole, asked, now, seoul_date(now))
         except ValidationError as error:
             raise problems.from_errors(error) from None
         except NotAdmittedError as error:

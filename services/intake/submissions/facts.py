@@ -10,7 +10,7 @@ from typing import Final
 from services.intake.submissions.models import NOBODY_TOLD, Consents, Contact, Submission
 from services.intake.submissions.urgency import Triage, demoted
 from shared.centers import Ambiguous, UnknownDivision, belongs, districts_of, resolve
-from shared.clock import SEOUL
+from shared.clock import seoul_date
 from shared.events.reports import ReportFacts
 from shared.events.vocabulary import Suspicion
 
@@ -35,7 +35,7 @@ class NotAdmittedError(ValueError):
 def examine(report: Submission, now: datetime) -> None:
     """Raise ``NotAdmittedError`` where a submission could not be accepted at this moment."""
     demand_sound(report, now)
-    place_of(report, now.astimezone(SEOUL).date())
+    place_of(report, seoul_date(now))
 
 
 def demand_sound(report: Submission, now: datetime) -> None:

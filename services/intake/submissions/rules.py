@@ -11,7 +11,7 @@ from services.intake.submissions import identifiers
 from services.intake.submissions.facts import facts_of
 from services.intake.submissions.models import Submission
 from services.intake.submissions.urgency import triage
-from shared.clock import SEOUL
+from shared.clock import seoul_date
 from shared.encryption import DataKey, WrappedKey
 from shared.events.base import Record, encode
 from shared.events.reports import ReportFacts
@@ -32,7 +32,7 @@ def judged(
     submission: Submission, now: datetime, suspicion: tuple[Suspicion, ...], *, sandbox: bool = False
 ) -> ReportFacts:
     """The facts of a submission that comes now. Raises ``NotAdmittedError``."""
-    facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date(), suspicion)
+    facts = facts_of(submission, triage(submission, now), seoul_date(now), suspicion)
     return facts.model_copy(update={"sandbox": True}) if sandbox else facts
 
 

@@ -13,7 +13,7 @@ from services.intake.webform import advice, form, safety_texts, step_words, step
 from services.intake.webform.form import FieldProblem
 from services.intake.webform.steps import CHECK, LAST, FormStep
 from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
-from shared.clock import SEOUL, Clock
+from shared.clock import Clock, seoul_date
 from shared.events.vocabulary import ContactChannel, Urgency
 from shared.web.form_body import Typed
 from shared.web.language import LANGUAGES
@@ -204,7 +204,7 @@ class FormRenderer:
 
     def _places(self, request: Request, typed: Typed) -> Options:
         korean = self.pages.language(request) == "ko"
-        here = divisions_on(self._clock.now().astimezone(SEOUL).date())
+        here = divisions_on(seoul_date(self._clock.now()))
         chosen = typed.one("division")
         asked = [chosen] if districts_of(chosen) else [division.slug for division in here]
         districts = [district for slug in asked for district in districts_of(slug)]

@@ -4,7 +4,6 @@ import hashlib
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -22,8 +21,6 @@ from shared.events.vocabulary import (
     Suspicion,
     Urgency,
 )
-
-SEOUL = ZoneInfo("Asia/Seoul")
 
 
 def _in_utc(value: object) -> object:

@@ -17,7 +17,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from services.notify.cases.models import SEOUL, EscalationCause
+from services.notify.cases.models import EscalationCause
+from shared.clock import SEOUL
 from shared.events.envelope import iso
 from shared.events.vocabulary import Urgency
 from shared.labels import URGENCIES

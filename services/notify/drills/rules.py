@@ -5,8 +5,9 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from services.notify.cases.models import SEOUL, Case, EntryKind, Instant, Model
+from services.notify.cases.models import Case, EntryKind, Instant, Model
 from shared import centers
+from shared.clock import SEOUL, seoul_date
 
 WINDOW: Final = timedelta(minutes=15)
 """So long a drill waits for somebody to take it: by then a critical case has escalated to everybody."""
@@ -92,7 +93,7 @@ def _verdict(drill: Drill, reached: dict[Stage, datetime], now: datetime) -> Ver
 
 def report(center_id: str, now: datetime) -> dict[str, Any]:
     """A synthetic report whose home is this centre: critical, and nothing in it of anybody."""
-    division, district = place_of(center_id, now.astimezone(SEOUL).date())
+    division, district = place_of(center_id, seoul_date(now))
     where = {"division": division, **({"district": district} if district is not None else {})}
     deadline = (now + timedelta(hours=6)).isoformat()
     return {"role": "third_party", "harm_types": ["other"], "threat_deadline": deadline, "synthetic": True, **where}

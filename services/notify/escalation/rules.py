@@ -8,7 +8,6 @@ from typing import Any, Final, TypeVar
 
 from services.notify.cases.models import (
     CENTRAL_DESK,
-    SEOUL,
     Case,
     CaseState,
     DueCase,
@@ -22,6 +21,7 @@ from services.notify.cases.models import (
     rescheduled,
 )
 from services.notify.team.models import Center
+from shared.clock import SEOUL
 from shared.events.alerts import AlertEscalated, AlertEvent, AlertFailed, AlertSent
 from shared.events.base import Event
 from shared.events.vocabulary import AlertChannel, AlertTrouble, Urgency

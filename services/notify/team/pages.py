@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
 from services.notify.auditing import Audited
-from services.notify.cases.models import CENTRAL_DESK, SEOUL, Case
+from services.notify.cases.models import CENTRAL_DESK, Case
 from services.notify.cases.service import CaseService
 from services.notify.console import lists
 from services.notify.console.dependencies import checked_center, guarded
@@ -19,6 +19,7 @@ from services.notify.team.models import Rota, Shift
 from services.notify.team.repository import RotaStore
 from services.notify.team.rules import holiday, loads, to_hand_over
 from shared import centers
+from shared.clock import seoul_date
 from shared.events.base import CenterId, StaffRef
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -60,7 +61,7 @@ class TeamPages:
         colleagues = self.case_service.staff.colleagues(center_id)
         cases = await self.open_cases(center_id)
         found = loads(cases, colleagues)
-        today = now.astimezone(SEOUL).date()
+        today = seoul_date(now)
         week = [today + timedelta(days=ahead) for ahead in range(DAYS)]
         every = await guarded(self.case_service.duty.all)
         across = principal.organisation == CENTRAL_DESK and center_id == CENTRAL_DESK

@@ -11,9 +11,10 @@ from typing import Final
 import holidays
 
 from services.notify.cases.attention import is_open
-from services.notify.cases.models import SEOUL, Case, CaseState, DeletionState
+from services.notify.cases.models import Case, CaseState, DeletionState
 from services.notify.cases.rules import is_severe
 from services.notify.team.models import SHIFTS, Center, Counted, Rota, Shift
+from shared.clock import SEOUL, seoul_date
 from shared.events.centers import CenterChanged
 from shared.events.vocabulary import CenterState, EndReason, HarmType
 from shared.severity import SEVERE_PER_PERSON
@@ -93,14 +94,14 @@ def turns(rota: Rota, day: date, holiday: Holiday) -> list[Turn]:
 
 def on_duty(rota: Rota, moment: datetime, holiday: Holiday) -> list[Turn]:
     """Return who works at a moment, by the rota."""
-    today = moment.astimezone(SEOUL).date()
+    today = seoul_date(moment)
     near = [*turns(rota, today - timedelta(days=1), holiday), *turns(rota, today, holiday)]
     return [turn for turn in near if turn.begins <= moment < turn.ends]
 
 
 def next_up(rota: Rota, moment: datetime, holiday: Holiday) -> list[Turn]:
     """Those who come next: all whose shift begins at the first beginning within a week."""
-    today = moment.astimezone(SEOUL).date()
+    today = seoul_date(moment)
     for ahead in range(8):
         later = [turn for turn in turns(rota, today + timedelta(days=ahead), holiday) if turn.begins > moment]
         if later:

@@ -65,14 +65,14 @@ def _around(home: str, tables: Tables = TABLES) -> tuple[Ring, ...]:
     return _disjoint({home}, [land, by_sea_or_air, _land_of(land, tables), centers.CENTER_IDS])
 
 
-def _from(near: Ring, tables: Tables = TABLES) -> tuple[Ring, ...]:
+def rings_from(near: Ring, tables: Tables = TABLES) -> tuple[Ring, ...]:
     """Without a home: those named near, those across their land borders, all others."""
     return _disjoint(set(), [near, _land_of(near, tables), centers.CENTER_IDS])
 
 
 # No decorators: mutation testing leaves out what is decorated.
 origin_of = lru_cache(maxsize=4096)(_origin)
-rings_around, rings_from = cache(_around), cache(_from)
+rings_around = cache(_around)
 
 
 def _land_of(inner: Iterable[str], tables: Tables) -> Ring:

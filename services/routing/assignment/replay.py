@@ -11,8 +11,9 @@ from datetime import date, datetime
 from typing import Final, NamedTuple
 
 from services.routing.assignment.models import CenterLoad
-from services.routing.assignment.rules import RULE_VERSION, assign, decision_of, seoul_day, transferred
+from services.routing.assignment.rules import RULE_VERSION, assign, decision_of, transferred
 from shared.centers import TABLES, Tables
+from shared.clock import seoul_date
 from shared.events.reports import ReportFacts
 from shared.events.routings import Candidate, Decision, ReportRerouted, ReportRouted
 from shared.events.vocabulary import RoutingReason
@@ -100,7 +101,7 @@ class Replay:
     def _difference(self, event: Decided) -> str | None:
         tables = self.known[event.decision.table_version]
         try:
-            again = replay(event.decision, event.facts, seoul_day(event.received_at), tables=tables)
+            again = replay(event.decision, event.facts, seoul_date(event.received_at), tables=tables)
         except Exception as error:  # whatever a record trips over that no build of ours wrote
             return f"cannot be decided again: {type(error).__name__}"
         return differing(event.decision, again)

@@ -9,7 +9,7 @@ when its home center is not available or cannot take it, or when it has no home.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -25,7 +25,6 @@ from services.routing.assignment.models import (
     Severity,
 )
 from shared.centers import CENTRAL, TABLES, Tables
-from shared.clock import SEOUL
 from shared.events.reports import ReportFacts
 from shared.events.routings import Decision
 from shared.events.vocabulary import (
@@ -374,11 +373,6 @@ def transferred(
         passed_over=() if load is None else (_CHOSEN,),
         right_of_return=may_return and _is_away(to_center_id, origin, facts),
     )
-
-
-def seoul_day(moment: datetime) -> date:
-    """The day on which something happened, as everybody concerned counts it."""
-    return moment.astimezone(SEOUL).date()
 
 
 def decision_of(assignment: Assignment, tables: Tables = TABLES) -> Decision:

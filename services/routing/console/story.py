@@ -6,10 +6,10 @@ from datetime import datetime
 
 from services.routing.assignment import sentences
 from services.routing.assignment.explain import Explainer, Explanation, Translate
-from services.routing.assignment.rules import seoul_day
 from services.routing.console.views import replays
 from services.routing.state.report_states import BROUGHT_BACK, RoutingEvent
 from shared.centers import PACKAGED, Tables
+from shared.clock import seoul_date
 from shared.events.reports import ReportFacts
 from shared.events.routings import Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import EndReason, Urgency
@@ -112,7 +112,7 @@ class _Teller:
     def _decided(
         self, event: ReportRouted | ReportRerouted, decision: Decision, facts: ReportFacts, before: tuple[str, ...]
     ) -> StoryStep:
-        day = seoul_day(event.received_at)
+        day = seoul_date(event.received_at)
         explained = self.explainer.explain(decision, facts, day)
         return StoryStep(
             version=event.version,

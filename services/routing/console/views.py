@@ -9,10 +9,11 @@ from pydantic import BaseModel, Field
 from services.routing.assignment.bands import Band, band_of
 from services.routing.assignment.models import CenterLoad
 from services.routing.assignment.replay import TRANSFERS, differing, replay
-from services.routing.assignment.rules import RULE_VERSION, seoul_day
+from services.routing.assignment.rules import RULE_VERSION
 from services.routing.read_model import RoutingEntry, event_of
 from services.routing.state.report_states import RoutingEvent
 from shared.centers import PACKAGED, Tables, center
+from shared.clock import seoul_date
 from shared.events.base import CenterId, ReportId
 from shared.events.routings import Decision, ReportRerouted, ReportRouted
 from shared.events.vocabulary import CenterState
@@ -84,7 +85,7 @@ def replays(event: RoutingEvent, known: Mapping[str, Tables] = PACKAGED.known) -
     tables = known.get(decision.table_version)
     if decision.rule_version != RULE_VERSION or tables is None:
         return None
-    return differing(decision, replay(decision, event.facts, seoul_day(event.received_at), tables=tables)) is None
+    return differing(decision, replay(decision, event.facts, seoul_date(event.received_at), tables=tables)) is None
 
 
 def history_of(report_id: str, entries: list[RoutingEntry], known: Mapping[str, Tables] = PACKAGED.known) -> History:

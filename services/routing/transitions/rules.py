@@ -11,13 +11,14 @@ from typing import Final
 
 from services.routing.assignment.geography import UNKNOWN_DIVISION, place_fault
 from services.routing.assignment.models import Assignment, CenterLoad, CenterLoads
-from services.routing.assignment.rules import assign, linked_center, seoul_day, transferred
+from services.routing.assignment.rules import assign, linked_center, transferred
 from services.routing.model import Draft, FirstRouting, Incoming, Refusal, ReportState
 from services.routing.state.partition import PartitionState
 from services.routing.state.report_states import RoutingEvent, first_report_state, report_state_after
 from services.routing.transitions import records
 from services.routing.transitions.models import Moment, TransitionResult
 from services.routing.transitions.transfers import known_target, why_void
+from shared.clock import seoul_date
 from shared.events.base import Event, ReportEvent
 from shared.events.cases import CaseClosed, CaseEvent, CaseReopened, CaseTransferAccepted
 from shared.events.reports import (
@@ -119,7 +120,7 @@ class _BatchDecision:
             return
         tables, facts = self._moment.tables, event.facts
         assignment = assign(
-            facts, self.center_loads, seoul_day(event.received_at), linked=self._linked(facts), tables=tables
+            facts, self.center_loads, seoul_date(event.received_at), linked=self._linked(facts), tables=tables
         )
         report_state = first_report_state(
             assignment.center_id,
@@ -179,7 +180,7 @@ class _BatchDecision:
         intake_version: int | None = None,
     ) -> None:
         """Decide anew which centre has it. ``intake_version`` is what is passed on with that, if anything is."""
-        day, tables = seoul_day(report_state.received_at), self._moment.tables
+        day, tables = seoul_date(report_state.received_at), self._moment.tables
         assignment = assign(facts, self.center_loads, day, linked=self._linked(facts), tables=tables)
         self._reroute(report_id, report_state, assignment, facts, cause, traceparent, intake_version=intake_version)
 
@@ -244,7 +245,7 @@ class _BatchDecision:
         facts = facts_of(report_state)
         why = why_void(event.to_center_id, report_state.center_id, facts, self.center_loads)
         if why is None:
-            day, may_return = seoul_day(report_state.received_at), report_state.right_of_return
+            day, may_return = seoul_date(report_state.received_at), report_state.right_of_return
             tables = self._moment.tables
             assignment = transferred(
                 event.to_center_id, facts, self.center_loads, day, may_return=may_return, tables=tables

@@ -1,7 +1,7 @@
 """The rule: numbers, linked reports, rings, transfers, deciding again. Who gets what: ``assignment/data/cases``."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import pytest
@@ -13,7 +13,6 @@ from services.routing.assignment.rules import (
     RULE_VERSION,
     decision_of,
     linked_center,
-    seoul_day,
     severity_of,
     transferred,
     utilisation,
@@ -122,11 +121,6 @@ def test_the_rings_are_land_then_sea_or_air_then_two_steps_then_all_others() -> 
         ("daegu", "gyeongbuk", "jeonbuk", "jeonnam"),
     )
     assert rings_from(("gyeonggi", "incheon"))[:2] == (("gyeonggi", "incheon"), ("chungbuk", "chungnam", "gangwon"))
-
-
-def test_the_day_is_the_day_in_seoul() -> None:
-    late, later = datetime(2026, 6, 30, 14, 59, tzinfo=UTC), datetime(2026, 6, 30, 15, 0, tzinfo=UTC)
-    assert (seoul_day(late), seoul_day(later)) == (date(2026, 6, 30), date(2026, 7, 1))
 
 
 def test_away_from_home_a_report_has_the_right_of_return() -> None:

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from services.routing.assignment.models import CenterLoads
 from services.routing.assignment.replay import replay
-from services.routing.assignment.rules import assign, decision_of, seoul_day, severity_of
+from services.routing.assignment.rules import assign, decision_of, severity_of
 from services.routing.model import FirstRouting
 from services.routing.rendering import facts_json, message_of
 from services.routing.state.partition import PartitionState
 from services.routing.state.report_states import report_state_after
 from services.routing.transitions.rules import decide
+from shared.clock import seoul_date
 from shared.events.base import encode
 from shared.events.catalog import parse_event
 from shared.events.envelope import event_id
@@ -73,7 +74,7 @@ def test_a_first_routing_parses_to_the_event_the_models_make(
     assert parse_event("routings", key, by_models.headers, by_models.value)[0] == parsed
     assert report_state_after(event, None) == draft.report_state
     assert isinstance(parsed, ReportRouted)
-    assert replay(parsed.decision, parsed.facts, seoul_day(parsed.received_at)) == parsed.decision
+    assert replay(parsed.decision, parsed.facts, seoul_date(parsed.received_at)) == parsed.decision
 
 
 @given(any_facts())

@@ -1,7 +1,7 @@
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
-from shared.clock import ManualClock, SystemClock, seoul_day
+from shared.clock import ManualClock, SystemClock, seoul_date, seoul_day
 
 START = datetime(2026, 11, 24, 14, 59, 59, tzinfo=UTC)
 
@@ -25,5 +25,5 @@ def test_system_clock_is_in_utc_and_monotonic() -> None:
 
 
 def test_a_day_is_a_day_in_seoul() -> None:
-    assert seoul_day(START) == "2026-11-24"
+    assert (seoul_date(START), seoul_day(START)) == (date(2026, 11, 24), "2026-11-24")
     assert seoul_day(START.replace(hour=15, minute=0)) == "2026-11-25"

@@ -5,9 +5,9 @@ from datetime import date, datetime
 import pytest
 from pydantic import ValidationError
 
-from services.notify.cases.models import SEOUL
 from services.notify.team.models import SHIFTS, Rota, Shift
 from services.notify.team.rules import added, holiday, loads, next_up, on_duty, removed, to_hand_over, turns
+from shared.clock import SEOUL
 from shared.events.vocabulary import Urgency
 from tests.unit.notify.cases.samples import KIM, acknowledged, waiting
 
