@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from fastapi import Depends
 from pydantic import BaseModel
@@ -37,10 +37,6 @@ VISITOR: Final = "Ieum-Visitor"
 _VISITOR_FORM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CALLBACK: Final = "Ieum-Callback"
 """The header by which a front end asks to be told how a report stands."""
-_REFERENCE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-IDEMPOTENCY_KEY: Final = "idempotency-key"
-_KEY: Final = re.compile(r"[A-Za-z0-9._:~+/=-]{16,128}")
-_NAME: Final = "Idempotency-Key"
 
 
 def json_body_of(
@@ -89,16 +85,14 @@ class _ApiCaller(Documented):
     def describe(self, operation: dict[str, Any], components: dict[str, Any]) -> None:
         """An optional header."""
         del components
-        parameter = {
-            "name": VISITOR,
-            "in": "header",
-            "required": False,
-            "description": "Tells a front end's users apart, so that wrong receipts hold back one of them alone: a "
+        add_header_parameter(
+            operation,
+            VISITOR,
+            "Tells a front end's users apart, so that wrong receipts hold back one of them alone: a "
             "keyed digest of the user's network, with a key of the front end's that changes every day.",
-            "schema": {"type": "string", "pattern": f"^(?:{_VISITOR_FORM.pattern})?$"},
-            "example": "b1f0c3d2",
-        }
-        operation.setdefault("parameters", []).append(parameter)
+            {"type": "string", "pattern": f"^(?:{_VISITOR_FORM.pattern})?$"},
+            "b1f0c3d2",
+        )
 
 
 ApiCaller = Annotated[Caller, Depends(_ApiCaller())]
@@ -125,13 +119,19 @@ def require_of(authorize: Authorizer, request: Request, principal: Principal) ->
     return require
 
 
-class IdempotencyKey(Documented):
-    """A dependency that gives the key of a request; quoted, as the IETF draft writes it, or not; None without one.
+class OptionalHeader(Documented):
+    """A dependency that gives the value of an optional header; None without one.
 
-    FastAPI's own ``Header`` would take the first of two.
+    FastAPI's own ``Header`` takes the first of two, or describes a list (decision 5).
     """
 
-    problems = ("invalid_header", "idempotency_conflict")
+    problems: ClassVar[tuple[str, ...]] = ("invalid_header",)
+    name: ClassVar[str]
+    form: ClassVar[re.Pattern[str]]
+    wrong_form: ClassVar[str]
+    """What is wrong with a value of another form, a message id."""
+    schema: ClassVar[Mapping[str, Any]]
+    example: ClassVar[str]
 
     def __init__(self, description: str, *, refused: Callable[[Problem], Problem] = lambda problem: problem) -> None:
         """``refused`` is called with each problem before it is raised."""
@@ -139,78 +139,60 @@ class IdempotencyKey(Documented):
         self._refused = refused
 
     async def __call__(self, request: Request) -> str | None:
-        """The key. Raises ``Problem`` 400."""
-        try:
-            return idempotency_key(request)
-        except Problem as problem:
-            raise self._refused(problem) from None
-
-    def describe(self, operation: dict[str, Any], components: dict[str, Any]) -> None:
-        """An optional header."""
-        del components
-        parameter = {
-            "name": _NAME,
-            "in": "header",
-            "required": False,
-            "description": self._description,
-            "schema": {"type": "string", "maxLength": 130},
-            "example": "6f1c3a52-9a0f-4c8e-9d0b-2f5a1e7c8b90",
-        }
-        operation.setdefault("parameters", []).append(parameter)
-
-
-class CallbackReference(Documented):
-    """A dependency that gives the front end's reference for callbacks about a report; None without one."""
-
-    problems = ("invalid_header",)
-
-    def __init__(self, *, refused: Callable[[Problem], Problem] = lambda problem: problem) -> None:
-        """``refused`` is called with each problem before it is raised."""
-        self._refused = refused
-
-    async def __call__(self, request: Request) -> str | None:
-        """The reference. Raises ``Problem`` 400."""
-        given = request.headers.getlist(CALLBACK)
+        """The value. Raises ``Problem`` 400."""
+        given = request.headers.getlist(self.name)
         if not given:
             return None
         if len(given) > 1:
             detail = gettext_noop("This header is there more than once.")
-            raise self._refused(bad_header(CALLBACK, "duplicate_header", detail))
-        if not _REFERENCE.fullmatch(given[0]):
-            detail = gettext_noop("An Ieum-Callback has 1 to 64 letters, digits or _ - and no spaces.")
-            raise self._refused(bad_header(CALLBACK, "wrong_form", detail))
-        return given[0]
+            raise self._refused(bad_header(self.name, "duplicate_header", detail))
+        value = self.unquoted(given[0])
+        if not self.form.fullmatch(value):
+            raise self._refused(bad_header(self.name, "wrong_form", self.wrong_form))
+        return value
+
+    def unquoted(self, value: str) -> str:
+        """The value that is meant."""
+        return value
 
     def describe(self, operation: dict[str, Any], components: dict[str, Any]) -> None:
         """An optional header."""
         del components
-        parameter = {
-            "name": CALLBACK,
-            "in": "header",
-            "required": False,
-            "description": "Asks for callbacks about this report, and is all that they call it by: random, and nothing "
-            "of the person, the receipt or the report. Only where the person agreed; "
-            "not kept where the front end has no address for callbacks. See `webhooks` in this document.",
-            "schema": {"type": "string", "pattern": f"^{_REFERENCE.pattern}$"},
-            "example": "k3J9-fQ27",
-        }
-        operation.setdefault("parameters", []).append(parameter)
+        add_header_parameter(operation, self.name, self._description, self.schema, self.example)
 
 
-def idempotency_key(request: Request) -> str | None:
-    """The key of a request, if it has one. Raises ``Problem`` 400."""
-    given = request.headers.getlist(IDEMPOTENCY_KEY)
-    if not given:
-        return None
-    if len(given) > 1:
-        raise bad_header(_NAME, "duplicate_header", gettext_noop("This header is there more than once."))
-    key = given[0].strip()
-    if len(key) > 1 and key[0] == key[-1] == '"':
-        key = key[1:-1]
-    if not _KEY.fullmatch(key):
-        detail = gettext_noop("An Idempotency-Key has 16 to 128 letters, digits or . _ : ~ + / = - and no spaces.")
-        raise bad_header(_NAME, "wrong_form", detail)
-    return key
+class IdempotencyKey(OptionalHeader):
+    """The key of a request; quoted, as the IETF draft writes it, or not."""
+
+    problems = ("invalid_header", "idempotency_conflict")
+    name = "Idempotency-Key"
+    form = re.compile(r"[A-Za-z0-9._:~+/=-]{16,128}")
+    wrong_form = gettext_noop("An Idempotency-Key has 16 to 128 letters, digits or . _ : ~ + / = - and no spaces.")
+    schema = {"type": "string", "maxLength": 130}
+    example = "6f1c3a52-9a0f-4c8e-9d0b-2f5a1e7c8b90"
+
+    def unquoted(self, value: str) -> str:
+        """The key without its quotation marks."""
+        key = value.strip()
+        return key[1:-1] if len(key) > 1 and key[0] == key[-1] == '"' else key
+
+
+class CallbackReference(OptionalHeader):
+    """The front end's reference for callbacks about a report."""
+
+    name = CALLBACK
+    form = re.compile(r"[A-Za-z0-9_-]{1,64}")
+    wrong_form = gettext_noop("An Ieum-Callback has 1 to 64 letters, digits or _ - and no spaces.")
+    schema = {"type": "string", "pattern": f"^{form.pattern}$"}
+    example = "k3J9-fQ27"
+
+
+def add_header_parameter(
+    operation: dict[str, Any], name: str, description: str, schema: Mapping[str, Any], example: str
+) -> None:
+    """Describe an optional header in an operation of the OpenAPI document."""
+    parameter = {"name": name, "in": "header", "required": False, "description": description}
+    operation.setdefault("parameters", []).append({**parameter, "schema": dict(schema), "example": example})
 
 
 def bad_header(name: str, reason: str, detail: str) -> Problem:

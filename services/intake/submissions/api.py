@@ -33,6 +33,12 @@ _KEY: Final = dependencies.IdempotencyKey(
     "it is the same key. Two of this header: 400 `invalid_header`.",
     refused=problems.counted,
 )
+_CALLBACK: Final = dependencies.CallbackReference(
+    "Asks for callbacks about this report, and is all that they call it by: random, and nothing "
+    "of the person, the receipt or the report. Only where the person agreed; "
+    "not kept where the front end has no address for callbacks. See `webhooks` in this document.",
+    refused=problems.counted,
+)
 _BODY: Final = dependencies.json_body_of(Submission, EXAMPLES, refused=problems.counted)
 
 
@@ -66,7 +72,7 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
         client: Annotated[Client, Depends(authenticate)],
         submission: Annotated[Submission, Depends(_BODY)],
         key: Annotated[str | None, Depends(_KEY)],
-        callback: Annotated[str | None, Depends(dependencies.CallbackReference(refused=problems.counted))],
+        callback: Annotated[str | None, Depends(_CALLBACK)],
     ) -> Response:
         """Only `role` and `harm_types` are compulsory. With an `Idempotency-Key` the request can be repeated safely.
 
