@@ -21,14 +21,13 @@ from services.intake.disk.repository import DiskSpace
 from services.intake.disk.rules import MB, DiskThresholds
 from services.intake.disk.service import PACE_S as DISK_S
 from services.intake.disk.service import DiskMonitor
-from services.intake.encryption.keys import keys_of
+from services.intake.encryption.keys import KeyedDigests, keys_of
 from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.encryption.receipt_issuer import ReceiptIssuer
 from services.intake.handover import api as handover_api
 from services.intake.handover import pages as handover_pages
 from services.intake.handover.service import HandoverService
 from services.intake.links.repository import LinkIndex
-from services.intake.links.rules import LinkKey
 from services.intake.links.service import PACE_S as LINKS_GATHER_S
 from services.intake.links.service import SWEEP_S as LINKS_S
 from services.intake.links.service import LinkService
@@ -230,7 +229,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     recorder = AuditRecorder(audit, clock)
     reports = repository_of(settings, database, clock, keys.reports, recorder.report_refused)
     links = LinkIndex(database)
-    link_service = LinkService(links, LinkKey(key_bytes(settings.link_key)), clock)
+    link_service = LinkService(links, KeyedDigests(key_bytes(settings.link_key)), clock)
     relay = Relay(
         reports.collection,
         bus.publisher,

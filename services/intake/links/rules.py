@@ -5,12 +5,12 @@ no digest says what it is of. Drills have digests of their own, so that none is 
 """
 
 import hashlib
-import hmac
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.links.addresses import normal_address
 
 MOST_LINKED: Final = 10
@@ -39,25 +39,16 @@ _SPACES: Final = re.compile(r"\s+")
 _INVISIBLE: Final = re.compile(r"[\u200b-\u200f\u2060\ufeff]")
 
 
-class LinkKey:
-    """The key of the digests."""
-
-    def __init__(self, secret: bytes) -> None:
-        """``secret``: 32 bytes that must never change, or older reports are no longer found."""
-        self._keyed = hmac.new(secret, digestmod="sha256")  # copied for each digest: the key is worked in once
-
-    def digest(self, kind: str, value: str, *, synthetic: bool) -> str:
-        """HMAC-SHA256 of one thing, cut to 128 bits, hex."""
-        text = f"ieum intake link {'drill ' if synthetic else ''}{kind}\x00{value}"
-        keyed = self._keyed.copy()
-        keyed.update(text.encode())
-        return keyed.digest()[:_DIGEST_BYTES].hex()
+def _digest(keys: KeyedDigests, kind: str, value: str, *, synthetic: bool) -> str:
+    """HMAC-SHA256 of one thing, cut to 128 bits, hex."""
+    # No part of its own, whose length would go in: older reports would no longer be found.
+    return keys.mac(f"link {'drill ' if synthetic else ''}{kind}\x00{value}")[:_DIGEST_BYTES].hex()
 
 
-def digests_of(key: LinkKey, parts: Mapping[str, Any], *, synthetic: bool) -> tuple[str, ...]:
+def digests_of(keys: KeyedDigests, parts: Mapping[str, Any], *, synthetic: bool) -> tuple[str, ...]:
     """The digests of ``urls``, ``fingerprints`` and ``offender_handles`` of a submission or an addition, each once."""
     found = dict.fromkeys(
-        key.digest(kind, value, synthetic=synthetic)
+        _digest(keys, kind, value, synthetic=synthetic)
         for kind, value in (
             *(("address", normal_address(url)) for url in parts.get("urls") or ()),
             *(("file", _file(print_)) for print_ in parts.get("fingerprints") or ()),

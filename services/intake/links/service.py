@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from prometheus_client import Counter, Gauge
 
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.links import rules as link_rules
 from services.intake.links.repository import LinkIndex
 from services.intake.reports.documents import DIGESTS, UNINDEXED_SINCE, Document
@@ -63,10 +64,10 @@ _Asked = tuple[Sequence[str], "asyncio.Future[Found]"]
 class LinkService:
     """Links reports, in one process."""
 
-    def __init__(self, links: LinkIndex, key: link_rules.LinkKey, clock: Clock) -> None:
-        """``key`` makes the digests."""
+    def __init__(self, links: LinkIndex, keys: KeyedDigests, clock: Clock) -> None:
+        """``keys`` make the digests; they must never change, or older reports are no longer found."""
         self._links = links
-        self.key: Final = key
+        self.keys: Final = keys
         self._clock = clock
         # Digest to the newest reports on their way here: the index learns of them only once they are stored.
         self._coming: OrderedDict[str, deque[_Coming]] = OrderedDict()

@@ -171,7 +171,7 @@ class CallPage:
         if not call_forms.LINKED_BY & set(typed.values):
             return False
         raw, _ = form.submission_of(call_forms.counting(typed), "ko")
-        digests = link_rules.digests_of(self._link_service.key, raw, synthetic=False)
+        digests = link_rules.digests_of(self._link_service.keys, raw, synthetic=False)
         found = await self._link_service.has_others(self._desk.drafts.report_id(call_id), digests)
         if found and call_forms.LINKED_BY & set(touched):
             metrics.LINKED.inc()

@@ -265,7 +265,7 @@ class ReceiptService:
         """Return the digests of an addition, and the reports that share one."""
         facts = admitted.get("facts") or {}
         synthetic = bool(facts.get("synthetic"))
-        digests = link_rules.digests_of(self._link_service.key, asked.model_dump(), synthetic=synthetic)
+        digests = link_rules.digests_of(self._link_service.keys, asked.model_dump(), synthetic=synthetic)
         return _Found(digests, await self._link_service.linked(admitted["_id"], digests))
 
     def _amendment(

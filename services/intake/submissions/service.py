@@ -164,7 +164,7 @@ class SubmissionService:
         report_id = (
             identifiers.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
         )
-        digests = link_rules.digests_of(self._link_service.key, vars(submission), synthetic=submission.synthetic)
+        digests = link_rules.digests_of(self._link_service.keys, vars(submission), synthetic=submission.synthetic)
         if linked := link_rules.newest(known, await self._link_service.linked(report_id, digests)):
             facts = facts.model_copy(update={"linked_reports": linked})
         key, wrapped = self._keyring.new_key(report_id)

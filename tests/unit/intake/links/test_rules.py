@@ -2,10 +2,11 @@ import hashlib
 
 import pytest
 
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.links import rules as link_rules
-from services.intake.links.rules import LinkKey, digests_of, normal_handle
+from services.intake.links.rules import digests_of, normal_handle
 
-KEY = LinkKey(b"l" * 32)
+KEY = KeyedDigests(b"l" * 32)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +55,13 @@ def test_the_same_thing_gives_the_same_digest_whoever_says_it() -> None:
 def test_kinds_keys_and_drills_are_kept_apart() -> None:
     one = digests(fingerprints=["ab" * 32])
     assert one.isdisjoint(digests(offender_handles=["ab" * 32]))
-    assert one.isdisjoint(digests_of(LinkKey(b"k" * 32), {"fingerprints": ["ab" * 32]}, synthetic=False))
+    assert one.isdisjoint(digests_of(KeyedDigests(b"k" * 32), {"fingerprints": ["ab" * 32]}, synthetic=False))
     assert one.isdisjoint(digests_of(KEY, {"fingerprints": ["ab" * 32]}, synthetic=True))
+
+
+def test_digests_are_those_that_older_reports_have() -> None:
+    assert digests(fingerprints=["ab" * 32]) == {"5f4941cdd5294ad7dac37cc07cb8845e"}
+    assert digests_of(KEY, {"fingerprints": ["ab" * 32]}, synthetic=True) == ("183118358592b3d59d67ad8ce2794bec",)
 
 
 def test_a_digest_says_nothing_without_the_key() -> None:

@@ -4,6 +4,7 @@ import hashlib
 from datetime import timedelta
 from pathlib import Path
 
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.links import rules as link_rules
 from services.intake.phone import forms as call_forms
 from services.intake.phone import rules as call_rules
@@ -199,7 +200,7 @@ def test_every_control_by_which_reports_find_each_other_is_one_of_the_page() -> 
         for name, value in {"urls": "https://a.example/1", "marks": "a" * 64, "accounts": "@someone_"}.items()
     }
     raw, _ = form.submission_of(Typed(made), "ko")
-    key = link_rules.LinkKey(b"l" * 32)
+    key = KeyedDigests(b"l" * 32)
     for control, value in made.items():
         alone, _ = form.submission_of(Typed({control: value}), "ko")
         assert link_rules.digests_of(key, alone, synthetic=False)
