@@ -16,14 +16,14 @@ import pytest
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from hypothesis import HealthCheck, settings
-from pydantic import SecretStr
 from pymongo import MongoClient
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # pytest-xdist says no types
 
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
-from tests.support.waiting import CALL_TIMEOUT_S, DEADLINE_S
+from tests.support import engine_settings
+from tests.support.waiting import DEADLINE_S
 from tests.tiers import is_quick, rank, unit_of_work
 from tools.local.engines import EngineError, Engines, Running
 from tools.local.jars import JarError
@@ -32,7 +32,6 @@ from tools.local.ports import PortTakenError
 from tools.testing import shared_engines
 from tools.testing.results import LEFT_OUT
 
-_FEW_PARTITIONS = 3
 ENGINE_ERRORS = (EngineError, JarError, KafkaError, PortTakenError)
 """Why an engine may be missing on this machine; the texts say which and what to do."""
 
@@ -233,12 +232,7 @@ def shared_settings(engines: Running) -> Iterator[tuple[KafkaSettings, StoreSett
 @contextlib.contextmanager
 def topics_of(engines: Running, name: str) -> Iterator[KafkaSettings]:
     """Settings for topics and groups whose names begin with this one; the topics are deleted afterwards."""
-    settings = KafkaSettings(
-        bootstrap_servers=engines.kafka,
-        topic_prefix=f"{name}.",
-        topic_partitions=_FEW_PARTITIONS,
-        call_timeout_s=CALL_TIMEOUT_S,
-    )
+    settings = engine_settings.kafka_settings(engines, name)
     yield settings
     _in_thread(_delete_topics(settings))
 
@@ -246,7 +240,7 @@ def topics_of(engines: Running, name: str) -> Iterator[KafkaSettings]:
 @contextlib.contextmanager
 def databases_of(engines: Running, name: str) -> Iterator[StoreSettings]:
     """Settings for databases whose names begin with this one; they are dropped afterwards."""
-    settings = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
+    settings = engine_settings.store_settings(engines, name)
     yield settings
     client: MongoClient[dict[str, object]] = MongoClient(engines.mongodb, serverSelectionTimeoutMS=DEADLINE_S * 1000)
     with client:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from playwright.sync_api import Browser, Page
-from pydantic import SecretStr
 
 import services.analytics
 from services.analytics.releases.calendar import running
@@ -20,11 +19,12 @@ from shared.identity.cookies import token_cookie
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import dead_topic_name
 from shared.kafka.publisher import Message, Publisher, partition_of
-from shared.settings import KafkaSettings, StoreSettings
+from shared.settings import KafkaSettings
 from shared.topics import BY_NAME
 from tests.browser.two_months import CLOSED, RUNNING, closed_back, middle_of, stories
 from tests.integration.analytics.traffic import record
 from tests.integration.analytics.worker import STAFF, Worker, command
+from tests.support.engine_settings import kafka_settings, store_settings
 from tests.support.staff import TestIdentity
 from tests.support.waiting import eventually
 from tools.local.engines import Running
@@ -57,8 +57,8 @@ def site_of(
 ) -> Iterator[Site]:
     """An analytics of its own, once its quarter is out; ``dead`` makes dead letters of reports/0/0."""
     name = f"t{uuid.uuid4().hex[:10]}"
-    bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3)
-    store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
+    bus = kafka_settings(engines, name)
+    store = store_settings(engines, name)
     worker = Worker(bus, store, folder, batch=1000, release_every_s=0.5)
     month = middle_of(closed_back())
     closed, quarter = running(month, "month").name, running(month, "quarter").name

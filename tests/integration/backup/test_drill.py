@@ -11,7 +11,6 @@ from typing import Any
 
 import pyrage  # type: ignore[import-untyped]  # says no types
 import pytest
-from pydantic import SecretStr
 
 from services.intake.retention import replay
 from shared import migrations, mongo
@@ -24,8 +23,9 @@ from shared.topics import ALERTS, REPORTS, ROUTINGS
 from tests.integration.intake.harness import log_of
 from tests.integration.trust.opening import clean, intake_settings, open_services
 from tests.integration.trust.system import Lodged, SystemHarness
+from tests.support.engine_settings import kafka_settings, store_settings
 from tests.support.mail import mail_sink
-from tests.support.waiting import CALL_TIMEOUT_S, eventually
+from tests.support.waiting import eventually
 from tools.backup import restoring, taking
 from tools.local.engines import Running
 
@@ -48,15 +48,7 @@ async def system(
 
 
 def settings_of(engines: Running, name: str) -> tuple[KafkaSettings, StoreSettings]:
-    return (
-        KafkaSettings(
-            bootstrap_servers=engines.kafka,
-            topic_prefix=f"{name}.",
-            topic_partitions=PARTITIONS,
-            call_timeout_s=CALL_TIMEOUT_S,
-        ),
-        StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_"),
-    )
+    return kafka_settings(engines, name, partitions=PARTITIONS), store_settings(engines, name)
 
 
 async def stories(kafka: KafkaSettings) -> dict[str, list[tuple[int, int]]]:

@@ -4,22 +4,19 @@ import json
 from collections import defaultdict
 
 import pytest
-from pydantic import SecretStr
 
 from shared.metrics import exposition
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.harness import log_of, new_key, running
+from tests.support.engine_settings import kafka_settings, store_settings
 from tests.support.waiting import eventually
 from tools.local.engines import Engines
 
 
 def settings_of(engines: Engines, unique: str, *, store_s: float = 20.0) -> tuple[KafkaSettings, StoreSettings]:
     """``store_s``: how long the store may take where it is not the store that is away."""
-    bus = KafkaSettings(
-        bootstrap_servers=engines.kafka, topic_prefix=f"{unique}.", topic_partitions=3, call_timeout_s=5
-    )
-    store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{unique}_", call_timeout_s=store_s)
-    return bus, store
+    store = store_settings(engines, unique).model_copy(update={"call_timeout_s": store_s})
+    return kafka_settings(engines, unique, call_timeout_s=5), store
 
 
 async def test_without_kafka_reports_are_accepted_and_published_later(own_engines: Engines, unique: str) -> None:

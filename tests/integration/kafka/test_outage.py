@@ -23,6 +23,7 @@ from tests.integration.kafka.tools import (
     until_committed,
 )
 from tests.integration.kafka.workers import workers
+from tests.support.engine_settings import kafka_settings
 from tests.support.subscribing import subscribe
 from tests.support.waiting import DEADLINE_S, eventually
 from tools.local.engines import Engines
@@ -31,9 +32,7 @@ from tools.local.engines import Engines
 @pytest.fixture
 def settings(own_engines: Engines, unique: str) -> Iterator[KafkaSettings]:
     own_engines.start_kafka()
-    yield KafkaSettings(
-        bootstrap_servers=own_engines.kafka, topic_prefix=f"{unique}.", topic_partitions=3, call_timeout_s=4
-    )
+    yield kafka_settings(own_engines, unique, call_timeout_s=4)
     own_engines.start_kafka()
 
 

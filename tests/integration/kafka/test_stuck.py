@@ -17,6 +17,7 @@ from shared.kafka.liveness import coordinator_answers
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import Seen, messages, new_bus, report_id, running, until_committed
+from tests.support.engine_settings import kafka_settings
 from tests.support.subscribing import subscribe
 from tests.support.waiting import eventually
 from tools.local.engines import Engines
@@ -108,9 +109,7 @@ async def test_commits_without_an_answer_end_the_process_though_heartbeats_are_a
 
 @pytest.fixture
 def own_settings(own_engines: Engines, unique: str) -> Iterator[KafkaSettings]:
-    yield KafkaSettings(
-        bootstrap_servers=own_engines.kafka, topic_prefix=f"{unique}.", topic_partitions=3, call_timeout_s=4
-    )
+    yield kafka_settings(own_engines, unique, call_timeout_s=4)
     own_engines.start_kafka()
 
 

@@ -11,16 +11,14 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from pydantic import SecretStr
 
 from shared.events.vocabulary import CenterState
-from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.ownership.harness import OwnershipHarness
 from tests.integration.ownership.machine import Ownership, judged
 from tests.integration.ownership.play import Play
 from tests.integration.ownership.verdict import story, what
 from tests.integration.routing.verifier import verify
-from tests.support.waiting import CALL_TIMEOUT_S
+from tests.support.engine_settings import kafka_settings, store_settings
 from tools.local.engines import Running
 
 EXAMPLES = int(os.environ.get("IEUM_OWNERSHIP_EXAMPLES", "0"))
@@ -42,10 +40,7 @@ LEAST = 15
 def harness(engines: Running) -> Iterator[OwnershipHarness]:
     """One for all: what a test leaves behind is ended and audited by the next."""
     name = f"t{uuid.uuid4().hex[:10]}"
-    bus = KafkaSettings(
-        bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3, call_timeout_s=CALL_TIMEOUT_S
-    )
-    made = OwnershipHarness(bus, StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_"))
+    made = OwnershipHarness(kafka_settings(engines, name), store_settings(engines, name))
     made.open()
     yield made
     made.close()

@@ -34,9 +34,10 @@ from shared.identity.roles import REAL_SCOPES, StaffRole
 from shared.kafka.admin import ensure_topics
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.trust.system import ASKED, ELSEWHERE, OWNER, STAFF_ON_DUTY, STRANGER, SystemHarness
+from tests.support.engine_settings import kafka_settings, store_settings
 from tests.support.keys import KEYS
 from tests.support.mail import mail_sink
-from tests.support.waiting import CALL_TIMEOUT_S, eventually
+from tests.support.waiting import eventually
 from tools.local.engines import Running
 
 NOBODY_THERE = "http://127.0.0.1:9"
@@ -50,10 +51,7 @@ def a_key(letter: str) -> SecretStr:
 async def running(engines: Running) -> AsyncIterator[SystemHarness]:
     """Services with reports: one open at ``OWNER`` and offered to ``ASKED``, one withdrawn at ``ELSEWHERE``."""
     name = f"trust{secrets.token_hex(4)}"
-    bus = KafkaSettings(
-        bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=2, call_timeout_s=CALL_TIMEOUT_S
-    )
-    store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
+    bus, store = kafka_settings(engines, name, partitions=2), store_settings(engines, name)
     system = SystemHarness(bus, store)
     try:
         async with contextlib.AsyncExitStack() as stack:
