@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import psutil
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Sink
 
 from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
@@ -30,6 +28,7 @@ from shared.events.base import encode
 from shared.kafka.publisher import Publisher
 from tests.performance.routing_latency import PER_SECOND, Spread, raw_trip
 from tests.performance.routing_stage import Stage, say
+from tests.support.mail import mail_sink
 from tests.unit.notify.samples import TRACE, event
 from tools.local import ports
 from tools.local.engines import Engines
@@ -109,9 +108,7 @@ class House:
 async def house(engines: Engines) -> AsyncIterator[House]:
     """Start one and end it."""
     stage = await Stage.new(engines.kafka, engines.mongodb, engines.folder)
-    port, smtp = ports.free_port(), ports.free_port()
-    controller = Controller(Sink(), hostname="127.0.0.1", port=smtp)
-    controller.start()
+    port = ports.free_port()
     env = {
         **os.environ,
         "KAFKA_BOOTSTRAP_SERVERS": stage.bus.bootstrap_servers,
@@ -121,15 +118,15 @@ async def house(engines: Engines) -> AsyncIterator[House]:
         "MONGODB_URI": stage.store.uri.get_secret_value(),
         "MONGODB_DATABASE_PREFIX": stage.store.database_prefix,
     }
-    command = [sys.executable, "-m", "tests.performance.console_process", str(port), str(smtp), str(STREAMS)]
-    child = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE, limit=2**20)
-    try:
-        line = await child.stdout.readline() if child.stdout is not None else b"[]"
-        yield House(stage, psutil.Process(child.pid), port, [(center, token) for center, token in json.loads(line)])
-    finally:
-        child.kill()
-        await child.wait()
-        controller.stop()
+    with mail_sink() as sink:
+        command = [sys.executable, "-m", "tests.performance.console_process", str(port), str(sink.port), str(STREAMS)]
+        child = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE, limit=2**20)
+        try:
+            line = await child.stdout.readline() if child.stdout is not None else b"[]"
+            yield House(stage, psutil.Process(child.pid), port, [(center, token) for center, token in json.loads(line)])
+        finally:
+            child.kill()
+            await child.wait()
 
 
 async def shown(made: House, publisher: Publisher, consoles: Consoles, samples: int) -> Spread:

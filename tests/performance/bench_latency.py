@@ -24,12 +24,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from shared.centers import CENTRAL
 from shared.identity.roles import StaffRole
+from tests.performance.routing_latency import Spread
 from tools.demo import desk, frontends, params, people, simulator
 from tools.demo.frontends import FrontEnds
 from tools.demo.people import Crew, Wanted
 from tools.demo.progress import Progress
 from tools.demo.submitter import submit_all
-from tools.demo.summary import percentile
 from tools.local.settings import LocalSettings
 from tools.local.stack import Stack
 
@@ -41,22 +41,6 @@ _RECORD_BYTES: Final = 700
 _LIMIT_S: Final = 30.0
 OVERSIGHT: Final = Wanted(CENTRAL, (StaffRole.COUNSELLOR,))
 """Who looks at what no centre has answered yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Milliseconds of one round."""
-
-    p50: float
-    p99: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Spread":
-        """Of a round's samples."""
-        p50, p99 = percentile(values, 0.50), percentile(values, 0.99)
-        if p50 is None or p99 is None:
-            raise RuntimeError("a round measured nothing")
-        return cls(p50, p99)
 
 
 @dataclass(frozen=True, slots=True)

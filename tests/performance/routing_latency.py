@@ -7,7 +7,7 @@ of its routing record at a reader; the raw one from handing a record to the prod
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,7 +34,7 @@ class Spread:
     p99: float
 
     @classmethod
-    def of(cls, values: list[float]) -> "Spread":
+    def of(cls, values: Sequence[float]) -> "Spread":
         """Of a round's samples."""
         p50, p99 = percentile(values, 0.50), percentile(values, 0.99)
         if p50 is None or p99 is None:

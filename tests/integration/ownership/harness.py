@@ -1,13 +1,13 @@
 """Routing twice, notify and analytics in this process on the real engines, for a test that is not asynchronous."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiosmtpd.controller import Controller
 from motor.motor_asyncio import AsyncIOMotorClient
 from pydantic import SecretStr
 
@@ -32,10 +32,9 @@ from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
 from tests.integration.ownership.tape import Tape
 from tests.integration.routing.running import NOBODY_THERE, record_of
 from tests.support.clock import JumpClock
-from tests.support.mail import MailSink
+from tests.support.mail import mail_sink
 from tests.support.subscribing import subscribe
 from tools.local.keys import new_key
-from tools.local.ports import free_port
 
 T = TypeVar("T")
 GROUPS = ("routing", "notify", "analytics")
@@ -68,14 +67,14 @@ class OwnershipHarness:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="house", daemon=True)
         self._tasks: list[asyncio.Task[Any]] = []
-        self._sink = Controller(MailSink(), hostname="127.0.0.1", port=free_port(), ready_timeout=SETTLE_S)
+        self._mail = contextlib.ExitStack()
 
     # --- seen from outside the loop
 
     def open(self) -> None:
         """Start everything; returns when it reads."""
         self._leave, process.leave = process.leave, self._died
-        self._sink.start()
+        self._smtp_port = self._mail.enter_context(mail_sink()).port
         self._thread.start()
         self.run(self._open())
 
@@ -84,7 +83,7 @@ class OwnershipHarness:
         self.run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
-        self._sink.stop()
+        self._mail.close()
         process.leave = self._leave
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float = SETTLE_S + 20) -> T:
@@ -149,7 +148,7 @@ class OwnershipHarness:
 
     def _notify(self) -> Notify:
         settings = NotifySettings(
-            smtp_port=self._sink.port,
+            smtp_port=self._smtp_port,
             IEUM_TICKET_KEY=SecretStr(new_key()),
             IEUM_DIRECTORY_KEY=SecretStr(new_key()),
             audit_key=SecretStr(new_key()),

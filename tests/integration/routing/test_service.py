@@ -1,29 +1,16 @@
 """One real routing process on the real engines: routes, explains, copies, survives garbage and repeats."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from aiokafka import AIOKafkaProducer
 
 from shared.events.vocabulary import CenterState
 from shared.kafka.publisher import Publisher
-from shared.settings import KafkaSettings, StoreSettings
+from shared.settings import KafkaSettings
 from tests.integration.routing.running import STAFF, Process, Traffic, in_pieces
 from tests.integration.routing.verifier import Audit, verify
 from tests.support.waiting import DEADLINE_S, eventually
-
-
-@pytest.fixture
-async def process(
-    publisher: Publisher, bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
-) -> AsyncIterator[Process]:
-    running = Process(bus_settings, store_settings, tmp_path / "routing.log")
-    running.start()
-    yield running
-    running.kill()
 
 
 async def audited(settings: KafkaSettings) -> Audit:

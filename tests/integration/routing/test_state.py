@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,16 +16,6 @@ from tests.integration.routing.running import ROOT, Process, Traffic
 from tests.integration.routing.verifier import Audit, verify
 from tests.integration.routing.watching import figure
 from tests.support.waiting import DEADLINE_S, eventually
-
-
-@pytest.fixture
-async def process(
-    publisher: Publisher, bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
-) -> AsyncIterator[Process]:
-    running = Process(bus_settings, store_settings, tmp_path / "routing.log")
-    running.start()
-    yield running
-    running.kill()
 
 
 async def settled(settings: KafkaSettings, reports: int) -> Audit:
