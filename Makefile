@@ -219,7 +219,7 @@ test-image: venv ## start a service from the image: read-only root, its own user
 dashboards: venv ## a real Prometheus over the running stack: every panel's query returns data, every rule is evaluated (needs prometheus)
 	@$(PY) -m tools.monitoring
 
-runbooks: venv ## try runbooks against their faults: each fault on a stack of its own, its alert on a real Prometheus, its commands, its end (twenty minutes; needs prometheus)
+runbooks: venv ## try runbooks against their faults: each fault on a stack of its own, its alert on a real Prometheus, its commands, its end (twenty-five minutes; needs prometheus and prometheus-alertmanager)
 	@$(PY) -m pytest tests/runbooks/tried.py -q -p no:randomly $(if $(K),-k '$(K)')
 
 ##@ Work on it

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ from pymongo.collection import Collection
 
 from shared.centers import CENTRAL
 from shared.identity.roles import StaffRole
+from shared.settings import KafkaSettings
+from shared.store_access import USERS
 from tests.chaos.launch import put_ahead
 from tests.support.waiting import eventually
 from tests.unit.docs.test_paths import PROJECT
@@ -180,6 +183,32 @@ class System:
             yield
         finally:
             found.replace_one({"_id": key}, document)
+
+    @asynccontextmanager
+    async def reading_only(self, user: str) -> AsyncIterator[None]:
+        """With a user of the store that lost its right to write.
+
+        The embedded store asks for rights as a connection is made, so that it is started anew for each change.
+        """
+        [known] = [one for one in USERS if one.name == user]
+        roles = known.roles("ieum_")
+        self.store.admin.command("updateUser", user, roles=[{**role, "role": "read"} for role in roles])
+        try:
+            await asyncio.to_thread(self.restart, "store")
+            yield
+        finally:
+            self.store.admin.command("updateUser", user, roles=roles)
+            await asyncio.to_thread(self.restart, "store")
+
+    def provision(self, administrator: KafkaSettings, passwords: Path) -> int:
+        """Give every principal of Kafka its rights and passwords, as an operator does; the exit status."""
+        given = {
+            f"KAFKA_{name.upper()}": str(value)
+            for name, value in administrator.model_dump(exclude_unset=True).items()
+            if value is not None
+        }
+        command = [sys.executable, "-m", "shared.kafka.provision", "--passwords", str(passwords)]
+        return subprocess.run(command, cwd=PROJECT, env={**os.environ, **given}, check=False).returncode
 
     def make(self, target: str, *arguments: str) -> tuple[int, str]:
         """Run a command of a runbook: its exit status and what it said."""

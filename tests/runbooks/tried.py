@@ -1,7 +1,8 @@
 """Runbooks against their faults: each fault on a running stack, its alert on a real Prometheus, its commands, its end.
 
-Not collected by `make test` or `make test-all`: alerts wait for minutes. ``make runbooks`` (twenty minutes; needs
-Prometheus). The rules are the installation's own without ``for`` and with windows of a minute and a half.
+Not collected by `make test` or `make test-all`: alerts wait for minutes. ``make runbooks`` (twenty-five minutes; needs
+Prometheus and Alertmanager). The rules are the installation's own without ``for`` and with windows of a minute and a
+half.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,10 +27,12 @@ from services.routing.state.loads import LoadView
 from shared.clock import SystemClock
 from shared.events.base import encode
 from shared.events.loads import LoadSummarized, LoadTotal
+from shared.kafka import provision
+from shared.kafka.access import all_acls
 from shared.kafka.connection import topic_name
 from shared.kafka.publisher import Publisher
 from shared.kafka.reader import Follower
-from shared.topics import ALERTS, LOADS, REPORTS
+from shared.topics import ALERTS, AUDIT_ANCHORS, LOADS, REPORTS
 from shared.trace import new_traceparent
 from tests.integration.notify.test_unknown_division import PLACE, its_home, new_division
 from tests.integration.routing.running import Traffic
@@ -37,18 +41,20 @@ from tests.runbooks.watching import Watch, watching
 from tests.support import tables as ministry
 from tests.support.waiting import eventually
 from tests.unit.docs.test_paths import PROJECT
-from tests.unit.monitoring.test_runbooks import on_the_stack
 from tools.demo import frontends
 from tools.doctor.look import kafka_settings
 from tools.local.plan import AUDITOR, RECOUNT
 from tools.local.settings import SERVICES, LocalSettings
 from tools.local.stack import Stack
+from tools.monitoring.rules import alerts
 
 pytestmark = [pytest.mark.timeout(1200)]
 
 _MEGABYTE: Final = 1_000_000
 _MINUTE: Final = 60.0
 _DAY: Final = 24 * 60 * _MINUTE
+_DUE: Final = 25
+"""So many alerts are due when AlertsWaiting is to fire."""
 _BEHIND: Final = 1001
 """So many records wait when ConsumerBehind is to fire."""
 
@@ -481,12 +487,84 @@ async def test_a_front_end_that_takes_no_callbacks_for_a_day(system: System, wat
     assert (await asyncio.to_thread(system.make, "callback", portal, "OFF=1"))[0] == 0
 
 
+async def test_notify_may_read_its_store_and_not_write_it(system: System, watch: Watch) -> None:
+    told = {"alert_version": {"$gt": 0}, "lease_by": None, "ended": None}
+    before = system.cases.count_documents(told)
+    for _ in range(_DUE):
+        (await system.report()).raise_for_status()
+    await eventually(lambda: system.cases.count_documents(told) >= before + _DUE, "all are alerted", seconds=_MINUTE)
+    with ExitStack() as until_all_are_told:
+        async with system.reading_only("notify"):
+            until_all_are_told.enter_context(system.later(16 * _MINUTE, "notify"))
+            await watch.fires("AlertsWaiting")
+            await watch.fires("AlertingJobFails", job="notify")
+            assert "alerts are due and not taken" in await system.said("doctor")
+            lines = system.stack.log_file("notify").read_text(encoding="utf-8").splitlines()
+            assert any("job.failed" in line and "alerts-" in line and "may not do that" in line for line in lines)
+        await watch.ends("AlertsWaiting")
+        await watch.ends("AlertingJobFails")
+    await system.acknowledge_waiting()
+
+
+async def test_a_service_that_may_not_publish_its_anchors(
+    system: System, watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, security = system.stack.administrator(), system.stack.security
+    assert security is not None
+    passwords = security.kafka_passwords()
+    rights = [acl for acl in all_acls() if (acl.principal, acl.name) != ("intake", AUDIT_ANCHORS.name)]
+    with monkeypatch.context() as patch:
+        patch.setattr(provision, "all_acls", lambda _: rights)
+        assert len(await provision.provision(settings, passwords)) > 0
+    with system.later(-11 * _MINUTE, "intake"):  # the line was written so long ago, and has waited since
+        assert (await system.status("0" * 16)).status_code == httpx.codes.NOT_FOUND
+        log = system.stack.log_file("intake")
+        refused = ("job.failed", "audit-anchors", "TopicAuthorizationFailedError")
+
+        def is_refused() -> bool:
+            return any(all(word in line for word in refused) for line in log.read_text(encoding="utf-8").splitlines())
+
+        await eventually(is_refused, "the anchor is refused", seconds=_MINUTE)
+    await watch.fires("AuditAnchorsLate", job="intake")
+    status, said = await asyncio.to_thread(system.make, "verify-audit")
+    assert status != 0
+    assert "intake: silent" in said, said
+    for name, password in passwords.items():
+        (tmp_path / name).write_text(password, encoding="ascii")
+    assert await asyncio.to_thread(system.provision, settings, tmp_path) == 0
+    await watch.ends("AuditAnchorsLate")
+    assert (await asyncio.to_thread(system.make, "verify-audit"))[0] == 0
+
+
+async def test_nothing_watches_any_more(system: System, watch: Watch) -> None:
+    asked = ("alert", "query", "alertname=Watchdog")
+    await watch.is_heard()
+    with watch.without("prometheus"):
+        await watch.calls_somebody()
+        status, said = watch.amtool(*asked)
+        assert status == 0
+        assert "Watchdog" not in said, "nobody tells Alertmanager of anything"
+    await watch.is_heard()
+    with watch.without("prometheus-alertmanager"):
+        await watch.calls_somebody()
+        assert watch.amtool(*asked)[0] != 0
+    await watch.is_heard()
+    watch.watcher.reachable = False
+    await watch.calls_somebody()
+    status, said = watch.amtool(*asked)
+    assert status == 0
+    assert "Watchdog" in said
+    assert "Notify for alerts failed" in watch.log_of("prometheus-alertmanager").read_text(encoding="utf-8")
+    watch.watcher.reachable = True
+    await watch.is_heard()
+    assert "all is well" in await system.said("doctor")
+
+
 async def test_each_alert_is_over(system: System, watch: Watch) -> None:
     await system.read_dead_letters()
     await system.acknowledge_waiting()
     await watch.over()
 
 
-def test_the_page_names_what_was_tried(watch: Watch) -> None:
-    names = {alert.removesuffix("BurnsFast") for alert in watch.tried}
-    assert names == on_the_stack()
+def test_each_runbook_was_tried(watch: Watch) -> None:
+    assert {alert.removesuffix("BurnsFast").lower() for alert in watch.tried} == {alert.runbook for alert in alerts()}

@@ -1,10 +1,16 @@
-"""A Prometheus over a running stack, with the installation's own rules but for how long they wait."""
+"""A Prometheus over a running stack, with the installation's own rules but for how long they wait.
+
+Its alerts go to an Alertmanager with the installation's routes, and the Watchdog from there to a watcher outside.
+"""
 
 import re
 import shutil
 import subprocess
+import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +21,7 @@ import yaml
 from tests.support.waiting import eventually
 from tools.local import ports, processes
 from tools.local.stack import Stack
-from tools.monitoring import trial
+from tools.monitoring import rules, trial
 
 LIMIT_S: Final = 300.0
 """An expression may ask for a minute, and its window for a minute and a half more; the machine does other things."""
@@ -23,15 +29,66 @@ _WINDOW: Final = "90s"
 """In place of every longer window: what happened once is seen for as long, up to three days."""
 _STARTS: Final = "6m"
 """For counting starts: three take minutes where the machine does other things."""
+_SILENCE_S: Final = 20.0
+"""The watcher is told every two seconds here, and would call somebody after so long."""
 _LONGER: Final = re.compile(r"(?<=\[)\d+[mhd](?=\])|(?<=offset )\d+[mhd]")
+
+
+class Watcher:
+    """Whoever outside expects to hear of the Watchdog, and calls somebody when that stops."""
+
+    def __init__(self) -> None:
+        """It takes alerts at a port of its own from ``listening`` on."""
+        self._port = ports.free_port()
+        self.url = f"http://{ports.LOOPBACK}:{self._port}/ieum"
+        self.reachable = True
+        """Whether what is sent to it arrives; otherwise something on the way answers."""
+        self.heard = 0
+        self._heard_at = time.monotonic()
+
+    @property
+    def calls_somebody(self) -> bool:
+        """Whether it has been silent for too long."""
+        return time.monotonic() - self._heard_at > _SILENCE_S
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take alerts for a while."""
+        watcher = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                if watcher.reachable:
+                    watcher.heard += 1
+                    watcher._heard_at = time.monotonic()
+                self.send_response(httpx.codes.OK if watcher.reachable else httpx.codes.BAD_GATEWAY)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        server = ThreadingHTTPServer((ports.LOOPBACK, self._port), Handler)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
 
 
 class Watch:
     """Which alerts fire."""
 
-    def __init__(self, stack: Stack, folder: Path, address: str) -> None:
-        """``folder`` is for what Prometheus reads and writes, ``address`` where it is to listen."""
-        self._stack, self._folder, self._url = stack, folder, f"http://{address}"
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        """``folder`` is for what Prometheus and Alertmanager read and write."""
+        self._stack, self._folder = stack, folder
+        self._addresses = {name: f"{ports.LOOPBACK}:{ports.free_port()}" for name in _PROGRAMS}
+        self._url, self.alertmanager = (f"http://{self._addresses[name]}" for name in _PROGRAMS)
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self.watcher = Watcher()
         self._fired: dict[str, Mapping[str, str]] = {}
         self.tried: set[str] = set()
         """Alerts that fired when they were to and were over when they were to."""
@@ -46,6 +103,8 @@ class Watch:
         config = trial.configuration(tuple(one for one in self._stack.state().entries if one.name not in without))
         config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s", "scrape_timeout": "1s"}
         config["rule_files"] = [str(_hurried(Path(file), self._folder)) for file in config["rule_files"]]
+        targets = [self._addresses["prometheus-alertmanager"]]
+        config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": targets}]}]}
         self.file.write_text(yaml.safe_dump(config), encoding="utf-8")
 
     async def reload(self) -> None:
@@ -62,17 +121,70 @@ class Watch:
         await eventually(firing, f"{alert} {labels or ''} fires", seconds=LIMIT_S)
         self._fired[alert] = labels
 
+    async def ends(self, alert: str) -> None:
+        """Wait until an alert that was waited for fires no more."""
+        labels = self._fired[alert]
+
+        async def ended() -> bool:
+            return not await self._firing(alert, labels)
+
+        await eventually(ended, f"{alert} {labels or ''} is over", seconds=LIMIT_S)
+        del self._fired[alert]
+        self.tried.add(alert)
+
     async def over(self) -> None:
         """Wait until no alert fires any more that was waited for."""
         while self._fired:
-            alert, labels = next(iter(self._fired.items()))
+            await self.ends(next(iter(self._fired)))
 
-            async def ended(alert: str = alert, labels: Mapping[str, str] = labels) -> bool:
-                return not await self._firing(alert, labels)
+    async def calls_somebody(self) -> None:
+        """Wait until the watcher outside has heard nothing for so long that it calls somebody."""
+        await eventually(lambda: self.watcher.calls_somebody, "the watcher hears nothing", seconds=LIMIT_S)
+        self._fired["Watchdog"] = {}
 
-            await eventually(ended, f"{alert} {labels or ''} is over", seconds=LIMIT_S)
-            del self._fired[alert]
-            self.tried.add(alert)
+    async def is_heard(self) -> None:
+        """Wait until the watcher outside hears the Watchdog again."""
+        before = self.watcher.heard
+        await eventually(lambda: self.watcher.heard > before, "the watcher hears the Watchdog", seconds=LIMIT_S)
+        if self._fired.pop("Watchdog", None) is not None:
+            self.tried.add("Watchdog")
+
+    def start(self, name: str) -> None:
+        """Start Prometheus or Alertmanager."""
+        command = [binary_of(name), *(part.format(folder=self._folder) for part in _PROGRAMS[name])]
+        self._children[name] = processes.start(
+            [*command, f"--web.listen-address={self._addresses[name]}"],
+            log=self.log_of(name),
+            env=processes.base_environment(),
+        )
+
+    def log_of(self, name: str) -> Path:
+        """Where Prometheus or Alertmanager writes its log."""
+        return self._folder / f"{name}.log"
+
+    @contextmanager
+    def running(self, name: str) -> Iterator[None]:
+        """With Prometheus or Alertmanager."""
+        self.start(name)
+        try:
+            yield
+        finally:
+            processes.stop(self._children[name], 5.0)
+
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """After Prometheus or Alertmanager was killed, until it is started again."""
+        processes.kill(self._children[name])
+        try:
+            yield
+        finally:
+            self.start(name)
+
+    def amtool(self, *arguments: str) -> tuple[int, str]:
+        """Ask Alertmanager as a runbook does: the exit status and what was said."""
+        asked = [binary_of("amtool"), f"--alertmanager.url={self.alertmanager}", *arguments]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
 
     async def _firing(self, alert: str, labels: Mapping[str, str]) -> bool:
         chosen = {"alertname": alert, "alertstate": "firing", **labels}
@@ -85,28 +197,52 @@ class Watch:
         return answer.is_success and bool(answer.json()["data"]["result"])
 
 
+_PROGRAMS: Final = {
+    "prometheus": (
+        "--config.file={folder}/prometheus.yaml",
+        "--storage.tsdb.path={folder}/data",
+        "--web.enable-lifecycle",
+        # An alert is told again so often, and counts as over four times as long after it was told last.
+        "--rules.alert.resend-delay=1s",
+    ),
+    "prometheus-alertmanager": (
+        "--config.file={folder}/alertmanager.yaml",
+        "--storage.path={folder}/alertmanager",
+        "--cluster.listen-address=",
+    ),
+}
+
+
+def binary_of(name: str) -> str:
+    """Where a program is. What it is needed for is left out where it is not installed."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"left out: {name} is not installed (Debian: prometheus, prometheus-alertmanager)")
+    return found
+
+
 @contextmanager
 def watching(stack: Stack, folder: Path, *without: str) -> Iterator[Watch]:
     """Watch a running stack, at first without some of its processes."""
-    binary = shutil.which("prometheus")
-    if binary is None:
-        pytest.skip("left out: prometheus is not installed (Debian: apt-get install prometheus)")
-    address = f"{ports.LOOPBACK}:{ports.free_port()}"
-    watch = Watch(stack, folder, address)
+    watch = Watch(stack, folder)
     watch.configure(*without)
-    command = [
-        binary,
-        f"--config.file={watch.file}",
-        f"--storage.tsdb.path={folder / 'data'}",
-        "--web.enable-lifecycle",
-    ]
-    child: subprocess.Popen[bytes] = processes.start(
-        [*command, f"--web.listen-address={address}"], log=folder / "log", env=processes.base_environment()
-    )
-    try:
+    _write_routes(folder / "alertmanager.yaml", watch.watcher.url)
+    with ExitStack() as all_of_it:
+        all_of_it.enter_context(watch.watcher.listening())
+        for name in _PROGRAMS:
+            all_of_it.enter_context(watch.running(name))
         yield watch
-    finally:
-        processes.stop(child, 5.0)
+
+
+def _write_routes(file: Path, watcher: str) -> None:
+    """The installation's routes, with nobody to tell but the watcher outside, who is told every two seconds."""
+    config: dict[str, Any] = yaml.safe_load((rules.FOLDER / "alertmanager.yaml").read_text(encoding="utf-8"))
+    config["receivers"] = [{"name": receiver["name"]} for receiver in config["receivers"]]
+    [outside] = [receiver for receiver in config["receivers"] if receiver["name"] == "watcher"]
+    outside["webhook_configs"] = [{"url": watcher, "send_resolved": False}]
+    [route] = [route for route in config["route"]["routes"] if route["receiver"] == "watcher"]
+    route |= {"group_interval": "1s", "repeat_interval": "2s"}
+    file.write_text(yaml.safe_dump(config), encoding="utf-8")
 
 
 def _hurried(file: Path, folder: Path) -> Path:

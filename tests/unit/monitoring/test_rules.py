@@ -1,6 +1,7 @@
 """What Prometheus and Alertmanager are given: every alert fires, leads to its runbook and rests on what there is."""
 
 import ast
+import math
 import re
 import shutil
 from collections import Counter
@@ -77,6 +78,13 @@ def test_alertmanager_leads_an_alert_to_who_should_hear_of_it(labels: str, recei
     ran([amtool, "check-config", config])
     routed = ran([amtool, "config", "routes", "test", f"--config.file={config}", *labels.split()])
     assert routed.stdout.strip() == receiver
+
+
+def test_the_watcher_outside_is_told_as_often_as_the_runbook_says() -> None:
+    [route] = [route for route in read("alertmanager.yaml")["route"]["routes"] if route["receiver"] == "watcher"]
+    every, repeat = (int(route[name].removesuffix("s")) for name in ("group_interval", "repeat_interval"))
+    assert repeat % every != 0, "what is due as Alertmanager looks is now and then told at its next look"
+    assert math.ceil(repeat / every) * every == 60
 
 
 def test_every_metric_of_a_rule_is_one_that_a_process_shows() -> None:
