@@ -40,8 +40,18 @@ async def test_a_list_has_column_headings_above_its_columns_and_cuts_no_word(
         await page.set_viewport_size({"width": 360, "height": 800})
         await expect(page.locator("#head .case-head")).to_be_hidden()
         assert await page.evaluate(f"({CUT_OFF})()") == []
+        await page.set_viewport_size({"width": 320, "height": 800})
+        assert await page.evaluate(f"({CUT_OFF})()") == []
+        ages = "all => all.forEach(age => { age.textContent = '13 minutes ago'; })"
+        await page.locator("#cases .case-age").evaluate_all(ages)
+        assert set(await page.locator("#cases .case-alias").evaluate_all(LINES)) == {1}
 
 
+LINES = """all => all.map(name => {
+  const range = document.createRange();
+  range.selectNodeContents(name);
+  return new Set([...range.getClientRects()].map(box => Math.round(box.top))).size;
+})"""
 BROKEN_WORDS = """() => {
   // A word on two lines: its first and its last letter are not level.
   const found = [], range = document.createRange();
