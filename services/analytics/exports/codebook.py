@@ -130,7 +130,7 @@ COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
 def meaning_of_column(definition: TableSpec, column: str) -> tuple[str, str]:
     """Type and meaning of one column of a table's CSV file."""
     if column == definition.key:
-        return "string", (
+        return "string", meanings.ROWS.get(definition.name) or (
             DIMENSIONS[column].meaning
             if column in DIMENSIONS
             else gettext_noop("Two codes with a slash between them; see the data dictionary.")

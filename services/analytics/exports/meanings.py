@@ -6,7 +6,16 @@ from typing import Final
 from services.analytics.counting.aggregate import IN_CARE
 from services.analytics.releases.counts import LONGER, UNANSWERED
 from services.analytics.releases.hierarchies import TOTAL
-from services.analytics.releases.tables import AT_HOME, HOMES, LAST_RESORT, LINKED, NO_HOME, OVERFLOW
+from services.analytics.releases.tables import (
+    AT_HOME,
+    HOMES,
+    LAST_RESORT,
+    LINKED,
+    MOVED_IN,
+    NO_HOME,
+    OVERFLOW,
+    STAFF_TABLE,
+)
 from shared.events.vocabulary import (
     UNKNOWN,
     AgeBand,
@@ -193,6 +202,11 @@ ALWAYS: Final[Mapping[str, str]] = {
     "from_elsewhere": gettext_noop("Reports of people whose home has another centre, or none."),
 }
 CENTER: Final = gettext_noop("The centre that owned the report when the month closed.")
+ROWS: Final[Mapping[str, str]] = {
+    STAFF_TABLE: gettext_noop("The centre that people were on duty at."),
+    MOVED_IN: gettext_noop("The centre that owns the report when the year is released."),
+}
+"""Of tables whose rows mean something else than their dimension does elsewhere."""
 CENTRAL: Final = gettext_noop("The central desk, and owners that are no centre any more.")
 WEEK: Final = gettext_noop("An ISO week from Monday to Sunday, as in 2026-W47.")
 TOGETHER: Final = gettext_noop("Codes with a plus sign between them: those rows together, where they are hidden apart.")

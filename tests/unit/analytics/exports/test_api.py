@@ -301,6 +301,9 @@ async def test_the_calendar_announces_a_year_with_quarters_and_years_beside_thei
     assert [each["period"] for each in coming[:5]] == ["2027-01", "2027-02", "2027-03", "2027-Q1", "2027-04"]
     assert [each["period"] for each in coming[-3:]] == ["2027-12", "2027-Q4", "2027"]
     assert coming[0]["not_before"] == "2027-02-04T00:00:00+09:00"
+    for path in ("/dictionary", "/protection"):
+        page = (await get(f"{path}?lang=en")).text
+        assert "4 Jan 2028" in page, "the fourth of January of which year"
     assert "reports-by-age-and-gender" in coming[-1]["tables"]
     assert "reports-by-age-and-gender" not in coming[0]["tables"]
 

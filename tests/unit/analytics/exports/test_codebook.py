@@ -10,7 +10,7 @@ import pytest
 from services.analytics.exports import archive
 from services.analytics.exports.archive import Wanted
 from services.analytics.exports.codebook import DIMENSIONS
-from services.analytics.releases.tables import TABLE_SPECS
+from services.analytics.releases.tables import BY_CENTER, MOVED_IN, MOVED_OUT, STAFF_TABLE, TABLE_SPECS
 from shared.events.vocabulary import (
     UNKNOWN,
     AgeBand,
@@ -50,6 +50,17 @@ async def test_the_dictionary_knows_every_table_column_and_code_in_both_language
     for dimension in body["dimensions"]:
         for code in dimension["codes"]:
             assert code["label"]["en"] != code["code"], "a code without a word"
+
+
+async def test_a_centre_means_what_its_table_is_about() -> None:
+    tables = {each["name"]: each for each in (await get("/api/v1/dictionary")).json()["tables"]}
+    said = {name: tables[name]["columns"][0]["meaning"]["en"] for name in (BY_CENTER, MOVED_OUT, MOVED_IN, STAFF_TABLE)}
+    assert said == {
+        BY_CENTER: "The centre that owned the report when the month closed.",
+        MOVED_OUT: "The centre that owned the report when the month closed.",
+        MOVED_IN: "The centre that owns the report when the year is released.",
+        STAFF_TABLE: "The centre that people were on duty at.",
+    }
 
 
 def both_languages(value: Any) -> Iterator[dict[str, str]]:
