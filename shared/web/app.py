@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 
 from shared import log, spans
 from shared.errors import IeumError, TransientError
@@ -17,7 +18,7 @@ from shared.health import Health, HealthReport
 from shared.metrics import exposition
 from shared.settings import ServiceSettings
 from shared.web import problems
-from shared.web.authorization import OPEN, routes_without_one_action
+from shared.web.authorization import FOR_STAFF, OPEN, routes_without_one_action
 from shared.web.docs import docs_page
 from shared.web.json_body import is_json
 from shared.web.middleware import EdgeMiddleware, route_of, security_headers
@@ -112,6 +113,8 @@ def create_app(
             raise error
         if error.status_code < 400:  # noqa: PLR2004  # a redirect raised by an Authorizer
             return Response(status_code=error.status_code, headers=error.headers)
+        if error.status_code == 405 and request.method == "GET" and _wants_page(request):  # noqa: PLR2004  # as above
+            return RedirectResponse(_page_above(app, request), 303)
         return render(request, problems.from_http(error))
 
     @app.exception_handler(RequestValidationError)
@@ -195,15 +198,30 @@ def _renderer(pages: Pages, service: str, *, public: bool) -> Callable[[Request,
     types = f"{pages.settings.public_urls.get(service, '').rstrip('/')}/problems"
 
     def render(request: Request, problem: Problem) -> Response:
+        in_public = public and not getattr(request.state, FOR_STAFF, False)
         translator = pages.translator(pages.language(request))
         if not _wants_page(request):
             return problems.response(problem, translator, types)
         document = problems.document(problem, translator, types)
-        page = pages.render(request, "problem.html", status=problem.status_code, problem=document, public=public)
+        page = pages.render(request, "problem.html", status=problem.status_code, problem=document, public=in_public)
         page.headers.update(problem.headers or {})
         return page
 
     return render
+
+
+def _page_above(app: FastAPI, request: Request) -> str:
+    """Return the nearest page above an address that only forms are sent to, in the language asked for.
+
+    People get there with the other language of a refusal, with the address bar, and from signing in again.
+    """
+    path = request.url.path
+    while path != "/":
+        path = path.rpartition("/")[0] or "/"
+        scope = {**request.scope, "path": path}
+        if any(route.matches(scope)[0] is Match.FULL for route in app.router.routes):
+            break
+    return f"{path}?{request.url.query}" if request.url.query else path
 
 
 def _wants_page(request: Request) -> bool:

@@ -32,6 +32,9 @@ RECORDED_PER_MINUTE: Final = 60
 _FORGED: Final = frozenset({"bad_signature", "unknown_key", "wrong_kind", "claims"})
 """Not among them: expired tokens, and values that are no token."""
 
+_SIGNED_OUT: Final = gettext_noop(
+    "You are no longer signed in. What you just sent was not taken: sign in and do it again."
+)
 _log = log.get(__name__)
 
 OnDenied = Callable[[Request, Principal | None, Action, str | None], None]
@@ -59,6 +62,8 @@ class PublicAccess(ActionDependency):
 
 
 OPEN: Final = PublicAccess(Action.OPEN)
+FOR_STAFF: Final = "for_staff"
+"""In ``request.state``: True once a route for staff was asked, so that a refusal stands in their layout."""
 
 
 class Authorizer:
@@ -83,6 +88,7 @@ class Authorizer:
 
     async def check(self, request: Request, action: Action) -> Principal:
         """Return the principal. Raises Problem 401 or 403; on a page, a 303 to the sign-in page."""
+        setattr(request.state, FOR_STAFF, True)
         principal = await self.authenticate(request)
         if principal is None:
             self._record_forged(request, action)
@@ -146,15 +152,15 @@ class Authorizer:
             return Problem(
                 503, "unavailable", gettext_noop("Sign-ins cannot be verified yet. Please try again."), retry_after=2
             )
-        page = not request.url.path.startswith("/api/") and request.method in {"GET", "HEAD"}
-        if page and self._sign_in:
+        page = not request.url.path.startswith("/api/")
+        if page and request.method in {"GET", "HEAD"} and self._sign_in:
             return HTTPException(
                 303, headers={"Location": f"{self._sign_in}/session?{urlencode({'next': self._public_url(request)})}"}
             )
         return Problem(
             401,
             "not_signed_in",
-            gettext_noop("Sign in, or send an access token as “Authorization: Bearer …”."),
+            _SIGNED_OUT if page else gettext_noop("Sign in, or send an access token as “Authorization: Bearer …”."),
             headers={"WWW-Authenticate": 'Bearer realm="ieum"'},
         )
 

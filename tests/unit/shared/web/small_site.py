@@ -106,6 +106,10 @@ def _routes(pages: Pages) -> APIRouter:
         }
         return pages.render(request, "desk.html", values=values, moment=NOW - timedelta(minutes=3))
 
+    @router.post("/desk/chairs/{number}", include_in_schema=False)
+    async def sit(staff: Annotated[Principal, Depends(own)], number: int) -> dict[str, int]:
+        return {staff.subject: number}
+
     @router.get("/", include_in_schema=False, dependencies=anybody)
     async def form(request: Request) -> Response:
         return pages.render(request, "form.html", public=True, moment=NOW - timedelta(minutes=3), errors={})

@@ -1,4 +1,5 @@
 from typing import Annotated
+from urllib.parse import quote
 
 import pytest
 from fastapi import APIRouter, Depends
@@ -172,3 +173,30 @@ async def test_cookies_that_came_in_two_headers_are_guarded_too() -> None:
 async def test_signing_in_is_guarded_even_without_a_cookie(path: str, headers: dict[str, str], status: int) -> None:
     async with client() as http:
         assert (await http.post(path, headers=headers)).status_code == status
+
+
+async def test_who_sends_a_form_after_their_session_ended_is_led_to_sign_in_and_back_to_the_page() -> None:
+    urls = {"identity": "http://small.test:8006", "small": "http://small.test"}
+    page = {"accept": "text/html"}
+    async with client(build(IEUM_PUBLIC_URLS=urls)) as http:
+        refused = await http.post("/desk/chairs/3?lang=en", headers=page)
+        back = await http.get("/desk/chairs/3?lang=en", headers=page)
+        nowhere = await http.get("/api/v1/change", headers=page)
+    assert refused.status_code == 401
+    assert "sign in and do it again" in refused.text
+    assert "Bearer" not in refused.text
+    wanted = quote("http://small.test/desk/chairs/3?lang=en", safe="/")
+    assert f'<a class="button primary" href="http://small.test:8006/session?next={wanted}">' in refused.text
+    assert (back.status_code, back.headers["location"]) == (303, "/desk?lang=en")
+    assert nowhere.status_code == 405
+
+
+async def test_a_refusal_of_a_page_for_staff_stands_in_their_layout_also_where_the_public_comes() -> None:
+    async with client(build(IEUM_PUBLIC_URLS={"notify": "http://notify.example"})) as http:
+        headers = {"accept": "text/html", **STAFF.bearer("ministry", "analyst")}
+        staff = await http.get("/desk?lang=en", headers=headers)
+        public = await http.get("/nothing-here?lang=en", headers={"accept": "text/html"})
+    assert (staff.status_code, public.status_code) == (403, 404)
+    assert ("data-quick-exit" in staff.text, "data-quick-exit" in public.text) == (False, True)
+    assert '<a href="http://notify.example/">To the start page</a>' in staff.text
+    assert '<a href="/">To the start page</a>' in public.text
