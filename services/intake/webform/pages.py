@@ -22,7 +22,7 @@ from services.intake.submissions.service import SubmissionResult, SubmissionServ
 from services.intake.webform import advice, drafts, form, proof_of_work_page, steps
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.renderer import FormRenderer
+from services.intake.webform.renderer import NO_DRAFT, FormRenderer
 from services.intake.webform.returning import RETURNED, Returning
 from services.intake.webform.steps import CHECK
 from shared.audit.entries import where_of
@@ -43,6 +43,10 @@ LEAVING_S: Final = 0.5
 """How long leaving waits for the store at most; the browser loses the draft's key with the answer, and a slow store
 forgets the draft after it."""
 
+_GONE: Final = n(
+    "What you answered is no longer here: answers are kept for 30 minutes, or until you send them. If you sent your "
+    "report, its receipt number shows where it stands."
+)
 _TOO_MANY_WORDS: Final = n(
     "Your report was not received yet. What you wrote is still here. Too many reports with a word came from your "
     "network. Press the button again in a moment, or leave the word empty: you can set it later with your receipt."
@@ -74,7 +78,7 @@ def router(
         going_on = False
         with contextlib.suppress(TransientError):
             going_on = await kept.load(drafts.token_of(request.cookies)) is not None
-        return view.start(request, going_on=going_on)
+        return view.start(request, going_on=going_on, notice=_GONE if NO_DRAFT in request.query_params else "")
 
     @routes.get("/all")
     async def whole(request: Request) -> Response:

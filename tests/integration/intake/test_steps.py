@@ -158,7 +158,7 @@ async def test_a_draft_is_sealed_and_opens_only_with_the_browsers_cookie(harness
     assert STORY in shown.text
     harness.http.cookies.clear()
     stranger = await harness.http.get("/form/words?lang=en", headers={"Cookie": f"{drafts.COOKIE}={'x' * 43}"})
-    assert (stranger.status_code, stranger.headers["location"]) == (303, "/")
+    assert (stranger.status_code, stranger.headers["location"]) == (303, "/?gone")
 
 
 async def test_the_cookie_is_of_this_visit_alone(harness: IntakeHarness) -> None:
@@ -178,8 +178,10 @@ async def test_a_draft_lives_half_an_hour_from_the_last_look(harness: IntakeHarn
     assert "Go on with it" in (await harness.http.get("/?lang=en")).text
     await clock.advance(30 * 60)
     gone = await harness.http.get("/form/check?lang=en")
-    assert (gone.status_code, gone.headers["location"]) == (303, "/")
-    assert "Begin" in (await harness.http.get("/?lang=en")).text
+    assert (gone.status_code, gone.headers["location"]) == (303, "/?gone")
+    told, start = "What you answered is no longer here", (await harness.http.get("/?lang=en")).text
+    assert ("Begin" in start, told in start) == (True, False)
+    assert told in (await harness.http.get("/?gone&lang=en")).text
     assert await harness.intake.drafts._store.sweep(clock.now()) <= 1
     assert await harness.intake.drafts._store.collection.count_documents({}) == 0
 
