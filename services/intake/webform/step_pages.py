@@ -77,7 +77,8 @@ class _Steps:
             raise Problem(503, "unavailable", _NOT_REACHED, retry_after=_RETRY_S) from None
         if typed is None or token is None:
             if one is None or one is not steps.first(one.path):
-                return RedirectResponse(f"/?{NO_DRAFT}", 303)
+                # After quick exit there is no cookie, and nothing may say that anything was answered here.
+                return RedirectResponse("/" if token is None else f"/?{NO_DRAFT}", 303)
             return self._view.step(request, one, steps.entered(Typed(), one))
         if one is None:
             return self._view.check(request, typed, key=self._kept.key_of_report(token))

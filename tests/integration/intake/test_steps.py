@@ -159,6 +159,8 @@ async def test_a_draft_is_sealed_and_opens_only_with_the_browsers_cookie(harness
     harness.http.cookies.clear()
     stranger = await harness.http.get("/form/words?lang=en", headers={"Cookie": f"{drafts.COOKIE}={'x' * 43}"})
     assert (stranger.status_code, stranger.headers["location"]) == (303, "/?gone")
+    left = await harness.http.get("/form/words?lang=en")
+    assert (left.status_code, left.headers["location"]) == (303, "/"), "nothing says that anything was answered"
 
 
 async def test_the_cookie_is_of_this_visit_alone(harness: IntakeHarness) -> None:
