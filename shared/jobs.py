@@ -64,6 +64,7 @@ class _Periodic:
     wake: asyncio.Event | None
     gather_s: float
     at_once: bool
+    only_while: asyncio.Event | None
 
 
 class Jobs:
@@ -85,12 +86,14 @@ class Jobs:
         wake: asyncio.Event | None = None,
         gather_s: float = 0.0,
         at_once: bool = True,
+        only_while: asyncio.Event | None = None,
     ) -> None:
         """Add a job whose next pass begins ``seconds`` after the last one ended, or ``gather_s`` after ``wake`` is set.
 
         The first pass begins at once unless ``at_once`` is False. ``wake`` is cleared before the pass it caused.
+        No pass begins, and nothing wakes for one, while ``only_while`` is not set.
         """
-        job = _Periodic(name, work, seconds, wake, gather_s, at_once)
+        job = _Periodic(name, work, seconds, wake, gather_s, at_once, only_while)
         self._add(name, lambda: self._repeat(job))
 
     def endless(self, name: str, work: Work) -> None:
@@ -119,6 +122,8 @@ class Jobs:
         if not job.at_once:
             await self._pause(job)
         while True:
+            if job.only_while is not None:
+                await job.only_while.wait()
             if await self._attempt(job.name, job.work):
                 await self._pause(job)
             else:

@@ -86,6 +86,9 @@ def _client(settings: StoreSettings, service: str) -> AsyncIOMotorClient[Documen
         socketTimeoutMS=2 * milliseconds,
         waitQueueTimeoutMS=milliseconds,
         maxPoolSize=32,
+        # A failed call tells at once that the store changed, and a look every ten seconds the rest. A stream, which
+        # would tell it a little earlier, takes a connection more and a thread that wakes twice a second.
+        serverMonitoringMode="poll",
     )
 
 

@@ -80,8 +80,8 @@ RARELY = 15
 """So many times the usual pause: whoever is woken when there is work asks by itself only in case nobody wakes them."""
 LIVE_S = 1.0
 NEEDS_KAFKA = {"case_relay", "center_relay", "follower"}
-CONSOLE_S = 1.0
-"""Pause before changes that a failed read left unshown are read again."""
+CONSOLE_S = 10.0
+"""A pass shows all there is, and what changes wakes the next one; after a failed read the job's own back-off holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     jobs.every(ALIVE_S, "workers", liveness.look)
     jobs.every(LIVE_S, "live-updates", live.look)
     jobs.every(ALARMS_S, "alarms", AlarmWatch(findings, broadcaster, clock).look)
-    jobs.every(CHECK_S, "sign-outs", broadcaster.check_sign_ins)
+    jobs.every(CHECK_S, "sign-outs", broadcaster.check_sign_ins, only_while=broadcaster.occupied)
     jobs.every(GAUGES_S, "gauges", gauges.look)
     jobs.every(DRILLS_S, "drills", drills.look)
     jobs.endless("case-relay", case_relay.run)

@@ -27,7 +27,7 @@ from services.routing.service import RoutingService
 from services.routing.settings import RoutingSettings
 from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder, this_boot
-from services.routing.state.loads import LoadPublisher, LoadView
+from services.routing.state.loads import MEASURE_SECONDS, LoadPublisher, LoadView
 from services.routing.state.restorer import AGAIN_S, Restorer
 from shared import log, migrations, mongo
 from shared.centers import PACKAGED, Fault, TableSets
@@ -124,8 +124,8 @@ def build(
     )
     jobs = Jobs(health, clock)
     jobs.every(POLL_S, "identity", identity.refresh)
-    jobs.every(settings.loads_every_s, "loads", load_publisher.look)
-    jobs.every(settings.closing_every_s, "closing", service.move_from_closed)
+    jobs.every(MEASURE_SECONDS, "loads", load_publisher.look, wake=service.changed, gather_s=settings.loads_every_s)
+    jobs.every(settings.closing_every_s, "closing", service.move_from_closed, only_while=view.any_closed)
     jobs.every(AGAIN_S, "restoring", restorer.restore_suspected, wake=restorer.suspected)
     return Routing(
         app=application(

@@ -74,6 +74,8 @@ class RoutingService:
         self._clock = clock
         self._linked_lookup_s = linked_lookup_s
         self._owned: set[int] = set()
+        self.changed: Final = asyncio.Event()
+        """Sums may have changed, or the partitions they are of."""
         self._surge_until = 0.0
         self._owners_asked_from = 0.0
         """When the read model may be asked again."""
@@ -93,6 +95,7 @@ class RoutingService:
         with self._changelog.guarded():
             await self._changelog.take_over(partitions)
         self._owned = set(partitions)
+        self.changed.set()
         measures.PARTITIONS.set(len(partitions))
         seconds = self._clock.monotonic() - started
         measures.TAKE_OVER_SECONDS.observe(seconds)
@@ -138,6 +141,7 @@ class RoutingService:
             with self._changelog.guarded():
                 for start in range(0, len(batch), SLICE):
                     rejected += await self._slice(partition, batch[start : start + SLICE])
+                    self.changed.set()
         return rejected
 
     async def _slice(self, partition: int, batch: Sequence[Received]) -> list[Rejected]:
@@ -202,6 +206,7 @@ class RoutingService:
         # After a gap nothing need be decided again here: closing is a level, and is looked at again.
         if drafts and await self._changelog.publish(partition, drafts, [message_of(draft) for draft in drafts]):
             self._changelog.commit(partition)
+            self.changed.set()
             measures.MOVED.inc(len(drafts))
             _count(TransitionResult(drafts=drafts))
 

@@ -19,7 +19,7 @@ class RoutingSettings(ServiceSettings):
     loads_every_s: float = Field(default=0.25, gt=0, le=2, examples=[0.25])
     """How often a worker tells the others its sums when they have changed."""
     closing_every_s: float = Field(default=0.5, gt=0, le=60, examples=[0.5])
-    """How often a worker looks for what closed centres still own."""
+    """How often a worker looks for what closed centres still own, while one is closed."""
     state_dir: Path = Field(default=Path("var/routing"), examples=["/var/lib/ieum/routing"])
     """Folder for the state stores, each worker in one of its own below. A cache of the log: deleted, it is restored."""
     linked_lookup_s: float = Field(default=0.2, gt=0, le=10, examples=[0.2])

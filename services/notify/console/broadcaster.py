@@ -130,6 +130,8 @@ class ConsoleBroadcaster:
         """``backlog`` bounds each listener."""
         self._backlog = backlog
         self._listeners: set[ConsoleSubscriber] = set()
+        self.occupied: Final = asyncio.Event()
+        """Set while a console is open."""
         self._given: OrderedDict[str, Case] = OrderedDict()
         self._early: OrderedDict[str, Case] = OrderedDict()
 
@@ -201,11 +203,14 @@ class ConsoleBroadcaster:
         """Listen from now on until the block ends. ``session`` is the sign-in that it counts for."""
         listener = ConsoleSubscriber(center_id, self._backlog, session, signed_in)
         self._listeners.add(listener)
+        self.occupied.set()
         metrics.STREAMS.set(len(self._listeners))
         try:
             yield listener
         finally:
             self._listeners.discard(listener)
+            if not self._listeners:
+                self.occupied.clear()
             metrics.STREAMS.set(len(self._listeners))
 
     def send_all_away(self) -> None:

@@ -4,6 +4,7 @@ Each worker publishes the sums of its partitions with the offset they stand for.
 worker's old sums change nothing, and no counter can drift.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
@@ -62,6 +63,8 @@ class LoadView:
         self._tables = tables
         self.summaries: dict[int, Summary] = {}
         self.duties = {c: _before_any_word(tables.centers[c], cases_per_person) for c in CENTER_IDS}
+        self.any_closed: Final = asyncio.Event()
+        """Set while a centre is to be emptied."""
 
     def apply(self, received: Received) -> None:
         """Take one record of either topic; the newest of each partition and each centre counts."""
@@ -80,6 +83,7 @@ class LoadView:
                         event.staff_on_duty,
                         event.cases_per_person,
                     )
+                    (self.any_closed.set if self.closed() else self.any_closed.clear)()
             case _:
                 pass  # the follower reads no other type
 

@@ -59,6 +59,23 @@ async def test_two_workers_route_one_report_once() -> None:
     assert agrees(log_a.states[0], place.routings)
 
 
+async def test_what_may_change_the_sums_says_so() -> None:
+    place = Place()
+    service, _, view = await place.worker()
+    assert service.changed.is_set(), "another worker may have told them last"
+    service.changed.clear()
+    await service.handle([received_record(received(division="busan"))])
+    assert service.changed.is_set()
+    assert not view.any_closed.is_set()
+    set_state(view, "busan", CenterState.CLOSED)
+    assert view.any_closed.is_set()
+    service.changed.clear()
+    await service.move_from_closed()
+    assert service.changed.is_set()
+    set_state(view, "busan", CenterState.OPEN)
+    assert not view.any_closed.is_set()
+
+
 async def test_a_second_first_record_makes_no_false_move_when_its_centre_closes() -> None:
     place = Place()
     a, _, view_a = await place.worker()

@@ -230,6 +230,28 @@ async def test_a_job_is_woken_before_its_time_and_may_wait_for_the_first(house: 
             assert not wake.is_set()
 
 
+async def test_a_job_rests_while_there_is_nothing_that_it_is_for(house: House) -> None:
+    work, there = Work(), asyncio.Event()
+    house.jobs.every(EVERY_S, "t-resting", work, only_while=there)
+
+    async def settled() -> int:
+        for _ in range(100):
+            await asyncio.sleep(0)
+        return work.passes
+
+    async with house.running():
+        assert await settled() == 0
+        there.set()
+        assert await settled() == 1
+        there.clear()
+        await house.clock.advance(EVERY_S)
+        assert await settled() == 1
+        there.set()
+        assert await settled() == 2
+        await house.clock.advance(EVERY_S)
+        assert await settled() == 3
+
+
 def test_two_jobs_of_one_name_are_refused(house: House) -> None:
     house.jobs.every(1, "t-same", Work())
     with pytest.raises(ValueError, match="two jobs have the name t-same"):

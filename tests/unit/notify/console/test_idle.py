@@ -99,7 +99,9 @@ async def test_an_idle_console_sets_no_timer_and_one_look_ends_those_who_are_sig
     assert woken[:7] == [1] * 7, "asked once for all, and nobody else was woken for it"
     assert len(hub_consoles[8].sent) == len(hub_consoles[6].sent)
     hub.close()
+    assert hub.occupied.is_set()
     await asyncio.gather(*(console.task for console in hub_consoles))
+    assert not hub.occupied.is_set(), "with nobody there nobody is looked at"
 
 
 class Told:
