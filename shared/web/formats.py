@@ -32,7 +32,7 @@ def short(moment: datetime, language: Language) -> str:
 
 def day(value: date, language: Language) -> str:
     """A calendar day, written out."""
-    return format_date(value, "long", locale=language)
+    return format_date(value, "long" if language == "ko" else "d MMMM y", locale=language)
 
 
 def relative(moment: datetime, now: datetime, language: Language) -> str:

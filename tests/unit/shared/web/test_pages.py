@@ -1,4 +1,5 @@
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,8 @@ from jinja2 import UndefinedError
 from starlette.requests import Request
 
 from shared.web import pages as pages_module
-from shared.web.formats import elapsed, relative, span
+from shared.web.formats import day, elapsed, relative, span
+from shared.web.language import Language
 from shared.web.pages import Pages
 from tests.unit.shared.web.small_site import NOW, SITE, TOKEN, build, client, clock, settings
 
@@ -190,3 +192,8 @@ def test_what_was_compiled_before_counts_only_for_the_source_it_was_made_from(tm
     for left in (0, 5, 20, 40, len(whole) // 2, len(whole) - 5):  # cut off while it was written
         kept.write_bytes(whole[:left])
         assert shown("another") == "another"
+
+
+@pytest.mark.parametrize(("language", "written"), [("ko", "2026년 11월 29일"), ("en", "29 November 2026")])
+def test_a_day_is_written_as_moments_are(language: Language, written: str) -> None:
+    assert day(date(2026, 11, 29), language) == written
