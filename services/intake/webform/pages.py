@@ -22,7 +22,7 @@ from services.intake.submissions.service import SubmissionResult, SubmissionServ
 from services.intake.webform import advice, drafts, form, proof_of_work_page, steps
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.renderer import NO_DRAFT, FormRenderer
+from services.intake.webform.renderer import FormRenderer
 from services.intake.webform.returning import RETURNED, Returning
 from services.intake.webform.steps import CHECK
 from shared.audit.entries import where_of
@@ -75,10 +75,18 @@ def router(
 
     @routes.get("/")
     async def start(request: Request) -> Response:
-        going_on = False
-        with contextlib.suppress(TransientError):
-            going_on = await kept.load(drafts.token_of(request.cookies)) is not None
-        return view.start(request, going_on=going_on, notice=_GONE if NO_DRAFT in request.query_params else "")
+        token = drafts.token_of(request.cookies)
+        try:
+            going_on = await kept.load(token) is not None
+        except TransientError:
+            return view.start(request, going_on=False)
+        if going_on or token is None:
+            return view.start(request, going_on=going_on)
+        page = view.start(request, going_on=False, notice=_GONE)
+        if not only_head(request):
+            # Said once: whoever comes to this device later reads nothing of answers, as after quick exit.
+            drafts.take_token(page, secure=view.pages.secure(request))
+        return page
 
     @routes.get("/all")
     async def whole(request: Request) -> Response:

@@ -20,8 +20,6 @@ from shared.web.language import LANGUAGES
 from shared.web.pages import Pages
 
 BEGIN_AGAIN: Final = "again"
-NO_DRAFT: Final = "gone"
-"""In the address of the start page, for whoever came for answers that are not kept any more."""
 """In the address of a page that begins anew, because what was there before is gone."""
 
 Options = dict[str, list[tuple[str, ...]]]

@@ -10,14 +10,17 @@ import pytest
 
 from services.intake.reports import documents
 from services.intake.webform import drafts
+from services.intake.webform.repository import DraftRepository
 from shared.clock import ManualClock
 from shared.encryption import Keyring
+from shared.errors import TransientError
 from tests.integration.intake.harness import IntakeHarness
 from tests.support.waiting import eventually
 
 # They move its clock.
 pytestmark = pytest.mark.own_service
 
+GONE = "What you answered is no longer here"
 STORY = "카나리아가 적은 이야기"
 
 
@@ -158,9 +161,7 @@ async def test_a_draft_is_sealed_and_opens_only_with_the_browsers_cookie(harness
     assert STORY in shown.text
     harness.http.cookies.clear()
     stranger = await harness.http.get("/form/words?lang=en", headers={"Cookie": f"{drafts.COOKIE}={'x' * 43}"})
-    assert (stranger.status_code, stranger.headers["location"]) == (303, "/?gone")
-    left = await harness.http.get("/form/words?lang=en")
-    assert (left.status_code, left.headers["location"]) == (303, "/"), "nothing says that anything was answered"
+    assert (stranger.status_code, stranger.headers["location"]) == (303, "/")
 
 
 async def test_the_cookie_is_of_this_visit_alone(harness: IntakeHarness) -> None:
@@ -180,12 +181,35 @@ async def test_a_draft_lives_half_an_hour_from_the_last_look(harness: IntakeHarn
     assert "Go on with it" in (await harness.http.get("/?lang=en")).text
     await clock.advance(30 * 60)
     gone = await harness.http.get("/form/check?lang=en")
-    assert (gone.status_code, gone.headers["location"]) == (303, "/?gone")
-    told, start = "What you answered is no longer here", (await harness.http.get("/?lang=en")).text
-    assert ("Begin" in start, told in start) == (True, False)
-    assert told in (await harness.http.get("/?gone&lang=en")).text
+    assert (gone.status_code, gone.headers["location"]) == (303, "/")
+    start = (await harness.http.get("/?lang=en")).text
+    assert ("Begin" in start, GONE in start) == (True, True)
+    later = (await harness.http.get("/?lang=en")).text
+    assert (GONE in later, drafts.COOKIE in harness.http.cookies) == (False, False), "said once, to this browser alone"
     assert await harness.intake.drafts._store.sweep(clock.now()) <= 1
     assert await harness.intake.drafts._store.collection.count_documents({}) == 0
+
+
+async def test_who_left_by_quick_exit_reads_nowhere_that_something_was_answered(harness: IntakeHarness) -> None:
+    await begun(harness)
+    await harness.http.get("/leave")
+    for address in ("/form/check", "/form/words", "/", "/?gone"):
+        page = await harness.http.get(address, headers={"accept-language": "en"}, follow_redirects=True)
+        assert ("Begin" in page.text, GONE in page.text) == (True, False), address
+
+
+async def test_a_draft_that_cannot_be_asked_for_is_not_called_gone(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise TransientError("store: gone")
+
+    await begun(harness)
+    with monkeypatch.context() as patch:
+        patch.setattr(DraftRepository, "read", away)
+        start = await harness.http.get("/?lang=en")
+    assert (start.status_code, "Begin" in start.text, GONE in start.text) == (200, True, False)
+    assert "Go on with it" in (await harness.http.get("/?lang=en")).text
 
 
 async def test_the_store_is_told_when_to_forget(harness: IntakeHarness) -> None:
