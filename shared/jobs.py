@@ -91,7 +91,7 @@ class Jobs:
         """Add a job whose next pass begins ``seconds`` after the last one ended, or ``gather_s`` after ``wake`` is set.
 
         The first pass begins at once unless ``at_once`` is False. ``wake`` is cleared before the pass it caused.
-        No pass begins, and nothing wakes for one, while ``only_while`` is not set.
+        No pass begins, nothing wakes for one, and the job does not count as failing, while ``only_while`` is not set.
         """
         job = _Periodic(name, work, seconds, wake, gather_s, at_once, only_while)
         self._add(name, lambda: self._repeat(job))
@@ -122,7 +122,8 @@ class Jobs:
         if not job.at_once:
             await self._pause(job)
         while True:
-            if job.only_while is not None:
+            if job.only_while is not None and not job.only_while.is_set():
+                self._recovered(job.name)  # there is nothing left that it fails to do
                 await job.only_while.wait()
             if await self._attempt(job.name, job.work):
                 await self._pause(job)

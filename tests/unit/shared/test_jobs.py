@@ -252,6 +252,28 @@ async def test_a_job_rests_while_there_is_nothing_that_it_is_for(house: House) -
         assert await settled() == 3
 
 
+async def test_a_job_that_rests_is_not_called_failing(house: House) -> None:
+    there = asyncio.Event()
+
+    async def fails() -> None:
+        raise TransientError("store: away")
+
+    async def failing() -> bool:
+        return house.word() is not None
+
+    async def resting() -> bool:
+        return house.word() is None and metric("ieum_job_failing", "t-failing-rests") == 0
+
+    house.jobs.every(EVERY_S, "t-failing-rests", fails, only_while=there)
+    async with house.running():
+        there.set()
+        await eventually(failing)
+        there.clear()
+        await eventually(resting)
+        there.set()
+        await eventually(failing)
+
+
 def test_two_jobs_of_one_name_are_refused(house: House) -> None:
     house.jobs.every(1, "t-same", Work())
     with pytest.raises(ValueError, match="two jobs have the name t-same"):
