@@ -140,8 +140,10 @@ class RoutingService:
         async with self._changelog.locks[partition]:
             with self._changelog.guarded():
                 for start in range(0, len(batch), SLICE):
-                    rejected += await self._slice(partition, batch[start : start + SLICE])
-                    self.changed.set()
+                    try:
+                        rejected += await self._slice(partition, batch[start : start + SLICE])
+                    finally:
+                        self.changed.set()
         return rejected
 
     async def _slice(self, partition: int, batch: Sequence[Received]) -> list[Rejected]:
@@ -199,6 +201,7 @@ class RoutingService:
     async def _move(self, partition: int) -> None:
         state = self._changelog.state(partition)
         await self._changelog.catch_up(partition)
+        self.changed.set()
         coming = next_to_move(state, self._view.closed(), MOVES_AT_ONCE)
         owners = await self._linked_owners(partition, links_of_moves(state, coming))
         center_loads, moment, traceparent = self._center_loads(partition), self._moment(), trace.new_traceparent()
@@ -206,7 +209,6 @@ class RoutingService:
         # After a gap nothing need be decided again here: closing is a level, and is looked at again.
         if drafts and await self._changelog.publish(partition, drafts, [message_of(draft) for draft in drafts]):
             self._changelog.commit(partition)
-            self.changed.set()
             measures.MOVED.inc(len(drafts))
             _count(TransitionResult(drafts=drafts))
 

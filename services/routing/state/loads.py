@@ -1,4 +1,4 @@
-"""How busy every centre is: exact for this worker's partitions, a quarter of a second old for the others'.
+"""How busy every centre is: exact for this worker's partitions, at most a second old for the others'.
 
 Each worker publishes the sums of its partitions with the offset they stand for. Readers keep the highest, so a woken
 worker's old sums change nothing, and no counter can drift.
@@ -114,7 +114,7 @@ class LoadView:
         }
 
     def live_loads(self, now: datetime, partitions: int) -> LiveLoads:
-        """Every centre as all workers told it, this one too: at most a quarter of a second behind, and no work for it.
+        """Every centre as all workers told it, this one too: at most a second behind, and no work for it.
 
         What stands in memory here would be fresher, but finding out who waits longest takes as long as many wait.
         ``partitions`` is how many there are.
