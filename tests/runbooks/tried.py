@@ -488,14 +488,13 @@ async def test_a_front_end_that_takes_no_callbacks_for_a_day(system: System, wat
 
 
 async def test_notify_may_read_its_store_and_not_write_it(system: System, watch: Watch) -> None:
-    told = {"alert_version": {"$gt": 0}, "lease_by": None, "ended": None}
-    before = system.cases.count_documents(told)
-    for _ in range(_DUE):
-        (await system.report()).raise_for_status()
-    await eventually(lambda: system.cases.count_documents(told) >= before + _DUE, "all are alerted", seconds=_MINUTE)
+    answers = [(await system.report()).raise_for_status().json() for _ in range(_DUE)]
+    these = {"_id": {"$in": [answer["report_id"] for answer in answers]}}
+    await eventually(lambda: system.cases.count_documents(these) == _DUE, "all are cases", seconds=_MINUTE)
     with ExitStack() as until_all_are_told:
         async with system.reading_only("notify"):
-            until_all_are_told.enter_context(system.later(16 * _MINUTE, "notify"))
+            # Whatever was told before, also while clocks were ahead, and whatever waits for a batch is due by then.
+            until_all_are_told.enter_context(system.later(60 * _MINUTE, "notify"))
             await watch.fires("AlertsWaiting")
             await watch.fires("AlertingJobFails", job="notify")
             assert "alerts are due and not taken" in await system.said("doctor")
@@ -503,7 +502,6 @@ async def test_notify_may_read_its_store_and_not_write_it(system: System, watch:
             assert any("job.failed" in line and "alerts-" in line and "may not do that" in line for line in lines)
         await watch.ends("AlertsWaiting")
         await watch.ends("AlertingJobFails")
-    await system.acknowledge_waiting()
 
 
 async def test_a_service_that_may_not_publish_its_anchors(
@@ -557,7 +555,6 @@ async def test_nothing_watches_any_more(system: System, watch: Watch) -> None:
     assert "Notify for alerts failed" in watch.log_of("prometheus-alertmanager").read_text(encoding="utf-8")
     watch.watcher.reachable = True
     await watch.is_heard()
-    assert "all is well" in await system.said("doctor")
 
 
 async def test_each_alert_is_over(system: System, watch: Watch) -> None:
