@@ -10,15 +10,16 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Match
+from starlette.routing import compile_path
 
 from shared import log, spans
 from shared.errors import IeumError, TransientError
 from shared.health import Health, HealthReport
+from shared.identity.roles import Action
 from shared.metrics import exposition
 from shared.settings import ServiceSettings
 from shared.web import problems
-from shared.web.authorization import FOR_STAFF, OPEN, routes_without_one_action
+from shared.web.authorization import FOR_STAFF, OPEN, route_actions, routes_without_one_action
 from shared.web.docs import docs_page
 from shared.web.json_body import is_json
 from shared.web.middleware import EdgeMiddleware, route_of, security_headers
@@ -114,7 +115,7 @@ def create_app(
         if error.status_code < 400:  # noqa: PLR2004  # a redirect raised by an Authorizer
             return Response(status_code=error.status_code, headers=error.headers)
         if error.status_code == 405 and request.method == "GET" and _wants_page(request):  # noqa: PLR2004  # as above
-            return RedirectResponse(_page_above(app, request), 303)
+            return RedirectResponse(_page_above(app, request, own.settings.public_urls.get("notify", "")), 303)
         return render(request, problems.from_http(error))
 
     @app.exception_handler(RequestValidationError)
@@ -203,25 +204,34 @@ def _renderer(pages: Pages, service: str, *, public: bool) -> Callable[[Request,
         if not _wants_page(request):
             return problems.response(problem, translator, types)
         document = problems.document(problem, translator, types)
-        page = pages.render(request, "problem.html", status=problem.status_code, problem=document, public=in_public)
+        signs_in = problem.code == "not_signed_in" and "identity" in pages.settings.public_urls
+        page = pages.render(
+            request, "problem.html", status=problem.status_code, problem=document, public=in_public, signs_in=signs_in
+        )
         page.headers.update(problem.headers or {})
         return page
 
     return render
 
 
-def _page_above(app: FastAPI, request: Request) -> str:
+def _page_above(app: FastAPI, request: Request, console: str) -> str:
     """Return the nearest page above an address that only forms are sent to, in the language asked for.
 
-    People get there with the other language of a refusal, with the address bar, and from signing in again.
+    People get there with the other language of a refusal, with the address bar, and from signing in again. Staff are
+    led to a page for staff: where there is none above, to the start page of the console.
     """
+    routes = [
+        (compile_path(entry.path)[0], "GET" in entry.methods, entry.actions != (Action.OPEN,))
+        for entry in route_actions(app)
+    ]
     path = request.url.path
-    while path != "/":
+    staff = any(for_staff and pattern.match(path) for pattern, _, for_staff in routes)
+    found = False
+    while path != "/" and not found:
         path = path.rpartition("/")[0] or "/"
-        scope = {**request.scope, "path": path}
-        if any(route.matches(scope)[0] is Match.FULL for route in app.router.routes):
-            break
-    return f"{path}?{request.url.query}" if request.url.query else path
+        found = any(page and for_staff >= staff and pattern.match(path) for pattern, page, for_staff in routes)
+    base = console.rstrip("/") if staff and not found else ""
+    return f"{base}{path}" + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _wants_page(request: Request) -> bool:

@@ -32,9 +32,7 @@ RECORDED_PER_MINUTE: Final = 60
 _FORGED: Final = frozenset({"bad_signature", "unknown_key", "wrong_kind", "claims"})
 """Not among them: expired tokens, and values that are no token."""
 
-_SIGNED_OUT: Final = gettext_noop(
-    "You are no longer signed in. What you just sent was not taken: sign in and do it again."
-)
+_NOT_TAKEN: Final = gettext_noop("You are not signed in. What you just sent was not taken: sign in and do it again.")
 _log = log.get(__name__)
 
 OnDenied = Callable[[Request, Principal | None, Action, str | None], None]
@@ -152,15 +150,17 @@ class Authorizer:
             return Problem(
                 503, "unavailable", gettext_noop("Sign-ins cannot be verified yet. Please try again."), retry_after=2
             )
-        page = not request.url.path.startswith("/api/")
-        if page and request.method in {"GET", "HEAD"} and self._sign_in:
+        page, asks = not request.url.path.startswith("/api/"), request.method in {"GET", "HEAD"}
+        if page and asks and self._sign_in:
             return HTTPException(
                 303, headers={"Location": f"{self._sign_in}/session?{urlencode({'next': self._public_url(request)})}"}
             )
         return Problem(
             401,
             "not_signed_in",
-            _SIGNED_OUT if page else gettext_noop("Sign in, or send an access token as “Authorization: Bearer …”."),
+            _NOT_TAKEN
+            if page and not asks
+            else gettext_noop("Sign in, or send an access token as “Authorization: Bearer …”."),
             headers={"WWW-Authenticate": 'Bearer realm="ieum"'},
         )
 

@@ -205,13 +205,15 @@ def details_router(parts: CasePages) -> APIRouter:
         request: Request,
         report_id: ReportId,
         who: Annotated[Principal, Depends(authorize(Action.DETAILS_OPEN))],
-        ownership: Annotated[int, Query(ge=1)],
-        purpose: Purpose,
+        ownership: Annotated[int | None, Query(ge=1)] = None,
+        purpose: Purpose | None = None,
     ) -> Response:
-        """Redirect a person who was asked for a second factor first."""
+        """Let a person go on who was asked for a second factor first; who comes from signing in chooses again."""
         found = await guarded(lambda: case_service.case(report_id))
         authorize.require(request, who, Action.DETAILS_OPEN, found.center_id if found is not None else NOBODY)
         found = there(found, who)
+        if ownership is None or purpose is None:
+            return RedirectResponse(f"/cases/{report_id}", 303)
         return parts.pages.render(request, "details-go-on.html", case=found, ownership=ownership, purpose=purpose)
 
     @router.post("/details")

@@ -100,6 +100,7 @@ class TeamPages:
             names=center_names(self.pages, request),
             now_on=rules.on_duty(rota, now, holiday),
             next_on=rules.next_up(rota, now, holiday),
+            rota=rota,
             found=found,
             who=self.case_service.staff.name,
             may=principal.may,

@@ -1,8 +1,10 @@
 """The authorisation matrix: every route of every service, everybody, their own things and others', signed out."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from shared.identity.roles import Action, StaffRole, allowed
@@ -11,7 +13,7 @@ from shared.web.openapi import openapi_of
 from tests.integration.trust.asking import REPORT
 from tests.integration.trust.asks import ASKS
 from tests.integration.trust.matrix import EVERYBODY, NOT_STAFF, Cell, Knocking, Person, cells, keys, routes, table
-from tests.integration.trust.system import ASKED, ELSEWHERE, OWNER, STRANGER, SystemHarness, state
+from tests.integration.trust.system import ASKED, ELSEWHERE, OWNER, STRANGER, URLS, SystemHarness, state
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(480)]
 
@@ -46,6 +48,36 @@ async def test_every_route_is_knocked_at_and_there_is_no_other(system: SystemHar
     known = keys(system)
     assert sorted(known.keys() - ASKS.keys()) == [], "routes without a request in asks.py"
     assert sorted(ASKS.keys() - known.keys()) == [], "requests for routes that are no more"
+
+
+async def test_who_signs_in_again_after_sending_a_form_comes_to_a_page_for_staff(system: SystemHarness) -> None:
+    knocking, faults, ends = Knocking(system), [], {}
+    services = {httpx.URL(url).netloc: service for service, url in URLS.items()}
+    for (service, method, path), action in keys(system).items():
+        if method != "POST" or path.startswith("/api/") or action in NOT_STAFF:
+            continue
+        asked = replace(ASKS[service, method, path][0], query={}, body=None)
+        mine = [Cell((service, "GET", path), action, asked, who) for who in EVERYBODY]
+        cell = next(one for one in mine if one.may())
+        answer = (await knocking.one(cell)).answer
+        while answer.status_code == httpx.codes.SEE_OTHER:
+            target = answer.url.join(answer.headers["location"])
+            where = services[target.netloc]
+            assert cell.who is not None
+            headers = system.browser(cell.who.organisation, cell.who.role, service=where)
+            async with system.http(where) as http:
+                answer = await http.get(target, headers=headers)
+        ends[service, path] = answer.url
+        # There is no call and no passkey of the name that is asked for here.
+        fine = (
+            {httpx.codes.OK, httpx.codes.NOT_FOUND} if cell.ask.path and REPORT not in cell.ask.path.values() else {200}
+        )
+        if answer.status_code not in fine or "data-quick-exit" in answer.text:
+            faults.append(f"{cell}: {answer.status_code} at {answer.url}")
+    assert not faults, "\n".join(faults)
+    assert ends["notify", "/cases/{report_id}/details"] == ends["notify", "/cases/{report_id}/acknowledge"]
+    for path in ("/find", "/details/answer", "/details/note", "/details/confirm"):
+        assert ends["intake", path] == f"{URLS['notify']}/"
 
 
 async def test_everybody_gets_what_the_table_says_and_nothing_changes(system: SystemHarness) -> None:

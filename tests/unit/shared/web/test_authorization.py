@@ -185,6 +185,7 @@ async def test_who_sends_a_form_after_their_session_ended_is_led_to_sign_in_and_
     assert refused.status_code == 401
     assert "sign in and do it again" in refused.text
     assert "Bearer" not in refused.text
+    assert refused.text.count(">Sign in</a>") == 1
     wanted = quote("http://small.test/desk/chairs/3?lang=en", safe="/")
     assert f'<a class="button primary" href="http://small.test:8006/session?next={wanted}">' in refused.text
     assert (back.status_code, back.headers["location"]) == (303, "/desk?lang=en")
