@@ -161,6 +161,26 @@ async def test_the_rota_is_changed_by_its_lead_over_what_they_saw(start: Start, 
     assert (await harness.http.post(f"{path}/0/remove", data={"rev": "2"}, auth=lead)).status_code == 409
 
 
+async def test_a_hand_over_says_whether_there_is_no_rota_or_nobody_on_it(
+    start: Start, sink: MailSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del sink
+    monkeypatch.setattr("services.notify.team.pages.holiday", lambda *_: None)
+    harness = await start()
+    colleague(harness, "lee")
+    lead = harness.staff("gwangju", "lead")
+
+    async def read() -> str:
+        page = await harness.http.get("/team/gwangju/hand-over", auth=lead, headers={"Accept-Language": "en"})
+        return page.text
+
+    assert "Nobody has made a rota yet." in await read()
+    shift = {"rev": "0", "subject": "lee", "holidays": "true", "start": "09:00", "end": "18:00"}
+    assert (await harness.http.post("/team/gwangju/shifts", data=shift, auth=lead)).status_code == 303
+    page = await read()
+    assert ("Nobody has made a rota yet." in page, "Nobody is on the rota this week." in page) == (False, True)
+
+
 @pytest.mark.parametrize(("organisation", "status"), [("gwangju", 303), ("busan", 404), ("central", 303)])
 async def test_a_name_leads_to_the_case_for_whoever_may_read_it(
     start: Start, sink: MailSink, organisation: str, status: int
