@@ -3,6 +3,7 @@
 import pytest
 
 from services.routing.state.partition import PartitionState
+from services.routing.transitions.models import reasons_of
 from services.routing.transitions.rules import cases_ahead_of, decide
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged, CaseAssigned, CaseClosed, CaseReopened
@@ -15,12 +16,13 @@ from tests.unit.routing.builders import (
     center_loads,
     counted,
     facts,
+    full,
     incoming,
     received,
     report_id,
     weighed,
 )
-from tests.unit.routing.steps import case, published, routed, run, settle
+from tests.unit.routing.steps import accepted, case, published, routed, run, settle
 
 
 def test_a_report_is_routed_once_however_often_it_is_read() -> None:
@@ -40,6 +42,24 @@ def test_within_a_batch_each_decision_sees_the_load_of_those_before() -> None:
     owners = [e.decision.center_id for e in events]
     assert {owners.count(c) for c in owners} == {2}
     assert events[16].decision.every_candidate()[0].load == 10
+
+
+def test_owners_are_counted_by_reason_moves_too_and_what_is_over_capacity() -> None:
+    state = PartitionState()
+    first = run(state, received(1), received(2), received(3, "seoul"))
+    settle(state, first)
+    crowded = run(state, received(4), received(5), loads=full())
+    amended = ReportAmended(report_id=report_id(2), intake_version=2, amended_at=NOW, facts=facts("busan"))
+    later = run(state, accepted("jeju"), amended)
+    assert reasons_of([*first.drafts, *crowded.drafts, *later.drafts]) == (
+        {
+            RoutingReason.HOME: 2,
+            RoutingReason.NO_HOME_SEOUL: 1,
+            RoutingReason.ALL_FULL: 2,
+            RoutingReason.TRANSFER_ACCEPTED: 1,
+        },
+        2,
+    )
 
 
 def test_a_drill_is_routed_and_weighs_nothing() -> None:
