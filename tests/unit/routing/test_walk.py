@@ -11,6 +11,13 @@ from tests.unit.routing.builders import received
 from tests.unit.routing.fake_log import Place, received_record
 
 ROUTING: Final = Path(consumers.__code__.co_filename).parent
+READ: Final = {
+    *("consumers.py", "service.py", "rendering.py", "transitions/rules.py"),
+    *("assignment/rules.py", "assignment/geography.py"),
+    *("state/changelog.py", "state/folder.py", "state/loads.py", "state/partition.py"),
+    *("state/report_states.py", "state/store.py"),
+}
+"""What must be opened to follow it."""
 MOST: Final = 12
 
 
@@ -36,7 +43,12 @@ async def test_a_report_crosses_few_files_on_its_way_to_an_owner() -> None:
     finally:
         sys.setprofile(None)
     assert len(place.routings.events()) == 1
-    assert {"service.py", "transitions/rules.py", "assignment/rules.py", "state/changelog.py"} <= found
     # Values are read where they are used: models hold no step of the way.
-    steps = {file for file in found if not file.endswith(("model.py", "models.py"))}
-    assert len(steps) <= MOST, sorted(steps)
+    assert {file for file in found if not file.endswith(("model.py", "models.py"))} == READ
+    assert len(READ) <= MOST
+
+
+def test_the_architecture_names_every_file_of_it() -> None:
+    text = (ROUTING.parents[1] / "docs" / "architecture.md").read_text()
+    said = text[text.index("A report's way from `reports`") :].partition("\n\n")[0]
+    assert [name for name in READ if f"`{name.removesuffix('.py')}`" not in said] == []
