@@ -1,4 +1,4 @@
-"""The values routing thinks in. No decisions here: those are in ``assignment`` and ``policy``."""
+"""Values shared by routing's capabilities. No decisions here: those are in ``assignment`` and ``transitions``."""
 
 from datetime import datetime
 from typing import NamedTuple

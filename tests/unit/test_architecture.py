@@ -9,21 +9,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PURE = ("policy", "projection", "rendering", "models", "rules", "views", "words")
+PURE = ("projection", "rendering", "models", "rules", "views", "words")
 PURE_IN_INTAKE = (
     *("reports/lifecycle", "reports/waiting_period", "reports/receipt_numbers"),
     *("submissions/text", "submissions/media", "submissions/registration_numbers", "submissions/web_addresses"),
     *("submissions/facts", "submissions/urgency", "submissions/identifiers", "encryption/keys"),
     *("receipts/amendments", "receipts/promise", "receipts/duty", "receipts/promise_words"),
     *("staff_access/correspondence_rules", "retention/schedule", "rate_limits/proof_of_work", "links/addresses"),
-    *(
-        "webform/form",
-        "webform/steps",
-        "webform/step_words",
-        "webform/summary",
-        "webform/advice",
-        "webform/typed_links",
-    ),
+    *("webform/form", "webform/steps", "webform/step_words", "webform/summary", "webform/advice"),
     *("webform/typed_links", "phone/forms", "phone/scripts"),
 )
 """Decisions and texts of a capability that have a file of their own."""

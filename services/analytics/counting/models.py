@@ -2,7 +2,7 @@
 
 A fact is the union of what four topics say about one report. The topics are not ordered among each other, so a fact
 keeps enough of each to come out the same whichever is read first: what is counted is a function of the fact alone
-(``cubes`` names what facts add up to).
+(``aggregate`` names what facts add up to).
 """
 
 from dataclasses import dataclass, field

@@ -3,8 +3,9 @@
 Everything rests on two rules whose outcome says no more than itself, even to whoever knows them by heart:
 
 *Splitting.* A count that is shown splits into its parts only if every part is 5 or more; otherwise none of the parts
-is shown, nor anything below them. The shape is fixed (``shapes``). Of a count that did not split one knows only that
-some part is below 5: each part may be 0 (the others hold everything), and each may be all of it, which is 5 or more.
+is shown, nor anything below them. The shape is fixed (``hierarchies``). If a total is not broken down, readers learn
+only that some part is below 5: each part may be 0 (the others hold everything), and each may be all of it, which is 5
+or more.
 A root below 10 is not shown; not shown, it may be anything from 0 to 9.
 
 *Marks.* A report carries any number of marks (harm types). A mark is shown for a place only if at least 5 of the
@@ -14,7 +15,7 @@ of them; and where it is not, the place's own number stays only if it fits into 
 Everything that overlaps in time or between tables has a *published* number in common and is independent of each other
 given that number: a month's tables share the month's total, a quarter's rows are the groups of centres that are
 shown in all its months, and later periods are made of the counts that were frozen when a month closed. Sums over
-periods are sums of published numbers. ``proving`` tries each release, with all before it, against a solver.
+periods are sums of published numbers. ``audit`` tries each release, with all before it, against a solver.
 Source: Hundepool et al., Statistical Disclosure Control (2012), chapter 4; domain facts, section 4.
 """
 

@@ -113,7 +113,7 @@ class ReceiptService:
     ) -> Taken:
         """Add to a report or correct it; what is now true of it is judged anew. Raises ``Problem``.
 
-        ``spoken``: by a call, see ``Holders.admit``.
+        ``spoken``: by a call, see ``ReceiptAuthenticator.authenticate``.
         """
         mark = self._updater.mark("amend", asked, key)
         if amendments.is_empty(asked):

@@ -40,7 +40,7 @@ class RefusedError(Exception):
 
     ``code`` is stable: ``erased``, ``withdrawn``, ``too_late``, ``not_understood``, ``no_open_decision``,
     ``wrong_category``, ``wrong_reason``, ``nothing_to_confirm``, ``not_with_this_receipt``; and those of
-    ``policy.handing_over``.
+    ``handover.rules``.
     """
 
     def __init__(self, code: str) -> None:

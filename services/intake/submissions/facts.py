@@ -25,7 +25,7 @@ class NotAdmittedError(ValueError):
     """A submission cannot be taken as it is. ``choices`` are values that would do; what was typed is not repeated."""
 
     def __init__(self, field: str, reason: str, choices: tuple[str, ...] = ()) -> None:
-        """``reason`` is stable; ``refusals`` says it in words."""
+        """``reason`` is stable; ``problems.from_admission`` says it in words."""
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason

@@ -306,9 +306,9 @@ class Case(Model):
     former: tuple[str, ...] = ()
     """Every earlier owner: who comes too late from there is told where the case is."""
     declined_centers: tuple[str, ...] = ()
+    """Centres the reporter does not want."""
     other_centers: bool = False
     """The person agreed in the report that another centre may be told; else they are asked before an offer."""
-    """Centres the reporter does not want."""
     state: CaseState
     unread: bool = False
     """Something reached the report after the centre had seen it."""

@@ -1,1 +1,1 @@
-"""Turn events into routing records: pure functions. Read ``stream`` first."""
+"""Turn events into routing records: pure functions. Read ``rules`` first."""
