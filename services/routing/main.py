@@ -19,7 +19,7 @@ from services.routing.console.pages import page_router
 from services.routing.console.rule_page import rule_router
 from services.routing.consumers import consumers
 from services.routing.migrations import STEPS
-from services.routing.model import LiveLoads
+from services.routing.models import LiveLoads
 from services.routing.problem_table import PROBLEMS
 from services.routing.read_model import DecisionStore
 from services.routing.read_model.service import ReadModel

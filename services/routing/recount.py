@@ -17,7 +17,7 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from services.routing.model import CaseTotals
+from services.routing.models import CaseTotals
 from services.routing.settings import RoutingSettings
 from services.routing.state.loads import LoadView, Summary
 from services.routing.state.recount import Recount, difference

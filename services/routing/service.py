@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, Protocol
 
-from services.routing import measures
+from services.routing import metrics
 from services.routing.assignment.models import CenterLoads
-from services.routing.model import FirstRouting, Incoming
-from services.routing.rendering import Message, message_of
+from services.routing.models import FirstRouting, Incoming
+from services.routing.record_encoding import Message, message_of
 from services.routing.state.changelog import Changelog
 from services.routing.state.loads import LoadView
 from services.routing.state.partition import PartitionState
@@ -96,9 +96,9 @@ class RoutingService:
             await self._changelog.take_over(partitions)
         self._owned = set(partitions)
         self.changed.set()
-        measures.PARTITIONS.set(len(partitions))
+        metrics.PARTITIONS.set(len(partitions))
         seconds = self._clock.monotonic() - started
-        measures.TAKE_OVER_SECONDS.observe(seconds)
+        metrics.TAKE_OVER_SECONDS.observe(seconds)
         known = sum(len(self._changelog.states[p].report_states) for p in partitions)
         _log.info("routing.took_over", partitions=sorted(partitions), reports=known, ms=round(seconds * 1000))
         return {}
@@ -106,7 +106,7 @@ class RoutingService:
     async def on_revoked(self, places: Places) -> None:
         """Stop telling loads and moving reports; the state store is kept, for the partition may come back."""
         self._owned -= {partition for _, partition in places}
-        measures.PARTITIONS.set(len(self._owned))
+        metrics.PARTITIONS.set(len(self._owned))
 
     async def handle(self, batch: list[Received]) -> Sequence[Rejected]:
         """Decide about one batch; when this returns, everything is in the log."""
@@ -156,7 +156,7 @@ class RoutingService:
         await self._changelog.catch_up(partition)
         incoming = [Incoming(r.event, r.envelope.id, r.envelope.traceparent) for r in batch]
         if cases_ahead_of(incoming, state):
-            measures.REFRESHES.inc()
+            metrics.REFRESHES.inc()
             await self._changelog.read_on([partition])
         owners = await self._linked_owners(partition, links_of(incoming, state))
         rejected: list[Rejected] = []
@@ -209,7 +209,7 @@ class RoutingService:
         # After a gap nothing need be decided again here: closing is a level, and is looked at again.
         if drafts and await self._changelog.publish(partition, drafts, [message_of(draft) for draft in drafts]):
             self._changelog.commit(partition)
-            measures.MOVED.inc(len(drafts))
+            metrics.MOVED.inc(len(drafts))
             _count(TransitionResult(drafts=drafts))
 
     def _center_loads(self, partition: int) -> CenterLoads:
@@ -264,16 +264,16 @@ SAMPLE: Final = 10
 
 
 def _count(outcome: TransitionResult) -> None:
-    measures.REPEATED.inc(outcome.repeated)
+    metrics.REPEATED.inc(outcome.repeated)
     for reason, number in outcome.void.items():
-        measures.VOID.labels(reason).inc(number)
+        metrics.VOID.labels(reason).inc(number)
     reasons, over = reasons_of(outcome.drafts)
     for reason, number in reasons.items():
-        measures.DECISIONS.labels(reason).inc(number)
+        metrics.DECISIONS.labels(reason).inc(number)
     if over:
-        measures.OVER_CAPACITY.inc(over)
+        metrics.OVER_CAPACITY.inc(over)
         _log.warning("routing.over_capacity", decisions=over)
     for draft in outcome.drafts[:: SAMPLE if len(outcome.drafts) > SAMPLE else 1]:
         if isinstance(draft.body, FirstRouting):
             waited = (draft.decided_at - draft.body.report.received_at).total_seconds()
-            measures.DECISION_SECONDS.observe(max(0.0, waited))
+            metrics.DECISION_SECONDS.observe(max(0.0, waited))

@@ -6,7 +6,7 @@ A report that waits for somebody to mend a table is a person who waits.
 
 from pathlib import Path
 
-from services.routing import measures
+from services.routing import metrics
 from shared import log
 from shared.centers import PACKAGED, TABLES, TableSets, faults, from_folder
 from shared.errors import FatalError
@@ -20,7 +20,7 @@ def take(folder: Path | None) -> TableSets:
         raise FatalError(f"the tables of centres are not sound: {'; '.join(found)}")
     sets = PACKAGED if folder is None else from_folder(folder)
     if sets.faults:
-        measures.TABLES_REFUSED.inc()
+        metrics.TABLES_REFUSED.inc()
         _log.error("routing.tables_refused", folder=str(folder), faults=list(sets.faults), in_force=TABLES.version)
     return sets
 

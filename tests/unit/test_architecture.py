@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PURE = ("projection", "rendering", "models", "rules", "views", "words")
+PURE = ("projection", "record_encoding", "models", "rules", "views", "words")
 PURE_IN_INTAKE = (
     *("reports/lifecycle", "reports/waiting_period", "reports/receipt_numbers"),
     *("submissions/text", "submissions/media", "submissions/registration_numbers", "submissions/web_addresses"),

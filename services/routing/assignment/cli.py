@@ -1,7 +1,7 @@
 """``python -m services.routing.assignment.cli``: decide every decision of a span again from what it recorded.
 
-Prints 0 differences, or the culprits and ends with 1. Prints numbers, centres and reasons; of a report nothing but its
-id, and only where its record does not replay.
+Prints 0 differences, or the first of them and ends with 1. Prints numbers, centres and reasons; of a report nothing but
+its id, and only where its record does not replay.
 Days and moments are Seoul time unless they name a zone; a day as the end means all of it. Ends with 2 where it cannot
 begin: an argument that says nothing, Kafka away.
 """
@@ -152,10 +152,10 @@ def told(span: Span, found: Replay) -> Iterator[str]:
     for what, number in sorted(found.not_comparable.items()):
         yield f"  not comparable, {what}: {number}"
     yield f"differences: {found.differences}"
-    for culprit in found.culprits:
-        yield f"  {culprit.place}  report {culprit.report_id} version {culprit.version}: {culprit.why}"
-    if found.differences > len(found.culprits):
-        yield f"  and {found.differences - len(found.culprits)} more"
+    for difference in found.first_differences:
+        yield f"  {difference.place}  report {difference.report_id} version {difference.version}: {difference.why}"
+    if found.differences > len(found.first_differences):
+        yield f"  and {found.differences - len(found.first_differences)} more"
 
 
 def _sum(found: Replay) -> str:

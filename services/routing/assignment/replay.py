@@ -18,7 +18,7 @@ from shared.events.reports import ReportFacts
 from shared.events.routings import Candidate, Decision, ReportRerouted, ReportRouted
 from shared.events.vocabulary import RoutingReason
 
-MOST_CULPRITS: Final = 20
+MOST_DIFFERENCES: Final = 20
 
 Decided = ReportRouted | ReportRerouted
 
@@ -34,7 +34,7 @@ class Span(NamedTuple):
         return (self.since is None or self.since <= moment) and (self.until is None or moment < self.until)
 
 
-class Culprit(NamedTuple):
+class ReplayDifference(NamedTuple):
     """A decision that does not follow from what it recorded."""
 
     place: str
@@ -77,7 +77,7 @@ class Replay:
     not_comparable: Counter[str] = field(default_factory=Counter)
     """By what this build does not know."""
     differences: int = 0
-    culprits: list[Culprit] = field(default_factory=list)
+    first_differences: list[ReplayDifference] = field(default_factory=list)
     """The first of them."""
 
     def take(self, event: Decided, place: str) -> None:
@@ -90,8 +90,8 @@ class Replay:
             self.not_comparable[unknown] += 1
         elif why := self._difference(event):
             self.differences += 1
-            if len(self.culprits) < MOST_CULPRITS:
-                self.culprits.append(Culprit(place, event.report_id, event.version, why))
+            if len(self.first_differences) < MOST_DIFFERENCES:
+                self.first_differences.append(ReplayDifference(place, event.report_id, event.version, why))
 
     def _unknown(self, decision: Decision) -> str | None:
         if decision.rule_version != RULE_VERSION:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from services.routing.assignment.models import CenterLoads
 from services.routing.console.live import LiveCenters, live_centers
 from services.routing.console.views import CenterRows, History, center_row, history_of, involved
-from services.routing.model import LiveLoads
+from services.routing.models import LiveLoads
 from services.routing.read_model import DecisionStore, RoutingEntry
 from shared.centers import CENTRAL, PACKAGED, Tables
 from shared.errors import TransientError

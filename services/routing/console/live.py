@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from services.routing.assignment.bands import Band, band_of, normal_cases, percent_of
-from services.routing.model import LiveLoad, LiveLoads
+from services.routing.models import LiveLoad, LiveLoads
 from shared.centers import center
 from shared.events.base import CenterId
 from shared.events.vocabulary import CenterState

@@ -11,7 +11,7 @@ from services.routing.assignment.bands import Band
 from services.routing.console import words
 from services.routing.console.live import LiveCenter, Order, SharedRows, ordered, totals
 from services.routing.console.live_stream import STAMP
-from services.routing.model import LiveLoads
+from services.routing.models import LiveLoads
 from shared.centers import CENTER_IDS, CENTRAL, Fault, center
 from shared.identity.principal import Principal
 from shared.identity.roles import Action

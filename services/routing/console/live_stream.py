@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
 
-from services.routing import measures
+from services.routing import metrics
 from services.routing.console.live import Order, SharedRows, live_centers
-from services.routing.model import LiveLoads
+from services.routing.models import LiveLoads
 from shared.centers import CENTRAL
 from shared.clock import Clock
 from shared.identity.principal import Principal
@@ -112,13 +112,13 @@ class OpenStreams:
     def opened(self, person: str) -> Iterator[None]:
         """One more until the block ends."""
         self._open[person] += 1
-        measures.STREAMS.set(self._open.total())
+        metrics.STREAMS.set(self._open.total())
         try:
             yield
         finally:
             self._open[person] -= 1
             self._open += Counter()  # forgets those who have none
-            measures.STREAMS.set(self._open.total())
+            metrics.STREAMS.set(self._open.total())
 
 
 def stream_router(feed: LiveFeed, streams: OpenStreams, clock: Clock, authorize: Authorizer, paint: Paint) -> APIRouter:

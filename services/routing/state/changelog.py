@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from typing import Final, Protocol
 
-from services.routing import measures
-from services.routing.model import Draft
-from services.routing.rendering import Message
+from services.routing import metrics
+from services.routing.models import Draft
+from services.routing.record_encoding import Message
 from services.routing.state.folder import StateFolder
 from services.routing.state.partition import PartitionState
 from services.routing.state.report_states import RoutingEvent
@@ -103,10 +103,10 @@ class Changelog:
         if store.checkpoint is not None:
             why = await unfit(self._routings, self._cases, partition, store.checkpoint)
             if why is None:
-                measures.CONTINUED.inc()
+                metrics.CONTINUED.inc()
             else:
                 _log.error("routing.checkpoint_unfit", partition=partition, reason=why)
-                measures.RESTORED.inc()
+                metrics.RESTORED.inc()
                 store = self._folder.anew(partition)
         self._begin(partition, store)
 
@@ -143,14 +143,14 @@ class Changelog:
         state = self.state(partition)
         expected = state.position
         first = await self._writer.send(self._topic, partition, messages, one_batch=True)
-        measures.RECORDS.inc(len(messages))
+        metrics.RECORDS.inc(len(messages))
         if first == expected:
             self._remember(state, drafts)
             state.last = digest(messages[-1][1])
             return True
         if 0 <= first < expected:
             raise FatalError(f"routings/{partition} is shorter than before: expected {expected}, found {first}")
-        measures.GAPS.inc()
+        metrics.GAPS.inc()
         _log.warning("routing.gap", partition=partition, expected=expected, found=first, records=len(messages))
         self._stale.add(partition)
         await self.read_on([partition])

@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from services.routing import measures
+from services.routing import metrics
 from services.routing.assignment.models import CenterLoad, CenterLoads
 from services.routing.assignment.rules import RULE
-from services.routing.model import CaseTotals, LiveLoad, LiveLoads
-from services.routing.rendering import SOURCE
+from services.routing.models import CaseTotals, LiveLoad, LiveLoads
+from services.routing.record_encoding import SOURCE
 from services.routing.state.partition import PartitionState
 from shared import log, trace
 from shared.centers import CENTER_IDS, TABLES, Center, Tables
@@ -191,14 +191,14 @@ class LoadPublisher:
 
     def _measure(self, owned: Mapping[int, PartitionState]) -> None:
         now = self._clock.now()
-        measures.LOAD_VIEW_AGE.set(self._view.age(owned, now))
-        measures.SILENT.set(self._view.silent(now, self._partitions))
-        measures.IGNORED.set(sum(state.ignored for state in owned.values()))
-        measures.REPORTS.set(sum(len(state.report_states) for state in owned.values()))
+        metrics.LOAD_VIEW_AGE.set(self._view.age(owned, now))
+        metrics.SILENT.set(self._view.silent(now, self._partitions))
+        metrics.IGNORED.set(sum(state.ignored for state in owned.values()))
+        metrics.REPORTS.set(sum(len(state.report_states) for state in owned.values()))
         waits = [state.waits(center_id) for state in owned.values() for center_id in state.waiting]
         since = min((wait.since for wait in waits if wait.since is not None), default=now)
-        measures.WAITING.set(sum(wait.number for wait in waits))
-        measures.OLDEST_WAITING.set(max(0.0, (now - since).total_seconds()))
+        metrics.WAITING.set(sum(wait.number for wait in waits))
+        metrics.OLDEST_WAITING.set(max(0.0, (now - since).total_seconds()))
 
     async def tell(self, owned: Mapping[int, PartitionState]) -> None:
         """Publish what has changed since it was last told, or was told too long ago; nothing that cannot be true."""

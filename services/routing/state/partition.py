@@ -9,17 +9,17 @@ from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.routing.model import NO_CASES, CaseTotals, ReportState
+from services.routing.models import NO_CASES, CaseTotals, ReportState
 from services.routing.state.report_states import RoutingEvent, report_state_after
-from services.routing.state.waiting import Waiting, WaitingInMemory, Waits
+from services.routing.state.waiting import InMemoryWaitingList, WaitingList, Waits
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged
 
 _NOBODY_WAITS = Waits(0, None)
 
 
-def _in_memory() -> dict[str, Waiting]:
-    return defaultdict(WaitingInMemory)
+def _in_memory() -> dict[str, WaitingList]:
+    return defaultdict(InMemoryWaitingList)
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class PartitionState:
     """Every report there ever was."""
     tallies: dict[str, CaseTotals] = field(default_factory=dict)
     """Sums over each centre's open cases."""
-    waiting: dict[str, Waiting] = field(default_factory=_in_memory)
+    waiting: dict[str, WaitingList] = field(default_factory=_in_memory)
     """Of each centre; ``[]`` makes one that is not there."""
     acknowledged: MutableMapping[str, tuple[int, datetime]] = field(default_factory=dict)
     """The newest acknowledgement of each report: its ownership and when; also of reports not known yet."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from services.routing.assignment.rules import severity_of
-from services.routing.model import CaseTotals
+from services.routing.models import CaseTotals
 from services.routing.state.report_states import BROUGHT_BACK, RoutingEvent
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from services.routing.assignment.rules import severity_of
-from services.routing.model import ReportState
-from services.routing.rendering import facts_json
+from services.routing.models import ReportState
+from services.routing.record_encoding import facts_json
 from shared.errors import FatalError
 from shared.events.reports import ReportFacts
 from shared.events.routings import Cause, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated

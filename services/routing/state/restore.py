@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import aclosing
 from typing import Final, Protocol
 
-from services.routing import measures
+from services.routing import metrics
 from services.routing.assignment.rules import RULE_VERSION
 from services.routing.state.store import Checkpoint, digest
 from shared import log
@@ -84,7 +84,7 @@ def readable(raw: RawRecord) -> Event | None:
     try:
         return decode_record(raw, raw.topic).event
     except PermanentError as error:
-        measures.GARBAGE.inc()
+        metrics.GARBAGE.inc()
         _log.error("routing.garbage", topic=raw.topic, partition=raw.partition, offset=raw.offset, reason=error.reason)
         return None
     except UnknownTypeError as error:

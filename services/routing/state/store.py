@@ -27,9 +27,9 @@ import lmdb
 import orjson
 
 from services.routing.assignment.rules import RULE_VERSION
-from services.routing.model import CaseTotals, ReportState
+from services.routing.models import CaseTotals, ReportState
 from services.routing.state.partition import PartitionState
-from services.routing.state.waiting import Waiting, Waits
+from services.routing.state.waiting import WaitingList, Waits
 from shared.events.vocabulary import EndReason
 
 MAP_BYTES: Final = 1 << 36
@@ -90,7 +90,7 @@ class StateStore:
             self.numbers: dict[str, tuple[int, int]] = {}
             """How many people and how many drills wait at each centre; kept with the checkpoint, for counting them
             would read them all."""
-            self.waiting: dict[str, Waiting] = _WaitingLists(self, b"waiting")
+            self.waiting: dict[str, WaitingList] = _WaitingLists(self, b"waiting")
             # Tables are opened in transactions of their own, so before this one.
             self.txn = self.env.begin(write=True)
             self.checkpoint = self._checkpoint()
@@ -275,7 +275,7 @@ class StoredWaitingList:
         self._store.numbers[self._center] = (people, drills + change) if drill else (people + change, drills)
 
 
-class _WaitingLists(dict[str, Waiting]):
+class _WaitingLists(dict[str, WaitingList]):
     """The waiting list of each centre; one that was never asked for is empty."""
 
     def __init__(self, store: StateStore, name: bytes) -> None:
@@ -283,7 +283,7 @@ class _WaitingLists(dict[str, Waiting]):
         self._store = store
         self.table = store.env.open_db(name)
 
-    def __missing__(self, center_id: str) -> Waiting:
+    def __missing__(self, center_id: str) -> WaitingList:
         made = self[center_id] = StoredWaitingList(self._store, self, center_id)
         return made
 

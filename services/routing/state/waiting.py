@@ -12,7 +12,7 @@ class Waits(NamedTuple):
     since: datetime | None
 
 
-class Waiting(Protocol):
+class WaitingList(Protocol):
     """Whom a centre has not answered yet, in the order of how long they wait, drills after the people."""
 
     def add(self, report_id: str, since: datetime, *, drill: bool) -> None:
@@ -31,24 +31,24 @@ class Waiting(Protocol):
         """Count the reports that wait, drills too."""
 
 
-class WaitingInMemory:
+class InMemoryWaitingList:
     """The same as ``services.routing.state.store.StoredWaitingList`` keeps on disk."""
 
     def __init__(self) -> None:
         self._waiting: set[tuple[bool, datetime, str]] = set()
 
     def add(self, report_id: str, since: datetime, *, drill: bool) -> None:
-        """See ``Waiting``."""
+        """See ``WaitingList``."""
         self._waiting.add((drill, since, report_id))
 
     def remove(self, report_id: str, since: datetime, *, drill: bool) -> bool:
-        """See ``Waiting``."""
+        """See ``WaitingList``."""
         known = (drill, since, report_id) in self._waiting
         self._waiting.discard((drill, since, report_id))
         return known
 
     def waits(self) -> Waits:
-        """See ``Waiting``."""
+        """See ``WaitingList``."""
         people = [since for drill, since, _ in self._waiting if not drill]
         return Waits(len(people), min(people, default=None))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.routing.assignment.models import Assignment
-from services.routing.model import Draft, FirstRouting, Refusal
+from services.routing.models import Draft, FirstRouting, Refusal
 from shared.centers import TABLES, Tables
 from shared.events.routings import Decision, ReportRerouted
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.routing.assignment.models import Assignment
 from services.routing.assignment.rules import decision_of
-from services.routing.model import ReportState
+from services.routing.models import ReportState
 from shared.centers import TABLES, Tables
 from shared.events.reports import ReportFacts
 from shared.events.routings import Cause, ReportEnded, ReportRerouted, ReportUpdated

@@ -12,7 +12,7 @@ from typing import Final
 from services.routing.assignment.geography import UNKNOWN_DIVISION, place_fault
 from services.routing.assignment.models import Assignment, CenterLoad, CenterLoads
 from services.routing.assignment.rules import assign, linked_center, transferred
-from services.routing.model import Draft, FirstRouting, Incoming, Refusal, ReportState
+from services.routing.models import Draft, FirstRouting, Incoming, Refusal, ReportState
 from services.routing.state.partition import PartitionState
 from services.routing.state.report_states import RoutingEvent, first_report_state, report_state_after
 from services.routing.transitions import records
@@ -109,11 +109,11 @@ class _BatchDecision:
         """Return whether the log knows the report; a case about one only being decided here is judged by the log."""
         return not isinstance(event, CaseEvent) or unknown(event, self.state) is None
 
-    def _standing(self, report_id: str) -> ReportState | None:
+    def _report_state(self, report_id: str) -> ReportState | None:
         return self._ahead.get(report_id) or self.state.report_states.get(report_id)
 
     def _received(self, index: int, event: ReportReceived, one: Incoming) -> None:
-        if self._standing(event.report_id) is not None:
+        if self._report_state(event.report_id) is not None:
             self.outcome.repeated += 1
             return
         if self._refuse_place(index, event.facts):
@@ -142,7 +142,7 @@ class _BatchDecision:
     def _linked(self, facts: ReportFacts) -> str | None:
         if not facts.linked_reports:
             return None
-        report_states = {other: self._standing(other) for other in facts.linked_reports}
+        report_states = {other: self._report_state(other) for other in facts.linked_reports}
         known = {
             other: report_state.center_id for other, report_state in report_states.items() if report_state is not None
         }
@@ -151,7 +151,7 @@ class _BatchDecision:
 
     def _reported(self, index: int, event: Later, one: Incoming) -> None:
         """Something after the report itself: passed on once, however often it is read."""
-        report_state = self._standing(event.report_id)
+        report_state = self._report_state(event.report_id)
         if report_state is None:
             # Its partition is read in order, so the report itself must have been refused.
             self.outcome.refused.append(Refusal(index, "unknown_report", f"{event.TYPE} about a report not received"))
@@ -204,7 +204,7 @@ class _BatchDecision:
         if refused is not None:
             self.outcome.refused.append(Refusal(index, refused, f"{event.TYPE} of ownership {event.ownership}"))
             return
-        report_state = self._standing(event.report_id)
+        report_state = self._report_state(event.report_id)
         if report_state is None or event.ownership < report_state.ownership:
             self.outcome.void["superseded"] += 1
         elif one.event_id in report_state.case_causes:

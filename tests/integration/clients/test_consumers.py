@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from services.routing.model import ReportState
+from services.routing.models import ReportState
 from services.routing.state.report_states import report_state_after
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events.envelope import event_id

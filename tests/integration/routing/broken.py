@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.routing.main import run
-from services.routing.model import NO_CASES, CaseTotals, Draft, ReportState
-from services.routing.rendering import Message
+from services.routing.models import NO_CASES, CaseTotals, Draft, ReportState
+from services.routing.record_encoding import Message
 from services.routing.state.changelog import Changelog
 from services.routing.state.partition import PartitionState
 from services.routing.state.store import Checkpoint, StateStore, digest

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.routing.assignment.models import CenterLoad, CenterLoads
 from services.routing.assignment.rules import assign, decision_of
-from services.routing.model import Incoming
+from services.routing.models import Incoming
 from services.routing.state.partition import PartitionState
 from services.routing.transitions.models import Moment
 from shared.centers import CENTER_IDS, TABLES, districts_of

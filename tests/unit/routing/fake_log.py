@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.routing.rendering import Message
+from services.routing.record_encoding import Message
 from services.routing.service import RoutingService
 from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from services.routing.assignment.models import CenterLoads
-from services.routing.model import ReportState
+from services.routing.models import ReportState
 from services.routing.state.partition import PartitionState
 from services.routing.state.report_states import first_report_state
 from services.routing.transitions.models import TransitionResult

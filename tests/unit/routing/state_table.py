@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from services.routing.model import CaseTotals
+from services.routing.models import CaseTotals
 from services.routing.service import RoutingService
 from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.routing.model import Incoming
-from services.routing.rendering import message_of
+from services.routing.models import Incoming
+from services.routing.record_encoding import message_of
 from services.routing.state.partition import PartitionState
 from services.routing.transitions.models import TransitionResult
 from services.routing.transitions.rules import decide

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from services.routing.assignment.models import CenterLoads
 from services.routing.assignment.replay import Replay, differing, replay
 from services.routing.console.views import history_of
-from services.routing.model import Incoming
+from services.routing.models import Incoming
 from services.routing.read_model.service import entry_of
-from services.routing.rendering import message_of
+from services.routing.record_encoding import message_of
 from services.routing.state.partition import PartitionState
 from services.routing.transitions.rules import decide
 from shared.centers import PACKAGED
@@ -62,7 +62,7 @@ def test_an_earlier_record_is_read_and_decided_again_alike(file: Path) -> None:
     event = earlier(file)
     found = Replay(known=PACKAGED.known)
     found.take(event, file.stem)
-    assert (found.differences, found.not_comparable, found.decisions.total()) == (0, {}, 1), found.culprits
+    assert (found.differences, found.not_comparable, found.decisions.total()) == (0, {}, 1), found.first_differences
     assert event.decision.compared == {}
     assert event.decision.every_candidate() == event.decision.candidates
     (shown,) = history_of(event.report_id, [entry_of(event, 0, 0)]).records

@@ -12,7 +12,7 @@ import pytest
 from services.routing.console import live
 from services.routing.console.live import LiveCenter, Order, live_center, live_centers, ordered, totals
 from services.routing.console.live_stream import LOOK_S, PER_PERSON, REPEAT_S, LiveFeed, OpenStreams
-from services.routing.model import LiveLoad
+from services.routing.models import LiveLoad
 from services.routing.state.loads import SILENT_SECONDS, LoadView
 from shared.centers import CENTER_IDS
 from shared.clock import ManualClock

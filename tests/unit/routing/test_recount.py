@@ -8,7 +8,7 @@ from hypothesis import given
 
 from services.routing import recount as recount_module
 from services.routing.assignment.rules import severity_of
-from services.routing.model import CaseTotals
+from services.routing.models import CaseTotals
 from services.routing.recount import recount
 from services.routing.service import RoutingService
 from services.routing.state.loads import LoadPublisher, LoadView

@@ -1,4 +1,4 @@
-"""Every decision again: 0 differences, the culprits where there are some."""
+"""Every decision again: 0 differences, the first of them where there are some."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.routing.assignment.cli import main, span_of, told
-from services.routing.assignment.replay import MOST_CULPRITS, Decided, Replay, Span
+from services.routing.assignment.replay import MOST_DIFFERENCES, Decided, Replay, Span
 from services.routing.state.partition import PartitionState
 from services.routing.transitions.rules import moves
 from shared.centers import PACKAGED, TABLES
@@ -79,10 +79,10 @@ def test_a_changed_record_is_found_and_named(fields: dict[str, Any], said: str) 
     events = decisions()
     events[0] = tampered(events[0], **fields)
     found = replayed(events)
-    (culprit,) = found.culprits
+    (difference,) = found.first_differences
     assert found.differences == 1
-    assert (culprit.place, culprit.report_id, culprit.version) == ("routings/0/0", events[0].report_id, 1)
-    assert said in culprit.why
+    assert (difference.place, difference.report_id, difference.version) == ("routings/0/0", events[0].report_id, 1)
+    assert said in difference.why
     assert lines(found)[-2] == "differences: 1"
     assert events[0].report_id in lines(found)[-1]
 
@@ -91,10 +91,10 @@ def test_all_that_differs_is_said_and_of_the_candidates_only_how_many() -> None:
     event = decisions()[0]
     center_loads = event.decision.every_candidate()
     twice = (*center_loads, center_loads[-1])
-    (culprit,) = replayed(
+    (difference,) = replayed(
         [tampered(event, copy_central=True, center_id="jeju", candidates=twice, compared={})]
-    ).culprits
-    assert culprit.why == (
+    ).first_differences
+    assert difference.why == (
         "center_id: jeju recorded, busan decided; copy_central: True recorded, False decided; candidates: 1 of them"
     )
 
@@ -111,12 +111,12 @@ def test_what_cannot_be_decided_at_all_is_a_difference_and_no_end() -> None:
     found = Replay(known={TABLES.version: replace(TABLES, centers={})})
     for event in decisions()[:2]:
         found.take(event, "here")
-    assert [culprit.why for culprit in found.culprits] == ["cannot be decided again: KeyError"] * 2
+    assert [difference.why for difference in found.first_differences] == ["cannot be decided again: KeyError"] * 2
 
 
-def test_at_most_twenty_culprits_are_kept_and_all_are_counted() -> None:
+def test_at_most_twenty_differences_are_kept_and_all_are_counted() -> None:
     found = replayed([tampered(decisions()[0], center_id="jeju")] * 50)
-    assert (found.differences, len(found.culprits)) == (50, MOST_CULPRITS)
+    assert (found.differences, len(found.first_differences)) == (50, MOST_DIFFERENCES)
     assert lines(found)[-1] == "  and 30 more"
 
 

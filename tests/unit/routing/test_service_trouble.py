@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 from pymongo.errors import BulkWriteError
 
-from services.routing import measures
+from services.routing import metrics
 from services.routing.read_model import DecisionStore, RoutingEntry
 from services.routing.service import RoutingService
 from services.routing.state.loads import LoadPublisher
@@ -143,5 +143,5 @@ async def test_who_is_on_call_sees_who_waits_and_which_partitions_are_silent() -
     await worker.handle([received_record(received())])
     await place.clock.advance(60)
     await load_publisher.look()
-    assert (measures.WAITING._value.get(), measures.OLDEST_WAITING._value.get()) == (1, 60)
-    assert measures.SILENT._value.get() == 3, "nothing has come back from the bus"
+    assert (metrics.WAITING._value.get(), metrics.OLDEST_WAITING._value.get()) == (1, 60)
+    assert metrics.SILENT._value.get() == 3, "nothing has come back from the bus"

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.routing.model import CaseTotals, ReportState
+from services.routing.models import CaseTotals, ReportState
 from services.routing.state import store as store_module
 from services.routing.state.folder import StateFolder, this_boot
 from services.routing.state.store import Checkpoint, StateStore
@@ -246,7 +246,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(tmp_path: Path
 
 KILLED = """
 import sys, pathlib
-from services.routing.model import CaseTotals
+from services.routing.models import CaseTotals
 from services.routing.state.folder import this_boot
 from services.routing.state.store import Checkpoint
 from tests.unit.routing.test_state_store import _standing, taken

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.routing.rendering import Message
+from services.routing.record_encoding import Message
 from services.routing.service import SURGE_RECORDS, SURGE_SECONDS, RoutingService
 from tests.unit.routing.builders import received, report_id
 from tests.unit.routing.fake_log import Place, received_record

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.routing import measures, tables
+from services.routing import metrics, tables
 from services.routing.assignment.geography import Distance, origin_of
 from services.routing.assignment.sentences import DISTANCES
 from services.routing.console.story import story_of
@@ -25,7 +25,7 @@ from tests.unit.routing.steps import settle
 
 
 def refused() -> float:
-    return float(measures.TABLES_REFUSED._value.get())
+    return float(metrics.TABLES_REFUSED._value.get())
 
 
 def one_sided(file: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from shared.events.reports import ReportFacts
 from tools.docs_generation import needs as page
 
 SERVICES = Path(__file__).parents[3] / "services"
-PASSES_ON = {"routing/rendering.py"}
+PASSES_ON = {"routing/record_encoding.py"}
 """Reads facts only to write them as they came."""
 SEVERITY = {"age_band", "harm_types", "urgency", "urgency_reasons"}
 """What `shared.severity.urgency_of` reads."""

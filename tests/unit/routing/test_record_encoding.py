@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from services.routing.assignment.models import CenterLoads
 from services.routing.assignment.replay import replay
 from services.routing.assignment.rules import assign, decision_of, severity_of
-from services.routing.model import FirstRouting
-from services.routing.rendering import facts_json, message_of
+from services.routing.models import FirstRouting
+from services.routing.record_encoding import facts_json, message_of
 from services.routing.state.partition import PartitionState
 from services.routing.state.report_states import report_state_after
 from services.routing.transitions.rules import decide

@@ -13,7 +13,7 @@ import orjson
 
 from services.routing.assignment.models import CenterLoad
 from services.routing.assignment.rules import RULE_VERSION
-from services.routing.model import Draft, FirstRouting
+from services.routing.models import Draft, FirstRouting
 from shared.events.base import encode
 from shared.events.envelope import CONTENT_TYPE, event_id, iso
 from shared.events.reports import ReportFacts
