@@ -2,13 +2,12 @@
 
 from typing import NoReturn
 
-from services.intake import main
 from shared import process
 
 
 def command() -> NoReturn:
     """Run the service until it is asked to stop."""
-    process.run(main.run)
+    process.run_service("services.intake.main")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import importlib
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,7 +38,7 @@ def main(service: str, clock: str, mistake: str = "") -> None:
     follow_clock(Path(clock))
     if mistake:
         mistakes.MISTAKES[mistake].make()
-    process.run(importlib.import_module(f"services.{service}.main").run)
+    process.run_service(f"services.{service}.main")
 
 
 if __name__ == "__main__":

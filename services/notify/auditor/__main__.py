@@ -1,6 +1,5 @@
 """``python -m services.notify.auditor``."""
 
-from services.notify.auditor import main
 from shared import process
 
-process.run(main.run)
+process.run_service("services.notify.auditor.main")
