@@ -10,7 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.analytics import problem_table
-from services.analytics.counting.consumers import Folder, consumers
+from services.analytics.counting.consumers import ProjectionConsumer, consumers
 from services.analytics.counting.reader import Reader
 from services.analytics.counting.repository import prepare
 from services.analytics.counting.watch import DEAD_REPORTS, WATCHED, Watch
@@ -21,9 +21,9 @@ from services.analytics.exports import api, sample_api, tables_api
 from services.analytics.operations import pages as operations
 from services.analytics.operations.repository import Redrives
 from services.analytics.operations.service import Operations
-from services.analytics.releases.catalogue import Sample
+from services.analytics.releases.catalogue import SampleReleases
 from services.analytics.releases.repository import Register
-from services.analytics.releases.service import Publications
+from services.analytics.releases.service import ReleaseService
 from services.analytics.settings import AnalyticsSettings
 from shared import log
 from shared.audit.entries import denial_recorder
@@ -59,7 +59,7 @@ _DESCRIPTION = gettext_noop(
 def application(
     settings: AnalyticsSettings,
     health: Health,
-    publications: Publications,
+    release_service: ReleaseService,
     reader: Reader,
     watch: Watch,
     identity: Identity,
@@ -74,7 +74,7 @@ def application(
     authorize = Authorizer(
         identity, settings, on_denied=denial_recorder(audit) if audit else log_denied(_log, "analytics")
     )
-    sample = Sample(publications)
+    sample = SampleReleases(release_service)
     audits = [audit_router(audit, authorize, own_pages)] if audit else []
     return create_app(
         service="analytics",
@@ -88,13 +88,13 @@ def application(
         page_problems=problem_table.ON_PAGES,
         tags={"statistics": "Published tables, and how they fit together."},
         routers=[
-            tables_api.router(publications, watch, own_pages, authorize),
-            api.router(publications, own_pages, authorize),
-            dashboard.router(publications, sample, watch, own_pages, authorize, history),
+            tables_api.router(release_service, watch, own_pages, authorize),
+            api.router(release_service, own_pages, authorize),
+            dashboard.router(release_service, sample, watch, own_pages, authorize, history),
             sample_api.router(sample, own_pages, authorize),
-            data_pages.router(publications, own_pages, authorize),
-            protection.router(publications, own_pages),
-            operations.router(parts, publications, reader, watch, own_pages, authorize, audit, clock),
+            data_pages.router(release_service, own_pages, authorize),
+            protection.router(release_service, own_pages),
+            operations.router(parts, release_service, reader, watch, own_pages, authorize, audit, clock),
             *audits,
         ],
     )
@@ -131,9 +131,9 @@ def build(
     """Make the parts; nothing runs or connects yet."""
     health = Health()
     database = connect(store_settings, "analytics")
-    folder = Folder(database, given_up=settings.given_up())
+    projection = ProjectionConsumer(database, given_up=settings.given_up())
     bus = KafkaClient(bus_settings, "analytics", health, clock)
-    bus.include(consumers(folder, max_records=settings.batch_records, pace_s=settings.pace_s))
+    bus.include(consumers(projection, max_records=settings.batch_records, pace_s=settings.pace_s))
     # What was released is served whether counting goes on or not, so no load balancer may take the pages away for it.
     for name in [each for each in health.ready if each.startswith("kafka")]:
         health.degraded[name] = health.ready.pop(name)
@@ -144,7 +144,7 @@ def build(
     watch = Watch(reader, logs, clock, partitions=partitions, patience_s=2 * settings.pace_s)
     harms = [harm.value for harm in HarmType]
     register = Register(database)
-    publications = Publications(
+    release_service = ReleaseService(
         reader, register, clock, centers=CENTER_IDS, harms=harms, caught_up=watch.caught_up, limit_s=settings.proof_s
     )
 
@@ -155,7 +155,7 @@ def build(
     audit = AuditLog(database, keys, clock, "analytics", settings.audit_heads) if keys else None
     history = partial(read_history, database)
     app = application(
-        settings, health, publications, reader, watch, identity, clock, operations, audit, history=history
+        settings, health, release_service, reader, watch, identity, clock, operations, audit, history=history
     )
 
     async def step() -> None:
@@ -170,7 +170,7 @@ def build(
     jobs = Jobs(health, clock)
     jobs.every(POLL_S, "identity", identity.refresh)
     jobs.every(settings.reconcile_every_s, "watch", watch.look)
-    jobs.every(settings.release_every_s, "releases", publications.release_due)
+    jobs.every(settings.release_every_s, "releases", release_service.release_due)
     if audit is not None:
         jobs.every(DAY_S, "audit", audit.look_after)
         jobs.every(PUBLISH_S, "audit-anchors", AnchorPublisher(audit, bus_settings, clock).publish, at_once=False)

@@ -13,7 +13,7 @@ from services.analytics.dashboard.history import Published, read
 from services.analytics.main import application
 from services.analytics.releases.audit import Proof
 from services.analytics.releases.release import Release
-from services.analytics.releases.service import Publications
+from services.analytics.releases.service import ReleaseService
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.settings import AnalyticsSettings
 from shared.clock import SystemClock
@@ -67,12 +67,12 @@ async def fetched(entries: Iterable[Release], folder: Path) -> int:
     store.released = list(entries)
     nothing: Any = None
     register: Any = store
-    publications = Publications(register, register, clock, centers=(), harms=(), caught_up=lambda: None)
+    release_service = ReleaseService(register, register, clock, centers=(), harms=(), caught_up=lambda: None)
     watch: Any = Watching()
     app = application(
         AnalyticsSettings(),
         Health(),
-        publications,
+        release_service,
         nothing,
         watch,
         staff.identity,

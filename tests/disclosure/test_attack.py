@@ -107,10 +107,10 @@ async def test_totals_computed_before_hiding_are_undone(
     """The planted bug: quarters and years by centre are summed from true counts and hidden afterwards."""
     entries, counts = half(year[0]), year[1]
 
-    def before_hiding(publications: Sequence[Mapping[str, int]]) -> dict[str, int]:
-        shown = joined(publications)
-        months = [entry for entry in entries if entry.tables.get("reports-by-center") in publications]
-        if len(months) < len(publications) or len(months) == 1:
+    def before_hiding(release_service: Sequence[Mapping[str, int]]) -> dict[str, int]:
+        shown = joined(release_service)
+        months = [entry for entry in entries if entry.tables.get("reports-by-center") in release_service]
+        if len(months) < len(release_service) or len(months) == 1:
             return shown
         centers = {key: sum(counts[m.period].centers[key] for m in months) for key in CENTERS.leaves()}
         return {**shown, **{key: n for key, n in centers.items() if n >= 5 and TOTAL in shown}}

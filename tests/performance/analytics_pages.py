@@ -18,7 +18,7 @@ import httpx
 from services.analytics.counting.reader import Reader
 from services.analytics.releases.audit import Proof
 from services.analytics.releases.repository import Register
-from services.analytics.releases.service import Publications
+from services.analytics.releases.service import ReleaseService
 from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
 from shared.events.vocabulary import HarmType
@@ -69,7 +69,7 @@ async def _released(ground: Ground) -> float:
     No page knows whether there was a proof, and of so few reports, spread over ten years, they take very long.
     """
     clock = SystemClock()
-    publications = Publications(
+    release_service = ReleaseService(
         Reader(ground.database),
         Register(ground.database),
         clock,
@@ -80,7 +80,7 @@ async def _released(ground: Ground) -> float:
     logging.getLogger("services.analytics.releases.service").setLevel("CRITICAL")  # nobody was late: told 80 times
     started = time.perf_counter()
     with patch("services.analytics.releases.service.prove", lambda *_, **__: Proof("open")):
-        await publications.release_due()
+        await release_service.release_due()
     return time.perf_counter() - started
 
 

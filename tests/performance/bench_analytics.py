@@ -21,7 +21,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
-from services.analytics.counting.consumers import Folder
+from services.analytics.counting.consumers import ProjectionConsumer
 from services.analytics.counting.repository import Batch, Generation, Write, prepare, stored_offsets
 from shared import log
 from shared.clock import SystemClock
@@ -79,7 +79,7 @@ async def folding(settings: KafkaSettings, store: StoreSettings, total: int) -> 
     database = connect(store, "analytics")
     await cleared(database)
     await prepare(database)
-    folder, done = Folder(database), asyncio.Event()
+    folder, done = ProjectionConsumer(database), asyncio.Event()
     first: list[float] = []
     written: Writes = []
     place: Any = Batch

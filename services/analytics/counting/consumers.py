@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Final
 
 from services.analytics import metrics
-from services.analytics.counting.fact_cache import Recent
+from services.analytics.counting.fact_cache import FactCache
 from services.analytics.counting.models import Fact
 from services.analytics.counting.project import Changes, HoleError, fold, fold_centers
 from services.analytics.counting.repository import Batch as OpenBatch
@@ -29,7 +29,7 @@ REPORT_TOPICS: Final = frozenset(topic.name for topic in (REPORTS, ROUTINGS, CAS
 """Read side by side: partition p of all four belongs to one worker."""
 
 
-def consumers(folder: "Folder", *, max_records: int, pace_s: float) -> KafkaRouter:
+def consumers(projection: "ProjectionConsumer", *, max_records: int, pace_s: float) -> KafkaRouter:
     """One group for all topics: partition p of the four report topics belongs to one process."""
     router = KafkaRouter()
 
@@ -42,17 +42,17 @@ def consumers(folder: "Folder", *, max_records: int, pace_s: float) -> KafkaRout
         group="analytics",
         max_records=max_records,
         pace_s=pace_s,
-        on_assigned=folder.assigned,
+        on_assigned=projection.assigned,
     )
     async def count(
         batch: Batch[ReportEvents | RoutingEvents | CaseEvents | AlertEvents | CenterEvents],
     ) -> Sequence[Blocked]:
-        return await folder.handle(batch)
+        return await projection.handle(batch)
 
     return router
 
 
-class Folder:
+class ProjectionConsumer:
     """The consumer side of one worker."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Folder:
         self._database = database
         self._given_up = given_up
         self._generation = generation
-        self._recent = Recent()
+        self._fact_cache = FactCache()
 
     async def assigned(self, places: frozenset[Position]) -> Mapping[Position, int]:
         """Return where to start: after what the store holds. Raises ``FatalError`` if the topics come apart."""
@@ -81,11 +81,11 @@ class Folder:
         started = perf_counter()
         try:
             async with batch(self._database, self._generation) as open_batch:
-                done = await _fold(open_batch, records, self._recent, self._given_up)
+                done = await _fold(open_batch, records, self._fact_cache, self._given_up)
         except TransientError:
             metrics.CONFLICTS.inc()
             raise
-        self._recent.remember(done.facts, done.offsets, done.partitions)
+        self._fact_cache.remember(done.facts, done.offsets, done.partitions)
         metrics.TRANSACTION.observe(perf_counter() - started)
         metrics.GENERATION.set(done.generation)
         metrics.EVENTS.labels("folded").inc(done.folded)
@@ -132,10 +132,12 @@ class _Done:
     blocked: Sequence[Blocked] = ()
 
 
-async def _fold(open_batch: OpenBatch, records: Sequence[Received], recent: Recent, given_up: Collection[str]) -> _Done:
+async def _fold(
+    open_batch: OpenBatch, records: Sequence[Received], fact_cache: FactCache, given_up: Collection[str]
+) -> _Done:
     partitions = {r.partition for r in records if r.topic in REPORT_TOPICS}
     stored = await open_batch.offsets(partitions)
-    trusted = recent.known(open_batch.generation, stored, partitions)
+    trusted = fact_cache.known(open_batch.generation, stored, partitions)
     fresh = [r for r in records if r.offset >= stored.get((r.topic, r.partition), 0)]
     if not fresh:
         return _Done(open_batch.generation, {}, stored, partitions)

@@ -15,7 +15,7 @@ LIMIT: Final = 10_000
 """Facts held by one worker: about 12 MB."""
 
 
-class Recent:
+class FactCache:
     """The facts of some partitions as of the offsets last written."""
 
     def __init__(self, limit: int = LIMIT) -> None:

@@ -38,7 +38,7 @@ class Closure(NamedTuple):
     outcome: str
 
 
-class Held(NamedTuple):
+class CountedReport(NamedTuple):
     """How one report is counted: its owner, what has become of it, its harm types."""
 
     owner: str

@@ -20,7 +20,7 @@ from services.analytics.counting.aggregate import (
     seen_within_target,
     source_of,
 )
-from services.analytics.counting.models import CELLS_VERSION, CenterFact, Fact, Held
+from services.analytics.counting.models import CELLS_VERSION, CenterFact, CountedReport, Fact
 from services.analytics.counting.project import time_on_duty
 from services.analytics.counting.reconciliation import ReconciliationCounts
 from services.analytics.counting.repository import (
@@ -119,18 +119,18 @@ class Reader:
                 found.setdefault((values[1], values[2]), Counter())[int(values[3])] += n
         return {key: Histogram.of(buckets) for key, buckets in found.items()}
 
-    async def held(self, period: Period) -> dict[str, Held]:
+    async def counted_reports(self, period: Period) -> dict[str, CountedReport]:
         """Return how each report of whole months that a centre owns is counted now."""
         first = datetime(period.first.year, period.first.month, period.first.day, tzinfo=SEOUL)
         after = datetime(period.last.year, period.last.month, period.last.day, tzinfo=SEOUL) + timedelta(days=1)
         query = {"at": {"$gte": first, "$lt": after}, "acc": True, "owner": {"$exists": True}}
-        found: dict[str, Held] = {}
+        found: dict[str, CountedReport] = {}
         with store_errors():
             facts = (await self._serving()).facts
             async for document in facts.find(query, session=self._session, hint=[("$natural", 1)]):
                 fact = Fact.from_document(document)
                 if fact.owner is not None and not fact.synthetic:
-                    found[fact.report_id] = Held(fact.owner, outcome(fact), fact.harm_types)
+                    found[fact.report_id] = CountedReport(fact.owner, outcome(fact), fact.harm_types)
         return found
 
     async def figures(self, period: Period) -> dict[str, int]:
@@ -191,12 +191,12 @@ class Reader:
             documents = await days.find({}, {"day": 1}, session=self._session).sort("day", 1).limit(1).to_list(1)
         return date.fromisoformat(documents[0]["day"]) if documents else None
 
-    async def tally(self) -> ReconciliationCounts:
+    async def reconciliation_counts(self) -> ReconciliationCounts:
         """Sums and facts as of one moment (a snapshot), so that a batch is in both or in neither."""
         async with self.snapshot() as view:
-            return await view.tally_now()
+            return await view.reconciliation_counts_now()
 
-    async def tally_now(self) -> ReconciliationCounts:
+    async def reconciliation_counts_now(self) -> ReconciliationCounts:
         """The tally as this reader's session sees it."""
         generation, session = await self._serving(), self._session
         sums: Counter[str] = Counter()

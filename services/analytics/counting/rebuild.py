@@ -22,7 +22,7 @@ from time import perf_counter
 from typing import Final, Protocol
 
 from services.analytics.counting.aggregate import daily, monthly
-from services.analytics.counting.consumers import Folder
+from services.analytics.counting.consumers import ProjectionConsumer
 from services.analytics.counting.models import Fact
 from services.analytics.counting.project import Cells, HoleError, advance, fold_centers
 from services.analytics.counting.reader import Reader
@@ -204,7 +204,7 @@ class Rebuild:
 
     async def _follow(self, generation: Generation, upto: Mapping[Position, int]) -> None:
         """Fold what is missing up to these offsets, in batches like those of the service."""
-        folder = Folder(self._database, generation, given_up=self._given_up)
+        projection = ProjectionConsumer(self._database, generation, given_up=self._given_up)
         done = await folded_to(generation)
         names = {topic.name: topic for topic in (*FOLDED_TOPICS, CENTERS)}
         for (name, partition), end in sorted(upto.items()):
@@ -214,10 +214,10 @@ class Rebuild:
                 async for one in received:
                     batch.append(one)
                     if len(batch) == _BATCH:
-                        _demand_whole(await folder.handle(batch))
+                        _demand_whole(await projection.handle(batch))
                         batch = []
             if batch:
-                _demand_whole(await folder.handle(batch))
+                _demand_whole(await projection.handle(batch))
 
 
 def _demand_whole(blocked: Sequence[Blocked]) -> None:
@@ -286,9 +286,9 @@ async def rebuild_of(
 
 async def _as_of(rebuild: Rebuild, database: Database, name: str) -> int:
     generation = await rebuild.as_of(await remembered(database, name))
-    tally = await Reader(database, generation).tally()
-    sums = ", ".join(f"{stage} {n}" for stage, n in sorted(tally.sums.items()))
-    _say(f"as of {name}: {sums or 'nothing'}; in flight or dead {tally.without_owner}")
+    reconciliation_counts = await Reader(database, generation).reconciliation_counts()
+    sums = ", ".join(f"{stage} {n}" for stage, n in sorted(reconciliation_counts.sums.items()))
+    _say(f"as of {name}: {sums or 'nothing'}; in flight or dead {reconciliation_counts.without_owner}")
     await abandon(generation)
     return 0
 

@@ -41,20 +41,20 @@ class Reconciliation:
     oldest_in_flight_seconds: float | None
 
 
-def reconcile(tally: ReconciliationCounts, now: datetime) -> Reconciliation:
+def reconcile(counts: ReconciliationCounts, now: datetime) -> Reconciliation:
     """The equation filled in. ``now`` gives the age of the oldest report in flight."""
-    accepted, routed = tally.sums.get("accepted", 0), tally.sums.get("routed", 0)
-    in_flight = tally.without_owner - tally.dead
-    age = max(0.0, (now - tally.oldest).total_seconds()) if tally.oldest is not None else None
+    accepted, routed = counts.sums.get("accepted", 0), counts.sums.get("routed", 0)
+    in_flight = counts.without_owner - counts.dead
+    age = max(0.0, (now - counts.oldest).total_seconds()) if counts.oldest is not None else None
     return Reconciliation(
         accepted=accepted,
         routed=routed,
-        alerted=tally.sums.get("alerted", 0),
-        acknowledged=tally.sums.get("acknowledged", 0),
-        counted=tally.sums.get("counted", 0),
+        alerted=counts.sums.get("alerted", 0),
+        acknowledged=counts.sums.get("acknowledged", 0),
+        counted=counts.sums.get("counted", 0),
         in_flight=in_flight,
-        dead=tally.dead,
-        ahead=tally.ahead,
-        difference=accepted - (routed - tally.ahead) - in_flight - tally.dead,
+        dead=counts.dead,
+        ahead=counts.ahead,
+        difference=accepted - (routed - counts.ahead) - in_flight - counts.dead,
         oldest_in_flight_seconds=age if in_flight else None,
     )

@@ -186,7 +186,7 @@ async def renew(database: Database) -> bool:
     folded; an older one is emptied, and as the offsets lie in the store too, all topics (kept for ever) are folded
     again. Order: the mark that clearing has begun, the offsets, everything folded, and last the new version in the
     mark's place. Killed anywhere, the next start goes on. Every step also writes to the mark, so that a slower worker
-    cannot go on clearing what a faster one already folds anew. Publications, remembered positions and the list of the
+    cannot go on clearing what a faster one already folds anew. Releases, remembered positions and the list of the
     dead stay; of generations only the one that serves is left.
 
     To be called once collections exist and before anything is folded. Raises ``TransientError`` while the store is
@@ -203,7 +203,7 @@ async def renew(database: Database) -> bool:
         "analytics.counting_anew",
         stored=version,
         wanted=CELLS_VERSION,
-        hint="facts, cells and offsets are emptied and all topics folded again; publications stay",
+        hint="facts, cells and offsets are emptied and all topics folded again; releases stay",
     )
     with store_errors():
         await database.cells.update_one({"_id": CELLS_MARK, "version": version}, {"$set": {"clearing": CELLS_VERSION}})

@@ -114,7 +114,7 @@ class Watch:
     async def reconcile(self) -> Reconciliation:
         """Compare both ends now, and show the result as metrics."""
         now = self._clock.now()
-        result = self._newest = reconcile(await self._reader.tally(), now)
+        result = self._newest = reconcile(await self._reader.reconciliation_counts(), now)
         metrics.DIFFERENCE.set(result.difference)
         metrics.IN_FLIGHT.set(result.in_flight)
         metrics.DEAD.set(result.dead)

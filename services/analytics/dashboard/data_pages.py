@@ -12,7 +12,7 @@ from services.analytics.exports.report import Monthly, month_of, report_bytes
 from services.analytics.exports.table_files import FORMATS
 from services.analytics.http_caching import BINARY, NOT_CHANGED, answered
 from services.analytics.releases.catalogue import periods_of
-from services.analytics.releases.service import Publications
+from services.analytics.releases.service import ReleaseService
 from services.analytics.releases.tables import TABLE_SPECS
 from shared.identity.roles import Action
 from shared.web.authorization import Authorizer
@@ -20,17 +20,17 @@ from shared.web.documented import refuses
 from shared.web.pages import Pages
 
 
-def router(publications: Publications, pages: Pages, authorize: Authorizer) -> APIRouter:
+def router(source: ReleaseService, pages: Pages, authorize: Authorizer) -> APIRouter:
     """``/dictionary`` and ``/api/v1/monthly/{file}``; for whoever may read tables."""
     routes = APIRouter(dependencies=[Depends(authorize(Action.TABLES_READ))])
     texts = Languages(pages)
-    monthly = Monthly(publications, texts)
+    monthly = Monthly(source, texts)
 
     @routes.get("/dictionary", include_in_schema=False)
     async def dictionary(request: Request) -> Response:
         newest = {}
         for definition in TABLE_SPECS.values():
-            periods = await periods_of(publications, definition)
+            periods = await periods_of(source, definition)
             newest[definition.name] = periods[0] if periods else None
         return pages.render(
             request,
@@ -39,8 +39,8 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
             newest=newest,
             formats=FORMATS,
             months=await monthly.months(),
-            calendar=publications.calendar(),
-            errata=publications.shelf.errata(),
+            calendar=source.calendar(),
+            errata=source.catalogue.errata(),
             terms=Terms(pages, request),
         )
 

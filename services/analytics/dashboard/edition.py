@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.analytics.releases.calendar import Kind, Period
-from services.analytics.releases.catalogue import Shelf
+from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.published import Table
 from services.analytics.releases.tables import TABLE_SPECS
 
@@ -12,13 +12,13 @@ from services.analytics.releases.tables import TABLE_SPECS
 class Edition:
     """A period a reader asked for, and all releases there are."""
 
-    shelf: Shelf
+    catalogue: ReleaseCatalogue
     period: Period
 
     def table(self, name: str) -> Table | None:
         """The table of the period itself; else of the longer one it lies in, or the last before its end; or none."""
         definition = TABLE_SPECS[name]
-        found = self.shelf.periods(definition)
+        found = self.catalogue.periods(definition)
         last = self.period.last
         for wanted in (
             [period for period in found if period.name == self.period.name],
@@ -26,22 +26,22 @@ class Edition:
             [period for period in found if period.last < last],
         ):
             if wanted:
-                return self.shelf.table(definition, max(wanted, key=lambda period: period.last).name)
+                return self.catalogue.table(definition, max(wanted, key=lambda period: period.last).name)
         return None
 
     def before(self, table: Table) -> Table | None:
         """The same table one period earlier; none where that was not released, or covers other months of its period."""
         definition, first = table.definition, table.period.first
-        earlier = [period for period in self.shelf.periods(definition, table.period.kind) if period.last < first]
+        earlier = [period for period in self.catalogue.periods(definition, table.period.kind) if period.last < first]
         newest = max(earlier, key=lambda period: period.last, default=None)
         if newest is None or (first - newest.last).days > 1:
             return None
-        before = self.shelf.table(definition, newest.name)
+        before = self.catalogue.table(definition, newest.name)
         return before if before.covers_as(table) else None
 
     def series(self, name: str, kind: Kind, most: int) -> list[Table]:
         """The last tables of a kind that began by the period's end, oldest first."""
         definition = TABLE_SPECS[name]
-        found = [period for period in self.shelf.periods(definition, kind) if period.first <= self.period.last]
+        found = [period for period in self.catalogue.periods(definition, kind) if period.first <= self.period.last]
         newest = sorted(found, key=lambda period: period.last)[-most:]
-        return [self.shelf.table(definition, period.name) for period in newest]
+        return [self.catalogue.table(definition, period.name) for period in newest]

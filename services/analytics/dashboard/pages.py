@@ -13,9 +13,9 @@ from services.analytics.dashboard.history import Published
 from services.analytics.dashboard.panels import centers, course, front, people, trends
 from services.analytics.dashboard.panels.parts import Panel, lines
 from services.analytics.dashboard.wording import Wording
-from services.analytics.releases.catalogue import Catalogue, Sample, periods_of, published
+from services.analytics.releases.catalogue import ReleaseSource, SampleReleases, periods_of, published
 from services.analytics.releases.sample import MONTH
-from services.analytics.releases.service import HeldBack, Publications
+from services.analytics.releases.service import HeldBack, ReleaseService
 from services.analytics.releases.tables import BY_CENTER, GENERAL, TABLE_SPECS, Marks, Split
 from shared.errors import TransientError
 from shared.identity.principal import Principal
@@ -44,8 +44,8 @@ async def nothing_loaded() -> Sequence[Published]:
 
 
 def router(
-    publications: Publications,
-    sample: Sample,
+    source: ReleaseService,
+    sample: SampleReleases,
     watch: Watch,
     pages: Pages,
     authorize: Authorizer,
@@ -53,7 +53,7 @@ def router(
 ) -> APIRouter:
     """The pages of `PAGES`; and the same of the sample under ``/sample``, until there is a release."""
     routes = APIRouter(include_in_schema=False)
-    released = _Dashboard(publications, watch, pages, history, held_back=lambda: publications.held_back)
+    released = _Dashboard(source, watch, pages, history, held_back=lambda: source.held_back)
     shown = _Dashboard(sample, watch, pages, nothing_loaded, base="/sample")
     Reader = Annotated[Principal, Depends(authorize(Action.TABLES_READ))]  # noqa: N806  # a type
 
@@ -83,7 +83,7 @@ class _Dashboard:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        source: ReleaseSource,
         watch: Watch,
         pages: Pages,
         history: History,
@@ -91,7 +91,7 @@ class _Dashboard:
         base: str = "",
         held_back: Callable[[], HeldBack | None] = lambda: None,
     ) -> None:
-        self._catalogue = catalogue
+        self._source = source
         self._watch = watch
         self._pages = pages
         self._history = history
@@ -158,7 +158,7 @@ class _Dashboard:
 
     def _nothing_yet(self, request: Request, found: dict[str, Any]) -> HTMLResponse:
         """Before the first month: the weeks told so far, and the way to the sample."""
-        weeks = course.first_weeks(self._catalogue.shelf, found["words"])
+        weeks = course.first_weeks(self._source.catalogue, found["words"])
         return self._shown(request, found, "nothing_yet.html", weeks=weeks)
 
     def _held(self) -> dict[str, Any] | None:
@@ -168,11 +168,11 @@ class _Dashboard:
 
     async def _general(self, request: Request, principal: Principal, period: str) -> dict[str, Any]:
         """Return the values of every page: the words, the periods there are, and the edition of the one asked for."""
-        periods = await periods_of(self._catalogue, TABLE_SPECS[BY_CENTER])
+        periods = await periods_of(self._source, TABLE_SPECS[BY_CENTER])
         found: dict[str, Any] = {
             "words": Wording(self._pages, request),
             "general": GENERAL,
-            "next_release": self._catalogue.next_release(),
+            "next_release": self._source.next_release(),
             "operations": principal.may(Action.OPERATIONS_READ, MINISTRY),
             "periods": periods,
             "held_back": self._held(),
@@ -182,8 +182,8 @@ class _Dashboard:
             "sections": {_under(self._base, path): name for path, name in PAGES.items()},
         }
         if periods:
-            table = await published(self._catalogue, BY_CENTER, period[:20])
-            found |= {"table": table, "edition": Edition(self._catalogue.shelf, table.period)}
+            table = await published(self._source, BY_CENTER, period[:20])
+            found |= {"table": table, "edition": Edition(self._source.catalogue, table.period)}
         return found
 
     def _shown(self, request: Request, found: dict[str, Any], template: str, **more: object) -> HTMLResponse:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from services.analytics.dashboard.wording import Terms
 from services.analytics.releases.calendar import Kind
-from services.analytics.releases.catalogue import Catalogue, Shelf
+from services.analytics.releases.catalogue import ReleaseCatalogue, ReleaseSource
 from services.analytics.releases.tables import GENERAL, TABLE_SPECS, Marks, Rounded, Split, TableSpec, Totals
 from shared.web.authorization import OPEN
 from shared.web.pages import Pages
@@ -51,33 +51,33 @@ class Protection:
     intervals: bool
 
 
-def router(publications: Catalogue, pages: Pages) -> APIRouter:
+def router(source: ReleaseSource, pages: Pages) -> APIRouter:
     """``/protection``."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
 
     @routes.get(PATH)
     async def protection(request: Request) -> Response:
-        await publications.released()
+        await source.released()
         return pages.render(
             request,
             "protection.html",
             terms=Terms(pages, request),
             rules=GENERAL,
-            costs=costs(publications.shelf),
+            costs=costs(source.catalogue),
             protections=[protection_of(spec) for spec in TABLE_SPECS.values()],
-            calendar=publications.calendar(),
+            calendar=source.calendar(),
         )
 
     return routes
 
 
-def costs(shelf: Shelf) -> list[SpecCost]:
+def costs(catalogue: ReleaseCatalogue) -> list[SpecCost]:
     """Of every table and kind of period it exists for; of one that is not released yet nothing but its name."""
-    return [_cost(shelf, spec, kind) for spec in TABLE_SPECS.values() for kind in spec.kinds]
+    return [_cost(catalogue, spec, kind) for spec in TABLE_SPECS.values() for kind in spec.kinds]
 
 
-def _cost(shelf: Shelf, spec: TableSpec, kind: Kind) -> SpecCost:
-    found = [shelf.cost(spec, period.name) for period in shelf.periods(spec, kind)]
+def _cost(catalogue: ReleaseCatalogue, spec: TableSpec, kind: Kind) -> SpecCost:
+    found = [catalogue.cost(spec, period.name) for period in catalogue.periods(spec, kind)]
     cells = sum(each.cells for each in found)
     lost = [each.lost for each in found if each.lost is not None]
     return SpecCost(

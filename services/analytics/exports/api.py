@@ -18,7 +18,7 @@ from services.analytics.http_caching import BINARY, NOT_CHANGED, as_json, header
 from services.analytics.releases.catalogue import published, unknown_table
 from services.analytics.releases.published import exists
 from services.analytics.releases.release import Release
-from services.analytics.releases.service import Publications
+from services.analytics.releases.service import ReleaseService
 from services.analytics.releases.tables import TABLE_SPECS, TableSpec
 from shared.identity.roles import Action
 from shared.web.app import Problem
@@ -43,7 +43,7 @@ OfKind = Annotated[
 Limit = Annotated[int, Query(ge=1, le=_MOST, description="How many at most; there is a `next` where there are more")]
 
 
-def router(publications: Publications, pages: Pages, authorize: Authorizer) -> APIRouter:
+def router(release_service: ReleaseService, pages: Pages, authorize: Authorizer) -> APIRouter:
     """Routes under ``/api/v1``; all for whoever may read tables."""
     routes = APIRouter(prefix="/api/v1", tags=["statistics"], dependencies=[Depends(authorize(Action.TABLES_READ))])
     texts = Languages(pages)
@@ -62,7 +62,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
     ) -> Response:
         """A released file never changes; `csv-metadata.json` describes the columns of the CSV file."""
         period, form = named_file(file)
-        return await file_answer(request, await published(publications, name, period or "-", revision), form, texts)
+        return await file_answer(request, await published(release_service, name, period or "-", revision), form, texts)
 
     @routes.get(
         "/dictionary",
@@ -92,7 +92,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
             )
         numbered = [
             (number, entry)
-            for number, entry in enumerate(await publications.released())
+            for number, entry in enumerate(await release_service.released())
             if entry.says_anything and number > after and kind in {"", entry.kind}
         ]
         more = str(numbered[limit - 1][0]) if len(numbered) > limit else None
@@ -106,7 +106,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
     )
     async def get_release_calendar(request: Request) -> Response:
         """Months, quarters and years, with the tables that each will have."""
-        await publications.released()
+        await release_service.released()
         coming = [
             {
                 "period": each.period.name,
@@ -114,7 +114,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
                 "not_before": each.not_before.isoformat(),
                 "tables": [d.name for d in TABLE_SPECS.values() if each.period.kind in d.kinds],
             }
-            for each in publications.calendar()
+            for each in release_service.calendar()
         ]
         return as_json(request, {"releases": coming}, pages.language(request))
 
@@ -134,7 +134,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
         limit: Limit = 100,
     ) -> Response:
         """Page by page: `next` is the address of the page after it."""
-        entries = await publications.released()
+        entries = await release_service.released()
         wanted = _wanted(entries, table, period, dimension, status)
         begin = Cursor.read(after) if after else None
         if after and begin is None:
@@ -162,7 +162,7 @@ def router(publications: Publications, pages: Pages, authorize: Authorizer) -> A
         if format not in EXPORTS:
             message = gettext_noop("This format is not offered. There are: %(formats)s.")
             raise Problem(406, "unknown_format", message, values={"formats": ", ".join(EXPORTS)})
-        entries = await publications.released()
+        entries = await release_service.released()
         wanted = _wanted(entries, table, period, dimension, status)
         language = pages.language(request)
         tag = archive.tag(entries, format, language, table, period, dimension, status)

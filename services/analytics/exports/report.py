@@ -14,7 +14,7 @@ import orjson
 
 from services.analytics.exports.archive import Languages
 from services.analytics.exports.report_content import report
-from services.analytics.releases.catalogue import Catalogue, periods_of, published
+from services.analytics.releases.catalogue import ReleaseSource, periods_of, published
 from services.analytics.releases.release import period_of
 from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, TABLE_SPECS
 from shared import log
@@ -47,8 +47,8 @@ the months before that it shows."""
 class Monthly:
     """Reports by month."""
 
-    def __init__(self, publications: Catalogue, texts: Languages) -> None:
-        self._publications = publications
+    def __init__(self, source: ReleaseSource, texts: Languages) -> None:
+        self._source = source
         self._texts = texts
         self._made: OrderedDict[Key, bytes] = OrderedDict()
         self._making: dict[Key, asyncio.Task[bytes]] = {}
@@ -56,14 +56,14 @@ class Monthly:
 
     async def months(self) -> list[str]:
         """Released months, newest first."""
-        return await self._publications.periods("month")
+        return await self._source.periods("month")
 
     async def pdf(self, month: str) -> bytes:
         """A released month's report. Raises ``NoFontError``, and ``TransientError`` where typst takes too long."""
         quarter = await self._quarter(month)
         tables = [(BY_CENTER, each) for each in (month, *await self._before(month))]
         tables += [(HARM_TABLE, quarter)] if quarter else []
-        key = month, quarter, tuple([(await published(self._publications, *each)).revision for each in tables])
+        key = month, quarter, tuple([(await published(self._source, *each)).revision for each in tables])
         if key in self._made:
             self._made.move_to_end(key)
             return self._made[key]
@@ -88,9 +88,9 @@ class Monthly:
 
     async def _data(self, month: str, quarter: str) -> tuple[dict[str, Any], datetime]:
         wanted = [spec.name for spec in TABLE_SPECS.values() if spec.in_report]
-        tables = {name: await published(self._publications, name, month) for name in wanted}
-        earlier = [await published(self._publications, BY_CENTER, each) for each in await self._before(month)]
-        harms = await published(self._publications, HARM_TABLE, quarter) if quarter else None
+        tables = {name: await published(self._source, name, month) for name in wanted}
+        earlier = [await published(self._source, BY_CENTER, each) for each in await self._before(month)]
+        harms = await published(self._source, HARM_TABLE, quarter) if quarter else None
         data = report(tables, earlier, harms, self._texts.names["ko"], self._texts.text["ko"])
         data["sample"] = self._texts.sample
         return data, datetime.fromisoformat(tables[BY_CENTER].as_of)
@@ -101,7 +101,7 @@ class Monthly:
 
     async def _quarter(self, month: str) -> str:
         """The newest that ends with the month or before it: of a quarter's last month it comes a little later."""
-        quarters = await periods_of(self._publications, TABLE_SPECS[HARM_TABLE])
+        quarters = await periods_of(self._source, TABLE_SPECS[HARM_TABLE])
         return next((each for each in quarters if period_of(each).months[-1] <= month), "")
 
 

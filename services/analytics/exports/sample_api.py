@@ -11,7 +11,7 @@ from services.analytics.exports.archive import SampleLanguages, Wanted
 from services.analytics.exports.report import Monthly, month_of, report_bytes
 from services.analytics.exports.table_files import file_answer, named_file
 from services.analytics.http_caching import answered, attachment, headers_of, unchanged
-from services.analytics.releases.catalogue import Sample, published
+from services.analytics.releases.catalogue import SampleReleases, published
 from services.analytics.releases.sample import FILE_MARK
 from shared.identity.roles import Action
 from shared.web.authorization import Authorizer
@@ -20,7 +20,7 @@ from shared.web.pages import Pages
 ZIP: Final = f"{FILE_MARK}ieum-tables.zip"
 
 
-def router(sample: Sample, pages: Pages, authorize: Authorizer) -> APIRouter:
+def router(sample: SampleReleases, pages: Pages, authorize: Authorizer) -> APIRouter:
     """Files under ``/sample``. None is part of the API's document: programs read releases."""
     readers = [Depends(authorize(Action.TABLES_READ)), Depends(sample.demand)]
     routes = APIRouter(prefix="/sample", include_in_schema=False, dependencies=readers)

@@ -14,7 +14,7 @@ from services.analytics.exports.archive import Languages
 from services.analytics.exports.table_files import FILE_ANSWERS, FORMATS, file_answer, wanted_format
 from services.analytics.http_caching import NOT_CHANGED, as_json
 from services.analytics.releases.catalogue import periods_of, published
-from services.analytics.releases.service import Publications
+from services.analytics.releases.service import ReleaseService
 from services.analytics.releases.tables import GENERAL, TABLE_SPECS, TableSpec
 from shared.identity.principal import Principal
 from shared.identity.roles import MINISTRY, Action
@@ -38,7 +38,7 @@ class ReconciliationAnswer(BaseModel):
     oldest_in_flight_seconds: float | None
 
 
-def router(publications: Publications, watch: Watch, pages: Pages, authorize: Authorizer) -> APIRouter:
+def router(release_service: ReleaseService, watch: Watch, pages: Pages, authorize: Authorizer) -> APIRouter:
     """Routes under ``/api/v1``; all for staff."""
     routes = APIRouter(prefix="/api/v1", tags=["statistics"])
     readers = [Depends(authorize(Action.TABLES_READ))]
@@ -53,11 +53,11 @@ def router(publications: Publications, watch: Watch, pages: Pages, authorize: Au
     async def list_tables(request: Request) -> Response:
         """Each with its question, its definition and the periods it was released for, in the reader's language."""
         text = pages.gettext(request)
-        periods = {name: await periods_of(publications, d) for name, d in TABLE_SPECS.items()}
+        periods = {name: await periods_of(release_service, d) for name, d in TABLE_SPECS.items()}
         body = {
             "rules": [text(rule) for rule in GENERAL],
             "formats": FORMATS,
-            "next_release_from": publications.next_release().isoformat(),
+            "next_release_from": release_service.next_release().isoformat(),
             "tables": [_described(d, text, periods[name]) for name, d in TABLE_SPECS.items()],
             "dictionary": "/api/v1/dictionary",
             "releases": "/api/v1/releases",
@@ -74,7 +74,7 @@ def router(publications: Publications, watch: Watch, pages: Pages, authorize: Au
     )
     async def get_protection(request: Request) -> Response:
         """Worked out from what is published. ``share_lost``: of a table's total, what stands in hidden cells."""
-        costs = [await _cost(publications, definition) for definition in TABLE_SPECS.values()]
+        costs = [await _cost(release_service, definition) for definition in TABLE_SPECS.values()]
         return as_json(request, {"tables": costs}, pages.language(request))
 
     @routes.get(
@@ -97,7 +97,7 @@ def router(publications: Publications, watch: Watch, pages: Pages, authorize: Au
     ) -> Response:
         """Cells with counts from 0 to 4 are hidden, and others so that those cannot be worked out."""
         form = wanted_format(format, request.headers.get("accept"))
-        return await file_answer(request, await published(publications, name, period, revision), form, texts)
+        return await file_answer(request, await published(release_service, name, period, revision), form, texts)
 
     @routes.get("/reconciliation", summary="Accepted, routed, in flight and dead, from both ends")
     async def get_reconciliation(
@@ -110,9 +110,9 @@ def router(publications: Publications, watch: Watch, pages: Pages, authorize: Au
     return routes
 
 
-async def _cost(publications: Publications, definition: TableSpec) -> dict[str, Any]:
-    periods = await periods_of(publications, definition)
-    costs = {name: publications.shelf.cost(definition, name) for name in periods}
+async def _cost(release_service: ReleaseService, definition: TableSpec) -> dict[str, Any]:
+    periods = await periods_of(release_service, definition)
+    costs = {name: release_service.catalogue.cost(definition, name) for name in periods}
     cells, hidden = sum(c.cells for c in costs.values()), sum(c.hidden for c in costs.values())
     return {
         "name": definition.name,

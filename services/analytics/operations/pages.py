@@ -12,7 +12,7 @@ from services.analytics.counting.reader import Reader
 from services.analytics.counting.watch import Watch
 from services.analytics.operations.service import Operations
 from services.analytics.releases.catalogue import center_names
-from services.analytics.releases.service import Publications
+from services.analytics.releases.service import ReleaseService
 from shared.audit.entries import by_staff, where_of
 from shared.audit.store import AuditLog
 from shared.clock import Clock
@@ -41,7 +41,7 @@ STAGES: Final[Mapping[str, str]] = {
 
 def router(
     operations: Operations,
-    publications: Publications,
+    release_service: ReleaseService,
     reader: Reader,
     watch: Watch,
     pages: Pages,
@@ -71,8 +71,8 @@ def router(
             stopped_since=watch.stopped_since(),
             closed=sum(center.state == "closed" for center in centers) if centers is not None else None,
             known=len(centers) if centers is not None else None,
-            next_release=publications.next_release(),
-            release_trouble=publications.check(),
+            next_release=release_service.next_release(),
+            release_trouble=release_service.check(),
             may_read_audit=audit is not None and principal.may(Action.AUDIT_READ),
             sees_tables=principal.may(Action.TABLES_READ),
         )

@@ -22,7 +22,7 @@ COSTS_KEPT: Final = 8192
 """Costs held ready, 0.2 KB each: those of forty years."""
 
 
-class Shelf:
+class ReleaseCatalogue:
     """The releases, oldest first, and the tables made of them. Another release makes another catalogue.
 
     A release never changes, so neither does its table: it is put together once and held within stated bounds.
@@ -49,7 +49,7 @@ class Shelf:
         """The table of an earlier revision, as it was when the next one came; None where there is none."""
         for number, entry in enumerate(self._all):
             if (entry.period, entry.revision) == (period, revision) and exists(definition, entry):
-                return Shelf(self._all[: number + 1]).table(definition, period)
+                return ReleaseCatalogue(self._all[: number + 1]).table(definition, period)
         return None
 
     def errata(self) -> list[Release]:
@@ -76,11 +76,11 @@ class Shelf:
 _SHOWN_PERIODS: Final = 12
 
 
-class Catalogue(Protocol):
+class ReleaseSource(Protocol):
     """Where released tables come from: what was released, or the sample."""
 
     @property
-    def shelf(self) -> Shelf:
+    def catalogue(self) -> ReleaseCatalogue:
         """The releases, and the tables made of them."""
 
     async def released(self) -> list[Release]:
@@ -96,43 +96,43 @@ class Catalogue(Protocol):
         """Return the planned releases."""
 
 
-class Sample:
-    """The made-up year in place of releases. ``publications`` tell whether it may still be shown, and what comes."""
+class SampleReleases:
+    """The made-up year in place of releases. ``source`` tells whether it may still be shown, and what comes."""
 
-    def __init__(self, publications: Catalogue) -> None:
-        self._publications = publications
-        self._shelf = Shelf(sample_releases())
+    def __init__(self, source: ReleaseSource) -> None:
+        self._source = source
+        self._catalogue = ReleaseCatalogue(sample_releases())
 
     @property
-    def shelf(self) -> Shelf:
+    def catalogue(self) -> ReleaseCatalogue:
         """The sample's tables."""
-        return self._shelf
+        return self._catalogue
 
     async def released(self) -> list[Release]:
         """The sample's releases."""
-        return list(self._shelf.releases)
+        return list(self._catalogue.releases)
 
     async def periods(self, kind: Kind) -> list[str]:
         """The sample's periods, newest first."""
-        return [each.period for each in reversed(self._shelf.releases) if each.kind == kind]
+        return [each.period for each in reversed(self._catalogue.releases) if each.kind == kind]
 
     def next_release(self) -> datetime:
         """Return when the first real month is due."""
-        return self._publications.next_release()
+        return self._source.next_release()
 
     def calendar(self) -> Sequence[Coming]:
         """Return the planned real releases."""
-        return self._publications.calendar()
+        return self._source.calendar()
 
     async def demand(self) -> None:
         """Raise a problem once anything was released: from then on there is no sample."""
-        if await something_released(self._publications):
+        if await something_released(self._source):
             raise Problem(410, "sample_gone", gettext_noop("There is no sample any more: real figures are released."))
 
 
-async def something_released(publications: Catalogue) -> bool:
+async def something_released(source: ReleaseSource) -> bool:
     """Return whether there is a release with anything in it."""
-    return any(entry.months for entry in await publications.released())
+    return any(entry.months for entry in await source.released())
 
 
 def center_names(language: Language) -> dict[str, str]:
@@ -140,12 +140,12 @@ def center_names(language: Language) -> dict[str, str]:
     return {c.id: c.short_ko if language == "ko" else c.short_en for c in TABLES.centers.values()}
 
 
-async def published(publications: Catalogue, name: str, period: str, revision: int | None = None) -> Table:
+async def published(source: ReleaseSource, name: str, period: str, revision: int | None = None) -> Table:
     """The table, or a problem that names what there is. Without a period: the newest; without a revision, too."""
     definition = TABLE_SPECS.get(name)
     if definition is None:
         raise unknown_table()
-    valid = await periods_of(publications, definition)
+    valid = await periods_of(source, definition)
     wanted = period or (valid[0] if valid else "")
     if wanted not in valid:
         raise Problem(
@@ -154,10 +154,10 @@ async def published(publications: Catalogue, name: str, period: str, revision: i
             gettext_noop("This table does not exist for that period. It exists for: %(periods)s."),
             values={"periods": _some(valid) or "–"},
         )
-    table = publications.shelf.table(definition, wanted)
+    table = source.catalogue.table(definition, wanted)
     if revision is None or revision == table.revision:
         return table
-    if (former := publications.shelf.former(definition, wanted, revision)) is not None:
+    if (former := source.catalogue.former(definition, wanted, revision)) is not None:
         return former
     raise Problem(
         404,
@@ -177,11 +177,11 @@ def unknown_table() -> Problem:
     )
 
 
-async def periods_of(publications: Catalogue, definition: TableSpec) -> list[str]:
+async def periods_of(source: ReleaseSource, definition: TableSpec) -> list[str]:
     """The released periods a table exists for, months first, newest first."""
-    await publications.released()
-    shelf = publications.shelf
-    return [period.name for kind in definition.kinds for period in reversed(shelf.periods(definition, kind))]
+    await source.released()
+    catalogue = source.catalogue
+    return [period.name for kind in definition.kinds for period in reversed(catalogue.periods(definition, kind))]
 
 
 def _some(periods: list[str]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from services.analytics.counting.models import Held
+from services.analytics.counting.models import CountedReport
 from services.analytics.counting.rebuild_repository import remember
 from services.analytics.counting.repository import Database, Position
 from services.analytics.releases.release import Release
@@ -99,13 +99,13 @@ class Register:
                 return False
         return True
 
-    async def held(self, month: str) -> dict[str, Held] | None:
+    async def counted_reports(self, month: str) -> dict[str, CountedReport] | None:
         """Return how each report of a closed month was counted; None if it was closed before that was kept."""
         with store_errors():
             query = {"_id": {"$in": [f"{month}|{number}" for number in range(_MOST_SLICES)]}}
             documents = await self._database.frozen_reports.find(query).to_list(None)
         return {
-            report_id: Held(owner, outcome, tuple(harms))
+            report_id: CountedReport(owner, outcome, tuple(harms))
             for document in documents
             for report_id, owner, outcome, harms in document["reports"]
         } or None
@@ -140,7 +140,7 @@ def _kept(counts: MonthCounts) -> dict[str, Any]:
 
 
 def _slices(month: str, reports: Reports) -> Iterator[dict[str, Any]]:
-    rows = [[report_id, held.owner, held.outcome, list(held.harms)] for report_id, held in reports.items()]
+    rows = [[report_id, report.owner, report.outcome, list(report.harms)] for report_id, report in reports.items()]
     for number, start in enumerate(range(0, len(rows), _SLICE)):
         yield {"_id": f"{month}|{number}", "reports": rows[start : start + _SLICE]}
 

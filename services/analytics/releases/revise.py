@@ -17,7 +17,7 @@ from services.analytics.counting.rebuild import rebuild_of
 from services.analytics.counting.rebuild_repository import abandon, remembered
 from services.analytics.releases.errata import Why, changed
 from services.analytics.releases.repository import Register
-from services.analytics.releases.service import Publications
+from services.analytics.releases.service import ReleaseService
 from services.analytics.settings import AnalyticsSettings
 from shared import log, process
 from shared.centers import CENTER_IDS
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _run(month: str, why: Why, *, dry: bool) -> None:
     settings, database = load(AnalyticsSettings), connect(load(StoreSettings), "analytics")
-    publications = Publications(
+    release_service = ReleaseService(
         Reader(database),
         Register(database),
         SystemClock(),
@@ -62,11 +62,11 @@ async def _run(month: str, why: Why, *, dry: bool) -> None:
         caught_up=lambda: None,
         limit_s=settings.proof_s,
     )
-    before = {entry.period: entry for entry in await publications.released()}
+    before = {entry.period: entry for entry in await release_service.released()}
     async with rebuild_of(load(KafkaSettings), database, settings.given_up()) as rebuild:
         generation = await rebuild.as_of(await remembered(database, month))
         try:
-            found = await publications.revise(month, Reader(database, generation), why, dry=dry)
+            found = await release_service.revise(month, Reader(database, generation), why, dry=dry)
         finally:
             await abandon(generation)
     done = "would be released" if dry else "released"

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from services.analytics.counting.models import Held
+from services.analytics.counting.models import CountedReport
 from services.analytics.releases.hierarchies import CENTERS
 from services.analytics.releases.suppression import MonthCounts, Shown, figures_shown, split
 from services.analytics.releases.tables import CORRECTIONS, MOVED_IN, MOVED_OUT, center_counts
 
-Reports = Mapping[str, Held]
+Reports = Mapping[str, CountedReport]
 """By report."""
 CAME: Final = "came"
 GONE: Final = "gone"

@@ -16,12 +16,12 @@ from typing import Final
 
 from services.analytics import metrics
 from services.analytics.counting.aggregate import ALL, IN_CARE, Histogram
-from services.analytics.counting.models import Held
+from services.analytics.counting.models import CountedReport
 from services.analytics.counting.reader import Reader
 from services.analytics.releases import weekly
 from services.analytics.releases.audit import LIMIT_S, Proof, prove
 from services.analytics.releases.calendar import Coming, Kind, after, calendar, closes_at, days_of_month, ending_with
-from services.analytics.releases.catalogue import Shelf
+from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.counts import month_counts, owned_by_day
 from services.analytics.releases.errata import Why, changed, revised
 from services.analytics.releases.intruder_model import system
@@ -89,7 +89,7 @@ class HeldBack:
     tables: tuple[str, ...]
 
 
-class Publications:
+class ReleaseService:
     """Makes what is due and serves what was released."""
 
     def __init__(
@@ -116,19 +116,19 @@ class Publications:
         self._held_back: HeldBack | None = None
         self._first_month: str | None = None
         """The month of the earliest day that was counted, as last read before the first release."""
-        self._shelf = Shelf()
+        self._catalogue = ReleaseCatalogue()
         self._all: tuple[Release, ...] = ()
         """Every entry of the register, former revisions too."""
 
     @property
-    def shelf(self) -> Shelf:
+    def catalogue(self) -> ReleaseCatalogue:
         """The register as last read, and the tables made of it."""
-        return self._shelf
+        return self._catalogue
 
     @property
     def entries(self) -> Sequence[Release]:
         """The register as last read, the newest revision of each period."""
-        return self._shelf.releases
+        return self._catalogue.releases
 
     @property
     def held_back(self) -> HeldBack | None:
@@ -174,7 +174,7 @@ class Publications:
     async def _read(self) -> None:
         entries = tuple(await self._register.entries())
         if entries != self._all:
-            self._all, self._shelf = entries, Shelf(entries)
+            self._all, self._catalogue = entries, ReleaseCatalogue(entries)
 
     async def periods(self, kind: Kind) -> list[str]:
         """Released periods of a kind that have anything to show, newest first."""
@@ -307,7 +307,7 @@ class Publications:
         if month not in before or not before[month].months:
             names = [each.period for each in before.values() if each.months]
             raise PermanentError(f"{month} is not released; there are: {', '.join(names) or 'none'}")
-        counts = await self._true(reader, month, await reader.held(period_of(month)))
+        counts = await self._true(reader, month, await reader.counted_reports(period_of(month)))
         if wrong := implausible(counts):
             raise PermanentError(f"the new counts of {month} cannot be: {', '.join(wrong)}")
         told = sum(told_weeks(weekly.before(month, before.values())).values())
@@ -371,7 +371,7 @@ class Publications:
         cannot be, only their table is left out: one centre's typing error must not hold up the country's months.
         """
         async with self._counted() as reader:
-            reports = await reader.held(period_of(month))
+            reports = await reader.counted_reports(period_of(month))
             counts = await self._true(reader, month, reports)
             offsets = await reader.offsets()
         if centers := impossible_hours(counts):
@@ -386,15 +386,17 @@ class Publications:
     ) -> Mapping[str, Shown]:
         """Return what became of the released months' reports since they closed."""
         names = [month.period for month in months]
-        kept = [await self._register.held(name) for name in names]
+        kept = [await self._register.counted_reports(name) for name in names]
         async with self._counted() as reader:
             if None in kept:
                 return from_counts(counts, [await self._true(reader, name, {}) for name in names])
-            now = [await reader.held(period_of(name)) for name in names]
-        before: dict[str, Held] = {key: held for each in kept if each is not None for key, held in each.items()}
-        return bulletin(before, {key: held for each in now for key, held in each.items()})
+            now = [await reader.counted_reports(period_of(name)) for name in names]
+        before: dict[str, CountedReport] = {
+            key: report for each in kept if each is not None for key, report in each.items()
+        }
+        return bulletin(before, {key: report for each in now for key, report in each.items()})
 
-    async def _true(self, reader: Reader, month: str, reports: Mapping[str, Held]) -> MonthCounts:
+    async def _true(self, reader: Reader, month: str, reports: Mapping[str, CountedReport]) -> MonthCounts:
         """Return the month's counts; ``reports`` as the reader holds them at the same moment."""
         cells = await reader.cells(f"{month}-01", f"{month}-31")
         days = days_of_month(month, self._clock.now())
@@ -411,7 +413,9 @@ class Publications:
                 crossings[spec.name] = spec.source.grouped(histogram, of)
             elif isinstance(spec.source, Decisions):
                 crossings[spec.name] = spec.source.grouped(await reader.reasons(period))
-        crossings[CLOSED_TABLE] = Counter(held.owner for held in reports.values() if held.outcome not in _NOT_CLOSED)
+        crossings[CLOSED_TABLE] = Counter(
+            report.owner for report in reports.values() if report.outcome not in _NOT_CLOSED
+        )
         hours = await reader.hours_on_duty(period, self._clock.now())
         return replace(
             counts,

@@ -110,7 +110,7 @@ def arm_counting(folder: Path) -> None:
 
     place.fold = fold
     after(repository.Batch, "save", at("written"))
-    after(consumers.Folder, "handle", at("committed"))
+    after(consumers.ProjectionConsumer, "handle", at("committed"))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.analytics.counting import repository
-from services.analytics.counting.consumers import Folder
+from services.analytics.counting.consumers import ProjectionConsumer
 from services.analytics.counting.models import CELLS_VERSION
 from services.analytics.counting.reader import Reader
 from services.analytics.counting.repository import Database, prepare
@@ -38,19 +38,19 @@ def topics() -> list[Received]:
     return found + [at(n, event) for n, event in enumerate(routings)]
 
 
-async def folded(folder: Folder, records: list[Received]) -> None:
+async def folded(projection: ProjectionConsumer, records: list[Received]) -> None:
     """What the bus does: from where the folder says."""
-    starts = await folder.assigned(FOUR)
+    starts = await projection.assigned(FOUR)
     left = [one for one in records if one.offset >= starts[one.topic, one.partition]]
     for start in range(0, len(left), 200):
-        await folder.handle(left[start : start + 200])
+        await projection.handle(left[start : start + 200])
 
 
 async def old_store(settings: StoreSettings) -> Database:
     """As the build before the cells of ends left it: everything folded but those cells, and no version."""
     database = connect(settings, "analytics")
     await prepare(database)
-    await folded(Folder(database), topics())
+    await folded(ProjectionConsumer(database), topics())
     async for day in database.days.find({}):
         kept = {cell: n for cell, n in day["n"].items() if not cell.startswith("end|")}
         await database.days.update_one({"_id": day["_id"]}, {"$set": {"n": kept}})
@@ -63,7 +63,7 @@ async def numbers_of_a_fresh_store(settings: StoreSettings) -> tuple[Counter[tup
     fresh = settings.model_copy(update={"database_prefix": f"{settings.database_prefix}fresh_"})
     database = connect(fresh, "analytics")
     await prepare(database)
-    await folded(Folder(database), topics())
+    await folded(ProjectionConsumer(database), topics())
     numbers = Numbers(fresh)
     result = await numbers.cells(), await numbers.stages()
     await database.client.drop_database(database.name)
@@ -78,7 +78,7 @@ async def test_an_old_store_ends_in_the_numbers_of_a_fresh_one(store_settings: S
     await prepare(database)
     assert await numbers.cells() == {}
     assert await database.facts.count_documents({}) == 0
-    await folded(Folder(database), topics())
+    await folded(ProjectionConsumer(database), topics())
     assert (await numbers.cells(), await numbers.stages()) == expected
     assert await database.releases.find_one({"_id": "2026-10"}) is not None, "what is published stays"
     await prepare(database)
@@ -105,9 +105,9 @@ async def test_a_clearing_that_was_killed_or_shared_goes_on(
     monkeypatch.setattr(repository, "clear_slice", whole)
     assert 0 < await database.facts.count_documents({}) < REPORTS
     with pytest.raises(FatalError):
-        await Folder(database).handle(topics()[:1])
+        await ProjectionConsumer(database).handle(topics()[:1])
     await asyncio.gather(*(prepare(database) for _ in range(3)))
-    await folded(Folder(database), topics())
+    await folded(ProjectionConsumer(database), topics())
     assert (await numbers.cells(), await numbers.stages()) == expected
 
 
@@ -144,7 +144,7 @@ async def test_nothing_is_released_while_the_store_is_emptied_nor_by_a_build_of_
 async def test_who_was_slow_clears_nothing_of_what_is_folded_anew(store_settings: StoreSettings) -> None:
     database = await old_store(store_settings)
     await prepare(database)
-    await folded(Folder(database), topics())
+    await folded(ProjectionConsumer(database), topics())
     assert not await repository.clear_slice(database, database.facts)
     assert await database.facts.count_documents({}) == REPORTS
 
@@ -155,5 +155,5 @@ async def test_a_store_of_a_newer_build_is_left_alone(store_settings: StoreSetti
     with pytest.raises(FatalError):
         await prepare(database)
     with pytest.raises(FatalError):
-        await Folder(database).handle(topics()[:1])
+        await ProjectionConsumer(database).handle(topics()[:1])
     assert await database.facts.count_documents({}) == REPORTS

@@ -5,7 +5,7 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from services.analytics.counting.consumers import Folder
+from services.analytics.counting.consumers import ProjectionConsumer
 from services.analytics.counting.reader import Reader
 from services.analytics.counting.repository import prepare, serving
 from shared.settings import StoreSettings
@@ -48,18 +48,18 @@ async def test_the_tally_and_who_waits_longest_name_their_index(store_settings: 
     accepted = [record(make.received(rid)) for rid in rids[:50]]
     routed = [record(make.routed(rid, "busan")) for rid in (*rids[:40], *rids[50:])]
     seen = [record(make.acknowledged(rid)) for rid in rids[:30]]
-    folder, reader = Folder(database), Reader(database)
+    projection, reader = ProjectionConsumer(database), Reader(database)
     for records in (accepted, routed, seen):
-        await folder.handle(as_received(records, 0))
+        await projection.handle(as_received(records, 0))
     await reader.add_dead(rids[45:47])
     asked.found.clear()
-    tally, waiting = await reader.tally(), await reader.oldest_unseen()
-    assert (tally.without_owner, tally.ahead, tally.dead) == (10, 10, 2)
-    assert (tally.oldest, tally.sums["accepted"]) == (make.START, 50)
+    reconciliation_counts, waiting = await reader.reconciliation_counts(), await reader.oldest_unseen()
+    assert (reconciliation_counts.without_owner, reconciliation_counts.ahead, reconciliation_counts.dead) == (10, 10, 2)
+    assert (reconciliation_counts.oldest, reconciliation_counts.sums["accepted"]) == (make.START, 50)
     assert waiting.keys() == {"busan"}
     assert len(asked.found) >= 3
     assert [command for command in asked.found if not _narrow(command)] == []
     every = (
         await (await serving(database)).facts.find({"standing": {"$exists": True}}, hint={"$natural": 1}).to_list(None)
     )
-    assert len(every) == tally.without_owner + tally.ahead
+    assert len(every) == reconciliation_counts.without_owner + reconciliation_counts.ahead

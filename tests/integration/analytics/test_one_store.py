@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.analytics.counting.consumers import Folder
+from services.analytics.counting.consumers import ProjectionConsumer
 from services.analytics.counting.project import Changes, fold
 from services.analytics.counting.rebuild_repository import Stretch, begin, differences, swap
 from services.analytics.counting.repository import Batch, Database, Generation, batch, prepare, serving
@@ -27,11 +27,11 @@ def as_received(records: list[Record], partition: int) -> list[Received]:
     ]
 
 
-async def handled(folder: Folder, records: list[Received]) -> None:
+async def handled(projection: ProjectionConsumer, records: list[Received]) -> None:
     """As the bus has a batch handled: the same batch again where the store gave a transaction up."""
     while True:
         try:
-            await folder.handle(records)
+            await projection.handle(records)
         except TransientError:
             await asyncio.sleep(0.01)  # the other transaction ends meanwhile; the deadline is the test's
         else:
@@ -43,7 +43,7 @@ async def test_a_worker_that_woke_up_late_changes_nothing(store_settings: StoreS
     await prepare(database)
     records = as_received([record(make.received(make.report_id(n))) for n in range(300)], 0)
     # Each is a worker: one worker handles one batch at a time.
-    workers = [Folder(database) for _ in range(4)]
+    workers = [ProjectionConsumer(database) for _ in range(4)]
     await asyncio.gather(*(handled(worker, records) for worker in workers))
     assert await Numbers(store_settings).stages() == {"accepted": 300}
     assert await workers[0].assigned(frozenset({("reports", 0), ("routings", 0), ("cases", 0), ("alerts", 0)})) == {
@@ -67,13 +67,13 @@ async def write_and_die(database: Database, changes: Changes) -> None:
 async def test_a_batch_that_dies_before_its_commit_leaves_nothing(store_settings: StoreSettings) -> None:
     database = connect(store_settings, "analytics")
     await prepare(database)
-    numbers, folder = Numbers(store_settings), Folder(database)
+    numbers, projection = Numbers(store_settings), ProjectionConsumer(database)
     records = as_received([record(make.received(make.report_id(n))) for n in range(50)], 1)
     changes = fold({}, [(1, make.received(make.report_id(n))) for n in range(50)])
     with pytest.raises(DiedError):
         await write_and_die(database, changes)
     assert (await numbers.cells(), await numbers.stages(), await numbers.next_offsets()) == ({}, {}, 0)
-    await handled(folder, records)
+    await handled(projection, records)
     assert (await numbers.stages(), await numbers.next_offsets()) == ({"accepted": 50}, 50)
 
 
@@ -94,7 +94,7 @@ async def test_two_workers_taking_turns_trust_nothing_the_other_has_changed(
         store_settings.model_copy(update={"database_prefix": f"{store_settings.database_prefix}x_"}), "analytics"
     )
     await prepare(alone)
-    only = Folder(alone)
+    only = ProjectionConsumer(alone)
     for one in batches:
         await handled(only, one)
 
@@ -109,7 +109,7 @@ async def test_two_workers_taking_turns_trust_nothing_the_other_has_changed(
         return await real(self, ids, trusted)  # type: ignore[arg-type]  # passed through
 
     monkeypatch.setattr(Batch, "facts", counted)
-    workers = [Folder(database), Folder(database)]
+    workers = [ProjectionConsumer(database), ProjectionConsumer(database)]
     for number, one in enumerate(batches):
         await handled(workers[chance.random() < 0.3], one)
         if number % 5 == 4:
@@ -127,11 +127,11 @@ async def test_two_workers_taking_turns_trust_nothing_the_other_has_changed(
 async def test_nothing_is_compared_or_swapped_while_one_generation_is_ahead(store_settings: StoreSettings) -> None:
     database = connect(store_settings, "analytics")
     await prepare(database)
-    old, folder = Generation(database), Folder(database)
+    old, projection = Generation(database), ProjectionConsumer(database)
     records = as_received([record(make.received(make.report_id(n))) for n in range(60)], 0)
-    await handled(folder, records[:40])
+    await handled(projection, records[:40])
     new = await begin(database, range(3))
-    other = Folder(database, new)
+    other = ProjectionConsumer(database, new)
     await handled(other, records[:30])
     all_days = Stretch("days")
     assert await differences(old, new, all_days) is None
@@ -142,7 +142,7 @@ async def test_nothing_is_compared_or_swapped_while_one_generation_is_ahead(stor
     found = await differences(old, new, all_days)
     assert [(each.cell, each.old, each.new) for each in found or ()] == [("stage|accepted", 41, 40)]
     assert await swap(old, new, made=True)
-    await handled(folder, records)
+    await handled(projection, records)
     assert (await serving(database)).number == new.number
     assert await Numbers(store_settings).stages() == {"accepted": 60}
     assert await old.facts.count_documents({}) == 40, "what was served before is folded no further"
@@ -155,11 +155,11 @@ async def test_a_batch_that_is_open_during_the_swap_is_counted_where_it_serves_t
 ) -> None:
     database = connect(store_settings, "analytics")
     await prepare(database)
-    folder = Folder(database)
+    projection = ProjectionConsumer(database)
     records = as_received([record(make.received(make.report_id(n))) for n in range(60)], 0)
-    await handled(folder, records[:30])
+    await handled(projection, records[:30])
     old, new = Generation(database), await begin(database, range(3))
-    await handled(Folder(database, new), records[:30])
+    await handled(ProjectionConsumer(database, new), records[:30])
     swapped: list[bool] = []
     real = Batch.save
 
@@ -171,8 +171,8 @@ async def test_a_batch_that_is_open_during_the_swap_is_counted_where_it_serves_t
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Batch, "save", swapped_before_the_save)
         with pytest.raises(TransientError):
-            await folder.handle(records)
-        await handled(folder, records)
+            await projection.handle(records)
+        await handled(projection, records)
     assert swapped == [True]
     assert (await serving(database)).number == new.number
     assert await Numbers(store_settings).stages() == {"accepted": 60}
@@ -181,10 +181,10 @@ async def test_a_batch_that_is_open_during_the_swap_is_counted_where_it_serves_t
 async def test_of_two_rebuilds_the_later_goes_on(store_settings: StoreSettings) -> None:
     database = connect(store_settings, "analytics")
     await prepare(database)
-    await handled(Folder(database), as_received([record(make.received(make.report_id(1)))], 0))
+    await handled(ProjectionConsumer(database), as_received([record(make.received(make.report_id(1)))], 0))
     old, first = Generation(database), await begin(database, range(3))
     second = await begin(database, range(3))
-    await handled(Folder(database, second), as_received([record(make.received(make.report_id(1)))], 0))
+    await handled(ProjectionConsumer(database, second), as_received([record(make.received(make.report_id(1)))], 0))
     with pytest.raises(FatalError, match="another rebuild was faster"):
         await swap(old, first, made=True)
     assert await swap(old, second, made=True)

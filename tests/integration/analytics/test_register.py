@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.analytics.counting.models import Fact, Held
+from services.analytics.counting.models import CountedReport, Fact
 from services.analytics.counting.reader import Reader
 from services.analytics.counting.rebuild_repository import remembered
 from services.analytics.counting.repository import serving
@@ -79,11 +79,14 @@ async def test_a_months_counts_are_frozen_once(store_settings: StoreSettings) ->
     later = MonthCounts("2026-08", {}, {"busan": 4}, {}, {}, {})
     database = connect(store_settings, "analytics")
     now = datetime(2026, 9, 4, tzinfo=UTC)
-    reports = {"r-1": Held("busan", "in_care", ("other", "synthesis")), "r-2": Held("central", "withdrawn", ())}
-    assert await register.held("2026-08") is None
+    reports = {
+        "r-1": CountedReport("busan", "in_care", ("other", "synthesis")),
+        "r-2": CountedReport("central", "withdrawn", ()),
+    }
+    assert await register.counted_reports("2026-08") is None
     assert await register.freeze(first, {("reports", 0): 7}, now, reports) == first
     assert await register.freeze(later, {("reports", 0): 9}, now, {}) == first
-    assert await register.held("2026-08") == reports, "for the year's bulletin"
+    assert await register.counted_reports("2026-08") == reports, "for the year's bulletin"
     assert await register.frozen("2026-08") == first
     assert await remembered(database, "2026-08") == {("reports", 0): 7}, "of the counts that are kept"
 
@@ -116,5 +119,5 @@ async def test_how_each_report_of_a_month_is_counted_is_read_from_the_facts(stor
     ]
     await (await serving(database)).facts.insert_many([fact.to_document() for fact in facts])
     async with Reader(database).snapshot() as reader:
-        held = await reader.held(period_of("2026-08"))
-    assert held == dict.fromkeys(("first", "last"), Held("busan", "in_care", ()))
+        held = await reader.counted_reports(period_of("2026-08"))
+    assert held == dict.fromkeys(("first", "last"), CountedReport("busan", "in_care", ()))

@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from motor.motor_asyncio import AsyncIOMotorClient
 from pydantic import SecretStr
 
-from services.analytics.counting.consumers import Folder
+from services.analytics.counting.consumers import ProjectionConsumer
 from services.analytics.counting.repository import prepare
 from services.notify.main import Notify
 from services.notify.main import build as build_notify
@@ -169,7 +169,7 @@ class OwnershipHarness:
     async def _analytics(self) -> KafkaClient:
         database = connect(self.store, "analytics")
         await prepare(database)
-        folder, bus = Folder(database), KafkaClient(self.bus, "analytics", Health(), self.clock)
+        folder, bus = ProjectionConsumer(database), KafkaClient(self.bus, "analytics", Health(), self.clock)
         topics = (REPORTS, ROUTINGS, CASES, ALERTS, CENTERS)
         subscribe(bus, *topics, group="analytics", handler=folder.handle, on_assigned=folder.assigned)
         return bus

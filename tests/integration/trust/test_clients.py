@@ -28,7 +28,7 @@ NEEDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class ReleaseCatalogue:
     """Credentials by what is special about them."""
 
     by_scope: dict[Scope, str]
@@ -36,7 +36,7 @@ class Shelf:
     """What is wrong: the credential, the status, the code."""
 
 
-async def shelf(system: SystemHarness) -> Shelf:
+async def shelf(system: SystemHarness) -> ReleaseCatalogue:
     clients = system.intake.clients.clients
     office = ClientService(clients, KEYS, system.clock)
     by_scope = {scope: await office.add(f"only-{n}", "x", [scope], 10**6) for n, scope in enumerate(Scope)}
@@ -52,7 +52,7 @@ async def shelf(system: SystemHarness) -> Shelf:
     secret = good.partition(".")[2]
     no = (401, "wrong_credential")
     stored = next(one for one in await clients.all() if one.client_id == "good")
-    return Shelf(
+    return ReleaseCatalogue(
         by_scope,
         {
             "none": ("", 401, "no_credential"),

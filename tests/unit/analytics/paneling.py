@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from services.analytics.dashboard.history import Published, read
 from services.analytics.main import application
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year
-from services.analytics.releases.service import Publications
+from services.analytics.releases.service import ReleaseService
 from services.analytics.settings import AnalyticsSettings
 from shared.clock import Clock, ManualClock
 from shared.errors import TransientError
@@ -86,12 +86,12 @@ def dashboard(
     store = Store()
     store.released = list(releases_made_up() if releases is None else releases)
     parts: Any = (store, watch or Watching())
-    publications = Publications(parts[0], parts[0], clock, centers=(), harms=(), caught_up=lambda: None)
+    release_service = ReleaseService(parts[0], parts[0], clock, centers=(), harms=(), caught_up=lambda: None)
     nothing: Any = None
     return application(
         AnalyticsSettings(),
         Health(),
-        publications,
+        release_service,
         parts[1],
         parts[1],
         staff.identity,

@@ -14,7 +14,7 @@ from services.analytics.main import application
 from services.analytics.operations.repository import Redrives
 from services.analytics.operations.service import Operations
 from services.analytics.releases.release import Release
-from services.analytics.releases.service import Publications
+from services.analytics.releases.service import ReleaseService
 from services.analytics.releases.tables import TABLE_SPECS
 from services.analytics.settings import AnalyticsSettings
 from shared.clock import ManualClock
@@ -100,12 +100,12 @@ class House:
         self.store = store = Store()
         store.released = [*some_releases(), *errata] if released else []
         parts: Any = (store, Watching())
-        self.publications = publications = Publications(
+        self.release_service = release_service = ReleaseService(
             parts[0], parts[0], clock, centers=["busan"], harms=["other"], caught_up=lambda: None
         )
         settings = AnalyticsSettings()
         who, operations = self.staff.identity, nowhere(clock)
-        self.app = application(settings, Health(), publications, parts[1], parts[1], who, clock, operations, None)
+        self.app = application(settings, Health(), release_service, parts[1], parts[1], who, clock, operations, None)
 
     async def get(self, path: str, who: dict[str, str]) -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1") as client:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from services.analytics.counting.aggregate import daily, monthly, outcome
-from services.analytics.counting.models import CenterFact, Fact, Held
+from services.analytics.counting.models import CenterFact, CountedReport, Fact
 from services.analytics.counting.project import fold_centers
 from services.analytics.counting.reader import Reader
 from services.analytics.releases import weekly
@@ -19,7 +19,7 @@ from services.analytics.releases.calendar import Period
 from services.analytics.releases.hierarchies import TOTAL
 from services.analytics.releases.published import Row, build, exists
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year, period_of
-from services.analytics.releases.service import Publications
+from services.analytics.releases.service import ReleaseService
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import (
     ASSIGNMENT_TABLE,
@@ -65,9 +65,9 @@ class Folded(Reader):
     ) -> None:
         self._days, self._months, self._centers, self._facts = days, months, on_duty, facts
 
-    async def held(self, period: Period) -> dict[str, Held]:
+    async def counted_reports(self, period: Period) -> dict[str, CountedReport]:
         return {
-            str(number): Held(fact.owner, outcome(fact), fact.harm_types)
+            str(number): CountedReport(fact.owner, outcome(fact), fact.harm_types)
             for number, fact in enumerate(self._facts)
             if any(month in period.months for month, _ in monthly(fact)) and fact.owner is not None
         }
@@ -104,11 +104,11 @@ def counts(told: tuple[list[list[Any]], list[Any]]) -> list[MonthCounts]:
     months.update({(month, cell): n for (_, month, cell), n in on_duty.items()})
     nothing: Any = None
     harms = [harm.value for harm in HarmType]
-    office = Publications(nothing, nothing, ManualClock(NOW), centers=CENTER_IDS, harms=harms, caught_up=lambda: None)
+    office = ReleaseService(nothing, nothing, ManualClock(NOW), centers=CENTER_IDS, harms=harms, caught_up=lambda: None)
     reader = Folded(days, months, centers, facts)
 
     async def true() -> list[MonthCounts]:
-        return [await office._true(reader, month, await reader.held(period_of(month))) for month in MONTHS]
+        return [await office._true(reader, month, await reader.counted_reports(period_of(month))) for month in MONTHS]
 
     return asyncio.run(true())
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from services.analytics.counting.models import Held
+from services.analytics.counting.models import CountedReport
 from services.analytics.releases import weekly
 from services.analytics.releases.audit import Proof, prove
 from services.analytics.releases.hierarchies import CENTERS, CENTRAL_LEAF, ENDS, TIMES
@@ -307,17 +307,17 @@ def later(months: Sequence[MonthCounts]) -> dict[str, Shown]:
     return bulletin(*before_and_now(months))
 
 
-def before_and_now(months: Sequence[MonthCounts]) -> tuple[dict[str, Held], dict[str, Held]]:
+def before_and_now(months: Sequence[MonthCounts]) -> tuple[dict[str, CountedReport], dict[str, CountedReport]]:
     """How reports were counted and are at the end of a year in which one in twenty moves on, to any centre."""
     rnd = random.Random(months[0].total)
     before = {
-        f"{month.month}-{center}-{n}": Held(center, "in_care", ())
+        f"{month.month}-{center}-{n}": CountedReport(center, "in_care", ())
         for month in months
         for center, number in month.centers.items()
         for n in range(number)
     }
     now = {
-        report: Held(rnd.choice(list(SHARES)), "closed", held.harms) if rnd.random() < _MOVE_ON else held
+        report: CountedReport(rnd.choice(list(SHARES)), "closed", held.harms) if rnd.random() < _MOVE_ON else held
         for report, held in before.items()
     }
     return before, now

@@ -122,7 +122,7 @@ def load(edition: Edition, words: Wording) -> Panel:
 
 def _of_month(edition: Edition, staff: Table) -> Table:
     """The reports by centre of the month the hours are of."""
-    reports = Edition(edition.shelf, staff.period).table(BY_CENTER)
+    reports = Edition(edition.catalogue, staff.period).table(BY_CENTER)
     if reports is None:
         raise ValueError(f"{staff.period.name} has hours and no reports")
     return reports

@@ -9,7 +9,7 @@ from services.analytics.dashboard.charts import Bar, Group, bar_chart, grouped_c
 from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.panels.parts import Line, Panel, cell, compared, drawn, frequent, lines, needed
 from services.analytics.dashboard.wording import Wording
-from services.analytics.releases.catalogue import Shelf
+from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.derived import change_of_share, percentile, within_target
 from services.analytics.releases.hierarchies import TOTAL, days_of
 from services.analytics.releases.published import Row, Table
@@ -42,10 +42,10 @@ def weeks(edition: Edition, words: Wording) -> Panel:
     return _panel("weeks", table, said, words, before, names, together)
 
 
-def first_weeks(shelf: Shelf, words: Wording) -> Panel | None:
+def first_weeks(catalogue: ReleaseCatalogue, words: Wording) -> Panel | None:
     """Make the panel of the weeks that are told before any month; None where there are none."""
     spec = TABLE_SPECS[FIRST_WEEKS]
-    tables = [shelf.table(spec, period.name) for period in shelf.periods(spec)]
+    tables = [catalogue.table(spec, period.name) for period in catalogue.periods(spec)]
     if not tables:
         return None
     figures = [(words.period(table.period.name), table.rows[-1].figures[0]) for table in tables]

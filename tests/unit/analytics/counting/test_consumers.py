@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from services.analytics.counting.consumers import Folder, consumers, next_offsets, until_a_hole
+from services.analytics.counting.consumers import ProjectionConsumer, consumers, next_offsets, until_a_hole
 from shared.events.base import ReportEvent
 from shared.events.envelope import Envelope
 from shared.kafka.router import Received
@@ -13,7 +13,7 @@ from tests.unit.analytics import events as make
 
 async def test_every_event_of_every_topic_is_counted() -> None:
     heard, records = Heard(), golden(REPORTS, ROUTINGS, CASES, ALERTS, CENTERS)
-    async with driving(consumers(cast("Folder", heard), max_records=10, pace_s=0)) as broker:
+    async with driving(consumers(cast("ProjectionConsumer", heard), max_records=10, pace_s=0)) as broker:
         await publish(broker, *records)
     assert heard.types == types(records)
 

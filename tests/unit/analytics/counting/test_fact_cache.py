@@ -1,14 +1,14 @@
 """What a worker remembers of facts counts only while the store stands where it left it."""
 
-from services.analytics.counting.fact_cache import Recent
+from services.analytics.counting.fact_cache import FactCache
 from services.analytics.counting.models import Fact
 
 A, B = Fact("a", 0), Fact("b", 1)
 STORED = {("reports", 0): 5, ("cases", 0): 2, ("reports", 1): 7, ("centers", 0): 9}
 
 
-def remembering(limit: int = 10) -> Recent:
-    recent = Recent(limit)
+def remembering(limit: int = 10) -> FactCache:
+    recent = FactCache(limit)
     recent.known(0, {}, {0, 1})
     recent.remember({"a": A, "b": B}, STORED, {0, 1})
     return recent

@@ -70,7 +70,7 @@ class Counted:
             raise TransientError("the store is away")
         return {("reports", 0): self.next, **self.others}
 
-    async def tally(self) -> ReconciliationCounts:
+    async def reconciliation_counts(self) -> ReconciliationCounts:
         self.tallied += 1
         if self.away:
             raise TransientError("the store is away")

@@ -3,7 +3,7 @@
 import pytest
 
 from services.analytics.dashboard.edition import Edition
-from services.analytics.releases.catalogue import Shelf
+from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year
 from tests.unit.analytics.releases.test_published import AS_OF, period, some_counts
 
@@ -42,7 +42,7 @@ ALL = releases()
 def test_a_table_is_of_the_period_or_the_longer_one_or_the_last_before(
     asked: str, table: str, stands: str | None
 ) -> None:
-    found = Edition(Shelf(ALL), period(asked)).table(table)
+    found = Edition(ReleaseCatalogue(ALL), period(asked)).table(table)
     assert (found and found.period.name) == stands
 
 
@@ -54,7 +54,7 @@ def test_a_table_is_of_the_period_or_the_longer_one_or_the_last_before(
     ],
 )
 def test_the_one_before_is_the_very_one_before(asked: str, before: str | None) -> None:
-    edition = Edition(Shelf(ALL), period(asked))
+    edition = Edition(ReleaseCatalogue(ALL), period(asked))
     table = edition.table("reports-by-center")
     assert table is not None
     found = edition.before(table)
@@ -62,7 +62,7 @@ def test_the_one_before_is_the_very_one_before(asked: str, before: str | None) -
 
 
 def test_a_series_ends_with_the_period_and_is_as_long_as_asked_for() -> None:
-    edition = Edition(Shelf(ALL), period("2026-05"))
+    edition = Edition(ReleaseCatalogue(ALL), period("2026-05"))
     assert [t.period.name for t in edition.series("reports-by-center-and-harm", "quarter", 8)] == [
         "2025-Q4",
         "2026-Q1",
@@ -80,7 +80,7 @@ def test_years_are_compared_only_where_the_same_months_of_both_are_counted() -> 
         return [*months, of_year(name, months, counts, AS_OF, {}, {"corrections": {"came": 20}})]
 
     def before(*releases: Release) -> str | None:
-        edition = Edition(Shelf(releases), period("2025"))
+        edition = Edition(ReleaseCatalogue(releases), period("2025"))
         table = edition.table("corrections")
         assert table is not None
         found = edition.before(table)

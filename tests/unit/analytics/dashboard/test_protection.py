@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from services.analytics.dashboard.protection import costs, protection_of
-from services.analytics.releases.catalogue import Shelf
+from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.tables import TABLE_SPECS
 from tests.unit.analytics.releases.test_published import some_releases
 from tests.unit.analytics.test_authorization import House, open_house
@@ -32,15 +32,15 @@ async def test_who_is_not_signed_in_still_sees_no_table() -> None:
 
 
 async def test_what_it_costs_is_what_the_tables_say_themselves() -> None:
-    shelf = Shelf(some_releases())
+    catalogue = ReleaseCatalogue(some_releases())
     spec = TABLE_SPECS["reports-by-center"]
-    tables = [shelf.table(spec, period.name) for period in shelf.periods(spec, "month")]
-    own = next(each for each in costs(shelf) if (each.title, each.kind) == (spec.title, "Month"))
+    tables = [catalogue.table(spec, period.name) for period in catalogue.periods(spec, "month")]
+    own = next(each for each in costs(catalogue) if (each.title, each.kind) == (spec.title, "Month"))
     assert own.periods == len(tables) > 0
     assert own.cells == sum(table.cost.cells for table in tables)
     assert own.hidden == pytest.approx(sum(table.cost.hidden for table in tables) / own.cells)
     assert own.hidden > 0
-    year = next(each for each in costs(shelf) if (each.title, each.kind) == (spec.title, "Year"))
+    year = next(each for each in costs(catalogue) if (each.title, each.kind) == (spec.title, "Year"))
     assert (year.periods, year.lost) == (0, None), "not released yet"
 
 

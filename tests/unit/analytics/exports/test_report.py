@@ -130,7 +130,7 @@ async def test_a_report_is_made_again_when_a_month_before_it_is_corrected(press:
     reader = house.staff.bearer("ministry", "analyst")
     assert (await house.get("/api/v1/monthly/2026-11.pdf", reader)).status_code == 200
     house.store.released.append(replace(first, revision=1, erratum={"ko": "까닭", "en": "why"}))
-    await house.publications.release_due()
+    await house.release_service.release_due()
     assert (await house.get("/api/v1/monthly/2026-11.pdf", reader)).status_code == 200
     assert press.printed == ["2026년 11월"] * 2
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.analytics.releases import catalogue as module
-from services.analytics.releases.catalogue import Shelf
+from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.published import build, exists
 from services.analytics.releases.release import Release
 from services.analytics.releases.tables import TABLE_SPECS
@@ -29,27 +29,27 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_table_on_the_shelf_is_the_table_of_all_releases() -> None:
-    shelf = Shelf(ALL)
+    catalogue = ReleaseCatalogue(ALL)
     seen = 0
     for definition in TABLE_SPECS.values():
         expected = [release.period for release in ALL if exists(definition, release)]
-        assert [each.name for each in shelf.periods(definition)] == expected
+        assert [each.name for each in catalogue.periods(definition)] == expected
         for name in expected:
             table = build(definition, period(name), ALL)
-            assert (shelf.table(definition, name), shelf.cost(definition, name)) == (table, table.cost)
+            assert (catalogue.table(definition, name), catalogue.cost(definition, name)) == (table, table.cost)
             seen += 1
     assert seen > 20
 
 
 def test_a_table_is_made_once_and_held_within_the_bound(built: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TABLES_KEPT", 2)
-    shelf, definition = Shelf(ALL), TABLE_SPECS["reports-by-center"]
-    months = [each.name for each in shelf.periods(definition, "month")][:3]
+    catalogue, definition = ReleaseCatalogue(ALL), TABLE_SPECS["reports-by-center"]
+    months = [each.name for each in catalogue.periods(definition, "month")][:3]
     for name in (months[0], months[1], months[0], months[1]):
-        shelf.table(definition, name)
+        catalogue.table(definition, name)
     assert len(built) == 2
     for name in (months[2], months[1], months[0]):
-        shelf.table(definition, name)
+        catalogue.table(definition, name)
     assert len(built) == 4, "the one longest not asked for was given up"
 
 
@@ -69,10 +69,10 @@ async def test_a_register_that_did_not_change_is_the_same_shelf_and_a_release_ma
     office = Office()
     office.store.reports = 11
     await office.released()
-    shelf = office.publications.shelf
+    catalogue = office.release_service.catalogue
     await office.released()
-    assert office.publications.shelf is shelf
+    assert office.release_service.catalogue is catalogue
     office.store.released.append(Release("2026-11", "t", "withheld"))
     await office.released()
-    assert office.publications.shelf is not shelf
-    assert office.publications.shelf.releases[:-1] == shelf.releases
+    assert office.release_service.catalogue is not catalogue
+    assert office.release_service.catalogue.releases[:-1] == catalogue.releases

@@ -10,7 +10,7 @@ import pytest
 
 from services.analytics.releases import service
 from services.analytics.releases.audit import Proof
-from services.analytics.releases.catalogue import Shelf
+from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.errata import changed, current, former_of, revised
 from services.analytics.releases.hierarchies import CENTERS
 from services.analytics.releases.intruder_model import System, system
@@ -69,13 +69,13 @@ def test_the_newest_revision_stands_where_the_first_stood_and_former_ones_can_be
     entries = [first, other, second]
     assert current(entries) == (second, other)
     assert former_of(entries, "2026-08") == (first,)
-    shelf, spec = Shelf(entries), TABLE_SPECS[BY_CENTER]
-    table, former = shelf.table(spec, "2026-08"), shelf.former(spec, "2026-08", 0)
+    catalogue, spec = ReleaseCatalogue(entries), TABLE_SPECS[BY_CENTER]
+    table, former = catalogue.table(spec, "2026-08"), catalogue.former(spec, "2026-08", 0)
     assert former is not None
     assert [t.rows[-1].figures[0].low for t in (table, former)] == [360, 340]
     assert (table.erratum, former.erratum, former.revision) == (WHY, {}, 0)
-    assert shelf.former(spec, "2026-08", 5) is None
-    assert shelf.errata() == [second]
+    assert catalogue.former(spec, "2026-08", 5) is None
+    assert catalogue.errata() == [second]
 
 
 def test_the_proof_knows_that_a_part_may_be_hidden_for_what_it_was_before() -> None:
@@ -109,13 +109,13 @@ async def test_a_month_and_its_quarter_are_released_once_more_and_what_follows_i
     office = await office_with_a_year()
     before = list(office.store.released)
     assert [each.period for each in before] == ["2026-08", "2026-09", "2026-Q3", "2026-10"]
-    dry = await office.publications.revise("2026-08", counted(50), WHY, dry=True)
+    dry = await office.release_service.revise("2026-08", counted(50), WHY, dry=True)
     assert office.store.released == before
-    found = await office.publications.revise("2026-08", counted(50), WHY)
+    found = await office.release_service.revise("2026-08", counted(50), WHY)
     assert [(each.period, each.revision, each.erratum) for each in found] == [("2026-08", 1, WHY), ("2026-Q3", 1, WHY)]
     assert [each.tables for each in dry] == [each.tables for each in found]
     assert office.store.released[:4] == before, "what was released stays"
-    quarter = office.publications.shelf.table(TABLE_SPECS[BY_CENTER], "2026-Q3")
+    quarter = office.release_service.catalogue.table(TABLE_SPECS[BY_CENTER], "2026-Q3")
     assert next(row.figures[0].low for row in quarter.rows if row.key == "busan") == 90
     await office.at(datetime(2026, 12, 5, tzinfo=UTC))
     assert (await office.released())[6:] == ["2026-11"], "the months go on where they were"
@@ -127,7 +127,7 @@ async def test_later_proofs_know_what_former_revisions_showed(monkeypatch: pytes
     again = counted(40)
     own = await again.cells("2026-08-01", "2026-08-31")
     again.cells = lambda *_: _moved(own, ("busan", 43), ("gyeongnam", 37))
-    (found, *_) = await office.publications.revise("2026-08", again, WHY)
+    (found, *_) = await office.release_service.revise("2026-08", again, WHY)
     assert "busan" not in found.tables[BY_CENTER]
     asked: list[System] = []
 
@@ -172,6 +172,6 @@ def test_the_proof_knows_that_a_mark_may_be_hidden_for_what_it_was_before() -> N
 async def test_what_does_not_differ_is_not_released_once_more() -> None:
     office = await office_with_a_year()
     with pytest.raises(PermanentError, match="nothing to correct"):
-        await office.publications.revise("2026-08", counted(40), WHY)
+        await office.release_service.revise("2026-08", counted(40), WHY)
     with pytest.raises(PermanentError, match="2026-07 is not released; there are: 2026-08"):
-        await office.publications.revise("2026-07", counted(50), WHY)
+        await office.release_service.revise("2026-07", counted(50), WHY)

@@ -81,7 +81,7 @@ async def test_a_typing_error_in_hours_costs_the_month_its_hours_and_nothing_els
         assert (await office.released())[:3] == ["2026-08", "2026-09", "2026-Q3"]
     august, september = office.store.released[:2]
     assert {*september.tables} - {*august.tables} == {"staff-on-duty"}
-    assert office.publications.held_back is None
+    assert office.release_service.held_back is None
     [told] = [entry for entry in logs if entry["event"] == "analytics.hours_left_out"]
     assert (told["log_level"], told["period"], told["centers"]) == ("error", "2026-08", ("daegu",))
 
@@ -100,10 +100,10 @@ async def test_a_month_that_cannot_be_is_neither_frozen_nor_released_and_leaves_
     monkeypatch.setattr(office.store, "seen_within_target", far_too_many)
     assert await office.released() == []
     assert office.store.kept == {}, "frozen, it would be wrong for ever"
-    assert office.publications.held_back == HeldBack("2026-08", ("reports-seen-late",))
-    assert "implausible" in (office.publications.check() or "")
+    assert office.release_service.held_back == HeldBack("2026-08", ("reports-seen-late",))
+    assert "implausible" in (office.release_service.check() or "")
     assert REGISTRY.get_sample_value("ieum_analytics_releases_total", {"outcome": "implausible"}) == before + 1
     monkeypatch.setattr(office.store, "seen_within_target", seen)
     await office.clock.advance(601)
     assert (await office.released())[0] == "2026-08"
-    assert office.publications.held_back is None
+    assert office.release_service.held_back is None

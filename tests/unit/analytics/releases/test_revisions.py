@@ -3,7 +3,7 @@
 import random
 from dataclasses import replace
 
-from services.analytics.counting.models import Held
+from services.analytics.counting.models import CountedReport
 from services.analytics.releases.audit import prove
 from services.analytics.releases.hierarchies import CENTERS
 from services.analytics.releases.intruder_model import system
@@ -14,8 +14,10 @@ from services.analytics.releases.tables import MOVED_IN, MOVED_OUT, WITHHELD
 from tests.unit.analytics import worlds
 
 
-def reports(number: int, center: str, start: int = 0, outcome: str = "in_care", harm: str = "other") -> dict[str, Held]:
-    return {f"r-{n}": Held(center, outcome, (harm,)) for n in range(start, start + number)}
+def reports(
+    number: int, center: str, start: int = 0, outcome: str = "in_care", harm: str = "other"
+) -> dict[str, CountedReport]:
+    return {f"r-{n}": CountedReport(center, outcome, (harm,)) for n in range(start, start + number)}
 
 
 def test_moves_there_and_back_both_count() -> None:

@@ -17,7 +17,7 @@ from services.analytics.exports.report import Monthly
 from services.analytics.main import _HERE
 from services.analytics.releases import sample
 from services.analytics.releases.audit import prove
-from services.analytics.releases.catalogue import Sample, Shelf
+from services.analytics.releases.catalogue import ReleaseCatalogue, SampleReleases
 from services.analytics.releases.intruder_model import system
 from services.analytics.releases.release import Release
 from services.analytics.releases.tables import FIRST_WEEKS, TABLE_SPECS, WITHHELD
@@ -166,7 +166,7 @@ async def test_only_who_may_read_tables_sees_it(path: str) -> None:
 def test_it_is_the_same_every_time_and_in_no_year_of_ours() -> None:
     assert sample.releases.__wrapped__() == sample.releases()
     assert {release.period[:4] for release in sample.releases()} == {"2099"}
-    december = Shelf(sample.releases()).table(TABLE_SPECS["reports-by-center"], sample.MONTH)
+    december = ReleaseCatalogue(sample.releases()).table(TABLE_SPECS["reports-by-center"], sample.MONTH)
     assert december.rows[-1].figures[0].low == 861
     assert december.cost.hidden > 0, "a reader sees what hidden looks like"
 
@@ -184,7 +184,7 @@ def test_a_total_is_spread_without_remainder(total: int) -> None:
 
 async def test_its_monthly_report_is_marked_and_a_real_one_is_not() -> None:
     nobody: Any = None
-    made_up, _ = await Monthly(Sample(nobody), SampleLanguages(OWN))._data(sample.MONTH, "2099-Q4")
+    made_up, _ = await Monthly(SampleReleases(nobody), SampleLanguages(OWN))._data(sample.MONTH, "2099-Q4")
     assert made_up["sample"] == "예시 / Sample"
-    real, _ = await Monthly(Sample(nobody), Languages(OWN))._data(sample.MONTH, "2099-Q4")
+    real, _ = await Monthly(SampleReleases(nobody), Languages(OWN))._data(sample.MONTH, "2099-Q4")
     assert real["sample"] == ""

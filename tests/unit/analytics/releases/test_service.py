@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from services.analytics.counting.aggregate import Histogram
-from services.analytics.counting.models import Held
+from services.analytics.counting.models import CountedReport
 from services.analytics.releases.audit import Proof, prove
 from services.analytics.releases.calendar import Period, closes_at
 from services.analytics.releases.intruder_model import System
 from services.analytics.releases.release import Release
 from services.analytics.releases.repository import BrokenRegisterError, digest
-from services.analytics.releases.service import Publications
+from services.analytics.releases.service import ReleaseService
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import WITHHELD
 from shared.centers import CENTER_IDS
@@ -49,7 +49,7 @@ class Store:
         self.reports = 0
         self.released: list[Release] = []
         self.kept: dict[str, MonthCounts] = {}
-        self.reports_kept: dict[str, dict[str, Held]] = {}
+        self.reports_kept: dict[str, dict[str, CountedReport]] = {}
         self.owners: dict[str, str] = {}
         """Another owner of all reports of a centre."""
         self.broken = False
@@ -89,17 +89,20 @@ class Store:
         counts: MonthCounts,
         offsets: dict[tuple[str, int], int],
         now: datetime,
-        reports: dict[str, Held] | None = None,
+        reports: dict[str, CountedReport] | None = None,
     ) -> MonthCounts:
         del offsets, now
         self.reports_kept.setdefault(counts.month, dict(reports or {}))
         return self.kept.setdefault(counts.month, counts)
 
-    async def held(self, period: Period | str) -> dict[str, Held] | None:
+    async def counted_reports(self, period: Period | str) -> dict[str, CountedReport] | None:
         if isinstance(period, str):
             return self.reports_kept.get(period)
         owners = {f"{period.name}-{c}-{n}": c for c in CENTER_IDS for n in range(self.reports)}
-        return {report: Held(self.owners.get(owner, owner), "in_care", ("other",)) for report, owner in owners.items()}
+        return {
+            report: CountedReport(self.owners.get(owner, owner), "in_care", ("other",))
+            for report, owner in owners.items()
+        }
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator["Store"]:
@@ -144,7 +147,7 @@ class Office:
         self.clock = ManualClock(NOW)
         self.caught_up: datetime | None = NOW
         store: Any = self.store
-        self.publications = Publications(
+        self.release_service = ReleaseService(
             store,
             store,
             self.clock,
@@ -156,7 +159,7 @@ class Office:
 
     async def released(self) -> list[str]:
         """Release what is due; months and longer periods. Of weeks before the first month see ``test_weekly``."""
-        await self.publications.release_due()
+        await self.release_service.release_due()
         return [entry.period for entry in self.store.released if entry.kind != "week"]
 
     async def at(self, moment: datetime) -> None:
@@ -171,12 +174,12 @@ def outcomes(outcome: str) -> float:
 async def test_periods_are_released_in_order_as_soon_as_everything_up_to_their_closing_is_counted() -> None:
     office = Office()
     assert await office.released() == []
-    assert office.publications.next_release() == closes_at("2026-11"), "nothing is counted yet"
+    assert office.release_service.next_release() == closes_at("2026-11"), "nothing is counted yet"
     office.store.reports = 11
     office.caught_up = datetime(2026, 9, 3, 14, 59, tzinfo=UTC)
     assert await office.released() == []
-    assert office.publications.next_release() == closes_at("2026-08"), "the first day was in August"
-    assert office.publications.calendar(1)[0].period.name == "2026-08"
+    assert office.release_service.next_release() == closes_at("2026-08"), "the first day was in August"
+    assert office.release_service.calendar(1)[0].period.name == "2026-08"
     assert (
         REGISTRY.get_sample_value("ieum_analytics_release_overdue_seconds")
         == (NOW - closes_at("2026-08")).total_seconds()
@@ -186,10 +189,10 @@ async def test_periods_are_released_in_order_as_soon_as_everything_up_to_their_c
     office.caught_up = NOW
     assert await office.released() == ["2026-08", "2026-09", "2026-Q3", "2026-10"]
     assert REGISTRY.get_sample_value("ieum_analytics_release_overdue_seconds") == 0
-    assert office.publications.next_release() == closes_at("2026-11")
+    assert office.release_service.next_release() == closes_at("2026-11")
     await office.at(datetime(2027, 1, 4, tzinfo=UTC))
     assert (await office.released())[4:] == ["2026-11", "2026-12", "2026-Q4", "2026"]
-    assert await office.publications.periods("quarter") == ["2026-Q4", "2026-Q3"]
+    assert await office.release_service.periods("quarter") == ["2026-Q4", "2026-Q3"]
 
 
 async def test_what_was_released_does_not_move_and_the_year_is_made_of_what_was_frozen() -> None:
@@ -217,7 +220,7 @@ async def test_a_month_of_fewer_than_ten_is_in_no_longer_period_either() -> None
     first, second, quarter = office.store.released[:3]
     assert (first.step, first.tables, first.months) == (WITHHELD, {}, ())
     assert quarter.months == (second.period,)
-    assert await office.publications.periods("month") == ["2026-10", "2026-09"]
+    assert await office.release_service.periods("month") == ["2026-10", "2026-09"]
     assert quarter.step == "full"
 
 
@@ -264,7 +267,7 @@ async def test_out_of_time_is_not_released_told_and_tried_again_later() -> None:
     before = outcomes("out_of_time")
     assert await office.released() == []
     assert outcomes("out_of_time") == before + 1
-    assert office.publications.check() == "2026-08 not released: out_of_time"
+    assert office.release_service.check() == "2026-08 not released: out_of_time"
     await office.released()
     assert outcomes("out_of_time") == before + 1  # not at once again
     await office.clock.advance(601)
@@ -308,12 +311,12 @@ async def test_a_release_that_cannot_be_made_ends_neither_the_process_nor_what_w
     before = outcomes("failed")
     assert await office.released() == ["2026-08", "2026-09"]
     assert outcomes("failed") == before + 1
-    assert office.publications.check() == "2026-Q3 not released: failed"
-    assert await office.publications.periods("month") == ["2026-09", "2026-08"]
+    assert office.release_service.check() == "2026-Q3 not released: failed"
+    assert await office.release_service.periods("month") == ["2026-09", "2026-08"]
     monkeypatch.setattr("services.analytics.releases.service.prove", prove)
     await office.clock.advance(601)
     assert (await office.released())[2:] == ["2026-Q3", "2026-10"]
-    assert office.publications.check() is None
+    assert office.release_service.check() is None
 
 
 async def test_a_table_of_a_later_build_holds_up_every_release_of_its_year() -> None:
@@ -322,8 +325,8 @@ async def test_a_table_of_a_later_build_holds_up_every_release_of_its_year() -> 
     office.store.reports = 11
     office.store.released = [Release("2026-W32", "t", "full", {"by-a-later-build": {"total": 40}})]
     assert await office.released() == []
-    assert office.publications.check() == "2026-08 not released: failed"
-    assert await office.publications.periods("month") == []
+    assert office.release_service.check() == "2026-08 not released: failed"
+    assert await office.release_service.periods("month") == []
 
 
 async def test_nothing_is_released_of_a_store_that_is_being_counted_anew() -> None:
@@ -347,9 +350,9 @@ async def test_a_broken_register_releases_nothing_more_and_is_told() -> None:
     office.store.broken = True
     before = outcomes("broken")
     with pytest.raises(BrokenRegisterError):
-        await office.publications.release_due()
+        await office.release_service.release_due()
     assert outcomes("broken") == before + 1
-    assert "broken" in (office.publications.check() or "")
+    assert "broken" in (office.release_service.check() or "")
 
 
 async def test_who_releases_second_takes_what_the_first_released() -> None:
@@ -367,7 +370,7 @@ async def test_who_releases_second_takes_what_the_first_released() -> None:
     await office.released()
     assert office.store.released[0].as_of == "theirs"
     assert len({entry.period for entry in office.store.released}) == len(office.store.released)
-    assert list(office.publications.entries) == office.store.released
+    assert list(office.release_service.entries) == office.store.released
 
 
 def test_entries_of_the_register_are_bound_to_all_before_them() -> None:

@@ -271,7 +271,7 @@ async def test_until_the_first_month_weeks_are_told_in_order_and_afterwards_none
     await office.at(closes_at("2026-W38"))
     await office.released()
     assert len(office.store.released) == 4
-    assert office.publications.calendar()[0].period.name == "2026-09"
+    assert office.release_service.calendar()[0].period.name == "2026-09"
 
 
 async def test_a_month_that_is_due_at_once_tells_no_weeks_before() -> None:
@@ -290,7 +290,7 @@ async def test_an_erratum_that_would_tell_a_small_rest_is_refused() -> None:
     assert await office.released() == ["2026-08"]
     told = sum(told_weeks(weekly.before("2026-08", office.store.released)).values())
     office.few = {f"2026-08-{day:02d}": 0 for day in (1, 2, *range(24, 32))} | {"2026-08-31": 5}
-    reader = office.publications._reader
+    reader = office.release_service._reader
     with pytest.raises(PermanentError, match="left of it without the weeks"):
-        await office.publications.revise("2026-08", reader, {"en": "Counted twice."})
+        await office.release_service.revise("2026-08", reader, {"en": "Counted twice."})
     assert told == 3 * A_WEEK
