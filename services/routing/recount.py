@@ -19,7 +19,7 @@ from prometheus_client import Gauge
 
 from services.routing.models import CaseTotals
 from services.routing.settings import RoutingSettings
-from services.routing.state.loads import LoadView, Summary
+from services.routing.state.loads import LoadView, PartitionLoads
 from services.routing.state.recount import Recount, difference
 from services.routing.state.report_states import RoutingEvent
 from services.routing.state.restore import Reader, readable
@@ -135,7 +135,7 @@ async def recount_log(settings: KafkaSettings) -> Differences:
         await reader.stop()
 
 
-async def recount(reader: Reader, told: Mapping[int, Summary]) -> Differences:
+async def recount(reader: Reader, told: Mapping[int, PartitionLoads]) -> Differences:
     """Count every partition up to where its newest sums stand, one after the other; only what differs is returned."""
     found = {}
     for partition, summary in sorted(told.items()):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from shared.audit.model import Anchor, AuditEntry, ChainFinding, Line
+from shared.audit.model import Anchor, AuditEntry, ChainEntry, ChainFinding
 from shared.clock import whole_milliseconds
 
 START: Final = "0" * 64
@@ -66,7 +66,7 @@ def has_own_key(keys: AuditKeys, service: str, signed: Iterable[tuple[str, Ancho
     return keys.former is None or any(is_genuine(keys, service, kind, anchor) for kind, anchor in signed)
 
 
-def keys_that_go_on(keys: AuditKeys, service: str, last: Line | None) -> AuditKeys:
+def keys_that_go_on(keys: AuditKeys, service: str, last: ChainEntry | None) -> AuditKeys:
     """The keys for the line after ``last``, of a log of which nothing says that it has its own key: those of that line.
 
     So a log changes its key once, on purpose.
@@ -75,16 +75,16 @@ def keys_that_go_on(keys: AuditKeys, service: str, last: Line | None) -> AuditKe
     return former if former is not None and last is not None and is_written_with(former, service, last) else keys
 
 
-def is_written_with(keys: AuditKeys, service: str, line: Line) -> bool:
+def is_written_with(keys: AuditKeys, service: str, line: ChainEntry) -> bool:
     """Whether a line's MAC was made with these keys."""
     return hmac.compare_digest(keys.mac(content(service, line)), line.mac)
 
 
-def link(keys: AuditKeys, service: str, entries: Sequence[AuditEntry], seq: int, previous: str) -> list[Line]:
+def link(keys: AuditKeys, service: str, entries: Sequence[AuditEntry], seq: int, previous: str) -> list[ChainEntry]:
     """The entries as the lines that follow line ``seq``, whose MAC is ``previous``."""
-    lines: list[Line] = []
+    lines: list[ChainEntry] = []
     for number, entry in enumerate(entries, seq + 1):
-        without_mac = Line(
+        without_mac = ChainEntry(
             seq=number,
             at=to_milliseconds(entry.at),
             action=entry.action,
@@ -103,13 +103,13 @@ def link(keys: AuditKeys, service: str, entries: Sequence[AuditEntry], seq: int,
     return lines
 
 
-def with_mac(keys: AuditKeys, service: str, line: Line) -> Line:
+def with_mac(keys: AuditKeys, service: str, line: ChainEntry) -> ChainEntry:
     """The line with the MAC that belongs to it."""
-    values = {name: getattr(line, name) for name in Line.__slots__}
-    return Line(**{**values, "mac": keys.mac(content(service, line))})
+    values = {name: getattr(line, name) for name in ChainEntry.__slots__}
+    return ChainEntry(**{**values, "mac": keys.mac(content(service, line))})
 
 
-def content(service: str, line: Line) -> bytes:
+def content(service: str, line: ChainEntry) -> bytes:
     """Everything a line's MAC covers, in one form."""
     parts = [
         service,
@@ -163,7 +163,7 @@ class ChainVerifier:
         self._former = keys.former
         self._previous: str | None = previous
         self._or = _OTHER_KEY if keys.former is None else ""  # of the first line alone
-        self._early: dict[int, Line] = {}
+        self._early: dict[int, ChainEntry] = {}
         self._wanted: dict[int, set[str]] = {}
         self._formerly: dict[int, set[str]] = {}  # as signed with the former key
         self._own_anchor: int | None = None  # the lowest that is signed with the own key
@@ -189,7 +189,7 @@ class ChainVerifier:
                 wanted = self._formerly
         wanted.setdefault(given.seq, set()).add(given.mac)
 
-    def feed(self, line: Line) -> None:
+    def feed(self, line: ChainEntry) -> None:
         """Verify one line."""
         if line.seq <= self._after:
             return  # the sweep writes its checkpoint first and removes afterwards
@@ -242,7 +242,7 @@ class ChainVerifier:
             else:
                 self._wanted.setdefault(seq, set()).update(macs)
 
-    def _check(self, line: Line) -> None:
+    def _check(self, line: ChainEntry) -> None:
         if is_written_with(self._keys, self._service, line):
             self._former = None  # whoever still has the former key forges nothing from here on
             self._own_line = self._own_line or line.seq

@@ -20,7 +20,7 @@ from shared.audit import chain, published
 from shared.audit.anchors import HEAD
 from shared.audit.chain import AuditKeys, any_of, service_secret
 from shared.audit.model import SERVICES, SYSTEM, Anchor, AuditEntry
-from shared.audit.published import AnchorFile, Published
+from shared.audit.published import AnchorFile, PublishedAnchors
 from shared.audit.settings import VerifierSettings, former_of, settings_of
 from shared.audit.store import RESTORED, AuditLog
 from shared.clock import SystemClock
@@ -142,7 +142,7 @@ async def _restored(store: StoreSettings, settings: VerifierSettings, backup: st
     return 0
 
 
-async def _published(settings: VerifierSettings, *, ask_kafka: bool) -> tuple[dict[str, Published], list[str]]:
+async def _published(settings: VerifierSettings, *, ask_kafka: bool) -> tuple[dict[str, PublishedAnchors], list[str]]:
     """What was published, by service, from the topic and from the copy of it; and what is wrong with these."""
     keys, verifier = {service: keys_of(settings, service) for service in SERVICES}, verifier_keys(settings)
     lines = await published.read(load(KafkaSettings)) if ask_kafka else []

@@ -46,7 +46,7 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ChainEntry:
     """An entry in its place in the chain."""
 
     seq: int

@@ -124,7 +124,7 @@ class Restore:
 
 
 @dataclass(slots=True)
-class Published:
+class PublishedAnchors:
     """What was published about one log."""
 
     anchors: list[Anchor] = field(default_factory=list)
@@ -190,14 +190,14 @@ def restore_line(verifier: AuditKeys, service: str, kept: Anchor, backup: str) -
 
 def parse(
     lines: Iterable[str], keys: Mapping[str, AuditKeys], verifier: AuditKeys
-) -> tuple[dict[str, Published], list[str]]:
+) -> tuple[dict[str, PublishedAnchors], list[str]]:
     """What was published, by service, and the lines that are none: any service can write anything to the topic.
 
     An anchor counts as its service signed it; from its first anchor under its own key on, the former key, which every
     service has, signs none for it. A restore counts only as the verifier signed it: no service, and nobody who has a
     store, can say that lines may be missing.
     """
-    found = {service: Published() for service in keys}
+    found = {service: PublishedAnchors() for service in keys}
     formerly: list[tuple[str, str, Anchor]] = []
     foreign: list[str] = []
     for line in dict.fromkeys(lines):

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from shared.audit.documents import line_of
 from shared.audit.entries import BEHIND, STALE
-from shared.audit.model import AuditOutcome, Line
+from shared.audit.model import AuditOutcome, ChainEntry
 from shared.audit.store import AuditLog
 from shared.clock import seoul_day
 from shared.mongo import SLICE, Document, by_ids, store_errors
@@ -53,7 +53,7 @@ class AuditReader:
         self.log: Final = log
         self._prepared = False
 
-    async def page(self, wanted: Filter) -> tuple[list[Line], int | None]:
+    async def page(self, wanted: Filter) -> tuple[list[ChainEntry], int | None]:
         """Lines, newest first, and the number below which the next page begins. One of day and report is named."""
         await self._prepare()
         query: Document = {
@@ -98,7 +98,7 @@ class AuditReader:
                 ends.append(int(found[0]["_id"]))
         return (min(ends), max(ends)) if ends else (1, 0)
 
-    async def checks(self) -> list[Line]:
+    async def checks(self) -> list[ChainEntry]:
         """The monthly checks so far, newest first."""
         await self._prepare()
         with store_errors():
@@ -126,7 +126,7 @@ def days_of(month: str) -> list[str]:
     return days
 
 
-def usage_counts(lines: Iterable[Line]) -> list[UsageCount]:
+def usage_counts(lines: Iterable[ChainEntry]) -> list[UsageCount]:
     """The lines, counted by account, action and reason."""
     done: Counter[tuple[str, str, str, str]] = Counter()
     refused: Counter[tuple[str, str, str, str]] = Counter()

@@ -22,7 +22,7 @@ from shared.audit import chain
 from shared.audit.anchors import CHECKPOINT, HEAD, OWN_HEAD, AnchorStore, HeadFile, refused_at
 from shared.audit.chain import AuditKeys, ChainVerifier
 from shared.audit.documents import document_of, line_of
-from shared.audit.model import SYSTEM, Anchor, AuditEntry, ChainFinding, Line
+from shared.audit.model import SYSTEM, Anchor, AuditEntry, ChainEntry, ChainFinding
 from shared.audit.verification import is_used, last_seq, verify_chain
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -218,7 +218,7 @@ class AuditLog:
         while True:
             wanted = range(seq + 1, seq + 1 + _STEP)
             verifier = ChainVerifier(self.keys, self.service, after=seq, previous=mac)
-            old: Line | None = None
+            old: ChainEntry | None = None
             with store_errors():
                 found = await by_ids(self.lines, wanted)  # type: ignore[arg-type]  # ids are numbers here
             for number in wanted:
@@ -293,7 +293,7 @@ class AuditLog:
             await asyncio.sleep(random.uniform(0, 0.004) * min(attempt + 1, 8))  # noqa: S311  # spreads writers, hides nothing
         raise TransientError(f"update_conflict: gave up after {_TRIES} attempts to append to the audit")
 
-    async def _insert(self, lines: Sequence[Line]) -> int:
+    async def _insert(self, lines: Sequence[ChainEntry]) -> int:
         """Return how many lines of the front were written: fewer than all if another writer took a number first."""
         with store_errors():
             try:

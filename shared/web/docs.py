@@ -18,7 +18,7 @@ _MAX_DEPTH: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SchemaRow:
     """One field of a schema as the page lists it; ``name`` is dotted."""
 
     name: str
@@ -34,7 +34,7 @@ def docs_page(request: Request, app: FastAPI, pages: Pages) -> Response:
     return pages.render(request, "docs.html", spec=spec, operations=shown)
 
 
-def rows(spec: Mapping[str, Any], schema: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[Row]:
+def rows(spec: Mapping[str, Any], schema: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[SchemaRow]:
     """The fields of a schema, nested ones after their parent."""
     schema = resolved(spec, schema)
     if schema.get("type") == "array":
@@ -45,7 +45,7 @@ def rows(spec: Mapping[str, Any], schema: Mapping[str, Any], prefix: str = "", d
         inner = resolved(spec, raw)
         dotted = f"{prefix}.{name}" if prefix else name
         description = raw.get("description") or inner.get("description") or ""
-        yield Row(dotted, kind_of(spec, raw), name in required, _with_limits(inner, description))
+        yield SchemaRow(dotted, kind_of(spec, raw), name in required, _with_limits(inner, description))
         if depth < _MAX_DEPTH:
             for option in _objects(spec, inner):
                 yield from rows(spec, option, dotted + ("[]" if inner.get("type") == "array" else ""), depth + 1)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx
 
 import services.analytics
-from services.analytics.dashboard.history import Published, read
+from services.analytics.dashboard.history import PublishedFigure, read
 from services.analytics.main import application
 from services.analytics.releases.audit import Proof
 from services.analytics.releases.release import Release
@@ -54,7 +54,7 @@ class Watching:
         return True
 
 
-async def printed() -> list[Published]:
+async def printed() -> list[PublishedFigure]:
     """The published figures of before, as the pages show them beside what is counted."""
     return read(_FIGURES.read_text(encoding="utf-8"))
 

@@ -32,7 +32,7 @@ NATIONAL: Final = "national (D4U central)"
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedFigure:
     """One printed figure. ``year`` is none for a span that is not one year; it then belongs to no series."""
 
     line: int
@@ -82,11 +82,11 @@ class BadRowsError(ValueError):
         """(Line in the file, from 1; reason)."""
 
 
-def read(text: str) -> list[Published]:
+def read(text: str) -> list[PublishedFigure]:
     """The figures of a whole file; raises ``BadRowsError`` with every fault there is."""
     reader = csv.reader(StringIO(text.removeprefix("\ufeff")), strict=True)
     faults: list[tuple[int, str]] = []
-    rows: list[Published] = []
+    rows: list[PublishedFigure] = []
     try:
         header = next(reader, [])
         if tuple(header) != COLUMNS:
@@ -106,11 +106,11 @@ def read(text: str) -> list[Published]:
     return rows
 
 
-def _row(line: int, fields: Sequence[str]) -> Published:
+def _row(line: int, fields: Sequence[str]) -> PublishedFigure:
     if len(fields) != len(COLUMNS):
         raise ValueError(f"{len(fields)} fields, {len(COLUMNS)} are due")
     row = {name: value.strip() for name, value in zip(COLUMNS, fields, strict=True)}
-    found = Published(
+    found = PublishedFigure(
         line=line,
         span=row["year"],
         year=_year(row["year"]),
@@ -130,7 +130,7 @@ def _row(line: int, fields: Sequence[str]) -> Published:
     return found
 
 
-def _sensible(row: Published) -> None:
+def _sensible(row: PublishedFigure) -> None:
     nothing = row.value is None and row.share is None
     if row.status == "not found" and not nothing:
         raise ValueError("not found, but there is a figure")
@@ -185,8 +185,8 @@ def _number(row: Mapping[str, str], name: str) -> float | None:
     return float(number)
 
 
-def _disagreeing(rows: Iterable[Published]) -> list[tuple[int, str]]:
-    first: dict[tuple[str, ...], Published] = {}
+def _disagreeing(rows: Iterable[PublishedFigure]) -> list[tuple[int, str]]:
+    first: dict[tuple[str, ...], PublishedFigure] = {}
     faults = []
     for row in rows:
         other = first.setdefault(row.subject, row)
@@ -199,12 +199,12 @@ def _disagreeing(rows: Iterable[Published]) -> list[tuple[int, str]]:
     return faults
 
 
-def series(rows: Iterable[Published], until: int) -> list[Point]:
+def series(rows: Iterable[PublishedFigure], until: int) -> list[Point]:
     """One figure by year from its first to ``until``; a year nobody printed is unknown, not absent.
 
     ``rows`` are of one scope, metric, unit and category; spans that are not one year are left out.
     """
-    by_year: dict[int, list[Published]] = {}
+    by_year: dict[int, list[PublishedFigure]] = {}
     for row in rows:
         if row.year is not None:
             by_year.setdefault(row.year, []).append(row)
@@ -212,7 +212,7 @@ def series(rows: Iterable[Published], until: int) -> list[Point]:
     return [_point(year, by_year.get(year, [])) for year in years]
 
 
-def _point(year: int, rows: Sequence[Published]) -> Point:
+def _point(year: int, rows: Sequence[PublishedFigure]) -> Point:
     values = tuple(sorted({row.value for row in rows if row.value is not None}))
     shares = tuple(sorted({row.share for row in rows if row.share is not None}))
     state: State = "known"
@@ -225,7 +225,7 @@ def _point(year: int, rows: Sequence[Published]) -> Point:
     )
 
 
-def national(rows: Iterable[Published], metric: str, unit: str, *, until: int) -> list[Point]:
+def national(rows: Iterable[PublishedFigure], metric: str, unit: str, *, until: int) -> list[Point]:
     """The yearly series of a national total in one unit; empty where none was published."""
     wanted = (NATIONAL, metric, "total", unit)
     found = [row for row in rows if (row.scope, row.metric, row.dimension, row.unit) == wanted]

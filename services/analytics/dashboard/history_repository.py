@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from services.analytics.counting.repository import Database
-from services.analytics.dashboard.history import Published
+from services.analytics.dashboard.history import PublishedFigure
 from shared.mongo import store_errors
 
 
-async def replace_history(database: Database, rows: Iterable[Published]) -> int:
+async def replace_history(database: Database, rows: Iterable[PublishedFigure]) -> int:
     """Put these figures in place of those that are there, in one transaction; how many there were before."""
     documents = [{"_id": row.line, **row.to_document()} for row in rows]
     with store_errors():
@@ -17,8 +17,8 @@ async def replace_history(database: Database, rows: Iterable[Published]) -> int:
     return removed.deleted_count
 
 
-async def history(database: Database) -> list[Published]:
+async def history(database: Database) -> list[PublishedFigure]:
     """All figures, in the order of their file."""
     with store_errors():
         documents = await database.history.find({}, {"_id": 0}).to_list(None)
-    return sorted((Published(**document) for document in documents), key=lambda row: row.line)
+    return sorted((PublishedFigure(**document) for document in documents), key=lambda row: row.line)

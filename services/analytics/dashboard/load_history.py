@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from services.analytics.counting.repository import prepare
-from services.analytics.dashboard.history import BadRowsError, Published, read
+from services.analytics.dashboard.history import BadRowsError, PublishedFigure, read
 from services.analytics.dashboard.history_repository import replace_history
 from shared import log, process
 from shared.errors import IeumError
@@ -57,13 +57,13 @@ def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8")
 
 
-async def _load(rows: Sequence[Published]) -> int:
+async def _load(rows: Sequence[PublishedFigure]) -> int:
     database = connect(load(StoreSettings), "analytics")
     await prepare(database)
     return await replace_history(database, rows)
 
 
-def told(rows: Sequence[Published], replaced: int) -> list[str]:
+def told(rows: Sequence[PublishedFigure], replaced: int) -> list[str]:
     """Format the result for the operator."""
     by_status = Counter(row.status for row in rows)
     years = sorted({row.year for row in rows if row.year is not None})

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse
 
 from services.analytics.counting.watch import Watch
 from services.analytics.dashboard.edition import Edition
-from services.analytics.dashboard.history import Published
+from services.analytics.dashboard.history import PublishedFigure
 from services.analytics.dashboard.panels import centers, course, front, people, trends
 from services.analytics.dashboard.panels.parts import Panel, lines
 from services.analytics.dashboard.wording import Wording
@@ -25,7 +25,7 @@ from shared.web.korea import MERGER
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
-History = Callable[[], Awaitable[Sequence[Published]]]
+History = Callable[[], Awaitable[Sequence[PublishedFigure]]]
 """Reads the published yearly figures that were loaded."""
 
 PAGES: Final = {
@@ -38,7 +38,7 @@ _DRAWN: Final = ("where",)
 """Panels that the overview's template draws."""
 
 
-async def nothing_loaded() -> Sequence[Published]:
+async def nothing_loaded() -> Sequence[PublishedFigure]:
     """Return no figures: none are kept."""
     return ()
 
@@ -191,7 +191,7 @@ class _Dashboard:
         return self._pages.render(request, template, **context)
 
 
-async def _loaded(history: History) -> Sequence[Published] | None:
+async def _loaded(history: History) -> Sequence[PublishedFigure] | None:
     try:
         return await history()
     except TransientError:

@@ -11,7 +11,7 @@ from services.analytics.dashboard.charts import Bar
 from services.analytics.exports.words import shown, within, word
 from services.analytics.releases.calendar import parse
 from services.analytics.releases.catalogue import center_names
-from services.analytics.releases.derived import LOAD_BANDS, Change, most_reports
+from services.analytics.releases.derived import LOAD_BANDS, FigureChange, most_reports
 from services.analytics.releases.published import Table
 from services.analytics.releases.suppression import Figure
 from shared.web import formats
@@ -108,7 +108,7 @@ STATE_WORDS: Final = {
 class Wording(Terms):
     """The sentences of pages."""
 
-    def change(self, change: Change | None, before: Table | None) -> str:
+    def change(self, change: FigureChange | None, before: Table | None) -> str:
         """Against the period before, in one sentence; nothing where there is none before."""
         if before is None:
             return ""

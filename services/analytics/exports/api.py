@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from services.analytics.exports import archive
-from services.analytics.exports.archive import Cursor, Languages, Wanted
+from services.analytics.exports.archive import Cursor, ExportSelection, Languages
 from services.analytics.exports.codebook import DIMENSIONS
 from services.analytics.exports.observations import STATUSES
 from services.analytics.exports.table_files import FILE_ANSWERS, FORMATS, file_answer, named_file
@@ -177,7 +177,7 @@ def router(release_service: ReleaseService, pages: Pages, authorize: Authorizer)
     return routes
 
 
-def _wanted(entries: list[Release], table: str, period: str, dimension: str, status: str) -> Wanted:
+def _wanted(entries: list[Release], table: str, period: str, dimension: str, status: str) -> ExportSelection:
     """Parse the choice. Raises a problem that names what there is."""
     if table and table not in TABLE_SPECS:
         raise unknown_table()
@@ -191,7 +191,7 @@ def _wanted(entries: list[Release], table: str, period: str, dimension: str, sta
         said = gettext_noop("Nothing was released for that period. There are: %(names)s.")
         raise _unknown("unknown_period", said, known[::-1][:_SHOWN] or ["–"])
     chosen = [d for d in TABLE_SPECS.values() if table in {"", d.name} and _has(d, dimension)]
-    return Wanted(chosen, period, status)
+    return ExportSelection(chosen, period, status)
 
 
 _SHOWN: Final = 24

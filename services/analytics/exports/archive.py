@@ -80,7 +80,7 @@ def _marking(text: Text, titles: Collection[str]) -> Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExportSelection:
     """A choice among all releases; nothing given means everything."""
 
     tables: Sequence[TableSpec] = field(default_factory=lambda: tuple(TABLE_SPECS.values()))
@@ -97,7 +97,9 @@ def _order(table: str) -> int:
     return list(TABLE_SPECS).index(table)
 
 
-def tables(releases: Sequence[Release], wanted: Wanted, since: tuple[int, int] = (0, 0)) -> Iterator[tuple[int, Table]]:
+def tables(
+    releases: Sequence[Release], wanted: ExportSelection, since: tuple[int, int] = (0, 0)
+) -> Iterator[tuple[int, Table]]:
     """Number of the release and table, oldest release first; each made when it is asked for.
 
     ``since``: number of the release and of the table to begin with.
@@ -136,7 +138,7 @@ class Cursor:
 
 
 def page(
-    releases: Sequence[Release], wanted: Wanted, after: Cursor | None, limit: int
+    releases: Sequence[Release], wanted: ExportSelection, after: Cursor | None, limit: int
 ) -> tuple[list[Observation], Cursor | None]:
     """The next observations after a place, and the place to go on from where there are more."""
     found: list[Observation] = []
@@ -149,7 +151,9 @@ def page(
     return found, None
 
 
-def _placed(releases: Sequence[Release], wanted: Wanted, after: Cursor | None) -> Iterator[tuple[Cursor, Observation]]:
+def _placed(
+    releases: Sequence[Release], wanted: ExportSelection, after: Cursor | None
+) -> Iterator[tuple[Cursor, Observation]]:
     since = (after.release, _order(after.table)) if after else (0, 0)
     for number, table in tables(releases, wanted, since):
         for cell, observation in enumerate(observations(table)):
@@ -165,14 +169,16 @@ def tag(releases: Sequence[Release], *about: str) -> str:
     return f'W/"{hashlib.sha256(orjson.dumps([_LAYOUT, names, about])).hexdigest()[:32]}"'
 
 
-def ndjson(releases: Sequence[Release], wanted: Wanted) -> Iterator[bytes]:
+def ndjson(releases: Sequence[Release], wanted: ExportSelection) -> Iterator[bytes]:
     """A line for each cell; a chunk for each table."""
     for _, table in tables(releases, wanted):
         found = (each for each in observations(table) if wanted.status in {"", each.status})
         yield b"".join(orjson.dumps(each.as_json(), option=orjson.OPT_APPEND_NEWLINE) for each in found)
 
 
-def zipped(releases: Sequence[Release], wanted: Wanted, language: Language, texts: Languages) -> Iterator[bytes]:
+def zipped(
+    releases: Sequence[Release], wanted: ExportSelection, language: Language, texts: Languages
+) -> Iterator[bytes]:
     """A zip archive: for each table a folder, for each period CSV with metadata, JSON and Parquet; the dictionary."""
     out = _Chunks()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as files:

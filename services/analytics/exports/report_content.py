@@ -12,7 +12,7 @@ from markupsafe import Markup
 from services.analytics.exports.words import within
 from services.analytics.releases.derived import LEVELS, by_division, level, percentile, within_target
 from services.analytics.releases.hierarchies import days_of
-from services.analytics.releases.published import Row, Table
+from services.analytics.releases.published import Table, TableRow
 from services.analytics.releases.suppression import Figure
 from services.analytics.releases.tables import BY_CENTER, BY_WEEK, GENERAL, OUTCOME_TABLE, TIME_TABLE
 from shared.clock import SEOUL
@@ -83,7 +83,7 @@ def _within(key: str | None, text: Callable[[str], str]) -> str | None:
     return within(key, text) if key else None
 
 
-def _rows(rows: Sequence[Row], name: Name) -> list[dict[str, Any]]:
+def _rows(rows: Sequence[TableRow], name: Name) -> list[dict[str, Any]]:
     return [{"label": name(row.key), "value": row.figures[0].low, "together": bool(row.of)} for row in rows]
 
 

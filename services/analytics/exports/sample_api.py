@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from services.analytics.exports import archive
-from services.analytics.exports.archive import SampleLanguages, Wanted
+from services.analytics.exports.archive import ExportSelection, SampleLanguages
 from services.analytics.exports.report import Monthly, month_of, report_bytes
 from services.analytics.exports.table_files import file_answer, named_file
 from services.analytics.http_caching import answered, attachment, headers_of, unchanged
@@ -40,7 +40,7 @@ def router(sample: SampleReleases, pages: Pages, authorize: Authorizer) -> APIRo
         headers = {"Content-Disposition": attachment(ZIP)}
         if (known := unchanged(request, tag, language, headers)) is not None:
             return known
-        chunks = archive.zipped(entries, Wanted(), language, texts)
+        chunks = archive.zipped(entries, ExportSelection(), language, texts)
         return StreamingResponse(chunks, headers=headers_of(tag, language, headers), media_type="application/zip")
 
     @routes.get("/monthly/{file}")

@@ -9,7 +9,7 @@ from math import inf
 from typing import Final
 
 from services.analytics.releases.hierarchies import TIMES, TOTAL, members
-from services.analytics.releases.published import Row, Table, finest
+from services.analytics.releases.published import Table, TableRow, finest
 from services.analytics.releases.suppression import HIDDEN, Figure
 from services.analytics.releases.tables import BY_CENTER, TIME_TABLE
 
@@ -88,7 +88,7 @@ def derived(table: Table) -> dict[str, str | float | None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FigureChange:
     """Against the period before."""
 
     difference: float
@@ -98,17 +98,17 @@ class Change:
     """Both numbers are shares of 1 themselves."""
 
 
-def change(now: Figure, before: Figure) -> Change | None:
+def change(now: Figure, before: Figure) -> FigureChange | None:
     """Between two published numbers; None where one is hidden."""
     if now.low is None or before.low is None or not (now.exact and before.exact):
         return None
     difference = now.low - before.low
-    return Change(difference, round(difference / before.low, 4) if before.low >= _LEAST_TO_COMPARE else None)
+    return FigureChange(difference, round(difference / before.low, 4) if before.low >= _LEAST_TO_COMPARE else None)
 
 
-def change_of_share(now: float | None, before: float | None) -> Change | None:
+def change_of_share(now: float | None, before: float | None) -> FigureChange | None:
     """Between two shares; None where one is not known."""
-    return None if now is None or before is None else Change(round(now - before, 4), of_shares=True)
+    return None if now is None or before is None else FigureChange(round(now - before, 4), of_shares=True)
 
 
 def share_of(part: Figure, whole: Figure) -> float | None:
@@ -137,14 +137,14 @@ def loads(reports: Table, staff: Table) -> list[tuple[str, int | None]]:
     return [(row.key, _band(row, sum(hours.get(key, 0) for key in members(row.key)))) for row in reports.rows[:-1]]
 
 
-def _band(row: Row, hours: int) -> int | None:
+def _band(row: TableRow, hours: int) -> int | None:
     count = row.figures[0].low
     if count is None or not hours:
         return None
     return max(index for index, least in enumerate(LOAD_BANDS) if count * FULL_TIME_HOURS >= least * hours)
 
 
-def most_reports(table: Table) -> tuple[Row, bool] | None:
+def most_reports(table: Table) -> tuple[TableRow, bool] | None:
     """The centre with the largest published number, and whether no other can have as many; None where all are hidden.
 
     A hidden centre has at most what is shown of it together with others, less what these have for themselves.
@@ -156,7 +156,7 @@ def most_reports(table: Table) -> tuple[Row, bool] | None:
     return best, all(_most(row, own, table) < (best.figures[0].low or 0) for row in own if row is not best)
 
 
-def _most(row: Row, own: Sequence[Row], table: Table) -> float:
+def _most(row: TableRow, own: Sequence[TableRow], table: Table) -> float:
     if row.figures[0].high is not None:
         return row.figures[0].high
     least = {each.key: each.figures[0].low or 0 for each in own}

@@ -16,7 +16,7 @@ Level = Literal["leaf", "group", "region", "total"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One line of a table. ``of`` names the rows it is the sum of, where it stands for hidden ones together."""
 
     key: str
@@ -50,7 +50,7 @@ class Table:
     months: tuple[str, ...]
     """The months it covers."""
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     coarser: Mapping[str, str] = field(default_factory=dict)
     """Coarsened parts of the table, and how."""
     revision: int = 0
@@ -75,11 +75,11 @@ class Table:
         return mine == theirs
 
     @property
-    def listed(self) -> tuple[Row, ...]:
+    def listed(self) -> tuple[TableRow, ...]:
         """The rows there are in files: figures that do not add up have no total, hidden or not."""
         return self.rows[:-1] if isinstance(self.definition.protection, Totals) else self.rows
 
-    def level(self, row: Row) -> Level:
+    def level(self, row: TableRow) -> Level:
         """Return the level of a row: of one column, leaves do not overlap, nor do groups."""
         if row.key == TOTAL:
             return "total"
@@ -134,7 +134,7 @@ def _of_months(spec: TableSpec) -> bool:
     return isinstance(spec.protection, Split) and spec.kinds[0] == "month"
 
 
-def _rows(spec: TableSpec, own: Release, months: Sequence[Release]) -> list[Row]:
+def _rows(spec: TableSpec, own: Release, months: Sequence[Release]) -> list[TableRow]:
     how = spec.protection
     if isinstance(how, Split):
         if not _of_months(spec):
@@ -150,27 +150,27 @@ def _rows(spec: TableSpec, own: Release, months: Sequence[Release]) -> list[Row]
     return _of_marks(shown, reports, how.names) if how.by_place else _kinds(shown, reports)
 
 
-def _figures(shown: Shown, keys: Sequence[str]) -> list[Row]:
+def _figures(shown: Shown, keys: Sequence[str]) -> list[TableRow]:
     """Figures that do not add up to anything."""
-    return [*(Row(key, (figure(shown, key),)) for key in keys), Row(TOTAL, (HIDDEN,))]
+    return [*(TableRow(key, (figure(shown, key),)) for key in keys), TableRow(TOTAL, (HIDDEN,))]
 
 
-def _hours(shown: Shown) -> list[Row]:
+def _hours(shown: Shown) -> list[TableRow]:
     own = CENTERS.leaves()
     total = shown.get(TOTAL, sum(shown[key] for key in own if key in shown))  # releases of before have none
-    return [*(Row(key, (figure(shown, key),)) for key in own), Row(TOTAL, (Figure(total, total),))]
+    return [*(TableRow(key, (figure(shown, key),)) for key in own), TableRow(TOTAL, (Figure(total, total),))]
 
 
-def _with_intervals(rows: Sequence[Row], shown: Shown) -> list[Row]:
+def _with_intervals(rows: Sequence[TableRow], shown: Shown) -> list[TableRow]:
     found = read(shown)
-    return [Row(row.key, (Figure(own.low, own.high),)) if (own := found.get(row.key)) else row for row in rows]
+    return [TableRow(row.key, (Figure(own.low, own.high),)) if (own := found.get(row.key)) else row for row in rows]
 
 
-def _of_tree(tree: Tree, shown: Shown, leaves: Sequence[str] = ()) -> list[Row]:
+def _of_tree(tree: Tree, shown: Shown, leaves: Sequence[str] = ()) -> list[TableRow]:
     """The leaves, what is shown of them together only, and the total."""
-    rows = [Row(key, (figure(shown, key),)) for key in leaves or tree.leaves()]
-    rows += [Row(node.key, (figure(shown, node.key),), node.leaves()) for node in _unsplit(tree, shown)]
-    return [*rows, Row(TOTAL, (figure(shown, TOTAL),))]
+    rows = [TableRow(key, (figure(shown, key),)) for key in leaves or tree.leaves()]
+    rows += [TableRow(node.key, (figure(shown, node.key),), node.leaves()) for node in _unsplit(tree, shown)]
+    return [*rows, TableRow(TOTAL, (figure(shown, TOTAL),))]
 
 
 def _unsplit(tree: Tree, shown: Shown) -> list[Tree]:
@@ -181,7 +181,7 @@ def _unsplit(tree: Tree, shown: Shown) -> list[Tree]:
     ]
 
 
-def _over_months(spec: TableSpec, months: Sequence[Release]) -> list[Row]:
+def _over_months(spec: TableSpec, months: Sequence[Release]) -> list[TableRow]:
     """A longer period. Where its months split differently, as by week, a row is shown where all its parts are."""
     hierarchies = {month.period: spec.hierarchy(period_of(month.period)) for month in months}
     tables = [month.tables[spec.name] for month in months]
@@ -193,14 +193,14 @@ def _over_months(spec: TableSpec, months: Sequence[Release]) -> list[Row]:
         parts = [figure(month.tables[spec.name], key) for month in months if key in hierarchies[month.period].leaves()]
         lows = [part.low for part in parts]
         value = None if None in lows else sum(low or 0 for low in lows)
-        rows.append(Row(key, (Figure(value, value),)))
-    return [*rows, Row(TOTAL, (Figure(total, total),))]
+        rows.append(TableRow(key, (Figure(value, value),)))
+    return [*rows, TableRow(TOTAL, (Figure(total, total),))]
 
 
-def _of_marks(table: Shown, reports: Shown, marks: Sequence[str]) -> list[Row]:
-    def row(node: Tree) -> Row:
+def _of_marks(table: Shown, reports: Shown, marks: Sequence[str]) -> list[TableRow]:
+    def row(node: Tree) -> TableRow:
         numbers = (figure(table, f"{node.key}{BETWEEN}{name}") for name in marks)
-        return Row(node.key, (figure(reports, node.key), *numbers), node.leaves() if node.parts else ())
+        return TableRow(node.key, (figure(reports, node.key), *numbers), node.leaves() if node.parts else ())
 
     regions = [part for part in CENTERS.parts if part.key in reports]
     blocks = [node for node in _unsplit(CENTERS, reports) if node.key not in {region.key for region in regions}]
@@ -209,9 +209,9 @@ def _of_marks(table: Shown, reports: Shown, marks: Sequence[str]) -> list[Row]:
     return [*rows, row(Tree(TOTAL))]
 
 
-def _kinds(table: Shown, reports: Shown) -> list[Row]:
-    rows = [Row(key.partition(BETWEEN)[2], (figure(table, key),)) for key in sorted(table)]
-    return [*rows, Row(TOTAL, (figure(reports, TOTAL),))]
+def _kinds(table: Shown, reports: Shown) -> list[TableRow]:
+    rows = [TableRow(key.partition(BETWEEN)[2], (figure(table, key),)) for key in sorted(table)]
+    return [*rows, TableRow(TOTAL, (figure(reports, TOTAL),))]
 
 
 def finest(table: Table) -> list[tuple[str, int]]:

@@ -54,7 +54,7 @@ REASONS: Final = {
 _TAKEN: Final = 409
 
 
-class Change(StrEnum):
+class AccountChange(StrEnum):
     """Changes of an account; the last part of the form's address."""
 
     ROLES = "roles"
@@ -79,7 +79,7 @@ def one_router(
         request: Request,
         principal: Annotated[Principal, Depends(manage)],
         subject: str,
-        change: Change,
+        change: AccountChange,
         rev: Annotated[int, Form()],
         roles: Annotated[list[StaffRole], Form()] = [],  # noqa: B006  # FastAPI copies it
         reason: Annotated[str, Form(max_length=40)] = "",
@@ -95,13 +95,13 @@ def one_router(
         return invited(pages, request, after, code) if code else RedirectResponse(f"/accounts/{after.subject}", 303)
 
     async def act(
-        change: Change, who: By, account: Account, roles: list[StaffRole], reason: str
+        change: AccountChange, who: By, account: Account, roles: list[StaffRole], reason: str
     ) -> tuple[Account, str]:
-        if change is Change.ROLES:
+        if change is AccountChange.ROLES:
             return await administration.change_roles(who, account, roles, reason), ""
-        if change is Change.DISABLE:
+        if change is AccountChange.DISABLE:
             return await administration.disable(who, account, reason), ""
-        if change is Change.ENABLE:
+        if change is AccountChange.ENABLE:
             return await administration.enable(who, account, reason)
         return await administration.reset(who, account, reason)
 

@@ -23,7 +23,7 @@ class AccountState(StrEnum):
     DISABLED = "disabled"
 
 
-class Ending(StrEnum):
+class SessionEnding(StrEnum):
     """Why a session ended before its time."""
 
     SIGNED_OUT = "signed_out"
@@ -78,7 +78,7 @@ class Passkey(_Frozen):
     used_at: datetime | None = None
 
 
-class Waiting(_Frozen):
+class PendingRelease(_Frozen):
     """An account that opens nothing until somebody releases it who is none of those that asked for it."""
 
     by: tuple[str, ...]
@@ -109,7 +109,7 @@ class Account(_Frozen):
     language: str = Field(default="", pattern="^(ko|en)?$")
     """Language of notices: the one the address was given in."""
     invitation: Invitation | None = None
-    waits: Waiting | None = None
+    waits: PendingRelease | None = None
     sessions_from: datetime | None = None
     """Sessions that began earlier are over, whatever is written in them; saved with the change that ended them."""
     session_kept: str = ""
@@ -152,7 +152,7 @@ class Session(_Frozen):
     used: dict[str, datetime] = {}
     """When it was last given a token for a service."""
     ended_at: datetime | None = None
-    ended_why: Ending | None = None
+    ended_why: SessionEnding | None = None
     counts_until: datetime | None = None
     """Of an ended one: until when it is published as ended."""
     ending_seal: str = ""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from services.identity.accounts.models import Account, AccountState, KeyRecord, Session, Waiting
+from services.identity.accounts.models import Account, AccountState, KeyRecord, PendingRelease, Session
 from shared.centers import CENTRAL
 from shared.identity.roles import StaffRole, conflict, roles_at
 from shared.identity.tokens import ACCESS_LASTS, GRACE
@@ -215,7 +215,7 @@ No administrator makes such an account alone, nor does whoever gives roles at th
 
 def waiting(
     account: Account, roles: Collection[StaffRole], by: str | None, now: datetime, *, anew: bool
-) -> Waiting | None:
+) -> PendingRelease | None:
     """Return what an account waits for after a change by an administrator or the OpenID provider (``PROVIDER``).
 
     ``by`` None: by whoever has the machine's shell.
@@ -227,7 +227,7 @@ def waiting(
     if not anew and given <= set(account.roles):
         return account.waits
     before = account.waits.by if account.waits is not None else ()
-    return Waiting(by=(*(one for one in before if one != by), by), since=now)
+    return PendingRelease(by=(*(one for one in before if one != by), by), since=now)
 
 
 def release_wrong(account: Account, by: str) -> ChangeRefusal | None:

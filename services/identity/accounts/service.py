@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from services.identity.accounts.models import Account, AccountState, Ending, RefusedError, Waiting
+from services.identity.accounts.models import Account, AccountState, PendingRelease, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import ChangeRefusal, change_wrong, normal, release_wrong, roles_wrong, waiting
 from services.identity.audit_recorder import By, Trail, What, line
@@ -98,7 +98,7 @@ class Administration:
         before, after = " ".join(sorted(account.roles)), " ".join(sorted(roles))
         await self._said(who, What.ROLES, account, reason, before=before, after=after)
         waits = self._waits(who, account, roles, anew=False)
-        return await self._saved(account, Ending.ROLES_CHANGED, Notice.ROLES, roles=_ordered(roles), waits=waits)
+        return await self._saved(account, SessionEnding.ROLES_CHANGED, Notice.ROLES, roles=_ordered(roles), waits=waits)
 
     async def release(self, who: By, account: Account, rev: int) -> Account:
         """Let somebody in whom another administrator made, reset or gave more; ``rev`` as they saw it.
@@ -123,7 +123,7 @@ class Administration:
             raise RefusedError(wrong)
         await self._said(who, What.DISABLE, account, reason)
         return await self._saved(
-            account, Ending.DISABLED, Notice.DISABLED, state=AccountState.DISABLED, invitation=None
+            account, SessionEnding.DISABLED, Notice.DISABLED, state=AccountState.DISABLED, invitation=None
         )
 
     async def enable(self, who: By, account: Account, reason: str) -> tuple[Account, str]:
@@ -132,7 +132,7 @@ class Administration:
             await self._said(who, What.ENABLE, account, reason)
             waits = self._waits(who, account, account.roles, anew=True)
             return await self._saved(
-                account, Ending.DISABLED, Notice.ENABLED, state=AccountState.ACTIVE, waits=waits
+                account, SessionEnding.DISABLED, Notice.ENABLED, state=AccountState.ACTIVE, waits=waits
             ), ""
         return await self._invite(who, What.ENABLE, account, reason)
 
@@ -152,7 +152,7 @@ class Administration:
         await self._said(who, what, account, reason)
         after = await self._saved(
             account,
-            Ending.FACTOR_RESET,
+            SessionEnding.FACTOR_RESET,
             Notice.RESET if what is What.RESET else Notice.ENABLED,
             state=AccountState.INVITED,
             invitation=invitation,
@@ -165,7 +165,7 @@ class Administration:
         )
         return after, code
 
-    def _waits(self, who: By, account: Account, roles: Collection[StaffRole], *, anew: bool) -> Waiting | None:
+    def _waits(self, who: By, account: Account, roles: Collection[StaffRole], *, anew: bool) -> PendingRelease | None:
         by = None if who.subject == SYSTEM else who.subject or ""
         return waiting(account, roles, by, self._clock.now(), anew=anew)
 
@@ -207,10 +207,10 @@ class Administration:
     async def end_sessions(self, who: By, account: Account, only: str = "") -> None:
         """End one of their sessions, or all."""
         async with self._notices.about(account, Notice.SESSIONS_ENDED):
-            ended = await self._sessions.end(account.subject, Ending.ADMINISTRATOR, only=only)
+            ended = await self._sessions.end(account.subject, SessionEnding.ADMINISTRATOR, only=only)
         await self._said(who, What.SESSIONS_END, account, None, ended=str(ended))
 
-    async def _saved(self, account: Account, why: Ending, notice: Notice, **update: object) -> Account:
+    async def _saved(self, account: Account, why: SessionEnding, notice: Notice, **update: object) -> Account:
         now = self._clock.now()
         changed = account.model_copy(update={**update, "changed_at": now, "sessions_from": now, "session_kept": ""})
         async with self._notices.about(account, notice):

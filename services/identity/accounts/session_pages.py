@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from services.identity.accounts.models import Account, Ending
+from services.identity.accounts.models import Account, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.service import Administration
 from services.identity.audit_recorder import Trail, What, by, line
@@ -36,7 +36,7 @@ def own_sessions_router(sessions: Sessions, trail: Trail, pages: Pages, authoriz
     router = APIRouter(prefix=OWN, include_in_schema=False)
     own = authorize(Action.OWN_ACCOUNT, back=OWN)
 
-    async def end(request: Request, principal: Principal, why: Ending, *, but: str = "", only: str = "") -> None:
+    async def end(request: Request, principal: Principal, why: SessionEnding, *, but: str = "", only: str = "") -> None:
         try:
             ended = await sessions.end(principal.subject, why, but=but, only=only)
             said = {"account": principal.subject, "ended": str(ended)}
@@ -50,12 +50,12 @@ def own_sessions_router(sessions: Sessions, trail: Trail, pages: Pages, authoriz
 
     @router.post("/end")
     async def end_others(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
-        await end(request, principal, Ending.EVERYWHERE, but=principal.session)
+        await end(request, principal, SessionEnding.EVERYWHERE, but=principal.session)
         return RedirectResponse(OWN, 303)
 
     @router.post("/{session}/end")
     async def end_one(request: Request, principal: Annotated[Principal, Depends(own)], session: str) -> Response:
-        await end(request, principal, Ending.SIGNED_OUT, only=session)
+        await end(request, principal, SessionEnding.SIGNED_OUT, only=session)
         if session != principal.session:
             return RedirectResponse(OWN, 303)
         answer = RedirectResponse("/session", 303)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from services.identity.accounts.models import Account, Ending, RefusedError
+from services.identity.accounts.models import Account, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import LONGEST, SHORTEST
 from services.identity.audit_recorder import Trail, What, by, line
@@ -118,7 +118,7 @@ def own_router(
     @router.post("/account/end-everywhere")
     async def end_everywhere(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
         try:
-            await sessions.end(principal.subject, Ending.EVERYWHERE)
+            await sessions.end(principal.subject, SessionEnding.EVERYWHERE)
             await trail.append(line(by(request, principal), What.SIGN_OUT_EVERYWHERE, pages.clock.now()))
         except TransientError:
             raise unavailable() from None

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from services.identity.accounts.models import PasskeyMissingError, RefusedError
 from services.identity.accounts.rules import LONGEST, SHORTEST
 from services.identity.audit_recorder import By, by
-from services.identity.enrolment.service import Enrolment, Offer
+from services.identity.enrolment.service import Enrolment, EnrolmentPage
 from services.identity.page_parts import ENROL_WORDS, FIELD, Text, end_the_old, qr_code
 from services.identity.passkeys.service import Passkeys
 from services.identity.problems import unavailable
@@ -60,7 +60,7 @@ def invitation_router(
         except TransientError:
             raise unavailable() from None
 
-    def choose(request: Request, invitation: str, offer: Offer, error: str = "") -> Response:
+    def choose(request: Request, invitation: str, offer: EnrolmentPage, error: str = "") -> Response:
         return pages.render(
             request,
             "enrol.html",
@@ -78,7 +78,7 @@ def invitation_router(
         return pages.render(request, "recovery-codes.html", codes=codes, onward=onward, state=state)
 
     async def complete(
-        request: Request, invitation: str, offer: Offer, given: tuple[str, str, str], who: By
+        request: Request, invitation: str, offer: EnrolmentPage, given: tuple[str, str, str], who: By
     ) -> Response:
         password, again, code = given
         if password != again:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.identity.accounts.models import Account, AccountState, Ending, Invitation, RefusedError
+from services.identity.accounts.models import Account, AccountState, Invitation, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import INVITATION_LASTS, RECOVERY_CODES, acceptable_steps, normal, weakness
 from services.identity.audit_recorder import By, Trail, What, line
@@ -32,7 +32,7 @@ _MAIL_LENGTH: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class EnrolmentPage:
     """The content of the enrolment page."""
 
     account: Account
@@ -65,7 +65,7 @@ class Enrolment:
         self._trail = trail
         self._clock = clock
 
-    async def offer(self, code: str, who: By) -> Offer:
+    async def offer(self, code: str, who: By) -> EnrolmentPage:
         """Look at an invitation; its second factor stays the same until it is used. Raises ``RefusedError``."""
         account = await self._invited(code, who)
         if account.totp is None:
@@ -76,7 +76,7 @@ class Enrolment:
         if account.totp is None:
             raise TransientError("the invitation changed meanwhile")
         secret = self._vault.decrypt(account.subject, TOTP_FIELD, account.totp).decode()
-        return Offer(account, secret, totp_address(secret, account.name))
+        return EnrolmentPage(account, secret, totp_address(secret, account.name))
 
     async def complete(self, code: str, password: str, totp: str, who: By) -> tuple[Account, list[str]]:
         """Make the account active; it and its recovery codes. Raises ``RefusedError``.
@@ -116,7 +116,7 @@ class Enrolment:
         begins = self._clock.now()
         async with self._notices.about(account, Notice.PASSWORD):
             await self._change(account.subject, {"password": hashed, "sessions_from": begins, "session_kept": session})
-        return await self._sessions.end(account.subject, Ending.PASSWORD_CHANGED, but=session)
+        return await self._sessions.end(account.subject, SessionEnding.PASSWORD_CHANGED, but=session)
 
     async def new_recovery_codes(self, account: Account, password: str, code: str, who: By) -> list[str]:
         """Ten new codes in place of the old ones. Raises ``RefusedError``."""

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from datetime import timedelta
 from typing import Final
 
-from services.identity.accounts.models import Account, AccountState, Ending, RefusedError
+from services.identity.accounts.models import Account, AccountState, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import DEVICE_LASTS, PROVIDER, roles_wrong, waiting
 from services.identity.audit_recorder import LINES, By, Trail, What, line
@@ -66,7 +66,7 @@ class External:
         except RefusedError as error:
             if account is not None:
                 # Whoever lost their role there must not go on with a session from before.
-                await self._sessions.end(account.subject, Ending.ROLES_CHANGED)
+                await self._sessions.end(account.subject, SessionEnding.ROLES_CHANGED)
             await self.refused(who, error.code, account)
             raise
         if account is not None and account.state is not AccountState.ACTIVE:
@@ -165,7 +165,7 @@ class External:
             saved = await self._accounts.save(account.model_copy(update=update))
         if saved is None:
             raise TransientError("the account changed meanwhile")
-        await self._sessions.end(account.subject, Ending.ROLES_CHANGED)
+        await self._sessions.end(account.subject, SessionEnding.ROLES_CHANGED)
         return saved
 
 

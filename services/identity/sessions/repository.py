@@ -7,7 +7,7 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pydantic import ValidationError
 from pymongo import ReturnDocument
 
-from services.identity.accounts.models import Ending, Session
+from services.identity.accounts.models import Session, SessionEnding
 from services.identity.accounts.rules import SESSION_LASTS, session_over
 from services.identity.keyed_digests import AccountDigests
 from shared.mongo import Document, store_errors
@@ -64,7 +64,7 @@ class SessionStore:
             done = await self.collection.update_one({"_id": digest, "ended_at": None}, change)
         return done.matched_count == 1
 
-    async def end(self, subject: str, why: Ending, now: datetime, *, only: str = "", but: str = "") -> int:
+    async def end(self, subject: str, why: SessionEnding, now: datetime, *, only: str = "", but: str = "") -> int:
         """End somebody's sessions: ``only`` this one, or all ``but`` this one (by public name). How many ended."""
         wanted: Document = {"subject": subject, "ended_at": None, "started_at": {"$gt": now - SESSION_LASTS - _LATE}}
         if only or but:

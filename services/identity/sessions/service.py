@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from services.identity.accounts.models import Account, Ending, Session
+from services.identity.accounts.models import Account, Session, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import SESSION_LASTS, alive, of_now, usable
 from services.identity.audit_recorder import By, Trail, What, by_job, line
@@ -84,7 +84,7 @@ class Sessions:
         # Read after the session is there: a change before this is seen here, one after it ends this session too.
         account = await self._accounts.get(subject)
         if account is None or not usable(account) or not of_now(session, account):
-            await self._store.end(subject, Ending.DISABLED, now, only=session.session)
+            await self._store.end(subject, SessionEnding.DISABLED, now, only=session.session)
             return None
         return await self._issued(account, session, secret)
 
@@ -131,7 +131,7 @@ class Sessions:
             _log.error("sessions.altered", session=session.session)
         return session.shown_at or session.started_at
 
-    async def end(self, subject: str, why: Ending, *, only: str = "", but: str = "") -> int:
+    async def end(self, subject: str, why: SessionEnding, *, only: str = "", but: str = "") -> int:
         """End somebody's sessions (``only`` one, or all ``but`` one) and publish that. How many there were."""
         ended = await self._store.end(subject, why, self._clock.now(), only=only, but=but)
         if ended:
@@ -143,23 +143,23 @@ class Sessions:
         """End the session of a cookie; None where there was none."""
         session = await self._kept(secret)
         if session is not None:
-            await self.end(session.subject, Ending.SIGNED_OUT, only=session.session)
+            await self.end(session.subject, SessionEnding.SIGNED_OUT, only=session.session)
         return session
 
     async def end_of_provider(self, mark: str) -> dict[str, int]:
         """End what came from one session of the OpenID provider: how many ended, by subject."""
         ended: dict[str, int] = {}
         for session in await self._store.from_provider(mark):
-            count = await self.end(session.subject, Ending.PROVIDER, only=session.session)
+            count = await self.end(session.subject, SessionEnding.PROVIDER, only=session.session)
             ended[session.subject] = ended.get(session.subject, 0) + count
         return ended
 
     async def end_unnamed(self, subject: str, *, every: bool) -> int:
         """End somebody's sessions of which the OpenID provider gave no name, or all. How many ended."""
         if every:
-            return await self.end(subject, Ending.PROVIDER)
+            return await self.end(subject, SessionEnding.PROVIDER)
         unnamed = [one for one in await self.of(subject) if not one.provider_session]
-        return sum([await self.end(subject, Ending.PROVIDER, only=one.session) for one in unnamed])
+        return sum([await self.end(subject, SessionEnding.PROVIDER, only=one.session) for one in unnamed])
 
     async def of(self, subject: str) -> list[Session]:
         """Return a person's sessions that still renew, newest first."""

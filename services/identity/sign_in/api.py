@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.identity.accounts.models import Ending, RefusedError
+from services.identity.accounts.models import RefusedError, SessionEnding
 from services.identity.audit_recorder import By, Trail, What, by, line
 from services.identity.keys.service import Signing
 from services.identity.problems import unavailable
 from services.identity.sessions.cookies import clear, device_of
 from services.identity.sessions.service import Issued, Sessions
-from services.identity.sign_in.service import Attempt, SignIn
+from services.identity.sign_in.service import SignIn, SignInAttempt
 from services.identity.sign_in.words import STATUS, WORDS
 from shared.audit.entries import where_of
 from shared.clock import Clock
@@ -152,7 +152,7 @@ def account_router(
         403, to who gave both factors: `waits_for_release` (an administrator made or changed the account),
         `passkey_needed` or `passkey_missing` (their role signs in with a passkey, on the sign-in page).
         """
-        attempt = Attempt(body.account, body.password, body.code, where_of(request), device_of(request))
+        attempt = SignInAttempt(body.account, body.password, body.code, where_of(request), device_of(request))
         try:
             entered = await sign_in.enter(attempt, by(request, None))
             token = await sessions.token_for(entered.issued, body.audience)
@@ -194,7 +194,11 @@ def account_router(
         return await _ended(request, response, principal, everywhere=True)
 
     async def _ended(request: Request, response: Response, principal: Principal, *, everywhere: bool) -> Ended:
-        what, why = (What.SIGN_OUT_EVERYWHERE, Ending.EVERYWHERE) if everywhere else (What.SIGN_OUT, Ending.SIGNED_OUT)
+        what, why = (
+            (What.SIGN_OUT_EVERYWHERE, SessionEnding.EVERYWHERE)
+            if everywhere
+            else (What.SIGN_OUT, SessionEnding.SIGNED_OUT)
+        )
         try:
             count = await sessions.end(principal.subject, why, only="" if everywhere else principal.session)
             await trail.append(line(by(request, principal), what, clock.now()))

@@ -26,7 +26,7 @@ from services.identity.sessions.cookies import (
     short_of,
 )
 from services.identity.sessions.service import IDENTITY, Issued, Sessions
-from services.identity.sign_in.service import Attempt, SignIn
+from services.identity.sign_in.service import SignIn, SignInAttempt
 from services.identity.sign_in.words import STATUS
 from shared.audit.entries import where_of
 from shared.errors import TransientError
@@ -84,7 +84,7 @@ def sign_in_router(
         next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002  # as above
     ) -> Response:
         given = device_of(request), passkey, short_of(request, PASSKEY_COOKIE)
-        attempt = Attempt(account, password, code, where_of(request), *given)
+        attempt = SignInAttempt(account, password, code, where_of(request), *given)
         try:
             entered = await sign_in.enter(attempt, by(request, None))
         except PasskeyMissingError as error:

@@ -53,7 +53,7 @@ _MOST_SIGNS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class SignInAttempt:
     """The credentials given. ``network`` and ``device`` come with the request."""
 
     name: str
@@ -107,7 +107,7 @@ class SignIn:
         self._only_break_glass = only_break_glass
         self._roles_with_passkey = roles_with_passkey
 
-    async def enter(self, attempt: Attempt, who: By) -> Entered:
+    async def enter(self, attempt: SignInAttempt, who: By) -> Entered:
         """Sign in. Raises ``RefusedError``: ``wrong_sign_in`` or ``wait`` (with the seconds).
 
         To who gave both factors: ``waits_for_release``, ``passkey_needed`` (they have one and must use it), or
@@ -134,7 +134,7 @@ class SignIn:
         key = f"{Source.DEVICE}:confirm:{account.subject}"
         if seconds := await self._taken({Source.DEVICE: key}):
             await self._refuse(who, account, "wait", seconds, What.CONFIRM)
-        if await self._proven(account, Attempt(account.name, password, code, "")) is None:
+        if await self._proven(account, SignInAttempt(account.name, password, code, "")) is None:
             await self._refuse(who, account, "wrong_sign_in", None, What.CONFIRM)
         await self._delays.forget(key)
 
@@ -149,7 +149,7 @@ class SignIn:
         shown = Factor.PASSKEY if passkey else Factor.RECOVERY if is_long_code(code) else Factor.TOTP
         if refusal(account, shown, self._roles_with_passkey) == "passkey_needed":
             await self._refuse(who, account, "passkey_needed", None, What.CONFIRM)
-        attempt = Attempt(account.name, "", code, "", passkey=passkey, browser=session.session)
+        attempt = SignInAttempt(account.name, "", code, "", passkey=passkey, browser=session.session)
         if not await self._second(account, shown, attempt, Use.CONFIRM):
             await self._refuse(who, account, "wrong_sign_in", None, What.CONFIRM)
         await self._trail.append(line(who, What.CONFIRM, self._clock.now(), factor=shown))
@@ -231,7 +231,7 @@ class SignIn:
             await self._trail.append(line(who, what, self._clock.now(), refused=code, **detail))
         raise RefusedError(code, retry_after=seconds)
 
-    def _tallies(self, attempt: Attempt, name: str, account: Account | None) -> dict[Source, str]:
+    def _tallies(self, attempt: SignInAttempt, name: str, account: Account | None) -> dict[Source, str]:
         now = int(self._clock.now().timestamp())
         device = self._vault.device_of(attempt.device, account.subject, now) if account is not None else None
         if device is not None and account is not None:
@@ -256,7 +256,7 @@ class SignIn:
     def _recovery(self, account: Account, code: str) -> str:
         return self._vault.marks.recovery(account.subject, plain_code(code))
 
-    async def _proven(self, account: Account | None, attempt: Attempt) -> Factor | None:
+    async def _proven(self, account: Account | None, attempt: SignInAttempt) -> Factor | None:
         usable = account is not None and account.state is AccountState.ACTIVE and account.totp is not None
         if usable and account is not None and self._only_break_glass:
             usable = account.break_glass
@@ -271,7 +271,7 @@ class SignIn:
             await self._accounts.rehash(account.subject, stored, await self._passwords.hashed(password))
         return shown
 
-    async def _second(self, account: Account, shown: Factor, attempt: Attempt, use: Use = Use.SIGN_IN) -> bool:
+    async def _second(self, account: Account, shown: Factor, attempt: SignInAttempt, use: Use = Use.SIGN_IN) -> bool:
         code = attempt.code
         if shown is Factor.PASSKEY:
             return await self._passkeys.prove(account, use, attempt.browser, attempt.passkey)

@@ -39,7 +39,7 @@ _TRANSLATED: Final = ipaddress.ip_network("64:ff9b::/96")
 """NAT64: an IPv4 address, perhaps a private one, in an IPv6 address that counts as global."""
 
 
-class Told(NamedTuple):
+class CallbackStatus(NamedTuple):
     """What may be told of a report now."""
 
     state: State
@@ -48,7 +48,7 @@ class Told(NamedTuple):
     """Nothing will be told after this."""
 
 
-def told(document: Document, now: datetime) -> Told | None:
+def told(document: Document, now: datetime) -> CallbackStatus | None:
     """What whoever sent a report may know of it without its receipt; None where that is nothing.
 
     Never more than the receipt shows: where the status needs the word, which the front end has not, nothing; of a
@@ -56,7 +56,7 @@ def told(document: Document, now: datetime) -> Told | None:
     """
     life = retention_rules.lifecycle_of(document)
     if life.handed_over_at is not None:
-        return Told(State.HANDED_OVER, life.handed_over_at, last=True)
+        return CallbackStatus(State.HANDED_OVER, life.handed_over_at, last=True)
     facts = document.get("facts")
     if facts is not None and waiting_period.needed_for_status(document, now):
         return None
@@ -67,7 +67,7 @@ def told(document: Document, now: datetime) -> Told | None:
         Role.read(facts["role"]) if facts else Role.VICTIM,
         documents.opened_at(document),
     )
-    return Told(standing.state, standing.since, last=facts is None)
+    return CallbackStatus(standing.state, standing.since, last=facts is None)
 
 
 def body_of(reference: str, change: StatusChange) -> bytes:

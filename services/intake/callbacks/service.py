@@ -21,7 +21,7 @@ from services.intake.callbacks import rules
 from services.intake.callbacks.channel import CallbackChannel
 from services.intake.callbacks.models import Attempt, StatusChange, Subscription
 from services.intake.callbacks.repository import PAGE, CallbackRepository, PageStart
-from services.intake.callbacks.rules import Told
+from services.intake.callbacks.rules import CallbackStatus
 from services.intake.clients.models import Callback, Client
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.reports.authentication import ReportNotAuthenticError
@@ -176,7 +176,7 @@ class CallbackService:
             await self.callbacks.close_report(report_id)
             await self.callbacks.forget(report_id)
 
-    def _change(self, kept: Subscription, told: Told, now: datetime) -> StatusChange:
+    def _change(self, kept: Subscription, told: CallbackStatus, now: datetime) -> StatusChange:
         change = StatusChange(
             id=str(uuid.uuid4()),
             sequence=kept.sequence + 1,

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from services.intake import problems
 from services.intake.clients.models import Client
 from services.intake.clients.repository import ClientRepository
-from services.intake.clients.rules import NO_CREDENTIAL, Turned, digest_among, judge
+from services.intake.clients.rules import NO_CREDENTIAL, CredentialRefusal, digest_among, judge
 from services.intake.dependencies import CLIENT, SANDBOX
 from services.intake.encryption.keys import PurposeKeys
 from shared.audit.entries import by_other, where_of
@@ -51,10 +51,16 @@ _FLOAT_ERROR: Final = 1e-9
 
 _REALM: Final = 'Bearer realm="ieum front ends"'
 _CHALLENGE: Final = {"WWW-Authenticate": _REALM}
-_SAID: Final[dict[Turned, tuple[int, str]]] = {
-    Turned.UNKNOWN: (401, gettext_noop("This credential does not count. It has the form “<client id>.<secret>”.")),
-    Turned.DISABLED: (403, gettext_noop("This front end was disabled. Ask the administrator of the system.")),
-    Turned.SCOPE: (403, gettext_noop("This needs the scope %(scope)s, which this front end does not have.")),
+_SAID: Final[dict[CredentialRefusal, tuple[int, str]]] = {
+    CredentialRefusal.UNKNOWN: (
+        401,
+        gettext_noop("This credential does not count. It has the form “<client id>.<secret>”."),
+    ),
+    CredentialRefusal.DISABLED: (
+        403,
+        gettext_noop("This front end was disabled. Ask the administrator of the system."),
+    ),
+    CredentialRefusal.SCOPE: (403, gettext_noop("This needs the scope %(scope)s, which this front end does not have.")),
 }
 
 
@@ -131,13 +137,13 @@ class ClientAuthenticator:
 
     async def _judged(self, request: Request, credential: str, scope: Scope) -> Client:
         said = judge(self._keys, await self._all(), credential, scope)
-        if said is Turned.UNKNOWN:
+        if said is CredentialRefusal.UNKNOWN:
             if not await self._read_again():
                 raise problems.away()  # it may have been added since: nobody can say
             said = judge(self._keys, await self._all(), credential, scope)
-        if isinstance(said, Turned):
+        if isinstance(said, CredentialRefusal):
             # Told apart only for those who know the secret.
-            known = None if said is Turned.UNKNOWN else credential.partition(".")[0]
+            known = None if said is CredentialRefusal.UNKNOWN else credential.partition(".")[0]
             raise self._turned(request, said, known, scope)
         return said
 
@@ -219,8 +225,8 @@ class ClientAuthenticator:
         if code == NO_CREDENTIAL:
             said = gettext_noop("Front ends send “Authorization: Bearer <client id>.<secret>”. People use the form.")
             return Problem(401, NO_CREDENTIAL, said, headers=_CHALLENGE)
-        status, detail = _SAID[Turned(code)]
-        if code == Turned.SCOPE:
+        status, detail = _SAID[CredentialRefusal(code)]
+        if code == CredentialRefusal.SCOPE:
             challenge = f'{_REALM}, error="insufficient_scope", scope="{scope.value}"'  # RFC 6750, 3.1
             named = {"scope": scope.value}
             return Problem(status, code, detail, headers={"WWW-Authenticate": challenge}, values=named)

@@ -12,7 +12,7 @@ from shared.identity.roles import Scope
 NO_CREDENTIAL: Final = "no_credential"
 
 
-class Turned(StrEnum):
+class CredentialRefusal(StrEnum):
     """Why it is turned away."""
 
     UNKNOWN = "wrong_credential"
@@ -41,17 +41,19 @@ def digest_among(keys: PurposeKeys, stored: Sequence[str], client_id: str, secre
     return found
 
 
-def judge(keys: PurposeKeys, clients: Mapping[str, Client], credential: str, scope: Scope) -> Client | Turned:
+def judge(
+    keys: PurposeKeys, clients: Mapping[str, Client], credential: str, scope: Scope
+) -> Client | CredentialRefusal:
     """The front end a credential belongs to, if it may do this."""
     read = read_credential(credential)
     if read is None:
-        return Turned.UNKNOWN
+        return CredentialRefusal.UNKNOWN
     client_id, secret = read
     # An unknown id takes the same way as a wrong secret.
     client = clients.get(client_id)
     right = digest_among(keys, client.digests if client is not None else ("",), client_id, secret)
     if client is None or right is None:
-        return Turned.UNKNOWN
+        return CredentialRefusal.UNKNOWN
     if client.disabled:
-        return Turned.DISABLED
-    return client if client.may(scope) else Turned.SCOPE
+        return CredentialRefusal.DISABLED
+    return client if client.may(scope) else CredentialRefusal.SCOPE

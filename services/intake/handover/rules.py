@@ -26,7 +26,7 @@ REPEATED_FOR: Final = timedelta(minutes=10)
 """For how long the very same request is answered with the same receipt: a lost connection, no more."""
 
 
-class Offer(BaseModel):
+class HandoverCode(BaseModel):
     """A code as stored, beside its hash."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -38,10 +38,10 @@ class Offer(BaseModel):
     """Keyed digest of the request that took it, so that a repeat gets the same receipt."""
 
 
-def offer_of(document: Mapping[str, Any]) -> Offer | None:
+def handover_code_of(document: Mapping[str, Any]) -> HandoverCode | None:
     """The newest code's state; None where there was never one."""
     stored = document.get("hand_over")
-    return Offer.model_validate(stored) if stored else None
+    return HandoverCode.model_validate(stored) if stored else None
 
 
 def may_offer(life: Lifecycle, facts: ReportFacts) -> bool:
@@ -52,27 +52,27 @@ def may_offer(life: Lifecycle, facts: ReportFacts) -> bool:
     return facts.role is Role.REPRESENTATIVE and life.handed_over_at is None
 
 
-def open_until(offer: Offer | None, now: datetime) -> datetime | None:
+def open_until(offer: HandoverCode | None, now: datetime) -> datetime | None:
     """Until when a code is open; None where none is."""
     open_now = offer is not None and not offer.cancelled and offer.taken_at is None and now < offer.until
     return offer.until if offer is not None and open_now else None
 
 
-def offered(life: Lifecycle, facts: ReportFacts, now: datetime) -> Offer:
+def offered(life: Lifecycle, facts: ReportFacts, now: datetime) -> HandoverCode:
     """A new code's state; it takes the place of an earlier one. Raises ``RefusedError``: ``nobody_to_hand_over_to``."""
     if not may_offer(life, facts):
         raise RefusedError("nobody_to_hand_over_to")
-    return Offer(until=now + OPEN_FOR)
+    return HandoverCode(until=now + OPEN_FOR)
 
 
-def cancelled(offer: Offer | None) -> Offer | None:
+def cancelled(offer: HandoverCode | None) -> HandoverCode | None:
     """The code made void; None where there is none to make void."""
     if offer is None or offer.cancelled or offer.taken_at is not None:
         return None
     return offer.model_copy(update={"cancelled": True})
 
 
-def taken(offer: Offer, by: str, now: datetime) -> Offer | None:
+def taken(offer: HandoverCode, by: str, now: datetime) -> HandoverCode | None:
     """The code used up; None where this very request did so before.
 
     Raises ``RefusedError``: ``code_used``, ``code_void`` or ``code_expired``.

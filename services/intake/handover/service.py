@@ -59,7 +59,7 @@ class HandoverService:
             return ReportUpdate(fields={"hand_over": offer.model_dump(), repository.CODE: hashed})
 
         document, _ = await self._updater.change("receipts.hand_over", asked, caller, judge)
-        made = handover_rules.offer_of(document)
+        made = handover_rules.handover_code_of(document)
         if made is None:
             raise unavailable()  # erased or replaced within this very moment
         return HandOver(code=receipt_numbers.shown(code), until=made.until)
@@ -68,7 +68,7 @@ class HandoverService:
         """Make the open code void; nothing where there is none. Raises ``Problem``: 409 ``handed_over``."""
 
         def judge(document: Document, _: datetime) -> ReportUpdate | None:
-            void = handover_rules.cancelled(handover_rules.offer_of(document))
+            void = handover_rules.cancelled(handover_rules.handover_code_of(document))
             return None if void is None else ReportUpdate(fields={"hand_over": void.model_dump()})
 
         document, _ = await self._updater.change("receipts.hand_over_cancel", asked, caller, judge)
@@ -95,7 +95,7 @@ class HandoverService:
         def judge(document: Document, now: datetime) -> ReportUpdate | None:
             if not asked.i_am_the_person:
                 raise RefusedError("not_the_person")
-            offer = handover_rules.offer_of(document)
+            offer = handover_rules.handover_code_of(document)
             if offer is None or document.get(repository.CODE) != admitted[repository.CODE]:
                 raise RefusedError("code_void")
             used = handover_rules.taken(offer, by, now)
@@ -106,7 +106,7 @@ class HandoverService:
         document, step = await self._updater.apply("receipts.take_over", admitted, caller, judge, by_code=True)
         if step is not None:
             TAKEN_OVER.inc()
-        used = handover_rules.offer_of(document)
+        used = handover_rules.handover_code_of(document)
         # Of a repeat the one it got then, though the key of receipts may have been replaced since.
         receipt = next((one for one in made if self._receipts.same(document["receipt_hash"], one)), None)
         if used is None or used.taken_at is None or receipt is None:
@@ -124,7 +124,7 @@ class HandoverService:
         self,
         document: Document,
         asked: TakeOverAsked,
-        used: handover_rules.Offer,
+        used: handover_rules.HandoverCode,
         receipt_hash: str,
         word: str | None,
         now: datetime,

@@ -15,7 +15,7 @@ from services.intake.phone import metrics
 from services.intake.phone import rules as call_rules
 from services.intake.phone import words as call_words
 from services.intake.phone.dependencies import expired_session
-from services.intake.phone.drafts import Held
+from services.intake.phone.drafts import CallDraft
 from services.intake.phone.models import CallState, Notes
 from services.intake.phone.reading import read
 from services.intake.phone.renderer import CallRenderer
@@ -123,7 +123,7 @@ class CallPage:
         names = call_forms.named(sent)
         kept = _SavedPage()
 
-        def answers(before: Held, now: datetime) -> Notes:
+        def answers(before: CallDraft, now: datetime) -> Notes:
             known = before.notes.answers
             kept.shown = call_forms.taken(known, sent, names)
             _, found = read(kept.shown, before.notes.assent, now)
@@ -153,7 +153,7 @@ class CallPage:
             return self._again(request, kept)
         return await self._send(request, await self._desk.freeze(where_of(request), call_id, operator), redirect=True)
 
-    async def _send(self, request: Request, held: Held, *, redirect: bool = False) -> Response:
+    async def _send(self, request: Request, held: CallDraft, *, redirect: bool = False) -> Response:
         call_id = held.call.call_id
         try:
             if not await self._sender.send(held):
@@ -182,7 +182,7 @@ class CallPage:
 class _SavedPage:
     """Result of saving a page, or one answer of it."""
 
-    held: Held = field(init=False)
+    held: CallDraft = field(init=False)
     shown: Typed = field(default_factory=Typed)
     """The answers to show: those saved, and those typed but not saved."""
     problems: list[FieldProblem] = field(default_factory=list)

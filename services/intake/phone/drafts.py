@@ -37,7 +37,7 @@ class NotPossibleError(IeumError):
         self.refusal: Final = refusal
 
 
-class Held(NamedTuple):
+class CallDraft(NamedTuple):
     """A call, what was said in it, and the salt of its key."""
 
     call: Call
@@ -60,9 +60,9 @@ class CallDrafts:
 
     async def insert(self, call: Call, salt: bytes) -> None:
         """A new call in which nothing was said yet."""
-        await self.store.insert(call, salt, self._sealed(Held(call, Notes(), salt)))
+        await self.store.insert(call, salt, self._sealed(CallDraft(call, Notes(), salt)))
 
-    async def read(self, call_id: str) -> Held:
+    async def read(self, call_id: str) -> CallDraft:
         """The call as it counts now. Raises ``NotPossibleError``: there is none, or it does not open."""
         found = await self.store.read(call_id)
         if found is None:
@@ -70,12 +70,12 @@ class CallDrafts:
         stored, salt, sealed = found
         call = call_rules.counted(stored, self._clock.now())
         if sealed is None or call.state is CallState.ENDED:
-            return Held(call, Notes(), salt)
-        return Held(call, self._opened(call_id, salt, sealed), salt)
+            return CallDraft(call, Notes(), salt)
+        return CallDraft(call, self._opened(call_id, salt, sealed), salt)
 
-    async def write(self, before: Held, after: Call, notes: Notes | None) -> bool:
+    async def write(self, before: CallDraft, after: Call, notes: Notes | None) -> bool:
         """Make one change on what was read; False on a conflict. No ``notes``: nothing said stays."""
-        sealed = None if notes is None else self._sealed(Held(after, notes, before.salt))
+        sealed = None if notes is None else self._sealed(CallDraft(after, notes, before.salt))
         return await self.store.write(before.call, after, sealed)
 
     def key_of_report(self, call_id: str) -> str:
@@ -92,7 +92,7 @@ class CallDrafts:
         made = self._keys.calls.of_tagged(call_id).mac("call code", call_id)
         return f"{int.from_bytes(made[:8], 'big') % call_rules.CODE_SPACE:04d}"
 
-    def _sealed(self, held: Held) -> bytes:
+    def _sealed(self, held: CallDraft) -> bytes:
         assent = held.notes.assent.model_dump(mode="json") if held.notes.assent else None
         plain = orjson.dumps({"answers": dict(held.notes.answers), "assent": assent})
         return self._key(held.call.call_id, held.salt).encrypt(_SEALED, plain)

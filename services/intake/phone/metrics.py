@@ -4,13 +4,13 @@ from typing import Final
 
 from prometheus_client import Counter, Histogram
 
-from services.intake.phone.models import Ending
+from services.intake.phone.models import CallEnding
 from shared.metrics import REGISTRY
 
 STARTED: Final = Counter("ieum_intake_calls_started", "Calls begun by operators.", registry=REGISTRY)
 HANDED_OVER: Final = Counter("ieum_intake_calls_handed_over", "Calls another operator took.", registry=REGISTRY)
 _ENDED: Final = Counter("ieum_intake_calls_ended", "Calls ended, by how.", ["reason"], registry=REGISTRY)
-ENDED: Final = {how: _ENDED.labels(how.value) for how in Ending}
+ENDED: Final = {how: _ENDED.labels(how.value) for how in CallEnding}
 FINISHED: Final = Counter(
     "ieum_intake_calls_completed_by_job", "Calls found half sent and sent by the service itself.", registry=REGISTRY
 )

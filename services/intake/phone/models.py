@@ -20,7 +20,7 @@ class CallState(StrEnum):
     ENDED = "ended"
 
 
-class Ending(StrEnum):
+class CallEnding(StrEnum):
     """How a call ended. Values are stored and a metric's label."""
 
     SENT = "sent"
@@ -70,7 +70,7 @@ class Call:
     taken: int = 0
     """How often another operator took it over."""
     sending_at: datetime | None = None
-    ending: Ending | None = None
+    ending: CallEnding | None = None
 
     def after(self, **reports: Any) -> Self:  # noqa: ANN401  # its own fields
         """The call after a change."""

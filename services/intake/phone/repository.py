@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
-from services.intake.phone.models import Call, CallState, Ending
+from services.intake.phone.models import Call, CallEnding, CallState
 from services.intake.reports.documents import Document
 from shared.jobs import Skipped
 from shared.mongo import store_errors
@@ -99,5 +99,5 @@ def _call(document: Document) -> Call:
     ending = known.get("ending")
     return Call(
         call_id=document["_id"],
-        **{**known, "state": CallState(known["state"]), "ending": Ending(ending) if ending else None},
+        **{**known, "state": CallState(known["state"]), "ending": CallEnding(ending) if ending else None},
     )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from services.intake.phone.models import Assent, Call, CallState, Ending, Notes
+from services.intake.phone.models import Assent, Call, CallEnding, CallState, Notes
 
 KEPT: Final = timedelta(minutes=30)
 """From the last look or answer, as drafts of the form; a call that goes on is looked at by its page."""
@@ -74,7 +74,7 @@ def judge(call: Call | None, act: Act, who: str, organisation: str) -> CallRefus
 
 def _comes_back(call: Call, act: Act) -> bool:
     """A page left open for longer than its draft was kept has everything on it: all of it together revives the call."""
-    return call.ending is Ending.ABANDONED and act is Act.SAVE_ALL
+    return call.ending is CallEnding.ABANDONED and act is Act.SAVE_ALL
 
 
 def saved(call: Call, now: datetime) -> Call:
@@ -121,16 +121,16 @@ def sent(call: Call, now: datetime) -> Call:
     return call.after(state=CallState.SENT, until=now + KEPT)
 
 
-def ended(call: Call, how: Ending, now: datetime) -> Call:
+def ended(call: Call, how: CallEnding, now: datetime) -> Call:
     """After it ended. What was said in it goes."""
     return call.after(state=CallState.ENDED, ending=how, offered_at=None, until=now + REMEMBERED)
 
 
-def overdue(call: Call, now: datetime) -> Ending | None:
+def overdue(call: Call, now: datetime) -> CallEnding | None:
     """Return the end of a call whose time is over."""
     if call.until > now or call.state is CallState.SENDING:
         return None
-    return Ending.SENT if call.state is CallState.SENT else Ending.ABANDONED
+    return CallEnding.SENT if call.state is CallState.SENT else CallEnding.ABANDONED
 
 
 def assented(before: Notes, answers: Mapping[str, tuple[str, ...]], said: str, by: str, now: datetime) -> Assent | None:

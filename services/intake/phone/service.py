@@ -13,8 +13,8 @@ from services.intake.audit_recorder import AuditRecorder
 from services.intake.concurrency import Attempts, KeyedLocks, UpdateConflictError
 from services.intake.phone import metrics
 from services.intake.phone import rules as call_rules
-from services.intake.phone.drafts import CallDrafts, Held, NotPossibleError
-from services.intake.phone.models import Call, CallState, Ending, Notes
+from services.intake.phone.drafts import CallDraft, CallDrafts, NotPossibleError
+from services.intake.phone.models import Call, CallEnding, CallState, Notes
 from services.intake.phone.rules import Act
 from shared import log as logs
 from shared.clock import Clock, whole_milliseconds
@@ -28,9 +28,9 @@ _SALT_BYTES: Final = 16
 _LOOKED_S: Final = 60.0
 """Looking again so soon does not lengthen a call's life: a write for every page would help nobody."""
 
-Answers = Callable[[Held, datetime], Notes]
+Answers = Callable[[CallDraft, datetime], Notes]
 """Computes the answers after a request from those before."""
-_Change = Callable[[Held, datetime], tuple[Call, Notes | None]]
+_Change = Callable[[CallDraft, datetime], tuple[Call, Notes | None]]
 
 
 class Lists(NamedTuple):
@@ -76,7 +76,7 @@ class CallService:
         mine = [call for call in found if call.holder == operator.subject]
         return Lists(mine, [call for call in found if call.offered_at and call.holder != operator.subject])
 
-    async def look(self, call_id: str, operator: Principal) -> Held:
+    async def look(self, call_id: str, operator: Principal) -> CallDraft:
         """The call, for whom it belongs to."""
         held = await self._read(call_id, Act.LOOK, operator)
         after = call_rules.looked(held.call, whole_milliseconds(self._clock.now()))
@@ -85,14 +85,14 @@ class CallService:
             await self.drafts.write(held, after, held.notes)
         return held
 
-    async def save(self, call_id: str, operator: Principal, answers: Answers, *, whole: bool) -> Held:
+    async def save(self, call_id: str, operator: Principal, answers: Answers, *, whole: bool) -> CallDraft:
         """Keep answers; durable when it returns. ``whole``: they are all there are on the page."""
         act = Act.SAVE_ALL if whole else Act.SAVE
         return await self._change(
             call_id, operator, act, lambda held, now: (call_rules.saved(held.call, now), answers(held, now))
         )
 
-    async def freeze(self, where: str, call_id: str, operator: Principal) -> Held:
+    async def freeze(self, where: str, call_id: str, operator: Principal) -> CallDraft:
         """Fix what was said: from here on it becomes a report, whatever dies."""
         held = await self._read(call_id, Act.SEND, operator)
         await self._written_down(where, operator, held.call, "call_sent")
@@ -122,7 +122,7 @@ class CallService:
     async def end(self, where: str, call_id: str, operator: Principal) -> None:
         """The receiver is down: what was said and not sent is gone."""
         before = await self._read(call_id, Act.END, operator)
-        how = Ending.SENT if before.call.state is CallState.SENT else Ending.STOPPED
+        how = CallEnding.SENT if before.call.state is CallState.SENT else CallEnding.STOPPED
         await self._written_down(where, operator, before.call, "call_ended")
         await self._change(call_id, operator, Act.END, lambda held, now: (call_rules.ended(held.call, how, now), None))
         metrics.ENDED[how].inc()
@@ -136,22 +136,22 @@ class CallService:
         act: Act,
         reason: str,
         change: Callable[[Call, datetime], Call],
-    ) -> tuple[Held, Held]:
+    ) -> tuple[CallDraft, CallDraft]:
         before = await self._read(call_id, act, operator)
         await self._written_down(where, operator, before.call, reason)
         after = await self._change(call_id, operator, act, lambda held, now: (change(held.call, now), held.notes))
         return before, after
 
-    async def _change(self, call_id: str, operator: Principal, act: Act, change: _Change) -> Held:
+    async def _change(self, call_id: str, operator: Principal, act: Act, change: _Change) -> CallDraft:
         async with self._turns.of(call_id):
             async for _ in Attempts():
                 held = await self._read(call_id, act, operator)
                 after, notes = change(held, whole_milliseconds(self._clock.now()))
                 if await self.drafts.write(held, after, notes):
-                    return Held(after, notes or Notes(), held.salt)
+                    return CallDraft(after, notes or Notes(), held.salt)
         raise UpdateConflictError
 
-    async def _read(self, call_id: str, act: Act, operator: Principal) -> Held:
+    async def _read(self, call_id: str, act: Act, operator: Principal) -> CallDraft:
         held = await self.drafts.read(call_id)
         refusal = call_rules.judge(held.call, act, operator.subject, operator.organisation)
         if refusal is not None:

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 from services.intake.encryption.receipt_issuer import ReceiptIssuer
 from services.intake.phone import metrics
 from services.intake.phone import rules as call_rules
-from services.intake.phone.drafts import FRONT_END, CallDrafts, Held
-from services.intake.phone.models import Call, CallState, Ending
+from services.intake.phone.drafts import FRONT_END, CallDraft, CallDrafts
+from services.intake.phone.models import Call, CallEnding, CallState
 from services.intake.phone.reading import read
 from services.intake.reports import receipt_numbers, waiting_period
 from services.intake.reports.documents import facts_in
@@ -57,7 +57,7 @@ class CallSubmitter:
         self._receipts = receipts
         self._clock = clock
 
-    async def send(self, held: Held) -> bool:
+    async def send(self, held: CallDraft) -> bool:
         """Submit the frozen answers; when it returns True, it is a report, and durable.
 
         False: it cannot be sent as it is, and is open again. Raises ``TransientError``: it stays frozen, and is sent
@@ -74,7 +74,7 @@ class CallSubmitter:
             _log.info("call.sent", seconds=round(seconds))
         return True
 
-    async def _lodged(self, held: Held) -> bool:
+    async def _lodged(self, held: CallDraft) -> bool:
         """Return whether this call is now a report; False: it cannot become one as it is."""
         call_id = held.call.call_id
         if await self._reports.of_report(self._drafts.report_id(call_id)) is not None:
@@ -147,14 +147,14 @@ class CallSubmitter:
                     continue
                 if await self._drafts.store.write(call, call_rules.ended(call, how, now), None):
                     metrics.ENDED[how].inc()
-                    abandoned += how is Ending.ABANDONED
+                    abandoned += how is CallEnding.ABANDONED
         if abandoned:
             _log.warning("calls.abandoned", count=abandoned)
         skipped.raise_if_any()
         return abandoned
 
 
-def _provenance(held: Held) -> dict[str, object]:
+def _provenance(held: CallDraft) -> dict[str, object]:
     """Describe where the report comes from, for the centre that gets it; sealed with the answers."""
     call, assent = held.call, held.notes.assent
     return {

@@ -66,4 +66,4 @@ class ReceiptRateLimiter:
 
 
 def _place(caller: Caller) -> str:
-    return " ".join(rules.places_of(caller)[0])
+    return " ".join(rules.tiers_of(caller)[0])

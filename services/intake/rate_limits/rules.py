@@ -39,14 +39,14 @@ class Tier(StrEnum):
     """Everybody."""
 
 
-class Place(NamedTuple):
+class CallerTier(NamedTuple):
     """One tier of a caller. ``name``: the network, the client's id, that and its visitor, the subject; or empty."""
 
     tier: Tier
     name: str
 
 
-COUNTRY: Final = Place(Tier.COUNTRY, "")
+COUNTRY: Final = CallerTier(Tier.COUNTRY, "")
 _TIMES: Final = {
     Tier.NETWORK: 1,
     Tier.WIDE_NETWORK: 10,
@@ -63,14 +63,20 @@ _STRANGERS: Final = frozenset({Tier.NETWORK, Tier.VISITOR})
 """Held back sooner while the country's ceiling is reached."""
 
 
-def places_of(caller: Caller) -> tuple[Place, ...]:
+def tiers_of(caller: Caller) -> tuple[CallerTier, ...]:
     """Every place a caller's wrong receipts are counted at, the narrowest first."""
     if caller.operator is not None:
-        return (Place(Tier.STAFF, caller.operator.subject), COUNTRY)
+        return (CallerTier(Tier.STAFF, caller.operator.subject), COUNTRY)
     if caller.client is not None:
-        front_end = (Place(Tier.FRONT_END, caller.client), COUNTRY)
-        return (Place(Tier.VISITOR, f"{caller.client} {caller.visitor}"), *front_end) if caller.visitor else front_end
-    return (Place(Tier.NETWORK, caller.network), Place(Tier.WIDE_NETWORK, wide_network_of(caller.network)), COUNTRY)
+        front_end = (CallerTier(Tier.FRONT_END, caller.client), COUNTRY)
+        return (
+            (CallerTier(Tier.VISITOR, f"{caller.client} {caller.visitor}"), *front_end) if caller.visitor else front_end
+        )
+    return (
+        CallerTier(Tier.NETWORK, caller.network),
+        CallerTier(Tier.WIDE_NETWORK, wide_network_of(caller.network)),
+        COUNTRY,
+    )
 
 
 def allowed(tier: Tier, per_network: int, *, strict: bool) -> int:

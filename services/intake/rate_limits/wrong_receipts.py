@@ -19,7 +19,7 @@ from services.intake.caller import Caller
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.rate_limits import rules
 from services.intake.rate_limits.repository import WrongReceiptCounts
-from services.intake.rate_limits.rules import COUNTRY, HELD_S, Place, Tier
+from services.intake.rate_limits.rules import COUNTRY, HELD_S, CallerTier, Tier
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -83,16 +83,16 @@ class WrongReceipts:
         """Whole seconds until somebody may ask with a receipt; 0: now."""
         if not self._held:
             return 0
-        return max(self._left(place) for place in rules.places_of(caller) if place.tier is not Tier.COUNTRY)
+        return max(self._left(place) for place in rules.tiers_of(caller) if place.tier is not Tier.COUNTRY)
 
     def wait_for_word(self, receipt: str) -> int:
         """Whole seconds until the word of this receipt may be tried again; 0: now."""
-        return self._left(Place(Tier.RECEIPT, receipt)) if self._held else 0
+        return self._left(CallerTier(Tier.RECEIPT, receipt)) if self._held else 0
 
     def count(self, caller: Caller, *, receipt: str | None = None) -> None:
         """A receipt, a code or a word was wrong; ``receipt`` names the one whose word it was to be."""
-        guessed = (Place(Tier.RECEIPT, receipt),) if receipt is not None else ()
-        places, hour = (*rules.places_of(caller), *guessed), rules.hour_of(self._clock.now().timestamp())
+        guessed = (CallerTier(Tier.RECEIPT, receipt),) if receipt is not None else ()
+        places, hour = (*rules.tiers_of(caller), *guessed), rules.hour_of(self._clock.now().timestamp())
         WRONG.labels(places[0].tier.value).inc()
         for place in places:
             name = f"{hour}:{self._key(place)}"
@@ -180,10 +180,10 @@ class WrongReceipts:
         for key in [key for key, until in self._held.items() if until <= now]:
             del self._held[key]
 
-    def _left(self, place: Place) -> int:
+    def _left(self, place: CallerTier) -> int:
         """Whole seconds for which a place is still held back."""
         now = self._clock.now()
         return max(0, math.ceil((self._held.get(self._key(place), now) - now).total_seconds()))
 
-    def _key(self, place: Place) -> str:
+    def _key(self, place: CallerTier) -> str:
         return f"{place.tier.value}:{self._keys.mac('wrong receipts', place.tier.value, place.name).hex()}"

@@ -10,7 +10,7 @@ KEPT_FOR: Final = timedelta(days=8)
 """Longer than any promise that may still be open, a report that is moved on included."""
 
 
-class Shift(NamedTuple):
+class DutyChange(NamedTuple):
     """From when on somebody was on duty, or nobody."""
 
     version: int
@@ -18,7 +18,7 @@ class Shift(NamedTuple):
     staffed: bool
 
 
-Shifts = tuple[Shift, ...]
+Shifts = tuple[DutyChange, ...]
 """Of one centre, oldest first."""
 
 
@@ -29,7 +29,7 @@ def told(known: Shifts, event: CenterChanged) -> Shifts:
     staffed = event.staff_on_duty > 0 and event.state not in {CenterState.CLOSED, CenterState.UNSTAFFED}
     if known and known[-1].staffed == staffed:
         return (*known[:-1], known[-1]._replace(version=event.center_version))
-    shifts = (*known, Shift(event.center_version, event.changed_at, staffed))
+    shifts = (*known, DutyChange(event.center_version, event.changed_at, staffed))
     oldest = event.changed_at - KEPT_FOR
     return tuple(
         one for one, after in zip(shifts, (*shifts[1:], None), strict=True) if after is None or after.at > oldest

@@ -31,7 +31,7 @@ FirstOnDuty = Callable[[str, datetime], datetime | None]
 """The first time from a moment on at which a centre had somebody on duty; None where that is not known."""
 
 
-class Duty(StrEnum):
+class DutyCoverage(StrEnum):
     """Where people are on duty at one moment."""
 
     EVERYWHERE = "everywhere"
@@ -54,7 +54,7 @@ class Outlook(NamedTuple):
 
     now: datetime
     part: PartOfDay
-    duty: Duty
+    duty: DutyCoverage
     by: Mapping[Urgency, datetime]
 
     @property
@@ -90,7 +90,7 @@ def promised(urgency: Urgency, begun: datetime, on_duty: datetime | None) -> dat
 def outlook(staffed: Collection[bool], now: datetime) -> Outlook:
     """Return the promise at this moment. ``staffed``: for every centre, whether staff are known to be on duty."""
     everywhere = bool(staffed) and all(staffed)
-    duty = Duty.EVERYWHERE if everywhere else Duty.SOMEWHERE if any(staffed) else Duty.UNKNOWN
+    duty = DutyCoverage.EVERYWHERE if everywhere else DutyCoverage.SOMEWHERE if any(staffed) else DutyCoverage.UNKNOWN
     by = {urgency: promised(urgency, now, now if everywhere else None) for urgency in Urgency}
     return Outlook(now, part_of_day(now), duty, by)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from services.intake.receipts.promise import Duty, PartOfDay
+from services.intake.receipts.promise import DutyCoverage, PartOfDay
 from shared.events.vocabulary import Urgency
 from shared.web.translations import gettext_noop as n
 
@@ -13,12 +13,12 @@ PARTS: Final[Mapping[PartOfDay, str]] = {
     PartOfDay.AFTERNOON: n("It is afternoon now (%(time)s)."),
     PartOfDay.EVENING: n("It is evening now (%(time)s)."),
 }
-DUTY: Final[Mapping[Duty, str]] = {
-    Duty.EVERYWHERE: n("People are on duty at every centre."),
-    Duty.SOMEWHERE: n(
+DUTY: Final[Mapping[DutyCoverage, str]] = {
+    DutyCoverage.EVERYWHERE: n("People are on duty at every centre."),
+    DutyCoverage.SOMEWHERE: n(
         "Not every centre has somebody on duty at this hour; alerts about urgent reports go on all the same."
     ),
-    Duty.UNKNOWN: n("Perhaps nobody is on duty at this hour; alerts about urgent reports go on all the same."),
+    DutyCoverage.UNKNOWN: n("Perhaps nobody is on duty at this hour; alerts about urgent reports go on all the same."),
 }
 FOR: Final[Mapping[Urgency, str]] = {
     Urgency.CRITICAL: n("A threat with a deadline within three days, or a child:"),

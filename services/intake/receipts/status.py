@@ -64,7 +64,7 @@ def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> Statu
     messages = amendments.by_holder(document, "messages")
     mine = facts is not None and life.erased_at is None and life.withdrawal is None
     may_offer = mine and handover_rules.may_offer(life, documents.facts_in(document))
-    offer = handover_rules.offer_of(document) if may_offer else None
+    offer = handover_rules.handover_code_of(document) if may_offer else None
     left = () if standing.limited else document.get("replies") or ()
     replies = len(left)
     unread = replies - min(replies, document.get("replies_read") or 0)

@@ -19,7 +19,7 @@ from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, PAGE, ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
-from services.intake.retention.schedule import RetentionStatus, Verdict
+from services.intake.retention.schedule import RetentionStatus, RetentionVerdict
 from shared import log
 from shared.clock import Clock, seoul_day, whole_milliseconds
 from shared.jobs import Skipped
@@ -186,7 +186,7 @@ def _erased(document: Document) -> bool:
     return (document.get("life") or {}).get("erased_at") is not None
 
 
-def _judged(document: Document, now: datetime) -> tuple[Lifecycle, Verdict]:
+def _judged(document: Document, now: datetime) -> tuple[Lifecycle, RetentionVerdict]:
     life = retention_rules.lifecycle_of(document)
     facts = documents.facts_in(document)
     progress = documents.progress_of(document)

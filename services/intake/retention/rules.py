@@ -22,7 +22,7 @@ from services.intake.reports.waiting_period import WAIT
 from services.intake.retention.schedule import (
     ANNOUNCED_FOR,
     RetentionStatus,
-    Verdict,
+    RetentionVerdict,
     category_in,
     choices_for,
     ends,
@@ -239,7 +239,7 @@ def confirmed(life: Lifecycle, facts: ReportFacts, by: str, now: datetime) -> Li
     return _changed(life, confirmed_at=now, confirmed_by=by)
 
 
-def announced(life: Lifecycle, verdict: Verdict, now: datetime) -> Lifecycle:
+def announced(life: Lifecycle, verdict: RetentionVerdict, now: datetime) -> Lifecycle:
     """The life with what the retention table demands: announced if it is due, taken off the list if it no longer is."""
     plan = life.plan
     if plan is not None and plan.cause is not ErasureCause.RETENTION:
@@ -254,7 +254,7 @@ def announced(life: Lifecycle, verdict: Verdict, now: datetime) -> Lifecycle:
     return _changed(life, plan=coming)
 
 
-def dying(life: Lifecycle, verdict: Verdict, now: datetime) -> ErasureCause | None:
+def dying(life: Lifecycle, verdict: RetentionVerdict, now: datetime) -> ErasureCause | None:
     """Return why the key must be destroyed now, or None. Only what was announced, and only if it still holds."""
     plan = life.plan
     if life.erased_at is not None or plan is None or plan.at > now:

@@ -26,7 +26,7 @@ UNREAD_NOTICE: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RetentionRule:
     """One line of the table."""
 
     category: Category
@@ -38,31 +38,31 @@ class Rule:
     needs_legal_reading: bool
 
 
-TABLE: Final[Mapping[Category, Rule]] = {
+TABLE: Final[Mapping[Category, RetentionRule]] = {
     rule.category: rule
     for rule in (
-        Rule(
+        RetentionRule(
             Category.PERMANENT,
             None,
             n("Child sexual exploitation material, identifying information and counselling records about it"),
             "성폭력방지법 시행규칙 2-6(4)",
             needs_legal_reading=True,
         ),
-        Rule(
+        RetentionRule(
             Category.TEN_YEARS,
             10,
             n("Material an investigating agency asked to keep, with its counselling records"),
             "성폭력방지법 시행규칙 2-6(4)",
             needs_legal_reading=True,
         ),
-        Rule(
+        RetentionRule(
             Category.FIVE_YEARS,
             5,
             n("Everything else about a person's case"),
             "성폭력방지법 시행규칙 2-6(4)",
             needs_legal_reading=True,
         ),
-        Rule(
+        RetentionRule(
             Category.AT_ONCE,
             0,
             n("What the person who made the request asks to have destroyed"),
@@ -99,7 +99,7 @@ class RetentionStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RetentionVerdict:
     """The standing, the line it follows from, and when the time passes (None: never, or not yet running)."""
 
     standing: RetentionStatus
@@ -143,24 +143,32 @@ def ends(category: Category, started: datetime) -> datetime | None:
         return local.replace(year=local.year + years, month=3, day=1)
 
 
-def judge(facts: ReportFacts, received_at: datetime, life: Lifecycle, progress: Progress, now: datetime) -> Verdict:
+def judge(
+    facts: ReportFacts, received_at: datetime, life: Lifecycle, progress: Progress, now: datetime
+) -> RetentionVerdict:
     """Apply the table. A withdrawn report is never due unless a lead kept it, and then until their date."""
     category = category_in(facts, life)
     if life.withdrawal is not None:
         last = life.decisions[-1] if life.decisions else None
         if last is None or last.destroy or last.keep_until is None:
-            return Verdict(RetentionStatus.KEPT, last.category if last and last.category else category)
+            return RetentionVerdict(RetentionStatus.KEPT, last.category if last and last.category else category)
         due = last.keep_until
-        return Verdict(RetentionStatus.DUE if due <= now else RetentionStatus.KEPT, last.category or category, due)
+        return RetentionVerdict(
+            RetentionStatus.DUE if due <= now else RetentionStatus.KEPT, last.category or category, due
+        )
     started = first_seen(progress)
     if started is None:
         would = ends(category, received_at)
         near = would is not None and would - UNREAD_NOTICE <= now
-        return Verdict(RetentionStatus.UNREAD if near else RetentionStatus.KEPT, category, would if near else None)
+        return RetentionVerdict(
+            RetentionStatus.UNREAD if near else RetentionStatus.KEPT, category, would if near else None
+        )
     due_at = ends(category, started)
     if due_at is None or due_at > now:
-        return Verdict(RetentionStatus.KEPT, category, due_at)
-    return Verdict(RetentionStatus.DUE if _finished(progress) else RetentionStatus.UNFINISHED, category, due_at)
+        return RetentionVerdict(RetentionStatus.KEPT, category, due_at)
+    return RetentionVerdict(
+        RetentionStatus.DUE if _finished(progress) else RetentionStatus.UNFINISHED, category, due_at
+    )
 
 
 def first_seen(progress: Progress) -> datetime | None:

@@ -46,7 +46,7 @@ _LISTS: Final = (DECIDE_SINCE, ERASE_AT, KEPT_SINCE, ALARM_SINCE)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ErasureRow:
     """One report as the page of erasures shows it: codes and dates, nothing that was written."""
 
     report_id: str
@@ -54,7 +54,7 @@ class Row:
     received_at: datetime
     facts: ReportFacts
     life: Lifecycle
-    verdict: schedule.Verdict
+    verdict: schedule.RetentionVerdict
     alarm: str | None
 
 
@@ -68,7 +68,7 @@ class RetentionService:
         self._relay = relay
         self._clock = clock
 
-    async def lists(self, principal: Principal) -> dict[str, list[Row]]:
+    async def lists(self, principal: Principal) -> dict[str, list[ErasureRow]]:
         """List their own centre's reports that await a decision, are planned, are kept after a withdrawal, or alarm.
 
         Raises ``Problem`` 503.
@@ -200,10 +200,10 @@ def _owner(document: Document) -> str | None:
     return owned.center_id if owned is not None else None
 
 
-def _row(document: Document, now: datetime) -> Row:
+def _row(document: Document, now: datetime) -> ErasureRow:
     life, facts = retention_rules.lifecycle_of(document), documents.facts_in(document)
     progress = documents.progress_of(document)
-    return Row(
+    return ErasureRow(
         report_id=document["_id"],
         owner=_owner(document),
         received_at=document["received_at"],

@@ -26,7 +26,7 @@ _NOT_SAID: Final[Mapping[str, Any]] = {"relation": None, "victim_knows": None, "
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class DetailsEntry:
     """One text, and when it came."""
 
     at: datetime
@@ -57,7 +57,7 @@ class Details:
     received_at: datetime
     contact: Mapping[str, Any]
     contact_at: datetime
-    earlier_contacts: tuple[Said, ...]
+    earlier_contacts: tuple[DetailsEntry, ...]
     """Newest first."""
     contact_changed_at: datetime | None
     """When it was last changed with the receipt."""
@@ -66,14 +66,14 @@ class Details:
     check_word: str | None
     """The newest word for answering the centre that nobody with the receipt alone can have chosen."""
     on_behalf: Mapping[str, Any]
-    earlier_on_behalf: tuple[Said, ...]
+    earlier_on_behalf: tuple[DetailsEntry, ...]
     answers: Mapping[str, Any]
-    narratives: tuple[Said, ...]
-    urls: tuple[Said, ...]
-    fingerprints: tuple[Said, ...]
-    picture_hashes: tuple[Said, ...]
-    offender_handles: tuple[Said, ...]
-    messages: tuple[Said, ...]
+    narratives: tuple[DetailsEntry, ...]
+    urls: tuple[DetailsEntry, ...]
+    fingerprints: tuple[DetailsEntry, ...]
+    picture_hashes: tuple[DetailsEntry, ...]
+    offender_handles: tuple[DetailsEntry, ...]
+    messages: tuple[DetailsEntry, ...]
     replies: tuple[Written, ...]
     """The centre's answers."""
     notes: tuple[Written, ...]
@@ -113,29 +113,31 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
     moments |= {entry["version"]: entry["at"] for entry in document.get("amendments") or ()}
     left = {entry["number"]: entry["at"] for entry in document.get("messages") or ()}
 
-    def versions(part: str) -> list[Said]:
+    def versions(part: str) -> list[DetailsEntry]:
         found = {_FIRST: parts[part]} if part in parts else {}
         found |= {int(name.rpartition(":")[2]): value for name, value in parts.items() if name.startswith(f"{part}:")}
-        return [Said(moments.get(number, received_at), number, value) for number, value in sorted(found.items())]
+        return [
+            DetailsEntry(moments.get(number, received_at), number, value) for number, value in sorted(found.items())
+        ]
 
-    def newest(part: str) -> Said:
-        return versions(part)[-1] if versions(part) else Said(received_at, _FIRST, {})
+    def newest(part: str) -> DetailsEntry:
+        return versions(part)[-1] if versions(part) else DetailsEntry(received_at, _FIRST, {})
 
     contact, answers = newest("contact"), newest("answers").value
     deadline = answers.get("threat_deadline")
     life = retention_rules.lifecycle_of(document)
     by_other = document["facts"]["role"] != Role.VICTIM or life.handed_over_at is not None
 
-    def earlier(part: str, missing: Mapping[str, Any]) -> tuple[Said, ...]:
-        found = [Said(said.at, said.number, {**missing, **said.value}) for said in versions(part)]
+    def earlier(part: str, missing: Mapping[str, Any]) -> tuple[DetailsEntry, ...]:
+        found = [DetailsEntry(said.at, said.number, {**missing, **said.value}) for said in versions(part)]
         if found and found[0].number > _FIRST:
-            found.insert(0, Said(received_at, _FIRST, missing))
+            found.insert(0, DetailsEntry(received_at, _FIRST, missing))
         return tuple(reversed(found[:-1]))
 
     alone = {entry["version"]: entry.get("receipt_alone", True) for entry in document.get("amendments") or ()}
     later = waiting_period.later_word(document)
     messages = [
-        Said(left.get(number, received_at), number, value)
+        DetailsEntry(left.get(number, received_at), number, value)
         for name, value in parts.items()
         if name.startswith("message:") and (number := int(name.rpartition(":")[2]))
     ]

@@ -59,7 +59,7 @@ class Owed(StrEnum):
     CONTACT = "contact"
 
 
-class Fault(StrEnum):
+class AlertingFault(StrEnum):
     """A fault of alerting."""
 
     LATE = "late"
@@ -78,7 +78,7 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AlertedStep:
     """A step somebody was told of, at whatever channel."""
 
     step: int
@@ -122,7 +122,7 @@ class Quiet:
         return moment
 
 
-def next_due(promise: Promise, told: list[Told], quiet: Quiet | None) -> Due:
+def next_due(promise: Promise, told: list[AlertedStep], quiet: Quiet | None) -> Due:
     """Return the next alert that must happen for a promise, given who was told since it was made."""
     highest = max((one.step for one in told), default=0)
     if highest == 0:
@@ -169,7 +169,7 @@ class Deviation:
     center_id: str
     urgency: Urgency
     owed: Owed
-    fault: Fault
+    fault: AlertingFault
     step: int
     due: datetime
 
@@ -194,8 +194,8 @@ class Watched:
     center_id: str = ""
     routings: list[RoutingEvent] = field(default_factory=list)
     acts: list[CaseAcknowledged | CaseContacted | AlertSettled] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
-    no_channel: list[Told] = field(default_factory=list)
+    told: list[AlertedStep] = field(default_factory=list)
+    no_channel: list[AlertedStep] = field(default_factory=list)
     received_at: datetime | None = None
     """When it was accepted; kept when the history goes, for one that is withdrawn and comes back."""
     alerted: bool = False
@@ -271,9 +271,9 @@ def _note_alert(seen: Watched, event: AlertEvent) -> None:
         seen.acts.append(event)
     elif isinstance(event, AlertSent):
         seen.alerted = True
-        seen.told.append(Told(event.step, event.at, event.ownership))
+        seen.told.append(AlertedStep(event.step, event.at, event.ownership))
     elif isinstance(event, AlertFailed) and event.reason == AlertTrouble.NO_CHANNEL:
-        seen.no_channel.append(Told(event.step, event.at, event.ownership))
+        seen.no_channel.append(AlertedStep(event.step, event.at, event.ownership))
 
 
 def conclude(seen: Watched, quiet: Quiet | None) -> None:
@@ -315,7 +315,7 @@ def wrong(seen: Watched, now: datetime) -> Deviation | None:
     nowhere = bool(seen.no_channel) and not (seen.told and seen.told[-1].at >= seen.no_channel[-1].at)
     if not late and not nowhere:
         return None
-    fault = Fault.LATE if late else Fault.NO_CHANNEL
+    fault = AlertingFault.LATE if late else AlertingFault.NO_CHANNEL
     step = seen.due.step if late else seen.no_channel[-1].step
     return Deviation(seen.report_id, seen.center_id, seen.promise.urgency, seen.promise.owed, fault, step, seen.due.at)
 

@@ -8,8 +8,8 @@ from typing import Final
 from services.notify.auditor import metrics
 from services.notify.auditor.repository import Finding, FindingStore, Look
 from services.notify.auditor.rules import (
+    AlertingFault,
     Deviation,
-    Fault,
     Quiet,
     Settled,
     Watched,
@@ -193,7 +193,7 @@ class Auditor:
         self._untold = {i: bad for i, bad in {**self._untold, **new}.items() if i in found}
         self._wrong = found
         faults = Counter(bad.fault for bad in found.values())
-        for fault in Fault:
+        for fault in AlertingFault:
             metrics.OVERDUE.labels(fault.value).set(faults[fault])
         oldest = min((bad.due for bad in found.values()), default=now)
         metrics.OLDEST.set(max((now - oldest).total_seconds(), 0.0))

@@ -238,7 +238,7 @@ class TimelineEntry(Model):
     assignee: str | None = None
 
 
-class Offer(Model):
+class TransferOffer(Model):
     """A case offered to another centre that has not answered yet; ownership has not moved."""
 
     offer_id: str
@@ -336,7 +336,7 @@ class Case(Model):
     outcome: Outcome | None = None
     ended: EndReason | None = None
     ended_at: Instant | None = None
-    offer: Offer | None = None
+    offer: TransferOffer | None = None
     past_offer: PastOffer | None = None
     awaiting: Awaiting | None = None
     awaiting_since: Instant | None = None

@@ -23,9 +23,9 @@ from services.notify.cases.models import (
     DeletionState,
     EntryKind,
     EscalationCause,
-    Offer,
     OfferEnd,
     TimelineEntry,
+    TransferOffer,
     TransferReason,
     in_order,
     noted,
@@ -561,7 +561,7 @@ def offer(
         return Rejected.NOT_AGREED
     if case.offer is not None:
         return Rejected.OFFER_OPEN
-    made = Offer(
+    made = TransferOffer(
         offer_id=policy.offer_id(case.report_id, case.case_version + 1),
         to_center_id=receiver.center_id,
         by=who.subject,
@@ -578,7 +578,7 @@ def offer(
 def accept(case: Case, who: Actor, offer_id: str, receiver: Center, now: datetime) -> Accepted | Rejected:
     """Take what was offered. From here on routing moves the case, or something else came first."""
     made = _answerable(case, who, offer_id, OfferEnd.ACCEPTED, now)
-    if not isinstance(made, Offer):
+    if not isinstance(made, TransferOffer):
         return made
     if receiver.state is CenterState.CLOSED:
         return Rejected.CENTER_CLOSED
@@ -600,7 +600,7 @@ def accept(case: Case, who: Actor, offer_id: str, receiver: Center, now: datetim
 def decline(case: Case, who: Actor, offer_id: str, now: datetime) -> Accepted | Rejected:
     """Leave the case where it is."""
     made = _answerable(case, who, offer_id, OfferEnd.DECLINED, now)
-    if not isinstance(made, Offer):
+    if not isinstance(made, TransferOffer):
         return made
     entry = _line(case, made, EntryKind.DECLINED, now, who.subject)
     over = offer_over(case, OfferEnd.DECLINED, now, who.subject)
@@ -641,7 +641,9 @@ def _unfit(case: Case, receiver: Center) -> Rejected | None:
     return Rejected.CENTER_DECLINED if receiver.center_id in case.declined_centers else None
 
 
-def _answerable(case: Case, who: Actor, offer_id: str, wanted: OfferEnd, now: datetime) -> Offer | Accepted | Rejected:
+def _answerable(
+    case: Case, who: Actor, offer_id: str, wanted: OfferEnd, now: datetime
+) -> TransferOffer | Accepted | Rejected:
     """The offer, if it is theirs to answer and still open. Who said the same before is told yes again."""
     made, past = case.offer, case.past_offer
     if made is not None and made.offer_id == offer_id:
@@ -654,9 +656,9 @@ def _answerable(case: Case, who: Actor, offer_id: str, wanted: OfferEnd, now: da
     return Rejected.OFFER_OVER if who.organisation in concerned else Rejected.NOT_ALLOWED
 
 
-def _line(case: Case, made: Offer, kind: EntryKind, now: datetime, by: str | None = None) -> TimelineEntry:
+def _line(case: Case, made: TransferOffer, kind: EntryKind, now: datetime, by: str | None = None) -> TimelineEntry:
     return TimelineEntry(at=now, kind=kind, center_id=case.center_id, other_center_id=made.to_center_id, by=by)
 
 
-def _named(made: Offer) -> dict[str, str]:
+def _named(made: TransferOffer) -> dict[str, str]:
     return {"offer_id": made.offer_id, "to_center_id": made.to_center_id}

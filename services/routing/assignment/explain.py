@@ -25,7 +25,7 @@ Translate = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class CandidateLine:
     """One candidate as the page shows it."""
 
     candidate: Candidate
@@ -47,7 +47,7 @@ class Explanation:
     alarms: tuple[str, ...]
     """Findings that need action."""
     notes: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[CandidateLine, ...]
     """Chosen first, then by distance."""
     version: str
     """Rule and tables."""
@@ -171,10 +171,10 @@ class Explainer:
             told.append(self._translate(sentences.COPY[_why_copied(decision, facts)]))
         return tuple(told)
 
-    def _line(self, candidate: Candidate, far: Distance, weight: int) -> Line:
+    def _line(self, candidate: Candidate, far: Distance, weight: int) -> CandidateLine:
         guests = percent_of(candidate.guests, candidate.capacity)
         known = center(candidate.center_id)
-        return Line(
+        return CandidateLine(
             candidate=candidate,
             name=known.short_ko if self._language == "ko" else known.short_en,
             distance=self._translate(sentences.DISTANCES[far]),

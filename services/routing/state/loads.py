@@ -38,7 +38,7 @@ SILENT_SECONDS: Final = 10.0
 _NORMAL = RULE.weights[Urgency.NORMAL]
 
 
-class Summary(NamedTuple):
+class PartitionLoads(NamedTuple):
     """The newest sums heard of one partition."""
 
     upto: int
@@ -46,7 +46,7 @@ class Summary(NamedTuple):
     summarized_at: datetime
 
 
-class Duty(NamedTuple):
+class CenterDuty(NamedTuple):
     """The newest word on one centre; version 0 is what holds before any word."""
 
     version: int
@@ -61,7 +61,7 @@ class LoadView:
 
     def __init__(self, cases_per_person: int = CASES_PER_PERSON, tables: Tables = TABLES) -> None:
         self._tables = tables
-        self.summaries: dict[int, Summary] = {}
+        self.summaries: dict[int, PartitionLoads] = {}
         self.duties = {c: _before_any_word(tables.centers[c], cases_per_person) for c in CENTER_IDS}
         self.any_closed: Final = asyncio.Event()
         """Set while a centre is to be emptied."""
@@ -72,7 +72,7 @@ class LoadView:
             case LoadSummarized() as event:
                 known = self.summaries.get(event.partition)
                 if known is None or event.upto >= known.upto:
-                    self.summaries[event.partition] = Summary(event.upto, event.loads, event.summarized_at)
+                    self.summaries[event.partition] = PartitionLoads(event.upto, event.loads, event.summarized_at)
             case CenterChanged() as event:
                 known_duty = self.duties.get(event.center_id)
                 if known_duty is not None and event.center_version > known_duty.version:
@@ -237,12 +237,12 @@ class LoadPublisher:
         return encode(event, source=SOURCE, time=now, traceparent=trace.new_traceparent())
 
 
-def _before_any_word(center: Center, cases_per_person: int) -> Duty:
+def _before_any_word(center: Center, cases_per_person: int) -> CenterDuty:
     """Open with everybody funded on duty."""
     return _duty(center, 0, CenterState.OPEN, center.staff, cases_per_person)
 
 
-def _duty(center: Center, version: int, state: CenterState, staff_on_duty: int, cases_per_person: int) -> Duty:
+def _duty(center: Center, version: int, state: CenterState, staff_on_duty: int, cases_per_person: int) -> CenterDuty:
     """Return a centre's duty. No one on duty is a state of its own, whatever was said of closing.
 
     What waits there for the next shift is measured against the staff the centre is funded for.
@@ -250,4 +250,6 @@ def _duty(center: Center, version: int, state: CenterState, staff_on_duty: int, 
     if state is not CenterState.CLOSED and staff_on_duty == 0:
         state = CenterState.UNSTAFFED
     measured = staff_on_duty or center.staff
-    return Duty(version, state, staff_on_duty, measured * cases_per_person * _NORMAL, measured * RULE.severe_per_person)
+    return CenterDuty(
+        version, state, staff_on_duty, measured * cases_per_person * _NORMAL, measured * RULE.severe_per_person
+    )

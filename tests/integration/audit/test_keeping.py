@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from shared.audit import chain, queries
-from shared.audit.model import Line
+from shared.audit.model import ChainEntry
 from shared.audit.queries import AuditReader, Filter, UsageCount
 from shared.audit.store import AuditLog
 from shared.clock import ManualClock
@@ -88,7 +88,7 @@ async def test_lines_are_found_by_day_actor_outcome_and_report_and_paged(
     assert (await reader.page(Filter(day="2026-11-24", outcome="refused")))[0] == []
     lengths, original = [], queries.usage_counts
 
-    def counted(lines: Iterable[Line]) -> list[UsageCount]:
+    def counted(lines: Iterable[ChainEntry]) -> list[UsageCount]:
         part = list(lines)
         lengths.append(len(part))
         return original(part)

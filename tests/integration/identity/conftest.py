@@ -26,7 +26,7 @@ from services.identity.main import Accounts, accounts_of, routers_of
 from services.identity.settings import IdentitySettings
 from shared import mongo
 from shared.audit.documents import line_of
-from shared.audit.model import Line
+from shared.audit.model import ChainEntry
 from shared.audit.store import AuditLog
 from shared.clock import ManualClock
 from shared.health import Health
@@ -91,7 +91,7 @@ class Process:
         body = {"account": ready.account.name, "password": ready.password, "code": self.code(ready), **other}
         return await http.post("/api/v1/sign-in", json=body)
 
-    async def lines(self, action: str) -> list[Line]:
+    async def lines(self, action: str) -> list[ChainEntry]:
         """The audit's lines of an action, oldest first."""
         await self.log.settle()
         found = await self.log.lines.find({}).to_list(None)

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.utils import base64url_encode
 
-from services.identity.accounts.models import Ending
+from services.identity.accounts.models import SessionEnding
 from services.identity.accounts.rules import KEY_ANNOUNCED
 from services.identity.main import Accounts
 from shared.identity.principal import Principal
@@ -204,7 +204,7 @@ async def test_a_session_that_ended_stays_ended(attack: Attack, how: str) -> Non
         await attack.learnt()
         assert (await acts(here, given["token"]), await acts(there, given["token"])) == (200, 200)
         (session,) = await attack.sessions.find({}).to_list(None)
-        await attack.identity.accounts.sessions.end(ready.account.subject, Ending.SIGNED_OUT)
+        await attack.identity.accounts.sessions.end(ready.account.subject, SessionEnding.SIGNED_OUT)
         await attack.learnt()
         before, name = altered("revocation"), str(session["session"])
         if how == "deleted":
@@ -248,7 +248,7 @@ async def test_endings_are_known_again_after_a_restart_though_the_store_was_put_
         given = (await first.api_enter(http, ready)).json()
     (session,) = await attack.sessions.find({}).to_list(None)
     await first.accounts.signing.rotate(at_once=True)
-    await first.accounts.sessions.end(ready.account.subject, Ending.SIGNED_OUT)
+    await first.accounts.sessions.end(ready.account.subject, SessionEnding.SIGNED_OUT)
     assert await first.accounts.identity.refresh()
 
     await attack.keys.delete_many({})

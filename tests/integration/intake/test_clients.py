@@ -13,7 +13,7 @@ import pytest
 
 from services.intake.clients.repository import ClientError
 from services.intake.clients.service import ClientService
-from shared.audit.model import Line
+from shared.audit.model import ChainEntry
 from shared.audit.queries import AuditReader, Filter
 from shared.clock import SystemClock, seoul_day
 from shared.identity.roles import Scope
@@ -42,7 +42,7 @@ async def code(harness: IntakeHarness, credential: str | None) -> tuple[int, str
     return answer.status_code, answer.json().get("code", "")
 
 
-async def lines(harness: IntakeHarness, action: str) -> list[Line]:
+async def lines(harness: IntakeHarness, action: str) -> list[ChainEntry]:
     await harness.intake.audit.settle()
     page, _ = await AuditReader(harness.intake.audit).page(Filter(action=action))
     return page

@@ -10,7 +10,7 @@ import pytest
 
 from services.intake.reports.documents import Document
 from services.intake.staff_access import service as staff_access
-from shared.audit.model import AuditEntry, Line
+from shared.audit.model import AuditEntry, ChainEntry
 from shared.audit.queries import AuditReader, Filter, usage_counts
 from shared.clock import SystemClock
 from shared.errors import TransientError
@@ -53,7 +53,7 @@ async def code_of(harness: IntakeHarness, ticket: str) -> tuple[int, str]:
     return answer.status_code, str(answer.json()["code"])
 
 
-async def lines(harness: IntakeHarness) -> list[Line]:
+async def lines(harness: IntakeHarness) -> list[ChainEntry]:
     await harness.intake.audit.settle()
     found, _ = await AuditReader(harness.intake.audit).page(Filter(action="details.open"))
     return [line for line in found if line.at >= harness.began]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.intake.receipts.promise import AT_THE_LATEST, ON_DUTY, Duty
+from services.intake.receipts.promise import AT_THE_LATEST, ON_DUTY, DutyCoverage
 from shared.centers import CENTER_IDS
 from shared.events.centers import CenterChanged
 from shared.events.vocabulary import CenterState, Urgency
@@ -66,10 +66,10 @@ async def test_the_start_page_and_the_receipt_say_what_every_centre_can_keep(har
     assert "Perhaps nobody is on duty at this hour" in start
     before = datetime.now(UTC) - timedelta(hours=1)
     await harness.publish([said(center_id, 3, before, 1) for center_id in CENTER_IDS[:-1]])
-    await eventually(lambda: duty_is(harness, Duty.SOMEWHERE))
+    await eventually(lambda: duty_is(harness, DutyCoverage.SOMEWHERE))
     assert "Not every centre has somebody on duty" in (await harness.http.get("/?lang=en")).text
     await harness.publish([said(CENTER_IDS[-1], 1, before, 1)])
-    await eventually(lambda: duty_is(harness, Duty.EVERYWHERE))
+    await eventually(lambda: duty_is(harness, DutyCoverage.EVERYWHERE))
     start = (await harness.http.get("/?lang=en")).text
     assert "People are on duty at every centre." in start
     times = [moment(stamp) for stamp in re.findall(r'<dd>[^<]*<strong><time datetime="([^"]+)"', start)]
@@ -85,5 +85,5 @@ async def test_the_start_page_and_the_receipt_say_what_every_centre_can_keep(har
     assert same[1] == found[1]  # who sends it twice is not promised another time
 
 
-async def duty_is(harness: IntakeHarness, duty: Duty) -> bool:
+async def duty_is(harness: IntakeHarness, duty: DutyCoverage) -> bool:
     return harness.intake.duties.outlook(datetime.now(UTC)).duty is duty

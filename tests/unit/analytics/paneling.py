@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from services.analytics.dashboard.history import Published, read
+from services.analytics.dashboard.history import PublishedFigure, read
 from services.analytics.main import application
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year
 from services.analytics.releases.service import ReleaseService
@@ -73,12 +73,12 @@ def dashboard(
     clock: Clock,
     *,
     releases: Sequence[Release] | None = None,
-    printed: Sequence[Published] | None = PRINTED,
+    printed: Sequence[PublishedFigure] | None = PRINTED,
     watch: Watching | None = None,
 ) -> FastAPI:
     """Analytics with made-up releases in place of a store."""
 
-    async def history() -> Sequence[Published]:
+    async def history() -> Sequence[PublishedFigure]:
         if printed is None:
             raise TransientError("the store is away")
         return printed

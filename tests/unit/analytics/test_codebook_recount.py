@@ -17,7 +17,7 @@ from services.analytics.counting.reader import Reader
 from services.analytics.releases import weekly
 from services.analytics.releases.calendar import Period
 from services.analytics.releases.hierarchies import TOTAL
-from services.analytics.releases.published import Row, build, exists
+from services.analytics.releases.published import TableRow, build, exists
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year, period_of
 from services.analytics.releases.service import ReleaseService
 from services.analytics.releases.suppression import MonthCounts
@@ -204,7 +204,7 @@ def _published(
                 yield place, figure.low, figure.high, _true(spec, row, column, own, reports)
 
 
-def _true(spec: TableSpec, row: Row, column: str, own: Counter[str], reports: Counter[str]) -> int:
+def _true(spec: TableSpec, row: TableRow, column: str, own: Counter[str], reports: Counter[str]) -> int:
     how, keys = spec.protection, row.of or (row.key,)
     if not isinstance(how, Marks):
         return own.total() if row.key == TOTAL else sum(own[key] for key in keys)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.identity.accounts.models import Account, AccountState, Invitation, Sealed, Session, Waiting
+from services.identity.accounts.models import Account, AccountState, Invitation, PendingRelease, Sealed, Session
 from services.identity.keyed_digests import AccountDigests
 from shared.identity.roles import StaffRole
 
@@ -43,7 +43,7 @@ SESSION = Session(digest="d", session="n", subject="s-abcdefgh", started_at=AT, 
         {"invitation": Invitation(digest="d", expires_at=AT + timedelta(days=1))},
         {"external": True},
         {"break_glass": True},
-        {"waits": Waiting(by=("s-x",), since=AT)},
+        {"waits": PendingRelease(by=("s-x",), since=AT)},
         {"sessions_from": AT},
         {"mail": Sealed(key_id="a", key=b"b", blob=b"c")},
     ],

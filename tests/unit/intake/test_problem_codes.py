@@ -2,7 +2,7 @@
 
 from services.intake import problems as refusals
 from services.intake.clients.dependencies import _told
-from services.intake.clients.rules import NO_CREDENTIAL, Turned
+from services.intake.clients.rules import NO_CREDENTIAL, CredentialRefusal
 from services.intake.problem_table import PROBLEMS, REASONS
 from services.intake.submissions.models import REASONS as OWN
 from shared.rate_limit import RateLimit
@@ -13,7 +13,12 @@ from shared.web.json_body import REPEATED
 def test_every_step_that_is_not_possible_is_in_the_table_with_its_status() -> None:
     known = {(one.status, one.code) for one in PROBLEMS}
     raised = {(status, code) for code, (status, _) in refusals._STEPS.items()}
-    raised |= {(401, NO_CREDENTIAL), (401, Turned.UNKNOWN), (403, Turned.DISABLED), (403, Turned.SCOPE)}
+    raised |= {
+        (401, NO_CREDENTIAL),
+        (401, CredentialRefusal.UNKNOWN),
+        (403, CredentialRefusal.DISABLED),
+        (403, CredentialRefusal.SCOPE),
+    }
     assert raised - known == set()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.intake.phone import rules as call_rules
-from services.intake.phone.drafts import Held
+from services.intake.phone.drafts import CallDraft
 from services.intake.phone.models import Call, CallState, Notes
 from services.intake.phone.repository import CallRepository
 from services.intake.phone.submitting import CallSubmitter
@@ -180,12 +180,12 @@ class Calls:
     async def half_sent(self, *_: Any) -> list[Call]:
         return [call for call in self.calls.values() if call.state is CallState.SENDING]
 
-    async def read(self, call_id: str) -> Held:
+    async def read(self, call_id: str) -> CallDraft:
         if call_id in self.fails:
             raise self.fails[call_id]
-        return Held(self.calls[call_id], Notes({"role": ("victim",), "harm_types": ("other",)}))
+        return CallDraft(self.calls[call_id], Notes({"role": ("victim",), "harm_types": ("other",)}))
 
-    async def write(self, before: Held, after: Call, _: Notes | None) -> bool:
+    async def write(self, before: CallDraft, after: Call, _: Notes | None) -> bool:
         self.calls[before.call.call_id] = after
         return True
 
@@ -236,5 +236,5 @@ async def test_a_call_whose_report_another_version_lodged_is_sent_and_ends_nothi
 
 async def test_a_call_that_is_a_report_already_is_not_lodged_again() -> None:
     calls, lodging = Calls(sending("one")), Lodging()
-    assert await sender(calls, lodging, "one").send(Held(calls.calls["one"], Notes()))
+    assert await sender(calls, lodging, "one").send(CallDraft(calls.calls["one"], Notes()))
     assert (calls.calls["one"].state, lodging.lodged) == (CallState.SENT, [])

@@ -7,8 +7,8 @@ from services.analytics.dashboard.charts import Bar, bar_chart
 from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.panels.parts import (
     Cell,
-    Line,
     Panel,
+    PanelLine,
     bars,
     cell,
     disjoint,
@@ -67,9 +67,9 @@ def seen(edition: Edition, words: Wording) -> Panel:
     )
 
 
-def _with_share(table: Table, pairs: Sequence[tuple[str, float | None]], words: Wording) -> tuple[Line, ...]:
+def _with_share(table: Table, pairs: Sequence[tuple[str, float | None]], words: Wording) -> tuple[PanelLine, ...]:
     return tuple(
-        Line(line.label, (*line.cells, share_cell(share, words)), line.total)
+        PanelLine(line.label, (*line.cells, share_cell(share, words)), line.total)
         for line, (_, share) in zip(lines(table, words, (0, 1)), pairs, strict=True)
     )
 
@@ -105,7 +105,7 @@ def load(edition: Edition, words: Wording) -> Panel:
         words.text(gettext_noop("Load for each person on duty, by centre")),
         words.all(gettext_noop("Centre"), gettext_noop("Reports"), gettext_noop("Hours on duty"), gettext_noop("Load")),
         tuple(
-            Line(
+            PanelLine(
                 words.name(row.key),
                 (
                     cell(row.figures[0], words),

@@ -7,12 +7,12 @@ from typing import Final
 
 from services.analytics.dashboard.charts import Bar, Group, bar_chart, grouped_chart
 from services.analytics.dashboard.edition import Edition
-from services.analytics.dashboard.panels.parts import Line, Panel, cell, compared, drawn, frequent, lines, needed
+from services.analytics.dashboard.panels.parts import Panel, PanelLine, cell, compared, drawn, frequent, lines, needed
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.derived import change_of_share, percentile, within_target
 from services.analytics.releases.hierarchies import TOTAL, days_of
-from services.analytics.releases.published import Row, Table
+from services.analytics.releases.published import Table, TableRow
 from services.analytics.releases.tables import BY_WEEK, FIRST_WEEKS, OUTCOME_TABLE, TABLE_SPECS, TIME_TABLE
 from shared.web.translations import gettext_noop
 
@@ -64,7 +64,7 @@ def first_weeks(catalogue: ReleaseCatalogue, words: Wording) -> Panel | None:
         ),
         title,
         (words.name(spec.key), words.text(gettext_noop("Reports"))),
-        tuple(Line(name, (cell(figure, words),)) for name, figure in figures),
+        tuple(PanelLine(name, (cell(figure, words),)) for name, figure in figures),
         newest,
     )
 
@@ -78,15 +78,15 @@ def outcomes(edition: Edition, words: Wording) -> Panel:
 
 
 def _quarters(
-    rows: Sequence[Row], days: Mapping[str, tuple[date, date]], names: Mapping[str, str], words: Wording
+    rows: Sequence[TableRow], days: Mapping[str, tuple[date, date]], names: Mapping[str, str], words: Wording
 ) -> list[Group]:
     """Weeks by the quarter that they begin in."""
 
-    def quarter(row: Row) -> str:
+    def quarter(row: TableRow) -> str:
         first = days[row.key][0]
         return f"{first.year}-Q{(first.month + 2) // 3}"
 
-    def bar(row: Row) -> Bar:
+    def bar(row: TableRow) -> Bar:
         return Bar(names[row.key], row.figures[0], words.figure(row.figures[0]), short=words.days(*days[row.key]))
 
     return [Group(words.period(name), tuple(map(bar, own))) for name, own in groupby(rows, quarter)]

@@ -8,7 +8,16 @@ from services.analytics.dashboard.charts import bar_chart
 from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.panels import course
 from services.analytics.dashboard.panels.centers import load_before, load_of
-from services.analytics.dashboard.panels.parts import Line, Panel, cell, compared, frequent, lines, needed, not_released
+from services.analytics.dashboard.panels.parts import (
+    Panel,
+    PanelLine,
+    cell,
+    compared,
+    frequent,
+    lines,
+    needed,
+    not_released,
+)
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.derived import (
     by_division,
@@ -235,7 +244,7 @@ def _harms(edition: Edition, words: Wording) -> Panel:
         ),
         words.text(gettext_noop("Reports by harm type, nationwide")),
         words.all(gettext_noop("Harm type"), gettext_noop("Reports")),
-        tuple(Line(words.name(key), (cell(figure, words),)) for key, figure in rows),
+        tuple(PanelLine(words.name(key), (cell(figure, words),)) for key, figure in rows),
         table,
         compared(table, edition.before(table), TOTAL, words, table.columns.index(rows[0][0])),
     )

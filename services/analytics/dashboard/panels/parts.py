@@ -10,7 +10,7 @@ from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.derived import change
 from services.analytics.releases.hierarchies import TOTAL
-from services.analytics.releases.published import Row, Table
+from services.analytics.releases.published import Table, TableRow
 from services.analytics.releases.suppression import HIDDEN, Figure
 from services.analytics.releases.tables import TABLE_SPECS
 from shared.web.translations import gettext_noop
@@ -27,7 +27,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PanelLine:
     """One line of a panel's table."""
 
     label: str
@@ -46,7 +46,7 @@ class Panel:
     chart: Markup | None = None
     caption: str = ""
     headings: tuple[str, ...] = ()
-    lines: tuple[Line, ...] = ()
+    lines: tuple[PanelLine, ...] = ()
     table: Table | None = None
     change: str = ""
     notes: tuple[str, ...] = field(default=())
@@ -91,11 +91,11 @@ def compared(table: Table, before: Table | None, key: str, words: Wording, colum
 
 def lines(
     table: Table, words: Wording, columns: Sequence[int] = (0,), names: Mapping[str, str] | None = None
-) -> tuple[Line, ...]:
+) -> tuple[PanelLine, ...]:
     """All rows of a table with some of its columns; the total only where there is one. ``names``: other words."""
     name = dict(names or {})
     return tuple(
-        Line(
+        PanelLine(
             name.get(row.key) or words.name(row.key),
             tuple(cell(row.figures[column], words) for column in columns),
             row.key == TOTAL,
@@ -105,7 +105,7 @@ def lines(
     )
 
 
-def drawn(table: Table) -> list[Row]:
+def drawn(table: Table) -> list[TableRow]:
     """The rows a picture shows: what is shown together stands for its parts; hidden is what is in nothing shown."""
     own = table.rows[:-1]
     order = {row.key: index for index, row in enumerate(own)}
@@ -114,7 +114,7 @@ def drawn(table: Table) -> list[Row]:
     return sorted(found, key=lambda row: order[row.of[0]] if row.of else order[row.key])
 
 
-def disjoint(table: Table, column: int) -> list[Row]:
+def disjoint(table: Table, column: int) -> list[TableRow]:
     """The rows of a table by place that a picture shows: what is shown together only where no part of it is."""
     own = table.rows[:-1]
     shown = {row.key for row in own if not row.of and not row.figures[column].hidden}
@@ -123,7 +123,7 @@ def disjoint(table: Table, column: int) -> list[Row]:
     return [*(row for row in own if not row.of and row.key not in covered), *joint]
 
 
-def pictured(table: Table, column: int) -> list[Row]:
+def pictured(table: Table, column: int) -> list[TableRow]:
     """The rows that a picture of a column shows: of a table of one column, or of a mark by place."""
     return disjoint(table, column) if column else drawn(table)
 
@@ -133,7 +133,7 @@ def longest_first(table: Table, words: Wording, column: int) -> list[Bar]:
     return bars(sorted(pictured(table, column), key=lambda row: -(row.figures[column].low or -1)), words, column)
 
 
-def bars(rows: Iterable[Row], words: Wording, column: int = 0) -> list[Bar]:
+def bars(rows: Iterable[TableRow], words: Wording, column: int = 0) -> list[Bar]:
     """Bars with their words."""
     return words.bars([(row.key, row.figures[column]) for row in rows])
 

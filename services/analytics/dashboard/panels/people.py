@@ -18,7 +18,7 @@ from services.analytics.dashboard.panels.parts import (
     pictured,
 )
 from services.analytics.dashboard.wording import Wording
-from services.analytics.releases.published import Row, Table
+from services.analytics.releases.published import Table, TableRow
 from services.analytics.releases.tables import TABLE_SPECS
 from shared.web.translations import gettext_noop
 
@@ -72,7 +72,7 @@ def _plain_chart(anchor: str, table: Table, words: Wording) -> Markup:
 
 def _crossed_chart(anchor: str, table: Table, words: Wording) -> Markup:
     """Bars of the second dimension under headings of the first; what is shown together has a heading of its own."""
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[TableRow]] = {}
     for row in drawn(table):
         groups.setdefault(row.key if row.of else row.key.partition("/")[0], []).append(row)
     return grouped_chart(
@@ -85,6 +85,6 @@ def _crossed_chart(anchor: str, table: Table, words: Wording) -> Markup:
     )
 
 
-def _bar(row: Row, words: Wording) -> Bar:
+def _bar(row: TableRow, words: Wording) -> Bar:
     short = words.text(gettext_noop("together")) if row.of else words.name(row.key.partition("/")[2])
     return Bar(words.name(row.key), row.figures[0], words.figure(row.figures[0]), short=short)

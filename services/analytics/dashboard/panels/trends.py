@@ -8,8 +8,8 @@ from typing import Final
 
 from services.analytics.dashboard.charts import STRIP_PERIODS, Bar, Group, bar_chart, strips_chart
 from services.analytics.dashboard.edition import Edition
-from services.analytics.dashboard.history import Point, Published, national
-from services.analytics.dashboard.panels.parts import Cell, Line, Panel, cell, compared, not_released
+from services.analytics.dashboard.history import Point, PublishedFigure, national
+from services.analytics.dashboard.panels.parts import Cell, Panel, PanelLine, cell, compared, not_released
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.hierarchies import TOTAL
 from services.analytics.releases.published import Table
@@ -41,13 +41,13 @@ _GROWN: Final = {
 _UNITS: Final = {"persons": gettext_noop("Persons"), "cases": gettext_noop("Cases of support")}
 
 
-def panels(edition: Edition, words: Wording, published: Sequence[Published] | None) -> list[Panel]:
+def panels(edition: Edition, words: Wording, published: Sequence[PublishedFigure] | None) -> list[Panel]:
     """All panels of the page; ``published`` is None where the figures of before cannot be read."""
     yearly = [_yearly(anchor, edition, words, published) for anchor in _YEARLY]
     return [*yearly, _months(edition, words), _harms(edition, words)]
 
 
-def _yearly(anchor: str, edition: Edition, words: Wording, published: Sequence[Published] | None) -> Panel:
+def _yearly(anchor: str, edition: Edition, words: Wording, published: Sequence[PublishedFigure] | None) -> Panel:
     metric, unit, question = _YEARLY[anchor]
     definition = words.text(_WHAT[anchor])
     if published is None:
@@ -73,7 +73,7 @@ def _yearly(anchor: str, edition: Edition, words: Wording, published: Sequence[P
         title,
         (words.text(gettext_noop("Year")), title, words.text(gettext_noop("How sure"))),
         tuple(
-            Line(str(point.year), (Cell(words.values(point.values)), Cell(words.state(point.state), words=True)))
+            PanelLine(str(point.year), (Cell(words.values(point.values)), Cell(words.state(point.state), words=True)))
             for point in points
         ),
         notes=tuple(
@@ -115,7 +115,7 @@ def _months(edition: Edition, words: Wording) -> Panel:
         ),
         title,
         words.all(gettext_noop("Month"), gettext_noop("Reports")),
-        tuple(Line(name, (cell(figure, words),)) for name, figure in figures),
+        tuple(PanelLine(name, (cell(figure, words),)) for name, figure in figures),
         newest,
         compared(newest, edition.before(newest), TOTAL, words) if newest else "",
     )
@@ -143,7 +143,9 @@ def _harms(edition: Edition, words: Wording) -> Panel:
         ),
         title,
         (words.text(gettext_noop("Harm type")), *(table.period.name for table in tables)),
-        tuple(Line(words.name(harm), tuple(cell(_of_harm(table)[harm], words) for table in tables)) for harm in HARMS),
+        tuple(
+            PanelLine(words.name(harm), tuple(cell(_of_harm(table)[harm], words) for table in tables)) for harm in HARMS
+        ),
         tables[-1],
     )
 

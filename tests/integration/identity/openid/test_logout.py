@@ -6,7 +6,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from services.identity.accounts.models import Ending
+from services.identity.accounts.models import SessionEnding
 from tests.integration.identity.conftest import IdentityHarness, Process
 from tests.integration.identity.openid.conftest import CLIENT, known, person, released, through, wanted
 
@@ -60,7 +60,7 @@ async def test_a_session_that_the_provider_ends_is_over_in_every_service(
     lines = await identity.lines("sign_out")
     assert [(line.detail["way"], line.detail["ended"]) for line in lines] == [("openid", "1"), ("openid", "1")]
     endings = [document["ended_why"] async for document in identity.accounts.session_store.collection.find({})]
-    assert endings == [Ending.PROVIDER.value] * 2
+    assert endings == [SessionEnding.PROVIDER.value] * 2
 
 
 async def test_sessions_that_came_without_a_name_end_with_their_person(
@@ -115,7 +115,7 @@ async def test_a_sign_in_that_the_provider_ends_meanwhile_opens_nothing(
         assert (await through(http, provider, "bomi")).json()["code"] == "provider_error"
         assert (await http.get("/desk")).status_code == 303
     (session,) = [document async for document in identity.accounts.session_store.collection.find({})]
-    assert session["ended_why"] == Ending.PROVIDER.value
+    assert session["ended_why"] == SessionEnding.PROVIDER.value
 
 
 async def test_the_providers_session_taken_out_of_the_store_ends_the_session(

@@ -14,7 +14,7 @@ import pytest
 from pypdf import PdfReader
 
 from services.analytics.exports import archive
-from services.analytics.exports.archive import Cursor, Languages, Wanted
+from services.analytics.exports.archive import Cursor, ExportSelection, Languages
 from services.analytics.exports.csvw import as_csvw
 from services.analytics.exports.files import as_csv, as_json
 from services.analytics.exports.observations import observations
@@ -101,7 +101,7 @@ async def test_leaves_and_groups_of_a_csv_column_add_up_to_its_total(year: list[
     """Regions repeat what stands within them; without the level a column adds up to twice the total."""
     names = Languages(Pages(None, None, AnalyticsSettings(), "analytics")).names
     levels, added = set(), 0
-    for _, table in archive.tables(year, Wanted()):
+    for _, table in archive.tables(year, ExportSelection()):
         rows = list(csv.DictReader(io.StringIO(as_csv(table, names["en"]).removeprefix("\ufeff"))))
         levels |= {row["level"] for row in rows}
         apart = {
@@ -186,7 +186,7 @@ async def test_every_form_and_page_of_a_corrected_month_says_so_and_the_first_ca
 async def test_a_total_that_does_not_exist_is_not_marked_hidden(year: list[Release]) -> None:
     texts = Languages(Pages(None, None, AnalyticsSettings(), "analytics"))
     for name in ("alert-outcomes", "corrections"):
-        _, table = next(archive.tables(year, Wanted([TABLE_SPECS[name]])))
+        _, table = next(archive.tables(year, ExportSelection([TABLE_SPECS[name]])))
         assert [row["key"] for row in as_json(table, texts.names["en"], texts.text["en"])["rows"]] == [
             row.key for row in table.rows[:-1]
         ]
@@ -211,7 +211,7 @@ async def test_parquet_has_null_and_one_word_for_whatever_is_hidden() -> None:
 def test_all_parquet_files_have_the_same_columns_and_the_same_release_the_same_bytes(year: list[Release]) -> None:
     names = {"ko": str, "en": str}
     week = Release("2026-W03", AS_OF, "full", {FIRST_WEEKS: {"total": 33, "2026-W03": 33}})
-    tables = [table for _, table in archive.tables([week, *year], Wanted())]
+    tables = [table for _, table in archive.tables([week, *year], ExportSelection())]
     files = {table.definition.name: as_parquet(table, names) for table in tables}
     assert set(files) == set(TABLE_SPECS)
     assert len({str(pq.read_schema(io.BytesIO(file)).remove_metadata()) for file in files.values()}) == 1
@@ -251,7 +251,7 @@ def test_an_export_makes_a_table_when_it_is_asked_for_it_and_keeps_none(
         return build(*given)
 
     monkeypatch.setattr(archive, "build", counted)
-    chunks: Iterator[bytes] = archive.ndjson(year, Wanted())
+    chunks: Iterator[bytes] = archive.ndjson(year, ExportSelection())
     largest = 0
     for asked, chunk in enumerate(chunks, 1):
         assert len(made_so_far) == asked
@@ -262,7 +262,7 @@ def test_an_export_makes_a_table_when_it_is_asked_for_it_and_keeps_none(
 
 @pytest.mark.parametrize("limit", [1, 7, 1000])
 def test_pages_are_all_observations_once_and_in_order(year: list[Release], limit: int) -> None:
-    wanted = Wanted([TABLE_SPECS["reports-by-week"], TABLE_SPECS["reports-by-platform"]])
+    wanted = ExportSelection([TABLE_SPECS["reports-by-week"], TABLE_SPECS["reports-by-platform"]])
     whole = [each for _, table in archive.tables(year, wanted) for each in observations(table)]
     found = []
     after: Cursor | None = None

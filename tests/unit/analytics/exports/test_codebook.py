@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.analytics.exports import archive
-from services.analytics.exports.archive import Wanted
+from services.analytics.exports.archive import ExportSelection
 from services.analytics.exports.codebook import DIMENSIONS
 from services.analytics.releases.tables import BY_CENTER, MOVED_IN, MOVED_OUT, STAFF_TABLE, TABLE_SPECS
 from shared.events.vocabulary import (
@@ -32,7 +32,7 @@ async def test_the_dictionary_knows_every_table_column_and_code_in_both_language
     tables = {each["name"]: each for each in body["tables"]}
     codes = {each["name"]: {code["code"] for code in each["codes"]} for each in body["dimensions"]}
     everywhere = {each["code"] for each in body["everywhere"]}
-    for _, table in archive.tables(year, Wanted()):
+    for _, table in archive.tables(year, ExportSelection()):
         described = tables[table.definition.name]
         assert [c["name"] for c in described["columns"]][3:-5] == [
             *table.columns,

@@ -6,7 +6,7 @@ import pytest
 
 from services.analytics.releases.derived import (
     MERGED,
-    Change,
+    FigureChange,
     by_division,
     change,
     change_of_share,
@@ -15,7 +15,7 @@ from services.analytics.releases.derived import (
     share_of,
     shares,
 )
-from services.analytics.releases.published import Row, Table
+from services.analytics.releases.published import Table, TableRow
 from services.analytics.releases.suppression import HIDDEN, Figure
 from tests.unit.analytics.releases.test_published import made
 
@@ -25,29 +25,29 @@ def of(number: int | None) -> Figure:
 
 
 def table(rows: dict[str, int | None]) -> Table:
-    lines = tuple(Row(key, (of(n),), tuple(key.split("+")) if "+" in key else ()) for key, n in rows.items())
-    return replace(made("reports-by-center", "2026-10"), rows=(*lines, Row("total", (of(999),))))
+    lines = tuple(TableRow(key, (of(n),), tuple(key.split("+")) if "+" in key else ()) for key, n in rows.items())
+    return replace(made("reports-by-center", "2026-10"), rows=(*lines, TableRow("total", (of(999),))))
 
 
 @pytest.mark.parametrize(
     ("now", "before", "expected"),
     [
-        (120, 100, Change(20, 0.2)),
-        (90, 100, Change(-10, -0.1)),
-        (12, 9, Change(3, None)),
-        (10, 10, Change(0, 0.0)),
+        (120, 100, FigureChange(20, 0.2)),
+        (90, 100, FigureChange(-10, -0.1)),
+        (12, 9, FigureChange(3, None)),
+        (10, 10, FigureChange(0, 0.0)),
         (None, 100, None),
         (100, None, None),
     ],
 )
 def test_a_change_needs_both_numbers_and_percent_needs_ten(
-    now: int | None, before: int | None, expected: Change | None
+    now: int | None, before: int | None, expected: FigureChange | None
 ) -> None:
     assert change(of(now), of(before)) == expected
 
 
 def test_shares_change_by_points() -> None:
-    assert change_of_share(0.6, 0.55) == Change(0.05, of_shares=True)
+    assert change_of_share(0.6, 0.55) == FigureChange(0.05, of_shares=True)
     assert change_of_share(None, 0.5) is None
     assert change_of_share(0.5, None) is None
 
@@ -56,7 +56,11 @@ def test_a_share_of_what_is_hidden_is_hidden() -> None:
     assert share_of(of(30), of(40)) == 0.75
     assert share_of(of(None), of(40)) is None
     assert share_of(of(30), of(None)) is None
-    rows = (Row("busan", (of(40), of(30))), Row("sejong", (HIDDEN, HIDDEN)), Row("total", (of(50), of(45))))
+    rows = (
+        TableRow("busan", (of(40), of(30))),
+        TableRow("sejong", (HIDDEN, HIDDEN)),
+        TableRow("total", (of(50), of(45))),
+    )
     assert shares(replace(made("reports-by-center", "2026-10"), rows=rows)) == [
         ("busan", 0.75),
         ("sejong", None),
@@ -90,8 +94,8 @@ def test_load_is_a_band_of_reports_per_full_time_month() -> None:
 def test_the_most_reports_are_known_where_no_other_centre_can_have_as_many(
     rows: dict[str, Figure], total: int, expected: tuple[str, bool] | None
 ) -> None:
-    lines = tuple(Row(key, (n,), tuple(key.split("+")) if "+" in key else ()) for key, n in rows.items())
-    found = most_reports(replace(made("reports-by-center", "2026-10"), rows=(*lines, Row("total", (of(total),)))))
+    lines = tuple(TableRow(key, (n,), tuple(key.split("+")) if "+" in key else ()) for key, n in rows.items())
+    found = most_reports(replace(made("reports-by-center", "2026-10"), rows=(*lines, TableRow("total", (of(total),)))))
     assert (found and (found[0].key, found[1])) == expected
 
 

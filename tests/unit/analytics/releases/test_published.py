@@ -13,7 +13,7 @@ from services.analytics.releases.calendar import Period, days_of_month, parse
 from services.analytics.releases.counts import ENDS, TIME_GROUPS, UNANSWERED, month_counts
 from services.analytics.releases.derived import level, per_100000, percentile, unknown_share, within_target
 from services.analytics.releases.hierarchies import CENTERS, TIMES
-from services.analytics.releases.published import Row, Table, build, exists, finest
+from services.analytics.releases.published import Table, TableRow, build, exists, finest
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year
 from services.analytics.releases.suppression import HIDDEN, Figure, MonthCounts
 from services.analytics.releases.tables import HARMS, STAFF_TABLE, TABLE_SPECS
@@ -209,23 +209,27 @@ def test_percentiles_and_shares_come_from_published_groups() -> None:
 
 def test_of_fewer_than_ten_there_is_no_percentile() -> None:
     times = made("acknowledgement-times", "2026-10")
-    few = replace(times, rows=(Row("within_5_min", (Figure(9, 9),)), Row("total", (Figure(9, 9),))))
+    few = replace(times, rows=(TableRow("within_5_min", (Figure(9, 9),)), TableRow("total", (Figure(9, 9),))))
     assert percentile(few, 0.5) is None
-    assert percentile(replace(times, rows=(*times.rows[:-1], Row("total", (HIDDEN,)))), 0.5) is None
+    assert percentile(replace(times, rows=(*times.rows[:-1], TableRow("total", (HIDDEN,)))), 0.5) is None
 
 
 def test_a_group_that_reaches_across_the_target_leaves_no_share() -> None:
     times = made("acknowledgement-times", "2026-10")
-    across = Row("within_1_hour+within_4_hours", (Figure(12, 12),), ("within_1_hour", "within_4_hours"))
-    own = tuple(Row(row.key, (HIDDEN,)) for row in times.rows[:-1] if not row.of)
+    across = TableRow("within_1_hour+within_4_hours", (Figure(12, 12),), ("within_1_hour", "within_4_hours"))
+    own = tuple(TableRow(row.key, (HIDDEN,)) for row in times.rows[:-1] if not row.of)
     assert within_target(replace(times, rows=(*own, across, times.rows[-1]))) is None
 
 
 def test_the_share_that_is_not_known_needs_every_part_of_it() -> None:
     table = made("reports-by-center", "2026-10")
-    rows = (Row("unknown", (Figure(12, 12),)), Row("x", (Figure(48, 48),)), Row("total", (Figure(60, 60),)))
+    rows = (
+        TableRow("unknown", (Figure(12, 12),)),
+        TableRow("x", (Figure(48, 48),)),
+        TableRow("total", (Figure(60, 60),)),
+    )
     assert unknown_share(replace(table, rows=rows)) == 0.2
-    assert unknown_share(replace(table, rows=(Row("unknown", (HIDDEN,)), *rows[1:]))) is None
+    assert unknown_share(replace(table, rows=(TableRow("unknown", (HIDDEN,)), *rows[1:]))) is None
 
 
 # --- files

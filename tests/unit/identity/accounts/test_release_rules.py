@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.identity.accounts.models import Account, AccountState, Session, Waiting
+from services.identity.accounts.models import Account, AccountState, PendingRelease, Session
 from services.identity.accounts.rules import ChangeRefusal, of_now, release_wrong, usable, waiting
 from shared.identity.roles import StaffRole
 
@@ -12,7 +12,7 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ONE, TWO, OWNER = "s-aaaaaaaa", "s-bbbbbbbb", "s-oooooooo"
 
 
-def account(*roles: str, waits: Waiting | None = None, state: AccountState = AccountState.ACTIVE) -> Account:
+def account(*roles: str, waits: PendingRelease | None = None, state: AccountState = AccountState.ACTIVE) -> Account:
     return Account(
         subject=OWNER,
         name="x",
@@ -42,11 +42,11 @@ def account(*roles: str, waits: Waiting | None = None, state: AccountState = Acc
 def test_who_waits(before: str, after: str, by: str | None, anew: bool, waits: bool) -> None:
     roles = [StaffRole(role) for role in after.split()]
     found = waiting(account(*before.split()), roles, by, NOW, anew=anew)
-    assert found == (Waiting(by=(by or "",), since=NOW) if waits else None)
+    assert found == (PendingRelease(by=(by or "",), since=NOW) if waits else None)
 
 
 def test_whoever_asked_before_is_not_forgotten_and_fewer_roles_release_nobody() -> None:
-    held = Waiting(by=(ONE,), since=NOW)
+    held = PendingRelease(by=(ONE,), since=NOW)
     counsellor = account("counsellor", "lead", waits=held)
     again = waiting(counsellor, counsellor.roles, TWO, NOW, anew=True)
     assert again is not None
@@ -55,7 +55,7 @@ def test_whoever_asked_before_is_not_forgotten_and_fewer_roles_release_nobody() 
 
 
 def test_who_releases() -> None:
-    held = Waiting(by=(ONE,), since=NOW)
+    held = PendingRelease(by=(ONE,), since=NOW)
     ready = account("counsellor", waits=held)
     assert release_wrong(ready, TWO) is None
     assert release_wrong(ready, ONE) is release_wrong(ready, OWNER) is ChangeRefusal.SAME_PERSON

@@ -5,7 +5,7 @@ import pytest
 
 from services.intake.clients.models import Client, read_credential
 from services.intake.clients.repository import ClientError
-from services.intake.clients.rules import Turned, digest_of, judge
+from services.intake.clients.rules import CredentialRefusal, digest_of, judge
 from services.intake.clients.service import ClientService
 from services.intake.encryption.keys import KeyedDigests
 from shared.identity.roles import REAL_SCOPES, Scope
@@ -25,7 +25,7 @@ OTHER = replace(CLIENT, client_id="other", digests=(digest_of(KEYS, "other", OLD
 KNOWN = {"kiosk": CLIENT, "other": OTHER}
 
 
-def said(credential: str, scope: Scope = Scope.REPORTS_SUBMIT, client: Client = CLIENT) -> Client | Turned:
+def said(credential: str, scope: Scope = Scope.REPORTS_SUBMIT, client: Client = CLIENT) -> Client | CredentialRefusal:
     return judge(INTAKE_KEYS.clients, {**KNOWN, "kiosk": client}, credential, scope)
 
 
@@ -52,19 +52,19 @@ def test_the_newest_and_the_one_before_it_count() -> None:
     ],
 )
 def test_everything_else_is_told_alike(credential: str) -> None:
-    assert said(credential) is Turned.UNKNOWN
+    assert said(credential) is CredentialRefusal.UNKNOWN
 
 
 def test_a_disabled_one_and_a_missing_scope_are_told_apart_only_with_the_right_secret() -> None:
     disabled = replace(CLIENT, disabled=True)
-    assert said(f"kiosk.{SECRET}", client=disabled) is Turned.DISABLED
-    assert said(f"kiosk.{OLDER}", client=disabled) is Turned.UNKNOWN
-    assert said(f"kiosk.{SECRET}", Scope.RECEIPTS_READ) is Turned.SCOPE
-    assert said(f"kiosk.{OLDER}", Scope.RECEIPTS_READ) is Turned.UNKNOWN
+    assert said(f"kiosk.{SECRET}", client=disabled) is CredentialRefusal.DISABLED
+    assert said(f"kiosk.{OLDER}", client=disabled) is CredentialRefusal.UNKNOWN
+    assert said(f"kiosk.{SECRET}", Scope.RECEIPTS_READ) is CredentialRefusal.SCOPE
+    assert said(f"kiosk.{OLDER}", Scope.RECEIPTS_READ) is CredentialRefusal.UNKNOWN
 
 
 def test_a_front_end_without_secrets_lets_nobody_in() -> None:
-    assert said(f"kiosk.{SECRET}", client=replace(CLIENT, digests=())) is Turned.UNKNOWN
+    assert said(f"kiosk.{SECRET}", client=replace(CLIENT, digests=())) is CredentialRefusal.UNKNOWN
 
 
 def test_a_stored_digest_is_worth_nothing_under_another_id_or_key() -> None:

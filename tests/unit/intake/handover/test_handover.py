@@ -7,7 +7,7 @@ import pytest
 
 from services.intake.caller import Caller
 from services.intake.handover import rules as handover_rules
-from services.intake.handover.rules import OPEN_FOR, REPEATED_FOR, Offer
+from services.intake.handover.rules import OPEN_FOR, REPEATED_FOR, HandoverCode
 from services.intake.handover.service import HandoverService
 from services.intake.receipts import amendments
 from services.intake.receipts.models import ReceiptQuestion
@@ -26,7 +26,7 @@ from tests.support.keys import KEYS, issuer
 from tests.unit.intake.retention.test_erasure import NOW, facts, taken_back
 
 REPRESENTATIVE = facts(role=Role.REPRESENTATIVE)
-OFFER = Offer(until=NOW + OPEN_FOR)
+OFFER = HandoverCode(until=NOW + OPEN_FOR)
 LATER = NOW + timedelta(hours=2)
 
 
@@ -34,7 +34,7 @@ def handed(life: Lifecycle = NEW) -> Lifecycle:
     return handover_rules.handed_over(life, REPRESENTATIVE, (), NOW)[0]
 
 
-def refusal_of(offer: Offer, *, by: str = "one", after: timedelta = timedelta()) -> str:
+def refusal_of(offer: HandoverCode, *, by: str = "one", after: timedelta = timedelta()) -> str:
     with pytest.raises(RefusedError) as refused:
         handover_rules.taken(offer, by, NOW + after)
     return refused.value.code

@@ -10,7 +10,7 @@ from services.intake.phone import forms as call_forms
 from services.intake.phone import rules as call_rules
 from services.intake.phone import scripts
 from services.intake.phone import words as call_words
-from services.intake.phone.models import Assent, Call, CallState, Ending, Notes
+from services.intake.phone.models import Assent, Call, CallEnding, CallState, Notes
 from services.intake.phone.reading import read
 from services.intake.phone.rules import Act, CallRefusal, judge
 from services.intake.reports import receipt_numbers
@@ -69,17 +69,17 @@ def test_what_is_being_sent_does_not_change_and_cannot_be_offered_or_ended() -> 
     sent = call_rules.sent(sending, LATER)
     assert {act for act in Act if by_first(sent, act) is None} == {Act.LOOK, Act.END}
     assert by_first(sent, Act.SAVE) is CallRefusal.SENT
-    assert call_rules.overdue(sent, sent.until) is Ending.SENT
+    assert call_rules.overdue(sent, sent.until) is CallEnding.SENT
     assert by_first(call_rules.reopened(sending, LATER), Act.SAVE) is None
 
 
 def test_what_ended_by_itself_comes_back_only_with_the_whole_page_and_what_was_ended_never() -> None:
     over = call_rules.counted(CALL, CALL.until)
-    assert (over.state, over.ending, over.version) == (CallState.ENDED, Ending.ABANDONED, CALL.version)
+    assert (over.state, over.ending, over.version) == (CallState.ENDED, CallEnding.ABANDONED, CALL.version)
     assert {act for act in Act if by_first(over, act) is None} == {Act.LOOK, Act.SAVE_ALL}
     back = call_rules.saved(over, LATER)
     assert (back.state, back.ending, back.until) == (CallState.OPEN, None, LATER + call_rules.KEPT)
-    for how in (Ending.STOPPED, Ending.SENT):
+    for how in (CallEnding.STOPPED, CallEnding.SENT):
         ended = call_rules.ended(CALL, how, LATER)
         assert by_first(ended, Act.SAVE_ALL) is CallRefusal.ENDED
     assert call_rules.counted(CALL, CALL.until - timedelta(seconds=1)) is CALL

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.intake.caller import Caller
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.rate_limits import rules, wrong_receipts
-from services.intake.rate_limits.rules import COUNTRY, Place, Tier
+from services.intake.rate_limits.rules import COUNTRY, CallerTier, Tier
 from services.intake.rate_limits.wrong_receipts import CEILING, WrongReceipts
 from shared.clock import ManualClock
 from shared.errors import TransientError
@@ -94,8 +94,8 @@ OPERATOR = Principal("s-1", "busan", frozenset(), "session", NOW, NOW)
         (Caller("203.0.113.0/24", operator=OPERATOR), [(Tier.STAFF, "s-1"), COUNTRY]),
     ],
 )
-def test_where_a_caller_is_counted(caller: Caller, places: list[Place]) -> None:
-    assert list(rules.places_of(caller)) == places
+def test_where_a_caller_is_counted(caller: Caller, places: list[CallerTier]) -> None:
+    assert list(rules.tiers_of(caller)) == places
 
 
 @given(st.lists(st.integers(0, 1), min_size=PER_NETWORK, max_size=PER_NETWORK), st.sets(st.integers(0, PER_NETWORK)))

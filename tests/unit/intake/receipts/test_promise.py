@@ -5,7 +5,7 @@ import pytest
 from services.intake.receipts.promise import (
     AT_THE_LATEST,
     ON_DUTY,
-    Duty,
+    DutyCoverage,
     PartOfDay,
     expected_by,
     outlook,
@@ -99,7 +99,7 @@ def test_before_anything_is_typed_only_what_every_centre_can_keep_is_promised() 
     for staffed in ([True] * 15 + [False], [False] * 16, []):
         assert outlook(staffed, AT).by == {urgency: AT + span for urgency, span in AT_THE_LATEST.items()}
     found = [outlook(staffed, AT).duty for staffed in ([True], [True, False], [False], [])]
-    assert found == [Duty.EVERYWHERE, Duty.SOMEWHERE, Duty.UNKNOWN, Duty.UNKNOWN]
+    assert found == [DutyCoverage.EVERYWHERE, DutyCoverage.SOMEWHERE, DutyCoverage.UNKNOWN, DutyCoverage.UNKNOWN]
     assert (outlook([], AT).clock, outlook([], AT).part) == ("12:00", PartOfDay.AFTERNOON)
 
 

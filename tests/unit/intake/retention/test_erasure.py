@@ -24,13 +24,13 @@ from services.intake.reports.waiting_period import WAIT
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
 from services.intake.retention.rules import UNDO_FOR, RefusedError
-from services.intake.retention.schedule import ANNOUNCED_FOR, RetentionStatus, Verdict
+from services.intake.retention.schedule import ANNOUNCED_FOR, RetentionStatus, RetentionVerdict
 from shared.events.reports import ReportFacts
 from shared.events.vocabulary import AgeBand, Channel, HarmType, Role, Urgency, UrgencyReason
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-KEPT = Verdict(RetentionStatus.KEPT, Category.FIVE_YEARS)
-DUE = Verdict(RetentionStatus.DUE, Category.FIVE_YEARS, NOW)
+KEPT = RetentionVerdict(RetentionStatus.KEPT, Category.FIVE_YEARS)
+DUE = RetentionVerdict(RetentionStatus.DUE, Category.FIVE_YEARS, NOW)
 
 
 def facts(**more: Any) -> ReportFacts:
@@ -247,7 +247,7 @@ class Lives(RuleBasedStateMachine):
         self.about = facts(age_band=AgeBand.UNDER_14) if special else facts()
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> RetentionVerdict:
         seen = Progress(work=Work(version=1, ownership=1, acknowledged_at=NOW))
         return schedule.judge(self.about, NOW, self.life, seen, self.now)
 

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from services.notify.auditor import rules as law
-from services.notify.auditor.rules import Fault, Owed, Quiet, Watched, conclude, note, wrong
+from services.notify.auditor.rules import AlertingFault, Owed, Quiet, Watched, conclude, note, wrong
 from services.notify.cases.models import RANK, Case, CaseState, EscalationCause
 from services.notify.escalation.rules import CONTACT_WITHIN, ESCALATION_POLICY, Plan, QuietHours, Rules
 from services.notify.team.repository import nominal
@@ -187,7 +187,7 @@ def test_each_planted_failure_is_found_within_half_a_minute(
     assert made.alarms, "nobody noticed"
     at, bad = made.alarms[0]
     assert missed[0] < at <= missed[0] + WITHIN
-    assert (bad.fault, bad.owed, bad.report_id) == (Fault.LATE, owed, report_id(1))
+    assert (bad.fault, bad.owed, bad.report_id) == (AlertingFault.LATE, owed, report_id(1))
 
 
 def test_a_ladder_that_stops_altogether_is_found_and_forgiven_when_it_goes_on() -> None:

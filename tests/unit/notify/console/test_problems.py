@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.notify.cases.models import Case, Offer, OfferEnd, PastOffer
+from services.notify.cases.models import Case, OfferEnd, PastOffer, TransferOffer
 from services.notify.cases.projection import fold
 from services.notify.cases.rules import Rejected
 from services.notify.console import problems as explaining
@@ -20,7 +20,7 @@ def offered_anew(how: OfferEnd) -> Case:
     assert case is not None
     past = PastOffer(offer_id="first", from_center_id="jeonnam", to_center_id="jeju", how=how, at=NOW)
     later = NOW + timedelta(hours=1)
-    offer = Offer(
+    offer = TransferOffer(
         offer_id="second",
         to_center_id="busan",
         by="s-someone",

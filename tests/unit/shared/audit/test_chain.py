@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared.audit import chain
 from shared.audit.chain import START, AuditKeys, ChainVerifier, service_secret
 from shared.audit.documents import document_of, line_of
-from shared.audit.model import SERVICES, Anchor, AuditEntry, AuditOutcome, ChainFinding, Line
+from shared.audit.model import SERVICES, Anchor, AuditEntry, AuditOutcome, ChainEntry, ChainFinding
 
 KEYS = AuditKeys(b"k" * 32)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -34,11 +34,11 @@ def entry(number: int) -> AuditEntry:
     )
 
 
-def lines(count: int = LENGTH, service: str = "intake") -> list[Line]:
+def lines(count: int = LENGTH, service: str = "intake") -> list[ChainEntry]:
     return chain.link(KEYS, service, [entry(number) for number in range(1, count + 1)], 0, START)
 
 
-def kinds(given_lines: Iterable[Line], *, head: int | None = LENGTH, service: str = "intake") -> list[str]:
+def kinds(given_lines: Iterable[ChainEntry], *, head: int | None = LENGTH, service: str = "intake") -> list[str]:
     verifier = ChainVerifier(KEYS, service)
     if head is not None:
         verifier.expect(chain.sign_anchor(KEYS, service, "head", head, lines(head)[-1].mac, NOW))
@@ -70,7 +70,7 @@ CHANGES: dict[str, object] = {
 
 
 def test_every_field_of_a_line_is_covered() -> None:
-    assert set(CHANGES) == set(Line.__slots__) - {"seq"}
+    assert set(CHANGES) == set(ChainEntry.__slots__) - {"seq"}
 
 
 @pytest.mark.parametrize("field", CHANGES)
@@ -196,16 +196,16 @@ def test_once_a_log_has_its_own_key_the_shared_one_writes_nothing_more() -> None
 
     forged_first = chain.link(AuditKeys(b"x" * 32), "intake", [entry(1)], 0, START)
 
-    def findings(keys: AuditKeys, lines: Iterable[Line]) -> list[ChainFinding]:
+    def findings(keys: AuditKeys, lines: Iterable[ChainEntry]) -> list[ChainFinding]:
         verifier = ChainVerifier(keys, "intake")
         for line in lines:
             verifier.feed(line)
         return verifier.finish()
 
-    def found(keys: AuditKeys, lines: Iterable[Line]) -> list[tuple[str, int | None]]:
+    def found(keys: AuditKeys, lines: Iterable[ChainEntry]) -> list[tuple[str, int | None]]:
         return [(finding.kind, finding.seq) for finding in findings(keys, lines)]
 
-    def said(keys: AuditKeys, lines: Iterable[Line]) -> list[str]:
+    def said(keys: AuditKeys, lines: Iterable[ChainEntry]) -> list[str]:
         return [finding.message for finding in findings(keys, lines)]
 
     assert found(own, [*before, *after]) == []

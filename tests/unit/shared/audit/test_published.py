@@ -10,8 +10,8 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from shared.audit import chain, published
 from shared.audit.chain import AuditKeys, ChainVerifier, service_secret
-from shared.audit.model import Anchor, AuditEntry, Line
-from shared.audit.published import AnchorFile, Published
+from shared.audit.model import Anchor, AuditEntry, ChainEntry
+from shared.audit.published import AnchorFile, PublishedAnchors
 from shared.audit.store import AuditLog
 from shared.clock import ManualClock
 from shared.errors import TransientError
@@ -34,7 +34,7 @@ def restored(seq: int, minute: int, signer: AuditKeys = VERIFIER) -> str:
     return published.restore_line(signer, "intake", kept, "ieum-20261127T110000Z")
 
 
-def known(*lines: str) -> Published:
+def known(*lines: str) -> PublishedAnchors:
     return published.parse(lines, KEYS, VERIFIER)[0]["intake"]
 
 
@@ -69,7 +69,7 @@ def test_a_line_that_its_service_or_the_verifier_did_not_sign_counts_for_nothing
     found, foreign = published.parse([line(anchor(4, 0)), forged], KEYS, VERIFIER)
     assert foreign == [forged]
     assert found["intake"] == known(line(anchor(4, 0)))
-    assert found["analytics"] == Published()
+    assert found["analytics"] == PublishedAnchors()
 
 
 def test_a_topic_that_lost_anchors_is_found_unless_a_restore_made_it_anew() -> None:
@@ -96,20 +96,20 @@ SHARED = AuditKeys(b"s" * 32)
 CHANGED = {service: AuditKeys(service_secret(b"v" * 32, service), SHARED) for service in KEYS}
 
 
-def audited(before: int, own: int = 0, forged: int = 0) -> list[Line]:
+def audited(before: int, own: int = 0, forged: int = 0) -> list[ChainEntry]:
     """Intake's log: lines under the shared key, then under its own, then under the shared one again."""
-    lines: list[Line] = []
+    lines: list[ChainEntry] = []
     for signer, count in ((SHARED, before), (KEYS["intake"], own), (SHARED, forged)):
         entries = [AuditEntry(at=NOW, action="x", where="y", reason=str(forged)) for _ in range(count)]
         lines += chain.link(signer, "intake", entries, len(lines), lines[-1].mac if lines else chain.START)
     return lines
 
 
-def signed(of: Line, signer: AuditKeys, minute: int = 0) -> str:
+def signed(of: ChainEntry, signer: AuditKeys, minute: int = 0) -> str:
     return line(chain.sign_anchor(signer, "intake", "head", of.seq, of.mac, NOW + timedelta(minutes=minute)))
 
 
-def verified(log: list[Line], *topic: str) -> tuple[set[str], list[str]]:
+def verified(log: list[ChainEntry], *topic: str) -> tuple[set[str], list[str]]:
     """The kinds of findings about a log held against what was published, and the lines that are no anchors."""
     found, foreign = published.parse(topic, CHANGED, VERIFIER)
     verifier = ChainVerifier(CHANGED["intake"], "intake")
@@ -220,7 +220,7 @@ async def test_what_the_store_says_keeps_no_head_of_this_process_from_being_publ
 
 def test_a_line_that_waits_too_long_for_its_anchor_is_a_finding_and_a_young_one_is_not() -> None:
     found = known(line(anchor(5, 1)), line(anchor(9, 2)), restored(7, 3))
-    assert (found.reached(), Published().reached()) == (7, 0)
+    assert (found.reached(), PublishedAnchors().reached()) == (7, 0)
     assert found.silent(None, NOW) is None
     assert found.silent((8, NOW), NOW + timedelta(minutes=10)) is None
     finding = found.silent((8, NOW), NOW + timedelta(minutes=10, seconds=1))
