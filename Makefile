@@ -233,7 +233,7 @@ docs: venv ## write the generated documents (event schemas, AsyncAPI, OpenAPI)
 screenshots: venv ## make the README's pictures
 	@$(PY) -m tools.screenshots
 
-lock: venv ## resolve dependencies and Kafka's jars anew (needs uv)
+lock: venv ## resolve dependencies and Kafka's jars anew
 	@tools/local/lock.sh
 
 clean: venv ## remove data, logs and results (secrets stay)
