@@ -71,20 +71,15 @@ class _Waiting(NamedTuple):
 
 
 class GroupCommit:
-    """Inserts documents of one collection in groups. ``lanes`` inserts may be under way at once."""
+    """Inserts documents of one collection in groups, one insert at a time."""
 
-    def __init__(
-        self, collection: "AsyncIOMotorCollection[Document]", clock: Clock, *, waiting: int, lanes: int = 1
-    ) -> None:
+    def __init__(self, collection: "AsyncIOMotorCollection[Document]", clock: Clock, *, waiting: int) -> None:
         """``waiting``: how many documents may queue before new ones are turned away."""
         self._collection = collection
         self._clock = clock
         self._waiting_limit = waiting
-        self._lanes = lanes
         self._queue: deque[_Waiting] = deque()
-        self._writers: set[asyncio.Task[None]] = set()
-        # Counted apart from the tasks: a task that found the queue empty is not yet done when the next document comes.
-        self._writing = 0
+        self._writer: asyncio.Task[None] | None = None
         self._trouble: str | None = "the store has not answered yet"
         self._failures = 0
         self._is_open = False
@@ -129,11 +124,8 @@ class GroupCommit:
             raise BusyError("the queue of reports is full")
         waiting = _Waiting(document, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        if self._writing < self._lanes:
-            self._writing += 1
-            writer = asyncio.create_task(self._write())
-            self._writers.add(writer)
-            writer.add_done_callback(self._writers.discard)
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write())
         return await waiting.answer
 
     async def _write(self) -> None:
@@ -142,7 +134,7 @@ class GroupCommit:
             await asyncio.sleep(0)
             await self._drain()
         finally:
-            self._writing -= 1
+            self._writer = None
 
     async def _drain(self) -> None:
         while self._queue:
