@@ -98,13 +98,13 @@ class _ApiCaller(Documented):
 ApiCaller = Annotated[Caller, Depends(_ApiCaller())]
 
 
-def leave_place(response: Response, proof: str, *, secure: bool) -> None:
+def set_device_cookie(response: Response, proof: str, *, secure: bool) -> None:
     """Give the browser what it has proved, for this visit: without an age it goes when the browser is closed."""
     name = SECURE_DEVICE_COOKIE if secure else DEVICE_COOKIE
     response.set_cookie(name, proof, path="/", samesite="strict", httponly=True, secure=secure)
 
 
-def take_place(response: Response, *, secure: bool) -> None:
+def clear_device_cookie(response: Response, *, secure: bool) -> None:
     """Take it back: nothing of a visit stays on the device."""
     name = SECURE_DEVICE_COOKIE if secure else DEVICE_COOKIE
     response.delete_cookie(name, path="/", samesite="strict", httponly=True, secure=secure)

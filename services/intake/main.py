@@ -13,7 +13,7 @@ from services.intake.callbacks.channel import CallbackChannel
 from services.intake.callbacks.repository import CallbackRepository
 from services.intake.callbacks.service import DROP_S, NOTICE_S, SWEEP_S, CallbackService
 from services.intake.clients import pages as clients_pages
-from services.intake.clients.dependencies import PACE_S as CLIENTS_S
+from services.intake.clients.dependencies import REFRESH_S as CLIENTS_S
 from services.intake.clients.dependencies import ClientAuthenticator
 from services.intake.clients.repository import ClientRepository
 from services.intake.clients.service import ClientService

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from services.intake.clients.dependencies import PACE_S
+from services.intake.clients.dependencies import REFRESH_S
 from services.intake.clients.models import MOST_PER_MINUTE, PER_MINUTE
 from services.intake.handover import rules as handover
 from services.intake.rate_limits import receipts as tries
@@ -142,7 +142,7 @@ def _times() -> Iterator[tuple[str, ...]]:
     yield "a withdrawal can be undone", _hours(UNDO_FOR)
     yield "destruction at once, asked for with the receipt alone, can be cancelled", _hours(WAIT)
     yield "a first word, set with the receipt alone, counts after", _hours(WAIT)
-    yield "a new credential counts, and a disabled one no longer does, after at most", f"{PACE_S:.0f} s"
+    yield "a new credential counts, and a disabled one no longer does, after at most", f"{REFRESH_S:.0f} s"
 
 
 def _hours(time: timedelta) -> str:

@@ -112,7 +112,7 @@ class ReleaseService:
         self._caught_up = caught_up
         self._limit_s = limit_s
         self._failed_at = float("-inf")
-        self._trouble: str | None = None
+        self._failure: str | None = None
         self._held_back: HeldBack | None = None
         self._first_month: str | None = None
         """The month of the earliest day that was counted, as last read before the first release."""
@@ -137,7 +137,7 @@ class ReleaseService:
 
     def check(self) -> str | None:
         """For health: None while releases go out."""
-        return self._trouble
+        return self._failure
 
     async def release_due(self) -> None:
         """Release everything that may be closed by now, oldest first; stop at the first that cannot.
@@ -160,7 +160,7 @@ class ReleaseService:
                 self._failed_at = self._clock.monotonic()
                 self._refused(period, made.proof.verdict, made.proof.cells)
                 return
-            self._trouble = self._held_back = None
+            self._failure = self._held_back = None
             if await self._register.append(made.release, self._all):
                 self._told(made)
             await self._read()
@@ -438,7 +438,7 @@ class ReleaseService:
             _log.error("analytics.table_left_out", period=release.period, tables=left_out)
 
     def _refused(self, period: str, verdict: str, cells: Sequence[str]) -> None:
-        self._trouble = f"{period} not released: {verdict}"
+        self._failure = f"{period} not released: {verdict}"
         tables = dict.fromkeys(cell.partition(":")[0] for cell in cells)
         self._held_back = HeldBack(period, tuple(tables)) if verdict == "implausible" else None
         metrics.RELEASES.labels(verdict).inc()

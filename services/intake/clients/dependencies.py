@@ -33,25 +33,25 @@ from shared.web.middleware import RATE_LIMIT, RateLimitHeaders
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop
 
-PACE_S: Final = 2.0
-"""Between two readings: how long a replaced secret may still count."""
+REFRESH_S: Final = 2.0
+"""Seconds between two readings: how long a replaced secret may still count."""
 _AGAIN_S: Final = 0.5
-"""The least time between two readings because of a credential nobody knew."""
+"""The least seconds between two readings because of an unknown credential."""
 _MOST_WAITING: Final = 200
 """Requests that may wait for one reading; while the store is away each would hold its connection for ten seconds."""
 
-ASKED: Final = Counter(
+REQUESTS: Final = Counter(
     "ieum_intake_client_requests", "Requests of front ends, by outcome.", ["outcome"], registry=REGISTRY
 )
 
-_ADMITTED: Final = ASKED.labels("admitted")
+_ADMITTED: Final = REQUESTS.labels("admitted")
 
 _FLOAT_ERROR: Final = 1e-9
 """So that 2.9999999999 tokens are three."""
 
 _REALM: Final = 'Bearer realm="ieum front ends"'
 _CHALLENGE: Final = {"WWW-Authenticate": _REALM}
-_SAID: Final[dict[CredentialRefusal, tuple[int, str]]] = {
+_REFUSALS: Final[dict[CredentialRefusal, tuple[int, str]]] = {
     CredentialRefusal.UNKNOWN: (
         401,
         gettext_noop("This credential does not count. It has the form “<client id>.<secret>”."),
@@ -122,30 +122,30 @@ class ClientAuthenticator:
         """
         credential = bearer_of(request) if credential is None else credential
         if not credential:
-            raise self._turned(request, NO_CREDENTIAL, None, scope)
-        mark = (hashlib.sha256(credential.encode()).digest(), scope)
-        right = self._right.get(mark)
+            raise self._refused(request, NO_CREDENTIAL, None, scope)
+        cache_key = (hashlib.sha256(credential.encode()).digest(), scope)
+        right = self._right.get(cache_key)
         if right is None:
-            client = await self._judged(request, credential, scope)
+            client = await self._verified(request, credential, scope)
             secret = credential.partition(".")[2]
             digest = digest_among(self._keys, client.digests, client.client_id, secret) or ""
-            right = self._right[mark] = client, digest
+            right = self._right[cache_key] = client, digest
         self._count(request, *right)
         setattr(request.state, CLIENT, right[0].client_id)
         setattr(request.state, SANDBOX, right[0].sandbox)
         return right[0]
 
-    async def _judged(self, request: Request, credential: str, scope: Scope) -> Client:
-        said = judge(self._keys, await self._all(), credential, scope)
-        if said is CredentialRefusal.UNKNOWN:
+    async def _verified(self, request: Request, credential: str, scope: Scope) -> Client:
+        client = judge(self._keys, await self._all(), credential, scope)
+        if client is CredentialRefusal.UNKNOWN:
             if not await self._read_again():
                 raise problems.away()  # it may have been added since: nobody can say
-            said = judge(self._keys, await self._all(), credential, scope)
-        if isinstance(said, CredentialRefusal):
+            client = judge(self._keys, await self._all(), credential, scope)
+        if isinstance(client, CredentialRefusal):
             # Told apart only for those who know the secret.
-            known = None if said is CredentialRefusal.UNKNOWN else credential.partition(".")[0]
-            raise self._turned(request, said, known, scope)
-        return said
+            known = None if client is CredentialRefusal.UNKNOWN else credential.partition(".")[0]
+            raise self._refused(request, client, known, scope)
+        return client
 
     async def _all(self) -> dict[str, Client]:
         if self._known is None:
@@ -188,8 +188,8 @@ class ClientAuthenticator:
         bucket = self._buckets.get(client.client_id) or allowance.full(now)
         wait = allowance.wait(bucket, now)
         if wait > 0:
-            setattr(request.state, RATE_LIMIT, _told(allowance, bucket, now))
-            ASKED.labels("too_many").inc()
+            setattr(request.state, RATE_LIMIT, _rate_limit_headers(allowance, bucket, now))
+            REQUESTS.labels("too_many").inc()
             raise Problem(
                 429,
                 "too_many_requests",
@@ -197,7 +197,7 @@ class ClientAuthenticator:
                 retry_after=math.ceil(wait),
             )
         bucket = self._buckets[client.client_id] = allowance.consume(bucket, 1, now)
-        setattr(request.state, RATE_LIMIT, _told(allowance, bucket, now))
+        setattr(request.state, RATE_LIMIT, _rate_limit_headers(allowance, bucket, now))
         _ADMITTED.inc()
         self._used.add((client.client_id, digest))
 
@@ -215,8 +215,8 @@ class ClientAuthenticator:
         finally:
             self._used |= waiting
 
-    def _turned(self, request: Request, code: str, client_id: str | None, scope: Scope) -> Problem:
-        ASKED.labels(code).inc()
+    def _refused(self, request: Request, code: str, client_id: str | None, scope: Scope) -> Problem:
+        REQUESTS.labels(code).inc()
         actor = f"client:{client_id}" if client_id else None
         line = by_other(
             where_of(request), actor, Action.FRONT_END, at=self._clock.now(), reason=code, outcome=AuditOutcome.REFUSED
@@ -225,7 +225,7 @@ class ClientAuthenticator:
         if code == NO_CREDENTIAL:
             said = gettext_noop("Front ends send “Authorization: Bearer <client id>.<secret>”. People use the form.")
             return Problem(401, NO_CREDENTIAL, said, headers=_CHALLENGE)
-        status, detail = _SAID[CredentialRefusal(code)]
+        status, detail = _REFUSALS[CredentialRefusal(code)]
         if code == CredentialRefusal.SCOPE:
             challenge = f'{_REALM}, error="insufficient_scope", scope="{scope.value}"'  # RFC 6750, 3.1
             named = {"scope": scope.value}
@@ -233,7 +233,7 @@ class ClientAuthenticator:
         return Problem(status, code, detail, headers=_CHALLENGE if status == 401 else None)  # noqa: PLR2004  # HTTP's word for it
 
 
-def _told(allowance: RateLimit, bucket: TokenBucket, now: float) -> RateLimitHeaders:
+def _rate_limit_headers(allowance: RateLimit, bucket: TokenBucket, now: float) -> RateLimitHeaders:
     """Format the remaining allowance as the IETF draft “RateLimit header fields for HTTP” writes it."""
     left = allowance.refilled(bucket, now).left + _FLOAT_ERROR
     full_in = max(0, math.ceil((allowance.capacity - left) / allowance.per_second))

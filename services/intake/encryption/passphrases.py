@@ -18,10 +18,10 @@ _PASSES: Final = 2
 _KIBIBYTES: Final = 19_456
 """argon2id with 19 MiB and two passes, as OWASP's password storage sheet asks at least (read 2026)."""
 WAITING: Final = 64
-"""Hashes that may wait in one line: two seconds' work. Whoever comes then is told to come again."""
+"""Hashes that may wait in one queue: two seconds' work. Whoever comes then is told to come again."""
 
 
-class _Line:
+class _HashQueue:
     """One hash at a time, each taking a core for some 30 ms and 19 MiB, and a bounded number that waits.
 
     A thread of its own and not a lock: a hash whose request was given up still takes its core until it ends, and counts
@@ -54,7 +54,7 @@ class _Line:
 class PassphraseHasher:
     """Hashes and compares words. A key goes in: the store alone does not let anybody try words out.
 
-    Who lodges and who holds a receipt stand in lines of their own: a burst of new words keeps nobody from withdrawing.
+    New reports and holders of a receipt have a queue each: a burst of new words keeps nobody from withdrawing.
     All raise ``TransientError`` where too many wait.
     """
 
@@ -62,13 +62,13 @@ class PassphraseHasher:
         """``keys`` are those of passphrases."""
         self._keys = keys
         self._hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_KIBIBYTES, parallelism=1)
-        self._lodging, self._authenticator = _Line("words-lodging"), _Line("words-holders")
+        self._new_reports, self._holders = _HashQueue("words-new-reports"), _HashQueue("words-holders")
 
-    async def hashed(self, report_id: str, word: str, *, lodging: bool = False) -> str:
-        """Hash a passphrase for storage; ``lodging``: of a new report."""
-        line = self._lodging if lodging else self._authenticator
+    async def hashed(self, report_id: str, word: str, *, new_report: bool = False) -> str:
+        """Hash a passphrase for storage; ``new_report``: it comes with a submission."""
+        queue = self._new_reports if new_report else self._holders
         keys = self._keys.current
-        made = await line.run(self._hasher.hash, _keyed(keys, report_id, word))
+        made = await queue.run(self._hasher.hash, _keyed(keys, report_id, word))
         return made if keys.version == LEGACY else f"{keys.version}:{made}"
 
     async def fits(self, report_id: str, stored: str, word: str) -> bool:
@@ -76,11 +76,11 @@ class PassphraseHasher:
         # Of the form ``version:hash``, or the hash alone from before there were versions.
         version, _, hashed = stored.rpartition(":")
         keyed = _keyed(self._keys.of(version or LEGACY), report_id, word)
-        return await self._authenticator.run(self._verified, hashed, keyed)
+        return await self._holders.run(self._verified, hashed, keyed)
 
     async def wait_turn(self) -> None:
-        """Wait like ``fits``, where there is nothing to compare: a busy line must not tell which receipts exist."""
-        await self._authenticator.wait_turn()
+        """Wait like ``fits``, where there is nothing to compare: a busy queue must not tell which receipts exist."""
+        await self._holders.wait_turn()
 
     def _verified(self, stored: str, keyed: bytes) -> bool:
         try:

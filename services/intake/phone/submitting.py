@@ -16,7 +16,7 @@ from services.intake.reports.waiting_period import WordChosen
 from services.intake.submissions import identifiers
 from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError
-from services.intake.submissions.service import SubmissionService
+from services.intake.submissions.service import SubmissionOrigin, SubmissionService
 from shared import log as logs
 from shared.clock import Clock, whole_milliseconds
 from shared.jobs import Skipped
@@ -63,7 +63,7 @@ class CallSubmitter:
         False: it cannot be sent as it is, and is open again. Raises ``TransientError``: it stays frozen, and is sent
         by whoever finds it.
         """
-        if not await self._lodged(held):
+        if not await self._submitted(held):
             now = whole_milliseconds(self._clock.now())
             await self._drafts.write(held, call_rules.reopened(held.call, now), held.notes)
             return False
@@ -74,7 +74,7 @@ class CallSubmitter:
             _log.info("call.sent", seconds=round(seconds))
         return True
 
-    async def _lodged(self, held: CallDraft) -> bool:
+    async def _submitted(self, held: CallDraft) -> bool:
         """Return whether this call is now a report; False: it cannot become one as it is."""
         call_id = held.call.call_id
         if await self._reports.of_report(self._drafts.report_id(call_id)) is not None:
@@ -84,12 +84,8 @@ class CallSubmitter:
         if submission is None:
             return False
         try:
-            await self._submission_service.submit(
-                submission,
-                front_end=FRONT_END,
-                idempotency_key=self._drafts.key_of_report(call_id),
-                call=_provenance(held),
-            )
+            origin = SubmissionOrigin(FRONT_END, self._drafts.key_of_report(call_id), call=_provenance(held))
+            await self._submission_service.submit(submission, origin)
         except NotAdmittedError:
             return False
         except ConflictError:

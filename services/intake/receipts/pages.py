@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse
 
 from services.intake import problems
 from services.intake.caller import Caller
-from services.intake.dependencies import caller_of, leave_place
+from services.intake.dependencies import caller_of, set_device_cookie
 from services.intake.handover.service import HandoverService
 from services.intake.receipts import forms as receipt_forms
 from services.intake.receipts import views as receipt_views
@@ -181,7 +181,7 @@ class _Actions:
         """Let the browser keep its place for this visit: what it sent was right."""
         proof = self._status.device_proof(caller_of(request), typed.one("receipt"), word=word)
         if proof is not None:
-            leave_place(page, proof, secure=self._pages.secure(request))
+            set_device_cookie(page, proof, secure=self._pages.secure(request))
         return page
 
     async def _answers(self, request: Request, typed: Typed) -> Response:

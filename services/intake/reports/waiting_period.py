@@ -98,6 +98,6 @@ def with_word(
     return {LATER: first.model_dump()}
 
 
-def lodged_with(hashed: str, *, for_status: bool) -> dict[str, Any]:
-    """The fields of a new report that was lodged with a word, which counts from the start."""
+def submitted_with(hashed: str, *, for_status: bool) -> dict[str, Any]:
+    """The fields of a new report that was submitted with a word, which counts from the start."""
     return {WORD: hashed, FOR_STATUS: True} if for_status else {WORD: hashed}

@@ -15,7 +15,7 @@ from services.intake.reports.models import Accepted, ProofKey
 from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError, iso
 from services.intake.submissions.models import Submission
-from services.intake.submissions.service import SubmissionResult, SubmissionService
+from services.intake.submissions.service import SubmissionOrigin, SubmissionResult, SubmissionService
 from shared.errors import TransientError
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
@@ -82,16 +82,18 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
         try:
             if client.sandbox and not submission.synthetic:
                 raise problems.drills_only()
-            lodged = await submission_service.submit(
+            result = await submission_service.submit(
                 submission,
-                front_end=client.client_id,
-                idempotency_key=key,
-                sandbox=client.sandbox,
-                callback=callback if client.callback is not None else None,
+                SubmissionOrigin(
+                    client.client_id,
+                    key,
+                    sandbox=client.sandbox,
+                    callback=callback if client.callback is not None else None,
+                ),
             )
         except (Problem, NotAdmittedError, ConflictError, TransientError) as error:
             raise problems.counted(error) from None
-        return _accepted(lodged)
+        return _accepted(result)
 
     @routes.get(
         "/proof-key",
@@ -108,16 +110,16 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
     return routes
 
 
-def _accepted(lodged: SubmissionResult) -> Response:
+def _accepted(result: SubmissionResult) -> Response:
     # By hand: response models cost as much again as reading the request.
     body: dict[str, str | bool] = {
-        "report_id": lodged.report_id,
-        "receipt": lodged.receipt,
-        "received_at": iso(lodged.received_at),
-        "proof": lodged.proof,
+        "report_id": result.report_id,
+        "receipt": result.receipt,
+        "received_at": iso(result.received_at),
+        "proof": result.proof,
     }
-    if lodged.word.in_force:
+    if result.word.in_force:
         body["word_set"] = True
-    if lodged.word.for_status:
+    if result.word.for_status:
         body["word_for_status"] = True
     return Response(orjson.dumps(body), 202, {"Location": "/api/v1/receipts/status"}, "application/json")

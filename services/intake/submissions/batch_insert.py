@@ -80,18 +80,18 @@ class GroupCommit:
         self._waiting_limit = waiting
         self._queue: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
-        self._trouble: str | None = "the store has not answered yet"
+        self._failure: str | None = "the store has not answered yet"
         self._failures = 0
         self._is_open = False
 
     def open(self) -> None:
         """The store is there and its indexes exist: begin to take documents."""
         self._is_open = True
-        self._trouble = None
+        self._failure = None
 
     def check(self) -> str | None:
         """For health: what the last insert or ping said, if it failed."""
-        return self._trouble
+        return self._failure
 
     async def watch(self) -> None:
         """Ask the store every few seconds, until cancelled: without traffic no insert says how it is.
@@ -101,15 +101,15 @@ class GroupCommit:
         """
         failures = self._failures
         while True:
-            await self._clock.sleep(PROBE_S if self._trouble else CALM_PROBE_S)
+            await self._clock.sleep(PROBE_S if self._failure else CALM_PROBE_S)
             try:
                 with store_errors():
                     await self._collection.database.command("ping")
             except (TransientError, PyMongoError):  # what kind does not matter: it does not answer us
-                self._trouble = "the store does not answer"
+                self._failure = "the store does not answer"
             else:
                 if self._failures == failures:
-                    self._trouble = None
+                    self._failure = None
             failures = self._failures
 
     async def store(self, document: Document) -> InsertResult:
@@ -142,14 +142,14 @@ class GroupCommit:
             try:
                 outcomes = await self._insert([waiting.document for waiting in group])
             except Exception as error:  # every waiter must hear of it, whatever it was
-                self._trouble = "the last insert failed"
+                self._failure = "the last insert failed"
                 self._failures += 1
                 INSERT_FAILURES.inc()
                 for waiting in group:
                     if not waiting.answer.done():
                         waiting.answer.set_exception(error)
             else:
-                self._trouble = None
+                self._failure = None
                 for waiting, outcome in zip(group, outcomes, strict=True):
                     if not waiting.answer.done():
                         waiting.answer.set_result(outcome)

@@ -45,6 +45,23 @@ RECEIPT_TRIES = 8
 """Receipts to try; with a million reports one try in a thousand million meets a taken one."""
 
 
+class SubmissionOrigin(NamedTuple):
+    """Where a submission comes from, and what is known of it beside what it says."""
+
+    front_end: str
+    idempotency_key: str | None
+    suspicion: tuple[Suspicion, ...] = ()
+    """Why it may not be meant, by the way it came."""
+    call: Mapping[str, object] | None = None
+    """Where a report taken by phone comes from, as JSON values; it is sealed with what was said."""
+    known: tuple[str, ...] = ()
+    """Ids of earlier reports of the same person."""
+    sandbox: bool = False
+    """The front end is only being tried out."""
+    callback: str | None = None
+    """The reference by which the front end wants to be told how the report stands."""
+
+
 class SubmissionResult(NamedTuple):
     """The answer to a reporter. Nothing of it is stored as it is."""
 
@@ -107,24 +124,8 @@ class SubmissionService:
         self._clock = clock
         self._accepted = {channel: ACCEPTED.labels(channel.value) for channel in Channel}
 
-    async def submit(
-        self,
-        submission: Submission,
-        *,
-        front_end: str,
-        idempotency_key: str | None,
-        suspicion: tuple[Suspicion, ...] = (),
-        call: Mapping[str, object] | None = None,
-        known: tuple[str, ...] = (),
-        sandbox: bool = False,
-        callback: str | None = None,
-    ) -> SubmissionResult:
+    async def submit(self, submission: Submission, origin: SubmissionOrigin) -> SubmissionResult:
         """Accept a report; when this returns, it is durable.
-
-        ``suspicion`` is what the way it came says against it, ``known`` are earlier reports of the same person.
-        ``call`` is where a report taken by phone comes from, as JSON values; it is sealed with what was said.
-        ``sandbox``: from a front end that is only being tried out. ``callback``: the reference by which it wants to be
-        told how the report stands.
 
         Raises ``NotAdmittedError`` (what does not hold together), ``ConflictError``, or ``TransientError`` when the
         store did not take it; then nothing was promised and the same request may be sent again.
@@ -135,56 +136,43 @@ class SubmissionService:
         demand_sound(submission, now)
         text = mark_of_text(submission)
         # Counted before anything is awaited, or as many as come in one moment would all be the first.
-        suspicion = (*suspicion, *self._rate_limiter.of_text(text))
+        origin = origin._replace(suspicion=(*origin.suspicion, *self._rate_limiter.of_text(text)))
         new = False
         try:
-            lodged = await self._submit(
-                submission, front_end, idempotency_key, suspicion, call, known, now, sandbox=sandbox, callback=callback
-            )
-            new = not lodged.repeated
+            result = await self._submit(submission, origin, now)
+            new = not result.repeated
         finally:
             if not new:
                 self._rate_limiter.give_text_back(text)
-        return lodged
+        return result
 
-    async def _submit(
-        self,
-        submission: Submission,
-        front_end: str,
-        idempotency_key: str | None,
-        suspicion: tuple[Suspicion, ...],
-        call: Mapping[str, object] | None,
-        known: tuple[str, ...],
-        now: datetime,
-        *,
-        sandbox: bool,
-        callback: str | None,
-    ) -> SubmissionResult:
-        facts = rules.judged(submission, now, suspicion, sandbox=sandbox)
-        report_id = (
-            identifiers.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
-        )
+    async def _submit(self, submission: Submission, origin: SubmissionOrigin, now: datetime) -> SubmissionResult:
+        facts = rules.judged(submission, now, origin.suspicion, sandbox=origin.sandbox)
+        if origin.idempotency_key:
+            report_id = identifiers.report_id_for(self._keys, origin.front_end, origin.idempotency_key)
+        else:
+            report_id = str(uuid.uuid4())
         digests = link_rules.digests_of(self._link_service.keys, vars(submission), synthetic=submission.synthetic)
-        if linked := link_rules.newest(known, await self._link_service.linked(report_id, digests)):
+        if linked := link_rules.newest(origin.known, await self._link_service.linked(report_id, digests)):
             facts = facts.model_copy(update={"linked_reports": linked})
         key, wrapped = self._keyring.new_key(report_id)
         document, event, facts, digest = rules.prepare_report(
             submission,
             facts,
             report_id=report_id,
-            front_end=front_end,
+            front_end=origin.front_end,
             now=now,
             keys=self._keys,
             key=key,
             wrapped=wrapped,
             digests=digests,
-            call=call,
+            call=origin.call,
             traceparent=trace.current(),
-            callback=None if callback is None else self._callback(report_id, front_end, callback),
+            callback=self._callback(report_id, origin),
         )
         if submission.word is not None:
-            hashed = await self._words.hashed(report_id, submission.word, lodging=True)
-            document |= waiting_period.lodged_with(hashed, for_status=submission.word_for_status)
+            hashed = await self._words.hashed(report_id, submission.word, new_report=True)
+            document |= waiting_period.submitted_with(hashed, for_status=submission.word_for_status)
         source = self._receipts.new_source()
         document["sealed"] |= self._receipts.sealed(source, key)
         kept = await self._keep(document, source)
@@ -192,18 +180,20 @@ class SubmissionService:
             REPEATED.inc()
         else:
             self._relay.enqueue(report_id, [event])
-            if callback is not None:
+            if origin.callback is not None:
                 self._on_callback(report_id)
-            for why in suspicion:
+            for why in origin.suspicion:
                 SUSPECTED.labels(why.value).inc()
             if digests:
                 self._link_service.offer(report_id, digests, now)
             self._accepted[submission.channel].inc()
         return self._answer(report_id, kept, digest, facts.urgency)
 
-    def _callback(self, report_id: str, front_end: str, reference: str) -> Mapping[str, object]:
-        code = callback_rules.reference_code(self._callback_keys, report_id, front_end, reference)
-        return {"reference": reference, "code": code}
+    def _callback(self, report_id: str, origin: SubmissionOrigin) -> Mapping[str, object] | None:
+        if origin.callback is None:
+            return None
+        code = callback_rules.reference_code(self._callback_keys, report_id, origin.front_end, origin.callback)
+        return {"reference": origin.callback, "code": code}
 
     async def _keep(self, document: Document, source: ReceiptSource) -> _StoredReport:
         report_id: str = document["_id"]

@@ -12,13 +12,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import RedirectResponse
 
 from services.intake import problems as refusals
-from services.intake.dependencies import caller_of, take_place
+from services.intake.dependencies import caller_of, clear_device_cookie
 from services.intake.rate_limits.submissions import SubmissionPermit, SubmissionRateLimiter
 from services.intake.submissions.api import FORM_FRONT_END
 from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError
 from services.intake.submissions.models import Submission
-from services.intake.submissions.service import SubmissionResult, SubmissionService
+from services.intake.submissions.service import SubmissionOrigin, SubmissionResult, SubmissionService
 from services.intake.webform import advice, drafts, form, proof_of_work_page, steps
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
@@ -165,14 +165,10 @@ class _Sending:
             if earlier.problem is not None and not earlier.later:
                 return await self._again(request, typed, key, problems=[earlier.problem], status=422)
             # Where the earlier one could not be asked for, this report is not kept waiting for it.
-            lodged = await self._submission_service.submit(
-                submission,
-                front_end=FORM_FRONT_END,
-                idempotency_key=key,
-                suspicion=passed.suspicion,
-                known=(earlier.report_id,) if earlier.report_id else (),
-            )
-            new = not lodged.repeated
+            known = (earlier.report_id,) if earlier.report_id else ()
+            origin = SubmissionOrigin(FORM_FRONT_END, key, passed.suspicion, known=known)
+            result = await self._submission_service.submit(submission, origin)
+            new = not result.repeated
             if new:
                 RETURNED.inc(bool(earlier.report_id))
         except NotAdmittedError as error:
@@ -188,7 +184,7 @@ class _Sending:
         finally:
             if not new:
                 self._rate_limiter.give_back(where_of(request), passed)
-        return await self._receipt(request, lodged, submission, typed)
+        return await self._receipt(request, result, submission, typed)
 
     async def _refused(
         self, request: Request, typed: Typed, key: str, error: Problem | TransientError, notice: str
@@ -223,20 +219,20 @@ class _Sending:
         return page
 
     async def _receipt(
-        self, request: Request, lodged: SubmissionResult, submission: Submission, typed: Typed
+        self, request: Request, result: SubmissionResult, submission: Submission, typed: Typed
     ) -> Response:
         await self._kept.drop(drafts.token_of(request.cookies))
         page = self._view.pages.render(
             request,
             "receipt.html",
             public=True,
-            receipt=lodged.receipt,
-            received_at=lodged.received_at,
-            proof=lodged.proof,
-            by=self._view.promised(lodged.urgency, lodged.received_at),
+            receipt=result.receipt,
+            received_at=result.received_at,
+            proof=result.proof,
+            by=self._view.promised(result.urgency, result.received_at),
             reachable=bool(submission.contact.channels),
-            word=lodged.word,
-            repeated=lodged.repeated,
+            word=result.word,
+            repeated=result.repeated,
             word_typed=submission.word is not None,
             links=advice.fitting(typed),
         )
@@ -258,7 +254,7 @@ async def _left(request: Request, view: FormRenderer, kept: Drafts) -> Response:
     response = RedirectResponse(QUICK_EXIT_URL, 303) if request.method == "GET" else Response(status_code=204)
     secure = view.pages.secure(request)
     drafts.take_token(response, secure=secure)
-    take_place(response, secure=secure)
+    clear_device_cookie(response, secure=secure)
     response.delete_cookie(LANGUAGE_COOKIE, path="/", samesite="lax", httponly=True, secure=secure)
     if request.method == "POST":
         # Style sheets and the like that the browser kept; heeded over https. Not on the way out itself: emptying a

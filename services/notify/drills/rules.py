@@ -11,7 +11,7 @@ from shared.clock import SEOUL, seoul_date
 
 WINDOW: Final = timedelta(minutes=15)
 """So long a drill waits for somebody to take it: by then a critical case has escalated to everybody."""
-LODGING_LASTS: Final = timedelta(minutes=2)
+SUBMISSION_LASTS: Final = timedelta(minutes=2)
 """A drill whose report was not accepted by then is submitted again, by whichever process sees it, with the same key."""
 _BEGINS: Final = time(10, 0)
 _APART: Final = timedelta(minutes=10)

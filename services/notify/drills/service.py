@@ -8,7 +8,7 @@ import httpx
 from services.notify import metrics
 from services.notify.cases.repository import CaseStore
 from services.notify.drills.repository import DrillStore
-from services.notify.drills.rules import LODGING_LASTS, Drill, DrillOutcome, Verdict, outcome, report, scheduled
+from services.notify.drills.rules import SUBMISSION_LASTS, Drill, DrillOutcome, Verdict, outcome, report, scheduled
 from services.notify.settings import NotifySettings
 from shared import log
 from shared.clock import Clock, whole_milliseconds
@@ -44,9 +44,9 @@ class Drills:
         if not await self._store.begin(drill):
             return None
         _LOG.info("drill.began", drill=drill.drill_id)
-        return await self._lodge(drill)
+        return await self._submit(drill)
 
-    async def _lodge(self, drill: Drill) -> Drill:
+    async def _submit(self, drill: Drill) -> Drill:
         credential = self._credential()
         reason, report_id = "no_credential", None
         if credential is not None:
@@ -98,10 +98,10 @@ class Drills:
         for drill in await self._store.running(skipped):
             if (
                 drill.accepted_at is None
-                and now - drill.tried_at > LODGING_LASTS
+                and now - drill.tried_at > SUBMISSION_LASTS
                 and await self._store.retake(drill, now)
             ):
-                await self._lodge(drill)
+                await self._submit(drill)
         for drill, came in await self.outcomes(await self._store.running(Skipped("drills"))):
             if came.verdict is not Verdict.RUNNING:
                 await self._over(drill, came)

@@ -1,7 +1,7 @@
 """The table of refusals is whole: every step that may not be possible, and every reason, stands in it once."""
 
 from services.intake import problems as refusals
-from services.intake.clients.dependencies import _told
+from services.intake.clients.dependencies import _rate_limit_headers
 from services.intake.clients.rules import NO_CREDENTIAL, CredentialRefusal
 from services.intake.problem_table import PROBLEMS, REASONS
 from services.intake.submissions.models import REASONS as OWN
@@ -25,9 +25,9 @@ def test_every_step_that_is_not_possible_is_in_the_table_with_its_status() -> No
 def test_how_many_requests_are_left_is_told_as_the_ietf_draft_writes_it() -> None:
     minute = RateLimit(capacity=600, per_second=10)
     bucket = minute.consume(minute.full(0.0), 1, 0.0)
-    assert _told(minute, bucket, 0.0) == ('"front-end";q=600;w=60', '"front-end";r=599;t=1')
-    assert _told(minute, minute.consume(bucket, 598.5, 0.0), 0.0)[1] == '"front-end";r=0;t=60'
-    assert _told(minute, minute.consume(bucket, 598.5, 0.0), 30.05)[1] == '"front-end";r=301;t=30'
+    assert _rate_limit_headers(minute, bucket, 0.0) == ('"front-end";q=600;w=60', '"front-end";r=599;t=1')
+    assert _rate_limit_headers(minute, minute.consume(bucket, 598.5, 0.0), 0.0)[1] == '"front-end";r=0;t=60'
+    assert _rate_limit_headers(minute, minute.consume(bucket, 598.5, 0.0), 30.05)[1] == '"front-end";r=301;t=30'
 
 
 def test_every_reason_is_in_the_table_once() -> None:

@@ -18,6 +18,7 @@ from services.intake.reports.repository import ERASE_AT, PAGE
 from services.intake.retention.jobs import ErasureJob
 from services.intake.retention.service import RetentionService
 from services.intake.submissions.identifiers import ConflictError
+from services.intake.submissions.service import SubmissionOrigin
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.jobs import Skipped, SkippedError
@@ -202,10 +203,10 @@ class Lodging:
         self.says = says
         self.lodged: list[str] = []
 
-    async def submit(self, *_: Any, idempotency_key: str, **__: Any) -> None:
+    async def submit(self, _: object, origin: SubmissionOrigin) -> None:
         if self.says is not None:
             raise self.says
-        self.lodged.append(idempotency_key)
+        self.lodged.append(str(origin.idempotency_key))
 
 
 def sending(name: str) -> Call:

@@ -51,13 +51,13 @@ def words(slow: Slow) -> PassphraseHasher:
 
 
 async def test_as_many_as_may_wait_and_no_more(words: PassphraseHasher, slow: Slow) -> None:
-    asked = [asyncio.create_task(words.hashed("r", "word", lodging=True)) for _ in range(WAITING + 20)]
+    asked = [asyncio.create_task(words.hashed("r", "word", new_report=True)) for _ in range(WAITING + 20)]
     slow.go.set()
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert answers.count("2:hash") == WAITING + 1
     assert sum(isinstance(answer, TransientError) for answer in answers) == 19
     assert slow.most == 1
-    assert await words.hashed("r", "word", lodging=True) == "2:hash"
+    assert await words.hashed("r", "word", new_report=True) == "2:hash"
 
 
 async def test_a_hash_that_was_given_up_counts_until_it_ends(

@@ -150,7 +150,7 @@ def test_a_word_that_was_set_later_guards_the_status_only_when_it_counts() -> No
 
 
 def test_a_word_that_came_with_the_report_guards_the_status_from_the_start_where_it_was_chosen() -> None:
-    guarded = waiting_period.lodged_with("one", for_status=True)
+    guarded = waiting_period.submitted_with("one", for_status=True)
     assert waiting_period.needed_for_status(guarded, NOW)
     assert waiting_period.may_act_at_once(guarded)
-    assert not waiting_period.needed_for_status(waiting_period.lodged_with("one", for_status=False), NOW)
+    assert not waiting_period.needed_for_status(waiting_period.submitted_with("one", for_status=False), NOW)

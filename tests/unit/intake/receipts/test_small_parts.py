@@ -98,14 +98,14 @@ def test_many_visitors_of_one_front_end_do_not_use_up_the_tries_of_everybody() -
 async def test_only_so_many_words_wait_and_lodging_keeps_nobody_with_a_receipt_waiting() -> None:
     words = PassphraseHasher(KEYS.passphrases)
     stored = await words.hashed("one", "umbrella")
-    flood = [asyncio.create_task(words.hashed(str(n), "umbrella", lodging=True)) for n in range(3 * WAITING)]
+    flood = [asyncio.create_task(words.hashed(str(n), "umbrella", new_report=True)) for n in range(3 * WAITING)]
     await asyncio.sleep(0)
     with pytest.raises(TransientError):
-        await words.hashed("x", "umbrella", lodging=True)
+        await words.hashed("x", "umbrella", new_report=True)
     assert await words.fits("one", stored, "umbrella")
     answers = await asyncio.gather(*flood, return_exceptions=True)
     assert sum(isinstance(answer, str) for answer in answers) == WAITING + 1
-    assert await words.hashed("x", "umbrella", lodging=True)
+    assert await words.hashed("x", "umbrella", new_report=True)
 
 
 def test_a_withdrawal_is_told_before_any_stream_tells_it() -> None:
