@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -36,36 +36,6 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Sleep on the event loop."""
         await asyncio.sleep(seconds)
-
-
-class ManualClock:
-    """A clock that stands still until a test moves it; sleepers wake when it passes their time."""
-
-    def __init__(self, start: datetime) -> None:
-        """``start`` must be timezone-aware."""
-        self._start = start.astimezone(UTC)
-        self._elapsed = 0.0
-        self._moved = asyncio.Condition()
-
-    def now(self) -> datetime:
-        """Start time plus everything advanced so far."""
-        return self._start + timedelta(seconds=self._elapsed)
-
-    def monotonic(self) -> float:
-        """Seconds advanced so far."""
-        return self._elapsed
-
-    async def advance(self, seconds: float) -> None:
-        """Move time forward and wake the sleepers that are due."""
-        async with self._moved:
-            self._elapsed += seconds
-            self._moved.notify_all()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait until ``advance`` has moved the clock by ``seconds``."""
-        until = self._elapsed + seconds
-        async with self._moved:
-            await self._moved.wait_for(lambda: self._elapsed >= until)
 
 
 def seoul_date(moment: datetime) -> date:

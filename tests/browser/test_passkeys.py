@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 from playwright.async_api import Browser, Page
 
-from shared.clock import ManualClock
 from shared.settings import StoreSettings
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, serving
 from tests.integration.identity.conftest import IdentityHarness, Process
+from tests.support.clock import ManualClock
 from tools.local.ports import free_port
 
 AUTHENTICATOR = {

@@ -1,8 +1,39 @@
-"""The machine's own clock, which a test may move on: days pass, sleepers notice nothing."""
+"""Clocks for tests: one that stands still until it is moved, and the machine's own, which may jump."""
 
-from datetime import datetime, timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 
 from shared.clock import SystemClock
+
+
+class ManualClock:
+    """A clock that stands still until a test moves it; sleepers wake when it passes their time."""
+
+    def __init__(self, start: datetime) -> None:
+        """``start`` must be timezone-aware."""
+        self._start = start.astimezone(UTC)
+        self._elapsed = 0.0
+        self._moved = asyncio.Condition()
+
+    def now(self) -> datetime:
+        """Start time plus everything advanced so far."""
+        return self._start + timedelta(seconds=self._elapsed)
+
+    def monotonic(self) -> float:
+        """Seconds advanced so far."""
+        return self._elapsed
+
+    async def advance(self, seconds: float) -> None:
+        """Move time forward and wake the sleepers that are due."""
+        async with self._moved:
+            self._elapsed += seconds
+            self._moved.notify_all()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until ``advance`` has moved the clock by ``seconds``."""
+        until = self._elapsed + seconds
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._elapsed >= until)
 
 
 class JumpClock(SystemClock):

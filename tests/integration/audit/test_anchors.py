@@ -10,13 +10,14 @@ from shared.audit import chain, published
 from shared.audit.command import main
 from shared.audit.published import AnchorPublisher
 from shared.audit.store import RESTORED, AuditLog
-from shared.clock import ManualClock, SystemClock
+from shared.clock import SystemClock
 from shared.errors import TransientError
 from shared.kafka.admin import ensure_topics
 from shared.metrics import REGISTRY
 from shared.mongo import Document
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.audit.lines import NOW, VERIFIER, entry, filled, opened
+from tests.support.clock import ManualClock
 
 State = list[list[Document]]
 

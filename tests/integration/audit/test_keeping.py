@@ -13,10 +13,10 @@ from shared.audit import chain, queries
 from shared.audit.model import ChainEntry
 from shared.audit.queries import AuditReader, Filter, UsageCount
 from shared.audit.store import AuditLog
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.settings import StoreSettings
 from tests.integration.audit.lines import KEYS, NOW, VERIFIER, cut_with_marks, entry, filled, kinds, opened
+from tests.support.clock import ManualClock
 
 
 async def test_only_whole_fronts_older_than_two_years_go(store_settings: StoreSettings) -> None:

@@ -28,7 +28,6 @@ from shared import mongo
 from shared.audit.documents import line_of
 from shared.audit.model import ChainEntry
 from shared.audit.store import AuditLog
-from shared.clock import ManualClock
 from shared.health import Health
 from shared.identity.principal import Principal
 from shared.identity.roles import Action, StaffRole
@@ -38,6 +37,7 @@ from shared.web.app import create_app
 from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.session_renewal import RenewingAuthorizer
+from tests.support.clock import ManualClock
 from tests.support.staff import ROOTS
 
 IDENTITY = Path(__file__).parents[3] / "services" / "identity"

@@ -10,11 +10,11 @@ import pytest
 
 from services.intake.phone import scripts
 from services.intake.reports import documents
-from shared.clock import ManualClock
 from shared.encryption import Keyring
 from shared.metrics import exposition
 from tests.integration.intake.calling import LEAST, READ, Operator, call_of, stored
 from tests.integration.intake.harness import IntakeHarness
+from tests.support.clock import ManualClock
 from tests.support.waiting import eventually
 
 # They move its clock.

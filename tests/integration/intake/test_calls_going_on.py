@@ -10,12 +10,13 @@ from services.intake.phone import rules as call_rules
 from services.intake.phone.repository import CallRepository
 from services.intake.submissions.service import SubmissionService
 from shared.audit.queries import AuditReader, Filter
-from shared.clock import ManualClock, seoul_day
+from shared.clock import seoul_day
 from shared.errors import TransientError
 from shared.identity.tokens import ACCESS_LASTS, GRACE
 from tests.integration.intake.calling import LEAST, Operator, receipt_on, stored
 from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.test_calls import NOW, STORY, metric
+from tests.support.clock import ManualClock
 from tests.support.waiting import eventually
 
 # They move its clock.

@@ -8,11 +8,11 @@ import pytest
 from services.intake.phone import rules as call_rules
 from services.intake.phone.repository import CallRepository
 from services.intake.phone.submitting import CallSubmitter
-from shared.clock import ManualClock
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.calling import LEAST, Operator, call_of, receipt_on
 from tests.integration.intake.harness import IntakeHarness, running
 from tests.integration.intake.test_calls import EVERYTHING, NOW, STORY, metric
+from tests.support.clock import ManualClock
 
 # They move its clock.
 pytestmark = pytest.mark.own_service

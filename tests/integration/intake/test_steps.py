@@ -11,10 +11,10 @@ import pytest
 from services.intake.reports import documents
 from services.intake.webform import drafts
 from services.intake.webform.repository import DraftRepository
-from shared.clock import ManualClock
 from shared.encryption import Keyring
 from shared.errors import TransientError
 from tests.integration.intake.harness import IntakeHarness
+from tests.support.clock import ManualClock
 from tests.support.waiting import eventually
 
 # They move its clock.

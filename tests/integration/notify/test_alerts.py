@@ -11,11 +11,11 @@ from pydantic import SecretStr
 
 from services.notify.escalation.rules import CONTACT_WITHIN, ESCALATION_POLICY, GAP
 from services.notify.settings import WebhookWithSecret
-from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
 from shared.metrics import REGISTRY
 from shared.topics import ALERTS, CENTERS
 from tests.integration.notify.conftest import NotifyHarness, Start, log_of, told_before
+from tests.support.clock import ManualClock
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.channels.test_channels import SECRET, receiver

@@ -13,11 +13,11 @@ from services.notify.auditor.main import AuditorProcess
 from services.notify.auditor.service import SETTLE_S
 from services.notify.escalation.rules import ESCALATION_POLICY
 from services.notify.settings import NotifySettings
-from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.notify.conftest import NotifyHarness, Start, as_record
+from tests.support.clock import ManualClock
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.channels.test_channels import receiver

@@ -9,8 +9,8 @@ from services.notify.cases.repository import Change
 from services.notify.escalation.jobs import SILENT_LOOKS
 from services.notify.escalation.repository import WorkerStore
 from services.notify.escalation.rules import ALWAYS
-from shared.clock import ManualClock
 from tests.integration.notify.conftest import Start
+from tests.support.clock import ManualClock
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import NOW, TRACE, event, report_id

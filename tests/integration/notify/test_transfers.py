@@ -17,12 +17,13 @@ from services.notify.escalation.rules import OFFER_LASTS
 from services.notify.main import build
 from services.notify.settings import NotifySettings
 from shared.audit.queries import AuditReader, Filter
-from shared.clock import ManualClock, SystemClock
+from shared.clock import SystemClock
 from shared.events.vocabulary import Urgency
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import answer, case_of, taken, tell, told
 from tests.integration.notify.test_desk import Console, listening
+from tests.support.clock import ManualClock
 from tests.support.mail import MailSink
 from tests.support.waiting import DEADLINE_S, eventually
 from tests.unit.notify.samples import event, report_id

@@ -7,9 +7,9 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from services.notify.escalation.rules import MOST
 from shared import mongo, outbox
-from shared.clock import ManualClock
 from tests.integration.intake.test_writes import Writes
 from tests.integration.notify.conftest import NotifyHarness, Start, told_before
+from tests.support.clock import ManualClock
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import NOW, event, report_id

@@ -8,10 +8,11 @@ from services.routing.read_model import Copied, DecisionStore, RoutingEntry
 from services.routing.read_model.repository import AT_ONCE
 from services.routing.read_model.service import SAY_EVERY_S, ReadModel
 from shared import mongo
-from shared.clock import Clock, ManualClock, SystemClock
+from shared.clock import Clock, SystemClock
 from shared.errors import FatalError
 from shared.kafka.decoding import Received, decode_record
 from shared.settings import StoreSettings
+from tests.support.clock import ManualClock
 from tests.unit.routing.builders import NOW, received, report_id
 from tests.unit.routing.fake_log import FakeLog, Place, received_record
 

@@ -14,9 +14,10 @@ from services.analytics.main import application
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year
 from services.analytics.releases.service import ReleaseService
 from services.analytics.settings import AnalyticsSettings
-from shared.clock import Clock, ManualClock
+from shared.clock import Clock
 from shared.errors import TransientError
 from shared.health import Health
+from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
 from tests.unit.analytics import worlds
 from tests.unit.analytics.dashboard.test_history import file

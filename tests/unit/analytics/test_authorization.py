@@ -17,11 +17,11 @@ from services.analytics.releases.release import Release
 from services.analytics.releases.service import ReleaseService
 from services.analytics.releases.tables import TABLE_SPECS
 from services.analytics.settings import AnalyticsSettings
-from shared.clock import ManualClock
 from shared.health import Health
 from shared.settings import KafkaSettings
 from shared.web.app import create_app
 from shared.web.authorization import routes_without_one_action
+from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
 from tests.unit.analytics.releases.test_published import some_releases
 from tests.unit.analytics.releases.test_service import Store

@@ -38,10 +38,10 @@ from services.analytics.releases.tables import (
     Totals,
 )
 from shared.centers import CENTER_IDS
-from shared.clock import ManualClock
 from shared.events.base import Event
 from shared.events.vocabulary import HarmType
 from tests.integration.analytics.traffic import duty
+from tests.support.clock import ManualClock
 from tests.unit.analytics import codebook
 from tests.unit.analytics import events as make
 from tests.unit.analytics.counting.test_project import folded

@@ -19,10 +19,10 @@ from services.intake.retention.jobs import ErasureJob
 from services.intake.retention.service import RetentionService
 from services.intake.submissions.identifiers import ConflictError
 from services.intake.submissions.service import SubmissionOrigin
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.jobs import Skipped, SkippedError
 from shared.metrics import REGISTRY
+from tests.support.clock import ManualClock
 from tests.support.keys import issuer
 from tests.unit.intake.retention.test_erasure import NOW, facts, taken_back
 

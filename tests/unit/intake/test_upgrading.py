@@ -5,8 +5,8 @@ import pytest
 
 from services.intake.main import build
 from services.intake.settings import IntakeSettings
-from shared.clock import ManualClock
 from shared.settings import KafkaSettings, StoreSettings
+from tests.support.clock import ManualClock
 from tests.unit.intake.retention.test_erasure import NOW
 from tools.local.keys import new_key
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from services.notify.console.alarms import LiveUpdates
 from services.notify.main import until_first_ok
-from shared.clock import ManualClock
 from shared.health import Health
+from tests.support.clock import ManualClock
 from tests.unit.notify.samples import NOW
 
 

@@ -15,11 +15,11 @@ from services.routing.state.folder import StateFolder
 from services.routing.state.loads import LoadView
 from services.routing.state.partition import PartitionState
 from services.routing.state.report_states import RoutingEvent
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode
 from shared.kafka.decoding import RawRecord, Received, decode_record
 from shared.topics import BY_NAME
+from tests.support.clock import ManualClock
 from tests.unit.routing.builders import NOW, TRACE
 
 

@@ -17,13 +17,14 @@ from services.routing.state.report_states import RoutingEvent
 from services.routing.transitions.models import TransitionResult
 from services.routing.transitions.rules import moves
 from shared.centers import PACKAGED, TABLES, Fault, TableSets
-from shared.clock import Clock, ManualClock
+from shared.clock import Clock
 from shared.events.cases import CaseClosed, CaseReopened
 from shared.events.centers import CenterChanged
 from shared.events.loads import LoadSummarized, LoadTotal
 from shared.events.reports import ReportMessageLeft, ReportReinstated, ReportWithdrawn
 from shared.events.vocabulary import CenterState
 from shared.health import Health
+from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
 from tests.unit.routing.builders import MOMENT, NOW, TRACE, center_loads, received, report_id
 from tests.unit.routing.fake_log import received_record

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import orjson
 
-from shared.clock import ManualClock
 from tests.integration.trust.asgi import FirstAnswer
+from tests.support.clock import ManualClock
 from tests.support.waiting import DEADLINE_S
 from tests.unit.routing.harness import WHERE, RoutingHarness
 

@@ -15,11 +15,11 @@ from services.routing.console.live_stream import LOOK_S, PER_PERSON, REPEAT_S, L
 from services.routing.models import LiveLoad
 from services.routing.state.loads import SILENT_SECONDS, LoadView
 from shared.centers import CENTER_IDS
-from shared.clock import ManualClock
 from shared.events.vocabulary import CenterState
 from shared.metrics import exposition
 from shared.web.app import Problem
 from tests.integration.trust.asgi import FirstAnswer
+from tests.support.clock import ManualClock
 from tests.support.waiting import DEADLINE_S
 from tests.unit.routing.builders import NOW
 from tests.unit.routing.harness import PARTITIONS, WHERE, RoutingHarness, say, tell

@@ -14,13 +14,13 @@ from services.routing.service import RoutingService
 from services.routing.state.loads import LoadPublisher, LoadView
 from services.routing.state.recount import Recount, difference
 from services.routing.state.report_states import RoutingEvent
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import Record
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.kafka.decoding import RawRecord, decode_record
 from shared.kafka.publisher import Publisher
 from shared.metrics import REGISTRY
+from tests.support.clock import ManualClock
 from tests.unit.routing.builders import NOW, received
 from tests.unit.routing.fake_log import Place, received_record
 from tests.unit.routing.histories import any_history

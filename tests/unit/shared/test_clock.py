@@ -1,7 +1,8 @@
 import asyncio
 from datetime import UTC, date, datetime
 
-from shared.clock import ManualClock, SystemClock, seoul_date, seoul_day
+from shared.clock import SystemClock, seoul_date, seoul_day
+from tests.support.clock import ManualClock
 
 START = datetime(2026, 11, 24, 14, 59, 59, tzinfo=UTC)
 

@@ -9,11 +9,11 @@ import pytest
 
 from shared import jobs as module
 from shared.backoff import backoff
-from shared.clock import ManualClock
 from shared.errors import FatalError, TransientError
 from shared.health import Health
 from shared.jobs import Jobs, Skipped, SkippedError
 from shared.metrics import REGISTRY
+from tests.support.clock import ManualClock
 from tests.support.waiting import eventually
 
 EVERY_S = 60.0

@@ -20,9 +20,9 @@ from pymongo.errors import (
 )
 from structlog.testing import capture_logs
 
-from shared.clock import ManualClock
 from shared.errors import FatalError, TransientError
 from shared.mongo import store_errors, until_done
+from tests.support.clock import ManualClock
 
 LABELLED = OperationFailure("x", 1, {"errorLabels": ["TransientTransactionError"]})
 

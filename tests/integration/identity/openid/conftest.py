@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from services.identity.audit_recorder import By
 from services.identity.oidc.rules import account_name
-from shared.clock import ManualClock
 from tests.integration.identity.conftest import IdentityHarness, Process
+from tests.support.clock import ManualClock
 from tests.support.waiting import DEADLINE_S, eventually
 from tools.local.ports import free_port
 

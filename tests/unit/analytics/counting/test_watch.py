@@ -11,12 +11,12 @@ import pytest
 
 from services.analytics.counting.reconciliation import ReconciliationCounts
 from services.analytics.counting.watch import DEAD_REPORTS, WATCHED, Watch
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import encode
 from shared.kafka.decoding import RawRecord
 from shared.metrics import REGISTRY
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, TOPICS, Topic
+from tests.support.clock import ManualClock
 from tests.unit.analytics import events as make
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

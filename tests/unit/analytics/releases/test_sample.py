@@ -22,8 +22,8 @@ from services.analytics.releases.intruder_model import system
 from services.analytics.releases.release import Release
 from services.analytics.releases.tables import FIRST_WEEKS, TABLE_SPECS, WITHHELD
 from services.analytics.settings import AnalyticsSettings
-from shared.clock import ManualClock
 from shared.web.pages import Pages
+from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
 from tests.unit.analytics.paneling import PRINTED, dashboard, releases_made_up
 from tests.unit.analytics.test_authorization import NOW

@@ -20,10 +20,10 @@ from services.analytics.releases.service import ReleaseService
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import WITHHELD
 from shared.centers import CENTER_IDS
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.vocabulary import HarmType
 from shared.metrics import REGISTRY
+from tests.support.clock import ManualClock
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 

@@ -10,10 +10,10 @@ import pytest
 from services.identity.accounts.models import KeyRecord, Sealed, Session
 from services.identity.credentials import Vault
 from services.identity.keys.service import HELD, Signing
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.identity.keys import RootKeys
 from shared.identity.source import TaggedKeys
+from tests.support.clock import ManualClock
 from tests.support.staff import ROOT
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

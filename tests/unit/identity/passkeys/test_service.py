@@ -15,8 +15,8 @@ from services.identity.audit_recorder import By, What
 from services.identity.keyed_digests import AccountDigests
 from services.identity.passkeys.rules import CHALLENGE_LASTS, MOST, RelyingParty
 from services.identity.passkeys.service import Passkeys, Use
-from shared.clock import ManualClock
 from shared.identity.roles import StaffRole
+from tests.support.clock import ManualClock
 from tests.support.passkeys import PRESENT, Authenticator, coded
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

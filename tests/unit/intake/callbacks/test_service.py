@@ -17,12 +17,12 @@ from services.intake.callbacks.service import SWEPT, CallbackService
 from services.intake.clients.models import Callback, Client
 from services.intake.reports.documents import CALLBACK, CALLBACK_SINCE, FRONT_END
 from services.intake.reports.models import State
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.cases import CaseAcknowledged, CaseClosed
 from shared.events.vocabulary import Outcome
 from shared.identity.roles import Scope
 from shared.jobs import SkippedError
+from tests.support.clock import ManualClock
 from tests.support.keys import KEYS, OTHER_KEYS
 from tests.support.waiting import eventually
 from tests.unit.intake.callbacks.test_rules import document

@@ -9,11 +9,11 @@ from starlette.requests import Request
 
 from services.intake.clients.dependencies import ClientAuthenticator
 from services.intake.clients.models import Client
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.identity.roles import Scope
 from shared.web.problems import Problem, document
 from shared.web.translations import Translator
+from tests.support.clock import ManualClock
 from tests.support.keys import KEYS as INTAKE_KEYS
 from tests.unit.intake.clients.test_credentials import CLIENT, SECRET
 

@@ -13,12 +13,12 @@ from services.intake.proofs.rules import ProofSigner
 from services.intake.reports.waiting_period import WordChosen
 from services.intake.submissions import api
 from services.intake.submissions.service import SubmissionResult
-from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
 from shared.health import Health
 from shared.identity.roles import Scope
 from shared.settings import ServiceSettings
 from shared.web.app import create_app
+from tests.support.clock import ManualClock
 from tests.support.keys import KEYS
 from tests.unit.intake.clients.test_credentials import CLIENT, SECRET
 from tests.unit.intake.retention.test_erasure import NOW

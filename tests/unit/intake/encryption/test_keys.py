@@ -16,9 +16,9 @@ from services.intake.handover import rules as handover_rules
 from services.intake.reports import receipt_numbers
 from services.intake.reports.repository import FORMER_RECEIPT
 from services.intake.webform.drafts import Drafts
-from shared.clock import ManualClock
 from shared.encryption import Keyring
 from shared.errors import PermanentError
+from tests.support.clock import ManualClock
 from tests.support.keys import KEYS
 from tests.unit.intake.retention.test_erasure import NOW
 

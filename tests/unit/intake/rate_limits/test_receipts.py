@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from services.intake.caller import Caller
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
-from shared.clock import ManualClock
 from shared.rate_limit import RateLimit
 from shared.web.networks import network_of
+from tests.support.clock import ManualClock
 
 LIMIT = RateLimit(capacity=10, per_second=0.5)
 

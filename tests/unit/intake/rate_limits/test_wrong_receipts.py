@@ -13,9 +13,9 @@ from services.intake.encryption.keys import KeyedDigests
 from services.intake.rate_limits import rules, wrong_receipts
 from services.intake.rate_limits.rules import COUNTRY, CallerTier, Tier
 from services.intake.rate_limits.wrong_receipts import CEILING, WrongReceipts
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.identity.principal import Principal
+from tests.support.clock import ManualClock
 
 KEYS = KeyedDigests(b"r" * 32)
 NOW = datetime(2026, 11, 27, 3, 59, tzinfo=UTC)

@@ -14,8 +14,8 @@ from services.intake.receipts import authentication
 from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.reports import receipt_numbers
-from shared.clock import ManualClock
 from shared.web.problems import Problem
+from tests.support.clock import ManualClock
 from tests.support.keys import KEYS, issuer
 from tests.unit.intake.retention.test_erasure import NOW
 

@@ -21,9 +21,9 @@ from services.intake.reports.lifecycle import Category, ErasureStatus, Lifecycle
 from services.intake.reports.models import Ownership, Progress, State, Work
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import RefusedError
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.vocabulary import EndReason, Role
+from tests.support.clock import ManualClock
 from tests.support.keys import KEYS, OTHER_KEYS
 from tests.unit.intake.retention.test_erasure import NOW, decide, decision, taken_back
 

@@ -9,8 +9,8 @@ import pytest
 from pymongo.errors import AutoReconnect, BulkWriteError
 
 from services.intake.submissions.batch_insert import CALM_PROBE_S, LARGEST_GROUP, PROBE_S, BusyError, GroupCommit
-from shared.clock import ManualClock
 from shared.errors import TransientError
+from tests.support.clock import ManualClock
 from tests.support.waiting import DEADLINE_S
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.repository import DraftRepository
-from shared.clock import ManualClock
 from shared.errors import TransientError
+from tests.support.clock import ManualClock
 from tests.support.keys import KEYS
 
 TOKEN = "t" * 43

@@ -9,12 +9,13 @@ import pytest
 from services.notify.auditor import rules, service
 from services.notify.auditor.repository import Finding, Look
 from services.notify.auditor.rules import Settled, Watched, unacknowledged, wrong
-from shared.clock import SEOUL, ManualClock
+from shared.clock import SEOUL
 from shared.errors import TransientError
 from shared.events.base import Event
 from shared.events.vocabulary import Urgency
 from shared.kafka.router import Received
 from shared.metrics import REGISTRY
+from tests.support.clock import ManualClock
 from tests.unit.notify.samples import NOW, event, report_id
 
 

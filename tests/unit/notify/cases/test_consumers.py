@@ -10,8 +10,8 @@ from services.notify.cases.projection import fold
 from services.notify.cases.repository import Change, Saved
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import ALWAYS
-from shared.clock import ManualClock
 from shared.topics import ROUTINGS
+from tests.support.clock import ManualClock
 from tests.support.driving import Heard, driving, golden, publish, record_of, types
 from tests.unit.notify.samples import NOW, TRACE, event, report_id
 

@@ -18,9 +18,10 @@ from services.notify.channels.breaker import FAILURES, OPEN_S, Breaker
 from services.notify.channels.messages import HOOK_BYTES, TEXT_CHARACTERS, Alert, Ask, alert_hook, alert_text
 from services.notify.channels.webhook import WebhookChannel
 from services.notify.settings import WebhookWithSecret
-from shared.clock import ManualClock, SystemClock
+from shared.clock import SystemClock
 from shared.events.vocabulary import Urgency
 from shared.webhooks import signed
+from tests.support.clock import ManualClock
 from tests.support.waiting import DEADLINE_S, eventually
 from tests.unit.notify.samples import report_id
 

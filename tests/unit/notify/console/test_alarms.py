@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 
 from services.notify.console.alarms import SILENT_AFTER, AlarmWatch
-from shared.clock import ManualClock
 from shared.errors import TransientError
+from tests.support.clock import ManualClock
 from tests.unit.notify.samples import NOW, report_id
 
 

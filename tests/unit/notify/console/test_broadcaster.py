@@ -14,10 +14,10 @@ from services.notify.console.feed import ConsoleFeed
 from services.notify.console.rows import StreamRows, entry_of, message
 from services.notify.escalation.rules import Rules
 from shared.centers import CENTER_IDS
-from shared.clock import ManualClock
 from shared.events.base import Event
 from shared.kafka.router import Received
 from shared.metrics import REGISTRY
+from tests.support.clock import ManualClock
 from tests.unit.notify.cases.test_projection import folded, taken
 from tests.unit.notify.samples import NOW, event, stream
 

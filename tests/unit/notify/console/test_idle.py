@@ -15,8 +15,8 @@ from services.notify.console.lists import Shown, SingleFlight
 from services.notify.console.rows import Rows, Section, entry_of
 from services.notify.console.stream import _Stream
 from shared.centers import CENTER_IDS
-from shared.clock import ManualClock
 from shared.web.event_stream import comment
+from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
 from tests.support.waiting import eventually
 from tests.unit.notify.cases.test_projection import folded

@@ -6,7 +6,7 @@ import orjson
 
 from services.notify.console.rows import Rows
 from services.notify.team.directory import StaffDirectory
-from shared.clock import ManualClock
+from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
 from tests.unit.notify.cases.samples import acknowledged
 from tests.unit.notify.samples import NOW

@@ -10,11 +10,11 @@ from services.notify.cases.models import Case
 from services.notify.console import lists
 from services.notify.console.broadcaster import PER_SESSION, ConsoleBroadcaster
 from services.notify.console.stream import stream_router
-from shared.clock import ManualClock
 from shared.health import Health
 from shared.settings import ServiceSettings
 from shared.web.app import create_app
 from shared.web.authorization import Authorizer
+from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
 from tests.support.waiting import DEADLINE_S
 from tests.unit.notify.samples import NOW

@@ -36,8 +36,8 @@ from services.notify.escalation.rules import (
     record,
 )
 from services.notify.settings import NotifySettings
-from shared.clock import ManualClock
 from shared.events.vocabulary import AlertChannel
+from tests.support.clock import ManualClock
 from tests.unit.notify.channels.test_channels import SECRET, alerts
 from tests.unit.notify.escalation.test_rules import DAY, STAFFED, case_of
 from tests.unit.notify.samples import NOW

@@ -11,9 +11,9 @@ from services.notify.cases.models import waiting_key
 from services.notify.cases.repository import CaseStore
 from services.notify.escalation.jobs import SILENT_LOOKS, OldestWaiting, StoreGauges, WorkerLiveness
 from services.notify.escalation.repository import WorkerStore
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
+from tests.support.clock import ManualClock
 from tests.unit.notify.samples import NOW
 
 HOUR = timedelta(hours=1)

@@ -28,8 +28,8 @@ from services.notify.escalation.delivery import (
 from services.notify.escalation.rules import ALWAYS, GAP, MOST, RecentAlerts
 from services.notify.escalation.service import ASK_EVERY, RECORD_SHARE, EscalationWorker, HeldCases
 from services.notify.settings import NotifySettings
-from shared.clock import ManualClock
 from shared.errors import TransientError
+from tests.support.clock import ManualClock
 from tests.support.waiting import eventually
 from tests.unit.notify.escalation.test_delivery import settings_of
 from tests.unit.notify.escalation.test_rules import STAFFED

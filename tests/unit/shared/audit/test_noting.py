@@ -10,7 +10,7 @@ from shared.audit import store
 from shared.audit.chain import AuditKeys
 from shared.audit.model import AuditEntry, AuditOutcome
 from shared.audit.store import LOST, RATE_LIMITED, AuditLog
-from shared.clock import ManualClock
+from tests.support.clock import ManualClock
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

@@ -13,8 +13,8 @@ from shared.audit.chain import AuditKeys, ChainVerifier, service_secret
 from shared.audit.model import Anchor, AuditEntry, ChainEntry
 from shared.audit.published import AnchorFile, PublishedAnchors
 from shared.audit.store import AuditLog
-from shared.clock import ManualClock
 from shared.errors import TransientError
+from tests.support.clock import ManualClock
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 KEYS = {service: AuditKeys(service_secret(b"v" * 32, service)) for service in ("intake", "analytics")}

@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.utils import base64url_encode
 from pydantic import ValidationError
 
-from shared.clock import ManualClock
 from shared.identity.keys import (
     DOCUMENT_TYPE,
     FRESH_FOR,
@@ -28,6 +27,7 @@ from shared.identity.keys import (
 from shared.identity.source import DOCUMENTS_REFUSED, WHOLE_S, Identity, TaggedKeys, over_http, signed_of
 from shared.settings import ServiceSettings, SettingsError
 from tests import ROOT_SEED
+from tests.support.clock import ManualClock
 from tests.support.staff import ROOT, ROOTS, TestIdentity
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

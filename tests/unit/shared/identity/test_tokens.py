@@ -14,7 +14,6 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.clock import ManualClock
 from shared.identity.cookies import SERVICES
 from shared.identity.keys import FRESH_FOR, KeyDocument, KeySet, key_set
 from shared.identity.source import Identity, TaggedKeys
@@ -29,6 +28,7 @@ from shared.identity.tokens import (
     TokenError,
     verify_access,
 )
+from tests.support.clock import ManualClock
 from tests.support.staff import ROOTS, TICKET_KEY, TestIdentity
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from aiokafka import TopicPartition
 
-from shared.clock import ManualClock
 from shared.kafka.lag import SAMPLE_SECONDS, SILENT_SECONDS, STALLED_SECONDS, ConsumerLag
 from shared.metrics import REGISTRY
+from tests.support.clock import ManualClock
 
 PLACE, OTHER = TopicPartition("p.reports", 0), TopicPartition("p.reports", 1)
 

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 
 from shared import process
-from shared.clock import ManualClock
 from shared.kafka import liveness
 from shared.kafka.liveness import (
     DOUBT_SECONDS,
@@ -18,6 +17,7 @@ from shared.kafka.liveness import (
     probe_coordinator,
 )
 from shared.settings import KafkaSettings
+from tests.support.clock import ManualClock
 
 SETTINGS = KafkaSettings(bootstrap_servers="nowhere:9092")
 LOOK = 5.0

@@ -14,7 +14,6 @@ from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.health import Health
 from shared.identity.principal import Principal
@@ -26,6 +25,7 @@ from shared.web.json_body import json_body
 from shared.web.korea import MapCell
 from shared.web.middleware import HELD
 from shared.web.pages import Pages
+from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
 
 SITE = Path(__file__).parent / "site"

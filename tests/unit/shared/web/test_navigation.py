@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.clock import ManualClock
 from shared.web.navigation import LINKS, Link, home_of, links
 from shared.web.translations import SHARED_LOCALE, load
+from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
 from tests.unit.shared.web.small_site import NOW
 

@@ -8,7 +8,6 @@ import pytest
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
-from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.health import Health
 from shared.identity.cookies import SERVICES, session_cookie, token_cookie
@@ -17,6 +16,7 @@ from shared.identity.tokens import ACCESS_LASTS
 from shared.settings import ServiceSettings
 from shared.web.app import create_app
 from shared.web.session_renewal import RenewingAuthorizer, over_http
+from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
 from tests.unit.shared.web.small_site import NOW
 

@@ -10,12 +10,12 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import Request
 
-from shared.clock import ManualClock
 from shared.health import Health
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import create_app
 from shared.web.authorization import Authorizer
+from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
 from tests.unit.shared.web.small_site import client, settings
 
