@@ -31,7 +31,6 @@ class What(StrEnum):
     PASSKEY_COPIED = "account.passkey_copied"
     """A passkey signed with a counter that does not go on from the last: there may be two of it."""
     CREATE = "account.create"
-    INVITE = "account.invite"
     ROLES = "account.roles"
     DISABLE = "account.disable"
     ENABLE = "account.enable"

@@ -9,16 +9,12 @@ cleared from an outbox at that instant, because it was published later: it is pu
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from shared.errors import IeumError
 from shared.events.base import Event
 from shared.kafka.dead_letters import told_of
 from shared.kafka.decoding import RawRecord, decode_record
-from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, Topic
-
-WRITTEN_FROM_A_STORE: Final = (REPORTS, CASES, ALERTS, CENTERS)
-"""Their writers number events from what their store says. ``routings`` follows from the log itself."""
+from shared.topics import CENTERS, REPORTS, ROUTINGS, Topic
 
 
 @dataclass

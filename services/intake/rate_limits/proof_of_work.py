@@ -57,18 +57,6 @@ def solved(given: str, answer: str) -> bool:
     )
 
 
-def solve(given: str) -> str:
-    """The answer, as the page's script finds it. For tests and for front ends without a browser."""
-    seed = seed_of(given)
-    numbers = []
-    for index in range(PUZZLES):
-        number = 0
-        while _zero_bits(hashlib.sha256(f"{seed}.{index}.{number}".encode()).digest()) < BITS:
-            number += 1
-        numbers.append(str(number))
-    return ",".join(numbers)
-
-
 def _zero_bits(digest: bytes) -> int:
     return 32 - int.from_bytes(digest[:4], "big").bit_length()
 

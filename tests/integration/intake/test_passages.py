@@ -11,6 +11,7 @@ from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.harness import LEAST, IntakeHarness, running
 from tests.integration.intake.test_accepting import nothing_pending
 from tests.integration.intake.test_steps import answer, begun, hidden, receipt
+from tests.support.proof_of_work import solve
 from tests.support.waiting import eventually
 
 TEXT = "어떤 사람이 보낸 아주 긴 글로, 매번 똑같이 되풀이됩니다. 자동으로 보낸 것 같습니다. " * 3
@@ -51,7 +52,7 @@ async def test_the_page_keeps_what_was_typed_and_work_opens_it(
         assert await harness.collection.count_documents({}) == 2
         for number in (3, 4):
             challenge = field((await sent(harness, number)).text, "passage")
-            answer = await sent(harness, number, passage=challenge, passage_answer=proof_of_work.solve(challenge))
+            answer = await sent(harness, number, passage=challenge, passage_answer=solve(challenge))
             assert answer.status_code == 200, answer.text
         found = await facts(harness)
         assert len(found) == 4
@@ -90,7 +91,7 @@ async def test_the_steps_wait_too_without_losing_an_answer_in_either_language(
         assert drafts.COOKIE in harness.http.cookies
         assert await harness.collection.count_documents({}) == 1
         challenge = hidden(korean)["passage"][0]
-        done = await harness.http.post("/", data={**hidden(korean), "passage_answer": proof_of_work.solve(challenge)})
+        done = await harness.http.post("/", data={**hidden(korean), "passage_answer": solve(challenge)})
         receipt(done)
         assert drafts.COOKIE not in harness.http.cookies
         stored = await harness.collection.find({}).to_list(None)

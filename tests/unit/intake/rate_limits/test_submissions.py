@@ -15,6 +15,7 @@ from services.intake.submissions.models import Submission
 from services.intake.submissions.urgency import demoted, triage
 from shared.events.vocabulary import Suspicion, Urgency
 from tests.support.clock import JumpClock, StillClock
+from tests.support.proof_of_work import solve
 
 KEYS = KeyedDigests(b"r" * 32)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -55,7 +56,7 @@ def test_work_opens_once(door: SubmissionRateLimiter) -> None:
     lodge(door)
     lodge(door)
     given = challenged(door)
-    answer = proof_of_work.solve(given)
+    answer = solve(given)
     assert door.ask(HERE, given, answer).challenge is None
     assert door.ask(HERE, given, answer).challenge is not None
 
@@ -71,7 +72,7 @@ def test_what_was_not_lodged_or_lodged_before_is_given_back_with_its_work(door: 
     door.give_back(HERE, SubmissionPermit())
     lodge(door)
     given = challenged(door)
-    answer = proof_of_work.solve(given)
+    answer = solve(given)
     passed = door.ask(HERE, given, answer)
     assert passed.challenge is None
     door.give_back(HERE, passed)
@@ -85,7 +86,7 @@ def test_work_that_was_done_for_another_report_is_not_given_back(door: Submissio
     lodge(door)
     lodge(door)
     given = challenged(door)
-    answer = proof_of_work.solve(given)
+    answer = solve(given)
     assert door.ask(HERE, given, answer).challenge is None
     for _ in range(2):
         door.give_back(HERE, SubmissionPermit())  # others of this network: now a report passes again without work
@@ -100,7 +101,7 @@ def test_wrong_work_foreign_networks_and_made_up_challenges_open_nothing(door: S
     lodge(door)
     lodge(door)
     given = challenged(door)
-    answer = proof_of_work.solve(given)
+    answer = solve(given)
     for challenge, said in (
         (given, ""),
         (given, "0," * 15 + "0"),
@@ -144,10 +145,10 @@ def test_very_many_are_marked_and_still_pass(door: SubmissionRateLimiter) -> Non
     for _ in range(4):
         passed = door.ask(HERE, "", "")
         if passed.challenge is not None:
-            passed = door.ask(HERE, passed.challenge, proof_of_work.solve(passed.challenge))
+            passed = door.ask(HERE, passed.challenge, solve(passed.challenge))
         assert (passed.challenge, passed.suspicion) == (None, ())
     given = challenged(door)
-    passed = door.ask(HERE, given, proof_of_work.solve(given))
+    passed = door.ask(HERE, given, solve(given))
     assert (passed.challenge, passed.suspicion) == (None, (Suspicion.BURST,))
 
 
