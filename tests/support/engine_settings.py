@@ -12,13 +12,19 @@ FEW_PARTITIONS: Final = 3
 
 
 def kafka_settings(
-    engines: Running, name: str, *, partitions: int = FEW_PARTITIONS, call_timeout_s: float = CALL_TIMEOUT_S
+    engines: Running,
+    name: str,
+    *,
+    partitions: int = FEW_PARTITIONS,
+    replicas: int = 1,
+    call_timeout_s: float = CALL_TIMEOUT_S,
 ) -> KafkaSettings:
     """Topics and groups whose names begin with this one."""
     return KafkaSettings(
         bootstrap_servers=engines.kafka,
         topic_prefix=f"{name}.",
         topic_partitions=partitions,
+        replication_factor=replicas,
         call_timeout_s=call_timeout_s,
     )
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from pydantic import SecretStr
 
 from shared import log
-from shared.settings import KafkaSettings, StoreSettings, load
+from shared.settings import load
 from tests.integration.intake.fuzz import fuzzed
 from tests.integration.intake.harness import running
+from tests.support.engine_settings import kafka_settings, store_settings
 from tests.support.rounds import Results
 from tools.local.engines import Engines
 from tools.local.settings import LocalSettings
@@ -82,9 +82,7 @@ def _round(engines: Engines, seed: int, bodies: int) -> dict[str, Any]:
 
 async def _bodies(engines: Engines, seed: int, bodies: int) -> dict[str, Any]:
     unique = f"n{uuid.uuid4().hex[:8]}"
-    bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{unique}.")
-    store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{unique}_")
-    async with running(bus, store) as harness:
+    async with running(kafka_settings(engines, unique), store_settings(engines, unique)) as harness:
         outcome = await fuzzed(harness, seed, bodies)
     sent = sum(outcome.statuses.values())
     return {

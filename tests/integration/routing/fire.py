@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka.errors import KafkaError
-from pydantic import SecretStr
 
 from shared.errors import TransientError
 from shared.kafka.admin import ensure_topics
-from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.routing import blows
 from tests.integration.routing.blows import Blow
 from tests.integration.routing.crew import Crew
@@ -25,6 +23,7 @@ from tests.integration.routing.records import Line, read_everything
 from tests.integration.routing.replaying import not_replayed
 from tests.integration.routing.running import Process
 from tests.integration.routing.verifier import Audit, audit
+from tests.support.engine_settings import kafka_settings, store_settings
 from tests.support.waiting import eventually
 
 SESSION_TIMEOUT_S = 3.0
@@ -33,7 +32,6 @@ CALL_TIMEOUT_S = 5.0
 """Shorter too, so that calls fail while a broker is away and are not only late."""
 TOPICS_TIMEOUT_S = 30.0
 """Making the topics is no part of what is tried, and several scenarios may begin at once."""
-"""How long the store stays away at most, for reports to be owned meanwhile: a take-over may fall into it."""
 _FRESH = 20
 _LOOK_EVERY_S = 1.0
 
@@ -87,16 +85,11 @@ class Fire:
         self._scenario = scenario
         self._ground = ground
         self._folder = folder
-        self.bus = KafkaSettings(
-            bootstrap_servers=ground.kafka,
-            topic_prefix=f"f{uuid.uuid4().hex[:8]}.",
-            topic_partitions=scenario.partitions,
-            replication_factor=ground.replicas,
-            call_timeout_s=CALL_TIMEOUT_S,
+        name = f"f{uuid.uuid4().hex[:8]}"
+        self.bus = kafka_settings(
+            ground, name, partitions=scenario.partitions, replicas=ground.replicas, call_timeout_s=CALL_TIMEOUT_S
         )
-        self._store = StoreSettings(
-            uri=SecretStr(ground.mongodb), database_prefix=self.bus.topic_prefix.replace(".", "_")
-        )
+        self._store = store_settings(ground, name)
         self.crew = Crew(self._worker, scenario.workers, scenario.seed)
         self._post = Post(self.bus)
         self._early, self._late = self._reader(), self._reader()

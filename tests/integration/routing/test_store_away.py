@@ -6,16 +6,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from shared.events.reports import ReportReceived
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
-from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.routing.ground import OneBroker
 from tests.integration.routing.reader import Reader
 from tests.integration.routing.running import STAFF, Process, Traffic
 from tests.integration.routing.verifier import verify
+from tests.support.engine_settings import kafka_settings, store_settings
 from tests.support.waiting import DEADLINE_S, eventually
 from tools.local.engines import Engines
 
@@ -28,16 +27,13 @@ LONGEST_S = 8.0
 
 
 async def test_nothing_waits_while_the_store_is_away(own_engines: Engines, tmp_path: Path) -> None:
-    ground, prefix = OneBroker(own_engines), f"a{uuid.uuid4().hex[:8]}."
-    bus = KafkaSettings(
-        bootstrap_servers=ground.kafka, topic_prefix=prefix, topic_partitions=PARTITIONS, replication_factor=1
-    )
-    store = StoreSettings(uri=SecretStr(ground.mongodb), database_prefix=prefix.replace(".", "_"))
+    ground, name = OneBroker(own_engines), f"a{uuid.uuid4().hex[:8]}"
+    bus, store = kafka_settings(ground, name, partitions=PARTITIONS), store_settings(ground, name)
     await ensure_topics(bus)
     publisher = Publisher(bus)
     await publisher.start()
     process = Process(bus, store, tmp_path / "routing.log")
-    reader = Reader(bus.bootstrap_servers, prefix, PARTITIONS)
+    reader = Reader(bus.bootstrap_servers, bus.topic_prefix, PARTITIONS)
     process.start()
     reader.start()
     try:
@@ -72,7 +68,7 @@ async def test_nothing_waits_while_the_store_is_away(own_engines: Engines, tmp_p
         # Whatever waits for the store does so each time; a busy machine is late now and then.
         assert min(took[:3]) < LONGEST_S
         assert min(took[4:]) < LONGEST_S
-        found = await verify(bus.bootstrap_servers, prefix, PARTITIONS)
+        found = await verify(bus.bootstrap_servers, bus.topic_prefix, PARTITIONS)
         assert (found.reports, found.transfers_done, found.missing, found.passed_on_twice) == (OLD + 12, 120, [], [])
         assert process.ended() is None
         await ground.start_store()
