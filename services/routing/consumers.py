@@ -18,27 +18,27 @@ def consumers(service: RoutingService, read_model: ReadModel, sees: asyncio.Even
     """Two groups: one decides, one copies decisions for pages. Neither begins before ``sees`` is set."""
     router = KafkaRouter()
 
-    async def take_over(places: Partitions) -> Mapping[tuple[str, int], int]:
+    async def restore(assigned: Partitions) -> Mapping[tuple[str, int], int]:
         await sees.wait()
-        return await service.on_assigned(places)
+        return await service.on_assigned(assigned)
 
     @router.subscriber(
         REPORTS,
         CASES,
         group="routing",
         max_records=max_records,
-        on_assigned=take_over,
+        on_assigned=restore,
         on_revoked=service.on_revoked,
     )
     async def decide(batch: Batch[ReportEvents | CaseEvents]) -> Sequence[Rejected] | None:
         return await service.handle(batch)
 
-    async def go_on_copying(places: Partitions) -> Mapping[tuple[str, int], int]:
+    async def resume_copying(assigned: Partitions) -> Mapping[tuple[str, int], int]:
         await sees.wait()
-        return await read_model.on_assigned(places)
+        return await read_model.on_assigned(assigned)
 
     @router.subscriber(
-        ROUTINGS, group="routing-copy", max_records=MAX_RECORDS, pace_s=PACE_S, on_assigned=go_on_copying
+        ROUTINGS, group="routing-copy", max_records=MAX_RECORDS, pace_s=PACE_S, on_assigned=resume_copying
     )
     async def copy(batch: Batch[RoutingEvents]) -> None:
         await read_model.handle(batch)

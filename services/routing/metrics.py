@@ -40,7 +40,7 @@ REFRESHES = Counter(
 )
 MOVED = Counter("ieum_routing_moved_reports", "Reports moved away from closed centres.", registry=REGISTRY)
 PARTITIONS = Gauge("ieum_routing_assigned_partitions", "Partitions this worker decides for.", registry=REGISTRY)
-TAKE_OVER_SECONDS = Histogram(
+RESTORE_SECONDS = Histogram(
     "ieum_routing_restore_duration_seconds",
     "Reading the log before deciding.",
     buckets=LATENCY_BUCKETS,

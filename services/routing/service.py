@@ -24,12 +24,10 @@ from shared.centers import TABLES, Tables
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import FatalError, TransientError
 from shared.events.cases import CaseAcknowledged
-from shared.kafka.router import Received, Rejected
+from shared.kafka.router import Partitions, Received, Rejected
 from shared.topics import CASES, REPORTS
 
 _log = log.get(__name__)
-
-Places = frozenset[tuple[str, int]]
 
 SLICE: Final = 400
 """Events decided and published together: about 0.8 MB of records of 2 KB, below ``BATCH_BYTES``, above which everything
@@ -88,24 +86,24 @@ class RoutingService:
         """The partitions this process decides for, with what it knows of them."""
         return {p: self._changelog.states[p] for p in sorted(self._owned)}
 
-    async def on_assigned(self, places: Places) -> Mapping[tuple[str, int], int]:
-        """Read the log before deciding anything. Starts at the committed offsets: nothing is said about them here."""
-        partitions = _partitions(places)
+    async def on_assigned(self, assigned: Partitions) -> Mapping[tuple[str, int], int]:
+        """Restore the state of these partitions before anything is decided. Reading starts at the committed offsets."""
+        partitions = _partitions(assigned)
         started = self._clock.monotonic()
         with self._changelog.guarded():
-            await self._changelog.take_over(partitions)
+            await self._changelog.restore(partitions)
         self._owned = set(partitions)
         self.changed.set()
         metrics.PARTITIONS.set(len(partitions))
         seconds = self._clock.monotonic() - started
-        metrics.TAKE_OVER_SECONDS.observe(seconds)
+        metrics.RESTORE_SECONDS.observe(seconds)
         known = sum(len(self._changelog.states[p].report_states) for p in partitions)
-        _log.info("routing.took_over", partitions=sorted(partitions), reports=known, ms=round(seconds * 1000))
+        _log.info("routing.partitions_assigned", partitions=sorted(partitions), reports=known, ms=round(seconds * 1000))
         return {}
 
-    async def on_revoked(self, places: Places) -> None:
+    async def on_revoked(self, revoked: Partitions) -> None:
         """Stop telling loads and moving reports; the state store is kept, for the partition may come back."""
-        self._owned -= {partition for _, partition in places}
+        self._owned -= {partition for _, partition in revoked}
         metrics.PARTITIONS.set(len(self._owned))
 
     async def handle(self, batch: list[Received]) -> Sequence[Rejected]:
@@ -244,10 +242,10 @@ class RoutingService:
         return found
 
 
-def _partitions(places: Places) -> frozenset[int]:
+def _partitions(assigned: Partitions) -> frozenset[int]:
     """A report and its cases must meet in one process."""
-    reports = frozenset(p for topic, p in places if topic == REPORTS.name)
-    cases = frozenset(p for topic, p in places if topic == CASES.name)
+    reports = frozenset(p for topic, p in assigned if topic == REPORTS.name)
+    cases = frozenset(p for topic, p in assigned if topic == CASES.name)
     if reports != cases:
         raise FatalError(f"assigned reports {sorted(reports)} but cases {sorted(cases)}: the assignor must be Range")
     return reports

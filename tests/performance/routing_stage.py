@@ -215,6 +215,6 @@ def _taken_over(log: str) -> Sequence[int]:
     """The partitions of the last take-over a process's log tells of."""
     found: Sequence[int] = ()
     for line in log.splitlines():
-        if "routing.took_over" in line:
+        if "routing.partitions_assigned" in line:
             found = orjson.loads(line)["partitions"]
     return found

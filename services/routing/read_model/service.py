@@ -17,12 +17,10 @@ from shared import log
 from shared.clock import Clock
 from shared.events.envelope import header
 from shared.events.routings import ReportRerouted, ReportRouted
-from shared.kafka.router import Received
+from shared.kafka.router import Partitions, Received
 from shared.topics import ROUTINGS
 
 _log = log.get(__name__)
-
-Places = frozenset[tuple[str, int]]
 
 MAX_RECORDS: Final = 500
 """Small, because reading a batch holds up the hot path that shares the event loop: about 15 ms."""
@@ -48,9 +46,9 @@ class ReadModel:
         self._said_at: dict[int, float] = {}
         """By partition: when the store was last told how far its copy goes."""
 
-    async def on_assigned(self, places: Places) -> Mapping[tuple[str, int], int]:
+    async def on_assigned(self, assigned: Partitions) -> Mapping[tuple[str, int], int]:
         """Go on where the copy ends."""
-        partitions = sorted(partition for _, partition in places)
+        partitions = sorted(partition for _, partition in assigned)
         copied = await self._store.copied(partitions)
         for partition in partitions:
             known = copied.get(partition, Copied())

@@ -67,7 +67,7 @@ class Changelog:
         """Return the state of a partition. Raises ``FatalError`` if it was never read: nothing may be decided then."""
         found = self.states.get(partition)
         if found is None:
-            raise FatalError(f"partition {partition} has records to decide and was never taken over")
+            raise FatalError(f"partition {partition} has records to decide and was never restored")
         return found
 
     @contextmanager
@@ -76,8 +76,8 @@ class Changelog:
         with self._folder.guarded():
             yield
 
-    async def take_over(self, partitions: Iterable[int]) -> None:
-        """Know what the log holds of these partitions: go on from their state stores, and read on to the end."""
+    async def restore(self, partitions: Iterable[int]) -> None:
+        """Restore these partitions: go on from their state stores, and read the log from there to its end."""
         wanted = sorted(partitions)
         async with AsyncExitStack() as held:
             # Nobody may move anything in between: what is read rests on what is known before it.
@@ -89,7 +89,7 @@ class Changelog:
             await self.read_on(wanted)
             await self._read_acknowledgements(wanted)
 
-    async def restore(self, partition: int) -> None:
+    async def restore_from_start(self, partition: int) -> None:
         """Read a partition from its first record on, as if nothing were known of it. The caller holds its lock.
 
         If that fails half-way, ``catch_up`` goes on with it before anything is decided.

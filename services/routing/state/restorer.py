@@ -43,5 +43,5 @@ class Restorer:
             self._restored[partition] = now
             async with self._changelog.locks[partition]:
                 with self._changelog.guarded():
-                    await self._changelog.restore(partition)
+                    await self._changelog.restore_from_start(partition)
             _log.info("routing.restored", partition=partition)

@@ -252,13 +252,13 @@ async def test_a_restore_that_fails_half_way_goes_on_before_anything_is_decided(
     table.place.routings.fail_after = 15
     with pytest.raises(TransientError):
         async with table.changelog.locks[0]:
-            await table.changelog.restore(0)
+            await table.changelog.restore_from_start(0)
     assert 0 < table.state.position < 30
     await table.step("old_report")
     table.assert_true()
 
 
-async def test_a_take_over_that_fails_half_way_is_done_again() -> None:
+async def test_a_restore_that_fails_half_way_is_done_again() -> None:
     table = await filled()
     await table.step("lose")
     kill(table.folder)
