@@ -30,7 +30,7 @@ from shared.kafka.decoding import (
 )
 from shared.kafka.lag import ConsumerLag
 from shared.kafka.liveness import CoordinatorLiveness
-from shared.kafka.patches import observe_coordinator, wait_for_records
+from shared.kafka.patches import ask_for_all, observe_coordinator, wait_for_records
 from shared.kafka.publisher import Publisher
 from shared.kafka.retry import AssignmentLostError, Retry
 from shared.kafka.router import BatchMessage, OnAssigned, Partitions, Records, SubscriberSpec, decoded
@@ -44,13 +44,18 @@ _POLL_AGAIN_SECONDS: Final = 1.0
 POLL_MS: Final = 2_000
 """How long one poll waits for records; it returns at once when there are some, and when the consumer stops."""
 FETCH_WAIT_MS: Final = 500
-"""How long the broker waits for records. A record of a partition that was just read may wait so long behind a question
-for the others."""
+"""How long the broker waits for records. After a batch of more than a second a record of a partition that was just read
+may wait so long behind a question for the others (``ask_for_all``)."""
 IDLE_WAIT_MS: Final = 2_000
 """The same after ``IDLE_SECONDS`` without a record: then every partition is asked for, and the first record answers at
 once. What waits behind it: questions for the ends and for metadata (who leads a partition now), and the first question
 after a rebalance."""
 IDLE_SECONDS: Final = 10.0
+GATHER_SHARE: Final = 0.1
+"""A consumer that is behind waits for the records of other partitions for at most this part of what its last batch
+took: they come in the same batch, or wait for one more."""
+GATHER_S: Final = 0.2
+"""And at most so long."""
 
 
 CallNext = Callable[[StreamMessage[Any]], Awaitable[Any]]
@@ -82,6 +87,7 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
         self._pace_s = pace_s
         self._rest_until = 0.0
         self._busy_until = 0.0
+        self._returned_at = 0.0
         observe_coordinator(self, owner.coordinator.answered)
         owner.use(self)
 
@@ -90,22 +96,44 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self._rest_until - loop.time())
         try:
-            records: Polled = await super().getmany(
-                *partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records
-            )
+            records: Polled = await super().getmany(*partitions, max_records=max_records)
+            if records:
+                records = await self._with_others(records, *partitions, max_records=max_records)
+            else:
+                records = await super().getmany(
+                    *partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records
+                )
         except ConsumerStoppedError:  # how the loop is told to end
             raise
         except Exception as error:
             await self._owner.on_poll_failed(error)
             return {}
+        self._returned_at = loop.time()
         self._owner.on_polled(records)
         if records:
             self._busy_until = loop.time() + IDLE_SECONDS
         wait_for_records(self, FETCH_WAIT_MS if loop.time() < self._busy_until else IDLE_WAIT_MS)
+        ask_for_all(self)
         full = max_records is not None and sum(map(len, records.values())) >= max_records
         if records and not full:
             self._rest_until = loop.time() + self._pace_s
         return records
+
+    async def _with_others(self, records: Polled, *partitions: TopicPartition, max_records: int | None) -> Polled:
+        """Records that came while the last batch was handled, with what other partitions have: it is asked for now."""
+        room = None if max_records is None else max_records - sum(map(len, records.values()))
+        if room == 0:
+            return records
+        generation = self._owner.generation
+        behind_s = asyncio.get_running_loop().time() - self._returned_at
+        gather_ms = int(1000 * min(GATHER_SHARE * behind_s, GATHER_S))
+        try:
+            more: Polled = await super().getmany(*partitions, timeout_ms=gather_ms, max_records=room)
+        except KafkaError:  # comes again with the next poll, which loses nothing by it
+            more = {}
+        if self._owner.generation != generation:
+            return more  # whoever has the partitions now reads the others again
+        return {tp: [*records.get(tp, ()), *more.get(tp, ())] for tp in {**records, **more}}
 
 
 class Subscription:
@@ -134,7 +162,8 @@ class Subscription:
         self._busy = asyncio.Lock()
         self._retry = Retry(group)
         self._halted: str | None = None
-        self._generation = 0
+        self.generation = 0
+        """Counts the changes of the assignment."""
         self._polled_generation = 0
         self._dead_run = 0
         self._assigned_hook: asyncio.Task[None] | None = None
@@ -166,7 +195,7 @@ class Subscription:
     def on_polled(self, records: Polled) -> None:
         """Note the generation in which this batch was fetched."""
         del records
-        self._polled_generation = self._generation
+        self._polled_generation = self.generation
 
     async def on_poll_failed(self, error: Exception) -> None:
         """Back off after a retriable error; end the process after any other."""
@@ -187,7 +216,7 @@ class Subscription:
                 pass
         except TimeoutError:
             _log.warning("kafka.revoke_timed_out", group=self.group)
-        self._generation += 1
+        self.generation += 1
         self.lag.release()
         if self._on_revoked is not None and revoked:
             try:
@@ -198,14 +227,14 @@ class Subscription:
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Start the new partitions; with an ``on_assigned`` hook they are paused until it returns."""
         # Nothing may be awaited before the pause: no record may be fetched before the hook has returned.
-        self._generation += 1
+        self.generation += 1
         self._retry.resume()
         self.lag.assign(assigned)
         if self._halted is not None:
             self._stop_at(assigned, self._halted)
         elif self._on_assigned is not None and assigned:
             self.consumer.pause(*assigned)
-            hook = self._run_assigned_hook(self._on_assigned, tuple(assigned), self._generation)
+            hook = self._run_assigned_hook(self._on_assigned, tuple(assigned), self.generation)
             self._assigned_hook = asyncio.create_task(hook)
         _log.info("kafka.partitions_assigned", group=self.group, partitions=sorted(map(_tp_name, assigned)))
 
@@ -296,7 +325,7 @@ class Subscription:
 
     def _seek_back(self, records: Records, generation: int) -> None:
         """Seek to the first offsets of the batch, in case the partitions stay assigned."""
-        if generation == self._generation:
+        if generation == self.generation:
             for record in reversed(records):
                 with contextlib.suppress(IllegalStateError):
                     self.consumer.seek(TopicPartition(record.topic, record.partition), record.offset)
@@ -373,11 +402,11 @@ class Subscription:
     # --- helpers
 
     def _is_stale(self, generation: int) -> bool:
-        return self._retry.interrupted or generation != self._generation
+        return self._retry.interrupted or generation != self.generation
 
     def _check_generation(self, generation: int) -> None:
         """Raise ``AssignmentLostError`` once partitions are revoked; during the revocation a commit still counts."""
-        if generation != self._generation:
+        if generation != self.generation:
             raise AssignmentLostError("the partitions were revoked")
 
     def _bare(self, name: str) -> str:

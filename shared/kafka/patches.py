@@ -9,6 +9,10 @@
   tasks go on, and would send it later (aiokafka issue 1101).
 - How long the broker waits for records before it answers that there are none (no upstream issue yet): it is fixed when
   a consumer is made, and a follower waits longer once it has caught up.
+- How long records that were fetched and not taken keep a consumer from asking for those of other partitions (no
+  upstream issue yet): after 0.1 s it asks for the others alone, and while that question waits at the broker, up to half
+  a second, nobody asks for the partitions that were taken since. Behind a batch that takes longer than 0.1 s a record
+  of a partition that had just been read so waited for that question and for one batch more.
 - Header names that are not UTF-8 (no upstream issue yet): aiokafka's parser raises in the middle of a batch, and again
   wherever in that batch reading begins anew. Seeking past the record does not help, and a process that ends for it ends
   for ever. So where that happens the batch is unpacked once more by aiokafka's slower parser, with the bytes that are
@@ -93,6 +97,16 @@ def wait_for_records(consumer: AIOKafkaConsumer, milliseconds: int, least_bytes:
     """Let a started consumer's questions from now on wait so long at the broker while there is less to read."""
     consumer._fetcher._fetch_max_wait_ms = milliseconds
     consumer._fetcher._fetch_min_bytes = least_bytes
+
+
+_LEFT_S: Final = 1.0
+"""Longer than a batch takes but in a surge. Where one partition is paused over records that were fetched, the others
+wait for so long once."""
+
+
+def ask_for_all(consumer: AIOKafkaConsumer) -> None:
+    """Let a started consumer ask for all partitions at once, when what was fetched is taken."""
+    consumer._fetcher._prefetch_backoff = _LEFT_S
 
 
 _FAILED_BETWEEN_SEARCHES: Final = 20

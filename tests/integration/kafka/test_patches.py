@@ -11,11 +11,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 
+from shared.kafka import patches
 from shared.kafka import publisher as publishing
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import bounded, client_options, forget, topic_name
 from shared.kafka.liveness import ended_task
-from shared.kafka.patches import abandon, background_tasks, partitions_of, wait_for_records
+from shared.kafka.patches import abandon, ask_for_all, background_tasks, partitions_of, wait_for_records
 from shared.process import configure_garbage_collection, spare_what_is_built
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
@@ -65,6 +66,44 @@ async def test_nothing_public_changes_how_long_a_started_consumer_lets_the_broke
         await consumer.stop()
     public = [name for name, _ in inspect.getmembers(AIOKafkaConsumer) if not name.startswith("_")]
     assert [name for name in public if "wait" in name or "fetch" in name] == []
+
+
+async def test_records_that_nobody_took_make_a_consumer_ask_for_the_others_alone_unless_it_is_told(
+    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = note_fetches(monkeypatch)
+    monkeypatch.setattr(patches, "_LEFT_S", 3600.0)
+    await ensure_topics(bus_settings)
+    name = topic_name(bus_settings, REPORTS)
+    consumer = AIOKafkaConsumer(**client_options(bus_settings), fetch_max_wait_ms=10)
+    producer = AIOKafkaProducer(**client_options(bus_settings))
+    await consumer.start()
+    await producer.start()
+
+    async def lies_there() -> None:
+        """A record is fetched and not taken."""
+        await producer.send_and_wait(name, b"x", partition=0)
+        await eventually(lambda: consumer._fetcher._records, "the record")
+        asked.clear()
+
+    def partitions() -> list[int]:
+        return sorted(partition for each in asked for topic in each._topics for partition, *_ in topic[1])
+
+    try:
+        consumer.assign([TopicPartition(name, 0), TopicPartition(name, 1)])
+        await eventually(lambda: 0 in partitions() and 1 in partitions(), "the first questions")
+        await lies_there()
+        await eventually(lambda: partitions()[:2] == [1, 1], "questions for the other partition alone")
+        ask_for_all(consumer)
+        assert await consumer.getmany(timeout_ms=1000)
+        await lies_there()
+        await asyncio.sleep(0.3)
+        assert asked == []
+        assert await consumer.getmany(timeout_ms=1000)
+        await eventually(lambda: {0, 1} <= set(partitions()), "a question for both")
+    finally:
+        await producer.stop()
+        await consumer.stop()
 
 
 async def test_a_producer_whose_stop_was_given_up_lives_on_unless_it_is_ended(

@@ -1,5 +1,5 @@
 """A consumer that is not urgent rests after a batch, but not while there is more than a batch holds; an idle one asks
-less often.
+less often. One that is behind takes what all partitions have.
 """
 
 import asyncio
@@ -8,25 +8,39 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from shared.kafka import consumer as consuming
 from shared.kafka.consumer import FETCH_WAIT_MS, IDLE_SECONDS, IDLE_WAIT_MS, LongPollingConsumer
 
+REPORTS, CASES = TopicPartition("reports", 0), TopicPartition("cases", 0)
+Answer = dict[TopicPartition, list[int]] | Exception
 
-def polling(records: int, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, list[int]]:
-    """A consumer that gets so many records at every poll, and how long the broker was told to wait after each."""
+
+def answering(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> tuple[Any, list[int]]:
+    """A consumer that gets these answers, then nothing; and how long the broker was told to wait after each poll."""
     waits: list[int] = []
+    left = list(answers)
 
     async def polled(*_: object, **__: object) -> dict[TopicPartition, list[int]]:
-        return {TopicPartition("reports", 0): [0] * records} if records else {}
+        answer = left.pop(0) if left else {}
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     monkeypatch.setattr(AIOKafkaConsumer, "getmany", polled)
     monkeypatch.setattr(consuming, "wait_for_records", lambda _, milliseconds: waits.append(milliseconds))
+    monkeypatch.setattr(consuming, "ask_for_all", lambda one: setattr(one, "asks_for_all", True))
     consumer: Any = object.__new__(LongPollingConsumer)
     consumer._closed = True  # it was never opened
-    consumer._owner = SimpleNamespace(on_polled=lambda _: None)
-    consumer._pace_s, consumer._rest_until, consumer._busy_until = 60.0, 0.0, 0.0
+    consumer._owner = SimpleNamespace(on_polled=lambda _: None, generation=1)
+    consumer._pace_s, consumer._rest_until, consumer._busy_until, consumer._returned_at = 60.0, 0.0, 0.0, 0.0
     return consumer, waits
+
+
+def polling(records: int, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, list[int]]:
+    """A consumer that waits for records and gets so many."""
+    return answering(monkeypatch, {}, {REPORTS: [0] * records} if records else {})
 
 
 async def rests_after(records: int, monkeypatch: pytest.MonkeyPatch, *, most: int | None) -> bool:
@@ -53,9 +67,44 @@ async def test_the_broker_is_to_wait_longer_once_no_record_has_come_for_a_while(
 ) -> None:
     consumer, waits = polling(1, monkeypatch)
     await consumer.getmany()
-    consumer, later = polling(0, monkeypatch)
+    consumer, later = answering(monkeypatch)
     consumer._busy_until = asyncio.get_running_loop().time() + IDLE_SECONDS
     await consumer.getmany()
     consumer._busy_until = 0.0
     await consumer.getmany()
     assert (waits, later) == ([FETCH_WAIT_MS], [FETCH_WAIT_MS, IDLE_WAIT_MS])
+
+
+async def test_one_that_is_behind_takes_what_other_partitions_have_in_the_same_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    consumer, _ = answering(monkeypatch, {REPORTS: [1, 2]}, {REPORTS: [3], CASES: [1]})
+    assert await consumer.getmany(max_records=10) == {REPORTS: [1, 2, 3], CASES: [1]}
+    assert consumer.asks_for_all
+    consumer, _ = answering(monkeypatch, {REPORTS: [1, 2]}, {CASES: [1]})
+    assert await consumer.getmany(max_records=2) == {REPORTS: [1, 2]}, "the batch was full"
+
+
+async def test_an_error_of_other_partitions_loses_no_record_that_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    consumer, _ = answering(monkeypatch, {REPORTS: [1, 2]}, KafkaError("away"))
+    assert await consumer.getmany(max_records=10) == {REPORTS: [1, 2]}
+
+
+async def test_of_an_assignment_that_changes_meanwhile_only_what_was_read_after_it_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    consumer, _ = answering(monkeypatch, {REPORTS: [1, 2]}, {CASES: [1]})
+
+    class Changing:
+        """Another generation at every look."""
+
+        on_polled = staticmethod(lambda _: None)
+        looks = 0
+
+        @property
+        def generation(self) -> int:
+            self.looks += 1
+            return self.looks
+
+    consumer._owner = Changing()
+    assert await consumer.getmany(max_records=10) == {CASES: [1]}
