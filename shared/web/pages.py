@@ -139,10 +139,9 @@ class Pages:
             response.set_cookie(COOKIE, language, path="/", samesite="lax", httponly=True, secure=self.secure(request))
         return response
 
-    def fragment(self, request: Request, template: str, **context: object) -> str:
-        """A piece of a page, for a live update."""
-        language = chosen(request)
-        return self._environments[language].get_template(template).render(self._common(request, language), **context)
+    def fragment(self, language: Language, template: str, **context: object) -> str:
+        """A piece of a page, for a live update. It has what it is given and nothing that only pages have."""
+        return self._environments[language].get_template(template).render(context)
 
     def _common(self, request: Request, language: Language) -> dict[str, object]:
         # Set by the Authorizer; pages that anybody may see do not say who is looking.
@@ -180,6 +179,8 @@ class Pages:
         install.install_gettext_callables(
             texts.gettext, texts.ngettext, newstyle=True, pgettext=texts.pgettext, npgettext=texts.npgettext
         )
+        # Jinja's own looks "gettext" up and calls it, at every text of every page.
+        environment.globals["_"] = environment.globals["gettext"]
         # For texts that come from elsewhere (API descriptions): "_" would take a per cent sign in them for a hole.
         own: dict[str, Callable[..., object]] = {"translated": lambda text: texts.gettext(text) if text else ""}
         own |= formats.filters(language, self.clock.now)

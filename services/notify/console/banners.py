@@ -50,4 +50,5 @@ class Banners:
     async def html(self, request: Request, principal: Principal, center_id: str) -> str:
         """The banners as the page of this reader shows them."""
         told = await self.of(principal, center_id)
-        return self._pages.fragment(request, "banners.html", names=center_names(self._pages, request), **told)
+        language = self._pages.language(request)
+        return self._pages.fragment(language, "banners.html", names=center_names(language), **told)

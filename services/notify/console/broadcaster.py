@@ -5,9 +5,10 @@ then says is given out in any case where it says something else.
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Final
 
 from services.notify import metrics
@@ -101,11 +102,13 @@ class ConsoleSubscriber:
         return case.offered_to == self.center_id
 
 
-def _concerned(case: Case) -> frozenset[str]:
+def _concerned(case: Case | None) -> frozenset[str]:
     """Return the organisations whose consoles a change is for.
 
     Whoever held the case or had an offer of it must see it leave. Nobody else hears that it exists.
     """
+    if case is None:
+        return frozenset()
     past = case.past_offer.to_center_id if case.past_offer is not None else ""
     return frozenset({CENTRAL_DESK, case.center_id, case.offered_to or "", past, *case.former})
 
@@ -129,7 +132,8 @@ class ConsoleBroadcaster:
     def __init__(self, backlog: int = BACKLOG) -> None:
         """``backlog`` bounds each listener."""
         self._backlog = backlog
-        self._listeners: set[ConsoleSubscriber] = set()
+        self._listeners: defaultdict[str, set[ConsoleSubscriber]] = defaultdict(set)
+        """By the centre whose list they show: a change costs nothing for those whom it does not concern."""
         self.occupied: Final = asyncio.Event()
         """Set while a console is open."""
         self._given: OrderedDict[str, Case] = OrderedDict()
@@ -138,20 +142,21 @@ class ConsoleBroadcaster:
     @property
     def listening(self) -> int:
         """Open consoles."""
-        return len(self._listeners)
+        return sum(map(len, self._listeners.values()))
+
+    def _all(self) -> Iterator[ConsoleSubscriber]:
+        return chain.from_iterable(self._listeners.values())
 
     def full(self, session: str) -> bool:
         """Return whether a sign-in has as many consoles open as it may."""
-        return sum(listener.session == session for listener in self._listeners) >= PER_SESSION
+        return sum(listener.session == session for listener in self._all()) >= PER_SESSION
 
     def announce(self, case: Case) -> None:
         """Show a new case that the store may not have yet, to those whom it concerns."""
         if self.known(case.report_id):
             return
         early = self._early[case.report_id] = case.model_copy(update={"rev": EARLY_REV})
-        concerned = _concerned(case)
-        for listener in self._listeners:
-            listener.offer(early, concerned)
+        self._offer(early, None, None)
         while len(self._early) > _REMEMBERED:
             self._early.popitem(last=False)
         metrics.NOT_STORED.set(len(self._early))
@@ -173,13 +178,18 @@ class ConsoleBroadcaster:
                 continue
             self._given[case.report_id] = case
             self._given.move_to_end(case.report_id)
-            as_announced = early is not None and _looks_like(early, case)
-            concerned = _concerned(case)
-            for listener in self._listeners:
-                listener.offer(case, concerned, as_announced=as_announced)
+            self._offer(case, known, early)
         while len(self._given) > _REMEMBERED:
             self._given.popitem(last=False)
         metrics.NOT_STORED.set(len(self._early))
+
+    def _offer(self, case: Case, known: Case | None, early: Case | None) -> None:
+        """Give a state to all whom it concerns, and what waits at others replaces what was given before."""
+        as_announced = early is not None and _looks_like(early, case)
+        concerned = _concerned(case)
+        for center_id in concerned | _concerned(known) | _concerned(early):
+            for listener in self._listeners.get(center_id, ()):
+                listener.offer(case, concerned, as_announced=as_announced)
 
     def given(self, report_id: str) -> Case | None:
         """The newest state given out, if it is remembered."""
@@ -187,12 +197,12 @@ class ConsoleBroadcaster:
 
     def notice(self) -> None:
         """Tell every console that duty or dead records changed."""
-        for listener in self._listeners:
+        for listener in self._all():
             listener.notice()
 
     async def check_sign_ins(self) -> None:
         """Wake the consoles whose person is signed in no more: one look for all, so that none wakes while idle."""
-        for listener in self._listeners:
+        for listener in self._all():
             if not listener.signed_in():
                 listener.wake()
 
@@ -202,25 +212,25 @@ class ConsoleBroadcaster:
     ) -> Iterator[ConsoleSubscriber]:
         """Listen from now on until the block ends. ``session`` is the sign-in that it counts for."""
         listener = ConsoleSubscriber(center_id, self._backlog, session, signed_in)
-        self._listeners.add(listener)
+        self._listeners[center_id].add(listener)
         self.occupied.set()
-        metrics.STREAMS.set(len(self._listeners))
+        metrics.STREAMS.set(self.listening)
         try:
             yield listener
         finally:
-            self._listeners.discard(listener)
-            if not self._listeners:
+            self._listeners[center_id].discard(listener)
+            if not self.listening:
                 self.occupied.clear()
-            metrics.STREAMS.set(len(self._listeners))
+            metrics.STREAMS.set(self.listening)
 
     def send_all_away(self) -> None:
         """Have every console come back for the whole list: this process cannot say what changed, or what is stored."""
         self._early.clear()
         metrics.NOT_STORED.set(len(self._early))
-        for listener in self._listeners:
+        for listener in self._all():
             listener.send_away()
 
     def close(self) -> None:
         """Send everyone away; the process is ending."""
-        for listener in self._listeners:
+        for listener in self._all():
             listener.close()

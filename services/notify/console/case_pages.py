@@ -98,7 +98,7 @@ class CasePages:
             me=principal,
             may=principal.may,
             own=own,
-            names=center_names(self.pages, request),
+            names=center_names(self.pages.language(request)),
             who=self.case_service.staff.name,
             colleagues=colleagues,
             empty={i for i, center in every.items() if center.nobody},

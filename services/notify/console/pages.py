@@ -54,7 +54,7 @@ def page_router(
             center_id=center_id,
             **await guarded(lambda: banners.of(principal, center_id)),
             center=every[center_id],
-            names=center_names(pages, request),
+            names=center_names(pages.language(request)),
             others=[i for i in (*centers.CENTER_IDS, CENTRAL_DESK) if principal.may(Action.CASES_LIST, i)],
             cases=cases,
             groups=lists.by_center(cases),

@@ -3,23 +3,24 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Literal
+from functools import cache
+from typing import Final, Literal, NamedTuple
 
 import orjson
-from fastapi import Request
 from pydantic import BaseModel, ConfigDict
 
 from services.notify.cases.attention import states_of
 from services.notify.cases.models import CENTRAL_DESK, Case
 from services.notify.console.broadcaster import ConsoleSubscriber
 from services.notify.console.problems import center_name
-from services.notify.console.views import ROW, CaseRow, row_of
+from services.notify.console.views import ROW, CaseRow, shown_of
 from services.notify.team.directory import StaffDirectory
 from shared import centers
 from shared.events.base import Moment
 from shared.events.vocabulary import EndReason
 from shared.identity.principal import Principal
-from shared.identity.roles import Action
+from shared.identity.roles import NOBODY, Action
+from shared.web.language import Language
 from shared.web.pages import Pages
 
 Section = Literal["cases", "offers"]
@@ -55,7 +56,7 @@ class StreamRows(BaseModel):
 
 def entry_of(case: Case, section: Section) -> dict[str, object]:
     """A row of the message."""
-    return StreamRow(**row_of(case).model_dump(), section=section).model_dump(mode="json")
+    return StreamRow(**shown_of(case), section=section).model_dump(mode="json")
 
 
 def message(
@@ -90,10 +91,41 @@ _FRESH_S: Final = 1.0
 """Rows say how long ago something was; a second old is not noticed, and a burst meets every console within it."""
 
 
-def center_names(pages: Pages, request: Request) -> dict[str, str]:
-    """Every centre's short name in the reader's language."""
-    language = pages.language(request)
+@cache
+def center_names(language: Language) -> dict[str, str]:
+    """Every centre's short name in a language."""
     return {i: center_name(i, language) for i in (*centers.CENTER_IDS, CENTRAL_DESK)}
+
+
+_ON_ROWS: Final = (Action.CASES_ACKNOWLEDGE, Action.DETAILS_OPEN, Action.TRANSFERS_ANSWER)
+"""What a row offers to whoever may do it."""
+
+
+class RowView(NamedTuple):
+    """What the look of a row depends on beside its case: whoever has the same view is sent the same row."""
+
+    center_id: str
+    """Whose list it stands on."""
+    language: Language | None = None
+    """None: without HTML, and so the same for everybody."""
+    organisation: str = ""
+    own: tuple[Action, ...] = ()
+    """What the reader may do with cases of their organisation."""
+    others: tuple[Action, ...] = ()
+    """And with those of any other."""
+
+    def may(self, action: str, organisation: str) -> bool:
+        """Return whether the reader may do this with a case of an organisation."""
+        return action in (self.own if organisation == self.organisation else self.others)
+
+
+def view_of(principal: Principal, center_id: str, language: Language) -> RowView:
+    """The view somebody has of a centre's list, as pages show it."""
+    organisation = principal.organisation
+    own, others = (
+        tuple(action for action in _ON_ROWS if principal.may(action, whose)) for whose in (organisation, NOBODY)
+    )
+    return RowView(center_id, language, organisation, own, others)
 
 
 class Rows:
@@ -105,25 +137,17 @@ class Rows:
         self._staff = staff
         self._made: OrderedDict[tuple[object, ...], tuple[bytes, float]] = OrderedDict()
 
-    def entry(
-        self, request: Request, principal: Principal, case: Case, center_id: str, section: Section, *, html: bool
-    ) -> bytes:
-        """One row of a work list, or of the offers above it, as JSON; with ``html`` as the page shows it, too."""
-        may = (
-            principal.may(Action.CASES_ACKNOWLEDGE, case.center_id),
-            principal.may(Action.DETAILS_OPEN, case.center_id),
-            principal.may(Action.TRANSFERS_ANSWER, center_id),
-        )
-        seen = (self._pages.language(request), may, self._staff.name(case.assignee)) if html else ()
-        named = self._staff.name(case.acknowledged_by) if html else ""
-        key = (case.report_id, case.rev, center_id, section, html, seen, named)
+    def entry(self, view: RowView, case: Case, section: Section) -> bytes:
+        """One row of a work list, or of the offers above it, as JSON; in a language as the page shows it, too."""
+        name = self._staff.name
+        key = (view, case.report_id, case.rev, section, name(case.assignee), name(case.acknowledged_by))
         now = self._pages.clock.monotonic()
         known = self._made.get(key)
         if known is not None and now - known[1] < _FRESH_S:
             return known[0]
         body = entry_of(case, section)
-        if html:
-            body["html"] = self._html(request, principal, case, center_id)
+        if view.language is not None:
+            body["html"] = self._html(view, view.language, case)
         made = orjson.dumps(body)
         self._made[key] = (made, now)
         self._made.move_to_end(key)
@@ -132,15 +156,15 @@ class Rows:
             self._made.popitem(last=False)
         return made
 
-    def _html(self, request: Request, principal: Principal, case: Case, center_id: str) -> str:
+    def _html(self, view: RowView, language: Language, case: Case) -> str:
         return self._pages.fragment(
-            request,
+            language,
             "row.html",
             case=case,
-            names=center_names(self._pages, request),
-            view=center_id,
+            names=center_names(language),
+            view=view.center_id,
             who=self._staff.name,
-            may=principal.may,
+            may=view.may,
             states_of=states_of,
             shown=True,
         )

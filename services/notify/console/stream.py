@@ -20,7 +20,7 @@ from services.notify.console import lists
 from services.notify.console.broadcaster import ConsoleBroadcaster, ConsoleSubscriber
 from services.notify.console.dependencies import checked_center, home_of
 from services.notify.console.lists import Shown, SingleFlight
-from services.notify.console.rows import Entry, Rows, Section, message
+from services.notify.console.rows import Entry, Rows, RowView, message, view_of
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import CenterId
@@ -30,6 +30,7 @@ from shared.web.app import Problem
 from shared.web.authorization import Authorizer
 from shared.web.documented import refuses
 from shared.web.event_stream import EventStream, comment, event
+from shared.web.language import chosen as language
 from shared.web.translations import gettext_noop
 
 CHECK_S: Final = 1.0
@@ -92,14 +93,13 @@ def stream_router(
         if broadcaster.listening >= limit:
             raise Problem(503, "too_many_streams", gettext_noop("Too many consoles are open."), retry_after=5)
 
-        def entry(case: Case, section: Section) -> bytes:
-            return rows.entry(request, principal, case, chosen, section, html=html)
+        view = view_of(principal, chosen, language(request)) if html else RowView(chosen)
 
         def good() -> bool:
             return authorize.identity.still_valid(principal)
 
         told = partial(banners, request, principal, chosen) if html and banners is not None else None
-        source = _Stream(broadcaster, clock, chosen, principal.session, good, entry, together, told)
+        source = _Stream(broadcaster, clock, chosen, principal.session, good, partial(rows.entry, view), together, told)
         return EventStream(source.events())
 
     return router

@@ -36,6 +36,8 @@ Moment = Annotated[base.Moment, WithJsonSchema({"type": "string", "format": "dat
 class OfferView(BaseModel):
     """An open offer of a case to another centre."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     offer_id: str
     to_center_id: str
     by: str
@@ -129,19 +131,27 @@ class CaseRow(BaseModel):
     rev: int
 
 
+_AS_STORED: Final = CaseRow.model_fields.keys() & Case.model_fields.keys() - {"awaiting", "linked"}
+"""Fields of a row that are the case's own."""
+
+
+def shown_of(case: Case) -> dict[str, object]:
+    """The values of a case's row, by field."""
+    escalation = case.escalation
+    return {
+        **{name: getattr(case, name) for name in _AS_STORED},
+        "linked": len(case.linked),
+        "awaiting": case.awaiting.kind if case.awaiting is not None else None,
+        "owned_since": case.decided_at,
+        "step": escalation.step if escalation is not None else None,
+        "next_alert_at": escalation.due_at if escalation is not None else None,
+        "held": escalation is not None and escalation.held,
+    }
+
+
 def row_of(case: Case) -> CaseRow:
     """The row of a case."""
-    escalation = case.escalation
-    shared = case.model_dump(include=(CaseRow.model_fields.keys() & Case.model_fields.keys()) - {"awaiting", "linked"})
-    return CaseRow(
-        **shared,
-        linked=len(case.linked),
-        awaiting=case.awaiting.kind if case.awaiting is not None else None,
-        owned_since=case.decided_at,
-        step=escalation.step if escalation is not None else None,
-        next_alert_at=escalation.due_at if escalation is not None else None,
-        held=escalation is not None and escalation.held,
-    )
+    return CaseRow.model_validate(shown_of(case))
 
 
 class CaseList(BaseModel):
@@ -268,7 +278,7 @@ class CaseView(CaseRow):
 def case_view(case: Case) -> CaseView:
     """The whole of a case."""
     return CaseView(
-        **row_of(case).model_dump(),
+        **shown_of(case),
         linked_reports=case.linked,
         joined=case.joined,
         contact_channels=agreed_channels(case.contact_channels),

@@ -51,9 +51,9 @@ class Painter:
         language = self._pages.language(request)
         rows = self._shared.of(live_loads)
         return {
-            **self._common(request, language, live_loads, rows),
+            **self._common(language, live_loads, rows),
             "order": [row.center_id for row in ordered(rows, order, language)],
-            STAMP: self._stamp(request, language, live_loads),
+            STAMP: self._stamp(language, live_loads),
         }
 
     def page(self, request: Request, live_loads: LiveLoads, order: Order, refused: Sequence[Fault]) -> Response:
@@ -77,35 +77,31 @@ class Painter:
             partitions=live_loads.partitions,
         )
 
-    def _stamp(self, request: Request, language: Language, live_loads: LiveLoads) -> str:
+    def _stamp(self, language: Language, live_loads: LiveLoads) -> str:
         known = self._stamps.get(language)
         if known is None or known[0] is not live_loads:
-            known = (live_loads, self._pages.fragment(request, "live-stamp.html", taken_at=live_loads.taken_at))
+            known = (live_loads, self._pages.fragment(language, "live-stamp.html", taken_at=live_loads.taken_at))
             self._stamps[language] = known
         return known[1]
 
-    def _common(
-        self, request: Request, language: Language, live_loads: LiveLoads, rows: list[LiveCenter]
-    ) -> dict[str, Any]:
+    def _common(self, language: Language, live_loads: LiveLoads, rows: list[LiveCenter]) -> dict[str, Any]:
         # "Three minutes ago" becomes four without any change: made anew each minute.
         trust = (live_loads.silent, live_loads.oldest if live_loads.silent else None, live_loads.partitions)
         key = (live_loads.centers, trust, _minute(live_loads))
         known = self._made.get(language)
         if known is None or known[0] != key:
-            known = (key, self._paint(request, language, live_loads, rows))
+            known = (key, self._paint(language, live_loads, rows))
             self._made[language] = known
         return known[1]
 
-    def _paint(
-        self, request: Request, language: Language, live_loads: LiveLoads, rows: list[LiveCenter]
-    ) -> dict[str, Any]:
-        translate, made = self._pages.gettext(request), self._pages.fragment
+    def _paint(self, language: Language, live_loads: LiveLoads, rows: list[LiveCenter]) -> dict[str, Any]:
+        translate, made = self._pages.translator(language).gettext, self._pages.fragment
         minute = _minute(live_loads)
         texts = self._texts(language, translate)
         parts: dict[str, Any] = {
-            "summary": made(request, "live-summary.html", totals=totals(rows)),
+            "summary": made(language, "live-summary.html", totals=totals(rows)),
             "trust": made(
-                request,
+                language,
                 "live-trust.html",
                 oldest=live_loads.oldest,
                 silent=live_loads.silent,
@@ -115,7 +111,7 @@ class Painter:
         for row in rows:
             shown = cell(row, language, translate)
             place = short_name(row.center_id, language)
-            parts[f"row:{row.center_id}"] = self._row(request, language, row, minute, texts)
+            parts[f"row:{row.center_id}"] = self._row(language, row, minute, texts)
             parts[f"place:{row.center_id}"] = {
                 "css": shown.css_class,
                 "title": f"{place}: {shown.label}",
@@ -123,11 +119,11 @@ class Painter:
             }
         return parts
 
-    def _row(self, request: Request, language: Language, row: LiveCenter, minute: int, texts: Mapping[str, Any]) -> str:
+    def _row(self, language: Language, row: LiveCenter, minute: int, texts: Mapping[str, Any]) -> str:
         """A row of the table. One takes most of a millisecond, which those who decide wait for: only what changed."""
         known = self._rows.get((language, row.center_id))
         if known is None or known[:2] != (row, minute):
-            known = (row, minute, self._pages.fragment(request, "live-row.html", row=row, **texts))
+            known = (row, minute, self._pages.fragment(language, "live-row.html", row=row, **texts))
             self._rows[language, row.center_id] = known
         return known[2]
 

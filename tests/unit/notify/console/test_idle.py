@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import tracemalloc
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -12,7 +13,7 @@ from services.notify.console import rows as console_rows
 from services.notify.console.banners import Banners
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.console.lists import Shown, SingleFlight
-from services.notify.console.rows import Rows, Section, entry_of
+from services.notify.console.rows import Rows, Section, entry_of, view_of
 from services.notify.console.stream import _Stream
 from shared.centers import CENTER_IDS
 from shared.web.event_stream import comment
@@ -128,8 +129,8 @@ class Told:
 class Fragments:
     """Pages that render what they are given as text."""
 
-    def fragment(self, request: Any, template: str, **given: Any) -> str:
-        del request, template
+    def fragment(self, language: Any, template: str, **given: Any) -> str:
+        del language, template
         return str(given["alarms"])
 
     def language(self, request: Any) -> str:
@@ -160,6 +161,16 @@ async def test_a_notice_loads_the_banners_once_for_all_and_says_nothing_twice() 
     await asyncio.gather(*(console.task for console in consoles))
 
 
+class Painted(Fragments):
+    """And have a clock."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+
+    def fragment(self, language: Any, template: str, **given: Any) -> str:
+        return f"{language} {template} {given['case'].alias}"
+
+
 async def test_a_new_row_wakes_those_alone_who_see_it_and_is_made_once_for_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -171,17 +182,13 @@ async def test_a_new_row_wakes_those_alone_who_see_it_and_is_made_once_for_them(
 
     monkeypatch.setattr(console_rows, "entry_of", counted)
     hub, clock = ConsoleBroadcaster(), ManualClock(NOW)
-    rows = Rows(cast("Any", type("Pages", (), {"clock": clock})()), Nameless())
+    rows = Rows(cast("Any", Painted(clock)), Nameless())
     staff = TestIdentity(clock)
     consoles = []
     for number in range(CONSOLES):
         center = (*CENTER_IDS, "central")[number % 17]
-        who = staff.principal(center, "counsellor", subject=f"s-{number}")
-
-        def row(case: Case, section: Section, who: Any = who, center: str = center) -> bytes:
-            return rows.entry(cast("Any", None), who, case, center, section, html=False)
-
-        consoles.append(Console(hub, center=center, entry=row))
+        view = view_of(staff.principal(center, "counsellor", subject=f"s-{number}"), center, "ko")
+        consoles.append(Console(hub, center=center, entry=partial(rows.entry, view)))
     await eventually(lambda: all(console.listed for console in consoles))
     for _ in range(10):
         await asyncio.sleep(0)

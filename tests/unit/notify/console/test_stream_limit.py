@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
 from services.notify.cases.models import Case
 from services.notify.console import lists
 from services.notify.console.broadcaster import PER_SESSION, ConsoleBroadcaster
+from services.notify.console.rows import Rows
 from services.notify.console.stream import stream_router
 from shared.health import Health
 from shared.settings import ServiceSettings
@@ -17,6 +18,7 @@ from shared.web.authorization import Authorizer
 from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
 from tests.support.waiting import DEADLINE_S
+from tests.unit.notify.console.test_rows import Nameless
 from tests.unit.notify.samples import NOW
 
 
@@ -41,7 +43,7 @@ async def test_the_ninth_console_of_a_sign_in_is_refused_and_another_persons_fir
     hub, clock = ConsoleBroadcaster(), ManualClock(NOW)
     staff = TestIdentity(clock)
     settings, desk = ServiceSettings(), Empty()
-    some: Any = (desk, Authorizer(staff.identity, settings), None)
+    some: Any = (desk, Authorizer(staff.identity, settings), Rows(cast("Any", None), Nameless()))
     router = stream_router(some[0], hub, clock, some[1], 500, some[2])
     app = create_app(service="notify", title="t", description="d", settings=settings, health=Health(), routers=[router])
     transport = httpx.ASGITransport(app)

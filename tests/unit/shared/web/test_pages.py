@@ -1,14 +1,16 @@
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from babel.dates import format_datetime
 from jinja2 import UndefinedError
 from starlette.requests import Request
 
+from shared.clock import SEOUL
 from shared.web import pages as pages_module
-from shared.web.formats import day, elapsed, relative, span
-from shared.web.language import Language
+from shared.web.formats import day, elapsed, exact, relative, short, span
+from shared.web.language import LANGUAGES, Language
 from shared.web.pages import Pages
 from tests.unit.shared.web.small_site import NOW, SITE, TOKEN, build, client, clock, settings
 
@@ -136,6 +138,21 @@ def test_how_long_something_has_lasted_is_no_moment_in_the_past(seconds: int, ko
     assert elapsed(moment, NOW, "en") == english
 
 
+@pytest.mark.parametrize(
+    ("language", "whole", "minute"),
+    [
+        ("ko", "yyyy년 M월 d일 (EEE) HH:mm:ss", "M월 d일 HH:mm"),
+        ("en", "EEE d MMM yyyy, HH:mm:ss 'KST'", "d MMM HH:mm"),
+    ],
+)
+def test_moments_are_written_as_the_language_writes_them(language: Language, whole: str, minute: str) -> None:
+    for days in range(400):
+        moment = NOW + timedelta(days=days, minutes=97 * days, seconds=days % 60)
+        there = moment.astimezone(SEOUL)
+        assert exact(moment, language) == format_datetime(there, whole, locale=language)
+        assert short(moment, language) == format_datetime(there, minute, locale=language)
+
+
 def test_spans_have_two_units_at_most() -> None:
     assert span(125, "ko") == "2분 5초"
     assert span(93_784, "en") == "1 d 2 h"
@@ -171,9 +188,7 @@ def test_the_digest_depends_on_every_file(tmp_path: object) -> None:
 def test_a_filter_of_ours_speaks_the_readers_language_although_it_is_given_a_constant(tmp_path: Path) -> None:
     (tmp_path / "constant.html").write_text("{{ 7200|span }}")
     for pages in (Pages(tmp_path, None, settings(), "small"), Pages(tmp_path, None, settings(), "small")):
-        said = {
-            language: pages.fragment(_request(query=f"lang={language}"), "constant.html") for language in ("ko", "en")
-        }
+        said = {language: pages.fragment(language, "constant.html") for language in LANGUAGES}
         assert said["ko"] != said["en"]
         assert "시간" in said["ko"]
 
@@ -182,7 +197,7 @@ def test_what_was_compiled_before_counts_only_for_the_source_it_was_made_from(tm
     def shown(text: str) -> str:
         (tmp_path / "page.html").write_text(text)
         pages_module._COMPILED._kept.clear()  # as in a process that begins
-        return Pages(tmp_path, None, settings(), "small").fragment(_request(query="lang=en"), "page.html")
+        return Pages(tmp_path, None, settings(), "small").fragment("en", "page.html")
 
     assert shown("one") == "one"
     (kept,) = (tmp_path / "__pycache__").iterdir()
