@@ -3,7 +3,8 @@
 One notify process with 200 open consoles of 16 centres (rows as the page shows them), records of routing at 50 a
 second. Each is timed from the acknowledgement of the record (it is in the log) to the row at a console of its centre;
 beside it in turns a raw round trip of the same size on the same broker. Memory: what 200 streams add to the process. In
-half of the rounds one client that reads nothing sits among them; what that does to the others is shown.
+half of the rounds one client that reads nothing sits among them; what that does to the others is shown. CPU: what the
+process uses for a record and all that follows from it (its alert, too), which compares on a busy machine as well.
 """
 
 import argparse
@@ -99,6 +100,11 @@ class House:
     port: int
     people: list[tuple[str, str]]
 
+    def cpu_ms(self) -> float:
+        """What the process has used so far, with its threads."""
+        used = self.process.cpu_times()
+        return float(used.user + used.system) * 1000
+
     def memory_kb(self) -> float:
         """What the process holds for itself."""
         return float(self.process.memory_full_info().uss) / 1024
@@ -175,7 +181,7 @@ async def measure(engines: Engines, rounds: int, samples: int) -> dict[str, Any]
         before = made.memory_kb()
         consoles = Consoles(made.port, made.people)
         await consoles.open()
-        added = made.memory_kb() - before
+        added, used = made.memory_kb() - before, made.cpu_ms()
         for number in range(rounds):
             say(f"round {number + 1} of {rounds}")
             held = slow_client(made) if number % 2 else None
@@ -183,11 +189,12 @@ async def measure(engines: Engines, rounds: int, samples: int) -> dict[str, Any]
             if held is not None:
                 held.close()
             found["raw"].append(await raw_trip(made.stage, raw_topic, samples))
+        record_cpu_ms = (made.cpu_ms() - used) / (rounds * samples)
         await consoles.close()
-    return result_of(found, added / STREAMS)
+    return result_of(found, added / STREAMS, record_cpu_ms)
 
 
-def result_of(found: dict[str, list[Spread]], stream_kb: float) -> dict[str, Any]:
+def result_of(found: dict[str, list[Spread]], stream_kb: float, record_cpu_ms: float) -> dict[str, Any]:
     """Medians over the rounds, and their ratios."""
 
     def median(name: str, of: str) -> float:
@@ -203,6 +210,7 @@ def result_of(found: dict[str, list[Spread]], stream_kb: float) -> dict[str, Any
         "raw_p99_ms": round(median("raw", "p99"), 1),
         "p50/raw": round(median("alone", "p50") / median("raw", "p50"), 2),
         "with_slow_client/alone": slow,
+        "cpu_ms_per_record": round(record_cpu_ms, 2),
         "stream_kb": round(stream_kb, 1),
         "stream_kb_goal": f"{'met' if stream_kb <= STREAM_KB else 'MISSED'}: at most {STREAM_KB:g}",
         "streams": STREAMS,

@@ -7,6 +7,7 @@ import asyncio
 import json
 import secrets
 import sys
+from functools import partial
 
 import httpx
 from pydantic import SecretStr
@@ -78,4 +79,4 @@ async def _ready(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(*(int(argument) for argument in sys.argv[1:4])))
+    process.run(partial(run, *(int(argument) for argument in sys.argv[1:4])))
