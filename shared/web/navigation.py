@@ -72,8 +72,10 @@ def links(principal: Principal | None, service: str, here: str, urls: dict[str, 
     ]
 
 
-def home_of(principal: Principal, urls: dict[str, str]) -> str:
-    """The start page of a principal: their first link, else their own account."""
+def home_of(principal: Principal | None, urls: dict[str, str]) -> str:
+    """The start page of a principal: their first link, else their own account; of who is not known, the console."""
+    if principal is None:
+        return urls.get("notify", "").rstrip("/") + "/"
     for link in LINKS:
         if link.home and link.service in urls and link.action is not None and principal.may(link.action):
             return urls[link.service].rstrip("/") + link.path

@@ -159,6 +159,7 @@ class Pages:
             "public": False,
             "leave": self._leave,
             "staff": principal,
+            "home": navigation.home_of(principal, self.settings.public_urls),
             "links": navigation.links(principal, self.service, request.url.path, self.settings.public_urls),
             "now": self.clock.now(),
         }

@@ -116,16 +116,19 @@ def sign_in_router(
         return answer
 
     @router.get("/session/end")
-    async def ask(request: Request) -> Response:
-        return pages.render(request, "sign-out.html")
+    async def ask(request: Request, next: str = "") -> Response:  # noqa: A002  # as above
+        return pages.render(request, "sign-out.html", next=next and onward(next, urls))
 
     @router.post("/session/end")
-    async def sign_out(request: Request) -> Response:
+    async def sign_out(
+        request: Request,
+        next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002  # as above
+    ) -> Response:
         try:
             await end_the_old(request, sessions, trail, pages)
         except TransientError:
             raise unavailable() from None
-        answer = RedirectResponse("/session", 303)
+        answer = RedirectResponse("/session" + (f"?{urlencode({'next': next})}" if next else ""), 303)
         clear(answer)
         return answer
 

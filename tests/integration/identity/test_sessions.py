@@ -187,6 +187,21 @@ async def test_signing_out_ends_this_session_and_no_other(identity: Process) -> 
         assert (await other.get("/desk")).status_code == 200
 
 
+async def test_who_signs_out_to_sign_in_as_somebody_else_comes_back_to_the_page(identity: Process) -> None:
+    first, second = await identity.person("jeju", "counsellor"), await identity.person("jeju", "lead")
+    async with identity.browser() as http:
+        await identity.enter(http, first)
+        asked = await http.get("/session/end", params={"next": "/desk?a=1"})
+        foreign = await http.get("/session/end", params={"next": "https://evil.example/"})
+        signed_out = await http.post("/session/end", data={"next": "/desk?a=1"})
+        page = await http.get(signed_out.headers["location"])
+        entered = await identity.enter(http, second, next="/desk?a=1")
+    assert '<input type="hidden" name="next" value="/desk?a=1">' in asked.text
+    assert 'value="https://evil' not in foreign.text
+    assert '<input type="hidden" name="next" value="/desk?a=1">' in page.text
+    assert entered.headers["location"] == "/desk?a=1"
+
+
 async def ended_by(identity: Process, change: str) -> None:
     ready = await identity.person("jeju", "counsellor", name="to-be-changed")
     admin = await identity.person("central", "administrator", name="who-changes")

@@ -193,11 +193,24 @@ async def test_who_sends_a_form_after_their_session_ended_is_led_to_sign_in_and_
 
 
 async def test_a_refusal_of_a_page_for_staff_stands_in_their_layout_also_where_the_public_comes() -> None:
-    async with client(build(IEUM_PUBLIC_URLS={"notify": "http://notify.example"})) as http:
+    async with client() as http:
         headers = {"accept": "text/html", **STAFF.bearer("ministry", "analyst")}
         staff = await http.get("/desk?lang=en", headers=headers)
         public = await http.get("/nothing-here?lang=en", headers={"accept": "text/html"})
     assert (staff.status_code, public.status_code) == (403, 404)
     assert ("data-quick-exit" in staff.text, "data-quick-exit" in public.text) == (False, True)
-    assert '<a href="http://notify.example/">To the start page</a>' in staff.text
     assert '<a href="/">To the start page</a>' in public.text
+
+
+async def test_who_may_not_reads_who_gives_the_right_and_can_go_on_or_sign_in_as_somebody_else() -> None:
+    urls = {service: f"http://small.test/{service}" for service in ("notify", "analytics", "identity")}
+    urls["small"] = "http://small.test"
+    async with client(build(IEUM_PUBLIC_URLS=urls)) as http:
+        headers = {"accept": "text/html", **STAFF.bearer("ministry", "analyst")}
+        refused = (await http.get("/desk?lang=en", headers=headers)).text
+    assert "ask whoever manages accounts at your organisation" in refused
+    # Not the console, which would refuse an analyst again.
+    assert '<a class="button primary" href="http://small.test/analytics/">To your start page</a>' in refused
+    assert '<a class="brand" href="http://small.test/analytics/">' in refused
+    wanted = quote("http://small.test/desk?lang=en", safe="/")
+    assert f'href="http://small.test/identity/session/end?next={wanted}">Sign in as somebody else</a>' in refused
