@@ -374,6 +374,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         problem_of={ReportNotAuthenticError: not_authentic},
         problem_table=problem_table.PROBLEMS,
         page_problems=problem_table.ON_PAGES,
+        form_labels=clients_pages.FORM_LABELS,
         reasons=problem_table.REASONS,
         tags={
             "reports": "Submit a report.",

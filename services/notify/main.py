@@ -26,6 +26,7 @@ from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.console.case_pages import CasePages, details_router, story_router
 from services.notify.console.dependencies import auditing
 from services.notify.console.feed import ConsoleFeed
+from services.notify.console.problems import FORM_LABELS
 from services.notify.console.rows import Rows
 from services.notify.console.stream import CHECK_S, stream_router
 from services.notify.dead_letters.repository import DeadLetterStore
@@ -294,6 +295,7 @@ def _application(
         for_staff=True,
         problem_table=problem_table.PROBLEMS,
         page_problems=problem_table.ON_PAGES,
+        form_labels=FORM_LABELS,
         tags={
             "cases": "Work lists and cases, to read.",
             "acts": "What staff do with a case of their centre.",

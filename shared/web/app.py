@@ -65,6 +65,7 @@ def create_app(
     reasons: Sequence[DocumentedReason] = (),
     tags: Mapping[str, str] = MappingProxyType({}),
     webhooks: APIRouter | None = None,
+    form_labels: Mapping[str, str] = MappingProxyType({}),
 ) -> FastAPI:
     """An app with security headers, traces, metrics, problem documents, health, static files and documentation.
 
@@ -74,7 +75,9 @@ def create_app(
     ``problem_of`` says what is answered where an error of the service's own reaches the edge. ``problem_table`` has
     the problems that only this service's API answers with, ``page_problems`` those of its pages, ``reasons`` its own
     reasons of single fields, for ``/problems`` and the OpenAPI document; ``tags`` say there what each group of
-    operations is. ``webhooks`` are documented and sent by the service itself.
+    operations is. ``webhooks`` are documented and sent by the service itself. ``form_labels`` name the fields of forms
+    whose refusal is a page of its own: the control's id, which is the field's name, where two forms share one with the
+    end of the form's address, as ``reason-transfer``; and its label, a message id.
     Raises ``ValueError`` for a route that names no action, or several: an undecided route must not be reachable.
     """
     spans.configure(service, settings.otlp_endpoint)
@@ -98,7 +101,7 @@ def create_app(
     app.state.https = settings.served_by_https(service)
     app.state.pages = own
     app.state.trusted_proxies = settings.trusted_proxies
-    render = _renderer(own, service, public=not for_staff)
+    render = _renderer(own, service, form_labels, public=not for_staff)
     app.add_middleware(
         EdgeMiddleware,
         headers=security_headers(form_action),
@@ -195,7 +198,9 @@ def _health(report: HealthReport, *, detailed: bool) -> Response:
     return Response(orjson.dumps(body), 200 if report.fine else 503, media_type="application/json")
 
 
-def _renderer(pages: Pages, service: str, *, public: bool) -> Callable[[Request, Problem], Response]:
+def _renderer(
+    pages: Pages, service: str, form_labels: Mapping[str, str], *, public: bool
+) -> Callable[[Request, Problem], Response]:
     types = f"{pages.settings.public_urls.get(service, '').rstrip('/')}/problems"
 
     def render(request: Request, problem: Problem) -> Response:
@@ -206,12 +211,25 @@ def _renderer(pages: Pages, service: str, *, public: bool) -> Callable[[Request,
         document = problems.document(problem, translator, types)
         signs_in = problem.code == "not_signed_in" and "identity" in pages.settings.public_urls
         page = pages.render(
-            request, "problem.html", status=problem.status_code, problem=document, public=in_public, signs_in=signs_in
+            request,
+            "problem.html",
+            status=problem.status_code,
+            problem=document,
+            fields=_controls(request.url.path, problem, form_labels),
+            public=in_public,
+            signs_in=signs_in,
         )
         page.headers.update(problem.headers or {})
         return page
 
     return render
+
+
+def _controls(path: str, problem: Problem, labels: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return id and label of the controls that a refused form is to be corrected in, as far as they are known."""
+    form = path.rpartition("/")[2]
+    ids = [at for one in problem.errors for at in (f"{one.field}-{form}", one.field) if at in labels]
+    return [(at, labels[at]) for at in dict.fromkeys(ids)]
 
 
 def _page_above(app: FastAPI, request: Request, console: str) -> str:

@@ -38,6 +38,8 @@ _SAID: Final[dict[str, str]] = {
     "drill_stands_alone": n("A front end for trying it out may do nothing else. Make another one for real reports."),
     "no_scope": n("Choose at least one thing it may do."),
 }
+FORM_LABELS: Final = {"per_minute": n("Requests a minute, at most")}
+"""The field that a browser without the checks of the form may send wrongly: ``create_app``."""
 _AWAY: Final = n("Nothing was changed, since the store or the audit does not answer. Please try again in a moment.")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 ClientId = Annotated[str, Path(max_length=40, pattern=CLIENT_ID.pattern)]

@@ -25,6 +25,22 @@ STATUS: Final[Mapping[Rejected, int]] = {
 }
 """The rest are 409: they do not fit the present state."""
 
+FORM_LABELS: Final[Mapping[str, str]] = {
+    "way": n("How"),
+    "purpose": n("Why you open them"),
+    "support": n("Support given"),
+    "to_center_id-refer": n("Refer to (the case stays here)"),
+    "to_center_id-transfer": n("Offer the case to"),
+    "reason-transfer": n("Reason"),
+    "outcome": n("Close the case as"),
+    "platform": n("A platform was asked to delete"),
+    "addresses": n("Addresses"),
+    "staff_on_duty": n("People on duty"),
+    "cases_per_person": n("Cases per person"),
+    "start": n("Begins"),
+    "end": n("Ends"),
+}
+"""Labels of what a browser without the checks of the form may leave out, by the control's id: ``create_app``."""
 
 _WORDS: Final[Mapping[Rejected, str]] = {
     Rejected.NOT_ALLOWED: n("There is no such case at your organisation."),

@@ -139,6 +139,26 @@ async def test_a_person_is_given_no_more_severe_cases_than_one_may_have(start: S
     assert await act(harness, "assign", role="lead", assignee="lee", over_cap=True) == (200, "")
 
 
+async def test_a_form_sent_without_its_choice_names_it_and_leads_to_it(start: Start, sink: MailSink) -> None:
+    del sink
+    harness = await start()
+    await taken(harness)
+    headers = {"Accept": "text/html", "Accept-Language": "en"}
+    who, form = harness.staff("gwangju", "counsellor"), {"ownership": "1"}
+    for path, control, label in (
+        ("support", "support", "Support given"),
+        ("transfer", "reason-transfer", "Reason"),
+        ("details", "purpose", "Why you open them"),
+    ):
+        refused = await harness.http.post(f"/cases/{ID}/{path}", data=form, auth=who, headers=headers)
+        assert refused.status_code == 422
+        link = re.search(rf'<a href="([^"]+)#{control}">{label}</a>', refused.text)
+        assert link is not None, refused.text
+        back = await harness.http.get(link[1], auth=who, headers=headers, follow_redirects=True)
+        assert back.url.path == f"/cases/{ID}"
+        assert f'<label for="{control}">{label}</label>' in back.text
+
+
 async def test_the_rota_is_changed_by_its_lead_over_what_they_saw(start: Start, sink: MailSink) -> None:
     del sink
     harness = await start()

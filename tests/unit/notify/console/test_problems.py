@@ -1,6 +1,9 @@
-"""What a person reads when an answer to an offer came too late."""
+"""What a person reads when an answer to an offer came too late, and the labels of refused forms."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -8,9 +11,11 @@ from services.notify.cases.models import Case, OfferEnd, PastOffer, TransferOffe
 from services.notify.cases.projection import fold
 from services.notify.cases.rules import Rejected
 from services.notify.console import problems as explaining
+from services.notify.console.problems import FORM_LABELS
 from services.notify.escalation.rules import QuietHours, Rules
 from tests.unit.notify.samples import NOW, TRACE, event
 
+TEMPLATES: Final = Path(explaining.__file__).parents[1] / "templates"
 RULES = Rules(quiet=QuietHours.parse("off"))
 
 
@@ -42,3 +47,10 @@ def test_an_offer_that_is_over_is_explained_by_its_own_centres(how: OfferEnd, na
     assert said.startswith(named)
     assert "Busan" not in said
     assert "Gwangju" not in said
+
+
+def test_every_label_of_a_refused_form_is_the_one_at_its_control() -> None:
+    templates = "".join(file.read_text() for file in TEMPLATES.rglob("*.html"))
+    for control, label in FORM_LABELS.items():
+        text = rf"_\(\"{re.escape(label)}\"\)"
+        assert re.search(rf'choice\("{control}", {text}|<label for="{control}">{{{{ {text}', templates), control

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import httpx
-from fastapi import APIRouter, Depends, FastAPI, Query
+from fastapi import APIRouter, Depends, FastAPI, Form, Query
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
@@ -106,6 +106,18 @@ def _routes(pages: Pages) -> APIRouter:
         }
         return pages.render(request, "desk.html", values=values, moment=NOW - timedelta(minutes=3))
 
+    @router.get("/shelf/{number}", include_in_schema=False)
+    async def shelf(staff: Annotated[Principal, Depends(own)], number: int) -> dict[str, int]:
+        return {staff.subject: number}
+
+    @router.post("/desk/chairs", include_in_schema=False)
+    async def bring(
+        staff: Annotated[Principal, Depends(own)],
+        number: Annotated[int, Form()],
+        kind: Annotated[Literal["stool", "bench"], Form()] = "stool",
+    ) -> dict[str, int]:
+        return {staff.subject + kind: number}
+
     @router.post("/desk/chairs/{number}", include_in_schema=False)
     async def sit(staff: Annotated[Principal, Depends(own)], number: int) -> dict[str, int]:
         return {staff.subject: number}
@@ -171,6 +183,7 @@ def build(health: Health | None = None, **more: object) -> FastAPI:
         routers=[_routes(pages)],
         max_body_bytes=LIMIT,
         pages=pages,
+        form_labels={"number-chairs": "Chair"},
     )
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.shared.web.small_site import SECRET_TEXT, client
+from tests.unit.shared.web.small_site import SECRET_TEXT, TOKEN, build, client
 
 PATHS = ["/api/v1/things/1", "/api/v1/fast"]
 
@@ -182,3 +182,18 @@ async def test_what_may_pass_is_503_with_a_time_to_come_again_and_no_defect() ->
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert int(answer.headers["retry-after"]) > 0
     assert "again in a moment" in answer.json()["detail"]
+
+
+async def test_whoever_left_something_out_of_a_form_reads_its_label_and_comes_back_to_it() -> None:
+    headers = {"accept": "text/html", "accept-language": "en", "authorization": f"Bearer {TOKEN}"}
+    async with client(build(IEUM_PUBLIC_URLS={"small": "http://small.test"})) as http:
+        page = await http.post("/desk/chairs", data={"kind": "sofa"}, headers=headers)
+        machine = await http.post("/desk/chairs", data={"kind": "sofa"}, headers={**headers, "accept": "*/*"})
+        strange = await http.get("/shelf/nonsense", headers=headers)
+    assert (page.status_code, machine.status_code, strange.status_code) == (422, 422, 422)
+    assert set(_reasons(machine)) == {"number", "kind"}
+    assert '<li><a href="http://small.test/desk/chairs#number-chairs">Chair</a></li>' in page.text
+    for word in ("number:", "kind", "stool", "errors"):
+        assert word not in page.text
+    assert "There is nothing at this address." in strange.text
+    assert "Back to the form" not in strange.text
