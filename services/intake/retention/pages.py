@@ -27,7 +27,7 @@ _WAYS: Final = frozenset(way for way, _ in erasure_words.WAYS)
 
 
 def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> APIRouter:
-    """``GET /erasures``, ``POST /erasures/{report_id}``, ``POST /details/confirm``."""
+    """``GET /erasures``, ``POST /erasures/{report_id}``, ``POST /details/{report_id}/confirm``."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/erasures")
@@ -78,16 +78,16 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
         )
         return RedirectResponse("/erasures", 303)
 
-    @routes.post("/details/confirm")
+    @routes.post("/details/{report_id}/confirm")
     async def confirmed(
-        request: Request, principal: Annotated[Principal, Depends(authorize(Action.DETAILS_CONFIRM))]
+        request: Request, report_id: str, principal: Annotated[Principal, Depends(authorize(Action.DETAILS_CONFIRM))]
     ) -> Response:
         typed = await form_body(request)
         if typed.one("way") not in _WAYS:
             raise not_a_choice()
-        require, report_id = require_of(authorize, request, principal), checked_id(typed.one("report_id"))
-        await decisions.confirm(where_of(request), principal, require, report_id, typed.one("way"))
-        return pages.render(request, "confirmed.html")
+        require = require_of(authorize, request, principal)
+        await decisions.confirm(where_of(request), principal, require, checked_id(report_id), typed.one("way"))
+        return pages.render(request, "confirmed.html", report_id=report_id)
 
     return routes
 

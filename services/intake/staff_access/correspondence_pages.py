@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.responses import RedirectResponse
 
 from services.intake.dependencies import require_of
-from services.intake.receipts.models import MessageText
+from services.intake.receipts.models import MESSAGE_CHARS, MessageText
 from services.intake.retention.pages import checked_id
 from services.intake.staff_access.correspondence import Correspondence, TextKind
 from services.intake.staff_access.lookup import StaffLookup
@@ -16,7 +16,7 @@ from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
-from shared.web.form_body import form_body
+from shared.web.form_body import Typed, form_body
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -25,35 +25,53 @@ _NOTHING: Final = gettext_noop(
 )
 _TEXT: Final[TypeAdapter[str]] = TypeAdapter(MessageText)
 """Texts of staff follow the rules of texts of reporters."""
+_MAY_AGAIN: Final = frozenset({422, 503})
+"""Refusals after which the same form may be sent again."""
 
 
 def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, finder: StaffLookup) -> APIRouter:
-    """``POST /details/answer``, ``POST /details/note``, ``POST /find``."""
+    """``POST /details/{report_id}/answer``, ``POST /details/{report_id}/note``, ``POST /find``."""
     routes = APIRouter(include_in_schema=False)
 
-    async def write(request: Request, principal: Principal, kind: TextKind) -> Response:
+    async def write(request: Request, principal: Principal, report_id: str, kind: TextKind) -> Response:
         typed = await form_body(request)
-        report_id = checked_id(typed.one("report_id"))
-        try:
-            text = _TEXT.validate_python(typed.one("text"))
-        except ValidationError:
-            raise Problem(422, "invalid", _NOTHING) from None
+        report_id, leave, answered = checked_id(report_id), typed.one("leave"), kind is TextKind.ANSWER
         require = require_of(authorize, request, principal)
-        leave = typed.one("leave")
-        await correspondence.write(where_of(request), principal, require, report_id, kind, leave, text)
-        return pages.render(request, "written.html", report_id=report_id, answered=kind is TextKind.ANSWER)
+        try:
+            text = _checked(typed.one("text"))
+            await correspondence.write(where_of(request), principal, require, report_id, kind, leave, text)
+        except Problem as problem:
+            if problem.code == "not_allowed" or "text/html" not in request.headers.get("accept", ""):
+                raise
+            return not_written(request, problem, report_id=report_id, leave=leave, answered=answered, typed=typed)
+        return pages.render(request, "written.html", report_id=report_id, answered=answered)
 
-    @routes.post("/details/answer")
+    def not_written(request: Request, problem: Problem, *, typed: Typed, **shown: object) -> Response:
+        """Show what was written to whoever wrote it: it is in no store, and nowhere else without the page's script."""
+        page = pages.render(
+            request,
+            "not-written.html",
+            status=problem.status_code,
+            said=problem.detail,
+            may_again=problem.status_code in _MAY_AGAIN,
+            text=typed.one("text"),
+            chars=MESSAGE_CHARS,
+            **shown,
+        )
+        page.headers.update(problem.headers or {})
+        return page
+
+    @routes.post("/details/{report_id}/answer")
     async def answer(
-        request: Request, principal: Annotated[Principal, Depends(authorize(Action.DETAILS_WRITE))]
+        request: Request, report_id: str, principal: Annotated[Principal, Depends(authorize(Action.DETAILS_WRITE))]
     ) -> Response:
-        return await write(request, principal, TextKind.ANSWER)
+        return await write(request, principal, report_id, TextKind.ANSWER)
 
-    @routes.post("/details/note")
+    @routes.post("/details/{report_id}/note")
     async def note(
-        request: Request, principal: Annotated[Principal, Depends(authorize(Action.DETAILS_WRITE))]
+        request: Request, report_id: str, principal: Annotated[Principal, Depends(authorize(Action.DETAILS_WRITE))]
     ) -> Response:
-        return await write(request, principal, TextKind.NOTE)
+        return await write(request, principal, report_id, TextKind.NOTE)
 
     @routes.post("/find")
     async def find(
@@ -65,3 +83,10 @@ def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, 
         return RedirectResponse(f"{notify}/cases/{report_id}", 303)
 
     return routes
+
+
+def _checked(text: str) -> str:
+    try:
+        return _TEXT.validate_python(text)
+    except ValidationError:
+        raise Problem(422, "invalid", _NOTHING) from None

@@ -73,9 +73,10 @@ def router(pages: Pages, details_service: DetailsService, correspondence: Corres
         return _closed(pages, request, Problem(405, "method_not_allowed", staff_words.AGAIN, headers={"Allow": "POST"}))
 
     @routes.get("/details/{report_id}")
+    @routes.get("/details/{report_id}/{form}")
     async def reloaded(report_id: str) -> Response:
         # The page of details gives itself this address: loading it again leads to the case and wastes no ticket.
-        # The forms on it are sent to names below it, where signing in leads back to: those lead to the console.
+        # Its forms are sent to addresses below it, and signing in leads back to those.
         notify = pages.settings.public_urls.get("notify", "").rstrip("/")
         case = _case_of(report_id)
         return RedirectResponse(f"{notify}/cases/{case}" if case else f"{notify}/", 303)

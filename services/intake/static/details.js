@@ -1,8 +1,5 @@
-// Keeps the page of details open while somebody answers and notes, and makes loading it again lead to the case. Without
-// this a form leads to a page of its own, and whoever comes back needs another ticket.
-
-const page = document.querySelector(".details");
-history.replaceState(null, "", page.dataset.again);
+// Keeps the page of details open while somebody answers and notes. Without this a form leads to a page of its own, and
+// whoever comes back needs another ticket.
 
 function told(form, text, wrong) {
   const field = form.querySelector("textarea");

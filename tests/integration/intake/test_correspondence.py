@@ -37,8 +37,8 @@ async def write(
         given["organisation"], given["role"], subject=given["subject"], session=given["session"]
     )
     headers = {**HTML, "Sec-Fetch-Site": "same-origin", "Cookie": "; ".join(f"{n}={v}" for n, v in cookies.items())}
-    form = {"report_id": report_id, "leave": leave, "text": text}
-    return await harness.http.post(f"/details/{what}", data=form, headers=headers)
+    form = {"leave": leave, "text": text}
+    return await harness.http.post(f"/details/{report_id}/{what}", data=form, headers=headers)
 
 
 async def answers(someone: Holder, **more: str) -> httpx.Response:
@@ -82,6 +82,26 @@ async def test_a_note_is_for_the_centre_alone(harness: IntakeHarness) -> None:
     assert "answers" not in await harness.status(someone.receipt)
 
 
+@pytest.mark.parametrize("what", ["answer", "note"])
+async def test_a_refused_text_stands_in_the_form_again_for_whoever_wrote_it(harness: IntakeHarness, what: str) -> None:
+    someone = await holder(harness)
+    await assigned(someone, "busan", seen=True)
+    await someone.done("messages", text="언제 전화하세요?")
+    _, leave = await leave_of(harness, someone.report_id)
+    refused = await write(harness, what, someone.report_id, leave, "주민번호는 900101-1234567</textarea>")
+    assert refused.status_code == 422
+    form = re.search(
+        rf'<form method="post" action="(/details/{someone.report_id}/{what})".*?</form>', refused.text, re.DOTALL
+    )
+    assert form is not None, refused.text
+    assert ">주민번호는 900101-1234567&lt;/textarea&gt;</textarea>" in form[0]
+    assert f'<input type="hidden" name="leave" value="{leave}">' in form[0]
+    assert 'aria-describedby="text-error"' in form[0]
+    assert '<a href="#text">' in refused.text
+    assert "900101" not in str(await someone.stored())
+    assert (await write(harness, what, someone.report_id, leave, "주민번호 없이")).status_code == 200
+
+
 async def test_who_may_not_write_writes_nothing(harness: IntakeHarness) -> None:
     report_id = await owned(harness)
     _, leave = await leave_of(harness, report_id)
@@ -97,6 +117,9 @@ async def test_who_may_not_write_writes_nothing(harness: IntakeHarness) -> None:
         assert (await write(harness, "note", report_id, forged)).status_code == 409, forged
     for text in ("", " ", "가" * 2001, "900101-1234567"):
         assert (await write(harness, "note", report_id, leave, text)).status_code == 422
+    over = await write(harness, "note", report_id, "1.2.3", "<오후에만 통화>")
+    assert "&lt;오후에만 통화&gt;</p>" in over.text
+    assert ">메모 저장</button>" not in over.text
     await moved(harness, report_id, "jeju", 2)
     assert (await write(harness, "note", report_id, leave)).status_code == 403
     stored = await harness.collection.find_one({"_id": report_id})
@@ -107,7 +130,7 @@ async def test_nothing_is_written_about_a_withdrawn_report_or_where_nobody_agree
     someone = await holder(harness, contact={"channels": ["phone"], "phone": "010-2468-1357"})
     await assigned(someone, "busan", seen=True)
     page, leave = await leave_of(harness, someone.report_id)
-    assert 'action="/details/answer"' not in page
+    assert f'action="/details/{someone.report_id}/answer"' not in page
     assert (await write(harness, "answer", someone.report_id, leave)).status_code == 409
     await someone.done("messages", text="a question")
     assert (await write(harness, "answer", someone.report_id, leave)).status_code == 200

@@ -92,8 +92,8 @@ async def test_after_staff_confirmed_it_the_person_has_every_right_and_the_forme
     theirs = await holder(harness, role="representative")
     own = await taken(theirs, word="umbrella")
     await owned(own, seen=True)
-    form = {"report_id": own.report_id, "way": "phone"}
-    assert (await page(harness, "busan", "counsellor", form=form, to="/details/confirm")).status_code == 200
+    to = f"/details/{own.report_id}/confirm"
+    assert (await page(harness, "busan", "counsellor", form={"way": "phone"}, to=to)).status_code == 200
     assert (await harness.status(own.receipt))["center"]["id"] == "busan"
     left = await harness.status(theirs.receipt)
     gone = await own.done("withdraw", word="umbrella", at_once=True, understood=True)

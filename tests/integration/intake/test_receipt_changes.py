@@ -188,16 +188,20 @@ async def test_a_representatives_receipt_says_only_received_seen_and_closed_unti
 
     ticket = harness.people.ticket(someone.report_id, "busan")
     details = await harness.http.post("/details", data={"ticket": ticket}, headers={"Accept": "text/html"})
-    assert 'action="/details/confirm"' in details.text
-    assert f'name="report_id" value="{someone.report_id}"' in details.text
+    assert f'action="/details/{someone.report_id}/confirm"' in details.text
     outsider = harness.people.cookie("ulsan", "lead")
-    form = {"report_id": someone.report_id, "way": "phone"}
+    form = {"way": "phone"}
     for cookies, expected in ((outsider, 403), (harness.people.cookie("busan", "operator"), 403), ({}, 401)):
-        answer = await confirm(harness, cookies, form)
+        answer = await confirm(harness, someone.report_id, cookies, form)
         assert answer == expected
     assert "limited" in await harness.status(someone.receipt)
-    assert await confirm(harness, harness.people.cookie("busan", "counsellor"), {**form, "way": "by guess"}) == 422
-    assert await confirm(harness, harness.people.cookie("busan", "counsellor"), form) == 200
+    assert (
+        await confirm(
+            harness, someone.report_id, harness.people.cookie("busan", "counsellor"), {**form, "way": "by guess"}
+        )
+        == 422
+    )
+    assert await confirm(harness, someone.report_id, harness.people.cookie("busan", "counsellor"), form) == 200
     told = await harness.status(someone.receipt)
     assert (told["state"], told["center"]["id"], told["messages"]) == ("opened", "busan", 1)
     assert "limited" not in told
@@ -206,15 +210,15 @@ async def test_a_representatives_receipt_says_only_received_seen_and_closed_unti
     ticket = harness.people.ticket(someone.report_id, "busan")
     details = await harness.http.post("/details", data={"ticket": ticket}, headers={"Accept": "text/html"})
     assert "from a mother" in details.text
-    assert "/details/confirm" not in details.text
+    assert "/confirm" not in details.text
     assert datetime.fromisoformat(told["seen_at"])
 
 
 async def test_a_victims_own_report_needs_no_confirmation(harness: IntakeHarness) -> None:
     someone = await holder(harness)
     await owned(someone, "busan")
-    form = {"report_id": someone.report_id, "way": "phone"}
-    assert await confirm(harness, harness.people.cookie("busan", "lead"), form) == 409
+    form = {"way": "phone"}
+    assert await confirm(harness, someone.report_id, harness.people.cookie("busan", "lead"), form) == 409
 
 
 async def test_a_representative_cannot_replace_the_contact_the_counsellor_calls(harness: IntakeHarness) -> None:
@@ -227,8 +231,8 @@ async def test_a_representative_cannot_replace_the_contact_the_counsellor_calls(
     details = (await harness.http.post("/details", data={"ticket": ticket}, headers=headers)).text
     assert "Changed by whoever reported" in details
     assert details.index("010-9999-8888") < details.index("010-2468-1357")
-    form = {"report_id": someone.report_id, "way": "phone"}
-    assert await confirm(harness, harness.people.cookie("busan", "counsellor"), form) == 200
+    form = {"way": "phone"}
+    assert await confirm(harness, someone.report_id, harness.people.cookie("busan", "counsellor"), form) == 200
     for body in ({"contact": theirs}, {"on_behalf": {"relation": "other"}}, {"consents": {"version": "2026-11"}}):
         refused = await someone.post("amend", **body)
         assert (refused.status_code, refused.json()["code"]) == (409, "not_with_this_receipt"), body
@@ -236,10 +240,10 @@ async def test_a_representative_cannot_replace_the_contact_the_counsellor_calls(
     assert (await someone.post("withdraw")).json()["code"] == "not_with_this_receipt"
 
 
-async def confirm(harness: IntakeHarness, cookies: dict[str, str], form: dict[str, str]) -> int:
+async def confirm(harness: IntakeHarness, report_id: str, cookies: dict[str, str], form: dict[str, str]) -> int:
     cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
     headers = {"Sec-Fetch-Site": "same-origin"} | ({"Cookie": cookie} if cookie else {})
-    return (await harness.http.post("/details/confirm", data=form, headers=headers)).status_code
+    return (await harness.http.post(f"/details/{report_id}/confirm", data=form, headers=headers)).status_code
 
 
 async def test_a_receipt_of_nobody_changes_nothing(harness: IntakeHarness) -> None:

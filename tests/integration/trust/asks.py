@@ -61,8 +61,7 @@ def _audit(service: str) -> Asks:
 
 def _intake() -> Asks:
     decided = {"do": "destroy", "reason": "requester_asks"}
-    confirmed = {"report_id": REPORT, "way": "phone"}
-    written = {"report_id": REPORT, "leave": "none", "text": "x"}
+    written = {"leave": "none", "text": "x"}
     client = {"client_id": "nobody-there"}
     call = {"call_id": "no-such-call"}
     return {
@@ -105,9 +104,11 @@ def _intake() -> Asks:
         ("intake", "GET", "/in/{language}/{note}"): (ask(200, path={"language": "vi", "note": "money"}),),
         ("intake", "GET", "/erasures"): (ask(200),),
         ("intake", "POST", "/erasures/{report_id}"): (ask(409, path=_REPORT, body=decided, whose=OWNER),),
-        ("intake", "POST", "/details/confirm"): (ask(409, body=confirmed, whose=OWNER),),
+        ("intake", "POST", "/details/{report_id}/confirm"): (
+            ask(409, path=_REPORT, body={"way": "phone"}, whose=OWNER),
+        ),
         **{
-            ("intake", "POST", f"/details/{what}"): (ask(409, body=written, whose=OWNER),)
+            ("intake", "POST", f"/details/{{report_id}}/{what}"): (ask(409, path=_REPORT, body=written, whose=OWNER),)
             for what in ("answer", "note")
         },
         ("intake", "POST", "/find"): (ask(404, 429, body=_RECEIPT),),
@@ -116,6 +117,7 @@ def _intake() -> Asks:
         ("intake", "GET", "/details"): (ask(405),),
         # Leads to the case, whoever's it is: that page has its own door.
         ("intake", "GET", "/details/{report_id}"): (ask(303, path=_REPORT),),
+        ("intake", "GET", "/details/{report_id}/{form}"): (ask(303, path={**_REPORT, "form": "note"}),),
         ("intake", "GET", "/clients"): (ask(200, whose=CENTRAL),),
         ("intake", "POST", "/clients"): (
             ask(422, body={"client_id": "Not an id"}, whose=CENTRAL),

@@ -76,8 +76,9 @@ async def test_who_signs_in_again_after_sending_a_form_comes_to_a_page_for_staff
             faults.append(f"{cell}: {answer.status_code} at {answer.url}")
     assert not faults, "\n".join(faults)
     assert ends["notify", "/cases/{report_id}/details"] == ends["notify", "/cases/{report_id}/acknowledge"]
-    for path in ("/find", "/details/answer", "/details/note", "/details/confirm"):
-        assert ends["intake", path] == f"{URLS['notify']}/"
+    assert ends["intake", "/find"] == f"{URLS['notify']}/"
+    for path in ("answer", "note", "confirm"):
+        assert ends["intake", f"/details/{{report_id}}/{path}"] == ends["notify", "/cases/{report_id}/acknowledge"]
 
 
 async def test_everybody_gets_what_the_table_says_and_nothing_changes(system: SystemHarness) -> None:
