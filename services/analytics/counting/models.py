@@ -87,6 +87,10 @@ class Fact:
     sent: int = 0
     failed: int = 0
     escalations: int = 0
+    back: datetime | None = None
+    """When it was last reopened or reinstated under the present ownership: from then on it waits anew."""
+    acknowledged_anew: dict[int, datetime] = field(default_factory=dict)
+    """Newest acknowledgement under each ownership that is not superseded yet, where it was not the first."""
 
     @property
     def harm_types(self) -> tuple[str, ...]:
@@ -106,9 +110,14 @@ class Fact:
 
     @property
     def unseen_at(self) -> str | None:
-        """The centre that owns it and has not acknowledged it, while it is neither withdrawn nor closed; else None."""
-        open_ = self.owner is not None and self.ended is None and not self.synthetic
-        return self.owner if open_ and self.ownership not in self.acknowledged else None
+        """The centre whose acknowledgement an open report waits for; else None.
+
+        As in the console: one that was reopened or reinstated waits anew. The published times count the first.
+        """
+        if self.owner is None or self.ended is not None or self.synthetic:
+            return None
+        newest = self.acknowledged_anew.get(self.ownership) or self.acknowledged.get(self.ownership)
+        return self.owner if newest is None or (self.back is not None and newest < self.back) else None
 
     def copy(self) -> "Fact":
         """The same fact, to be changed."""
@@ -138,6 +147,8 @@ class Fact:
             self.sent,
             self.failed,
             self.escalations,
+            self.back,
+            dict(self.acknowledged_anew),
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -167,6 +178,7 @@ class Fact:
             "sent": self.sent,
             "fail": self.failed,
             "esc": self.escalations,
+            "back": self.back,
             "standing": self.standing,
             "unseen": self.unseen_at,
         }
@@ -174,6 +186,8 @@ class Fact:
         document |= {"_id": self.report_id, "p": self.partition}
         if self.acknowledged:
             document["ack"] = {str(k): v for k, v in self.acknowledged.items()}
+        if self.acknowledged_anew:
+            document["anew"] = {str(k): v for k, v in self.acknowledged_anew.items()}
         if self.alerted:
             document["alert"] = {str(k): v for k, v in self.alerted.items()}
         return document
@@ -209,6 +223,8 @@ class Fact:
             sent=get("sent", 0),
             failed=get("fail", 0),
             escalations=get("esc", 0),
+            back=get("back"),
+            acknowledged_anew={int(k): v for k, v in get("anew", {}).items()},
         )
 
 

@@ -124,14 +124,15 @@ def _from_routing(fact: Fact, event: RoutingEvent) -> bool:
         raise HoleError(event, fact.routing_version)
     fact.routing_version = event.version
     if event.ownership > fact.ownership:
-        fact.ownership = event.ownership
+        fact.ownership, fact.back = event.ownership, None
         fact.acknowledged = _still_valid(fact.acknowledged, event.ownership)
+        fact.acknowledged_anew = _still_valid(fact.acknowledged_anew, event.ownership)
         fact.alerted = _still_valid(fact.alerted, event.ownership)
     if isinstance(event, ReportEnded):
         fact.ended = event.reason.value
     elif isinstance(event, ReportUpdated):
         if event.kind in BROUGHT_BACK:
-            fact.ended = None
+            fact.ended, fact.back = None, whole_milliseconds(event.decided_at)
     else:
         _owned(fact, event)
     return True
@@ -160,7 +161,8 @@ def _from_case(fact: Fact, event: CaseEvent) -> bool:
             moment = whole_milliseconds(event.at)
             fact.seen = fact.seen or moment
             if event.ownership >= fact.ownership:
-                fact.acknowledged.setdefault(event.ownership, moment)
+                known = fact.acknowledged if event.ownership not in fact.acknowledged else fact.acknowledged_anew
+                known[event.ownership] = moment
         case CaseContacted():
             fact.contacted = fact.contacted or whole_milliseconds(event.at)
         case CaseSupported():

@@ -226,7 +226,7 @@ class Reader:
 
     async def oldest_unseen(self) -> dict[str, datetime]:
         """By centre, since when the report that waits longest for its acknowledgement has been there."""
-        grouped = {"_id": "$unseen", "since": {"$min": "$since"}}
+        grouped = {"_id": "$unseen", "since": {"$min": {"$ifNull": ["$back", "$since"]}}}
         pipeline: list[dict[str, Any]] = [{"$match": {"unseen": {"$exists": True}}}, {"$group": grouped}]
         with store_errors():
             facts = (await self._serving()).facts

@@ -1,5 +1,6 @@
 """What is asked every two seconds goes through the few facts it is about, never through all there are."""
 
+from datetime import timedelta
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -8,6 +9,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from services.analytics.counting.consumers import ProjectionConsumer
 from services.analytics.counting.reader import Reader
 from services.analytics.counting.repository import prepare, serving
+from shared.events.vocabulary import UpdateKind
 from shared.settings import StoreSettings
 from tests.integration.analytics.test_one_store import as_received
 from tests.integration.analytics.traffic import record
@@ -49,14 +51,19 @@ async def test_the_tally_and_who_waits_longest_name_their_index(store_settings: 
     routed = [record(make.routed(rid, "busan")) for rid in (*rids[:40], *rids[50:])]
     seen = [record(make.acknowledged(rid)) for rid in rids[:30]]
     projection, reader = ProjectionConsumer(database), Reader(database)
+    back = make.updated(rids[40], 3, kind=UpdateKind.REINSTATED)
+    back = back.model_copy(update={"decided_at": make.START + timedelta(seconds=300)})
+    routed += [record(e) for e in (make.routed(rids[40], "daegu"), make.ended(rids[40], 2), back)]
+    seen.append(record(make.acknowledged(rids[40])))
     for records in (accepted, routed, seen):
         await projection.handle(as_received(records, 0))
     await reader.add_dead(rids[45:47])
     asked.found.clear()
     reconciliation_counts, waiting = await reader.reconciliation_counts(), await reader.oldest_unseen()
-    assert (reconciliation_counts.without_owner, reconciliation_counts.ahead, reconciliation_counts.dead) == (10, 10, 2)
+    assert (reconciliation_counts.without_owner, reconciliation_counts.ahead, reconciliation_counts.dead) == (9, 10, 2)
     assert (reconciliation_counts.oldest, reconciliation_counts.sums["accepted"]) == (make.START, 50)
-    assert waiting.keys() == {"busan"}
+    # As long as it has had to: one that came back waits since then.
+    assert waiting == {"busan": make.START + timedelta(seconds=1), "daegu": make.START + timedelta(seconds=300)}
     assert len(asked.found) >= 3
     assert [command for command in asked.found if not _narrow(command)] == []
     every = (

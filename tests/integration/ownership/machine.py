@@ -160,7 +160,8 @@ async def judged(harness: OwnershipHarness, play: Play, report: Report) -> list[
         found.append(f"{stand.owner} is closed and still has it, taken by nobody")
     found += await _notify(harness, report, stand)
     found += _intake(harness, report, stand)
-    return found + await _analytics(harness, report, stand)
+    waits = stand.owner if stand.ended is None and not verdict.acknowledged(stand, lines["cases"]) else None
+    return found + await _analytics(harness, report, stand, waits)
 
 
 async def _notify(harness: OwnershipHarness, report: Report, stand: verdict.Stand) -> list[str]:
@@ -190,9 +191,13 @@ def _intake(harness: OwnershipHarness, report: Report, stand: verdict.Stand) -> 
     return [] if said == (stand.version, stand.ownership, stand.owner, stand.ended) else [f"intake says {said}"]
 
 
-async def _analytics(harness: OwnershipHarness, report: Report, stand: verdict.Stand) -> list[str]:
+async def _analytics(harness: OwnershipHarness, report: Report, stand: verdict.Stand, waits: str | None) -> list[str]:
     document = await harness.facts.find_one({"_id": report.report_id})
     fact = Fact.from_document(document) if document else None
     said = (fact.routing_version, fact.ownership, fact.owner, fact.ended, fact.intake_version) if fact else None
     wanted = (stand.version, stand.ownership, stand.owner, stand.ended, report.intake_version)
-    return [] if said == wanted else [f"analytics says {said}"]
+    found = [] if said == wanted else [f"analytics says {said}"]
+    # Whether it waits, by the log alone: as the list of who waits longest has it, and the console.
+    if fact is not None and (fact.unseen_at, (document or {}).get("unseen")) != (waits, waits):
+        found.append(f"analytics has it wait at {fact.unseen_at}, not {waits}")
+    return found

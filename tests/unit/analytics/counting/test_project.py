@@ -101,6 +101,25 @@ def test_the_first_acknowledgement_of_an_ownership_gives_the_time() -> None:
     assert f"ack|{ack_bucket(40)}" in cells(fact)
 
 
+@pytest.mark.parametrize(
+    ("reason", "kind"), [(EndReason.WITHDRAWN, UpdateKind.REINSTATED), (EndReason.CLOSED, UpdateKind.REOPENED)]
+)
+def test_what_came_back_waits_anew_in_either_order_and_keeps_its_first_time(
+    reason: EndReason, kind: UpdateKind
+) -> None:
+    came_back = make.updated(R, 3, kind=kind).model_copy(update={"decided_at": make.START + timedelta(seconds=500)})
+    routings = [make.routed(R), make.ended(R, 2, reason=reason), came_back]
+    first, anew = make.acknowledged(R, 1, 1, 40), make.acknowledged(R, 2, 1, 900)
+    for early in ([first, *routings], [*routings, first]):
+        assert folded(make.received(R), *early).unseen_at == "busan"
+    for told in ([first, *routings, anew], [first, anew, *routings]):
+        fact = folded(make.received(R), *told)
+        assert fact.unseen_at is None
+        assert f"ack|{ack_bucket(40)}" in cells(fact)
+    moved = folded(make.received(R), first, *routings, make.rerouted(R, "daegu", version=4))
+    assert (moved.unseen_at, moved.back) == ("daegu", None)
+
+
 def test_a_report_that_was_given_up_is_counted_as_it_was_before_its_hole() -> None:
     whole = [make.received(R), make.routed(R)]
     events = [(0, event) for event in (*whole, make.updated(R, 4), make.rerouted(R, "daegu", version=5))]
