@@ -152,7 +152,6 @@ class Pages:
             "languages": LANGUAGES,
             "language_url": lambda code: _with_language(request.url, code),
             "here": request.url.path,
-            "back_here": _local(request.url),
             "own_address": self.settings.public_urls.get(self.service, "").rstrip("/") + _local(request.url),
             "service": self.service,
             "services": self.settings.public_urls,

@@ -14,6 +14,8 @@ from shared.web.language import LANGUAGES, Language
 from shared.web.pages import Pages
 from tests.unit.shared.web.small_site import NOW, SITE, TOKEN, build, client, clock, settings
 
+AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
+
 
 def _request(path: str = "/", query: str = "", headers: dict[str, str] | None = None) -> Request:
     return Request(
@@ -84,13 +86,22 @@ async def test_a_public_page_has_the_way_out_and_the_numbers_and_a_neutral_title
 
 
 async def test_a_staff_page_links_the_services_and_names_who_is_signed_in() -> None:
-    async with client(headers={"authorization": f"Bearer {TOKEN}"}) as http:
+    async with client(headers=AUTHORIZED) as http:
         page = (await http.get("/desk?lang=en")).text
     assert "data-quick-exit" not in page
     for port in (8001, 8002, 8003, 8004, 8006):
         assert f'href="http://127.0.0.1:{port}' in page
     assert re.search(r'<a href="http://127.0.0.1:8006/account">Jeju[^<]* · Counsellor, Lead</a>', page)
     assert 'href="http://127.0.0.1:8006/session/end"' in page
+
+
+async def test_a_page_for_anybody_asks_nobody_to_sign_in_whom_it_does_not_know_to_be_signed_out() -> None:
+    async with client() as http:
+        pages = [(await http.get("/docs?lang=en", headers=headers)).text for headers in ({}, AUTHORIZED)]
+    for page in pages:
+        assert ">Sign in<" not in page
+        assert '<a href="http://127.0.0.1:8006/session">Staff pages</a>' in page
+    assert pages[0] == pages[1], "such a page does not look who is there"
 
 
 async def test_pages_hold_no_inline_script_or_style() -> None:
