@@ -375,6 +375,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         problem_table=problem_table.PROBLEMS,
         page_problems=problem_table.ON_PAGES,
         form_labels=clients_pages.FORM_LABELS,
+        gives_forms_back=True,
         reasons=problem_table.REASONS,
         tags={
             "reports": "Submit a report.",

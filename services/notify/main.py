@@ -296,6 +296,7 @@ def _application(
         problem_table=problem_table.PROBLEMS,
         page_problems=problem_table.ON_PAGES,
         form_labels=FORM_LABELS,
+        gives_forms_back=True,
         tags={
             "cases": "Work lists and cases, to read.",
             "acts": "What staff do with a case of their centre.",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
+from typing import Protocol
 
 import orjson
 from fastapi import APIRouter, Depends, FastAPI
@@ -21,7 +22,8 @@ from shared.settings import ServiceSettings
 from shared.web import problems
 from shared.web.authorization import FOR_STAFF, OPEN, route_actions, routes_without_one_action
 from shared.web.docs import docs_page
-from shared.web.json_body import is_json
+from shared.web.form_body import FORM_TYPE
+from shared.web.json_body import is_json, media_type
 from shared.web.middleware import EdgeMiddleware, route_of, security_headers
 from shared.web.openapi import openapi_of, operation_id
 from shared.web.operator_access import OperatorAccess
@@ -66,6 +68,7 @@ def create_app(
     tags: Mapping[str, str] = MappingProxyType({}),
     webhooks: APIRouter | None = None,
     form_labels: Mapping[str, str] = MappingProxyType({}),
+    gives_forms_back: bool = False,
 ) -> FastAPI:
     """An app with security headers, traces, metrics, problem documents, health, static files and documentation.
 
@@ -77,7 +80,8 @@ def create_app(
     reasons of single fields, for ``/problems`` and the OpenAPI document; ``tags`` say there what each group of
     operations is. ``webhooks`` are documented and sent by the service itself. ``form_labels`` name the fields of forms
     whose refusal is a page of its own: the control's id, which is the field's name, where two forms share one with the
-    end of the form's address, as ``reason-transfer``; and its label, a message id.
+    end of the form's address, as ``reason-transfer``; and its label, a message id. ``gives_forms_back``: a form that
+    came after its sender's session ended is given back to them, in the refusal; not where forms hold passwords.
     Raises ``ValueError`` for a route that names no action, or several: an undecided route must not be reachable.
     """
     spans.configure(service, settings.otlp_endpoint)
@@ -119,7 +123,9 @@ def create_app(
             return Response(status_code=error.status_code, headers=error.headers)
         if error.status_code == 405 and request.method == "GET" and _wants_page(request):  # noqa: PLR2004  # as above
             return RedirectResponse(_page_above(app, request, own.settings.public_urls.get("notify", "")), 303)
-        return render(request, problems.from_http(error))
+        problem = problems.from_http(error)
+        gives_back = gives_forms_back and problem.code == "not_signed_in" and _wants_page(request)
+        return render(request, problem, await _own_form(request) if gives_back else ())
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: Exception) -> Response:
@@ -198,12 +204,32 @@ def _health(report: HealthReport, *, detailed: bool) -> Response:
     return Response(orjson.dumps(body), 200 if report.fine else 503, media_type="application/json")
 
 
-def _renderer(
-    pages: Pages, service: str, form_labels: Mapping[str, str], *, public: bool
-) -> Callable[[Request, Problem], Response]:
+class _Render(Protocol):
+    """Makes the answer that refuses a request; ``sent`` are the fields of a form that it gives back."""
+
+    def __call__(self, request: Request, problem: Problem, sent: Sequence[tuple[str, str]] = ()) -> Response: ...
+
+
+async def _own_form(request: Request) -> list[tuple[str, str]]:
+    """The fields of a form that one of this service's own pages sent, as they came; else nothing.
+
+    What another site sent must not stand on a page of ours with a button below it. Nothing is kept here: the answer
+    goes to the browser that had the fields, which stores no page of ours.
+    """
+    own = request.method == "POST" and request.headers.get("sec-fetch-site") == "same-origin"
+    if not own or media_type(request.headers.get("content-type")) != FORM_TYPE:
+        return []
+    try:
+        typed = await request.form()
+    except HTTPException:  # larger or slower than a form may be: the refusal stands without it
+        return []
+    return [(name, value) for name, value in typed.multi_items() if isinstance(value, str)]
+
+
+def _renderer(pages: Pages, service: str, form_labels: Mapping[str, str], *, public: bool) -> "_Render":
     types = f"{pages.settings.public_urls.get(service, '').rstrip('/')}/problems"
 
-    def render(request: Request, problem: Problem) -> Response:
+    def render(request: Request, problem: Problem, sent: Sequence[tuple[str, str]] = ()) -> Response:
         in_public = public and not getattr(request.state, FOR_STAFF, False)
         translator = pages.translator(pages.language(request))
         if not _wants_page(request):
@@ -218,6 +244,7 @@ def _renderer(
             fields=_controls(request.url.path, problem, form_labels),
             public=in_public,
             signs_in=signs_in,
+            sent=sent,
         )
         page.headers.update(problem.headers or {})
         return page

@@ -13,7 +13,7 @@ from shared.web.translations import gettext_noop
 
 MAX_FIELDS: Final = 100
 """Boxes and fields of one form; a browser sends about sixty at most."""
-_FORM_TYPE: Final = "application/x-www-form-urlencoded"
+FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Typed:
 
 async def form_body(request: Request) -> Typed:
     """Parse a submitted form. Raises ``Problem``: 415 ``wrong_content_type``, 400 ``not_a_form``."""
-    if media_type(request.headers.get("content-type")) != _FORM_TYPE:
+    if media_type(request.headers.get("content-type")) != FORM_TYPE:
         raise Problem(415, "wrong_content_type", gettext_noop("This page reads only its own form."))
     try:
         return read(await request.body())

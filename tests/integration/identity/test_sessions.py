@@ -202,6 +202,15 @@ async def test_who_signs_out_to_sign_in_as_somebody_else_comes_back_to_the_page(
     assert entered.headers["location"] == "/desk?a=1"
 
 
+async def test_no_page_gives_a_password_back(identity: Process) -> None:
+    typed = {"before": "the old sentence", "password": "a new sentence", "again": "a new sentence", "code": "123456"}
+    headers = {"accept": "text/html", "sec-fetch-site": "same-origin"}
+    async with identity.browser() as http:
+        refused = await http.post("/account/password", data=typed, headers=headers)
+    assert refused.status_code == 401
+    assert "sentence" not in refused.text
+
+
 async def ended_by(identity: Process, change: str) -> None:
     ready = await identity.person("jeju", "counsellor", name="to-be-changed")
     admin = await identity.person("central", "administrator", name="who-changes")

@@ -184,6 +184,7 @@ def build(health: Health | None = None, **more: object) -> FastAPI:
         max_body_bytes=LIMIT,
         pages=pages,
         form_labels={"number-chairs": "Chair"},
+        gives_forms_back=True,
     )
 
 

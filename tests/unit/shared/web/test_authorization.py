@@ -1,3 +1,5 @@
+import re
+from html import unescape
 from typing import Annotated
 from urllib.parse import quote
 
@@ -190,6 +192,29 @@ async def test_who_sends_a_form_after_their_session_ended_is_led_to_sign_in_and_
     assert f'<a class="button primary" href="http://small.test:8006/session?next={wanted}">' in refused.text
     assert (back.status_code, back.headers["location"]) == (303, "/desk?lang=en")
     assert nowhere.status_code == 405
+
+
+async def test_a_form_whose_session_ended_is_given_back_to_whoever_sent_it_from_our_page_and_to_nobody_else() -> None:
+    urls = {"identity": "http://small.test:8006", "small": "http://small.test"}
+    form = {"kind": ['b" onload="x', "a"], "text": "first line\n<b>second</b>"}
+    same = {"accept": "text/html", "accept-language": "en", "sec-fetch-site": "same-origin"}
+    async with client(build(IEUM_PUBLIC_URLS=urls)) as http:
+        for path in ("/desk/chairs/3", "/desk/chairs"):
+            refused = await http.post(path, data=form, headers=same)
+            assert refused.status_code == 401
+            assert f'<form class="actions" method="post" action="http://small.test{path}"' in refused.text
+            given = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', refused.text)
+            assert [(name, unescape(value)) for name, value in given] == [
+                ("kind", 'b" onload="x'),
+                ("kind", "a"),
+                ("text", "first line\n<b>second</b>"),
+            ]
+            assert f'/session?next={quote("http://small.test" + path, safe="/")}" target="_blank"' in refused.text
+        for other in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"accept": "*/*"}):
+            refused = await http.post("/desk/chairs/3", data=form, headers=same | other)
+            assert (refused.status_code, "second" in refused.text) == (401, False)
+        unproven = {name: value for name, value in same.items() if name != "sec-fetch-site"}
+        assert "second" not in (await http.post("/desk/chairs/3", data=form, headers=unproven)).text
 
 
 async def test_a_refusal_of_a_page_for_staff_stands_in_their_layout_also_where_the_public_comes() -> None:
