@@ -15,6 +15,7 @@ from services.intake.webform.renderer import FormRenderer
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
 from shared.web.form_body import Typed, form_body
+from shared.web.problems import invalid
 
 
 def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
@@ -50,6 +51,8 @@ def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
             "consents": form.consents_of(typed),
         }
         try:
+            if not typed.one("code").strip():
+                raise invalid([problems.required("code")])
             asked = problems.parsed(raw, TakeOverAsked)
             answer, repeated = await handing.take(asked, caller_of(request), receipt_forms.key_of(typed))
         except Problem as problem:

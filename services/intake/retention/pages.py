@@ -34,7 +34,8 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
     async def erasures(
         request: Request, principal: Annotated[Principal, Depends(authorize(Action.ERASURES_READ))]
     ) -> Response:
-        if principal.may(Action.ERASURES_DECIDE):
+        decides = principal.may(Action.ERASURES_DECIDE)
+        if decides:
             # Asked on the way in, so that a decision is not lost on the way to the second factor.
             authorize.require_recent(request, principal, "/erasures")
         lists = await decisions.lists(principal)
@@ -45,6 +46,7 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
             planned=lists[ERASE_AT],
             kept=lists[KEPT_SINCE],
             alarms=lists[ALARM_SINCE],
+            decides=decides,
             may_decide=lambda owner: owner is not None and principal.may(Action.ERASURES_DECIDE, owner),
             choices_for=lambda row: schedule.choices_for(schedule.category_in(row.facts, row.life)),
             table=list(schedule.TABLE.values()),

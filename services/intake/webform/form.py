@@ -93,6 +93,7 @@ _SENTENCES: Final = {
     ("word", "too_short"): n("Choose a word of at least 4 letters or digits."),
     ("word", "too_long"): n("Choose a word of at most 64 letters or digits."),
     ("word", "needs_word"): n("Enter a word, or clear the box that says the status should need it."),
+    ("code", "required"): n("Type the 12 digits of the code that you were given."),
     ("new_word", "required"): n("Choose a word of at least 4 letters or digits."),
     ("new_word", "too_short"): n("Choose a word of at least 4 letters or digits."),
     ("new_word", "too_long"): n("Choose a word of at most 64 letters or digits."),

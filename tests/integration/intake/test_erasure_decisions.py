@@ -65,6 +65,8 @@ async def test_a_lead_of_the_owning_centre_decides_and_nobody_else(harness: Inta
     auditor = await page(harness, "ministry", "auditor")
     assert someone.report_id in auditor.text
     assert "/erasures/" not in auditor.text
+    assert "Waiting for a decision" in auditor.text
+    assert "your decision" not in auditor.text
 
     keep = {"do": "keep", "reason": "child_material_law", "category": "permanent"}
     assert (await page(harness, "busan", "lead", form=keep, to=to)).status_code == 303

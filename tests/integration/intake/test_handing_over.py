@@ -210,6 +210,9 @@ async def test_the_pages_lead_from_one_to_the_other_without_script(harness: Inta
     wrong = await harness.http.post("/take-over?lang=en", data={**form, "i_am_the_person": "yes", "code": "12"})
     assert (wrong.status_code, 'href="#code"' in wrong.text) == (404, True)
     form["i_am_the_person"] = "yes"
+    empty = await harness.http.post("/take-over?lang=en", data={**form, "code": " "})
+    assert empty.status_code == 422
+    assert '<a href="#code">Type the 12 digits of the code that you were given.</a>' in empty.text
     done = await harness.http.post("/take-over?lang=en", data=form)
     receipt = "-".join(re.findall(r"<span>(\d{4})</span>", done.text))
     assert len(receipt) == 19
