@@ -234,7 +234,6 @@ async def test_who_may_not_reads_who_gives_the_right_and_can_go_on_or_sign_in_as
         headers = {"accept": "text/html", **STAFF.bearer("ministry", "analyst")}
         refused = (await http.get("/desk?lang=en", headers=headers)).text
     assert "ask whoever manages accounts at your organisation" in refused
-    # Not the console, which would refuse an analyst again.
     assert '<a class="button primary" href="http://small.test/analytics/">To your start page</a>' in refused
     assert '<a class="brand" href="http://small.test/analytics/">' in refused
     wanted = quote("http://small.test/desk?lang=en", safe="/")
