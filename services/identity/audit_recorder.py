@@ -14,7 +14,7 @@ from shared.identity.principal import Principal
 from shared.rate_limit import RateLimit
 
 
-class What(StrEnum):
+class AuditAction(StrEnum):
     """The actions of accounts in the audit."""
 
     SIGN_IN = "sign_in"
@@ -55,7 +55,7 @@ LINES: Final = RateLimit(capacity=30, per_second=0.5)
 """Lines that cost whoever causes them nothing: so many a minute for one network. The metrics count every one."""
 
 
-class Trail(Protocol):
+class AuditTrail(Protocol):
     """Where lines go; ``shared.audit.store.AuditLog`` is one."""
 
     async def append(self, *entries: AuditEntry) -> None:
@@ -66,7 +66,7 @@ class Trail(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class By:
+class Actor:
     """The actor, and from where."""
 
     subject: str | None
@@ -77,26 +77,26 @@ class By:
     """In words; kept with the session alone."""
 
 
-def by(request: HTTPConnection, principal: Principal | None) -> By:
+def actor_of(request: HTTPConnection, principal: Principal | None) -> Actor:
     """Return the sender of a request as the actor."""
     device = device_words(request.headers.get("user-agent", ""))
     if principal is None:
-        return By(None, None, (), where_of(request), device)
-    return By(principal.subject, principal.organisation, tuple(sorted(principal.roles)), where_of(request), device)
+        return Actor(None, None, (), where_of(request), device)
+    return Actor(principal.subject, principal.organisation, tuple(sorted(principal.roles)), where_of(request), device)
 
 
-def by_command(name: str) -> By:
+def by_command(name: str) -> Actor:
     """Return the actor of a command: anyone with a shell on the machine."""
-    return By(SYSTEM, None, (), f"command {name}")
+    return Actor(SYSTEM, None, (), f"command {name}")
 
 
-def by_job(name: str) -> By:
+def by_job(name: str) -> Actor:
     """Something identity found by itself."""
-    return By(SYSTEM, None, (), f"job {name}")
+    return Actor(SYSTEM, None, (), f"job {name}")
 
 
 def line(
-    who: By, what: What, at: datetime, *, refused: str | None = None, reason: str | None = None, **detail: str
+    who: Actor, what: AuditAction, at: datetime, *, refused: str | None = None, reason: str | None = None, **detail: str
 ) -> AuditEntry:
     """A line of the audit; ``refused`` is the stable code of a refusal."""
     return AuditEntry(

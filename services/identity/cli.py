@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from services.identity.accounts.models import NAME_PATTERN, Account, AccountState, RefusedError
 from services.identity.accounts.service import Ready
-from services.identity.audit_recorder import By, What, by_command, line
+from services.identity.audit_recorder import Actor, AuditAction, by_command, line
 from services.identity.main import SERVICE, Accounts, accounts_of
 from services.identity.settings import DEMO, IdentitySettings, demo_accounts_wanted
 from shared import log, mongo, process
@@ -63,13 +63,13 @@ async def _run(given: argparse.Namespace, settings: IdentitySettings, store: Sto
     if given.command == "rewrap":
         print(json.dumps({"rewrapped": await rewrap(accounts)}))
         return 0
-    await trail.append(line(who, What.ROTATE, clock.now(), at_once=str(given.at_once).lower()))
+    await trail.append(line(who, AuditAction.ROTATE, clock.now(), at_once=str(given.at_once).lower()))
     kid = await accounts.signing.rotate(at_once=given.at_once)
     print(json.dumps({"kid": kid}))
     return 0
 
 
-async def _administrator(accounts: Accounts, who: By, given: argparse.Namespace, address: str) -> int:
+async def _administrator(accounts: Accounts, who: Actor, given: argparse.Namespace, address: str) -> int:
     if not given.another and await accounts.store.administrators(given.organisation):
         print(
             f"refused: {given.organisation} has an active administrator, who can invite others;"
@@ -94,7 +94,7 @@ async def _administrator(accounts: Accounts, who: By, given: argparse.Namespace,
     return 0
 
 
-async def _add(accounts: Accounts, who: By, given: argparse.Namespace) -> int:
+async def _add(accounts: Accounts, who: Actor, given: argparse.Namespace) -> int:
     if not demo_accounts_wanted():
         print(f"refused: ready accounts are for demos and tests; set {DEMO}=1 if this is one", file=sys.stderr)
         return REFUSED

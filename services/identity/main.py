@@ -16,7 +16,7 @@ from services.identity.accounts.release_pages import release_router
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.service import Administration
 from services.identity.accounts.session_pages import own_sessions_router, sessions_router
-from services.identity.audit_recorder import Trail
+from services.identity.audit_recorder import AuditTrail
 from services.identity.credentials import Passwords, Vault
 from services.identity.enrolment.notice_pages import notices_router
 from services.identity.enrolment.own_pages import own_router
@@ -92,7 +92,7 @@ class Accounts:
     enrolment: Enrolment
     administration: Administration
     passwords: Passwords
-    trail: Trail
+    trail: AuditTrail
     http: httpx.AsyncClient
     clock: Clock
 
@@ -131,7 +131,7 @@ class Accounts:
 
 
 def accounts_of(
-    settings: IdentitySettings, database: "AsyncIOMotorDatabase[Document]", trail: Trail, clock: Clock
+    settings: IdentitySettings, database: "AsyncIOMotorDatabase[Document]", trail: AuditTrail, clock: Clock
 ) -> Accounts:
     """Make the parts; nothing runs or connects yet."""
     vault, passwords = Vault(settings.master_keys(), key_bytes(settings.account_key)), Passwords()

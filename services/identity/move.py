@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection
 
-from services.identity.audit_recorder import What, by_command, line
+from services.identity.audit_recorder import AuditAction, by_command, line
 from services.identity.keyed_digests import same
 from services.identity.main import SERVICE, Accounts, accounts_of
 from services.identity.sessions.repository import session_of
@@ -170,7 +170,7 @@ async def _run(source: str, settings: IdentitySettings, store: StoreSettings, cl
     moved = await move.run()
     if not moved.already:
         counts = {name: str(count) for name, count in moved.copied.items()}
-        await audit.append(line(by_command("move"), What.MOVE, clock.now(), source=source, **counts))
+        await audit.append(line(by_command("move"), AuditAction.MOVE, clock.now(), source=source, **counts))
     print(json.dumps({"already": moved.already, "copied": moved.copied, "left": moved.left}))
     return _REFUSED if moved.left else _DONE
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from services.identity.accounts.models import Account
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import Weakness
-from services.identity.audit_recorder import By, Trail, What, line
+from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, line
 from services.identity.problems import unavailable
 from services.identity.sessions.service import Issued, Sessions
 from services.identity.sign_in.words import WORDS
@@ -68,11 +68,11 @@ def qr_code(address: str) -> Markup:
 
 
 async def end_the_old(
-    request: Request, sessions: Sessions, trail: Trail | None = None, pages: Pages | None = None
+    request: Request, sessions: Sessions, trail: AuditTrail | None = None, pages: Pages | None = None
 ) -> None:
     """End the session of the person who was signed in in this browser."""
     secret = session_secret(request)
     ended = await sessions.end_by_secret(secret) if secret else None
     if ended is not None and trail is not None and pages is not None:
-        who = By(ended.subject, None, (), where_of(request))
-        await trail.append(line(who, What.SIGN_OUT, pages.clock.now()))
+        who = Actor(ended.subject, None, (), where_of(request))
+        await trail.append(line(who, AuditAction.SIGN_OUT, pages.clock.now()))

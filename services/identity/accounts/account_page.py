@@ -12,7 +12,7 @@ from services.identity.accounts.models import DISPLAY_LENGTH, NAME_PATTERN, Acco
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import ChangeRefusal
 from services.identity.accounts.service import Administration
-from services.identity.audit_recorder import By, by
+from services.identity.audit_recorder import Actor, actor_of
 from services.identity.page_parts import account_of
 from services.identity.problems import unavailable
 from services.identity.sessions.service import Sessions
@@ -87,7 +87,7 @@ def one_router(
         account = await found(request, principal, subject)
         try:
             _asked_well(account, rev, reason)
-            after, code = await act(change, by(request, principal), account, roles, reason)
+            after, code = await act(change, actor_of(request, principal), account, roles, reason)
         except RefusedError as error:
             return await details(request, principal, await found(request, principal, subject), error.code)
         except TransientError:
@@ -95,7 +95,7 @@ def one_router(
         return invited(pages, request, after, code) if code else RedirectResponse(f"/accounts/{after.subject}", 303)
 
     async def act(
-        change: AccountChange, who: By, account: Account, roles: list[StaffRole], reason: str
+        change: AccountChange, who: Actor, account: Account, roles: list[StaffRole], reason: str
     ) -> tuple[Account, str]:
         if change is AccountChange.ROLES:
             return await administration.change_roles(who, account, roles, reason), ""

@@ -10,7 +10,7 @@ from services.identity.accounts.account_page import REFUSALS, checked, invited, 
 from services.identity.accounts.models import RefusedError
 from services.identity.accounts.repository import PAGE, AccountStore
 from services.identity.accounts.service import Administration
-from services.identity.audit_recorder import by
+from services.identity.audit_recorder import actor_of
 from services.identity.problems import unavailable
 from shared.errors import TransientError
 from shared.identity.principal import Principal
@@ -68,7 +68,9 @@ def admin_router(store: AccountStore, administration: Administration, pages: Pag
         name, display = name.strip().casefold(), " ".join(display.split())
         try:
             checked(name, display)
-            account, code = await administration.create(by(request, principal), name, display, organisation, roles)
+            account, code = await administration.create(
+                actor_of(request, principal), name, display, organisation, roles
+            )
         except RefusedError as error:
             return creation(request, principal, name, display, organisation, roles, error.code)
         except TransientError:

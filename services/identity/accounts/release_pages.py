@@ -10,7 +10,7 @@ from services.identity.accounts.account_page import REFUSALS
 from services.identity.accounts.models import RefusedError
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.service import Administration
-from services.identity.audit_recorder import by
+from services.identity.audit_recorder import actor_of
 from services.identity.problems import unavailable
 from shared.errors import TransientError
 from shared.identity.principal import Principal
@@ -61,7 +61,7 @@ def release_router(
             if account is None:
                 raise Problem(404, "no_such_account", gettext_noop("There is no such account."))
             authorize.require(request, principal, Action.ACCOUNTS_RELEASE, account.organisation)
-            await administration.release(by(request, principal), account, rev)
+            await administration.release(actor_of(request, principal), account, rev)
         except RefusedError as error:
             return await show(request, principal, error.code)
         except TransientError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.identity.accounts.models import Account, AccountState, PendingRelease, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import ChangeRefusal, change_wrong, normal, release_wrong, roles_wrong, waiting
-from services.identity.audit_recorder import By, Trail, What, line
+from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, line
 from services.identity.credentials import Passwords, Vault, new_secret, new_subject, new_totp
 from services.identity.enrolment.service import digests, new_codes, new_invitation
 from services.identity.notices.models import Notice
@@ -40,7 +40,7 @@ class Administration:
         passwords: Passwords,
         vault: Vault,
         notices: Notices,
-        trail: Trail,
+        trail: AuditTrail,
         clock: Clock,
     ) -> None:
         """All of them identity's own."""
@@ -54,7 +54,7 @@ class Administration:
 
     async def create(
         self,
-        who: By,
+        who: Actor,
         name: str,
         display: str,
         organisation: str,
@@ -71,7 +71,7 @@ class Administration:
         return await self._added(who, account), code
 
     async def create_ready(
-        self, who: By, name: str, display: str, organisation: str, roles: Collection[StaffRole]
+        self, who: Actor, name: str, display: str, organisation: str, roles: Collection[StaffRole]
     ) -> Ready:
         """An account that can sign in now. Raises ``RefusedError`` as ``create`` does."""
         account = self._new(name, display, organisation, roles)
@@ -86,7 +86,7 @@ class Administration:
         )
         return Ready(await self._added(who, account), password, totp, recovery)
 
-    async def change_roles(self, who: By, account: Account, roles: Collection[StaffRole], reason: str) -> Account:
+    async def change_roles(self, who: Actor, account: Account, roles: Collection[StaffRole], reason: str) -> Account:
         """Other roles; their sessions end. Raises ``RefusedError``."""
         if account.external:
             raise RefusedError(ChangeRefusal.EXTERNAL)
@@ -96,11 +96,11 @@ class Administration:
         if wrong is not None:
             raise RefusedError(wrong)
         before, after = " ".join(sorted(account.roles)), " ".join(sorted(roles))
-        await self._said(who, What.ROLES, account, reason, before=before, after=after)
+        await self._said(who, AuditAction.ROLES, account, reason, before=before, after=after)
         waits = self._waits(who, account, roles, anew=False)
         return await self._saved(account, SessionEnding.ROLES_CHANGED, Notice.ROLES, roles=_ordered(roles), waits=waits)
 
-    async def release(self, who: By, account: Account, rev: int) -> Account:
+    async def release(self, who: Actor, account: Account, rev: int) -> Account:
         """Let somebody in whom another administrator made, reset or gave more; ``rev`` as they saw it.
 
         Raises ``RefusedError``.
@@ -110,33 +110,33 @@ class Administration:
         wrong = release_wrong(account, who.subject or "")
         if wrong is not None or account.waits is None:
             raise RefusedError(wrong or ChangeRefusal.NOT_WAITING)
-        await self._said(who, What.RELEASE, account, None, asked_by=" ".join(account.waits.by))
+        await self._said(who, AuditAction.RELEASE, account, None, asked_by=" ".join(account.waits.by))
         after = await self._accounts.save(account.model_copy(update={"waits": None, "changed_at": self._clock.now()}))
         if after is None:
             raise RefusedError("changed_meanwhile")
         return after
 
-    async def disable(self, who: By, account: Account, reason: str) -> Account:
+    async def disable(self, who: Actor, account: Account, reason: str) -> Account:
         """Let them in no more, from now on. Raises ``RefusedError``."""
         wrong = await self._wrong(who, account, still=False)
         if wrong is not None:
             raise RefusedError(wrong)
-        await self._said(who, What.DISABLE, account, reason)
+        await self._said(who, AuditAction.DISABLE, account, reason)
         return await self._saved(
             account, SessionEnding.DISABLED, Notice.DISABLED, state=AccountState.DISABLED, invitation=None
         )
 
-    async def enable(self, who: By, account: Account, reason: str) -> tuple[Account, str]:
+    async def enable(self, who: Actor, account: Account, reason: str) -> tuple[Account, str]:
         """Let them in again, by a new invitation; people of the OpenID provider need none (the code is empty)."""
         if account.external:
-            await self._said(who, What.ENABLE, account, reason)
+            await self._said(who, AuditAction.ENABLE, account, reason)
             waits = self._waits(who, account, account.roles, anew=True)
             return await self._saved(
                 account, SessionEnding.DISABLED, Notice.ENABLED, state=AccountState.ACTIVE, waits=waits
             ), ""
-        return await self._invite(who, What.ENABLE, account, reason)
+        return await self._invite(who, AuditAction.ENABLE, account, reason)
 
-    async def reset(self, who: By, account: Account, reason: str) -> tuple[Account, str]:
+    async def reset(self, who: Actor, account: Account, reason: str) -> tuple[Account, str]:
         """Forget password and second factor and invite them anew. Raises ``RefusedError``."""
         if account.external:
             raise RefusedError(ChangeRefusal.EXTERNAL)
@@ -145,15 +145,15 @@ class Administration:
         wrong = await self._wrong(who, account, still=account.state is not AccountState.ACTIVE)
         if wrong is not None:
             raise RefusedError(wrong)
-        return await self._invite(who, What.RESET, account, reason)
+        return await self._invite(who, AuditAction.RESET, account, reason)
 
-    async def _invite(self, who: By, what: What, account: Account, reason: str) -> tuple[Account, str]:
+    async def _invite(self, who: Actor, what: AuditAction, account: Account, reason: str) -> tuple[Account, str]:
         code, invitation = new_invitation(self._vault.marks, self._clock)
         await self._said(who, what, account, reason)
         after = await self._saved(
             account,
             SessionEnding.FACTOR_RESET,
-            Notice.RESET if what is What.RESET else Notice.ENABLED,
+            Notice.RESET if what is AuditAction.RESET else Notice.ENABLED,
             state=AccountState.INVITED,
             invitation=invitation,
             waits=self._waits(who, account, account.roles, anew=True),
@@ -165,7 +165,9 @@ class Administration:
         )
         return after, code
 
-    def _waits(self, who: By, account: Account, roles: Collection[StaffRole], *, anew: bool) -> PendingRelease | None:
+    def _waits(
+        self, who: Actor, account: Account, roles: Collection[StaffRole], *, anew: bool
+    ) -> PendingRelease | None:
         by = None if who.subject == SYSTEM else who.subject or ""
         return waiting(account, roles, by, self._clock.now(), anew=anew)
 
@@ -185,11 +187,11 @@ class Administration:
             changed_at=now,
         )
 
-    async def _added(self, who: By, account: Account) -> Account:
+    async def _added(self, who: Actor, account: Account) -> Account:
         if await self._accounts.by_name(account.name) is not None:
             raise RefusedError("name_taken")
         roles = " ".join(account.roles)
-        await self._said(who, What.CREATE, account, None, of=account.organisation, roles=roles)
+        await self._said(who, AuditAction.CREATE, account, None, of=account.organisation, roles=roles)
         if await self._accounts.add(account):
             return account
         if await self._accounts.by_name(account.name) is not None:
@@ -197,18 +199,18 @@ class Administration:
         # One in 200 thousand million; and what is sealed is bound to the subject, so it is made anew as a whole.
         raise TransientError("two accounts drew the same subject")
 
-    async def _wrong(self, who: By, account: Account, *, still: bool) -> ChangeRefusal | None:
+    async def _wrong(self, who: Actor, account: Account, *, still: bool) -> ChangeRefusal | None:
         count = await self._accounts.administrators(CENTRAL)
         return change_wrong(account, who.subject or "", still_administrator=still, central_administrators=count)
 
-    async def _said(self, who: By, what: What, account: Account, reason: str | None, **detail: str) -> None:
+    async def _said(self, who: Actor, what: AuditAction, account: Account, reason: str | None, **detail: str) -> None:
         await self._trail.append(line(who, what, self._clock.now(), reason=reason, account=account.subject, **detail))
 
-    async def end_sessions(self, who: By, account: Account, only: str = "") -> None:
+    async def end_sessions(self, who: Actor, account: Account, only: str = "") -> None:
         """End one of their sessions, or all."""
         async with self._notices.about(account, Notice.SESSIONS_ENDED):
             ended = await self._sessions.end(account.subject, SessionEnding.ADMINISTRATOR, only=only)
-        await self._said(who, What.SESSIONS_END, account, None, ended=str(ended))
+        await self._said(who, AuditAction.SESSIONS_END, account, None, ended=str(ended))
 
     async def _saved(self, account: Account, why: SessionEnding, notice: Notice, **update: object) -> Account:
         now = self._clock.now()

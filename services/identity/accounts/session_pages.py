@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from services.identity.accounts.models import Account, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.service import Administration
-from services.identity.audit_recorder import Trail, What, by, line
+from services.identity.audit_recorder import AuditAction, AuditTrail, actor_of, line
 from services.identity.page_parts import account_of
 from services.identity.problems import unavailable
 from services.identity.sessions.cookies import clear
@@ -31,7 +31,7 @@ SERVICES: Final = {
 }
 
 
-def own_sessions_router(sessions: Sessions, trail: Trail, pages: Pages, authorize: Authorizer) -> APIRouter:
+def own_sessions_router(sessions: Sessions, trail: AuditTrail, pages: Pages, authorize: Authorizer) -> APIRouter:
     """``/account/sessions``, for everybody."""
     router = APIRouter(prefix=OWN, include_in_schema=False)
     own = authorize(Action.OWN_ACCOUNT, back=OWN)
@@ -40,7 +40,7 @@ def own_sessions_router(sessions: Sessions, trail: Trail, pages: Pages, authoriz
         try:
             ended = await sessions.end(principal.subject, why, but=but, only=only)
             said = {"account": principal.subject, "ended": str(ended)}
-            await trail.append(line(by(request, principal), What.SESSIONS_END, pages.clock.now(), **said))
+            await trail.append(line(actor_of(request, principal), AuditAction.SESSIONS_END, pages.clock.now(), **said))
         except TransientError:
             raise unavailable() from None
 
@@ -80,7 +80,7 @@ def sessions_router(
     async def end(request: Request, principal: Principal, subject: str, only: str) -> Response:
         account = await found(request, principal, subject)
         try:
-            await administration.end_sessions(by(request, principal), account, only)
+            await administration.end_sessions(actor_of(request, principal), account, only)
         except TransientError:
             raise unavailable() from None
         return RedirectResponse(f"/accounts/{account.subject}/sessions", 303)

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.identity.accounts.models import Account, RefusedError
 from services.identity.accounts.repository import AccountStore
-from services.identity.audit_recorder import by
+from services.identity.audit_recorder import actor_of
 from services.identity.enrolment.own_pages import OWN_WORDS
 from services.identity.enrolment.service import Enrolment
 from services.identity.notices.service import Notices
@@ -63,7 +63,7 @@ def notices_router(
         account = await account_of(store, principal.subject)
         language = pages.language(request)
         try:
-            await enrolment.change_mail(account, current, digits, mail, language, by(request, principal))
+            await enrolment.change_mail(account, current, digits, mail, language, actor_of(request, principal))
         except RefusedError as error:
             field = "mail" if error.code == "mail" else "current"
             return form(request, account, mail, error.code, field, error.retry_after or 0)

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from services.identity.accounts.models import Account, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import LONGEST, SHORTEST
-from services.identity.audit_recorder import Trail, What, by, line
+from services.identity.audit_recorder import AuditAction, AuditTrail, actor_of, line
 from services.identity.enrolment.service import Enrolment
 from services.identity.page_parts import ENROL_WORDS, Text
 from services.identity.problems import unavailable
@@ -36,7 +36,7 @@ def own_router(
     store: AccountStore,
     sessions: Sessions,
     enrolment: Enrolment,
-    trail: Trail,
+    trail: AuditTrail,
     pages: Pages,
     authorize: Authorizer,
     *,
@@ -94,7 +94,9 @@ def own_router(
             return await show(request, principal, error="not_the_same", field="again")
         try:
             account = await mine(principal)
-            await enrolment.change_password(account, before, code, password, by(request, principal), principal.session)
+            await enrolment.change_password(
+                account, before, code, password, actor_of(request, principal), principal.session
+            )
         except RefusedError as error:
             field = "before" if error.code in {"wrong_sign_in", "wait"} else "password"
             return await show(request, principal, error=error.code, field=field, wait=error.retry_after or 0)
@@ -108,7 +110,7 @@ def own_router(
     ) -> Response:
         try:
             account = await mine(principal)
-            codes = await enrolment.new_recovery_codes(account, current, digits, by(request, principal))
+            codes = await enrolment.new_recovery_codes(account, current, digits, actor_of(request, principal))
         except RefusedError as error:
             return await show(request, principal, error=error.code, field="current", wait=error.retry_after or 0)
         except TransientError:
@@ -119,7 +121,7 @@ def own_router(
     async def end_everywhere(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
         try:
             await sessions.end(principal.subject, SessionEnding.EVERYWHERE)
-            await trail.append(line(by(request, principal), What.SIGN_OUT_EVERYWHERE, pages.clock.now()))
+            await trail.append(line(actor_of(request, principal), AuditAction.SIGN_OUT_EVERYWHERE, pages.clock.now()))
         except TransientError:
             raise unavailable() from None
         answer = RedirectResponse("/session", 303)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from services.identity.accounts.models import PasskeyMissingError, RefusedError
 from services.identity.accounts.rules import LONGEST, SHORTEST
-from services.identity.audit_recorder import By, by
+from services.identity.audit_recorder import Actor, actor_of
 from services.identity.enrolment.service import Enrolment, EnrolmentPage
 from services.identity.page_parts import ENROL_WORDS, FIELD, Text, end_the_old, qr_code
 from services.identity.passkeys.service import Passkeys
@@ -42,7 +42,7 @@ def invitation_router(
         code: Annotated[str, Form(max_length=40)] = "",
         step: Annotated[str, Form(pattern="^(look|choose)$")] = "look",
     ) -> Response:
-        who = by(request, None)
+        who = actor_of(request, None)
         try:
             offer = await enrolment.offer(invitation, who)
             if step == "look":
@@ -78,7 +78,7 @@ def invitation_router(
         return pages.render(request, "recovery-codes.html", codes=codes, onward=onward, state=state)
 
     async def complete(
-        request: Request, invitation: str, offer: EnrolmentPage, given: tuple[str, str, str], who: By
+        request: Request, invitation: str, offer: EnrolmentPage, given: tuple[str, str, str], who: Actor
     ) -> Response:
         password, again, code = given
         if password != again:

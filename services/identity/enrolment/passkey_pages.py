@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from services.identity.accounts.models import Account, Factor, Passkey, RefusedError
 from services.identity.accounts.repository import AccountStore
-from services.identity.audit_recorder import By, by
+from services.identity.audit_recorder import Actor, actor_of
 from services.identity.page_parts import ENROL_WORDS, Text, end_the_old
 from services.identity.passkeys.rules import must_have_one
 from services.identity.passkeys.service import LONGEST, Passkeys
@@ -100,7 +100,7 @@ def passkey_router(
         digits: Text = "",
     ) -> Response:
         account = await mine(principal)
-        who = by(request, principal)
+        who = actor_of(request, principal)
         try:
             await sign_in.confirm(account, current, digits, who)
             await passkeys.add(await mine(principal), principal.session, name, passkey, who)
@@ -124,7 +124,7 @@ def passkey_router(
         digits: Text = "",
     ) -> Response:
         account, found = await one(principal, key)
-        who = by(request, principal)
+        who = actor_of(request, principal)
         required = must_have_one(account, roles_with_passkey)
         try:
             await sign_in.confirm(account, current, digits, who)
@@ -174,8 +174,8 @@ def registration_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys,
         next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002  # as above
     ) -> Response:
         account, cookie = await permitted(request)
-        nobody = by(request, None)
-        who = By(account.subject, account.organisation, tuple(sorted(account.roles)), where_of(request))
+        nobody = actor_of(request, None)
+        who = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), where_of(request))
         try:
             added = await passkeys.add(account, cookie, name, passkey, who)
             entered = await sign_in.begin(added, Factor.PASSKEY, nobody, device_of(request))

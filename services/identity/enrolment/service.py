@@ -8,7 +8,7 @@ from typing import Final
 from services.identity.accounts.models import Account, AccountState, Invitation, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import INVITATION_LASTS, RECOVERY_CODES, acceptable_steps, normal, weakness
-from services.identity.audit_recorder import By, Trail, What, line
+from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, line
 from services.identity.common_passwords import is_common
 from services.identity.credentials import (
     Passwords,
@@ -52,7 +52,7 @@ class Enrolment:
         passwords: Passwords,
         vault: Vault,
         notices: Notices,
-        trail: Trail,
+        trail: AuditTrail,
         clock: Clock,
     ) -> None:
         """All of them identity's own."""
@@ -65,7 +65,7 @@ class Enrolment:
         self._trail = trail
         self._clock = clock
 
-    async def offer(self, code: str, who: By) -> EnrolmentPage:
+    async def offer(self, code: str, who: Actor) -> EnrolmentPage:
         """Look at an invitation; its second factor stays the same until it is used. Raises ``RefusedError``."""
         account = await self._invited(code, who)
         if account.totp is None:
@@ -78,7 +78,7 @@ class Enrolment:
         secret = self._vault.decrypt(account.subject, TOTP_FIELD, account.totp).decode()
         return EnrolmentPage(account, secret, totp_address(secret, account.name))
 
-    async def complete(self, code: str, password: str, totp: str, who: By) -> tuple[Account, list[str]]:
+    async def complete(self, code: str, password: str, totp: str, who: Actor) -> tuple[Account, list[str]]:
         """Make the account active; it and its recovery codes. Raises ``RefusedError``.
 
         Codes: ``no_invitation``, ``wrong_code``, or a ``Weakness`` of the password.
@@ -100,34 +100,36 @@ class Enrolment:
                 "changed_at": now,
             }
         )
-        known = By(active.subject, active.organisation, tuple(sorted(active.roles)), who.where)
-        await self._trail.append(line(known, What.ENROL, now))
+        known = Actor(active.subject, active.organisation, tuple(sorted(active.roles)), who.where)
+        await self._trail.append(line(known, AuditAction.ENROL, now))
         saved = await self._accounts.save(active)
         if saved is None:
             raise RefusedError("no_invitation")
         return saved, codes
 
-    async def change_password(self, account: Account, before: str, code: str, after: str, who: By, session: str) -> int:
+    async def change_password(
+        self, account: Account, before: str, code: str, after: str, who: Actor, session: str
+    ) -> int:
         """Another password; ends every other session. How many ended. Raises ``RefusedError``."""
         after = self._strong(after, account.name)
         await self._sign_in.confirm(account, before, code, who)
         hashed = await self._passwords.hashed(after)
-        await self._trail.append(line(who, What.PASSWORD, self._clock.now()))
+        await self._trail.append(line(who, AuditAction.PASSWORD, self._clock.now()))
         begins = self._clock.now()
         async with self._notices.about(account, Notice.PASSWORD):
             await self._change(account.subject, {"password": hashed, "sessions_from": begins, "session_kept": session})
         return await self._sessions.end(account.subject, SessionEnding.PASSWORD_CHANGED, but=session)
 
-    async def new_recovery_codes(self, account: Account, password: str, code: str, who: By) -> list[str]:
+    async def new_recovery_codes(self, account: Account, password: str, code: str, who: Actor) -> list[str]:
         """Ten new codes in place of the old ones. Raises ``RefusedError``."""
         await self._sign_in.confirm(account, password, code, who)
         codes = new_codes()
-        await self._trail.append(line(who, What.RECOVERY_CODES, self._clock.now()))
+        await self._trail.append(line(who, AuditAction.RECOVERY_CODES, self._clock.now()))
         async with self._notices.about(account, Notice.RECOVERY_CODES):
             await self._change(account.subject, {"recovery": digests(self._vault.marks, account.subject, codes)})
         return codes
 
-    async def change_mail(self, account: Account, password: str, code: str, to: str, language: str, who: By) -> None:
+    async def change_mail(self, account: Account, password: str, code: str, to: str, language: str, who: Actor) -> None:
         """Another address for notices, or none; both are told. Raises ``RefusedError``: ``mail``, or as ``confirm``.
 
         People of the OpenID provider have no password here: they showed their factors there lately.
@@ -137,7 +139,7 @@ class Enrolment:
             raise RefusedError("mail")
         if not account.external:
             await self._sign_in.confirm(account, password, code, who)
-        await self._trail.append(line(who, What.MAIL, self._clock.now()))
+        await self._trail.append(line(who, AuditAction.MAIL, self._clock.now()))
         sealed = self._vault.encrypt(account.subject, MAIL_FIELD, to.encode()) if to else None
         kept: dict[str, object] = {"mail": sealed, "language": language if to else ""}
         changed = account.model_copy(update=kept)
@@ -158,7 +160,7 @@ class Enrolment:
         if await self._accounts.save(account.model_copy(update={**update, "changed_at": self._clock.now()})) is None:
             raise TransientError("the account changed meanwhile")
 
-    async def _invited(self, code: str, who: By) -> Account:
+    async def _invited(self, code: str, who: Actor) -> Account:
         account = await self._accounts.by_invitation(self._vault.marks.invitation(plain_code(code)))
         good = account is not None and account.state is AccountState.INVITED and account.invitation is not None
         if (
@@ -169,7 +171,7 @@ class Enrolment:
         ):
             # Only wrong codes are counted: against load, not against guessing, for which they are too long.
             await self._sign_in.throttle(who.where)
-            await self._trail.append(line(who, What.ENROL, self._clock.now(), refused="no_invitation"))
+            await self._trail.append(line(who, AuditAction.ENROL, self._clock.now(), refused="no_invitation"))
             raise RefusedError("no_invitation")
         return account
 

@@ -22,7 +22,7 @@ from jwt.utils import base64url_encode
 
 from services.identity.accounts.models import KeyRecord, Session
 from services.identity.accounts.rules import KEY_ANNOUNCED, KEY_LASTS, key_ends, key_until, rotation_due
-from services.identity.audit_recorder import Trail, What, by_job, line
+from services.identity.audit_recorder import AuditAction, AuditTrail, by_job, line
 from services.identity.credentials import Vault
 from services.identity.keyed_digests import same
 from services.identity.keys.repository import KeyStore
@@ -65,7 +65,7 @@ class Signing:
     """The keys and the document, as this process last read them."""
 
     def __init__(
-        self, keys: KeyStore, sessions: SessionStore, vault: Vault, root: RootKey, trail: Trail, clock: Clock
+        self, keys: KeyStore, sessions: SessionStore, vault: Vault, root: RootKey, trail: AuditTrail, clock: Clock
     ) -> None:
         """Nothing is read yet. ``root`` signs the document; ``trail`` is told of documents written by others."""
         self._keys = keys
@@ -211,7 +211,7 @@ class Signing:
                 opened[record.kid] = record, self._private(record)
             except PermanentError as error:
                 refused += 1
-                self._alarm("key", What.KEY_REFUSED, error.reason, key=record.kid)
+                self._alarm("key", AuditAction.KEY_REFUSED, error.reason, key=record.kid)
         KEYS_REFUSED.set(refused)
         self._opened = opened
         good = sorted(opened.values(), key=lambda pair: pair[0].number)
@@ -243,7 +243,7 @@ class Signing:
         for session in ended:
             # Whatever says that a session is over is honoured: who changes that entry must not bring it back.
             if not same(session.ending_seal, self._vault.marks.ending_seal(session)):
-                self._alarm("revocation", What.REVOCATION_ALTERED, "altered", session=session.session)
+                self._alarm("revocation", AuditAction.REVOCATION_ALTERED, "altered", session=session.session)
         fresh = KeyDocument(
             keys=tuple(_published(key) for key in good if now < key.until),
             ended=tuple(_ended(key) for key in good if key.until <= now < key.record.valid_until),
@@ -270,13 +270,13 @@ class Signing:
         now = after.issued_at
         kids = {key.kid for key in before.keys if now < key.valid_until} | {one.kid for one in before.ended}
         for kid in sorted(kids - there):
-            self._alarm("key", What.KEY_REMOVED, "removed", key=kid)
+            self._alarm("key", AuditAction.KEY_REMOVED, "removed", key=kid)
         told = {entry.session for entry in after.revoked}
         for entry in before.revoked:
             if now < entry.until and entry.session not in told:
-                self._alarm("revocation", What.REVOCATION_ALTERED, "removed", session=entry.session)
+                self._alarm("revocation", AuditAction.REVOCATION_ALTERED, "removed", session=entry.session)
 
-    def _alarm(self, what: str, action: What, reason: str, **named: str) -> None:
+    def _alarm(self, what: str, action: AuditAction, reason: str, **named: str) -> None:
         """Count, log and audit, once in the life of this process."""
         mark = (action.value, reason, *named.values())
         if mark in self._told:

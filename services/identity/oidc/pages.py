@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.identity.accounts.models import RefusedError
-from services.identity.audit_recorder import by
+from services.identity.audit_recorder import actor_of
 from services.identity.oidc.provider import PASSAGE_S, LoginState, Provider
 from services.identity.oidc.service import External
 from services.identity.page_parts import end_the_old
@@ -104,7 +104,7 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
         if only_head(request):
             # A code counts once: a preview of the address must not spend it.
             raise HTTPException(405, headers={"Allow": "GET"})
-        who = by(request, None)
+        who = actor_of(request, None)
         passage: LoginState | None = None
         try:
             passage = provider.passage(request.cookies.get(named(_COOKIE, secure=pages.secure(request)), ""), state)
@@ -127,7 +127,7 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
 
     async def noted(request: Request, code: str) -> None:
         try:
-            await external.refused(by(request, None), code)
+            await external.refused(actor_of(request, None), code)
         except TransientError:
             raise unavailable() from None
 
@@ -143,7 +143,7 @@ def logout_router(provider: Provider, external: External) -> APIRouter:
         request: Request, logout_token: Annotated[str, Form(max_length=_LONGEST_TOKEN)] = ""
     ) -> Response:
         """The provider itself says here that somebody signed out there, or was signed out."""
-        who = by(request, None)
+        who = actor_of(request, None)
         try:
             await external.log_out(await provider.logout(logout_token), provider.issuer, who)
         except RefusedError as refusal:

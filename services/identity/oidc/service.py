@@ -8,7 +8,7 @@ from typing import Final
 from services.identity.accounts.models import Account, AccountState, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import DEVICE_LASTS, PROVIDER, roles_wrong, waiting
-from services.identity.audit_recorder import LINES, By, Trail, What, line
+from services.identity.audit_recorder import LINES, Actor, AuditAction, AuditTrail, line
 from services.identity.credentials import Vault, new_subject
 from services.identity.metrics import SIGN_INS
 from services.identity.notices.models import Notice
@@ -38,7 +38,7 @@ class External:
         logouts: UsedStore,
         vault: Vault,
         notices: Notices,
-        trail: Trail,
+        trail: AuditTrail,
         clock: Clock,
         role_map: Mapping[str, Mapped],
     ) -> None:
@@ -54,7 +54,7 @@ class External:
         self._role_map = role_map
         self._lines = RateLimiter(LINES, clock)
 
-    async def enter(self, person: Person, who: By, device: str) -> Entered:
+    async def enter(self, person: Person, who: Actor, device: str) -> Entered:
         """Sign in; ``device`` is the cookie of a known browser.
 
         Raises ``RefusedError``: ``no_mapped_role``, ``waits_for_release``, ``wrong_sign_in`` (disabled here), or
@@ -76,8 +76,8 @@ class External:
         if account.waits is not None:
             await self.refused(who, "waits_for_release", account)
             raise RefusedError("waits_for_release")
-        known = By(account.subject, organisation, tuple(sorted(roles)), who.where)
-        await self._trail.append(line(known, What.SIGN_IN, self._clock.now(), way="openid"))
+        known = Actor(account.subject, organisation, tuple(sorted(roles)), who.where)
+        await self._trail.append(line(known, AuditAction.SIGN_IN, self._clock.now(), way="openid"))
         mark = self._marks.provider_session(person.issuer, person.sid) if person.sid else ""
         now = self._clock.now()
         known_device = self._vault.device_of(device, account.subject, int(now.timestamp())) is not None
@@ -95,7 +95,7 @@ class External:
         SIGN_INS.labels("openid", "entered").inc()
         return Entered(issued, self._vault.device_cookie(account.subject, int((now + DEVICE_LASTS).timestamp())))
 
-    async def log_out(self, logout: Logout, issuer: str, who: By) -> None:
+    async def log_out(self, logout: Logout, issuer: str, who: Actor) -> None:
         """End everywhere what the provider ended. Raises ``RefusedError`` ``wrong_token``: used before.
 
         The token is marked as used last: after a crash in between the provider sends it again, and it counts.
@@ -117,23 +117,25 @@ class External:
             )
         for subject, count in ended.items():
             said = {"way": "openid", "account": subject, "ended": str(count)}
-            await self._trail.append(line(who, What.SIGN_OUT, self._clock.now(), **said))
+            await self._trail.append(line(who, AuditAction.SIGN_OUT, self._clock.now(), **said))
         await self._logouts.use(used, until)
 
-    async def logout_refused(self, who: By, code: str) -> None:
+    async def logout_refused(self, who: Actor, code: str) -> None:
         """Write a refused logout token down, at a limited rate for one network."""
         if self._lines.try_acquire(who.where):
-            await self._trail.append(line(who, What.SIGN_OUT, self._clock.now(), refused=code, way="openid"))
+            await self._trail.append(line(who, AuditAction.SIGN_OUT, self._clock.now(), refused=code, way="openid"))
 
-    async def refused(self, who: By, code: str, account: Account | None = None) -> None:
+    async def refused(self, who: Actor, code: str, account: Account | None = None) -> None:
         """Write a refusal down; those of nobody in particular at a limited rate for one network."""
         SIGN_INS.labels("openid", code).inc()
         detail = {"account": account.subject} if account is not None else {}
         if account is not None or self._lines.try_acquire(who.where):
-            await self._trail.append(line(who, What.SIGN_IN, self._clock.now(), refused=code, way="openid", **detail))
+            await self._trail.append(
+                line(who, AuditAction.SIGN_IN, self._clock.now(), refused=code, way="openid", **detail)
+            )
 
     async def _in_step(
-        self, account: Account | None, person: Person, organisation: str, roles: tuple[StaffRole, ...], who: By
+        self, account: Account | None, person: Person, organisation: str, roles: tuple[StaffRole, ...], who: Actor
     ) -> Account:
         now = self._clock.now()
         if account is None:
@@ -151,14 +153,14 @@ class External:
             )
             made = made.model_copy(update={"waits": waiting(made, roles, PROVIDER, now, anew=True)})
             said = {"account": subject, "of": organisation, "roles": " ".join(roles), "way": "openid"}
-            await self._trail.append(line(who, What.CREATE, now, **said))
+            await self._trail.append(line(who, AuditAction.CREATE, now, **said))
             if not await self._accounts.add(made):
                 raise TransientError("the account was made meanwhile")
             return made
         if (account.organisation, account.roles) == (organisation, roles):
             return account
         said = {"account": account.subject, "before": " ".join(account.roles), "after": " ".join(roles)}
-        await self._trail.append(line(who, What.ROLES, now, way="openid", of=organisation, **said))
+        await self._trail.append(line(who, AuditAction.ROLES, now, way="openid", of=organisation, **said))
         waits = waiting(account, roles, PROVIDER, now, anew=account.organisation != organisation)
         update = {"organisation": organisation, "roles": roles, "waits": waits, "changed_at": now}
         async with self._notices.about(account, Notice.ROLES):

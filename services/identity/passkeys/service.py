@@ -29,7 +29,7 @@ from webauthn.helpers.structs import (
 from services.identity.accounts.models import Account, Passkey, RefusedError
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import usable
-from services.identity.audit_recorder import By, Trail, What, line
+from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, line
 from services.identity.keyed_digests import AccountDigests, same
 from services.identity.metrics import PASSKEYS
 from services.identity.notices.models import Notice
@@ -76,7 +76,7 @@ class Passkeys:
         used: UsedStore,
         marks: AccountDigests,
         notices: Notices,
-        trail: Trail,
+        trail: AuditTrail,
         clock: Clock,
     ) -> None:
         """``party`` None: browsers make no passkeys for identity's address."""
@@ -138,8 +138,8 @@ class Passkeys:
             if not goes_on(key.sign_count, count):
                 PASSKEYS.labels("copied").inc()
                 _log.error("passkeys.counter_went_back", subject=account.subject)
-                who = By(account.subject, account.organisation, tuple(sorted(account.roles)), "passkey")
-                await self._trail.append(line(who, What.PASSKEY_COPIED, now, refused="counter_went_back"))
+                who = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), "passkey")
+                await self._trail.append(line(who, AuditAction.PASSKEY_COPIED, now, refused="counter_went_back"))
                 return False
             used = key.model_copy(update={"sign_count": count, "used_at": now})
             others = tuple(used if one.id == key.id else one for one in account.passkeys)
@@ -152,7 +152,7 @@ class Passkeys:
             account = again
         raise TransientError("the account changes too often")
 
-    async def add(self, account: Account, bound: str, name: str, given: str, who: By) -> Account:
+    async def add(self, account: Account, bound: str, name: str, given: str, who: Actor) -> Account:
         """Register a passkey. Raises ``RefusedError``: ``passkey_name``, ``passkey_refused``, ``passkey_most``."""
         name = " ".join(name.split())
         if not 1 <= len(name) <= NAME_LENGTH or not name.isprintable():
@@ -182,20 +182,20 @@ class Passkeys:
             name=name,
             added_at=now,
         )
-        await self._trail.append(line(who, What.PASSKEY_ADD, now, account=account.subject))
+        await self._trail.append(line(who, AuditAction.PASSKEY_ADD, now, account=account.subject))
         async with self._notices.about(account, Notice.PASSKEY_ADDED):
             saved = await self._saved(account, (*account.passkeys, key))
         PASSKEYS.labels("added").inc()
         return saved
 
-    async def remove(self, account: Account, credential_id: str, who: By, *, required: bool) -> Account:
+    async def remove(self, account: Account, credential_id: str, who: Actor, *, required: bool) -> Account:
         """Forget a passkey. Raises ``RefusedError``: ``passkey_unknown``, ``passkey_last`` (``required``: keep one)."""
         rest = tuple(one for one in account.passkeys if one.id.hex() != credential_id)
         if len(rest) == len(account.passkeys):
             raise RefusedError("passkey_unknown")
         if required and not rest:
             raise RefusedError("passkey_last")
-        await self._trail.append(line(who, What.PASSKEY_REMOVE, self._clock.now(), account=account.subject))
+        await self._trail.append(line(who, AuditAction.PASSKEY_REMOVE, self._clock.now(), account=account.subject))
         async with self._notices.about(account, Notice.PASSKEY_REMOVED):
             saved = await self._saved(account, rest)
         PASSKEYS.labels("removed").inc()

@@ -7,7 +7,7 @@ from typing import Final
 from services.identity.accounts.models import Account, Session, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import SESSION_LASTS, alive, of_now, usable
-from services.identity.audit_recorder import By, Trail, What, by_job, line
+from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, by_job, line
 from services.identity.credentials import new_secret, new_session_name
 from services.identity.keyed_digests import AccountDigests, same
 from services.identity.keys.service import Signing
@@ -45,7 +45,7 @@ class Sessions:
         signing: Signing,
         marks: AccountDigests,
         identity: Identity,
-        trail: Trail,
+        trail: AuditTrail,
         clock: Clock,
     ) -> None:
         """``identity`` is this process's own: it learns of what ended at once."""
@@ -58,7 +58,7 @@ class Sessions:
         self._clock = clock
 
     async def begin(
-        self, subject: str, who: By | None = None, shown_at: datetime | None = None, provider_session: str = ""
+        self, subject: str, who: Actor | None = None, shown_at: datetime | None = None, provider_session: str = ""
     ) -> Issued | None:
         """A new session with names of its own, whatever the browser held before; None where they may not sign in.
 
@@ -175,7 +175,7 @@ class Sessions:
         if session is not None and not same(session.seal, self._marks.session_seal(session)):
             ALTERED.labels("session").inc()
             _log.error("sessions.altered", session=session.session)
-            refusal = line(by_job("sessions"), What.SESSION_ALTERED, self._clock.now(), refused="altered")
+            refusal = line(by_job("sessions"), AuditAction.SESSION_ALTERED, self._clock.now(), refused="altered")
             self._trail.note(refusal, rate_limited=True)
             return None
         return session

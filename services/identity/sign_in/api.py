@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.identity.accounts.models import RefusedError, SessionEnding
-from services.identity.audit_recorder import By, Trail, What, by, line
+from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, actor_of, line
 from services.identity.keys.service import Signing
 from services.identity.problems import unavailable
 from services.identity.sessions.cookies import clear, device_of
@@ -96,7 +96,7 @@ class PublishedKeys(KeyDocument):
 
 
 def account_router(
-    sign_in: SignIn, sessions: Sessions, signing: Signing, trail: Trail, authorize: Authorizer, clock: Clock
+    sign_in: SignIn, sessions: Sessions, signing: Signing, trail: AuditTrail, authorize: Authorizer, clock: Clock
 ) -> APIRouter:
     """``/api/v1/sign-in``, ``/api/v1/session/…`` and ``/api/v1/identity/keys``."""
     router = APIRouter(prefix="/api/v1", tags=["sign-in"])
@@ -154,7 +154,7 @@ def account_router(
         """
         attempt = SignInAttempt(body.account, body.password, body.code, where_of(request), device_of(request))
         try:
-            entered = await sign_in.enter(attempt, by(request, None))
+            entered = await sign_in.enter(attempt, actor_of(request, None))
             token = await sessions.token_for(entered.issued, body.audience)
         except RefusedError as error:
             raise_problem(error)
@@ -195,13 +195,13 @@ def account_router(
 
     async def _ended(request: Request, response: Response, principal: Principal, *, everywhere: bool) -> Ended:
         what, why = (
-            (What.SIGN_OUT_EVERYWHERE, SessionEnding.EVERYWHERE)
+            (AuditAction.SIGN_OUT_EVERYWHERE, SessionEnding.EVERYWHERE)
             if everywhere
-            else (What.SIGN_OUT, SessionEnding.SIGNED_OUT)
+            else (AuditAction.SIGN_OUT, SessionEnding.SIGNED_OUT)
         )
         try:
             count = await sessions.end(principal.subject, why, only="" if everywhere else principal.session)
-            await trail.append(line(by(request, principal), what, clock.now()))
+            await trail.append(line(actor_of(request, principal), what, clock.now()))
         except TransientError:
             raise unavailable() from None
         clear(response)
@@ -230,7 +230,7 @@ def confirm_api(sign_in: SignIn, sessions: Sessions) -> APIRouter:
             found = await sessions.present(body.session)
             if found is not None:
                 session, account = found
-                who = By(account.subject, account.organisation, tuple(sorted(account.roles)), where_of(request))
+                who = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), where_of(request))
                 await sign_in.step_up(account, session, body.code, "", who)
             issued = await sessions.renew(body.session, body.audience) if found is not None else None
         except RefusedError as error:

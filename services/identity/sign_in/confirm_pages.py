@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from services.identity.accounts.models import Account, RefusedError, Session
-from services.identity.audit_recorder import By
+from services.identity.audit_recorder import Actor
 from services.identity.page_parts import Text
 from services.identity.passkeys.service import LONGEST, Passkeys, Use
 from services.identity.problems import unavailable
@@ -83,7 +83,7 @@ def confirm_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys, page
         if found is None:
             return RedirectResponse(again, 303)
         session, account = found
-        who = By(account.subject, account.organisation, tuple(sorted(account.roles)), where_of(request))
+        who = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), where_of(request))
         try:
             await sign_in.step_up(account, session, code, passkey, who)
         except RefusedError as error:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from services.identity.accounts.models import PasskeyMissingError, RefusedError
-from services.identity.audit_recorder import Trail, by
+from services.identity.audit_recorder import AuditTrail, actor_of
 from services.identity.credentials import new_secret
 from services.identity.page_parts import Text, end_the_old, guarded_renewal
 from services.identity.passkeys.service import LONGEST, Passkeys, Use
@@ -40,7 +40,7 @@ from shared.web.translations import gettext_noop
 
 
 def sign_in_router(
-    sign_in: SignIn, sessions: Sessions, passkeys: Passkeys, trail: Trail, pages: Pages, *, openid: bool
+    sign_in: SignIn, sessions: Sessions, passkeys: Passkeys, trail: AuditTrail, pages: Pages, *, openid: bool
 ) -> APIRouter:
     """``/session`` and ``/session/end``; ``openid``: the page leads to the provider first."""
     router = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
@@ -86,7 +86,7 @@ def sign_in_router(
         given = device_of(request), passkey, short_of(request, PASSKEY_COOKIE)
         attempt = SignInAttempt(account, password, code, where_of(request), *given)
         try:
-            entered = await sign_in.enter(attempt, by(request, None))
+            entered = await sign_in.enter(attempt, actor_of(request, None))
         except PasskeyMissingError as error:
             wanted = onward(next, urls) if next else ""
             answer = RedirectResponse("/session/passkey?" + urlencode({"next": wanted}), 303)

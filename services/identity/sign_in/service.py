@@ -35,7 +35,7 @@ from services.identity.accounts.rules import (
     normal,
     wait,
 )
-from services.identity.audit_recorder import LINES, By, Trail, What, line
+from services.identity.audit_recorder import LINES, Actor, AuditAction, AuditTrail, line
 from services.identity.credentials import Passwords, Vault, is_long_code, plain_code, right_step
 from services.identity.metrics import SIGN_INS
 from services.identity.notices.models import Notice
@@ -87,7 +87,7 @@ class SignIn:
         passkeys: Passkeys,
         notices: Notices,
         vault: Vault,
-        trail: Trail,
+        trail: AuditTrail,
         clock: Clock,
         *,
         only_break_glass: bool,
@@ -107,7 +107,7 @@ class SignIn:
         self._only_break_glass = only_break_glass
         self._roles_with_passkey = roles_with_passkey
 
-    async def enter(self, attempt: SignInAttempt, who: By) -> Entered:
+    async def enter(self, attempt: SignInAttempt, who: Actor) -> Entered:
         """Sign in. Raises ``RefusedError``: ``wrong_sign_in`` or ``wait`` (with the seconds).
 
         To who gave both factors: ``waits_for_release``, ``passkey_needed`` (they have one and must use it), or
@@ -129,30 +129,30 @@ class SignIn:
             raise AssertionError  # pragma: no cover  # _refuse raises
         return await self._let_in(account, shown, tallies, who, attempt.device)
 
-    async def confirm(self, account: Account, password: str, code: str, who: By) -> None:
+    async def confirm(self, account: Account, password: str, code: str, who: Actor) -> None:
         """Ask again before something grave, of somebody who is signed in. Raises ``RefusedError``."""
         key = f"{Source.DEVICE}:confirm:{account.subject}"
         if seconds := await self._taken({Source.DEVICE: key}):
-            await self._refuse(who, account, "wait", seconds, What.CONFIRM)
+            await self._refuse(who, account, "wait", seconds, AuditAction.CONFIRM)
         if await self._proven(account, SignInAttempt(account.name, password, code, "")) is None:
-            await self._refuse(who, account, "wrong_sign_in", None, What.CONFIRM)
+            await self._refuse(who, account, "wrong_sign_in", None, AuditAction.CONFIRM)
         await self._delays.forget(key)
 
-    async def step_up(self, account: Account, session: Session, code: str, passkey: str, who: By) -> None:
+    async def step_up(self, account: Account, session: Session, code: str, passkey: str, who: Actor) -> None:
         """Ask for a second factor again in a session. Raises ``RefusedError``: ``wrong_sign_in``, ``wait``.
 
         Or ``passkey_needed``: who must sign in with a passkey shows that, or a recovery code.
         """
         key = f"{Source.DEVICE}:confirm:{account.subject}"
         if seconds := await self._taken({Source.DEVICE: key}):
-            await self._refuse(who, account, "wait", seconds, What.CONFIRM)
+            await self._refuse(who, account, "wait", seconds, AuditAction.CONFIRM)
         shown = Factor.PASSKEY if passkey else Factor.RECOVERY if is_long_code(code) else Factor.TOTP
         if refusal(account, shown, self._roles_with_passkey) == "passkey_needed":
-            await self._refuse(who, account, "passkey_needed", None, What.CONFIRM)
+            await self._refuse(who, account, "passkey_needed", None, AuditAction.CONFIRM)
         attempt = SignInAttempt(account.name, "", code, "", passkey=passkey, browser=session.session)
         if not await self._second(account, shown, attempt, Use.CONFIRM):
-            await self._refuse(who, account, "wrong_sign_in", None, What.CONFIRM)
-        await self._trail.append(line(who, What.CONFIRM, self._clock.now(), factor=shown))
+            await self._refuse(who, account, "wrong_sign_in", None, AuditAction.CONFIRM)
+        await self._trail.append(line(who, AuditAction.CONFIRM, self._clock.now(), factor=shown))
         if not await self._sessions.confirm(session):
             raise RefusedError("wrong_sign_in")
         await self._delays.forget(key)
@@ -167,14 +167,14 @@ class SignIn:
         """The cookie that makes a browser known to an account."""
         return self._vault.device_cookie(subject, int((now + DEVICE_LASTS).timestamp()))
 
-    async def begin(self, account: Account, shown: Factor, who: By, device: str) -> Entered:
+    async def begin(self, account: Account, shown: Factor, who: Actor, device: str) -> Entered:
         """Begin the session of somebody whose factors were right; ``device`` is the cookie of a known browser.
 
         Raises ``RefusedError`` ``wrong_sign_in``.
         """
         now = self._clock.now()
-        known = By(account.subject, account.organisation, tuple(sorted(account.roles)), who.where)
-        await self._trail.append(line(known, What.SIGN_IN, now, way="password", factor=shown))
+        known = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), who.where)
+        await self._trail.append(line(known, AuditAction.SIGN_IN, now, way="password", factor=shown))
         known_device = self._vault.device_of(device, account.subject, int(now.timestamp())) is not None
         telling = nullcontext() if known_device else self._notices.about(account, Notice.NEW_DEVICE)
         async with telling:
@@ -185,7 +185,7 @@ class SignIn:
         SIGN_INS.labels("password", "entered").inc()
         return Entered(issued, self.device_cookie(account.subject, now))
 
-    async def begin_first(self, account: Account, who: By) -> Issued | None:
+    async def begin_first(self, account: Account, who: Actor) -> Issued | None:
         """Begin the session of somebody who just enrolled; None while they wait for release.
 
         Raises ``PasskeyMissingError``: their role signs in with a passkey, which they register first.
@@ -196,7 +196,7 @@ class SignIn:
         return await self._sessions.begin(account.subject, who)
 
     async def _let_in(
-        self, account: Account, shown: Factor, tallies: dict[Source, str], who: By, device: str
+        self, account: Account, shown: Factor, tallies: dict[Source, str], who: Actor, device: str
     ) -> Entered:
         if account.waits is not None:
             await self._refuse(who, account, "waits_for_release")
@@ -222,9 +222,14 @@ class SignIn:
                 await self._delays.forget(key)
 
     async def _refuse(
-        self, who: By, account: Account | None, code: str, seconds: int | None = None, what: What = What.SIGN_IN
+        self,
+        who: Actor,
+        account: Account | None,
+        code: str,
+        seconds: int | None = None,
+        what: AuditAction = AuditAction.SIGN_IN,
     ) -> None:
-        SIGN_INS.labels("password" if what is What.SIGN_IN else "confirm", code).inc()
+        SIGN_INS.labels("password" if what is AuditAction.SIGN_IN else "confirm", code).inc()
         detail = {"account": account.subject} if account is not None else {}
         # Who waits is not looked at and so not slowed down either: their lines are.
         if code != "wait" or self._lines.try_acquire(who.where):

@@ -8,7 +8,7 @@ import pytest
 
 from services.identity import cli
 from services.identity.accounts.service import Ready
-from services.identity.audit_recorder import By
+from services.identity.audit_recorder import Actor
 from services.identity.notices.service import EACH, KEPT
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
@@ -17,7 +17,7 @@ from tests.integration.identity.test_accounts import SENTENCE
 from tests.support.mail import MailSink, mail_sink
 from tools.local.ports import free_port
 
-ADMIN = By("s-somebody", "central", ("administrator",), "test")
+ADMIN = Actor("s-somebody", "central", ("administrator",), "test")
 OLD, NEW = "somebody@work.example", "other@work.example"
 
 

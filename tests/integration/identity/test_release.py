@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from services.identity.accounts.models import Account
-from services.identity.audit_recorder import By
+from services.identity.audit_recorder import Actor
 from shared.audit.model import AuditOutcome
 from shared.identity.roles import StaffRole
 from tests.integration.identity.conftest import Process
@@ -140,7 +140,7 @@ async def test_reset_enabled_or_widened_accounts_wait_again(
 
 async def test_fewer_roles_need_nobody_else(identity: Process) -> None:
     both = (await identity.person("jeju", "counsellor", "lead")).account
-    by = By("s-somebody", "jeju", ("administrator",), "test")
+    by = Actor("s-somebody", "jeju", ("administrator",), "test")
     after = await identity.accounts.administration.change_roles(by, both, {StaffRole.COUNSELLOR}, "new_work")
     assert after.waits is None
 

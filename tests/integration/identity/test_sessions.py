@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 
 from services.identity.accounts.rules import SESSION_IDLE, SESSION_LASTS
-from services.identity.audit_recorder import By, by_command
+from services.identity.audit_recorder import Actor, by_command
 from shared.clock import SystemClock
 from shared.health import Health
 from shared.identity.cookies import session_cookie, token_cookie
@@ -214,7 +214,7 @@ async def test_no_page_gives_a_password_back(identity: Process) -> None:
 async def ended_by(identity: Process, change: str) -> None:
     ready = await identity.person("jeju", "counsellor", name="to-be-changed")
     admin = await identity.person("central", "administrator", name="who-changes")
-    by = By(admin.account.subject, "central", ("administrator",), "test")
+    by = Actor(admin.account.subject, "central", ("administrator",), "test")
     do = identity.accounts.administration
     async with identity.browser() as http, identity.browser() as other:
         await identity.enter(http, ready)

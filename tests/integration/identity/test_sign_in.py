@@ -7,7 +7,7 @@ import pytest
 
 from services.identity.accounts.rules import DELAYS, Source
 from services.identity.accounts.service import Ready
-from services.identity.audit_recorder import By
+from services.identity.audit_recorder import Actor
 from shared.audit.model import AuditOutcome
 from shared.identity.cookies import session_cookie, token_cookie
 from tests.integration.identity.conftest import NOTIFY_URL, IdentityHarness, Process
@@ -67,7 +67,7 @@ async def test_every_wrong_sign_in_is_refused_in_the_same_words(identity: Proces
     ready = await identity.person("jeju", "counsellor")
     disabled = await identity.person("busan", "counsellor")
     admin = await identity.person("central", "administrator")
-    by_admin = By(admin.account.subject, "central", ("administrator",), "test")
+    by_admin = Actor(admin.account.subject, "central", ("administrator",), "test")
     await identity.accounts.administration.disable(by_admin, disabled.account, "left")
     cases: dict[str, tuple[Ready, dict[str, str]]] = {
         "password": (ready, {"password": "not the password at all"}),

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services.identity.accounts.models import AccountState
-from services.identity.audit_recorder import LINES, By, by_command
+from services.identity.audit_recorder import LINES, Actor, by_command
 from shared.identity.cookies import token_cookie
 from shared.identity.roles import StaffRole
 from tests.integration.identity.conftest import IdentityHarness, Process
@@ -149,7 +149,7 @@ async def test_an_account_disabled_here_stays_out(identity: Process, provider: h
     async with identity.browser() as http:
         await through(http, provider, "yuna")
         (account,) = await identity.accounts.store.of(None)
-        by = By("s-somebody", "central", ("administrator",), "test")
+        by = Actor("s-somebody", "central", ("administrator",), "test")
         await identity.accounts.administration.disable(by, account, "left")
         refused = await through(http, provider, "yuna")
         assert (refused.status_code, refused.json()["code"]) == (403, "wrong_sign_in")

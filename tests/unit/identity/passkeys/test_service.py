@@ -11,7 +11,7 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 
 from services.identity.accounts.models import Account, AccountState, RefusedError
-from services.identity.audit_recorder import By, What
+from services.identity.audit_recorder import Actor, AuditAction
 from services.identity.keyed_digests import AccountDigests
 from services.identity.passkeys.rules import CHALLENGE_LASTS, MOST, RelyingParty
 from services.identity.passkeys.service import Passkeys, Use
@@ -21,7 +21,7 @@ from tests.support.passkeys import PRESENT, Authenticator, coded
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ORIGIN = "https://staff.example"
-WHO = By("s-abcdefgh", "jeju", ("lead",), "198.51.100.0/24")
+WHO = Actor("s-abcdefgh", "jeju", ("lead",), "198.51.100.0/24")
 HERE = "a secret of this browser"
 
 
@@ -166,7 +166,7 @@ async def test_a_counter_that_goes_back_is_refused_and_written_down(bench: Bench
     assert await bench.proves(bench.signed())
     copy = Authenticator(ORIGIN, id=bench.device.id, key=bench.device.key, handle=bench.device.handle)
     assert not await bench.proves(bench.signed(copy))
-    assert bench.trail.append.call_args.args[0].action == What.PASSKEY_COPIED.value
+    assert bench.trail.append.call_args.args[0].action == AuditAction.PASSKEY_COPIED.value
     assert await bench.proves(bench.signed())
 
 
