@@ -192,7 +192,7 @@ class Intake:
         jobs.every(CALLS_S, UNFINISHED, self.sender.finish_others)
         jobs.every(CALLS_S, OVERDUE, self.sender.sweep)
         jobs.endless("relay", self.relay.run)
-        jobs.every(LINKS_S, "links", self.link_service.index, wake=self.link_service.offered, gather_s=LINKS_GATHER_S)
+        jobs.every(LINKS_S, "links", self.link_service.index, wake=self.link_service.enqueued, gather_s=LINKS_GATHER_S)
         told = self.callbacks
         jobs.every(NOTICE_S, "callbacks-noticed", told.notice, wake=told.hinted)
         jobs.every(SWEEP_S, "callbacks-swept", told.sweep)

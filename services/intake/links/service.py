@@ -26,17 +26,17 @@ from shared.mongo import SLICE
 
 _log = log.get(__name__)
 
-PATIENCE_S: Final = 1.0
-"""How long a report may wait for its links."""
+LOOKUP_TIMEOUT_S: Final = 1.0
+"""Seconds a report may wait for its links."""
 SWEEP_S: Final = 5.0
 PACE_S: Final = 0.1
 """Between two batches into the index: what comes together is written together."""
-_COMING_S: Final = 30.0
-"""For how long a report counts as on its way; then the index has it, or it was never stored."""
-MOST_ASKED_ABOUT: Final = 2 * SLICE
-"""Reports read at once, for all that ask, to see whether they still stand."""
-_REMEMBERED: Final = 5_000
-"""Digests of reports on their way, and reports to be marked; for each a few dozen bytes."""
+_IN_FLIGHT_S: Final = 30.0
+"""Seconds a report counts as in flight; then the index has it, or it was never stored."""
+MOST_LOOKED_UP: Final = 2 * SLICE
+"""Reports read at once, for all waiting lookups, to see whether they still stand."""
+_LIMIT: Final = 5_000
+"""Digests of reports in flight, and reports to be marked; for each a few dozen bytes."""
 LEFT_BEHIND_S: Final = 5.0
 """A report not marked as indexed for so long was left by a dead process, or its mark got lost."""
 WAITED_FOR_S: Final = 1.0
@@ -58,7 +58,7 @@ BEHIND: Final = Gauge(
 
 Found = dict[str, list[str]]
 """Digest to the reports that have it and stand, newest first."""
-_Asked = tuple[Sequence[str], "asyncio.Future[Found]"]
+_Lookup = tuple[Sequence[str], "asyncio.Future[Found]"]
 
 
 class LinkService:
@@ -69,11 +69,11 @@ class LinkService:
         self._links = links
         self.keys: Final = keys
         self._clock = clock
-        # Digest to the newest reports on their way here: the index learns of them only once they are stored.
-        self._coming: OrderedDict[str, deque[_Coming]] = OrderedDict()
-        self._asked: list[_Asked] = []
-        self._asking: asyncio.Task[None] | None = None
-        self.offered: Final = asyncio.Event()
+        # Digest to the newest reports in flight here: the index learns of them only once they are stored.
+        self._in_flight: OrderedDict[str, deque[_InFlight]] = OrderedDict()
+        self._lookups: list[_Lookup] = []
+        self._lookup_task: asyncio.Task[None] | None = None
+        self.enqueued: Final = asyncio.Event()
         """A report with digests was stored: the index lacks it."""
         self._new: dict[str, Document] = {}
         """Stored here and not in the index yet, as far as it matters for it."""
@@ -85,10 +85,10 @@ class LinkService:
         """The reports that share one of the digests, newest first, then those known; at most ``MOST_LINKED``."""
         if not digests:
             return tuple(known)
-        others = [other for other in self._on_their_way(digests) if other != report_id]
-        self._remember(report_id, digests)
+        others = [other for other in self._reports_in_flight(digests) if other != report_id]
+        self._remember_in_flight(report_id, digests)
         if len(others) < link_rules.MOST_LINKED:
-            others += await self._standing(report_id, digests)
+            others += await self._lookup(report_id, digests)
         found = link_rules.newest((other for other in others if other != report_id), known)
         if set(found) - set(known):
             LINKED.inc()
@@ -98,13 +98,13 @@ class LinkService:
         """Return whether another report shares one of the digests. Stores nothing."""
         if not digests:
             return False
-        if any(other != report_id for other in self._on_their_way(digests)):
+        if any(other != report_id for other in self._reports_in_flight(digests)):
             return True
-        return any(other != report_id for other in await self._standing(report_id, digests))
+        return any(other != report_id for other in await self._lookup(report_id, digests))
 
-    async def _standing(self, report_id: str, digests: Sequence[str]) -> list[str]:
+    async def _lookup(self, report_id: str, digests: Sequence[str]) -> list[str]:
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(LOOKUP_TIMEOUT_S):
                 return _newest_of_each(await self._reports_with(digests))
         except (TransientError, TimeoutError) as error:
             SKIPPED.inc()
@@ -112,16 +112,16 @@ class LinkService:
             return []
 
     @property
-    def coming(self) -> int:
+    def in_flight(self) -> int:
         """Digests of reports that the index is not known to have yet."""
-        return len(self._coming)
+        return len(self._in_flight)
 
-    def offer(self, report_id: str, digests: Sequence[str], since: datetime) -> None:
+    def enqueue(self, report_id: str, digests: Sequence[str], since: datetime) -> None:
         """A report with digests was stored, or has new ones, marked as not indexed ``since``; never blocks."""
         self._indexed.pop(report_id, None)  # the mark says another time now
-        if len(self._new) < _REMEMBERED:  # the sweep finds the others
+        if len(self._new) < _LIMIT:  # the sweep finds the others
             self._new[report_id] = {"_id": report_id, DIGESTS: list(digests), UNINDEXED_SINCE: since}
-        self.offered.set()
+        self.enqueued.set()
 
     def also_clear(self, report_id: str) -> Mapping[str, Any] | None:
         """For the relay, which clears published events: the fields to clear with them; None: ask again later."""
@@ -153,31 +153,31 @@ class LinkService:
             if self._new[name] is document:  # else it was added to meanwhile
                 del self._new[name]
                 self._indexed[name] = document[UNINDEXED_SINCE]
-        while len(self._indexed) > _REMEMBERED:
+        while len(self._indexed) > _LIMIT:
             self._indexed.popitem(last=False)
-        self._arrived(page)
+        self._forget_in_flight(page)
 
     async def _index_left_behind(self) -> bool:
         page = await self._links.unindexed(self._clock.now() - timedelta(seconds=LEFT_BEHIND_S))
         if page:
             await self._links.index(page)
             await self._links.mark(page)
-            self._arrived(page)
+            self._forget_in_flight(page)
         return len(page) == SLICE
 
     async def _reports_with(self, digests: Sequence[str]) -> Found:
         answer: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
-        self._asked.append((digests, answer))
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._ask())
+        self._lookups.append((digests, answer))
+        if self._lookup_task is None:
+            self._lookup_task = asyncio.create_task(self._run_lookups())
         return await answer
 
-    async def _ask(self) -> None:
-        """One question to the store for all that wait; whoever comes meanwhile waits for the next."""
+    async def _run_lookups(self) -> None:
+        """One question to the store for all waiting lookups; those that come meanwhile wait for the next."""
         try:
             await asyncio.sleep(0)  # requests of the same moment join
-            while self._asked:
-                group, self._asked = self._asked, []
+            while self._lookups:
+                group, self._lookups = self._lookups, []
                 try:
                     found = await self._found({digest for digests, _ in group for digest in digests})
                 except Exception as error:  # every waiter must hear of it, whatever it was
@@ -189,41 +189,41 @@ class LinkService:
                     if not answer.done():
                         answer.set_result({d: found[d] for d in digests if d in found})
         finally:
-            self._asking = None
+            self._lookup_task = None
 
     async def _found(self, digests: Collection[str]) -> Found:
         by_digest = await self._links.reports_with(digests)
-        asked_about = list(
+        candidates = list(
             dict.fromkeys(other for ids in by_digest.values() for other in ids[-link_rules.MOST_LINKED :])
         )
-        standing = await self._links.standing(asked_about[-MOST_ASKED_ABOUT:]) if asked_about else []
+        standing = await self._links.standing(candidates[-MOST_LOOKED_UP:]) if candidates else []
         return {digest: [other for other in standing if other in ids] for digest, ids in by_digest.items()}
 
-    def _on_their_way(self, digests: Sequence[str]) -> list[str]:
-        since = self._clock.monotonic() - _COMING_S
-        found = [one for digest in digests for one in self._coming.get(digest, ()) if one.at >= since]
+    def _reports_in_flight(self, digests: Sequence[str]) -> list[str]:
+        since = self._clock.monotonic() - _IN_FLIGHT_S
+        found = [one for digest in digests for one in self._in_flight.get(digest, ()) if one.at >= since]
         return list(dict.fromkeys(one.report_id for one in sorted(found, key=lambda one: one.at, reverse=True)))
 
-    def _remember(self, report_id: str, digests: Sequence[str]) -> None:
-        coming = _Coming(report_id, self._clock.monotonic())
+    def _remember_in_flight(self, report_id: str, digests: Sequence[str]) -> None:
+        in_flight = _InFlight(report_id, self._clock.monotonic())
         for digest in digests:
-            self._coming.setdefault(digest, deque(maxlen=link_rules.MOST_LINKED)).append(coming)
-            self._coming.move_to_end(digest)
-        while len(self._coming) > _REMEMBERED:
-            self._coming.popitem(last=False)
+            self._in_flight.setdefault(digest, deque(maxlen=link_rules.MOST_LINKED)).append(in_flight)
+            self._in_flight.move_to_end(digest)
+        while len(self._in_flight) > _LIMIT:
+            self._in_flight.popitem(last=False)
 
-    def _arrived(self, page: Sequence[Document]) -> None:
+    def _forget_in_flight(self, page: Sequence[Document]) -> None:
         """The index has them: what becomes of them, it tells."""
         written = {document["_id"] for document in page}
-        for digest in {digest for document in page for digest in document[DIGESTS]} & self._coming.keys():
-            left = [one for one in self._coming[digest] if one.report_id not in written]
+        for digest in {digest for document in page for digest in document[DIGESTS]} & self._in_flight.keys():
+            left = [one for one in self._in_flight[digest] if one.report_id not in written]
             if left:
-                self._coming[digest] = deque(left, maxlen=link_rules.MOST_LINKED)
+                self._in_flight[digest] = deque(left, maxlen=link_rules.MOST_LINKED)
             else:
-                del self._coming[digest]
+                del self._in_flight[digest]
 
 
-class _Coming(NamedTuple):
+class _InFlight(NamedTuple):
     report_id: str
     at: float
 

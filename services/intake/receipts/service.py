@@ -140,7 +140,7 @@ class ReceiptService:
         changed = await self._updater.apply("receipts.amend", admitted, caller, judge)
         since = changed.document.get(documents.UNINDEXED_SINCE)
         if found.digests and since is not None:
-            self._link_service.offer(changed.document["_id"], changed.document[documents.DIGESTS], since)
+            self._link_service.enqueue(changed.document["_id"], changed.document[documents.DIGESTS], since)
         return taken_of(changed, mark)
 
     async def withdraw(self, asked: WithdrawalAsked, caller: Caller) -> StatusAnswer:

@@ -114,7 +114,7 @@ class IntakeHarness:
     async def at_rest(self) -> bool:
         """Whether every report's event is published and every report is in the index of links."""
         unfinished = {"$or": [{"outbox": {"$exists": True}}, {"links_since": {"$exists": True}}]}
-        return not self.intake.link_service.coming and not await self.collection.count_documents(unfinished)
+        return not self.intake.link_service.in_flight and not await self.collection.count_documents(unfinished)
 
     async def sign(self, report_id: str) -> None:
         """Have a report count as intake's own that a test wrote to: it stands for what another build wrote."""
@@ -159,7 +159,7 @@ async def running(
     work = asyncio.create_task(intake.work())
     transport = httpx.ASGITransport(app=intake.app)
     try:
-        with mock.patch.object(links, "PATIENCE_S", DEADLINE_S):
+        with mock.patch.object(links, "LOOKUP_TIMEOUT_S", DEADLINE_S):
             async with httpx.AsyncClient(transport=transport, base_url="http://intake") as http:
                 people = TestIdentity(clock, "intake")
                 intake.identity.adopt(people.document())

@@ -76,7 +76,7 @@ async def test_a_call_with_nothing_but_an_account_is_hinted_at_a_linked_report(
 async def test_a_question_for_links_makes_nothing_findable(harness: IntakeHarness, operator: Operator) -> None:
     at = await operator.begin()
     await operator.answer(at, urls=URL)
-    assert harness.intake.link_service.coming == 0
+    assert harness.intake.link_service.in_flight == 0
     await lodged(harness, urls=[URL])
     [report] = await harness.collection.find({}).to_list(None)
     assert report["facts"]["linked_reports"] == []

@@ -33,7 +33,7 @@ async def linked_to(harness: IntakeHarness, report: dict[str, str]) -> list[str]
 
 async def indexed(harness: IntakeHarness) -> None:
     async def all_written() -> bool:
-        return not harness.intake.link_service.coming and not await harness.collection.count_documents(
+        return not harness.intake.link_service.in_flight and not await harness.collection.count_documents(
             {"links_since": {"$exists": True}}
         )
 
@@ -138,7 +138,7 @@ async def test_a_store_too_slow_to_ask_costs_the_link_and_not_the_report(
 ) -> None:
     await lodged(harness, **SEEN)
     await indexed(harness)
-    monkeypatch.setattr(linking, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(linking, "LOOKUP_TIMEOUT_S", 0.0)
     assert await linked_to(harness, await lodged(harness, **SEEN)) == []
 
 
