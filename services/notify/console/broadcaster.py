@@ -7,7 +7,7 @@ then says is given out in any case where it says something else.
 import asyncio
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import Final
 
@@ -83,11 +83,12 @@ class ConsoleSubscriber:
 
     async def take(self, seconds: float | None = None) -> tuple[list[Case], bool]:
         """The rows waiting and whether something else changed; both empty after ``seconds`` without news, if given."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._something.wait()
-        except TimeoutError:
-            return [], False
+        if seconds is None:
+            await self._something.wait()
+        else:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._something.wait()
         self._something.clear()
         rows, self._rows = list(self._rows.values()), {}
         notice, self._notice = self._notice, False
