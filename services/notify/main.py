@@ -10,7 +10,6 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 
 from services.notify import problem_table
-from services.notify.auditing import Auditing
 from services.notify.auditor.repository import DATABASE as AUDITOR
 from services.notify.auditor.repository import FindingStore
 from services.notify.cases.consumers import RoutingsHandler, consumers
@@ -24,7 +23,7 @@ from services.notify.console.api import case_router, center_router, command_rout
 from services.notify.console.banners import Banners
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.console.case_pages import CasePages, details_router, story_router
-from services.notify.console.dependencies import auditing
+from services.notify.console.dependencies import audit_of_request
 from services.notify.console.feed import ConsoleFeed
 from services.notify.console.problems import FORM_LABELS
 from services.notify.console.rows import Rows
@@ -41,6 +40,7 @@ from services.notify.escalation.jobs import EVERY_S as GAUGES_S
 from services.notify.escalation.repository import RECENT_S, RecentAlertStore, WorkerStore
 from services.notify.escalation.service import EscalationWorker
 from services.notify.migrations import STEPS
+from services.notify.request_audit import RequestAudit
 from services.notify.settings import NotifySettings
 from services.notify.team.directory import POLL_S as DIRECTORY_S
 from services.notify.team.directory import StaffDirectory
@@ -280,8 +280,8 @@ def _application(
     authorize = RenewingAuthorizer(identity, settings, renew, service=SERVICE, on_denied=denial_recorder(audit))
     details = f"{settings.public_urls['intake'].rstrip('/')}/details"
 
-    def audited(request: Request, principal: Principal) -> Auditing:
-        return auditing(audit.append, request, principal, clock)
+    def audited(request: Request, principal: Principal) -> RequestAudit:
+        return audit_of_request(audit.append, request, principal, clock)
 
     alarms, drills = watch
     banners = Banners(alarms, case_service.duty, pages)

@@ -16,7 +16,7 @@ from services.notify.cases import rules
 from services.notify.cases.models import Case, ContactWay, DeletionState, TransferReason
 from services.notify.cases.rules import Accepted, Actor, Rejected
 from services.notify.escalation.rules import Rules
-from services.notify.team.models import Center
+from services.notify.team.models import CenterDuty
 from shared.events.base import CenterId, Event, ReportId, StaffRef
 from shared.events.cases import (
     CaseAcknowledged,
@@ -183,7 +183,7 @@ class Context:
     policy: Rules
     number: int = 0
     """Of a request to delete, from the path."""
-    receiver: Center | None = None
+    receiver: CenterDuty | None = None
     """The center that a transfer goes to."""
     assignee_known: bool = True
     """Whether the assignee works at the center."""
@@ -198,7 +198,7 @@ class Context:
     """The person who looks after both linked cases."""
 
     @property
-    def center(self) -> Center:
+    def center(self) -> CenterDuty:
         """The receiver, where the command needs one."""
         if self.receiver is None:
             raise RuntimeError("a command needs a receiving center and has none")

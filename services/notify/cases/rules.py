@@ -35,7 +35,7 @@ from services.notify.cases.models import (
 )
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import Rules
-from services.notify.team.models import Center
+from services.notify.team.models import CenterDuty
 from shared import severity
 from shared.events.alerts import AlertSettled
 from shared.events.cases import (
@@ -538,7 +538,7 @@ def offer(
     case: Case,
     who: Actor,
     ownership: int,
-    receiver: Center,
+    receiver: CenterDuty,
     reason: TransferReason,
     rules: Rules,
     now: datetime,
@@ -575,7 +575,7 @@ def offer(
     return carried(case, CaseTransferOffered, entry, offered, now, {**_named(made), "expires_at": made.expires_at})
 
 
-def accept(case: Case, who: Actor, offer_id: str, receiver: Center, now: datetime) -> Accepted | Rejected:
+def accept(case: Case, who: Actor, offer_id: str, receiver: CenterDuty, now: datetime) -> Accepted | Rejected:
     """Take what was offered. From here on routing moves the case, or something else came first."""
     made = _answerable(case, who, offer_id, OfferEnd.ACCEPTED, now)
     if not isinstance(made, TransferOffer):
@@ -631,7 +631,7 @@ def expire(case: Case, now: datetime) -> Accepted | None:
     return carried(offer_over(case, OfferEnd.EXPIRED, now), CaseTransferExpired, entry, {}, now, _named(made))
 
 
-def _unfit(case: Case, receiver: Center) -> Rejected | None:
+def _unfit(case: Case, receiver: CenterDuty) -> Rejected | None:
     if receiver.center_id == case.center_id:
         return Rejected.SAME_CENTER
     if receiver.center_id == CENTRAL_DESK:

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple, TypeVar
 from pydantic import BaseModel
 
 from services.notify import metrics
-from services.notify.auditing import Auditing, unaudited
 from services.notify.cases import rules
 from services.notify.cases.commands import (
     JOIN,
@@ -25,6 +24,7 @@ from services.notify.cases.repository import CaseStore, Change
 from services.notify.cases.rules import Accepted, Actor, Rejected
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import Rules
+from services.notify.request_audit import RequestAudit, no_audit
 from services.notify.team.directory import StaffDirectory
 from services.notify.team.service import DutyService
 from shared import log
@@ -99,7 +99,7 @@ class CaseService:
         body: B,
         *,
         number: int | None = None,
-        audit: Auditing = unaudited,
+        audit: RequestAudit = no_audit,
     ) -> CommandResult | None:
         """Carry out a command of the registry. ``number`` is the request to delete that its path names."""
         other = await self.case(body.other_id) if isinstance(body, JoinRequest | PartRequest) else None
@@ -167,7 +167,7 @@ class CaseService:
             _LOG.warning("cases.reservation_kept", error=str(error))
 
     async def _join_other(
-        self, principal: Principal, report_id: str, given: Context, body: JoinRequest, audit: Auditing
+        self, principal: Principal, report_id: str, given: Context, body: JoinRequest, audit: RequestAudit
     ) -> bool:
         """Put the linked case under the person first; False where that cannot be.
 
@@ -184,7 +184,7 @@ class CaseService:
         done = await self.act(principal, Action.CASES_ASSIGN, body.other_id, decide, audit)
         return done is not None and done.rejected is None
 
-    async def _part_other(self, principal: Principal, here: Case, other: Case | None, audit: Auditing) -> None:
+    async def _part_other(self, principal: Principal, here: Case, other: Case | None, audit: RequestAudit) -> None:
         if other is None or here.center_id != other.center_id:
             return
 
@@ -199,10 +199,10 @@ class CaseService:
         def decide(case: Case, now: datetime) -> Accepted | Rejected:
             return rules.opened(case, acting(principal), ownership, purpose, now, self.rules)
 
-        return await self.act(principal, Action.DETAILS_OPEN, report_id, decide, unaudited)
+        return await self.act(principal, Action.DETAILS_OPEN, report_id, decide, no_audit)
 
     async def act(
-        self, principal: Principal, action: Action, report_id: str, decide: Decide, audit: Auditing
+        self, principal: Principal, action: Action, report_id: str, decide: Decide, audit: RequestAudit
     ) -> CommandResult | None:
         """Decide over the newest state until a write meets it. The audit has its line before anything changes."""
         audited = False

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from services.notify import metrics
-from services.notify.auditing import Auditing, unaudited
 from services.notify.cases.models import Case, EntryKind
 from services.notify.cases.rules import Actor, Rejected, may_open
 from services.notify.cases.service import CaseService, CommandResult
+from services.notify.request_audit import RequestAudit, no_audit
 from shared import log
 from shared.clock import Clock
 from shared.identity.principal import Principal
@@ -46,7 +46,7 @@ class Tickets:
         ownership: int,
         purpose: Purpose,
         *,
-        audit: Auditing = unaudited,
+        audit: RequestAudit = no_audit,
     ) -> Signed | CommandResult | None:
         """A ticket; the case and why there is none; or None where there is no such case.
 

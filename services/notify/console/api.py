@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.notify.auditing import Audited, Auditing
 from services.notify.cases.commands import (
     COMMANDS,
     OFFER,
@@ -35,6 +34,7 @@ from services.notify.console.views import (
     center_view,
     row_of,
 )
+from services.notify.request_audit import RequestAudit, RequestAuditFactory
 from services.notify.team.rules import agreed
 from services.notify.team.service import DutyChangedError
 from shared.events.base import CenterId, ReportId
@@ -80,7 +80,7 @@ class DutyRequest(BaseModel):
     )
 
 
-def case_router(service: CaseService, authorize: Authorizer, audited: Audited) -> APIRouter:
+def case_router(service: CaseService, authorize: Authorizer, audited: RequestAuditFactory) -> APIRouter:
     """``/api/v1/cases`` and ``/api/v1/transfers``, to read."""
     router = APIRouter(prefix="/api/v1", tags=["cases"])
 
@@ -137,7 +137,7 @@ def case_router(service: CaseService, authorize: Authorizer, audited: Audited) -
     return router
 
 
-def center_router(service: CaseService, authorize: Authorizer, audited: Audited) -> APIRouter:
+def center_router(service: CaseService, authorize: Authorizer, audited: RequestAuditFactory) -> APIRouter:
     """``/api/v1/centers``."""
     router = APIRouter(prefix="/api/v1", tags=["centers"])
 
@@ -211,7 +211,7 @@ async def set_duty(
     staff_on_duty: int,
     cases_per_person: int | None,
     seen: int | None,
-    audit: Auditing,
+    audit: RequestAudit,
 ) -> None:
     """Say who is on duty. Raises Problem 409 where somebody else has said so since the person looked."""
     said = (state, staff_on_duty, cases_per_person)
@@ -227,7 +227,9 @@ async def _view(service: CaseService, center_id: str) -> CenterView:
     return center_view(found, counts.waiting, counts.new + counts.working)
 
 
-def command_router(service: CaseService, authorize: Authorizer, pages: Pages, audited: Audited) -> APIRouter:
+def command_router(
+    service: CaseService, authorize: Authorizer, pages: Pages, audited: RequestAuditFactory
+) -> APIRouter:
     """``POST /api/v1/cases/{report_id}/…``: one route for each command of the registry."""
     router = APIRouter(prefix="/api/v1/cases/{report_id}")
     for command in COMMANDS:
@@ -247,7 +249,7 @@ def command_router(service: CaseService, authorize: Authorizer, pages: Pages, au
 
 
 def _endpoint(
-    command: Command[Any], service: CaseService, authorize: Authorizer, pages: Pages, audited: Audited
+    command: Command[Any], service: CaseService, authorize: Authorizer, pages: Pages, audited: RequestAuditFactory
 ) -> Callable[..., Awaitable[Offered | CaseRow]]:
     may = authorize(command.action)
 
@@ -290,7 +292,12 @@ def check_center(body: BaseModel) -> None:
 
 
 def ticket_router(
-    service: CaseService, tickets: Tickets, authorize: Authorizer, pages: Pages, audited: Audited, details_url: str
+    service: CaseService,
+    tickets: Tickets,
+    authorize: Authorizer,
+    pages: Pages,
+    audited: RequestAuditFactory,
+    details_url: str,
 ) -> APIRouter:
     """``POST /api/v1/cases/{report_id}/details-ticket``."""
     router = APIRouter(prefix="/api/v1/cases/{report_id}", tags=["details"])

@@ -10,7 +10,7 @@ from services.notify.console.alarms import Alarms, AlarmView
 from services.notify.console.lists import SingleFlight
 from services.notify.console.rows import center_names
 from services.notify.dead_letters.models import DeadLetter
-from services.notify.team.models import Center
+from services.notify.team.models import CenterDuty
 from services.notify.team.service import DutyService
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -22,7 +22,7 @@ class BannerFacts(NamedTuple):
 
     alarms: Alarms
     dead: Sequence[DeadLetter]
-    centers: dict[str, Center]
+    centers: dict[str, CenterDuty]
 
 
 class Banners:

@@ -11,7 +11,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ValidationError
 
-from services.notify.auditing import Audited
 from services.notify.cases.attention import next_step
 from services.notify.cases.commands import COMMANDS, Command, OfferRequest
 from services.notify.cases.models import CENTRAL_DESK, NEXT_OF, Case, TransferReason
@@ -21,6 +20,7 @@ from services.notify.cases.tickets import Tickets
 from services.notify.console.api import check_center, deletion_number, no_number
 from services.notify.console.dependencies import absent, concerned, guarded, problem_of, readable, there
 from services.notify.console.rows import center_names
+from services.notify.request_audit import RequestAuditFactory
 from services.notify.settings import NotifySettings
 from shared.events.base import ReportId
 from shared.events.vocabulary import CenterState, Outcome, PlatformKind, SupportKind
@@ -60,7 +60,7 @@ class CasePages:
         settings: NotifySettings,
         authorize: Authorizer,
         tickets: Tickets,
-        audited: Audited,
+        audited: RequestAuditFactory,
     ) -> None:
         """``audited`` gives the audit of a request."""
         self.case_service = case_service

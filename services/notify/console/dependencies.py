@@ -5,11 +5,11 @@ from typing import TypeVar
 
 from fastapi import Request
 
-from services.notify.auditing import Auditing
 from services.notify.cases.models import CENTRAL_DESK, Case
 from services.notify.cases.service import CaseService, CommandResult
 from services.notify.console.problems import not_theirs, refused
 from services.notify.problems import unavailable
+from services.notify.request_audit import RequestAudit
 from services.notify.team.directory import StaffDirectory
 from services.notify.team.repository import known
 from shared.audit.entries import by_staff, where_of
@@ -28,7 +28,7 @@ T = TypeVar("T")
 Append = Callable[[AuditEntry], Awaitable[None]]
 
 
-def auditing(append: Append, request: Request, principal: Principal, clock: Clock) -> Auditing:
+def audit_of_request(append: Append, request: Request, principal: Principal, clock: Clock) -> RequestAudit:
     """Writes the lines of one request. Raises ``TransientError`` where it cannot; then nothing may happen."""
 
     async def write(

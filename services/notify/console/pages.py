@@ -5,7 +5,6 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.notify.auditing import Audited
 from services.notify.cases.attention import STATES, CaseFilter, states_of, wants
 from services.notify.cases.models import CENTRAL_DESK
 from services.notify.cases.service import CaseService
@@ -16,6 +15,7 @@ from services.notify.console.dependencies import checked_center, concerned, guar
 from services.notify.console.lists import count_cases, wanted_of
 from services.notify.console.rows import center_names
 from services.notify.dead_letters.repository import DeadLetterStore
+from services.notify.request_audit import RequestAuditFactory
 from services.notify.settings import NotifySettings
 from shared import centers
 from shared.events.base import CenterId
@@ -39,7 +39,7 @@ def page_router(
     pages: Pages,
     settings: NotifySettings,
     authorize: Authorizer,
-    audited: Audited,
+    audited: RequestAuditFactory,
 ) -> APIRouter:
     """``/``, and the forms on it that are not about a case."""
     router = APIRouter(include_in_schema=False)

@@ -14,7 +14,7 @@ from services.notify.cases.models import (
     TimelineEntry,
     TransferReason,
 )
-from services.notify.team.models import Center
+from services.notify.team.models import CenterDuty
 from shared.events import base
 from shared.events.vocabulary import (
     CenterState,
@@ -305,7 +305,7 @@ class CenterView(BaseModel):
     acknowledged: int = Field(description="Open acknowledged cases, no drills; counted up to 2,000.")
 
 
-def center_view(center: Center, waiting: int, acknowledged: int) -> CenterView:
+def center_view(center: CenterDuty, waiting: int, acknowledged: int) -> CenterView:
     """The view of a centre."""
     return CenterView(
         **center.model_dump(exclude={"rev"}),

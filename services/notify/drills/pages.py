@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.notify.auditing import Audited
 from services.notify.console.dependencies import guarded
 from services.notify.console.problems import center_name
 from services.notify.drills.rules import WINDOW, Stage
 from services.notify.drills.service import Drills
+from services.notify.request_audit import RequestAuditFactory
 from shared import centers
 from shared.events.base import CenterId
 from shared.identity.principal import Principal
@@ -20,7 +20,7 @@ from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
 
-def drill_router(drills: Drills, pages: Pages, authorize: Authorizer, audited: Audited) -> APIRouter:
+def drill_router(drills: Drills, pages: Pages, authorize: Authorizer, audited: RequestAuditFactory) -> APIRouter:
     """``/drills``."""
     router = APIRouter(prefix="/drills", include_in_schema=False)
     may_run = authorize(Action.DRILLS_RUN)

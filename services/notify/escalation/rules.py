@@ -20,7 +20,7 @@ from services.notify.cases.models import (
     noted,
     rescheduled,
 )
-from services.notify.team.models import Center
+from services.notify.team.models import CenterDuty
 from shared.clock import SEOUL
 from shared.events.alerts import AlertEscalated, AlertEvent, AlertFailed, AlertSent
 from shared.events.base import Event
@@ -275,7 +275,7 @@ class Deferred:
 NOTHING_DEFERRED: Final = Deferred()
 
 
-def plan(case: Case, center: Center, now: datetime) -> Plan | None:
+def plan(case: Case, center: CenterDuty, now: datetime) -> Plan | None:
     """Return what is due for a case now; None if nothing is (another process has it)."""
     escalation = case.escalation
     if escalation is None or escalation.due_at > now:
@@ -421,7 +421,7 @@ class Notice:
     alert_id: str
 
 
-def notice(case: Case, receiver: Center, now: datetime) -> Notice | None:
+def notice(case: Case, receiver: CenterDuty, now: datetime) -> Notice | None:
     """The mail about an offer that is due now: to the lead where nobody is on duty; none where nothing is due."""
     offer = case.offer
     if offer is None or offer.tell_at is None or offer.tell_at > now or offer.expires_at <= now:

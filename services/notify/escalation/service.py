@@ -31,7 +31,7 @@ from services.notify.escalation.delivery import (
 from services.notify.escalation.repository import RecentAlertStore
 from services.notify.escalation.rules import AttemptResult, Plan, RecentAlerts, record, told
 from services.notify.settings import NotifySettings
-from services.notify.team.models import Center
+from services.notify.team.models import CenterDuty
 from services.notify.team.repository import CenterStore, nominal
 from shared import log, spans
 from shared.clock import Clock
@@ -166,7 +166,7 @@ goes by what is known."""
 class _Centers:
     """The centers as last read: when by the loop's clock, and after how many changes made by this process."""
 
-    of: Mapping[str, Center]
+    of: Mapping[str, CenterDuty]
     at: float
     saves: int
 
@@ -348,7 +348,7 @@ class EscalationWorker:
         finally:
             self._held.done(work, waiting)
 
-    async def _centers_now(self, *, urgent: bool) -> Mapping[str, Center]:
+    async def _centers_now(self, *, urgent: bool) -> Mapping[str, CenterDuty]:
         """Return who is on duty where, as read within the last second; ``urgent``: or as read last."""
         if not urgent:
             return await self._read_centers()
@@ -365,7 +365,7 @@ class EscalationWorker:
                 _LOG.warning("alerts.centers_not_read", error=type(error).__name__)
             return self._known_centers.of if self._known_centers is not None else {}
 
-    async def _read_centers(self) -> Mapping[str, Center]:
+    async def _read_centers(self) -> Mapping[str, CenterDuty]:
         async with self._reading_centers:
             known, saves, at = self._known_centers, self._centers.saves, self._loop_time()
             if known is None or known.saves != saves or at - known.at > CENTERS_FRESH_S:
@@ -416,7 +416,9 @@ class EscalationWorker:
         least_s = 2 * self._settings.smtp_timeout_s + self._record_s
         return deferred_until + timedelta(seconds=least_s) < lease_ends
 
-    def _planned(self, work: Sequence[ClaimedCase], centers: Mapping[str, Center], now: datetime) -> list[ClaimedCase]:
+    def _planned(
+        self, work: Sequence[ClaimedCase], centers: Mapping[str, CenterDuty], now: datetime
+    ) -> list[ClaimedCase]:
         """Plan each case. One that the rules cannot handle is left out, said aloud, and comes again with its lease."""
         skipped = Skipped("alerts")
         planned: list[ClaimedCase] = []
@@ -427,7 +429,7 @@ class EscalationWorker:
         return planned
 
     @staticmethod
-    def _plan(item: ClaimedCase, centers: Mapping[str, Center], now: datetime) -> None:
+    def _plan(item: ClaimedCase, centers: Mapping[str, CenterDuty], now: datetime) -> None:
         case = item.case
         item.plan = policy.plan(case, centers.get(case.center_id) or nominal(case.center_id), now)
         receiver = centers.get(case.offered_to) if case.offered_to is not None else None

@@ -14,7 +14,7 @@ from shared.events.vocabulary import (
 )
 
 
-class Center(Model):
+class CenterDuty(Model):
     """A centre's duty, as its staff last said."""
 
     center_id: str = Field(alias="_id")

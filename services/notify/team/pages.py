@@ -7,13 +7,13 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
-from services.notify.auditing import Audited
 from services.notify.cases.models import CENTRAL_DESK, Case
 from services.notify.cases.service import CaseService
 from services.notify.console import lists
 from services.notify.console.dependencies import checked_center, guarded
 from services.notify.console.lists import CaseCounts, count_cases
 from services.notify.console.rows import center_names
+from services.notify.request_audit import RequestAuditFactory
 from services.notify.team import rules
 from services.notify.team.models import Rota, Shift
 from services.notify.team.repository import RotaStore
@@ -40,7 +40,12 @@ class TeamPages:
     """Collaborators of the pages of a team."""
 
     def __init__(
-        self, case_service: CaseService, rota_store: RotaStore, pages: Pages, authorize: Authorizer, audited: Audited
+        self,
+        case_service: CaseService,
+        rota_store: RotaStore,
+        pages: Pages,
+        authorize: Authorizer,
+        audited: RequestAuditFactory,
     ) -> None:
         """``audited`` gives the audit of a request."""
         self.case_service = case_service

@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.notify.cases.models import CENTRAL_DESK
 from services.notify.cases.repository import records_of
-from services.notify.team.models import Center, Rota
+from services.notify.team.models import CenterDuty, Rota
 from shared import centers, outbox
 from shared.events.base import Event, Record
 from shared.events.vocabulary import CenterState
@@ -22,9 +22,9 @@ def known(center_id: str) -> bool:
     return center_id == CENTRAL_DESK or center_id in centers.CENTER_IDS
 
 
-def nominal(center_id: str) -> Center:
+def nominal(center_id: str) -> CenterDuty:
     """A centre whose staff has not said anything yet: open, with everybody it is funded for."""
-    return Center(
+    return CenterDuty(
         center_id=center_id,
         rev=0,
         center_version=0,
@@ -43,27 +43,27 @@ class CenterStore:
         self.saves = 0
         """How often this process has changed a center: what was read at another number may be out of date."""
 
-    async def all(self) -> dict[str, Center]:
+    async def all(self) -> dict[str, CenterDuty]:
         """Every centre by id, as its staff last said; nominal where they said nothing or it cannot be read."""
         with store_errors():
             found = await self.collection.find({}).to_list(None)
-        said = {center.center_id: center for center in Skipped("centers").readable(found, Center.model_validate)}
+        said = {center.center_id: center for center in Skipped("centers").readable(found, CenterDuty.model_validate)}
         return {i: said.get(i) or nominal(i) for i in (*centers.CENTER_IDS, CENTRAL_DESK)}
 
-    async def get(self, center_id: str) -> Center:
+    async def get(self, center_id: str) -> CenterDuty:
         """One centre."""
         with store_errors():
             found = await self.collection.find_one({"_id": center_id})
-        return Center.model_validate(found) if found is not None else nominal(center_id)
+        return CenterDuty.model_validate(found) if found is not None else nominal(center_id)
 
-    async def save(self, center: Center, was: int, events: tuple[Event, ...], now: datetime) -> bool:
+    async def save(self, center: CenterDuty, was: int, events: tuple[Event, ...], now: datetime) -> bool:
         """Write a new state over state ``was`` (0: none yet); False on a conflict."""
         try:
             return await self._write(center, was, records_of(events, now), now)
         finally:
             self.saves += 1
 
-    async def _write(self, center: Center, was: int, records: list[Record], now: datetime) -> bool:
+    async def _write(self, center: CenterDuty, was: int, records: list[Record], now: datetime) -> bool:
         fields = center.model_dump(exclude={"center_id"})
         with store_errors():
             if was == 0:

@@ -13,7 +13,7 @@ import holidays
 from services.notify.cases.attention import is_open
 from services.notify.cases.models import Case, CaseState, DeletionState
 from services.notify.cases.rules import is_severe
-from services.notify.team.models import SHIFTS, Center, Counted, Rota, Shift
+from services.notify.team.models import SHIFTS, CenterDuty, Counted, Rota, Shift
 from shared.clock import SEOUL, seoul_date
 from shared.events.centers import CenterChanged
 from shared.events.vocabulary import CenterState, EndReason, HarmType
@@ -34,8 +34,8 @@ def agreed(state: CenterState, staff_on_duty: int) -> CenterState | None:
 
 
 def set_duty(
-    center: Center, state: CenterState, staff_on_duty: int, cases_per_person: int | None, now: datetime
-) -> tuple[Center, CenterChanged | None]:
+    center: CenterDuty, state: CenterState, staff_on_duty: int, cases_per_person: int | None, now: datetime
+) -> tuple[CenterDuty, CenterChanged | None]:
     """The centre as its staff now say it is, and the event; none where that is known already.
 
     Raises ``ValueError`` where state and number contradict each other (``agreed``): whoever asks is told before.

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from services.notify.auditing import Auditing, unaudited
-from services.notify.team.models import Center
+from services.notify.request_audit import RequestAudit, no_audit
+from services.notify.team.models import CenterDuty
 from services.notify.team.repository import CenterStore
 from services.notify.team.rules import set_duty
 from shared.clock import Clock
@@ -30,11 +30,11 @@ class DutyService:
         self._changed = changed
         self._clock = clock
 
-    async def get(self, center_id: str) -> Center:
+    async def get(self, center_id: str) -> CenterDuty:
         """One center."""
         return await self._centers.get(center_id)
 
-    async def all(self) -> dict[str, Center]:
+    async def all(self) -> dict[str, CenterDuty]:
         """Every center by id."""
         return await self._centers.all()
 
@@ -46,8 +46,8 @@ class DutyService:
         cases_per_person: int | None,
         *,
         seen: int | None = None,
-        audit: Auditing = unaudited,
-    ) -> Center:
+        audit: RequestAudit = no_audit,
+    ) -> CenterDuty:
         """Say what a center can do from now on. The audit has its line before anything changes.
 
         ``seen`` is the center's version as the person saw it: raises ``DutyChangedError`` where it is another by now,

@@ -12,7 +12,7 @@ from services.notify.cases.projection import RoutingEvent, fold
 from services.notify.cases.rules import Accepted, Actor
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import AttemptResult, Endpoint, Plan, Rules, record
-from services.notify.team.models import Center
+from services.notify.team.models import CenterDuty
 from services.notify.team.repository import nominal
 from shared.events.base import ReportEvent
 from shared.events.vocabulary import AlertChannel
@@ -34,7 +34,7 @@ class World:
     quiet: Quiet | None
     cases: dict[str, Case] = field(default_factory=dict)
     watched: dict[str, Watched] = field(default_factory=dict)
-    centers: dict[str, Center] = field(default_factory=dict)
+    centers: dict[str, CenterDuty] = field(default_factory=dict)
     alarms: list[tuple[datetime, Deviation]] = field(default_factory=list)
     told: list[tuple[datetime, str, int]] = field(default_factory=list)
     spoil: Spoil = lambda _plan, _case: False

@@ -26,7 +26,7 @@ from services.notify.cases.projection import fold
 from services.notify.cases.rules import Accepted, Actor, Rejected
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import Rules
-from services.notify.team.models import Center
+from services.notify.team.models import CenterDuty
 from shared.events.cases import CaseEvent
 from shared.events.routings import ReportEnded, ReportUpdated
 from shared.events.vocabulary import CenterState, EndReason, Outcome, SupportKind, UpdateKind
@@ -250,10 +250,12 @@ class Interleavings(RuleBasedStateMachine):
         for record in (self.router.records[version - 1], late):
             assert fold(self.known, record, TRACE, RULES, self.now) is None
 
-    def center(self, center_id: str) -> Center:
+    def center(self, center_id: str) -> CenterDuty:
         # What notify knows of a centre lags behind routing; the state here is what routing will be told.
         state = CenterState.CLOSED if center_id in self.router.closed else CenterState.OPEN
-        return Center(center_id=center_id, rev=1, center_version=1, state=state, staff_on_duty=1, cases_per_person=15)
+        return CenterDuty(
+            center_id=center_id, rev=1, center_version=1, state=state, staff_on_duty=1, cases_per_person=15
+        )
 
     # What always holds.
 

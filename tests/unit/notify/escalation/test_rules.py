@@ -12,14 +12,14 @@ from services.notify.cases.models import Case, Target
 from services.notify.cases.projection import fold
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import ESCALATION_POLICY, AttemptResult, QuietHours, Rules
-from services.notify.team.models import Center
+from services.notify.team.models import CenterDuty
 from shared.clock import SEOUL
 from shared.events.vocabulary import CenterState, Urgency
 from tests.unit.notify.samples import NOW, TRACE, event
 
 NIGHT = Rules(quiet=QuietHours(time(22), time(7)))
 DAY = Rules()
-STAFFED = Center(
+STAFFED = CenterDuty(
     center_id="gwangju", rev=1, center_version=1, state=CenterState.OPEN, staff_on_duty=2, cases_per_person=15
 )
 EMPTY = STAFFED.model_copy(update={"staff_on_duty": 0})
@@ -31,7 +31,7 @@ def case_of(urgency: str = "critical", rules: Rules = DAY, now: datetime = NOW, 
     return case
 
 
-def send(case: Case, now: datetime, *, ok: bool = True, center: Center = STAFFED, rules: Rules = DAY) -> Case:
+def send(case: Case, now: datetime, *, ok: bool = True, center: CenterDuty = STAFFED, rules: Rules = DAY) -> Case:
     made = policy.plan(case, center, now)
     assert made is not None
     results = tuple(AttemptResult(t, policy.alert_id(case.report_id, made, t), ok=ok) for t in made.targets)
@@ -91,7 +91,7 @@ def test_a_step_with_several_times_is_told_that_often_before_the_next(monkeypatc
 
 
 @pytest.mark.parametrize("center", [EMPTY, STAFFED.model_copy(update={"state": CenterState.CLOSED})])
-def test_nobody_on_duty_goes_on_to_the_next_step_at_once(center: Center) -> None:
+def test_nobody_on_duty_goes_on_to_the_next_step_at_once(center: CenterDuty) -> None:
     made = policy.plan(case_of(), center, NOW)
     assert made is not None
     assert (made.step, made.nobody, made.escalated) == (3, True, True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify.console.api import demand_agreement
-from services.notify.team.models import Center
+from services.notify.team.models import CenterDuty
 from services.notify.team.repository import nominal
 from services.notify.team.rules import agreed, set_duty
 from services.notify.team.service import DutyChangedError, DutyService
@@ -26,7 +26,7 @@ OPEN, SHORT, CLOSED, UNSTAFFED = (
 )
 
 
-def said(state: CenterState, staff: int, center: Center | None = None) -> tuple[Center, CenterChanged | None]:
+def said(state: CenterState, staff: int, center: CenterDuty | None = None) -> tuple[CenterDuty, CenterChanged | None]:
     return set_duty(center or nominal("jeju"), state, staff, None, NOW)
 
 
@@ -86,11 +86,11 @@ class Centers:
     def __init__(self) -> None:
         self.kept = nominal("jeju")
 
-    async def get(self, center_id: str) -> Center:
+    async def get(self, center_id: str) -> CenterDuty:
         assert center_id == self.kept.center_id
         return self.kept
 
-    async def save(self, center: Center, was: int, events: tuple[object, ...], now: object) -> bool:
+    async def save(self, center: CenterDuty, was: int, events: tuple[object, ...], now: object) -> bool:
         del events, now
         assert was == self.kept.rev
         self.kept = center

@@ -9,7 +9,7 @@ from shared.identity.principal import Principal
 from shared.identity.roles import Action
 
 
-class Auditing(Protocol):
+class RequestAudit(Protocol):
     """Writes the audit's line. Raises ``TransientError`` where it cannot; then nothing may be done."""
 
     async def __call__(
@@ -18,12 +18,12 @@ class Auditing(Protocol):
         """``why`` is the code of a refusal, ``purpose`` what it was done for, ``detail`` what it was done to."""
 
 
-async def unaudited(
+async def no_audit(
     action: Action, report_id: str | None, why: str | None, purpose: str | None = None, **detail: str
 ) -> None:
     """For callers that are no request."""
     del action, report_id, why, purpose, detail
 
 
-Audited = Callable[[Request, Principal], Auditing]
-"""The audit of one request."""
+RequestAuditFactory = Callable[[Request, Principal], RequestAudit]
+"""Gives the audit of one request by its sender."""
