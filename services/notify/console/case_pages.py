@@ -257,9 +257,10 @@ def _form(parts: CasePages, command: Command[Any]) -> Callable[..., Awaitable[Re
     async def run(
         request: Request,
         report_id: ReportId,
+        # First: who may not is refused before their form is read, and a form's refusal shows who is signed in.
+        who: Annotated[Principal, Depends(may)],
         number: Annotated[int | None, Depends(deletion_number if command.numbered else no_number)],
         body: Annotated[BaseModel, Depends(read)],
-        who: Annotated[Principal, Depends(may)],
         back: Annotated[str, Form(pattern=r"^(list|case)$")] = command.back,
     ) -> Response:
         check_center(body)

@@ -152,6 +152,7 @@ async def test_a_form_sent_without_its_choice_names_it_and_leads_to_it(start: St
     ):
         refused = await harness.http.post(f"/cases/{ID}/{path}", data=form, auth=who, headers=headers)
         assert refused.status_code == 422
+        assert ">Sign out</a>" in refused.text
         link = re.search(rf'<a href="([^"]+)#{control}">{label}</a>', refused.text)
         assert link is not None, refused.text
         back = await harness.http.get(link[1], auth=who, headers=headers, follow_redirects=True)
