@@ -134,6 +134,8 @@ def _routes(pages: Pages) -> APIRouter:
     async def broken() -> None:
         raise RuntimeError(SECRET_TEXT)
 
+    @router.get("/away", include_in_schema=False, dependencies=anybody)
+    @router.post("/away", include_in_schema=False, dependencies=anybody)
     @router.get("/api/v1/away", include_in_schema=False, dependencies=anybody)
     async def away() -> None:
         raise TransientError("store: gone")

@@ -197,3 +197,13 @@ async def test_whoever_left_something_out_of_a_form_reads_its_label_and_comes_ba
         assert word not in page.text
     assert "There is nothing at this address." in strange.text
     assert "Back to the form" not in strange.text
+
+
+async def test_a_page_that_is_away_can_be_asked_for_again_and_a_form_is_not_sent_by_a_link() -> None:
+    headers = {"accept": "text/html", "accept-language": "en"}
+    async with client(build(IEUM_PUBLIC_URLS={"small": "http://small.test"})) as http:
+        page = await http.get("/away?view=late", headers=headers)
+        form = await http.post("/away", headers=headers)
+    assert (page.status_code, form.status_code) == (503, 503)
+    assert '<a class="button" href="http://small.test/away?view=late">Try again</a>' in page.text
+    assert "Try again" not in form.text
