@@ -289,11 +289,13 @@ def _both_sides(root: Path, patch: str) -> dict[str, tuple[str, str]]:
 def _again(
     root: Path, patch: str, sides: dict[str, tuple[str, str]], renames: Sequence[Rename], moves: dict[str, str]
 ) -> bool:
-    """Write a planted fault anew where one of its files was renamed or moved; True where it was."""
+    """Write a planted fault anew where a file of it, or a test it names, was renamed or moved; True where it was."""
     now = {path: moves.get(path, path) for path in sides}
+    written, mark, rest = (root / patch).read_text().partition("diff --git")
+    head = rewrite(written, patch, renames)
     if all(old == new and (root / new).read_text() == sides[old][0] for old, new in now.items()):
-        return False
-    head = rewrite((root / patch).read_text().split("diff --git", 1)[0], patch, renames)
+        (root / patch).write_text(head + mark + rest)
+        return head != written
     diffs = []
     with tempfile.TemporaryDirectory() as folder:
         for old, new in now.items():

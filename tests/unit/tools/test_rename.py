@@ -88,6 +88,7 @@ def test_a_tree_moves_with_its_unit_test_its_planted_faults_and_not_its_past(tmp
         "services/desk.py": "LIMIT = 5\n\n\ndef open_desk(number: int) -> bool:\n    return number <= LIMIT\n",
         "tests/unit/__init__.py": "",
         "tests/unit/test_desk.py": "from services.desk import open_desk\n",
+        "services/other.py": "OPEN = True\nCLOSED = False\n",
         "CHANGELOG.md": "## Unreleased\nservices/desk.py\n\n## 0.1.0\nservices/desk.py\n",
     }
     for name, text in files.items():
@@ -102,6 +103,12 @@ def test_a_tree_moves_with_its_unit_test_its_planted_faults_and_not_its_past(tmp
     (tmp_path / "tests/planted").mkdir()
     (tmp_path / "tests/planted/limit.patch").write_text(
         f"Fault: one too few.\nCaught by: tests/unit/test_desk.py::test_limit\n\n{fault}"
+    )
+    (tmp_path / "services/other.py").write_text("OPEN = False\nCLOSED = False\n")
+    other = git(tmp_path, "diff", "-U2", "services/other.py")
+    git(tmp_path, "checkout", "-q", "services/other.py")
+    (tmp_path / "tests/planted/other.patch").write_text(
+        f"Fault: shut.\nCaught by: tests/unit/test_desk.py::test_open\n\n{other}"
     )
     git(tmp_path, "add", ".")
 
@@ -119,3 +126,7 @@ def test_a_tree_moves_with_its_unit_test_its_planted_faults_and_not_its_past(tmp
     patch = (tmp_path / "tests/planted/limit.patch").read_text()
     assert patch.startswith("Fault: one too few.\nCaught by: tests/unit/submissions/test_service.py::test_limit\n")
     git(tmp_path, "apply", "--check", "--recount", "-C1", "tests/planted/limit.patch")
+    # Of a file that does not change, but caught by a test that moved.
+    assert (tmp_path / "tests/planted/other.patch").read_text() == (
+        f"Fault: shut.\nCaught by: tests/unit/submissions/test_service.py::test_open\n\n{other}"
+    )
