@@ -51,4 +51,4 @@ def test_every_kind_of_protection_has_its_words() -> None:
 async def test_before_the_first_release_it_says_so_and_when_it_comes() -> None:
     page = (await House(released=False).get("/protection?lang=en", {})).text
     assert page.count("not released yet") == sum(len(spec.kinds) for spec in TABLE_SPECS.values())
-    assert 'datetime="2026-12-04T00:00:00+09:00"' in page
+    assert '<time datetime="2026-12-04T00:00:00+09:00">4 December 2026</time>' in page
