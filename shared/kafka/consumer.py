@@ -113,8 +113,8 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
         if records:
             self._busy_until = loop.time() + IDLE_SECONDS
         wait_for_records(self, FETCH_WAIT_MS if loop.time() < self._busy_until else IDLE_WAIT_MS)
-        ask_for_all(self)
         full = max_records is not None and sum(map(len, records.values())) >= max_records
+        ask_for_all(self, full=full)
         if records and not full:
             self._rest_until = loop.time() + self._pace_s
         return records
@@ -129,7 +129,11 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
         gather_ms = int(1000 * min(GATHER_SHARE * behind_s, GATHER_S))
         try:
             more: Polled = await super().getmany(*partitions, timeout_ms=gather_ms, max_records=room)
-        except KafkaError:  # comes again with the next poll, which loses nothing by it
+        except KafkaError as error:
+            # One that can be tried again was raised before anything was taken. After any other, as of a broken record,
+            # records of other partitions may be taken already: the process ends and reads them again.
+            if not error.retriable:
+                raise
             more = {}
         if self._owner.generation != generation:
             return more  # whoever has the partitions now reads the others again

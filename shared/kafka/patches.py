@@ -104,9 +104,17 @@ _LEFT_S: Final = 1.0
 wait for so long once."""
 
 
-def ask_for_all(consumer: AIOKafkaConsumer) -> None:
-    """Let a started consumer ask for all partitions at once, when what was fetched is taken."""
-    consumer._fetcher._prefetch_backoff = _LEFT_S
+_ALONE_S: Final = 0.1
+"""aiokafka's own."""
+
+
+def ask_for_all(consumer: AIOKafkaConsumer, *, full: bool = False) -> None:
+    """Let a started consumer ask for all partitions at once, when what was fetched is taken.
+
+    After a full batch it does as aiokafka does: one partition may have more than the next batches hold, and what comes
+    to the others must not wait for them.
+    """
+    consumer._fetcher._prefetch_backoff = _ALONE_S if full else _LEFT_S
 
 
 _FAILED_BETWEEN_SEARCHES: Final = 20

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CorruptRecordException, LeaderNotAvailableError
 
 from shared.kafka import consumer as consuming
 from shared.kafka.consumer import FETCH_WAIT_MS, IDLE_SECONDS, IDLE_WAIT_MS, LongPollingConsumer
@@ -30,7 +30,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> tuple[Any, l
 
     monkeypatch.setattr(AIOKafkaConsumer, "getmany", polled)
     monkeypatch.setattr(consuming, "wait_for_records", lambda _, milliseconds: waits.append(milliseconds))
-    monkeypatch.setattr(consuming, "ask_for_all", lambda one: setattr(one, "asks_for_all", True))
+    monkeypatch.setattr(consuming, "ask_for_all", lambda one, *, full: setattr(one, "asks_for_all", not full))
     consumer: Any = object.__new__(LongPollingConsumer)
     consumer._closed = True  # it was never opened
     consumer._owner = SimpleNamespace(on_polled=lambda _: None, generation=1)
@@ -83,11 +83,26 @@ async def test_one_that_is_behind_takes_what_other_partitions_have_in_the_same_b
     assert consumer.asks_for_all
     consumer, _ = answering(monkeypatch, {REPORTS: [1, 2]}, {CASES: [1]})
     assert await consumer.getmany(max_records=2) == {REPORTS: [1, 2]}, "the batch was full"
+    assert not consumer.asks_for_all
 
 
 async def test_an_error_of_other_partitions_loses_no_record_that_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    consumer, _ = answering(monkeypatch, {REPORTS: [1, 2]}, KafkaError("away"))
+    consumer, _ = answering(monkeypatch, {REPORTS: [1, 2]}, LeaderNotAvailableError())
     assert await consumer.getmany(max_records=10) == {REPORTS: [1, 2]}
+
+
+async def test_an_error_after_which_records_may_be_taken_and_not_given_out_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    consumer, _ = answering(monkeypatch, {REPORTS: [1, 2]}, CorruptRecordException())
+    failed: list[Exception] = []
+
+    async def on_poll_failed(error: Exception) -> None:
+        failed.append(error)
+
+    consumer._owner.on_poll_failed = on_poll_failed
+    assert await consumer.getmany(max_records=10) == {}
+    assert [type(error) for error in failed] == [CorruptRecordException]
 
 
 async def test_of_an_assignment_that_changes_meanwhile_only_what_was_read_after_it_counts(
