@@ -237,6 +237,8 @@ class EdgeMiddleware:
                 due += came / self._body_bytes_per_s
                 if left < 0:
                     raise self._too_large()
+            elif message["type"] == "http.disconnect":
+                raise self._too_slow()  # nobody reads it, and it counts as no fault of this service
             return message
 
         return counted

@@ -148,6 +148,27 @@ async def test_a_body_that_comes_too_slowly_is_408_and_the_connection_ends() -> 
         writer.close()
 
 
+@pytest.mark.parametrize("headers", [[], [(b"sec-fetch-site", b"same-origin")]])
+@pytest.mark.parametrize(("path", "status"), [("/api/v1/raw", 408), ("/desk/chairs", 401)])
+async def test_a_caller_who_leaves_before_the_body_is_whole_is_no_fault_of_ours(
+    path: str, status: int, headers: list[tuple[bytes, bytes]]
+) -> None:
+    came: list[Any] = [{"type": "http.request", "body": b"a=", "more_body": True}, {"type": "http.disconnect"}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:  # noqa: ANN401  # ASGI
+        return came.pop(0)
+
+    async def send(message: Any) -> None:  # noqa: ANN401  # as above
+        sent.append(message)
+
+    form = (b"content-type", b"application/x-www-form-urlencoded")
+    asked = {"type": "http", "method": "POST", "path": path, "scheme": "http", "query_string": b"", "root_path": ""}
+    scope = asked | {"headers": [(b"host", b"127.0.0.1"), form, *headers], "client": None, "server": ("127.0.0.1", 80)}
+    await build()(scope, receive, send)
+    assert sent[0]["status"] == status
+
+
 async def test_a_body_that_keeps_coming_has_longer_than_one_of_which_nothing_comes() -> None:
     app = build()
     [edge] = [one for one in app.user_middleware if getattr(one.cls, "__name__", "") == EdgeMiddleware.__name__]
