@@ -156,10 +156,10 @@ async def test_a_caller_who_leaves_before_the_body_is_whole_is_no_fault_of_ours(
     came: list[Any] = [{"type": "http.request", "body": b"a=", "more_body": True}, {"type": "http.disconnect"}]
     sent: list[Any] = []
 
-    async def receive() -> Any:  # noqa: ANN401  # ASGI
+    async def receive() -> Any:
         return came.pop(0)
 
-    async def send(message: Any) -> None:  # noqa: ANN401  # as above
+    async def send(message: Any) -> None:
         sent.append(message)
 
     form = (b"content-type", b"application/x-www-form-urlencoded")
