@@ -69,6 +69,7 @@ from services.intake.sandbox.service import SandboxService
 from services.intake.settings import IntakeSettings
 from services.intake.staff_access import correspondence_pages
 from services.intake.staff_access import pages as details_pages
+from services.intake.staff_access import words as staff_words
 from services.intake.staff_access.correspondence import Correspondence
 from services.intake.staff_access.lookup import StaffLookup
 from services.intake.staff_access.repository import UsedTickets
@@ -376,6 +377,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         page_problems=problem_table.ON_PAGES,
         form_labels=clients_pages.FORM_LABELS,
         gives_forms_back=True,
+        session_fields={"leave": staff_words.OTHER_SESSION},
         reasons=problem_table.REASONS,
         tags={
             "reports": "Submit a report.",

@@ -1,9 +1,10 @@
 """The HTTP application every service starts from: the same authorization, errors and infrastructure routes."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
-from typing import Protocol
+from typing import Final, Protocol
 
 import orjson
 from fastapi import APIRouter, Depends, FastAPI
@@ -45,6 +46,10 @@ _log = log.get(__name__)
 
 __all__ = ["FieldError", "Problem", "create_app"]
 
+_LONG_CHARS: Final = 20
+"""A value of a form that is longer was typed and is worth copying, unless a machine made it."""
+_MADE_BY_MACHINE: Final = re.compile(rf"[\w.:-]{{{_LONG_CHARS},}}", re.ASCII)
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -69,6 +74,7 @@ def create_app(
     webhooks: APIRouter | None = None,
     form_labels: Mapping[str, str] = MappingProxyType({}),
     gives_forms_back: bool = False,
+    session_fields: Mapping[str, str] = MappingProxyType({}),
 ) -> FastAPI:
     """An app with security headers, traces, metrics, problem documents, health, static files and documentation.
 
@@ -82,6 +88,8 @@ def create_app(
     whose refusal is a page of its own: the control's id, which is the field's name, where two forms share one with the
     end of the form's address, as ``reason-transfer``; and its label, a message id. ``gives_forms_back``: a form that
     came after its sender's session ended is given back to them, in the refusal; not where forms hold passwords.
+    ``session_fields``: fields that count in one session alone, with what to do instead of sending such a form again, a
+    message id.
     Raises ``ValueError`` for a route that names no action, or several: an undecided route must not be reachable.
     """
     spans.configure(service, settings.otlp_endpoint)
@@ -105,7 +113,7 @@ def create_app(
     app.state.https = settings.served_by_https(service)
     app.state.pages = own
     app.state.trusted_proxies = settings.trusted_proxies
-    render = _renderer(own, service, form_labels, public=not for_staff)
+    render = _renderer(own, service, form_labels, session_fields, public=not for_staff)
     app.add_middleware(
         EdgeMiddleware,
         headers=security_headers(form_action),
@@ -226,7 +234,18 @@ async def _own_form(request: Request) -> list[tuple[str, str]]:
     return [(name, value) for name, value in typed.multi_items() if isinstance(value, str)]
 
 
-def _renderer(pages: Pages, service: str, form_labels: Mapping[str, str], *, public: bool) -> "_Render":
+def _typed(sent: Sequence[tuple[str, str]], *, short: bool) -> str:
+    """What somebody wrote in a form, to be copied; ``short``: also what is quickly written again."""
+    return "\n\n".join(
+        value.strip()
+        for _, value in sent
+        if (short or len(value) > _LONG_CHARS or "\n" in value) and not _MADE_BY_MACHINE.fullmatch(value)
+    )
+
+
+def _renderer(
+    pages: Pages, service: str, form_labels: Mapping[str, str], session_fields: Mapping[str, str], *, public: bool
+) -> "_Render":
     types = f"{pages.settings.public_urls.get(service, '').rstrip('/')}/problems"
 
     def render(request: Request, problem: Problem, sent: Sequence[tuple[str, str]] = ()) -> Response:
@@ -236,6 +255,7 @@ def _renderer(pages: Pages, service: str, form_labels: Mapping[str, str], *, pub
             return problems.response(problem, translator, types)
         document = problems.document(problem, translator, types)
         signs_in = problem.code == "not_signed_in" and "identity" in pages.settings.public_urls
+        instead = next((session_fields[name] for name, _ in sent if name in session_fields), "")
         page = pages.render(
             request,
             "problem.html",
@@ -245,6 +265,8 @@ def _renderer(pages: Pages, service: str, form_labels: Mapping[str, str], *, pub
             public=in_public,
             signs_in=signs_in,
             sent=sent,
+            instead=instead,
+            typed=_typed([one for one in sent if one[0] not in session_fields], short=bool(instead)),
         )
         page.headers.update(problem.headers or {})
         return page

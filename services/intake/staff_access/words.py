@@ -65,10 +65,17 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
 """Status and words of each reason why details stay closed."""
 AGAIN: Final = n("Details are shown once for each ticket. Open them again from the case.")
 AWAY: Final = n("The details cannot be opened just now, since the access could not be written down. Please try again.")
+OTHER_SESSION: Final = n(
+    "It is still on this page, and nowhere else. It cannot be sent again: the details were opened in the session that"
+    " ended. Copy it, sign in in a new tab, open the details again from the case and paste it there."
+)
 NOT_WRITTEN: Final[dict[str, tuple[int, str]]] = {
     "leave_over": (
         409,
-        n("Half an hour has passed since you opened the details. Open them again from the case. Nothing was kept."),
+        n(
+            "Half an hour has passed since you opened the details, or you have signed in again since."
+            " Open them again from the case. Nothing was kept."
+        ),
     ),
     "withdrawn": (410, n("The reporter has withdrawn this report. All contact has stopped. Nothing was kept.")),
     "erased": (410, n("This report was erased. Nothing was kept.")),

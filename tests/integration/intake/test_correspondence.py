@@ -102,6 +102,25 @@ async def test_a_refused_text_stands_in_the_form_again_for_whoever_wrote_it(harn
     assert (await write(harness, what, someone.report_id, leave, "주민번호 없이")).status_code == 200
 
 
+@pytest.mark.parametrize("what", ["answer", "note"])
+async def test_a_text_whose_session_ended_is_given_back_to_copy_since_no_other_session_may_send_it(
+    harness: IntakeHarness, what: str
+) -> None:
+    report_id = await owned(harness)
+    _, leave = await leave_of(harness, report_id)
+    form = {"leave": leave, "text": "<오후에만>"}
+    headers = {**HTML, "Sec-Fetch-Site": "same-origin"}
+    ended = await harness.http.post(f"/details/{report_id}/{what}", data=form, headers=headers)
+    assert ended.status_code == 401
+    assert " readonly>&lt;오후에만&gt;</textarea>" in ended.text
+    assert "open the details again from the case" in ended.text
+    assert leave not in ended.text
+    anew = await write(harness, what, report_id, leave, form["text"], session="T" * 24)
+    assert anew.status_code == 409
+    assert "you have signed in again since" in anew.text
+    assert "&lt;오후에만&gt;" in anew.text
+
+
 async def test_who_may_not_write_writes_nothing(harness: IntakeHarness) -> None:
     report_id = await owned(harness)
     _, leave = await leave_of(harness, report_id)
@@ -119,7 +138,7 @@ async def test_who_may_not_write_writes_nothing(harness: IntakeHarness) -> None:
         assert (await write(harness, "note", report_id, leave, text)).status_code == 422
     over = await write(harness, "note", report_id, "1.2.3", "<오후에만 통화>")
     assert "&lt;오후에만 통화&gt;</p>" in over.text
-    assert ">메모 저장</button>" not in over.text
+    assert ">Keep the note</button>" not in over.text
     await moved(harness, report_id, "jeju", 2)
     assert (await write(harness, "note", report_id, leave)).status_code == 403
     stored = await harness.collection.find_one({"_id": report_id})

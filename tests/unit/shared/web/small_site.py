@@ -187,6 +187,7 @@ def build(health: Health | None = None, **more: object) -> FastAPI:
         pages=pages,
         form_labels={"number-chairs": "Chair"},
         gives_forms_back=True,
+        session_fields={"seal": "Open the desk again."},
     )
 
 

@@ -217,6 +217,44 @@ async def test_a_form_whose_session_ended_is_given_back_to_whoever_sent_it_from_
         assert "second" not in (await http.post("/desk/chairs/3", data=form, headers=unproven)).text
 
 
+COPY = re.compile(
+    r'<label for="typed">What you wrote, to copy</label><textarea id="typed" rows="8" readonly>(.*?)</t', re.DOTALL
+)
+GIVEN = {"accept": "text/html", "accept-language": "en", "sec-fetch-site": "same-origin"}
+
+
+@pytest.mark.parametrize(
+    ("form", "seen"),
+    [
+        ({"kind": "stool", "text": "too long to be <written> again"}, "too long to be <written> again"),
+        (
+            {"text": "two\r\nlines", "more": "제주에서 온 것과 같은 것으로 보이니 함께 봐 주세요"},
+            "two\r\nlines\n\n제주에서 온 것과 같은 것으로 보이니 함께 봐 주세요",
+        ),
+        ({"kind": "stool", "number": "3", "id": "5f3c2a10-0000-4000-8000-000000000001"}, None),
+    ],
+)
+async def test_what_was_written_in_a_form_given_back_can_be_seen_and_copied(
+    form: dict[str, str], seen: str | None
+) -> None:
+    async with client(build(IEUM_PUBLIC_URLS={"identity": "http://small.test:8006"})) as http:
+        refused = (await http.post("/desk/chairs", data=form, headers=GIVEN)).text
+    assert "Send it again" in refused
+    shown = re.search(rf"<details><summary>See what you wrote</summary>.*?{COPY.pattern}", refused, re.DOTALL)
+    assert (unescape(shown[1]) if shown else None) == seen
+
+
+async def test_a_form_that_counts_in_one_session_alone_is_given_back_to_be_copied_and_not_to_be_sent() -> None:
+    form = {"seal": "7.1700000000.abc", "text": "short", "id": "5f3c2a10-0000-4000-8000-000000000001"}
+    async with client(build(IEUM_PUBLIC_URLS={"identity": "http://small.test:8006"})) as http:
+        refused = (await http.post("/desk/chairs", data=form, headers=GIVEN)).text
+    assert "Open the desk again." in refused
+    assert COPY.findall(refused) == ["short"]
+    assert "Send it again" not in refused
+    assert "7.1700000000.abc" not in refused
+    assert "/session?next=" in refused
+
+
 async def test_a_refusal_of_a_page_for_staff_stands_in_their_layout_also_where_the_public_comes() -> None:
     async with client() as http:
         headers = {"accept": "text/html", **STAFF.bearer("ministry", "analyst")}
