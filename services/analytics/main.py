@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from services.analytics import problem_table
 from services.analytics.counting.consumers import ProjectionConsumer, consumers
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.counting.repository import prepare
 from services.analytics.counting.watch import DEAD_REPORTS, WATCHED, Watch
 from services.analytics.dashboard import data_pages, protection
@@ -60,7 +60,7 @@ def application(
     settings: AnalyticsSettings,
     health: Health,
     release_service: ReleaseService,
-    reader: Reader,
+    reader: CountReader,
     watch: Watch,
     identity: Identity,
     clock: Clock,
@@ -138,7 +138,7 @@ def build(
     for name in [each for each in health.ready if each.startswith("kafka")]:
         health.degraded[name] = health.ready.pop(name)
 
-    reader = Reader(database)
+    reader = CountReader(database)
     logs = {topic: PartitionReader(bus_settings, topic) for topic in (*WATCHED, DEAD_REPORTS)}
     partitions = bus_settings.topic_partitions
     watch = Watch(reader, logs, clock, partitions=partitions, patience_s=2 * settings.pace_s)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from aiokafka.admin import AIOKafkaAdminClient
 
 from services.analytics.counting.aggregate import CUBES
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.counting.rebuild import rebuild_of
 from services.analytics.counting.repository import CELLS_MARK, Database, drop_others, prepare
 from services.analytics.releases.calendar import parse
@@ -126,7 +126,7 @@ async def rebuilding(ground: Ground, events: int, span: timedelta) -> dict[str, 
 
 async def reading(database: Database) -> dict[str, float]:
     """Milliseconds that 95 of 100 questions take at most: a year by each cube that is kept, and its times."""
-    reader = Reader(database)
+    reader = CountReader(database)
     found: list[float] = []
     for year in (parse(str(number)) for number in range(2017, 2027)):
         if year is None:

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import httpx
 
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.releases.audit import Proof
 from services.analytics.releases.repository import Register
 from services.analytics.releases.service import ReleaseService
@@ -70,7 +70,7 @@ async def _released(ground: Ground) -> float:
     """
     clock = SystemClock()
     release_service = ReleaseService(
-        Reader(ground.database),
+        CountReader(ground.database),
         Register(ground.database),
         clock,
         centers=CENTER_IDS,

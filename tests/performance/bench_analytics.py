@@ -22,7 +22,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
 from services.analytics.counting.consumers import ProjectionConsumer
-from services.analytics.counting.repository import Batch, Generation, Write, prepare, stored_offsets
+from services.analytics.counting.repository import Generation, OpenBatch, Write, prepare, stored_offsets
 from shared import log
 from shared.clock import SystemClock
 from shared.health import Health
@@ -82,10 +82,10 @@ async def folding(settings: KafkaSettings, store: StoreSettings, total: int) -> 
     folder, done = ProjectionConsumer(database), asyncio.Event()
     first: list[float] = []
     written: Writes = []
-    place: Any = Batch
+    place: Any = OpenBatch
     real = place.operations
 
-    def operations(self: Batch, *arguments: Any) -> list[tuple[str, list[Write]]]:
+    def operations(self: OpenBatch, *arguments: Any) -> list[tuple[str, list[Write]]]:
         written.append(real(self, *arguments))
         return written[-1]
 

@@ -13,8 +13,7 @@ from services.analytics import metrics
 from services.analytics.counting.fact_cache import FactCache
 from services.analytics.counting.models import Fact
 from services.analytics.counting.project import Changes, HoleError, fold, fold_centers
-from services.analytics.counting.repository import Batch as OpenBatch
-from services.analytics.counting.repository import Database, Generation, Position, batch, stored_offsets
+from services.analytics.counting.repository import Database, Generation, OpenBatch, Position, batch, stored_offsets
 from shared import log
 from shared.errors import FatalError, TransientError
 from shared.events.base import ReportEvent

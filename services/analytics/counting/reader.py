@@ -41,7 +41,7 @@ from shared.errors import TransientError
 from shared.mongo import SLICE, store_errors
 
 
-class Reader:
+class CountReader:
     """Reads of the generation that serves, or of one that was made for a purpose."""
 
     def __init__(
@@ -53,13 +53,13 @@ class Reader:
         self._session = session
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator["Reader"]:
+    async def snapshot(self) -> AsyncIterator["CountReader"]:
         """A reader whose answers are all of one moment: the offsets it tells are those its counts were made from."""
         with store_errors():
             async with await self._database.client.start_session() as session:
                 session.start_transaction(read_concern=ReadConcern("snapshot"))
                 generation = self._generation or await serving(self._database, session)
-                yield Reader(self._database, generation, session)
+                yield CountReader(self._database, generation, session)
                 await session.commit_transaction()
 
     async def demand_counted(self) -> None:

@@ -25,7 +25,7 @@ from services.analytics.counting.aggregate import daily, monthly
 from services.analytics.counting.consumers import ProjectionConsumer
 from services.analytics.counting.models import Fact
 from services.analytics.counting.project import Cells, HoleError, advance, fold_centers
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.counting.rebuild_repository import (
     Difference,
     Stretch,
@@ -286,7 +286,7 @@ async def rebuild_of(
 
 async def _as_of(rebuild: Rebuild, database: Database, name: str) -> int:
     generation = await rebuild.as_of(await remembered(database, name))
-    reconciliation_counts = await Reader(database, generation).reconciliation_counts()
+    reconciliation_counts = await CountReader(database, generation).reconciliation_counts()
     sums = ", ".join(f"{stage} {n}" for stage, n in sorted(reconciliation_counts.sums.items()))
     _say(f"as of {name}: {sums or 'nothing'}; in flight or dead {reconciliation_counts.without_owner}")
     await abandon(generation)

@@ -314,7 +314,7 @@ def positions(documents: Iterable[Mapping[str, Any]]) -> dict[Position, int]:
     }
 
 
-class Batch:
+class OpenBatch:
     """One open transaction. Reads see the state at its start; ``save`` writes everything at once."""
 
     def __init__(self, generation: Generation, session: AsyncIOMotorClientSession) -> None:
@@ -378,7 +378,7 @@ class Batch:
 
 
 @asynccontextmanager
-async def batch(database: Database, generation: Generation | None = None) -> AsyncIterator[Batch]:
+async def batch(database: Database, generation: Generation | None = None) -> AsyncIterator[OpenBatch]:
     """A transaction around one batch, of the generation that serves unless another is given.
 
     Committed on the way out, undone by any exception.
@@ -389,7 +389,7 @@ async def batch(database: Database, generation: Generation | None = None) -> Asy
     try:
         with store_errors():
             async with await database.client.start_session() as session, session.start_transaction():
-                yield Batch(generation or await serving(database, session), session)
+                yield OpenBatch(generation or await serving(database, session), session)
     except BulkWriteError as error:
         codes = {write.get("code") for write in (error.details or {}).get("writeErrors", ())}
         if codes and codes <= _LOST_RACE:

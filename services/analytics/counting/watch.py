@@ -8,7 +8,7 @@ from math import nan
 from typing import Final
 
 from services.analytics import metrics
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.counting.rebuild import BoundedReader
 from services.analytics.counting.reconciliation import Reconciliation, reconcile
 from shared import log
@@ -48,7 +48,7 @@ class Watch:
 
     def __init__(
         self,
-        reader: Reader,
+        reader: CountReader,
         logs: Mapping[Topic, BoundedReader],
         clock: Clock,
         *,

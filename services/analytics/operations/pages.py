@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.counting.watch import Watch
 from services.analytics.operations.service import Operations
 from services.analytics.releases.catalogue import center_names
@@ -42,7 +42,7 @@ STAGES: Final[Mapping[str, str]] = {
 def router(
     operations: Operations,
     release_service: ReleaseService,
-    reader: Reader,
+    reader: CountReader,
     watch: Watch,
     pages: Pages,
     authorize: Authorizer,

@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 
 from aiokafka.errors import KafkaError
 
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.counting.reconciliation import Reconciliation
 from services.analytics.counting.watch import Watch
 from services.analytics.operations.repository import Redriven, Redrives
@@ -97,7 +97,9 @@ class Standing:
 class Operations:
     """Asks the store and the cluster, and sends dead letters back."""
 
-    def __init__(self, settings: KafkaSettings, reader: Reader, watch: Watch, redrives: Redrives, clock: Clock) -> None:
+    def __init__(
+        self, settings: KafkaSettings, reader: CountReader, watch: Watch, redrives: Redrives, clock: Clock
+    ) -> None:
         self._settings = settings
         self._reader = reader
         self._watch = watch

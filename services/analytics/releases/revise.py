@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.counting.rebuild import rebuild_of
 from services.analytics.counting.rebuild_repository import abandon, remembered
 from services.analytics.releases.errata import Why, changed
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _run(month: str, why: Why, *, dry: bool) -> None:
     settings, database = load(AnalyticsSettings), connect(load(StoreSettings), "analytics")
     release_service = ReleaseService(
-        Reader(database),
+        CountReader(database),
         Register(database),
         SystemClock(),
         centers=CENTER_IDS,
@@ -66,7 +66,7 @@ async def _run(month: str, why: Why, *, dry: bool) -> None:
     async with rebuild_of(load(KafkaSettings), database, settings.given_up()) as rebuild:
         generation = await rebuild.as_of(await remembered(database, month))
         try:
-            found = await release_service.revise(month, Reader(database, generation), why, dry=dry)
+            found = await release_service.revise(month, CountReader(database, generation), why, dry=dry)
         finally:
             await abandon(generation)
     done = "would be released" if dry else "released"

@@ -17,7 +17,7 @@ from typing import Final
 from services.analytics import metrics
 from services.analytics.counting.aggregate import ALL, IN_CARE, Histogram
 from services.analytics.counting.models import CountedReport
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.releases import weekly
 from services.analytics.releases.audit import LIMIT_S, Proof, prove
 from services.analytics.releases.calendar import Coming, Kind, after, calendar, closes_at, days_of_month, ending_with
@@ -94,7 +94,7 @@ class ReleaseService:
 
     def __init__(
         self,
-        reader: Reader,
+        reader: CountReader,
         register: Register,
         clock: Clock,
         *,
@@ -251,7 +251,7 @@ class ReleaseService:
         return _Made(weekly.of_week(week, reports, self._as_of()), Proof("open"), ())
 
     @asynccontextmanager
-    async def _counted(self) -> AsyncIterator[Reader]:
+    async def _counted(self) -> AsyncIterator[CountReader]:
         """A reader of one moment. Raises ``TransientError`` while the store is being counted anew."""
         async with self._reader.snapshot() as reader:
             await reader.demand_counted()
@@ -296,7 +296,7 @@ class ReleaseService:
         newest = {(entry.period, entry.revision) for entry in standing}
         return [entry for entry in self._all if (entry.period, entry.revision) not in newest]
 
-    async def revise(self, month: str, reader: Reader, why: Why, *, dry: bool = False) -> list[Release]:
+    async def revise(self, month: str, reader: CountReader, why: Why, *, dry: bool = False) -> list[Release]:
         """Release a month once more, counted again by ``reader``, and the longer periods it is in: the revisions.
 
         ``reader`` counts as of the month's closing, by code that was mended. Raises ``PermanentError`` where nothing
@@ -396,7 +396,7 @@ class ReleaseService:
         }
         return bulletin(before, {key: report for each in now for key, report in each.items()})
 
-    async def _true(self, reader: Reader, month: str, reports: Mapping[str, CountedReport]) -> MonthCounts:
+    async def _true(self, reader: CountReader, month: str, reports: Mapping[str, CountedReport]) -> MonthCounts:
         """Return the month's counts; ``reports`` as the reader holds them at the same moment."""
         cells = await reader.cells(f"{month}-01", f"{month}-31")
         days = days_of_month(month, self._clock.now())

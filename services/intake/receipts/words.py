@@ -9,7 +9,7 @@ from shared.web.translations import gettext_noop as n
 NO_SUCH_PAGE: Final = n("There is nothing at this address.")
 
 
-class Words(NamedTuple):
+class ActionWords(NamedTuple):
     """One action's page."""
 
     title: str
@@ -17,23 +17,23 @@ class Words(NamedTuple):
     button: str
 
 
-PAGES: Final[Mapping[str, Words]] = {
-    "answers": Words(
+PAGES: Final[Mapping[str, ActionWords]] = {
+    "answers": ActionWords(
         n("Read the centre's answers"),
         n("Make sure nobody is looking at your screen. The centre sees that you have read them, and no more."),
         n("Show the answers"),
     ),
-    "message": Words(
+    "message": ActionWords(
         n("Leave a message for the centre"),
         n("Only staff of the centre that has your report can read it. They are told at once that it is there."),
         n("Leave the message"),
     ),
-    "add": Words(
+    "add": ActionWords(
         n("Add to your report"),
         n("What you wrote before stays. What you add here is sent to the centre that has your report."),
         n("Add this"),
     ),
-    "contact": Words(
+    "contact": ActionWords(
         n("Change how the centre reaches you"),
         n(
             "What you choose here takes the place of all you chose before, from now on. What was there before is not "
@@ -41,7 +41,7 @@ PAGES: Final[Mapping[str, Words]] = {
         ),
         n("Change it"),
     ),
-    "word": Words(
+    "word": ActionWords(
         n("Set a word of your own"),
         n(
             "If somebody else could see your receipt number, a word only you know keeps them from writing in your name "
@@ -51,7 +51,7 @@ PAGES: Final[Mapping[str, Words]] = {
         ),
         n("Set the word"),
     ),
-    "void-word": Words(
+    "void-word": ActionWords(
         n("Make the word void"),
         n(
             "The word that was set with the receipt number does not count then. If it was not you who set it, somebody "
@@ -59,22 +59,22 @@ PAGES: Final[Mapping[str, Words]] = {
         ),
         n("Make it void"),
     ),
-    "withdraw": Words(
+    "withdraw": ActionWords(
         n("Take your report back"),
         n("You may do this at any time, and need not say why."),
         n("Take my report back"),
     ),
-    "undo": Words(
+    "undo": ActionWords(
         n("Undo taking your report back"),
         n("The centre can read your report again and helps you as before."),
         n("Undo it"),
     ),
-    "destroy": Words(
+    "destroy": ActionWords(
         n("Destroy your report sooner"),
         n("Please read this before you decide. You need not do anything: without it the report is destroyed later."),
         n("Destroy it for ever"),
     ),
-    "hand-over": Words(
+    "hand-over": ActionWords(
         n("Hand the report over to the person it is about"),
         n(
             "You get a code for one use. With it that person takes the report over, and gets a receipt number that "
@@ -82,7 +82,7 @@ PAGES: Final[Mapping[str, Words]] = {
         ),
         n("Make the code"),
     ),
-    "keep": Words(
+    "keep": ActionWords(
         n("Make the code void"),
         n("Nobody can take the report over with it any more. You can make a new one at any time."),
         n("Make it void"),

@@ -7,7 +7,7 @@ from typing import Final
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import DeleteOne, ReplaceOne
 
-from services.notify.cases.models import Instant, Model
+from services.notify.cases.models import Instant, StoredModel
 from shared.events.vocabulary import Urgency
 from shared.mongo import Document, store_errors
 
@@ -17,7 +17,7 @@ _LOOK: Final = "auditor"
 _SHOWN: Final = 500
 
 
-class Finding(Model):
+class Finding(StoredModel):
     """One report somebody should have been told of. ``alias`` is what people call the case."""
 
     report_id: str
@@ -31,7 +31,7 @@ class Finding(Model):
     seen_at: Instant
 
 
-class Look(Model):
+class Look(StoredModel):
     """The auditor's last look: the dead-man signal."""
 
     at: Instant

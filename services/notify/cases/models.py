@@ -31,7 +31,7 @@ def _in_utc(value: object) -> object:
 Instant = Annotated[datetime, BeforeValidator(_in_utc)]
 
 
-class Model(BaseModel):
+class StoredModel(BaseModel):
     """A frozen part of what notify stores; fields of other builds and of the outbox are left alone."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -58,7 +58,7 @@ class EscalationCause(StrEnum):
     """Staff read what the reporter left since."""
 
 
-class Escalation(Model):
+class Escalation(StoredModel):
     """A running escalation."""
 
     run: int
@@ -123,7 +123,7 @@ NEXT_OF: Final = {
 """States that may follow. The addresses stay with intake's details: notify never writes them."""
 
 
-class Deletion(Model):
+class Deletion(StoredModel):
     """Requests to one kind of platform, counted as one entry."""
 
     number: int
@@ -221,7 +221,7 @@ class OfferEnd(StrEnum):
     DIED = "died"
 
 
-class TimelineEntry(Model):
+class TimelineEntry(StoredModel):
     """One line of the timeline."""
 
     at: Instant
@@ -238,7 +238,7 @@ class TimelineEntry(Model):
     assignee: str | None = None
 
 
-class TransferOffer(Model):
+class TransferOffer(StoredModel):
     """A case offered to another centre that has not answered yet; ownership has not moved."""
 
     offer_id: str
@@ -252,7 +252,7 @@ class TransferOffer(Model):
     tries: int = 0
 
 
-class PastOffer(Model):
+class PastOffer(StoredModel):
     """The offer that ended last, so that whoever answers it now hears what became of it."""
 
     offer_id: str
@@ -264,7 +264,7 @@ class PastOffer(Model):
     by: str | None = None
 
 
-class Awaiting(Model):
+class Awaiting(StoredModel):
     """Something staff decided that only routing can make true."""
 
     kind: AwaitingKind
@@ -275,7 +275,7 @@ class Awaiting(Model):
     offer_id: str | None = None
 
 
-class Case(Model):
+class Case(StoredModel):
     """One report as its owning centre sees it."""
 
     report_id: str = Field(alias="_id")

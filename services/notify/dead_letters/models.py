@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from services.notify.cases.models import Instant, Model
+from services.notify.cases.models import Instant, StoredModel
 
 
-class DeadLetter(Model):
+class DeadLetter(StoredModel):
     """A record some consumer could not read; the first one per origin counts."""
 
     origin: str = Field(alias="_id")

@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from services.notify.cases.models import Case, EntryKind, Instant, Model
+from services.notify.cases.models import Case, EntryKind, Instant, StoredModel
 from shared import centers
 from shared.clock import SEOUL, seoul_date
 
@@ -18,7 +18,7 @@ _APART: Final = timedelta(minutes=10)
 _SATURDAY: Final = 5
 
 
-class Drill(Model):
+class Drill(StoredModel):
     """One drill. What came after the acceptance is read from the case it made."""
 
     drill_id: str

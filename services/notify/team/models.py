@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import Field
 
-from services.notify.cases.models import Instant, Model
+from services.notify.cases.models import Instant, StoredModel
 from shared.events.vocabulary import (
     CenterState,
     EndReason,
@@ -14,7 +14,7 @@ from shared.events.vocabulary import (
 )
 
 
-class CenterDuty(Model):
+class CenterDuty(StoredModel):
     """A centre's duty, as its staff last said."""
 
     center_id: str = Field(alias="_id")
@@ -36,7 +36,7 @@ SHIFTS: Final = 60
 """Of one centre at most: three people have a handful each."""
 
 
-class Shift(Model):
+class Shift(StoredModel):
     """When somebody works, every week."""
 
     subject: str
@@ -49,7 +49,7 @@ class Shift(Model):
     """The same as ``start``: round the clock."""
 
 
-class Rota(Model):
+class Rota(StoredModel):
     """A centre's shifts."""
 
     center_id: str = Field(alias="_id")

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.analytics.counting.aggregate import Histogram
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.releases.calendar import Period, parse
 from tests.integration.analytics.recount import Recounted
 from tests.unit.analytics import events as make
@@ -16,7 +16,7 @@ BUCKET_BOUNDS = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 
 BUCKET_BOUNDS += [259200, 604800, 1209600, 2592000, 5184000, 7776000, 15552000, 31536000, 10**12]
 
 
-async def answers_are(reader: Reader, again: Recounted) -> None:
+async def answers_are(reader: CountReader, again: Recounted) -> None:
     """What the reading side says of periods is what the recount's cells add up to."""
     year = period("2026")
     assert await reader.counts(year, ("harm", "center")) == summed_up(again, "2026", "center+harm", (1, 0), "all")

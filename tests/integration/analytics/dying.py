@@ -99,7 +99,7 @@ def arm_counting(folder: Path) -> None:
 
         return strike
 
-    after(repository.Batch, "facts", at("read"))
+    after(repository.OpenBatch, "facts", at("read"))
     place: Any = consumers
     real = place.fold
 
@@ -109,7 +109,7 @@ def arm_counting(folder: Path) -> None:
         return changes
 
     place.fold = fold
-    after(repository.Batch, "save", at("written"))
+    after(repository.OpenBatch, "save", at("written"))
     after(consumers.ProjectionConsumer, "handle", at("committed"))
 
 

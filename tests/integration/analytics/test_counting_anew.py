@@ -9,7 +9,7 @@ import pytest
 from services.analytics.counting import repository
 from services.analytics.counting.consumers import ProjectionConsumer
 from services.analytics.counting.models import CELLS_VERSION
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.counting.repository import Database, prepare
 from shared.errors import FatalError, TransientError
 from shared.events.base import Event
@@ -113,7 +113,7 @@ async def test_a_clearing_that_was_killed_or_shared_goes_on(
 
 async def demand_counted(database: Database) -> None:
     """As a release does before it reads."""
-    async with Reader(database).snapshot() as reader:
+    async with CountReader(database).snapshot() as reader:
         await reader.demand_counted()
 
 

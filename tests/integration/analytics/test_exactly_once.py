@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.releases.repository import Register
 from services.analytics.releases.tables import OUTCOME_TABLE
 from shared.events.base import Record
@@ -82,7 +82,7 @@ async def test_awkward_order_and_repeats_end_in_exact_numbers(
     numbers = Numbers(store_settings)
     await settled(numbers, topics)
     again = await compare(numbers, engines, bus_settings)
-    await answers_are(Reader(numbers.database), again)
+    await answers_are(CountReader(numbers.database), again)
     await workers[0].ready()
     answer = (await workers[0].get("/api/v1/reconciliation")).json()
     stages = await numbers.stages()

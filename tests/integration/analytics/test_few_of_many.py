@@ -7,7 +7,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from services.analytics.counting.consumers import ProjectionConsumer
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.counting.repository import prepare, serving
 from shared.events.vocabulary import UpdateKind
 from shared.settings import StoreSettings
@@ -50,7 +50,7 @@ async def test_the_tally_and_who_waits_longest_name_their_index(store_settings: 
     accepted = [record(make.received(rid)) for rid in rids[:50]]
     routed = [record(make.routed(rid, "busan")) for rid in (*rids[:40], *rids[50:])]
     seen = [record(make.acknowledged(rid)) for rid in rids[:30]]
-    projection, reader = ProjectionConsumer(database), Reader(database)
+    projection, reader = ProjectionConsumer(database), CountReader(database)
     back = make.updated(rids[40], 3, kind=UpdateKind.REINSTATED)
     back = back.model_copy(update={"decided_at": make.START + timedelta(seconds=300)})
     routed += [record(e) for e in (make.routed(rids[40], "daegu"), make.ended(rids[40], 2), back)]

@@ -9,7 +9,7 @@ import pytest
 from services.analytics.counting.consumers import ProjectionConsumer
 from services.analytics.counting.project import Changes, fold
 from services.analytics.counting.rebuild_repository import Stretch, begin, differences, swap
-from services.analytics.counting.repository import Batch, Database, Generation, batch, prepare, serving
+from services.analytics.counting.repository import Database, Generation, OpenBatch, batch, prepare, serving
 from shared.errors import FatalError, TransientError
 from shared.events.base import Record
 from shared.kafka.decoding import RawRecord, Received, decode_record
@@ -101,14 +101,14 @@ async def test_two_workers_taking_turns_trust_nothing_the_other_has_changed(
     database = connect(store_settings, "analytics")
     await prepare(database)
     asked = 0
-    real = Batch.facts
+    real = OpenBatch.facts
 
-    async def counted(self: Batch, ids: object, trusted: dict[str, object]) -> object:
+    async def counted(self: OpenBatch, ids: object, trusted: dict[str, object]) -> object:
         nonlocal asked
         asked += bool(trusted)
         return await real(self, ids, trusted)  # type: ignore[arg-type]  # passed through
 
-    monkeypatch.setattr(Batch, "facts", counted)
+    monkeypatch.setattr(OpenBatch, "facts", counted)
     workers = [ProjectionConsumer(database), ProjectionConsumer(database)]
     for number, one in enumerate(batches):
         await handled(workers[chance.random() < 0.3], one)
@@ -161,15 +161,15 @@ async def test_a_batch_that_is_open_during_the_swap_is_counted_where_it_serves_t
     old, new = Generation(database), await begin(database, range(3))
     await handled(ProjectionConsumer(database, new), records[:30])
     swapped: list[bool] = []
-    real = Batch.save
+    real = OpenBatch.save
 
-    async def swapped_before_the_save(self: Batch, *arguments: Any) -> None:
+    async def swapped_before_the_save(self: OpenBatch, *arguments: Any) -> None:
         if not swapped:
             swapped.append(await swap(old, new, made=True))
         await real(self, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Batch, "save", swapped_before_the_save)
+        patch.setattr(OpenBatch, "save", swapped_before_the_save)
         with pytest.raises(TransientError):
             await projection.handle(records)
         await handled(projection, records)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.counting.rebuild import rebuild_of
 from services.analytics.counting.rebuild_repository import abandon, remember, remembered
 from services.analytics.counting.repository import read_mark, serving
@@ -159,17 +159,17 @@ async def test_killed_at_any_point_what_served_goes_on_serving(ground: Ground, t
 async def test_the_numbers_of_a_past_release_can_be_counted_again(ground: Ground) -> None:
     database = connect(ground.store, "analytics")
     year = period("2026")
-    async with Reader(database).snapshot() as view:
+    async with CountReader(database).snapshot() as view:
         await remember(database, "an audit", await view.offsets(), make.START)
         then = await view.counts(year, ("center", "harm"))
     months, reports = await ground.numbers.months(), (await ground.numbers.stages())["counted"]
     await ground.publish(range(300, 400), 5)
     await ground.settled()
     await remember(database, "an audit", {}, make.START)
-    assert await Reader(database).counts(year, ("center", "harm")) != then
+    assert await CountReader(database).counts(year, ("center", "harm")) != then
     async with rebuild_of(ground.bus, database) as rebuild:
         generation = await rebuild.as_of(await remembered(database, "an audit"))
-    past = Reader(database, generation)
+    past = CountReader(database, generation)
     assert await past.counts(year, ("center", "harm")) == then
     found: Counter[tuple[str, str]] = Counter()
     async for document in generation.months.find({}):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.analytics.counting.models import CountedReport, Fact
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.counting.rebuild_repository import remembered
 from services.analytics.counting.repository import serving
 from services.analytics.releases.release import Release, period_of
@@ -118,6 +118,6 @@ async def test_how_each_report_of_a_month_is_counted_is_read_from_the_facts(stor
         )
     ]
     await (await serving(database)).facts.insert_many([fact.to_document() for fact in facts])
-    async with Reader(database).snapshot() as reader:
+    async with CountReader(database).snapshot() as reader:
         held = await reader.counted_reports(period_of("2026-08"))
     assert held == dict.fromkeys(("first", "last"), CountedReport("busan", "in_care", ()))

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 from pypdf import PdfReader
 
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.releases.release import Release
 from services.analytics.releases.repository import Register
 from services.analytics.releases.suppression import MonthCounts
@@ -88,7 +88,7 @@ async def test_a_wrong_month_is_released_once_more_as_it_was_when_it_closed(
 
     await eventually(folded, f"{records} records folded")
     true = await recount(engines.kafka, bus_settings.topic_prefix)
-    await register.freeze(WRONG, await Reader(database).offsets(), make.START, {})
+    await register.freeze(WRONG, await CountReader(database).offsets(), make.START, {})
     await publish(publisher, late)
     worker.kill()
     worker.release_every_s = 0.5

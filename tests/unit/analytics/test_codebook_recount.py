@@ -13,7 +13,7 @@ import pytest
 from services.analytics.counting.aggregate import daily, monthly, outcome
 from services.analytics.counting.models import CenterFact, CountedReport, Fact
 from services.analytics.counting.project import fold_centers
-from services.analytics.counting.reader import Reader
+from services.analytics.counting.reader import CountReader
 from services.analytics.releases import weekly
 from services.analytics.releases.calendar import Period
 from services.analytics.releases.hierarchies import TOTAL
@@ -53,7 +53,7 @@ NOW: Final = datetime(2026, 10, 4, tzinfo=UTC)
 _NUMBERS: Final = [n for n in range(6000) if f"{make.START - timedelta(days=n * 37 % DAYS):%Y-%m}" in MONTHS][:1200]
 
 
-class Folded(Reader):
+class Folded(CountReader):
     """The reading side over cells in memory."""
 
     def __init__(

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.analytics.counting.aggregate import daily, monthly
 from services.analytics.counting.project import fold
-from services.analytics.counting.repository import Batch, Generation
+from services.analytics.counting.repository import Generation, OpenBatch
 from shared.events.base import ReportEvent
 from tests.unit.analytics import events as make
 
@@ -20,7 +20,7 @@ def test_cells_of_all_partitions_of_a_batch_are_one_document_a_day_a_month_and_i
         events += [(partition, make.received(report)), (partition, make.routed(report))]
     changes = fold({}, events, ())
     offsets = {("reports", partition): 1 for partition in PARTITIONS} | {("centers", 0): 1}
-    written: dict[str, list[Any]] = dict(Batch(Generation(Absent), Absent).operations(changes, (), offsets))
+    written: dict[str, list[Any]] = dict(OpenBatch(Generation(Absent), Absent).operations(changes, (), offsets))
     for part, counted in (("days", daily), ("months", monthly)):
         [one] = written[part]
         expected: Counter[str] = Counter()
