@@ -50,7 +50,7 @@ def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, 
         """Show what was written to whoever wrote it: it is in no store, and nowhere else without the page's script."""
         page = pages.render(
             request,
-            "not-written.html",
+            "writing-refused.html",
             status=problem.status_code,
             said=problem.detail,
             may_again=problem.status_code in _MAY_AGAIN,
