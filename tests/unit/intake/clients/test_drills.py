@@ -63,4 +63,4 @@ async def test_a_drill_of_a_front_end_that_is_tried_out_is_told_from_others(scop
     answer, service = await sent(scope, synthetic=True)
     assert answer.status_code == 202
     assert service.await_args is not None
-    assert service.await_args.kwargs["sandbox"] is sandbox
+    assert service.await_args.args[1].sandbox is sandbox
