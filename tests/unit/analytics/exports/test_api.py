@@ -303,7 +303,7 @@ async def test_the_calendar_announces_a_year_with_quarters_and_years_beside_thei
     assert coming[0]["not_before"] == "2027-02-04T00:00:00+09:00"
     for path in ("/dictionary", "/protection"):
         page = (await get(f"{path}?lang=en")).text
-        assert "4 Jan 2028" in page, "the fourth of January of which year"
+        assert "4 January 2028" in page, "the fourth of January of which year"
     assert "reports-by-age-and-gender" in coming[-1]["tables"]
     assert "reports-by-age-and-gender" not in coming[0]["tables"]
 
