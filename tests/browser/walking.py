@@ -52,6 +52,7 @@ NO_PAGES: Final = {
 REDIRECTS: Final = {
     "/status/{action}": "only a form leads there; whoever comes otherwise is sent to /status",
     "/details/{report_id}": "the page of details loaded again: leads staff to the case",
+    "/details/{report_id}/{form}": "a form of that page loaded again, or after signing in: leads staff to the case",
 }
 
 
