@@ -14,17 +14,7 @@ ROOT = Path(__file__).parents[3] / "services" / "intake"
 STAFF_CAPABILITIES = ("phone", "staff_access", "retention", "clients", "callbacks", "sandbox")
 READ_ALOUD = "scripts.py"
 """What an operator reads to a caller is addressed to the public."""
-STAFF_TEMPLATES = (
-    "call",
-    "erasure",
-    "confirm",
-    "details",
-    "client",
-    "writ",
-    "correspondence",
-    "not-written",
-    "sandbox",
-)
+STAFF_TEMPLATES = ("call", "erasure", "confirm", "details", "client", "writ", "correspondence", "sandbox")
 """How the names of those templates begin that only staff and builders of front ends read: in another tone."""
 
 
