@@ -129,10 +129,10 @@ def create_app(
             raise error
         if error.status_code < 400:  # noqa: PLR2004  # a redirect raised by an Authorizer
             return Response(status_code=error.status_code, headers=error.headers)
-        if error.status_code == 405 and request.method == "GET" and _wants_page(request):  # noqa: PLR2004  # as above
+        if error.status_code == 405 and request.method == "GET" and problems.wants_page(request):  # noqa: PLR2004  # as above
             return RedirectResponse(_page_above(app, request, own.settings.public_urls.get("notify", "")), 303)
         problem = problems.from_http(error)
-        gives_back = gives_forms_back and problem.code == "not_signed_in" and _wants_page(request)
+        gives_back = gives_forms_back and problem.code == "not_signed_in" and problems.wants_page(request)
         return render(request, problem, await _own_form(request) if gives_back else ())
 
     @app.exception_handler(RequestValidationError)
@@ -251,7 +251,7 @@ def _renderer(
     def render(request: Request, problem: Problem, sent: Sequence[tuple[str, str]] = ()) -> Response:
         in_public = public and not getattr(request.state, FOR_STAFF, False)
         translator = pages.translator(pages.language(request))
-        if not _wants_page(request):
+        if not problems.wants_page(request):
             return problems.response(problem, translator, types)
         document = problems.document(problem, translator, types)
         signs_in = problem.code == "not_signed_in" and "identity" in pages.settings.public_urls
@@ -299,10 +299,6 @@ def _page_above(app: FastAPI, request: Request, console: str) -> str:
         found = any(page and for_staff >= staff and pattern.match(path) for pattern, page, for_staff in routes)
     base = console.rstrip("/") if staff and not found else ""
     return f"{base}{path}" + (f"?{request.url.query}" if request.url.query else "")
-
-
-def _wants_page(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
 
 
 def _version() -> str:

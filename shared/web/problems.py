@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 from shared import trace
@@ -186,6 +187,11 @@ def encoded() -> Problem:
         errors=[FieldError(field="Content-Encoding", reason="not_allowed", detail=_ALLOWED_ARE, allowed=["identity"])],
         headers={"Accept-Encoding": "identity"},
     )
+
+
+def wants_page(request: Request) -> bool:
+    """Return whether a refusal is a page, as a browser asks for one: never below ``/api/``."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
 
 
 def document(problem: Problem, translator: Translator, types: str = TYPES) -> dict[str, Any]:

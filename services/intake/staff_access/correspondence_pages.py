@@ -14,10 +14,10 @@ from services.intake.staff_access.lookup import StaffLookup
 from shared.audit.entries import where_of
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
-from shared.web.app import Problem
 from shared.web.authorization import Authorizer
 from shared.web.form_body import Typed, form_body
 from shared.web.pages import Pages
+from shared.web.problems import Problem, wants_page
 from shared.web.translations import gettext_noop
 
 _NOTHING: Final = gettext_noop(
@@ -41,7 +41,7 @@ def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, 
             text = _checked(typed.one("text"))
             await correspondence.write(where_of(request), principal, require, report_id, kind, leave, text)
         except Problem as problem:
-            if problem.code == "not_allowed" or "text/html" not in request.headers.get("accept", ""):
+            if problem.code == "not_allowed" or not wants_page(request):
                 raise
             return not_written(request, problem, report_id=report_id, leave=leave, answered=answered, typed=typed)
         return pages.render(request, "written.html", report_id=report_id, answered=answered)

@@ -22,7 +22,7 @@ from shared.events.base import ReportId
 from shared.web.authorization import OPEN
 from shared.web.form_body import form_body
 from shared.web.pages import Pages
-from shared.web.problems import Problem
+from shared.web.problems import Problem, wants_page
 
 _BEHIND_S: Final = 2
 _REPORT_ID: Final[TypeAdapter[str]] = TypeAdapter(ReportId)
@@ -93,7 +93,7 @@ def _case_of(typed: str) -> str | None:
 
 
 def _closed(pages: Pages, request: Request, problem: Problem, report_id: str | None = None) -> Response:
-    if "text/html" not in request.headers.get("accept", ""):
+    if not wants_page(request):
         raise problem
     page = pages.render(
         request, "details-closed.html", status=problem.status_code, said=problem.detail, report_id=report_id
