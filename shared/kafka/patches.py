@@ -102,8 +102,6 @@ def wait_for_records(consumer: AIOKafkaConsumer, milliseconds: int, least_bytes:
 _LEFT_S: Final = 1.0
 """Longer than a batch takes but in a surge. Where one partition is paused over records that were fetched, the others
 wait for so long once."""
-
-
 _ALONE_S: Final = 0.1
 """aiokafka's own."""
 
