@@ -155,7 +155,8 @@ def withdrawn(
         waiting = life.decide_since if known else now
         plan = life.plan if known else None
         if plan is not None:
-            plan = plan.model_copy(update={"at": min(plan.at, now)})
+            # No sooner than it can be undone: what is looked at before its time is taken off the plan.
+            plan = plan.model_copy(update={"at": min(plan.at, undo_until)})
         return _changed(life, withdrawal=withdrawal, special=special, decide_since=waiting, plan=plan)
     cause = ErasureCause.AT_ONCE if at_once else ErasureCause.WITHDRAWN
     return _changed(

@@ -115,6 +115,20 @@ def test_a_lead_waits_for_that_day_as_well() -> None:
     assert (gone.plan.at, retention_rules.destroy_asked_at(waiting)) == (NOW + WAIT, None)
 
 
+@pytest.mark.parametrize(("receipt_alone", "wait"), [(True, WAIT), (False, timedelta())])
+def test_a_leads_decision_to_destroy_stands_when_the_person_asks_for_it_sooner(
+    *, receipt_alone: bool, wait: timedelta
+) -> None:
+    decided = decide(taken_back(age_band=AgeBand.UNDER_14), decision(destroy=True, reason=Reason.REQUESTER_ASKS))
+    asked_at = NOW + timedelta(hours=1)
+    sooner = taken_back(decided, at_once=True, receipt_alone=receipt_alone, now=asked_at, age_band=AgeBand.UNDER_14)
+    assert sooner.plan is not None
+    assert (sooner.plan.cause, sooner.plan.at) == (ErasureCause.DECIDED, asked_at + wait)
+    just_before = asked_at + wait - timedelta(milliseconds=1)
+    assert retention_rules.unplanned(sooner, just_before) == sooner, "nobody has to decide again"
+    assert retention_rules.dying(sooner, KEPT, asked_at + wait) is ErasureCause.DECIDED
+
+
 @pytest.mark.parametrize(
     ("about", "special"),
     [
