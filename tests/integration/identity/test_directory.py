@@ -6,7 +6,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from services.identity.accounts.models import Account
+from services.identity.accounts.models import Account, AccountState
 from services.notify.team.directory import StaffDirectory
 from shared import mongo
 from shared.errors import PermanentError
@@ -63,7 +63,7 @@ async def test_a_disabled_account_keeps_its_name_and_gets_no_more_cases(
     kim = (await identity.person("jeju", "counsellor", name="kim.one")).account
     staff = directory(harness, wire)
     await staff.refresh()
-    await identity.accounts.store.save(kim.model_copy(update={"state": "disabled"}))
+    await identity.accounts.store.save(kim.model_copy(update={"state": AccountState.DISABLED}))
     await staff.refresh()
     assert (staff.name(kim.subject), staff.colleagues("jeju")) == ("kim.one", {})
 
