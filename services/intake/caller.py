@@ -1,7 +1,7 @@
 """The sender of a request, as the services behind the routes need to know it: values, no request and no address."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -26,3 +26,5 @@ class Caller:
     """The operator whose page it came from; none for the public's pages, whoever is signed in there."""
     device: str = ""
     """The cookie of a browser that gave a receipt before, see ``receipts.devices``; empty where it sent none."""
+    words_given: set[str] = field(default_factory=set, compare=False)
+    """Receipts (16 digits) whose word this request gave rightly: ``ReceiptAuthenticator`` adds them."""

@@ -123,6 +123,8 @@ class ReceiptAuthenticator:
                 raise unavailable() from None
             if right is not None:
                 QUESTIONS.labels("known").inc()
+                if typed is not None and word is not None and asks_word:
+                    caller.words_given.add(typed)
                 return right
             self.gate.was_wrong(caller, tried)
             if device.word:
@@ -206,14 +208,15 @@ class ReceiptAuthenticator:
             return None
         return found if spoken(found, question.word) else None
 
-    def device_proof(self, caller: Caller, receipt: str, *, word: bool) -> str | None:
-        """The cookie for a browser that has just given this receipt rightly; ``word``: and its word.
+    def device_proof(self, caller: Caller, receipt: str) -> str | None:
+        """The cookie for a browser that has just given this receipt rightly, and its word where one was compared.
 
         None where it has one that says as much: none is made to last longer than from what was really given.
         """
         read = receipt_numbers.read(receipt)
         if read is None:
             return None
+        word = read in caller.words_given
         known = self._device(caller, read)
         if known.receipt and not word:
             return None

@@ -63,7 +63,7 @@ def router(view: FormRenderer, status: StatusService, desk: ReceiptService, hand
 
     @routes.post("/status")
     async def told(request: Request) -> Response:
-        return await doing.status(request, await form_body(request))
+        return await doing.status(request, caller_of(request), await form_body(request))
 
     @routes.get("/status/{action}")
     async def reloaded(action: str) -> Response:
@@ -115,14 +115,14 @@ class _Actions:
         page.headers.update((problem.headers if problem else None) or {})
         return page
 
-    async def status(self, request: Request, typed: Typed, *, said: str = "") -> Response:
+    async def status(self, request: Request, caller: Caller, typed: Typed, *, said: str = "") -> Response:
         receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
         try:
-            answer = await self._status.answer(receipt_forms.asked(ReceiptQuestion, typed), caller_of(request))
+            answer = await self._status.answer(receipt_forms.asked(ReceiptQuestion, typed), caller)
         except Problem as problem:
             return self.entry(request, typed=receipt, problem=problem)
         page = self.standing(request, receipt, answer, said=said)
-        return self._with_place(request, page, typed, word=bool(typed.one("word")))
+        return self._with_place(request, page, caller, typed)
 
     def standing(self, request: Request, receipt: str, answer: StatusAnswer, *, said: str = "") -> Response:
         return self._pages.render(
@@ -160,32 +160,33 @@ class _Actions:
         return page
 
     async def do(self, request: Request, action: str, typed: Typed) -> Response:
+        caller = caller_of(request)
         try:
-            page = await self._done(request, action, typed)
+            page = await self._done(request, caller, action, typed)
         except Problem as problem:
             return self.page(request, action, typed, problem=problem)
-        return self._with_place(request, page, typed, word=bool(typed.one("word")))
+        return self._with_place(request, page, caller, typed)
 
-    async def _done(self, request: Request, action: str, typed: Typed) -> Response:
+    async def _done(self, request: Request, caller: Caller, action: str, typed: Typed) -> Response:
         if action == "hand-over":
-            return await self._hand_over(request, typed)
+            return await self._hand_over(request, caller, typed)
         if action == "answers":
-            return await self._answers(request, typed)
-        answer = await self._do[action](caller_of(request), typed)
+            return await self._answers(request, caller, typed)
+        answer = await self._do[action](caller, typed)
         said = receipt_words.done(action, answer)
         if answer is None:
-            return await self.status(request, typed, said=said)
+            return await self.status(request, caller, typed, said=said)
         return self.standing(request, typed.one("receipt")[: receipt_forms.RECEIPT_CHARS], answer, said=said)
 
-    def _with_place(self, request: Request, page: Response, typed: Typed, *, word: bool) -> Response:
+    def _with_place(self, request: Request, page: Response, caller: Caller, typed: Typed) -> Response:
         """Let the browser keep its place for this visit: what it sent was right."""
-        proof = self._status.device_proof(caller_of(request), typed.one("receipt"), word=word)
+        proof = self._status.device_proof(caller, typed.one("receipt"))
         if proof is not None:
             set_device_cookie(page, proof, secure=self._pages.secure(request))
         return page
 
-    async def _answers(self, request: Request, typed: Typed) -> Response:
-        found = await self._desk.answers(receipt_forms.asked(ReceiptQuestion, typed), caller_of(request))
+    async def _answers(self, request: Request, caller: Caller, typed: Typed) -> Response:
+        found = await self._desk.answers(receipt_forms.asked(ReceiptQuestion, typed), caller)
         receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
         return self._pages.render(request, "answers.html", public=True, answers=found.answers, receipt=receipt)
 
@@ -218,8 +219,8 @@ class _Actions:
     async def _undo(self, caller: Caller, typed: Typed) -> StatusAnswer:
         return await self._desk.reinstate(receipt_forms.asked(ReceiptQuestion, typed), caller)
 
-    async def _hand_over(self, request: Request, typed: Typed) -> Response:
-        offer = await self._handing.offer(receipt_forms.asked(ReceiptQuestion, typed), caller_of(request))
+    async def _hand_over(self, request: Request, caller: Caller, typed: Typed) -> Response:
+        offer = await self._handing.offer(receipt_forms.asked(ReceiptQuestion, typed), caller)
         receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
         return self._pages.render(
             request, "handed.html", public=True, code=offer.code, until=offer.until, receipt=receipt

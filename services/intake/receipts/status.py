@@ -46,9 +46,9 @@ class StatusService:
         found = await self._authenticator.authenticate(question, caller, "receipts.read", guarded=False)
         return self._tell(found)
 
-    def device_proof(self, caller: Caller, receipt: str, *, word: bool) -> str | None:
-        """The cookie for a browser that has just given this receipt rightly; ``word``: and its word."""
-        return self._authenticator.device_proof(caller, receipt, word=word)
+    def device_proof(self, caller: Caller, receipt: str) -> str | None:
+        """The cookie for a browser that has just given this receipt rightly, and its word where one was compared."""
+        return self._authenticator.device_proof(caller, receipt)
 
 
 def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> StatusAnswer:

@@ -165,6 +165,23 @@ async def test_a_word_guards_the_status_too_where_its_reporter_chose_so(
     assert (await someone.post("messages", text="x")).status_code == 404, "everything else needs it as before"
 
 
+async def test_who_had_the_receipt_alone_before_the_word_counted_sees_no_status_that_it_guards(
+    harness: IntakeHarness, clock: JumpClock
+) -> None:
+    someone = await holder(harness)
+    await someone.done("word", word="my word", for_status=True)
+    clock.jump(hours=23, minutes=50)
+    form = {"receipt": someone.receipt}
+    for path, more in (("/status", {}), ("/status/message", {"step": "do", "text": "x"})):
+        page = await harness.http.post(f"{path}?lang=en", data={**form, **more, "word": "a guess"})
+        assert page.status_code == 200, "no word counts yet, so none is compared"
+        assert harness.http.cookies["place"].count(".") == 1, "and none is proved"
+    clock.jump(minutes=11)
+    assert (await harness.http.post("/status?lang=en", data=form)).status_code == 404
+    await harness.http.post("/status?lang=en", data={**form, "word": "my word"})
+    assert harness.http.cookies["place"].count(".") == 2
+
+
 async def test_a_word_that_comes_with_the_report_guards_its_status_from_the_start_where_it_was_chosen(
     harness: IntakeHarness,
 ) -> None:

@@ -1,5 +1,6 @@
 """Who is let in with a receipt, and who is held back: without store, bus or audit."""
 
+import contextlib
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -110,7 +111,7 @@ async def held(door: ReceiptAuthenticator) -> None:
 
 async def test_a_device_that_gave_the_receipt_keeps_its_place_in_a_network_that_is_held_back() -> None:
     door = holders()
-    proof = door.device_proof(Caller(HERE), RECEIPT, word=False) or ""
+    proof = door.device_proof(Caller(HERE), RECEIPT) or ""
     await held(door)
     assert await code(door, HERE, word=None, device=proof) == "in"
     assert await code(door, HERE, word=None, device=proof, receipt=another(0)) == "too_many_requests"
@@ -120,8 +121,8 @@ async def test_a_device_that_gave_the_receipt_keeps_its_place_in_a_network_that_
 
 async def test_a_device_that_gave_the_word_is_not_kept_out_by_who_knows_the_number() -> None:
     door = holders(await PassphraseHasher(KEYS.passphrases).hashed("one", "umbrella"))
-    proof = door.device_proof(Caller(HERE), RECEIPT, word=True) or ""
-    seen = door.device_proof(Caller(HERE), RECEIPT, word=False) or ""
+    proof = door.device_proof(Caller(HERE, words_given={RECEIPT}), RECEIPT) or ""
+    seen = door.device_proof(Caller(HERE), RECEIPT) or ""
     for n in range(WRONG_PER_RECEIPT):
         assert await code(door, f"10.0.{n}.0/24", word="guess") == "unknown_receipt"
     assert await code(door, HERE, word="umbrella") == "too_many_requests"
@@ -136,12 +137,29 @@ async def test_a_device_that_gave_the_word_is_not_kept_out_by_who_knows_the_numb
 
 async def test_a_proof_is_not_made_to_last_longer_by_showing_it() -> None:
     door = holders()
-    proof = door.device_proof(Caller(HERE), RECEIPT, word=False) or ""
+    proof = door.device_proof(Caller(HERE), RECEIPT) or ""
     assert proof
-    assert door.device_proof(Caller(HERE, device=proof), RECEIPT, word=False) is None
-    stronger = door.device_proof(Caller(HERE, device=proof), RECEIPT, word=True) or ""
+    assert door.device_proof(Caller(HERE, device=proof), RECEIPT) is None
+    stronger = door.device_proof(Caller(HERE, device=proof, words_given={RECEIPT}), RECEIPT) or ""
     assert stronger.count(".") == 2
-    assert door.device_proof(Caller(HERE, device=stronger), RECEIPT, word=False) is None
+    assert door.device_proof(Caller(HERE, device=stronger), RECEIPT) is None
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+@pytest.mark.parametrize(
+    ("set_before", "typed", "proves"),
+    [("umbrella", "umbrella", True), ("umbrella", None, False), (None, "umbrella", False), (None, None, False)],
+)
+async def test_a_browser_proves_a_word_only_where_one_was_set_and_given(
+    set_before: str | None, typed: str | None, *, proves: bool, guarded: bool
+) -> None:
+    hashed = await PassphraseHasher(KEYS.passphrases).hashed("one", set_before) if set_before else None
+    door, caller = holders(hashed), Caller(HERE)
+    with contextlib.suppress(Problem):
+        await door.authenticate(ReceiptQuestion(receipt=RECEIPT, word=typed), caller, "receipts.read", guarded=guarded)
+    assert caller.words_given == ({RECEIPT} if proves else set())
+    assert (door.device_proof(caller, RECEIPT) or "").count(".") == (2 if proves else 1)
+    assert (door.device_proof(caller, another(1)) or "").count(".") == 1
 
 
 class Stopwatch:
@@ -208,10 +226,10 @@ async def test_a_status_that_needs_the_word_is_answered_like_an_unknown_receipt_
         return "in"
 
     assert await status(RECEIPT) == await status(another(1)) == "unknown_receipt"
-    seen = door.device_proof(Caller(HERE), RECEIPT, word=False) or ""
+    seen = door.device_proof(Caller(HERE), RECEIPT) or ""
     assert await status(RECEIPT, device=seen) == "unknown_receipt"
     assert hasher.asked == []
-    given = door.device_proof(Caller(HERE), RECEIPT, word=True) or ""
+    given = door.device_proof(Caller(HERE, words_given={RECEIPT}), RECEIPT) or ""
     assert await status(RECEIPT, device=given) == "in"
     kept.document["word_for_status"] = False
     assert await status(RECEIPT) == "in"
