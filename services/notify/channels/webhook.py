@@ -1,5 +1,6 @@
 """Webhooks, signed as Standard Webhooks."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -29,11 +30,15 @@ class WebhookChannel:
         headers = signed([hook.secret.get_secret_value()], message_id, stamp, body)
         client = self._client = self._client or httpx.AsyncClient(timeout=self._timeout_s, trust_env=False)
         try:
-            async with client.stream(
-                "POST", hook.url, content=body, headers={**headers, "content-type": "application/json"}
-            ) as answer:
+            # httpx limits each read: a receiver that sends a byte now and then would keep all other alerts waiting.
+            async with (
+                asyncio.timeout(self._timeout_s),
+                client.stream(
+                    "POST", hook.url, content=body, headers={**headers, "content-type": "application/json"}
+                ) as answer,
+            ):
                 status = answer.status_code
-        except httpx.TimeoutException:
+        except (TimeoutError, httpx.TimeoutException):
             return "timeout"
         except httpx.ConnectError:
             return "connect"

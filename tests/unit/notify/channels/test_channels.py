@@ -5,7 +5,7 @@ import base64
 import json
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -96,6 +96,26 @@ async def test_a_receiver_that_is_away_is_a_short_reason() -> None:
     channel = WebhookChannel({"x": hook}, DEADLINE_S, SystemClock())
     assert await channel.send("x", "m", b"{}") == "connect"
     await channel.close()
+
+
+async def test_a_receiver_that_answers_a_byte_at_a_time_is_given_up_like_one_that_says_nothing() -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 204 X\r\nx-slow: ")
+        with suppress(ConnectionError):
+            for _ in range(200):
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+            writer.write(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/in"
+        channel = WebhookChannel({"x": WebhookWithSecret(url=url, secret=SecretStr(SECRET))}, 0.5, SystemClock())
+        assert await channel.send("x", "m", b"{}") == "timeout"
+        await channel.close()
 
 
 async def test_anything_else_goes_by_apprise_to_a_real_receiver() -> None:
