@@ -400,12 +400,11 @@ def _routing(life: _Life, event: RoutingEvent, seen: Watched) -> None:
         _updated(life, event, worse=RANK[life.urgency] < RANK[before])
         return
     seen.center_id = event.decision.center_id
-    if life.ended is None:
-        _anew(life, event.decided_at)
+    _anew(life, event.decided_at)
 
 
 def _anew(life: _Life, at: datetime) -> None:
-    life.waiting, life.acknowledged, life.contacted, life.unread = True, None, False, False
+    life.ended, life.waiting, life.acknowledged, life.contacted, life.unread = None, True, None, False, False
     life.owe(Owed.ANSWER, at)
 
 
@@ -413,7 +412,6 @@ def _updated(life: _Life, event: ReportUpdated, *, worse: bool) -> None:
     if event.kind is UpdateKind.TRANSFER_VOID:
         return
     if event.kind in _ANEW:
-        life.ended = None
         _anew(life, event.decided_at)
         return
     life.messages = life.messages or event.kind is UpdateKind.MESSAGE_LEFT

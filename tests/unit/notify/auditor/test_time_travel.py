@@ -91,8 +91,9 @@ def _happens(made: World, kind: str, number: int, one: str, version: int, urgenc
         other = next(c for c in CENTERS if c != case.center_id)
         moved = {"version": version, "ownership": case.ownership + 1, "previous_center_id": case.center_id}
         made.routed(event("report.rerouted", number, center=other, urgency=urgency, **moved))
-    elif kind == "ended":
-        over = {"version": version, "ownership": case.ownership, "reason": EndReason.WITHDRAWN.value}
+    elif kind in ("ended", "closed"):
+        reason = EndReason.WITHDRAWN if kind == "ended" else EndReason.CLOSED
+        over = {"version": version, "ownership": case.ownership, "reason": reason.value}
         made.routed(event("report.ended", number, center=case.center_id, **over))
     elif kind == "acknowledge" and case.state is CaseState.WAITING:
         made.acknowledge(one)
@@ -160,6 +161,8 @@ Break = Callable[[Plan, Case], bool]
         (lambda made, _: made.cause is EscalationCause.MESSAGE, Owed.MESSAGE, ("message", "acknowledge")),
         (lambda made, _: made.cause is EscalationCause.CONTACT, Owed.CONTACT, ("message", "open", "acknowledge")),
         (lambda made, _: made.ownership == 2, Owed.ANSWER, ("acknowledge", "moved")),
+        (lambda made, _: made.ownership == 2, Owed.ANSWER, ("acknowledge", "closed", "moved")),
+        (lambda made, _: made.ownership == 2, Owed.ANSWER, ("ended", "moved")),
     ],
 )
 @pytest.mark.parametrize("urgency", ["critical", "normal"])
@@ -180,7 +183,7 @@ def test_each_planted_failure_is_found_within_half_a_minute(
     made.routed(event("report.routed", 1, urgency=urgency, center="gwangju"))
     version = 1
     for number, kind in enumerate(prepare, 1):
-        version += kind in ("message", "moved")
+        version += kind in ("message", "moved", "closed", "ended")
         made.at(noon + timedelta(seconds=90 * number), partial(_happens, made, kind, 1, report_id(1), version, urgency))
     made.run(noon + timedelta(days=2))
     assert missed, "the failure was never planted: the test would prove nothing"
