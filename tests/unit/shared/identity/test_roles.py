@@ -12,6 +12,7 @@ from shared.identity.roles import (
     conflict,
     roles_at,
 )
+from shared.web.audit_labels import ACTIONS
 
 # - nothing, o one's own organisation's, a everybody's.
 # Columns: who, at a centre (c), at central (z), at the ministry (m).
@@ -64,10 +65,16 @@ def cells() -> list[tuple[str, str, str]]:
 
 
 def test_the_second_table_is_complete() -> None:
-    assert set(ROWS) == {action.value for action in Action}
+    assert set(ROWS) == {action.value for action in Action}, "a new action needs a line in EXPECTED, in this file"
     assert set(TABLE) == set(Action) - {Action.OPEN, Action.FRONT_END, Action.SERVICE}
     given = {(PLACES[who[0]], StaffRole(who[2:])) for who in COLUMNS.split()}
     assert given == {(place, role) for place in PLACES.values() for role in roles_at(place)}
+
+
+def test_the_auditor_reads_every_action_in_words() -> None:
+    never_written = {Action.OPEN, Action.SERVICE}  # nobody signs in for them
+    without = set(Action) - never_written - set(ACTIONS)
+    assert without == set(), "words are missing in ACTIONS of shared/web/audit_labels.py"
 
 
 @pytest.mark.parametrize(("action", "who", "cell"), cells())
