@@ -6,6 +6,7 @@
 import sys
 from pathlib import Path
 
+from shared.events import needs as log_needs
 from tools.docs_generation import (
     asyncapi,
     cases,
@@ -60,7 +61,10 @@ def stale(documents: dict[str, str]) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check; the exit status is 1 where a check fails."""
+    """Write or check; the exit status is 1 where a check fails, or a field of the log has no reason to be there."""
+    if unexplained := log_needs.unexplained():
+        print(*unexplained, sep="\n")
+        return 1
     documents = wanted()
     if "--check" in arguments:
         found = [*(f"{line}; run: make docs" for line in differences(documents)), *compatibility.problems()]
