@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.settings import variable_of
+from tools.docs_generation.settings import CLASSES
+
 ROOT = Path(__file__).parents[2]
 PURE = ("projection", "record_encoding", "models", "rules", "views", "words")
 PURE_IN_INTAKE = (
@@ -77,6 +80,16 @@ def test_only_settings_read_the_environment() -> None:
         and any(word in path.read_text() for word in ("os.environ", "getenv", "BaseSettings)"))
     ]
     assert readers == []
+
+
+def test_every_setting_is_read() -> None:
+    read = set[str]()
+    for path in tracked():
+        if path.relative_to(ROOT).parts[0] in {"services", "shared", "tools"}:
+            read |= {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    settings = {variable_of(cls, name): name for cls in CLASSES.values() for name in cls.model_fields}
+    assert len(settings) > 50
+    assert [variable for variable, name in settings.items() if name not in read] == []
 
 
 def test_only_store_modules_touch_the_stores_driver() -> None:

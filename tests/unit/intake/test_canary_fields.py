@@ -12,8 +12,10 @@ from pydantic import BaseModel
 
 from services.intake.receipts import models as asking
 from services.intake.receipts.models import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
+from services.intake.reports.documents import _ANSWERS, SEALED_FIELDS
 from services.intake.submissions.models import Submission, SubmissionPart
 from services.intake.webform import form, steps
+from shared.events.reports import ReportFacts
 from shared.web.form_body import Typed
 from tests.integration.trust.canaries import Canaries
 from tests.integration.trust.street import Street
@@ -33,6 +35,12 @@ CHOSEN_CONTROLS: Final = {
     "word_for_status",
 }
 """Controls of the form in which one chooses."""
+KEPT_OTHERWISE: Final = {
+    "consents": "in the open, in a part of the document of its own",
+    "word": "as its keyed digest",
+    "word_for_status": "beside that digest",
+}
+"""Fields of a report that are neither sealed nor facts."""
 SENT_WITH_CANARIES: Final[dict[type[BaseModel], set[str]]] = {
     MessageAsked: {"receipt", "word", "text"},
     WordAsked: {"receipt", "word", "new_word"},
@@ -85,6 +93,12 @@ def test_every_text_of_a_report_has_a_canary() -> None:
     assert Submission.model_validate_json(_json(body))
     assert {"narrative", "contact.not_safe", "threat_deadline", "urls", "word"} <= typed_in(Submission)
     assert without_canary(here.canaries, body, typed_in(Submission)) == []
+
+
+def test_every_field_of_a_report_is_kept() -> None:
+    kept = {*SEALED_FIELDS, *_ANSWERS, *ReportFacts.model_fields, *KEPT_OTHERWISE}
+    lost = set(Submission.model_fields) - kept
+    assert lost == set(), "sealed by services/intake/reports/documents.py, or a fact"
 
 
 def test_every_text_of_an_addition_has_a_canary() -> None:

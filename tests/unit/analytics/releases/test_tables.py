@@ -13,6 +13,7 @@ import pytest
 from pypdf import PdfReader
 
 import services.analytics
+from services.analytics.exports.words import word
 from services.analytics.releases import sample
 from services.analytics.releases.audit import prove
 from services.analytics.releases.hierarchies import group, whole
@@ -129,3 +130,19 @@ def test_no_other_module_names_a_table() -> None:
     named = re.compile("|".join(rf"[\"\'/]{re.escape(name)}[\"\'/]" for name in TABLE_SPECS))
     others = [path for path in files if path != folder / "releases" / "tables.py"]
     assert {path.name: found for path in others if (found := named.findall(path.read_text(encoding="utf-8")))} == {}
+
+
+def test_a_table_that_adds_up_to_another_is_tied_to_it_in_the_proof() -> None:
+    """What the one hides, the other may say: two tables of the same reports are safe only together."""
+    split = [spec for spec in TABLE_SPECS.values() if spec.cube and isinstance(spec.protection, Split)]
+    pairs = [(one.name, other.name) for one in split for other in split if set(one.cube) < set(other.cube)]
+    assert pairs
+    tied = [{name.split("/")[1] for name in row.of} for row in system(sample.releases()).rows]
+    apart = [pair for pair in pairs if not any(tables.issuperset(pair) for tables in tied)]
+    assert apart == [], "tie them in intruder_model.py, as _genders does, and in tools/disclosure_attack/reasoning.py"
+
+
+def test_headings_of_every_table_are_words() -> None:
+    headings = {heading for spec in TABLE_SPECS.values() for heading in (spec.key, *spec.columns)}
+    codes = sorted(heading for heading in headings if word(heading, {}, str) == heading)
+    assert codes == [], "words are missing in services/analytics/exports/words.py"
