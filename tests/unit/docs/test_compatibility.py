@@ -50,7 +50,9 @@ def test_what_a_record_names_as_its_schema_is_published_and_describes_it(name: s
     source = envelope.source.removeprefix("/ieum/")
     record = encode(event, source=source, time=envelope.time, traceparent=envelope.traceparent)
     named = dict(record.headers)["ce_dataschema"].decode()
-    found = published()[urlsplit(named).path.lstrip("/")]
+    path = urlsplit(named).path.lstrip("/")
+    assert path in published(), f"docs/{path} is missing: make docs"
+    found = published()[path]
     assert found["$id"] == named
     jsonschema.Draft202012Validator(found).validate(json.loads(record.value))
 

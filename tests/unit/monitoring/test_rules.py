@@ -54,8 +54,9 @@ def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not()
                 [name] = re.findall(r'alertname="(\w+)"', check["expr"])
                 (firing if check.get("exp_samples") else silent)[name] += 1
     names = {alert.name for alert in alerts()}
-    assert set(firing) == names
-    assert names - set(silent) == {"Watchdog"}
+    where = "an alert has a case in deploy/monitoring/tests: silent first (no exp_samples), firing afterwards"
+    assert set(firing) == names, where
+    assert names - set(silent) == {"Watchdog"}, where
 
 
 def test_prometheus_accepts_its_settings_and_rules() -> None:
@@ -179,7 +180,7 @@ def _asked(label: str, metric: str) -> dict[str, set[tuple[str, str]]]:
 def test_an_alert_leads_to_a_runbook_with_all_four_parts() -> None:
     page = (PROJECT / "docs" / f"{RUNBOOKS}.md").read_text(encoding="utf-8")
     found = {name.lower(): text for name, text in RUNBOOK.findall(page)}
-    assert set(found) == {alert.runbook for alert in alerts()}
+    assert set(found) == {alert.runbook for alert in alerts()}, f"docs/{RUNBOOKS}.md has a runbook for each alert"
     assert {name: part for name, text in found.items() for part in PARTS if f"**{part}**" not in text} == {}
     rendered = yaml.safe_load((PROJECT / "mkdocs.yml").read_text(encoding="utf-8"))
     assert rendered["use_directory_urls"] is False

@@ -70,6 +70,10 @@ def test_what_cannot_wait_and_what_is_severe(told: dict[str, Any], critical: boo
 
 
 def test_the_numbers_of_rule_2_are_those_written_down() -> None:
+    """Where a number of the rule changes, raise ``version`` first: replay decides again only what has the same version.
+
+    Then this test gets the new number of the rule in its name, and the new numbers.
+    """
     assert (RULE_VERSION, RULE.version) == (2, 2)
     assert (RULE.threshold_percent, RULE.margin_points, RULE.overload_percent, RULE.severe_per_person) == (
         90,

@@ -48,9 +48,10 @@ CELLS = [(act, situation) for act in TABLE for situation in Situation]
 
 
 def test_the_table_names_every_act_and_every_event() -> None:
-    assert TABLE.keys() == ACTS.keys()
+    assert TABLE.keys() == ACTS.keys(), "a command has a line in rules.TABLE and one in ACTS, in this file"
     answers = {"accept", "decline", "recall"}  # of an offer, by another centre or about what is no state of the case
-    assert {one.name for one in COMMANDS} | {"open_details"} == TABLE.keys() | answers
+    commands = {one.name for one in COMMANDS} | {"open_details"}
+    assert commands == TABLE.keys() | answers, "a command is an entry of COMMANDS and a line of rules.TABLE"
 
 
 @pytest.mark.parametrize(("act", "situation"), CELLS)
