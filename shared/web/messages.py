@@ -14,7 +14,7 @@ from typing import Final
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
-from babel.messages.pofile import write_po
+from babel.messages.pofile import normalize
 
 from shared.web.translations import placeholders, read_catalog
 
@@ -104,13 +104,12 @@ def findings(all_units: Sequence[Unit]) -> list[Finding]:
 
 
 def add_missing(unit: Unit, missing: Sequence[str]) -> None:
-    """Adds empty entries to a unit's ``ko.po``, sorted in at the end."""
-    catalog = read_catalog(unit.locale)
-    for text in missing:
-        catalog.add(text)
-    unit.locale.mkdir(exist_ok=True)
-    with (unit.locale / "ko.po").open("wb") as file:
-        write_po(file, catalog, width=0, omit_header=False)
+    """Append empty entries to a unit's ``ko.po``; what stands in it stays as it is."""
+    known = {text for _, text in _entries(read_catalog(unit.locale))}
+    if added := [text for text in dict.fromkeys(missing) if text not in known]:
+        unit.locale.mkdir(exist_ok=True)
+        with (unit.locale / "ko.po").open("a", encoding="utf-8") as file:
+            file.writelines(f'\nmsgid {normalize(text, width=0)}\nmsgstr ""\n' for text in added)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,6 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for finding in found:
         sys.stdout.write(f"{finding}\n")
     sys.stdout.write(f"{len(found)} findings in the texts of {len(all_units)} units\n")
+    if any(finding.kind == "without Korean" for finding in found):
+        sys.stdout.write("run: .venv/bin/python -m shared.web.messages --write; then write the Korean into ko.po\n")
     return 1 if found else 0
 
 

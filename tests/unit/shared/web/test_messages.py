@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from shared.web.messages import Unit, add_missing, findings, marked, units
+from shared.web.translations import read_catalog
 from tests.unit.shared.web.small_site import SITE
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -53,7 +54,13 @@ def test_what_is_missing_left_over_fuzzy_or_differs_is_found(tmp_path: Path) -> 
     }
 
 
-def test_missing_entries_can_be_added_for_a_person_to_fill_in(tmp_path: Path) -> None:
-    unit = _unit(tmp_path / "x", '{{ _("Missing") }}')
+def test_missing_entries_are_appended_for_a_person_to_fill_in(tmp_path: Path) -> None:
+    unit = _unit(tmp_path / "x", "", 'msgid "Empty"\nmsgstr ""\n\nmsgid "In %(s)s"\nmsgstr "%(s)s 안"\n\n')
+    before = (unit.locale / "ko.po").read_text(encoding="utf-8")
+    add_missing(unit, ["Missing", 'Two\n"lines"', "Empty"])
+    after = (unit.locale / "ko.po").read_text(encoding="utf-8")
+    assert after.startswith(f'{before}\nmsgid "Missing"\nmsgstr ""\n')
+    keys = [message.id for message in read_catalog(unit.locale)]
+    assert keys[1:] == ["Empty", "In %(s)s", "Missing", 'Two\n"lines"']
     add_missing(unit, ["Missing"])
-    assert 'msgid "Missing"\nmsgstr ""' in (unit.locale / "ko.po").read_text()
+    assert (unit.locale / "ko.po").read_text(encoding="utf-8") == after
