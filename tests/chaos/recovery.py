@@ -81,6 +81,11 @@ class Watcher:
             await asyncio.sleep(_LOOK_S)
         return [self._wanted.pop(report_id) for report_id in mine]
 
+    def state_of(self, report_ids: Sequence[str]) -> str:
+        """How far each has come, in words."""
+        seen = [self._wanted.get(report_id, {}) for report_id in report_ids]
+        return f"of {len(seen)}, {sum('routed' in s for s in seen)} routed, {sum('alerted' in s for s in seen)} alerted"
+
 
 def probes(number: int, run: str) -> list[Request]:
     """Urgent reports from several provinces, with keys of their own."""
@@ -95,11 +100,19 @@ def probes(number: int, run: str) -> list[Request]:
 
 
 async def measure(lodger: Lodger, watcher: Watcher, requests: Sequence[Request], ended: float) -> Recovery:
-    """Hand them in and wait until every one is alerted. Raises ``TimeoutError`` after ``LIMIT_S``."""
-    async with asyncio.timeout(LIMIT_S):
-        ids = await asyncio.gather(*(lodger.hand_in(request, tell=False) for request in requests))
-        accepted = time.monotonic()
-        seen = await watcher.alerted(ids)
+    """Hand them in and wait until every one is alerted.
+
+    Raises ``TimeoutError`` after ``LIMIT_S``, with what had come of them until then.
+    """
+    ids: list[str] = []
+    accepted = ended
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            ids = await asyncio.gather(*(lodger.hand_in(request, tell=False) for request in requests))
+            accepted = time.monotonic()
+            seen = await watcher.alerted(ids)
+    except TimeoutError:
+        raise TimeoutError(watcher.state_of(ids) if ids else "not all were accepted") from None
     return Recovery(
         accepted_s=round(accepted - ended, 2),
         routed_s=round(max(one["routed"] for one in seen) - ended, 2),

@@ -317,8 +317,8 @@ class _Run:
         sent = probes(number, f"chaos-{self._options.seed}")
         try:
             line |= asdict(await measure(lodger, watcher, sent, time.monotonic()))
-        except TimeoutError:
-            self._result.faults.append(f"not recovered from {fault!r} after {LIMIT_S:.0f} s")
+        except TimeoutError as error:
+            self._result.faults.append(f"not recovered from {fault!r} after {LIMIT_S:.0f} s: {error}")
 
     async def _look(self, crew: Crew, promised: Evidence) -> None:
         stack, result, garbage = self._at.stack, self._result, self._at.garbage.places
