@@ -56,7 +56,8 @@ RELEASES = Counter(
 )
 RELEASE_LATE = Gauge(
     "ieum_analytics_release_overdue_seconds",
-    "How long the next month has been due and is not released; 0 while nothing is due.",
+    "How long the next month, or a quarter or year that goes before it, has been due and is not released; 0 while "
+    "nothing is due.",
     registry=REGISTRY,
 )
 RELEASE_SECONDS = Histogram(

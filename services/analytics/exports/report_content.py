@@ -10,7 +10,8 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from services.analytics.exports.words import within
-from services.analytics.releases.derived import LEVELS, by_division, level, percentile, within_target
+from services.analytics.releases.calendar import after
+from services.analytics.releases.derived import LEVELS, by_division, level, most_reports, percentile, within_target
 from services.analytics.releases.hierarchies import days_of
 from services.analytics.releases.published import Table, TableRow
 from services.analytics.releases.suppression import Figure
@@ -33,7 +34,7 @@ def report(
 ) -> dict[str, Any]:
     """``tables``: the month's by name; ``earlier``: of months before, oldest first; ``harms``: of the last quarter."""
     centers, times = tables[BY_CENTER], tables[TIME_TABLE]
-    before = earlier[-1] if earlier else None
+    before = earlier[-1] if earlier and after(earlier[-1].period.name) == centers.period.name else None
     year, month = centers.period.name.split("-")
     return {
         "title": f"{year}년 {int(month)}월",
@@ -43,6 +44,7 @@ def report(
         "within": within_target(times),
         "half": _within(percentile(times, 0.5), text),
         "most": _within(percentile(times, 0.9), text),
+        "largest": _largest(centers, name),
         "centers": sorted(_rows(centers.rows[:-1], name), key=lambda row: -(row["value"] or 0)),
         "map": map_svg(centers),
         "merged": merged(centers),
@@ -77,6 +79,15 @@ def _quarter(harms: Table) -> str:
 def total(table: Table) -> int | None:
     """The whole country's number."""
     return table.rows[-1].figures[0].low
+
+
+def _largest(centers: Table, name: Name) -> dict[str, Any] | None:
+    """The centre with the largest number that is shown. ``sure``: no hidden one can have more."""
+    found = most_reports(centers)
+    if found is None:
+        return None
+    row, sure = found
+    return {"label": name(row.key), "value": row.figures[0].low, "sure": sure}
 
 
 def _within(key: str | None, text: Callable[[str], str]) -> str | None:

@@ -77,10 +77,13 @@ class Register:
         document = max(documents, key=lambda each: names.index(each["_id"]), default=None)
         return MonthCounts(**{**document["counts"], "month": month}) if document else None
 
-    async def revise(self, releases: Sequence[Release], entries: Sequence[Release], counts: MonthCounts) -> bool:
+    async def revise(
+        self, releases: Sequence[Release], entries: Sequence[Release], counts: MonthCounts, reports: Reports
+    ) -> bool:
         """Add the revisions that an erratum makes and keep the counts they were made from; all of it or nothing.
 
-        False where somebody else added an entry in between. The counts of before stay beside them.
+        False where somebody else added an entry in between. The counts of before stay beside them. How each report was
+        counted is replaced: the year's bulletin compares with what the month says now.
         """
         before = _NOTHING_BEFORE
         for number, entry in enumerate(entries):
@@ -95,6 +98,10 @@ class Register:
                 async with await self._database.client.start_session() as session, session.start_transaction():
                     await self._database.register.insert_many(documents, session=session)
                     await self._database.frozen.insert_one(frozen, session=session)
+                    kept = self._database.frozen_reports
+                    await kept.delete_many({"_id": {"$in": _slice_names(counts.month)}}, session=session)
+                    for document in _slices(counts.month, reports):
+                        await kept.insert_one(document, session=session)
             except (BulkWriteError, DuplicateKeyError):
                 return False
         return True
@@ -102,7 +109,7 @@ class Register:
     async def counted_reports(self, month: str) -> dict[str, CountedReport] | None:
         """Return how each report of a closed month was counted; None if it was closed before that was kept."""
         with store_errors():
-            query = {"_id": {"$in": [f"{month}|{number}" for number in range(_MOST_SLICES)]}}
+            query = {"_id": {"$in": _slice_names(month)}}
             documents = await self._database.frozen_reports.find(query).to_list(None)
         return {
             report_id: CountedReport(owner, outcome, tuple(harms))
@@ -137,6 +144,10 @@ class Register:
 def _kept(counts: MonthCounts) -> dict[str, Any]:
     # Not ``asdict``: it makes a Counter anew from its pairs, and so counts them.
     return {each.name: getattr(counts, each.name) for each in fields(counts) if each.name != "month"}
+
+
+def _slice_names(month: str) -> list[str]:
+    return [f"{month}|{number}" for number in range(_MOST_SLICES)]
 
 
 def _slices(month: str, reports: Reports) -> Iterator[dict[str, Any]]:

@@ -203,6 +203,7 @@ class ReleaseService:
         months = [entry.period for entry in self.entries if entry.kind == "month"]
         for name in ending_with(months[-1]) if months else ():
             if name not in done:
+                self._show_overdue(closes_at(months[-1]))
                 return name
         if not months:
             first = await self._reader.first_day()
@@ -211,11 +212,14 @@ class ReleaseService:
         if month is None:
             return None
         due, caught_up = closes_at(month), self._caught_up()
-        metrics.RELEASE_LATE.set(max(0.0, (self._clock.now() - due).total_seconds()))
+        self._show_overdue(due)
         if caught_up is None:
             return None
         weeks = (each.period.name for each in weekly.coming(month, self.entries) if caught_up >= each.not_before)
         return month if caught_up >= due else next(weeks, None)
+
+    def _show_overdue(self, due: datetime) -> None:
+        metrics.RELEASE_LATE.set(max(0.0, (self._clock.now() - due).total_seconds()))
 
     async def _tried(self, period: str) -> _Made:
         try:
@@ -307,7 +311,8 @@ class ReleaseService:
         if month not in before or not before[month].months:
             names = [each.period for each in before.values() if each.months]
             raise PermanentError(f"{month} is not released; there are: {', '.join(names) or 'none'}")
-        counts = await self._true(reader, month, await reader.counted_reports(period_of(month)))
+        reports = await reader.counted_reports(period_of(month))
+        counts = _without_impossible_hours(await self._true(reader, month, reports))
         if wrong := implausible(counts):
             raise PermanentError(f"the new counts of {month} cannot be: {', '.join(wrong)}")
         told = sum(told_weeks(weekly.before(month, before.values())).values())
@@ -328,7 +333,7 @@ class ReleaseService:
             longer = self._longer(before[period], months, [each for each in kept if each is not None])
             found.append(await asyncio.to_thread(self._revision, period, [*settled, *found], why, longer))
         if not dry:
-            if not await self._register.revise(found, self._all, counts):
+            if not await self._register.revise(found, self._all, counts, reports):
                 raise TransientError("somebody released in between: run it again")
             await self._read()
         return found
@@ -372,11 +377,8 @@ class ReleaseService:
         """
         async with self._counted() as reader:
             reports = await reader.counted_reports(period_of(month))
-            counts = await self._true(reader, month, reports)
+            counts = _without_impossible_hours(await self._true(reader, month, reports))
             offsets = await reader.offsets()
-        if centers := impossible_hours(counts):
-            _log.error("analytics.hours_left_out", period=month, centers=centers)
-            counts = replace(counts, staff={})
         if wrong := implausible(counts):
             return Proof("implausible", wrong)
         return await self._register.freeze(counts, offsets, self._clock.now(), reports)
@@ -446,3 +448,10 @@ class ReleaseService:
 
     def _as_of(self) -> str:
         return self._clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _without_impossible_hours(counts: MonthCounts) -> MonthCounts:
+    if centers := impossible_hours(counts):
+        _log.error("analytics.hours_left_out", period=counts.month, centers=centers)
+        return replace(counts, staff={})
+    return counts

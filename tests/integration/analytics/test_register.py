@@ -96,13 +96,17 @@ async def test_a_revision_stands_after_what_it_corrects_and_newer_counts_beside_
 ) -> None:
     register, entries = await filled(store_settings)
     counts = MonthCounts("2026-08", {}, {"busan": 40}, {}, {}, {})
-    await register.freeze(replace(counts, centers={"busan": 20}), {}, datetime(2026, 9, 4, tzinfo=UTC), {})
+    first = {f"r-{n}": CountedReport("busan", "in_care", ()) for n in range(2)}
+    corrected = {"r-1": CountedReport("ulsan", "in_care", ("other",))}
+    await register.freeze(replace(counts, centers={"busan": 20}), {}, datetime(2026, 9, 4, tzinfo=UTC), first)
     why = {"ko": "까닭", "en": "why"}
     revisions = [replace(release(name, 40), revision=1, erratum=why) for name in ("2026-08", "2026-Q3")]
-    assert not await register.revise(revisions, entries[:-1], counts), "somebody added one in between"
-    assert await register.revise(revisions, entries, counts)
+    assert not await register.revise(revisions, entries[:-1], counts, corrected), "somebody added one in between"
+    assert await register.counted_reports("2026-08") == first
+    assert await register.revise(revisions, entries, counts, corrected)
     assert await register.entries() == [*entries, *revisions]
     assert await register.frozen("2026-08") == counts
+    assert await register.counted_reports("2026-08") == corrected, "the bulletin compares with the correction"
 
 
 async def test_how_each_report_of_a_month_is_counted_is_read_from_the_facts(store_settings: StoreSettings) -> None:

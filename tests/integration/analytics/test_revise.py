@@ -115,6 +115,7 @@ async def test_a_wrong_month_is_released_once_more_as_it_was_when_it_closed(
     reports = sum(n for (at, cell), n in true.months.items() if at == MONTH and cell.startswith("outcome|"))
     assert [month.tables[name]["total"] for name in (BY_CENTER, TIME_TABLE, OUTCOME_TABLE)] == [reports] * 3
     assert newest(entries, "2026-Q3").months == (MONTH,)
+    assert len(await register.counted_reports(MONTH) or ()) == reports, "the bulletin compares with the correction"
     again = await command(bus_settings, store_settings, REVISE, *told)
     assert (again.status, "nothing to correct" in again.said) == (1, True), again
 

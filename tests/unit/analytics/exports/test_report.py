@@ -14,9 +14,11 @@ from services.analytics.exports import report
 from services.analytics.exports.report import NoFontError, typeset
 from services.analytics.exports.report_content import map_svg
 from services.analytics.exports.report_content import report as content
+from services.analytics.releases.hierarchies import CENTERS
 from services.analytics.releases.published import build, exists
 from services.analytics.releases.release import of_month, of_quarter
-from services.analytics.releases.tables import HARM_TABLE, TABLE_SPECS
+from services.analytics.releases.suppression import MonthCounts
+from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, TABLE_SPECS
 from shared.web.korea import MERGER, divisions_map
 from tests.support.waiting import eventually
 from tests.unit.analytics.exports.test_api import get, numbers
@@ -77,6 +79,33 @@ def test_a_quarter_of_which_a_month_is_missing_says_so(first: int, said: str) ->
     releases = [*months, of_quarter("2026-Q4", months, counts, "2027-01-04T00:00:00Z", {})]
     tables = {d.name: build(d, period("2026-12"), releases) for d in TABLE_SPECS.values() if exists(d, months[-1])}
     assert content(tables, [], build(TABLE_SPECS[HARM_TABLE], period("2026-Q4"), releases), str, str)["quarter"] == said
+
+
+def test_a_month_is_compared_with_the_one_before_it_and_with_no_earlier_one() -> None:
+    """Of September nothing could be told: August is not the month before October."""
+    months = [of_month(some_counts(f"2026-{n}"), "2026-11-04T00:00:00Z", "full") for n in ("08", "09", "10")]
+    tables = {d.name: build(d, period("2026-10"), months) for d in TABLE_SPECS.values() if exists(d, months[-1])}
+    august, september = (build(TABLE_SPECS[BY_CENTER], period(f"2026-{n}"), months) for n in ("08", "09"))
+    before = [content(tables, earlier, None, str, str)["before"] for earlier in ([august, september], [august], [])]
+    assert before == [372, None, None]
+
+
+def test_the_largest_centre_is_named_as_such_only_where_no_hidden_one_can_have_more() -> None:
+    own = {**dict.fromkeys(CENTERS.leaves(), 8), "busan": 9}
+    hidden = {**own, "gyeonggi": 80, "incheon": 2, "gangwon": 2}
+    said = [_printed(centers) for centers in (own, hidden)]
+    assert "가장 많은 곳은 busan(9건)입니다." in said[0]
+    assert "따로 공개한 곳 가운데 가장 많은 곳은 busan(9건)입니다." not in said[0]
+    assert "따로 공개한 곳 가운데 가장 많은 곳은 busan(9건)입니다." in said[1]
+
+
+def _printed(centers: dict[str, int]) -> str:
+    total = sum(centers.values())
+    counts = MonthCounts("2026-10", {"2026-10-05": total}, centers, {}, {"longer": total}, {"in_care": total})
+    month = of_month(counts, "2026-11-04T00:00:00Z", "full")
+    tables = {d.name: build(d, period("2026-10"), [month]) for d in TABLE_SPECS.values() if exists(d, month)}
+    reader = PdfReader(io.BytesIO(typeset(json.dumps(content(tables, [], None, str, str)), NOW)))
+    return reader.pages[0].extract_text().replace("\n", " ")
 
 
 def test_without_a_korean_font_it_says_so() -> None:

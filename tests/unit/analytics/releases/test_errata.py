@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -16,7 +17,8 @@ from services.analytics.releases.hierarchies import CENTERS
 from services.analytics.releases.intruder_model import System, system
 from services.analytics.releases.release import Release, of_month, of_quarter
 from services.analytics.releases.suppression import MonthCounts
-from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, TABLE_SPECS, WITHHELD
+from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, STAFF_TABLE, TABLE_SPECS, WITHHELD
+from shared.centers import CENTER_IDS
 from shared.errors import PermanentError
 from tests.unit.analytics import worlds
 from tests.unit.analytics.releases.test_audit import chosen
@@ -167,6 +169,30 @@ def test_the_proof_knows_that_a_mark_may_be_hidden_for_what_it_was_before() -> N
         return not all(chosen(each, true) for each in choices)
 
     assert (excluded([first]), excluded([])) == (False, True)
+
+
+async def test_the_bulletin_compares_with_what_a_correction_says() -> None:
+    """Busan's reports of August were counted at Gyeongnam. Corrected, they stand where they are and moved nowhere."""
+    office = Office()
+    office.store.reports = 40
+    office.store.owners = {"busan": "gyeongnam"}
+    await office.released()
+    office.store.owners = {}
+    await office.release_service.revise("2026-08", counted(50), WHY)
+    assert {owner.owner for owner in office.store.reports_kept["2026-08"].values()} >= {"busan"}
+    await office.at(datetime(2027, 1, 4, tzinfo=UTC))
+    assert (await office.released())[-1] == "2026"
+    year = office.store.released[-1]
+    assert year.tables["corrections"] == {"gone": 10 * len(CENTER_IDS), "moved_on": 2 * 40}, "September and October"
+
+
+async def test_a_correction_leaves_out_hours_that_cannot_be_as_a_month_does() -> None:
+    office = await office_with_a_year()
+    again = counted(50)
+    typed = 50 * 24 * 31 + 1.0
+    again.hours_on_duty = AsyncMock(return_value={**dict.fromkeys(CENTER_IDS, 480.0), "busan": typed})
+    month, _ = await office.release_service.revise("2026-08", again, WHY)
+    assert STAFF_TABLE not in month.tables
 
 
 async def test_what_does_not_differ_is_not_released_once_more() -> None:

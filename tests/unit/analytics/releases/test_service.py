@@ -74,11 +74,18 @@ class Store:
         self.released.append(release)
         return True
 
-    async def revise(self, releases: list[Release], entries: list[Release], counts: MonthCounts) -> bool:
+    async def revise(
+        self,
+        releases: list[Release],
+        entries: list[Release],
+        counts: MonthCounts,
+        reports: dict[str, CountedReport],
+    ) -> bool:
         if len(entries) != len(self.released):
             return False
         self.released += releases
         self.kept[counts.month] = counts
+        self.reports_kept[counts.month] = dict(reports)
         return True
 
     async def frozen(self, month: str) -> MonthCounts | None:
@@ -295,6 +302,22 @@ async def test_a_quarter_that_takes_too_long_is_coarsened_and_holds_up_nothing(
     assert set(quarter.coarser.values()) == {WITHHELD}
     assert len(asked) == 4  # full, regions, whole, withheld
     assert outcomes("coarsened") == before + 1
+
+
+async def test_what_holds_up_the_months_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter that cannot be released lets no month follow; the alert looks at this number alone."""
+
+    def contradicted(found: System, limit_s: float, *, of: list[str]) -> Proof:
+        return Proof("contradiction") if of == ["2026-Q3"] else prove(found, limit_s, of=of)
+
+    office = Office()
+    office.store.reports = 11
+    monkeypatch.setattr("services.analytics.releases.service.prove", contradicted)
+    assert await office.released() == ["2026-08", "2026-09"]
+    await office.at(datetime(2027, 1, 4, tzinfo=UTC))
+    assert await office.released() == ["2026-08", "2026-09"]
+    late = (office.clock.now() - closes_at("2026-09")).total_seconds()
+    assert REGISTRY.get_sample_value("ieum_analytics_release_overdue_seconds") == late
 
 
 async def test_a_release_that_cannot_be_made_ends_neither_the_process_nor_what_was_released(
