@@ -278,7 +278,7 @@ async def prepare(database: Database) -> None:
     """
     with store_errors():
         existing = set(await database.list_collection_names())
-        for name in ("dead", "releases", "cells", "positions", "history"):
+        for name in ("dead", "cells", "positions", "history"):
             if name not in existing:
                 await create(database, name)
         generation = await serving(database)

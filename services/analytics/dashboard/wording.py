@@ -205,8 +205,8 @@ class Wording(Terms):
         )
         return sentence % {"center": self.name(most.key), "hidden": hidden}
 
-    def what(self, rows: list[tuple[str, Figure]], measure: str = "reports") -> str:
-        """A chart of kinds, most frequent first."""
+    def what(self, rows: list[tuple[str, Figure]], measure: str = "reports", *, several: bool = False) -> str:
+        """A chart of kinds, most frequent first. ``several``: a report may have several of them."""
         if measure == "moves":
             few = gettext_noop("There are not enough moves to be shown.")
             one = gettext_noop("The most frequent is “%(harm)s”: %(number)s times.")
@@ -218,7 +218,7 @@ class Wording(Terms):
         if not rows or not rows[0][1].low:
             return self.text(few)
         certain = all((rows[0][1].low or 0) > (figure.high or 0) for _, figure in rows[1:] if not figure.hidden)
-        if measure == "moves":  # a corrected figure may be hidden although it is large
+        if several or measure == "moves":  # hidden may also be what nearly all have, or a figure that was corrected
             certain = certain and not any(figure.hidden for _, figure in rows)
         sentence = self.text(one if certain else one_of)
         return sentence % {"harm": self.name(rows[0][0]), "number": self.figure(rows[0][1])}

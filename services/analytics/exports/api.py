@@ -158,10 +158,14 @@ def router(release_service: ReleaseService, pages: Pages, authorize: Authorizer)
         dimension: Short = "",
         status: Short = "",
     ) -> Response:
-        """All that was released, or what `table`, `period`, `dimension` and `status` leave of it."""
-        if format not in EXPORTS:
+        """All that was released, or what `table`, `period` and `dimension` leave of it; of `ndjson` also `status`.
+
+        A file of the zip holds a whole table, so that cells of one status are offered as `ndjson` only.
+        """
+        offered = EXPORTS[1:] if status in STATUSES else EXPORTS
+        if format not in offered:
             message = gettext_noop("This format is not offered. There are: %(formats)s.")
-            raise Problem(406, "unknown_format", message, values={"formats": ", ".join(EXPORTS)})
+            raise Problem(406, "unknown_format", message, values={"formats": ", ".join(offered)})
         entries = await release_service.released()
         wanted = _wanted(entries, table, period, dimension, status)
         language = pages.language(request)

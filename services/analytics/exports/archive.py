@@ -25,7 +25,7 @@ from shared.web.pages import Pages
 
 _MADE: Final = (2026, 1, 1, 0, 0, 0)
 """The time of every file in the archive: the same releases give the same bytes."""
-_LAYOUT: Final = 6
+_LAYOUT: Final = 7
 """Of the exports. Raise it where the same releases are written in another way."""
 _NOTHING_YET: Final = (
     "아직 공개한 통계가 없습니다. 지어낸 수치로 된 예시는 통계 화면에서 받을 수 있습니다.\n"

@@ -32,7 +32,10 @@ class Cost:
     hidden: int
     intervals: int
     lost: float | None
-    """Of the table's total, the share that no cell states: in hidden cells, and above what intervals begin with."""
+    """Of the table's total, the share that no cell states: in hidden cells, and above what intervals begin with.
+
+    None where no total is shown, and of hours, which are rounded and not hidden.
+    """
 
     @property
     def share(self) -> float:
@@ -99,7 +102,8 @@ class Table:
         seen = sum(row.figures[column].low or 0 for row in own for column in known)
         hidden = sum(figure.hidden for figure in cells)
         between = len(cells) - hidden - sum(figure.exact for figure in cells)
-        return Cost(len(cells), hidden, between, round(1 - seen / whole, 4) if whole else None)
+        stated = whole and not isinstance(self.definition.protection, Rounded)
+        return Cost(len(cells), hidden, between, round(1 - seen / whole, 4) if stated else None)
 
 
 def build(definition: TableSpec, period: Period, releases: Sequence[Release]) -> Table:

@@ -110,16 +110,18 @@ def _what(edition: Edition, words: Wording) -> Answer:
     table = edition.table(HARM_TABLE)
     definition = TABLE_SPECS[HARM_TABLE]
     question = words.text(gettext_noop("What happens most often?"))
-    if table is None or (found := harm_rows(table)[0])[1].hidden:
+    rows = harm_rows(table) if table is not None else []
+    if table is None or rows[0][1].hidden:
         note = words.text(gettext_noop("Harm types are released by quarter, once its last month is."))
         return Answer("what-kind", question, words.hidden, note, True, "", words.text(definition.definition), table)
-    harm, count = found
+    harm, count = rows[0]
+    sure = not any(figure.hidden for _, figure in rows)
     before = edition.before(table)
     return Answer(
         "what-kind",
         question,
         words.name(harm),
-        words.part(count, share_of(count, table.rows[-1].figures[0])),
+        words.part(count, share_of(count, table.rows[-1].figures[0])) if sure else words.what(rows, several=True),
         False,
         words.change(change(count, dict(harm_rows(before))[harm]) if before else None, before),
         words.text(definition.definition),
@@ -234,7 +236,7 @@ def _harms(edition: Edition, words: Wording) -> Panel:
     return Panel(
         "what",
         words.text(table.definition.question),
-        words.what(rows),
+        words.what(rows, several=True),
         words.text(table.definition.definition),
         bar_chart(
             words.bars(rows),

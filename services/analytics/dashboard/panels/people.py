@@ -19,7 +19,9 @@ from services.analytics.dashboard.panels.parts import (
 )
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.published import Table, TableRow
-from services.analytics.releases.tables import TABLE_SPECS
+from services.analytics.releases.suppression import HIDDEN, Figure
+from services.analytics.releases.tables import SUPPORT_TABLE, TABLE_SPECS, Marks
+from shared.events.vocabulary import SupportKind
 from shared.web.translations import gettext_noop
 
 _PAGE: Final = "/people"
@@ -44,13 +46,14 @@ def _panel(anchor: str, name: str, edition: Edition, words: Wording) -> Panel:
     table = edition.table(name)
     if table is None:
         return not_released(anchor, name, words)
+    how = table.definition.protection
     chart = _crossed_chart if len(table.definition.dimensions) > 1 else _plain_chart
     column = len(table.columns) - 1
     rows = frequent([(row.key, row.figures[column]) for row in pictured(table, column)])
     return Panel(
         anchor,
         words.text(table.definition.question),
-        words.what(rows, table.definition.measure),
+        words.what([*rows, *_unsaid(table)], table.definition.measure, several=isinstance(how, Marks)),
         words.text(table.definition.definition),
         chart(anchor, table, words),
         words.text(table.definition.title),
@@ -59,6 +62,12 @@ def _panel(anchor: str, name: str, edition: Edition, words: Wording) -> Panel:
         table,
         compared(table, edition.before(table), rows[0][0], words, column) if rows else "",
     )
+
+
+def _unsaid(table: Table) -> list[tuple[str, Figure]]:
+    """Kinds of support of which a table has no row: hidden ones, what nearly all were given among them."""
+    shown = {row.key for row in table.rows}
+    return [(kind, HIDDEN) for kind in SupportKind if table.definition.name == SUPPORT_TABLE and kind not in shown]
 
 
 def _plain_chart(anchor: str, table: Table, words: Wording) -> Markup:

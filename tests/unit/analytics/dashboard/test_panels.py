@@ -1,13 +1,15 @@
 """The dashboard's pages, read as a reader of their source would: every answer, panel and cell, and nothing hidden."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from services.analytics.releases.release import Release
-from services.analytics.releases.tables import BY_CENTER, MOVES_TABLE
+from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, HARMS, MOVES_TABLE, SUPPORT_TABLE
+from shared.events.vocabulary import SupportKind
 from tests.unit.analytics.paneling import PATHS, Away, Lost, Source, fetch, releases_made_up, source
 from tests.unit.analytics.releases.test_published import AS_OF
 from tests.unit.analytics.test_authorization import NOW, Watching
@@ -342,6 +344,28 @@ async def test_a_page_of_a_part_of_a_period_says_so_and_compares_nothing(lang: s
     whole = await source(f"/?period=2026-Q2&lang={lang}", releases=held)
     assert said not in whole.said("how-many")
     assert not re.search("[▲▼]", whole.said("how-many")), "the quarter before is not whole"
+
+
+async def test_what_is_most_frequent_is_not_known_where_what_nearly_all_have_may_be_hidden() -> None:
+    """Counselling that all but four were given is hidden, as is what fewer than five were given."""
+    given = dict.fromkeys((f"total|{kind}" for kind in SupportKind), 20) | {"total|deletion": 80}
+    nearly_all = {key: n for key, n in given.items() if key != "total|counselling"}
+
+    async def said(path: str, panel: str, table: str, shown: Mapping[str, int]) -> str:
+        entries = [
+            replace(each, tables={**each.tables, table: shown}) if table in each.tables else each
+            for each in releases_made_up()
+        ]
+        return (await source(f"{path}?period=2026&lang=en", releases=entries)).said(panel)
+
+    assert "The most frequent is “Deletion support” with 80" in await said("/people", "support", SUPPORT_TABLE, given)
+    doubtful = await said("/people", "support", SUPPORT_TABLE, nearly_all)
+    assert "Among the most frequent is “Deletion support” with 80" in doubtful
+    harms = dict.fromkeys((f"total|{harm}" for harm in HARMS), 20) | {"total|synthesis": 80}
+    hidden = {key: n for key, n in harms.items() if key != "total|distribution"}
+    for panel in ("what", "what-kind"):
+        assert "Among the most frequent" not in await said("/", panel, HARM_TABLE, harms)
+        assert "Among the most frequent" in await said("/", panel, HARM_TABLE, hidden)
 
 
 async def test_moves_are_said_to_be_moves_and_not_reports() -> None:

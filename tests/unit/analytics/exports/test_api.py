@@ -353,6 +353,8 @@ def test_another_release_is_another_tag(year: list[Release]) -> None:
         ("/api/v1/observations?after=1.2.3", 422, "unknown_cursor", "next"),
         ("/api/v1/releases?kind=day", 404, "unknown_kind", "month, quarter, year"),
         ("/api/v1/export?format=xlsx", 406, "unknown_format", "zip, ndjson"),
+        ("/api/v1/export?format=zip&status=hidden", 406, "unknown_format", "There are: ndjson."),
+        ("/api/v1/export?status=small", 404, "unknown_status", "shown, interval, hidden"),
         ("/api/v1/export?dimension=province", 404, "unknown_dimension", "age_band"),
         ("/api/v1/monthly/2026-09.pdf", 404, "unknown_report", "2026-10.pdf"),
         ("/api/v1/monthly/2026-10.docx", 404, "unknown_report", "2026-10.pdf"),

@@ -196,6 +196,13 @@ def test_what_protection_costs_is_worked_out_from_what_is_published() -> None:
     assert cost.share == 3 / 17
 
 
+def test_hours_that_were_rounded_are_no_loss() -> None:
+    """Of 17 times 495.5 the total is 8,420 and the rounded rows are 8,500: that says nothing of what is hidden."""
+    counts = replace(some_counts("2026-10"), staff=dict.fromkeys(CENTERS.leaves(), 495.5))
+    table = build(TABLE_SPECS["staff-on-duty"], period("2026-10"), [of_month(counts, AS_OF, "full")])
+    assert (table.cost.hidden, table.cost.lost) == (0, None)
+
+
 # --- shares, percentiles, rates
 
 
