@@ -30,14 +30,18 @@ class Edition:
         return None
 
     def before(self, table: Table) -> Table | None:
-        """The same table one period earlier; none where that was not released, or covers other months of its period."""
+        """The same table one period earlier, if its figures may be compared.
+
+        None where that was not released, covers other months, or holds a month that counting began within.
+        """
         definition, first = table.definition, table.period.first
         earlier = [period for period in self.catalogue.periods(definition, table.period.kind) if period.last < first]
         newest = max(earlier, key=lambda period: period.last, default=None)
         if newest is None or (first - newest.last).days > 1:
             return None
         before = self.catalogue.table(definition, newest.name)
-        return before if before.covers_as(table) else None
+        comparable = before.covers_as(table) and self.catalogue.begun_within not in before.months
+        return before if comparable else None
 
     def series(self, name: str, kind: Kind, most: int) -> list[Table]:
         """The last tables of a kind that began by the period's end, oldest first."""

@@ -30,17 +30,26 @@ _HATCH: Final = "url(#hidden)"
 
 
 def report(
-    tables: Mapping[str, Table], earlier: Sequence[Table], harms: Table | None, name: Name, text: Callable[[str], str]
+    tables: Mapping[str, Table],
+    earlier: Sequence[Table],
+    harms: Table | None,
+    name: Name,
+    text: Callable[[str], str],
+    *,
+    begun_within: str = "",
 ) -> dict[str, Any]:
-    """``tables``: the month's by name; ``earlier``: of months before, oldest first; ``harms``: of the last quarter."""
+    """``tables``: the month's by name; ``earlier``: of months before, oldest first; ``harms``: of the last quarter.
+
+    ``begun_within``: the month that counting may have begun within; none is compared with it.
+    """
     centers, times = tables[BY_CENTER], tables[TIME_TABLE]
-    before = earlier[-1] if earlier and after(earlier[-1].period.name) == centers.period.name else None
+    before = next((each for each in earlier if after(each.period.name) == centers.period.name), None)
     year, month = centers.period.name.split("-")
     return {
         "title": f"{year}년 {int(month)}월",
         "released": datetime.fromisoformat(centers.as_of).astimezone(SEOUL).strftime("%Y년 %-m월 %-d일"),
         "total": total(centers),
-        "before": total(before) if before else None,
+        "before": total(before) if before and before.period.name != begun_within else None,
         "within": within_target(times),
         "half": _within(percentile(times, 0.5), text),
         "most": _within(percentile(times, 0.9), text),

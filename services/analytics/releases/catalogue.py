@@ -10,7 +10,7 @@ from services.analytics.releases.errata import current
 from services.analytics.releases.published import Cost, Table, build, exists
 from services.analytics.releases.release import Release, period_of
 from services.analytics.releases.sample import releases as sample_releases
-from services.analytics.releases.tables import TABLE_SPECS, TableSpec
+from services.analytics.releases.tables import BY_WEEK, TABLE_SPECS, TableSpec
 from shared.centers import TABLES
 from shared.web.app import Problem
 from shared.web.language import Language
@@ -31,6 +31,8 @@ class ReleaseCatalogue:
     def __init__(self, releases: Sequence[Release] = ()) -> None:
         self.releases = current(releases)
         self._all = tuple(releases)
+        self.begun_within = _begun_within(self.releases)
+        """The first month, if counting may have begun within it: nothing is compared with that."""
         self._by_period = {release.period: release for release in self.releases}
         self._periods = {name: self._of(definition) for name, definition in TABLE_SPECS.items()}
         self._table = lru_cache(TABLES_KEPT)(self._built)
@@ -71,6 +73,12 @@ class ReleaseCatalogue:
     def _cost_of(self, name: str, period: str) -> Cost:
         # Not from the tables held ready: who asks for all costs would push out those that pages ask for.
         return self._built(name, period).cost
+
+
+def _begun_within(releases: Sequence[Release]) -> str:
+    first = next((release for release in releases if release.kind == "month"), None)
+    # Shown, its first week has reports, so that counting had begun.
+    return first.period if first is not None and first.weeks()[0] not in first.tables.get(BY_WEEK, {}) else ""
 
 
 _SHOWN_PERIODS: Final = 12

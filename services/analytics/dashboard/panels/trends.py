@@ -125,7 +125,8 @@ def _harms(edition: Edition, words: Wording) -> Panel:
     tables = edition.series(HARM_TABLE, "quarter", STRIP_PERIODS)
     if not tables:
         return not_released("harms", HARM_TABLE, words)
-    whole = [table for table in tables if not table.partial] or tables[-1:]
+    begun = edition.catalogue.begun_within
+    whole = [table for table in tables if not table.partial and begun not in table.months] or tables[-1:]
     title = words.text(gettext_noop("Reports by harm type and quarter, nationwide"))
     return Panel(
         "harms",

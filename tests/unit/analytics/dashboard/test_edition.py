@@ -1,10 +1,13 @@
 """Which release of a table stands on the page of a period, and which one before it."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from services.analytics.dashboard.edition import Edition
 from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year
+from services.analytics.releases.suppression import MonthCounts
 from tests.unit.analytics.releases.test_published import AS_OF, period, some_counts
 
 MONTHS = [f"2025-{n:02d}" for n in range(10, 13)] + [f"2026-{n:02d}" for n in range(1, 12) if n != 8]
@@ -59,6 +62,28 @@ def test_the_one_before_is_the_very_one_before(asked: str, before: str | None) -
     assert table is not None
     found = edition.before(table)
     assert (found and found.period.name) == before
+
+
+@pytest.mark.parametrize(("days", "before"), [(range(1, 31), "2026-09"), (range(20, 31), None)])
+def test_nothing_is_compared_with_a_month_that_counting_began_within(days: Sequence[int], before: str | None) -> None:
+    """Of the first month alone: ten days of it beside a whole one would be said to be a leap."""
+    whole = [of_month(some_counts(name), AS_OF, "full") for name in ("2026-10", "2026-11")]
+    counted = {f"2026-09-{day:02d}": 12 for day in days}
+    total = sum(counted.values())
+    begun = MonthCounts("2026-09", counted, {"busan": total}, {}, {"longer": total}, {"in_care": total})
+
+    def compared(asked: str, *months: Release) -> str | None:
+        edition = Edition(ReleaseCatalogue(months), period(asked))
+        table = edition.table("reports-by-center")
+        assert table is not None
+        found = edition.before(table)
+        return found.period.name if found else None
+
+    first = of_month(begun, AS_OF, "full")
+    assert compared("2026-10", first, *whole) == before
+    assert compared("2026-11", first, *whole) == "2026-10"
+    earlier = of_month(some_counts("2026-08"), AS_OF, "full")
+    assert compared("2026-10", earlier, first, *whole) == "2026-09", "few came at its beginning, and it was counted"
 
 
 def test_a_series_ends_with_the_period_and_is_as_long_as_asked_for() -> None:

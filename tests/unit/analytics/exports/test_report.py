@@ -88,6 +88,8 @@ def test_a_month_is_compared_with_the_one_before_it_and_with_no_earlier_one() ->
     august, september = (build(TABLE_SPECS[BY_CENTER], period(f"2026-{n}"), months) for n in ("08", "09"))
     before = [content(tables, earlier, None, str, str)["before"] for earlier in ([august, september], [august], [])]
     assert before == [372, None, None]
+    begun = content(tables, [september], None, str, str, begun_within="2026-09")
+    assert begun["before"] is None, "counting may have begun within September"
 
 
 def test_the_largest_centre_is_named_as_such_only_where_no_hidden_one_can_have_more() -> None:
