@@ -9,6 +9,7 @@ import pytest
 
 from services.routing.assignment.cli import main, span_of, told
 from services.routing.assignment.replay import MOST_DIFFERENCES, Decided, Replay, Span
+from services.routing.assignment.rules import RULE_VERSION
 from services.routing.state.partition import PartitionState
 from services.routing.transitions.rules import moves
 from shared.centers import PACKAGED, TABLES
@@ -59,7 +60,7 @@ def test_what_was_decided_is_decided_again() -> None:
     events = decisions()
     found = replayed(events)
     assert (found.differences, found.not_comparable) == (0, {})
-    assert found.by_rule == {2: len(events)}
+    assert found.by_rule == {RULE_VERSION: len(events)}
     assert found.decisions[ReportRerouted.TYPE] >= 3
     assert lines(found)[-1] == "differences: 0"
 
