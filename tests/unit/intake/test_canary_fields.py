@@ -10,6 +10,7 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
+from services.intake.receipts import amendments
 from services.intake.receipts import models as asking
 from services.intake.receipts.models import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
 from services.intake.reports.documents import _ANSWERS, SEALED_FIELDS
@@ -99,6 +100,12 @@ def test_every_field_of_a_report_is_kept() -> None:
     kept = {*SEALED_FIELDS, *_ANSWERS, *ReportFacts.model_fields, *KEPT_OTHERWISE}
     lost = set(Submission.model_fields) - kept
     assert lost == set(), "sealed by services/intake/reports/documents.py, or a fact"
+
+
+def test_an_addition_leaves_every_other_fact_as_it_was() -> None:
+    facts = Submission.model_fields.keys() & ReportFacts.model_fields.keys()
+    lost = facts - {*amendments._KEPT, *amendments._ANSWERS}
+    assert lost == {"division", "district"}, "only places are taken from the facts: all others stand in _KEPT"
 
 
 def test_every_text_of_an_addition_has_a_canary() -> None:
