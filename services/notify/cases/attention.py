@@ -9,11 +9,11 @@ from shared.events.vocabulary import EndReason, HarmType, Urgency
 
 
 def overdue(case: Case) -> bool:
-    """Acknowledged, and then nobody reached the reporter until others had to be told."""
+    """Acknowledged, and since then nobody has reached the reporter until others had to be told."""
     climbed = (
         case.escalation is not None and case.escalation.cause is EscalationCause.CONTACT and case.escalation.step > 1
     )
-    return climbed and case.state is CaseState.ACKNOWLEDGED and case.contacted_at is None
+    return climbed and case.state is CaseState.ACKNOWLEDGED and not contacted(case)
 
 
 def is_open(case: Case) -> bool:

@@ -20,6 +20,7 @@ from services.notify.cases.tickets import Tickets
 from services.notify.console.api import check_center, deletion_number, no_number
 from services.notify.console.dependencies import absent, concerned, guarded, problem_of, readable, there
 from services.notify.console.rows import center_names
+from services.notify.escalation.rules import contacted
 from services.notify.request_audit import RequestAuditFactory
 from services.notify.settings import NotifySettings
 from shared.events.base import ReportId
@@ -118,6 +119,7 @@ class CasePages:
             problem=problem,
             tried={"typed": tried.values, "field": control},
             step=next_step(case, principal.subject) if own else None,
+            reached=contacted(case),
         )
 
     async def after(

@@ -13,6 +13,7 @@ import holidays
 from services.notify.cases.attention import is_open
 from services.notify.cases.models import Case, CaseState, DeletionState
 from services.notify.cases.rules import is_severe
+from services.notify.escalation.rules import contacted
 from services.notify.team.models import SHIFTS, CenterDuty, Counted, Rota, Shift
 from shared.clock import SEOUL, seoul_date
 from shared.events.centers import CenterChanged
@@ -174,7 +175,7 @@ def _load(subject: str, cases: list[Case]) -> Load:
         cases=len(cases),
         severe=sum(is_severe(case) for case in cases),
         unread=sum(case.unread for case in cases),
-        uncontacted=sum(case.contacted_at is None for case in cases),
+        uncontacted=sum(not contacted(case) for case in cases),
     )
 
 
@@ -185,7 +186,7 @@ def _heading(case: Case) -> str | None:
         return "waiting"
     if case.unread:
         return "new"
-    if case.contacted_at is None:
+    if not contacted(case):
         return "uncontacted"
     if case.offered_to is not None:
         return "offered"

@@ -1,10 +1,13 @@
 """Which cases a list holds, which of them somebody looks for, and that a row is made once for all who see the same."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.notify.cases.attention import STATES, CaseFilter, on_list, overdue, states_of, wants
 from services.notify.cases.models import Case, EscalationCause
 from services.notify.console.lists import wanted_of
+from services.notify.team.rules import loads, to_hand_over
 from shared.events.vocabulary import HarmType, Urgency
 from tests.unit.notify.cases.samples import KIM, acknowledged, waiting
 from tests.unit.notify.samples import NOW
@@ -19,6 +22,17 @@ def test_first_contact_is_late_only_while_nobody_was_reached() -> None:
     assert not overdue(late.model_copy(update={"contacted_at": NOW}))
     assert not overdue(acknowledged())
     assert not overdue(waiting(escalation=CLIMBED))
+
+
+def test_whom_only_the_centre_before_has_reached_counts_as_not_reached() -> None:
+    before = {"contacted_at": NOW - timedelta(days=3), "moved_from": "busan", "former": ("busan",)}
+    late = acknowledged(escalation=CLIMBED, sort_key="20", **before)
+    assert overdue(late)
+    assert "overdue" in states_of(late)
+    assert on_list(late, "central")
+    (load,) = loads([late], {})
+    assert load.uncontacted == 1
+    assert to_hand_over([late])["uncontacted"] == [late]
 
 
 @pytest.mark.parametrize(

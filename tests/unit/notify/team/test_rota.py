@@ -10,6 +10,7 @@ from services.notify.team.rules import added, holiday, loads, next_up, on_duty, 
 from shared.clock import SEOUL
 from shared.events.vocabulary import Urgency
 from tests.unit.notify.cases.samples import KIM, acknowledged, waiting
+from tests.unit.notify.samples import NOW
 
 DAY = Shift(subject="kim", days=(0, 1, 2, 3, 4), holidays=False, start="09:00", end="18:00")
 NIGHT = Shift(subject="lee", days=tuple(range(7)), holidays=True, start="18:00", end="09:00")
@@ -76,8 +77,8 @@ def test_what_each_person_has_and_what_is_handed_over() -> None:
         waiting(),
         acknowledged(urgency=Urgency.CRITICAL, sort_key="20"),
         acknowledged(unread=True, urgency=Urgency.NORMAL, sort_key="10"),
-        acknowledged(contacted_at=waiting().received_at, sort_key="22"),
-        acknowledged(contacted_at=waiting().received_at, deletions=(), sort_key="22"),
+        acknowledged(contacted_at=NOW, sort_key="22"),
+        acknowledged(contacted_at=NOW, deletions=(), sort_key="22"),
         acknowledged(sort_key="32"),
     ]
     found = {load.subject: load for load in loads(cases, {"kim": "Kim", "lee": "Lee"})}
