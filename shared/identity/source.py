@@ -211,8 +211,8 @@ class Identity:
         """Return whether an authenticated principal's session is still valid; open streams call this repeatedly."""
         if self._key_set is None or principal.session in self._key_set.revoked:
             return False
-        now = self._clock.now()
-        return now < principal.expires_at or not self._key_set.fresh(now)
+        late = self._clock.now() - principal.expires_at
+        return late < timedelta(0) or (not self.fresh() and late <= GRACE)
 
     def confirmed_within(self, principal: Principal, window: timedelta) -> bool:
         """Return whether the principal showed a second factor within the window."""

@@ -254,6 +254,19 @@ async def test_open_streams_hear_of_the_end(staff: TestIdentity, clock: ManualCl
     assert not identity.still_valid(fresh)
 
 
+async def test_a_silent_identity_keeps_an_open_stream_no_longer_than_it_keeps_a_token(
+    staff: TestIdentity, clock: ManualClock
+) -> None:
+    who, token = staff.principal("jeju", "counsellor"), staff.token("jeju", "counsellor")
+    assert staff.identity.verify(token) is not None
+    await clock.advance((ACCESS_LASTS + GRACE).total_seconds())
+    assert staff.identity.still_valid(who)
+    assert staff.identity.verify(token) is not None
+    await clock.advance(1)
+    assert staff.identity.verify(token) is None
+    assert not staff.identity.still_valid(who)
+
+
 async def test_keys_outlive_the_process_and_a_silent_identity(
     staff: TestIdentity, clock: ManualClock, tmp_path: Any
 ) -> None:
