@@ -127,7 +127,12 @@ class Administration:
         )
 
     async def enable(self, who: Actor, account: Account, reason: str) -> tuple[Account, str]:
-        """Let them in again, by a new invitation; people of the OpenID provider need none (the code is empty)."""
+        """Let a disabled account in again, by a new invitation; people of the OpenID provider need none (no code).
+
+        Raises ``RefusedError``.
+        """
+        if account.state is not AccountState.DISABLED:
+            raise RefusedError("changed_meanwhile")  # else a reset that asks neither whose it is nor who is left
         if account.external:
             await self._said(who, AuditAction.ENABLE, account, reason)
             waits = self._waits(who, account, account.roles, anew=True)

@@ -138,6 +138,18 @@ async def test_reset_enabled_or_widened_accounts_wait_again(
     assert await identity.accounts.sessions.begin(subject) is not None
 
 
+@pytest.mark.parametrize("whose", ["another", "own"])
+async def test_only_a_disabled_account_is_let_in_again(identity: Process, admin: httpx.AsyncClient, whose: str) -> None:
+    """Else it would be a reset without the checks of one: of oneself, of the last administrator."""
+    name = "jeju-administrator" if whose == "own" else "kim.new"
+    if whose == "another":
+        await identity.person("jeju", "counsellor", name=name)
+    before = await account_of(identity, name)
+    given = {"rev": str(before.rev), "reason": "mistake"}
+    assert (await admin.post(f"/accounts/{before.subject}/enable", data=given)).status_code == 409
+    assert await account_of(identity, name) == before
+
+
 async def test_fewer_roles_need_nobody_else(identity: Process) -> None:
     both = (await identity.person("jeju", "counsellor", "lead")).account
     by = Actor("s-somebody", "jeju", ("administrator",), "test")
