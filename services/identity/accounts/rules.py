@@ -1,5 +1,6 @@
 """Decide about passwords, delays after wrong sign-ins, how long things last, and who may change whom. Pure."""
 
+import re
 import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -67,6 +68,17 @@ def weakness(password: str, name: str, *, common: bool) -> Weakness | None:
     # A word of ours may be part of a long sentence, but must not be most of it.
     rest = min(len(folded.replace(word, "")) for word in (name.casefold(), "ieum", "이음"))
     return Weakness.NAMED if rest < _FEWEST_BESIDES else None
+
+
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/^_`{|}~-]+"
+"""Without what a header reads as something else: quotes, commas, groups, comments, encoded words (``=?``)."""
+_MAIL: Final = re.compile(rf"{_ATOM}(\.{_ATOM})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_MAIL_LENGTH: Final = 120
+
+
+def is_mail_address(text: str) -> bool:
+    """Return whether a text is one address, which a mail's header names as it is written."""
+    return len(text) <= _MAIL_LENGTH and _MAIL.fullmatch(text) is not None
 
 
 class Source(StrEnum):

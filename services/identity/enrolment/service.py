@@ -1,13 +1,18 @@
 """The first sign-in: an invitation becomes an account with a password, a second factor and recovery codes."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from services.identity.accounts.models import Account, AccountState, Invitation, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
-from services.identity.accounts.rules import INVITATION_LASTS, RECOVERY_CODES, acceptable_steps, normal, weakness
+from services.identity.accounts.rules import (
+    INVITATION_LASTS,
+    RECOVERY_CODES,
+    acceptable_steps,
+    is_mail_address,
+    normal,
+    weakness,
+)
 from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, line
 from services.identity.common_passwords import is_common
 from services.identity.credentials import (
@@ -26,9 +31,6 @@ from services.identity.sessions.service import Sessions
 from services.identity.sign_in.service import TOTP_FIELD, SignIn
 from shared.clock import Clock
 from shared.errors import TransientError
-
-_MAIL: Final = r"[!-?A-~]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
-_MAIL_LENGTH: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ class Enrolment:
         People of the OpenID provider have no password here: they showed their factors there lately.
         """
         to = to.strip()
-        if to and (len(to) > _MAIL_LENGTH or re.fullmatch(_MAIL, to) is None):
+        if to and not is_mail_address(to):
             raise RefusedError("mail")
         if not account.external:
             await self._sign_in.confirm(account, password, code, who)

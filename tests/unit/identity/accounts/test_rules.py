@@ -1,5 +1,7 @@
 import itertools
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
 
 import pytest
 from hypothesis import given
@@ -21,6 +23,7 @@ from services.identity.accounts.rules import (
     after_success,
     alive,
     change_wrong,
+    is_mail_address,
     key_ends,
     key_until,
     normal,
@@ -65,6 +68,25 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 )
 def test_passwords(password: str, wrong: Weakness | None) -> None:
     assert weakness(password, "kim.minji", common=is_common(password)) is wrong
+
+
+@pytest.mark.parametrize("text", ["kim@work.example", "kim.lee+ieum@mail.work.example", "o'neil_2@a-b.kr"])
+def test_what_counts_as_a_mail_address_is_the_one_that_a_header_names(text: str) -> None:
+    assert is_mail_address(text)
+    header = EmailMessage(policy=SMTP)
+    header["To"] = text
+    assert [one.addr_spec for one in header["To"].addresses] == [text]
+
+
+NO_ADDRESSES = (
+    *("kim", "kim@work", "a@b@c.kr", "a b@c.kr", "a,b@c.kr", "a;b@c.kr", "group:;a@c.kr", "(a@c.kr", "<a@c.kr"),
+    *('"a@c.kr', "=?utf-8?q?a?=@c.kr", ".a@c.kr", "a..b@c.kr", "김@c.kr", f"{'a' * 120}@c.kr"),
+)
+
+
+@pytest.mark.parametrize("text", NO_ADDRESSES)
+def test_what_a_header_would_read_as_another_or_as_several_is_no_mail_address(text: str) -> None:
+    assert not is_mail_address(text)
 
 
 def test_a_password_is_the_same_however_the_keyboard_composed_it() -> None:
