@@ -34,10 +34,11 @@ class DrillStore:
             return False
         return True
 
-    async def known(self, drill_ids: list[str]) -> set[str]:
-        """Those of these that were begun."""
+    async def begun(self, drill_ids: list[str]) -> dict[str, datetime]:
+        """When those of these that were begun began."""
         with store_errors():
-            return {d["_id"] async for d in self.collection.find({"_id": {"$in": drill_ids}}, {"_id": 1})}
+            found = self.collection.find({"_id": {"$in": drill_ids}}, {"started_at": 1})
+            return {d["_id"]: d["started_at"] async for d in found}
 
     async def retake(self, drill: Drill, now: datetime) -> bool:
         """Take over the submission of a drill that was not accepted yet; False if another process has it."""

@@ -1,5 +1,6 @@
 """Where a drill's report comes from, when the next is due, and what came of it. Pure; ``now`` is an argument."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -13,8 +14,10 @@ WINDOW: Final = timedelta(minutes=15)
 """So long a drill waits for somebody to take it: by then a critical case has escalated to everybody."""
 SUBMISSION_LASTS: Final = timedelta(minutes=2)
 """A drill whose report was not accepted by then is submitted again, by whichever process sees it, with the same key."""
-_BEGINS: Final = time(10, 0)
+_BEGINS, _ENDS = time(10, 0), time(18, 0)
+"""Hours in Seoul in which drills of the calendar begin: nobody is called at night for one that was missed."""
 _APART: Final = timedelta(minutes=10)
+"""From one to the next, also of those that are caught up with: no two centres learn from each other's telephone."""
 _SATURDAY: Final = 5
 
 
@@ -110,20 +113,18 @@ def place_of(center_id: str, day: date) -> tuple[str, str | None]:
     raise KeyError(center_id)
 
 
-def scheduled(now: datetime) -> list[tuple[str, str]]:
-    """Drills of this month that are due, as (drill id, centre): one a centre, on the first weekday from ten o'clock.
+def scheduled(now: datetime) -> dict[str, str]:
+    """The centres of this month's drills by drill id, in their order: one a centre, on the first weekday from ten."""
+    return {f"{now.astimezone(SEOUL):%Y-%m}-{center_id}": center_id for center_id in centers.CENTER_IDS}
 
-    Ten minutes apart, so that no two centres learn from each other's telephone. What was missed that day is caught up
-    with until the month ends.
+
+def next_scheduled(begun: Mapping[str, datetime], now: datetime) -> tuple[str, str] | None:
+    """The drill of the calendar to begin now, as (drill id, centre); ``begun``: when those of this month began.
+
+    What was missed on the first weekday is caught up with on weekdays until the month ends.
     """
     local = now.astimezone(SEOUL)
-    first = local.date().replace(day=1)
-    while first.weekday() >= _SATURDAY:
-        first += timedelta(days=1)
-    begins = datetime.combine(first, _BEGINS, SEOUL)
-    month = f"{local:%Y-%m}"
-    return [
-        (f"{month}-{center_id}", center_id)
-        for number, center_id in enumerate(centers.CENTER_IDS)
-        if begins + number * _APART <= local
-    ]
+    works = local.weekday() < _SATURDAY and _BEGINS <= local.time() < _ENDS
+    if not works or any(now - at < _APART for at in begun.values()):
+        return None
+    return next(((drill_id, center) for drill_id, center in scheduled(now).items() if drill_id not in begun), None)

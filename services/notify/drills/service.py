@@ -8,7 +8,16 @@ import httpx
 from services.notify import metrics
 from services.notify.cases.repository import CaseStore
 from services.notify.drills.repository import DrillStore
-from services.notify.drills.rules import SUBMISSION_LASTS, Drill, DrillOutcome, Verdict, outcome, report, scheduled
+from services.notify.drills.rules import (
+    SUBMISSION_LASTS,
+    Drill,
+    DrillOutcome,
+    Verdict,
+    next_scheduled,
+    outcome,
+    report,
+    scheduled,
+)
 from services.notify.settings import NotifySettings
 from shared import log
 from shared.clock import Clock, whole_milliseconds
@@ -90,11 +99,10 @@ class Drills:
         skipped = Skipped("drills")
         now = self._clock.now()
         if self._settings.drills == "monthly" and self.possible:
-            due = scheduled(now)
-            known = await self._store.known([drill_id for drill_id, _ in due])
-            for drill_id, center_id in due:
-                if drill_id not in known:
-                    await self.begin(center_id, SCHEDULE, drill_id)
+            due = next_scheduled(await self._store.begun(list(scheduled(now))), now)
+            if due is not None:
+                drill_id, center_id = due
+                await self.begin(center_id, SCHEDULE, drill_id)
         for drill in await self._store.running(skipped):
             if (
                 drill.accepted_at is None

@@ -1,7 +1,7 @@
 """Drills: where their reports come from, what came of them, and what the calendar asks for."""
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -10,10 +10,11 @@ from services.intake.submissions.models import Submission
 from services.intake.submissions.urgency import triage
 from services.notify.cases.models import Case, Target
 from services.notify.cases.rules import Accepted, Actor, acknowledge
-from services.notify.drills.rules import WINDOW, Drill, Stage, Verdict, outcome, place_of, report, scheduled
+from services.notify.drills.rules import WINDOW, Drill, Stage, Verdict, next_scheduled, outcome, place_of, report
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import AttemptResult, record
 from shared import centers
+from shared.clock import SEOUL
 from shared.events.vocabulary import AlertChannel
 from tests.unit.notify.escalation.test_rules import DAY, STAFFED, case_of
 from tests.unit.notify.samples import NOW
@@ -68,14 +69,39 @@ def test_what_is_missing_is_named_once_the_time_is_up() -> None:
     assert outcome(drill(), taken(told(case_of()), WINDOW + SECOND), late).verdict is Verdict.UNANSWERED
 
 
-def test_the_calendar_asks_once_a_month_from_the_first_weekday_ten_minutes_apart() -> None:
-    # 1 August 2026 is a Saturday: the third is the first weekday; ten in Seoul is one in UTC.
-    begins = datetime(2026, 8, 3, 1, 0, tzinfo=UTC)
-    assert scheduled(begins - SECOND) == []
-    assert scheduled(begins) == [(f"2026-08-{centers.CENTER_IDS[0]}", centers.CENTER_IDS[0])]
-    assert len(scheduled(begins + timedelta(minutes=10))) == 2
-    every = scheduled(datetime(2026, 8, 31, 12, 0, tzinfo=UTC))
-    assert [center for _, center in every] == list(centers.CENTER_IDS)
-    assert len({drill_id for drill_id, _ in every}) == len(every)
-    hours = [len(scheduled(begins + timedelta(minutes=5 * n))) for n in range(40)]
-    assert all(b - a in (0, 1) for a, b in pairwise(hours))
+def seoul(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=SEOUL)
+
+
+def begun_from(moment: datetime, hours: float) -> list[tuple[datetime, str]]:
+    """When the calendar begins which drill, looked at every five minutes from a moment on."""
+    begun: dict[str, datetime] = {}
+    for number in range(int(hours * 12)):
+        now = moment + timedelta(minutes=5 * number)
+        due = next_scheduled(begun, now)
+        if due is not None:
+            begun[due[0]] = now
+    return [(at, drill_id) for drill_id, at in begun.items()]
+
+
+def test_the_calendar_asks_each_centre_once_a_month_from_the_first_weekday_ten_minutes_apart() -> None:
+    # 1 August 2026 is a Saturday: the third is the first weekday.
+    found = begun_from(seoul("2026-08-01T00:00"), 30 * 24)
+    assert [drill_id for _, drill_id in found] == [f"2026-08-{center_id}" for center_id in centers.CENTER_IDS]
+    assert [at for at, _ in found] == [seoul("2026-08-03T10:00") + timedelta(minutes=10 * n) for n in range(16)]
+
+
+@pytest.mark.parametrize(
+    ("moment", "first"),
+    [
+        ("2026-08-15T03:00", "2026-08-17T10:00"),  # a Saturday
+        ("2026-08-18T22:00", "2026-08-19T10:00"),
+        ("2026-08-18T17:30", "2026-08-18T17:30"),
+    ],
+)
+def test_what_the_calendar_missed_is_caught_up_with_by_day_and_as_far_apart(moment: str, first: str) -> None:
+    times = [at for at, _ in begun_from(seoul(moment), 5 * 24)]
+    assert len(times) == len(centers.CENTER_IDS)
+    assert times[0] == seoul(first)
+    assert all(after - before >= timedelta(minutes=10) for before, after in pairwise(times))
+    assert all(at.weekday() < 5 and 10 <= at.hour < 18 for at in times)
