@@ -111,6 +111,8 @@ class QuietHours:
         if not dash:
             raise ValueError("expected HH:MM-HH:MM or off")
         start, end = time.fromisoformat(first.strip()), time.fromisoformat(last.strip())
+        if start.tzinfo is not None or end.tzinfo is not None:
+            raise ValueError("expected HH:MM-HH:MM or off, without a zone: the hours are Seoul's")
         if start == end:
             raise ValueError("start and end are the same")
         return cls(start, end)

@@ -183,7 +183,7 @@ def test_quiet_hours_within_a_day() -> None:
     assert quiet.end_of(NOW + timedelta(hours=1)) is None
 
 
-@pytest.mark.parametrize("text", ["", "22", "22:00-22:00", "25:00-07:00", "on"])
+@pytest.mark.parametrize("text", ["", "22", "22:00-22:00", "25:00-07:00", "on", "22:00-07:00Z", "22:00-07:00+09:00"])
 def test_wrong_quiet_hours_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         QuietHours.parse(text)
