@@ -304,7 +304,8 @@ ACKNOWLEDGE: Final = Command(
     form=AcknowledgeForm,
     decide=lambda case, body, at: rules.acknowledge(case, at.actor, body.ownership, at.now, at.policy),
     description=(
-        "Take a case for its centre, or read what is new in it. Saying it again is fine; 409 says who was faster."
+        "Take a case for its centre. Saying it again is fine; 409 says who was faster. What is unread in it stays so "
+        "until the details are opened."
     ),
     event=CaseAcknowledged,
     back="list",

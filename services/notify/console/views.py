@@ -122,7 +122,7 @@ class CaseRow(BaseModel):
     )
     outcome: Outcome | None
     ended: EndReason | None
-    step: int | None = Field(description="Rung of the ladder that was reached last; none when no alert is running.")
+    step: int | None = Field(description="Step of the escalation that was reached last; none when no alert is running.")
     next_alert_at: Moment | None
     held: bool = Field(description="Quiet hours hold the next alert back.")
     over_capacity: bool
