@@ -6,6 +6,7 @@ plain one of ``shared.labels.ROUTING_REASONS`` then stands for it.
 """
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
@@ -148,15 +149,18 @@ MOVED: Final = {
     CauseKind.CENTER_CLOSED: gettext_noop("%(left)s closed before anybody there had answered."),
 }
 """Why an owner changed; the decision then says why it became this one."""
-CAME_BACK: Final = {
-    EndReason.WITHDRAWN: gettext_noop(
+CAME_BACK: Final[Mapping[tuple[CauseKind, EndReason | None], str]] = {
+    (CauseKind.REPORT, EndReason.WITHDRAWN): gettext_noop(
         "The reporter took the withdrawal back; %(left)s is closed by now, or they do not want it."
     ),
-    EndReason.CLOSED: gettext_noop(
+    (CauseKind.REPORT, EndReason.CLOSED): gettext_noop(
+        "%(left)s had closed the case. The reporter added that they do not want %(left)s, so it is open elsewhere."
+    ),
+    (CauseKind.CASE_EVENT, EndReason.CLOSED): gettext_noop(
         "The case was reopened; %(left)s is closed by now, or the reporter does not want it."
     ),
 }
-"""The same where the record also opens again what had ended so."""
+"""The same where the record also opens again what had ended: by what made it, and how it had ended."""
 UPDATED: Final = {
     UpdateKind.AMENDED: gettext_noop("The reporter added something; %(owner)s was told."),
     UpdateKind.MESSAGE_LEFT: gettext_noop("The reporter left a message; %(owner)s was told."),

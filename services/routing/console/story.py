@@ -96,7 +96,8 @@ class _Teller:
             case ReportRerouted():
                 name = self.explainer.name
                 left, chosen = name(event.previous_center_id), name(event.decision.center_id)
-                why = sentences.MOVED[event.cause.kind] if ended is None else sentences.CAME_BACK[ended]
+                kind = event.cause.kind
+                why = sentences.CAME_BACK.get((kind, ended), sentences.MOVED[kind])
                 moved = self.explainer.say(why, left=left, chosen=chosen)
                 return self._decided(event, event.decision, event.facts, (moved,))
             case ReportUpdated():

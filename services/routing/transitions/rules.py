@@ -349,12 +349,13 @@ def facts_of(report_state: ReportState) -> ReportFacts:
 def facts_elsewhere(event: Event, report_state: ReportState, center_loads: CenterLoads) -> ReportFacts | None:
     """The facts to decide anew with, where the owner may not have the report after this event; else none.
 
-    A declined centre never, however far it has come with the case: whoever harmed them may work there. What comes back
-    after a withdrawal or a closing goes neither to a centre declined meanwhile nor to one that is closed, and gets its
-    new owner in the same record: first back and then away would show it to a declined centre once more.
+    A declined centre never, however far it has come with the case: whoever harmed them may work there. Of a case it has
+    closed, it would read what was added, and nobody else could take that up: such a report is open again elsewhere.
+    What comes back after a withdrawal or a closing goes neither to a centre declined meanwhile nor to one that is
+    closed, and gets its new owner in the same record: first back and then away would show it to a declined centre.
     """
     match event:
-        case ReportAmended(facts=facts) if report_state.ended is None:
+        case ReportAmended(facts=facts) if report_state.ended is not EndReason.WITHDRAWN:
             return facts if report_state.center_id in facts.declined_centers else None
         case ReportReinstated() | CaseReopened():
             facts, center_load = facts_of(report_state), center_loads.get(report_state.center_id)

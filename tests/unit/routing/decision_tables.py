@@ -24,7 +24,7 @@ STAFF, CASES_PER_PERSON, SEVERE_PER_PERSON = 5, 20, 4
 """A centre of the tables carries 100 normal cases, so that a percent of its capacity is one case."""
 TENTHS = 10
 
-LATER = ("added", "reopened", "reinstated", "centre_closed")
+LATER = ("added", "added_after_closing", "reopened", "reinstated", "centre_closed")
 REPORT = ("place", "district", "received", "urgency", "harms", "age", "reasons", "declined", "known_by", "drill")
 SEAT = ("state", "on_duty", "load", "guests", "severe")
 EXPECT = ("owner", "why", "over_capacity", "central_on_copy", "may_come_back", "passed_over")

@@ -18,7 +18,7 @@ from tests.unit.routing.steps import published
 
 LINKED = report_id(2)
 """A report of another partition, which the copy knows the owner of."""
-ENDED = {"reopened": EndReason.CLOSED, "reinstated": EndReason.WITHDRAWN}
+ENDED = {"added_after_closing": EndReason.CLOSED, "reopened": EndReason.CLOSED, "reinstated": EndReason.WITHDRAWN}
 
 
 def standing_of(facts: ReportFacts, day: date, owner: str, ended: EndReason | None = None) -> ReportState:
@@ -34,7 +34,7 @@ def later(
     """What routing makes of it. An addition is what says ``facts``; before, nobody was declined."""
     if linked is not None:
         facts = facts.model_copy(update={"linked_reports": (LINKED,)})
-    before = facts.model_copy(update={"declined_centers": ()}) if then == "added" else facts
+    before = facts.model_copy(update={"declined_centers": ()}) if then.startswith("added") else facts
     state, owners = PartitionState(), {} if linked is None else {LINKED: linked}
     report_state = standing_of(before, day, owner, ENDED.get(then))
     state.accept(report_id(1), report_state._replace(version=1, ended=None))
@@ -45,7 +45,7 @@ def later(
     common: dict[str, Any] = {"report_id": report_id(1)}
     event: ReportAmended | ReportReinstated | CaseReopened
     match then:
-        case "added":
+        case "added" | "added_after_closing":
             event = ReportAmended(**common, intake_version=2, amended_at=NOW, facts=facts)
         case "reinstated":
             event = ReportReinstated(**common, intake_version=2, reinstated_at=NOW)

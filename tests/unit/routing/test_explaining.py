@@ -75,7 +75,7 @@ def test_every_code_has_its_words() -> None:
     assert set(sentences.UPDATED) == set(UpdateKind)
     assert set(sentences.ENDED) == set(EndReason)
     assert set(sentences.MOVED) == set(CauseKind)
-    assert set(sentences.CAME_BACK) == set(EndReason)
+    assert {how for _, how in sentences.CAME_BACK} == set(EndReason)
 
 
 def test_a_full_home_and_a_neighbour_are_said_with_the_figures_that_decided() -> None:

@@ -37,12 +37,16 @@ def amended(division: str, **more: Any) -> ReportAmended:
     return ReportAmended(report_id=report_id(1), intake_version=2, amended_at=NOW, facts=new)
 
 
-BACK_ELSEWHERE: Final[dict[EndReason, tuple[Event, ...]]] = {
-    EndReason.WITHDRAWN: (
+BACK_ELSEWHERE: Final[dict[tuple[CauseKind, EndReason], tuple[Event, ...]]] = {
+    (CauseKind.REPORT, EndReason.WITHDRAWN): (
         ReportWithdrawn(report_id=report_id(1), intake_version=2, withdrawn_at=NOW),
         ReportReinstated(report_id=report_id(1), intake_version=3, reinstated_at=NOW),
     ),
-    EndReason.CLOSED: (case(CaseClosed, 1, outcome="supported"), case(CaseReopened, 2)),
+    (CauseKind.REPORT, EndReason.CLOSED): (
+        case(CaseClosed, 1, outcome="supported"),
+        amended("busan", declined_centers=["busan"]),
+    ),
+    (CauseKind.CASE_EVENT, EndReason.CLOSED): (case(CaseClosed, 1, outcome="supported"), case(CaseReopened, 2)),
 }
 
 
@@ -57,13 +61,15 @@ async def test_the_table_of_centres_uses_short_names(lang: str) -> None:
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
-@pytest.mark.parametrize("how", list(EndReason))
-async def test_a_report_that_came_back_elsewhere_says_why_and_is_open(how: EndReason, lang: str) -> None:
+@pytest.mark.parametrize("how", list(BACK_ELSEWHERE))
+async def test_a_report_that_came_back_elsewhere_says_why_and_is_open(
+    how: tuple[CauseKind, EndReason], lang: str
+) -> None:
     state = PartitionState()
     events = settle(state, run(state, received(1)))
     for event in BACK_ELSEWHERE[how]:
         events += settle(state, run(state, event, closed=("busan",)))
-    answer = await RoutingHarness(events).get(f"/decisions/{report_id(1)}?lang={lang}", "busan")
+    answer = await RoutingHarness(events).get(f"/decisions/{report_id(1)}?lang={lang}", "central")
     text = re.sub(r"\s+", " ", html.unescape(answer.text))
     explainer = Explainer("ko" if lang == "ko" else "en", PAGES.translator("ko" if lang == "ko" else "en").gettext)
     why = explainer.say(sentences.CAME_BACK[how], left=explainer.name("busan"), chosen="")

@@ -296,7 +296,20 @@ def test_who_is_declined_later_loses_the_report_at_once_acknowledged_or_not() ->
     assert run(state, declining("busan", "jeju")).repeated == 1
 
 
-def test_declining_another_centre_or_an_ended_report_moves_nothing() -> None:
+def test_who_closed_the_case_and_is_declined_later_is_told_nothing_and_another_centre_has_it_open() -> None:
+    state = routed()
+    settle(state, run(state, case(CaseClosed, outcome="supported")))
+    settle(state, run(state, declining("jeju")))
+    assert state.report_states[report_id(1)].ended is EndReason.CLOSED
+    (event,) = settle(state, run(state, declining("busan", version=3)))
+    assert isinstance(event, ReportRerouted)
+    assert (event.ownership, event.intake_version, event.cause.kind) == (2, 3, CauseKind.REPORT)
+    assert (event.previous_center_id, event.decision.reason) == ("busan", RoutingReason.HOME_DECLINED)
+    assert state.report_states[report_id(1)].ended is None
+    assert run(state, case(CaseReopened, 2)).void == {"superseded": 1}
+
+
+def test_declining_another_centre_or_a_withdrawn_report_moves_nothing() -> None:
     state = routed()
     (event,) = settle(state, run(state, declining("jeju")))
     assert isinstance(event, ReportUpdated)
