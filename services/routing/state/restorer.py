@@ -34,14 +34,14 @@ class Restorer:
     async def restore_suspected(self) -> None:
         """Read every suspected partition anew.
 
-        Raises ``TransientError`` where Kafka does not answer: whoever decides for the partition next goes on reading.
+        Raises ``TransientError`` where Kafka does not answer: then it is read anew when this is called again.
         """
         while self._suspected:
-            partition, now = self._suspected.pop(), self._clock.monotonic()
-            if now - self._restored.get(partition, -AGAIN_S) < AGAIN_S:
-                continue
-            self._restored[partition] = now
-            async with self._changelog.locks[partition]:
-                with self._changelog.guarded():
-                    await self._changelog.restore_from_start(partition)
-            _log.info("routing.restored", partition=partition)
+            partition, now = next(iter(self._suspected)), self._clock.monotonic()
+            if now - self._restored.get(partition, -AGAIN_S) >= AGAIN_S:
+                async with self._changelog.locks[partition]:
+                    with self._changelog.guarded():
+                        await self._changelog.restore_from_start(partition)
+                self._restored[partition] = now
+                _log.info("routing.restored", partition=partition)
+            self._suspected.discard(partition)

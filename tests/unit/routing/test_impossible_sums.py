@@ -3,8 +3,12 @@
 import asyncio
 from typing import cast
 
+import pytest
+
+from services.routing.state import restore
 from services.routing.state.loads import LoadPublisher, LoadView
 from services.routing.state.restorer import AGAIN_S, Restorer
+from shared.errors import TransientError
 from shared.events.base import Record
 from shared.health import Health
 from shared.jobs import Jobs
@@ -79,3 +83,19 @@ async def test_a_partition_is_not_read_again_and_again_where_reading_does_not_he
     restorer.suspect({0})
     await restorer.restore_suspected()
     assert len(read) == 2
+
+
+async def test_a_partition_that_could_not_be_read_to_its_end_is_read_again_though_nothing_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(restore, "FOLDED_AT_ONCE", 10)
+    table = await filled()
+    restorer, end = Restorer(table.changelog, table.place.clock), table.state.position
+    restorer.suspect({0})
+    table.place.routings.fail_after = 15
+    with pytest.raises(TransientError):
+        await restorer.restore_suspected()
+    assert table.state.position < end
+    await restorer.restore_suspected()
+    assert table.state.position == end
+    table.assert_true()
