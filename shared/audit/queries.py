@@ -1,10 +1,11 @@
 """What an auditor looks at: the lines of a day, of a report, of a person, and the sums of a month."""
 
 import asyncio
+from calendar import monthrange
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 from shared.audit.documents import line_of
@@ -118,12 +119,9 @@ class AuditReader:
 
 def days_of(month: str) -> list[str]:
     """The days of ``YYYY-MM``. Raises ``ValueError`` where that is no month."""
-    day = date.fromisoformat(f"{month}-01")
-    days = []
-    while day.isoformat().startswith(month):
-        days.append(day.isoformat())
-        day += timedelta(days=1)
-    return days
+    first = date.fromisoformat(f"{month}-01")
+    _, length = monthrange(first.year, first.month)
+    return [first.replace(day=number).isoformat() for number in range(1, length + 1)]
 
 
 def usage_counts(lines: Iterable[ChainEntry]) -> list[UsageCount]:

@@ -87,7 +87,7 @@ async def test_the_monthly_check_is_kept_with_who_and_what_was_found(harness: In
     assert answer.status_code == 303
     page = await get(harness, f"/audit/months/{month}")
     assert "Line 1 was altered or forged." in page.text
-    for wrong in ("2026-13", "x", "2999-01"):
+    for wrong in ("2026-13", "x", "2999-01", "9999-12"):
         assert (await get(harness, f"/audit/months/{wrong}")).status_code == 422
         refused = await harness.http.post("/audit/checks", data={"month": wrong, "doubtful": "0"}, headers=HTML)
         assert refused.status_code == 422

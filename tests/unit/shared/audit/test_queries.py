@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from shared.audit import chain
 from shared.audit.chain import START, AuditKeys
 from shared.audit.entries import BEHIND, STALE
 from shared.audit.model import AuditEntry, AuditOutcome
-from shared.audit.queries import usage_counts
+from shared.audit.queries import days_of, usage_counts
 
 
 def entry(outcome: AuditOutcome, **detail: str) -> AuditEntry:
@@ -30,3 +32,11 @@ def test_a_row_of_what_only_came_too_early_is_shown() -> None:
         chain.link(AuditKeys(b"a" * 32), "intake", [entry(AuditOutcome.REFUSED, **{STALE: BEHIND})], 0, START)
     )
     assert (row.done, row.refused, row.stale) == (0, 0, 1)
+
+
+def test_every_month_there_is_has_its_days_and_all_else_is_none() -> None:
+    assert days_of("2024-02")[-1] == "2024-02-29"
+    assert days_of("9999-12") == [f"9999-12-{day:02}" for day in range(1, 32)], "the last there is"
+    for wrong in ("2026-13", "2026-1", "x", ""):
+        with pytest.raises(ValueError, match=r"Invalid isoformat|month must be"):
+            days_of(wrong)
