@@ -15,6 +15,7 @@ from typing import Final
 
 from shared.centers.checks import faults as faults_of
 from shared.centers.fault import Fault, n
+from shared.centers.lookup import catchment_code
 from shared.centers.model import Tables
 from shared.centers.parsing import FILES, parse
 from shared.centers.tables import TABLES
@@ -50,6 +51,7 @@ def from_folder(folder: Path) -> TableSets:
         tables, found = _read(place)
         if tables is not None:
             found = (*faults_of(tables), *_misfits(tables), *_clash(tables, known))
+            found += tuple(_not_asked(tables)) if place == folder else ()
             tables = known.setdefault(tables.version, tables)
             current = tables if place == folder else current
         faults += [fault.within(name) for fault in found]
@@ -92,6 +94,22 @@ def _misfits(tables: Tables) -> Iterator[Fault]:
     for slug in (*TABLES.divisions, *TABLES.elsewhere):
         if slug not in tables.divisions and slug not in tables.elsewhere:
             yield Fault(n("%(slug)s is missing: reports may name it for ever"), slug=slug)
+
+
+def _not_asked(tables: Tables) -> Iterator[Fault]:
+    """Find districts told apart that no report names: whoever lives there would get another home centre, or none.
+
+    Intake asks for districts, and hands one on for each catchment, by the tables of the build.
+    """
+    for slug, division in TABLES.divisions.items():
+        here = [c for c in tables.catchments if c.division == slug]
+        if not division.districts and any(c.rest or c.districts is not None for c in here):
+            yield Fault(n("%(slug)s has catchments by district, and this build asks for none there"), slug=slug)
+        for code, *_ in division.districts:
+            handed_on = catchment_code(slug, code) or code
+            if any((code in (c.districts or ())) != (handed_on in (c.districts or ())) for c in here):
+                message = n("%(slug)s: the district %(code)s is parted from %(other)s, which this build names for both")
+                yield Fault(message, slug=slug, code=code, other=handed_on)
 
 
 def _clash(tables: Tables, known: Mapping[str, Tables]) -> Iterator[Fault]:

@@ -43,8 +43,9 @@ def test_every_lookup_answers_from_the_tables_it_is_given(tmp_path: Path) -> Non
         center_row(file, "busan")["staff"] = 7
         joined(file)
 
-    given = from_folder(write(tmp_path, divisions=rename, catchments=split, centers=staffed)).current
-    assert given is not TABLES
+    folder = write(tmp_path, divisions=rename, catchments=split, centers=staffed)
+    given, _ = parse({name: (folder / name).read_bytes() for name in FILES})
+    assert given is not None
     assert centers.resolve("부산특별시", DAY, tables=given) == "busan"
     with pytest.raises(centers.UnknownDivision):
         centers.resolve("부산특별시", DAY)
@@ -67,6 +68,22 @@ def test_the_same_tables_in_a_folder_are_the_packaged_ones(tmp_path: Path) -> No
     sets = from_folder(write(tmp_path, version=TABLES.version))
     assert (sets.faults, sets.given) == ((), False)
     assert sets.current is TABLES
+
+
+def test_districts_change_their_centre_by_a_folder_as_reports_name_them(tmp_path: Path) -> None:
+    """All that share a catchment together: a report names one district for them."""
+
+    def swapped(file: dict[str, Any]) -> None:
+        some, others = (row for row in file["catchments"] if row["division"] == "jeonnam-gwangju")
+        some["center"], others["center"] = others["center"], some["center"]
+
+    sets = from_folder(write(tmp_path, catchments=swapped))
+    assert (sets.faults, sets.given) == ((), True)
+    for district in centers.districts_of("jeonnam-gwangju"):
+        told = centers.catchment_code("jeonnam-gwangju", district.code)
+        home = centers.home_center("jeonnam-gwangju", told, DAY, tables=sets.current)
+        assert home == centers.home_center("jeonnam-gwangju", district.code, DAY, tables=sets.current)
+        assert home != centers.home_center("jeonnam-gwangju", district.code, DAY)
 
 
 def test_former_sets_are_known_by_version_and_not_in_force(tmp_path: Path) -> None:
@@ -112,9 +129,20 @@ def foreign_district(file: dict[str, Any]) -> None:
     file["catchments"][16]["districts"].append("26110")
 
 
+def halved(file: dict[str, Any]) -> None:
+    home_row(file, "jeju")["districts"] = "rest"
+    file["catchments"].append({**home_row(file, "jeju"), "districts": ["50130"], "center": "busan"})
+
+
+def naju_to_gwangju(file: dict[str, Any]) -> None:
+    home_row(file, "jeonnam-gwangju")["districts"].append("12170")
+
+
 @pytest.mark.parametrize(
     ("file", "change", "said"),
     [
+        ("catchments", halved, "jeju has catchments by district, and this build asks for none there"),
+        ("catchments", naju_to_gwangju, "jeonnam-gwangju: the district 12170 is parted from 12110"),
         ("catchments", gap, "jeju on 2027-01-01: neither a catchment nor a word that there is none"),
         ("catchments", reversed_span, "a catchment of jeju ends on 2027-02-01, before it begins on 2027-02-02"),
         ("catchments", central_home, "central is named in a catchment"),
