@@ -90,7 +90,7 @@ class Decision(Model):
     """The centre of the place the report names; none where it names none."""
     reason: Open[RoutingReason]
     over_capacity: bool = False
-    """The centre is already past what its staff can carry; alarmed."""
+    """The centre is past what its staff can carry with it; the console marks the case."""
     copy_central: bool = False
     """The central desk is alerted too."""
     right_of_return: bool = False

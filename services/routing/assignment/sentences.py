@@ -124,10 +124,8 @@ SEVERE_ANYWAY: Final = gettext_noop(
     "The people at home, %(home)s, have %(home_severe)s severe cases of at most %(home_cap)s, but no other centre "
     "could take another."
 )
-OVER_CAPACITY: Final = gettext_noop("%(chosen)s is past what its staff can carry. An alarm was raised.")
-OVER_CAPACITY_USED: Final = gettext_noop(
-    "%(chosen)s is past what its staff can carry: %(used)s with this case. An alarm was raised."
-)
+OVER_CAPACITY: Final = gettext_noop("%(chosen)s is past what its staff can carry.")
+OVER_CAPACITY_USED: Final = gettext_noop("%(chosen)s is past what its staff can carry: %(used)s with this case.")
 RETURN: Final = gettext_noop("%(home)s may ask for it back.")
 KNOWS: Final = gettext_noop("%(linked)s knows a linked report and could not take this one: %(why)s.")
 KNOWS_CENTRAL: Final = gettext_noop(

@@ -194,7 +194,7 @@ def test_what_else_a_reader_must_know_is_said() -> None:
         "Jeju knows a linked report and could not take this one: Closed.",
         "The central centre is on copy, because it concerns a child.",
     )
-    assert told.alarms == ("Gyeongnam is past what its staff can carry: 103.3% with this case. An alarm was raised.",)
+    assert told.alarms == ("Gyeongnam is past what its staff can carry: 103.3% with this case.",)
     known = decision.model_copy(update={"linked_center_id": "central"})
     assert "The central centre knows a linked report" in EXPLAINERS["en"].explain(known, about, DAY).notes[1]
     calm = EXPLAINERS["en"].explain(decided(RoutingReason.HOME_FULL_NEIGHBOUR), facts("busan"), DAY)
