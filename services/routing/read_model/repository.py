@@ -113,13 +113,13 @@ class DecisionStore:
             raise FatalError(f"the copy of routings/{partition} ends at {known.upto}, before {start}")
 
     async def begin_anew(self, partition: int) -> None:
-        """Forget the copy of a partition: it is of another log."""
+        """Forget the copy of a partition: it is of another log. Killed half-way, the next start begins it again."""
         with store_errors():
-            await self._copied.delete_one({"_id": partition})
             # In pieces along the only index there is: one pass through all would outlast the limit of a call.
             for start, end in pairwise(_PIECES):
                 ids = {"$gte": start, "$lt": end}
                 await self._decisions.delete_many({"_id": ids, "partition": partition})
+            await self._copied.delete_one({"_id": partition})  # last: it says that there is more to forget
 
     async def history(self, report_id: str) -> list[RoutingEntry]:
         """Load routing's records about a report, oldest first."""

@@ -1,13 +1,14 @@
 """The ledger when a read fails: gaps that stay unread for a while, and readers that must be let go."""
 
 import asyncio
+import contextlib
 import gc
 import weakref
 from collections.abc import Sequence
 from typing import cast
 
 import pytest
-from pymongo.errors import BulkWriteError
+from pymongo.errors import AutoReconnect, BulkWriteError
 
 from services.routing import metrics
 from services.routing.read_model import DecisionStore, RoutingEntry
@@ -116,6 +117,33 @@ async def test_a_copy_that_may_not_be_durable_is_written_again() -> None:
     unsure = Refusing(writeErrors=known, writeConcernErrors=[{"code": 64}])
     with pytest.raises(TransientError, match="64"):
         await DecisionStore(unsure).save([entry])  # type: ignore[arg-type]  # stands in for a database
+
+
+class Collections:
+    """A store that ends its work when it has removed so many pieces."""
+
+    def __init__(self, pieces: int) -> None:
+        self.pieces = pieces
+        self.marked = True
+
+    def __getitem__(self, name: str) -> "Collections":
+        return self
+
+    async def delete_many(self, which: object) -> None:
+        if not self.pieces:
+            raise AutoReconnect
+        self.pieces -= 1
+
+    async def delete_one(self, which: object) -> None:
+        self.marked = False
+
+
+async def test_a_copy_of_another_log_is_known_as_such_until_nothing_is_left_of_it() -> None:
+    for pieces, known in ((0, True), (100, True), (1000, False)):
+        store = Collections(pieces)
+        with contextlib.suppress(TransientError):
+            await DecisionStore(store).begin_anew(0)  # type: ignore[arg-type]  # stands in for a database
+        assert store.marked == known, "what is left would be taken for the first records of its reports"
 
 
 class Told:
