@@ -39,7 +39,7 @@ Number = Annotated[int | None, Query(ge=1, le=2**53)]
 
 
 def audit_router(log: AuditLog, authorize: Authorizer, pages: Pages) -> APIRouter:
-    """``GET /audit``, ``POST /audit/verify_and_keep-up``, ``GET /audit/months/{month}``, ``POST /audit/checks``."""
+    """``GET /audit``, ``POST /audit/look-up``, ``GET /audit/months/{month}``, ``POST /audit/checks``."""
     router = APIRouter(include_in_schema=False)
     reader = AuditReader(log)
     may_read, may_check = Depends(authorize(Action.AUDIT_READ)), Depends(authorize(Action.AUDIT_CHECK))

@@ -55,11 +55,11 @@ def story_of(
     first = events[0]
     if not isinstance(first, ReportRouted):
         raise ValueError("the first record of a report is not there")  # noqa: TRY004  # the record is wrong, not a type
-    load_publisher = _Teller(Explainer(language, translate, known), translate, known)
-    steps = [load_publisher.step(first, None)]
+    teller = _Teller(Explainer(language, translate, known), translate, known)
+    steps = [teller.step(first, None)]
     facts, decision, ended = first.facts, first.decision, None
     for event in events[1:]:
-        steps.append(load_publisher.step(event, ended))
+        steps.append(teller.step(event, ended))
         if isinstance(event, ReportEnded):
             ended = event.reason
             continue
@@ -73,7 +73,7 @@ def story_of(
         ended=ended,
         urgency=facts.urgency,
         synthetic=facts.synthetic,
-        weight=load_publisher.explainer.weight(decision, facts),
+        weight=teller.explainer.weight(decision, facts),
         received_at=first.received_at,
         answer=[step for step in steps if step.decision is not None][-1],
         steps=tuple(steps),

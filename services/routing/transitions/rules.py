@@ -388,12 +388,10 @@ def _linked_with(event: Event, state: PartitionState) -> Sequence[str]:
 
 
 def next_to_move(state: PartitionState, closed: Iterable[str], limit: int) -> list[str]:
-    """The reports that wait longest at closed centres, as many as are moved at once; also those not remembered."""
+    """The reports that wait longest at closed centres, as many as are moved at once."""
     return list(islice((report_id for center in closed for report_id in state.waiting.get(center, ())), limit))
 
 
 def links_of_moves(state: PartitionState, report_ids: Iterable[str]) -> set[str]:
-    """Linked reports of those that are to be moved, as far as they are remembered."""
-    report_states: Mapping[str, ReportState] = state.report_states
-    moved = (report_states[report_id] for report_id in report_ids if report_id in report_states)
-    return {other for report_state in moved for other in facts_of(report_state).linked_reports}
+    """Linked reports of those that are to be moved."""
+    return {other for report_id in report_ids for other in facts_of(state.report_states[report_id]).linked_reports}
