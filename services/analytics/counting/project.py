@@ -1,7 +1,8 @@
 """The pure fold: events into facts, facts into cells. No I/O, no clock.
 
 Rules
-- Of each topic the first record of a version counts: a version at or below the highest read is ignored.
+- Of each topic the first record of a version counts: a version at or below the highest read is ignored. Not so an
+  acceptance that is read for the first time: sent back from the dead letters, it comes after what followed it.
 - Routing versions have no holes; a hole means that records were lost, and nothing read after it can be trusted.
 - An acknowledgement, alert or closing counts for the ownership it names. Once a later ownership is known it is void,
   whichever of the two was read first. That somebody looked, reached the reporter or gave support stays true.
@@ -91,10 +92,12 @@ def advance(fact: Fact, event: ReportEvent) -> bool:
 
 
 def _from_intake(fact: Fact, event: IntakeEvent) -> bool:
-    if event.intake_version <= fact.intake_version:
+    accepted = isinstance(event, ReportReceived) and not fact.accepted
+    newer = event.intake_version > fact.intake_version
+    if not (accepted or newer):
         return False
-    fact.intake_version = event.intake_version
-    if isinstance(event, ReportReceived | ReportAmended):
+    fact.intake_version = max(fact.intake_version, event.intake_version)
+    if isinstance(event, ReportReceived | ReportAmended) and (newer or fact.traits is None):
         fact.traits = _traits(event.facts)
         fact.synthetic = event.facts.synthetic
     if isinstance(event, ReportReceived):

@@ -67,6 +67,17 @@ def test_routed_before_received_counts_as_routed_and_in_no_centre_yet() -> None:
     assert fact.standing == "ahead"
 
 
+def test_an_acceptance_sent_back_from_the_dead_letters_counts_and_changes_nothing_newer() -> None:
+    newest = make.facts((HarmType.DISTRIBUTION,))
+    later = (make.amended(R, newest), make.withdrawn(R, 3), make.routed(R))
+    fact = folded(*later, make.received(R))
+    assert fact == folded(make.received(R), *later)
+    assert "reports|busan|distribution" in cells(fact)
+    untold = folded(make.withdrawn(R), make.received(R), make.routed(R))
+    assert untold == folded(make.received(R), make.withdrawn(R), make.routed(R)), "nothing newer says what it is"
+    assert apply(fact, make.received(R)) is fact, "once"
+
+
 def test_accepted_without_owner_is_in_flight() -> None:
     fact = folded(make.received(R))
     assert fact.standing == "in_flight"
