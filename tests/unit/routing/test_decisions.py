@@ -16,7 +16,8 @@ NAMED = [pytest.param(case, id=f"{table}-{n}") for table, cases in CASES.items()
 
 @pytest.mark.parametrize("case", NAMED)
 def test_the_rule_decides_as_the_table_says(case: Case) -> None:
-    assert case.differences() == [], case.name
+    differences = case.differences()
+    assert differences == [], f"{case.name}: {'; '.join(differences)}"
 
 
 def test_the_tables_speak_of_every_home_division_reason_and_verdict() -> None:
