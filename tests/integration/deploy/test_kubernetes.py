@@ -208,6 +208,56 @@ def test_every_pod_runs_as_nobody_with_nothing_to_write_but_its_folders(rendered
         assert mounted == {volume["name"] for volume in pod["volumes"]} | {c["metadata"]["name"] for c in claims}, name
 
 
+def test_the_namespace_admits_the_pods_of_the_operators_too(rendered: list[Document]) -> None:
+    """Pod security `restricted`: what an operator leaves open, it must be told, or none of its pods is made."""
+    assert (
+        of_kind(rendered, "Namespace")["ieum"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
+        == "restricted"
+    )
+    kafka = of_kind(rendered, "Kafka")["ieum"]["spec"]
+    (replicas,) = of_kind(rendered, "PerconaServerMongoDB")["ieum-mongodb"]["spec"]["replsets"]
+    brokers, operators = kafka["kafka"]["template"], kafka["entityOperator"]["template"]
+    gateway = of_kind(rendered, "Deployment")["gateway"]["spec"]["template"]["spec"]
+    made: dict[str, tuple[Document, list[Document]]] = {
+        "broker": (brokers["pod"]["securityContext"], [brokers["kafkaContainer"]["securityContext"]]),
+        "entity operator": (
+            operators["pod"]["securityContext"],
+            [operators[name]["securityContext"] for name in ("topicOperatorContainer", "userOperatorContainer")],
+        ),
+        "store": (
+            replicas["podSecurityContext"],
+            [
+                replicas["containerSecurityContext"],
+                of_kind(rendered, "PerconaServerMongoDB")["ieum-mongodb"]["spec"]["initContainerSecurityContext"],
+            ],
+        ),
+        "gateway": (gateway["securityContext"], [each["securityContext"] for each in gateway["containers"]]),
+    } | {name: (pod["securityContext"], [container["securityContext"]]) for name, pod, container in pods(rendered)}
+    assert not any("template" in pool["spec"] for pool in of_kind(rendered, "KafkaNodePool").values()), "it would win"
+    for name, (pod, containers) in made.items():
+        for container in containers:
+            both = {**pod, **container}
+            assert both["runAsNonRoot"] is True, name
+            assert both.get("runAsUser", 1) != 0, name
+            assert both["seccompProfile"] == {"type": "RuntimeDefault"}, name
+            assert container["allowPrivilegeEscalation"] is False, name
+            assert container["capabilities"] == {"drop": ["ALL"]}, name
+
+
+def test_the_store_takes_services_without_a_certificate_of_their_own(rendered: list[Document]) -> None:
+    """The operator names the authority to mongod, which then refuses whoever shows no certificate; ours show none."""
+    (replicas,) = of_kind(rendered, "PerconaServerMongoDB")["ieum-mongodb"]["spec"]["replsets"]
+    uris = [
+        each["value"]
+        for _, _, container in pods(rendered)
+        for each in container["env"]
+        if each["name"] == "MONGODB_URI"
+    ]
+    assert uris
+    assert not any("tlsCertificateKeyFile" in uri for uri in uris)
+    assert yaml.safe_load(replicas["configuration"]) == {"net": {"tls": {"allowConnectionsWithoutCertificates": True}}}
+
+
 def test_what_has_several_pods_loses_one_at_a_time(rendered: list[Document]) -> None:
     several = {name for name, each in of_kind(rendered, "StatefulSet").items() if each["spec"]["replicas"] > 1}
     assert several == {"intake", "routing", "notify", "analytics", "identity"}
@@ -226,6 +276,9 @@ def test_nothing_is_reachable_that_is_not_named(rendered: list[Document]) -> Non
     assert {name for name, each in services.items() if each["spec"].get("type", "ClusterIP") != "ClusterIP"} == {
         "gateway"
     }
+    # Policies add up, and Strimzi makes one for each listener: open to everybody where it names nobody.
+    for listener in of_kind(rendered, "Kafka")["ieum"]["spec"]["kafka"]["listeners"]:
+        assert listener["networkPolicyPeers"] == policies["kafka"]["spec"]["ingress"][0]["from"]
 
 
 def test_an_intake_that_calls_back_reaches_https_of_public_addresses_and_no_other_does(
