@@ -105,8 +105,13 @@ def _take(given: argparse.Namespace, settings: LocalSettings) -> int:
         f"Keys are apart, in {given.keys}: take that folder to another place than the archives. Whoever has both reads"
         " every report."
     )
+    if not settings.starts_store:
+        _say(
+            "The services' keys (INTAKE_MASTER_KEY and the others) are not among them: without a copy nothing is read."
+        )
+    where = f" ({settings.var / 'erasures'})" if settings.starts_store else "s of every intake"
     _say(
-        f"Not in the archive: the erasure register ({settings.var / 'erasures'}). Keep it where a loss of this machine"
+        f"Not in the archive: the erasure register{where}. Keep it where a loss of this machine"
         " does not reach it: without it a restore brings back what was erased since."
     )
     return 0
@@ -146,6 +151,7 @@ def _restore(given: argparse.Namespace, settings: LocalSettings) -> int:
     manifest = archive.verified(given.archive, identity)
     _say(f"{given.archive.name} is whole")
     keys.give_back_secrets(given.keys, settings.var, manifest["backup"])
+    keys.refuse_without_secrets(settings.var)
     stack = Stack(settings, services=(), say=_say)
     stack.start()
     try:
@@ -210,6 +216,7 @@ def _open(given: argparse.Namespace, settings: LocalSettings) -> int:
     del given
     if RunFolder(settings.var / "run").runner() is not None:
         raise TargetError("something runs here: stop it with `make down`, then try again; nothing was changed")
+    keys.refuse_without_secrets(settings.var)
     stack = Stack(settings, services=(), say=_say)
     stack.start()
     try:

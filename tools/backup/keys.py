@@ -12,6 +12,7 @@ import pyrage  # type: ignore[import-untyped]  # says no types
 
 from tools.local import keys
 from tools.local.keys import SecretsError
+from tools.local.settings import environment
 
 PRIVATE, PUBLIC = "age.key", "recipient.txt"
 HEADS: Final = "audit"
@@ -62,6 +63,18 @@ def give_back_secrets(folder: Path, var: Path, backup: str) -> None:
                 f"{place} holds other keys than {saved}: restore with an IEUM_VAR_DIR that has none, or move it away"
             )
         keys.write_private(place, saved.read_text(encoding="utf-8"))
+
+
+def refuse_without_secrets(var: Path) -> None:
+    """Raises ``SecretsError`` where the services' secrets are not there: new ones would be made, which open nothing."""
+    wanted = (*(name for name in keys.KEYS if name != keys.HOOK_KEY), keys.PUBLIC_ROOTS)
+    missing = [name for name in wanted if not environment(name).get(name)]
+    if missing and not (var / keys.FILE).exists():
+        raise SecretsError(
+            f"the keys of what was backed up are not here: bring the folder of keys that is named after the archive, or"
+            f" write them to {var / keys.FILE} (NAME=value, chmod 600; for one: {missing[0]}): with others nothing that"
+            " is restored can be read; nothing was changed"
+        )
 
 
 def give_back_heads(folder: Path, var: Path, backup: str) -> None:

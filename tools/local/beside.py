@@ -121,7 +121,6 @@ def _entry(state: State, name: str) -> ProcessEntry | None:
 
 def environment_of(service: str, settings: LocalSettings) -> Mapping[str, str]:
     """Return the environment of a process of this service."""
-    secrets = {**keys.ensure(settings.var), **environment(*keys.KEYS)}
     kafka = settings.kafka_bootstrap_servers or f"{ports.LOOPBACK}:{settings.kafka_port}"
     mongodb = settings.mongodb_uri.get_secret_value() or local_store(settings).uri
     security = security_of(settings)
@@ -131,4 +130,5 @@ def environment_of(service: str, settings: LocalSettings) -> Mapping[str, str]:
     if service not in SERVICES:
         base = {**processes.base_environment(), **environment("KAFKA_", "IEUM_LOG_LEVEL", "ROUTING_")}
         return {**base, "KAFKA_BOOTSTRAP_SERVERS": kafka, **own}
+    secrets = {**keys.ensure(settings.var), **environment(*keys.KEYS)}
     return plan.service_environment(service, settings, secrets, kafka=kafka, mongodb=mongodb, access=own)

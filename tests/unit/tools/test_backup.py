@@ -19,8 +19,10 @@ from tools.backup import archive, forecast, keys, restoring, stores, topics
 from tools.backup.__main__ import REFUSED, main
 from tools.backup.archive import ArchiveError, ArchiveWriter
 from tools.backup.cut import Cut, Known
+from tools.local import beside
 from tools.local import keys as local_keys
 from tools.local.keys import SecretsError
+from tools.local.settings import LocalSettings
 
 KEY = pyrage.x25519.Identity.generate()
 NOW = datetime(2026, 11, 27, 3, tzinfo=UTC)
@@ -262,6 +264,7 @@ def test_what_a_restore_lost_is_noted_before_anything_writes_to_an_audit(
         return 0
 
     monkeypatch.setenv("IEUM_VAR_DIR", str(tmp_path))
+    local_keys.ensure(tmp_path)
     monkeypatch.setattr(backup, "Stack", Engines)
     monkeypatch.setattr(backup, "_command", command)
     monkeypatch.setattr(backup, "store_settings", lambda _: None)
@@ -278,3 +281,39 @@ def test_what_a_restore_lost_is_noted_before_anything_writes_to_an_audit(
         "services.identity.cli rotate-signing-key",
         "shared.audit verify",
     ]
+
+
+def test_a_restore_that_has_not_the_services_keys_begins_nothing_and_makes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With new ones nothing that is restored could be read: the audit, erasures, second factors, reports."""
+    var = tmp_path / "var"
+
+    def begun(*_: object, **__: object) -> None:
+        raise AssertionError("it was begun")
+
+    monkeypatch.setenv("IEUM_VAR_DIR", str(var))
+    monkeypatch.setattr(backup, "Stack", begun)
+    monkeypatch.setattr(keys, "private", lambda _: "")
+    monkeypatch.setattr(archive, "verified", lambda *_: {"backup": "one"})
+    for command in (["restore", str(tmp_path / "a"), "--keys", str(tmp_path), "--without-register"], ["open"]):
+        assert main(command) == REFUSED
+        told = capsys.readouterr().err
+        assert f"write them to {var / local_keys.FILE}" in told
+        assert "INTAKE_MASTER_KEY" in told
+    assert not var.exists()
+    for name, value in local_keys.ensure(tmp_path / "elsewhere").items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(AssertionError, match="begun"):
+        main(["open"])
+
+
+def test_a_backup_of_engines_elsewhere_makes_no_keys_that_a_restore_would_take_for_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IEUM_VAR_DIR", str(tmp_path))
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "broker-1:9092")
+    monkeypatch.setenv("MONGODB_URI", "mongodb://store/")
+    found = beside.environment_of("backup", LocalSettings())
+    assert found["KAFKA_BOOTSTRAP_SERVERS"] == "broker-1:9092"
+    assert not list(tmp_path.iterdir())
