@@ -94,6 +94,7 @@ def test_the_auditor_has_what_notify_has_but_its_port_its_channels_and_every_key
     assert keys == {"IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "NOTIFY_AUDIT_KEY", "IEUM_AUDIT_KEY"}
     assert secrets_of("auditor").keys() == secrets_of("notify").keys() - keys
     assert not any(name.endswith("_KEY") for name in auditor)
+    own |= {"NOTIFY_DRILLS", "NOTIFY_DRILL_CREDENTIAL", "NOTIFY_INTAKE_URL"}
     own |= {"IEUM_AUDIT_HEADS", "KAFKA_SASL_USERNAME"} | {
         f"NOTIFY_{desk}_ADDRESS" for desk in ("DUTY", "LEAD", "COLLEAGUES")
     }
@@ -289,3 +290,21 @@ def test_what_an_operator_may_need_is_handed_on(service: str) -> None:
     assert wanted <= set(given)
     default = given["IEUM_PUBLIC_URLS"].removeprefix("${IEUM_PUBLIC_URLS:-").removesuffix("}")
     assert json.loads(default).keys() == set(SERVICES)
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_setting_that_the_operators_guide_tells_to_set_counts_here(name: str) -> None:
+    """Compose hands a container nothing that its file does not name: an operator's line would be ignored unsaid."""
+    guide = (DEPLOY.parent / "docs" / "how-to" / "operator.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", guide[guide.index("## When something is wrong") :]))
+    # Its cluster and its prefix are the file's own; tracing needs packages that the image does not have.
+    told -= {"KAFKA_TOPIC_PREFIX", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+    told -= {"recount": {"MONGODB_URI", "ROUTING_STATE_DIR"}, "notify": {"NOTIFY_HEARTBEAT_URL"}}.get(name, set())
+    known = variables(KafkaSettings, StoreSettings, PROCESSES[name])
+    assert "NOTIFY_DRILLS" in told
+    assert told & known <= given_to(name)
+
+
+def test_partitions_are_as_many_for_who_makes_topics_as_for_who_uses_them() -> None:
+    settings = [COMPOSE["services"][name]["environment"] for name in ("kafka-rights", *PROCESSES)]
+    assert {each["KAFKA_TOPIC_PARTITIONS"] for each in settings} == {"${KAFKA_TOPIC_PARTITIONS:-6}"}
