@@ -128,6 +128,11 @@ class NotifySettings(AlertSettings, AuditSettings):
             raise ValueError("must be at least twice NOTIFY_SMTP_TIMEOUT_S, or nothing could be sent within it")
         return value
 
+    @field_validator("drill_credential")
+    @classmethod
+    def _given(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value is not None and value.get_secret_value() else None
+
     @field_validator("duty_address", "colleagues_address", "lead_address")
     @classmethod
     def _address(cls, value: str) -> str:

@@ -52,3 +52,11 @@ def test_the_auditor_starts_without_any_key_and_notify_does_not(monkeypatch: pyt
 def test_a_mail_server_without_sign_in_is_said_by_an_empty_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SMTP_USERNAME", "")
     assert load(AlertSettings).smtp_username is None
+
+
+def test_an_empty_credential_for_drills_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an env file says it: with one every drill would fail, and drills be offered."""
+    monkeypatch.setenv("NOTIFY_DRILL_CREDENTIAL", "")
+    assert load(NotifySettings).drill_credential is None
+    monkeypatch.setenv("NOTIFY_DRILL_CREDENTIAL", "drill.secret")
+    assert load(NotifySettings).drill_credential is not None
