@@ -78,7 +78,7 @@ def configure(service: str, endpoint: str, exporter: "SpanExporter | None" = Non
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
         from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
     except ImportError:
-        said = f"setting {SETTING}: needs packages that are not installed; install them: pip install 'ieum[tracing]'"
+        said = f"setting {SETTING}: needs packages that are not installed: pip install '.[tracing]' in the project"
         raise SettingsError([said]) from None
     given: list[int] = []
 

@@ -281,6 +281,41 @@ def test_nothing_is_reachable_that_is_not_named(rendered: list[Document]) -> Non
         assert listener["networkPolicyPeers"] == policies["kafka"]["spec"]["ingress"][0]["from"]
 
 
+def test_prometheus_finds_every_pod_also_one_that_is_not_ready(rendered: list[Document]) -> None:
+    """By the address of a Service it would see now one pod and now the other, and of one that is not ready nothing."""
+    folder = PROJECT / "deploy" / "monitoring"
+    here, there = (
+        yaml.safe_load((folder / name).read_text(encoding="utf-8"))
+        for name in ("prometheus.yaml", "prometheus-kubernetes.yaml")
+    )
+    jobs = {config.pop("job_name"): config for config in there.pop("scrape_configs")}
+    assert set(jobs) == {config["job_name"] for config in here.pop("scrape_configs")}
+    assert there == here, "rules, labels and Alertmanager"
+    policy = of_kind(rendered, "NetworkPolicy")["metrics"]["spec"]["ingress"][0]
+    assert policy["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}], (
+        "where kubernetes.md puts Prometheus"
+    )
+    services, several = of_kind(rendered, "Service"), of_kind(rendered, "StatefulSet")
+    for job, config in jobs.items():
+        assert config["authorization"] == {"credentials_file": "/run/secrets/ieum-metrics-token"}, job
+        name = job.removeprefix("notify-")
+        if name in several:
+            (found,) = config["dns_sd_configs"]
+            (address,), port = found["names"], found["port"]
+        else:
+            assert of_kind(rendered, "Deployment")[name]["spec"]["replicas"] == 1, job
+            address, _, told = config["static_configs"][0]["targets"][0].partition(":")
+            port = int(told)
+        service, namespace, _ = address.split(".")
+        spec = services[service]["spec"]
+        assert namespace == services[service]["metadata"]["namespace"], job
+        assert spec["selector"] == {"app.kubernetes.io/name": name}, job
+        assert (spec.get("clusterIP") == "None") is (name in several), job
+        assert spec["publishNotReadyAddresses"] is True, job
+        assert spec["ports"][0]["port"] == port, job
+        assert {"protocol": "TCP", "port": port} in policy["ports"], job
+
+
 def test_an_intake_that_calls_back_reaches_https_of_public_addresses_and_no_other_does(
     kustomize: list[str], tmp_path: Path
 ) -> None:

@@ -60,7 +60,8 @@ def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not()
 
 
 def test_prometheus_accepts_its_settings_and_rules() -> None:
-    ran([tool("promtool"), "check", "config", "--syntax-only", FOLDER / "prometheus.yaml"])
+    for name in ("prometheus.yaml", "prometheus-kubernetes.yaml"):
+        ran([tool("promtool"), "check", "config", "--syntax-only", FOLDER / name])
     ran([tool("promtool"), "check", "rules", *(FOLDER / name for name in read("prometheus.yaml")["rule_files"])])
 
 
