@@ -12,6 +12,8 @@ OURS = (
     *("demo", "drill", "bench", "torture", "tests"),
 )
 """Folders that launcher, demo, benchmarks and tests make below ``var``."""
+ANCHORS = "audit-anchors"
+"""The verifier's copy of what was published of the audits: beside the next ones it would tell that these are gone."""
 
 
 def clean(settings: LocalSettings) -> list[str]:
@@ -27,6 +29,10 @@ def clean(settings: LocalSettings) -> list[str]:
         if path.name in OURS and path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
             lines.append(f"removed {path}")
+        elif path.name == ANCHORS and path.is_dir() and not path.is_symlink():
+            number = len(list(settings.var.glob(f"{ANCHORS}-before-clean-*"))) + 1
+            aside = path.rename(path.with_name(f"{ANCHORS}-before-clean-{number}"))
+            lines.append(f"put {path} aside as {aside.name} (put it back before you restore a backup here)")
         elif path.name in (FILE, SECURITY):
             lines.append(f"kept {path} (delete it yourself if no data is left that needs it)")
         else:

@@ -20,6 +20,19 @@ def test_data_goes_and_secrets_stay(tmp_path: Path) -> None:
     assert any("not known here" in line for line in lines)
 
 
+def test_the_copy_of_anchors_is_put_aside_and_the_register_of_erasures_stays(tmp_path: Path) -> None:
+    """Beside the next audits the copy would say that these were cut off; a restore asks for both."""
+    (tmp_path / "erasures").mkdir()
+    for number in (1, 2):
+        (tmp_path / "audit-anchors").mkdir()
+        (tmp_path / "audit-anchors" / "published").write_text(f"intake={number}\n", encoding="utf-8")
+        assert any("put it back" in line for line in clean(LocalSettings(var_dir=tmp_path)))
+        kept = tmp_path / f"audit-anchors-before-clean-{number}" / "published"
+        assert kept.read_text(encoding="utf-8") == f"intake={number}\n"
+    assert not (tmp_path / "audit-anchors").exists()
+    assert (tmp_path / "erasures").is_dir()
+
+
 def test_nothing_goes_while_it_runs(tmp_path: Path) -> None:
     (tmp_path / "kafka").mkdir()
     folder = RunFolder(tmp_path / "run")
