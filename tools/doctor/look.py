@@ -1,6 +1,7 @@
 """Look at the installation that `make up` started: its processes, their health and metrics, topics, addresses, disk."""
 
 import asyncio
+import json
 import shutil
 import stat
 import time
@@ -17,7 +18,7 @@ from shared.errors import IeumError
 from shared.kafka.admin import topic_differences
 from shared.settings import KafkaSettings
 from tools.doctor.rules import Observation, Process, Sample, metrics
-from tools.local import plan, ports
+from tools.local import ports
 from tools.local.settings import LocalSettings
 from tools.local.state import ProcessEntry, State
 
@@ -26,14 +27,14 @@ _ENGINES: Final = frozenset({"kafka", "store", "mailbox"})
 
 
 async def look(settings: LocalSettings, state: State, environment: Mapping[str, str]) -> Observation:
-    """Look at everything at once. ``environment`` is a service's: how it reaches Kafka, and the token of metrics."""
+    """Look at everything at once. ``environment`` is a service's: its way to Kafka, the token, public addresses."""
     token = environment.get("IEUM_METRICS_TOKEN", "")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, headers=headers) as http:
+    async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as http:
         processes, topics, unreachable = await asyncio.gather(
-            asyncio.gather(*(_process(http, entry) for entry in state.entries)),
+            asyncio.gather(*(_process(http, entry, headers) for entry in state.entries)),
             _topics(environment),
-            _unreachable(http, plan.urls(settings)),
+            _unreachable(http, json.loads(environment["IEUM_PUBLIC_URLS"])),
         )
     secrets = [path for path in settings.var.glob("*.env") if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
     return Observation(
@@ -53,14 +54,14 @@ def kafka_settings(environment: Mapping[str, str]) -> KafkaSettings:
     return KafkaSettings.model_validate(given)
 
 
-async def _process(http: httpx.AsyncClient, entry: ProcessEntry) -> Process:
+async def _process(http: httpx.AsyncClient, entry: ProcessEntry, headers: Mapping[str, str]) -> Process:
     seen = Process(entry.name, pid=entry.pid, restarts=entry.restarts, port=entry.port)
     if entry.name in _ENGINES or not entry.pid:
         return replace(seen, ready=entry.health == "ready" or None, is_engine=True)
     base = f"http://{ports.LOOPBACK}:{entry.port}"
     try:
-        health = await http.get(f"{base}/health/ready")
-        shown = await http.get(f"{base}/metrics")
+        health = await http.get(f"{base}/health/ready", headers=headers)
+        shown = await http.get(f"{base}/metrics", headers=headers)
     except httpx.HTTPError:
         return seen
     ahead = parsedate_to_datetime(health.headers["date"]).timestamp() - time.time() if "date" in health.headers else 0.0
@@ -98,9 +99,8 @@ async def _unreachable(http: httpx.AsyncClient, urls: Mapping[str, str]) -> dict
             return f"{url}: {type(error).__name__}"
         return None if answer.is_success else f"{url} answers {answer.status_code}"
 
-    services = [name for name in urls if name not in _ENGINES and name != "mail"]
-    said = await asyncio.gather(*(asked(urls[name]) for name in services))
-    return {name: what for name, what in zip(services, said, strict=True) if what is not None}
+    said = await asyncio.gather(*(asked(url) for url in urls.values()))
+    return {name: what for name, what in zip(urls, said, strict=True) if what is not None}
 
 
 def _shown(path: Path) -> str:
