@@ -412,6 +412,20 @@ def test_all_services_are_reached_on_one_host_and_those_of_staff_from_their_netw
     assert networks.strip().endswith("deny all;")
 
 
+def test_who_reports_reads_whom_to_call_where_no_intake_answers(rendered: list[Document]) -> None:
+    """The gateway's own page, with the numbers of every page for the public."""
+    data = of_kind(rendered, "ConfigMap")["gateway"]["data"]
+    servers = re.findall(r"listen (\d+) ssl;(.*?)(?=server \{|\Z)", data["nginx.conf"], re.DOTALL)
+    assert [port for port, body in servers if "error_page 502 504 /unavailable.html;" in body] == ["8441"]
+    layout = (PROJECT / "shared" / "web" / "templates" / "layout.html").read_text(encoding="utf-8")
+    numbers = set(re.findall(r'href="tel:([0-9-]+)"', layout))
+    assert {"112", "1366"} <= numbers
+    page = data["unavailable.html"]
+    assert set(re.findall(r'href="tel:([0-9-]+)"', page)) == numbers
+    assert '<html lang="ko">' in page
+    assert 'lang="en"' in page
+
+
 def test_topics_are_those_of_the_table_with_the_deployments_partitions(rendered: list[Document]) -> None:
     common = common_of(rendered)
     made = of_kind(rendered, "KafkaTopic")
