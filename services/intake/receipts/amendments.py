@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 from services.intake.receipts.models import Amendment
+from services.intake.reports import documents
 from services.intake.submissions.facts import facts_of
 from services.intake.submissions.models import Contact, Submission
 from services.intake.submissions.urgency import triage
@@ -34,22 +35,9 @@ _KEPT: Final = (
 _NOT_AMENDED: Final = {"receipt", "word"}
 
 
-def by_holder(document: Mapping[str, Any], what: str) -> int:
-    """Count the ``messages`` or ``amendments`` made by the present holder of the receipt.
-
-    Whoever reported for somebody does not use up what that person may say after taking over.
-    """
-    return len(_of_holder(document, what))
-
-
-def _of_holder(document: Mapping[str, Any], what: str) -> list[Mapping[str, Any]]:
-    since = (document.get("life") or {}).get("handed_over_at")
-    return [made for made in document.get(what) or () if since is None or made["at"] > since]
-
-
 def contact_changed_at(document: Mapping[str, Any]) -> datetime | None:
     """Return when the present holder last changed the ways of contact; None if they are as first given."""
-    made = [one["at"] for one in _of_holder(document, "amendments") if one.get("contact")]
+    made = [one["at"] for one in documents.of_holder(document, "amendments") if one.get("contact")]
     return max(made, default=None)
 
 

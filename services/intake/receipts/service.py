@@ -89,7 +89,7 @@ class ReceiptService:
                 return None
             open_life(document)
             number = len(document.get("messages") or ()) + 1
-            if amendments.by_holder(document, "messages") >= MESSAGES:
+            if len(documents.of_holder(document, "messages")) >= MESSAGES:
                 raise RefusedError("too_many_messages")
             version = document["intake_version"] + 1
             taken = Taken(number=number, at=now)
@@ -133,7 +133,7 @@ class ReceiptService:
                 return None
             life = open_life(document)
             number = len(document.get("amendments") or ()) + 1
-            if amendments.by_holder(document, "amendments") >= amendments.AMENDMENTS:
+            if len(documents.of_holder(document, "amendments")) >= amendments.AMENDMENTS:
                 raise RefusedError("too_many_amendments")
             return self._amendment(document, life, asked, mark, Taken(number=number, at=now), found)
 
@@ -202,21 +202,23 @@ class ReceiptService:
         return self._tell(document)
 
     async def answers(self, asked: ReceiptQuestion, caller: Caller) -> AnswersLeft:
-        """Return the centre's answers; they count as read from then on. Raises ``Problem``."""
+        """Return the centre's answers to this holder; they count as read from then on. Raises ``Problem``."""
 
         def judge(document: Document, now: datetime) -> ReportUpdate | None:
             del now
             open_life(document)
-            count = 0 if self._tell(document).limited else len(document.get("replies") or ())
-            if count <= (document.get("replies_read") or 0):
+            left = [] if self._tell(document).limited else documents.of_holder(document, "replies")
+            newest = max((one["number"] for one in left), default=0)
+            if newest <= (document.get("replies_read") or 0):
                 return None
-            return ReportUpdate(fields={"replies_read": count}, detail={"answers": str(count)})
+            return ReportUpdate(fields={"replies_read": newest}, detail={"answers": str(newest)})
 
         document, _ = await self._updater.change("receipts.answers", asked, caller, judge)
         if self._tell(document).limited or "sealed" not in document:
             return AnswersLeft(answers=[])
         parts = documents.opened(document, self._keyring)
-        found = written(document, parts, "replies", "answer")
+        own = {one["number"] for one in documents.of_holder(document, "replies")}
+        found = [one for one in written(document, parts, "replies", "answer") if one.number in own]
         return AnswersLeft(answers=[AnswerLeft(number=one.number, at=one.at, text=one.value) for one in found])
 
     async def set_word(self, asked: WordAsked, caller: Caller) -> StatusAnswer:

@@ -61,13 +61,13 @@ def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> Statu
     role = Role.read(facts["role"]) if facts else Role.VICTIM
     progress = documents.progress_of(document)
     standing = progress_rules.standing(document["received_at"], progress, life, role, documents.opened_at(document))
-    messages = amendments.by_holder(document, "messages")
+    messages = len(documents.of_holder(document, "messages"))
     mine = facts is not None and life.erased_at is None and life.withdrawal is None
     may_offer = mine and handover_rules.may_offer(life, documents.facts_in(document))
     offer = handover_rules.handover_code_of(document) if may_offer else None
-    left = () if standing.limited else document.get("replies") or ()
+    left = [] if standing.limited else documents.of_holder(document, "replies")
     replies = len(left)
-    unread = replies - min(replies, document.get("replies_read") or 0)
+    unread = sum(one["number"] > (document.get("replies_read") or 0) for one in left)
     access = retention_rules.access_of(life)
     shown = access is Access.OPEN and replies > 0
     waiting = waiting_period.waiting_word(document, now) if access is Access.OPEN else None

@@ -116,6 +116,16 @@ def former(document: Document) -> Document:
     return {"received_at": document["received_at"], "handed_over_at": document["life"]["handed_over_at"]}
 
 
+def of_holder(document: Mapping[str, Any], what: str) -> list[Mapping[str, Any]]:
+    """The ``messages``, ``amendments`` or ``replies`` since the present holder of the receipt has it.
+
+    Whoever reported for somebody does not use up what that person may say after taking over, and what was answered
+    to the one is not told to the other.
+    """
+    since = (document.get("life") or {}).get("handed_over_at")
+    return [made for made in document.get(what) or () if since is None or made["at"] > since]
+
+
 def personal_parts(content: bytes) -> dict[str, bytes]:
     """Return the parts of a submission to be sealed, each as bytes. Empty parts are left out.
 

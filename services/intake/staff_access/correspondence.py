@@ -117,7 +117,7 @@ class Correspondence:
             contact = details_of(document, documents.opened(document, self._keyring)).contact
             return (
                 None
-                if correspondence_rules.may_answer(contact, len(document.get("messages") or ()))
+                if correspondence_rules.may_answer(contact, len(documents.of_holder(document, "messages")))
                 else WriteRefusal.NOT_AGREED
             )
         return why

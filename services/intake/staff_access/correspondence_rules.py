@@ -67,5 +67,8 @@ def judge(
 
 
 def may_answer(contact: Mapping[str, Any], messages: int) -> bool:
-    """Return whether the reporter chose to be answered here: they agreed to it, or wrote here first."""
+    """Return whether the holder of the receipt chose to be answered here: they agreed to it, or wrote here first.
+
+    ``messages`` are their own; after a hand-over those of whoever reported do not count.
+    """
     return messages > 0 or ContactChannel.MESSAGE_HERE in contact.get("channels", ())

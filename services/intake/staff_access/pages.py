@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse
 
 from services.intake.problems import RETRY_SECONDS
 from services.intake.receipts.models import MESSAGE_CHARS
+from services.intake.reports import documents
 from services.intake.retention import words as erasure_words
 from services.intake.staff_access import correspondence_rules
 from services.intake.staff_access import words as staff_words
@@ -58,7 +59,9 @@ def router(pages: Pages, details_service: DetailsService, correspondence: Corres
             purpose=opened.ticket.purpose,
             stale=opened.stale,
             details=details,
-            may_answer=correspondence_rules.may_answer(details.contact, len(details.messages)),
+            may_answer=correspondence_rules.may_answer(
+                details.contact, len(documents.of_holder(opened.document, "messages"))
+            ),
             leave=correspondence.leave(ticket.report_id, ticket.ownership, ticket.subject, ticket.session),
             chars=MESSAGE_CHARS,
             place=_places(pages, request),

@@ -10,6 +10,7 @@ from shared.identity.tokens import Purpose
 from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import Holder, audit_of, holder
 from tests.integration.intake.holding import owned as assigned
+from tests.integration.intake.holding import page as staff_page
 from tests.integration.intake.test_details import HTML, moved, opened, owned
 
 SESSION = "S" * 24
@@ -184,3 +185,30 @@ async def test_whoever_tries_many_receipts_is_slowed_down(harness: IntakeHarness
         for n in range(12)
     ]
     assert came == [404] * 10 + [429] * 2
+
+
+async def test_who_took_a_report_over_is_answered_anew_and_reads_no_answer_to_whoever_reported(
+    harness: IntakeHarness,
+) -> None:
+    theirs = await holder(harness, role="representative")
+    await assigned(theirs, "busan", seen=True)
+    await theirs.done("messages", text="제 이야기예요.")
+    _, leave = await leave_of(harness, theirs.report_id)
+    assert (await write(harness, "answer", theirs.report_id, leave, "신고하신 분께")).status_code == 200
+    body = {"code": (await theirs.done("hand-over"))["code"], "i_am_the_person": True}
+    taken = await harness.http.post("/api/v1/receipts/take-over", json=body, headers=harness.headers())
+    own = Holder(harness, {"report_id": theirs.report_id, "receipt": taken.json()["receipt"]})
+    to = f"/details/{own.report_id}/confirm"
+    assert (await staff_page(harness, "busan", "counsellor", form={"way": "phone"}, to=to)).status_code == 200
+    told = await harness.status(own.receipt)
+    assert (told.get("limited"), "answers" in told) == (None, False)
+    assert (await answers(own)).json()["answers"] == []
+    shown, leave = await leave_of(harness, own.report_id)
+    assert f'action="/details/{own.report_id}/answer"' not in shown, "they neither wrote here nor agreed to it"
+    assert (await write(harness, "answer", own.report_id, leave)).status_code == 409
+    await own.done("messages", text="저예요.")
+    assert (await write(harness, "answer", own.report_id, leave, "본인께")).status_code == 200
+    told = await harness.status(own.receipt)
+    assert (told["answers"], told["answers_unread"]) == (1, 1)
+    assert [one["text"] for one in (await answers(own)).json()["answers"]] == ["본인께"]
+    assert (await harness.status(own.receipt))["answers_unread"] == 0

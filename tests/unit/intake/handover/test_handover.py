@@ -9,11 +9,10 @@ from services.intake.caller import Caller
 from services.intake.handover import rules as handover_rules
 from services.intake.handover.rules import OPEN_FOR, REPEATED_FOR, HandoverCode
 from services.intake.handover.service import HandoverService
-from services.intake.receipts import amendments
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.receipts.status import told
 from services.intake.receipts.views import steps_of
-from services.intake.reports import receipt_numbers
+from services.intake.reports import documents, receipt_numbers
 from services.intake.reports.lifecycle import NEW, Lifecycle, Special
 from services.intake.reports.models import Progress, State
 from services.intake.reports.rules import standing
@@ -102,6 +101,23 @@ def test_an_earlier_confirmation_does_not_count_for_who_took_it_over() -> None:
     assert retention_rules.confirmed(life, facts(), "s-2", LATER).confirmed_by == "s-2"
 
 
+def test_who_took_it_over_is_told_of_no_answer_to_whoever_reported_and_is_answered_for_words_of_their_own() -> None:
+    life = retention_rules.confirmed(handed(), facts(), "s-1", NOW)
+    before = [{"number": 1, "at": NOW - timedelta(hours=1)}, {"number": 2, "at": NOW - timedelta(minutes=1)}]
+    document: dict[str, Any] = {
+        "received_at": NOW - timedelta(days=1),
+        "facts": facts().model_dump(mode="json"),
+        "life": life.model_dump(),
+        "replies": before,
+        "messages": before[:1],
+    }
+    assert told(document, LATER, lambda _, moment: moment).answers is None
+    assert documents.of_holder(document, "messages") == []
+    document |= {"replies": [*before, {"number": 3, "at": LATER}, {"number": 4, "at": LATER}], "replies_read": 3}
+    answer = told(document, LATER, lambda _, moment: moment)
+    assert (answer.answers, answer.answers_unread, answer.answered_at) == (2, 1, LATER)
+
+
 def test_the_former_receipt_says_the_same_whatever_comes_after() -> None:
     former = {"received_at": NOW - timedelta(days=1), "handed_over_at": NOW}
     answer = told(former, LATER, lambda _, moment: moment)
@@ -116,11 +132,11 @@ def test_the_former_receipt_says_the_same_whatever_comes_after() -> None:
 
 def test_what_the_person_may_still_say_is_not_used_up_by_whoever_reported() -> None:
     stored: dict[str, Any] = {"messages": [{"at": NOW - timedelta(hours=n)} for n in range(3)]}
-    assert amendments.by_holder(stored, "messages") == 3
+    assert len(documents.of_holder(stored, "messages")) == 3
     stored["life"] = handed().model_dump()
-    assert amendments.by_holder(stored, "messages") == 0
+    assert len(documents.of_holder(stored, "messages")) == 0
     stored["messages"].append({"at": LATER})
-    assert amendments.by_holder(stored, "messages") == 1
+    assert len(documents.of_holder(stored, "messages")) == 1
 
 
 def test_staff_see_that_it_changed_hands_and_whose_contact_came_before() -> None:
