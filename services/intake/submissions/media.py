@@ -110,9 +110,11 @@ _DENSE_LENGTH: Final = 400
 _FINGERPRINT: Final = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{64}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{32})(?![0-9A-Za-z])")
 _FINGERPRINTS: Final = 20
 _PAIRS: Final = re.compile(
-    r"(?:(?:0x|\\x|[%=&#])?[0-9A-Fa-f]{2}[^0-9A-Za-z]{1,3}){64}|(?:(?:0x|\\x|%|=)[0-9A-Fa-f]{2}){48}",
+    r"(?:(?:0x|\\?x|[%=&#])?[0-9A-Fa-f]{2}[^0-9A-Za-z]{1,3}+){64}|(?:(?:0x|\\x|%|=)[0-9A-Fa-f]{2}){48}",
     re.IGNORECASE,
 )
+"""Signs between two pairs are never given back: as part of the next pair they could be read in two ways, a text of 60
+pairs in 2^60."""
 _NUMBERS: Final = re.compile(r"(?:[0-9]{1,3}[,;\s]\s{0,2}){96}")
 _BITS: Final = re.compile(r"(?:[01]{8}[\s,]{0,2}){32}")
 _FEWEST_DIGITS: Final = 30

@@ -180,6 +180,22 @@ def test_a_link_with_a_long_signature_is_not_media() -> None:
     assert text.refused(f"https://cdn.example.com/v/p.jpg?oh={token}", link=True) is None
 
 
+@pytest.mark.parametrize("before", ["", "0x", "\\x", "%", "=", "&", "#"])
+@pytest.mark.parametrize("after", [",", ", ", ";", " ", "; =", ", \\"])
+def test_bytes_in_pairs_are_media_however_they_are_set_apart(before: str, after: str) -> None:
+    pairs = random.Random(5).randbytes(70)
+    assert text.refused("".join(f"{before}{pair:02x}{after}" for pair in pairs)) == text.MEDIA
+
+
+@pytest.mark.timeout(30)
+def test_no_text_keeps_the_recognisers_for_ever() -> None:
+    for pair in ("%41,", "-%41", " =41", "41, %", "&#41;", "\\x41, ", "0x41,", "#41 #", "41,\\"):
+        for count in (63, 1_000):
+            for end in ("", "z" * 300):
+                text.refused((pair * count)[:4_000] + end)
+                text.refused((pair * count)[:2_000], link=True)
+
+
 @pytest.mark.parametrize("sign", ["\x00", "\x1b", "\x7f", "\x85", "\u202e"])
 def test_control_characters_are_refused(sign: str) -> None:
     assert text.refused(f"a{sign}b") == text.CONTROL
