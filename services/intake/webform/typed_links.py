@@ -11,7 +11,9 @@ from typing import Final, NamedTuple
 from services.intake.submissions import web_addresses
 
 _AROUND: Final = " \t,;:·•*-–—|()[]{}<>\"'“”‘’「」『』…"
-_AFTER: Final = re.compile(r"[.,;:!?)\]}>\"'”’」』…]+$")
+_BEHIND: Final = ".,;:!?)]}>\"'”’」』…"
+"""Signs behind an address that belong to the sentence. No pattern: it would begin anew at each of them, and a line may
+be as long as a form."""
 _NUMBERED: Final = re.compile(r"^\s*(?:\(?[0-9]{1,2}[.)]|[-*•·])\s+")
 _GLUED: Final = re.compile(
     r"(?<=[A-Za-z0-9/])(?:이라는|이라고|이에요|입니다|에서요|에서|예요|에요|이고|으로|라는|라고|하고|에도|에는|이랑|로|랑|도|는|은|이|가|을|를|의|에)$"
@@ -64,7 +66,8 @@ def _read_line(seen: Seen, number: int, typed: str) -> None:
             words.append(piece)
     if len(accounts) == 1 and not links and len(words) <= 1 + _FEW_WORDS and len(typed) <= _HANDLE_CHARS:
         accounts, words = [" ".join(words)], []  # “Telegram @name”, as in the box for accounts
-    left = " ".join(word for word in words if word.strip(_AROUND) and word.strip(_AROUND) not in accounts)
+    kept = {"", *accounts}
+    left = " ".join(word for word in words if word.strip(_AROUND) not in kept)
     seen.links += [TypedLine(number, typed, link) for link in links]
     seen.accounts += [TypedLine(number, typed, account) for account in accounts]
     if left.strip(_AROUND):
@@ -81,7 +84,7 @@ def _link_in(piece: str) -> tuple[str, str]:
     elif _ANY_SCHEME.match(bare):
         return bare, ""  # javascript:, ftp:, data: are refused as links
     glued = _GLUED.search(bare)
-    address = _AFTER.sub("", bare[: glued.start()] if glued else bare)
+    address = (bare[: glued.start()] if glued else bare).rstrip(_BEHIND)
     if _SCHEME.match(address) or web_addresses.is_bare(address):
         return web_addresses.completed(address), ""
     return "", ""

@@ -61,3 +61,10 @@ def test_an_address_without_scheme_is_completed(text: str) -> None:
 )
 def test_other_texts_stay_as_they_are(text: str) -> None:
     assert web_addresses.completed(text) == text
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("line", ["." * 60_000 + "x", "'" * 60_000 + "가", "https://" * 7_500 + "!", "a." * 30_000])
+def test_a_line_as_long_as_a_form_is_read_in_time(line: str) -> None:
+    seen = typed_links.read(line)
+    assert len([*seen.links, *seen.accounts, *seen.words]) == 1
