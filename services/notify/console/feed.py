@@ -28,6 +28,7 @@ _LOG = log.get(__name__)
 _GRACE_S: Final = 0.1
 """The process that handles the record usually writes and shows it within this; then nothing is read at all."""
 _GIVE_UP_S: Final = 30.0
+"""For so long after its first answer the store is asked for what it does not have yet."""
 _CONFIRMED_S: Final = 3600.0
 """For so long the store is asked about what was shown before it had it."""
 _NEW_S: Final = 30.0
@@ -46,7 +47,8 @@ class ConsoleFeed:
         self._broadcaster = broadcaster
         self._clock = clock
         self._rules = rules
-        self._wanted: OrderedDict[str, tuple[tuple[int, int, int], float]] = OrderedDict()
+        self._wanted: OrderedDict[str, tuple[tuple[int, int, int], float | None]] = OrderedDict()
+        """How new each report has to be shown, and since when the store has answered that it is not (monotonic)."""
         self.something: Final = asyncio.Event()
         """Something is to be shown that is not yet."""
 
@@ -64,7 +66,7 @@ class ConsoleFeed:
         before = self._wanted.pop(event.report_id, None)
         if before is not None:
             least = (max(least[0], before[0][0]), max(least[1], before[0][1]), max(least[2], before[0][2]))
-        self._wanted[event.report_id] = (least, self._clock.monotonic())
+        self._wanted[event.report_id] = (least, None)
         if len(self._wanted) > _BACKLOG:
             self._overflowed()
         self.something.set()
@@ -96,11 +98,9 @@ class ConsoleFeed:
 
     async def pass_once(self, skipped: Skipped) -> None:
         """One read for everything that no handler of this process has shown meanwhile, for all consoles together."""
-        now = self._clock.monotonic()
-        for report_id, (least, since) in list(self._wanted.items()):
+        for report_id, (least, _) in list(self._wanted.items()):
             shown = self._broadcaster.given(report_id)
-            patience = _CONFIRMED_S if self._broadcaster.early(report_id) else _GIVE_UP_S
-            if (shown is not None and _as_new(shown, least)) or now - since > patience:
+            if shown is not None and _as_new(shown, least):
                 del self._wanted[report_id]
         wanted = list(self._wanted)[:_READ]
         if not wanted:
@@ -109,13 +109,15 @@ class ConsoleFeed:
         for report_id in skipped.references:
             self._wanted.pop(report_id, None)
         self._broadcaster.publish(cases.values())
+        now = self._clock.monotonic()
         for report_id in wanted:
-            case = cases.get(report_id)
-            held = self._wanted.get(report_id)
-            if held is not None and case is not None and _as_new(case, held[0]):
-                del self._wanted[report_id]
-            elif held is not None:
-                self._wanted.move_to_end(report_id)
+            held = self._wanted.pop(report_id, None)
+            if held is None:
+                continue
+            case, since = cases.get(report_id), held[1] if held[1] is not None else now
+            patience = _CONFIRMED_S if self._broadcaster.early(report_id) else _GIVE_UP_S
+            if (case is None or not _as_new(case, held[0])) and now - since <= patience:
+                self._wanted[report_id] = (held[0], since)
 
 
 def _least(event: ReportEvent) -> tuple[int, int, int]:

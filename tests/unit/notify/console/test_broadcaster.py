@@ -14,7 +14,9 @@ from services.notify.console.feed import ConsoleFeed
 from services.notify.console.rows import StreamRows, entry_of, message
 from services.notify.escalation.rules import Rules
 from shared.centers import CENTER_IDS
+from shared.errors import TransientError
 from shared.events.base import Event
+from shared.jobs import Skipped
 from shared.kafka.router import Received
 from shared.metrics import REGISTRY
 from tests.support.clock import ManualClock
@@ -162,6 +164,37 @@ async def test_a_feed_that_cannot_remember_what_changed_has_every_console_load_i
         feed.note(received(event("report.routed", 3)))
         assert [each.too_slow for each in (one, other)] == [True, True]
         assert unstored() == 0, "nobody asks the store about it any more, and no console shows it"
+
+
+async def test_what_changed_while_the_store_was_away_is_shown_when_it_is_back() -> None:
+    events, clock, hub = stream()[:2], ManualClock(NOW), ConsoleBroadcaster()
+    case = folded(events)
+
+    class Store:
+        answers: dict[str, Case] | None = None
+
+        async def load(self, report_ids: list[str], skipped: Skipped) -> dict[str, Case]:
+            del report_ids, skipped
+            if self.answers is None:
+                raise TransientError("store: away")
+            return self.answers
+
+    store = Store()
+    feed = ConsoleFeed(cast("Any", store), hub, clock, Rules())
+    with hub.listen("gwangju") as listener:
+        feed.note(received(events[1]))
+        with pytest.raises(TransientError):
+            await feed.catch_up()
+        await clock.advance(600)
+        store.answers = {}
+        await feed.pass_once(Skipped("console"))
+        store.answers = {case.report_id: case}
+        await feed.catch_up()
+        assert (await listener.take(0.01))[0] == [case]
+        feed.note(received(stream()[2]))
+        await feed.pass_once(Skipped("console"))
+        await clock.advance(31)
+        await feed.catch_up()  # ends: what the store does not say within half a minute of its first answer is given up
 
 
 def unstored() -> float | None:
