@@ -81,10 +81,11 @@ class SessionStore:
             done += int(changed.modified_count)
         return done
 
-    async def of(self, subject: str) -> list[Session]:
-        """Return a person's sessions, newest first."""
+    async def of(self, subject: str, now: datetime) -> list[Session]:
+        """Return a person's sessions that have not ended and are not too old, newest first."""
+        wanted = {"subject": subject, "ended_at": None, "started_at": {"$gt": now - SESSION_LASTS}}
         with store_errors():
-            found = await self.collection.find({"subject": subject}).to_list(200)
+            found = await self.collection.find(wanted).to_list(None)
         sessions = filter(None, map(session_of, found))
         return sorted(sessions, key=lambda session: session.started_at, reverse=True)
 

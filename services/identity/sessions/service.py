@@ -164,7 +164,7 @@ class Sessions:
     async def of(self, subject: str) -> list[Session]:
         """Return a person's sessions that still renew, newest first."""
         now = self._clock.now()
-        return [session for session in await self._store.of(subject) if alive(session, now)]
+        return [session for session in await self._store.of(subject, now) if alive(session, now)]
 
     async def publish(self) -> None:
         """Let this process know at once what others will within seconds."""

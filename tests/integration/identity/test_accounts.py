@@ -260,7 +260,7 @@ async def test_without_an_audit_nobody_signs_in(identity: Process) -> None:
         answer = await identity.api_enter(http, ready)
         identity.log.append = good  # type: ignore[method-assign]  # as before
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-        assert await identity.accounts.session_store.of(ready.account.subject) == []
+        assert await identity.accounts.session_store.of(ready.account.subject, identity.clock.now()) == []
 
 
 async def test_second_factors_and_keys_move_to_a_new_master_key(identity: Process, harness: IdentityHarness) -> None:

@@ -9,6 +9,7 @@ import jwt
 import pytest
 from starlette.requests import Request
 
+from services.identity.accounts.models import SessionEnding
 from services.identity.accounts.rules import SESSION_IDLE, SESSION_LASTS
 from services.identity.audit_recorder import Actor, by_command
 from shared.clock import SystemClock
@@ -61,7 +62,7 @@ async def test_nothing_that_is_stored_or_published_renews_a_session(identity: Pr
     ready = await identity.person("jeju", "counsellor")
     async with identity.browser() as http:
         given = (await identity.api_enter(http, ready)).json()
-        stored = await identity.accounts.session_store.of(ready.account.subject)
+        stored = await identity.accounts.session_store.of(ready.account.subject, identity.clock.now())
         for guess in (stored[0].digest, stored[0].session, given["token"]):
             answer = await http.post("/api/v1/session/renew", json={"session": guess[:100]})
             assert answer.status_code == 401
@@ -312,3 +313,14 @@ async def test_a_foreign_page_cannot_sign_a_browser_in_as_somebody_else(identity
                 answer = await http.post(path, data={"account": ready.account.name})
                 assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
             assert not http.cookies
+
+
+async def test_who_signed_in_very_often_still_sees_where_they_are_signed_in_now(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    account, sessions = ready.account, identity.accounts.sessions
+    for _ in range(201):
+        assert await sessions.begin(account.subject) is not None
+    await sessions.end(account.subject, SessionEnding.EVERYWHERE)
+    last = await sessions.begin(account.subject)
+    assert last is not None
+    assert [one.session for one in await sessions.of(account.subject)] == [last.principal.session]
