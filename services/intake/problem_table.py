@@ -83,7 +83,7 @@ ON_PAGES: Final = (
     *from_words(CALL_REFUSALS),
     *from_words(ERASURE_REFUSALS),
     DocumentedProblem("unknown_report", 404, n("There is no such report.")),
-    DocumentedProblem("no_room", 503, n("There is no room for more reports. Nothing was sent."), Again.AFTER),
+    DocumentedProblem("no_room", 503, n("There is no room for new calls. Reports are still taken."), Again.AFTER),
 )
 """Of pages alone."""
 

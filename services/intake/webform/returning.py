@@ -12,7 +12,9 @@ from services.intake.caller import Caller
 from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.forms import RECEIPT_CHARS
 from services.intake.receipts.models import ReceiptQuestion
+from services.intake.reports import documents
 from services.intake.reports.authentication import ReportNotAuthenticError
+from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import Access
 from services.intake.retention import rules as retention_rules
 from services.intake.webform.form import FieldProblem
@@ -34,6 +36,7 @@ _TAKEN_BACK: Final = n("That report was taken back, so this one stands by itself
 _HANDED_OVER: Final = n(
     "That report was handed over to the person it is about, so this one stands by itself. Please leave this empty."
 )
+_DRILL: Final = n("That report was a drill, so this one stands by itself. Please leave this empty.")
 _CLOSED: Final = n(
     "That report is closed until somebody has looked at it, so this one stands by itself. Please leave this empty."
 )
@@ -72,8 +75,15 @@ class Returning:
         except ReportNotAuthenticError:
             # The earlier report is refused, told of and looked at. The new one must not be lost for it.
             return EarlierReport(problem=FieldProblem(CONTROL, _CLOSED), later=True)
-        if "_id" not in found:
-            return EarlierReport(problem=FieldProblem(CONTROL, _HANDED_OVER))
-        if retention_rules.access_of(retention_rules.lifecycle_of(found)) is not Access.OPEN:
-            return EarlierReport(problem=FieldProblem(CONTROL, _TAKEN_BACK))
-        return EarlierReport(report_id=found["_id"])
+        wrong = _not_linked(found)
+        return EarlierReport(problem=FieldProblem(CONTROL, wrong)) if wrong else EarlierReport(report_id=found["_id"])
+
+
+def _not_linked(found: Document) -> str:
+    """Why a new report is not linked to the one that was found; empty if it is."""
+    if "_id" not in found:
+        return _HANDED_OVER
+    if retention_rules.access_of(retention_rules.lifecycle_of(found)) is not Access.OPEN:
+        return _TAKEN_BACK
+    # The form takes no drills, and what was made up says nothing about a real report.
+    return _DRILL if documents.facts_in(found).synthetic else ""

@@ -45,12 +45,14 @@ async def test_wrong_taken_back_and_handed_over_receipts_are_said_at_the_field_a
     former = await holder(harness, role="representative")
     await taken(former)
     guarded = await holder(harness, word="rain coat", word_for_status=True)
+    drill = await holder(harness, synthetic=True)
     for receipt, said in (
         (guarded.receipt, "No report has this receipt number, or its status needs a word."),
         (from_number(77), "No report has this receipt number"),
         ("12", "No report has this receipt number"),
         (gone.receipt, "That report was taken back"),
         (former.receipt, "That report was handed over"),
+        (drill.receipt, "That report was a drill"),
     ):
         refused = await send(harness, receipt, narrative="a long story")
         assert (refused.status_code, 'href="#earlier_receipt"' in refused.text) == (422, True), said
