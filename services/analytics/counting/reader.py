@@ -206,13 +206,14 @@ class CountReader:
         pipeline: list[dict[str, Any]] = [{"$match": {"standing": {"$exists": True}}}, {"$group": grouped}]
         found = generation.facts.aggregate(pipeline, session=session, hint=dict(STANDING))
         groups = {g["_id"]: g async for g in found}
-        waiting = groups.get("in_flight", {"n": 0, "oldest": None})
+        waiting, ahead = (groups.get(name, {"n": 0, "oldest": None}) for name in ("in_flight", "ahead"))
         return ReconciliationCounts(
             sums=dict(sums),
             without_owner=waiting["n"],
             dead=await self._dead_in_flight(generation),
-            ahead=groups.get("ahead", {"n": 0})["n"],
+            ahead=ahead["n"],
             oldest=waiting["oldest"],
+            oldest_ahead=ahead["oldest"],
         )
 
     async def _dead_in_flight(self, generation: Generation) -> int:

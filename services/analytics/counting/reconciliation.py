@@ -23,6 +23,8 @@ class ReconciliationCounts:
     """Facts whose routing was read before their acceptance: the topics are read side by side, so this passes."""
     oldest: datetime | None
     """When the longest waiting report without owner was accepted."""
+    oldest_ahead: datetime | None = None
+    """When the report that is ahead for longest was accepted, by its routing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ class Watch:
         self._moved: dict[tuple[Topic, int], datetime] = {}
         self._looked = False
         self._newest: Reconciliation | None = None
+        self._longest_ahead_s = 0.0
         metrics.BEHIND.set(nan)  # 0 would say that nothing is left to count
 
     def caught_up(self) -> datetime | None:
@@ -82,10 +83,11 @@ class Watch:
         """Return whether nothing was missing at the last look; None if it could not look.
 
         A report without an owner is missing too once it is dead, or has been on its way longer than any ever should.
+        So is one with an owner whose acceptance nobody could read.
         """
         if not self._looked or self._newest is None:
             return None
-        waited = self._newest.oldest_in_flight_seconds or 0.0
+        waited = max(self._newest.oldest_in_flight_seconds or 0.0, self._longest_ahead_s)
         return self._newest.difference == 0 and self._newest.dead == 0 and waited <= ON_ITS_WAY_S
 
     def stopped_since(self) -> datetime | None:
@@ -114,7 +116,9 @@ class Watch:
     async def reconcile(self) -> Reconciliation:
         """Compare both ends now, and show the result as metrics."""
         now = self._clock.now()
-        result = self._newest = reconcile(await self._reader.reconciliation_counts(), now)
+        counts = await self._reader.reconciliation_counts()
+        result = self._newest = reconcile(counts, now)
+        self._longest_ahead_s = (now - counts.oldest_ahead).total_seconds() if counts.oldest_ahead else 0.0
         metrics.DIFFERENCE.set(result.difference)
         metrics.IN_FLIGHT.set(result.in_flight)
         metrics.DEAD.set(result.dead)

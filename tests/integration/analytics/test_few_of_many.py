@@ -62,6 +62,7 @@ async def test_the_tally_and_who_waits_longest_name_their_index(store_settings: 
     reconciliation_counts, waiting = await reader.reconciliation_counts(), await reader.oldest_unseen()
     assert (reconciliation_counts.without_owner, reconciliation_counts.ahead, reconciliation_counts.dead) == (9, 10, 2)
     assert (reconciliation_counts.oldest, reconciliation_counts.sums["accepted"]) == (make.START, 50)
+    assert reconciliation_counts.oldest_ahead == make.START
     # As long as it has had to: one that came back waits since then.
     assert waiting == {"busan": make.START + timedelta(seconds=1), "daegu": make.START + timedelta(seconds=300)}
     assert len(asked.found) >= 3

@@ -178,7 +178,8 @@ def _accounted(words: Wording, accounted: bool | None) -> Answer:
         words.text(
             gettext_noop(
                 "Every accepted report, counted at the entrance, has a centre or has been on its way for less than an "
-                "hour, and none had to be set aside. The numbers belong to those who run the service."
+                "hour, every one at a centre was counted at the entrance, and none had to be set aside. The numbers "
+                "belong to those who run the service."
             )
         ),
     )

@@ -61,6 +61,7 @@ class Counted:
         self.others: dict[tuple[str, int], int] = {}
         self.sums: dict[str, int] = {}
         self.waiting: tuple[int, datetime | None] = (0, None)
+        self.ahead_since: datetime | None = None
         self.dead = 0
         self.away = False
         self.tallied = 0
@@ -75,7 +76,8 @@ class Counted:
         if self.away:
             raise TransientError("the store is away")
         n, oldest = self.waiting
-        return ReconciliationCounts(sums=self.sums, without_owner=n, dead=self.dead, ahead=0, oldest=oldest)
+        ahead = int(self.ahead_since is not None)
+        return ReconciliationCounts(self.sums, n, self.dead, ahead, oldest, self.ahead_since)
 
 
 class Office:
@@ -272,6 +274,22 @@ async def test_a_report_that_has_had_no_owner_for_an_hour_is_unaccounted_for(
     office.store.waiting, office.store.dead = (23, NOW - timedelta(minutes=minutes)), dead
     await office.look()
     assert office.watch.accounted() is nothing
+
+
+@pytest.mark.parametrize(("minutes", "nothing"), [(59, True), (61, False)])
+async def test_a_report_whose_acceptance_could_not_be_read_for_an_hour_is_unaccounted_for(
+    minutes: int, nothing: bool
+) -> None:
+    """It has a centre and is in no table; the equation holds, since it is taken to be read ahead."""
+    office = Office()
+    office.store.sums = {"routed": 1}
+    office.store.ahead_since = NOW - timedelta(minutes=minutes)
+    await office.look()
+    assert office.watch.accounted() is nothing
+    office.store.ahead_since = None
+    office.store.sums = {"routed": 1, "accepted": 1}
+    await office.look()
+    assert office.watch.accounted() is True, "sent back, it is counted"
 
 
 async def test_counting_that_stands_still_says_since_when_and_keeping_up_says_nothing() -> None:
