@@ -526,6 +526,12 @@ def part(case: Case, other_id: str, other_alias: str, who: Actor, ownership: int
     return Accepted(changed(case, line(case, who, EntryKind.PARTED, now, other_alias), {"joined": left}), None)
 
 
+def under_one_person(case: Case, other: Case) -> bool:
+    """Return whether two linked cases are under one person: put there, and neither moved or given to another since."""
+    both = other.report_id in case.joined and case.report_id in other.joined
+    return both and case.assignee is not None and case.assignee == other.assignee
+
+
 def _unjoinable(case: Case, other: Case | None, *, agreed: bool) -> Rejected | None:
     if other is None or not (other.report_id in case.linked or case.report_id in other.linked):
         return Rejected.NOT_LINKED

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from services.notify.cases.attention import next_step
 from services.notify.cases.commands import COMMANDS, Command, OfferRequest
 from services.notify.cases.models import CENTRAL_DESK, NEXT_OF, Case, TransferReason
-from services.notify.cases.rules import Rejected, ways
+from services.notify.cases.rules import Rejected, under_one_person, ways
 from services.notify.cases.service import CaseService, CommandResult
 from services.notify.cases.tickets import Tickets
 from services.notify.console.api import check_center, deletion_number, no_number
@@ -108,6 +108,7 @@ class CasePages:
             ways=ways(case),
             rules_known=principal.subject in case.rules_known_to,
             linked_here=sorted(here, key=lambda one: one.sort_key),
+            joined_here={one.report_id for one in here if under_one_person(case, one)},
             linked_elsewhere=len(set(case.linked) - {one.report_id for one in here}),
             platforms=list(PlatformKind),
             next_of=NEXT_OF,

@@ -147,3 +147,16 @@ def test_linked_cases_come_under_one_person_only_as_both_agreed_and_only_at_one_
     parted = decisions.part(came.case, OTHER, there.alias, LEE, 1, NOW)
     assert isinstance(parted, Accepted)
     assert (parted.case.joined, parted.case.assignee) == ((), "lee")
+
+
+def test_cases_are_under_one_person_only_until_one_is_given_to_another_or_moves() -> None:
+    here = acknowledged(joined=(OTHER,))
+    there = acknowledged(report_id=OTHER, joined=(here.report_id,))
+    assert decisions.under_one_person(here, there)
+    given = decisions.assign(there, Actor(KIM, "gwangju"), 1, "lee", NOW)
+    assert isinstance(given, Accepted)
+    assert not decisions.under_one_person(here, given.case)
+    moved = there.model_copy(update={"joined": ()})  # as of a case that came to another centre, and perhaps back
+    assert not decisions.under_one_person(here, moved)
+    nobodys = [one.model_copy(update={"assignee": None}) for one in (here, there)]
+    assert not decisions.under_one_person(*nobodys)
