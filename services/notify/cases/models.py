@@ -15,6 +15,7 @@ from shared.events.vocabulary import (
     EndReason,
     HarmType,
     Open,
+    OpenVocabulary,
     Outcome,
     PlatformKind,
     RoutingReason,
@@ -146,8 +147,8 @@ class CaseState(StrEnum):
     ENDED = "ended"
 
 
-class EntryKind(StrEnum):
-    """Kinds of line in a case's timeline."""
+class EntryKind(OpenVocabulary):
+    """Kinds of line in a case's timeline. A build that does not know one yet shows that line as unknown."""
 
     ROUTED = "routed"
     MOVED = "moved"
@@ -225,7 +226,7 @@ class TimelineEntry(StoredModel):
     """One line of the timeline."""
 
     at: Instant
-    kind: EntryKind
+    kind: Open[EntryKind]
     center_id: str
     step: int | None = None
     target: Target | None = None

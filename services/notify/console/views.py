@@ -207,7 +207,7 @@ class EntryView(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     at: Moment
-    kind: EntryKind
+    kind: Open[EntryKind]
     center_id: str
     step: int | None
     target: Target | None

@@ -20,3 +20,4 @@ def test_every_line_of_a_timeline_has_words() -> None:
     template = Path(services.notify.__file__).parent / "templates" / "timeline.html"
     words = template.read_text(encoding="utf-8")
     assert [kind.value for kind in EntryKind if f'entry.kind == "{kind}"' not in words] == []
+    assert "Something that this version does not know." in words
