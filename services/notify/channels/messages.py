@@ -1,6 +1,6 @@
 """Texts of alerts, for people and for receivers. Pure. An alert carries alias, urgency and age, never content.
 
-Every message of a kind has the same size to the byte, so that whoever watches the wire learns nothing from it.
+Every mail and every webhook has the same size to the byte, so that whoever watches the wire learns nothing from it.
 """
 
 import base64
@@ -117,10 +117,6 @@ def padded(content: bytes, size: int) -> bytes:
 
 HOOK_BYTES: Final = 6144
 """Size of every webhook's body; as of a mail."""
-
-
-TEXT_CHARACTERS: Final = 420
-"""Length of every text for Apprise; below what the narrowest of its services takes whole in one message."""
 
 
 class Ask(StrEnum):
@@ -255,10 +251,10 @@ def _json(body: object) -> bytes:
 
 
 def alert_text(alerts: Sequence[Alert], root: str, now: datetime) -> Words:
-    """A short text: the subject, and a link filled up with blanks to one length."""
+    """A short text: the subject and a link. Of no common size, since Apprise takes blanks off the end of a text."""
     said = words(alerts, root, now)
     link = root + (alerts[0].path if len(alerts) == 1 else "/")
-    return Words(said.subject, link.ljust(TEXT_CHARACTERS - len(said.subject)))
+    return Words(said.subject, link)
 
 
 def alarm_mail(about: str, count: int, oldest_due: datetime, to: str, sender: str, root: str, now: datetime) -> Mail:

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from services.notify.channels.apprise import THREADS, URGENT_ONLY, AppriseChannel
 from services.notify.channels.breaker import FAILURES, OPEN_S, Breaker
-from services.notify.channels.messages import HOOK_BYTES, TEXT_CHARACTERS, Alert, Ask, alert_hook, alert_text
+from services.notify.channels.messages import HOOK_BYTES, Alert, Ask, alert_hook, alert_text
 from services.notify.channels.webhook import WebhookChannel
 from services.notify.settings import WebhookWithSecret
 from shared.clock import SystemClock
@@ -48,14 +48,19 @@ def test_the_public_library_verifies_what_we_sign_and_nothing_that_was_touched()
 
 
 @pytest.mark.parametrize("count", [1, 2, 50])
-def test_every_webhook_and_every_text_has_one_size_and_says_count_and_oldest_age(count: int) -> None:
+def test_every_webhook_has_one_size_and_says_count_and_oldest_age(count: int) -> None:
     now = datetime.now(UTC)
     body = alert_hook("msg", alerts(count, now), ROOT, now)
     assert len(body) == HOOK_BYTES
     data = json.loads(body)["data"]
     assert (data["count"], data["oldest_age_s"], len(data["alert_ids"])) == (count, (count - 1) * 60, count)
-    text = alert_text(alerts(count, now), ROOT, now)
-    assert len(text.subject) + len(text.body) == TEXT_CHARACTERS
+
+
+def test_a_text_is_the_subject_and_the_way_to_the_case_or_to_all_of_them() -> None:
+    now = datetime.now(UTC)
+    (one,) = alerts(1, now)
+    assert alert_text([one], ROOT, now).body == ROOT + one.path
+    assert alert_text(alerts(2, now), ROOT, now).body == f"{ROOT}/"
 
 
 @asynccontextmanager
