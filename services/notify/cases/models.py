@@ -230,7 +230,7 @@ class TimelineEntry(StoredModel):
     center_id: str
     step: int | None = None
     target: Target | None = None
-    channel: AlertChannel | None = None
+    channel: Open[AlertChannel] | None = None
     attempt: int | None = None
     reason: str | None = None
     by: str | None = None

@@ -268,7 +268,9 @@ class CaseView(CaseRow):
     )
 
     linked_reports: tuple[str, ...]
-    joined: tuple[str, ...] = Field(description="Linked reports that the same person looks after.")
+    joined: tuple[str, ...] = Field(
+        description="Linked reports that somebody put under one person; each may have moved or been given away since."
+    )
     contact_channels: tuple[Open[ContactChannel], ...] = Field(description="The only ways the reporter agreed to.")
     deletions: tuple[DeletionView, ...]
     timeline: list[EntryView]

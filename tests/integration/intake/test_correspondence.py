@@ -212,3 +212,7 @@ async def test_who_took_a_report_over_is_answered_anew_and_reads_no_answer_to_wh
     assert (told["answers"], told["answers_unread"]) == (1, 1)
     assert [one["text"] for one in (await answers(own)).json()["answers"]] == ["본인께"]
     assert (await harness.status(own.receipt))["answers_unread"] == 0
+    shown, _ = await leave_of(harness, own.report_id)
+    assert shown.count("the person concerned does not see it") == 1, (
+        "what the person never saw does not stand there as read"
+    )

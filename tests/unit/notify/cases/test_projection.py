@@ -53,10 +53,12 @@ def test_words_of_a_later_build_are_kept_as_they_were_written_and_shown_as_unkno
 
 def test_a_line_of_a_later_build_is_kept_as_it_was_written() -> None:
     case = folded([event("report.routed")])
-    entries = [*case.model_dump()["entries"], {"at": NOW, "kind": "police_informed", "center_id": case.center_id}]
+    later = {"at": NOW, "kind": "police_informed", "center_id": case.center_id, "channel": "pager"}
+    entries = [*case.model_dump()["entries"], later]
     read = Case.model_validate(case.model_dump() | {"_id": case.report_id, "entries": entries})
-    assert read.entries[-1].kind == "unknown"
-    assert read.model_dump()["entries"][-1]["kind"] == "police_informed"
+    assert (read.entries[-1].kind, read.entries[-1].channel) == ("unknown", "unknown")
+    kept = read.model_dump()["entries"][-1]
+    assert (kept["kind"], kept["channel"]) == ("police_informed", "pager")
     assert taken(read).state is CaseState.ACKNOWLEDGED
 
 
