@@ -40,6 +40,14 @@ KEYS = (
     *AUDIT_KEYS.values(),
 )
 """Made at the first start; one that an older file lacks is added."""
+READING = (
+    "INTAKE_MASTER_KEY",
+    "INTAKE_RECEIPT_KEY",
+    "INTAKE_LINK_KEY",
+    "IDENTITY_MASTER_KEY",
+    "IDENTITY_ACCOUNT_KEY",
+)
+"""Those without which nothing stored can be read or found again; every build had them."""
 RETIRED = "INTAKE_RETIRED_MASTER_KEYS"
 """Master keys that still open reports: in the file only while a rotation runs (JSON list)."""
 LATER = "INTAKE_LATER_RECEIPT_KEYS"
@@ -59,9 +67,7 @@ def ensure(folder: Path) -> dict[str, str]:
     """Read the secrets of a folder, making those that are missing. Raises SecretsError if others may read them."""
     path = folder / FILE
     found = read(path) if path.exists() else {}
-    # The new name last: an earlier build that ran in between added keys of its own under the old ones.
-    ordered = sorted(found.items(), key=lambda item: item[0] not in _RENAMED)
-    kept = {_RENAMED.get(name, name): value for name, value in ordered if name not in _GONE}
+    kept = {name: value for name, value in renamed(found).items() if name not in _GONE}
     wanted = kept | {name: new_key() for name in KEYS if name not in (*kept, *AUDIT_KEYS.values())}
     wanted |= {name: own_audit_key(wanted[VERIFIER], service) for service, name in AUDIT_KEYS.items()}
     wanted[PUBLIC_ROOTS] = _with_public_root(wanted.get(PUBLIC_ROOTS, ""), wanted[ROOT])
@@ -79,6 +85,13 @@ def read(path: Path) -> dict[str, str]:
     if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004  # a name and a value
         raise SecretsError(f"{path} has a line that is not NAME=value; with no data to lose, delete it and start again")
     return {name.strip(): value.strip() for name, value in pairs}
+
+
+def renamed(found: Mapping[str, str]) -> dict[str, str]:
+    """The same secrets by the names of this build."""
+    # The new name last: an earlier build that ran in between added keys of its own under the old ones.
+    ordered = sorted(found.items(), key=lambda item: item[0] not in _RENAMED)
+    return {_RENAMED.get(name, name): value for name, value in ordered}
 
 
 def with_new_master_key(found: Mapping[str, str]) -> dict[str, str]:

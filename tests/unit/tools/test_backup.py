@@ -302,7 +302,15 @@ def test_a_restore_that_has_not_the_services_keys_begins_nothing_and_makes_none(
         assert f"write them to {var / local_keys.FILE}" in told
         assert "INTAKE_MASTER_KEY" in told
     assert not var.exists()
-    for name, value in local_keys.ensure(tmp_path / "elsewhere").items():
+    made = local_keys.ensure(tmp_path / "elsewhere")
+    for lacking in ("INTAKE_MASTER_KEY", local_keys.VERIFIER):
+        some = {name: value for name, value in made.items() if name != lacking}
+        local_keys.write(var, some)
+        assert main(["open"]) == REFUSED
+        assert lacking in capsys.readouterr().err
+        assert local_keys.read(var / local_keys.FILE) == some
+    (var / local_keys.FILE).unlink()
+    for name, value in made.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(AssertionError, match="begun"):
         main(["open"])
