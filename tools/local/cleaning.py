@@ -1,6 +1,7 @@
 """Remove data, logs and results (`make clean`)."""
 
 import shutil
+from itertools import count
 
 from tools.local.keys import FILE
 from tools.local.security import FOLDER as SECURITY
@@ -30,8 +31,8 @@ def clean(settings: LocalSettings) -> list[str]:
             shutil.rmtree(path)
             lines.append(f"removed {path}")
         elif path.name == ANCHORS and path.is_dir() and not path.is_symlink():
-            number = len(list(settings.var.glob(f"{ANCHORS}-before-clean-*"))) + 1
-            aside = path.rename(path.with_name(f"{ANCHORS}-before-clean-{number}"))
+            names = (f"{ANCHORS}-before-clean-{number}" for number in count(1))
+            aside = path.rename(next(place for name in names if not (place := path.with_name(name)).exists()))
             lines.append(f"put {path} aside as {aside.name} (put it back before you restore a backup here)")
         elif path.name in (FILE, SECURITY):
             lines.append(f"kept {path} (delete it yourself if no data is left that needs it)")

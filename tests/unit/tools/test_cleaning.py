@@ -33,6 +33,19 @@ def test_the_copy_of_anchors_is_put_aside_and_the_register_of_erasures_stays(tmp
     assert (tmp_path / "erasures").is_dir()
 
 
+def test_a_copy_of_anchors_takes_the_place_of_none_that_was_put_aside_before(tmp_path: Path) -> None:
+    """A restore takes one of them back, so that there are gaps."""
+    for kept in ("audit-anchors", "audit-anchors-before-clean-2"):
+        (tmp_path / kept).mkdir()
+        (tmp_path / kept / "published").write_text(f"{kept}\n", encoding="utf-8")
+    clean(LocalSettings(var_dir=tmp_path))
+    now = {path.parent.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*/published")}
+    assert now == {
+        "audit-anchors-before-clean-1": "audit-anchors\n",
+        "audit-anchors-before-clean-2": "audit-anchors-before-clean-2\n",
+    }
+
+
 def test_nothing_goes_while_it_runs(tmp_path: Path) -> None:
     (tmp_path / "kafka").mkdir()
     folder = RunFolder(tmp_path / "run")
