@@ -13,6 +13,7 @@ from typing import Final, cast
 import aiosmtplib
 
 from services.identity.accounts.models import Account, RefusedError
+from services.identity.accounts.rules import is_mail_address
 from services.identity.credentials import Vault
 from services.identity.metrics import NOTICES
 from services.identity.notices.messages import message
@@ -117,6 +118,9 @@ class Notices:
         to = self._opened(queued.subject, queued)
         if not to:
             return "unreadable"
+        if not is_mail_address(to):
+            # Kept by an earlier build, which took what a header reads as several addresses or as a group.
+            return "refused"
         address = f"{settings.public_urls.get('identity', '').rstrip('/')}/account"
         try:
             async with asyncio.timeout(settings.smtp_timeout_s):

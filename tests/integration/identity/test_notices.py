@@ -9,6 +9,7 @@ import pytest
 from services.identity import cli
 from services.identity.accounts.service import Ready
 from services.identity.audit_recorder import Actor
+from services.identity.enrolment import service as enrolment
 from services.identity.notices.service import EACH, KEPT
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
@@ -64,6 +65,19 @@ async def delivered(identity: Process, sink: MailSink) -> list[tuple[str, str]]:
 async def queue(identity: Process) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = await identity.accounts.notice_store.collection.find({}).to_list(None)
     return found
+
+
+@pytest.mark.parametrize("kept", ["group:;a@work.example", "a,b@work.example"])
+async def test_an_address_of_an_earlier_build_that_is_none_holds_up_no_notice(
+    identity: Process, sink: MailSink, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    async with identity.browser() as http:
+        with monkeypatch.context() as earlier:
+            earlier.setattr(enrolment, "is_mail_address", lambda _: True)
+            await someone(identity, http, kept)
+        assert len(await queue(identity)) == 1
+        assert await delivered(identity, sink) == []
+    assert await queue(identity) == []
 
 
 async def test_of_what_people_are_told_and_of_what_not(identity: Process, sink: MailSink) -> None:
