@@ -47,9 +47,10 @@ class Field:
         """Name and id of a process of the target; one that is down is waited for."""
         return await self.striker.victim(target)
 
-    async def running(self, name: str) -> None:
-        """Wait until a process is ready."""
-        await asyncio.to_thread(self.stack.wait_ready, READY_S, name)
+    async def kafka_running(self) -> None:
+        """Wait until Kafka is ready. A fault before may have taken a single broker away; of three, two stay."""
+        if self._cluster is None:
+            await asyncio.to_thread(self.stack.wait_ready, READY_S, "kafka")
 
     async def kill(self, target: str, *, hold: bool = False) -> None:
         """SIGKILL; ``hold`` keeps it from being started again."""

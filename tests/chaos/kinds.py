@@ -179,7 +179,7 @@ class Garbage(Kind):
     holds = "the neighbours of a bad record go on; an old record changes nothing"
 
     async def strike(self, field: Field) -> None:
-        await field.running("kafka")  # a fault before may have taken it away
+        await field.kafka_running()
         await field.garbage.write()
 
 

@@ -91,8 +91,11 @@ def short(seed: int) -> Options:
 
 
 def three_brokers(seed: int) -> Options:
-    """The smaller half: what three brokers alone can suffer. Ambushes take the only broker away, so there are none."""
-    plan = ("leader kill:routings:5", "rolling restart:brokers:0")
+    """The smaller half: what three brokers alone can suffer, and garbage, whose writer waits for no single broker.
+
+    Ambushes take the only broker away, so there are none.
+    """
+    plan = ("leader kill:routings:5", "rolling restart:brokers:0", "garbage:topics:0")
     return Options(seed=seed, brokers=3, reports=60, plan=plan, ambushes=0, rotate_after=0)
 
 
