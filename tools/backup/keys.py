@@ -11,6 +11,7 @@ from typing import Final
 import pyrage  # type: ignore[import-untyped]  # says no types
 
 from tools.local import keys
+from tools.local.aside import put_aside
 from tools.local.keys import SecretsError
 from tools.local.settings import environment
 
@@ -91,7 +92,7 @@ def give_back_heads(folder: Path, var: Path, backup: str) -> None:
     saved, heads = folder / backup / HEADS, var / HEADS
     if saved.is_dir():
         if any(heads.glob("*.heads")):
-            heads.rename(var / f"audit-before-restore-{len(list(var.glob('audit-before-restore-*'))) + 1}")
+            put_aside(heads, "audit-before-restore")
         heads.mkdir(parents=True, exist_ok=True, mode=0o700)
         for head in saved.glob("*.heads"):
             shutil.copy(head, heads / head.name)

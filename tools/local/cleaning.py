@@ -1,8 +1,8 @@
 """Remove data, logs and results (`make clean`)."""
 
 import shutil
-from itertools import count
 
+from tools.local.aside import put_aside
 from tools.local.keys import FILE
 from tools.local.security import FOLDER as SECURITY
 from tools.local.settings import LocalSettings
@@ -31,8 +31,7 @@ def clean(settings: LocalSettings) -> list[str]:
             shutil.rmtree(path)
             lines.append(f"removed {path}")
         elif path.name == ANCHORS and path.is_dir() and not path.is_symlink():
-            names = (f"{ANCHORS}-before-clean-{number}" for number in count(1))
-            aside = path.rename(next(place for name in names if not (place := path.with_name(name)).exists()))
+            aside = put_aside(path, f"{ANCHORS}-before-clean")
             lines.append(f"put {path} aside as {aside.name} (put it back before you restore a backup here)")
         elif path.name in (FILE, SECURITY):
             lines.append(f"kept {path} (delete it yourself if no data is left that needs it)")

@@ -125,6 +125,17 @@ def test_each_backup_has_the_secrets_and_heads_of_its_own_time(tmp_path: Path) -
         keys.give_back_secrets(folder, other, "second")
 
 
+def test_heads_take_the_place_of_none_that_were_put_aside_before(tmp_path: Path) -> None:
+    """Some of those may have been removed or taken back: their numbers have gaps."""
+    var, saved = tmp_path / "var", tmp_path / "keys" / "one" / keys.HEADS
+    for folder in (saved, var / keys.HEADS, var / "audit-before-restore-2"):
+        folder.mkdir(parents=True)
+        (folder / "intake.heads").write_text(folder.name, encoding="utf-8")
+    keys.give_back_heads(tmp_path / "keys", var, "one")
+    kept = {path.parent.name for path in var.glob("*/intake.heads")}
+    assert kept == {keys.HEADS, "audit-before-restore-1", "audit-before-restore-2"}
+
+
 def test_a_register_that_is_not_where_it_is_said_to_be_restores_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
