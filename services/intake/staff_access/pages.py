@@ -62,6 +62,7 @@ def router(pages: Pages, details_service: DetailsService, correspondence: Corres
             may_answer=correspondence_rules.may_answer(
                 details.contact, len(documents.of_holder(opened.document, "messages"))
             ),
+            to_holder={reply["number"] for reply in documents.of_holder(opened.document, "replies")},
             leave=correspondence.leave(ticket.report_id, ticket.ownership, ticket.subject, ticket.session),
             chars=MESSAGE_CHARS,
             place=_places(pages, request),
