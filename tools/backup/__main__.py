@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -56,6 +58,16 @@ def main(arguments: Sequence[str]) -> int:
         return NOT_OPENED
 
 
+def end_in_order_on_signals() -> None:
+    """Let a closed terminal and a scheduler end a command as Ctrl-C does: drafts are removed, engines stopped."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.backup", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -94,7 +106,13 @@ def store_settings(settings: LocalSettings) -> StoreSettings:
 def _take(given: argparse.Namespace, settings: LocalSettings) -> int:
     if settings.starts_store and RunFolder(settings.var / "run").read() is None:
         raise TargetError("nothing runs here: start it with `make up`, then try again")
+    is_first = not keys.has_any(given.keys)
     recipient, now, began = keys.recipient(given.keys), datetime.now(UTC), time.monotonic()
+    if is_first:
+        _say(
+            f"There was no key in {given.keys}: a new one was made, which opens no archive of before. Is it the folder"
+            " you mean (KEYS=folder), and is its disk there?"
+        )
     if settings.starts_store:  # else the services' keys are where that installation keeps them
         keys.save(given.keys, settings.var, taking.name_at(now))
     kafka = kafka_settings(beside.environment_of("backup", settings))
@@ -246,4 +264,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    end_in_order_on_signals()
     process.run_command(lambda: main(sys.argv[1:]))

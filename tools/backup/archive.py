@@ -95,7 +95,8 @@ class ArchiveWriter:
         try:
             self._zip.write(bson.encode(document))
         except BrokenPipeError:
-            raise ArchiveError(f"{self._draft} could not be written: {self._failures}") from None
+            self._encrypting.join()  # it says why
+            raise ArchiveError(f"{self._draft} could not be written: {self._failures[0]}") from None
 
     def _close(self) -> None:
         if self._encrypting.is_alive():
@@ -108,13 +109,17 @@ class ArchiveWriter:
 
     def _encrypt(self, read: int) -> None:
         try:
-            handle = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(read, "rb") as plain, os.fdopen(handle, "wb") as encrypted:
+            # The pipe first: whoever writes to it waits for ever where nobody closes this end.
+            with os.fdopen(read, "rb") as plain, open(self._draft, "wb", opener=_for_owner) as encrypted:
                 pyrage.encrypt_io(plain, encrypted, [self._recipient])
                 encrypted.flush()
                 os.fsync(encrypted.fileno())
         except BaseException as error:  # handed over to the writer
             self._failures.append(error)
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def verified(path: Path, identity: str) -> dict[str, Any]:
@@ -155,6 +160,8 @@ def _documents(path: Path, identity: str) -> Iterator[tuple[str | None, RawBSOND
                     yield None, document[_MANIFEST]
                 else:
                     yield document[_PART], document[_DATA]
+    except FileNotFoundError as error:
+        raise ArchiveError(f"{path} is not there: name an archive, such as backups/ieum-….ieum.age") from error
     except (OSError, EOFError, ValueError, bson.errors.BSONError, KeyError, pyrage.DecryptError) as error:
         raise ArchiveError(
             f"{path} cannot be read ({type(error).__name__}: {str(error)[:80]}): it is damaged or incomplete,"
@@ -183,7 +190,8 @@ def _decrypted(path: Path, identity: str) -> Iterator[IO[bytes]]:
 
     def decrypt() -> None:
         try:
-            with path.open("rb") as encrypted, os.fdopen(write, "wb") as plain:
+            # The pipe first: whoever reads from it waits for ever where nobody closes this end.
+            with os.fdopen(write, "wb") as plain, path.open("rb") as encrypted:
                 pyrage.decrypt_io(encrypted, plain, [key])
         except BrokenPipeError:
             pass  # the reader had enough

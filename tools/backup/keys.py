@@ -20,18 +20,32 @@ HEADS: Final = "audit"
 """The heads of the audit, which the store must not hold alone."""
 
 
+def has_any(folder: Path) -> bool:
+    """Return whether there is a key of backups in a folder already."""
+    return any((folder / name).exists() for name in (PRIVATE, PUBLIC))
+
+
 def recipient(folder: Path) -> str:
     """The public key to encrypt to; made with its private half the first time.
 
-    The private half may be taken away: backups go on, and whoever steals this machine opens none of them.
+    The private half may be taken away: backups go on, and whoever steals this machine opens none of them. One that is
+    there alone is never replaced: archives of before would be lost with it.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     public = folder / PUBLIC
     if not public.exists():
-        made = pyrage.x25519.Identity.generate()
-        keys.write_private(folder / PRIVATE, f"{made}\n")
-        keys.write_private(public, f"{made.to_public()}\n")
-    return public.read_text(encoding="utf-8").strip()
+        if not (folder / PRIVATE).exists():
+            keys.write_private(folder / PRIVATE, f"{pyrage.x25519.Identity.generate()}\n")
+        keys.write_private(public, f"{pyrage.x25519.Identity.from_str(private(folder)).to_public()}\n")
+    found = public.read_text(encoding="utf-8").strip()
+    try:
+        pyrage.x25519.Recipient.from_str(found)
+    except pyrage.RecipientError as error:
+        raise SecretsError(
+            f"{public} holds no public key of age ({error}); expected one line, age1…; delete it, and the next backup"
+            f" writes it anew from {PRIVATE}, which must lie there then"
+        ) from error
+    return found
 
 
 def save(folder: Path, var: Path, backup: str) -> None:
@@ -46,13 +60,23 @@ def save(folder: Path, var: Path, backup: str) -> None:
 
 
 def private(folder: Path) -> str:
-    """The key that opens archives. Raises ``SecretsError`` where it is not there, or others may read it."""
+    """The key that opens archives. Raises ``SecretsError`` where it is not there, is none, or others may read it."""
     file = folder / PRIVATE
     if not file.is_file():
         raise SecretsError(f"{file} is not there: bring the key the backup was encrypted for (KEYS=folder)")
     if file.stat().st_mode & 0o077:
         raise SecretsError(f"{file} can be read by others: run chmod 600 {file}")
-    return file.read_text(encoding="utf-8").strip()
+    # `age-keygen` writes comments beside the key.
+    lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    found = next((line for line in lines if line and not line.startswith("#")), "")
+    try:
+        pyrage.x25519.Identity.from_str(found)
+    except pyrage.IdentityError as error:
+        raise SecretsError(
+            f"{file} holds no private key of age ({error}); expected a line AGE-SECRET-KEY-1…: bring the key the"
+            " backup was encrypted for (KEYS=folder)"
+        ) from error
+    return found
 
 
 def give_back_secrets(folder: Path, var: Path, backup: str) -> None:

@@ -1,5 +1,7 @@
 """Backups: an archive that is not whole is refused, and a copy of the topics ends where its stores do."""
 
+import secrets
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,6 +93,50 @@ def test_a_backup_that_was_not_finished_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.timeout(60)
+def test_an_archive_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A name mistyped at three in the morning: it waited for ever."""
+    keys.recipient(tmp_path)
+    assert main(["verify", "--keys", str(tmp_path), str(tmp_path / "mistyped")]) == REFUSED
+    assert f"{tmp_path / 'mistyped'} is not there" in capsys.readouterr().err
+
+
+def write_much(made: Path) -> None:
+    with ArchiveWriter(made, str(KEY.to_public())) as writer:
+        for number in range(MANY):
+            writer.add("store/intake/reports", {"_id": number, "sealed": secrets.token_bytes(1000)})
+
+
+def be_told_to_end(made: Path, number: signal.Signals) -> None:
+    with ArchiveWriter(made, str(KEY.to_public())) as writer:
+        writer.add("store/intake/reports", {"_id": "1"})
+        signal.raise_signal(number)
+
+
+@pytest.mark.timeout(60)
+def test_a_folder_that_cannot_be_written_ends_a_backup_with_its_reason(tmp_path: Path) -> None:
+    """A disk that is read-only or full: more than a pipe holds must not wait for a reader that never came."""
+    draft = tmp_path / f"one{archive.SUFFIX}"
+    draft.with_suffix(".unfinished").symlink_to(tmp_path / "no-folder" / "file")
+    with pytest.raises(ArchiveError, match=r"could not be written: .*No such file"):
+        write_much(draft)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_backup_that_is_told_to_end_leaves_no_draft(tmp_path: Path, number: signal.Signals) -> None:
+    """As by a scheduler, or by a connection that broke: what is left would lie there beyond its thirty days."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        backup.end_in_order_on_signals()
+        with pytest.raises(SystemExit, match=str(128 + number)):
+            be_told_to_end(tmp_path / f"one{archive.SUFFIX}", number)
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_another_key_opens_nothing(path: Path) -> None:
     with pytest.raises(ArchiveError, match="not the key"):
         archive.verified(path, str(pyrage.x25519.Identity.generate()))
@@ -104,6 +150,33 @@ def test_keys_lie_apart_and_the_private_one_may_go(tmp_path: Path) -> None:
     assert keys.recipient(tmp_path / "keys") == recipient
     with pytest.raises(SecretsError, match="is not there"):
         keys.private(tmp_path / "keys")
+
+
+def test_a_new_key_in_a_folder_that_should_have_one_is_told(tmp_path: Path) -> None:
+    assert not keys.has_any(tmp_path / "not-mounted")
+    keys.recipient(tmp_path)
+    assert keys.has_any(tmp_path)
+
+
+def test_a_private_key_that_lies_there_alone_is_never_replaced(tmp_path: Path) -> None:
+    """It was, and every archive of before with it."""
+    recipient = keys.recipient(tmp_path)
+    kept = keys.private(tmp_path)
+    (tmp_path / keys.PUBLIC).unlink()
+    assert keys.recipient(tmp_path) == recipient
+    assert keys.private(tmp_path) == kept
+
+
+def test_a_key_as_age_itself_writes_it_opens_and_one_that_is_none_is_named(tmp_path: Path) -> None:
+    local_keys.write_private(tmp_path / keys.PRIVATE, f"# created: 2026-11-27\n# public key: …\n{KEY}\n")
+    assert keys.private(tmp_path) == str(KEY)
+    assert keys.recipient(tmp_path) == str(KEY.to_public())
+    local_keys.write_private(tmp_path / keys.PRIVATE, "mistyped\n")
+    with pytest.raises(SecretsError, match=f"{keys.PRIVATE} holds no private key.*expected.*AGE-SECRET-KEY-1"):
+        keys.private(tmp_path)
+    local_keys.write_private(tmp_path / keys.PUBLIC, "mistyped\n")
+    with pytest.raises(SecretsError, match=rf"{keys.PUBLIC} holds no public key.*expected.*age1"):
+        keys.recipient(tmp_path)
 
 
 def test_each_backup_has_the_secrets_and_heads_of_its_own_time(tmp_path: Path) -> None:
