@@ -248,8 +248,10 @@ def problems_of(errors: Iterable[tuple[str, str]], typed: Typed | None = None) -
     ``typed`` tells in which line of a box it is.
     """
     said: dict[str, FieldProblem] = {}
+    seen = typed_links.read(typed.one("urls")) if typed else None  # once: a box may be as large as a form
     for place, reason in errors:
-        problem = (_problem_in_line(place, reason, typed) if typed else None) or _problem(_control(place), reason)
+        found = _problem_in_line(place, reason, typed, seen) if typed and seen else None
+        problem = found or _problem(_control(place), reason)
         said.setdefault(problem.control, problem)
     return list(said.values())
 
@@ -259,10 +261,9 @@ def _problem(control: str, reason: str) -> FieldProblem:
     return FieldProblem(control, message)
 
 
-def _problem_in_line(place: str, reason: str, typed: Typed) -> FieldProblem | None:
+def _problem_in_line(place: str, reason: str, typed: Typed, seen: Seen) -> FieldProblem | None:
     """The same for a line of the boxes for links and accounts, where what was sent is in several fields."""
     name, _, index = place.partition(".")
-    seen = typed_links.read(typed.one("urls"))
     line: TypedLine | None = None
     control = "urls"
     if name == "urls" and index.isdigit():

@@ -1,7 +1,8 @@
 """Parse the box for links: addresses, account names, and words around them. Pure.
 
 An address becomes a link, with ``https://`` where it was left out; ``@name`` becomes an account; what is neither is
-kept as words to search for. A line that cannot be read stays a link and is refused as one, by its number.
+kept as words to search for. A line that cannot be read stays a link and is refused as one, by its number. Anybody may
+send a box as large as a form, so one that holds more than a report takes is not taken apart.
 """
 
 import re
@@ -24,6 +25,8 @@ _ANY_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?://|(?=[A-Za-z%/]))"
 _HANDLE: Final = re.compile(r"@[A-Za-z0-9_][A-Za-z0-9_.-]{1,63}")
 _FEW_WORDS: Final = 2
 _HANDLE_CHARS: Final = 100
+_MOST_PIECES: Final = 3000
+"""Between spaces. A report takes 20 links, 10 accounts and at most 4,000 characters of words, which are fewer."""
 
 
 class TypedLine(NamedTuple):
@@ -44,8 +47,11 @@ class Seen:
 
 
 def read(text: str) -> Seen:
-    """Parse the lines of a text."""
+    """Parse the lines of a text. One of too many pieces is all words, and refused as too long."""
     seen = Seen()
+    if len(text.split(maxsplit=_MOST_PIECES)) > _MOST_PIECES:
+        seen.words.append(TypedLine(1, text.strip().splitlines()[0], text.strip()))
+        return seen
     for number, line in enumerate(text.splitlines(), 1):
         if typed := line.strip():
             _read_line(seen, number, typed)

@@ -9,9 +9,10 @@ from services.intake import problems as refusals
 from services.intake.receipts import views as receipt_views
 from services.intake.reports.models import State, StatusAnswer
 from services.intake.submissions.models import Submission
-from services.intake.webform import form, words
+from services.intake.webform import form, typed_links, words
 from shared.events.vocabulary import Channel, ContactChannel, HarmType, Role
 from shared.web.form_body import Typed, read
+from shared.web.problems import Problem
 
 FULL = [
     ("idempotency_key", "x" * 32),
@@ -147,6 +148,30 @@ def test_what_is_written_beside_links_goes_where_it_belongs() -> None:
 )
 def test_a_bad_line_is_named_at_the_box_it_was_typed_in(box: str, control: str, said: str) -> None:
     assert problems_of([*without("urls"), ("urls", box)]) == [(control, said)]
+
+
+def test_the_box_for_links_is_read_once_whatever_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As long as a form and read for each of its fields, it kept intake busy for half a minute.
+    read_boxes: list[str] = []
+    real = typed_links.read
+
+    def counted(box: str) -> typed_links.Seen:
+        read_boxes.append(box)
+        return real(box)
+
+    monkeypatch.setattr(typed_links, "read", counted)
+    errors = [("urls.0", "too_long"), ("offender_handles.0", "too_long"), ("search_words", "too_long"), ("role", "x")]
+    form.problems_of(errors, Typed({"urls": ("a\n" * 100,)}))
+    assert len(read_boxes) == 1
+
+
+def test_a_box_for_links_that_holds_more_than_a_report_is_refused_there() -> None:
+    typed = Typed({"role": ("victim",), "harm_types": ("other",), "urls": ("a\n" * 20_000,)})
+    with pytest.raises(Problem) as refused:
+        refusals.parsed(form.submission_of(typed, "ko")[0], Submission)
+    [problem] = form.problems_of(((e.field, e.reason) for e in refused.value.errors), typed)
+    assert problem.control == "urls"
+    assert "too long" in problem.message
 
 
 def test_what_is_wrong_with_the_search_words_themselves_is_said_there() -> None:

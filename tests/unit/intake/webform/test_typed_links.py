@@ -2,6 +2,7 @@ import pytest
 
 from services.intake.submissions import web_addresses
 from services.intake.webform import typed_links
+from services.intake.webform.typed_links import Seen, TypedLine
 
 
 @pytest.mark.parametrize(
@@ -72,3 +73,17 @@ def test_other_texts_stay_as_they_are(text: str) -> None:
 def test_a_line_as_long_as_a_form_is_read_in_time(line: str) -> None:
     seen = typed_links.read(line)
     assert len([*seen.links, *seen.accounts, *seen.words]) == 1
+
+
+@pytest.mark.parametrize("piece", ["a\n", "t.me/a ", "@name ", "1.1.1.1\n"])
+def test_a_box_that_holds_more_than_a_report_is_not_taken_apart(piece: str) -> None:
+    box = piece * 20_000
+    assert typed_links.read(box) == Seen(words=[TypedLine(1, box.strip().splitlines()[0], box.strip())])
+
+
+def test_all_that_a_report_takes_is_read() -> None:
+    links = [f"https://example.com/{number}" for number in range(20)]
+    accounts = [f"@name{number}" for number in range(10)]
+    seen = typed_links.read("\n".join([*links, *accounts, "말 " * 2000]))
+    assert ([line.text for line in seen.links], [line.text for line in seen.accounts]) == (links, accounts)
+    assert len(seen.words[-1].text) == 3999
