@@ -196,7 +196,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     _alert_jobs(jobs, escalation_worker, recent, settings)
     jobs.every(ALIVE_S, "workers", liveness.look)
     jobs.every(LIVE_S, "live-updates", live.look)
-    jobs.every(ALARMS_S, "alarms", AlarmWatch(findings, broadcaster, clock).look)
+    jobs.every(ALARMS_S, "alarms", AlarmWatch(findings, dead_letter_store, broadcaster, clock).look)
     jobs.every(CHECK_S, "sign-outs", broadcaster.check_sign_ins, only_while=broadcaster.occupied)
     jobs.every(GAUGES_S, "gauges", gauges.look)
     jobs.every(DRILLS_S, "drills", drills.look)

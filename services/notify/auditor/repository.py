@@ -9,6 +9,7 @@ from pymongo import DeleteOne, ReplaceOne
 
 from services.notify.cases.models import Instant, StoredModel
 from shared.events.vocabulary import Urgency
+from shared.jobs import Skipped
 from shared.mongo import Document, store_errors
 
 DATABASE: Final = "auditor"
@@ -65,7 +66,7 @@ class FindingStore:
         wanted = {} if center_id is None else {"center_id": center_id}
         with store_errors():
             found = await self.collection.find(wanted).limit(_SHOWN).to_list(None)
-        return sorted((Finding.model_validate(document) for document in found), key=lambda f: f.due_at)
+        return sorted(Skipped("findings").readable(found, Finding.model_validate), key=lambda f: f.due_at)
 
     async def looked(self, look: Look) -> None:
         """The auditor lives."""
@@ -73,7 +74,7 @@ class FindingStore:
             await self.looks.replace_one({"_id": _LOOK}, {"_id": _LOOK, **look.model_dump()}, upsert=True)
 
     async def last_look(self) -> datetime | None:
-        """Return when the auditor last looked; None: never."""
+        """Return when the auditor last looked; None: never, or it cannot be read."""
         with store_errors():
-            found = await self.looks.find_one({"_id": _LOOK})
-        return Look.model_validate(found).at if found is not None else None
+            found = await self.looks.find({"_id": _LOOK}).to_list(1)
+        return next((look.at for look in Skipped("last-look").readable(found, Look.model_validate)), None)

@@ -14,7 +14,7 @@ from shared.clock import Clock
 SILENT_AFTER: Final = timedelta(seconds=30)
 """The auditor looks every five seconds."""
 ALARMS_S: Final = 5.0
-"""How often a process looks at what the auditor wrote."""
+"""How often a process looks at what the auditor and other processes wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +53,28 @@ class LiveUpdates:
 
 
 class AlarmWatch:
-    """Tells the open consoles that the alarms changed: the auditor is another process, and only writes them."""
+    """Tells the open consoles that findings or dead records changed: other processes write them, or read of them."""
 
-    def __init__(self, store: FindingStore, broadcaster: ConsoleBroadcaster, clock: Clock) -> None:
+    def __init__(
+        self, store: FindingStore, dead: DeadLetterStore, broadcaster: ConsoleBroadcaster, clock: Clock
+    ) -> None:
         """``broadcaster`` has the open consoles; while it has none the store is not asked."""
         self._store = store
+        self._dead = dead
         self._broadcaster = broadcaster
         self._clock = clock
-        self._told: tuple[frozenset[str], bool] | None = None
+        self._told: tuple[frozenset[str], frozenset[str], bool] | None = None
 
     async def look(self) -> None:
-        """Notice a new finding, one that is over, and an auditor that falls silent. Raises ``TransientError``."""
+        """Notice a finding or a dead record that is new or over, and a silent auditor. Raises ``TransientError``."""
         # After a look that failed, or that nobody listened to, consoles are told in any case.
         before, self._told = self._told, None
         if not self._broadcaster.listening:
             return
         last = await self._store.last_look()
         silent = last is None or self._clock.now() - last > SILENT_AFTER
-        self._told = (frozenset(await self._store.known()), silent)
+        found, dead = await self._store.known(), await self._dead.unread()
+        self._told = (frozenset(found), frozenset(one.origin for one in dead), silent)
         if self._told != before:
             self._broadcaster.notice()
 

@@ -36,7 +36,7 @@ class DeadLetterStore:
         """The oldest records the central desk has not read of."""
         with store_errors():
             found = await self.collection.find({"open": True}).sort("seen_at", 1).limit(limit).to_list(None)
-        return [DeadLetter.model_validate(document) for document in found]
+        return Skipped("dead-letters").readable(found, DeadLetter.model_validate)
 
     async def untold(self, skipped: Skipped, limit: int = 100) -> list[DeadLetter]:
         """The oldest records the central desk has had no mail about."""

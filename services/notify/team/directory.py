@@ -14,6 +14,7 @@ from shared import log
 from shared.errors import PermanentError
 from shared.identity.directory import PATH, Colleague, Directory
 from shared.identity.roles import StaffRole
+from shared.jobs import Skipped
 from shared.mongo import Document, store_errors
 from shared.tls import trusted_authorities
 
@@ -50,16 +51,17 @@ class StaffDirectory:
         self._staff: dict[str, Colleague] = {}
 
     async def recall(self) -> None:
-        """Know what was known before this process began. Raises ``TransientError``."""
+        """Know what was known before this process began, unless a later build wrote it. Raises ``TransientError``."""
         with store_errors():
             found = await self.collection.find_one({"_id": _ID})
-        if found is not None:
-            self.take(Directory.model_validate_json(found["content"]))
+        with Skipped("staff-directory").on_error(_ID):
+            if found is not None:
+                self.take(Directory.model_validate_json(found["content"]))
 
     async def refresh(self) -> None:
         """Ask once. What is known stays where there is no answer. Raises ``TransientError`` where it is not stored.
 
-        Raises ``PermanentError`` where identity refuses the key: asking again does not help, so somebody must know.
+        Raises ``PermanentError`` where identity refuses the key, or what it says cannot be read: somebody must know.
         """
         try:
             answer = await self._client.get(PATH, headers={**self._headers, "If-None-Match": self._tag})
@@ -69,9 +71,11 @@ class StaffDirectory:
                 raise PermanentError("key_refused", "IEUM_DIRECTORY_KEY is not identity's: give both the same")
             answer.raise_for_status()
             directory = Directory.model_validate_json(answer.content)
-        except (httpx.HTTPError, ValidationError) as error:
+        except httpx.HTTPError as error:
             _log.debug("directory.no_answer", error=type(error).__name__)
             return
+        except ValidationError as error:
+            raise PermanentError("unknown_shape", "what identity answers is no list of staff") from error
         self.take(directory)
         with store_errors():
             await self.collection.replace_one({"_id": _ID}, {"content": directory.model_dump_json()}, upsert=True)

@@ -6,21 +6,26 @@ from typing import Any, cast
 import pytest
 
 from services.notify.console.alarms import SILENT_AFTER, AlarmWatch
+from services.notify.dead_letters.models import DeadLetter
 from shared.errors import TransientError
 from tests.support.clock import ManualClock
 from tests.unit.notify.samples import NOW, report_id
 
 
 class Findings:
-    """What the auditor wrote, where it can be read."""
+    """What the auditor wrote, and the records nobody could read, where they can be read."""
 
     def __init__(self) -> None:
         self.found: set[str] = set()
+        self.dead: set[str] = set()
         self.at: datetime | None = NOW
         self.away = False
 
     async def known(self) -> set[str]:
         return set(self.found)
+
+    async def unread(self) -> list[DeadLetter]:
+        return [DeadLetter(origin=one, topic="reports", reason="not_json", seen_at=NOW) for one in self.dead]
 
     async def last_look(self) -> datetime | None:
         if self.away:
@@ -41,7 +46,7 @@ class Consoles:
 
 async def test_consoles_are_told_of_each_finding_and_of_a_silent_auditor_and_of_nothing_twice() -> None:
     findings, clock, consoles = Findings(), ManualClock(NOW), Consoles()
-    watch = AlarmWatch(cast("Any", findings), cast("Any", consoles), clock)
+    watch = AlarmWatch(cast("Any", findings), cast("Any", findings), cast("Any", consoles), clock)
     await watch.look()
     consoles.told = 0
     await watch.look()
@@ -59,9 +64,23 @@ async def test_consoles_are_told_of_each_finding_and_of_a_silent_auditor_and_of_
     assert consoles.told == 3
 
 
+async def test_consoles_are_told_of_a_dead_record_that_another_process_found_and_when_somebody_has_looked() -> None:
+    findings, consoles = Findings(), Consoles()
+    watch = AlarmWatch(cast("Any", findings), cast("Any", findings), cast("Any", consoles), ManualClock(NOW))
+    await watch.look()
+    consoles.told = 0
+    findings.dead = {"reports/0/7"}
+    await watch.look()
+    await watch.look()
+    assert consoles.told == 1
+    findings.dead = set()
+    await watch.look()
+    assert consoles.told == 2
+
+
 async def test_consoles_are_told_once_the_store_is_back_as_a_notice_may_have_been_lost_meanwhile() -> None:
     findings, clock, consoles = Findings(), ManualClock(NOW), Consoles()
-    watch = AlarmWatch(cast("Any", findings), cast("Any", consoles), clock)
+    watch = AlarmWatch(cast("Any", findings), cast("Any", findings), cast("Any", consoles), clock)
     await watch.look()
     consoles.told = 0
     findings.away = True
@@ -75,7 +94,7 @@ async def test_consoles_are_told_once_the_store_is_back_as_a_notice_may_have_bee
 async def test_the_store_is_asked_for_nobody_and_who_opens_a_console_then_is_told() -> None:
     findings, clock, consoles = Findings(), ManualClock(NOW), Consoles()
     consoles.listening = 0
-    watch = AlarmWatch(cast("Any", findings), cast("Any", consoles), clock)
+    watch = AlarmWatch(cast("Any", findings), cast("Any", findings), cast("Any", consoles), clock)
     findings.away = True
     await watch.look()
     findings.away = False
