@@ -31,6 +31,8 @@ _log = log.get(__name__)
 Document = dict[str, Any]
 
 RESTORE: Final = "restore"
+RESTORED: Final = "restored"
+"""Collection of analytics, and the id of the one document in it, which a restore leaves: ``at``, when it ended."""
 """Collection and id of the mark that a database carries while a backup is put back into it."""
 
 SLICE: Final = 100

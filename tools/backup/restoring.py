@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,4 +120,5 @@ def open_identity(store: StoreSettings) -> None:
 def finish(store: StoreSettings) -> None:
     """Erasures were replayed and nothing is wrong: services may start."""
     with stores.client_of(store) as client:
+        stores.note_restored(client, store, datetime.now(UTC))
         stores.unmark(client, store, *_LAST_OPENED)

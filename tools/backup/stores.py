@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final
 
 from bson.codec_options import CodecOptions
@@ -11,7 +12,7 @@ from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.read_concern import ReadConcern
 
-from shared.mongo import RESTORE
+from shared.mongo import RESTORE, RESTORED
 from shared.settings import StoreSettings
 from shared.store_access import DATABASES
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, Topic
@@ -128,6 +129,12 @@ def unmark(client: Client, settings: StoreSettings, *services: str) -> None:
     """The restore of these services' databases is finished."""
     for service in services:
         client[f"{settings.database_prefix}{service}"][RESTORE].drop()
+
+
+def note_restored(client: Client, settings: StoreSettings, at: datetime) -> None:
+    """Tell analytics that what closed by now may have been released after the backup: it is not released again."""
+    database = client[f"{settings.database_prefix}analytics"]
+    database[RESTORED].replace_one({"_id": RESTORED}, {"_id": RESTORED, "at": at}, upsert=True)
 
 
 class StoreLoader:

@@ -80,15 +80,17 @@ class Watch:
         return self._caught_up
 
     def accounted(self) -> bool | None:
-        """Return whether nothing was missing at the last look; None if it could not look.
+        """Return whether nothing was missing at the last look; None if it could not look, or counting has stood still.
 
-        A report without an owner is missing too once it is dead, or has been on its way longer than any ever should.
-        So is one with an owner whose acceptance nobody could read.
+        Of what was accepted since it stood still nothing is known; what is missing already is missing all the same. A
+        report without an owner is missing too once it is dead, or has been on its way longer than any should. So is
+        one with an owner whose acceptance nobody could read.
         """
         if not self._looked or self._newest is None:
             return None
         waited = max(self._newest.oldest_in_flight_seconds or 0.0, self._longest_ahead_s)
-        return self._newest.difference == 0 and self._newest.dead == 0 and waited <= ON_ITS_WAY_S
+        missing = self._newest.difference != 0 or self._newest.dead > 0 or waited > ON_ITS_WAY_S
+        return None if not missing and self.stopped_since() is not None else not missing
 
     def stopped_since(self) -> datetime | None:
         """Return since when counting has stood still, if long; None while it keeps up or nothing is known."""

@@ -63,15 +63,18 @@ class Terms:
         return format_skeleton("yMMMM", date(int(year), int(part), 1), locale=self.language)
 
     def days(self, first: date, last: date) -> str:
-        """From one day to another, without the year."""
-        if self.language == "ko":
-            return f"{first.month}.{first.day}.~{last.month}.{last.day}."
-        return f"{first.day} {first:%b}–{last.day} {last:%b}"
+        """From one day to another, without the year; a single day alone."""
+        named = [f"{d.month}.{d.day}." if self.language == "ko" else f"{d.day} {d:%b}" for d in (first, last)]
+        return named[0] if first == last else ("~" if self.language == "ko" else "–").join(named)
 
     def week(self, key: str, first: date, last: date) -> str:
         """A week by its number and days; how many these are where it is not whole."""
         number = (last - first).days + 1
-        of = gettext_noop("%(week)s (%(days)s)") if number == _WEEK else gettext_noop("%(week)s (%(days)s, %(n)s days)")
+        of = (
+            gettext_noop("%(week)s (%(days)s)")
+            if number in {1, _WEEK}
+            else gettext_noop("%(week)s (%(days)s, %(n)s days)")
+        )
         return self.text(of) % {"week": key, "days": self.days(first, last), "n": number}
 
     def all(self, *texts: str) -> tuple[str, ...]:
@@ -115,13 +118,14 @@ class Wording(Terms):
         period = self.period(before.period.name)
         if change is None:
             return self.text(gettext_noop("No comparison with %(period)s: a number is hidden.")) % {"period": period}
-        if not change.difference:
+        points = f"{abs(100 * change.difference):.1f}"
+        if not change.difference or (change.of_shares and points == f"{0:.1f}"):
             return self.text(gettext_noop("The same as in %(period)s.")) % {"period": period}
         up = change.difference > 0
         if change.of_shares:
             more = gettext_noop("▲ %(number)s points more than in %(period)s")
             less = gettext_noop("▼ %(number)s points less than in %(period)s")
-            number = f"{abs(100 * change.difference):.1f}"
+            number = points
         else:
             more = gettext_noop("▲ %(number)s more than in %(period)s")
             less = gettext_noop("▼ %(number)s fewer than in %(period)s")
@@ -147,7 +151,9 @@ class Wording(Terms):
         return sentence % {"rate": self.number(rate)}
 
     def part(self, figure: Figure, share: float | None) -> str:
-        """A number and its share of all."""
+        """A number and its share of all; the number alone where there is no share, as of an interval."""
+        if share is None:
+            return self.reports(figure)
         sentence = self.text(gettext_noop("%(number)s reports, %(share)s of all"))
         return sentence % {"number": self.figure(figure), "share": self.percent(share)}
 
@@ -161,20 +167,23 @@ class Wording(Terms):
         return sentence % {"half": self.within(half), "nine": self.within(nine_of_ten)}
 
     def who_is_overloaded(self, bands: list[tuple[str, int | None]]) -> tuple[str, str]:
-        """The centres in the highest band, and of how many the load is known."""
+        """The centres in the highest band, and of how many the load is known; of none, nobody knows."""
         single = [band for key, band in bands if "+" not in key]
         numbers = {"known": sum(band is not None for band in single), "all": len(single)}
         note = self.text(gettext_noop("Known of %(known)s of %(all)s desks")) % numbers
         return self._overloaded(bands), note
 
     def were_overloaded(self, bands: list[tuple[str, int | None]], period: str) -> str:
-        """The same of the period before."""
+        """The same of the period before; nothing where it is known of no centre."""
+        if all(band is None for _, band in bands):
+            return ""
         named = {"period": self.period(period), "centers": self._overloaded(bands)}
         return self.text(gettext_noop("In %(period)s, of those known then: %(centers)s")) % named
 
     def _overloaded(self, bands: list[tuple[str, int | None]]) -> str:
         names = [self.name(key) for key, band in bands if band == len(LOAD_WORDS) - 1]
-        return ", ".join(names) or self.text(gettext_noop("Nobody"))
+        none = gettext_noop("not known") if all(band is None for _, band in bands) else gettext_noop("Nobody")
+        return ", ".join(names) or self.text(none)
 
     def band(self, band: int | None) -> str:
         """A band of load: its word, then its limits."""
@@ -327,6 +336,9 @@ class Wording(Terms):
     def cost(self, table: Table) -> str:
         """Say what protection cost a table, in one sentence."""
         cost = table.cost
+        if cost.lost is None:
+            sentence = self.text(gettext_noop("%(hidden)s of %(cells)s numbers are hidden (%(share)s)."))
+            return sentence % {"hidden": cost.hidden, "cells": cost.cells, "share": self.percent(cost.share)}
         sentence = self.text(
             gettext_noop(
                 "%(hidden)s of %(cells)s numbers are hidden (%(share)s), %(intervals)s are said as two limits; of "

@@ -9,7 +9,7 @@ from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree, leaf, 
 from services.analytics.releases.intervals import read
 from services.analytics.releases.release import BETWEEN, Release, period_of
 from services.analytics.releases.suppression import HIDDEN, Figure, Shown, figure, joined
-from services.analytics.releases.tables import BY_CENTER, Rounded, Split, TableSpec, Totals
+from services.analytics.releases.tables import BY_CENTER, Marks, Rounded, Split, TableSpec, Totals
 
 Level = Literal["leaf", "group", "region", "total"]
 """Of a row: one place, week or value; several that are shown only together; several whose parts are shown too; all."""
@@ -34,7 +34,8 @@ class Cost:
     lost: float | None
     """Of the table's total, the share that no cell states: in hidden cells, and above what intervals begin with.
 
-    None where no total is shown, and of hours, which are rounded and not hidden.
+    None where no total is shown, of hours, which are rounded and not hidden, and where a report may be in several rows
+    of one column, so that these add up to no total.
     """
 
     @property
@@ -102,7 +103,8 @@ class Table:
         seen = sum(row.figures[column].low or 0 for row in own for column in known)
         hidden = sum(figure.hidden for figure in cells)
         between = len(cells) - hidden - sum(figure.exact for figure in cells)
-        stated = whole and not isinstance(self.definition.protection, Rounded)
+        how = self.definition.protection
+        stated = whole and not isinstance(how, Rounded) and not (isinstance(how, Marks) and not how.by_place)
         return Cost(len(cells), hidden, between, round(1 - seen / whole, 4) if stated else None)
 
 

@@ -21,7 +21,7 @@ from services.analytics.releases.release import Release
 from services.analytics.releases.revisions import Reports
 from services.analytics.releases.suppression import MonthCounts
 from shared.errors import PermanentError
-from shared.mongo import store_errors
+from shared.mongo import RESTORED, store_errors
 
 _NOTHING_BEFORE: Final = ""
 _SLICE: Final = 50_000
@@ -54,6 +54,15 @@ class Register:
             before = document["digest"]
             releases.append(release)
         return releases
+
+    async def restored_at(self) -> datetime | None:
+        """Return when the store was last put back to a backup; None where it never was.
+
+        What was released between the two is in no entry, and out all the same.
+        """
+        with store_errors():
+            document = await self._database[RESTORED].find_one({"_id": RESTORED})
+        return document["at"] if document else None
 
     async def append(self, release: Release, entries: Sequence[Release]) -> bool:
         """Add a release after exactly these entries; False where somebody else added one in between."""

@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--why-en", required=True, help="the same in English")
     parser.add_argument("--dry-run", action="store_true", help="prove and print, release nothing")
     chosen = parser.parse_args(arguments)
+    if not (chosen.why_ko.strip() and chosen.why_en.strip()):
+        parser.error("a correction says why, in both languages: --why-ko and --why-en cannot be empty")
     log.configure("analytics-revise", "INFO")
     try:
         asyncio.run(_run(chosen.month, {"ko": chosen.why_ko, "en": chosen.why_en}, dry=chosen.dry_run))

@@ -233,6 +233,10 @@ class ReleaseService:
 
     async def _make(self, period: str) -> _Made:
         kind = period_of(period).kind
+        if await self._may_be_out(period):
+            hint = "it may have been released before the store was put back to a backup: docs/how-to/restore.md"
+            _log.warning("analytics.release_withheld", period=period, hint=hint)
+            return _Made(Release(period, self._as_of(), WITHHELD), Proof("open"), ())
         if kind == "week":
             return await self._week(period)
         if kind == "month":
@@ -245,6 +249,19 @@ class ReleaseService:
         frozen = [counts for counts in counts_of if counts is not None]
         revised = await self._bulletin(period, months, frozen) if kind == "year" else {}
         return await asyncio.to_thread(self._marked, period, months, frozen, revised)
+
+    async def _may_be_out(self, period: str) -> bool:
+        """Whether it may have been released before the store was put back to a backup that does not know of it.
+
+        Counted from what is left it would differ by a few from what readers have: small counts. So would the rest of a
+        first month without weeks of it that were told then.
+        """
+        restored = await self._register.restored_at()
+        if restored is None:
+            return False
+        known = {each.period for each in self.entries if datetime.fromisoformat(each.as_of) <= restored}
+        weeks = () if any(entry.months for entry in self.entries) else weekly.weeks_of(period_of(period).months[-1])
+        return any(closes_at(each) <= restored for each in (period, *weeks) if each not in known)
 
     async def _week(self, week: str) -> _Made:
         """A week before any month: one number that nothing published overlaps yet. The month's proof knows of it."""

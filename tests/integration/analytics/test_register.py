@@ -16,6 +16,7 @@ from services.analytics.releases.repository import BrokenRegisterError, Register
 from services.analytics.releases.suppression import MonthCounts
 from shared.mongo import connect
 from shared.settings import StoreSettings
+from tools.backup import stores
 
 pytestmark = pytest.mark.engines
 
@@ -48,6 +49,15 @@ async def test_of_two_who_release_at_once_one_is_told_to_look_again(store_settin
     )
     assert sorted(done) == [False, True]
     assert len(await register.entries()) == 4
+
+
+async def test_when_the_store_was_put_back_is_known(store_settings: StoreSettings) -> None:
+    register = Register(connect(store_settings, "analytics"))
+    assert await register.restored_at() is None
+    moment = datetime(2026, 11, 5, 3, tzinfo=UTC)
+    with stores.client_of(store_settings) as client:
+        stores.note_restored(client, store_settings, moment)
+    assert await register.restored_at() == moment
 
 
 @pytest.mark.parametrize("damage", ["changed", "removed", "put in"])

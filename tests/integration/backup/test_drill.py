@@ -12,6 +12,7 @@ from typing import Any
 import pyrage  # type: ignore[import-untyped]  # says no types
 import pytest
 
+from services.analytics.releases.repository import Register
 from services.intake.retention import replay
 from shared import migrations, mongo
 from shared.audit.chain import AuditKeys
@@ -122,6 +123,7 @@ async def test_what_was_lost_is_restored_and_what_was_erased_since_stays_erased(
             assert await audit.verify() == []
         restoring.open_identity(store)
         restoring.finish(store)
+        assert await Register(mongo.connect(store, "analytics")).restored_at() is not None
 
         async with system(engines, elsewhere, tmp_path, credential=credential, account=account) as after:
             assert "sealed" not in await after.stored(erased.report_id)

@@ -13,6 +13,7 @@ from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.derived import change_of_share, percentile, within_target
 from services.analytics.releases.hierarchies import TOTAL, days_of
 from services.analytics.releases.published import Table, TableRow
+from services.analytics.releases.release import period_of
 from services.analytics.releases.tables import BY_WEEK, FIRST_WEEKS, OUTCOME_TABLE, TABLE_SPECS, TIME_TABLE
 from shared.web.translations import gettext_noop
 
@@ -30,16 +31,23 @@ def times(edition: Edition, words: Wording) -> Panel:
 
 
 def weeks(edition: Edition, words: Wording) -> Panel:
-    """Weeks that the period cuts are drawn and say how many days they have; the sentence compares whole ones."""
+    """Weeks that a counted month cuts are drawn and say how many days they have; the sentence compares whole ones."""
     table = needed(edition, BY_WEEK)
     rows = [row for row in table.rows[:-1] if not row.of]
-    days = {row.key: days_of(row.key, table.period.first, table.period.last) for row in rows}
+    days = {row.key: _counted_days(row.key, table) for row in rows}
     whole = [row for row in rows if (days[row.key][1] - days[row.key][0]).days + 1 == _WEEK]
     said = words.in_all(table.rows[-1].figures[0], [(words.days(*days[row.key]), row.figures[0]) for row in whole])
     before = compared(table, edition.before(table), TOTAL, words)
     names = {key: words.week(key, *span) for key, span in days.items()}
     together = _quarters(rows, days, names, words) if len(rows) > _MANY_WEEKS else ()
     return _panel("weeks", table, said, words, before, names, together)
+
+
+def _counted_days(week: str, table: Table) -> tuple[date, date]:
+    """The first and last day of a week that lie in months the table covers; a week touches two at most."""
+    spans = [days_of(week, month.first, month.last) for month in map(period_of, table.months)]
+    own = [span for span in spans if span[0] <= span[1]]
+    return own[0][0], own[-1][1]
 
 
 def first_weeks(catalogue: ReleaseCatalogue, words: Wording) -> Panel | None:

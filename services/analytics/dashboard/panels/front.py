@@ -112,7 +112,8 @@ def _what(edition: Edition, words: Wording) -> Answer:
     question = words.text(gettext_noop("What happens most often?"))
     rows = harm_rows(table) if table is not None else []
     if table is None or rows[0][1].hidden:
-        note = words.text(gettext_noop("Harm types are released by quarter, once its last month is."))
+        coming = words.text(gettext_noop("Harm types are released by quarter, once its last month is."))
+        note = coming if table is None else words.what(rows, several=True)
         return Answer("what-kind", question, words.hidden, note, True, "", words.text(definition.definition), table)
     harm, count = rows[0]
     sure = not any(figure.hidden for _, figure in rows)
@@ -158,8 +159,8 @@ def _overloaded(edition: Edition, words: Wording) -> Answer:
         return Answer("overloaded", question, words.text(gettext_noop("not known")), note, True, "", definition)
     staff, bands = found
     value, note = words.who_is_overloaded(bands)
-    before = load_before(edition, words)
-    return Answer("overloaded", question, value, note, False, before, definition, staff, "/centers#load")
+    before, unknown = load_before(edition, words), all(band is None for _, band in bands)
+    return Answer("overloaded", question, value, note, unknown, before, definition, staff, "/centers#load")
 
 
 def _accounted(words: Wording, accounted: bool | None) -> Answer:

@@ -90,6 +90,7 @@ def _bar(point: Point, words: Wording) -> Bar:
 def _months(edition: Edition, words: Wording) -> Panel:
     tables = edition.series(BY_CENTER, "month", _MONTHS)
     figures = [(table.period.name, table.rows[-1].figures[0]) for table in tables]
+    whole = [each for each in figures if each[0] != edition.catalogue.begun_within]
     newest = tables[-1] if tables else None
     title = words.text(gettext_noop("Reports by month, nationwide"))
     return Panel(
@@ -97,7 +98,7 @@ def _months(edition: Edition, words: Wording) -> Panel:
         words.text(gettext_noop("How many reports came in, month by month?")),
         " ".join(
             [
-                words.over_time([(words.period(name), n) for name, n in figures]),
+                *([words.over_time([(words.period(name), n) for name, n in whole])] if whole else []),
                 *(words.newest(*each) for each in figures[-1:]),
             ]
         ),

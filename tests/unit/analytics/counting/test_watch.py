@@ -307,3 +307,18 @@ async def test_counting_that_stands_still_says_since_when_and_keeping_up_says_no
     for _ in range(2):
         await office.look()
     assert office.watch.stopped_since() is None
+
+
+async def test_while_counting_stands_still_it_is_not_said_that_nothing_is_missing() -> None:
+    """What was accepted since is counted at neither end, so that the two agree."""
+    office = Office()
+    await office.look()
+    assert office.watch.accounted() is True
+    office.reports.add(good())
+    for _ in range(20):
+        await office.clock.advance(60)
+        await office.look()
+    assert office.watch.accounted() is None
+    office.store.sums, office.store.waiting, office.store.dead = {"accepted": 1}, (1, NOW), 1
+    await office.look()
+    assert office.watch.accounted() is False, "what is missing already is missing"

@@ -8,7 +8,16 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.analytics.releases.release import Release
-from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, HARMS, MOVES_TABLE, SUPPORT_TABLE
+from services.analytics.releases.tables import (
+    BY_CENTER,
+    BY_WEEK,
+    HARM_TABLE,
+    HARMS,
+    MOVES_TABLE,
+    STAFF_TABLE,
+    SUPPORT_TABLE,
+    TIME_TABLE,
+)
 from shared.events.vocabulary import SupportKind
 from tests.unit.analytics.paneling import PATHS, Away, Lost, Source, fetch, releases_made_up, source
 from tests.unit.analytics.releases.test_published import AS_OF
@@ -55,6 +64,18 @@ async def test_a_centre_is_named_the_one_with_most_only_where_no_other_can_have_
     assert "Among the most are at the centre Gyeonggi" in page.said("where")
     assert "not known" in page.texts["from-where"]
     assert "Gyeonggi" not in page.said("from-where")
+
+
+async def test_the_centre_with_most_may_be_told_by_two_limits_and_then_has_no_share() -> None:
+    limits = {"gyeonggi>=": 3000, "gyeonggi<=": 3010}
+    held = [
+        replace(each, tables={**each.tables, BY_CENTER: {**each.tables[BY_CENTER], **limits}})
+        if each.period == "2026"
+        else each
+        for each in releases_made_up()
+    ]
+    page = await source("/?period=2026&lang=en", releases=held)
+    assert "3,000–3,010 reports" in page.texts["from-where"]
 
 
 async def test_what_protection_costs_a_year_counts_its_intervals() -> None:
@@ -107,6 +128,19 @@ async def test_weeks_are_told_by_their_days_and_only_whole_ones_are_compared() -
     assert f"and {max(whole)} (" in page.said("weeks")
     assert f"{weeks['total']} reports in all." in page.said("weeks")
     assert "12.28.~12.31., 4일" in (await source("/?period=2026-12&lang=ko")).said("weeks")
+
+
+async def test_of_a_week_that_an_uncounted_month_cuts_only_the_counted_days_are_told() -> None:
+    """Of a quarter whose first month is not counted the first week is its one day in the second month."""
+    counted = ("2026-11", "2026-12")
+    held = [each for each in releases_made_up() if each.period in counted]
+    quarter = next(each for each in releases_made_up() if each.period == "2026-Q4")
+    page = await source("/?period=2026-Q4&lang=en", releases=[*held, replace(quarter, months=counted)])
+    first = held[0].tables[BY_WEEK]["2026-W44"]
+    assert page.line("weeks", "2026-W44 (1 Nov)") == [str(first)]
+    assert f"Between {first} reports" not in page.said("weeks")
+    both = sum(each.tables[BY_WEEK]["2026-W49"] for each in held)
+    assert page.line("weeks", "2026-W49 (30 Nov–6 Dec)") == [str(both)]
 
 
 async def test_a_years_weeks_stand_under_their_quarters() -> None:
@@ -171,6 +205,20 @@ async def test_load_is_told_in_bands_and_not_where_reports_are_hidden() -> None:
     assert (int(reports) >= 40 * 3, hours, band) == (True, "480", "overloaded (40 or more)")
     assert page.line("load", "Sejong") == ["hidden", "480", "not known"]
     assert "The highest load is “overloaded (40 or more)”: Gyeonggi." in page.said("load")
+
+
+async def test_where_no_load_is_known_nobody_is_not_said_to_be_overloaded_nor_that_none_is() -> None:
+    """No centre told who was on duty: the numbers of reports alone say nothing of load."""
+    held = [
+        replace(each, tables={**each.tables, STAFF_TABLE: dict.fromkeys(each.tables[STAFF_TABLE], 0)})
+        if STAFF_TABLE in each.tables
+        else each
+        for each in releases_made_up()
+    ]
+    page = await source("/?period=2026-12&lang=en", releases=held)
+    assert "Known of 0 of 17 desks" in page.said("overloaded")
+    assert "not known" in page.texts["overloaded"]
+    assert "Nobody" not in page.said("overloaded")
 
 
 async def test_help_away_from_home_and_alerts_are_told() -> None:
@@ -247,6 +295,17 @@ async def test_published_years_show_what_is_unknown_and_what_disagrees(lang: str
     assert chart.count("chart-unknown") == 6  # 2019 and 2021 to 2025
     assert chart.count("chart-open") == 1  # between 1,315 and 2,379
     assert not page.rows.get("cases")
+
+
+async def test_the_months_named_least_and_most_were_counted_from_their_beginning() -> None:
+    """Counting began on the 20th of the first month, so its twelve reports are no quiet month."""
+    first, *others = [each for each in releases_made_up() if each.kind == "month"]
+    part = {**first.tables, BY_CENTER: {"total": 12}, BY_WEEK: {"total": 12}}
+    page = await source("/trends?period=2025-12&lang=en", releases=[replace(first, tables=part), *others])
+    assert page.line("months", "2025-10") == ["12"]
+    assert "Between 12 reports" not in page.said("months")
+    alone = await source("/trends?period=2025-10&lang=en", releases=[replace(first, tables=part)])
+    assert "October 2025: 12 reports." in alone.said("months")
 
 
 async def test_persons_and_reports_have_their_own_panels_and_say_what_they_count() -> None:
@@ -330,6 +389,48 @@ async def test_released_pages_say_since_when_counting_has_stood_still(lang: str)
     for watch, told in ((Stopped(), True), (Watching(), False)):
         page = await fetch(f"/centers?lang={lang}", watch=watch)
         assert (said in page) is told
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_before_the_first_month_too_it_is_said_that_counting_has_stood_still(lang: str) -> None:
+    said = {"ko": "집계가 멈췄습니다", "en": "Counting has stood still since"}[lang]
+    for watch, told in ((Stopped(), True), (Watching(), False)):
+        page = await fetch(f"/?lang={lang}", releases=(), watch=watch)
+        assert (said in page) is told
+
+
+@pytest.mark.parametrize(("lang", "said"), [("ko", "정정"), ("en", "Corrected")])
+async def test_every_figure_of_a_corrected_release_says_so_also_on_the_page_of_another_period(
+    lang: str, said: str
+) -> None:
+    """October was corrected, and the quarter with it: on December's page harm types are of the corrected quarter."""
+    why = {"ko": "두 번 셌습니다.", "en": "Counted twice."}
+    held = [replace(e, revision=1, erratum=why) if e.period == "2026-Q4" else e for e in releases_made_up()]
+    page = await source(f"/?period=2026-12&lang={lang}", releases=held)
+    for panel in ("what-kind", "what"):
+        assert said in page.texts[panel]
+    for panel in ("how-many", "when"):
+        assert said not in page.texts[panel]
+
+
+async def test_shares_that_are_the_same_to_the_tenth_are_said_to_be_the_same() -> None:
+    """3,001 of 5,000 and 3,000: 60.0 % both. A difference of 0.0 points is none."""
+    pair = {"2026-11": 3000, "2026-12": 3001}
+    held = [
+        replace(each, tables={**each.tables, TIME_TABLE: times_of(pair[each.period])}) if each.period in pair else each
+        for each in releases_made_up()
+    ]
+    page = await source("/?period=2026-12&lang=en", releases=held)
+    assert "60.0%" in page.texts["how-fast"]
+    assert "The same as in November 2026." in page.said("how-fast")
+
+
+def times_of(within: int) -> dict[str, int]:
+    return {
+        "total": 5000,
+        "within_5_min+within_15_min+within_1_hour": within,
+        "within_4_hours+within_12_hours+within_1_day+within_3_days+longer+unanswered": 5000 - within,
+    }
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])

@@ -9,7 +9,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from services.analytics.releases import service
+from services.analytics.releases import revise, service
 from services.analytics.releases.audit import Proof
 from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.errata import changed, current, former_of, revised
@@ -58,6 +58,18 @@ def test_a_difference_of_five_and_more_is_shown_and_each_former_revision_is_look
     third = revised(released(busan=22, daegu=68), [first, second], WHY)
     assert third.revision == 2
     assert "busan" not in third.tables[BY_CENTER], "20, and 22 once more: two"
+
+
+@pytest.mark.parametrize("empty", ["--why-ko", "--why-en"])
+def test_a_correction_that_does_not_say_why_begins_nothing(
+    empty: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(revise, "_run", AsyncMock())
+    said = {"--why-ko": "두 번 셌습니다.", "--why-en": "Counted twice.", empty: " "}
+    with pytest.raises(SystemExit) as ended:
+        revise.main(["2026-08", *(word for pair in said.items() for word in pair)])
+    assert ended.value.code == revise.FAILED
+    assert empty in capsys.readouterr().err
 
 
 def test_a_total_that_differs_by_a_small_count_is_not_released_at_all() -> None:

@@ -16,7 +16,7 @@ from services.analytics.releases.hierarchies import CENTERS, TIMES
 from services.analytics.releases.published import Table, TableRow, build, exists, finest
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year
 from services.analytics.releases.suppression import HIDDEN, Figure, MonthCounts
-from services.analytics.releases.tables import HARMS, STAFF_TABLE, TABLE_SPECS
+from services.analytics.releases.tables import HARMS, STAFF_TABLE, SUPPORT_TABLE, TABLE_SPECS
 from shared.events.vocabulary import HarmType
 
 AS_OF = "2026-11-24T03:00:00Z"
@@ -201,6 +201,16 @@ def test_hours_that_were_rounded_are_no_loss() -> None:
     counts = replace(some_counts("2026-10"), staff=dict.fromkeys(CENTERS.leaves(), 495.5))
     table = build(TABLE_SPECS["staff-on-duty"], period("2026-10"), [of_month(counts, AS_OF, "full")])
     assert (table.cost.hidden, table.cost.lost) == (0, None)
+
+
+def test_kinds_of_which_a_report_may_have_several_say_nothing_of_how_much_is_lost() -> None:
+    """Of 372 reports 300 were counselled and 200 asked for deletion: 500 of 372 would be a loss below nothing."""
+    given = {"counselling": 300, "deletion": 200, "legal": 3}
+    counts = replace(some_counts("2026-10"), crossings={SUPPORT_TABLE: given})
+    month = of_month(counts, AS_OF, "full")
+    year = of_year("2026", [month], [counts], AS_OF, {}, {})
+    cost = build(TABLE_SPECS[SUPPORT_TABLE], period("2026"), [month, year]).cost
+    assert cost.lost is None
 
 
 # --- shares, percentiles, rates

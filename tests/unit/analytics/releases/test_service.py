@@ -54,6 +54,10 @@ class Store:
         """Another owner of all reports of a centre."""
         self.broken = False
         self.emptied = False
+        self.restored: datetime | None = None
+
+    async def restored_at(self) -> datetime | None:
+        return self.restored
 
     async def cells(self, first: str, last: str) -> dict[str, Counter[str]]:
         del last
@@ -200,6 +204,38 @@ async def test_periods_are_released_in_order_as_soon_as_everything_up_to_their_c
     await office.at(datetime(2027, 1, 4, tzinfo=UTC))
     assert (await office.released())[4:] == ["2026-11", "2026-12", "2026-Q4", "2026"]
     assert await office.release_service.periods("quarter") == ["2026-Q4", "2026-Q3"]
+
+
+async def test_what_may_have_been_released_after_the_backup_is_not_released_again() -> None:
+    """The store was lost after October's release and put back to a backup of September. Three reports less are left:
+    October once more, beside the one that is out, would tell them."""
+    office = Office()
+    office.store.reports = 11
+    office.caught_up = datetime(2026, 9, 4, tzinfo=UTC)
+    assert await office.released() == ["2026-08"]
+    office.store.restored = datetime(2026, 11, 5, tzinfo=UTC)
+    office.caught_up = NOW
+    assert await office.released() == ["2026-08", "2026-09", "2026-Q3", "2026-10"]
+    assert {(each.step, each.months) for each in office.store.released[-3:]} == {(WITHHELD, ())}
+    await office.at(datetime(2027, 1, 4, tzinfo=UTC))
+    await office.released()
+    by_period = {each.period: each for each in office.store.released}
+    assert by_period["2026-11"].step == by_period["2026-Q4"].step == "full", "nobody has seen anything of November"
+    assert by_period["2026"].months == ("2026-08", "2026-11", "2026-12")
+
+
+async def test_weeks_that_may_be_out_and_their_month_are_not_released_after_a_restore() -> None:
+    """No month is out, but readers may have the week from 10 to 16 August: what is left of the month would follow."""
+    office = Office()
+    office.store.reports = 11
+    office.store.restored = office.caught_up = datetime(2026, 8, 20, tzinfo=UTC)
+    assert await office.released() == []
+    assert {each.period: each.tables for each in office.store.released} == {"2026-W32": {}, "2026-W33": {}}
+    office.caught_up = NOW
+    assert await office.released() == ["2026-08", "2026-09", "2026-Q3", "2026-10"]
+    by_period = {each.period: each for each in office.store.released}
+    assert by_period["2026-08"].step == WITHHELD
+    assert by_period["2026-Q3"].months == ("2026-09",)
 
 
 async def test_what_was_released_does_not_move_and_the_year_is_made_of_what_was_frozen() -> None:
