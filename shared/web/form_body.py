@@ -13,6 +13,8 @@ from shared.web.translations import gettext_noop
 
 MAX_FIELDS: Final = 100
 """Boxes and fields of one form; a browser sends about sixty at most."""
+MAX_BYTES: Final = 65536
+"""Of all that was typed and chosen, in UTF-8: as much as a JSON body has."""
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
 
@@ -33,13 +35,18 @@ class Typed:
 
 
 async def form_body(request: Request) -> Typed:
-    """Parse a submitted form. Raises ``Problem``: 415 ``wrong_content_type``, 400 ``not_a_form``."""
+    """Parse a submitted form. Raises ``Problem``: 415 ``wrong_content_type``, 400 ``not_a_form``, 413 ``too_large``."""
     if media_type(request.headers.get("content-type")) != FORM_TYPE:
         raise Problem(415, "wrong_content_type", gettext_noop("This page reads only its own form."))
     try:
-        return read(await request.body())
+        typed = read(await request.body())
     except ValueError:
         raise Problem(400, "not_a_form", gettext_noop("The form could not be read.")) from None
+    if sum(len(value.encode()) for values in typed.values.values() for value in values) > MAX_BYTES:
+        raise Problem(
+            413, "too_large", gettext_noop("A body may have at most %(limit)s bytes."), values={"limit": MAX_BYTES}
+        )
+    return typed
 
 
 def read(body: bytes) -> Typed:

@@ -46,7 +46,11 @@ BODY_S: Final = 60.0
 BODY_BYTES_PER_S: Final = 500.0
 """Each so many bytes give a body one second more (as ``mod_reqtimeout`` counts): the worst phone network that still
 answers is faster. Who sends a byte now and then to hold a connection is cut off after about a minute, and whoever keeps
-up this pace after the 64 KB of the limit."""
+up this pace after all that a body may have."""
+FORM_QUOTED: Final = 3
+"""A browser writes a byte of a form with up to three, Korean always: so a form may have so many times the limit. What
+is typed in it may have the limit itself, as ``form_body`` sees to."""
+_FORM_TYPE: Final = b"application/x-www-form-urlencoded"
 
 Render = Callable[[Request, Problem], Response]
 
@@ -164,7 +168,11 @@ class EdgeMiddleware:
             if problem is not None:
                 await self._render(Request(asked), problem)(asked, receive, finish)
             else:
-                limited = (gone if method == "HEAD" else receive) if method in _NO_BODY else self._limited(receive)
+                limited = (
+                    (gone if method == "HEAD" else receive)
+                    if method in _NO_BODY
+                    else self._limited(receive, self._limit_of(given))
+                )
                 await self._app(asked, limited, finish)
         except _AnsweredError:
             pass
@@ -198,27 +206,30 @@ class EdgeMiddleware:
     def _refusal(self, scope: Scope, given: dict[bytes, bytes]) -> Problem | None:
         if scope["method"] in _NO_BODY:
             return None
-        length = given.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > self._limit:
-            return self._too_large()
+        length, limit = given.get(b"content-length", b"0"), self._limit_of(given)
+        if not length.isdigit() or int(length) > limit:
+            return self._too_large(limit)
         if given.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
             return encoded()
-        if given.get(b"content-type", b"").partition(b";")[0].rstrip().lower().endswith(b"+json"):
+        if _media_type(given).endswith(b"+json"):
             return wrong_content_type()  # FastAPI would read it
         cookies = b";".join(value for name, value in scope["headers"] if name == b"cookie")
         return check_origin(scope["scheme"], given, self._own_origins, scope["path"], cookies)
 
-    def _too_large(self) -> Problem:
+    def _limit_of(self, given: dict[bytes, bytes]) -> int:
+        return self._limit * (FORM_QUOTED if _media_type(given) == _FORM_TYPE else 1)
+
+    def _too_large(self, limit: int) -> Problem:
         return Problem(
             413,
             "too_large",
             gettext_noop("A body may have at most %(limit)s bytes."),
-            values={"limit": self._limit},
+            values={"limit": limit},
         )
 
-    def _limited(self, receive: Receive) -> Receive:
+    def _limited(self, receive: Receive, limit: int) -> Receive:
         # Counts what really arrives: a chunked body announces no length, and a slow one holds its connection.
-        left, whole, due = self._limit, False, 0.0
+        left, whole, due = limit, False, 0.0
 
         async def counted() -> Message:
             nonlocal left, whole, due
@@ -236,7 +247,7 @@ class EdgeMiddleware:
                 left -= came
                 due += came / self._body_bytes_per_s
                 if left < 0:
-                    raise self._too_large()
+                    raise self._too_large(limit)
             elif message["type"] == "http.disconnect":
                 raise self._too_slow()  # nobody reads it, and it counts as no fault of this service
             return message
@@ -284,6 +295,10 @@ class _AnsweredError(Exception):
 
 class _CutOffError(Exception):
     """Ends a connection whose answer had begun; carries nothing of the cause, which is logged already."""
+
+
+def _media_type(given: dict[bytes, bytes]) -> bytes:
+    return given.get(b"content-type", b"").partition(b";")[0].strip().lower()
 
 
 def route_of(scope: Scope) -> str:

@@ -97,6 +97,7 @@ def _sizes(schema: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 def _amounts() -> Iterator[tuple[str, ...]]:
     yield "a request's body", "64 KB, uncompressed JSON", "413 `too_large`, 415"
+    yield "a page's form", "64 KB typed, as a browser quotes it three times that", "413 `too_large`, 415"
     yield (
         "the time that a body takes",
         f"{BODY_S:.0f} s, and 1 s for each {BODY_BYTES_PER_S:.0f} bytes",

@@ -1,9 +1,15 @@
 import asyncio
 from collections.abc import AsyncIterator
+from urllib.parse import urlencode
 
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 
 from shared.metrics import REGISTRY
+from shared.web.form_body import Typed, form_body
+from shared.web.middleware import FORM_QUOTED
+from shared.web.problems import Problem
 from tests.unit.shared.web.small_site import LIMIT, SECRET_TEXT, build, client
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -172,6 +178,36 @@ async def test_a_body_as_large_as_the_limit_passes() -> None:
     async with client() as http:
         assert (await http.post("/api/v1/raw", content=b"x" * LIMIT)).json() == {"bytes": LIMIT}
         assert (await http.post("/api/v1/raw", content=_parts(LIMIT))).json() == {"bytes": LIMIT}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_form_may_be_as_much_larger_as_quoting_makes_it(*, chunked: bool) -> None:
+    # A browser sends each syllable of Korean as nine bytes, which are three.
+    headers = {"content-type": "Application/x-www-form-urlencoded; charset=utf-8"}
+    most = LIMIT * FORM_QUOTED
+    async with client() as http:
+        fits = _parts(most) if chunked else b"x" * most
+        assert (await http.post("/api/v1/raw", content=fits, headers=headers)).json() == {"bytes": most}
+        larger = _parts(most + 100) if chunked else b"x" * (most + 1)
+        refused = await http.post("/api/v1/raw", content=larger, headers=headers)
+    assert (refused.status_code, str(most) in refused.json()["detail"]) == (413, True)
+
+
+async def _of_form(**fields: str) -> Typed:
+    body = urlencode(fields).encode()
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body}
+
+    headers = [(b"content-type", b"application/x-www-form-urlencoded")]
+    return await form_body(Request({"type": "http", "method": "POST", "headers": headers}, receive))
+
+
+async def test_what_is_typed_in_a_form_may_have_as_much_as_a_json_body() -> None:
+    assert (await _of_form(one="가" * 20_000, two="x" * 5_536)).one("one") == "가" * 20_000
+    with pytest.raises(Problem) as refused:
+        await _of_form(one="가" * 20_000, two="x" * 5_537)
+    assert (refused.value.status_code, refused.value.code) == (413, "too_large")
 
 
 @pytest.mark.parametrize("path", ["/api/v1/raw", "/api/v1/things/1", "/api/v1/fast"])
