@@ -344,7 +344,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
             receipts_pages.router(view, status, receipts, handing),
             handover_pages.router(view, handing),
             language_pages.router(own_pages),
-            proof_pages.router(own_pages, keys.lasting, signer),
+            proof_pages.router(own_pages, keys.lasting, signer, authenticator.gate, wrong_receipts),
             erasures_pages.router(own_pages, authorize, RetentionService(reports, recorder, relay, clock)),
             details_pages.router(own_pages, details_service, correspondence),
             correspondence_pages.router(

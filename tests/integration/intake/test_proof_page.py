@@ -1,7 +1,9 @@
 """The page that checks proofs."""
 
 from services.intake.proofs.rules import ProofSigner, ProofStatement
-from tests.integration.intake.harness import IntakeHarness
+from services.intake.reports.receipt_numbers import from_number
+from shared.settings import KafkaSettings, StoreSettings
+from tests.integration.intake.harness import IntakeHarness, running
 
 
 async def test_a_lodged_reports_proof_is_real_and_belongs_to_its_receipt(harness: IntakeHarness) -> None:
@@ -24,3 +26,23 @@ async def test_a_lodged_reports_proof_is_real_and_belongs_to_its_receipt(harness
         assert "This is not a proof of ours" in page
         assert "belongs to this proof" not in page
         assert "<script>alert" not in page
+
+
+async def test_a_proof_does_not_let_anybody_try_out_receipt_numbers(
+    bus_settings: KafkaSettings, store_settings: StoreSettings
+) -> None:
+    async with running(bus_settings, store_settings, status_questions_per_minute=4) as harness:
+        body = (await harness.lodge()).json()
+
+        async def told(receipt: str) -> tuple[int, str]:
+            form = {"proof": body["proof"], "receipt": receipt}
+            page = await harness.http.post("/verify-proof?lang=en", data=form)
+            return page.status_code, page.text
+
+        tried = [await told(from_number(number)) for number in range(4)]
+        assert (tried[0][0], "does not belong to this proof" in tried[0][1]) == (200, True)
+        assert (tried[-1][0], "Too many receipt numbers" in tried[-1][1]) == (429, True)
+        right = await told(body["receipt"])
+        assert (right[0], "belongs to this proof" in right[1]) == (429, False)
+        assert "This proof is real" in right[1]
+        assert (await told(""))[0] == 200, "the proof alone is checked however often"
