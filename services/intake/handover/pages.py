@@ -31,6 +31,7 @@ def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
             status=problem.status_code if problem else 200,
             public=True,
             idempotency_key=key,
+            form_of_step="take",
             **view.fields(request, typed, receipt_forms.errors(problem, typed, otherwise="code")),
         )
         shown.headers.update((problem.headers if problem else None) or {})
@@ -43,6 +44,8 @@ def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
     @routes.post("/take-over")
     async def taken(request: Request) -> Response:
         typed = await form_body(request)
+        if typed.one("go") == "stay":
+            return page(request, typed)
         raw = {
             "code": typed.one("code")[: receipt_forms.RECEIPT_CHARS],
             "i_am_the_person": typed.one("i_am_the_person") == "yes",
@@ -61,6 +64,7 @@ def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
             request,
             "taken-over.html",
             public=True,
+            shown_once=True,
             receipt=answer.receipt,
             taken_over_at=answer.taken_over_at,
             word=WordChosen(bool(answer.word_set), bool(answer.word_for_status)),

@@ -1,11 +1,12 @@
 """Pages for whoever holds a receipt. One thing per page, without script; no address ever holds a receipt.
 
 The receipt travels in the body of each form. A button on the status page asks for the page of one action (``step`` is
-``ask``), that page's own button does it (``do``).
+``ask``), that page's own button does it (``do``). The other language is a button that sends the page's form with ``go``
+``stay``: to the address of the page, which for the status page (``status``) may be that of the action it answered.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -31,6 +32,7 @@ from services.intake.receipts.status import StatusService
 from services.intake.reports.lifecycle import ErasureStatus
 from services.intake.reports.models import State, StatusAnswer
 from services.intake.webform import form
+from services.intake.webform.form import FieldProblem
 from services.intake.webform.renderer import FormRenderer
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
@@ -75,7 +77,9 @@ def router(view: FormRenderer, status: StatusService, desk: ReceiptService, hand
         if action not in ACTIONS:
             raise Problem(404, "not_found", receipt_words.NO_SUCH_PAGE)
         typed = await form_body(request)
-        if typed.one("step") != "do":
+        if typed.one("step") == "status":
+            return await doing.status(request, caller_of(request), typed)
+        if typed.one("step") != "do" or typed.one("go") == "stay":
             return doing.page(request, action, typed)
         return await doing.do(request, action, typed)
 
@@ -103,13 +107,14 @@ class _Actions:
             "keep": self._keep,
         }
 
-    def entry(self, request: Request, *, typed: str = "", problem: Problem | None = None) -> Response:
+    def entry(self, request: Request, *, typed: str = "", problem: Problem | None = None, said: str = "") -> Response:
         page = self._pages.render(
             request,
             "status.html",
             status=problem.status_code if problem else 200,
             public=True,
             typed=typed,
+            said=said,
             error=self._pages.gettext(request)(str(problem.detail)) if problem else "",
         )
         page.headers.update((problem.headers if problem else None) or {})
@@ -120,7 +125,8 @@ class _Actions:
         try:
             answer = await self._status.answer(receipt_forms.asked(ReceiptQuestion, typed), caller)
         except Problem as problem:
-            return self.entry(request, typed=receipt, problem=problem)
+            # What was done before this was asked stays done.
+            return self.entry(request, typed=receipt, problem=problem, said=said)
         page = self.standing(request, receipt, answer, said=said)
         return self._with_place(request, page, caller, typed)
 
@@ -129,6 +135,7 @@ class _Actions:
             request,
             "standing.html",
             public=True,
+            form_of_step="again",
             receipt=receipt,
             answer=answer,
             said=said,
@@ -143,29 +150,49 @@ class _Actions:
             and answer.destroy_asked_at is None,
         )
 
-    def page(self, request: Request, action: str, typed: Typed, *, problem: Problem | None = None) -> Response:
+    def page(
+        self,
+        request: Request,
+        action: str,
+        typed: Typed,
+        *,
+        problem: Problem | None = None,
+        problems: Sequence[FieldProblem] = (),
+        status: int = 200,
+    ) -> Response:
         key = typed.one("idempotency_key")
         page = self._pages.render(
             request,
             "receipt-action.html",
-            status=problem.status_code if problem else 200,
+            status=problem.status_code if problem else status,
             public=True,
+            form_of_step="act",
             action=action,
             words=receipt_words.PAGES[action],
             idempotency_key=key if len(key) == receipt_forms.KEY_CHARS else secrets.token_urlsafe(24),
             message_chars=MESSAGE_CHARS,
-            **self._view.fields(request, typed, receipt_forms.errors(problem, typed)),
+            **self._view.fields(request, typed, [*problems, *receipt_forms.errors(problem, typed)]),
         )
         page.headers.update((problem.headers if problem else None) or {})
         return page
 
     async def do(self, request: Request, action: str, typed: Typed) -> Response:
         caller = caller_of(request)
+        if action == "contact" and (left_out := form.way_left_out(typed)):
+            return self.page(request, action, typed, problems=left_out, status=422)
         try:
             page = await self._done(request, caller, action, typed)
         except Problem as problem:
+            if problem.code == "idempotency_conflict":
+                return self._sent_before(request, action, typed)
             return self.page(request, action, typed, problem=problem)
         return self._with_place(request, page, caller, typed)
+
+    def _sent_before(self, request: Request, action: str, typed: Typed) -> Response:
+        """The page once more with a key of its own: what was changed since is then taken as well."""
+        anew = Typed({name: values for name, values in typed.values.items() if name != "idempotency_key"})
+        problem = FieldProblem(receipt_words.FIRST[action], receipt_words.SENT_BEFORE)
+        return self.page(request, action, anew, problems=[problem], status=409)
 
     async def _done(self, request: Request, caller: Caller, action: str, typed: Typed) -> Response:
         if action == "hand-over":
@@ -188,7 +215,9 @@ class _Actions:
     async def _answers(self, request: Request, caller: Caller, typed: Typed) -> Response:
         found = await self._desk.answers(receipt_forms.asked(ReceiptQuestion, typed), caller)
         receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
-        return self._pages.render(request, "answers.html", public=True, answers=found.answers, receipt=receipt)
+        return self._pages.render(
+            request, "answers.html", public=True, form_of_step="again", answers=found.answers, receipt=receipt
+        )
 
     async def _message(self, caller: Caller, typed: Typed) -> None:
         asked = receipt_forms.asked(MessageAsked, typed, text=typed.one("text"))
@@ -223,7 +252,7 @@ class _Actions:
         offer = await self._handing.offer(receipt_forms.asked(ReceiptQuestion, typed), caller)
         receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
         return self._pages.render(
-            request, "handed.html", public=True, code=offer.code, until=offer.until, receipt=receipt
+            request, "handed.html", public=True, shown_once=True, code=offer.code, until=offer.until, receipt=receipt
         )
 
     async def _keep(self, caller: Caller, typed: Typed) -> StatusAnswer:

@@ -107,6 +107,14 @@ WORD_LATER: Final = n(
 DESTROY_LATER: Final = n("Your report will be destroyed at the time shown below. Until then you can undo it.")
 
 
+SENT_BEFORE: Final = n(
+    "What you sent from this page before has arrived. If you want to send what stands here as well, press the button "
+    "again."
+)
+FIRST: Final[Mapping[str, str]] = {"message": "text", "add": "narrative", "contact": "contact_channels"}
+"""The first control of each page that is sent with a key."""
+
+
 def done(action: str, answer: StatusAnswer | None) -> str:
     """Return the confirmation of a change."""
     if action == "word" and answer is not None and answer.word_from is not None:

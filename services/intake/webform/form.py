@@ -77,6 +77,7 @@ _SENTENCES: Final = {
         "contact out."
     ),
     ("contact_channels", "number_without_way"): n("Choose how the centre may use this number, or clear the number."),
+    ("contact_channels", "address_without_way"): n("Choose how the centre may use this address, or clear the address."),
     ("contact_channels", "only_here"): n(
         "“Only here” excludes every other way. Leave it out, or choose nothing beside it."
     ),
@@ -206,6 +207,14 @@ def contact_of(typed: Typed) -> dict[str, Any]:
     contact["channels"] = list(typed.all("contact_channels"))
     contact["may_leave_message"] = typed.one("may_leave_message") == "yes"
     return contact
+
+
+def way_left_out(typed: Typed) -> list[FieldProblem]:
+    """Return what is wrong where a number or address is given and no way to use it: nobody would ever try it."""
+    if typed.all("contact_channels"):
+        return []
+    left_out = {"phone": "number_without_way", "email": "address_without_way"}
+    return problems_of(("contact.channels", reason) for name, reason in left_out.items() if typed.one(name).strip())
 
 
 def consents_of(typed: Typed) -> dict[str, Any] | None:

@@ -138,6 +138,7 @@ class _Sending:
 
     def _read(self, request: Request, typed: Typed) -> tuple[Submission | None, list[FieldProblem]]:
         raw, problems = form.submission_of(typed, self._view.pages.language(request))
+        problems += form.way_left_out(typed)
         try:
             return refusals.parsed(raw, Submission), problems
         except Problem as error:
@@ -212,9 +213,8 @@ class _Sending:
             if problems and await self._kept.load(token) is None:
                 # The draft's time is over: the links to what must be changed need one.
                 token = self._kept.new_token()
-                await self._kept.save(
-                    token, Typed({k: v for k, v in typed.values.items() if steps.place_of(k) != CHECK})
-                )
+                kept = {k: v for k, v in typed.values.items() if k == steps.PATH or steps.place_of(k) != CHECK}
+                await self._kept.save(token, Typed(kept))
                 drafts.leave_token(page, token, secure=self._view.pages.secure(request))
         return page
 
@@ -226,6 +226,7 @@ class _Sending:
             request,
             "receipt.html",
             public=True,
+            shown_once=True,
             receipt=result.receipt,
             received_at=result.received_at,
             proof=result.proof,

@@ -96,7 +96,8 @@ class _Steps:
         problems = self._problems(request, one, typed)
         if returning.CONTROL in one.controls and go not in ("stay", "back"):
             earlier = await self._returning.known(caller_of(request), typed)
-            problems += [earlier.problem] if earlier.problem else []
+            # Where it cannot be asked for just now, nobody is kept on this page for it.
+            problems += [earlier.problem] if earlier.problem and not earlier.later else []
         if problems and go == "stay":
             return self._view.step(request, one, typed)
         if problems and go == "back" and before is not None:
@@ -146,8 +147,8 @@ class _Steps:
                 examine(submission, self._clock.now())
             except NotAdmittedError as error:
                 problems += form.problems_of([(error.field, error.reason)])
-        if "phone" in one.controls and typed.one("phone") and not typed.all("contact_channels"):
-            problems += form.problems_of([("contact.channels", "number_without_way")])
+        if "phone" in one.controls:
+            problems += form.way_left_out(typed)
         return [problem for problem in problems if problem.control in one.controls]
 
 

@@ -10,7 +10,8 @@ from services.intake.receipts.pages import ACTIONS
 from services.intake.reports import documents
 from services.intake.reports.receipt_numbers import from_number
 from shared.encryption import Keyring
-from tests.integration.intake.harness import IntakeHarness
+from shared.settings import KafkaSettings, StoreSettings
+from tests.integration.intake.harness import IntakeHarness, running
 from tests.integration.intake.holding import Holder, erased, holder, owned
 
 
@@ -115,7 +116,7 @@ async def test_taking_back_undoing_and_the_second_question(harness: IntakeHarnes
     waits = await press(someone, "destroy", understood="yes")
     assert "Your report will be destroyed at the time shown below." in waits.text
     assert "it was asked to destroy this report for ever." in (await press(someone, "", step="")).text
-    assert 'action="/status/destroy' not in waits.text
+    assert ' action="/status/destroy' not in waits.text
     assert "destroy" not in (await press(someone, "undo")).text
 
 
@@ -177,6 +178,91 @@ async def test_reports_with_a_word_are_limited_by_network_and_those_without_are_
     assert "kept as typed" in refused.text
     assert "leave the word empty" in refused.text
     assert (await harness.http.post("/?lang=en", data=form)).status_code == 200
+
+
+async def test_a_word_typed_on_the_last_page_is_still_there_when_the_form_comes_back(harness: IntakeHarness) -> None:
+    form = {"role": "victim", "harm_types": "other", "word": "umbrella", "page": "check"}
+    for again in ({"go": "stay"}, {"narrative": "900101-1234567"}):
+        page = await harness.http.post("/?lang=en", data={**form, **again})
+        assert 'value="umbrella"' in page.text, again
+        assert re.search(r"<details[^>]* open>\s*<summary>If somebody else could see", page.text), again
+    taking = await harness.http.post("/take-over?lang=en", data={"code": "1", "word": "umbrella"})
+    assert (taking.status_code, 'value="umbrella"' in taking.text) == (404, True)
+
+
+async def test_all_that_the_form_promises_to_take_is_taken(harness: IntakeHarness) -> None:
+    links = [f"https://example.com/{number:02}/{'%EA%B0%80' * 200}" for number in range(20)]
+    form = {"role": "victim", "harm_types": "other", "narrative": "가" * 4000, "urls": "\n".join(links)}
+    sent = await harness.http.post("/?lang=en", data=form)
+    assert sent.status_code == 200, sent.text[:500]
+    [stored] = await harness.collection.find({}).to_list(None)
+    opened = documents.opened(stored, Keyring([b"m" * 32]))
+    assert (opened["narrative"], opened["urls"]) == (form["narrative"], links)
+
+
+@pytest.mark.parametrize("way", [{"phone": "010-0000-0000"}, {"email": "a@b.example"}])
+async def test_a_number_or_address_is_not_taken_without_a_way_to_use_it(
+    harness: IntakeHarness, way: dict[str, str]
+) -> None:
+    sent = await harness.http.post("/?lang=en", data={"role": "victim", "harm_types": "other", **way})
+    assert (sent.status_code, 'href="#contact_channels"' in sent.text) == (422, True)
+    assert await harness.collection.count_documents({}) == 0
+    someone = await holder(harness, contact={"channels": ["phone"], "phone": "010-1111-2222"})
+    changed = await press(someone, "contact", **way)
+    assert (changed.status_code, 'href="#contact_channels"' in changed.text) == (422, True)
+    assert (await someone.stored())["intake_version"] == 1
+    assert (await press(someone, "contact", contact_channels="message_here", **way)).status_code == 200
+
+
+async def test_the_other_language_loses_no_number_and_nothing_typed(harness: IntakeHarness) -> None:
+    sent = await harness.http.post("/?lang=en", data={"role": "victim", "harm_types": "other"})
+    someone = await holder(harness, role="representative")
+    code = await press(someone, "hand-over")
+    shown = "".join(re.findall(r"<span>([0-9]{4})</span>", code.text))
+    taken = await harness.http.post("/take-over?lang=en", data={"code": shown, "i_am_the_person": "yes"})
+    for page in (sent, code, taken):
+        assert "receipt-code" in page.text
+        assert "lang=ko" not in page.text, "nothing leads away from what is shown once"
+    another = await holder(harness)
+    typed = await another.harness.http.post(
+        "/status/message?lang=ko",
+        data={"receipt": another.receipt, "step": "do", "text": "a long story", "go": "stay"},
+    )
+    assert ("a long story" in typed.text, another.receipt in typed.text) == (True, True)
+    assert "센터에 메시지 남기기" in typed.text
+    standing = await press(another, "message", text="a long story")
+    assert 'formaction="/status/message?lang=ko"' in standing.text
+    other = await another.harness.http.post(
+        "/status/message?lang=ko", data={"receipt": another.receipt, "step": "status", "go": "stay"}
+    )
+    assert ("신고" in other.text, "lang=en" in other.text, 'name="text"' in other.text) == (True, True, False)
+    code_typed = await harness.http.post("/take-over?lang=ko", data={"code": "1234", "word": "우산", "go": "stay"})
+    assert (code_typed.status_code, 'value="1234"' in code_typed.text) == (200, True)
+
+
+async def test_what_is_sent_from_a_page_that_was_sent_before_is_taken_at_the_second_press(
+    harness: IntakeHarness,
+) -> None:
+    someone = await holder(harness)
+    await press(someone, "message", text="first", idempotency_key="k" * 32)
+    again = await press(someone, "message", text="second", idempotency_key="k" * 32)
+    assert again.status_code == 409
+    assert "has arrived" in again.text
+    assert ("Idempotency-Key" in again.text, ">second</textarea>" in again.text) == (False, True)
+    key = re.findall(r'name="idempotency_key" value="([^"]*)"', again.text)[0]
+    assert (await press(someone, "message", text="second", idempotency_key=key)).status_code == 200
+    opened = documents.opened(await someone.stored(), Keyring([b"m" * 32]))
+    assert (opened["message:1"], opened["message:2"]) == ("first", "second")
+
+
+async def test_a_message_that_arrived_is_said_to_have_although_the_status_cannot_be_shown(
+    bus_settings: KafkaSettings, store_settings: StoreSettings
+) -> None:
+    async with running(bus_settings, store_settings, status_questions_per_minute=1) as harness:
+        someone = await holder(harness)
+        left = await press(someone, "message", text="hello")
+        assert left.status_code == 429, "asking how the report stands was one question too many"
+        assert "Your message is with the centre." in left.text
 
 
 def _told(page: httpx.Response, someone: Holder) -> str:

@@ -392,6 +392,17 @@ async def test_a_childs_path_asks_in_plain_words_and_offers_no_control_for_pictu
     assert (facts["role"], facts["age_band"], facts["urgency"]) == ("victim", "under_14", "critical")
 
 
+async def test_a_childs_answers_that_are_kept_anew_stay_in_plain_words(
+    harness: IntakeHarness, clock: ManualClock
+) -> None:
+    await answer(harness, "y-what", harm_types=["other"])
+    form = hidden(await harness.http.get("/form/check?lang=en"))
+    await clock.advance(3600)
+    refused = await harness.http.post("/?lang=en", data={**form, "narrative": "900101-1234567"})
+    assert (refused.status_code, 'href="/form/y-words#narrative"' in refused.text) == (422, True)
+    assert "plain-words" in (await harness.http.get("/form/check?lang=en")).text
+
+
 @pytest.mark.parametrize(
     ("who", "what", "age", "offered"),
     [
