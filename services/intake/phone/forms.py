@@ -66,7 +66,7 @@ def submission_of(typed: Typed, assent: Assent | None) -> tuple[dict[str, Any], 
     raw.pop(CONSENTS, None)
     if assent is not None:
         raw[CONSENTS] = {"version": assent.version, **dict.fromkeys(typed.all(CONSENTS), True)}
-    return raw, problems + problems_of_assent(typed)
+    return raw, problems
 
 
 def problems_of_assent(typed: Typed) -> list[FieldProblem]:

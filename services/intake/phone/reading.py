@@ -13,9 +13,16 @@ from shared.web.form_body import Typed
 from shared.web.problems import Problem
 
 
-def read(typed: Typed, assent: Assent | None, now: datetime) -> tuple[Submission | None, list[FieldProblem]]:
-    """The submission, or None, and what to say about which field. The same model and rules as for the web form."""
+def read(
+    typed: Typed, assent: Assent | None, now: datetime, *, frozen: bool = False
+) -> tuple[Submission | None, list[FieldProblem]]:
+    """The submission, or None, and what to say about which field. The same model and rules as for the web form.
+
+    ``frozen``: it is to be sent as it is, so the texts need not be those that this build reads aloud.
+    """
     raw, problems = call_forms.submission_of(typed, assent)
+    if not frozen:
+        problems = problems + call_forms.problems_of_assent(typed)
     try:
         submission = refusals.parsed(raw, Submission)
     except Problem as found:

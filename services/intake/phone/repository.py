@@ -78,10 +78,11 @@ class CallRepository:
         wanted = {"state": CallState.SENDING.value, "sending_at": {"$lte": before}}
         return await self._found(wanted, MOST_LISTED, skipped)
 
-    async def remove(self, calls: Sequence[Call]) -> None:
-        """Forget ended calls altogether."""
+    async def remove(self, calls: Sequence[Call], now: datetime) -> None:
+        """Forget ended calls altogether, unless a page left open has revived one meanwhile."""
+        over = {"state": CallState.ENDED.value, "until": {"$lte": now}}
         with store_errors():
-            await self.collection.delete_many({"_id": {"$in": [call.call_id for call in calls]}})
+            await self.collection.delete_many({"_id": {"$in": [call.call_id for call in calls]}, **over})
 
     async def _found(self, wanted: Document, limit: int, skipped: Skipped) -> list[Call]:
         with store_errors():

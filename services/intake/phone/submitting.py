@@ -19,6 +19,7 @@ from services.intake.submissions.identifiers import ConflictError
 from services.intake.submissions.service import SubmissionOrigin, SubmissionService
 from shared import log as logs
 from shared.clock import Clock, whole_milliseconds
+from shared.errors import PermanentError
 from shared.jobs import Skipped
 from shared.web.form_body import Typed
 
@@ -67,12 +68,15 @@ class CallSubmitter:
             now = whole_milliseconds(self._clock.now())
             await self._drafts.write(held, call_rules.reopened(held.call, now), held.notes)
             return False
+        await self._note_sent(held)
+        return True
+
+    async def _note_sent(self, held: CallDraft) -> None:
         now = whole_milliseconds(self._clock.now())
         if await self._drafts.write(held, call_rules.sent(held.call, now), None):
             seconds = (now - held.call.started_at).total_seconds()
             metrics.TO_RECEIPT.observe(seconds)
             _log.info("call.sent", seconds=round(seconds))
-        return True
 
     async def _submitted(self, held: CallDraft) -> bool:
         """Return whether this call is now a report; False: it cannot become one as it is."""
@@ -80,7 +84,7 @@ class CallSubmitter:
         if await self._reports.of_report(self._drafts.report_id(call_id)) is not None:
             return True  # submitted before the process could write that down; a frozen call does not change
         typed = Typed(held.notes.answers)
-        submission, _ = read(typed, held.notes.assent, self._clock.now())
+        submission, _ = read(typed, held.notes.assent, self._clock.now(), frozen=True)
         if submission is None:
             return False
         try:
@@ -121,8 +125,12 @@ class CallSubmitter:
 
     async def _finish(self, call: Call) -> bool:
         held = await self._drafts.read(call.call_id)
-        if held.call.state is not CallState.SENDING or not await self.send(held):
+        if held.call.state is not CallState.SENDING:
             return False
+        if not await self._submitted(held):
+            # Not opened again: nobody may look, and then it would end. Its operator can, or another build may send it.
+            raise PermanentError("call_not_sendable")
+        await self._note_sent(held)
         metrics.FINISHED.inc()
         return True
 
@@ -134,7 +142,7 @@ class CallSubmitter:
         now = whole_milliseconds(self._clock.now())
         skipped = Skipped(OVERDUE)
         over = await self._drafts.store.overdue(now, skipped)
-        await self._drafts.store.remove([call for call in over if call.state is CallState.ENDED])
+        await self._drafts.store.remove([call for call in over if call.state is CallState.ENDED], now)
         abandoned = 0
         for call in over:
             with skipped.on_error(call.call_id):

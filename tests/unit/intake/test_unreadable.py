@@ -1,6 +1,6 @@
 """One stored report or call that cannot be read or sent keeps no other from its turn."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from services.intake.phone import rules as call_rules
+from services.intake.phone import scripts
 from services.intake.phone.drafts import CallDraft
-from services.intake.phone.models import Call, CallState, Notes
+from services.intake.phone.models import Assent, Call, CallEnding, CallState, Notes
 from services.intake.phone.repository import CallRepository
 from services.intake.phone.submitting import CallSubmitter
 from services.intake.reports.documents import Document
@@ -239,3 +240,62 @@ async def test_a_call_that_is_a_report_already_is_not_lodged_again() -> None:
     calls, lodging = Calls(sending("one")), Lodging()
     assert await sender(calls, lodging, "one").send(CallDraft(calls.calls["one"], Notes()))
     assert (calls.calls["one"].state, lodging.lodged) == (CallState.SENT, [])
+
+
+EARLIER = "2026-11-25"
+"""The wording of the consents that a build before this one read aloud."""
+SAID = {
+    "role": ("victim",),
+    "harm_types": ("other",),
+    "consents": ("personal",),
+    "assent": (f"ko:{EARLIER}",),
+}
+
+
+class ReadOut(Calls):
+    """A call in whose course an operator of an earlier build read the texts of consent aloud."""
+
+    def __init__(self, answers: Mapping[str, tuple[str, ...]]) -> None:
+        super().__init__(sending("one"))
+        self.notes = Notes(answers, Assent(version=EARLIER, language="ko", by="s-first", at=NOW))
+
+    async def read(self, call_id: str) -> CallDraft:
+        return CallDraft(self.calls[call_id], self.notes)
+
+
+async def test_a_call_that_another_build_fixed_becomes_a_report_under_the_texts_that_were_read_out() -> None:
+    assert EARLIER != scripts.VERSION
+    calls, lodging = ReadOut(SAID), Lodging()
+    assert await sender(calls, lodging).finish_others() == 1
+    assert (lodging.lodged, calls.calls["one"].state) == (["one"], CallState.SENT)
+
+
+async def test_a_call_that_this_build_cannot_send_stays_fixed_until_its_operator_looks() -> None:
+    calls, lodging = ReadOut({**SAID, "harm_types": ("a kind that only a later build knows",)}), Lodging()
+    with pytest.raises(SkippedError):
+        await sender(calls, lodging).finish_others()
+    assert (lodging.lodged, calls.calls["one"].state) == ([], CallState.SENDING)
+    assert not await sender(calls, lodging).send(await calls.read("one"))
+    assert calls.calls["one"].state is CallState.OPEN
+
+
+class Shelf:
+    """The collection of calls with one call in it, which somebody changes between two questions."""
+
+    def __init__(self, call: Call) -> None:
+        self.document = {**{n: getattr(call, n) for n in Call.__dataclass_fields__ if n != "call_id"}, "_id": "one"}
+
+    async def delete_many(self, query: Document) -> None:
+        asked = {name: wanted for name, wanted in query.items() if name not in {"_id", "until"}}
+        over = "until" not in query or self.document["until"] <= query["until"]["$lte"]
+        if over and all(self.document[name] == wanted for name, wanted in asked.items()):
+            self.document = {}
+
+
+async def test_a_call_revived_while_ended_ones_are_removed_stays_with_what_was_said() -> None:
+    ended = call_rules.ended(sending("one"), CallEnding.ABANDONED, NOW)
+    for call, left in ((ended, False), (call_rules.saved(ended, OVER), True)):
+        shelf = Shelf(call)
+        database: Any = {"calls": shelf}
+        await CallRepository(database).remove([ended], OVER)
+        assert bool(shelf.document) is left
