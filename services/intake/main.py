@@ -167,9 +167,13 @@ class Intake:
     async def _replay_erasures(self) -> None:
         """Replay the erasure register, so that an older store that was put back shows no report erased since."""
         done = await self.replay.run(self.audit.clock.now() - KEPT_BACKUPS)
-        if done.withdrawn or done.erased or done.left:
+        if done.withdrawn or done.reinstated or done.erased or done.left:
             log.get(__name__).critical(
-                "erasure.replayed", withdrawn=len(done.withdrawn), erased=len(done.erased), left=len(done.left)
+                "erasure.replayed",
+                withdrawn=len(done.withdrawn),
+                reinstated=len(done.reinstated),
+                erased=len(done.erased),
+                left=len(done.left),
             )
         if done.left:
             raise FatalError(

@@ -16,6 +16,7 @@ import hmac
 import os
 import uuid
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +27,8 @@ from shared.errors import TransientError
 from shared.events.envelope import iso
 
 SUFFIX: Final = ".register"
+NOTED_WITHIN_S: Final = 5.0
+"""A disk that takes longer, as a network's may, counts as one that cannot be written: withdrawals wait for it."""
 _PARTS: Final = 5
 _log = log.get(__name__)
 
@@ -56,15 +59,17 @@ class ErasureRegister:
         self._folder = folder
         self._key = key
         self._file = folder / f"{uuid.uuid4().hex}{SUFFIX}" if folder is not None else None
+        # Of its own: where the disk hangs, nothing else waits for a thread.
+        self._writing = ThreadPoolExecutor(1, "erasure-register")
 
     async def note(self, what: Happened, report_id: str, at: datetime, changes: int) -> None:
         """Append a line; on disk when this returns. Raises ``TransientError`` where that fails."""
         if self._file is not None:
             try:
-                await asyncio.to_thread(
-                    self._append, self._file, self._line(RegisterLine(at, what, report_id, changes))
-                )
-            except OSError as error:
+                line = self._line(RegisterLine(at, what, report_id, changes))
+                async with asyncio.timeout(NOTED_WITHIN_S):
+                    await asyncio.get_running_loop().run_in_executor(self._writing, self._append, self._file, line)
+            except OSError as error:  # a timeout is one
                 _log.critical("erasure_register.write_failed", what=what.value, error=type(error).__name__)
                 raise TransientError(f"the erasure register: {type(error).__name__}") from error
 
@@ -121,8 +126,10 @@ def _content(entry: RegisterLine) -> str:
 class LastWord(NamedTuple):
     """The last state of one report in the register."""
 
-    withdrawn: RegisterLine | None
-    erased: RegisterLine | None
+    withdrawn: RegisterLine | None = None
+    erased: RegisterLine | None = None
+    reinstated: RegisterLine | None = None
+    """Its withdrawal was undone, and it was not withdrawn since."""
 
     def of(self, changes: int) -> "LastWord":
         """Return the register's state of a report that has changed so often: earlier entries do not count."""
@@ -133,9 +140,10 @@ def last_words(entries: Iterable[RegisterLine]) -> dict[str, LastWord]:
     """The last word about each report, ``entries`` oldest first. Erased is the end, whatever stands after it."""
     words: dict[str, LastWord] = {}
     for entry in entries:
-        before = words.get(entry.report_id, LastWord(None, None))
+        before = words.get(entry.report_id, LastWord())
         if entry.what is Happened.ERASED:
             words[entry.report_id] = before._replace(erased=entry)
         elif before.erased is None:
-            words[entry.report_id] = LastWord(entry if entry.what is Happened.WITHDRAWN else None, None)
+            withdrawn = entry.what is Happened.WITHDRAWN
+            words[entry.report_id] = LastWord(withdrawn=entry) if withdrawn else LastWord(reinstated=entry)
     return words

@@ -199,22 +199,24 @@ class ReportRepository:
             update["$push"] = {**update.get("$push", {}), **pushed}
         was, becomes = _withdrawn(before.get("life")), _withdrawn(sets.get("life", before.get("life")))
         if becomes and not was:
-            await self._note_withdrawal(before, now)
+            # Before it is stored: in doubt a restored report is withdrawn, never contacted.
+            await self._note(Happened.WITHDRAWN, before, now)
         with store_errors():
             result = await self._reports.update_one(_as_read(before), update)
         if result.matched_count:
             self._changed(before)
         if result.matched_count and was and not becomes:
-            await self.register.note(Happened.REINSTATED, before["_id"], now, before.get("changes", 0))
+            await self._note(Happened.REINSTATED, before, now)
         return bool(result.matched_count)
 
-    async def _note_withdrawal(self, before: Document, now: datetime) -> None:
-        """Before it is stored: in doubt a restored report is withdrawn, never contacted.
+    async def _note(self, what: Happened, before: Document, now: datetime) -> None:
+        """Write a line of the register, if that is possible.
 
-        A register that cannot be written must not keep anybody from stopping contact; the log has the event too.
+        One that cannot be written must keep nobody from stopping contact, and nobody from hearing that a withdrawal is
+        undone; the log has the event too.
         """
         with contextlib.suppress(TransientError):
-            await self.register.note(Happened.WITHDRAWN, before["_id"], now, before.get("changes", 0))
+            await self.register.note(what, before["_id"], now, before.get("changes", 0))
 
     async def erase(self, before: Document, life: Lifecycle) -> bool:
         """Leave a tombstone where the report was, in one write: key, sealed parts and facts go. False: not as read.
@@ -253,6 +255,7 @@ class ReportRepository:
         They are not authenticated: one that fails must hide no other. Whoever believes one calls ``authentication``.
         ``besides`` are ids of reports that the caller cannot read and does not want again.
         """
+        self._refuse_before_open()
         wanted: dict[str, Any] = {mark: {"$gte": _FIRST, "$lte": until}}
         if besides:
             wanted["_id"] = {"$nin": list(besides)}
@@ -263,6 +266,7 @@ class ReportRepository:
 
     async def drills_of(self, front_end: str, limit: int) -> list[Document]:
         """The newest drills of a front end that is being tried out, without what is sealed and not authenticated."""
+        self._refuse_before_open()
         with store_errors():
             found = self._reports.find({FRONT_END: front_end, **_SANDBOX}, {"sealed": 0, PENDING: 0, DIGESTS: 0})
             return await found.sort("received_at", -1).limit(limit).to_list(limit)
@@ -355,8 +359,11 @@ class ReportRepository:
             raise TransientError("another worker moved the same reports on, or they have new events")
 
     async def claim(self, job: str, day: str, holder: str, now: datetime) -> bool:
-        """Return whether this process may do a day's job now: it is not finished, and no living process is doing it."""
-        free = {"_id": job, "day": {"$ne": day}, "until": {"$lte": now}}
+        """Return whether this process may do a day's job now: it is not finished, and no other living one is doing it.
+
+        A pass of its own that broke off is begun again: refused by its own lease it would count as one that worked.
+        """
+        free = {"_id": job, "day": {"$ne": day}, "$or": [{"until": {"$lte": now}}, {"holder": holder}]}
         taken = {"$set": {"until": now + _LEASE, "holder": holder}}
         with store_errors():
             with contextlib.suppress(DuplicateKeyError):

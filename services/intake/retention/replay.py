@@ -1,9 +1,9 @@
-"""Tell a restored store what was withdrawn and destroyed after its backup.
+"""Tell a restored store what was withdrawn, taken back and destroyed after its backup.
 
 ``python -m services.intake.retention.replay`` reads the erasure register; for each report that the store still holds
-as it was before, the withdrawal is made again (its event becomes pending, so that contact stops), and the key is
-destroyed again. Doing it twice changes nothing. Intake does the same at every start, before it shows or accepts
-anything, for the time that backups live.
+as it was before, the withdrawal is made again (its event becomes pending, so that contact stops), or undone again, and
+the key is destroyed again. Doing it twice changes nothing. Intake does the same at every start, before it shows or
+accepts anything, for the time that backups live.
 """
 
 import argparse
@@ -31,8 +31,8 @@ from shared.audit.model import SYSTEM, AuditEntry
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
 from shared.errors import FatalError, TransientError
-from shared.events.base import encode
-from shared.events.reports import ReportWithdrawn
+from shared.events.base import Event, encode
+from shared.events.reports import ReportReinstated, ReportWithdrawn
 from shared.settings import StoreSettings, load
 
 KEPT_BACKUPS: Final = timedelta(days=40)
@@ -49,6 +49,7 @@ class Replayed:
     """Result of a replay."""
 
     withdrawn: list[str] = field(default_factory=list)
+    reinstated: list[str] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     """Reports that could not be changed: somebody has to look."""
@@ -102,6 +103,11 @@ class ErasureReplay:
             await self._recorder.by_job(_JOB, "receipts.withdraw", report_id, _REASON)
             document = await self._withdraw(document, life, word.withdrawn.at)
             done.withdrawn.append(report_id)
+        if word.reinstated is not None and life.withdrawal is not None:
+            # Else it would be destroyed for a withdrawal that its owner took back.
+            await self._recorder.by_job(_JOB, "receipts.reinstate", report_id, _REASON)
+            await self._reinstate(document, life, word.reinstated.at)
+            done.reinstated.append(report_id)
         if word.erased is not None:
             await self._recorder.by_job(_JOB, "erasures.destroy", report_id, _REASON)
             await self._links.forget(document)
@@ -117,10 +123,19 @@ class ErasureReplay:
         after = retention_rules.withdrawn(life, facts, at_once=False, understood=False, receipt_alone=True, now=now)
         version = document["intake_version"] + 1
         event = ReportWithdrawn(report_id=document["_id"], intake_version=version, withdrawn_at=at)
+        await self._write(document, after, event, at)
+        return await self._reports.before_open(document["_id"]) or document
+
+    async def _reinstate(self, document: Document, life: Lifecycle, at: datetime) -> None:
+        """Undo the withdrawal again; its event is published once intake runs."""
+        version = document["intake_version"] + 1
+        event = ReportReinstated(report_id=document["_id"], intake_version=version, reinstated_at=at)
+        await self._write(document, retention_rules.undone(life, at), event, at)
+
+    async def _write(self, document: Document, after: Lifecycle, event: Event, at: datetime) -> None:
         record = encode(event, source="intake", time=at, traceparent=trace.current())
         if not await self._reports.write(document, now=at, life=after, records=[record]):
             raise TransientError("another process changed the same report")
-        return await self._reports.before_open(document["_id"]) or document
 
 
 def _newest(word: LastWord, since: datetime) -> bool:
@@ -154,6 +169,7 @@ async def run(settings: IntakeSettings, store: StoreSettings, clock: Clock, rest
     await audit.settle()
     sys.stdout.write(
         f"{len(done.withdrawn)} withdrawals and {len(done.erased)} erasures made again,"
+        f" {len(done.reinstated)} withdrawals undone again,"
         f" {done.unknown} of reports that came after the backup, {len(done.left)} left\n"
     )
     for report_id in done.left:

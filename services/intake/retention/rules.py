@@ -180,7 +180,12 @@ def reinstated(life: Lifecycle, now: datetime) -> Lifecycle:
         return life
     if now >= life.withdrawal.undo_until:
         raise RefusedError("too_late")
-    return _changed(life, withdrawal=None, reinstated_at=now, decide_since=None, plan=None)
+    return undone(life, now)
+
+
+def undone(life: Lifecycle, at: datetime) -> Lifecycle:
+    """The life without its withdrawal, which was undone then by who may."""
+    return _changed(life, withdrawal=None, reinstated_at=at, decide_since=None, plan=None)
 
 
 REASONS_TO_DESTROY: Final = (Reason.REQUESTER_ASKS, Reason.VICTIM_AGREES)
@@ -209,8 +214,7 @@ def decided(
         raise RefusedError("wrong_reason")
     if decision.reason is Reason.VICTIM_OBJECTS:
         kept = decision.model_copy(update={"category": None, "keep_until": None})
-        gone = {"withdrawal": None, "reinstated_at": now, "decide_since": None, "plan": None}
-        return _changed(life, **gone, decisions=(*life.decisions, kept))
+        return _changed(undone(life, now), decisions=(*life.decisions, kept))
     if decision.destroy:
         at = max(now, life.withdrawal.undo_until)
         plan: ErasurePlan | None = ErasurePlan(cause=ErasureCause.DECIDED, at=at, announced_at=now)

@@ -1,11 +1,14 @@
 """The register of erasures: outside the store, added to by intake alone, and read back whole."""
 
+import asyncio
 import os
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from services.intake.reports import erasure_register
 from services.intake.reports.erasure_register import ErasureRegister, Happened, LastWord, RegisterLine, last_words
 from shared.errors import TransientError
 
@@ -71,11 +74,26 @@ async def test_a_full_disk_is_no_line(tmp_path: Path, monkeypatch: pytest.Monkey
         await ErasureRegister(tmp_path, KEY).note(Happened.ERASED, ONE, AT, 7)
 
 
+async def test_a_disk_that_hangs_is_one_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    awake = threading.Event()
+    monkeypatch.setattr(erasure_register, "NOTED_WITHIN_S", 0.05)
+    monkeypatch.setattr(os, "fsync", lambda _: awake.wait())
+    register = ErasureRegister(tmp_path, KEY)
+    try:
+        with pytest.raises(TransientError):
+            async with asyncio.timeout(20):  # a withdrawal waits for it
+                await register.note(Happened.WITHDRAWN, ONE, AT, 7)
+    finally:
+        awake.set()
+
+
 def test_the_last_word_counts_and_erased_is_the_end() -> None:
     later = AT + timedelta(hours=1)
     withdrawn = RegisterLine(AT, Happened.WITHDRAWN, ONE, 4)
     undone = [withdrawn, RegisterLine(later, Happened.REINSTATED, ONE, 5)]
-    assert last_words(undone) == {ONE: LastWord(None, None)}
+    assert last_words(undone) == {ONE: LastWord(reinstated=undone[1])}
+    again = RegisterLine(later + timedelta(hours=1), Happened.WITHDRAWN, ONE, 6)
+    assert last_words([*undone, again]) == {ONE: LastWord(withdrawn=again)}
     assert last_words(undone[:1]) == {ONE: LastWord(withdrawn, None)}
     erased = RegisterLine(later, Happened.ERASED, ONE, 6)
     gone = [withdrawn, erased, RegisterLine(later, Happened.REINSTATED, ONE, 5)]

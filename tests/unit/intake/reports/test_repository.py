@@ -1,0 +1,100 @@
+"""Which writes of the repository of reports are made, and which reads are refused, without a store."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.intake.reports.authentication import ReportAuthentication
+from services.intake.reports.documents import Document
+from services.intake.reports.erasure_register import ErasureRegister
+from services.intake.reports.lifecycle import NEW, Lifecycle
+from services.intake.reports.repository import ERASE_AT, ReportRepository
+from services.intake.retention import rules as retention_rules
+from services.intake.retention.jobs import DAILY
+from shared.errors import TransientError
+from tests.support.clock import ManualClock
+from tests.unit.intake.retention.test_erasure import taken_back
+
+NOW = datetime(2026, 11, 27, 3, tzinfo=UTC)
+KEY = b"k" * 32
+DAY = "2026-11-27"
+
+
+class Claims:
+    """The collection of daily jobs with the one document of a job, as far as claims ask it."""
+
+    def __init__(self) -> None:
+        self.job: Document | None = None
+
+    async def insert_one(self, document: Document) -> None:
+        self.job = self.job or document
+
+    async def update_one(self, query: Document, update: Document) -> Any:
+        assert self.job is not None
+        fits = _fits(self.job, query)
+        if fits:
+            self.job = {**self.job, **update["$set"]}
+        return SimpleNamespace(matched_count=int(fits))
+
+
+def _fits(document: Document, query: Document) -> bool:
+    def one(name: str, wanted: Any) -> bool:
+        if name == "$or":
+            return any(_fits(document, some) for some in wanted)
+        if not isinstance(wanted, dict):
+            return bool(document[name] == wanted)
+        [(operator, value)] = wanted.items()
+        return bool(document[name] <= value if operator == "$lte" else document[name] != value)
+
+    return all(one(name, wanted) for name, wanted in query.items())
+
+
+class Reports:
+    """Takes every update."""
+
+    def __init__(self) -> None:
+        self.updates: list[Document] = []
+
+    async def update_one(self, _: Document, update: Document) -> Any:
+        self.updates.append(update)
+        return SimpleNamespace(matched_count=1)
+
+
+def repository(reports: Any = None, jobs: Any = None, folder: Path | None = None) -> ReportRepository:
+    database: Any = {"reports": reports or Reports(), "jobs": jobs or Claims()}
+    authentication = ReportAuthentication(KEY, lambda _report_id, _part: None)
+    return ReportRepository(database, ManualClock(NOW), authentication, ErasureRegister(folder, KEY))
+
+
+async def test_a_pass_that_broke_off_is_begun_again_and_not_refused_by_its_own_claim() -> None:
+    jobs = Claims()
+    one, other = repository(jobs=jobs), repository(jobs=jobs)
+    assert await one.claim(DAILY, DAY, "one", NOW)
+    assert not await other.claim(DAILY, DAY, "other", NOW), "somebody is at it"
+    assert await one.claim(DAILY, DAY, "one", NOW + timedelta(minutes=1)), "what broke off did not work"
+    assert await other.claim(DAILY, DAY, "other", NOW + timedelta(minutes=12)), "who claimed it is gone"
+    await other.finished(DAILY, DAY, "other")
+    assert not await one.claim(DAILY, DAY, "one", NOW + timedelta(minutes=13))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(NEW, taken_back()), (taken_back(), retention_rules.undone(taken_back(), NOW))]
+)
+async def test_a_register_that_cannot_be_written_neither_stops_nor_denies_a_change(
+    before: Lifecycle, after: Lifecycle, tmp_path: Path
+) -> None:
+    (tmp_path / "erasures").touch()
+    reports = Reports()
+    document = {"_id": "one", "intake_version": 1, "received_at": NOW, "life": before.model_dump()}
+    assert await repository(reports, folder=tmp_path / "erasures").write(document, now=NOW, life=after)
+    assert [update["$set"]["life"] for update in reports.updates] == [after.model_dump()]
+
+
+async def test_no_list_shows_a_report_before_the_register_was_replayed() -> None:
+    reports = repository()
+    for read in (reports.marked(ERASE_AT), reports.drills_of("portal", 1), reports.of_report("one")):
+        with pytest.raises(TransientError, match="not replayed"):
+            await read
