@@ -115,8 +115,13 @@ class ErasureJob:
     async def _judge_again(self, skipped: Skipped) -> None:
         """Judge the reports left out before, a page in each pass."""
         some, others = self._unjudged[:PAGE], self._unjudged[PAGE:]
-        found = [await self._reports.of_report(report_id) for report_id in some]
-        await self._judge([one for one in found if one is not None and not _erased(one)], skipped)
+        found: list[Document] = []
+        for report_id in some:
+            with skipped.on_error(report_id):
+                document = await self._reports.of_report(report_id)
+                if document is not None and not _erased(document):
+                    found.append(document)
+        await self._judge(found, skipped)
         self._unjudged = [*others, *skipped.references]
         skipped.raise_if_any()
 
@@ -140,6 +145,7 @@ class ErasureJob:
         await self._recorder.by_job(_JOB, "erasures.destroy", report_id, cause, category=verdict.category.value)
         await self._links.forget(document)
         if await self._reports.erase(document, retention_rules.tombstone(life, now)):
+            await self._links.forget(document)  # again: it may have been entered since, while it was still there
             DESTROYED.labels(cause).inc()
             self._log.info("erasure.done", report_id=report_id, cause=cause.value)
         return await self._reports.of_report(report_id)

@@ -13,6 +13,7 @@ from services.intake.phone.drafts import CallDraft
 from services.intake.phone.models import Assent, Call, CallEnding, CallState, Notes
 from services.intake.phone.repository import CallRepository
 from services.intake.phone.submitting import CallSubmitter
+from services.intake.reports.authentication import ReportNotAuthenticError
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import NEW, Lifecycle
 from services.intake.reports.repository import ERASE_AT, PAGE
@@ -119,6 +120,42 @@ async def test_a_report_that_could_not_be_judged_is_judged_again_until_it_is_gon
             await job.daily()
     reports.documents["bad"]["facts"] = reports.documents["good"]["facts"]
     assert not await job.daily(), "the day was judged already"
+
+
+async def test_a_report_that_is_refused_keeps_no_other_from_being_judged_again() -> None:
+    reports = Reports(stored("bad", facts=BROKEN), stored("other", facts=BROKEN))
+    job, of_report = eraser(reports), reports.of_report
+    with pytest.raises(SkippedError):
+        await job.daily()
+
+    async def refused(report_id: str) -> Document | None:
+        if report_id == "bad":
+            raise ReportNotAuthenticError(report_id, "report")
+        return await of_report(report_id)
+
+    reports.of_report = refused  # type: ignore[method-assign]  # somebody changed it in the store
+    reports.documents["other"]["facts"] = facts().model_dump(mode="json")
+    with pytest.raises(SkippedError, match="1 documents"):
+        await job.daily()
+
+
+async def test_what_is_entered_into_the_index_while_it_is_destroyed_does_not_stay_there() -> None:
+    index: set[str] = {"good"}
+
+    class Links:
+        async def forget(self, document: Document) -> None:
+            index.discard(document["_id"])
+
+    class Entering(Reports):
+        async def erase(self, before: Document, life: Lifecycle) -> bool:
+            index.add(before["_id"])  # by who read it as it was before
+            return await super().erase(before, life)
+
+    links: Any = Links()
+    reports: Any = Entering(stored("good", taken_back()))
+    nothing: Any = Nothing()
+    assert await ErasureJob(reports, links, nothing, ManualClock(OVER)).minute() == 1
+    assert index == set()
 
 
 async def test_whole_pages_of_unreadable_reports_keep_no_key_from_being_destroyed() -> None:
