@@ -35,6 +35,7 @@ from shared.jobs import Skipped
 from shared.kafka import metrics
 from shared.kafka.publisher import Publisher
 from shared.mongo import SLICE, Document, by_ids, store_errors
+from shared.topics import BY_NAME
 
 _log = log.get(__name__)
 
@@ -330,11 +331,11 @@ class Relay:
         metrics.OUTBOX_PUBLISHED.labels(self._name, way).inc(len(records))
 
     def _readable(self, documents: Iterable[Document]) -> list[tuple[str, list[Record]]]:
-        """The pending events of each document; one that cannot be read stays pending and does not block others."""
+        """The pending events of each document; one that cannot be published stays pending and does not block others."""
         found = []
         for document in documents:
             try:
-                found.append((document["_id"], pending_records(document)))
+                found.append((document["_id"], _publishable(document)))
             except (KeyError, TypeError, ValueError) as error:
                 if document["_id"] not in self._unreadable:  # every sweep finds it again
                     self._unreadable.add(document["_id"])
@@ -497,6 +498,20 @@ class Relay:
         if one_by_one:
             with store_errors():
                 await self._collection.bulk_write(one_by_one, ordered=True)
+
+
+def _publishable(document: Document) -> list[Record]:
+    """The pending events of a document. Raises ``KeyError``, ``TypeError`` or ``ValueError``.
+
+    Also for an event of a topic that only a later build knows, which is for that build's relay to publish.
+    """
+    records = pending_records(document)
+    for record in records:
+        if record.topic not in BY_NAME:
+            raise KeyError("an unknown topic")
+        if "ce_id" not in dict(record.headers):
+            raise KeyError("no ce_id")
+    return records
 
 
 def _whole(ids: Sequence[str], also_clear: Mapping[str, Any]) -> Clearing:

@@ -10,7 +10,9 @@ from pymongo import UpdateMany
 
 from shared.clock import SystemClock
 from shared.errors import TransientError
+from shared.events.base import Record
 from shared.outbox import Relay, pending, pending_records, push
+from shared.topics import BY_NAME
 from tests.integration.kafka.tools import NOW, message_left, report_id
 
 RECORDS = [message_left(report_id(1), 1), message_left(report_id(1), 2)]
@@ -96,3 +98,47 @@ async def test_lists_of_one_length_with_the_same_further_fields_are_cleared_toge
             {"$unset": {"outbox": "", "outbox_since": "", "todo": ""}},
         ),
     ]
+
+
+class Backlog:
+    """Documents whose events are pending for long."""
+
+    def __init__(self, *documents: dict[str, Any]) -> None:
+        self.documents = list(documents)
+        self.database = {"outbox_leases": self}
+        self.name = "backlog"
+
+    def find(self, *_: object) -> "Backlog":
+        return self
+
+    sort = limit = find
+
+    async def to_list(self, _: int) -> list[dict[str, Any]]:
+        return self.documents
+
+    async def update_one(self, *_: object, **__: object) -> None:
+        pass
+
+
+class Log:
+    """Takes records of the topics that there are, as the publisher does."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    async def publish(self, records: list[Record]) -> None:
+        assert {BY_NAME[record.topic] for record in records}
+        self.records += records
+
+
+@pytest.mark.parametrize("wrong", [{"topic": "of-a-later-build"}, {"headers": [["ce_type", b"x"]]}])
+async def test_an_event_that_cannot_be_published_blocks_no_other_document(wrong: dict[str, Any]) -> None:
+    bad = pending([message_left(report_id(1), 1)], NOW)
+    good = [message_left(report_id(2), 1)]
+    bad["outbox"][0] |= wrong
+    backlog = Backlog({"_id": report_id(1), **bad}, {"_id": report_id(2), **pending(good, NOW)})
+    log = Log()
+    relay = Relay(cast("Any", backlog), cast("Any", log), SystemClock(), name="relay")
+    await relay._sweep()
+    assert log.records == good
+    assert relay.unreadable() == "relay: 1 unreadable documents"
