@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -48,6 +49,8 @@ _ANONYMOUS_PER_MINUTE: Final = 30
 _TRIES: Final = 60
 _STEP: Final = 50
 DAY_S: Final = 86_400.0
+HEADS_WITHIN_S: Final = 5.0
+"""So long an action waits until the head is outside the store as well."""
 
 APPENDED: Final = Counter("ieum_audit_lines", "Lines written to the audit.", ["outcome"], registry=REGISTRY)
 LOST: Final = Counter("ieum_audit_refusals_dropped", "Refusals the audit could not take.", registry=REGISTRY)
@@ -87,6 +90,8 @@ class AuditLog:
         self.lines: Final = database[LINES]
         self.anchors: Final = AnchorStore(database)
         self.heads: Final = HeadFile(heads, database.name)
+        self._heads_thread: Final = ThreadPoolExecutor(1, "audit-heads")
+        self._heads_kept: asyncio.Future[None] | None = None
         self.last_result: VerificationResult | None = None
         self._head: tuple[int, str] | None = None
         self._keys: AuditKeys | None = None  # that the chain goes on with; None: not read yet
@@ -378,8 +383,22 @@ class AuditLog:
         if self._signed is None or self._signed.seq < made.seq:
             self._signed = made
         await self.anchors.keep(HEAD, made)
-        self.heads.keep(made)
+        await self._keep_outside(made)
         _log.info("audit.head_signed", chain=self.service, anchor=chain.format_anchor(made))
+
+    async def _keep_outside(self, head: Anchor) -> None:
+        """Keep the head outside the store. A disk that hangs holds up neither this process nor, for long, the action.
+
+        Nor does another process that was stopped while it held the file. What is left out a later head makes up for.
+        """
+        if self._heads_kept is None or self._heads_kept.done():
+            loop = asyncio.get_running_loop()
+            self._heads_kept = loop.run_in_executor(self._heads_thread, self.heads.keep, head)
+            done, _ = await asyncio.wait({self._heads_kept}, timeout=HEADS_WITHIN_S)
+            if done:
+                self._heads_kept.result()
+                return
+        _log.error("audit.head_write_failed", error="TimeoutError")
 
     async def _remove_down_from(self, seq: int) -> int:
         removed = 0

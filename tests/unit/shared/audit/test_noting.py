@@ -1,6 +1,7 @@
 """A flood of refusals fills neither the audit nor the queue of what must be written."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime
 from unittest.mock import MagicMock
 
@@ -8,7 +9,7 @@ import pytest
 
 from shared.audit import store
 from shared.audit.chain import AuditKeys
-from shared.audit.model import AuditEntry, AuditOutcome
+from shared.audit.model import Anchor, AuditEntry, AuditOutcome
 from shared.audit.store import LOST, RATE_LIMITED, AuditLog
 from tests.support.clock import ManualClock
 
@@ -75,3 +76,27 @@ async def test_refusals_are_dropped_long_before_anything_is_refused_for_want_of_
     assert [entry.actor for entry in log.written].count("reporter") == 10
     assert [entry.actor for entry in log.written].count("s-1") == 10
     assert "s-2" not in {entry.actor for entry in log.written}
+
+
+async def test_a_disk_of_heads_that_hangs_stops_neither_the_process_nor_what_is_audited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    awake, kept = threading.Event(), []
+
+    def keep(head: Anchor) -> None:
+        awake.wait(5)
+        kept.append(head.seq)
+
+    monkeypatch.setattr(store, "HEADS_WITHIN_S", 0.05)
+    log = AuditLog(MagicMock(), AuditKeys(b"a" * 32), ManualClock(NOW), "intake")
+    monkeypatch.setattr(log.heads, "keep", keep)
+    try:
+        for seq in (1, 2, 3):
+            await log._keep_outside(Anchor(seq, "0" * 64, NOW, "signature"))
+        assert kept == []
+    finally:
+        awake.set()
+    assert log._heads_kept is not None
+    await log._heads_kept
+    await log._keep_outside(Anchor(4, "0" * 64, NOW, "signature"))
+    assert kept == [1, 4]
