@@ -49,7 +49,7 @@ class CallbackChannel:
             return False, "private_address"
         except (TimeoutError, httpx.TimeoutException):
             return False, "timeout"
-        except socket.gaierror:
+        except (socket.gaierror, UnicodeError, httpx.InvalidURL):  # or no name that can be asked for
             return False, "unknown_host"
         except httpx.ConnectError:
             return False, "connect"

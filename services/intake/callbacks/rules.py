@@ -135,6 +135,7 @@ def url_refused(url: str, networks: Sequence[Network]) -> str | None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
+        host.encode("idna")  # as its name is asked for
     except ValueError:
         return "is no address"
     if not host or parts.username is not None or parts.fragment or any(letter <= " " for letter in url):

@@ -108,3 +108,8 @@ async def test_a_name_server_that_does_not_answer_keeps_no_other_work_waiting(mo
         answered.set()
     assert await waiting == (False, "unknown_host")
     channel.close()
+
+
+async def test_an_address_that_cannot_be_asked_for_is_not_taken_and_no_error_of_the_sender() -> None:
+    answer = await CallbackChannel(()).send("https://front\u200b.example.org/", {}, b"{}")
+    assert answer == (False, "unknown_host")

@@ -117,6 +117,8 @@ def test_an_address_by_https_may_be_set(url: str, where: Any) -> None:
         ("https://front.example.org/#a", ()),
         ("https://front.example.org:port/", ()),
         ("https:///x", ()),
+        ("https://front..example.org/", ()),  # a typing mistake that no name server can be asked about
+        ("https://" + "x" * 64 + ".example.org/", ()),
         ("ftp://front.example.org/", ()),
         ("", ()),
         ("https://front.example.org/" + "x" * 500, ()),
