@@ -4,9 +4,10 @@ from typing import Final
 
 from services.intake.callbacks.repository import CallbackRepository
 from services.intake.receipts.status import StatusAnswerBuilder
-from services.intake.reports.documents import is_own_drill
+from services.intake.reports.documents import Document, is_own_drill
 from services.intake.reports.repository import ReportRepository
 from services.intake.sandbox.views import Drill, drill
+from shared.jobs import Skipped
 
 SHOWN: Final = 50
 
@@ -24,8 +25,10 @@ class SandboxService:
         """The newest of one front end, and of nobody else. Raises ``TransientError``."""
         documents = await self._reports.drills_of(client_id, SHOWN)
         kept = await self._callbacks.of_reports([document["_id"] for document in documents])
-        return [
-            drill(document, self._tell(document), kept.get(document["_id"]))
-            for document in documents
-            if is_own_drill(document, client_id)
-        ]
+
+        def shown(document: Document) -> Drill:
+            self._reports.authentication.check(document)
+            return drill(document, self._tell(document), kept.get(document["_id"]))
+
+        own = [document for document in documents if is_own_drill(document, client_id)]
+        return Skipped("sandbox").readable(own, shown)
