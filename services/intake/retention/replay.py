@@ -99,11 +99,13 @@ class ErasureReplay:
         if life.erased_at is not None:
             return
         word = word.of(document.get("changes", 0))
-        if word.withdrawn is not None and life.withdrawal is None:
+        known = life.withdrawal
+        if word.withdrawn is not None and (known is None or known.at < word.withdrawn.at):
             await self._recorder.by_job(_JOB, "receipts.withdraw", report_id, _REASON)
             document = await self._withdraw(document, life, word.withdrawn.at)
             done.withdrawn.append(report_id)
-        if word.reinstated is not None and life.withdrawal is not None:
+        # Not a withdrawal that another process has just made again: its register may know of a later one.
+        if word.reinstated is not None and known is not None and known.at <= word.reinstated.at:
             # Else it would be destroyed for a withdrawal that its owner took back.
             await self._recorder.by_job(_JOB, "receipts.reinstate", report_id, _REASON)
             await self._reinstate(document, life, word.reinstated.at)
@@ -117,12 +119,18 @@ class ErasureReplay:
             done.erased.append(report_id)
 
     async def _withdraw(self, document: Document, life: Lifecycle, at: datetime) -> Document:
-        """The withdrawal, with all of its time for second thoughts again; its event is published once intake runs."""
-        facts = documents.facts_in(document)
-        now = self._clock.now()
+        """The withdrawal, with all of its time for second thoughts again; its event is published once intake runs.
+
+        Of one that the store has from before, which was undone in between, there was an event.
+        """
+        facts, now = documents.facts_in(document), self._clock.now()
+        event: Event | None = None
+        if life.withdrawal is None:
+            version = document["intake_version"] + 1
+            event = ReportWithdrawn(report_id=document["_id"], intake_version=version, withdrawn_at=at)
+        else:
+            life = retention_rules.undone(life, at)
         after = retention_rules.withdrawn(life, facts, at_once=False, understood=False, receipt_alone=True, now=now)
-        version = document["intake_version"] + 1
-        event = ReportWithdrawn(report_id=document["_id"], intake_version=version, withdrawn_at=at)
         await self._write(document, after, event, at)
         return await self._reports.before_open(document["_id"]) or document
 
@@ -132,9 +140,9 @@ class ErasureReplay:
         event = ReportReinstated(report_id=document["_id"], intake_version=version, reinstated_at=at)
         await self._write(document, retention_rules.undone(life, at), event, at)
 
-    async def _write(self, document: Document, after: Lifecycle, event: Event, at: datetime) -> None:
-        record = encode(event, source="intake", time=at, traceparent=trace.current())
-        if not await self._reports.write(document, now=at, life=after, records=[record]):
+    async def _write(self, document: Document, after: Lifecycle, event: Event | None, at: datetime) -> None:
+        records = [encode(event, source="intake", time=at, traceparent=trace.current())] if event is not None else []
+        if not await self._reports.write(document, now=at, life=after, records=records):
             raise TransientError("another process changed the same report")
 
 

@@ -94,10 +94,20 @@ async def test_what_a_lead_undid_long_after_is_undone_again() -> None:
         (NEW, [(Happened.WITHDRAWN, 1), (Happened.ERASED, 2)], (1, 0, 1)),
         # The same lines say nothing of a report that has gone on since.
         (taken_back(), [(Happened.WITHDRAWN, 0), (Happened.REINSTATED, 0)], (0, 0, 0)),
-        (taken_back(), [(Happened.WITHDRAWN, 0), (Happened.REINSTATED, 1), (Happened.WITHDRAWN, 2)], (0, 0, 0)),
+        (taken_back(), [(Happened.WITHDRAWN, 0), (Happened.REINSTATED, 1), (Happened.WITHDRAWN, 2)], (1, 0, 0)),
+        # As another process has just withdrawn it again, whose register may know of a later withdrawal.
+        (taken_back(now=RESTORED), [(Happened.WITHDRAWN, 0), (Happened.REINSTATED, 1)], (0, 0, 0)),
     ],
 )
 async def test_the_last_line_counts(
     life: Lifecycle, lines: list[tuple[Happened, int]], expected: tuple[int, int, int]
 ) -> None:
     assert await replayed(Restored(life, *lines)) == expected
+
+
+async def test_who_took_it_back_again_since_the_backup_has_all_the_time_for_second_thoughts() -> None:
+    store = Restored(taken_back(), (Happened.WITHDRAWN, 0), (Happened.REINSTATED, 1), (Happened.WITHDRAWN, 2))
+    assert await replayed(store) == (1, 0, 0)
+    assert store.life.withdrawal is not None
+    assert store.life.withdrawal.undo_until == RESTORED + retention_rules.UNDO_FOR
+    assert store.told == [], "contact was stopped before"
