@@ -151,6 +151,12 @@ class CallbackRepository:
         with store_errors():
             await self._callbacks.delete_one({"_id": report_id, "over": True, "pending": []})
 
+    async def hush(self, report_id: str) -> None:
+        """Tell nothing of what waits; what comes later is told."""
+        nothing_waits = {"$set": {"pending": [], "tries": 0}, "$unset": {"due_at": ""}}
+        with store_errors():
+            await self._callbacks.update_one({"_id": report_id}, nothing_waits)
+
     async def drop(self, report_id: str) -> None:
         """Delete what is kept about a report, told or not."""
         with store_errors():

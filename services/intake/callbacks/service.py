@@ -154,6 +154,8 @@ class CallbackService:
         now = whole_milliseconds(self._clock.now())
         told = rules.told(document, now)
         if told is None:
+            if kept.pending:  # noticed before the word counted, and past it if it were sent now
+                await self.callbacks.hush(report_id)
             return
         if told.last and not reached:
             await self.callbacks.close_report(report_id)

@@ -17,6 +17,7 @@ from services.intake.callbacks.service import SWEPT, CallbackService
 from services.intake.clients.models import Callback, Client
 from services.intake.reports.documents import CALLBACK, CALLBACK_SINCE, FRONT_END
 from services.intake.reports.models import State
+from services.intake.reports.waiting_period import FOR_STATUS, WORD
 from shared.errors import TransientError
 from shared.events.cases import CaseAcknowledged, CaseClosed
 from shared.events.vocabulary import Outcome
@@ -66,6 +67,9 @@ class Store:
     async def forget(self, report_id: str) -> None:
         if (one := self.kept.get(report_id)) is not None and one.over and not one.pending:
             del self.kept[report_id]
+
+    async def hush(self, report_id: str) -> None:
+        self.kept[report_id] = self.kept[report_id].model_copy(update={"pending": ()})
 
     async def drop(self, report_id: str) -> None:
         self.kept.pop(report_id, None)
@@ -164,6 +168,16 @@ async def test_a_reference_that_intake_did_not_write_is_not_followed(asked: Any)
     world.report[CALLBACK] = asked
     assert await world.notice() is None
     assert world.store.closed == [REPORT]
+
+
+async def test_what_waits_is_not_told_once_the_status_needs_the_word() -> None:
+    world = World()
+    assert (noticed := await world.notice()) is not None
+    assert noticed.pending
+    world.report |= {WORD: "hash", FOR_STATUS: True}
+    await world.notice()
+    await world.service.round(TOLD, await world.store.due(CLIENT.client_id))
+    assert world.channel.sent == []
 
 
 @pytest.mark.parametrize(
