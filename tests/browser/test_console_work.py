@@ -1,5 +1,7 @@
 """The console at work in a real browser: columns, centres in groups, focus at the first error, tables that scroll."""
 
+from typing import Any
+
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -164,3 +166,82 @@ async def test_a_table_that_scrolls_says_so(
         await shot(page, "numbers-ko-360")
         await page.set_viewport_size({"width": 1280, "height": 900})
         await expect(hint).to_be_hidden()
+
+
+async def test_a_row_made_anew_leaves_somebody_on_the_button_they_stood_on_and_the_counts_follow(
+    start: Start,
+    sink: MailSink,
+    chromium: Browser,
+) -> None:
+    del sink
+    harness = await start()
+    await taken(harness)
+    await taken(harness, 2, "busan")
+    offered: dict[str, Any] = {"ownership": 1, "reason": "place", "agreed": True}
+    await harness.act("transfer", report_id(2), "busan", "kim", to_center_id="gwangju", **offered)
+    async with listening(harness) as base:
+        page = await signed_in(chromium, harness, base, lang="en")
+        await page.goto(base)
+        await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+        row = page.locator(f"#offers #case-{report_id(2)}")
+        decline = row.get_by_role("button", name="Decline")
+        await decline.focus()
+        before = await row.get_attribute("data-rev") or ""
+        await harness.act("support", report_id(2), "busan", "kim", ownership=1, support="counselling")
+        await expect(row).not_to_have_attribute("data-rev", before)
+        await expect(decline).to_be_focused()
+        name = row.locator(".case-alias")
+        await name.focus()
+        before = await row.get_attribute("data-rev") or ""
+        await harness.act("support", report_id(2), "busan", "kim", ownership=1, support="legal")
+        await expect(row).not_to_have_attribute("data-rev", before)
+        await expect(name).to_be_focused()
+        await expect(page.locator("#counts .stat-value").nth(4)).to_have_text("0")
+        await harness.act("transfer", report_id(1), "gwangju", "kim", to_center_id="jeju", **offered)
+        await expect(page.locator("#counts .stat-value").nth(4)).to_have_text("1")
+
+
+async def test_of_a_centre_new_on_the_central_list_the_most_urgent_stands_first_and_no_other_is_moved(
+    start: Start,
+    sink: MailSink,
+    chromium: Browser,
+) -> None:
+    del sink
+    harness = await start()
+    await harness.routed(event("report.routed", 1, center="busan", urgency="high"))
+    await eventually(lambda: harness.case(report_id(1)))
+    async with listening(harness) as base:
+        page = await signed_in(chromium, harness, base, "central", lang="en")
+        await page.goto(base)
+        await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+        await harness.routed(event("report.routed", 2, center="jeju", urgency="critical"))
+        await expect(page.locator("details.group").nth(0)).to_have_attribute("data-center", "jeju")
+        await harness.routed(event("report.routed", 3, center="gwangju", urgency="normal"))
+        await expect(page.locator("details.group").nth(2)).to_have_attribute("data-center", "gwangju")
+
+
+_NOTIFICATIONS = """
+localStorage.setItem("ieum.console.notes", "yes");
+window.told = [];
+window.Notification = class {
+  static permission = "granted";
+  constructor(title, options) { window.told.push(options); }
+};
+"""
+
+
+async def test_a_notification_is_heard_although_an_earlier_one_still_stands_there(
+    start: Start,
+    sink: MailSink,
+    chromium: Browser,
+) -> None:
+    del sink
+    harness = await start()
+    async with listening(harness) as base:
+        page = await signed_in(chromium, harness, base)
+        await page.add_init_script(_NOTIFICATIONS)
+        await page.goto(base)
+        await expect(page.locator(".console[data-live=yes][data-met=yes]")).to_be_attached()
+        await harness.routed(event("report.routed", 1))
+        await expect(page.locator(f"#case-{report_id(1)}")).to_be_visible()
+        assert await page.evaluate("window.told") == [{"tag": "ieum-gwangju", "renotify": True}]

@@ -53,12 +53,18 @@ function put(entry, asNews) {
     if (asNews) signal(wishes, root);
     return;
   }
-  const held = known.contains(document.activeElement);
+  const held = known.contains(document.activeElement) ? document.activeElement : null;
   // A row keeps its place while someone is about to act on it.
   if (known.dataset.states !== row.dataset.states && asNews && row.dataset.states.includes("new")) signal(wishes, root);
   known.replaceWith(row);
-  if (held) (row.querySelector("button, .open-new") ?? row.querySelector("a")).focus();
+  if (held) alike(row, held).focus();
   else place(row, into);
+}
+
+/** What somebody stands on, in the row made anew; never another button, which would do something else. */
+function alike(row, held) {
+  const same = (one) => (held.form ? one.form?.action === held.form.action : one.href === held.href);
+  return [...row.querySelectorAll("a, button")].find(same) ?? row.querySelector(".open-new") ?? row.querySelector("a");
 }
 
 function take(left) {
@@ -78,6 +84,7 @@ function counted() {
     ["waiting", "new", "working", "held"].forEach((name, at) => {
       values[at].textContent = real.filter((row) => row.dataset.states.split(" ").includes(name)).length;
     });
+    values[4].textContent = real.filter((row) => row.dataset.offered !== undefined).length;
   }
   empty.hidden = rows.length > 0;
   head.hidden = rows.length === 0;

@@ -22,7 +22,8 @@ export function listOf(list, row) {
   cases.className = "cases";
   cases.setAttribute("aria-label", centerName);
   group.append(summary, cases);
-  list.append(group);
+  const less = [...list.children].find((other) => other.querySelector("li.case")?.dataset.sort > row.dataset.sort);
+  list.insertBefore(group, less ?? null);
   return cases;
 }
 

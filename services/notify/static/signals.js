@@ -9,7 +9,8 @@ export function signal(wishes, root) {
   last = performance.now();
   if (wishes.sound) sound();
   if (wishes.notes && "Notification" in window && Notification.permission === "granted") {
-    new Notification(root.dataset.arrived, { tag: `ieum-${root.dataset.center}` });
+    // Without "renotify" it takes the place of one that nobody has closed yet, and nobody hears or sees it come.
+    new Notification(root.dataset.arrived, { tag: `ieum-${root.dataset.center}`, renotify: true });
   }
 }
 
