@@ -122,7 +122,8 @@ class _Connection:
         self._used = 0.0
 
     async def send(self, mail: Mail) -> None:
-        if self._client is not None and self._clock.monotonic() - self._used > _IDLE_S:
+        idle = self._clock.monotonic() - self._used > _IDLE_S
+        if self._client is not None and (idle or not self._client.is_connected):
             await self.drop()
         client = self._client or await self._open()
         await client.sendmail(self._settings.mail_from, [mail.to], mail.content)

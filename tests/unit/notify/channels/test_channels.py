@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -15,9 +15,10 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from services.notify.channels.apprise import THREADS, URGENT_ONLY, AppriseChannel
 from services.notify.channels.breaker import FAILURES, OPEN_S, Breaker
-from services.notify.channels.messages import HOOK_BYTES, Alert, Ask, alert_hook, alert_text
+from services.notify.channels.email import MailChannel
+from services.notify.channels.messages import HOOK_BYTES, Alert, Ask, Mail, alert_hook, alert_text
 from services.notify.channels.webhook import WebhookChannel
-from services.notify.settings import WebhookWithSecret
+from services.notify.settings import AlertSettings, NotifySettings, WebhookWithSecret
 from shared.clock import SystemClock
 from shared.events.vocabulary import Urgency
 from shared.webhooks import signed
@@ -194,3 +195,33 @@ async def test_texts_that_hang_take_neither_more_threads_than_allowed_nor_those_
 
     await eventually(goes, "a thread is free again")
     channel.close()
+
+
+async def test_a_connection_that_the_mail_server_closed_costs_no_alert() -> None:
+    """A server that is started anew, or takes so many mails by one connection: the next mail was a failed alert."""
+    taken, gone = list[bytes](), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 here\r\n")
+        while not (line := await reader.readline()).startswith(b"DATA"):
+            writer.write(b"250 yes\r\n" if line else b"")
+        writer.write(b"354 go on\r\n")
+        taken.append(await reader.readuntil(b"\r\n.\r\n"))
+        writer.write(b"250 taken\r\n")
+        writer.write_eof()
+        await reader.read()  # until the other side has seen it
+        gone.set()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        settings = AlertSettings(smtp_host="127.0.0.1", smtp_port=server.sockets[0].getsockname()[1])
+        settings = cast("NotifySettings", settings.model_copy(update={"smtp_connections": 1}))
+        channel, clock = MailChannel(settings, SystemClock()), SystemClock()
+        for number in range(2):
+            mail = Mail("duty@busan.example", f"Subject: {number}\r\n\r\nx\r\n".encode())
+            assert await channel.send_one(mail, clock.monotonic() + 2 * DEADLINE_S) is None
+            await gone.wait()
+            gone.clear()
+        await channel.close()
+    assert len(taken) == 2
