@@ -8,17 +8,23 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.notify.cases.models import Target
+from services.notify.cases.models import CENTRAL_DESK, Target
 from services.notify.escalation.rules import QuietHours, Rules
 from shared.audit.chain import AuditKeys
 from shared.audit.settings import AuditSettings
+from shared.centers import CENTER_IDS
 from shared.key_setting import EXAMPLE, Key
 from shared.settings import ADDRESS, MailSettings, ServiceSettings
 
 _KEY_BYTES: Final = range(24, 65)
 """Standard Webhooks' own bounds for a secret."""
 _SAFE_URL: Final = r"^(https://|http://(127\.0\.0\.1|localhost)[:/])\S+$"
-_PLACE: Final = re.compile(rf"(\*|[a-z][a-z-]{{1,30}})/({'|'.join(Target)})")
+_CENTERS: Final = ("*", CENTRAL_DESK, *CENTER_IDS)
+_NIGHT_DESK: Final = ("*", CENTRAL_DESK)
+"""There is one for all centres."""
+_PLACES: Final = frozenset(
+    f"{center}/{target}" for target in Target for center in (_NIGHT_DESK if target is Target.CENTRAL else _CENTERS)
+)
 
 
 class WebhookWithSecret(BaseModel):
@@ -136,15 +142,15 @@ class NotifySettings(AlertSettings, AuditSettings):
     @field_validator("duty_address", "colleagues_address", "lead_address")
     @classmethod
     def _address(cls, value: str) -> str:
-        if value and ("{center}" not in value or "@" not in value):
+        if value and ("{center}" not in value or not re.match(ADDRESS, value.replace("{center}", CENTRAL_DESK))):
             raise ValueError("must be an address that contains {center}, or empty for none")
         return value
 
     @field_validator("webhooks", "apprise_urls")
     @classmethod
     def _places(cls, value: dict[str, object]) -> dict[str, object]:
-        if wrong := [name for name in value if not _PLACE.fullmatch(name)]:
-            raise ValueError(f"{wrong[0]!r} is no desk: centre/target, with * for every centre")
+        if wrong := [name for name in value if name not in _PLACES]:
+            raise ValueError(f"{wrong[0]!r} is no desk: a centre, or * for every one, and {', '.join(Target)}")
         return value
 
     @property

@@ -1,5 +1,7 @@
 """A wrong setting is one line that names the variable, what was found and an example."""
 
+import json
+
 import pytest
 
 from services.notify.auditor.main import AuditorProcess
@@ -20,6 +22,8 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("NOTIFY_QUIET_HOURS", "22-7"),
         ("NOTIFY_DUTY_ADDRESS", "duty@ieum.example"),
+        ("NOTIFY_LEAD_ADDRESS", "{center}@"),
+        ("NOTIFY_COLLEAGUES_ADDRESS", "{center}@staff.ieum. example"),
         ("NOTIFY_LEASE_S", "5"),
         ("NOTIFY_SMTP_SECURITY", "ssl"),
         ("NOTIFY_PORT", "99999"),
@@ -32,6 +36,23 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, variable: str
     assert len(caught.value.lines) == 1
     assert variable in caught.value.lines[0]
     assert value in caught.value.lines[0]
+
+
+@pytest.mark.parametrize(
+    "place", ["gwang-ju/duty", "gwangju/night", "gwangju", "*/", "gwangju/central", "GWANGJU/lead"]
+)
+def test_a_desk_that_there_is_not_is_refused_and_not_left_without_alerts(
+    monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setenv("NOTIFY_APPRISE_URLS", json.dumps({place: "json://a.example"}))
+    with pytest.raises(SettingsError, match="NOTIFY_APPRISE_URLS"):
+        load(NotifySettings)
+
+
+@pytest.mark.parametrize("place", ["gwangju/duty", "*/lead", "central/central", "*/central", "central/colleagues"])
+def test_every_desk_may_have_a_way_of_its_own(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.setenv("NOTIFY_APPRISE_URLS", json.dumps({place: "json://a.example"}))
+    assert list(load(NotifySettings).apprise_urls) == [place]
 
 
 def test_quiet_hours_reach_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
