@@ -49,7 +49,7 @@ class FindingStore:
         self.looks: AsyncIOMotorCollection[Document] = database["auditor"]
 
     async def put(self, new: Sequence[Finding], over: Sequence[str]) -> None:
-        """Write what is newly wrong and take away what is right again (report ids)."""
+        """Write what is wrong, newly or in another way, and take away what is right again (report ids)."""
         writes: list[ReplaceOne[Document] | DeleteOne] = [DeleteOne({"_id": report_id}) for report_id in over]
         writes += [ReplaceOne({"_id": f.report_id}, f.model_dump(), upsert=True) for f in new]
         if writes:

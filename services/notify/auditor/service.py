@@ -98,7 +98,8 @@ class Auditor:
         self._resting: set[str] = set()
         """Watched reports to which nothing is owed now."""
         self._wrong: dict[str, Deviation] = {}
-        self._written: set[str] | None = None
+        self._written: dict[str, Deviation | None] | None = None
+        """As the store has them; None: of what an earlier process wrote only that it is there."""
         self._untold: dict[str, Deviation] = {}
         self._mailed_at: float | None = None
         self._reading_since: float | None = None
@@ -142,7 +143,7 @@ class Auditor:
             self._looked_at = at
         try:
             if self._written is None:
-                self._written = await self._store.known()
+                self._written = dict.fromkeys(await self._store.known())
             if judges:
                 await self._write(now, self._written)
             self._not_written = None
@@ -202,11 +203,11 @@ class Auditor:
         metrics.UNACKNOWLEDGED.set(sum(unacknowledged(seen, now, self._quiet) for seen in owing))
         metrics.WATCHED.set(len(self._owing))
 
-    async def _write(self, now: datetime, written: set[str]) -> None:
-        new = [_finding(bad, now) for i, bad in self._wrong.items() if i not in written]
-        over = sorted(written - self._wrong.keys())
+    async def _write(self, now: datetime, written: dict[str, Deviation | None]) -> None:
+        new = [_finding(bad, now) for i, bad in self._wrong.items() if written.get(i) != bad]
+        over = sorted(written.keys() - self._wrong.keys())
         await self._store.put(new, over)
-        self._written = set(self._wrong)
+        self._written = dict(self._wrong)
         await self._store.looked(Look(at=now, watched=len(self._owing), findings=len(self._wrong)))
 
     async def _tell(self, at: float) -> None:

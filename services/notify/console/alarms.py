@@ -63,7 +63,7 @@ class AlarmWatch:
         self._dead = dead
         self._broadcaster = broadcaster
         self._clock = clock
-        self._told: tuple[frozenset[str], frozenset[str], bool] | None = None
+        self._told: tuple[frozenset[Finding], frozenset[str], bool] | None = None
 
     async def look(self) -> None:
         """Notice a finding or a dead record that is new or over, and a silent auditor. Raises ``TransientError``."""
@@ -73,7 +73,7 @@ class AlarmWatch:
             return
         last = await self._store.last_look()
         silent = last is None or self._clock.now() - last > SILENT_AFTER
-        found, dead = await self._store.known(), await self._dead.unread()
+        found, dead = await self._store.of(None), await self._dead.unread()
         self._told = (frozenset(found), frozenset(one.origin for one in dead), silent)
         if self._told != before:
             self._broadcaster.notice()

@@ -25,14 +25,18 @@ class Findings:
     def __init__(self) -> None:
         self.looks: list[Look] = []
         self.found: set[str] = set()
+        self.written: dict[str, tuple[str, int]] = {}
+        """The centre and the step of each finding, as last written."""
+        self.before: set[str] = set()
         self.away = ""
 
     async def known(self) -> set[str]:
         if self.away:
             raise TransientError(self.away)
-        return set()
+        return set(self.before)
 
     async def put(self, new: list[Finding], over: list[str]) -> None:
+        self.written |= {one.report_id: (one.center_id, one.step) for one in new}
         self.found |= {one.report_id for one in new}
         self.found -= set(over)
 
@@ -181,6 +185,29 @@ async def test_a_critical_report_whose_alert_nobody_takes_is_counted_once_the_mi
     auditor.note(received(event("alert.sent", 3, alert_version=2, at=clock.now())))
     await auditor.look()
     assert unalerted() == 0
+
+
+async def test_a_finding_says_what_is_wrong_now_and_at_which_centre() -> None:
+    clock, findings = ManualClock(NOW), Findings()
+    auditor = auditor_of(findings, clock)
+    long_ago = NOW - timedelta(hours=1)
+    auditor.note(received(event("report.routed", 1, urgency="critical", decided_at=long_ago)))
+    await auditor.look()
+    await clock.advance(service.SETTLE_S + 1)
+    await auditor.look()
+    assert findings.written == {report_id(1): ("gwangju", 1)}
+    auditor.note(received(event("alert.sent", 1, step=1, at=long_ago + timedelta(minutes=1))))
+    await auditor.look()
+    assert findings.written == {report_id(1): ("gwangju", 2)}, "told late, and the next step is late too"
+    findings.before = {report_id(1)}
+    anew = auditor_of(findings, clock)
+    anew.note(received(event("report.routed", 1, urgency="critical", decided_at=long_ago)))
+    moved = event("report.rerouted", 1, version=2, ownership=2, center="busan", urgency="critical", decided_at=long_ago)
+    anew.note(received(moved))
+    await anew.look()
+    await clock.advance(service.SETTLE_S + 1)
+    await anew.look()
+    assert findings.written == {report_id(1): ("busan", 1)}, "it moved while no auditor looked"
 
 
 async def test_a_report_that_nobody_acknowledges_is_counted_once_its_time_is_over_and_until_somebody_does() -> None:

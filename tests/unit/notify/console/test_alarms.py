@@ -5,10 +5,12 @@ from typing import Any, cast
 
 import pytest
 
+from services.notify.auditor.repository import Finding
 from services.notify.console.alarms import SILENT_AFTER, AlarmWatch
 from services.notify.dead_letters.models import DeadLetter
 from shared.errors import TransientError
 from tests.support.clock import ManualClock
+from tests.unit.notify.console.test_unreadable import FINDING
 from tests.unit.notify.samples import NOW, report_id
 
 
@@ -18,11 +20,13 @@ class Findings:
     def __init__(self) -> None:
         self.found: set[str] = set()
         self.dead: set[str] = set()
+        self.step = 1
         self.at: datetime | None = NOW
         self.away = False
 
-    async def known(self) -> set[str]:
-        return set(self.found)
+    async def of(self, center_id: str | None) -> list[Finding]:
+        assert center_id is None
+        return [FINDING.model_copy(update={"report_id": one, "step": self.step}) for one in self.found]
 
     async def unread(self) -> list[DeadLetter]:
         return [DeadLetter(origin=one, topic="reports", reason="not_json", seen_at=NOW) for one in self.dead]
@@ -58,10 +62,13 @@ async def test_consoles_are_told_of_each_finding_and_of_a_silent_auditor_and_of_
     findings.found = {report_id(2)}
     await watch.look()
     assert consoles.told == 2, "one is over and another new: as many as before"
+    findings.step = 4
+    await watch.look()
+    assert consoles.told == 3, "the same case is late at another step"
     await clock.advance((SILENT_AFTER + timedelta(seconds=1)).total_seconds())
     await watch.look()
     await watch.look()
-    assert consoles.told == 3
+    assert consoles.told == 4
 
 
 async def test_consoles_are_told_of_a_dead_record_that_another_process_found_and_when_somebody_has_looked() -> None:
