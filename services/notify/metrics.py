@@ -87,8 +87,8 @@ TO_ALERT: Final = Histogram(
 )
 TO_ACKNOWLEDGED: Final = Histogram(
     "ieum_notify_owned_to_acknowledged_seconds",
-    "From routing's decision to the first acknowledgement of the owning centre, by urgency; a case that nobody "
-    "acknowledges is in no bucket.",
+    "From routing's decision to the first acknowledgement of the owning centre, or to the next one from where a case "
+    "came back, by urgency; a case that nobody acknowledges is in no bucket.",
     ["urgency"],
     buckets=(60, 120, 300, 600, 1800, 3600, 14400),
     registry=REGISTRY,

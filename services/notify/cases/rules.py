@@ -291,11 +291,15 @@ def acknowledge(case: Case, who: Actor, ownership: int | None, now: datetime, ru
     return Accepted(case, None) if case.acknowledged_by == who.subject else Rejected.ALREADY_ACKNOWLEDGED
 
 
+_BEGINS_TO_WAIT: Final = frozenset({EntryKind.ROUTED, EntryKind.MOVED, EntryKind.REOPENED, EntryKind.REINSTATED})
+
+
 def waited_for_answer(before: Case, after: Case) -> float | None:
-    """Seconds from the owner's decision to its first acknowledgement, where ``after`` is that acknowledgement."""
+    """Seconds an owner's acknowledgement took, where ``after`` is that: from its decision, or since it came back."""
     if before.acknowledged_at is not None or after.acknowledged_at is None:
         return None
-    return max((after.acknowledged_at - before.decided_at).total_seconds(), 0.0)
+    since = next((one.at for one in reversed(before.entries) if one.kind in _BEGINS_TO_WAIT), before.decided_at)
+    return max((after.acknowledged_at - since).total_seconds(), 0.0)
 
 
 def assign(

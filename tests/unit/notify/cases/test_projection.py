@@ -249,8 +249,21 @@ def test_only_the_first_acknowledgement_of_an_owner_says_how_long_the_case_waite
     assert waited_for_answer(case, answer.case) == 90
     assert waited_for_answer(answer.case, answer.case.model_copy(update={"unread": True})) is None
     assert waited_for_answer(case, case) is None
-    earlier = case.model_copy(update={"decided_at": later + timedelta(seconds=1)})
-    assert waited_for_answer(earlier, answer.case) == 0, "clocks of two machines differ"
+    before = acknowledge(case, Actor("kim", "gwangju"), None, case.decided_at - timedelta(seconds=1), RULES)
+    assert isinstance(before, Accepted)
+    assert waited_for_answer(case, before.case) == 0, "clocks of two machines differ"
+
+
+@pytest.mark.parametrize(("ended", "back"), [("closed", "reopened"), ("withdrawn", "reinstated")])
+def test_a_case_that_came_back_has_waited_since_then_and_not_since_its_first_decision(ended: str, back: str) -> None:
+    case = taken(folded([event("report.routed")]))
+    weeks = case.decided_at + timedelta(days=90)
+    over = event("report.ended", version=2, center="gwangju", reason=ended)
+    again = event("report.updated", version=3, kind=back, decided_at=weeks)
+    case = folded([over, again], case)
+    answer = acknowledge(case, Actor("lee", "gwangju"), None, weeks + timedelta(seconds=90), RULES)
+    assert isinstance(answer, Accepted)
+    assert waited_for_answer(case, answer.case) == 90
 
 
 def test_the_list_puts_unanswered_first_then_urgent_then_longest_waiting() -> None:
