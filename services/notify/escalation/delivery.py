@@ -165,16 +165,14 @@ def _of_ladder(item: ClaimedCase, made: Plan, directory: RecipientDirectory) -> 
 
 
 def _of_offer(item: ClaimedCase, notice: Notice, directory: RecipientDirectory) -> list[DeliveryAttempt]:
-    mails = [
-        endpoint
-        for endpoint in directory.of(notice.to_center_id)
-        if endpoint.target is notice.target and endpoint.channel is AlertChannel.EMAIL
-    ]
-    if not mails:
+    """One message: by mail where the desk has an address, else by what it has, else to the lead."""
+    places = directory.of(notice.to_center_id)
+    found = [one for target in (notice.target, Target.LEAD) for one in places if one.target is target]
+    if not found:
         item.noticed = AttemptResult(
             notice.target, notice.alert_id, ok=False, reason="no_channel", channel=AlertChannel.NONE
         )
-    return [DeliveryAttempt(item, None, mails[0], _alert(item.case, notice.alert_id, Ask.OFFER))] if mails else []
+    return [DeliveryAttempt(item, None, found[0], _alert(item.case, notice.alert_id, Ask.OFFER))] if found else []
 
 
 def _alert(case: Case, alert_id: str, ask: Ask) -> Alert:

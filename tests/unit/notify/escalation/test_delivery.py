@@ -28,6 +28,7 @@ from services.notify.escalation.rules import (
     AttemptResult,
     Deferred,
     Endpoint,
+    Notice,
     Plan,
     RecentAlerts,
     batches,
@@ -205,7 +206,7 @@ def test_what_waited_for_a_bundle_once_goes_whatever_its_place_has_got_meanwhile
     assert not after.escalation.was_deferred
 
 
-def directory(**changes: str) -> RecipientDirectory:
+def directory(**changes: Any) -> RecipientDirectory:
     return RecipientDirectory(settings_of(**changes))
 
 
@@ -239,3 +240,32 @@ async def test_an_exception_in_one_delivery_is_a_failure_of_that_one_alone() -> 
         came = await delivery.send([broken, fine], clock.monotonic() + 60, wanted)
     await delivery.close()
     assert came == [DeliveryResult((letters[0],), "error_ZeroDivisionError"), DeliveryResult((letters[1],), None)]
+
+
+OFFERED = Notice("offer-1", "busan", Target.DUTY, 1, "alert-1")
+"""What another centre is to hear of."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({}, "email:busan/duty"),
+        (
+            {"duty_address": "", "webhooks": {"*/duty": {"url": "https://a.example/", "secret": SECRET}}},
+            "webhook:busan/duty",
+        ),
+        ({"duty_address": "", "apprise_urls": {"busan/duty": "json://a.example"}}, "apprise:busan/duty"),
+        ({"duty_address": ""}, "email:busan/lead"),
+    ],
+)
+def test_an_offer_is_told_by_what_its_desk_has_or_else_to_the_lead(changes: dict[str, Any], key: str) -> None:
+    item = ClaimedCase(case_of(), None, notice=OFFERED)
+    assert [attempt.endpoint.key for attempt in delivery_attempts([item], directory(**changes))] == [key]
+    assert item.noticed is None
+
+
+def test_an_offer_to_a_centre_without_any_way_is_on_record_as_not_told() -> None:
+    item = ClaimedCase(case_of(), None, notice=OFFERED)
+    assert delivery_attempts([item], directory(duty_address="", lead_address="")) == []
+    assert item.noticed is not None
+    assert (item.noticed.ok, item.noticed.reason) == (False, "no_channel")
