@@ -136,6 +136,7 @@ class EdgeMiddleware:
         started, began = time.perf_counter(), spans.now()
         # One for all layers: what an Authorizer sets there is found again when the answer starts.
         scope.setdefault("state", {})
+        scope = _without_disguised_cookies(scope)
         given = dict(scope["headers"])
         # Never the caller's: a trace stays on the topics for ever, and theirs may name their device or their session.
         traceparent = trace.new_traceparent()
@@ -287,6 +288,23 @@ class EdgeMiddleware:
         pair[0].inc()
         if seconds is not None:
             pair[1].observe(seconds)
+
+
+def _without_disguised_cookies(scope: Scope) -> Scope:
+    """Leave out cookies that are not ASCII, as all of ours are.
+
+    Python takes the bytes 85 and A0 for blanks and would read a name behind one of them as ours. A browser does not:
+    any host of the domain may set such a name, although none but this one may set one that begins with ``__Host-``.
+    """
+    if all(value.isascii() for name, value in scope["headers"] if name == b"cookie"):
+        return scope
+    return {
+        **scope,
+        "headers": [
+            (name, b";".join(pair for pair in value.split(b";") if pair.isascii()) if name == b"cookie" else value)
+            for name, value in scope["headers"]
+        ],
+    }
 
 
 class _AnsweredError(Exception):

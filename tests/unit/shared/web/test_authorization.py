@@ -160,6 +160,19 @@ async def test_cookies_that_came_in_two_headers_are_guarded_too() -> None:
     assert answer.status_code == 403
 
 
+@pytest.mark.parametrize("blank", [b"\x85", b"\xa0"])
+async def test_a_cookie_named_almost_like_ours_is_none_of_ours(blank: bytes) -> None:
+    # Another host of the domain may set such a name for all of its hosts: for the browser it has no __Host- in front.
+    planted = b"lang=en; " + blank + b"__Host-ieum_notify=" + TOKEN.encode()
+    async with client(base_url="https://small.test") as http:
+        refused = await http.get("/api/v1/secret", headers=[(b"cookie", planted)])
+        page = await http.get("/", headers=[(b"cookie", planted)])
+        right = await http.get("/api/v1/secret", headers={"cookie": f"lang=en; __Host-ieum_notify={TOKEN}"})
+    assert refused.status_code == 401
+    assert '<html lang="en">' in page.text  # the others count
+    assert right.status_code == 200
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [
