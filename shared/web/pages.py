@@ -206,4 +206,5 @@ def _with_language(url: URL, code: str) -> str:
 
 
 def _local(url: URL) -> str:
-    return url.path + (f"?{url.query}" if url.query else "")
+    # With two slashes in front it would be the address of another host.
+    return "/" + url.path.lstrip("/\\") + (f"?{url.query}" if url.query else "")

@@ -48,6 +48,15 @@ def test_address_then_cookie_then_browser_then_korean(query: str, cookie: str, w
     assert _pages().language(request) == expected
 
 
+@pytest.mark.parametrize("path", ["//evil.example/x", "/\\evil.example/x", "/%2Fevil.example/x", "/%09/evil.example/x"])
+async def test_no_address_makes_the_link_to_the_other_language_lead_elsewhere(path: str) -> None:
+    async with client() as http:
+        page = await http.get(f"http://small.test{path}", headers={"accept": "text/html"})
+    assert page.status_code == 404
+    assert "evil.example/x?lang=en" in page.text
+    assert re.findall(r'"(?:[a-z]+:)?[/\\\\\t]{2}evil[^"]*"', page.text) == []
+
+
 async def test_a_choice_in_the_address_is_kept_for_the_visit_only() -> None:
     async with client() as http:
         chosen = await http.get("/?lang=en")
