@@ -124,14 +124,21 @@ class Passkeys:
     async def prove(self, account: Account, use: Use, bound: str, given: str) -> bool:
         """Return whether one of the account's passkeys answered a challenge made for ``use`` and ``bound``."""
         try:
-            challenge, answer = await self._accepted(use, bound, given)
+            challenge, answer = self._accepted(use, bound, given)
         except RefusedError:
             PASSKEYS.labels("refused").inc()
             return False
+        used_up = False
         for _ in range(_TRIES):
             key = next((one for one in account.passkeys if one.id == _credential_id(answer)), None)
             count = self._signed(key, challenge, answer) if key is not None else None
             if key is None or count is None or _handle(answer) not in {b"", account.subject.encode()}:
+                PASSKEYS.labels("refused").inc()
+                return False
+            # By a right answer alone: whether a challenge still counts must not tell whoever tries a password with a
+            # passkey of their own that the password was right.
+            used_up = used_up or await self._use(challenge)
+            if not used_up:
                 PASSKEYS.labels("refused").inc()
                 return False
             now = self._clock.now()
@@ -159,7 +166,9 @@ class Passkeys:
             raise RefusedError("passkey_name")
         if len(account.passkeys) >= MOST:
             raise RefusedError("passkey_most")
-        challenge, answer = await self._accepted(Use.REGISTER, bound, given)
+        challenge, answer = self._accepted(Use.REGISTER, bound, given)
+        if not await self._use(challenge):
+            raise RefusedError("passkey_refused")
         party = self._party()
         try:
             made = verify_registration_response(
@@ -222,8 +231,8 @@ class Passkeys:
         mac = self._marks.challenge(use, bound, nonce.hex(), until)
         return nonce + until.to_bytes(_TIME_BYTES, "big") + mac
 
-    async def _accepted(self, use: Use, bound: str, given: str) -> tuple[bytes, dict[str, Any]]:
-        """The challenge of an answer, used up, and the answer. Raises ``RefusedError`` ``passkey_refused``."""
+    def _accepted(self, use: Use, bound: str, given: str) -> tuple[bytes, dict[str, Any]]:
+        """The challenge of an answer, not used up yet, and the answer. Raises ``RefusedError`` ``passkey_refused``."""
         self._party()
         try:
             answer: dict[str, Any] = orjson.loads(given[:LONGEST])
@@ -237,9 +246,12 @@ class Passkeys:
         )
         if not ours or not bound or until <= self._clock.now().timestamp():
             raise RefusedError("passkey_refused")
-        if not await self._used.use(nonce.hex(), datetime.fromtimestamp(until, UTC)):
-            raise RefusedError("passkey_refused")
         return challenge, answer
+
+    async def _use(self, challenge: bytes) -> bool:
+        """Use a challenge of ours up; False where it was used before."""
+        nonce, until = challenge[:_NONCE_BYTES], challenge[_NONCE_BYTES : _NONCE_BYTES + _TIME_BYTES]
+        return await self._used.use(nonce.hex(), datetime.fromtimestamp(int.from_bytes(until, "big"), UTC))
 
     def _signed(self, key: Passkey, challenge: bytes, answer: dict[str, Any]) -> int | None:
         """The counter of a right answer; None where it is not right. The counter itself is not judged here."""

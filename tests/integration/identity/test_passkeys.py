@@ -141,6 +141,18 @@ async def test_a_wrong_passkey_is_refused_as_a_wrong_password_is(identity: Proce
     assert len({answer.text for answer in answers}) == 1
 
 
+async def test_a_passkey_of_ones_own_does_not_tell_whether_anothers_password_was_right(identity: Process) -> None:
+    victim, insider = await identity.person("jeju", "lead"), await identity.person("busan", "lead")
+    async with browser(identity) as http:
+        device = await registered(identity, http, insider)
+    for guess in ("a wrong sentence", victim.password):
+        async with browser(identity) as http:
+            form = await signed(http, device)
+            assert (await identity.enter(http, victim, **{**form, "password": guess})).status_code == 401
+            # Were the challenge used up by the right password alone, this would say so.
+            assert (await identity.enter(http, insider, **form)).status_code == 303
+
+
 async def test_neither_a_passkey_nor_its_counter_can_be_written_into_an_account(identity: Process) -> None:
     ready, thief = await identity.person("jeju", "lead"), await identity.person("busan", "lead")
     async with browser(identity) as http:
@@ -179,9 +191,9 @@ async def test_inviting_somebody_anew_takes_their_passkeys(identity: Process) ->
 
 
 async def test_used_challenges_are_deleted_when_they_are_over_by_themselves(identity: Process) -> None:
-    ready = await identity.person("jeju", "counsellor")
+    ready = await identity.person("jeju", "lead")
     async with browser(identity) as http:
-        await identity.enter(http, ready, **await signed(http, Authenticator(ORIGIN)))
+        await registered(identity, http, ready)
         options = (await http.post("/session/passkey/options")).json()
     used = identity.accounts.used.collection
     assert await used.count_documents({}) == 1
