@@ -11,13 +11,12 @@ from services.identity.accounts.models import RefusedError
 from services.identity.audit_recorder import actor_of
 from services.identity.oidc.provider import PASSAGE_S, LoginState, Provider
 from services.identity.oidc.service import External
-from services.identity.page_parts import end_the_old
 from services.identity.problems import unavailable
 from services.identity.sessions.cookies import device_of, onward, set_device, set_session
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.words import WORDS as ACCOUNT_WORDS
 from shared.errors import TransientError
-from shared.identity.cookies import named
+from shared.identity.cookies import named, session_secret
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
 from shared.web.middleware import only_head
@@ -77,7 +76,10 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
     ) -> Response:
         try:
             address, cookie = await provider.begin(
-                onward(next, urls) if next else "", again=bool(again), device=device_of(request)
+                onward(next, urls) if next else "",
+                again=bool(again),
+                device=device_of(request),
+                before=session_secret(request) or "",
             )
         except RefusedError as error:
             raise problem(error, again=bool(again)) from None
@@ -115,7 +117,8 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
             raise problem(refusal, again=passage is not None and passage.again) from None
         except TransientError:
             raise unavailable() from None
-        await end_the_old(request, sessions)
+        if passage.before:
+            await sessions.end_by_secret(passage.before)
         target = passage.onward or home_of(entered.issued.principal, urls)
         # A page and not a redirect: after one the browser would still count this as coming from another site.
         answer = pages.render(request, "onward.html", target=target)

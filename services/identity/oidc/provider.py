@@ -76,6 +76,8 @@ class LoginState:
     """Whether a signed-in person shows a second factor again."""
     device: str = ""
     """What made this browser known when it left; on its way back from another site it withholds that cookie."""
+    before: str = ""
+    """The secret of the session it had then, which it withholds as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +115,11 @@ class Provider:
         self._keys: tuple[float, KeySet] | None = None
         self._fetching = asyncio.Lock()
 
-    async def begin(self, onward: str, *, again: bool = False, device: str = "") -> tuple[str, str]:
+    async def begin(self, onward: str, *, again: bool = False, device: str = "", before: str = "") -> tuple[str, str]:
         """The provider's address to go to, and the cookie to take along. Raises ``RefusedError``.
 
         ``again``: it must ask for the factors anew, although somebody is signed in there. ``device`` is the cookie of a
-        known browser.
+        known browser, ``before`` that of a session.
         """
         found = await self._discovered(_JUST_ASKED_S)
         now = int(self._clock.now().timestamp())
@@ -130,6 +132,7 @@ class Provider:
             since=now if again else now - _OLDEST_S,
             again=again,
             device=device[:_LONGEST_DEVICE],
+            before=before[:_LONGEST_DEVICE],
         )
         asked = {
             "response_type": "code",

@@ -163,6 +163,7 @@ class External:
         await self._trail.append(line(who, AuditAction.ROLES, now, way="openid", of=organisation, **said))
         waits = waiting(account, roles, PROVIDER, now, anew=account.organisation != organisation)
         update = {"organisation": organisation, "roles": roles, "waits": waits, "changed_at": now}
+        update |= {"sessions_from": now, "session_kept": ""}
         async with self._notices.about(account, Notice.ROLES):
             saved = await self._accounts.save(account.model_copy(update=update))
         if saved is None:

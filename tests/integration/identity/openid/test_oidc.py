@@ -8,7 +8,7 @@ import pytest
 
 from services.identity.accounts.models import AccountState
 from services.identity.audit_recorder import LINES, Actor, by_command
-from shared.identity.cookies import token_cookie
+from shared.identity.cookies import session_cookie, token_cookie
 from shared.identity.roles import StaffRole
 from tests.integration.identity.conftest import IdentityHarness, Process
 from tests.integration.identity.openid.conftest import at_the_provider, known, person, released, through, wanted
@@ -62,6 +62,40 @@ async def test_people_are_told_of_a_new_device_although_a_known_one_names_itself
         assert await back_at(http) == []
         assert await back_at(strange) == ["new_device"]
         assert await back_at(strange) == ["new_device"]
+
+
+async def test_the_session_before_ends_although_its_cookie_stays_away_on_the_way_back(
+    identity: Process, provider: httpx.AsyncClient
+) -> None:
+    await known(identity, provider, "minji", "jeju-counsellors")
+    async with identity.browser() as http, identity.browser() as returning:
+        await through(http, provider, "minji")
+        before = http.cookies[session_cookie()]
+        begun = await http.get("/oidc/start?next=/desk")
+        address = await at_the_provider(provider, begun.headers["location"], "minji")
+        for cookie in http.cookies.jar:
+            if cookie.name == "ieum_oidc":
+                returning.cookies.jar.set_cookie(cookie)
+        assert (await returning.get(address)).status_code == 200
+        for secret, status in ((before, 401), (returning.cookies[session_cookie()], 200)):
+            assert (await http.post("/api/v1/session/renew", json={"session": secret})).status_code == status
+
+
+async def test_a_crash_while_roles_change_at_the_provider_leaves_no_session_alive(
+    identity: Process, provider: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await known(identity, provider, "jiho", ["jeju-counsellors", "jeju-leads"])
+    async with identity.browser() as http, identity.browser() as other:
+        await through(http, provider, "jiho")
+        secret = http.cookies[session_cookie()]
+        await person(provider, "jiho", ["jeju-counsellors"])
+
+        async def crashed(*_: object, **__: object) -> int:
+            raise ConnectionResetError
+
+        monkeypatch.setattr(identity.accounts.session_store, "end", crashed)
+        assert (await through(other, provider, "jiho")).status_code == 500
+        assert (await other.post("/api/v1/session/renew", json={"session": secret})).status_code == 401
 
 
 async def test_roles_follow_the_provider_and_old_sessions_end(identity: Process, provider: httpx.AsyncClient) -> None:
