@@ -90,19 +90,13 @@ class Sessions:
 
     async def renew(self, secret: str, audience: str = IDENTITY) -> Issued | None:
         """A fresh token for a service; None where the session is over or unknown, or the account may not sign in."""
-        known = await self._kept(secret)
-        now = self._clock.now()
-        if known is None or not alive(known, now):
+        found = await self.present(secret)
+        if found is None:
             return None
-        account = await self._accounts.get(known.subject)
-        if account is None or not usable(account) or not of_now(known, account):
-            return None
-        if self._identity.is_revoked(known.session):
-            # Known to have ended although the store says otherwise now; ``Signing`` raises the alarm.
-            return None
+        known, account = found
         # Marked after the account was read: whoever takes a role away ends the sessions after writing that, so either
         # this sees the ended session, or the token made here belongs to a session that is published as ended.
-        session = await self._store.seen(known.digest, now, audience)
+        session = await self._store.seen(known.digest, self._clock.now(), audience)
         if session is None:
             return None
         RENEWED.inc()
@@ -113,6 +107,9 @@ class Sessions:
         session = await self._kept(secret)
         account = await self._accounts.get(session.subject) if session is not None else None
         if session is None or account is None or not alive(session, self._clock.now()):
+            return None
+        if self._identity.is_revoked(session.session):
+            # Known to have ended although the store says otherwise now; ``Signing`` raises the alarm.
             return None
         return (session, account) if usable(account) and of_now(session, account) else None
 

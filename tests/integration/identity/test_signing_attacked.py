@@ -219,6 +219,8 @@ async def test_a_session_that_ended_stays_ended(attack: Attack, how: str) -> Non
         assert (await acts(here, given["token"]), await acts(there, given["token"])) == (401, 401)
         renewed = await here.post("/api/v1/session/renew", json={"session": given["session"]})
         assert renewed.status_code == 401
+        body = {"session": given["session"], "code": "000000"}
+        assert (await here.post("/api/v1/session/confirm", json=body)).json()["code"] == "session_over"
     assert altered("revocation") == before + 1
     await attack.audited("sessions.reopen", "removed", session=name)
 
