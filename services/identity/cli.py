@@ -57,7 +57,7 @@ async def _run(given: argparse.Namespace, settings: IdentitySettings, store: Sto
     who = by_command(given.command)
     if given.command == "administrator":
         address = settings.public_urls.get(SERVICE, "").rstrip("/")
-        return await _administrator(accounts, who, given, f"{address}/invitation")
+        return await administrator(accounts, who, given, f"{address}/invitation")
     if given.command == "add":
         return await _add(accounts, who, given)
     if given.command == "rewrap":
@@ -69,7 +69,8 @@ async def _run(given: argparse.Namespace, settings: IdentitySettings, store: Sto
     return 0
 
 
-async def _administrator(accounts: Accounts, who: Actor, given: argparse.Namespace, address: str) -> int:
+async def administrator(accounts: Accounts, who: Actor, given: argparse.Namespace, address: str) -> int:
+    """Make an administrator and print the invitation; the exit status."""
     if not given.another and await accounts.store.administrators(given.organisation):
         print(
             f"refused: {given.organisation} has an active administrator, who can invite others;"
@@ -78,10 +79,17 @@ async def _administrator(accounts: Accounts, who: Actor, given: argparse.Namespa
         )
         return REFUSED
     name = given.name or f"admin-{given.organisation}"
-    waiting = await accounts.store.by_name(name)
-    if waiting is not None and waiting.state is AccountState.INVITED and waiting.break_glass:
+    known = await accounts.store.by_name(name)
+    if known is not None and known.state is AccountState.INVITED and known.break_glass:
         # The invitation was lost or its time is over.
-        account, code = await accounts.administration.reset(who, waiting, "command")
+        account, code = await accounts.administration.reset(who, known, "command")
+    elif known is not None:
+        print(
+            f"refused: {name} is an account already ({known.state}); give the new one another name,"
+            f" such as --name {name}-2 (with make: A={name}-2)",
+            file=sys.stderr,
+        )
+        return REFUSED
     else:
         account, code = await accounts.administration.create(
             who, name, given.display or name, given.organisation, {StaffRole.ADMINISTRATOR}, break_glass=True

@@ -5,8 +5,10 @@ Each carries a seal under the account key. One that does not fit is as good as n
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pydantic import ValidationError
 from pymongo.errors import DuplicateKeyError
 
 from services.identity.accounts.models import Account, AccountState
@@ -19,6 +21,7 @@ from shared.mongo import Document, by_ids, store_errors
 _log = log.get(__name__)
 
 PAGE = 100
+_NEVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class AccountStore:
@@ -84,7 +87,7 @@ class AccountStore:
 
     async def waiting(self, organisations: Sequence[str]) -> list[Account]:
         """Accounts of these organisations that wait for release, by name."""
-        since = {"$gt": datetime(2000, 1, 1, tzinfo=UTC), "$lt": datetime(9000, 1, 1, tzinfo=UTC)}
+        since = {"$gt": _NEVER, "$lt": datetime(9000, 1, 1, tzinfo=UTC)}
         wanted = {"waits.since": since, "organisation": {"$in": list(organisations)}}
         with store_errors():
             found = await self.collection.find(wanted).sort("name", 1).to_list(None)
@@ -99,7 +102,8 @@ class AccountStore:
             "waits": None,
         }
         with store_errors():
-            return int(await self.collection.count_documents(wanted))
+            found = await self.collection.find(wanted).to_list(None)
+        return sum(not self.read(document).altered for document in found)
 
     async def displays(self, subjects: Sequence[str]) -> dict[str, str]:
         """The names colleagues know these subjects by; unknown ones are missing."""
@@ -160,6 +164,24 @@ class AccountStore:
 
     def read(self, document: Document) -> Account:
         """The account of a document; ``altered`` where it is not as identity wrote it."""
-        account = Account.model_validate({**document, "subject": document["_id"]})
+        try:
+            account = Account.model_validate({**document, "subject": document["_id"]})
+        except ValidationError:
+            return _unreadable(document)
         genuine = same(str(document.get("seal", "")), self._marks.account_seal(account))
         return account if genuine else account.model_copy(update={"altered": True})
+
+
+def _unreadable(document: Document) -> Account:
+    """A stand-in for what this build of identity could not have written: lists name it, and it opens nothing."""
+    return Account(
+        subject=str(document["_id"]),
+        name=str(document.get("name", "")),
+        display="",
+        organisation="",
+        roles=(),
+        state=AccountState.DISABLED,
+        altered=True,
+        created_at=_NEVER,
+        changed_at=_NEVER,
+    )

@@ -258,6 +258,11 @@ def roles_wrong(organisation: str, roles: Collection[StaffRole]) -> ChangeRefusa
     return ChangeRefusal.CONFLICT if conflict(frozenset(roles)) is not None else None
 
 
+def administers_central(account: Account) -> bool:
+    """Return whether an account is one of those of which the central centre must always have one."""
+    return account.organisation == CENTRAL and usable(account) and StaffRole.ADMINISTRATOR in account.roles
+
+
 def change_wrong(
     account: Account, by: str, *, still_administrator: bool, central_administrators: int
 ) -> ChangeRefusal | None:
@@ -265,10 +270,5 @@ def change_wrong(
     if account.subject == by:
         # Nobody widens their own roles, and nobody shuts themselves out by a slip.
         return ChangeRefusal.ONESELF
-    is_last = (
-        account.organisation == CENTRAL
-        and account.state is AccountState.ACTIVE
-        and StaffRole.ADMINISTRATOR in account.roles
-        and central_administrators <= 1
-    )
+    is_last = administers_central(account) and central_administrators <= 1
     return ChangeRefusal.LAST_ADMINISTRATOR if is_last and not still_administrator else None

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 from services.identity.accounts.models import Account, AccountState, PendingRelease, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
-from services.identity.accounts.rules import ChangeRefusal, change_wrong, normal, release_wrong, roles_wrong, waiting
+from services.identity.accounts.rules import (
+    ChangeRefusal,
+    administers_central,
+    change_wrong,
+    normal,
+    release_wrong,
+    roles_wrong,
+    waiting,
+)
 from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, line
 from services.identity.credentials import Passwords, Vault, new_secret, new_subject, new_totp
 from services.identity.enrolment.service import digests, new_codes, new_invitation
@@ -224,8 +232,20 @@ class Administration:
             after = await self._accounts.save(changed)
             if after is None:
                 raise RefusedError("changed_meanwhile")
+            await self._keep_an_administrator(account, after)
         await self._sessions.end(account.subject, why)
         return after
+
+    async def _keep_an_administrator(self, before: Account, after: Account) -> None:
+        """Take a change back that leaves central without an administrator. Raises ``RefusedError``.
+
+        Counted once more after it is written: of two who disable each other at the same moment, the later one sees that
+        nobody would be left.
+        """
+        loses_one = administers_central(before) and not administers_central(after)
+        if loses_one and not await self._accounts.administrators(CENTRAL):
+            await self._accounts.save(before.model_copy(update={"rev": after.rev}))
+            raise RefusedError(ChangeRefusal.LAST_ADMINISTRATOR)
 
 
 def _ordered(roles: Collection[StaffRole]) -> tuple[StaffRole, ...]:

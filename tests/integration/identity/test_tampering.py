@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.identity.accounts.directory_api import everybody
 from services.identity.accounts.models import AccountState
 from services.identity.credentials import new_secret
 from shared.metrics import REGISTRY
@@ -67,6 +68,26 @@ async def test_an_account_edited_in_the_store_is_refused_at_every_door_and_count
         assert altered("account") >= before + 3
         (shown,) = [one for one in await identity.accounts.store.of(None) if one.subject == ready.account.subject]
         assert shown.altered
+
+
+async def test_a_document_that_is_no_account_hides_no_others(identity: Process) -> None:
+    admin = await identity.person("central", "administrator")
+    ready = await identity.person("jeju", "counsellor")
+    store = identity.accounts.store
+    await store.collection.insert_one({"_id": "s-junk", "name": "a.name", "organisation": "jeju", "state": "invited"})
+    # As a later build may write it, whose table of roles is longer.
+    await store.collection.update_one({"_id": ready.account.subject}, {"$set": {"roles": ["counsellor", "later"]}})
+    await store.expire_invitations(identity.clock.now())
+    listed = (await everybody(store)).staff
+    assert [one.subject for one in listed] == [admin.account.subject]
+    async with identity.browser() as http:
+        await identity.enter(http, admin)
+        page = await http.get("/accounts")
+        assert (page.status_code, "s-junk" in page.text, ready.account.subject in page.text) == (200, True, True)
+        assert (await http.get("/accounts/s-junk")).status_code == 404
+    async with identity.browser() as http:
+        assert (await identity.enter(http, ready)).status_code == 401
+        assert (await identity.enter(http, ready, account="a.name")).status_code == 401
 
 
 async def test_neither_an_invitation_nor_a_recovery_code_can_be_written_into_an_account(identity: Process) -> None:

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.identity.accounts.models import Account, AccountState, KeyRecord, RefusedError, Sealed, Session
+from services.identity.accounts.models import (
+    Account,
+    AccountState,
+    KeyRecord,
+    PendingRelease,
+    RefusedError,
+    Sealed,
+    Session,
+)
 from services.identity.accounts.rules import (
     DELAYS,
     FORGOTTEN,
@@ -208,6 +216,8 @@ def test_nobody_changes_themselves_and_the_last_central_administrator_stays() ->
     assert wrong(last, "s-her", False, 2) is None
     assert wrong(account("jeju", StaffRole.ADMINISTRATOR), "s-her", False, 0) is None
     assert wrong(account("central", StaffRole.ADMINISTRATOR, AccountState.INVITED), "s-her", False, 1) is None
+    waiting = last.model_copy(update={"waits": PendingRelease(by=("s-other",), since=last.created_at)})
+    assert wrong(waiting, "s-her", False, 1) is None
 
 
 TABLE = {
