@@ -36,6 +36,7 @@ class AccountDigests:
                 "provider session",
                 "passkey challenge",
                 "passkey registration",
+                "authenticator",
             )
         }
 
@@ -85,6 +86,10 @@ class AccountDigests:
     def challenge(self, purpose: str, bound: str, nonce: str, until: int) -> bytes:
         """Proof that a passkey's challenge was made here, for one purpose and one browser or session."""
         return bytes.fromhex(self._mark("passkey challenge", purpose, bound, nonce, str(until)))
+
+    def authenticator(self, subject: str, invitation: str, nonce: str) -> bytes:
+        """160 bits of the second factor that one opened page offers to whom an invitation is for."""
+        return bytes.fromhex(self._mark("authenticator", subject, invitation, nonce))[:20]
 
     def registration(self, account: Account, nonce: str, until: int) -> str:
         """Proof that both factors of an account were right; void once its password or its passkeys are others."""

@@ -30,7 +30,10 @@ PASSWORD_WORDS: Final[dict[str, str]] = {
 ENROL_WORDS: Final[dict[str, str]] = {
     **WORDS,
     "no_invitation": gettext_noop("This invitation code does not count: it was used, is over, or was mistyped."),
-    "wrong_code": gettext_noop("The six digits do not fit. Wait for the next ones and try again."),
+    "wrong_code": gettext_noop(
+        "The six digits do not fit. Wait for the next ones and try again. If you opened this page twice, scan the"
+        " picture it shows now."
+    ),
     "not_the_same": gettext_noop("The two passwords are not the same."),
     **PASSWORD_WORDS,
 }

@@ -41,10 +41,11 @@ def invitation_router(
         again: Text = "",
         code: Annotated[str, Form(max_length=40)] = "",
         step: Annotated[str, Form(pattern="^(look|choose)$")] = "look",
+        shown: Annotated[str, Form(max_length=60)] = "",
     ) -> Response:
         who = actor_of(request, None)
         try:
-            offer = await enrolment.offer(invitation, who)
+            offer = await enrolment.offer(invitation, who, shown)
             if step == "look":
                 return choose(request, invitation, offer)
             return await complete(request, invitation, offer, (password, again, code), who)
@@ -84,7 +85,7 @@ def invitation_router(
         if password != again:
             return choose(request, invitation, offer, "not_the_same")
         try:
-            account, codes = await enrolment.complete(invitation, password, code, who)
+            account, codes = await enrolment.complete(invitation, offer.shown, password, code, who)
         except RefusedError as error:
             if error.code in {"no_invitation", "wait"}:
                 raise

@@ -1,5 +1,6 @@
 """The first sign-in: an invitation becomes an account with a password, a second factor and recovery codes."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from services.identity.credentials import (
     Passwords,
     Vault,
     new_code,
-    new_totp,
+    new_secret,
     plain_code,
     right_step,
     totp_address,
@@ -38,6 +39,8 @@ class EnrolmentPage:
     """The content of the enrolment page."""
 
     account: Account
+    shown: str
+    """What the page's second factor is made from again when its form comes back; without the account key no use."""
     totp: str
     address: str
     """``otpauth://`` address, for the QR code."""
@@ -67,27 +70,26 @@ class Enrolment:
         self._trail = trail
         self._clock = clock
 
-    async def offer(self, code: str, who: Actor) -> EnrolmentPage:
-        """Look at an invitation; its second factor stays the same until it is used. Raises ``RefusedError``."""
-        account = await self._invited(code, who)
-        if account.totp is None:
-            secret = new_totp()
-            sealed = self._vault.encrypt(account.subject, TOTP_FIELD, secret.encode())
-            saved = await self._accounts.save(account.model_copy(update={"totp": sealed, "totp_step": 0}))
-            account = saved or await self._invited(code, who)
-        if account.totp is None:
-            raise TransientError("the invitation changed meanwhile")
-        secret = self._vault.decrypt(account.subject, TOTP_FIELD, account.totp).decode()
-        return EnrolmentPage(account, secret, totp_address(secret, account.name))
+    async def offer(self, code: str, who: Actor, shown: str = "") -> EnrolmentPage:
+        """Look at an invitation; ``shown`` as a page of it had it. Raises ``RefusedError``.
 
-    async def complete(self, code: str, password: str, totp: str, who: Actor) -> tuple[Account, list[str]]:
+        Each opened page has a second factor of its own: who made the invitation, or overheard it, and looks at it too
+        does not know the one that its owner takes.
+        """
+        account = await self._invited(code, who)
+        shown = shown or new_secret()
+        invitation = account.invitation.digest if account.invitation is not None else ""
+        totp = base64.b32encode(self._vault.marks.authenticator(account.subject, invitation, shown)).decode()
+        return EnrolmentPage(account, shown, totp, totp_address(totp, account.name))
+
+    async def complete(self, code: str, shown: str, password: str, totp: str, who: Actor) -> tuple[Account, list[str]]:
         """Make the account active; it and its recovery codes. Raises ``RefusedError``.
 
         Codes: ``no_invitation``, ``wrong_code``, or a ``Weakness`` of the password.
         """
-        offer = await self.offer(code, who)
+        offer = await self.offer(code, who, shown)
         password = self._strong(password, offer.account.name)
-        step = right_step(offer.totp, totp, acceptable_steps(self._clock.now(), offer.account.totp_step))
+        step = right_step(offer.totp, totp, acceptable_steps(self._clock.now(), 0))
         if step is None:
             raise RefusedError("wrong_code")
         codes = new_codes()
@@ -96,6 +98,7 @@ class Enrolment:
             update={
                 "state": AccountState.ACTIVE,
                 "password": await self._passwords.hashed(password),
+                "totp": self._vault.encrypt(offer.account.subject, TOTP_FIELD, offer.totp.encode()),
                 "totp_step": step,
                 "recovery": digests(self._vault.marks, offer.account.subject, codes),
                 "invitation": None,

@@ -1,16 +1,19 @@
 """Invitations, one's own account, and what administrators may and may not do, on the real store."""
 
+import asyncio
 import html
 import re
+from argparse import Namespace
+from typing import NamedTuple
 
 import httpx
 import pyotp
 import pytest
 
 from services.identity import cli
-from services.identity.accounts.models import AccountState, RefusedError
+from services.identity.accounts.models import Account, AccountState, RefusedError
 from services.identity.accounts.rules import INVITATION_LASTS, step_of
-from services.identity.audit_recorder import by_command
+from services.identity.audit_recorder import Actor, by_command
 from shared.audit.model import AuditOutcome
 from shared.errors import TransientError
 from shared.identity.cookies import session_cookie
@@ -26,28 +29,42 @@ async def invitation(identity: Process, organisation: str = "jeju", *roles: str,
     return code
 
 
-async def looked_at(http: httpx.AsyncClient, code: str) -> str:
-    """The second factor's key as the enrolment page shows it."""
+class Offered(NamedTuple):
+    """The second factor of an enrolment page: its key, and what the form says of it."""
+
+    key: str
+    shown: str
+
+
+async def looked_at(http: httpx.AsyncClient, code: str) -> Offered:
+    """The second factor as the enrolment page shows it."""
     page = await http.post("/invitation", data={"invitation": code, "step": "look"})
     assert page.status_code == 200, page.text
     assert "<svg" in page.text
+    return offered(page)
+
+
+def offered(page: httpx.Response) -> Offered:
+    """What an enrolment page offers."""
     found = re.search(r'<code class="key">([A-Z2-7 ]+)</code>', page.text)
+    hidden = re.search(r'name="shown" value="([^"]+)"', page.text)
     assert found is not None
-    return found[1].replace(" ", "")
+    assert hidden is not None
+    return Offered(found[1].replace(" ", ""), hidden[1])
 
 
-async def finished(identity: Process, http: httpx.AsyncClient, invited: str, key: str, **other: str) -> httpx.Response:
-    digits = pyotp.TOTP(key).generate_otp(step_of(identity.clock.now()))
-    form = {"invitation": invited, "step": "choose", "password": SENTENCE, "again": SENTENCE, "code": digits, **other}
-    return await http.post("/invitation", data=form)
+async def finished(
+    identity: Process, http: httpx.AsyncClient, invited: str, offer: Offered, **other: str
+) -> httpx.Response:
+    digits = pyotp.TOTP(offer.key).generate_otp(step_of(identity.clock.now()))
+    form = {"invitation": invited, "step": "choose", "password": SENTENCE, "again": SENTENCE, "code": digits}
+    return await http.post("/invitation", data={**form, "shown": offer.shown, **other})
 
 
 async def test_an_invitation_becomes_an_account_with_both_factors_and_recovery_codes(identity: Process) -> None:
     code = await invitation(identity)
     async with identity.browser() as http:
-        key = await looked_at(http, code)
-        assert await looked_at(http, code.upper()) == key
-        page = await finished(identity, http, code, key)
+        page = await finished(identity, http, code, await looked_at(http, code.upper()))
         assert page.status_code == 200
         codes = re.findall(r"<li><code>([a-z0-9-]{19})</code></li>", page.text)
         assert len(set(codes)) == 10
@@ -79,17 +96,17 @@ async def test_a_wrong_enrolment_changes_nothing_and_says_why(
 ) -> None:
     code = await invitation(identity)
     async with identity.browser() as http:
-        key = await looked_at(http, code)
+        offer = await looked_at(http, code)
         if "code" in wrong:
-            wrong = {"code": identity.wrong_code(key)}
-        page = await finished(identity, http, code, key, **wrong)
+            wrong = {"code": identity.wrong_code(offer.key)}
+        page = await finished(identity, http, code, offer, **wrong)
         assert page.status_code == 422
         assert words in html.unescape(page.text)
         assert session_cookie() not in http.cookies
         account = await identity.accounts.store.by_name("kim.new")
         assert account is not None
         assert account.state is AccountState.INVITED
-        assert (await finished(identity, http, code, key)).status_code == 200
+        assert (await finished(identity, http, code, offer)).status_code == 200
 
 
 async def test_an_invitation_ends(identity: Process) -> None:
@@ -105,9 +122,9 @@ async def test_an_invitation_ends(identity: Process) -> None:
 async def test_the_code_used_to_enrol_signs_nobody_in_again(identity: Process) -> None:
     code = await invitation(identity)
     async with identity.browser() as http, identity.browser() as other:
-        key = await looked_at(http, code)
-        await finished(identity, http, code, key)
-        digits = pyotp.TOTP(key).generate_otp(step_of(identity.clock.now()))
+        offer = await looked_at(http, code)
+        await finished(identity, http, code, offer)
+        digits = pyotp.TOTP(offer.key).generate_otp(step_of(identity.clock.now()))
         body = {"account": "kim.new", "password": SENTENCE, "code": digits}
         assert (await other.post("/api/v1/sign-in", json=body)).status_code == 401
 
@@ -209,6 +226,81 @@ async def test_the_last_central_administrator_stays(identity: Process) -> None:
     await ministry.aclose()
 
 
+async def test_of_two_central_administrators_who_disable_each_other_at_once_one_stays(identity: Process) -> None:
+    one = (await identity.person("central", "administrator", name="one.admin")).account
+    other = (await identity.person("central", "administrator", name="other.admin")).account
+
+    async def disable(by: Account, whom: Account) -> None:
+        who = Actor(by.subject, "central", ("administrator",), "test")
+        await identity.accounts.administration.disable(who, whom, "suspicion")
+
+    answers = await asyncio.gather(disable(one, other), disable(other, one), return_exceptions=True)
+    assert await identity.accounts.store.administrators("central") >= 1
+    assert {str(answer) for answer in answers if answer is not None} == {"last_administrator"}
+
+
+async def test_an_administrator_who_waits_for_release_is_not_the_last_one(identity: Process) -> None:
+    present = (await identity.person("central", "administrator")).account
+    by = Actor("s-ministry", "ministry", ("administrator",), "test")
+    made, code = await identity.accounts.administration.create(
+        by, "not.asked", "x", "central", {StaffRole.ADMINISTRATOR}
+    )
+    async with identity.browser() as http:
+        assert (await finished(identity, http, code, await looked_at(http, code))).status_code == 200
+    waiting = await identity.accounts.store.get(made.subject)
+    assert waiting is not None
+    assert waiting.waits is not None
+    who = Actor(present.subject, "central", ("administrator",), "test")
+    after = await identity.accounts.administration.disable(who, waiting, "suspicion")
+    assert after.state is AccountState.DISABLED
+
+
+async def test_an_account_written_into_the_store_is_no_second_administrator(identity: Process) -> None:
+    last = (await identity.person("central", "administrator")).account
+    document = await identity.accounts.store.collection.find_one({"_id": last.subject})
+    assert document is not None
+    planted = {**document, "_id": "s-planted", "name": "planted"}
+    await identity.accounts.store.collection.insert_one(planted)
+    by = Actor("s-ministry", "ministry", ("administrator",), "test")
+    with pytest.raises(RefusedError, match="last_administrator"):
+        await identity.accounts.administration.disable(by, last, "left")
+
+
+@pytest.mark.parametrize("state", ["active", "disabled"])
+async def test_who_makes_an_administrator_at_night_is_told_that_the_name_is_taken(
+    identity: Process, capsys: pytest.CaptureFixture[str], state: str
+) -> None:
+    taken = (await identity.person("central", "administrator", name="admin-central")).account
+    if state == "disabled":
+        await identity.person("central", "administrator", name="another")
+        await identity.accounts.administration.disable(by_command("test"), taken, "left")
+    asked = Namespace(organisation="central", name=None, display=None, another=True, json=True)
+    assert await cli.administrator(identity.accounts, by_command("test"), asked, "https://staff.example") == 1
+    said = capsys.readouterr().err
+    assert f"admin-central is an account already ({state})" in said
+    assert "--name admin-central-2" in said
+    asked.name = "admin-central-2"
+    assert await cli.administrator(identity.accounts, by_command("test"), asked, "https://staff.example") == 0
+
+
+async def test_who_looks_at_anothers_invitation_does_not_know_their_second_factor(identity: Process) -> None:
+    code = await invitation(identity)
+    async with identity.browser() as administrator, identity.browser() as http:
+        seen = [(await looked_at(administrator, code)).key]
+        offer = await looked_at(http, code)
+        seen.append((await looked_at(administrator, code)).key)
+        assert offer.key not in seen
+        mistyped = await finished(identity, http, code, offer, code="000000x")
+        assert offered(mistyped) == offer  # scanned already
+        assert "six digits do not fit" in (await finished(identity, http, code, offer, shown="")).text
+        assert (await finished(identity, http, code, offer)).status_code == 200
+        await identity.clock.advance(30)
+        for key, status in (*((key, 401) for key in seen), (offer.key, 200)):
+            digits = pyotp.TOTP(key).generate_otp(step_of(identity.clock.now()))
+            body = {"account": "kim.new", "password": SENTENCE, "code": digits}
+            assert (await http.post("/api/v1/sign-in", json=body)).status_code == status
+
+
 async def test_a_reset_account_is_set_up_anew_and_the_old_factors_are_gone(identity: Process) -> None:
     http = await admin_of(identity, "jeju")
     ready = await identity.person("jeju", "counsellor")
@@ -218,9 +310,9 @@ async def test_a_reset_account_is_set_up_anew_and_the_old_factors_are_gone(ident
     async with identity.browser() as person:
         assert (await identity.api_enter(person, ready)).status_code == 401
         assert (await identity.api_enter(person, ready, code=ready.recovery[0])).status_code == 401
-        key = await looked_at(person, found[1])
-        assert key != ready.totp
-        assert (await finished(identity, person, found[1], key)).status_code == 200
+        offer = await looked_at(person, found[1])
+        assert offer.key != ready.totp
+        assert (await finished(identity, person, found[1], offer)).status_code == 200
     await http.aclose()
 
 

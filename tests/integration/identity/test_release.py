@@ -50,8 +50,8 @@ async def made(identity: Process, admin: httpx.AsyncClient, role: str, name: str
     form = {"organisation": "jeju", "name": name, "display": "김", "roles": role}
     code = code_in(await admin.post("/accounts/new", data=form))
     async with identity.browser() as http:
-        key = await looked_at(http, code)
-        page = await finished(identity, http, code, key)
+        offer = await looked_at(http, code)
+        page = await finished(identity, http, code, offer)
         assert (page.status_code, "waits for release" in page.text) == (200, True)
         assert len(re.findall(r"<li><code>([a-z0-9-]{19})</code></li>", page.text)) == 10
         assert (await http.get("/desk")).status_code == 303
@@ -131,8 +131,8 @@ async def test_reset_enabled_or_widened_accounts_wait_again(
         assert await identity.accounts.sessions.begin(subject) is None
     else:
         async with identity.browser() as http:
-            key = await looked_at(http, code_in(page))
-            assert "waits for release" in (await finished(identity, http, code_in(page), key)).text
+            offer = await looked_at(http, code_in(page))
+            assert "waits for release" in (await finished(identity, http, code_in(page), offer)).text
     async with aclosing(await signed_in(identity, "central", "administrator", "central-admin")) as central:
         assert (await released(identity, central, "kim.new")).status_code == 303
     assert await identity.accounts.sessions.begin(subject) is not None
