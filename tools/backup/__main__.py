@@ -38,6 +38,8 @@ PER_DAY: Final = 28.2
 YEARS: Final = (1, 5, 10)
 REFUSED: Final = 1
 NOT_OPENED: Final = 3
+SOME_LEFT: Final = 1
+"""Status of the replay where it ended, and some reports are to be looked at."""
 
 
 class NotOpenedError(Exception):
@@ -183,7 +185,7 @@ def _restore(given: argparse.Namespace, settings: LocalSettings) -> int:
                 "what was lost could not be noted beside the audit's anchors (above): mend that, then empty stores and"
                 " topics and restore again"
             )
-        _replay(given, stack, manifest["backup"])
+        _replay(given, stack, store, manifest["backup"])
         _sign_everybody_out(stack, store)
         if _command(stack, "notify", beside.AUDIT, "verify", "--stopped"):
             raise NotOpenedError("the audit has findings: look at them, then run python -m tools.backup open")
@@ -195,7 +197,7 @@ def _restore(given: argparse.Namespace, settings: LocalSettings) -> int:
     return 0
 
 
-def _replay(given: argparse.Namespace, stack: Stack, backup: str) -> None:
+def _replay(given: argparse.Namespace, stack: Stack, store: StoreSettings, backup: str) -> None:
     if given.register is not None:
         # Where intake reads it, now and at its next start, whatever the environment says about that.
         place = Path(stack.environment_of("intake")["INTAKE_ERASURE_REGISTER"])
@@ -207,7 +209,14 @@ def _replay(given: argparse.Namespace, stack: Stack, backup: str) -> None:
                 f"the erasure register was not copied to {place}, where intake reads it ({error}): mend that, then"
                 " empty stores and topics and restore again"
             ) from error
-    if _command(stack, "intake", "services.intake.retention.replay", "--restored", backup):
+    status = _command(stack, "intake", "services.intake.retention.replay", "--restored", backup)
+    if status not in (0, SOME_LEFT):
+        raise NotOpenedError(
+            f"erasures were not made again (above; status {status}): mend that, then empty stores and topics and"
+            " restore again"
+        )
+    restoring.mark_replayed(store)
+    if status == SOME_LEFT:
         raise NotOpenedError(
             "not every erasure was made again (above): look at these reports, then run python -m tools.backup open"
         )
@@ -239,7 +248,7 @@ def _open(given: argparse.Namespace, settings: LocalSettings) -> int:
     stack.start()
     try:
         store = store_settings(settings)
-        restoring.refuse_unless_loaded(store)
+        restoring.refuse_unless_replayed(store)
         _sign_everybody_out(stack, store)
         restoring.finish(store)
     finally:

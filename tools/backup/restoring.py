@@ -79,8 +79,6 @@ async def load(path: Path, identity: str, kafka: KafkaSettings, store: StoreSett
         await topics.commit(kafka, offsets)
         compare(client, store, manifest)
     await _compare_topics(kafka, manifest)
-    with stores.client_of(store) as client:
-        stores.mark_loaded(client, store)
     return manifest
 
 
@@ -103,12 +101,23 @@ async def _compare_topics(kafka: KafkaSettings, manifest: Mapping[str, Any]) -> 
             raise ArchiveError(f"topic {topic}/{number} ends at {end}, the backup at {said}")
 
 
-def refuse_unless_loaded(store: StoreSettings) -> None:
-    """Raises ``TargetError`` where a restore was cut off before everything was back."""
+def mark_replayed(store: StoreSettings) -> None:
+    """All is back and erasures were made again, but for those that were named: services may be let start."""
     with stores.client_of(store) as client:
-        found = stores.not_loaded(client, store)
-    if found is not None:
-        raise TargetError(f"{found} does not hold all of its backup: empty stores and topics and restore again")
+        stores.mark_replayed(client, store)
+
+
+def refuse_unless_replayed(store: StoreSettings) -> None:
+    """Raises ``TargetError`` where a restore broke off before erasures were made again, and where there is none."""
+    with stores.client_of(store) as client:
+        found = stores.marked(client, store)
+    if not found:
+        raise TargetError("no restore waits to be opened here; nothing was changed")
+    if not all(found.values()):
+        raise TargetError(
+            f"the restore of {min(found, key=found.__getitem__)} broke off before all of it was back and erasures"
+            " were made again: empty stores and topics and restore again"
+        )
 
 
 def open_identity(store: StoreSettings) -> None:

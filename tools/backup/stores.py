@@ -110,19 +110,18 @@ def mark(client: Client, settings: StoreSettings, backup: str) -> None:
         marks.replace_one({"_id": RESTORE}, {"_id": RESTORE, "backup": backup}, upsert=True)
 
 
-def mark_loaded(client: Client, settings: StoreSettings) -> None:
-    """Say in each database that all of the backup is in it; its restore is still not finished."""
+def mark_replayed(client: Client, settings: StoreSettings) -> None:
+    """Say in each database that all of the backup is in it and erasures were made again; it is still not finished."""
     for service in DATABASES:
-        client[f"{settings.database_prefix}{service}"][RESTORE].update_one({"_id": RESTORE}, {"$set": {"loaded": True}})
+        marks = client[f"{settings.database_prefix}{service}"][RESTORE]
+        marks.update_one({"_id": RESTORE}, {"$set": {"replayed": True}})
 
 
-def not_loaded(client: Client, settings: StoreSettings) -> str | None:
-    """A database whose restore began and was cut off before everything was in it; None where there is none."""
-    for service in DATABASES:
-        database = client[f"{settings.database_prefix}{service}"]
-        if database[RESTORE].find_one({"_id": RESTORE, "loaded": {"$ne": True}}) is not None:
-            return database.name
-    return None
+def marked(client: Client, settings: StoreSettings) -> dict[str, bool]:
+    """The databases whose restore is not finished, and whether erasures were made again in what they hold."""
+    names = [f"{settings.database_prefix}{service}" for service in DATABASES]
+    found = {name: client[name][RESTORE].find_one({"_id": RESTORE}) for name in names}
+    return {name: bool(mark.get("replayed")) for name, mark in found.items() if mark is not None}
 
 
 def unmark(client: Client, settings: StoreSettings, *services: str) -> None:

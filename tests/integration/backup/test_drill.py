@@ -116,6 +116,8 @@ async def test_what_was_lost_is_restored_and_what_was_erased_since_stays_erased(
         for service in ("intake", "notify", "analytics", "identity", "routing"):
             with pytest.raises(FatalError, match="is not finished"):
                 await migrations.admit(store, service)
+        with pytest.raises(restoring.TargetError, match="before all of it was back and erasures were made again"):
+            restoring.refuse_unless_replayed(store)
 
         assert await replay.run(intake_settings(tmp_path), store, clock, manifest["backup"]) == 0
         for service in ("intake", "identity"):

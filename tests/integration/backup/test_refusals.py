@@ -10,6 +10,7 @@ from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import TOPICS
 from tests.integration.kafka.tools import message_left, report_id
+from tools.backup import restoring, stores
 from tools.backup.restoring import TargetError, refuse_unless_empty
 
 
@@ -58,3 +59,15 @@ async def test_topics_that_have_another_number_of_partitions_already_are_refused
     fresh = bus_settings.model_copy(update={"topic_partitions": 12})
     with pytest.raises(TargetError, match=r"^setting KAFKA_TOPIC_PARTITIONS: .*; found 3; expected 12"):
         await refuse_unless_empty(fresh, store_settings, manifest(12))
+
+
+def test_a_restore_is_opened_once_erasures_were_made_again_and_not_before(store_settings: StoreSettings) -> None:
+    """One that was killed in between holds reports that were withdrawn since, as if they had not been."""
+    with pytest.raises(TargetError, match="no restore waits to be opened here"):
+        restoring.refuse_unless_replayed(store_settings)
+    with stores.client_of(store_settings) as client:
+        stores.mark(client, store_settings, "one")
+    with pytest.raises(TargetError, match=r"broke off before .* erasures were made again: .* restore again"):
+        restoring.refuse_unless_replayed(store_settings)
+    restoring.mark_replayed(store_settings)
+    restoring.refuse_unless_replayed(store_settings)

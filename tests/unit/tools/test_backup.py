@@ -326,10 +326,11 @@ def test_growth_is_what_a_report_takes_times_the_reports_of_a_year() -> None:
     )
 
 
-def test_what_a_restore_lost_is_noted_before_anything_writes_to_an_audit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], dict[str, int]]:
+    """What a restore does, in order, and the exit status of each of its commands by its module."""
     done: list[str] = []
+    statuses: dict[str, int] = {}
 
     class Engines:
         def __init__(self, *_: object, **__: object) -> None: ...
@@ -345,7 +346,7 @@ def test_what_a_restore_lost_is_noted_before_anything_writes_to_an_audit(
 
     def command(_: object, __: str, module: str, *words: str) -> int:
         done.append(f"{module} {words[0]}")
-        return 0
+        return statuses.get(f"{module} {words[0]}", 0)
 
     monkeypatch.setenv("IEUM_VAR_DIR", str(tmp_path))
     local_keys.ensure(tmp_path)
@@ -355,16 +356,57 @@ def test_what_a_restore_lost_is_noted_before_anything_writes_to_an_audit(
     monkeypatch.setattr(keys, "private", lambda _: "")
     manifest = {"backup": "one", "parts": {}, "left_out": {}}
     monkeypatch.setattr(archive, "verified", lambda *_: manifest)
-    for name in ("load", "open_identity", "finish"):
-        monkeypatch.setattr(restoring, name, load if name == "load" else lambda _: None)
+    monkeypatch.setattr(restoring, "load", load)
+    monkeypatch.setattr(restoring, "open_identity", lambda _: None)
+    for name in ("mark_replayed", "finish"):
+        monkeypatch.setattr(restoring, name, lambda _, name=name: done.append(name))
+    return done, statuses
+
+
+NOTED, REPLAY = "shared.audit restored", "services.intake.retention.replay --restored"
+
+
+def test_what_a_restore_lost_is_noted_before_anything_writes_to_an_audit(
+    tmp_path: Path, restored: tuple[list[str], dict[str, int]]
+) -> None:
+    done, _ = restored
     assert main(["restore", str(tmp_path / "a"), "--keys", str(tmp_path), "--without-register"]) == 0
     assert done == [
         "load",
-        "shared.audit restored",
-        "services.intake.retention.replay --restored",
+        NOTED,
+        REPLAY,
+        "mark_replayed",
         "services.identity.cli rotate-signing-key",
         "shared.audit verify",
+        "finish",
     ]
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "ended", "told"),
+    [
+        (NOTED, 1, ["load", NOTED], "restore again"),
+        (REPLAY, 2, ["load", NOTED, REPLAY], "restore again"),
+        (REPLAY, -signal.SIGKILL, ["load", NOTED, REPLAY], "restore again"),
+        (REPLAY, backup.SOME_LEFT, ["load", NOTED, REPLAY, "mark_replayed"], "run python -m tools.backup open"),
+    ],
+)
+def test_a_restore_that_did_not_make_erasures_again_cannot_be_opened(
+    command: str,
+    status: int,
+    ended: list[str],
+    told: str,
+    tmp_path: Path,
+    restored: tuple[list[str], dict[str, int]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Who took their report back since would be contacted again; only reports that were named may be left."""
+    done, statuses = restored
+    statuses[command] = status
+    given = ["restore", str(tmp_path / "a"), "--keys", str(tmp_path), "--without-register"]
+    assert main(given) == backup.NOT_OPENED
+    assert done == ended
+    assert told in capsys.readouterr().err
 
 
 def test_a_restore_that_has_not_the_services_keys_begins_nothing_and_makes_none(
