@@ -1,5 +1,6 @@
 """The launcher's commands, as `make up`, `make down` and the others call them."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -274,9 +275,10 @@ WITH_WORDS = {"logs": logs, "in": within}
 
 
 def say(line: str) -> None:
-    """One line with the time, to standard output."""
-    sys.stdout.write(f"{datetime.now().astimezone():%H:%M:%S} {line}\n")
-    sys.stdout.flush()
+    """One line with the time, to standard output; on a full disk nothing: no work may end for what cannot be told."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write(f"{datetime.now().astimezone():%H:%M:%S} {line}\n")
+        sys.stdout.flush()
 
 
 def say_where(urls: dict[str, str]) -> None:

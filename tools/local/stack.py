@@ -238,10 +238,17 @@ class Stack:
 
     def _report(self) -> None:
         ready: Mapping[str, int] = {}
+        said = ""
         for number in count():
-            state = self.state(ready if self._phase == "up" and number % _HEALTH_EVERY else {})
-            ready = {entry.name: entry.pid for entry in state.entries if entry.health == "ready"}
-            self.run_folder.write(state)
+            try:
+                state = self.state(ready if self._phase == "up" and number % _HEALTH_EVERY else {})
+                ready = {entry.name: entry.pid for entry in state.entries if entry.health == "ready"}
+                self.run_folder.write(state)
+                said = ""
+            except Exception as error:  # a full disk, passwords that others may read: `status` would show this state on
+                if said != (line := f"`make status` shows an earlier state: {type(error).__name__}: {error}"):
+                    said = line
+                    self._say(line)
             if self._ended.wait(_STATE_EVERY_S):
                 return
 

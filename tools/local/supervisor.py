@@ -211,7 +211,8 @@ class Supervisor:
                 try:
                     self._look_at(run)
                 except Exception as error:  # this thread must go on, whatever one program does
-                    self._say(f"{run.program.name}: {type(error).__name__}: {error}")
+                    with contextlib.suppress(Exception):  # and where a full disk takes not even this line
+                        self._say(f"{run.program.name}: {type(error).__name__}: {error}")
             if time.monotonic() > rotate_at:
                 rotate_at = time.monotonic() + _ROTATE_EVERY_S
                 for name in self._runs:

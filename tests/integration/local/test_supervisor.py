@@ -1,6 +1,7 @@
 """The supervisor over small stand-in processes: restarts, back-off, time limits, order, no leftovers."""
 
 import dataclasses
+import errno
 import os
 import signal
 import sys
@@ -76,6 +77,26 @@ def test_a_killed_process_is_started_again_and_that_is_said(make: Make, said: Sa
     assert supervisor.pids["two"] == before["two"]
     assert supervisor.restarts == {"one": 1, "two": 0}
     assert said.has("one", "ended by SIGKILL", "starting it again in 0.2 s")
+
+
+def test_what_ended_is_started_again_though_nothing_can_be_said(tmp_path: Path) -> None:
+    """On a full disk the launcher's own log takes no line: its watch over the others ended with the first."""
+    full = threading.Event()
+
+    def say(_: str) -> None:
+        if full.is_set():
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    supervisor = Supervisor([fake("one")], tmp_path / "logs", say)
+    try:
+        supervisor.start(DEADLINE_S)
+        full.set()
+        os.kill(supervisor.pids["one"], signal.SIGKILL)
+        eventually_blocking(lambda: supervisor.restarts["one"] == 1, "a restart of one")
+        supervisor.wait_ready(DEADLINE_S)
+    finally:
+        full.clear()
+        supervisor.stop()
 
 
 def test_restarts_come_slower_and_slower(make: Make, tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""The launcher where its disk is full: nothing ends because a line or a state could not be written."""
+
+import errno
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.waiting import eventually_blocking
+from tools.local import cli, stack
+from tools.local.settings import LocalSettings
+from tools.local.stack import Stack
+from tools.local.state import State
+
+THIRD = 3
+NO_ROOM = OSError(errno.ENOSPC, "No space left on device")
+
+
+class Full(io.StringIO):
+    """A log on a full disk."""
+
+    def flush(self) -> None:
+        raise NO_ROOM
+
+
+def test_a_line_that_cannot_be_written_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", Full())
+    cli.say("one ended with status 70; starting it again in 0.2 s")
+
+
+def test_the_state_is_written_again_once_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make status` and the doctor read it: one of before would call dead processes ready for ever."""
+    said: list[str] = []
+    tried: list[State] = []
+    written: list[State] = []
+    launcher = Stack(LocalSettings(var_dir=tmp_path, secured=False), say=said.append)
+    state = State(1, "up", "now")
+
+    def write(found: State) -> None:
+        tried.append(found)
+        if len(tried) < THIRD:
+            raise NO_ROOM
+        written.append(found)
+
+    monkeypatch.setattr(stack, "_STATE_EVERY_S", 0.01)
+    monkeypatch.setattr(launcher, "state", lambda _: state)
+    monkeypatch.setattr(launcher.run_folder, "write", write)
+    launcher._reporter.start()
+    try:
+        eventually_blocking(lambda: bool(written), "a state")
+    finally:
+        launcher._ended.set()
+        launcher._reporter.join()
+    assert len(said) == 1, "it is said once, not every two seconds"
+    assert "No space left on device" in said[0]
