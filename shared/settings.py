@@ -330,12 +330,17 @@ def load(cls: type[S]) -> S:
     try:
         return cls(_secrets_dir=folder)
     except ValidationError as error:
-        raise SettingsError([_explain(cls, e["loc"], e["msg"], e.get("input")) for e in error.errors()]) from None
+        raise explained(cls, error) from None
     except SourceError as error:
         # Raised before validation, where a list or an object is not JSON. Its message names the field and no value.
         named = _SOURCE_FIELD.search(str(error))
         loc = (named[1],) if named else ()
         raise SettingsError([_explain(cls, loc, "is not JSON", _raw(cls, loc))]) from None
+
+
+def explained(cls: type[BaseSettings], error: ValidationError) -> SettingsError:
+    """Return the same error with one line for each wrong variable."""
+    return SettingsError([_explain(cls, e["loc"], e["msg"], e.get("input")) for e in error.errors()])
 
 
 def variable_of(cls: type[BaseSettings], field: str) -> str:

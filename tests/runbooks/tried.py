@@ -42,8 +42,8 @@ from tests.support import tables as ministry
 from tests.support.waiting import eventually
 from tests.unit.docs.test_paths import PROJECT
 from tools.demo import frontends
-from tools.doctor.look import kafka_settings
 from tools.local.plan import AUDITOR, RECOUNT
+from tools.local.security import kafka_settings
 from tools.local.settings import SERVICES, LocalSettings
 from tools.local.stack import Stack
 from tools.monitoring.rules import alerts

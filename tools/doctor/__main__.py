@@ -6,10 +6,14 @@ import json
 import sys
 from collections.abc import Mapping
 
+from shared import process
+from shared.settings import load
 from tools.doctor import look, rules
+from tools.doctor.rules import Finding
 from tools.local import beside
+from tools.local.keys import SecretsError
 from tools.local.settings import LocalSettings
-from tools.local.state import RunFolder
+from tools.local.state import RunFolder, State
 
 
 def main() -> int:
@@ -17,24 +21,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="for programs")
     chosen = parser.parse_args()
-    settings = LocalSettings()
+    settings = load(LocalSettings)
     state = RunFolder(settings.var / "run").read()
     if state is None:
         sys.stdout.write("[]\n" if chosen.json else "nothing runs here: make up\n")
         return 3
-    # Whoever reads every topic sees every topic; notify has the token of metrics.
-    both = (beside.environment_of("notify", settings), beside.environment_of("reader", settings))
-    environment: Mapping[str, str] = {**both[0], **both[1]}
-    seen = asyncio.run(look.look(settings, state, environment))
-    found = rules.findings(seen)
+    found = _found(settings, state)
     if chosen.json:
         sys.stdout.write(json.dumps([finding._asdict() for finding in found], indent=1) + "\n")
     else:
-        sys.stdout.write(said(found, len(seen.processes)))
+        sys.stdout.write(said(found, len(state.entries)))
     return int(bool(found))
 
 
-def said(found: list[rules.Finding], processes: int) -> str:
+def _found(settings: LocalSettings, state: State) -> list[Finding]:
+    try:
+        # Whoever reads every topic sees every topic; notify has the token of metrics.
+        both = (beside.environment_of("notify", settings), beside.environment_of("reader", settings))
+    except SecretsError as error:
+        return [Finding("secrets", str(error), "ask again afterwards: without them nothing else was looked at")]
+    environment: Mapping[str, str] = {**both[0], **both[1]}
+    return rules.findings(asyncio.run(look.look(settings, state, environment)))
+
+
+def said(found: list[Finding], processes: int) -> str:
     """Format the findings for a person."""
     if not found:
         return f"all is well with {processes} processes\n"
@@ -43,4 +53,4 @@ def said(found: list[rules.Finding], processes: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process.run_command(main)

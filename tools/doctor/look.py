@@ -3,12 +3,10 @@
 import asyncio
 import json
 import shutil
-import stat
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Final
 
 import httpx
@@ -16,9 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shared.errors import IeumError
 from shared.kafka.admin import topic_differences
-from shared.settings import KafkaSettings
+from shared.settings import SettingsError
 from tools.doctor.rules import Observation, Process, Sample, metrics
 from tools.local import ports
+from tools.local.security import kafka_settings
 from tools.local.settings import LocalSettings
 from tools.local.state import ProcessEntry, State
 
@@ -27,31 +26,41 @@ _ENGINES: Final = frozenset({"kafka", "store", "mailbox"})
 
 
 async def look(settings: LocalSettings, state: State, environment: Mapping[str, str]) -> Observation:
-    """Look at everything at once. ``environment`` is a service's: its way to Kafka, the token, public addresses."""
+    """Look at everything at once. ``environment`` is a service's: its way to Kafka, the token, public addresses.
+
+    Raises ``SettingsError`` where what it says of these cannot be read.
+    """
+    urls = _public_urls(environment)
     token = environment.get("IEUM_METRICS_TOKEN", "")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as http:
         processes, topics, unreachable = await asyncio.gather(
             asyncio.gather(*(_process(http, entry, headers) for entry in state.entries)),
             _topics(environment),
-            _unreachable(http, json.loads(environment["IEUM_PUBLIC_URLS"])),
+            _unreachable(http, urls),
         )
-    secrets = [path for path in settings.var.glob("*.env") if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
     return Observation(
         now=time.time(),
         processes=processes,
         topics=topics,
         unreachable=unreachable,
         free_bytes=shutil.disk_usage(settings.var).free,
-        readable_secrets=[_shown(path) for path in secrets],
     )
 
 
-def kafka_settings(environment: Mapping[str, str]) -> KafkaSettings:
-    """The bus as a service with this environment reaches it."""
-    prefix = "KAFKA_"
-    given = {name.removeprefix(prefix).lower(): value for name, value in environment.items() if name.startswith(prefix)}
-    return KafkaSettings.model_validate(given)
+def _public_urls(environment: Mapping[str, str]) -> dict[str, str]:
+    given = environment["IEUM_PUBLIC_URLS"]
+    try:
+        urls = json.loads(given)
+    except ValueError:
+        urls = None
+    if not isinstance(urls, dict) or not all(isinstance(url, str) for url in urls.values()):
+        line = (
+            f"setting IEUM_PUBLIC_URLS: is no JSON object of addresses; found {given[:80]!r};"
+            ' example: IEUM_PUBLIC_URLS={"intake": "https://report.example"}'
+        )
+        raise SettingsError([line])
+    return urls
 
 
 async def _process(http: httpx.AsyncClient, entry: ProcessEntry, headers: Mapping[str, str]) -> Process:
@@ -61,17 +70,14 @@ async def _process(http: httpx.AsyncClient, entry: ProcessEntry, headers: Mappin
     base = f"http://{ports.LOOPBACK}:{entry.port}"
     try:
         health = await http.get(f"{base}/health/ready", headers=headers)
+        at = parsedate_to_datetime(health.headers["date"]).timestamp() if "date" in health.headers else time.time()
+        ahead = at - time.time()
+        checks = dict(health.json().get("checks", {}))
         shown = await http.get(f"{base}/metrics", headers=headers)
-    except httpx.HTTPError:
+        samples = _samples(shown.text) if shown.is_success else None
+    except (httpx.HTTPError, AttributeError, TypeError, ValueError):  # nothing answers, or another program does
         return seen
-    ahead = parsedate_to_datetime(health.headers["date"]).timestamp() - time.time() if "date" in health.headers else 0.0
-    return replace(
-        seen,
-        ready=health.is_success,
-        checks=health.json().get("checks", {}),
-        clock_ahead_s=ahead,
-        samples=_samples(shown.text) if shown.is_success else None,
-    )
+    return replace(seen, ready=health.is_success, checks=checks, clock_ahead_s=ahead, samples=samples)
 
 
 def _samples(text: str) -> list[Sample]:
@@ -95,14 +101,9 @@ async def _unreachable(http: httpx.AsyncClient, urls: Mapping[str, str]) -> dict
     async def asked(url: str) -> str | None:
         try:
             answer = await http.get(f"{url}/health/live", follow_redirects=True)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             return f"{url}: {type(error).__name__}"
         return None if answer.is_success else f"{url} answers {answer.status_code}"
 
     said = await asyncio.gather(*(asked(url) for url in urls.values()))
     return {name: what for name, what in zip(urls, said, strict=True) if what is not None}
-
-
-def _shown(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -59,8 +59,6 @@ class Observation:
     """Public addresses that do not lead to their service, and what came instead."""
     free_bytes: int | None = None
     """On the disk of data and logs."""
-    readable_secrets: Sequence[str] = ()
-    """Files of secrets that others on this machine may read."""
 
 
 class _Rule(NamedTuple):
@@ -228,10 +226,6 @@ def findings(seen: Observation) -> list[Finding]:
     ]
     if seen.free_bytes is not None and seen.free_bytes < ROOM_BYTES:
         found.append(Finding("disk", f"only {seen.free_bytes // 1_000_000} MB are free for data", _book("DiskFull")))
-    found += [
-        Finding("secrets", f"others on this machine may read {file}", f"chmod 600 {file}")
-        for file in seen.readable_secrets
-    ]
     return found
 
 

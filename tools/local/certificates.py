@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -54,7 +55,7 @@ class Certificates:
         return self.folder / f"{name}.both.pem"
 
     def ensure(self) -> None:
-        """Make what is missing or ends within three months. The authority stays as long as it can."""
+        """Make what is missing, was half written or ends within three months; the authority stays as long as it can."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         if not self._good(CA):
@@ -62,7 +63,7 @@ class Certificates:
             for name in _LEAVES:
                 self._make(name)
         for name in _LEAVES:
-            if not self._good(name) or not self.both(name).exists():
+            if not self._good(name) or not self._belongs(name):
                 self._make(name)
 
     def renew(self) -> None:
@@ -73,8 +74,26 @@ class Certificates:
     def _good(self, name: str) -> bool:
         if not self.certificate(name).exists() or not self.key(name).exists():
             return False
-        found = x509.load_pem_x509_certificate(self.certificate(name).read_bytes())
-        return found.not_valid_after_utc > datetime.now(UTC) + timedelta(days=_RENEW_DAYS)
+        return self._read(name).not_valid_after_utc > datetime.now(UTC) + timedelta(days=_RENEW_DAYS)
+
+    def _belongs(self, name: str) -> bool:
+        """Whether its files are of one making, and by the authority there is now: a kill may come between any two."""
+        found, authority = self._read(name), self._read(CA)
+        key = serialization.load_pem_private_key(self.key(name).read_bytes(), password=None)
+        try:
+            found.verify_directly_issued_by(authority)
+        except InvalidSignature:
+            return False
+        parts = [path.read_bytes() for path in (self.key(name), self.certificate(name), self.authority)]
+        is_whole = self.both(name).exists() and self.both(name).read_bytes() == b"".join(parts)
+        return is_whole and key.public_key() == found.public_key()
+
+    def valid_from(self) -> datetime:
+        """Return from when on the authority counts."""
+        return self._read(CA).not_valid_before_utc
+
+    def _read(self, name: str) -> x509.Certificate:
+        return x509.load_pem_x509_certificate(self.certificate(name).read_bytes())
 
     def _make(self, name: str) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -83,7 +102,7 @@ class Certificates:
         if name == CA:
             issuer, signer = subject, key
         else:
-            authority = x509.load_pem_x509_certificate(self.certificate(CA).read_bytes())
+            authority = self._read(CA)
             loaded = serialization.load_pem_private_key(self.key(CA).read_bytes(), password=None)
             if not isinstance(loaded, ec.EllipticCurvePrivateKey):
                 raise TypeError(f"{self.key(CA)} is no key of an elliptic curve")
@@ -116,7 +135,7 @@ class Certificates:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Replace a file as a whole, readable by its owner alone from the moment it exists."""
+    """Replace a file as a whole, readable by its owner alone from the moment it exists; on disk when this returns."""
     draft = path.with_name(f"{path.name}.new")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -124,3 +143,8 @@ def write_secret(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # or after a power cut the file of before stands there, without the key now in use
+    finally:
+        os.close(folder)

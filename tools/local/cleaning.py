@@ -16,6 +16,14 @@ OURS = (
 ANCHORS = "audit-anchors"
 """The verifier's copy of what was published of the audits: beside the next ones it would tell that these are gone."""
 
+NEEDED = {
+    "erasures": "the erasure register: without it a restore brings back what was erased; keep it while there are backups",
+    "compose": "the secrets of deploy/compose",
+    "backups": "archives: what was erased lives in them, so none for more than 30 days",
+    "backup-keys": "keys that open archives",
+}
+"""Folders of ours that are no rubbish, and why."""
+
 
 def clean(settings: LocalSettings) -> list[str]:
     """Remove from the var folder what this project puts there; returns a line for each thing met.
@@ -35,6 +43,8 @@ def clean(settings: LocalSettings) -> list[str]:
             lines.append(f"put {path} aside as {aside.name} (put it back before you restore a backup here)")
         elif path.name in (FILE, SECURITY):
             lines.append(f"kept {path} (delete it yourself if no data is left that needs it)")
+        elif path.name in NEEDED:
+            lines.append(f"kept {path} ({NEEDED[path.name]})")
         else:
             lines.append(f"left {path}, which is not known here")
     return lines or ["nothing to remove"]

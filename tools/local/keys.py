@@ -2,17 +2,20 @@
 
 import base64
 import json
-import os
 import secrets
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
 from shared.audit.chain import service_secret
 from shared.audit.model import SERVICES as AUDITED
 from shared.identity.keys import public_root_of
+from tools.local.certificates import write_secret
 
 FILE = "secrets.env"
 _KEY_BYTES = 32
+_ALIKE = 0.9
+"""So like another is a name that was mistyped: one letter or two; names of different keys differ by more."""
 HOOK_KEY = "IEUM_LOCAL_HOOK_KEY"
 """Signs webhooks to the mailbox on this machine, which has it too."""
 ROOT, PUBLIC_ROOTS = "IDENTITY_ROOT_KEY", "IEUM_IDENTITY_ROOT_KEYS"
@@ -68,7 +71,10 @@ def ensure(folder: Path) -> dict[str, str]:
     path = folder / FILE
     found = read(path) if path.exists() else {}
     kept = {name: value for name, value in renamed(found).items() if name not in _GONE}
+    _refuse_mistyped(path, kept)
     wanted = kept | {name: new_key() for name in KEYS if name not in (*kept, *AUDIT_KEYS.values())}
+    for name in (ROOT, VERIFIER):
+        _refuse_unless_key(name, wanted[name])
     wanted |= {name: own_audit_key(wanted[VERIFIER], service) for service, name in AUDIT_KEYS.items()}
     wanted[PUBLIC_ROOTS] = _with_public_root(wanted.get(PUBLIC_ROOTS, ""), wanted[ROOT])
     if wanted != found:
@@ -80,11 +86,40 @@ def read(path: Path) -> dict[str, str]:
     """Read a secrets file: ``NAME=value`` lines."""
     if path.stat().st_mode & 0o077:
         raise SecretsError(f"{path} can be read by others: run chmod 600 {path}")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    pairs = [line.split("=", 1) for line in lines if line.strip() and not line.startswith("#")]
-    if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004  # a name and a value
-        raise SecretsError(f"{path} has a line that is not NAME=value; with no data to lose, delete it and start again")
-    return {name.strip(): value.strip() for name, value in pairs}
+    found = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line.strip() and not line.startswith("#"):
+            name, equals, value = line.partition("=")
+            if not equals:
+                raise SecretsError(
+                    f"{path}: line {number} is not NAME=value; found {len(line)} characters (not shown); expected a"
+                    " line such as INTAKE_MASTER_KEY=…: mend it; a key that is lost takes with it what it opens"
+                )
+            found[name.strip()] = value.strip()
+    return found
+
+
+def _refuse_mistyped(path: Path, found: Mapping[str, str]) -> None:
+    """Raises ``SecretsError`` where a key is missing and stands there misspelt: a new one would open nothing stored."""
+    unknown = found.keys() - {*KEYS, PUBLIC_ROOTS, RETIRED, LATER, FORMER_AUDIT}
+    for name in KEYS:
+        if name not in found and (near := get_close_matches(name, unknown, n=1, cutoff=_ALIKE)):
+            raise SecretsError(
+                f"{path}: {name} is missing; found {near[0]}, which is no name known here; expected {name}=…: mend the"
+                " name. With a new key nothing stored could be read"
+            )
+
+
+def _refuse_unless_key(name: str, value: str) -> None:
+    try:
+        length = len(base64.b64decode(value, validate=True))
+    except ValueError:
+        length = 0
+    if length != _KEY_BYTES:
+        raise SecretsError(
+            f"setting {name} in {FILE}: is no key; found {len(value)} characters (not shown); expected base64 of"
+            f" {_KEY_BYTES} bytes, as it was made; example: {name}=(openssl rand -base64 32)"
+        )
 
 
 def renamed(found: Mapping[str, str]) -> dict[str, str]:
@@ -149,11 +184,4 @@ def write(folder: Path, values: Mapping[str, str], *, file: str = FILE, head: st
 def write_private(path: Path, text: str) -> None:
     """Write a file that its owner alone can read, as a whole; on disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(opened.fileno())
-    draft.replace(path)
+    write_secret(path, text.encode())

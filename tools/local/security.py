@@ -5,15 +5,19 @@ connect, and nothing here is used.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
+
 from shared.kafka.access import BY_NAME
-from shared.settings import KafkaSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings, explained
 from shared.store_access import USERS
 from tools.local import keys
 from tools.local.certificates import Certificates
 from tools.local.kafka import KafkaSecurity
+from tools.local.keys import SecretsError
 from tools.local.settings import LocalSettings, environment
 from tools.local.store import LocalStore, StoreSecurity
 
@@ -35,8 +39,15 @@ class LocalSecurity:
         self.certificates = Certificates(self._folder)
 
     def ensure(self) -> None:
-        """Make what is missing. Raises SecretsError if others may read what is there."""
+        """Make what is missing. Raises SecretsError if others may read what is there, or it does not count yet."""
         self.certificates.ensure()
+        begins, now = self.certificates.valid_from(), datetime.now(UTC)
+        if begins > now:
+            raise SecretsError(
+                f"{self.certificates.authority} counts from {begins:%Y-%m-%d} on, and it is {now:%Y-%m-%d} by this"
+                " machine's clock: nobody would believe the engines. Set the clock; if it was ahead when certificates"
+                f" were made, `make down`, delete {self._folder} and start again: they are made anew"
+            )
         found = self._read()
         wanted = {name: found.get(name) or keys.new_key() for name in _variables()}
         if wanted != found:
@@ -91,10 +102,13 @@ class LocalSecurity:
 
 
 def kafka_settings(environment: Mapping[str, str]) -> KafkaSettings:
-    """The settings that a process with this environment has, and none of this process."""
+    """The settings that a process with this environment has, and none of this process. Raises ``SettingsError``."""
     prefix = "KAFKA_"
     given = {name.removeprefix(prefix).lower(): value for name, value in environment.items() if name.startswith(prefix)}
-    return KafkaSettings.model_validate(given)
+    try:
+        return KafkaSettings.model_validate(given)
+    except ValidationError as error:
+        raise explained(KafkaSettings, error) from None
 
 
 def security_of(settings: LocalSettings) -> LocalSecurity | None:

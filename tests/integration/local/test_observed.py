@@ -14,9 +14,10 @@ from tests.support.collector import Collector, Seen, collector
 from tests.support.lodging import lodge
 from tests.support.waiting import eventually
 from tools.demo import frontends
-from tools.doctor.look import kafka_settings, look
+from tools.doctor.look import look
 from tools.doctor.rules import findings
 from tools.local import drilling
+from tools.local.security import kafka_settings
 from tools.local.settings import SERVICES, LocalSettings
 from tools.local.stack import Stack
 

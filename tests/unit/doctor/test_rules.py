@@ -103,7 +103,7 @@ def test_lag_is_added_up_over_the_partitions_of_a_group() -> None:
     assert one(Process("analytics", ready=True, samples=samples)) == ["group analytics is 1200 records behind"]
 
 
-def test_several_versions_topics_addresses_disk_and_secrets() -> None:
+def test_several_versions_topics_addresses_and_disk() -> None:
     processes = [
         Process(name, ready=True, samples=[Sample("ieum_build_info", {"version": version}, 1)])
         for name, version in (("intake", "0.2.0"), ("routing", "0.3.0"))
@@ -115,12 +115,11 @@ def test_several_versions_topics_addresses_disk_and_secrets() -> None:
             topics=["reports has another number of partitions; found 6; expected 7"],
             unreachable={"intake": "https://report.example answers 502"},
             free_bytes=5_000_000,
-            readable_secrets=["var/secrets.env"],
         )
     )
-    assert [finding.part for finding in found] == ["kafka", "upgrade", "intake", "disk", "secrets"]
+    assert [finding.part for finding in found] == ["kafka", "upgrade", "intake", "disk"]
     assert "0.2.0: intake; 0.3.0: routing" in found[1].says
-    assert said(found, 2).endswith("5 things are wrong\n")
+    assert said(found, 2).endswith("4 things are wrong\n")
     assert [f.part for f in findings(Observation(now=NOW, processes=[], topics=None))] == ["kafka"]
 
 

@@ -26,7 +26,9 @@ def test_the_copy_of_anchors_is_put_aside_and_the_register_of_erasures_stays(tmp
     for number in (1, 2):
         (tmp_path / "audit-anchors").mkdir()
         (tmp_path / "audit-anchors" / "published").write_text(f"intake={number}\n", encoding="utf-8")
-        assert any("put it back" in line for line in clean(LocalSettings(var_dir=tmp_path)))
+        lines = clean(LocalSettings(var_dir=tmp_path))
+        assert any("put it back" in line for line in lines)
+        assert [line for line in lines if str(tmp_path / "erasures") in line and "a restore brings back" in line]
         kept = tmp_path / f"audit-anchors-before-clean-{number}" / "published"
         assert kept.read_text(encoding="utf-8") == f"intake={number}\n"
     assert not (tmp_path / "audit-anchors").exists()

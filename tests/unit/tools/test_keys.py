@@ -2,7 +2,9 @@
 
 import base64
 import json
+import os
 import stat
+from difflib import get_close_matches
 from pathlib import Path
 
 import pytest
@@ -71,10 +73,57 @@ def test_what_somebody_added_stays(tmp_path: Path) -> None:
 
 def test_a_broken_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / keys.FILE
-    path.write_text("INTAKE_MASTER_KEY\n")
+    path.write_text("# ours\nINTAKE_LINK_KEY=x\nINTAKE_MASTER_KEY c2VjcmV0\n")
     path.chmod(0o600)
-    with pytest.raises(keys.SecretsError, match="not NAME=value"):
+    with pytest.raises(keys.SecretsError, match=r"line 3 is not NAME=value; .*; expected a line such as") as told:
         keys.ensure(tmp_path)
+    assert "c2VjcmV0" not in str(told.value)
+
+
+@pytest.mark.parametrize("mistyped", ["INTAKE_MASTR_KEY", "INTAKE_MASTER_KEYS", "INTAKE_MSATER_KEY"])
+def test_a_key_under_a_name_that_was_mistyped_is_not_made_anew(mistyped: str, tmp_path: Path) -> None:
+    """Everything stored would be lost to the new one, and what comes in meanwhile to the old one."""
+    made = keys.ensure(tmp_path)
+    keys.write(tmp_path, {mistyped if name == "INTAKE_MASTER_KEY" else name: value for name, value in made.items()})
+    with pytest.raises(keys.SecretsError, match=f"INTAKE_MASTER_KEY is missing; found {mistyped}, .*mend the name"):
+        keys.ensure(tmp_path)
+    assert "INTAKE_MASTER_KEY" not in keys.read(tmp_path / keys.FILE)
+
+
+def test_no_key_is_taken_for_another_that_was_mistyped() -> None:
+    names = {*keys.KEYS, keys.PUBLIC_ROOTS, keys.RETIRED, keys.LATER, keys.FORMER_AUDIT, "NOTIFY_SMTP_PASSWORD"}
+    for name in keys.KEYS:
+        assert not get_close_matches(name, names - {name}, cutoff=keys._ALIKE)
+
+
+@pytest.mark.parametrize("name", [keys.ROOT, keys.VERIFIER])
+@pytest.mark.parametrize("value", ["c2hvcnQ=", "no key at all", ""])
+def test_a_key_that_is_none_is_named_with_an_example_and_not_shown(name: str, value: str, tmp_path: Path) -> None:
+    keys.write(tmp_path, {**keys.ensure(tmp_path), name: value})
+    with pytest.raises(keys.SecretsError, match=f"setting {name} in {keys.FILE}: .*; expected .*; example: ") as told:
+        keys.ensure(tmp_path)
+    assert not value or value not in str(told.value)
+
+
+def test_a_new_key_is_on_the_disk_with_its_name_before_anything_is_sealed_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut the file of before would stand there, and what the new key sealed would be lost."""
+    done: list[str] = []
+    sync, replace = os.fsync, Path.replace
+
+    def synced(handle: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        sync(handle)
+
+    def replaced(self: Path, target: Path) -> Path:
+        done.append("replaced")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    keys.write(tmp_path, {"INTAKE_MASTER_KEY": "x"})
+    assert done == ["file", "replaced", "folder"]
 
 
 def test_intake_accepts_them_while_keys_are_rotated_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
