@@ -17,7 +17,7 @@ ANCHORS = "audit-anchors"
 """The verifier's copy of what was published of the audits: beside the next ones it would tell that these are gone."""
 
 NEEDED = {
-    "erasures": "the erasure register: without it a restore brings back what was erased; keep it while there are backups",
+    "erasures": "the erasure register, as long as there are backups: without it a restore brings back what was erased",
     "compose": "the secrets of deploy/compose",
     "backups": "archives: what was erased lives in them, so none for more than 30 days",
     "backup-keys": "keys that open archives",
