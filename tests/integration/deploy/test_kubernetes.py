@@ -27,6 +27,7 @@ from services.notify.settings import AlertSettings, NotifySettings
 from services.routing.settings import RoutingSettings
 from shared.audit.settings import VerifierSettings
 from shared.kafka.access import BY_NAME
+from shared.process import GRACE_SECONDS
 from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, variable_of
 from shared.store_access import USERS
 from shared.topics import AUDIT_ANCHORS, TOPICS
@@ -52,6 +53,8 @@ PROCESSES: Final[dict[str, type[ServiceSettings]]] = {
 }
 STORE_USERS: Final = {user.name: user for user in USERS}
 FOR_THE_URI: Final = {"STORE_USER", "STORE_PASSWORD"}
+HEARD_S: Final = 10
+"""Within which the nodes of a cluster have heard that a pod is going."""
 Document = dict[str, Any]
 
 
@@ -263,6 +266,18 @@ def test_what_has_several_pods_loses_one_at_a_time(rendered: list[Document]) -> 
     assert several == {"intake", "routing", "notify", "analytics", "identity"}
     assert set(of_kind(rendered, "PodDisruptionBudget")) == {*several, "gateway"}
     assert {each["spec"]["maxUnavailable"] for each in of_kind(rendered, "PodDisruptionBudget").values()} == {1}
+
+
+def test_a_pod_that_goes_takes_connections_until_every_node_has_heard(rendered: list[Document]) -> None:
+    """A service listens no more from SIGTERM on; nodes hear of it only then, and send on what comes meanwhile."""
+    for name, found in of_kind(rendered, "StatefulSet", "Deployment").items():
+        pod = found["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        heard = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+        assert heard >= HEARD_S, name
+        # Of this time the platform gives the rest to the signal.
+        own = 0 if name == "gateway" else GRACE_SECONDS
+        assert pod["terminationGracePeriodSeconds"] - heard > own, name
 
 
 def test_nothing_is_reachable_that_is_not_named(rendered: list[Document]) -> None:
