@@ -3,6 +3,7 @@
 import asyncio
 import json
 import stat
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("IEUM_VAR_DIR", str(tmp_path))
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", f"{LOOPBACK}:1")
     monkeypatch.setenv("MONGODB_URI", f"mongodb://{LOOPBACK}:1")
-    monkeypatch.setattr(doctor.sys, "argv", ["doctor"])
+    monkeypatch.setattr(sys, "argv", ["doctor"])
     monkeypatch.setattr(RunFolder, "read", lambda _: State(1, "up", "now"))
     keys.ensure(tmp_path)
     return tmp_path
