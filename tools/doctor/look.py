@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shared.errors import IeumError
 from shared.kafka.admin import topic_differences
-from shared.settings import SettingsError
+from shared.settings import KafkaSettings, SettingsError
 from tools.doctor.rules import Observation, Process, Sample, metrics
 from tools.local import ports
 from tools.local.security import kafka_settings
@@ -30,13 +30,13 @@ async def look(settings: LocalSettings, state: State, environment: Mapping[str, 
 
     Raises ``SettingsError`` where what it says of these cannot be read.
     """
-    urls = _public_urls(environment)
+    urls, bus = _public_urls(environment), kafka_settings(environment)
     token = environment.get("IEUM_METRICS_TOKEN", "")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as http:
         processes, topics, unreachable = await asyncio.gather(
             asyncio.gather(*(_process(http, entry, headers) for entry in state.entries)),
-            _topics(environment),
+            _topics(bus),
             _unreachable(http, urls),
         )
     return Observation(
@@ -90,9 +90,9 @@ def _samples(text: str) -> list[Sample]:
     ]
 
 
-async def _topics(environment: Mapping[str, str]) -> list[str] | None:
+async def _topics(bus: KafkaSettings) -> list[str] | None:
     try:
-        return await topic_differences(kafka_settings(environment))
+        return await topic_differences(bus)
     except IeumError:
         return None
 
