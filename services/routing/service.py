@@ -19,6 +19,7 @@ from services.routing.state.loads import LoadView
 from services.routing.state.partition import PartitionState
 from services.routing.transitions.models import Moment, TransitionResult, reasons_of
 from services.routing.transitions.rules import cases_ahead_of, decide, links_of, links_of_moves, moves, next_to_move
+from services.routing.transitions.transfers import known_target
 from shared import log, trace
 from shared.centers import TABLES, Tables
 from shared.clock import Clock, whole_milliseconds
@@ -235,10 +236,13 @@ class RoutingService:
         if missing and self._clock.monotonic() >= self._owners_asked_from:
             try:
                 async with asyncio.timeout(self._linked_lookup_s):
-                    found |= await self._owners.owners_of(missing)
-            except (TransientError, TimeoutError) as error:
+                    told = await self._owners.owners_of(missing)
+            except Exception as error:  # whatever it is: deciding needs no store
                 self._owners_asked_from = self._clock.monotonic() + OWNERS_AWAY_S
                 _log.warning("routing.linked_not_found", reports=len(missing), error=type(error).__name__)
+            else:
+                # It goes into the record as it is, and who writes to the store must not write that: only centres count.
+                found |= {other: center_id for other, center_id in told.items() if known_target(center_id)}
         return found
 
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from services.routing.service import OWNERS_AWAY_S
 from shared.events.cases import CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportReinstated, ReportWithdrawn
@@ -69,6 +71,26 @@ async def test_a_read_model_that_does_not_answer_is_waited_for_once_and_asked_ag
     assert place.routings.events()[-1].decision.reason is RoutingReason.LINKED
 
 
+@pytest.mark.parametrize("told", ['jeju","center_id":"jeju', "nowhere", 5, ["jeju"]])
+async def test_who_writes_to_the_read_model_neither_gives_a_report_to_a_centre_nor_stops_deciding(told: Any) -> None:
+    place, owners = Place(), Owners()
+    worker, changelog, _ = await place.worker(owners=owners)
+    owners.own(ELSEWHERE, told)
+    await worker.handle([received_record(received(1, **LINKED))])
+    [routed] = place.routings.events()
+    assert (routed.decision.center_id, routed.decision.linked_center_id) == ("busan", None)
+    assert changelog.states[0].report_states[report_id(1)].center_id == "busan", "what the log says"
+
+
+async def test_a_read_model_that_cannot_be_read_stops_no_decision() -> None:
+    place, owners = Place(), Garbled()
+    worker, _, _ = await place.worker(owners=owners)
+    for number in (1, 2):
+        await worker.handle([received_record(received(number, **LINKED))])
+    assert [event.decision.center_id for event in place.routings.events()] == ["busan", "busan"]
+    assert owners.asked == [ELSEWHERE], "and is left alone for a while"
+
+
 async def test_own_reports_are_asked_of_nobody() -> None:
     place, owners = Place(), Owners()
     worker, _, _ = await place.worker(0, 1, owners=owners)
@@ -76,6 +98,14 @@ async def test_own_reports_are_asked_of_nobody() -> None:
     await worker.handle([received_record(received(1, **LINKED))])
     assert place.routings.events()[-1].decision.reason is RoutingReason.LINKED
     assert owners.asked == []
+
+
+class Garbled(Owners):
+    """A store in which somebody has written what no build writes."""
+
+    async def owners_of(self, report_ids: Sequence[str]) -> dict[str, str]:
+        self.asked += report_ids
+        raise KeyError("report_id")
 
 
 class Away(Owners):
