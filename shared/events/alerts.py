@@ -19,7 +19,7 @@ class AlertEvent(ReportEvent):
     """The ownership under which the alert was sent."""
     center_id: CenterId
     """Whose staff the alert is for: the owner, or ``central``."""
-    step: int = Field(ge=1)
+    step: Version
     """Step of the escalation, from 1."""
     at: Moment
     """When it happened."""
@@ -36,7 +36,7 @@ class AlertSent(AlertEvent):
     TYPE: ClassVar[str] = "alert.sent.v1"
 
     channel: Open[AlertChannel]
-    attempt: int = Field(ge=1)
+    attempt: Version
     """Number of the delivery attempt for this step, from 1."""
 
 
@@ -49,7 +49,7 @@ class AlertFailed(AlertEvent):
     TYPE: ClassVar[str] = "alert.failed.v1"
 
     channel: Open[AlertChannel]
-    attempt: int = Field(ge=1)
+    attempt: Version
     """Number of the delivery attempt for this step, from 1."""
     reason: str = Field(max_length=80)
     """Why, in a word for the operator; never what a mail server answered."""

@@ -5,8 +5,8 @@ travel as ``ce_*`` headers, the body is JSON. A body carries what readers need; 
 envelope's. Readers ignore fields they do not know; a type or version they do not know stops the partition.
 """
 
-from datetime import datetime
-from typing import Annotated, ClassVar
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
@@ -18,10 +18,23 @@ ReportId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[
 CenterId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{1,30}$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,40}$")]
 StaffRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-Version = Annotated[int, Field(ge=1)]
+LARGEST: Final = 2**53 - 1
+"""Of a number: what JavaScript, the store and the state stores still hold exactly."""
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""Of a moment: so far from the ends of the calendar that it is one in every time zone."""
 
 
-Moment = Annotated[AwareDatetime, PlainSerializer(iso, return_type=str, when_used="json")]
+def _as_it_was(schema: dict[str, Any]) -> None:
+    """Leave a schema without the largest number: its name is made of its content, and no event comes near."""
+    del schema["maximum"]
+
+
+Version = Annotated[int, Field(ge=1, le=LARGEST, json_schema_extra=_as_it_was)]
+Count = Annotated[int, Field(ge=0, le=LARGEST, json_schema_extra=_as_it_was)]
+Moment = Annotated[
+    AwareDatetime, Field(ge=EARLIEST, lt=LATEST), PlainSerializer(iso, return_type=str, when_used="json")
+]
 
 
 class Model(BaseModel):

@@ -9,7 +9,7 @@ from shared.errors import PermanentError, UnknownTypeError
 from shared.events import alerts, cases, centers, loads, reports, routings
 from shared.events.base import Event, Moment
 from shared.events.envelope import CONTENT_TYPE, Envelope, attributes_of
-from shared.topics import check_source
+from shared.topics import REPORTS, check_source
 
 EVENT_TYPES: Final[Mapping[str, type[Event]]] = {
     cls.TYPE: cls
@@ -48,6 +48,10 @@ _JSON: Final = CONTENT_TYPE.encode()
 _MOMENT: Final = TypeAdapter(Moment).validator
 MAX_RECORD_BYTES: Final = 64 * 1024
 """No event comes near this; a larger record is not ours."""
+PASSED_ON_BYTES: Final = MAX_RECORD_BYTES // 2
+"""Of a record of `reports`: routing passes its facts on together with what was compared, and that is to be read too."""
+_LONGEST_HEADER: Final = 200
+"""Of those that are passed on. An id has 36 bytes, a trace 55."""
 
 
 def types_of(topic: str) -> tuple[str, ...]:
@@ -90,8 +94,9 @@ def parse_event(
     cls = event_type(topic, type_name, specversion)
     if value is None:
         raise PermanentError("no_value", "the record is a tombstone")
-    if len(value) > MAX_RECORD_BYTES:
-        raise PermanentError("too_large", f"{len(value)} bytes, {MAX_RECORD_BYTES} allowed")
+    most = PASSED_ON_BYTES if topic == REPORTS.name else MAX_RECORD_BYTES
+    if len(value) > most:
+        raise PermanentError("too_large", f"{len(value)} bytes, {most} allowed")
     if content_type is not None and content_type != _JSON and content_type.split(b";")[0].strip() != _JSON:
         raise PermanentError("bad_content_type", "content-type is not application/json")
     try:
@@ -111,6 +116,8 @@ def _envelope(
     if event_id is None or source is None or time is None:
         missing = "ce_id" if event_id is None else "ce_source" if source is None else "ce_time"
         raise PermanentError("no_attribute", f"header {missing} is missing")
+    if len(event_id) > _LONGEST_HEADER or len(traceparent or b"") > _LONGEST_HEADER:
+        raise PermanentError("bad_header", f"a ce_ header has more than {_LONGEST_HEADER} bytes")
     try:
         return Envelope(
             event_id.decode(),

@@ -4,21 +4,21 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from shared.events.base import CenterId, Event, Model, Moment
+from shared.events.base import CenterId, Count, Event, Model, Moment
 
 
 class LoadTotal(Model):
     """One centre's part in one partition."""
 
-    open_cases: int = Field(ge=0)
+    open_cases: Count
     """Open cases."""
-    weighted: int = Field(ge=0)
+    weighted: Count
     """Weighted open cases, in units of one normal case times ten."""
-    guests: int = Field(default=0, ge=0)
+    guests: Count = 0
     """The part of ``weighted`` whose home is another centre, or none."""
-    severe: int = Field(default=0, ge=0)
+    severe: Count = 0
     """Severe open cases."""
-    waiting: int = Field(default=0, ge=0)
+    waiting: Count = 0
     """Open cases nobody there has acknowledged."""
     waiting_since: Moment | None = None
     """Since when the oldest of these waits."""
@@ -30,9 +30,9 @@ class LoadSummarized(Event):
     TYPE: ClassVar[str] = "load.summarized.v1"
     TOPIC: ClassVar[str] = "loads"
 
-    partition: int = Field(ge=0)
+    partition: Count
     """The partition of `routings`; the key of the record."""
-    upto: int = Field(ge=0)
+    upto: Count
     """First offset of `routings` in this partition that is not in the sums."""
     loads: dict[CenterId, LoadTotal]
     """By centre; one that is not named has no load in this partition."""

@@ -61,7 +61,7 @@ class ReportFacts(Model):
     """A drill: goes the whole way through, is in no count and no load."""
     sandbox: bool = False
     """A drill of a front end that is being tried out: nobody is alerted of it."""
-    triage_version: int = Field(ge=1)
+    triage_version: Version
     """Version of the rule that gave the urgency."""
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 
-from shared.events.base import CenterId, Model, Moment, ReportEvent, Version
+from shared.events.base import CenterId, Count, Model, Moment, ReportEvent, Version
 from shared.events.reports import ReportFacts
 from shared.events.vocabulary import (
     CauseKind,
@@ -46,7 +46,7 @@ def _with_columns(found: dict[str, Any]) -> None:
 
 
 LoadRow = Annotated[
-    tuple[Annotated[int, Field(ge=0)], ...],
+    tuple[Count, ...],
     Field(min_length=len(LOAD_COLUMNS), json_schema_extra=_with_columns),
 ]
 """The load of one centre at the moment of a decision: the numbers of `LOAD_COLUMNS`. A later build may add some."""
@@ -66,17 +66,17 @@ class Candidate(Model):
     """The centre."""
     state: CenterState
     """Whether it took reports."""
-    staff_on_duty: int = Field(ge=0)
+    staff_on_duty: Count
     """People on duty there."""
-    load: int = Field(ge=0)
+    load: Count
     """Weighted open cases, in units of one normal case times ten."""
-    capacity: int = Field(ge=0)
+    capacity: Count
     """Weighted cases its staff can carry, in the same units: those on duty, or if nobody is, those it is funded for."""
-    guests: int = Field(default=0, ge=0)
+    guests: Count = 0
     """The part of the load whose home is another centre, or none."""
-    severe: int = Field(default=0, ge=0)
+    severe: Count = 0
     """Severe open cases."""
-    severe_cap: int = Field(default=0, ge=0)
+    severe_cap: Count = 0
     """Severe cases its staff may have at a time."""
     passed_over: Open[PassedOver]
 
@@ -103,7 +103,7 @@ class Decision(Model):
         default_factory=dict,
         description="Every centre the rule looked at: by why it was chosen or not, its state and its id, its load.",
     )
-    rule_version: int = Field(ge=1)
+    rule_version: Version
     """Version of the assignment rule."""
     table_version: str
     """Version of the tables of divisions, centres and catchments."""

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events.base import encode
 from shared.events.cases import CaseAcknowledged
-from shared.events.catalog import EVENT_TYPES, MAX_RECORD_BYTES, parse_event
+from shared.events.catalog import EVENT_TYPES, MAX_RECORD_BYTES, PASSED_ON_BYTES, parse_event
 from shared.events.envelope import iso
 from shared.events.loads import LoadSummarized
 from shared.events.schemas import dataschema, name_of, schema
@@ -112,6 +112,9 @@ def test_same_fact_has_same_id_and_another_fact_another() -> None:
         ({"ce_source": ""}, "wrong_source"),
         ({"content-type": "text/plain"}, "bad_content_type"),
         ({"ce_time": "yesterday"}, "invalid"),
+        ({"ce_time": "9999-12-31T23:00:00Z"}, "invalid"),
+        ({"ce_id": "x" * 201}, "bad_header"),
+        ({"ce_traceparent": "x" * 201}, "bad_header"),
     ],
 )
 def test_bad_headers_are_refused_with_their_reason(changed: dict[str, str], reason: str) -> None:
@@ -134,6 +137,30 @@ def test_bad_bodies_are_refused_with_their_reason(key: bytes, value: bytes | Non
     with pytest.raises(PermanentError) as caught:
         parse_event(topic, key, headers, value)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("name", EVENT_TYPES)
+@pytest.mark.parametrize("value", [2**53, 10**30, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z"])
+def test_what_no_store_or_calendar_holds_is_refused_before_anything_acts_on_it(name: str, value: object) -> None:
+    topic, key, headers, body = parts(name)
+    for field in (field for field, known in json.loads(body).items() if _alike(known, value)):
+        with pytest.raises(PermanentError, match=field):
+            parse_event(topic, key, headers, json.dumps(json.loads(body) | {field: value}).encode())
+
+
+def _alike(known: object, value: object) -> bool:
+    if isinstance(value, int):
+        return type(known) is int
+    return isinstance(known, str) and known[:4] == "2026" and known[10:11] == "T"
+
+
+def test_a_report_leaves_room_for_what_is_passed_on_with_it() -> None:
+    topic, key, headers, body = parts("report.received.v1")
+    filled = json.loads(body)
+    filled["facts"]["linked_reports"] = [key.decode()] * 900
+    assert PASSED_ON_BYTES < len(json.dumps(filled)) < MAX_RECORD_BYTES
+    with pytest.raises(PermanentError, match="too_large"):
+        parse_event(topic, key, headers, json.dumps(filled).encode())
 
 
 @pytest.mark.parametrize("key", [None, b"", b"another-report"])
