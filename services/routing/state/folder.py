@@ -61,8 +61,7 @@ class StateFolder:
             self.path, self._lock = _taken(self._root)
             if (before := self._in_use()) is not None and (self._boot is None or before != self._boot):
                 _log.warning("state.not_believed", folder=str(self.path), in_use=before)
-                for number in self._stores():
-                    shutil.rmtree(self._at(number))
+                self._remove_stores()
             self._say_in_use(self._boot or "unknown")
         except OSError as error:
             raise FatalError(
@@ -71,8 +70,13 @@ class StateFolder:
             ) from error
 
     def open(self, partition: int) -> StateStore:
-        """The store of a partition as it was committed last; an empty one where none can be read."""
+        """The store of a partition as it was committed last; an empty one where none can be read.
+
+        One that is open already is the answer: whoever asked for it broke off before anything was decided with it.
+        """
         self._take_again_if_lost()
+        if (known := self._open.get(partition)) is not None:
+            return known  # LMDB opens none twice in a process
         try:
             store = StateStore(self._at(partition))
         except (lmdb.Error, ValueError, KeyError, TypeError) as error:
@@ -104,8 +108,13 @@ class StateFolder:
 
     def distrust(self) -> None:
         """Distrust the folder at the next start: a store failed in the middle of something."""
-        if self._is_ours():
+        if not self._is_ours():
+            return
+        try:
             self._say_in_use(_NOT_BELIEVED)
+        except OSError as error:  # no room even for a word: what is not there is not believed either
+            _log.error("state.removed", folder=str(self.path), error=type(error).__name__)
+            self._remove_stores()
 
     def close(self) -> None:
         """Flush everything to disk, and release the folder."""
@@ -138,8 +147,9 @@ class StateFolder:
     def _at(self, partition: int) -> Path:
         return self.path / f"partition-{partition}"
 
-    def _stores(self) -> list[int]:
-        return [int(found.name.removeprefix("partition-")) for found in self.path.glob("partition-*")]
+    def _remove_stores(self) -> None:
+        for store in self.path.glob("partition-*"):
+            shutil.rmtree(store)
 
     def _in_use(self) -> str | None:
         try:

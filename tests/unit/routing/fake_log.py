@@ -6,7 +6,7 @@ import tempfile
 import weakref
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from services.routing.record_encoding import Message
 from services.routing.service import RoutingService
@@ -106,7 +106,7 @@ class Place:
         weakref.finalize(self, _clear_away, self.folders, self.state_dir)
 
     async def worker(
-        self, *partitions: int, writer: Any = None, owners: Owners | None = None
+        self, *partitions: int, writer: Any = None, owners: Owners | None = None, assigned: bool = True
     ) -> tuple[RoutingService, Changelog, LoadView]:
         folder = StateFolder(self.state_dir, boot="boot")
         folder.take()
@@ -116,8 +116,13 @@ class Place:
         view = LoadView(15)
         worker = RoutingService(changelog, view, owners or Owners(), self.clock, linked_lookup_s=1)
         places = frozenset((topic, p) for topic in ("reports", "cases") for p in partitions or (0,))
-        await worker.on_assigned(places)
+        if assigned:
+            await worker.on_assigned(places)
         return worker, changelog, view
+
+
+TOOK: Final = frozenset({("reports", 0), ("cases", 0)})
+"""What a worker of a place is given where it names no partitions."""
 
 
 def temporary_folder() -> Path:

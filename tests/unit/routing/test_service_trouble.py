@@ -16,10 +16,11 @@ from services.routing.service import RoutingService
 from services.routing.state.loads import LoadPublisher
 from shared.errors import TransientError
 from shared.events.base import Record
+from shared.events.catalog import PASSED_ON_BYTES
 from shared.events.vocabulary import CenterState
 from shared.kafka.publisher import Publisher
 from tests.unit.routing.builders import received, report_id
-from tests.unit.routing.fake_log import Place, agrees, received_record
+from tests.unit.routing.fake_log import TOOK, Place, agrees, kill, received_record
 from tests.unit.routing.test_service import set_state
 
 
@@ -35,6 +36,34 @@ async def test_a_gap_that_cannot_be_read_at_once_is_read_before_anything_is_publ
     await a.handle([received_record(received())])
     assert len(place.routings.events()) == 2, "one record each, however often reading failed"
     assert agrees(ledger_a.states[0], place.routings)
+
+
+async def test_the_record_of_the_largest_report_that_is_read_is_read_too() -> None:
+    place = Place()
+    worker, _, _ = await place.worker()
+    report = received(linked_reports=[report_id(1)] * 800)
+    while len(report.model_dump_json(exclude_none=True)) < PASSED_ON_BYTES - 50:
+        more = (*report.facts.linked_reports, report_id(1))
+        report = report.model_copy(update={"facts": report.facts.model_copy(update={"linked_reports": more})})
+    await worker.handle([received_record(report)])
+    assert [event.report_id for event in place.routings.events()] == [report.report_id]
+
+
+async def test_a_state_store_is_not_thrown_away_where_kafka_pauses_while_its_checkpoint_is_compared() -> None:
+    place = Place()
+    a, _, _ = await place.worker()
+    await a.handle([received_record(received(number=number)) for number in (1, 2)])
+    kill(place.folders[0])
+    # What lies before the checkpoint is not read again, or this would be missed.
+    first = place.routings.records[0][0]
+    place.routings.records[0][0] = first.model_copy(update={"value": b"{}"})
+    b, changelog, _ = await place.worker(assigned=False)
+    place.routings.read_failures = 2
+    for _ in range(2):
+        with pytest.raises(TransientError):
+            await b.on_assigned(TOOK)
+    await b.on_assigned(TOOK)
+    assert {report_id(1), report_id(2)} <= set(changelog.states[0].report_states)
 
 
 async def failure_of(worker: RoutingService) -> "weakref.ref[TransientError]":

@@ -23,6 +23,7 @@ from services.routing.state.waiting import Waits
 from shared.errors import FatalError
 from shared.events.vocabulary import EndReason
 from tests.unit.routing.builders import NOW, report_id
+from tests.unit.routing.fake_log import kill
 
 ROOT = Path(__file__).parents[3]
 BOOT = "this boot"
@@ -195,6 +196,18 @@ def test_a_store_that_failed_is_not_believed_again(tmp_path: Path) -> None:
     folder = _filled(tmp_path)
     folder.distrust()
     folder.close()
+    again = taken(tmp_path)
+    assert again.open(0).checkpoint is None
+    again.close()
+
+
+def test_a_store_that_failed_on_a_full_disk_ends_the_process_and_is_not_believed_again(tmp_path: Path) -> None:
+    folder = _filled(tmp_path)
+    (folder.path / "in-use.new").mkdir()  # as little can be written there as on a full disk
+    with pytest.raises(FatalError, match="no space left on device"), folder.guarded():
+        raise lmdb.DiskError("no space left on device")
+    kill(folder)
+    shutil.rmtree(folder.path / "in-use.new")
     again = taken(tmp_path)
     assert again.open(0).checkpoint is None
     again.close()
