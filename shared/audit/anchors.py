@@ -10,6 +10,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from pymongo.errors import BulkWriteError
 
 from shared import log as logs
 from shared.audit import chain
+from shared.audit.documents import tolerant
 from shared.audit.model import Anchor
 from shared.mongo import Document, store_errors
 
@@ -31,6 +33,7 @@ OWN_HEAD: Final = "head-own"
 """A head that was signed with the service's own key where there was another before: the log never goes back to that."""
 CHECKPOINT: Final = "checkpoint"
 _DUPLICATE: Final = 11000
+_NO_ANCHOR: Final = Anchor(0, "", datetime(1970, 1, 1, tzinfo=UTC), "")
 
 
 class AnchorStore:
@@ -38,7 +41,7 @@ class AnchorStore:
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
         """``database`` is the service's own."""
-        self.collection: Final = database[COLLECTION]
+        self.collection: Final = tolerant(database[COLLECTION])
 
     async def keep(self, name: str, made: Anchor) -> None:
         """Write an anchor unless there is a later one under its name."""
@@ -84,8 +87,13 @@ def anchor_document(name: str, anchor: Anchor) -> Document:
 
 
 def anchor_of(document: Document) -> Anchor:
-    """A stored anchor."""
-    return Anchor(int(document["seq"]), str(document["mac"]), document["at"], str(document["signature"]))
+    """A stored anchor; what is none is one that was never signed."""
+    try:
+        found = Anchor(int(document["seq"]), str(document["mac"]), document["at"], str(document["signature"]))
+        chain.format_anchor(found)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        return _NO_ANCHOR
+    return found
 
 
 class HeadFile:

@@ -77,7 +77,7 @@ def keys_that_go_on(keys: AuditKeys, service: str, last: ChainEntry | None) -> A
 
 def is_written_with(keys: AuditKeys, service: str, line: ChainEntry) -> bool:
     """Whether a line's MAC was made with these keys."""
-    return hmac.compare_digest(keys.mac(content(service, line)), line.mac)
+    return _equal(keys.mac(content(service, line)), line.mac)
 
 
 def link(keys: AuditKeys, service: str, entries: Sequence[AuditEntry], seq: int, previous: str) -> list[ChainEntry]:
@@ -138,7 +138,7 @@ def sign_anchor(keys: AuditKeys, service: str, kind: str, seq: int, mac: str, at
 def is_genuine(keys: AuditKeys, service: str, kind: str, given: Anchor) -> bool:
     """Whether an anchor was signed with these keys, not with the former ones."""
     made = keys.signature(_anchor_content(service, kind, given.seq, given.mac, given.at))
-    return hmac.compare_digest(made, given.signature)
+    return _equal(made, given.signature)
 
 
 def format_anchor(given: Anchor) -> str:
@@ -259,6 +259,11 @@ class ChainVerifier:
 def to_milliseconds(moment: datetime) -> datetime:
     """A time at the store's precision."""
     return whole_milliseconds(moment.astimezone(UTC))
+
+
+def _equal(made: str, given: str) -> bool:
+    # As bytes: of texts only ASCII can be compared, and what was given is anybody's.
+    return hmac.compare_digest(made.encode(), given.encode("utf-8", "replace"))
 
 
 def _iso(moment: datetime) -> str:

@@ -22,7 +22,7 @@ from shared import log as logs
 from shared.audit import chain
 from shared.audit.anchors import CHECKPOINT, HEAD, OWN_HEAD, AnchorStore, HeadFile, refused_at
 from shared.audit.chain import AuditKeys, ChainVerifier
-from shared.audit.documents import document_of, line_of
+from shared.audit.documents import document_of, line_of, tolerant
 from shared.audit.model import SYSTEM, Anchor, AuditEntry, ChainEntry, ChainFinding
 from shared.audit.verification import is_used, last_seq, verify_chain
 from shared.clock import Clock
@@ -87,7 +87,7 @@ class AuditLog:
         self.keys: Final = keys
         self.service: Final = service
         self.clock: Final = clock
-        self.lines: Final = database[LINES]
+        self.lines: Final = tolerant(database[LINES])
         self.anchors: Final = AnchorStore(database)
         self.heads: Final = HeadFile(heads, database.name)
         self._heads_thread: Final = ThreadPoolExecutor(1, "audit-heads")

@@ -17,6 +17,9 @@ _NEVER_WITHOUT_LINES: Final = ("reports", "accounts", "redrives")
 """Collections that are empty until a line is written: intake begins its log before it accepts (``store.begin``), no
 account is made without a line, and no dead letter is sent back from a page without one."""
 
+_MOST: Final = 2**53
+"""Of a number."""
+
 Lines = AsyncIOMotorCollection[Document]
 
 
@@ -91,7 +94,11 @@ async def is_used(lines: "Lines") -> bool:
 
 
 async def last_seq(lines: "Lines") -> int:
-    """The number of the last line; 0 where there is none."""
-    with store_errors():
-        last = await lines.find({}, {"_id": 1}).sort("_id", -1).limit(1).to_list(1)
-    return int(last[0]["_id"]) if last else 0
+    """The number of the last line; 0 where there is none. What has no number is no line."""
+    # The second question only where something stands behind all numbers: on the embedded store a range costs more.
+    for among in ({}, {"_id": {"$gt": 0, "$lt": _MOST}}):
+        with store_errors():
+            last = await lines.find(among, {"_id": 1}).sort("_id", -1).limit(1).to_list(1)
+        if not last or type(last[0]["_id"]) is int:
+            return int(last[0]["_id"]) if last else 0
+    return 0

@@ -109,6 +109,10 @@ async def _empty(log: AuditLog) -> None:
     await log.lines.delete_many({"_id": {"$in": list(range(1, 11))}})
 
 
+async def _add_what_has_no_number(log: AuditLog) -> None:
+    await log.lines.insert_one({"_id": "behind all numbers"})
+
+
 async def _claim_a_sweep(log: AuditLog) -> None:
     await log.lines.delete_many({"_id": {"$in": [1, 2]}})
     second = chain.link(KEYS, "intake", [entry(0), entry(1)], 0, chain.START)[1]
@@ -128,6 +132,7 @@ async def _claim_a_sweep(log: AuditLog) -> None:
         (cut, "cut_off"),
         (cut_with_marks, "no_mark"),
         (_empty, "cut_off"),
+        (_add_what_has_no_number, "foreign"),
         (_claim_a_sweep, "bad_mark"),
     ],
 )

@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.audit import chain
+from shared.audit import chain, published
+from shared.audit.anchors import anchor_of
 from shared.audit.chain import START, AuditKeys, ChainVerifier, service_secret
 from shared.audit.documents import document_of, line_of
 from shared.audit.model import SERVICES, Anchor, AuditEntry, AuditOutcome, ChainEntry, ChainFinding
@@ -252,8 +254,30 @@ def test_a_stored_line_comes_back_and_nothing_else_does() -> None:
         {**document, "day": "2026-01-01"},
         {**document, "outcome": "perhaps"},
         {**document, "detail": 3},
+        {**document, "at": datetime.max.replace(tzinfo=UTC)},
+        {**document, "at": DatetimeMS(2**60)},
+        {**document, "_id": float("inf")},
+        {**document, "mac": 3},
+        {**document, "actor": b"kim"},
+        {**document, "detail": {"a": 1}},
     ]
     assert [line_of(one) for one in damaged] == [None] * len(damaged)
+
+
+def test_a_mac_or_signature_of_any_text_is_a_finding_like_any_other_that_is_wrong() -> None:
+    whole = lines()
+    assert "altered" in kinds([*whole[:-1], replace(whole[-1], mac="가")])
+    assert not chain.is_genuine(KEYS, "intake", "head", Anchor(1, "ab", NOW, "가"))
+    found, foreign = published.parse(["intake=1:ab:0:가"], {"intake": KEYS}, KEYS)
+    assert (found["intake"].anchors, foreign) == ([], ["intake=1:ab:0:가"])
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{}, {"seq": "x", "mac": "", "at": NOW, "signature": ""}, {"seq": 1, "mac": "", "at": 5, "signature": ""}],
+)
+def test_what_stands_where_an_anchor_should_is_one_that_nobody_signed(document: dict[str, object]) -> None:
+    assert not chain.is_genuine(KEYS, "intake", "head", anchor_of(document))
 
 
 def test_two_years_are_kept() -> None:
