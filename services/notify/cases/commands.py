@@ -458,7 +458,11 @@ JOIN: Final = Command(
     body=JoinRequest,
     form=JoinForm,
     decide=_join,
-    description="Put a linked case of the same centre under the person who has this one, if both reporters agreed.",
+    description=(
+        "Put a linked case of the same centre under the person who has this one, if both reporters agreed.\n\n"
+        "`severe_cap`: the linked case is severe, and that person has as many as one may have; a lead can assign it "
+        "first."
+    ),
     event=CaseAssigned,
     needs=Needs.LINKED_CASE,
 )

@@ -267,6 +267,10 @@ def severe_of(cases: Iterable[Case], subject: str) -> int:
     return sum(is_severe(case) for case in cases if case.assignee == subject and case.state is not CaseState.ENDED)
 
 
+def _past_cap(case: Case, severe_open: int) -> bool:
+    return is_severe(case) and severe_open >= SEVERE_PER_PERSON
+
+
 def acknowledge(case: Case, who: Actor, ownership: int | None, now: datetime, rules: Rules) -> Accepted | Rejected:
     """Take a case for its centre. The second deadline begins to run.
 
@@ -322,7 +326,7 @@ def assign(
         return why
     if case.assignee == assignee:
         return Accepted(case, None)
-    if is_severe(case) and severe_open >= SEVERE_PER_PERSON and not over_cap:
+    if _past_cap(case, severe_open) and not over_cap:
         return Rejected.SEVERE_CAP
     entry = line(case, who, EntryKind.ASSIGNED, now).model_copy(update={"assignee": assignee})
     return carried(case, CaseAssigned, entry, {"assignee": assignee}, now, {"assignee": assignee})
@@ -501,17 +505,28 @@ def _given(case: Case, who: Actor, given: SupportKind, now: datetime, update: di
 
 
 def join(
-    case: Case, other: Case | None, who: Actor, ownership: int, person: str, *, agreed: bool, now: datetime
+    case: Case,
+    other: Case | None,
+    who: Actor,
+    ownership: int,
+    person: str,
+    *,
+    agreed: bool,
+    now: datetime,
+    severe_open: int = 0,
 ) -> Accepted | Rejected:
     """Put a case beside a linked one: ``person`` looks after it as well.
 
-    Whoever calls does the same with the other case; doing either again changes nothing.
+    Whoever calls does the same with the other case; doing either again changes nothing. ``severe_open`` as in
+    ``assign``: beyond the cap a lead gives the case first, and then puts it there.
     """
     why = not_workable(case, who, ownership) or _unjoinable(case, other, agreed=agreed)
     if why is not None or other is None:
         return why or Rejected.NOT_LINKED
     if other.report_id in case.joined and case.assignee == person:
         return Accepted(case, None)
+    if case.assignee != person and _past_cap(case, severe_open):
+        return Rejected.SEVERE_CAP
     entry = line(case, who, EntryKind.JOINED, now, other.alias).model_copy(update={"assignee": person})
     update: dict[str, Any] = {"joined": tuple(sorted({*case.joined, other.report_id})), "assignee": person}
     if case.assignee == person:

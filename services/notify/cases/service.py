@@ -108,9 +108,9 @@ class CaseService:
         def decide(case: Case, now: datetime) -> Accepted | Rejected:
             return command.decide(case, body, replace(given, now=now))
 
-        if isinstance(body, JoinRequest) and not await self._join_other(principal, report_id, given, body, audit):
+        if isinstance(body, JoinRequest) and (why := await self._join_other(principal, report_id, given, body, audit)):
             here = await self.case(report_id)
-            return CommandResult(here, Rejected.OTHER_CENTER) if here is not None else None
+            return CommandResult(here, why) if here is not None else None
         try:
             done = await self.act(principal, command.action, report_id, decide, audit)
         finally:
@@ -168,21 +168,37 @@ class CaseService:
 
     async def _join_other(
         self, principal: Principal, report_id: str, given: Context, body: JoinRequest, audit: RequestAudit
-    ) -> bool:
-        """Put the linked case under the person first; False where that cannot be.
+    ) -> Rejected | None:
+        """Put the linked case under the person first; why not, where that cannot be.
 
         Two documents, one after the other: a request that is cut off between leaves one line too few, and the same
         command again adds only what is missing.
         """
         here = await self.case(report_id)
         if here is None or isinstance(JOIN.decide(here, body, replace(given, now=here.decided_at)), Rejected):
-            return True  # The command itself says why.
+            return None  # The command itself says why.
+        severe, reserved = await self._severe_of(principal.organisation, given.person, body.other_id)
 
         def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            return rules.join(case, here, given.actor, case.ownership, given.person, agreed=body.agreed, now=now)
+            return rules.join(
+                case,
+                here,
+                given.actor,
+                case.ownership,
+                given.person,
+                agreed=body.agreed,
+                severe_open=severe,
+                now=now,
+            )
 
-        done = await self.act(principal, Action.CASES_ASSIGN, body.other_id, decide, audit)
-        return done is not None and done.rejected is None
+        try:
+            done = await self.act(principal, Action.CASES_ASSIGN, body.other_id, decide, audit)
+        finally:
+            if reserved:
+                await self._released(principal.organisation, given.person, body.other_id)
+        if done is not None and done.rejected in {None, Rejected.SEVERE_CAP}:
+            return done.rejected
+        return Rejected.OTHER_CENTER
 
     async def _part_other(self, principal: Principal, here: Case, other: Case | None, audit: RequestAudit) -> None:
         if other is None or here.center_id != other.center_id:

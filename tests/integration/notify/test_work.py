@@ -139,6 +139,27 @@ async def test_a_person_is_given_no_more_severe_cases_than_one_may_have(start: S
     assert await act(harness, "assign", role="lead", assignee="lee", over_cap=True) == (200, "")
 
 
+async def test_a_linked_severe_case_is_put_under_nobody_who_has_as_many_as_one_may_have(
+    start: Start, sink: MailSink
+) -> None:
+    del sink
+    harness = await start()
+    colleague(harness, "lee")
+    mild = {"urgency": "normal", "urgency_reasons": ["none_of_these"], "harm_types": ["other"], "age_band": "30s"}
+    facts = {**event("report.routed", 1).model_dump(mode="json")["facts"], **mild, "linked_reports": [OTHER]}
+    await taken(harness, 1, facts=facts)
+    for number in range(3, 3 + SEVERE_PER_PERSON):
+        await taken(harness, number, urgency="critical")
+    await taken(harness, 2, urgency="critical")
+    assert (await harness.act("assign", OTHER, "gwangju", "kim", ownership=1, assignee="lee")).status_code == 200
+    assert await act(harness, "join", other_id=OTHER, agreed=True) == (409, "severe_cap")
+    assert ((await case_of(harness, 1)).joined, (await case_of(harness, 2)).assignee) == ((), "lee")
+    given = await harness.act("assign", report_id(3), "gwangju", "lee", ownership=1)
+    assert given.status_code == 200, "one of kim's goes to lee"
+    assert await act(harness, "join", other_id=OTHER, agreed=True) == (200, ""), "no place is held any more"
+    assert (await case_of(harness, 2)).assignee == "kim"
+
+
 async def test_a_form_sent_without_its_choice_names_it_and_leads_to_it(start: Start, sink: MailSink) -> None:
     del sink
     harness = await start()

@@ -107,6 +107,21 @@ def test_a_person_has_so_many_severe_cases_and_a_lead_may_say_otherwise() -> Non
     assert severe_of([severe, drill, mild], KIM) == 1
 
 
+def test_a_linked_case_is_put_under_nobody_who_has_as_many_severe_cases_as_one_may() -> None:
+    severe = acknowledged(urgency=Urgency.CRITICAL)
+    beside = acknowledged().model_copy(update={"report_id": OTHER, "assignee": "lee", "linked": ()})
+
+    def join(case: Case, severe_open: int) -> Accepted | Rejected:
+        return decisions.join(case, beside, LEE, 1, "lee", agreed=True, now=NOW, severe_open=severe_open)
+
+    assert join(severe, SEVERE_PER_PERSON) is Rejected.SEVERE_CAP
+    assert isinstance(join(severe, SEVERE_PER_PERSON - 1), Accepted)
+    given = severe.model_copy(update={"assignee": "lee"})
+    assert isinstance(join(given, SEVERE_PER_PERSON), Accepted), "a lead gave it before"
+    mild = acknowledged(urgency=Urgency.NORMAL, harm_types=(HarmType.OTHER,))
+    assert isinstance(join(mild, SEVERE_PER_PERSON), Accepted)
+
+
 def test_a_request_to_delete_goes_only_where_it_can() -> None:
     made = decisions.request_deletion(acknowledged(deletions=()), LEE, 1, PlatformKind.MESSENGER, 3, NOW)
     assert isinstance(made, Accepted)
