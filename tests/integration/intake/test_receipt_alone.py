@@ -131,7 +131,7 @@ async def test_the_status_can_be_checked_again_and_the_newest_answer_stands_on_t
     )
     await harness.sign(someone.report_id)
     page = (await harness.http.post("/status?lang=en", data={"receipt": someone.receipt})).text
-    again = re.search(r'<form method="post" action="/status\?lang=en" class="again">.*?</form>', page, re.DOTALL)
+    again = re.search(r'<form id="again" method="post" action="/status\?lang=en"[^>]*>.*?</form>', page, re.DOTALL)
     assert again is not None
     assert f'value="{someone.receipt}"' in again.group()
     assert "Check again" in again.group()

@@ -190,6 +190,21 @@ async def test_a_word_typed_on_the_last_page_is_still_there_when_the_form_comes_
     assert (taking.status_code, 'value="umbrella"' in taking.text) == (404, True)
 
 
+async def test_a_word_can_be_typed_in_korean_and_no_browser_offers_to_keep_it(harness: IntakeHarness) -> None:
+    # Chromium has no input method in a field of type password, and takes the text before it for the name of a user.
+    someone = await holder(harness, word="우산 하나", word_for_status=True)
+    pages = [
+        await press(someone, "", step="", word="우산 하나"),
+        *[await press(someone, action, step="ask") for action in ("message", "word")],
+        *[await harness.http.get(f"{path}?lang=en") for path in ("/all", "/status", "/take-over")],
+    ]
+    for page in pages:
+        fields = re.findall(r'<input id="(?:new_)?word"[^>]*>', page.text)
+        assert fields, page.request.url
+        assert all('type="text"' in one and 'autocomplete="off"' in one for one in fields)
+        assert "spellcheck" in page.text
+
+
 async def test_all_that_the_form_promises_to_take_is_taken(harness: IntakeHarness) -> None:
     links = [f"https://example.com/{number:02}/{'%EA%B0%80' * 200}" for number in range(20)]
     form = {"role": "victim", "harm_types": "other", "narrative": "가" * 4000, "urls": "\n".join(links)}
