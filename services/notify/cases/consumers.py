@@ -16,7 +16,8 @@ from shared.errors import TransientError
 from shared.events.families import RoutingEvents
 from shared.events.routings import ReportRouted
 from shared.events.vocabulary import CauseKind, Urgency
-from shared.kafka.router import Batch, KafkaRouter, Received, Rejected
+from shared.jobs import Skipped
+from shared.kafka.router import Batch, Blocked, KafkaRouter, Received
 from shared.severity import urgency_of
 from shared.topics import ROUTINGS
 
@@ -41,7 +42,7 @@ def consumers(routings: "RoutingsHandler") -> KafkaRouter:
     router = KafkaRouter()
 
     @router.subscriber(ROUTINGS, group="notify")
-    async def on_routings(batch: Batch[RoutingEvents]) -> Sequence[Rejected] | None:
+    async def on_routings(batch: Batch[RoutingEvents]) -> Sequence[Blocked] | None:
         return await routings.handle(batch)
 
     return router
@@ -60,27 +61,31 @@ class RoutingsHandler:
         self._rules = rules
         self._alerts = alerts
 
-    async def handle(self, batch: list[Received]) -> Sequence[Rejected] | None:
+    async def handle(self, batch: list[Received]) -> Sequence[Blocked]:
         """Apply a batch, new critical cases first: they are written, and so told, before any other case is read.
 
         A report's records stay together and in order. A critical case with more than its first record in the batch
-        must itself be read, after those that need no reading.
+        must itself be read, after those that need no reading. A partition stops before the first record of a case that
+        this build cannot read; the others go on, and so do alerts.
         """
         followed = set(_begun_before(batch))
         first = {received.event.key: received for received in reversed(batch)}
         critical = {key for key, received in first.items() if _is_critical(received)}
+        unreadable = Skipped("routings")
         for keys in (critical - followed, critical & followed, first.keys() - critical):
             if keys:
-                await self._apply([received for received in batch if received.event.key in keys])
-        return None
+                await self._apply([received for received in batch if received.event.key in keys], unreadable)
+        stops = {(r.topic, r.partition): r for r in reversed(batch) if r.event.key in unreadable.references}
+        return [Blocked(r.topic, r.partition, r.offset, "a case that this build cannot read") for r in stops.values()]
 
-    async def _apply(self, batch: list[Received]) -> None:
+    async def _apply(self, batch: list[Received], unreadable: Skipped) -> None:
         """Apply records. Another process may write the same cases meanwhile: what lost is read again and redone."""
         longer: dict[str, int] = {}
         # A report's first record is nearly always new here: it is inserted without asking, and if it was known after
         # all, the insert says so and everything is read.
-        known = await self._store.load(_begun_before(batch))
+        known = await self._store.load(_begun_before(batch), unreadable)
         for _ in range(_ROUNDS):
+            batch = [received for received in batch if received.event.key not in unreadable.references]
             self._alerts.begin(known.values())  # written by an attempt whose answer was lost
             changes = self._fold(batch, known, longer)
             lost = False
@@ -90,7 +95,7 @@ class RoutingsHandler:
                 lost = not await self._save(some, known, longer) or lost
             if not lost:
                 return
-            known = await self._store.load(list(dict.fromkeys(r.event.key for r in batch)))
+            known = await self._store.load(list(dict.fromkeys(r.event.key for r in batch)), unreadable)
         raise TransientError("store: a batch kept losing races")
 
     async def _save(self, changes: list[Change], known: dict[str, Case], longer: dict[str, int]) -> bool:

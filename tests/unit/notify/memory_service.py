@@ -25,7 +25,8 @@ class Cases:
     def __init__(self, *cases: Case) -> None:
         self.kept = {case.report_id: case for case in cases}
 
-    async def load(self, report_ids: Sequence[str]) -> dict[str, Case]:
+    async def load(self, report_ids: Sequence[str], skipped: object = None) -> dict[str, Case]:
+        del skipped
         return {one: self.kept[one] for one in report_ids if one in self.kept}
 
     async def save(self, changes: Sequence[Change], now: datetime) -> Saved:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 from services.notify.cases.consumers import RoutingsHandler, consumers
@@ -10,6 +11,9 @@ from services.notify.cases.projection import fold
 from services.notify.cases.repository import Change, Saved
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import ALWAYS
+from shared.events.base import Event
+from shared.jobs import Skipped
+from shared.kafka.router import Blocked, Received
 from shared.topics import ROUTINGS
 from tests.support.clock import ManualClock
 from tests.support.driving import Heard, driving, golden, publish, record_of, types
@@ -29,8 +33,14 @@ class Log:
     def __init__(self, *cases: Case) -> None:
         self.cases = {case.report_id: case for case in cases}
         self.lines: list[tuple[str, list[str]]] = []
+        self.unreadable: set[str] = set()
 
-    async def load(self, report_ids: Sequence[str]) -> dict[str, Case]:
+    async def load(self, report_ids: Sequence[str], skipped: Skipped | None = None) -> dict[str, Case]:
+        broken = [one for one in report_ids if one in self.unreadable]
+        if broken and skipped is None:
+            raise ValueError("a word of a later build")
+        for one in broken:
+            cast("Skipped", skipped).add(one, ValueError("a word of a later build"))
         if report_ids:
             self.lines.append(("read", list(report_ids)))
         return {one: self.cases[one] for one in report_ids if one in self.cases}
@@ -77,6 +87,24 @@ async def test_new_critical_cases_are_written_and_told_before_any_other_is_read_
     assert log.lines[5] == ("read", [report_id(1)])
     written = [one for what, ids in log.lines if what == "write" for one in ids]
     assert sorted(written) == sorted(map(report_id, (1, 2, 3, 4)))
+
+
+async def test_a_case_that_this_build_cannot_read_stops_its_partition_and_no_other_case_or_alert() -> None:
+    log = cast("Any", Log())
+    log.unreadable = {report_id(1)}
+    handler = RoutingsHandler(log, ConsoleBroadcaster(), ManualClock(NOW), ALWAYS, log)
+    strange = event("report.updated", 1, version=2, ownership=1, center="gwangju", kind="amended")
+    again = event("report.updated", 1, version=3, ownership=1, center="gwangju", kind="message_left")
+    told = [event("report.routed", 2, urgency="high"), event("report.routed", 3, urgency="critical")]
+    batch = [received(strange, 0, 7), received(told[0], 1, 4), received(told[1], 1, 5), received(again, 0, 8)]
+    assert await handler.handle(batch) == [Blocked("routings", 0, 7, "a case that this build cannot read")]
+    assert [ids for what, ids in log.lines if what == "tell"] == [[report_id(3)], [report_id(2)]]
+
+
+def received(made: Event, partition: int, offset: int) -> Received:
+    envelope = SimpleNamespace(traceparent=TRACE)
+    one = SimpleNamespace(event=made, topic=ROUTINGS.name, partition=partition, offset=offset, envelope=envelope)
+    return cast("Received", one)
 
 
 class Gathered:
