@@ -88,8 +88,11 @@ class CaseService:
         self._clock = clock
 
     async def case(self, report_id: str) -> Case | None:
-        """One case."""
-        return (await self.cases.load([report_id])).get(report_id)
+        """One case. Raises ``TransientError`` for a new one that consoles show and the store does not have yet."""
+        found = (await self.cases.load([report_id])).get(report_id)
+        if found is None and self._broadcaster.early(report_id):
+            raise TransientError("store: a case that consoles show is not there yet")
+        return found
 
     async def run(
         self,

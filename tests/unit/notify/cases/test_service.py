@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime
 
-from services.notify.cases.commands import CONTACT, ContactRequest
+import pytest
+
+from services.notify.cases.commands import ACKNOWLEDGE, CONTACT, AcknowledgeRequest, ContactRequest
 from services.notify.cases.models import ContactWay
 from services.notify.escalation.rules import ALWAYS
+from shared.errors import TransientError
 from tests.unit.notify.cases.samples import KIM
 from tests.unit.notify.escalation.test_second_deadline import taken
 from tests.unit.notify.memory_service import Cases, desk_of, staff
@@ -24,3 +27,15 @@ async def test_quiet_hours_hold_the_first_contact_alert_after_a_failed_attempt()
     ladder = cases.kept[report_id(1)].escalation
     assert ladder is not None
     assert (ladder.held, ladder.due_at) == (True, MORNING)
+
+
+async def test_a_case_that_consoles_show_and_the_store_lacks_is_asked_for_again_and_not_called_another_centres() -> (
+    None
+):
+    desk = desk_of(Cases(), EVENING)
+    case = taken("critical", EVENING, ALWAYS)
+    body = AcknowledgeRequest(ownership=1)
+    assert await desk.run(staff(KIM), report_id(1), ACKNOWLEDGE, body) is None
+    desk._broadcaster.announce(case)
+    with pytest.raises(TransientError, match="not there yet"):
+        await desk.run(staff(KIM), report_id(1), ACKNOWLEDGE, body)
