@@ -110,7 +110,7 @@ class Drills:
                 and await self._store.retake(drill, now)
             ):
                 await self._submit(drill)
-        for drill, came in await self.outcomes(await self._store.running(Skipped("drills"))):
+        for drill, came in await self.outcomes(await self._store.running(Skipped("drills")), skipped):
             if came.verdict is not Verdict.RUNNING:
                 await self._over(drill, came)
         skipped.raise_if_any()
@@ -122,12 +122,13 @@ class Drills:
             metrics.DRILL_SECONDS.labels(stage.value).observe(seconds)
         _LOG.info("drill.over", drill=drill.drill_id, verdict=came.verdict.value)
 
-    async def outcomes(self, drills: list[Drill]) -> list[tuple[Drill, DrillOutcome]]:
-        """Return the result of each."""
+    async def outcomes(self, drills: list[Drill], skipped: Skipped) -> list[tuple[Drill, DrillOutcome]]:
+        """Return the result of each, but of those whose case cannot be read."""
         now = self._clock.now()
-        cases = await self._cases.load([drill.report_id for drill in drills if drill.report_id is not None])
-        return [(drill, outcome(drill, cases.get(drill.report_id or ""), now)) for drill in drills]
+        cases = await self._cases.load([drill.report_id for drill in drills if drill.report_id is not None], skipped)
+        known = [drill for drill in drills if drill.report_id not in skipped.references]
+        return [(drill, outcome(drill, cases.get(drill.report_id or ""), now)) for drill in known]
 
     async def latest(self, center_id: str | None) -> list[tuple[Drill, DrillOutcome]]:
         """The newest drills of a centre (None: of all) and what came of each."""
-        return await self.outcomes(await self._store.latest(center_id))
+        return await self.outcomes(await self._store.latest(center_id), Skipped("drills-list"))
