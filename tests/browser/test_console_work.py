@@ -245,3 +245,22 @@ async def test_a_notification_is_heard_although_an_earlier_one_still_stands_ther
         await harness.routed(event("report.routed", 1))
         await expect(page.locator(f"#case-{report_id(1)}")).to_be_visible()
         assert await page.evaluate("window.told") == [{"tag": "ieum-gwangju", "renotify": True}]
+
+
+async def test_who_wants_a_sound_is_told_that_the_browser_makes_none_before_they_have_clicked(
+    start: Start,
+    sink: MailSink,
+    chromium: Browser,
+) -> None:
+    del sink
+    harness = await start()
+    async with listening(harness) as base:
+        page = await signed_in(chromium, harness, base)
+        await page.goto(base)
+        await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+        await expect(page.locator("#mute")).to_be_hidden()
+        await page.evaluate('localStorage.setItem("ieum.console.sound", "yes")')
+        await page.reload()
+        await expect(page.locator("#mute")).to_be_visible()
+        await page.locator("h1").click()
+        await expect(page.locator("#mute")).to_be_hidden()

@@ -17,6 +17,7 @@ const listTitle = document.getElementById("list-title");
 const head = document.getElementById("head");
 const empty = document.getElementById("empty");
 const more = document.getElementById("more");
+const mute = document.getElementById("mute");
 const seen = new Map();
 const filter = filtering(root, list);
 const wishes = choices(document.getElementById("settings"));
@@ -117,6 +118,12 @@ function showBanners(body) {
   document.getElementById("banners").replaceChildren(shell.content);
 }
 
+function tick() {
+  count(root);
+  // Browsers let a page make no sound before somebody has touched it, also after it was loaded again by itself.
+  mute.hidden = !wishes.sound || navigator.userActivation?.hasBeenActive !== false;
+}
+
 list.addEventListener("submit", async (event) => {
   const form = event.target.closest("form.acknowledge");
   if (!form) return;
@@ -147,5 +154,5 @@ follow(
   },
 );
 shortcuts(wishes, list, document.getElementById("alias"));
-setInterval(() => count(root), 1000);
-count(root);
+tick();
+setInterval(tick, 1000);
