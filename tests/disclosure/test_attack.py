@@ -11,11 +11,14 @@ from services.analytics.exports import parquet, report_content, table_files
 from services.analytics.exports.csvw import as_csvw
 from services.analytics.exports.observations import Observation, observations
 from services.analytics.releases import published, weekly
+from services.analytics.releases.errata import revised
 from services.analytics.releases.hierarchies import CENTERS, TOTAL
 from services.analytics.releases.release import Release, of_month
 from services.analytics.releases.suppression import MonthCounts, joined
 from services.analytics.releases.tables import BY_WEEK, LATE, LATE_TABLE
 from tests.disclosure.publishing import fetched, released
+from tests.unit.analytics.releases.test_errata import WHY
+from tests.unit.analytics.releases.test_errata import released as corrected
 from tests.unit.analytics.releases.test_residence import released_with_residence
 from tests.unit.analytics.worlds import AS_OF, weeks_before
 from tools.disclosure_attack.__main__ import Result, attack
@@ -86,6 +89,18 @@ async def test_a_month_that_tells_a_small_rest_beside_its_weeks_is_undone(tmp_pa
     await fetched([*weeks_before(counts), month], tmp_path)
     narrowed = {(bound.cell.row, bound.low, bound.high) for bound in attack(tmp_path).narrowed}
     assert {("2026-W44", 0, 3), ("2026-W46", 0, 3), ("2026-W48", 0, 3), ("2026-W49", 0, 3)} <= narrowed
+
+
+async def test_a_correction_is_not_undone_by_what_stood_there_before(tmp_path: Path) -> None:
+    """Three reports of Daegu's were Busan's, and seven of Incheon's Gyeonggi's; as it is, and with nothing left out."""
+    first, made = corrected(), corrected(busan=23, daegu=17, gyeonggi=27, incheon=13)
+    small = {"busan reports: 20 and 23", "daegu reports: 20 and 17"}
+    for second, told in ((revised(made, [first], WHY), set()), (replace(made, revision=1, erratum=WHY), small)):
+        folder = tmp_path / str(len(told))
+        await fetched([first, second], folder)
+        strays = {f"{stray.label}: {stray.text}" for stray in attack(folder, exact=False).strays}
+        assert strays & small == told
+        assert bool(strays) is bool(told)
 
 
 async def test_provinces_of_residence_beside_hidden_numbers_from_elsewhere_are_undone(tmp_path: Path) -> None:

@@ -101,7 +101,22 @@ async def collect(client: httpx.AsyncClient, folder: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes((await _get(client, url)).content)
     packed = await _get(client, f"/api/v1/export?format=zip&lang={LANGUAGES[0]}")
-    return len(files) + unpacked(packed.content, folder / "zip")
+    return len(files) + await _former(client, listed, folder) + unpacked(packed.content, folder / "zip")
+
+
+async def _former(client: httpx.AsyncClient, listed: Mapping[str, Any], folder: Path) -> int:
+    """What corrected periods said before, as whoever fetched them then still has it; the number of files."""
+    number = 0
+    for table, period in ((each, period) for each in listed["tables"] for period in each["periods"]):
+        newest = json.loads((folder / f"tables/{table['name']}/{period}.en.json").read_bytes())["revision"]
+        for revision in range(newest):
+            answer = await client.get(f"{table['url']}?period={period}&revision={revision}&format=json&lang=en")
+            if answer.status_code == httpx.codes.OK:  # a period may not have had the table then
+                path = folder / f"former/{table['name']}/{period}.{revision}.json"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(answer.content)
+                number += 1
+    return number
 
 
 async def _get(client: httpx.AsyncClient, url: str) -> httpx.Response:
@@ -281,6 +296,44 @@ def every_stray(folder: Path) -> list[Stray]:
         for path in sorted(folder.glob(f"monthly/*.{language}.pdf")):
             found += _pdf_strays(path, tables, said)
     found += _file_strays(folder)
+    found += _between_revisions(folder)
+    return found
+
+
+def _between_revisions(folder: Path) -> Iterator[Stray]:
+    """Counts that two revisions of a period say so nearly alike that their difference is a small count."""
+    for path in sorted(folder.glob("former/*/*.json")):
+        former = json.loads(path.read_bytes())
+        later = [*folder.glob(f"tables/{former['name']}/{former['period']}.en.json")]
+        later += [each for each in path.parent.glob(f"{former['period']}.*.json") if each.name > path.name]
+        for other in later if former["name"] != _HOURS else ():
+            was, now = _exact(former, json.loads(other.read_bytes()))
+            for cell in was.keys() & now.keys():
+                if 0 < abs(was[cell] - now[cell]) < _SMALL:
+                    yield Stray(path.name, " ".join(cell), f"{was[cell]} and {now[cell]}")
+
+
+_HOURS: Final = "staff-on-duty"
+"""The table that counts no reports."""
+_SMALL: Final = 5
+
+
+def _exact(*bodies: Mapping[str, Any]) -> list[dict[tuple[str, str], int]]:
+    """By row and column what each says exactly; of rows that one shows together only, what the parts add up to."""
+    joint = {row["key"]: row["together"] for body in bodies for row in body["rows"] if "together" in row}
+    found = []
+    for body in bodies:
+        columns = [column["key"] for column in body["columns"]]
+        own = {
+            (row["key"], column): figure["value"]
+            for row in body["rows"]
+            for column, figure in zip(columns, row["figures"], strict=True)
+            if "value" in figure
+        }
+        for key, column in ((key, column) for key in joint for column in columns):
+            if all((part, column) in own for part in joint[key]):
+                own[key, column] = sum(own[part, column] for part in joint[key])
+        found.append(own)
     return found
 
 

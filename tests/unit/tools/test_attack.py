@@ -50,8 +50,34 @@ def table(
     path.write_text(json.dumps(body), encoding="utf-8")
 
 
+def former(folder: Path, name: str, period: str, revision: int) -> None:
+    """What stands under a period now was said by an earlier revision."""
+    path = folder / "former" / name / f"{period}.{revision}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (folder / "tables" / name / f"{period}.en.json").rename(path)
+
+
 def known(folder: Path) -> dict[tuple[str, str, str], tuple[int, int]]:
     return {(b.cell.period, b.cell.row, b.cell.column): (b.low, b.high) for b in attack(folder).leaked}
+
+
+@pytest.mark.parametrize(("now", "told"), [(12, "a reports: 15 and 12"), (20, ""), (15, "")])
+def test_two_revisions_that_differ_by_a_small_count_are_told(tmp_path: Path, now: int, told: str) -> None:
+    table(tmp_path, "reports-by-center", "2025-01", {"a": 15, "b": 30, "total": 45})
+    former(tmp_path, "reports-by-center", "2025-01", 0)
+    table(tmp_path, "reports-by-center", "2025-01", {"a": now, "b": 80, "total": 80 + now})
+    result = attack(tmp_path)
+    assert [f"{stray.label}: {stray.text}" for stray in result.strays] == ([told] if told else [])
+    assert result.failed is not bool(told)
+
+
+def test_parts_of_one_revision_beside_their_sum_in_the_other_are_told(tmp_path: Path) -> None:
+    """15 and 30 before, 48 together now: three were wrong."""
+    table(tmp_path, "reports-by-center", "2025-01", {"a": 15, "b": 30, "c": 20, "total": 65})
+    former(tmp_path, "reports-by-center", "2025-01", 0)
+    rows: dict[str, Figure | list[Figure]] = {"a": None, "b": None, "c": 80, "a+b": 48, "total": 128}
+    table(tmp_path, "reports-by-center", "2025-01", rows, together={"a+b": ["a", "b"]})
+    assert [f"{stray.label}: {stray.text}" for stray in attack(tmp_path).strays] == ["a+b reports: 45 and 48"]
 
 
 def test_what_the_rules_leave_is_not_undone(tmp_path: Path) -> None:
