@@ -53,7 +53,7 @@ def router(
 ) -> APIRouter:
     """The pages of `PAGES`; and the same of the sample under ``/sample``, until there is a release."""
     routes = APIRouter(include_in_schema=False)
-    released = _Dashboard(source, watch, pages, history, held_back=lambda: source.held_back)
+    released = _Dashboard(source, watch, pages, history, held_back=lambda: source.held_back, late=source.late)
     shown = _Dashboard(sample, watch, pages, nothing_loaded, base="/sample")
     CountReader = Annotated[Principal, Depends(authorize(Action.TABLES_READ))]  # noqa: N806  # a type
 
@@ -90,6 +90,7 @@ class _Dashboard:
         *,
         base: str = "",
         held_back: Callable[[], HeldBack | None] = lambda: None,
+        late: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._source = source
         self._watch = watch
@@ -97,6 +98,7 @@ class _Dashboard:
         self._history = history
         self._base = base
         self._held_back = held_back
+        self._late = late
 
     async def overview(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
         """The front page."""
@@ -176,6 +178,7 @@ class _Dashboard:
             "operations": principal.may(Action.OPERATIONS_READ, MINISTRY),
             "periods": periods,
             "held_back": self._held(),
+            "late": self._late(),
             "stopped_since": None if self._base else self._watch.stopped_since(),
             "base": self._base,
             "sample": bool(self._base),

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.analytics import metrics
@@ -67,6 +67,8 @@ _ALL_WITHHELD: Final = {
 """Of a longer period: what is left out where its revision cannot be proven otherwise."""
 _NOT_CLOSED: Final = frozenset({IN_CARE, EndReason.WITHDRAWN.value})
 """What has become of reports that are not closed; all other words say how one was closed."""
+LATE: Final = timedelta(days=1)
+"""So long after a month was due readers are told that it is late; a release takes minutes."""
 CALENDAR_MONTHS: Final = 12
 """So far ahead releases are announced."""
 
@@ -183,6 +185,11 @@ class ReleaseService:
     def next_release(self) -> datetime:
         """Return when the next month is due at the earliest."""
         return closes_at(self._month_to_come())
+
+    def late(self) -> str | None:
+        """Return the month that has been due for a day and is not released; None while there is none."""
+        month = self._month_to_come()
+        return month if self._clock.now() - closes_at(month) > LATE else None
 
     def calendar(self, months: int = CALENDAR_MONTHS) -> list[Coming]:
         """Return what will be released with the next months, at the earliest when; until the first, weeks too."""

@@ -399,6 +399,20 @@ async def test_before_the_first_month_too_it_is_said_that_counting_has_stood_sti
         assert (said in page) is told
 
 
+@pytest.mark.parametrize(
+    ("lang", "said"), [("ko", "2026년 10월 통계의 공개가 늦어지고 있습니다"), ("en", "October 2026 is late")]
+)
+async def test_a_month_that_should_have_been_released_is_said_to_be_late(lang: str, said: str) -> None:
+    """It is 24 November: October was due on the 4th, November is not yet."""
+    months = [each for each in releases_made_up() if each.kind == "month"]
+    until = {last: [each for each in months if each.period <= last] for last in ("2026-09", "2026-10")}
+    assert said in await fetch(f"/centers?lang={lang}", releases=until["2026-09"])
+    stopped = await fetch(f"/centers?lang={lang}", releases=until["2026-09"], watch=Stopped())
+    assert said not in stopped, "why it is late is said already"
+    due = await fetch(f"/centers?lang={lang}", releases=until["2026-10"])
+    assert {"ko": "늦어지고", "en": "is late"}[lang] not in due
+
+
 @pytest.mark.parametrize(("lang", "said"), [("ko", "정정"), ("en", "Corrected")])
 async def test_every_figure_of_a_corrected_release_says_so_also_on_the_page_of_another_period(
     lang: str, said: str
