@@ -68,9 +68,10 @@ def named_file(name: str) -> tuple[str, Form | Literal["metadata"]]:
     )
 
 
-def address(table: Table, ending: str, language: Language) -> str:
-    """Return the address of a file; relative to its own folder without ``/``."""
-    return f"{table.period.name}.{ending}?lang={language}"
+def address(table: Table, ending: str, language: Language, revision: int | None = None) -> str:
+    """Return the address of a file, of a revision that was asked for; relative to its own folder without ``/``."""
+    asked = "" if revision is None else f"&revision={revision}"
+    return f"{table.period.name}.{ending}?lang={language}{asked}"
 
 
 async def file_answer(request: Request, table: Table, form: Form | Literal["metadata"], texts: Languages) -> Response:
@@ -79,17 +80,19 @@ async def file_answer(request: Request, table: Table, form: Form | Literal["meta
     name, text = texts.names[language], texts.text[language]
     folder = f"{texts.folder}/{table.definition.name}"
     held = texts.shown(table)
+    revision = table.revision if "revision" in request.query_params else None
     if form == "metadata":
-        body = orjson.dumps(as_csvw(held, address(table, "csv", language), language, name, text))
+        body = orjson.dumps(as_csvw(held, address(table, "csv", language, revision), language, name, text))
         return answered(request, body, CSVW, language)
-    described = f'<{folder}/{address(table, METADATA, language)}>; rel="describedby"; type="{CSVW}"'
+    described = f'<{folder}/{address(table, METADATA, language, revision)}>; rel="describedby"; type="{CSVW}"'
     headers = {
-        "Content-Location": f"{folder}/{address(table, form, language)}",
+        "Content-Location": f"{folder}/{address(table, form, language, revision)}",
         "Link": described if form == "csv" else f'</api/v1/dictionary>; rel="describedby"; type="{JSON}"',
     }
     if form == "json":
         return answered(request, orjson.dumps(as_json(held, name, text)), _MEDIA[form], language, headers)
-    headers["Content-Disposition"] = attachment(f"{table.definition.name}-{held.period.name}.{form}")
+    kept = held.period.name if revision is None else f"{held.period.name}-revision-{revision}"
+    headers["Content-Disposition"] = attachment(f"{table.definition.name}-{kept}.{form}")
     if form == "parquet":
         body = await asyncio.to_thread(as_parquet, held, texts.names)
         return answered(request, body, _MEDIA[form], language, headers)

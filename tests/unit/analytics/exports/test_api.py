@@ -181,6 +181,13 @@ async def test_every_form_and_page_of_a_corrected_month_says_so_and_the_first_ca
         assert why["en"] in (await said(page)).text, page
     assert why["en"] not in (await said("/?period=2026-11&lang=en")).text
     assert (await said(f"{name}?period=2026-10&revision=7")).json()["code"] == "unknown_revision"
+    former, newest = [await said(f"{name}/2026-10.csv?lang=en{asked}") for asked in ("&revision=0", "")]
+    target = former.headers["link"].partition(">; ")[0].removeprefix("<")
+    metadata = (await said(target)).json()
+    assert "dc:provenance" not in metadata, "of the revision that links to it, which corrects nothing"
+    assert (await said(f"{name}/{metadata['url']}")).content == former.content
+    assert (await said(former.headers["content-location"])).content == former.content
+    assert former.headers["content-disposition"] != newest.headers["content-disposition"]
 
 
 async def test_a_total_that_does_not_exist_is_not_marked_hidden(year: list[Release]) -> None:
