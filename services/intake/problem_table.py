@@ -14,7 +14,9 @@ from shared.web.translations import gettext_noop as n
 
 PROBLEMS: Final = (
     DocumentedProblem(
-        "invalid_header", 400, n("An Idempotency-Key does not have the form it must have, or there are two.")
+        "invalid_header",
+        400,
+        n("A header (Idempotency-Key, Ieum-Callback, Ieum-Visitor) could not be used: “errors” says which and why."),
     ),
     DocumentedProblem("no_credential", 401, n("There is no credential in the request.")),
     DocumentedProblem("wrong_credential", 401, n("The credential is wrong, or was replaced.")),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.intake.dependencies import VISITOR, CallbackReference, IdempotencyKey
 from shared.web import problems
 from shared.web.problem_catalog import ON_PAGES, SHARED, STAFF, DocumentedProblem
 from tools.local.settings import SERVICES
@@ -52,3 +53,9 @@ def test_every_problem_of_all_services_is_explained() -> None:
     assert literal_problems(ROOT / "shared") - COMMON == set()
     framework = {(status, code) for status, code in problems._CODES.items() if status != 403}
     assert framework - COMMON == set()
+
+
+def test_a_header_that_could_not_be_used_is_explained_for_each_that_may_be() -> None:
+    [said] = [one.when for one in tables_of("intake")[0] if one.code == "invalid_header"]
+    for name in (IdempotencyKey.name, CallbackReference.name, VISITOR):
+        assert name in said

@@ -23,6 +23,7 @@ from tools.docs_generation import (
     schemas,
     settings,
     store_access,
+    words,
 )
 from tools.monitoring import dashboards, objectives
 
@@ -35,7 +36,7 @@ def wanted() -> dict[str, str]:
     """Every derived document by its path below ``docs``."""
     parts = (
         *(schemas, asyncapi, openapi, permissions, cases, settings, metrics, needs, pages),
-        *(objectives, dashboards, kafka_access, store_access, clients, limits, chaos),
+        *(objectives, dashboards, kafka_access, store_access, clients, limits, chaos, words),
     )
     return {path: text for part in parts for path, text in part.files().items()}
 

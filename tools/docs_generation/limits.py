@@ -60,7 +60,8 @@ def page(document: Mapping[str, Any]) -> str:
 _RATE_HEADERS: Final = """Every answer to a known credential tells what is left, as the IETF draft “RateLimit header
 fields for HTTP” writes it: `RateLimit-Policy: "front-end";q=600;w=60` (600 in 60 seconds) and
 `RateLimit: "front-end";r=599;t=1` (599 left, all of them again in 1 second). The limit counts in each intake process;
-with several of them more may pass. Requests refused with 401 or 403 are not counted.
+with several of them more may pass. Requests refused with 401, or with 403 of another code than `drills_only`, are not
+counted, and their answers tell nothing.
 """
 
 
@@ -104,7 +105,7 @@ def _amounts() -> Iterator[tuple[str, ...]]:
         "408 `too_slow`",
     )
     yield "`Idempotency-Key`", "16 to 128 of A-Z a-z 0-9 . _ : ~ + / = -", "400 `invalid_header`"
-    yield "`Ieum-Visitor`", "1 to 64 letters, digits, `_` or `-`", "400 `invalid_header`"
+    yield "`Ieum-Visitor`, `Ieum-Callback`", "1 to 64 letters, digits, `_` or `-`", "400 `invalid_header`"
     yield "messages with one receipt", f"{MESSAGES}", "409 `too_many_messages`"
     yield "additions with one receipt", f"{AMENDMENTS}", "409 `too_many_amendments`"
 

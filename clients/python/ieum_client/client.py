@@ -73,6 +73,11 @@ def _reply(response: httpx.Response) -> Reply:
     return Reply(response.status_code, response.headers, response.content)
 
 
+def _timeout(whole_s: float) -> httpx.Timeout:
+    """Less for connecting than for the whole attempt: what was never sent is told apart from what may have arrived."""
+    return httpx.Timeout(whole_s, connect=whole_s * 2 / 3)
+
+
 def _no_reply(error: httpx.RequestError) -> NoReply:
     if isinstance(error, _WRONG_USE):
         raise error
@@ -94,13 +99,18 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """``language`` (``ko`` or ``en``) is that of ``detail``; ``timeout_s`` is for each attempt.
+        """``language`` (``ko`` or ``en``) is that of ``detail``.
+
+        ``timeout_s`` is for each attempt: to connect, and then for each part of the answer, since nothing interrupts a
+        thread. An answer that comes drop by drop takes longer.
 
         ``transport``, ``sleep`` and ``chance`` are for tests.
         """
         self._settings = _Settings(url, credential, language, timeout_s, retry, chance)
         self._sleep = sleep
-        self._http = httpx.Client(base_url=url, headers=self._settings.headers, timeout=timeout_s, transport=transport)
+        self._http = httpx.Client(
+            base_url=url, headers=self._settings.headers, timeout=_timeout(timeout_s), transport=transport
+        )
 
     @property
     def rate_limit(self) -> RateLimit | None:
@@ -259,14 +269,14 @@ class AsyncClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """``language`` (``ko`` or ``en``) is that of ``detail``; ``timeout_s`` is for each attempt.
+        """``language`` (``ko`` or ``en``) is that of ``detail``; ``timeout_s`` is for the whole of each attempt.
 
         ``transport``, ``sleep`` and ``chance`` are for tests.
         """
         self._settings = _Settings(url, credential, language, timeout_s, retry, chance)
         self._sleep = sleep
         self._http = httpx.AsyncClient(
-            base_url=url, headers=self._settings.headers, timeout=timeout_s, transport=transport
+            base_url=url, headers=self._settings.headers, timeout=_timeout(timeout_s), transport=transport
         )
 
     @property
@@ -414,6 +424,10 @@ class AsyncClient:
             await self._sleep(step)
             return None
         try:
-            return _reply(await self._http.request(step.method, step.path, content=step.content, headers=step.headers))
+            async with asyncio.timeout(self._settings.timeout_s):  # httpx limits each wait for a part of the answer
+                request = self._http.request(step.method, step.path, content=step.content, headers=step.headers)
+                return _reply(await request)
+        except TimeoutError as error:
+            return NoReply(type(error).__name__, sent=True)
         except httpx.RequestError as error:
             return _no_reply(error)

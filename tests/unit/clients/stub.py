@@ -61,9 +61,21 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content) + (9 if reply.get("cut") else 0)))
         self.end_headers()
+        if reply.get("drips"):
+            self._drip(content)
+            return
         self.wfile.write(content)
         if reply.get("cut"):
             self.close_connection = True
+
+    def _drip(self, content: bytes) -> None:
+        """A byte now and then, until the client has gone."""
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            for byte in content:
+                self.wfile.write(bytes([byte]))
+                if self.stub.over.wait(0.05):
+                    return
 
     do_GET = do_POST  # noqa: N815  # names that http.server looks for
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from ieum_client import AsyncClient, Client, IeumError, RateLimit, RefusedError, RetryPolicy
+from ieum_client import AsyncClient, Client, IeumError, NotReachedError, RateLimit, RefusedError, RetryPolicy
 from services.intake.problem_table import PROBLEMS
 from shared.web.problem_catalog import SHARED, Again
 from tests.unit.clients.node import assert_passes
@@ -229,6 +229,15 @@ def test_chance_keeps_many_front_ends_from_coming_back_together() -> None:
     with client, pytest.raises(IeumError):
         client.get_proof_key()
     assert waits == [4.5, 5.0]
+
+
+async def test_an_answer_that_comes_drop_by_drop_does_not_outlast_the_attempt(stub: Stub) -> None:
+    key = {"algorithm": "EdDSA", "key_id": "k", "public_key": "x" * 10_000}
+    url = stub.address("drips", {"replies": [{"status": 200, "json": key, "drips": True}]})
+    async with AsyncClient(url, CREDENTIAL, timeout_s=0.5, retry=RetryPolicy(attempts=1)) as client:
+        async with asyncio.timeout(20):  # the answer takes 500 seconds
+            with pytest.raises(NotReachedError):
+                await client.get_proof_key()
 
 
 def test_nothing_that_ends_in_a_log_has_a_receipt(stub: Stub) -> None:
