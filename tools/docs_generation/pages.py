@@ -19,8 +19,8 @@ reason and origin in their headers.
 """
 _DECISIONS_HEAD = """# Decisions
 
-Written by `make docs` from the records in this folder; `make check` compares. A record has at most 60 lines:
-context, decision, consequence. A decision that is replaced keeps its number and says what replaced it.
+Written by `make docs` from the records in this folder; `make check` compares. A record is short: context,
+decision, consequence. A decision that is replaced keeps its number and says what replaced it.
 
 | | decision | status | since |
 |---|---|---|---|
