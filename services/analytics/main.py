@@ -52,7 +52,8 @@ _log = log.get(__name__)
 _HERE = Path(__file__).parent
 _TITLE = gettext_noop("Ieum analytics")
 _DESCRIPTION = gettext_noop(
-    "Counts of reports that give nobody away. Counts from 0 to 4 are hidden; months are released once and never change."
+    "Counts of reports that give nobody away. Counts from 0 to 4 are hidden; a month is released once, and "
+    "where it was wrong once more as a revision."
 )
 
 

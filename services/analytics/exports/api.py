@@ -60,7 +60,10 @@ def router(release_service: ReleaseService, pages: Pages, authorize: Authorizer)
         file: str,
         revision: Annotated[int | None, Query(description="An earlier revision; otherwise the newest", ge=0)] = None,
     ) -> Response:
-        """A released file never changes; `csv-metadata.json` describes the columns of the CSV file."""
+        """The newest revision, unless `revision` names one, which never changes.
+
+        `csv-metadata.json` describes the columns of the CSV file.
+        """
         period, form = named_file(file)
         return await file_answer(request, await published(release_service, name, period or "-", revision), form, texts)
 

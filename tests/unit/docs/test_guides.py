@@ -1,11 +1,15 @@
 """The guides say what the products do: names of pages, buttons and states; what a front end sends again."""
 
+import json
 import re
+from collections.abc import Callable
 
 import pytest
 from babel.messages.pofile import read_po
 
 from services.intake.problem_table import PROBLEMS
+from shared.audit.model import SERVICES
+from shared.events.base import Event
 from shared.events.catalog import EVENT_TYPES, types_of
 from shared.labels import CENTER_STATES
 from shared.topics import TOPICS
@@ -35,4 +39,51 @@ def test_readers_of_a_topic_are_told_what_numbers_its_records(topic: str) -> Non
     text = (PROJECT / "docs/reference/delivery.md").read_text(encoding="utf-8")
     [row] = [line for line in text.splitlines() if line.startswith("| Versions |")]
     [field] = re.findall(rf"`(\w+)` in `{topic}`", row)
-    assert {EVENT_TYPES[name].model_construct(**{field: 7}).sequence for name in types_of(topic)} == {7}
+    for name in types_of(topic):
+        made: Callable[..., Event] = EVENT_TYPES[name].model_construct
+        assert made(**{field: 7}).sequence == 7
+
+
+def test_the_typescript_client_is_installed_as_the_tutorial_does_it() -> None:
+    """npm links a folder without building it, so that nothing can be imported; a test runs the tutorial's lines."""
+    version = json.loads((PROJECT / "clients/typescript/package.json").read_text(encoding="utf-8"))["version"]
+    for document in ("clients/typescript/README.md", "docs/tutorials/first-report.md"):
+        installed = re.findall(
+            r"^npm install (\S*clients\S*)", (PROJECT / document).read_text(encoding="utf-8"), re.MULTILINE
+        )
+        assert installed == [f"clients/typescript/ieum-client-{version}.tgz"]
+
+
+SERVICE_AT = {"8001": "intake", "8002": "routing", "8003": "notify", "8004": "analytics", "8006": "identity"}
+ROUTE = re.compile(r"^\| [A-Z]+ \| `([^`]+)`", re.MULTILINE)
+ADDRESS = re.compile(r"http://127\.0\.0\.1:(800\d)((?:/[\w-]+)*)")
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.ko.md", "docs/index.md", "docs/tutorials/first-report.md"])
+def test_every_page_a_newcomer_is_sent_to_is_a_route_of_the_service_there(document: str) -> None:
+    permissions = (PROJECT / "docs/permissions.md").read_text(encoding="utf-8")
+    parts = re.split(r"^## Routes of (\w+)$", permissions, flags=re.MULTILINE)
+    routes = {
+        service: [re.sub(r"\{\w+\}", r"[\\w-]+", path) for path in ROUTE.findall(part)]
+        for service, part in zip(parts[1::2], parts[2::2], strict=True)
+    }
+    found = ADDRESS.findall((PROJECT / document).read_text(encoding="utf-8"))
+    assert found
+    for port, path in found:
+        assert any(re.fullmatch(route, path or "/") for route in routes[SERVICE_AT[port]]), (port, path)
+
+
+def test_where_accounts_and_their_audit_are_the_start_page_says() -> None:
+    text = (PROJECT / "docs/index.md").read_text(encoding="utf-8")
+    audits = {(port, path) for port, path in ADDRESS.findall(text) if path == "/audit"}
+    assert audits == {(port, "/audit") for port, service in SERVICE_AT.items() if service in SERVICES}
+
+
+def test_no_figure_that_may_be_corrected_is_said_to_stay() -> None:
+    """Without `revision` an address gives the newest one, so whoever keeps its answer keeps what was wrong."""
+    api = json.loads((PROJECT / "docs/openapi/analytics.json").read_text(encoding="utf-8"))
+    for methods in api["paths"].values():
+        for operation in methods.values():
+            if any(one["name"] == "revision" for one in operation.get("parameters", ())):
+                assert "A released file never changes" not in operation["description"]
+    assert "revision" in api["info"]["description"]
