@@ -179,5 +179,5 @@ def _read(call: Call, reply: Reply, answer: type[A]) -> A:
 def _json(content: bytes) -> object:
     try:
         return cast("object", json.loads(content))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

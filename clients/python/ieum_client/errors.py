@@ -27,11 +27,11 @@ class RefusedError(IeumError):
     ) -> None:
         """``problem`` is the problem document (RFC 9457); empty where the answer was none."""
         self.status: Final = status
-        self.code: Final = str(problem.get("code", "unknown"))
-        self.detail: Final = str(problem.get("detail", ""))
+        self.code: Final = _text(problem, "code") or "unknown"
+        self.detail: Final = _text(problem, "detail")
         """A sentence for the person, in the language of the client."""
         self.errors: Final = tuple(_field_errors(problem.get("errors")))
-        self.trace_id: Final = str(problem.get("trace_id", ""))
+        self.trace_id: Final = _text(problem, "trace_id")
         """Say it when you ask about this answer."""
         self.retry_after: Final = retry_after
         """Seconds after which the same request may be sent again with the same key, where the server said so."""
@@ -59,10 +59,16 @@ def _field_errors(found: object) -> list[FieldError]:
     entries = [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
     return [
         FieldError(
-            str(entry.get("field", "")),
-            str(entry.get("reason", "")),
-            str(entry.get("detail", "")),
-            tuple(map(str, entry.get("allowed") or ())),
+            _text(entry, "field"), _text(entry, "reason"), _text(entry, "detail"), _allowed(entry.get("allowed"))
         )
         for entry in entries
     ]
+
+
+def _allowed(found: object) -> tuple[str, ...]:
+    return tuple(map(str, found)) if isinstance(found, list) else ()
+
+
+def _text(found: Mapping[str, Any], name: str) -> str:
+    text = found.get(name)
+    return "" if text is None else str(text)

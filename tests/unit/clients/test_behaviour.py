@@ -12,7 +12,16 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from ieum_client import AsyncClient, Client, IeumError, NotReachedError, RateLimit, RefusedError, RetryPolicy
+from ieum_client import (
+    AsyncClient,
+    Client,
+    IeumError,
+    NotReachedError,
+    RateLimit,
+    RefusedError,
+    RetryPolicy,
+    UnexpectedAnswerError,
+)
 from services.intake.problem_table import PROBLEMS
 from shared.web.problem_catalog import SHARED, Again
 from tests.unit.clients.node import assert_passes
@@ -238,6 +247,12 @@ async def test_an_answer_that_comes_drop_by_drop_does_not_outlast_the_attempt(st
         async with asyncio.timeout(20):  # the answer takes 500 seconds
             with pytest.raises(NotReachedError):
                 await client.get_proof_key()
+
+
+def test_an_answer_that_is_nested_without_end_is_none_of_the_api(stub: Stub) -> None:
+    case = {"replies": [{"status": 200, "text": "[" * 100_000}]}
+    with Client(stub.address("nested", case), CREDENTIAL) as client, pytest.raises(UnexpectedAnswerError):
+        client.get_proof_key()
 
 
 def test_nothing_that_ends_in_a_log_has_a_receipt(stub: Stub) -> None:
