@@ -59,14 +59,19 @@ ROUTE = re.compile(r"^\| [A-Z]+ \| `([^`]+)`", re.MULTILINE)
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(800\d)((?:/[\w-]+)*)")
 
 
-@pytest.mark.parametrize("document", ["README.md", "README.ko.md", "docs/index.md", "docs/tutorials/first-report.md"])
-def test_every_page_a_newcomer_is_sent_to_is_a_route_of_the_service_there(document: str) -> None:
+def routes_of_services() -> dict[str, list[str]]:
+    """Patterns of the routes, by service."""
     permissions = (PROJECT / "docs/permissions.md").read_text(encoding="utf-8")
     parts = re.split(r"^## Routes of (\w+)$", permissions, flags=re.MULTILINE)
-    routes = {
+    return {
         service: [re.sub(r"\{\w+\}", r"[\\w-]+", path) for path in ROUTE.findall(part)]
         for service, part in zip(parts[1::2], parts[2::2], strict=True)
     }
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.ko.md", "docs/index.md", "docs/tutorials/first-report.md"])
+def test_every_page_a_newcomer_is_sent_to_is_a_route_of_the_service_there(document: str) -> None:
+    routes = routes_of_services()
     found = ADDRESS.findall((PROJECT / document).read_text(encoding="utf-8"))
     assert found
     for port, path in found:
@@ -87,3 +92,12 @@ def test_no_figure_that_may_be_corrected_is_said_to_stay() -> None:
             if any(one["name"] == "revision" for one in operation.get("parameters", ())):
                 assert "A released file never changes" not in operation["description"]
     assert "revision" in api["info"]["description"]
+
+
+def test_every_page_a_runbook_sends_to_is_a_route() -> None:
+    """Of any service: which one, the words beside it say. An address of the API is no page to look at."""
+    text = (PROJECT / "docs/how-to/runbooks.md").read_text(encoding="utf-8")
+    found = [path.partition("?")[0] for path in re.findall(r"`(/[\w/-]*(?:\?[\w=]+)?)`", text)]
+    pages = {route for routes in routes_of_services().values() for route in routes}
+    assert found
+    assert [path for path in found if not any(re.fullmatch(route, path) for route in pages)] == []
