@@ -50,8 +50,9 @@ highest `version` that carries a decision (`report.routed`, `report.rerouted`). 
 `cases` or `alerts` under an earlier ownership than the present one changes nothing.
 
 **Tolerant reading.** Ignore fields and headers you do not know. Words with `x-known-values` are open: a later build may
-write others; treat one you do not know as unknown and pass it on as it is. A `ce_type` you do not know, or a body that
-does not fit: put it aside (dead letter) and go on.
+write others; treat one you do not know as unknown and pass it on as it is. A body that does not fit: put it aside and
+go on. A `ce_type` you do not know is of a newer build: stop, or pass over and count it, since its report may be ahead
+of what you know.
 
 **Schemas.** `ce_dataschema` names the schema a record was written by; a name never changes its content.
 """

@@ -109,6 +109,15 @@ def test_dead_letters_have_the_headers_the_asyncapi_document_says(described: dic
     jsonschema.validate(given, described_headers)
 
 
+def test_the_asyncapi_document_and_the_page_on_delivery_say_the_same_of_unknown_types(
+    described: dict[str, Any],
+) -> None:
+    page = (PROJECT / "docs/reference/delivery.md").read_text(encoding="utf-8")
+    for text in (" ".join(described["info"]["description"].split()), page):
+        assert re.search(r"[Ss]top, or pass over and count", text)
+        assert "its report may be ahead of what you know" in text
+
+
 def test_names_in_the_asyncapi_document_are_those_its_standard_allows(described: dict[str, Any]) -> None:
     parts = (described["channels"], described["operations"], *described["components"].values())
     assert [name for part in parts for name in part if not re.fullmatch(r"[A-Za-z0-9._-]+", name)] == []
