@@ -19,7 +19,10 @@ from shared.errors import TransientError
 AT_ONCE: Final = 2
 """Passwords hashed at the same time: each takes 64 MiB and a tenth of a second of up to four cores."""
 WAITING: Final = 40
-"""More than so many waiting are turned away: they would wait longer than a browser does."""
+"""Where so many wait, further strangers are turned away: they would wait longer than a browser does."""
+KNOWN_WAITING: Final = 2 * WAITING
+"""Others are only where so many wait: browsers that an account signed in in, and whoever is signed in or invited. So
+strangers of many networks, who try a password each, keep nobody out."""
 ISSUER: Final = "Ieum"
 _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without letters that are read as others; 31 signs, so 16 of them are 79 bits."""
@@ -44,21 +47,24 @@ class Passwords:
         """A new hash. Raises ``TransientError`` when too many wait."""
         return await self._in_turn(password, None)
 
-    async def right(self, stored: str | None, password: str) -> bool:
-        """Return whether it is the password. Without a stored hash the same work is done and the answer is False."""
+    async def right(self, stored: str | None, password: str, *, stranger: bool = False) -> bool:
+        """Return whether it is the password. Without a stored hash the same work is done and the answer is False.
+
+        Raises ``TransientError`` when too many wait.
+        """
         if stored is None:
             if self._nobody is None:
                 self._nobody = await self.hashed(secrets.token_urlsafe())
-            await self._in_turn(password, self._nobody)
+            await self._in_turn(password, self._nobody, stranger=stranger)
             return False
-        return await self._in_turn(password, stored) == stored
+        return await self._in_turn(password, stored, stranger=stranger) == stored
 
     def outdated(self, stored: str) -> bool:
         """Return whether a hash was made with other parameters."""
         return self._hasher.check_needs_rehash(stored)
 
-    async def _in_turn(self, password: str, stored: str | None) -> str:
-        if self._waiting >= WAITING:
+    async def _in_turn(self, password: str, stored: str | None, *, stranger: bool = False) -> str:
+        if self._waiting >= (WAITING if stranger else KNOWN_WAITING):
             raise TransientError("too many passwords wait to be hashed")
         self._waiting += 1
         try:

@@ -123,7 +123,7 @@ class SignIn:
             tallies = {Source.RECOVERY: f"{Source.RECOVERY}:{account.subject}"}
             if seconds := await self._taken(tallies):
                 await self._refuse(who, account, "wait", seconds)
-        shown = await self._proven(account, attempt)
+        shown = await self._proven(account, attempt, stranger=Source.STRANGE in tallies)
         if shown is None or account is None:
             await self._refuse(who, account, "wrong_sign_in")
             raise AssertionError  # pragma: no cover  # _refuse raises
@@ -261,13 +261,15 @@ class SignIn:
     def _recovery(self, account: Account, code: str) -> str:
         return self._vault.marks.recovery(account.subject, plain_code(code))
 
-    async def _proven(self, account: Account | None, attempt: SignInAttempt) -> Factor | None:
+    async def _proven(
+        self, account: Account | None, attempt: SignInAttempt, *, stranger: bool = False
+    ) -> Factor | None:
         usable = account is not None and account.state is AccountState.ACTIVE and account.totp is not None
         if usable and account is not None and self._only_break_glass:
             usable = account.break_glass
         stored = account.password if usable and account is not None else None
         password = normal(attempt.password[:_MOST_SIGNS])
-        if not await self._passwords.right(stored, password) or account is None or stored is None:
+        if not await self._passwords.right(stored, password, stranger=stranger) or account is None or stored is None:
             return None
         shown = Factor.PASSKEY if attempt.passkey else Factor.RECOVERY if is_long_code(attempt.code) else Factor.TOTP
         if not await self._second(account, shown, attempt):

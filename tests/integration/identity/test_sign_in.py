@@ -8,6 +8,7 @@ import pytest
 from services.identity.accounts.rules import DELAYS, Source
 from services.identity.accounts.service import Ready
 from services.identity.audit_recorder import Actor
+from services.identity.credentials import KNOWN_WAITING, WAITING
 from shared.audit.model import AuditOutcome
 from shared.identity.cookies import session_cookie, token_cookie
 from tests.integration.identity.conftest import NOTIFY_URL, IdentityHarness, Process
@@ -199,6 +200,21 @@ async def test_a_guesser_cannot_keep_a_centre_out_at_night(identity: Process) ->
             assert (await identity.enter(new_phone, ready, code="aaaa-bbbb-cccc-dddd")).status_code == 429
             assert (await identity.enter(new_phone, ready, code=ready.recovery[0], password="wrong")).status_code == 401
             assert (await identity.enter(new_phone, ready, code=ready.recovery[0])).status_code == 303
+
+
+async def test_strangers_who_fill_the_queue_keep_no_browser_out_that_is_known(
+    identity: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    async with identity.browser() as known, identity.browser() as strange:
+        assert (await identity.enter(known, ready)).status_code == 303
+        await identity.clock.advance(30)
+        monkeypatch.setattr(identity.accounts.passwords, "_waiting", WAITING)
+        assert (await identity.enter(strange, ready)).status_code == 503
+        assert (await identity.enter(known, ready)).status_code == 303
+        monkeypatch.setattr(identity.accounts.passwords, "_waiting", KNOWN_WAITING)
+        await identity.clock.advance(30)
+        assert (await identity.enter(known, ready)).status_code == 503
 
 
 async def test_one_network_that_tries_many_accounts_is_slowed_down(identity: Process) -> None:
