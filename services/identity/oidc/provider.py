@@ -34,6 +34,7 @@ from services.identity.oidc.rules import (
     is_confidential,
     logout_of,
     shown_at,
+    shown_name,
     values_of,
 )
 from services.identity.settings import IdentitySettings
@@ -214,7 +215,7 @@ class Provider:
         return Person(
             issuer=issuer,
             subject=str(claims["sub"]),
-            display=" ".join(str(claims.get("name") or "").split())[:40],
+            display=shown_name(claims.get("name")),
             values=values_of(claims, self._settings.oidc_role_claim),
             shown_at=datetime.fromtimestamp(shown, UTC),
             sid=str(claims.get("sid") or ""),

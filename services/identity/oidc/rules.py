@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from services.identity.accounts.models import DISPLAY_LENGTH
+
 _POSSESSION: Final = frozenset({"mfa", "otp", "hwk", "swk", "sc"})
 """Of the methods of RFC 8176: several factors, a one-time code, a key in hardware or software, a smart card."""
 LEEWAY_S: Final = 60
@@ -39,6 +41,12 @@ def shown_at(auth_time: object, since: int, now: int) -> int | None:
 def account_name(issuer: str, subject: str) -> str:
     """Return the name by which an account is found: a digest, since a provider's subject may be a personal number."""
     return "oidc-" + hashlib.sha256(f"{issuer}\0{subject}".encode()).hexdigest()[:40]
+
+
+def shown_name(name: object) -> str:
+    """Return a name at work as the account pages would take it: no sign that turns or hides what stands beside it."""
+    spaced = " ".join(name.split()) if isinstance(name, str) else ""
+    return "".join(filter(str.isprintable, spaced))[:DISPLAY_LENGTH]
 
 
 def values_of(claims: Mapping[str, object], name: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from services.identity.oidc.rules import (
     is_confidential,
     logout_of,
     shown_at,
+    shown_name,
     values_of,
 )
 from services.identity.settings import IdentitySettings
@@ -169,6 +170,21 @@ def test_an_issuer_by_plain_http_is_a_wrong_setting(issuer: str) -> None:
     with pytest.raises(ValidationError, match="https"):
         IdentitySettings.model_validate({**given, "oidc_issuer": issuer})
     assert IdentitySettings.model_validate({**given, "oidc_issuer": "https://login.example"})
+
+
+@pytest.mark.parametrize(
+    ("claimed", "shown"),
+    [
+        ("  김  민지 ", "김 민지"),
+        ("\u202e지민\u2066 \u200b김\x00", "지민 김"),  # turned round, and with what nobody sees
+        ("김" * 41, "김" * 40),
+        (None, ""),
+        (7, ""),
+        (["김"], ""),
+    ],
+)
+def test_a_name_from_the_provider_turns_and_hides_nothing_beside_it(claimed: object, shown: str) -> None:
+    assert shown_name(claimed) == shown
 
 
 @pytest.mark.parametrize(
