@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from services.identity.accounts.models import Account, AccountState, PendingRelease, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
@@ -26,6 +27,9 @@ from shared.centers import CENTRAL
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
+
+_TRIES: Final = 20
+"""Of a change that must not wait until the account is used no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +129,21 @@ class Administration:
         return after
 
     async def disable(self, who: Actor, account: Account, reason: str) -> Account:
-        """Let them in no more, from now on. Raises ``RefusedError``."""
+        """Let them in no more, from now on, although factors of the account are used meanwhile.
+
+        Raises ``RefusedError``.
+        """
         wrong = await self._wrong(who, account, still=False)
         if wrong is not None:
             raise RefusedError(wrong)
         await self._said(who, AuditAction.DISABLE, account, reason)
         return await self._saved(
-            account, SessionEnding.DISABLED, Notice.DISABLED, state=AccountState.DISABLED, invitation=None
+            account,
+            SessionEnding.DISABLED,
+            Notice.DISABLED,
+            tries=_TRIES,
+            state=AccountState.DISABLED,
+            invitation=None,
         )
 
     async def enable(self, who: Actor, account: Account, reason: str) -> tuple[Account, str]:
@@ -225,14 +237,20 @@ class Administration:
             ended = await self._sessions.end(account.subject, SessionEnding.ADMINISTRATOR, only=only)
         await self._said(who, AuditAction.SESSIONS_END, account, None, ended=str(ended))
 
-    async def _saved(self, account: Account, why: SessionEnding, notice: Notice, **update: object) -> Account:
+    async def _saved(
+        self, account: Account, why: SessionEnding, notice: Notice, *, tries: int = 1, **update: object
+    ) -> Account:
         now = self._clock.now()
-        changed = account.model_copy(update={**update, "changed_at": now, "sessions_from": now, "session_kept": ""})
+        update |= {"changed_at": now, "sessions_from": now, "session_kept": ""}
         async with self._notices.about(account, notice):
-            after = await self._accounts.save(changed)
-            if after is None:
+            before: Account | None = account
+            after = await self._accounts.save(account.model_copy(update=update))
+            for _ in range(1, tries):
+                if after is None and (before := await self._accounts.get(account.subject)) is not None:
+                    after = await self._accounts.save(before.model_copy(update=update))
+            if before is None or after is None:
                 raise RefusedError("changed_meanwhile")
-            await self._keep_an_administrator(account, after)
+            await self._keep_an_administrator(before, after)
         await self._sessions.end(account.subject, why)
         return after
 

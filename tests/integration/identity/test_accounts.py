@@ -215,6 +215,30 @@ async def test_changes_need_a_reason_and_the_state_one_saw_and_are_in_the_audit(
     await http.aclose()
 
 
+async def test_who_uses_their_factors_all_the_time_is_disabled_all_the_same(
+    identity: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http = await admin_of(identity, "jeju")
+    thief = (await identity.person("jeju", "counsellor")).account
+    store, saves = identity.accounts.store, 0
+    save = store.save
+
+    async def just_used(account: Account) -> Account | None:
+        nonlocal saves
+        saves += 1
+        if saves <= 3:
+            await store.collection.update_one({"_id": account.subject}, {"$inc": {"rev": 1}})
+        return await save(account)
+
+    monkeypatch.setattr(store, "save", just_used)
+    seen = {"rev": str(thief.rev - 1), "reason": "suspicion"}
+    assert (await http.post(f"/accounts/{thief.subject}/disable", data=seen)).status_code == 303
+    after = await store.get(thief.subject)
+    assert after is not None
+    assert (after.state, saves) == (AccountState.DISABLED, 4)
+    await http.aclose()
+
+
 async def test_the_last_central_administrator_stays(identity: Process) -> None:
     ministry = await admin_of(identity, "ministry")
     last = (await identity.person("central", "administrator")).account

@@ -274,10 +274,11 @@ def _accounts() -> Asks:
         ask(
             409,
             path={**one, "change": change},
-            body={"rev": str(STALE), "roles": "lead", "reason": "left"},
+            body={"rev": str(STALE), "roles": "lead", "reason": reason},
             whose=OWNER,
         )
-        for change in ("roles", "disable", "enable", "reset")
+        # Somebody is disabled whatever was seen: only a reason that is none keeps it from being done.
+        for change, reason in (("roles", "left"), ("disable", "none"), ("enable", "left"), ("reset", "left"))
     )
     return {
         ("identity", "GET", "/api/v1/identity/keys"): (ask(200),),
