@@ -214,6 +214,13 @@ def test_nothing_can_write_to_its_own_image_or_gain_rights() -> None:
         assert service["security_opt"] == ["no-new-privileges:true"], name
 
 
+@pytest.mark.parametrize("name", sorted(COMPOSE["services"]))
+def test_a_container_writes_no_log_without_end(name: str) -> None:
+    """By default Docker keeps every line; on a full disk the store takes no report."""
+    kept = COMPOSE["services"][name]["logging"]["options"]
+    assert {"max-size", "max-file"} <= kept.keys()
+
+
 def test_prometheus_reaches_every_process_with_the_token_and_mail_is_only_kept_in_a_trial() -> None:
     configuration = yaml.safe_load((DEPLOY / "monitoring" / "prometheus.yaml").read_text(encoding="utf-8"))
     hosts = {job["static_configs"][0]["targets"][0].split(":")[0] for job in configuration["scrape_configs"]}

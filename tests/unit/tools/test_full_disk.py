@@ -2,8 +2,10 @@
 
 import errno
 import io
+import signal
 import sys
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -54,3 +56,26 @@ def test_the_state_is_written_again_once_there_is_room(tmp_path: Path, monkeypat
         launcher._reporter.join()
     assert len(said) == 1, "it is said once, not every two seconds"
     assert "No space left on device" in said[0]
+
+
+def test_secrets_that_cannot_be_taken_end_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the launcher everything else would end, and the file is there to be mended."""
+    asked: SimpleQueue[None] = SimpleQueue()
+    tried: list[str] = []
+
+    class Running(Stack):
+        def renew_secrets(self) -> None:
+            tried.append("renewed")
+            if len(tried) == 1:
+                raise NO_ROOM
+            raise cli.Stopped
+
+    monkeypatch.setattr(cli, "SimpleQueue", lambda: asked)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    for _ in range(THIRD):
+        asked.put(None)
+    with pytest.raises(cli.Stopped):
+        cli.stay(Running(LocalSettings(secured=False)))
+    assert "not taken: OSError: [Errno 28] No space left on device" in capsys.readouterr().out

@@ -59,3 +59,17 @@ def test_a_rotation_that_stopped_goes_on_with_the_same_key_and_keeps_the_old_one
     Intake(tmp_path).rotate()
     assert keys.ensure(tmp_path)["INTAKE_MASTER_KEY"] == stopped["INTAKE_MASTER_KEY"]
     assert keys.retired_of(keys.ensure(tmp_path)) == []
+
+
+def test_a_key_of_receipts_that_comes_during_a_rotation_stays(tmp_path: Path) -> None:
+    """Receipts given out with it would be recognised by nobody any more."""
+    keys.ensure(tmp_path)
+    intake = Intake(tmp_path)
+
+    def rewrap() -> None:  # as long as there are reports; somebody runs `make rotate-receipt-key` meanwhile
+        keys.write(tmp_path, keys.with_new_receipt_key(keys.ensure(tmp_path)))
+
+    rotate(tmp_path, renew=intake.renew, rewrap=rewrap, say=lambda _: None)
+    after = keys.ensure(tmp_path)
+    assert keys.LATER in after
+    assert keys.retired_of(after) == []
