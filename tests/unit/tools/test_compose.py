@@ -26,7 +26,7 @@ from tests.image.started import settings_for
 from tools.local import compose_secrets, keys
 from tools.local.certificates import Certificates
 from tools.local.jar_lock import KAFKA_VERSION
-from tools.local.kafka import properties, secured
+from tools.local.kafka import LOG4J, properties, secured
 from tools.local.plan import SECRETS_OF
 from tools.local.settings import SERVICES, environment
 
@@ -178,6 +178,19 @@ def test_brokers_are_the_tested_version(name: str) -> None:
     broker = COMPOSE["services"][name]
     assert broker["image"] == f"apache/kafka:{KAFKA_VERSION}"
     assert broker["command"] == ["sh", "/etc/ieum/kafka.sh", name.removeprefix("kafka-")]
+
+
+@pytest.mark.parametrize("name", ["kafka-1", "kafka-2", "kafka-3"])
+def test_a_broker_keeps_no_logs_in_memory(name: str) -> None:
+    """By its own settings it writes a file an hour, and 1 GB of the collector, where only tmpfs can be written."""
+    broker = COMPOSE["services"][name]
+    assert "-loggc" not in broker["environment"]["EXTRA_ARGS"]
+    targets = {each["source"]: each["target"] for each in broker["configs"]}
+    read = f"-Dlog4j2.configurationFile={targets['log4j2.properties']}"
+    assert broker["environment"]["KAFKA_LOG4J_OPTS"] == read
+    written = (DEPLOY / "compose" / COMPOSE["configs"]["log4j2.properties"]["file"]).read_text(encoding="utf-8")
+    assert written.partition("\n")[2] == LOG4J
+    assert "File" not in LOG4J
 
 
 def test_brokers_are_secured_as_the_one_of_make_up_and_lose_nothing_with_one_away(tmp_path: Path) -> None:
