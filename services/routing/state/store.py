@@ -73,12 +73,13 @@ class StateStore:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open it, or make an empty one. Raises ``lmdb.Error`` if it is damaged."""
+        """Open it, or make an empty one. Raises ``lmdb.Error`` if it is damaged, also if its file was cut off."""
         path.mkdir(parents=True, exist_ok=True)
         self.env = lmdb.open(
             str(path), map_size=MAP_BYTES, max_dbs=3, sync=False, metasync=False, lock=False, readahead=False
         )
         try:
+            self._refuse_cut_off(path)
             self.report_states: MutableMapping[str, ReportState] = _Table(
                 self, b"standings", _report_state_bytes, _report_state_of
             )
@@ -98,6 +99,11 @@ class StateStore:
         except BaseException:
             self.env.close()
             raise
+
+    def _refuse_cut_off(self, path: Path) -> None:
+        """LMDB does not look, and reading behind the end of a file ends the process without a word, at every start."""
+        if (path / "data.mdb").stat().st_size < (self.env.info()["last_pgno"] + 1) * self.env.stat()["psize"]:
+            raise lmdb.CorruptedError("the file is shorter than what it says it holds")
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Keep what was written since the last commit, and the position it stands for: both or nothing."""

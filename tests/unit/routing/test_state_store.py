@@ -162,6 +162,30 @@ def test_a_damaged_store_is_made_anew(tmp_path: Path, content: bytes) -> None:
     again.close()
 
 
+CUT_OFF = """
+import os, pathlib, sys
+from tests.unit.routing.builders import report_id
+from tests.unit.routing.test_state_store import _standing, checkpoint, taken
+root = pathlib.Path(sys.argv[1])
+folder = taken(root)
+store = folder.open(0)
+store.report_states.update({report_id(n): _standing() for n in range(1000)})
+store.commit(checkpoint())
+folder.close()
+os.truncate(folder.path / "partition-0" / "data.mdb", 4096 * int(sys.argv[2]))
+again = taken(root)
+print(again.open(0).checkpoint)
+"""
+
+
+@pytest.mark.parametrize("pages", [1, 3, 20])
+def test_a_store_whose_file_was_cut_off_is_made_anew(tmp_path: Path, pages: int) -> None:
+    # In a process of its own: reading behind the end of the file would end this one.
+    given = [sys.executable, "-c", CUT_OFF, str(tmp_path), str(pages)]
+    done = subprocess.run(given, cwd=ROOT, text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["None"]), done.stderr
+
+
 def _filled(tmp_path: Path) -> StateFolder:
     folder = taken(tmp_path)
     folder.open(0).commit(checkpoint())
