@@ -153,17 +153,14 @@ class AuditLog:
             if signed is None:
                 raise
             return signed
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-            _log.critical("audit.head_refused", chain=self.service, error=type(error).__name__)
-            return signed
-        if stored is None or (signed is not None and stored.seq <= signed.seq):
+        if stored is None:
             return signed
         own = signed is not None and chain.is_genuine(self.keys, self.service, HEAD, signed)
         counting = (self.keys,) if own else chain.any_of(self.keys)
-        if any(chain.is_genuine(keys, self.service, HEAD, stored) for keys in counting):
-            return stored
-        _log.critical("audit.head_refused", chain=self.service, error="not signed by this service")
-        return signed
+        if not any(chain.is_genuine(keys, self.service, HEAD, stored) for keys in counting):
+            _log.critical("audit.head_refused", chain=self.service, error="not signed by this service")
+            return signed
+        return stored if signed is None or stored.seq > signed.seq else signed
 
     async def oldest_after(self, seq: int) -> tuple[int, datetime] | None:
         """Number and time of the first line after ``seq``. Raises ``TransientError``."""

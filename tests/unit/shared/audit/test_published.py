@@ -9,6 +9,7 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from shared.audit import chain, published
+from shared.audit.anchors import anchor_of
 from shared.audit.chain import AuditKeys, ChainVerifier, service_secret
 from shared.audit.model import Anchor, AuditEntry, ChainEntry
 from shared.audit.published import AnchorFile, PublishedAnchors
@@ -199,7 +200,7 @@ async def test_what_the_store_says_keeps_no_head_of_this_process_from_being_publ
         anchor(1_000, 0, signer="analytics"),
         chain.sign_anchor(SHARED, "intake", "head", 1_000, "ab" * 32, NOW),
         TransientError("store: away"),
-        KeyError("seq"),
+        anchor_of({"_id": "head", "mac": "ab"}),
     ]
     held[0] = forged[2]
     assert await log.newest_head() is None, "at the start only what is genuine"
