@@ -198,7 +198,7 @@ bench-intake: venv ## intake beside an endpoint that only validates: rate, slowe
 bench-routing: venv ## routing beside plain loops: speed, latency, memory, history, restart (H=1000000: with such a history)
 	@$(PY) -m tests.performance.bench_routing $(if $(H),--history $(H)) $(if $(R),--rounds $(R))
 
-bench-notify: venv ## the ladder: due steps told per second with 100,000 waiting
+bench-notify: venv ## the escalation: due steps told per second with 100,000 waiting
 	@$(PY) -m tests.performance.bench_notify
 
 bench-system: venv ## the whole system at 10, 40 and 80 reports a second: CPU per process, the store's CPU by command, writes and requests to Kafka per report, how long each step takes (RATES="10 40" SECONDS=30)
