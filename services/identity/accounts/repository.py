@@ -106,9 +106,9 @@ class AccountStore:
         return sum(not self.read(document).altered for document in found)
 
     async def displays(self, subjects: Sequence[str]) -> dict[str, str]:
-        """The names colleagues know these subjects by; unknown ones are missing."""
-        found = await by_ids(self.collection, subjects, {"display": 1})
-        return {subject: str(document["display"]) for subject, document in found.items()}
+        """The names colleagues know these subjects by; missing are unknown ones, and what identity did not write."""
+        found = map(self.read, (await by_ids(self.collection, subjects)).values())
+        return {account.subject: account.display for account in found if not account.altered}
 
     async def use_step(self, subject: str, step: int) -> bool:
         """Mark a step of the second factor as used; False where it, or a later one, was used already.

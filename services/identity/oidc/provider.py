@@ -5,6 +5,7 @@ what they may do here, anew at each sign-in. An account is tied to issuer and su
 """
 
 import asyncio
+import base64
 import hmac
 import os
 import secrets
@@ -155,7 +156,7 @@ class Provider:
     def passage(self, cookie: str, state: str) -> LoginState:
         """Open the cookie, if it belongs to this answer. Raises ``RefusedError`` ``wrong_state``."""
         try:
-            blob = bytes.fromhex(cookie)
+            blob = base64.urlsafe_b64decode(cookie)
             passage = LoginState(**orjson.loads(self._cipher.decrypt(blob[:_NONCE_BYTES], blob[_NONCE_BYTES:], _PLACE)))
         except (ValueError, TypeError, InvalidTag):
             raise RefusedError("wrong_state") from None
@@ -291,4 +292,5 @@ class Provider:
     def _sealed(self, passage: LoginState) -> str:
         nonce = os.urandom(_NONCE_BYTES)
         content = {name: getattr(passage, name) for name in LoginState.__slots__}
-        return (nonce + self._cipher.encrypt(nonce, orjson.dumps(content), _PLACE)).hex()
+        # In hexadecimal digits it would be larger than the 4 KB that browsers keep, where ``onward`` is long.
+        return base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, orjson.dumps(content), _PLACE)).decode()

@@ -96,6 +96,21 @@ async def test_the_administrators_other_self_cannot_release(identity: Process, a
     assert await identity.accounts.store.administrators("jeju") == 1
 
 
+async def test_a_name_written_into_the_store_does_not_stand_as_who_asked(
+    identity: Process, admin: httpx.AsyncClient
+) -> None:
+    await made(identity, admin, "counsellor")
+    asker = await account_of(identity, "jeju-administrator")
+    lead = await identity.person("jeju", "lead")
+    async with identity.browser() as http:
+        await identity.enter(http, lead)
+        assert asker.subject not in (await http.get("/releases")).text
+        planted = {"$set": {"display": "a trusted name"}}
+        await identity.accounts.store.collection.update_one({"_id": asker.subject}, planted)
+        page = (await http.get("/releases")).text
+    assert ("a trusted name" in page, asker.subject in page) == (False, True)
+
+
 async def test_only_leads_of_the_same_organisation_and_other_administrators_release_and_not_before_it_is_set_up(
     identity: Process, admin: httpx.AsyncClient
 ) -> None:

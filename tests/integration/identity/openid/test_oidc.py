@@ -81,6 +81,20 @@ async def test_the_session_before_ends_although_its_cookie_stays_away_on_the_way
             assert (await http.post("/api/v1/session/renew", json={"session": secret})).status_code == status
 
 
+async def test_a_browser_keeps_the_cookie_of_the_way_there_whatever_page_it_leads_back_to(
+    identity: Process, provider: httpx.AsyncClient
+) -> None:
+    await known(identity, provider, "minji", "jeju-counsellors")
+    async with identity.browser() as http:
+        await through(http, provider, "minji")  # a session and a known device are carried along
+        page = "/desk?filter=" + "a" * 1980
+        begun = await http.get("/oidc/start", params={"next": page})
+        (cookie,) = [value for value in begun.headers.get_list("set-cookie") if value.startswith("ieum_oidc=")]
+        assert len(cookie.partition(";")[0]) + len("__Host-") <= 4096  # RFC 6265bis, section 5.6
+        back = await at_the_provider(provider, begun.headers["location"], "minji")
+        assert f"url={page}" in (await http.get(back)).text
+
+
 async def test_a_crash_while_roles_change_at_the_provider_leaves_no_session_alive(
     identity: Process, provider: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
