@@ -166,7 +166,7 @@ class _Actions:
             "receipt-action.html",
             status=problem.status_code if problem else status,
             public=True,
-            form_of_step="act",
+            form_of_step="act" if action in receipt_words.TYPED else "ask",
             action=action,
             words=receipt_words.PAGES[action],
             idempotency_key=key if len(key) == receipt_forms.KEY_CHARS else secrets.token_urlsafe(24),

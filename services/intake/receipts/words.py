@@ -111,6 +111,9 @@ SENT_BEFORE: Final = n(
     "What you sent from this page before has arrived. If you want to send what stands here as well, press the button "
     "again."
 )
+TYPED: Final = frozenset({"message", "add", "contact", "word"})
+"""Pages with something to type. The other language sends their form along, to be shown again; that of the others only
+asks for the page, so that a build that does not know the button yet never does what they are about."""
 FIRST: Final[Mapping[str, str]] = {"message": "text", "add": "narrative", "contact": "contact_channels"}
 """The first control of each page that is sent with a key."""
 

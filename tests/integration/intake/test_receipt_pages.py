@@ -245,6 +245,12 @@ async def test_the_other_language_loses_no_number_and_nothing_typed(harness: Int
     )
     assert ("a long story" in typed.text, another.receipt in typed.text) == (True, True)
     assert "센터에 메시지 남기기" in typed.text
+    for action in ACTIONS:
+        page = await press(another, action, step="ask")
+        form = re.findall(r'<button class="link" type="submit" form="([a-z]+)" formaction', page.text)[0]
+        sends = page.text.split(f'<form id="{form}"')[1].split("</form>")[0]
+        types = "<textarea" in sends or 'type="radio"' in sends or 'name="new_word"' in sends
+        assert types or 'name="step" value="ask"' in sends, f"the other language of {action} may not do it"
     standing = await press(another, "message", text="a long story")
     assert 'formaction="/status/message?lang=ko"' in standing.text
     other = await another.harness.http.post(
