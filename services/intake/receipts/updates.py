@@ -137,13 +137,14 @@ class ReportUpdater:
                 await self._recorder.by_receipt(caller, action, document["_id"], step.detail)
                 written_down = True
             records = [encode(event, source="intake", time=now, traceparent=trace.current()) for event in step.events]
-            if await self._reports.write(
+            written = await self._reports.write(
                 document, now=now, life=step.life, fields=step.fields, pushed=step.pushed, records=records
-            ):
+            )
+            if written is not None:
                 CHANGED.labels(action).inc()
                 if records:
                     self._relay.enqueue(document["_id"])
-                return UpdateResult(await self._reports.of_report(document["_id"]) or document, step)
+                return UpdateResult(written, step)
         raise UpdateConflictError
 
     def mark(self, action: str, asked: ReceiptQuestion, key: str | None) -> IdempotencyRecord | None:

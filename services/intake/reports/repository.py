@@ -170,10 +170,11 @@ class ReportRepository:
         fields: Mapping[str, Any] | None = None,
         pushed: Mapping[str, Any] | None = None,
         records: Sequence[Record] = (),
-    ) -> bool:
-        """Make one change on what was read; False on a conflict, and then nothing was changed.
+    ) -> Document | None:
+        """Make one change on what was read; the report as it then is, or None on a conflict: nothing was changed.
 
-        ``records`` are the events about it: they become pending in the same write.
+        ``records`` are the events about it: they become pending in the same write. It is not read again: whoever is
+        answered must not hear that nothing was changed where the store goes away in between.
         """
         sets: dict[str, Any] = {"changes": before.get("changes", 0) + 1, **(fields or {})}
         unset: dict[str, Any] = {}
@@ -207,7 +208,7 @@ class ReportRepository:
             self._changed(before)
         if result.matched_count and was and not becomes:
             await self._note(Happened.REINSTATED, before, now)
-        return bool(result.matched_count)
+        return _with_parts(after) if result.matched_count else None
 
     async def _note(self, what: Happened, before: Document, now: datetime) -> None:
         """Write a line of the register, if that is possible.
@@ -389,6 +390,18 @@ def repository_of(
     """
     authentication = ReportAuthentication(key, on_failure, required=not settings.upgrading)
     return ReportRepository(database, clock, authentication, ErasureRegister(settings.erasure_register, key))
+
+
+def _with_parts(document: Document) -> Document:
+    """The document with each field that is named by its place (``sealed.fields.name``) in that place."""
+    found = {name: value for name, value in document.items() if "." not in name}
+    for name in document.keys() - found.keys():
+        *places, last = name.split(".")
+        inside = found
+        for place in places:
+            inside[place] = inside = dict(inside.get(place) or {})
+        inside[last] = document[name]
+    return found
 
 
 def _withdrawn(life: Mapping[str, Any] | None) -> bool:

@@ -129,12 +129,13 @@ class Correspondence:
         name = f"{kind}:{number}"
         key = documents.key_of(document, self._keyring)
         entry: dict[str, Any] = {"number": number, "at": now, "by": principal.subject}
-        return await self._reports.write(
+        written = await self._reports.write(
             document,
             now=now,
             fields={f"sealed.fields.{name}": key.encrypt(name, orjson.dumps(text))},
             pushed={_LISTS[kind]: entry},
         )
+        return written is not None
 
 
 def _owner(document: Document | None) -> str | None:

@@ -9,8 +9,10 @@ from typing import Any, NoReturn
 
 import pytest
 
+from services.intake.reports.documents import Document
 from services.intake.reports.repository import ReportRepository
-from services.intake.retention.jobs import ErasureJob
+from services.intake.retention.jobs import DAILY, ErasureJob
+from shared.clock import seoul_day
 from shared.outbox import Relay
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.harness import IntakeHarness, log_of, running
@@ -119,7 +121,7 @@ async def test_between_the_steps_of_a_keys_death(
 async def test_in_the_middle_of_the_daily_job(given: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, real, written = JumpClock(), ReportRepository.write, 0
 
-    async def second_one_is_cut(self: ReportRepository, *arguments: Any, **more: Any) -> bool:
+    async def second_one_is_cut(self: ReportRepository, *arguments: Any, **more: Any) -> Document | None:
         nonlocal written
         written += 1
         if written > 1:
@@ -136,8 +138,9 @@ async def test_in_the_middle_of_the_daily_job(given: Settings, monkeypatch: pyte
             with pytest.raises(CutOffError):
                 await first.intake.erasure_job.daily()
         assert await first.collection.count_documents({"life.plan.cause": "retention"}) == 1
-        # Somebody else has the job for as long as the lease says, dead or not.
-        assert not await first.intake.erasure_job.daily()
+        # This process has the job for as long as the lease says, dead or not.
+        now = clock.now()
+        assert not await first.intake.reports.claim(DAILY, seoul_day(now), "another process", now)
     clock.jump(minutes=11)
     async with running(*given, clock=clock, erasure_pace_s=0.1) as second:
 

@@ -98,3 +98,22 @@ async def test_no_list_shows_a_report_before_the_register_was_replayed() -> None
     for read in (reports.marked(ERASE_AT), reports.drills_of("portal", 1), reports.of_report("one")):
         with pytest.raises(TransientError, match="not replayed"):
             await read
+
+
+async def test_a_change_gives_the_report_as_it_then_is_without_reading_it_again() -> None:
+    before = {
+        "_id": "one",
+        "intake_version": 1,
+        "received_at": NOW,
+        "erase_at": NOW,
+        "sealed": {"key_id": "k", "fields": {"narrative": b"x"}},
+    }
+    reports = repository()
+    after = await reports.write(
+        before, now=NOW, life=NEW, fields={"sealed.fields.message:1": b"y"}, pushed={"messages": {"number": 1}}
+    )
+    assert after is not None
+    assert after["sealed"] == {"key_id": "k", "fields": {"narrative": b"x", "message:1": b"y"}}
+    assert (after["messages"], after["changes"], "erase_at" in after) == ([{"number": 1}], 1, False)
+    assert not [name for name in after if "." in name]
+    assert before["sealed"] == {"key_id": "k", "fields": {"narrative": b"x"}}
