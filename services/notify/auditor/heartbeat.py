@@ -5,6 +5,7 @@ the auditor knocks at an address outside once a minute, as long as it sees every
 taken. The knock says nothing: no body, no counts. That it is missing is the alarm, and the watcher's own to give.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -34,13 +35,15 @@ class Heartbeat:
             _LOG.warning("auditor.heartbeat_withheld", why=why)
             return False
         try:
-            # Streamed, so that an answer without end is not read; never logged: whoever knows the address can knock.
+            # Streamed, so that an answer without end is not read; httpx limits each read, and not all of them together.
+            # Never logged: whoever knows the address can knock.
             async with (
+                asyncio.timeout(TIMEOUT_S),
                 httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as http,
                 http.stream("POST", self._url) as answer,
             ):
                 said = None if answer.is_success else f"http_{answer.status_code}"
-        except httpx.HTTPError as error:
+        except (TimeoutError, httpx.HTTPError) as error:
             said = type(error).__name__
         metrics.HEARTBEATS.labels("sent" if said is None else "failed").inc()
         if said is not None:
