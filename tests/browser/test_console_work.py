@@ -91,6 +91,7 @@ async def test_the_central_list_is_grouped_by_centre_and_stays_so_live(
         busan, jeju = (page.locator(f"details.group[data-center={one}]") for one in ("busan", "jeju"))
         await expect(busan.locator("li.case")).to_have_count(2)
         await expect(busan.locator(".group-count")).to_have_text("2")
+        await expect(page.locator("#counts .stat-value").first).to_have_text("3")
         await expect(jeju.locator("summary")).to_contain_text("Jeju")
         await page.locator("#finding summary").click()
         await page.locator("#alias").fill(await jeju.locator(".case-alias").inner_text())
@@ -99,6 +100,7 @@ async def test_the_central_list_is_grouped_by_centre_and_stays_so_live(
         await page.locator("#alias").fill("")
         await harness.acknowledge(report_id(2), "jeju", "kim")
         await expect(jeju).to_have_count(0)
+        await expect(page.locator("#counts .stat-value").first).to_have_text("2")
         assert problems == []
 
 

@@ -81,11 +81,13 @@ function counted() {
   const rows = rowsOf(list);
   const values = document.querySelectorAll("#counts .stat-value");
   const real = rows.filter((row) => row.dataset.drill === undefined);
-  if (more.hidden && root.dataset.center !== "central") {
-    ["waiting", "new", "working", "held"].forEach((name, at) => {
+  if (more.hidden) {
+    // Of all centres the list of central has only what waits or is new.
+    const central = root.dataset.center === "central";
+    (central ? ["waiting", "new"] : ["waiting", "new", "working", "held"]).forEach((name, at) => {
       values[at].textContent = real.filter((row) => row.dataset.states.split(" ").includes(name)).length;
     });
-    values[4].textContent = real.filter((row) => row.dataset.offered !== undefined).length;
+    if (!central) values[4].textContent = real.filter((row) => row.dataset.offered !== undefined).length;
   }
   empty.hidden = rows.length > 0;
   head.hidden = rows.length === 0;

@@ -223,6 +223,17 @@ async def test_a_hand_over_says_whether_there_is_no_rota_or_nobody_on_it(
     assert ("Nobody has made a rota yet." in page, "Nobody is on the rota this week." in page) == (False, True)
 
 
+@pytest.mark.parametrize("synthetic", [True, False])
+async def test_a_hand_over_says_which_case_is_a_drill(start: Start, sink: MailSink, *, synthetic: bool) -> None:
+    del sink
+    harness = await start()
+    await harness.routed(event("report.routed", 1, synthetic=synthetic))
+    await eventually(lambda: harness.case(ID))
+    lead = harness.staff("gwangju", "lead")
+    page = await harness.http.get("/team/gwangju/hand-over", auth=lead, headers={"Accept-Language": "en"})
+    assert ('<em class="mark">Drill</em>' in page.text) is synthetic
+
+
 @pytest.mark.parametrize(("organisation", "status"), [("gwangju", 303), ("busan", 404), ("central", 303)])
 async def test_a_name_leads_to_the_case_for_whoever_may_read_it(
     start: Start, sink: MailSink, organisation: str, status: int
