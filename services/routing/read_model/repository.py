@@ -71,7 +71,8 @@ class DecisionStore:
         """Insert what is not there yet: the first record of a version stays, as for every reader of the log."""
         if not entries:
             return
-        documents = [_document(entry) for entry in entries]
+        # A store may take the documents of an unordered write in any order: what came second is not even sent.
+        documents = list({document["_id"]: document for document in map(_document, reversed(entries))}.values())
         with store_errors():
             try:
                 await self._decisions.insert_many(documents, ordered=False)

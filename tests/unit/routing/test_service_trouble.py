@@ -148,6 +148,34 @@ async def test_a_copy_that_may_not_be_durable_is_written_again() -> None:
         await DecisionStore(unsure).save([entry])  # type: ignore[arg-type]  # stands in for a database
 
 
+class LastFirst:
+    """A collection that takes the documents of an unordered write from the last one on."""
+
+    def __init__(self) -> None:
+        self.taken: dict[str, dict[str, object]] = {}
+
+    def __getitem__(self, name: str) -> "LastFirst":
+        return self
+
+    async def insert_many(self, documents: Sequence[dict[str, object]], *, ordered: bool) -> None:
+        for document in documents if ordered else reversed(documents):
+            self.taken.setdefault(str(document["_id"]), document)
+
+
+async def test_of_two_records_of_a_version_in_one_batch_the_first_stays_whatever_order_the_store_takes_them_in() -> (
+    None
+):
+    first, second = (
+        RoutingEntry(
+            report_id="r", version=1, ownership=1, center_id=center, type="t", partition=0, offset=offset, event={}
+        )
+        for offset, center in enumerate(("busan", "jeju"))
+    )
+    store = LastFirst()
+    await DecisionStore(store).save([first, second])  # type: ignore[arg-type]  # stands in for a database
+    assert [document["center_id"] for document in store.taken.values()] == ["busan"]
+
+
 class Collections:
     """A store that ends its work when it has removed so many pieces."""
 
