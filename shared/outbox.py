@@ -101,11 +101,16 @@ def push(records: Sequence[Record], now: datetime) -> dict[str, Any]:
 
 
 def pending_records(document: Document) -> list[Record]:
-    """The events of a document that are not yet cleared, in order.
-
-    Raises ``KeyError``, ``TypeError`` or ``ValueError`` where one is no event, or of a topic that a later build made.
-    """
-    return [_record_of(entry) for entry in document.get(PENDING, ())]
+    """The events of a document that are not yet cleared, in order."""
+    return [
+        Record(
+            topic=entry["topic"],
+            key=entry["key"],
+            headers=tuple((name, value) for name, value in entry["headers"]),
+            value=entry["value"],
+        )
+        for entry in document.get(PENDING, ())
+    ]
 
 
 class Relay:
@@ -550,13 +555,6 @@ def _entry(record: Record) -> dict[str, Any]:
         "headers": [[name, value] for name, value in record.headers],
         "value": record.value,
     }
-
-
-def _record_of(entry: Mapping[str, Any]) -> Record:
-    headers = tuple((name, value) for name, value in entry["headers"])
-    if "ce_id" not in dict(headers):
-        raise ValueError("it has no id")
-    return Record(topic=BY_NAME[entry["topic"]].name, key=entry["key"], headers=headers, value=entry["value"])
 
 
 def _id(record: Record) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -37,26 +36,6 @@ def test_no_events_leave_no_trace() -> None:
     assert pending([], NOW) == {}
     assert push([], NOW) == {}
     assert pending_records({"_id": "x"}) == []
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [{"topic": "notices"}, {"headers": [["ce_type", b"report.message_left.v1"]]}, {"value": 10**12}],
-    ids=["of a topic of a later build", "without an id", "no bytes"],
-)
-async def test_a_document_that_cannot_be_published_keeps_no_other_from_it(changed: dict[str, Any]) -> None:
-    documents = [{"_id": str(number), **pending([RECORDS[number]], NOW)} for number in (0, 1)]
-    documents[0]["outbox"][0] |= changed
-    sent: list[Record] = []
-
-    async def publish(records: Sequence[Record]) -> None:
-        sent.extend(records)
-
-    collection = cast("Any", SimpleNamespace(database=defaultdict(object)))
-    relay = Relay(collection, cast("Any", SimpleNamespace(publish=publish)), SystemClock(), name="relay")
-    await relay._publish_read(relay._readable(documents), "sweep", frozenset())
-    assert sent == [RECORDS[1]]
-    assert relay.unreadable() == "relay: 1 unreadable documents"
 
 
 async def test_a_failure_beside_a_success_of_the_other_task_does_not_end_the_relay(
@@ -152,7 +131,7 @@ class Log:
         self.records += records
 
 
-@pytest.mark.parametrize("wrong", [{"topic": "of-a-later-build"}, {"headers": [["ce_type", b"x"]]}])
+@pytest.mark.parametrize("wrong", [{"topic": "of-a-later-build"}, {"headers": [["ce_type", b"x"]]}, {"value": 10**12}])
 async def test_an_event_that_cannot_be_published_blocks_no_other_document(wrong: dict[str, Any]) -> None:
     bad = pending([message_left(report_id(1), 1)], NOW)
     good = [message_left(report_id(2), 1)]
