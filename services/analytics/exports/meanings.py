@@ -155,8 +155,8 @@ CONTACTS: Final[Mapping[str, str]] = {
     "reached_1_week": gettext_noop("Reached after more than 3 days, up to 7."),
     "reached_later": gettext_noop("Reached after more than 7 days."),
     "not_reached": gettext_noop(
-        "Nobody had been in touch with the reporter when the month closed, or nobody recorded it. People who allowed "
-        "no contact and withdrawn reports are among them."
+        "Nobody had been in touch with the reporter when the month closed, or nobody recorded it. Among them are "
+        "people who allowed no contact, and reports withdrawn before anybody was in touch."
     ),
 }
 CLOSINGS: Final[Mapping[str, str]] = {
