@@ -234,6 +234,20 @@ def test_a_container_writes_no_log_without_end(name: str) -> None:
     assert {"max-size", "max-file"} <= kept.keys()
 
 
+@pytest.mark.parametrize("name", sorted(COMPOSE["services"]))
+def test_no_password_is_an_argument_of_a_process(name: str) -> None:
+    """The arguments of a container's processes are read by everybody on its host: the store's check ran every 5 s."""
+    service = COMPOSE["services"][name]
+    started = [service.get("command", ""), service.get("entrypoint", ""), service.get("healthcheck", "")] + [
+        line
+        for each in service.get("configs", [])
+        if each["source"].endswith(".sh")
+        for line in (DEPLOY / "compose" / each["source"]).read_text(encoding="utf-8").splitlines()
+        if not line.strip().startswith(("#", "export "))  # a builtin of the shell
+    ]
+    assert not [what for what in map(str, started) if "cat " in what and "secrets" in what]
+
+
 def test_prometheus_reaches_every_process_with_the_token_and_mail_is_only_kept_in_a_trial() -> None:
     configuration = yaml.safe_load((DEPLOY / "monitoring" / "prometheus.yaml").read_text(encoding="utf-8"))
     hosts = {job["static_configs"][0]["targets"][0].split(":")[0] for job in configuration["scrape_configs"]}

@@ -62,3 +62,45 @@ def test_a_password_that_is_missing_is_named_in_one_line_and_nothing_is_done() -
     (line,) = found["said"]
     assert line.startswith("setting IEUM_STORE_PASSWORD_NOTIFY: found nothing; expected")
     assert "example: " in line
+
+
+COMPOSE = SCRIPT.parents[1] / "compose"
+IN_CONTAINER = """
+const fs = require("fs"), vm = require("vm");
+const [script, ready, state] = [process.argv[1], process.argv[2], JSON.parse(process.argv[3])], said = [];
+const files = { "/run/secrets/STORE_ADMIN": "of-admin\\n" };
+const db = {
+  adminCommand: (command) => {
+    said.push(Object.keys(command)[0]);
+    if (command.replSetGetStatus && !state.initiated) throw new Error("no replset config has been received");
+  },
+  hello: () => ({ isWritablePrimary: state.primary }),
+};
+const connect = (uri) => { said.push(uri); return db; };
+const end = (status) => { console.log(JSON.stringify({ said, status })); process.exit(0); };
+const known = { readFileSync: (path) => files[path] };
+const context = vm.createContext({ connect, process, quit: end, require: () => known });
+for (const file of [script, ready]) vm.runInContext(fs.readFileSync(file, "utf8"), context);
+end(0);
+"""
+
+
+@pytest.mark.parametrize(
+    ("initiated", "primary", "commands", "status"),
+    [
+        (False, False, ["replSetGetStatus", "replSetInitiate"], 1),
+        (True, False, ["replSetGetStatus"], 1),
+        (True, True, ["replSetGetStatus"], 0),
+    ],
+)
+def test_the_check_of_compose_makes_a_set_and_waits_for_its_primary(
+    initiated: bool, primary: bool, commands: list[str], status: int
+) -> None:
+    """mongosh itself (2.12, from npm) ran ``admin.js`` against the embedded store: no argument held the password."""
+    state = json.dumps({"initiated": initiated, "primary": primary})
+    command = ["node", "-e", IN_CONTAINER, str(COMPOSE / "admin.js"), str(COMPOSE / "ready.js"), state]
+    env = {**os.environ, "STORE_AT": "localhost:27017/?directConnection=true"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=env, timeout=60)
+    address = "mongodb://admin:of-admin@localhost:27017/?directConnection=true&authSource=admin"
+    address += "&tls=true&tlsCAFile=/run/secrets/ca.pem"
+    assert json.loads(done.stdout) == {"said": [address, *commands], "status": status}
