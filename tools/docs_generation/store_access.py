@@ -23,7 +23,8 @@ _REST: Final = """
 ## MongoDB
 
 `deploy/mongodb/users.js` makes these users: with TLS and authentication on (`--auth`, `--tlsMode requireTLS`,
-`--keyFile` for a replica set), as an administrator whose password mongosh asks for (in an address it is read by everybody on that machine),
+`--keyFile` for a replica set), as an administrator whose password mongosh asks for (everybody on that machine reads
+one in an address),
 
 ```sh
 IEUM_STORE_PASSWORD_INTAKE=… IEUM_STORE_PASSWORD_ROUTING=… mongosh "$ADMIN_URI" deploy/mongodb/users.js

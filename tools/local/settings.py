@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tools.local import ports
@@ -53,6 +53,14 @@ class LocalSettings(BaseSettings):
 
     secured: bool = Field(default=True, validation_alias="IEUM_SECURED", examples=[False])
     """Whether engines started here let in only whom they know; without, whoever reaches their ports may do all."""
+
+    @field_validator("var_dir", mode="after")
+    @classmethod
+    def _apart(cls, value: Path) -> Path:
+        # `make clean` removes folders by their names there, and the project has such folders too.
+        if PROJECT.resolve().is_relative_to((PROJECT / value).resolve()):
+            raise ValueError("is the project's own folder or one above it; expected a folder for data alone")
+        return value
 
     @classmethod
     def on_free_ports(cls, var_dir: Path, routing_workers: int = 1, *, secured: bool = False) -> Self:

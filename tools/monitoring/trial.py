@@ -12,6 +12,7 @@ from typing import Any, Final
 import httpx
 import yaml
 
+from shared.settings import load
 from tools.local import ports, processes
 from tools.local.settings import LocalSettings
 from tools.local.state import ProcessEntry, RunFolder
@@ -49,7 +50,7 @@ def configuration(entries: tuple[ProcessEntry, ...]) -> dict[str, Any]:
 
 def run(say: Callable[[str], None]) -> list[str]:
     """Return the faults, one line each. Raises ``TrialError`` if nothing runs or Prometheus is not installed."""
-    state = RunFolder(LocalSettings().var / "run").read()
+    state = RunFolder(load(LocalSettings).var / "run").read()
     if state is None:
         raise TrialError("nothing runs here: make up")
     binary = shutil.which("prometheus")

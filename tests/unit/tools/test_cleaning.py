@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.settings import SettingsError, load
 from tools.local import keys
 from tools.local.cleaning import clean
 from tools.local.settings import LocalSettings
@@ -46,6 +47,14 @@ def test_a_copy_of_anchors_takes_the_place_of_none_that_was_put_aside_before(tmp
         "audit-anchors-before-clean-1": "audit-anchors\n",
         "audit-anchors-before-clean-2": "audit-anchors-before-clean-2\n",
     }
+
+
+@pytest.mark.parametrize("folder", ["", ".", "..", "/", "var/.."])
+def test_the_project_is_no_folder_for_data(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty, as an env file leaves it, it was the project itself, and cleaning took its tests away."""
+    monkeypatch.setenv("IEUM_VAR_DIR", folder)
+    with pytest.raises(SettingsError, match=r"setting IEUM_VAR_DIR: .*; found .*example: IEUM_VAR_DIR=var"):
+        load(LocalSettings)
 
 
 def test_nothing_goes_while_it_runs(tmp_path: Path) -> None:
