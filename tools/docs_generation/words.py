@@ -22,9 +22,9 @@ first. Leave `consents` out where nobody was asked. If it is there beside a way 
 (`consent_needed`).
 
 """
-_PLACES: Final = """Names, short forms and former names are understood too, in both languages; one of several places
-is refused (`ambiguous_division`). A `district` decides where a province has two centres; elsewhere its five digits have
-to be of that province, and are not kept.
+_PLACES: Final = """Names, short forms and former names are understood too, in both languages; what several places are
+called is refused (`ambiguous_division`). A `district` decides where a province has two centres; elsewhere its five
+digits have to be of that province, and are not kept.
 
 """
 _CHOICES: Final = {
