@@ -66,12 +66,11 @@ class CallPage:
         """The page as the call stands: its questions, the offer, or its receipt."""
         held = await self._desk.look(call_id, operator)
         if held.call.state is CallState.ENDED:
-            status, said = call_words.REFUSALS[call_rules.CallRefusal.ENDED]
-            raise Problem(status, call_rules.CallRefusal.ENDED.value, said)
+            raise _ended()
         if held.call.state is CallState.SENDING:
             return await self._send(request, held)
         if held.call.state is CallState.SENT:
-            return self._view.receipt(request, held.call, await self._sender.given(held.call))
+            return await self._receipt(request, held)
         if held.call.offered_at is not None:
             return self._view.offered(request, held.call)
         notice = next((said for mark, said in _NOTICES.items() if mark in request.query_params), "")
@@ -164,7 +163,13 @@ class CallPage:
             return page
         if redirect:
             return _to(call_id)
-        return self._view.receipt(request, held.call, await self._sender.given(held.call))
+        return await self._receipt(request, held)
+
+    async def _receipt(self, request: Request, held: CallDraft) -> Response:
+        given = await self._sender.given(held.call)
+        if given is None:  # destroyed since, by whoever has the number: it must not look as if it had not come
+            raise _ended()
+        return self._view.receipt(request, held.call, given)
 
     async def _linked(self, call_id: str, typed: Typed, touched: tuple[str, ...] = call_forms.CONTROLS) -> bool:
         """Return whether a linked report exists."""
@@ -196,6 +201,11 @@ _NOTICES: Final = {RENEWED: call_words.RENEWED, REVIVED: call_words.GONE}
 def _noted(before: Notes, kept: Typed, operator: Principal, now: datetime) -> Notes:
     assent = call_rules.assented(before, kept.values, kept.one(call_forms.ASSENT), operator.subject, now)
     return Notes(kept.values, assent)
+
+
+def _ended() -> Problem:
+    status, said = call_words.REFUSALS[call_rules.CallRefusal.ENDED]
+    return Problem(status, call_rules.CallRefusal.ENDED.value, said)
 
 
 def _to(call_id: str, mark: str = "") -> Response:

@@ -9,6 +9,7 @@ import pytest
 
 from services.intake.phone import rules as call_rules
 from services.intake.phone import scripts
+from services.intake.phone.call_page import CallPage
 from services.intake.phone.drafts import CallDraft
 from services.intake.phone.models import Assent, Call, CallEnding, CallState, Notes
 from services.intake.phone.repository import CallRepository
@@ -24,6 +25,7 @@ from services.intake.submissions.service import SubmissionOrigin
 from shared.errors import TransientError
 from shared.jobs import Skipped, SkippedError
 from shared.metrics import REGISTRY
+from shared.web.problems import Problem
 from tests.support.clock import ManualClock
 from tests.support.keys import issuer
 from tests.unit.intake.retention.test_erasure import NOW, facts, taken_back
@@ -336,3 +338,26 @@ async def test_a_call_revived_while_ended_ones_are_removed_stays_with_what_was_s
         database: Any = {"calls": shelf}
         await CallRepository(database).remove([ended], OVER)
         assert bool(shelf.document) is left
+
+
+async def test_a_call_whose_report_was_destroyed_since_is_not_called_one_that_was_not_received() -> None:
+    sent = CallDraft(call_rules.sent(sending("one"), NOW), Notes())
+
+    async def look(*_: Any) -> CallDraft:
+        return sent
+
+    async def given(*_: Any) -> None:
+        return None
+
+    parts: dict[str, Any] = {
+        "view": SimpleNamespace(receipt=lambda *_: "not received yet"),
+        "desk": SimpleNamespace(look=look),
+        "sender": SimpleNamespace(given=given),
+        "link_service": None,
+        "disk": None,
+        "clock": ManualClock(NOW),
+    }
+    nobody: Any = None
+    with pytest.raises(Problem) as refused:
+        await CallPage(**parts).show(nobody, "one", nobody)
+    assert refused.value.code == "call_ended"
