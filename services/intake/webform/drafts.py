@@ -9,12 +9,13 @@ import base64
 import contextlib
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
 import orjson
 from prometheus_client import Counter
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from services.intake.encryption.keys import DERIVED, KeyedDigests, PurposeKeys
@@ -23,13 +24,15 @@ from shared import log as logs
 from shared.clock import Clock
 from shared.encryption import DataKey
 from shared.errors import PermanentError, TransientError
+from shared.identity.cookies import named, over_https
 from shared.metrics import REGISTRY
 from shared.web.form_body import Typed
 
 KEPT: Final = timedelta(minutes=30)
 """From the last page that was looked at."""
 COOKIE: Final = "notes"
-"""Neutral, and of one visit: the browser forgets it when it is closed."""
+"""Neutral, and of one visit: the browser forgets it when it is closed. By https with ``__Host-`` before it: another
+host of the domain could otherwise plant the token of a draft of its own, and read there what somebody types."""
 KEY_CHARS: Final = 32
 """Characters of a form's idempotency key: 24 bytes in base64."""
 _LOOKED: Final = timedelta(minutes=1)
@@ -138,17 +141,19 @@ def new_key() -> str:
     return secrets.token_urlsafe(24)
 
 
-def token_of(cookies: Mapping[str, str]) -> str | None:
+def token_of(request: HTTPConnection) -> str | None:
     """The token a browser sent."""
-    token = cookies.get(COOKIE, "")
+    token = request.cookies.get(named(COOKIE, secure=over_https(request)), "")
     return token if _TOKEN.match(token) else None
 
 
 def leave_token(response: Response, token: str, *, secure: bool) -> None:
     """Give the browser the token for this visit. Without an age: it goes when the browser is closed."""
-    response.set_cookie(COOKIE, token, path="/", samesite="strict", httponly=True, secure=secure)
+    name = named(COOKIE, secure=secure)
+    response.set_cookie(name, token, path="/", samesite="strict", httponly=True, secure=secure)
 
 
 def take_token(response: Response, *, secure: bool) -> None:
     """Take it back."""
-    response.delete_cookie(COOKIE, path="/", samesite="strict", httponly=True, secure=secure)
+    name = named(COOKIE, secure=secure)
+    response.delete_cookie(name, path="/", samesite="strict", httponly=True, secure=secure)

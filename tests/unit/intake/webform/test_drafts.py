@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 from typing import cast
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
+from services.intake.webform import drafts
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.repository import DraftRepository
 from shared.errors import TransientError
@@ -63,3 +66,24 @@ async def test_a_store_that_is_away_keeps_nobody_from_leaving() -> None:
     store.free.set()
     await drafts_in(store).drop_within(TOKEN, 30)
     assert not store.removed.is_set()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "name", "other"), [("https", "__Host-notes", "notes"), ("http", "notes", "__Host-notes")]
+)
+def test_no_other_host_of_the_domain_plants_the_draft_that_somebody_writes_in(
+    scheme: str, name: str, other: str
+) -> None:
+    token, secure = "x" * 43, scheme == "https"
+
+    def sent(cookie: str) -> str | None:
+        headers = [(b"cookie", f"{cookie}={token}".encode())]
+        return drafts.token_of(Request({"type": "http", "scheme": scheme, "headers": headers}))
+
+    assert (sent(name), sent(other)) == (token, None)
+    given, taken = Response(), Response()
+    drafts.leave_token(given, token, secure=secure)
+    drafts.take_token(taken, secure=secure)
+    for cookie in (given.headers["set-cookie"], taken.headers["set-cookie"]):
+        assert cookie.startswith(f"{name}=")
+        assert ("Path=/" in cookie, "Secure" in cookie, "Domain" in cookie) == (True, secure, False)
