@@ -105,7 +105,11 @@ def test_a_skipped_case_or_event_is_counted_under_a_label_that_wakes_somebody() 
     silent = {label: files for label, files in labels.items() if not re.fullmatch(waking, label)}
     assert len(silent) > 10
     alerting = ("services/notify/escalation/", "services/notify/auditor/", "shared/outbox.py")
-    assert not [label for label, files in silent.items() if any(file.startswith(alerting) for file in files)]
+    # Read for the banner above consoles alone: the auditor mails what it finds, and one whose look is unseen is silent,
+    # which wakes somebody.
+    shown = {"findings", "last-look"}
+    others = {label: files for label, files in silent.items() if label not in shown}
+    assert not [label for label, files in others.items() if any(file.startswith(alerting) for file in files)]
 
 
 def test_a_job_that_reports_or_alerts_wait_for_has_a_name_that_wakes_somebody() -> None:
