@@ -215,7 +215,7 @@ async def test_a_connection_that_the_mail_server_closed_costs_no_alert() -> None
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
-        settings = AlertSettings(smtp_host="127.0.0.1", smtp_port=server.sockets[0].getsockname()[1])
+        settings = AlertSettings(smtp_host="127.0.0.1", smtp_port=server.sockets[0].getsockname()[1], smtp_timeout_s=60)
         settings = cast("NotifySettings", settings.model_copy(update={"smtp_connections": 1}))
         channel, clock = MailChannel(settings, SystemClock()), SystemClock()
         for number in range(2):
