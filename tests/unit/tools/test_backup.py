@@ -1,7 +1,11 @@
 """Backups: an archive that is not whole is refused, and a copy of the topics ends where its stores do."""
 
+import os
 import secrets
+import shlex
+import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +28,7 @@ from tools.backup.cut import Cut, Known
 from tools.local import beside
 from tools.local import keys as local_keys
 from tools.local.keys import SecretsError
+from tools.local.processes import PROJECT
 from tools.local.settings import LocalSettings
 
 KEY = pyrage.x25519.Identity.generate()
@@ -451,3 +456,17 @@ def test_a_backup_of_engines_elsewhere_makes_no_keys_that_a_restore_would_take_f
     found = beside.environment_of("backup", LocalSettings())
     assert found["KAFKA_BOOTSTRAP_SERVERS"] == "broker-1:9092"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="left out: make is not installed")
+@pytest.mark.parametrize("target", ["backup", "verify-backup", "forecast", "restore"])
+def test_folders_whose_names_have_blanks_reach_the_command_whole(target: str) -> None:
+    """As disks that are plugged in have them."""
+    given = [f"{name}=/media/My Disk/{name}" for name in ("TO", "FROM", "KEYS", "REGISTER")]
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    shown = subprocess.run(
+        ["make", "-n", target, *given], cwd=PROJECT, env=env, capture_output=True, text=True, check=True
+    )
+    (line,) = [line for line in shown.stdout.splitlines() if "tools.backup" in line]
+    words = shlex.split(line)
+    assert [word for word in words if "Disk" in word] == [word for word in words if word.startswith("/media/My Disk/")]
