@@ -150,7 +150,8 @@ class NotifySettings(AlertSettings, AuditSettings):
     @classmethod
     def _places(cls, value: dict[str, object]) -> dict[str, object]:
         if wrong := [name for name in value if name not in _PLACES]:
-            raise ValueError(f"{wrong[0]!r} is no desk: a centre, or * for every one, and {', '.join(Target)}")
+            targets = ", ".join(Target)
+            raise ValueError(f"{wrong[0]!r} is no desk; expected centre/target: an id of a centre or *, and {targets}")
         return value
 
     @property

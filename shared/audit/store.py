@@ -181,7 +181,7 @@ class AuditLog:
 
         ``anchors`` are heads kept elsewhere; ``positions`` are known to be genuine.
         """
-        heads = (*anchors, *self.heads.all())
+        heads = (*anchors, *await asyncio.to_thread(self.heads.all))  # a disk that hangs must not hold up the loop
         return await verify_chain(self.keys, self.service, self.lines, self.anchors, heads, positions)
 
     async def end(self) -> tuple[int, str]:
@@ -357,7 +357,7 @@ class AuditLog:
         if checkpoint is not None:
             signed.append((CHECKPOINT, checkpoint))
         try:
-            signed += [(HEAD, head) for head in self.heads.all()]
+            signed += [(HEAD, head) for head in await asyncio.to_thread(self.heads.all)]
         except OSError as error:
             _log.error("audit.heads_not_read", error=type(error).__name__)
         return chain.has_own_key(self.keys, self.service, signed)

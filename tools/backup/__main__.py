@@ -38,7 +38,7 @@ PER_DAY: Final = 28.2
 YEARS: Final = (1, 5, 10)
 REFUSED: Final = 1
 NOT_OPENED: Final = 3
-SOME_LEFT: Final = 1
+SOME_LEFT: Final = 3
 """Status of the replay where it ended, and some reports are to be looked at."""
 
 
@@ -61,12 +61,18 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def end_in_order_on_signals() -> None:
-    """Let a closed terminal and a scheduler end a command as Ctrl-C does: drafts are removed, engines stopped."""
+    """Let a closed terminal and a scheduler end a command as Ctrl-C does: drafts are removed, engines stopped.
+
+    A command that was told to outlive its terminal (`nohup`) does.
+    """
+    ends = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
 
     def end(number: int, _: FrameType | None) -> None:
+        for one in ends:  # a shell that ends says it twice: an orderly end must not be interrupted
+            signal.signal(one, signal.SIG_IGN)
         raise SystemExit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ends:
         signal.signal(number, end)
 
 

@@ -139,7 +139,7 @@ def _rates() -> Iterator[tuple[str, ...]]:
 def _times() -> Iterator[tuple[str, ...]]:
     yield (
         "a report sent again with its `Idempotency-Key` gets the same receipt",
-        ("as long as the report is kept; then 409 `idempotency_conflict`, and no second one is made"),
+        "as long as the report is kept; then 409 `idempotency_conflict`, and no second one is made",
     )
     yield "a message or addition sent again with its key gets the same answer", "as long as the report is kept"
     yield "taking over, sent again with its key, gets the same receipt", _hours(handover.REPEATED_FOR)

@@ -17,9 +17,9 @@ Written by `make docs` from the words of our own form; `make check` compares. Fo
 means, in sentences that you may use as they are. Leave out what was not answered; `unknown` says the same.
 """
 _CONSENTS: Final = f"""`version` names the wording that was shown: `{words.CONSENT_VERSION}` is this one, word for word.
-The others are of our form before and of the phone; one of your own needs a version of its own, so ask the operator
-first. Leave `consents` out where nobody was asked. If it is there beside a way of contact, at least one has to be true
-(`consent_needed`).
+Other versions name an earlier wording of our form, or what is read out on the phone. A wording of your own needs a
+version of its own: ask the operator first. Leave `consents` out where nobody was asked. If it is there beside a way of
+contact, at least one has to be true (`consent_needed`).
 
 """
 _PLACES: Final = """Names, short forms and former names are understood too, in both languages; what several places are

@@ -113,6 +113,10 @@ async def _add_what_has_no_number(log: AuditLog) -> None:
     await log.lines.insert_one({"_id": "behind all numbers"})
 
 
+async def _add_what_is_no_number_of_a_line(log: AuditLog) -> None:
+    await log.lines.insert_many([{"_id": 1000.5}, {"_id": 2**60}])
+
+
 async def _claim_a_sweep(log: AuditLog) -> None:
     await log.lines.delete_many({"_id": {"$in": [1, 2]}})
     second = chain.link(KEYS, "intake", [entry(0), entry(1)], 0, chain.START)[1]
@@ -133,6 +137,7 @@ async def _claim_a_sweep(log: AuditLog) -> None:
         (cut_with_marks, "no_mark"),
         (_empty, "cut_off"),
         (_add_what_has_no_number, "foreign"),
+        (_add_what_is_no_number_of_a_line, "foreign"),
         (_claim_a_sweep, "bad_mark"),
     ],
 )
@@ -141,6 +146,12 @@ async def test_tampering_is_found(log: AuditLog, tamper: Callable[[AuditLog], Aw
     assert await log.verify() == []
     await tamper(log)
     assert kind in kinds(await log.verify())
+
+
+async def test_what_is_no_line_keeps_no_line_from_being_verified(log: AuditLog) -> None:
+    await filled(log)
+    await log.lines.insert_many([{"_id": "behind all numbers"}, {"_id": 1000.5}, {"_id": 2**60}])
+    assert kinds(await log.verify()) == {"foreign"}
 
 
 async def test_a_head_noted_down_elsewhere_finds_a_tail_cut_off_together_with_everything_here(

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -140,6 +141,27 @@ def test_a_backup_that_is_told_to_end_leaves_no_draft(tmp_path: Path, number: si
         for one, handler in before.items():
             signal.signal(one, handler)
     assert list(tmp_path.iterdir()) == []
+
+
+def ended(script: str) -> int:
+    """The status with which a process ends that begins as a command of backups does."""
+    lines = ("import signal, sys, time", "from tools.backup.__main__ import end_in_order_on_signals", script)
+    return subprocess.run([sys.executable, "-c", "\n".join(lines)], check=False, cwd=PROJECT, timeout=60).returncode
+
+
+def test_a_backup_outlives_its_terminal_where_it_was_told_to() -> None:
+    nohup = (
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\nend_in_order_on_signals()\nsignal.raise_signal(signal.SIGHUP)"
+    )
+    assert ended(nohup) == 0
+
+
+def test_an_orderly_end_is_not_interrupted_by_being_told_again() -> None:
+    twice = (
+        "end_in_order_on_signals()\ntry:\n    signal.raise_signal(signal.SIGHUP)\nfinally:\n"
+        "    signal.raise_signal(signal.SIGTERM)\n    sys.exit(5)"
+    )
+    assert ended(twice) == 5
 
 
 def test_another_key_opens_nothing(path: Path) -> None:
@@ -392,6 +414,7 @@ def test_what_a_restore_lost_is_noted_before_anything_writes_to_an_audit(
     [
         (NOTED, 1, ["load", NOTED], "restore again"),
         (REPLAY, 2, ["load", NOTED, REPLAY], "restore again"),
+        (REPLAY, 1, ["load", NOTED, REPLAY], "restore again"),  # an error that nobody caught
         (REPLAY, -signal.SIGKILL, ["load", NOTED, REPLAY], "restore again"),
         (REPLAY, backup.SOME_LEFT, ["load", NOTED, REPLAY, "mark_replayed"], "run python -m tools.backup open"),
     ],

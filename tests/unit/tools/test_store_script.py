@@ -68,7 +68,7 @@ COMPOSE = SCRIPT.parents[1] / "compose"
 IN_CONTAINER = """
 const fs = require("fs"), vm = require("vm");
 const [script, ready, state] = [process.argv[1], process.argv[2], JSON.parse(process.argv[3])], said = [];
-const files = { "/run/secrets/STORE_ADMIN": "of-admin\\n" };
+const files = { "/run/secrets/STORE_ADMIN": "of/admin@+\\n" };
 const db = {
   adminCommand: (command) => {
     said.push(Object.keys(command)[0]);
@@ -101,6 +101,6 @@ def test_the_check_of_compose_makes_a_set_and_waits_for_its_primary(
     command = ["node", "-e", IN_CONTAINER, str(COMPOSE / "admin.js"), str(COMPOSE / "ready.js"), state]
     env = {**os.environ, "STORE_AT": "localhost:27017/?directConnection=true"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=env, timeout=60)
-    address = "mongodb://admin:of-admin@localhost:27017/?directConnection=true&authSource=admin"
+    address = "mongodb://admin:of%2Fadmin%40%2B@localhost:27017/?directConnection=true&authSource=admin"
     address += "&tls=true&tlsCAFile=/run/secrets/ca.pem"
     assert json.loads(done.stdout) == {"said": [address, *commands], "status": status}

@@ -9,7 +9,7 @@ import pytest
 
 from shared.audit import store
 from shared.audit.chain import AuditKeys
-from shared.audit.model import Anchor, AuditEntry, AuditOutcome
+from shared.audit.model import Anchor, AuditEntry, AuditOutcome, ChainFinding
 from shared.audit.store import LOST, RATE_LIMITED, AuditLog
 from tests.support.clock import ManualClock
 
@@ -100,3 +100,22 @@ async def test_a_disk_of_heads_that_hangs_stops_neither_the_process_nor_what_is_
     await log._heads_kept
     await log._keep_outside(Anchor(4, "0" * 64, NOW, "signature"))
     assert kept == [1, 4]
+
+
+async def test_a_disk_of_heads_that_hangs_does_not_hold_up_the_loop_of_a_process_that_verifies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    readers: list[int] = []
+
+    def all_heads() -> list[Anchor]:
+        readers.append(threading.get_ident())
+        return []
+
+    async def nothing_wrong(*_: object) -> list[ChainFinding]:
+        return []
+
+    log = AuditLog(MagicMock(), AuditKeys(b"a" * 32), ManualClock(NOW), "intake")
+    monkeypatch.setattr(log.heads, "all", all_heads)
+    monkeypatch.setattr(store, "verify_chain", nothing_wrong)
+    assert await log.verify() == []
+    assert [reader == threading.get_ident() for reader in readers] == [False]
