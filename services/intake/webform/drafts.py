@@ -9,13 +9,12 @@ import base64
 import contextlib
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
 import orjson
 from prometheus_client import Counter
-from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from services.intake.encryption.keys import DERIVED, KeyedDigests, PurposeKeys
@@ -24,7 +23,7 @@ from shared import log as logs
 from shared.clock import Clock
 from shared.encryption import DataKey
 from shared.errors import PermanentError, TransientError
-from shared.identity.cookies import named, over_https
+from shared.identity.cookies import named
 from shared.metrics import REGISTRY
 from shared.web.form_body import Typed
 
@@ -141,9 +140,9 @@ def new_key() -> str:
     return secrets.token_urlsafe(24)
 
 
-def token_of(request: HTTPConnection) -> str | None:
-    """The token a browser sent."""
-    token = request.cookies.get(named(COOKIE, secure=over_https(request)), "")
+def token_of(cookies: Mapping[str, str], *, secure: bool) -> str | None:
+    """The token a browser sent; ``secure``: by https."""
+    token = cookies.get(named(COOKIE, secure=secure), "")
     return token if _TOKEN.match(token) else None
 
 
