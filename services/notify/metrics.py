@@ -64,7 +64,7 @@ UNCONFIRMED: Final = Gauge(
     registry=REGISTRY,
 )
 OFFER_MAILS: Final = Counter(
-    "ieum_notify_offer_mails", "Mails about offers by outcome.", ["outcome"], registry=REGISTRY
+    "ieum_notify_offer_mails", "Alerts about offers, by whatever channel, by outcome.", ["outcome"], registry=REGISTRY
 )
 SPARED: Final = Counter(
     "ieum_notify_mails_skipped", "Mails not sent because the case changed right before.", registry=REGISTRY
@@ -87,8 +87,8 @@ TO_ALERT: Final = Histogram(
 )
 TO_ACKNOWLEDGED: Final = Histogram(
     "ieum_notify_owned_to_acknowledged_seconds",
-    "From routing's decision to the first acknowledgement of the owning centre, or to the next one from where a case "
-    "came back, by urgency; a case that nobody acknowledges is in no bucket.",
+    "From routing's decision, or from when a case came back, to the owning centre's next acknowledgement, by urgency; "
+    "a case that nobody acknowledges is in no bucket.",
     ["urgency"],
     buckets=(60, 120, 300, 600, 1800, 3600, 14400),
     registry=REGISTRY,

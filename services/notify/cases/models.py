@@ -372,7 +372,7 @@ RANK: Final = {Urgency.CRITICAL: 0, Urgency.HIGH: 1, Urgency.NORMAL: 2}
 
 
 def next_due(case: Case) -> datetime | None:
-    """Return when the case is next due: the escalation, the mail about an offer, or the offer's end."""
+    """Return when the case is next due: the escalation, the alert about an offer, or the offer's end."""
     due = [case.escalation.due_at] if case.escalation is not None else []
     if case.offer is not None:
         due += [moment for moment in (case.offer.tell_at, case.offer.expires_at) if moment is not None]

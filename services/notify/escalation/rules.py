@@ -414,7 +414,7 @@ OFFER_LASTS: Final[dict[Urgency, timedelta]] = {
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A mail to the centre that has an open offer."""
+    """An alert to the centre that has an open offer."""
 
     offer_id: str
     to_center_id: str
@@ -424,7 +424,7 @@ class Notice:
 
 
 def notice(case: Case, receiver: CenterDuty, now: datetime) -> Notice | None:
-    """The mail about an offer that is due now: to the lead where nobody is on duty; none where nothing is due."""
+    """The alert about an offer that is due now: to the lead where nobody is on duty; none where nothing is due."""
     offer = case.offer
     if offer is None or offer.tell_at is None or offer.tell_at > now or offer.expires_at <= now:
         return None
@@ -600,7 +600,7 @@ class _Story:
 
 
 def told(case: Case, made: Notice, result: AttemptResult, rules: Rules, now: datetime) -> Case:
-    """The case after a mail about its offer. The same again, or a mail about an offer that is over by now, is no news.
+    """The case after an alert about its offer. The same again, or one about an offer that is over by now, is no news.
 
     No event: the offer itself is on the bus, and alerts there are the owner's.
     """
