@@ -42,7 +42,7 @@ def consumers(routings: "RoutingsHandler") -> KafkaRouter:
     router = KafkaRouter()
 
     @router.subscriber(ROUTINGS, group="notify")
-    async def on_routings(batch: Batch[RoutingEvents]) -> Sequence[Blocked] | None:
+    async def on_routings(batch: Batch[RoutingEvents]) -> Sequence[Blocked]:
         return await routings.handle(batch)
 
     return router
