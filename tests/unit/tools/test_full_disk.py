@@ -10,6 +10,7 @@ from queue import SimpleQueue
 import pytest
 
 from tests.support.waiting import eventually_blocking
+from tools.backup import __main__ as backup
 from tools.local import cli, stack
 from tools.local.settings import LocalSettings
 from tools.local.stack import Stack
@@ -29,6 +30,7 @@ class Full(io.StringIO):
 def test_a_line_that_cannot_be_written_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", Full())
     cli.say("one ended with status 70; starting it again in 0.2 s")
+    backup._say("kafka stopped in 1.2 s")
 
 
 def test_the_state_is_written_again_once_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
