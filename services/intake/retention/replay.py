@@ -109,7 +109,7 @@ class ErasureReplay:
         if word.reinstated is not None and known is not None and known.at <= word.reinstated.at:
             # Else it would be destroyed for a withdrawal that its owner took back.
             await self._recorder.by_job(_JOB, "receipts.reinstate", report_id, _REASON)
-            await self._reinstate(document, life, word.reinstated.at)
+            document = await self._reinstate(document, life, word.reinstated.at)
             done.reinstated.append(report_id)
         if word.erased is not None:
             await self._recorder.by_job(_JOB, "erasures.destroy", report_id, _REASON)
@@ -132,19 +132,19 @@ class ErasureReplay:
         else:
             life = retention_rules.undone(life, at)
         after = retention_rules.withdrawn(life, facts, at_once=False, understood=False, receipt_alone=True, now=now)
-        await self._write(document, after, event, at)
-        return await self._reports.before_open(document["_id"]) or document
+        return await self._written(document, after, event, at)
 
-    async def _reinstate(self, document: Document, life: Lifecycle, at: datetime) -> None:
+    async def _reinstate(self, document: Document, life: Lifecycle, at: datetime) -> Document:
         """Undo the withdrawal again; its event is published once intake runs."""
         version = document["intake_version"] + 1
         event = ReportReinstated(report_id=document["_id"], intake_version=version, reinstated_at=at)
-        await self._write(document, retention_rules.undone(life, at), event, at)
+        return await self._written(document, retention_rules.undone(life, at), event, at)
 
-    async def _write(self, document: Document, after: Lifecycle, event: Event | None, at: datetime) -> None:
+    async def _written(self, document: Document, after: Lifecycle, event: Event | None, at: datetime) -> Document:
         records = [encode(event, source="intake", time=at, traceparent=trace.current())] if event is not None else []
         if not await self._reports.write(document, now=at, life=after, records=records):
             raise TransientError("another process changed the same report")
+        return await self._reports.before_open(document["_id"]) or document
 
 
 def _newest(word: LastWord, since: datetime) -> bool:

@@ -46,11 +46,15 @@ class Restored:
         return self.document
 
     async def write(self, before: Document, *, life: Lifecycle, records: Sequence[Record], **_: Any) -> bool:
+        if before["changes"] != self.document["changes"]:
+            return False
         self.document = {**before, "life": life.model_dump(), "changes": before["changes"] + 1}
         self.told += [dict(record.headers)["ce_type"].decode() for record in records]
         return True
 
     async def erase(self, before: Document, life: Lifecycle) -> bool:
+        if before["changes"] != self.document["changes"]:
+            return False
         self.document = {"_id": before["_id"], "life": life.model_dump(), "changes": before["changes"] + 1}
         return True
 
@@ -92,6 +96,7 @@ async def test_what_a_lead_undid_long_after_is_undone_again() -> None:
         (NEW, [(Happened.WITHDRAWN, 1), (Happened.REINSTATED, 2)], (0, 0, 0)),
         (NEW, [(Happened.WITHDRAWN, 1), (Happened.REINSTATED, 2), (Happened.WITHDRAWN, 3)], (1, 0, 0)),
         (NEW, [(Happened.WITHDRAWN, 1), (Happened.ERASED, 2)], (1, 0, 1)),
+        (taken_back(), [(Happened.WITHDRAWN, 0), (Happened.REINSTATED, 1), (Happened.ERASED, 2)], (0, 1, 1)),
         # The same lines say nothing of a report that has gone on since.
         (taken_back(), [(Happened.WITHDRAWN, 0), (Happened.REINSTATED, 0)], (0, 0, 0)),
         (taken_back(), [(Happened.WITHDRAWN, 0), (Happened.REINSTATED, 1), (Happened.WITHDRAWN, 2)], (1, 0, 0)),
