@@ -62,22 +62,23 @@ def router(
     async def checked(request: Request) -> Response:
         typed = await form_body(request)
         text, receipt = typed.one("proof"), typed.one("receipt")[:_RECEIPT_CHARS]
-        proof = proof_rules.proof_in(text)
+        proof = proof_rules.proof_in(text) or ""
         stated = proof_rules.verify_proof(proof, signer.public_key) if proof else None
         said = proof_words.REAL if stated else proof_words.NOT_REAL
         if stated is None or not receipt.strip():
             return page(request, proof=proof or text, said=said, stated=stated, receipt=receipt)
-        caller = caller_of(request)
-        if wait := max(gate.wait(caller.network), wrong_receipts.wait(caller)):
-            refused = page(request, status=429, proof=proof or text, said=said, stated=stated, fits=proof_words.WAIT)
+        caller, tried = caller_of(request), f"proof {stated.receipt_mark}"
+        if wait := max(gate.wait(caller.network), gate.wait_for(tried, caller), wrong_receipts.wait(caller)):
+            fits = proof_words.WAIT
+            refused = page(request, status=429, proof=proof, said=said, stated=stated, receipt=receipt, fits=fits)
             refused.headers["Retry-After"] = str(wait)
             return refused
         right = proof_rules.mark_of(keys, receipt_numbers.read(receipt) or "")
         same = hmac.compare_digest(right.encode(), stated.receipt_mark.encode())
         if not same:
-            gate.was_wrong(caller, f"proof {stated.receipt_mark}")
+            gate.was_wrong(caller, tried)
             wrong_receipts.count(caller)
         fits = proof_words.FITS if same else proof_words.FITS_NOT
-        return page(request, proof=proof or text, said=said, stated=stated, receipt=receipt, fits=fits)
+        return page(request, proof=proof, said=said, stated=stated, receipt=receipt, fits=fits)
 
     return routes

@@ -11,7 +11,7 @@ REAL: Final = n("This proof is real: a report was lodged at the time below, and 
 NOT_REAL: Final = n("This is not a proof of ours, or something in it was changed.")
 FITS: Final = n("The receipt number belongs to this proof.")
 FITS_NOT: Final = n("The receipt number does not belong to this proof.")
-WAIT: Final = n("Too many receipt numbers were tried from this network. Please wait a little.")
+WAIT: Final = n("Too many receipt numbers were tried from this network or with this proof. Please wait a little.")
 _KOREAN: Final = {
     REAL: "진짜 접수 증명입니다. 아래 시각에 신고가 접수되었고, 증명의 내용은 바뀌지 않았습니다.",
     NOT_REAL: "이 시스템이 발급한 접수 증명이 아니거나, 내용이 바뀌었습니다.",

@@ -1,6 +1,7 @@
 """The page that checks proofs."""
 
 from services.intake.proofs.rules import ProofSigner, ProofStatement
+from services.intake.rate_limits.receipts import WRONG_FROM_PLACE
 from services.intake.reports.receipt_numbers import from_number
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.harness import IntakeHarness, running
@@ -45,4 +46,21 @@ async def test_a_proof_does_not_let_anybody_try_out_receipt_numbers(
         right = await told(body["receipt"])
         assert (right[0], "belongs to this proof" in right[1]) == (429, False)
         assert "This proof is real" in right[1]
+        assert f'value="{body["receipt"]}"' in right[1], "nobody types it twice"
         assert (await told(""))[0] == 200, "the proof alone is checked however often"
+
+
+async def test_the_numbers_tried_beside_one_proof_are_few_however_many_a_network_may_ask(
+    bus_settings: KafkaSettings, store_settings: StoreSettings
+) -> None:
+    async with running(bus_settings, store_settings, status_questions_per_minute=1000) as harness:
+        one, other = (await harness.lodge()).json(), (await harness.lodge()).json()
+
+        async def told(proof: str, receipt: str) -> int:
+            form = {"proof": proof, "receipt": receipt}
+            return (await harness.http.post("/verify-proof?lang=en", data=form)).status_code
+
+        for number in range(WRONG_FROM_PLACE):
+            assert await told(one["proof"], from_number(number)) == 200
+        assert await told(one["proof"], one["receipt"]) == 429
+        assert await told(other["proof"], other["receipt"]) == 200
