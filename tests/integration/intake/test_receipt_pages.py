@@ -259,19 +259,22 @@ async def test_the_other_language_loses_no_number_and_nothing_typed(harness: Int
     assert ("신고" in other.text, "lang=en" in other.text, 'name="text"' in other.text) == (True, True, False)
     code_typed = await harness.http.post("/take-over?lang=ko", data={"code": "1234", "word": "우산", "go": "stay"})
     assert (code_typed.status_code, 'value="1234"' in code_typed.text) == (200, True)
+    words = {"receipt": another.receipt, "step": "do", "new_word": "초록 우산", "word": "파란 우산", "go": "stay"}
+    new_word = await harness.http.post("/status/word?lang=en", data=words)
+    assert ('value="초록 우산"' in new_word.text, 'value="파란 우산"' in new_word.text) == (True, True)
 
 
 async def test_what_is_sent_from_a_page_that_was_sent_before_is_taken_at_the_second_press(
     harness: IntakeHarness,
 ) -> None:
-    someone = await holder(harness)
-    await press(someone, "message", text="first", idempotency_key="k" * 32)
-    again = await press(someone, "message", text="second", idempotency_key="k" * 32)
+    someone = await holder(harness, word="umbrella")
+    await press(someone, "message", text="first", word="umbrella", idempotency_key="k" * 32)
+    again = await press(someone, "message", text="second", word="umbrella", idempotency_key="k" * 32)
     assert again.status_code == 409
-    assert "has arrived" in again.text
+    assert ("has arrived" in again.text, 'value="umbrella"' in again.text) == (True, True)
     assert ("Idempotency-Key" in again.text, ">second</textarea>" in again.text) == (False, True)
     key = re.findall(r'name="idempotency_key" value="([^"]*)"', again.text)[0]
-    assert (await press(someone, "message", text="second", idempotency_key=key)).status_code == 200
+    assert (await press(someone, "message", text="second", word="umbrella", idempotency_key=key)).status_code == 200
     opened = documents.opened(await someone.stored(), Keyring([b"m" * 32]))
     assert (opened["message:1"], opened["message:2"]) == ("first", "second")
 
