@@ -31,9 +31,9 @@ _log = log.get(__name__)
 Document = dict[str, Any]
 
 RESTORE: Final = "restore"
+"""Collection and id of the mark that a database carries while a backup is put back into it."""
 RESTORED: Final = "restored"
 """Collection of analytics, and the id of the one document in it, which a restore leaves: ``at``, when it ended."""
-"""Collection and id of the mark that a database carries while a backup is put back into it."""
 
 SLICE: Final = 100
 """Ids looked up at once. On the embedded store a lookup costs the square of what it returns: 100 ids 15 ms, 1,000 a
