@@ -151,11 +151,11 @@ class CallbackRepository:
         with store_errors():
             await self._callbacks.delete_one({"_id": report_id, "over": True, "pending": []})
 
-    async def hush(self, report_id: str) -> None:
-        """Tell nothing of what waits; what comes later is told."""
+    async def hush(self, one: Subscription) -> None:
+        """Tell nothing of what waits, unless more was noticed since it was read; what comes later is told."""
         nothing_waits = {"$set": {"pending": [], "tries": 0}, "$unset": {"due_at": ""}}
         with store_errors():
-            await self._callbacks.update_one({"_id": report_id}, nothing_waits)
+            await self._callbacks.update_one({"_id": one.report_id, "sequence": one.sequence}, nothing_waits)
 
     async def drop(self, report_id: str) -> None:
         """Delete what is kept about a report, told or not."""

@@ -155,7 +155,7 @@ class CallbackService:
         told = rules.told(document, now)
         if told is None:
             if kept.pending:  # noticed before the word counted, and past it if it were sent now
-                await self.callbacks.hush(report_id)
+                await self.callbacks.hush(kept)
             return
         if told.last and not reached:
             await self.callbacks.close_report(report_id)

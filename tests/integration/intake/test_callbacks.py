@@ -11,6 +11,7 @@ from unittest import mock
 import orjson
 from standardwebhooks import Webhook
 
+from services.intake.callbacks.models import StatusChange, Subscription
 from services.intake.callbacks.repository import CallbackRepository, PageStart
 from services.intake.clients.service import ClientService
 from shared import mongo
@@ -237,3 +238,24 @@ async def test_a_reference_of_another_form_is_refused_before_anything_is_stored(
     answer = await harness.http.post("/api/v1/reports", json=LEAST, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_header")
     assert await _none(harness.collection, {})
+
+
+async def test_what_was_noticed_since_it_was_read_still_waits(store_settings: StoreSettings) -> None:
+    store = CallbackRepository(mongo.connect(store_settings, "intake"))
+    now = whole_milliseconds(SystemClock().now())
+    await store.begin(Subscription(_id="one", client="nobody", reference="r", state="seen", sequence=0))
+    first = StatusChange(id="1", sequence=1, state="seen", since=now, noticed_at=now)
+    last = StatusChange(id="2", sequence=2, state="handed_over", since=now, noticed_at=now)
+
+    async def read() -> Subscription:
+        found = await store.of_report("one")
+        assert found is not None
+        return found
+
+    assert await store.note(await read(), {"state": first.state, "sequence": 1}, first)
+    before = await read()
+    assert await store.note(before, {"state": last.state, "sequence": 2}, last)
+    await store.hush(before)
+    assert (await read()).pending == (first, last)
+    await store.hush(await read())
+    assert ((await read()).pending, (await read()).due_at) == ((), None)

@@ -68,8 +68,8 @@ class Store:
         if (one := self.kept.get(report_id)) is not None and one.over and not one.pending:
             del self.kept[report_id]
 
-    async def hush(self, report_id: str) -> None:
-        self.kept[report_id] = self.kept[report_id].model_copy(update={"pending": ()})
+    async def hush(self, one: Subscription) -> None:
+        self.kept[one.report_id] = one.model_copy(update={"pending": ()})
 
     async def drop(self, report_id: str) -> None:
         self.kept.pop(report_id, None)
