@@ -104,6 +104,7 @@ from shared.key_setting import key_bytes
 from shared.outbox import Relay
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.web.app import create_app
+from shared.web.middleware import FORM_QUOTED
 from shared.web.pages import Pages
 from shared.web.same_origin import origins_of
 from shared.web.serve import serve
@@ -335,6 +336,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         description=gettext_noop("Lodge a report from any front end, and ask with its receipt where it stands."),
         settings=settings,
         health=health,
+        form_quoted=FORM_QUOTED,
         form_action=sorted(origins_of(settings.public_urls)),
         routers=[
             api.router(submission_service, signer, clients(Scope.REPORTS_SUBMIT)),

@@ -63,6 +63,7 @@ def create_app(
     lifespan: Lifespan | None = None,
     routers: Sequence[APIRouter] = (),
     max_body_bytes: int = 65536,
+    form_quoted: int = 1,
     pages: Pages | None = None,
     form_action: Sequence[str] = (),
     for_staff: bool = False,
@@ -79,17 +80,18 @@ def create_app(
     """An app with security headers, traces, metrics, problem documents, health, static files and documentation.
 
     ``title`` and ``description`` are English message ids. ``pages`` is the service's own (its texts and static files
-    are then used everywhere); ``form_action``: further origins that pages may post forms to. ``for_staff``: only staff
-    come here, so a refusal stands in their layout and not in the public one with quick exit and telephones.
-    ``problem_of`` says what is answered where an error of the service's own reaches the edge. ``problem_table`` has
-    the problems that only this service's API answers with, ``page_problems`` those of its pages, ``reasons`` its own
-    reasons of single fields, for ``/problems`` and the OpenAPI document; ``tags`` say there what each group of
-    operations is. ``webhooks`` are documented and sent by the service itself. ``form_labels`` name the fields of forms
-    whose refusal is a page of its own: the control's id, which is the field's name, where two forms share one with the
-    end of the form's address, as ``reason-transfer``; and its label, a message id. ``gives_forms_back``: a form that
-    came after its sender's session ended is given back to them, in the refusal; not where forms hold passwords.
-    ``session_fields``: fields that count in one session alone, with what to do instead of sending such a form again, a
-    message id.
+    are then used everywhere); ``form_quoted``: a form may have so many times ``max_body_bytes``, for pages that read
+    long texts with ``form_body``: elsewhere it is read before anybody is asked who they are. ``form_action``: further
+    origins that pages may post forms to. ``for_staff``: only staff come here, so a refusal stands in their layout and
+    not in the public one with quick exit and telephones. ``problem_of`` says what is answered where an error of the
+    service's own reaches the edge. ``problem_table`` has the problems that only this service's API answers with,
+    ``page_problems`` those of its pages, ``reasons`` its own reasons of single fields, for ``/problems`` and the
+    OpenAPI document; ``tags`` say there what each group of operations is. ``webhooks`` are documented and sent by the
+    service itself. ``form_labels`` name the fields of forms whose refusal is a page of its own: the control's id, which
+    is the field's name, where two forms share one with the end of the form's address, as ``reason-transfer``; and its
+    label, a message id. ``gives_forms_back``: a form that came after its sender's session ended is given back to them,
+    in the refusal; not where forms hold passwords. ``session_fields``: fields that count in one session alone, with
+    what to do instead of sending such a form again, a message id.
     Raises ``ValueError`` for a route that names no action, or several: an undecided route must not be reachable.
     """
     spans.configure(service, settings.otlp_endpoint)
@@ -118,6 +120,7 @@ def create_app(
         EdgeMiddleware,
         headers=security_headers(form_action),
         max_body_bytes=max_body_bytes,
+        form_quoted=form_quoted,
         own_origins=origins_of(settings.public_urls),
         render=render,
         always_https=settings.served_by_https(service),

@@ -107,12 +107,14 @@ class EdgeMiddleware:
         max_body_bytes: int,
         own_origins: frozenset[str],
         render: Render,
+        form_quoted: int = 1,
         always_https: bool = False,
         body_s: float = BODY_S,
         body_bytes_per_s: float = BODY_BYTES_PER_S,
     ) -> None:
         """``own_origins`` may post here with a sign-in cookie; ``render`` turns a problem into an answer.
 
+        ``form_quoted``: a form may have so many times ``max_body_bytes``, see ``FORM_QUOTED``.
         ``body_s``: seconds within which a body must have arrived, and one more for each ``body_bytes_per_s`` bytes.
         ``always_https``: browsers reach us by https although the proxy before us speaks http to us.
         """
@@ -123,6 +125,7 @@ class EdgeMiddleware:
         self._headers = headers
         self._names = frozenset(name for name, _ in headers)
         self._limit = max_body_bytes
+        self._form_limit = max_body_bytes * form_quoted
         self._own_origins = own_origins
         self._render = render
         self._log = log.get("shared.web")
@@ -218,7 +221,7 @@ class EdgeMiddleware:
         return check_origin(scope["scheme"], given, self._own_origins, scope["path"], cookies)
 
     def _limit_of(self, given: dict[bytes, bytes]) -> int:
-        return self._limit * (FORM_QUOTED if _media_type(given) == _FORM_TYPE else 1)
+        return self._form_limit if _media_type(given) == _FORM_TYPE else self._limit
 
     def _too_large(self, limit: int) -> Problem:
         return Problem(

@@ -23,7 +23,7 @@ from shared.web.app import create_app
 from shared.web.authorization import OPEN, Authorizer
 from shared.web.json_body import json_body
 from shared.web.korea import MapCell
-from shared.web.middleware import HELD
+from shared.web.middleware import FORM_QUOTED, HELD
 from shared.web.pages import Pages
 from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
@@ -173,7 +173,7 @@ def _routes(pages: Pages) -> APIRouter:
     return router
 
 
-def build(health: Health | None = None, **more: object) -> FastAPI:
+def build(health: Health | None = None, *, form_quoted: int = FORM_QUOTED, **more: object) -> FastAPI:
     own = settings(**more)
     pages = Pages(SITE / "templates", SITE / "locale", own, "small", clock=clock())
     return create_app(
@@ -184,6 +184,7 @@ def build(health: Health | None = None, **more: object) -> FastAPI:
         health=health or Health(),
         routers=[_routes(pages)],
         max_body_bytes=LIMIT,
+        form_quoted=form_quoted,
         pages=pages,
         form_labels={"number-chairs": "Chair"},
         gives_forms_back=True,

@@ -193,6 +193,13 @@ async def test_a_form_may_be_as_much_larger_as_quoting_makes_it(*, chunked: bool
     assert (refused.status_code, str(most) in refused.json()["detail"]) == (413, True)
 
 
+async def test_a_form_is_no_larger_than_another_body_where_no_page_needs_it() -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    async with client(build(form_quoted=1)) as http:
+        assert (await http.post("/api/v1/raw", content=b"x" * LIMIT, headers=headers)).status_code == 200
+        assert (await http.post("/api/v1/raw", content=b"x" * (LIMIT + 1), headers=headers)).status_code == 413
+
+
 async def _of_form(**fields: str) -> Typed:
     body = urlencode(fields).encode()
 
