@@ -74,8 +74,9 @@ def _reply(response: httpx.Response) -> Reply:
 
 
 def _timeout(whole_s: float) -> httpx.Timeout:
-    """Less for connecting than for the whole attempt: what was never sent is told apart from what may have arrived."""
-    return httpx.Timeout(whole_s, connect=whole_s * 2 / 3)
+    """Less until it is sent than for all of the attempt: what was never sent is told from what may have arrived."""
+    unsent_s = whole_s * 2 / 3
+    return httpx.Timeout(whole_s, connect=unsent_s, pool=unsent_s)
 
 
 def _no_reply(error: httpx.RequestError) -> NoReply:
@@ -101,8 +102,8 @@ class Client:
     ) -> None:
         """``language`` (``ko`` or ``en``) is that of ``detail``.
 
-        ``timeout_s`` is for each attempt: to connect, and then for each part of the answer, since nothing interrupts a
-        thread. An answer that comes drop by drop takes longer.
+        ``timeout_s`` is for each attempt: two thirds of it to connect, and then all of it for each part of the answer,
+        since nothing interrupts a thread. An answer that comes drop by drop takes longer.
 
         ``transport``, ``sleep`` and ``chance`` are for tests.
         """

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
 import yaml
 
@@ -247,6 +248,19 @@ async def test_an_answer_that_comes_drop_by_drop_does_not_outlast_the_attempt(st
         async with asyncio.timeout(20):  # the answer takes 500 seconds
             with pytest.raises(NotReachedError):
                 await client.get_proof_key()
+
+
+async def test_what_waits_to_be_sent_ends_before_the_attempt_that_would_call_it_sent() -> None:
+    seen: list[dict[str, float]] = []
+
+    def told(request: httpx.Request) -> httpx.Response:
+        seen.append(request.extensions["timeout"])
+        return httpx.Response(200)
+
+    async with AsyncClient("http://x.example", CREDENTIAL, timeout_s=3, transport=httpx.MockTransport(told)) as client:
+        with pytest.raises(UnexpectedAnswerError):
+            await client.get_proof_key()
+    assert max(seen[0]["connect"], seen[0]["pool"]) < 3
 
 
 def test_an_answer_that_is_nested_without_end_is_none_of_the_api(stub: Stub) -> None:
