@@ -132,7 +132,8 @@ def test_a_folder_that_cannot_be_written_ends_a_backup_with_its_reason(tmp_path:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_backup_that_is_told_to_end_leaves_no_draft(tmp_path: Path, number: signal.Signals) -> None:
     """As by a scheduler, or by a connection that broke: what is left would lie there beyond its thirty days."""
-    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
+    # These tests may run below `nohup` themselves, which children inherit.
+    before = {one: signal.signal(one, signal.SIG_DFL) for one in (signal.SIGTERM, signal.SIGHUP)}
     try:
         backup.end_in_order_on_signals()
         with pytest.raises(SystemExit, match=str(128 + number)):
@@ -158,7 +159,8 @@ def test_a_backup_outlives_its_terminal_where_it_was_told_to() -> None:
 
 def test_an_orderly_end_is_not_interrupted_by_being_told_again() -> None:
     twice = (
-        "end_in_order_on_signals()\ntry:\n    signal.raise_signal(signal.SIGHUP)\nfinally:\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\nend_in_order_on_signals()\n"
+        "try:\n    signal.raise_signal(signal.SIGHUP)\nfinally:\n"
         "    signal.raise_signal(signal.SIGTERM)\n    sys.exit(5)"
     )
     assert ended(twice) == 5
