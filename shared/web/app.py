@@ -23,7 +23,7 @@ from shared.settings import ServiceSettings
 from shared.web import problems
 from shared.web.authorization import FOR_STAFF, OPEN, route_actions, routes_without_one_action
 from shared.web.docs import docs_page
-from shared.web.form_body import FORM_TYPE
+from shared.web.form_body import FORM_TYPE, MAX_BYTES
 from shared.web.json_body import is_json, media_type
 from shared.web.middleware import EdgeMiddleware, route_of, security_headers
 from shared.web.openapi import openapi_of, operation_id
@@ -62,7 +62,7 @@ def create_app(
     health: Health,
     lifespan: Lifespan | None = None,
     routers: Sequence[APIRouter] = (),
-    max_body_bytes: int = 65536,
+    max_body_bytes: int = MAX_BYTES,
     form_quoted: int = 1,
     pages: Pages | None = None,
     form_action: Sequence[str] = (),

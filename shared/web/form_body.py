@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from shared.web.json_body import media_type
-from shared.web.problems import Problem
+from shared.web.problems import Problem, too_large
 from shared.web.translations import gettext_noop
 
 MAX_FIELDS: Final = 100
@@ -43,9 +43,7 @@ async def form_body(request: Request) -> Typed:
     except ValueError:
         raise Problem(400, "not_a_form", gettext_noop("The form could not be read.")) from None
     if sum(len(value.encode()) for values in typed.values.values() for value in values) > MAX_BYTES:
-        raise Problem(
-            413, "too_large", gettext_noop("A body may have at most %(limit)s bytes."), values={"limit": MAX_BYTES}
-        )
+        raise too_large(MAX_BYTES)
     return typed
 
 

@@ -16,7 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import log, spans, trace
 from shared.metrics import REGISTRY
-from shared.web.problems import Problem, encoded, unexpected, wrong_content_type
+from shared.web.form_body import FORM_TYPE
+from shared.web.json_body import media_type
+from shared.web.problems import Problem, encoded, too_large, unexpected, wrong_content_type
 from shared.web.problems import response as problem_response
 from shared.web.same_origin import check as check_origin
 from shared.web.translations import Translator, gettext_noop
@@ -50,7 +52,6 @@ up this pace after all that a body may have."""
 FORM_QUOTED: Final = 3
 """A browser writes a byte of a form with up to three, Korean always: so a form may have so many times the limit. What
 is typed in it may have the limit itself, as ``form_body`` sees to."""
-_FORM_TYPE: Final = b"application/x-www-form-urlencoded"
 
 Render = Callable[[Request, Problem], Response]
 
@@ -212,24 +213,16 @@ class EdgeMiddleware:
             return None
         length, limit = given.get(b"content-length", b"0"), self._limit_of(given)
         if not length.isdigit() or int(length) > limit:
-            return self._too_large(limit)
+            return too_large(limit)
         if given.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
             return encoded()
-        if _media_type(given).endswith(b"+json"):
+        if _media_type(given).endswith("+json"):
             return wrong_content_type()  # FastAPI would read it
         cookies = b";".join(value for name, value in scope["headers"] if name == b"cookie")
         return check_origin(scope["scheme"], given, self._own_origins, scope["path"], cookies)
 
     def _limit_of(self, given: dict[bytes, bytes]) -> int:
-        return self._form_limit if _media_type(given) == _FORM_TYPE else self._limit
-
-    def _too_large(self, limit: int) -> Problem:
-        return Problem(
-            413,
-            "too_large",
-            gettext_noop("A body may have at most %(limit)s bytes."),
-            values={"limit": limit},
-        )
+        return self._form_limit if _media_type(given) == FORM_TYPE else self._limit
 
     def _limited(self, receive: Receive, limit: int) -> Receive:
         # Counts what really arrives: a chunked body announces no length, and a slow one holds its connection.
@@ -251,7 +244,7 @@ class EdgeMiddleware:
                 left -= came
                 due += came / self._body_bytes_per_s
                 if left < 0:
-                    raise self._too_large(limit)
+                    raise too_large(limit)
             elif message["type"] == "http.disconnect":
                 raise self._too_slow()  # nobody reads it, and it counts as no fault of this service
             return message
@@ -318,8 +311,8 @@ class _CutOffError(Exception):
     """Ends a connection whose answer had begun; carries nothing of the cause, which is logged already."""
 
 
-def _media_type(given: dict[bytes, bytes]) -> bytes:
-    return given.get(b"content-type", b"").partition(b";")[0].strip().lower()
+def _media_type(given: dict[bytes, bytes]) -> str:
+    return media_type(given.get(b"content-type", b"").decode("latin-1"))
 
 
 def route_of(scope: Scope) -> str:

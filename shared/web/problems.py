@@ -178,6 +178,11 @@ def wrong_content_type() -> Problem:
     return Problem(415, "wrong_content_type", gettext_noop("Send the body as application/json."))
 
 
+def too_large(limit: int) -> Problem:
+    """413 for a body, or what was typed in a form, of more than ``limit`` bytes."""
+    return Problem(413, "too_large", gettext_noop("A body may have at most %(limit)s bytes."), values={"limit": limit})
+
+
 def encoded() -> Problem:
     """415 for a body that is compressed or coded otherwise: it would be larger than what was counted."""
     return Problem(
