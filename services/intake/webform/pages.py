@@ -75,7 +75,7 @@ def router(
 
     @routes.get("/")
     async def start(request: Request) -> Response:
-        token = drafts.token_of(request.cookies, secure=view.pages.secure(request))
+        token = view.draft_of(request)
         try:
             going_on = await kept.load(token) is not None
         except TransientError:
@@ -208,7 +208,7 @@ class _Sending:
         if typed.one("page") != CHECK:
             return self._view.whole(request, typed, key=key, problems=problems, notice=notice, status=status)
         page = self._view.check(request, typed, key=key, problems=problems, notice=notice, status=status)
-        token = drafts.token_of(request.cookies, secure=self._view.pages.secure(request))
+        token = self._view.draft_of(request)
         with contextlib.suppress(TransientError):
             if problems and await self._kept.load(token) is None:
                 # The draft's time is over: the links to what must be changed need one.
@@ -221,8 +221,7 @@ class _Sending:
     async def _receipt(
         self, request: Request, result: SubmissionResult, submission: Submission, typed: Typed
     ) -> Response:
-        token = drafts.token_of(request.cookies, secure=self._view.pages.secure(request))
-        await self._kept.drop(token)
+        await self._kept.drop(self._view.draft_of(request))
         page = self._view.pages.render(
             request,
             "receipt.html",
@@ -252,9 +251,9 @@ class _Sending:
 async def _left(request: Request, view: FormRenderer, kept: Drafts) -> Response:
     if only_head(request):
         return RedirectResponse(QUICK_EXIT_URL, 303)  # a link checker or a preview takes nothing away
-    secure = view.pages.secure(request)
-    await kept.drop_within(drafts.token_of(request.cookies, secure=secure), LEAVING_S)
+    await kept.drop_within(view.draft_of(request), LEAVING_S)
     response = RedirectResponse(QUICK_EXIT_URL, 303) if request.method == "GET" else Response(status_code=204)
+    secure = view.pages.secure(request)
     drafts.take_token(response, secure=secure)
     clear_device_cookie(response, secure=secure)
     response.delete_cookie(LANGUAGE_COOKIE, path="/", samesite="lax", httponly=True, secure=secure)

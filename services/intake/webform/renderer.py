@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from services.intake.receipts import promise_words
 from services.intake.receipts.promise import Outlook
 from services.intake.submissions.models import NARRATIVE_CHARS, PHRASE_CHARS
-from services.intake.webform import advice, form, safety_texts, step_words, steps, summary, words
+from services.intake.webform import advice, drafts, form, safety_texts, step_words, steps, summary, words
 from services.intake.webform.form import FieldProblem
 from services.intake.webform.steps import CHECK, LAST, FormStep
 from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
@@ -35,6 +35,10 @@ class FormRenderer:
         self._clock = clock
         # Read once, so that a broken text keeps intake from starting.
         self._elsewhere = [said for said in safety_texts.load().values() if said.language not in LANGUAGES]
+
+    def draft_of(self, request: Request) -> str | None:
+        """The token of the draft that this browser goes on with."""
+        return drafts.token_of(request.cookies, secure=self.pages.secure(request))
 
     def promised(self, urgency: Urgency, received_at: datetime) -> datetime | None:
         """Until when somebody should see what was received then, and the same whenever it is asked.

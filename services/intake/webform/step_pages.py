@@ -70,7 +70,7 @@ class _Steps:
 
     async def show(self, request: Request, slug: str) -> Response:
         one = None if slug == CHECK else _known(slug)
-        token = drafts.token_of(request.cookies, secure=self._view.pages.secure(request))
+        token = self._view.draft_of(request)
         try:
             typed = await self._kept.load(token)
         except TransientError:
@@ -87,8 +87,7 @@ class _Steps:
         return self._view.step(request, one, typed, notice=_GONE if BEGIN_AGAIN in request.query_params else "")
 
     async def take(self, request: Request, one: FormStep, sent: Typed) -> Response:
-        token = drafts.token_of(request.cookies, secure=self._view.pages.secure(request))
-        go = sent.one("go")
+        token, go = self._view.draft_of(request), sent.one("go")
         try:
             before = await self._kept.load(token)
         except TransientError:
