@@ -243,13 +243,13 @@ class Administration:
         now = self._clock.now()
         update |= {"changed_at": now, "sessions_from": now, "session_kept": ""}
         async with self._notices.about(account, notice):
-            before: Account | None = account
-            after = await self._accounts.save(account.model_copy(update=update))
-            for _ in range(1, tries):
-                if after is None and (before := await self._accounts.get(account.subject)) is not None:
-                    after = await self._accounts.save(before.model_copy(update=update))
-            if before is None or after is None:
-                raise RefusedError("changed_meanwhile")
+            before, after = account, await self._accounts.save(account.model_copy(update=update))
+            while after is None:
+                tries -= 1
+                found = await self._accounts.get(account.subject) if tries else None
+                if found is None:
+                    raise RefusedError("changed_meanwhile")
+                before, after = found, await self._accounts.save(found.model_copy(update=update))
             await self._keep_an_administrator(before, after)
         await self._sessions.end(account.subject, why)
         return after
