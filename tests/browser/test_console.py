@@ -44,6 +44,14 @@ async def signed_in(
     return await context.new_page()
 
 
+async def console(chromium: Browser, harness: NotifyHarness, base: str, center: str, **more: object) -> Page:
+    """An open console that is live."""
+    page = await signed_in(chromium, harness, base, center, **more)  # type: ignore[arg-type]  # passed on as given
+    await page.goto(f"{base}/?center={center}")
+    await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+    return page
+
+
 async def clean(page: Page) -> None:
     found = await Axe().run(page, options=VIOLATIONS)
     assert found.violations_count == 0, found.generate_report()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.test_console import filled, shot, signed_in
+from tests.browser.test_console import console, filled, shot, signed_in
 from tests.browser.walking import CUT_OFF
 from tests.integration.notify.conftest import Start
 from tests.integration.notify.moves import taken
@@ -182,9 +182,7 @@ async def test_a_row_made_anew_leaves_somebody_on_the_button_they_stood_on_and_t
     offered: dict[str, Any] = {"ownership": 1, "reason": "place", "agreed": True}
     await harness.act("transfer", report_id(2), "busan", "kim", to_center_id="gwangju", **offered)
     async with listening(harness) as base:
-        page = await signed_in(chromium, harness, base, lang="en")
-        await page.goto(base)
-        await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+        page = await console(chromium, harness, base, "gwangju", lang="en")
         row = page.locator(f"#offers #case-{report_id(2)}")
         decline = row.get_by_role("button", name="Decline")
         await decline.focus()
@@ -213,9 +211,7 @@ async def test_of_a_centre_new_on_the_central_list_the_most_urgent_stands_first_
     await harness.routed(event("report.routed", 1, center="busan", urgency="high"))
     await eventually(lambda: harness.case(report_id(1)))
     async with listening(harness) as base:
-        page = await signed_in(chromium, harness, base, "central", lang="en")
-        await page.goto(base)
-        await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+        page = await console(chromium, harness, base, "central", lang="en")
         await harness.routed(event("report.routed", 2, center="jeju", urgency="critical"))
         await expect(page.locator("details.group").nth(0)).to_have_attribute("data-center", "jeju")
         await harness.routed(event("report.routed", 3, center="gwangju", urgency="normal"))
@@ -257,9 +253,7 @@ async def test_who_wants_a_sound_is_told_that_the_browser_makes_none_before_they
     del sink
     harness = await start()
     async with listening(harness) as base:
-        page = await signed_in(chromium, harness, base)
-        await page.goto(base)
-        await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+        page = await console(chromium, harness, base, "gwangju")
         await expect(page.locator("#mute")).to_be_hidden()
         await page.evaluate('localStorage.setItem("ieum.console.sound", "yes")')
         await page.reload()

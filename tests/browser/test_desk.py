@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.test_console import clean, signed_in
-from tests.integration.notify.conftest import NotifyHarness, Start
+from tests.browser.test_console import clean, console, signed_in
+from tests.integration.notify.conftest import Start
 from tests.integration.notify.moves import answer, taken, tell
 from tests.integration.notify.test_desk import listening
 from tests.integration.notify.test_work import colleague
@@ -23,14 +23,6 @@ HEADERS = {
     "cache-control": ("no-store",),
     "x-content-type-options": ("nosniff",),
 }
-
-
-async def console(chromium: Browser, harness: NotifyHarness, base: str, center: str, **more: object) -> Page:
-    """An open console that is live."""
-    page = await signed_in(chromium, harness, base, center, **more)  # type: ignore[arg-type]  # passed on as given
-    await page.goto(f"{base}/?center={center}")
-    await expect(page.locator(".console[data-live=yes]")).to_be_attached()
-    return page
 
 
 async def shot(page: Page, name: str) -> None:
