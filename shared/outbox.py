@@ -16,6 +16,7 @@ leaves them for a moment.
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -156,7 +157,7 @@ class Relay:
         self._failures = 0
         self._waiting = False
         self._clear_failures = 0
-        self._swept_at = 0.0
+        self._swept_at = -math.inf
         self._busy_until = 0.0
         """Until then the sweep keeps its usual pace."""
         self._sweep_from = _EPOCH

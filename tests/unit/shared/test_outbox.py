@@ -142,3 +142,23 @@ async def test_an_event_that_cannot_be_published_blocks_no_other_document(wrong:
     await relay._sweep()
     assert log.records == good
     assert relay.unreadable() == "relay: 1 unreadable documents"
+
+
+async def test_the_first_sweep_is_due_at_once_however_short_the_machine_has_been_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    collection = cast("Any", SimpleNamespace(database=defaultdict(object)))
+    relay = Relay(collection, cast("Any", None), SystemClock(), name="relay")
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: 0.0)
+    swept = False
+
+    async def sweep() -> None:
+        nonlocal swept
+        swept = True
+
+    monkeypatch.setattr(relay, "_sweep", sweep)
+    publishing = asyncio.ensure_future(relay._publish_stored())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    publishing.cancel()
+    assert swept
