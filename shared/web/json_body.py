@@ -1,7 +1,7 @@
 """Read a JSON body fast: bytes straight into the model, with the same problems as FastAPI's own parsing."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -102,12 +102,20 @@ def repeated(body: bytes) -> list[str]:
         made: dict[object, Any] = dict(pairs)
         if len(made) < len(pairs):
             any_found = True
-            names = [name for name, _ in pairs]
-            made[_REPEATED] = sorted({name for name in names if names.count(name) > 1})
+            made[_REPEATED] = sorted(more_than_once(name for name, _ in pairs))
         return made
 
     whole = json.loads(body, object_pairs_hook=read)
     return sorted(_places(whole, ())) if any_found else []
+
+
+def more_than_once(names: Iterable[str]) -> set[str]:
+    """The names that occur more than once; looks at each name once, however many there are."""
+    seen: set[str] = set()
+    twice: set[str] = set()
+    for name in names:
+        (twice if name in seen else seen).add(name)
+    return twice
 
 
 def _places(node: Any, at: tuple[int | str, ...]) -> Iterator[str]:  # noqa: ANN401  # any JSON

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from shared.web.json_body import more_than_once
 from tests.unit.shared.web.small_site import SECRET_TEXT, TOKEN, build, client
 
 PATHS = ["/api/v1/things/1", "/api/v1/fast"]
@@ -135,6 +136,21 @@ async def test_a_field_that_is_there_twice_is_refused(content: bytes, named: lis
     answer = await _post_bytes(PATHS[1], content)
     assert answer.status_code == 422
     assert _reasons(answer) == dict.fromkeys(named, "duplicate_field")
+
+
+def test_each_name_of_an_object_is_looked_at_once_however_many_there_are() -> None:
+    class Name(str):
+        compared = 0
+
+        def __eq__(self, other: object) -> bool:
+            Name.compared += 1
+            return super().__eq__(other)
+
+        __hash__ = str.__hash__
+
+    names = [Name(number) for number in range(2000)]
+    assert more_than_once([*names, Name("7"), Name("8")]) == {"7", "8"}
+    assert Name.compared < 100  # 2,000 × 2,000 where each is counted anew
 
 
 async def test_a_query_parameter_is_named_without_its_source() -> None:
