@@ -51,6 +51,9 @@ SKIPPED: Final = Counter(
     registry=REGISTRY,
 )
 
+MOST_LOGGED: Final = 1_000
+"""Documents of which a reader remembers what it logged; with more of them they are all logged again."""
+
 Work = Callable[[], Awaitable[object]]
 Document = dict[str, Any]
 T = TypeVar("T")
@@ -196,9 +199,14 @@ class SkippedError(IeumError):
 class Skipped:
     """The documents one pass leaves out."""
 
-    def __init__(self, job: str) -> None:
-        """``job`` is the label of the metric and of the log."""
+    def __init__(self, job: str, logged: dict[str, object] | None = None) -> None:
+        """``job`` is the label of the metric and of the log.
+
+        ``logged`` keeps, for a reader that asks every few seconds, what the log was told of each document: it is told
+        again only when the error changes, or after the document could be read in between. Each pass is counted.
+        """
         self._job = job
+        self._logged = logged if logged is not None else {}
         self.references: list[str] = []
 
     @contextmanager
@@ -213,12 +221,20 @@ class Skipped:
             if isinstance(error, TransientError) or _ends_the_process(error):
                 raise
             self.add(reference, error)
+        else:
+            self._logged.pop(reference, None)
 
     def add(self, reference: str, error: Exception) -> None:
         """Leave a document out because of an error."""
         self.references.append(reference)
         SKIPPED.labels(self._job).inc()
-        _log.error("job.document_skipped", job=self._job, reference=reference, **told_of(error))
+        told = told_of(error)
+        if self._logged.get(reference) == told:
+            return
+        if len(self._logged) >= MOST_LOGGED:
+            self._logged.clear()
+        self._logged[reference] = told
+        _log.error("job.document_skipped", job=self._job, reference=reference, **told)
 
     def readable(self, documents: Iterable[Document], read: Callable[[Document], T]) -> list[T]:
         """Return the result of ``read`` for each document that it can read; the others are left out."""

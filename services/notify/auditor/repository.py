@@ -47,6 +47,8 @@ class FindingStore:
         """``database``: the auditor's."""
         self.collection: AsyncIOMotorCollection[Document] = database["findings"]
         self.looks: AsyncIOMotorCollection[Document] = database["auditor"]
+        # Consoles ask every few seconds.
+        self._logged: dict[str, object] = {}
 
     async def put(self, new: Sequence[Finding], over: Sequence[str]) -> None:
         """Write what is wrong, newly or in another way, and take away what is right again (report ids)."""
@@ -66,7 +68,7 @@ class FindingStore:
         wanted = {} if center_id is None else {"center_id": center_id}
         with store_errors():
             found = await self.collection.find(wanted).limit(_SHOWN).to_list(None)
-        return sorted(Skipped("findings").readable(found, Finding.model_validate), key=lambda f: f.due_at)
+        return sorted(Skipped("findings", self._logged).readable(found, Finding.model_validate), key=lambda f: f.due_at)
 
     async def looked(self, look: Look) -> None:
         """The auditor lives."""
@@ -77,4 +79,4 @@ class FindingStore:
         """Return when the auditor last looked; None: never, or it cannot be read."""
         with store_errors():
             found = await self.looks.find({"_id": _LOOK}).to_list(1)
-        return next((look.at for look in Skipped("last-look").readable(found, Look.model_validate)), None)
+        return next((look.at for look in Skipped("last-look", self._logged).readable(found, Look.model_validate)), None)

@@ -16,6 +16,7 @@ class DeadLetterStore:
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
         """``database`` is notify's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["dead"]
+        self._logged: dict[str, object] = {}  # consoles ask every few seconds
 
     async def prepare(self) -> None:
         """Create the index; the same again changes nothing."""
@@ -36,7 +37,7 @@ class DeadLetterStore:
         """The oldest records the central desk has not read of."""
         with store_errors():
             found = await self.collection.find({"open": True}).sort("seen_at", 1).limit(limit).to_list(None)
-        return Skipped("dead-letters").readable(found, DeadLetter.model_validate)
+        return Skipped("dead-letters", self._logged).readable(found, DeadLetter.model_validate)
 
     async def untold(self, skipped: Skipped, limit: int = 100) -> list[DeadLetter]:
         """The oldest records the central desk has had no mail about."""

@@ -40,6 +40,7 @@ class CenterStore:
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
         """``database`` is notify's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["centers"]
+        self._logged: dict[str, object] = {}  # asked for with every alert
         self.saves = 0
         """How often this process has changed a center: what was read at another number may be out of date."""
 
@@ -47,7 +48,8 @@ class CenterStore:
         """Every centre by id, as its staff last said; nominal where they said nothing or it cannot be read."""
         with store_errors():
             found = await self.collection.find({}).to_list(None)
-        said = {center.center_id: center for center in Skipped("centers").readable(found, CenterDuty.model_validate)}
+        readable = Skipped("centers", self._logged).readable(found, CenterDuty.model_validate)
+        said = {center.center_id: center for center in readable}
         return {i: said.get(i) or nominal(i) for i in (*centers.CENTER_IDS, CENTRAL_DESK)}
 
     async def get(self, center_id: str) -> CenterDuty:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared import jobs as module
 from shared.backoff import backoff
@@ -198,6 +199,23 @@ def test_a_store_that_is_away_is_no_fault_of_a_document() -> None:
     assert skipped.references == ["1"]
     with pytest.raises(SkippedError, match="1 documents"):
         skipped.raise_if_any()
+
+
+def test_a_document_is_logged_again_when_its_error_changes_or_too_many_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    logged: dict[str, object] = {}
+
+    def lines(*errors: Exception, reference: str = "one") -> int:
+        with capture_logs() as said:
+            for error in errors:
+                Skipped("t-logged", logged).add(reference, error)
+        return len(said)
+
+    assert lines(KeyError("a"), KeyError("b"), ValueError("c"), ValueError("d")) == 2
+    monkeypatch.setattr(module, "MOST_LOGGED", 2)
+    assert lines(KeyError("a"), reference="two") == lines(KeyError("a"), reference="three") == 1
+    assert set(logged) == {"three"}
 
 
 async def test_an_endless_job_begins_again_and_has_recovered_once_it_ran_for_a_while(

@@ -3,10 +3,12 @@
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.notify.auditor.repository import Finding, FindingStore
 from services.notify.dead_letters.repository import DeadLetterStore
 from shared.events.vocabulary import Urgency
+from shared.metrics import REGISTRY
 from shared.mongo import Document
 from tests.unit.notify.samples import NOW, report_id
 
@@ -27,7 +29,7 @@ class Documents:
     """A collection that gives all of its documents."""
 
     def __init__(self, *documents: Document) -> None:
-        self._documents = documents
+        self.documents = documents
 
     def find(self, *_: object) -> "Documents":
         return self
@@ -39,7 +41,7 @@ class Documents:
         return self
 
     async def to_list(self, _: int | None) -> list[Document]:
-        return list(self._documents)
+        return list(self.documents)
 
 
 async def test_a_finding_that_cannot_be_read_hides_no_other() -> None:
@@ -59,3 +61,27 @@ async def test_a_dead_letter_that_cannot_be_read_hides_no_other() -> None:
     letter = {"_id": "reports/0/7", "topic": "reports", "reason": "not_json", "seen_at": NOW}
     store = DeadLetterStore(cast("Any", {"dead": Documents({"_id": "reports/0/8"}, letter)}))
     assert [one.origin for one in await store.unread()] == ["reports/0/7"]
+
+
+async def test_what_cannot_be_read_is_logged_once_and_counted_each_time() -> None:
+    strange = {"_id": report_id(2), "urgency": "a word of a later build"}
+    found = Documents(strange)
+    store = FindingStore(cast("Any", {"findings": found, "auditor": Documents()}))
+    dead = DeadLetterStore(cast("Any", {"dead": Documents({"_id": "reports/0/8"})}))
+
+    async def logged_of_three() -> int:
+        with capture_logs() as said:
+            for _ in range(3):  # as consoles ask every few seconds
+                await store.of(None)
+        return len(said)
+
+    before = REGISTRY.get_sample_value("ieum_documents_skipped_total", {"job_name": "findings"}) or 0
+    assert await logged_of_three() == 1
+    assert REGISTRY.get_sample_value("ieum_documents_skipped_total", {"job_name": "findings"}) == before + 3
+    found.documents = (FINDING.model_dump() | {"_id": report_id(2)},)
+    assert await logged_of_three() == 0
+    found.documents = (strange,)
+    assert await logged_of_three() == 1, "it could be read in between"
+    with capture_logs() as said:
+        assert [await dead.unread() for _ in range(3)] == [[], [], []]
+    assert len(said) == 1
