@@ -41,6 +41,16 @@ OLDEST = Gauge(
     "Age of the longest waiting report without owner; 0 if none.",
     registry=REGISTRY,
 )
+AHEAD = Gauge(
+    "ieum_analytics_ahead_reports",
+    "Reports with an owner whose acceptance was not read yet; they stand in no table.",
+    registry=REGISTRY,
+)
+OLDEST_AHEAD = Gauge(
+    "ieum_analytics_oldest_ahead_report_age_seconds",
+    "Age of the oldest report with an owner whose acceptance was not read yet; 0 if none.",
+    registry=REGISTRY,
+)
 BEHIND = Gauge(
     "ieum_analytics_lag_seconds",
     "How long ago everything written by then had been counted; before the first catch-up, the age of the oldest record "

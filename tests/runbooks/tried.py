@@ -266,6 +266,19 @@ async def test_numbers_that_were_altered(system: System, watch: Watch) -> None:
     assert (await asyncio.to_thread(system.make, "rebuild", "ACCEPT=1"))[0] == 0
 
 
+async def test_a_report_whose_acceptance_was_not_read(system: System, watch: Watch) -> None:
+    report_id = await system.case()
+    analytics = system.store["ieum_analytics"]
+    mark = analytics["cells"].find_one({}) or {}
+    facts = f"facts_{number}" if (number := mark.get("generation")) else "facts"
+    counted = {"_id": report_id, "acc": True}
+    await eventually(lambda: analytics[facts].find_one(counted) is not None, "it is counted", seconds=_MINUTE)
+    since = datetime.now(UTC) - timedelta(hours=2)
+    with system.altered("ieum_analytics", facts, report_id, acc=False, standing="ahead", at=since):
+        await watch.fires("AcceptanceMissing")
+        assert "its acceptance has not been counted" in await system.said("doctor")
+
+
 async def test_a_disk_without_room(system: System, watch: Watch) -> None:
     free = shutil.disk_usage(system.stack.settings.var).free // _MEGABYTE
     system.settings["intake"]["INTAKE_DISK_ALARM_MB"] = str(4 * free)

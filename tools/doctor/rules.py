@@ -122,6 +122,12 @@ _RULES: Final = (
         "{value:.0f} reports lie in the dead-letter topic and have no centre",
         "ReportDeadLettered",
     ),
+    _Rule(
+        "ieum_analytics_oldest_ahead_report_age_seconds",
+        _more_than(3600),
+        "a report has a centre, and its acceptance has not been counted for {value:.0f} s",
+        "AcceptanceMissing",
+    ),
     _Rule("ieum_job_failing", _more_than(0), "the job {job_name} fails, {value:.0f} times in a row", "JobFails"),
     _Rule("ieum_health_check_status", lambda value, _: value == 0, "the check {check} fails", "CheckFails"),
     _Rule("ieum_notify_due_alerts", _more_than(20), "{value:.0f} alerts are due and not taken", "AlertsWaiting"),

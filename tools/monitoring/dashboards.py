@@ -167,6 +167,7 @@ DASHBOARDS: Final = (
             ),
             Panel("How old are the numbers?", {"lag": "max(ieum_analytics_lag_seconds)"}, "s"),
             Panel("How many reports have no owner yet?", {"in flight": "max(ieum_analytics_in_flight_reports)"}),
+            Panel("How many have an owner and no acceptance yet?", {"read ahead": "max(ieum_analytics_ahead_reports)"}),
             Panel(
                 "Do routing's sums fit its log? (must be 0)",
                 {"differing": "max(ieum_routing_recount_differing_centers)"},

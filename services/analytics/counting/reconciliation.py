@@ -41,13 +41,14 @@ class Reconciliation:
     ahead: int
     difference: int
     oldest_in_flight_seconds: float | None
+    oldest_ahead_seconds: float | None
+    """Age of the report that is ahead for longest."""
 
 
 def reconcile(counts: ReconciliationCounts, now: datetime) -> Reconciliation:
-    """The equation filled in. ``now`` gives the age of the oldest report in flight."""
+    """The equation filled in. ``now`` gives the ages of the oldest reports in flight and ahead."""
     accepted, routed = counts.sums.get("accepted", 0), counts.sums.get("routed", 0)
     in_flight = counts.without_owner - counts.dead
-    age = max(0.0, (now - counts.oldest).total_seconds()) if counts.oldest is not None else None
     return Reconciliation(
         accepted=accepted,
         routed=routed,
@@ -58,5 +59,10 @@ def reconcile(counts: ReconciliationCounts, now: datetime) -> Reconciliation:
         dead=counts.dead,
         ahead=counts.ahead,
         difference=accepted - (routed - counts.ahead) - in_flight - counts.dead,
-        oldest_in_flight_seconds=age if in_flight else None,
+        oldest_in_flight_seconds=_age(counts.oldest, now) if in_flight else None,
+        oldest_ahead_seconds=_age(counts.oldest_ahead, now),
     )
+
+
+def _age(since: datetime | None, now: datetime) -> float | None:
+    return max(0.0, (now - since).total_seconds()) if since is not None else None

@@ -72,7 +72,6 @@ class Watch:
         self._moved: dict[tuple[Topic, int], datetime] = {}
         self._looked = False
         self._newest: Reconciliation | None = None
-        self._longest_ahead_s = 0.0
         metrics.BEHIND.set(nan)  # 0 would say that nothing is left to count
 
     def caught_up(self) -> datetime | None:
@@ -88,7 +87,7 @@ class Watch:
         """
         if not self._looked or self._newest is None:
             return None
-        waited = max(self._newest.oldest_in_flight_seconds or 0.0, self._longest_ahead_s)
+        waited = max(self._newest.oldest_in_flight_seconds or 0.0, self._newest.oldest_ahead_seconds or 0.0)
         missing = self._newest.difference != 0 or self._newest.dead > 0 or waited > ON_ITS_WAY_S
         return None if not missing and self.stopped_since() is not None else not missing
 
@@ -118,13 +117,13 @@ class Watch:
     async def reconcile(self) -> Reconciliation:
         """Compare both ends now, and show the result as metrics."""
         now = self._clock.now()
-        counts = await self._reader.reconciliation_counts()
-        result = self._newest = reconcile(counts, now)
-        self._longest_ahead_s = (now - counts.oldest_ahead).total_seconds() if counts.oldest_ahead else 0.0
+        result = self._newest = reconcile(await self._reader.reconciliation_counts(), now)
         metrics.DIFFERENCE.set(result.difference)
         metrics.IN_FLIGHT.set(result.in_flight)
         metrics.DEAD.set(result.dead)
         metrics.OLDEST.set(result.oldest_in_flight_seconds or 0)
+        metrics.AHEAD.set(result.ahead)
+        metrics.OLDEST_AHEAD.set(result.oldest_ahead_seconds or 0)
         if result.difference:
             _log.error("analytics.reconciliation_differs", difference=result.difference)
         return result

@@ -286,10 +286,17 @@ async def test_a_report_whose_acceptance_could_not_be_read_for_an_hour_is_unacco
     office.store.ahead_since = NOW - timedelta(minutes=minutes)
     await office.look()
     assert office.watch.accounted() is nothing
+    assert ahead() == (1, minutes * 60), "operators see how many, and since when"
     office.store.ahead_since = None
     office.store.sums = {"routed": 1, "accepted": 1}
     await office.look()
     assert office.watch.accounted() is True, "sent back, it is counted"
+    assert ahead() == (0, 0)
+
+
+def ahead() -> tuple[float | None, float | None]:
+    shown = REGISTRY.get_sample_value
+    return shown("ieum_analytics_ahead_reports"), shown("ieum_analytics_oldest_ahead_report_age_seconds")
 
 
 async def test_counting_that_stands_still_says_since_when_and_keeping_up_says_nothing() -> None:
