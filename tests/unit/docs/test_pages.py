@@ -11,7 +11,7 @@ from shared.settings import variable_of
 from tests.unit.docs.test_paths import PROJECT, TRACKED
 from tools.docs_generation import metrics, pages, settings
 
-SITE: dict[str, Any] = yaml.safe_load((PROJECT / "mkdocs.yml").read_text(encoding="utf-8"))
+SITE: dict[str, Any] = yaml.load((PROJECT / "mkdocs.yml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 ABSENT = re.compile(r"\b(?:DESIGN|STACK|ANCHORS|GLOSSARY|LAYOUT)(?:\.md\b|, | section)")
 """Papers from before the repository, as they used to be cited."""
 LONGEST_README = 120

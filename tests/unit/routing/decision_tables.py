@@ -89,7 +89,7 @@ def _answers(decision: Decision) -> dict[str, Any]:
 
 def read(path: Path) -> list[Case]:
     """All cases of one file. Raises ``BadTable``."""
-    told = yaml.safe_load(path.read_text("utf-8"))
+    told = yaml.load(path.read_text("utf-8"), yaml.CSafeLoader)
     if not isinstance(told, list):
         raise BadTable(f"{path.name}: a table is a list of cases, each beginning with '- case: ...'")
     return [parse(one, f"{path.name}, case {number}") for number, one in enumerate(told, 1)]

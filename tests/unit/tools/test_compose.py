@@ -31,7 +31,7 @@ from tools.local.plan import SECRETS_OF
 from tools.local.settings import SERVICES, environment
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
-COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text(encoding="utf-8"))
+COMPOSE: dict[str, Any] = yaml.load((DEPLOY / "compose" / "compose.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 SETTINGS: dict[str, type[ServiceSettings]] = {
     "intake": IntakeSettings,
     "routing": RoutingSettings,
@@ -249,7 +249,7 @@ def test_no_password_is_an_argument_of_a_process(name: str) -> None:
 
 
 def test_prometheus_reaches_every_process_with_the_token_and_mail_is_only_kept_in_a_trial() -> None:
-    configuration = yaml.safe_load((DEPLOY / "monitoring" / "prometheus.yaml").read_text(encoding="utf-8"))
+    configuration = yaml.load((DEPLOY / "monitoring" / "prometheus.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
     hosts = {job["static_configs"][0]["targets"][0].split(":")[0] for job in configuration["scrape_configs"]}
     assert hosts == set(PROCESSES)
     assert secrets_of("prometheus") == {"ieum-metrics-token": "IEUM_METRICS_TOKEN"}

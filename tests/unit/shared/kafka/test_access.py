@@ -75,7 +75,7 @@ def test_the_prefix_of_a_deployment_stands_before_every_name() -> None:
 
 def test_what_is_deployed_grants_what_the_table_says() -> None:
     wanted = {(acl.principal, acl.resource.name.lower(), acl.name, acl.operation.name) for acl in all_acls()}
-    users = list(yaml.safe_load_all(kafka_access.users()))
+    users = list(yaml.load_all(kafka_access.users(), yaml.CSafeLoader))
     by_strimzi = {
         (user["metadata"]["name"], acl["resource"]["type"], acl["resource"]["name"], operation.upper())
         for user in users
@@ -91,9 +91,9 @@ def test_what_is_deployed_grants_what_the_table_says() -> None:
 @pytest.mark.skipif(not SCHEMAS.is_dir(), reason="Strimzi's schemas lie beside the project only where it is developed")
 def test_users_are_as_strimzi_wants_them() -> None:
     (file,) = SCHEMAS.glob("*Crd-kafkauser.yaml")
-    versions = yaml.safe_load(file.read_text(encoding="utf-8"))["spec"]["versions"]
+    versions = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)["spec"]["versions"]
     schema = next(each for each in versions if each["name"] == "v1")["schema"]["openAPIV3Schema"]
-    for user in yaml.safe_load_all(kafka_access.users()):
+    for user in yaml.load_all(kafka_access.users(), yaml.CSafeLoader):
         jsonschema.validate(user, schema)
 
 
