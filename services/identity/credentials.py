@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import secrets
+from datetime import datetime
 from typing import Final
 
 import pyotp
@@ -11,7 +12,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
-from services.identity.accounts.models import Sealed
+from services.identity.accounts.models import Account, Sealed
+from services.identity.accounts.rules import DEVICE_LASTS
 from services.identity.keyed_digests import AccountDigests, derived
 from shared.encryption import Keyring, WrappedKey
 from shared.errors import TransientError
@@ -115,17 +117,25 @@ class Vault:
         """Digest a name, to keep delays under: people type passwords where names belong, so names are not kept."""
         return hmac.new(self._names, name.encode(), hashlib.sha256).hexdigest()[:32]
 
-    def device_cookie(self, subject: str, until: int) -> str:
-        """Proof that an account has signed in in this browser; ``until`` in seconds since 1970."""
-        nonce = secrets.token_urlsafe(12)
+    def device_cookie(self, subject: str, now: datetime) -> str:
+        """Proof that an account has signed in in this browser by now."""
+        nonce, until = secrets.token_urlsafe(12), int((now + DEVICE_LASTS).timestamp())
         return f"{nonce}.{until}.{self._device_proof(subject, nonce, until)}"
 
-    def device_of(self, cookie: str, subject: str, now: int) -> str | None:
-        """The device's name if the cookie is ours, this account's and not over."""
+    def device_of(self, cookie: str, account: Account, now: datetime) -> str | None:
+        """The device's name if the cookie is ours, this account's, not over and not older than its last change.
+
+        Whoever knew the former password or factor and signed in with it is a stranger again.
+        """
         nonce, _, rest = cookie.partition(".")
         until, _, proof = rest.partition(".")
-        if not (until.isascii() and until.isdigit() and len(until) <= 12 and int(until) > now):  # noqa: PLR2004  # digits of a second until the year 33658
+        if not (until.isascii() and until.isdigit() and len(until) <= 12):  # noqa: PLR2004  # digits of a second until the year 33658
             return None
+        # Whole seconds, as the cookie has them: it may have been given together with the change.
+        oldest = max(int(now.timestamp()) + 1, int((account.changed_at + DEVICE_LASTS).timestamp()))
+        if int(until) < oldest:
+            return None
+        subject = account.subject
         return (
             nonce
             if hmac.compare_digest(proof.encode(), self._device_proof(subject, nonce, int(until)).encode())

@@ -198,6 +198,7 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
         own_router(
             a.store,
             a.sessions,
+            a.sign_in,
             a.enrolment,
             a.trail,
             pages,
@@ -208,7 +209,7 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
         admin_router(a.store, a.administration, pages, authorize),
         release_router(a.store, a.administration, pages, authorize),
         one_router(a.store, a.administration, a.sessions, pages, authorize),
-        notices_router(a.store, a.enrolment, a.notices, pages, authorize),
+        notices_router(a.store, a.sign_in, a.enrolment, a.notices, pages, authorize),
         own_sessions_router(a.sessions, a.trail, pages, authorize),
         sessions_router(a.store, a.administration, a.sessions, pages, authorize),
     ]

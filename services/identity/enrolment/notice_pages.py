@@ -9,11 +9,12 @@ from starlette.responses import RedirectResponse, Response
 from services.identity.accounts.models import Account, RefusedError
 from services.identity.accounts.repository import AccountStore
 from services.identity.audit_recorder import actor_of
-from services.identity.enrolment.own_pages import OWN_WORDS
+from services.identity.enrolment.own_pages import OWN_WORDS, keep_known
 from services.identity.enrolment.service import Enrolment
 from services.identity.notices.service import Notices
 from services.identity.page_parts import Text, account_of
 from services.identity.problems import unavailable
+from services.identity.sign_in.service import SignIn
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -26,7 +27,12 @@ _WORDS: Final = {**OWN_WORDS, "mail": gettext_noop("This is no e-mail address.")
 
 
 def notices_router(
-    store: AccountStore, enrolment: Enrolment, notices: Notices, pages: Pages, authorize: Authorizer
+    store: AccountStore,
+    sign_in: SignIn,
+    enrolment: Enrolment,
+    notices: Notices,
+    pages: Pages,
+    authorize: Authorizer,
 ) -> APIRouter:
     """``/account/mail``, with a recent second factor."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
@@ -69,6 +75,6 @@ def notices_router(
             return form(request, account, mail, error.code, field, error.retry_after or 0)
         except TransientError:
             raise unavailable() from None
-        return RedirectResponse("/account?done=mail", 303)
+        return keep_known(RedirectResponse("/account?done=mail", 303), request, principal, sign_in, pages)
 
     return router

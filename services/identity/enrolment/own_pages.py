@@ -13,8 +13,9 @@ from services.identity.audit_recorder import AuditAction, AuditTrail, actor_of, 
 from services.identity.enrolment.service import Enrolment
 from services.identity.page_parts import ENROL_WORDS, Text
 from services.identity.problems import unavailable
-from services.identity.sessions.cookies import clear
+from services.identity.sessions.cookies import clear, set_device
 from services.identity.sessions.service import Sessions
+from services.identity.sign_in.service import SignIn
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -32,9 +33,17 @@ DONE: Final = {
 }
 
 
+def keep_known(answer: Response, request: Request, principal: Principal, sign_in: SignIn, pages: Pages) -> Response:
+    """The answer to who changed their account: of all their browsers, this one stays known."""
+    device = sign_in.device_cookie(principal.subject, pages.clock.now())
+    set_device(answer, device, secure=pages.secure(request))
+    return answer
+
+
 def own_router(
     store: AccountStore,
     sessions: Sessions,
+    sign_in: SignIn,
     enrolment: Enrolment,
     trail: AuditTrail,
     pages: Pages,
@@ -102,7 +111,7 @@ def own_router(
             return await show(request, principal, error=error.code, field=field, wait=error.retry_after or 0)
         except TransientError:
             raise unavailable() from None
-        return RedirectResponse("/account?done=password", 303)
+        return keep_known(RedirectResponse("/account?done=password", 303), request, principal, sign_in, pages)
 
     @router.post("/account/recovery-codes")
     async def recovery(
@@ -115,7 +124,8 @@ def own_router(
             return await show(request, principal, error=error.code, field="current", wait=error.retry_after or 0)
         except TransientError:
             raise unavailable() from None
-        return pages.render(request, "recovery-codes.html", codes=codes, onward="/account", state="")
+        page = pages.render(request, "recovery-codes.html", codes=codes, onward="/account", state="")
+        return keep_known(page, request, principal, sign_in, pages)
 
     @router.post("/account/end-everywhere")
     async def end_everywhere(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from services.identity.accounts.models import Account, Factor, Passkey, RefusedError
 from services.identity.accounts.repository import AccountStore
 from services.identity.audit_recorder import Actor, actor_of
+from services.identity.enrolment.own_pages import keep_known
 from services.identity.page_parts import ENROL_WORDS, Text, end_the_old
 from services.identity.passkeys.rules import must_have_one
 from services.identity.passkeys.service import LONGEST, Passkeys
@@ -108,7 +109,7 @@ def passkey_router(
             return form(pages, request, error, name=name)
         except TransientError:
             raise unavailable() from None
-        return RedirectResponse("/account?done=passkey", 303)
+        return keep_known(RedirectResponse("/account?done=passkey", 303), request, principal, sign_in, pages)
 
     @router.get("/{key}/remove")
     async def ask(request: Request, principal: Annotated[Principal, Depends(own)], key: str) -> Response:
@@ -136,7 +137,7 @@ def passkey_router(
             )
         except TransientError:
             raise unavailable() from None
-        return RedirectResponse("/account?done=passkey_removed", 303)
+        return keep_known(RedirectResponse("/account?done=passkey_removed", 303), request, principal, sign_in, pages)
 
     return router
 
@@ -177,8 +178,9 @@ def registration_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys,
         nobody = actor_of(request, None)
         who = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), where_of(request))
         try:
-            added = await passkeys.add(account, cookie, name, passkey, who)
-            entered = await sign_in.begin(added, Factor.PASSKEY, nobody, device_of(request))
+            await passkeys.add(account, cookie, name, passkey, who)
+            # The account as it was: the passkey registered here makes this browser no stranger.
+            entered = await sign_in.begin(account, Factor.PASSKEY, nobody, device_of(request))
         except RefusedError as error:
             return form(pages, request, error, name=name, next=next and onward(next, urls), first=True)
         except TransientError:

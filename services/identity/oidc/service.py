@@ -7,7 +7,7 @@ from typing import Final
 
 from services.identity.accounts.models import Account, AccountState, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
-from services.identity.accounts.rules import DEVICE_LASTS, PROVIDER, roles_wrong, waiting
+from services.identity.accounts.rules import PROVIDER, roles_wrong, waiting
 from services.identity.audit_recorder import LINES, Actor, AuditAction, AuditTrail, line
 from services.identity.credentials import Vault, new_subject
 from services.identity.metrics import SIGN_INS
@@ -80,7 +80,7 @@ class External:
         await self._trail.append(line(known, AuditAction.SIGN_IN, self._clock.now(), way="openid"))
         mark = self._marks.provider_session(person.issuer, person.sid) if person.sid else ""
         now = self._clock.now()
-        known_device = self._vault.device_of(device, account.subject, int(now.timestamp())) is not None
+        known_device = self._vault.device_of(device, account, now) is not None
         telling = nullcontext() if known_device else self._notices.about(account, Notice.NEW_DEVICE)
         async with telling:
             issued = await self._sessions.begin(account.subject, who, person.shown_at, mark)
@@ -93,7 +93,7 @@ class External:
                 await self.refused(who, "provider_error", account)
                 raise RefusedError("provider_error")
         SIGN_INS.labels("openid", "entered").inc()
-        return Entered(issued, self._vault.device_cookie(account.subject, int((now + DEVICE_LASTS).timestamp())))
+        return Entered(issued, self._vault.device_cookie(account.subject, now))
 
     async def log_out(self, logout: Logout, issuer: str, who: Actor) -> None:
         """End everywhere what the provider ended. Raises ``RefusedError`` ``wrong_token``: used before.

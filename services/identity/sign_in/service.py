@@ -4,9 +4,10 @@ Wrong name, wrong password, wrong code or passkey and a disabled account are ref
 same work; a passkey comes together with the password, so no step in between tells that the password was right.
 Delays are counted before an attempt is looked at, in the store: they hold across processes and restarts.
 
-Nobody can lock somebody else out. A browser in which an account has signed in before carries a device cookie and is
-counted on its own; strangers share one tally per account and one per network, whose waits end at 15 and 5 minutes; and
-a recovery code, which nobody can guess, is looked at however long the wait, on a tally that only its holders count on.
+Nobody can lock somebody else out. A browser in which an account has signed in since it was last changed carries a
+device cookie and is counted on its own; strangers share one tally per account and one per network, whose waits end at
+15 and 5 minutes; and a recovery code, which nobody can guess, is looked at however long the wait, on a tally that only
+its holders count on.
 """
 
 from collections.abc import Collection
@@ -26,7 +27,6 @@ from services.identity.accounts.models import (
 )
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import (
-    DEVICE_LASTS,
     FailedAttempts,
     Source,
     acceptable_steps,
@@ -164,8 +164,8 @@ class SignIn:
             raise RefusedError("wait", retry_after=seconds)
 
     def device_cookie(self, subject: str, now: datetime) -> str:
-        """The cookie that makes a browser known to an account."""
-        return self._vault.device_cookie(subject, int((now + DEVICE_LASTS).timestamp()))
+        """The cookie that makes a browser known to an account, until the account changes."""
+        return self._vault.device_cookie(subject, now)
 
     async def begin(self, account: Account, shown: Factor, who: Actor, device: str) -> Entered:
         """Begin the session of somebody whose factors were right; ``device`` is the cookie of a known browser.
@@ -175,7 +175,7 @@ class SignIn:
         now = self._clock.now()
         known = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), who.where)
         await self._trail.append(line(known, AuditAction.SIGN_IN, now, way="password", factor=shown))
-        known_device = self._vault.device_of(device, account.subject, int(now.timestamp())) is not None
+        known_device = self._vault.device_of(device, account, now) is not None
         telling = nullcontext() if known_device else self._notices.about(account, Notice.NEW_DEVICE)
         async with telling:
             issued = await self._sessions.begin(account.subject, who)
@@ -237,8 +237,8 @@ class SignIn:
         raise RefusedError(code, retry_after=seconds)
 
     def _tallies(self, attempt: SignInAttempt, name: str, account: Account | None) -> dict[Source, str]:
-        now = int(self._clock.now().timestamp())
-        device = self._vault.device_of(attempt.device, account.subject, now) if account is not None else None
+        now = self._clock.now()
+        device = self._vault.device_of(attempt.device, account, now) if account is not None else None
         if device is not None and account is not None:
             return {Source.DEVICE: f"{Source.DEVICE}:{account.subject}:{device}"}
         reference = self._vault.name_reference(name)

@@ -123,6 +123,47 @@ async def test_of_what_people_are_told_and_of_what_not(identity: Process, sink: 
     assert await queue(identity) == []
 
 
+async def test_a_changed_password_makes_all_browsers_but_its_own_unknown(identity: Process, sink: MailSink) -> None:
+    async with identity.browser() as http, identity.browser() as strange:
+        ready = await someone(identity, http)
+        await identity.clock.advance(30)
+        await identity.enter(strange, ready)
+        await delivered(identity, sink)
+        await identity.clock.advance(30)
+        right = {"before": ready.password, "code": identity.code(ready), "password": SENTENCE, "again": SENTENCE}
+        assert (await http.post("/account/password", data=right)).status_code == 303
+        await delivered(identity, sink)
+        await identity.clock.advance(30)
+        assert (await identity.enter(http, ready, password=SENTENCE)).status_code == 303
+        assert await delivered(identity, sink) == [], "the password was changed in this browser"
+        await identity.clock.advance(30)
+        assert (await identity.enter(strange, ready, password=SENTENCE)).status_code == 303
+        assert await delivered(identity, sink) == [(OLD, "새로운 기기에서 로그인했습니다")]
+
+
+async def test_new_recovery_codes_and_another_address_make_other_browsers_unknown(
+    identity: Process, sink: MailSink
+) -> None:
+    async with identity.browser() as http, identity.browser() as strange:
+        ready = await someone(identity, http)
+        for change in ("codes", "mail"):
+            await identity.clock.advance(30)
+            await identity.enter(strange, ready)
+            await identity.clock.advance(30)
+            if change == "codes":
+                form = {"current": ready.password, "digits": identity.code(ready)}
+                assert (await http.post("/account/recovery-codes", data=form)).status_code == 200
+            else:
+                await told_to(identity, http, ready, NEW)
+            await delivered(identity, sink)
+            await identity.clock.advance(30)
+            assert (await identity.enter(http, ready)).status_code == 303
+            assert await delivered(identity, sink) == [], change
+            await identity.clock.advance(30)
+            assert (await identity.enter(strange, ready)).status_code == 303
+            assert [what for _, what in await delivered(identity, sink)] == ["새로운 기기에서 로그인했습니다"], change
+
+
 async def test_what_waits_under_an_earlier_master_key_is_sent_after_it_is_gone(
     identity: Process, harness: IdentityHarness, port: int, sink: MailSink
 ) -> None:

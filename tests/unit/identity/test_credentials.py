@@ -1,9 +1,12 @@
 import os
 import re
+from datetime import UTC, datetime, timedelta
 
 import pyotp
 import pytest
 
+from services.identity.accounts.models import Account, AccountState
+from services.identity.accounts.rules import DEVICE_LASTS
 from services.identity.credentials import (
     AT_ONCE,
     Passwords,
@@ -16,17 +19,28 @@ from services.identity.credentials import (
 )
 from shared.errors import PermanentError
 
-NOW = 1_800_000_000
+NOW = datetime.fromtimestamp(1_800_000_000, UTC)
+SOMEBODY = Account(
+    subject="s-abcdefgh",
+    name="somebody",
+    display="",
+    organisation="jeju",
+    roles=(),
+    state=AccountState.ACTIVE,
+    created_at=NOW,
+    changed_at=NOW,
+)
 
 
 def test_a_device_is_known_to_its_account_until_its_time_and_to_no_other() -> None:
     vault, other = Vault([os.urandom(32)], os.urandom(32)), Vault([os.urandom(32)], os.urandom(32))
-    cookie = vault.device_cookie("s-abcdefgh", NOW + 10)
+    cookie = vault.device_cookie("s-abcdefgh", NOW)
     nonce, until, proof = cookie.split(".")
-    assert vault.device_of(cookie, "s-abcdefgh", NOW) == nonce
-    assert vault.device_of(cookie, "s-abcdefgx", NOW) is None
-    assert vault.device_of(cookie, "s-abcdefgh", NOW + 10) is None
-    assert other.device_of(cookie, "s-abcdefgh", NOW) is None
+    assert vault.device_of(cookie, SOMEBODY, NOW) == nonce
+    assert vault.device_of(cookie, SOMEBODY.model_copy(update={"subject": "s-abcdefgx"}), NOW) is None
+    assert vault.device_of(cookie, SOMEBODY, NOW + DEVICE_LASTS - timedelta(seconds=1)) == nonce
+    assert vault.device_of(cookie, SOMEBODY, NOW + DEVICE_LASTS) is None
+    assert other.device_of(cookie, SOMEBODY, NOW) is None
     for wrong in (
         f"{nonce}.{int(until) + 99}.{proof}",
         f"x{nonce}.{until}.{proof}",
@@ -35,7 +49,16 @@ def test_a_device_is_known_to_its_account_until_its_time_and_to_no_other() -> No
         "..",
         "a.9.b",
     ):
-        assert vault.device_of(wrong, "s-abcdefgh", NOW) is None
+        assert vault.device_of(wrong, SOMEBODY, NOW) is None
+
+
+def test_a_device_of_before_the_last_change_of_its_account_is_unknown() -> None:
+    vault = Vault([os.urandom(32)], os.urandom(32))
+    changed = SOMEBODY.model_copy(update={"changed_at": NOW + timedelta(seconds=1, milliseconds=400)})
+    later = NOW + timedelta(seconds=2)
+    assert vault.device_of(vault.device_cookie("s-abcdefgh", NOW), changed, later) is None
+    with_the_change = vault.device_cookie("s-abcdefgh", changed.changed_at)
+    assert vault.device_of(with_the_change, changed, later) is not None
 
 
 def test_what_is_sealed_opens_only_in_its_place() -> None:
