@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def clock() -> Clock:
-    """The machine's; modules that jump in time have a fixture of this name of their own."""
+    """The machine's; modules that jump in time have a fixture of this name of their own, and it only goes on."""
     return SystemClock()
 
 
@@ -34,15 +34,17 @@ def harness(request: pytest.FixtureRequest) -> IntakeHarness:
 async def own_harness(
     bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock
 ) -> AsyncIterator[IntakeHarness]:
-    """An intake of one test, which may move its clock, count what the whole service did, or break it."""
+    """An intake of one test, which may set its clock, count what the whole service did, or break it."""
     async with running(bus_settings, store_settings, clock=clock) as running_harness:
         yield running_harness
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_harness(shared_settings: tuple[KafkaSettings, StoreSettings]) -> AsyncIterator[IntakeHarness]:
+async def shared_harness(
+    shared_settings: tuple[KafkaSettings, StoreSettings], clock: Clock
+) -> AsyncIterator[IntakeHarness]:
     """The intake of a module."""
-    async with running(*shared_settings) as running_harness:
+    async with running(*shared_settings, clock=clock) as running_harness:
         yield running_harness
 
 

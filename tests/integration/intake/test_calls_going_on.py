@@ -19,11 +19,8 @@ from tests.integration.intake.test_calls import NOW, STORY, metric
 from tests.support.clock import ManualClock
 from tests.support.waiting import eventually
 
-# They move its clock.
-pytestmark = pytest.mark.own_service
 
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def clock() -> ManualClock:
     return ManualClock(NOW)
 
@@ -104,6 +101,7 @@ async def test_a_sign_in_that_was_ended_or_is_long_over_keeps_nothing(
     assert (await other.answer(at, narrative=STORY)).status_code == 401
 
 
+@pytest.mark.own_service  # it reads the whole audit
 async def test_what_operators_do_with_calls_is_written_down(
     harness: IntakeHarness, operator: Operator, clock: ManualClock
 ) -> None:
@@ -166,6 +164,7 @@ async def test_a_report_the_store_does_not_take_is_said_to_be_missing_and_sent_b
     assert await harness.collection.count_documents({}) == 1
 
 
+@pytest.mark.own_service  # whose room is taken away
 async def test_when_the_disk_fills_up_new_calls_give_way_and_those_begun_go_on(
     harness: IntakeHarness, operator: Operator
 ) -> None:

@@ -14,9 +14,6 @@ from tests.integration.intake.harness import IntakeHarness, running
 from tests.integration.intake.test_calls import EVERYTHING, NOW, STORY, metric
 from tests.support.clock import ManualClock
 
-# They move its clock.
-pytestmark = pytest.mark.own_service
-
 Settings = tuple[KafkaSettings, StoreSettings]
 
 
@@ -24,7 +21,7 @@ class CutOffError(BaseException):
     """The process is gone."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def clock() -> ManualClock:
     return ManualClock(NOW)
 
@@ -81,6 +78,7 @@ async def test_an_offer_can_be_taken_back_and_what_is_wrong_keeps_it_from_being_
     assert STORY in (await first.get(at)).text
 
 
+@pytest.mark.own_service  # another intake shares its store
 async def test_of_many_who_take_at_once_one_has_it(harness: IntakeHarness, given: Settings, clock: ManualClock) -> None:
     first = Operator(harness)
     at = await first.begin()

@@ -8,9 +8,6 @@ from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import audit_of, erased, holder, owned, page, sample
 from tests.support.clock import JumpClock
 
-# They move its clock.
-pytestmark = pytest.mark.own_service
-
 SPECIAL: list[tuple[dict[str, Any], str]] = [
     ({"harm_types": ["child_material"]}, "child_material"),
     ({"age_band": "under_14"}, "under_14"),
@@ -19,7 +16,7 @@ SPECIAL: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def clock() -> JumpClock:
     return JumpClock()
 

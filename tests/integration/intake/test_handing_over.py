@@ -13,13 +13,10 @@ from tests.integration.intake.harness import IntakeHarness, new_key
 from tests.integration.intake.holding import Holder, audit_of, holder, owned, page
 from tests.support.clock import JumpClock
 
-# They move its clock.
-pytestmark = pytest.mark.own_service
-
 KEYRING = Keyring([b"m" * 32])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def clock() -> JumpClock:
     return JumpClock()
 

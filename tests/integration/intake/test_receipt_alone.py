@@ -10,13 +10,10 @@ from tests.integration.intake.harness import IntakeHarness, new_key
 from tests.integration.intake.holding import audit_of, holder, owned
 from tests.support.clock import JumpClock
 
-# They move its clock.
-pytestmark = pytest.mark.own_service
-
 HTML = {"Accept": "text/html", "Accept-Language": "en"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def clock() -> JumpClock:
     return JumpClock()
 

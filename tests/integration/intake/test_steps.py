@@ -17,14 +17,11 @@ from tests.integration.intake.harness import IntakeHarness
 from tests.support.clock import ManualClock
 from tests.support.waiting import eventually
 
-# They move its clock.
-pytestmark = pytest.mark.own_service
-
 GONE = "What you answered is no longer here"
 STORY = "카나리아가 적은 이야기"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def clock() -> ManualClock:
     # Far ahead: the store, which goes by real time, forgets no draft during a test.
     return ManualClock(datetime(2061, 11, 25, 3, 0, tzinfo=UTC))
@@ -305,6 +302,7 @@ async def test_the_last_page_names_what_is_missing_and_leads_there(harness: Inta
     assert 'href="/form/what#harm_types"' in refused.text
 
 
+@pytest.mark.own_service  # whose room is taken away
 async def test_without_room_for_drafts_a_report_can_still_be_sent(harness: IntakeHarness) -> None:
     await begun(harness)
     harness.intake.drafts._room = lambda: False
