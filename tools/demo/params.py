@@ -2,7 +2,8 @@
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,11 @@ class Shares:
 
     values: tuple[str, ...]
     weights: tuple[float, ...]
+    cumulative: tuple[float, ...] = field(init=False)
+    """The weights as ``random.choices`` would add them up for every draw."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cumulative", tuple(accumulate(self.weights)))
 
     @classmethod
     def of(cls, table: dict[str, float]) -> Self:
@@ -27,7 +33,7 @@ class Shares:
 
     def draw(self, draw: random.Random) -> str:
         """One value."""
-        return draw.choices(self.values, self.weights)[0]
+        return draw.choices(self.values, cum_weights=self.cumulative)[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from tools.demo.simulator import report_body
 _FILE: Final = Path(__file__).with_name("params.json")
 START: Final = datetime(2026, 9, 7, tzinfo=SEOUL)
 """A Monday; the day decides which catchments are in force, nothing else."""
+_NOT_A_FACT: Final = ("narrative", "urls")
+"""Texts that intake would search for numbers and pictures, and of which no fact comes."""
 HOURS_A_WEEK: Final = 7 * 24
 WARM_UP_WEEKS: Final = 2
 """Until as many cases are closed as come; not counted."""
@@ -112,7 +114,8 @@ def day_of(hour: float) -> date:
 def _facts(params: demo_params.Params, draw: random.Random, division: str, now: datetime) -> ReportFacts:
     """A report as the demo draws it, from a given place, with intake's own triage."""
     body = {**report_body(params, draw), "division": division}
-    body.pop("district", None)
+    for without in ("district", *_NOT_A_FACT):
+        body.pop(without, None)
     if division in params.districts and draw.random() < params.district_told_share:
         body["district"] = draw.choice(params.districts[division])
     report = Submission.model_validate_json(json.dumps(body))
@@ -121,8 +124,8 @@ def _facts(params: demo_params.Params, draw: random.Random, division: str, now: 
 
 def _poisson(draw: random.Random, mean: float) -> int:
     """Knuth's way: enough for a mean of a few."""
-    number, left = 0, draw.random()
-    while left > math.exp(-mean):
+    number, left, least = 0, draw.random(), math.exp(-mean)
+    while left > least:
         number += 1
         left *= draw.random()
     return number

@@ -55,6 +55,9 @@ class _House:
         self._figures = figures
         self._open: list[_Open] = []
         self._load, self._guests, self._severe = (dict.fromkeys(CENTER_IDS, 0) for _ in range(3))
+        self._by_day = False
+        self._seats: CenterLoads = {}
+        """Those that have not changed since they were looked at, in the shift that ``_by_day`` says."""
 
     def close_until(self, hour: float) -> None:
         while self._open and self._open[0].closes <= hour:
@@ -70,13 +73,19 @@ class _House:
         self._load[case.center_id] += sign * case.weight
         self._guests[case.center_id] += sign * case.weight * case.guest
         self._severe[case.center_id] += sign * case.severe
+        self._seats.pop(case.center_id, None)
 
     def board(self, hour: float) -> CenterLoads:
-        return {c: self._seat(c, hour) for c in CENTER_IDS}
+        by_day = is_day(self._figures, hour)
+        if by_day is not self._by_day:
+            self._by_day = by_day
+            self._seats.clear()
+        seats = self._seats
+        return {c: seats.get(c) or seats.setdefault(c, self._seat(c)) for c in CENTER_IDS}
 
-    def _seat(self, center_id: str, hour: float) -> CenterLoad:
+    def _seat(self, center_id: str) -> CenterLoad:
         funded = center(center_id).staff
-        staff = funded if is_day(self._figures, hour) else self._figures.night_centres.get(center_id, 0)
+        staff = funded if self._by_day else self._figures.night_centres.get(center_id, 0)
         measured = staff or funded
         return CenterLoad(
             center_id,
