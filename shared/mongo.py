@@ -20,7 +20,7 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from shared import log
+from shared import certificates, log
 from shared.backoff import backoff
 from shared.clock import Clock
 from shared.errors import FatalError, TransientError
@@ -60,6 +60,7 @@ def connect(settings: StoreSettings, service: str) -> AsyncIOMotorDatabase[Docum
     """
     try:
         client = _client(settings, service)
+        certificates.note_store(settings)
     except (PyMongoError, OSError, ValueError) as error:
         # What the driver says of a URI may repeat a part of the password: only the kind of error is passed on.
         line = (

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from aiokafka.helpers import create_ssl_context
 
+from shared import certificates
 from shared.errors import TransientError
 from shared.kafka.patches import mend_connecting
 from shared.settings import KafkaSettings
@@ -32,6 +33,7 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
     }
     mend_connecting()
     if settings.security_protocol in ("SSL", "SASL_SSL"):
+        certificates.note_kafka(settings)
         options["ssl_context"] = create_ssl_context(
             cafile=_path(settings.ssl_cafile),
             certfile=_path(settings.ssl_certfile),

@@ -6,10 +6,12 @@ half.
 """
 
 import asyncio
+import json
 import os
 import secrets
 import shutil
 import signal
+import ssl
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -42,6 +44,8 @@ from tests.support import tables as ministry
 from tests.support.waiting import eventually
 from tests.unit.docs.test_paths import PROJECT
 from tools.demo import frontends
+from tools.local import certificates
+from tools.local.certificates import STORE, Certificates
 from tools.local.plan import AUDITOR, RECOUNT
 from tools.local.security import kafka_settings
 from tools.local.settings import SERVICES, LocalSettings
@@ -483,6 +487,29 @@ async def test_some_minutes_without_identity(system: System, watch: Watch) -> No
     async with system.without("identity"):
         with system.later(6 * _MINUTE, "notify"):
             await watch.fires("KeysStale", job="notify")
+
+
+async def test_a_certificate_that_ends_in_five_days(
+    system: System, watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificates, "_DAYS", 5)
+    made = Certificates(tmp_path)
+    made.ensure()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate(STORE), made.key(STORE))
+    gateway = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    url = f"https://127.0.0.1:{gateway.sockets[0].getsockname()[1]}"
+    system.settings[AUDITOR] |= {"IEUM_PUBLIC_URLS": json.dumps({"notify": url}), "IEUM_TRUSTED_PROXIES": "127.0.0.1"}
+    async with gateway:
+        await asyncio.to_thread(system.apply)
+        await watch.fires("CertificateEnding", certificate="gateway")
+        await watch.fires("CertificateEndsSoon", certificate="gateway")
+        assert "the certificate gateway ends in 5 days" in await system.said("doctor")
+    await asyncio.to_thread(system.restart, AUDITOR)
+    await watch.fires("CertificateUnseen", certificate="gateway")
+    assert "certificate.not_seen" in system.stack.log_file(AUDITOR).read_text(encoding="utf-8")
+    system.settings[AUDITOR].clear()
+    await asyncio.to_thread(system.apply)
 
 
 async def test_a_front_end_that_takes_no_callbacks_for_a_day(system: System, watch: Watch) -> None:

@@ -9,6 +9,8 @@ RUNBOOKS: Final = "docs/how-to/runbooks.md"
 CLOCK_S: Final = 5.0
 """Clocks may differ so much: deadlines count in minutes."""
 ROOM_BYTES: Final = 2_000_000_000
+CERTIFICATE_S: Final = 21 * 86400.0
+"""Before a certificate ends."""
 RESTARTS: Final = 3
 
 
@@ -127,6 +129,18 @@ _RULES: Final = (
         _more_than(3600),
         "a report has a centre, and its acceptance has not been counted for {value:.0f} s",
         "AcceptanceMissing",
+    ),
+    _Rule(
+        "ieum_certificate_expiry_timestamp_seconds",
+        lambda value, now: value - now < CERTIFICATE_S,
+        "the certificate {certificate} ends in {days:.0f} days",
+        "CertificateEnding",
+    ),
+    _Rule(
+        "ieum_certificate_unseen_status",
+        _more_than(0),
+        "no address shows the certificate {certificate}: its end is not known",
+        "CertificateUnseen",
     ),
     _Rule("ieum_job_failing", _more_than(0), "the job {job_name} fails, {value:.0f} times in a row", "JobFails"),
     _Rule("ieum_health_check_status", lambda value, _: value == 0, "the check {check} fails", "CheckFails"),
@@ -278,7 +292,7 @@ def _of_metrics(process: Process, now: float) -> Iterable[Finding]:
             group = sample.labels["group"]
             waiting[group] = waiting.get(group, 0) + sample.value
         elif rule is not None and not math.isnan(sample.value) and rule.wrong(sample.value, now):
-            says = rule.says.format(value=sample.value, **sample.labels)
+            says = rule.says.format(value=sample.value, days=(sample.value - now) / 86400, **sample.labels)
             yield Finding(process.name, says, _book(rule.runbook))
     for group, records in waiting.items():
         if records > _LAG:

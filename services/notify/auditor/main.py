@@ -14,7 +14,8 @@ from services.notify.auditor.service import EVERY_S as LOOK_S
 from services.notify.auditor.service import Auditor
 from services.notify.channels.messages import alarm_mail
 from services.notify.settings import AlertSettings
-from shared import log, migrations, mongo
+from shared import certificates, log, migrations, mongo
+from shared.certificates import CertificateWatch
 from shared.clock import Clock, SystemClock
 from shared.health import Health
 from shared.jobs import Jobs
@@ -57,6 +58,8 @@ class AuditorProcess:
         self.health = health or Health()
         self.jobs = Jobs(self.health, SystemClock())  # as the follower: its pace is a matter of the machine's clock
         self.jobs.every(LOOK_S, "auditor", self.auditor.look)
+        seen = CertificateWatch(certificates.addresses(bus, store, settings.public_urls))
+        self.jobs.every(certificates.EVERY_S, "certificates", seen.look)
         self.heartbeat = Heartbeat(url.get_secret_value(), self.auditor.unwell) if url is not None else None
         if self.heartbeat is not None:
             self.jobs.every(BEAT_S, "heartbeat", self.heartbeat.beat)

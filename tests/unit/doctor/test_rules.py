@@ -30,6 +30,8 @@ def test_of_a_well_installation_nothing_is_said() -> None:
         Sample("ieum_health_check_status", {"check": "kafka"}, 1),
         Sample("ieum_intake_disk_level", {}, 3),
         Sample("ieum_build_info", {"version": "0.2.0"}, 1),
+        Sample("ieum_certificate_expiry_timestamp_seconds", {"certificate": "gateway"}, NOW + 22 * 86400),
+        Sample("ieum_certificate_unseen_status", {"certificate": "gateway"}, 0),
     ]
     kafka = Process("kafka", ready=True, is_engine=True)
     seen = Observation(now=NOW, processes=[kafka, Process("notify", ready=True, samples=well)], free_bytes=10**11)
@@ -74,6 +76,18 @@ def test_a_process_that_is_not_well(process: Process, line: str) -> None:
     [
         ("ieum_notify_unread_dead_letters", 2, {}, "2 records nobody could handle lie in dead-letter topics, unread"),
         ("ieum_kafka_blocked_partitions", 1, {"group": "routing"}, "group routing has stopped at 1 partitions"),
+        (
+            "ieum_certificate_expiry_timestamp_seconds",
+            NOW + 20 * 86400,
+            {"certificate": "gateway"},
+            "the certificate gateway ends in 20 days",
+        ),
+        (
+            "ieum_certificate_unseen_status",
+            1,
+            {"certificate": "gateway"},
+            "no address shows the certificate gateway: its end is not known",
+        ),
         ("ieum_job_failing", 4, {"job_name": "retention"}, "the job retention fails, 4 times in a row"),
         ("ieum_intake_disk_level", 2, {}, "the store's disk is filling up"),
         ("ieum_health_check_status", 0, {"check": "kafka"}, "the check kafka fails"),

@@ -250,7 +250,10 @@ def test_labels_of_alerts_name_no_place_and_no_person() -> None:
         for group in re.findall(r"by \(([^)]*)\)", rule["expr"])
         for label in _words(group)
     }
-    assert by <= {"fault", "job", "relay", "source", "part", "group", "object", "check", "job_name", "version", "le"}
+    assert by <= {
+        *("fault", "job", "relay", "source", "part", "group", "object", "check", "job_name", "version", "le"),
+        "certificate",
+    }
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda one: one.name)

@@ -1,11 +1,13 @@
 """A wrong setting is one line that names the variable, what was found and an example."""
 
+import asyncio
 import json
 
 import pytest
 
 from services.notify.auditor.main import AuditorProcess
 from services.notify.settings import AlertSettings, NotifySettings
+from shared.certificates import Address, CertificateWatch
 from shared.clock import SystemClock
 from shared.settings import KafkaSettings, SettingsError, StoreSettings, load
 from tools.local.keys import new_key
@@ -68,6 +70,21 @@ def test_the_auditor_starts_without_any_key_and_notify_does_not(monkeypatch: pyt
     AuditorProcess(settings, load(KafkaSettings), load(StoreSettings), SystemClock())
     with pytest.raises(SettingsError):
         load(NotifySettings)
+
+
+async def test_the_auditor_looks_at_the_certificates_that_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IEUM_PUBLIC_URLS", json.dumps({"notify": "https://report.example"}))
+    monkeypatch.setenv("IEUM_TRUSTED_PROXIES", "10.0.0.7")
+    looked: asyncio.Queue[dict[str, tuple[Address, ...]]] = asyncio.Queue()
+
+    async def look(watch: CertificateWatch) -> None:
+        looked.put_nowait(watch._shown_at)
+
+    monkeypatch.setattr(CertificateWatch, "look", look)
+    process = AuditorProcess(load(AlertSettings), load(KafkaSettings), load(StoreSettings), SystemClock())
+    running = asyncio.create_task(process.jobs.run())
+    assert await looked.get() == {"gateway": (("report.example", 443),)}
+    running.cancel()
 
 
 def test_a_mail_server_without_sign_in_is_said_by_an_empty_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,129 @@
+"""When the certificates end that this process rests on; a process that reads one at its start has it until its end.
+
+Authorities are noted as a client is made, since that is when it reads them. Servers are asked for theirs: what stands
+in a file may not be what a server shows that was not started anew since.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiokafka.conn import collect_hosts
+from cryptography import x509
+from prometheus_client import Gauge
+from pymongo.uri_parser import parse_uri
+
+from shared import log
+from shared.metrics import REGISTRY
+from shared.settings import KafkaSettings, StoreSettings
+
+_log = log.get(__name__)
+
+KAFKA: Final = "kafka"
+STORE: Final = "store"
+GATEWAY: Final = "gateway"
+"""What stands before the services and shows browsers a certificate."""
+EVERY_S: Final = 3600.0
+_TIMEOUT_S: Final = 5.0
+_HTTPS: Final = 443
+
+EXPIRY: Final = Gauge(
+    "ieum_certificate_expiry_timestamp_seconds",
+    "When a certificate ends: of the gateway, Kafka or the store the earliest that was last seen at its addresses; of"
+    " an authority or a client the one this process read when it was started.",
+    ["certificate"],
+    registry=REGISTRY,
+)
+UNSEEN: Final = Gauge(
+    "ieum_certificate_unseen_status",
+    "1: at the last look no address showed the certificate, or its file could not be read; otherwise 0.",
+    ["certificate"],
+    registry=REGISTRY,
+)
+
+Address = tuple[str, int]
+
+
+def note_kafka(settings: KafkaSettings) -> None:
+    """Note what a client of Kafka with these settings reads."""
+    if settings.security_protocol in ("SSL", "SASL_SSL"):
+        _note_files({f"{KAFKA}-authority": settings.ssl_cafile, f"{KAFKA}-client": settings.ssl_certfile})
+
+
+def note_store(settings: StoreSettings) -> None:
+    """Note what a client of the store with these settings reads."""
+    options = parse_uri(settings.uri.get_secret_value())["options"]
+    if options.get("tls"):
+        _note_files(
+            {f"{STORE}-authority": options.get("tlsCAFile"), f"{STORE}-client": options.get("tlsCertificateKeyFile")}
+        )
+
+
+def addresses(bus: KafkaSettings, store: StoreSettings, public_urls: Mapping[str, str]) -> dict[str, list[Address]]:
+    """Where certificates are shown, by whose they are. What is reached without TLS is left out."""
+    found: dict[str, list[Address]] = {}
+    if bus.security_protocol in ("SSL", "SASL_SSL"):
+        found[KAFKA] = [(host, port) for host, port, _ in collect_hosts(bus.bootstrap_servers, randomize=False)]
+    parsed = parse_uri(store.uri.get_secret_value())
+    if parsed["options"].get("tls"):
+        found[STORE] = [(host, port) for host, port in parsed["nodelist"]]
+    secure = [parts for url in public_urls.values() if (parts := urlsplit(url)).scheme == "https"]
+    if secure:
+        found[GATEWAY] = sorted({(parts.hostname or "", parts.port or _HTTPS) for parts in secure})
+    return found
+
+
+class CertificateWatch:
+    """Looks at the certificates that servers show."""
+
+    def __init__(self, shown_at: Mapping[str, Iterable[Address]]) -> None:
+        """``shown_at``: the addresses by whose certificate it is, as ``addresses`` gives them."""
+        self._shown_at = {name: tuple(listed) for name, listed in shown_at.items()}
+
+    async def look(self) -> None:
+        """Look at every address once. An address that shows none is no error where another does."""
+        await asyncio.gather(*(self._look(name, listed) for name, listed in self._shown_at.items()))
+
+    async def _look(self, name: str, listed: Iterable[Address]) -> None:
+        seen = [end for end in await asyncio.gather(*(_end_shown(*address) for address in listed)) if end is not None]
+        UNSEEN.labels(name).set(not seen)
+        if seen:
+            EXPIRY.labels(name).set(min(seen))
+
+
+async def _end_shown(host: str, port: int) -> float | None:
+    """When the certificate shown at an address ends; None where none is. Believed or not: one that ended is too."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # nothing is sent over it
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
+        try:
+            shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        finally:
+            writer.transport.abort()
+        return x509.load_der_x509_certificate(shown).not_valid_after_utc.timestamp()
+    except (OSError, ValueError) as error:  # TimeoutError and ssl.SSLError are of the first kind
+        _log.warning("certificate.not_seen", host=host, port=port, error=type(error).__name__)
+        return None
+
+
+def _note_files(files: Mapping[str, Path | str | None]) -> None:
+    """Note when files end. Of several authorities in one the last: it is there since the next is signed by it."""
+    for name, file in files.items():
+        if file is None:
+            continue
+        try:
+            read = x509.load_pem_x509_certificates(Path(file).read_bytes())
+        except (OSError, ValueError) as error:
+            _log.warning("certificate.not_read", certificate=name, error=type(error).__name__)
+            UNSEEN.labels(name).set(1)
+        else:
+            # A client's file has its own first and then those that signed it.
+            UNSEEN.labels(name).set(0)
+            ends = [one.not_valid_after_utc.timestamp() for one in read]
+            EXPIRY.labels(name).set(ends[0] if name.endswith("-client") else max(ends))

@@ -1,0 +1,137 @@
+"""When certificates end: those a process reads, and those that servers show."""
+
+import asyncio
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from pydantic import SecretStr
+
+from shared import certificates, mongo
+from shared.certificates import EXPIRY, UNSEEN, CertificateWatch
+from shared.kafka.connection import client_options
+from shared.settings import KafkaSettings, StoreSettings
+from tools.local import certificates as local
+from tools.local.certificates import ADMIN, BROKER, STORE, Certificates
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Certificates:
+    found = Certificates(tmp_path / "made")
+    found.ensure()
+    return found
+
+
+@pytest.fixture
+def soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificates:
+    """Certificates that end in five days."""
+    monkeypatch.setattr(local, "_DAYS", 5)
+    found = Certificates(tmp_path / "soon")
+    found._make(local.CA)
+    found.renew()
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_known() -> None:
+    EXPIRY.clear()
+    UNSEEN.clear()
+
+
+def ends() -> dict[str, float]:
+    """By certificate, in days from now."""
+    now = datetime.now(UTC).timestamp()
+    samples = EXPIRY.collect()[0].samples
+    return {one.labels["certificate"]: round((one.value - now) / 86400) for one in samples}
+
+
+def unseen() -> dict[str, float]:
+    return {one.labels["certificate"]: one.value for one in UNSEEN.collect()[0].samples}
+
+
+def serving(found: Certificates, name: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(found.certificate(name), found.key(name))
+    return context
+
+
+async def listen(context: ssl.SSLContext | None) -> asyncio.Server:
+    return await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+
+
+def port(server: asyncio.Server) -> int:
+    return int(server.sockets[0].getsockname()[1])
+
+
+def kafka(found: Certificates, **others: object) -> KafkaSettings:
+    return KafkaSettings.model_validate({"security_protocol": "SSL", "ssl_cafile": found.authority} | others)
+
+
+def store(found: Certificates, more: str = "") -> StoreSettings:
+    uri = f"mongodb://127.0.0.1:1/?tls=true&tlsCAFile={found.authority}{more}"
+    return StoreSettings(uri=SecretStr(uri))
+
+
+async def test_what_a_client_reads_is_noted_as_it_is_made(made: Certificates, soon: Certificates) -> None:
+    client_options(kafka(soon, ssl_certfile=made.certificate(ADMIN), ssl_keyfile=made.key(ADMIN)))
+    mongo.connect(store(made, f"&tlsCertificateKeyFile={made.both(ADMIN)}"), "notify")
+    assert ends() == {"kafka-authority": 5, "kafka-client": 3650, "store-authority": 3650, "store-client": 3650}
+    assert set(unseen().values()) == {0}
+
+
+async def test_of_a_file_with_the_next_authority_the_next_counts(made: Certificates, soon: Certificates) -> None:
+    both = soon.folder / "both-authorities.pem"
+    both.write_bytes(soon.authority.read_bytes() + made.authority.read_bytes())
+    client_options(kafka(soon, ssl_cafile=both))
+    assert ends() == {"kafka-authority": 3650}
+
+
+async def test_nothing_is_said_of_what_is_reached_without_tls() -> None:
+    client_options(KafkaSettings())
+    mongo.connect(StoreSettings(), "notify")
+    assert certificates.addresses(KafkaSettings(), StoreSettings(), {"intake": "http://127.0.0.1:8001"}) == {}
+    assert ends() == unseen() == {}
+
+
+async def test_where_certificates_are_shown(made: Certificates) -> None:
+    bus = kafka(made, bootstrap_servers="one:9093, [::1]:9094")
+    urls = {
+        "intake": "https://report.example",
+        "notify": "https://report.example:8443/x",
+        "routing": "http://a.example",
+    }
+    found = certificates.addresses(bus, store(made), urls)
+    assert sorted(found.pop("kafka")) == [("::1", 9094), ("one", 9093)]
+    assert found == {"store": [("127.0.0.1", 1)], "gateway": [("report.example", 443), ("report.example", 8443)]}
+
+
+async def test_the_earliest_that_any_address_shows_counts(made: Certificates, soon: Certificates) -> None:
+    late, early = await listen(serving(made, BROKER)), await listen(serving(soon, STORE))
+    shown_at = {"kafka": [("127.0.0.1", port(late)), ("127.0.0.1", port(early))]}
+    async with late, early:
+        await CertificateWatch(shown_at).look()
+    assert ends() == {"kafka": 5}
+    assert unseen() == {"kafka": 0}
+
+
+async def test_a_certificate_that_has_ended_is_seen_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_DAYS", 0)
+    over = Certificates(tmp_path)
+    over._make(local.CA)
+    over.renew()
+    end = x509.load_pem_x509_certificate(over.certificate(STORE).read_bytes()).not_valid_after_utc
+    assert end <= datetime.now(UTC)
+    async with await listen(serving(over, STORE)) as server:
+        await CertificateWatch({"gateway": [("127.0.0.1", port(server))]}).look()
+    assert ends() == {"gateway": 0}
+
+
+async def test_an_address_that_shows_none_hides_no_other_and_none_at_all_is_told(made: Certificates) -> None:
+    silent, shows = await listen(None), await listen(serving(made, BROKER))
+    shown_at = {"gateway": [("127.0.0.1", port(silent))], "kafka": [("127.0.0.1", 1), ("127.0.0.1", port(shows))]}
+    async with silent, shows:
+        await CertificateWatch(shown_at).look()
+    assert ends() == {"kafka": 3650}
+    assert unseen() == {"gateway": 1, "kafka": 0}
