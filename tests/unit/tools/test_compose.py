@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from services.analytics.settings import AnalyticsSettings
@@ -44,6 +45,31 @@ STORE_USERS = {user.name for user in USERS}
 ENGINES = {"kafka-1", "kafka-2", "kafka-3", "mongodb"}
 JOBS = {"kafka-rights", "store-users"}
 SEEN = {"prometheus", "alertmanager", "grafana"}
+NOT_HANDED_ON = {
+    # Fit the cluster that compose itself makes.
+    *("KAFKA_SASL_MECHANISM", "KAFKA_SSL_CERTFILE", "KAFKA_SSL_KEYFILE"),
+    *("KAFKA_TOPIC_PREFIX", "MONGODB_DATABASE_PREFIX"),
+    # The image has not its packages.
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+}
+NOT_HANDED_ON_TO = {
+    # A folder of tables has to be mounted too.
+    "routing": {"ROUTING_TABLES_DIR"},
+    # A credential is a secret, and mail is read where it arrives; the auditor alone knocks.
+    "notify": {"NOTIFY_DRILL_CREDENTIAL_FILE", "NOTIFY_MAIL_VIEW_URL", "NOTIFY_HEARTBEAT_URL"},
+    # For tests on one machine.
+    "identity": {"IDENTITY_OIDC_PLAIN_HTTP"},
+    # It decides nothing, and reaches no store.
+    "recount": {
+        *("ROUTING_CLOSING_EVERY_S", "ROUTING_LINKED_LOOKUP_S", "ROUTING_LOADS_EVERY_S", "ROUTING_MAX_RECORDS"),
+        *("ROUTING_STATE_DIR", "ROUTING_TABLES_DIR", "MONGODB_URI"),
+    },
+}
+OTHER_HERE = {
+    # Folders of the containers' volumes, and a mail server on the network where `make up` has one on this machine.
+    *("IEUM_AUDIT_HEADS", "INTAKE_ERASURE_REGISTER"),
+    *("NOTIFY_SMTP_PORT", "NOTIFY_SMTP_SECURITY", "IDENTITY_SMTP_PORT", "IDENTITY_SMTP_SECURITY"),
+}
 PROCESSES: dict[str, type[ServiceSettings]] = {**SETTINGS, "auditor": AlertSettings, "recount": RoutingSettings}
 
 
@@ -81,6 +107,30 @@ def test_variables_and_secrets_are_settings_of_that_service(service: str) -> Non
     assert given_to(service) <= variables(KafkaSettings, StoreSettings, PROCESSES[service])
 
 
+@pytest.mark.parametrize("service", PROCESSES)
+def test_an_env_file_reaches_every_setting_but_those_that_are_no_ones_choice_here(service: str) -> None:
+    """What compose does not name is not handed on, however an env file sets it."""
+    unset = variables(KafkaSettings, StoreSettings, PROCESSES[service]) - given_to(service)
+    assert unset == NOT_HANDED_ON | NOT_HANDED_ON_TO.get(service, set())
+
+
+@pytest.mark.parametrize("service", PROCESSES)
+def test_what_compose_hands_on_has_the_default_of_its_setting(service: str) -> None:
+    """Where an env file is silent, a container has what the documents say."""
+    defaults = {
+        variable_of(cls, name): field.default
+        for cls in (KafkaSettings, StoreSettings, PROCESSES[service])
+        for name, field in cls.model_fields.items()
+    }
+    for variable, value in COMPOSE["services"][service]["environment"].items():
+        handed_on = re.fullmatch(r"\$\{\w+:-(.*)\}", str(value))
+        if handed_on and variable not in OTHER_HERE:
+            expected = defaults[variable]
+            said = handed_on[1] if isinstance(expected, str | SecretStr) else json.loads(handed_on[1] or "null")
+            plain = list(expected) if isinstance(expected, tuple) else expected
+            assert said == (expected.get_secret_value() if isinstance(expected, SecretStr) else plain), variable
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_required_settings_are_given(service: str) -> None:
     required = {variable_of(SETTINGS[service], n) for n, f in SETTINGS[service].model_fields.items() if f.is_required()}
@@ -94,7 +144,9 @@ def test_the_auditor_has_what_notify_has_but_its_port_its_channels_and_every_key
     assert keys == {"IEUM_TICKET_KEY", "IEUM_DIRECTORY_KEY", "NOTIFY_AUDIT_KEY", "IEUM_AUDIT_KEY"}
     assert secrets_of("auditor").keys() == secrets_of("notify").keys() - keys
     assert not any(name.endswith("_KEY") for name in auditor)
-    own |= {"NOTIFY_DRILLS", "NOTIFY_DRILL_CREDENTIAL", "NOTIFY_INTAKE_URL"}
+    own |= {"NOTIFY_DRILLS", "NOTIFY_DRILL_CREDENTIAL", "NOTIFY_INTAKE_URL", "NOTIFY_ALERT_SANDBOX"}
+    own |= {f"NOTIFY_{name}" for name in ("CLAIM_SIZE", "GATHER_S", "LEASE_S", "POLL_S")}
+    own |= {"NOTIFY_SMTP_CONNECTIONS", "NOTIFY_STREAM_CLIENTS"}
     own |= {"IEUM_AUDIT_HEADS", "KAFKA_SASL_USERNAME"} | {
         f"NOTIFY_{desk}_ADDRESS" for desk in ("DUTY", "LEAD", "COLLEAGUES")
     }
