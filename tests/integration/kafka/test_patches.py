@@ -97,7 +97,8 @@ async def test_records_that_nobody_took_make_a_consumer_ask_for_the_others_alone
         ask_for_all(consumer)
         assert await consumer.getmany(timeout_ms=1000)
         await lies_there()
-        await asyncio.sleep(0.3)
+        left = consumer._fetcher._records[TopicPartition(name, 0)]
+        assert left.calculate_backoff() > 3000, "so many seconds no question goes to its broker"
         assert asked == []
         assert await consumer.getmany(timeout_ms=1000)
         await eventually(lambda: {0, 1} <= set(partitions()), "a question for both")
