@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from prometheus_client import Gauge
 from pydantic import SecretStr
 
 from shared import certificates, mongo
@@ -40,15 +41,18 @@ def nothing_known() -> None:
     UNSEEN.clear()
 
 
+def shown(gauge: Gauge) -> dict[str, float]:
+    return {one.labels["certificate"]: one.value for metric in gauge.collect() for one in metric.samples}
+
+
 def ends() -> dict[str, float]:
     """By certificate, in days from now."""
     now = datetime.now(UTC).timestamp()
-    samples = EXPIRY.collect()[0].samples
-    return {one.labels["certificate"]: round((one.value - now) / 86400) for one in samples}
+    return {name: round((value - now) / 86400) for name, value in shown(EXPIRY).items()}
 
 
 def unseen() -> dict[str, float]:
-    return {one.labels["certificate"]: one.value for one in UNSEEN.collect()[0].samples}
+    return shown(UNSEEN)
 
 
 def serving(found: Certificates, name: str) -> ssl.SSLContext:
