@@ -48,7 +48,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TextFault:
     """One thing wrong with the texts of a unit; ``where`` is a place in the source or the catalogue."""
 
     unit: str
@@ -82,7 +82,7 @@ def marked(folder: Path) -> dict[Key, str]:
     return found
 
 
-def findings(all_units: Sequence[Unit]) -> list[Finding]:
+def findings(all_units: Sequence[Unit]) -> list[TextFault]:
     """Return every finding, over all units. A service may use the shared translations."""
     used = {
         unit.name: {key: where for folder in (*unit.also, unit.folder) for key, where in marked(folder).items()}
@@ -90,13 +90,13 @@ def findings(all_units: Sequence[Unit]) -> list[Finding]:
     }
     catalogs = {unit.name: _entries(read_catalog(unit.locale)) for unit in all_units}
     everywhere = {key for texts in used.values() for key in texts}
-    result: list[Finding] = []
+    result: list[TextFault] = []
     for unit in all_units:
         own = catalogs[unit.name]
         known = {**catalogs.get("shared", {}), **own}
         for key, where in used[unit.name].items():
             if key not in known or not _text(known[key]):
-                result.append(Finding(unit.name, "without Korean", key[1], where))
+                result.append(TextFault(unit.name, "without Korean", key[1], where))
         needed = everywhere if unit.name == "shared" else used[unit.name].keys()
         for key, message in own.items():
             result.extend(_entry_findings(unit.name, key, message, used=key in needed))
@@ -148,14 +148,14 @@ def _text(message: Message) -> str:
     return message.string if isinstance(message.string, str) else (message.string or ("",))[0]
 
 
-def _entry_findings(unit: str, key: Key, message: Message, *, used: bool) -> Iterator[Finding]:
+def _entry_findings(unit: str, key: Key, message: Message, *, used: bool) -> Iterator[TextFault]:
     text = _text(message)
     if not used:
-        yield Finding(unit, "used nowhere", key[1], "ko.po")
+        yield TextFault(unit, "used nowhere", key[1], "ko.po")
     if message.fuzzy:
-        yield Finding(unit, "fuzzy", key[1], "ko.po")
+        yield TextFault(unit, "fuzzy", key[1], "ko.po")
     if text and placeholders(text) != placeholders(key[1]):
-        yield Finding(unit, "other holes", key[1], "ko.po")
+        yield TextFault(unit, "other holes", key[1], "ko.po")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import orjson
 from aiokafka.errors import KafkaError
 
 from tests.kill.lodger import Lodger
-from tools.demo.auditor import Auditor
+from tools.demo.auditor import DemoAuditor
 from tools.demo.ledger import Ledger
 from tools.demo.simulator import Request
 
@@ -42,7 +42,7 @@ class Recovery:
 class Watcher:
     """Follows the log beside everything else and knows when something was first seen there."""
 
-    def __init__(self, auditor: Auditor, garbage: asyncio.Lock) -> None:
+    def __init__(self, auditor: DemoAuditor, garbage: asyncio.Lock) -> None:
         """``auditor`` must be started. While ``garbage`` is held, garbage is being written and nothing is read."""
         self._auditor = auditor
         self._garbage = garbage

@@ -30,7 +30,7 @@ from tests.kill.rotating import Rotating
 from tests.kill.run import SESSION_TIMEOUT_S, STAFF, at_rest, keep_logs, staffed
 from tests.kill.verdict import Evidence
 from tools.demo import frontends, params, people, simulator
-from tools.demo.auditor import Auditor
+from tools.demo.auditor import DemoAuditor
 from tools.demo.people import Crew
 from tools.local import ports
 from tools.local.settings import LocalSettings
@@ -239,7 +239,7 @@ class _Run:
         )
         self._rotating = Rotating(stack)
         lodger = Lodger(stack.urls["intake"], options.rate, self._told, front_ends, self._may_send)
-        auditor = Auditor(stack.kafka_settings(), garbage=self._at.garbage.places)
+        auditor = DemoAuditor(stack.kafka_settings(), garbage=self._at.garbage.places)
         await auditor.start()
         watcher = Watcher(auditor, self._at.garbage.writing)
         watching = asyncio.create_task(watcher.run())

@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from shared.encryption import Keyring, WrappedKey
 from shared.errors import PermanentError
 from tests.kill.verdict import Evidence, faults
-from tools.demo.auditor import Auditor, Place
+from tools.demo.auditor import DemoAuditor, Place
 from tools.demo.people import SignedIn
 from tools.local.processes import PROJECT
 from tools.local.stack import Stack
@@ -41,7 +41,7 @@ class Gatherer:
         self._stack = stack
         self._signed_in = auditor
         self._prefix = prefix
-        self._auditor = Auditor(stack.kafka_settings(), garbage=garbage)
+        self._auditor = DemoAuditor(stack.kafka_settings(), garbage=garbage)
         self._mails: dict[int, tuple[str, ...]] = {}
 
     async def start(self) -> None:

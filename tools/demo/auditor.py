@@ -24,7 +24,7 @@ Place = tuple[str, int, int]
 """A record's topic (without prefix), partition and offset."""
 
 
-class Auditor:
+class DemoAuditor:
     """Folds the log; call ``catch_up`` as often as wanted, always from one task at a time."""
 
     def __init__(
@@ -133,7 +133,7 @@ def _read(topic: str, record: object) -> LogRecord:
 async def read_all(kafka: KafkaSettings, prefix: str = "", *, attempts: int = 20) -> Ledger:
     """One reading of everything, tried again while the broker is coming up."""
     for attempt in range(attempts):
-        auditor = Auditor(kafka, prefix)
+        auditor = DemoAuditor(kafka, prefix)
         try:
             await auditor.start()
             return await auditor.catch_up()

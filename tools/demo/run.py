@@ -14,7 +14,7 @@ import httpx
 from shared.centers import CENTER_IDS
 from shared.settings import KafkaSettings
 from tools.demo import desk, params, simulator
-from tools.demo.auditor import Auditor
+from tools.demo.auditor import DemoAuditor
 from tools.demo.frontends import FrontEnds
 from tools.demo.ledger import Ledger
 from tools.demo.people import Crew
@@ -57,7 +57,7 @@ class Demonstration:
         self._place = place
         self._settings = settings
         self._view = view
-        self._auditor = Auditor(place.kafka, settings.topic_prefix)
+        self._auditor = DemoAuditor(place.kafka, settings.topic_prefix)
         self._requests = simulator.requests(
             params.load(), seed=settings.seed, count=settings.reports, run=f"demo-{secrets.token_hex(6)}"
         )

@@ -27,7 +27,7 @@ decision, consequence. A decision that is replaced keeps its number and says wha
 """
 
 
-class Decision(NamedTuple):
+class DecisionRecord(NamedTuple):
     """A record: its number, title, status, the rest of the status line, and its file."""
 
     number: int
@@ -43,12 +43,12 @@ def files() -> dict[str, str]:
     return {"reference/events.md": _events(), "decisions/index.md": _DECISIONS_HEAD + "".join(rows)}
 
 
-def decisions(folder: Path = DECISIONS) -> list[Decision]:
+def decisions(folder: Path = DECISIONS) -> list[DecisionRecord]:
     """Every record, by number. Raises ValueError for one without a title with its number or without a status."""
     return [_decision(file) for file in sorted(folder.glob("[0-9]*.md"))]
 
 
-def _decision(file: Path) -> Decision:
+def _decision(file: Path) -> DecisionRecord:
     text = file.read_text(encoding="utf-8")
     number, _, title = text.partition("\n")[0].removeprefix("# ").partition(". ")
     if not number.isdigit() or int(number) != int(file.name[:4]):
@@ -56,7 +56,7 @@ def _decision(file: Path) -> Decision:
     status = _STATUS.search(text)
     if status is None:
         raise ValueError(f"{file.name}: no line 'Status: accepted, <date>' (or proposed, superseded)")
-    return Decision(int(number), title, status[1], status[2].lstrip(" ,"), file.name)
+    return DecisionRecord(int(number), title, status[1], status[2].lstrip(" ,"), file.name)
 
 
 def _events() -> str:

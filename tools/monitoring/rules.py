@@ -15,7 +15,7 @@ _METRIC: Final = re.compile(r"\b(?:ieum|process)_[a-z_]+")
 _OF_A_HISTOGRAM: Final = re.compile(r"_(?:bucket|sum|count)$")
 
 
-class Alert(NamedTuple):
+class AlertingRule(NamedTuple):
     """One alerting rule."""
 
     name: str
@@ -35,7 +35,7 @@ def metrics_of(expression: str) -> frozenset[str]:
 
 
 @cache
-def alerts() -> tuple[Alert, ...]:
+def alerts() -> tuple[AlertingRule, ...]:
     """Every alert, in the order of its file."""
     written: dict[str, Any] = yaml.load((FOLDER / "alerts.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
     rests_on = {f"slo:{each.name}": metrics_of(each.ratio + each.state) for each in objectives.OBJECTIVES}
@@ -49,7 +49,7 @@ def alerts() -> tuple[Alert, ...]:
             notes = rule["annotations"]
             runbook = notes["runbook_url"].partition("#")[2]
             found.append(
-                Alert(
+                AlertingRule(
                     rule["alert"],
                     rule["labels"]["severity"],
                     rule.get("for", "0s"),

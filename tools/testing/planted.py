@@ -1,6 +1,6 @@
 """Plant known faults one by one and see that a test catches each: ``make planted``.
 
-``tests/planted`` holds one patch a fault. Above its diff stand two lines: ``Fault:`` says what is broken, and
+``tests/planted`` holds one patch a fault. Above its diff stand two lines: ``PlantedFault:`` says what is broken, and
 ``Caught by:`` names the tests that must fail. Each fault is planted in a worktree of its own, never here.
 """
 
@@ -36,7 +36,7 @@ class PatchError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class PlantedFault:
     """One patch of the catalogue."""
 
     file: Path
@@ -48,26 +48,26 @@ class Fault:
 class PlantedResult:
     """Result of a planted fault: the tests that failed, or why it could not be tried."""
 
-    fault: Fault
+    fault: PlantedFault
     caught_by: tuple[str, ...]
     problem: str = ""
 
 
-def read(file: Path) -> Fault:
+def read(file: Path) -> PlantedFault:
     """A patch's head. Raises ``PatchError`` where it lacks a line."""
     found = _HEAD.match(file.read_text(encoding="utf-8"))
     if found is None:
         raise PatchError(f"{file.name} must begin with the lines 'Fault: …' and 'Caught by: …'")
-    return Fault(file, found["fault"], tuple(found["tests"].split()))
+    return PlantedFault(file, found["fault"], tuple(found["tests"].split()))
 
 
-def catalogue(names: Sequence[str] = ()) -> list[Fault]:
+def catalogue(names: Sequence[str] = ()) -> list[PlantedFault]:
     """Every fault, or those whose file names hold one of ``names``."""
     files = sorted(FOLDER.glob("*.patch"))
     return [read(file) for file in files if not names or any(name in file.name for name in names)]
 
 
-def check(fault: Fault, tree: Path = PROJECT) -> str:
+def check(fault: PlantedFault, tree: Path = PROJECT) -> str:
     """Return why a patch cannot be planted in this tree; empty if it can."""
     done = _git(tree, "apply", "--check", "--recount", "-C1", str(fault.file))
     return done.stderr.strip() if done.returncode else ""
@@ -94,7 +94,7 @@ def main(names: Sequence[str] = ()) -> int:
     return 1 if missed else 0
 
 
-def _all(faults: Sequence[Fault]) -> list[PlantedResult]:
+def _all(faults: Sequence[PlantedFault]) -> list[PlantedResult]:
     folder = (LocalSettings().var / "planted").resolve()
     trees = [folder / str(number) for number in range(WORKTREES)]
     lock = threading.Lock()
@@ -103,7 +103,7 @@ def _all(faults: Sequence[Fault]) -> list[PlantedResult]:
     free = [WarmPytest(tree) for tree in trees]
     every = list(free)
 
-    def one(fault: Fault) -> PlantedResult:
+    def one(fault: PlantedFault) -> PlantedResult:
         with lock:
             pytest = free.pop()
         try:
@@ -164,7 +164,7 @@ class WarmPytest:
         self._output.unlink(missing_ok=True)
 
 
-def _try(fault: Fault, pytest: WarmPytest) -> PlantedResult:
+def _try(fault: PlantedFault, pytest: WarmPytest) -> PlantedResult:
     tree = pytest.tree
     if problem := check(fault, tree):
         return PlantedResult(fault, (), f"(does not apply: {problem})")

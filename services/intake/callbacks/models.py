@@ -35,7 +35,7 @@ class Attempt(FrozenModel):
     """The HTTP status, or a short code of why there was none."""
 
 
-class Subscription(FrozenModel):
+class CallbackSubscription(FrozenModel):
     """What is told about one report, as stored."""
 
     report_id: str = Field(alias="_id")

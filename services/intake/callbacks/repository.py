@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
-from services.intake.callbacks.models import Attempt, StatusChange, Subscription
+from services.intake.callbacks.models import Attempt, CallbackSubscription, StatusChange
 from services.intake.reports.documents import CALLBACK_SINCE, Document
 from services.intake.reports.repository import COLLECTION as REPORTS
 from shared.jobs import Skipped
@@ -82,13 +82,13 @@ class CallbackRepository:
         with store_errors():
             await self._reports.update_one({"_id": report_id}, {"$unset": {CALLBACK_SINCE: ""}})
 
-    async def of_report(self, report_id: str) -> Subscription | None:
+    async def of_report(self, report_id: str) -> CallbackSubscription | None:
         """What is kept about a report."""
         with store_errors():
             found = await self._callbacks.find_one({"_id": report_id})
-        return None if found is None else Subscription.model_validate(found)
+        return None if found is None else CallbackSubscription.model_validate(found)
 
-    async def begin(self, subscription: Subscription) -> None:
+    async def begin(self, subscription: CallbackSubscription) -> None:
         """A new one; nothing where there is one already."""
         document = {**subscription.model_dump(by_alias=True), "lease_until": _FREE}
         document.pop("due_at")
@@ -98,7 +98,7 @@ class CallbackRepository:
             except DuplicateKeyError:
                 return
 
-    async def note(self, before: Subscription, after: Mapping[str, Any], change: StatusChange | None) -> bool:
+    async def note(self, before: CallbackSubscription, after: Mapping[str, Any], change: StatusChange | None) -> bool:
         """Keep what was noticed, with the change to tell; False where another process has it."""
         update: dict[str, Any] = {"$set": dict(after)}
         if change is not None:
@@ -108,27 +108,27 @@ class CallbackRepository:
             result = await self._callbacks.update_one({"_id": before.report_id, "sequence": before.sequence}, update)
         return bool(result.matched_count)
 
-    async def due(self, client: str, now: datetime, limit: int) -> list[Subscription]:
+    async def due(self, client: str, now: datetime, limit: int) -> list[CallbackSubscription]:
         """Those of a front end whose next change is due and that no process is at, the longest due first."""
         wanted = {"client": client, "due_at": {"$gte": _FREE, "$lte": now}, "lease_until": {"$lte": now}}
         with store_errors():
             found = await self._callbacks.find(wanted).sort("due_at", 1).limit(limit).to_list(limit)
         skipped = Skipped("callbacks")
-        due = skipped.readable(found, Subscription.model_validate)
+        due = skipped.readable(found, CallbackSubscription.model_validate)
         if skipped.references:  # they make room for the others
             again = {"$set": {"due_at": now + _UNREADABLE_AGAIN}}
             with store_errors():
                 await self._callbacks.update_many({"_id": {"$in": skipped.references}}, again)
         return [one for one in due if one.pending]
 
-    async def claim(self, one: Subscription, now: datetime) -> bool:
+    async def claim(self, one: CallbackSubscription, now: datetime) -> bool:
         """Whether this process may send its next change now."""
         free = {"_id": one.report_id, "pending.0.id": one.pending[0].id, "lease_until": {"$lte": now}}
         with store_errors():
             result = await self._callbacks.update_one(free, {"$set": {"lease_until": now + LEASE}})
         return bool(result.matched_count)
 
-    async def done(self, one: Subscription, attempt: Attempt, now: datetime) -> None:
+    async def done(self, one: CallbackSubscription, attempt: Attempt, now: datetime) -> None:
         """The first change is told, or given up; the next is due at once."""
         told = one.pending[0].id
         update: dict[str, Any] = {
@@ -151,7 +151,7 @@ class CallbackRepository:
         with store_errors():
             await self._callbacks.delete_one({"_id": report_id, "over": True, "pending": []})
 
-    async def hush(self, one: Subscription) -> None:
+    async def hush(self, one: CallbackSubscription) -> None:
         """Tell nothing of what waits, unless more was noticed since it was read; what comes later is told."""
         nothing_waits = {"$set": {"pending": [], "tries": 0}, "$unset": {"due_at": ""}}
         with store_errors():
@@ -175,7 +175,7 @@ class CallbackRepository:
             await self._callbacks.delete_many({"over": True, "pending": []})
         return int(dropped.modified_count)
 
-    async def failed(self, one: Subscription, attempt: Attempt, retry_at: datetime) -> None:
+    async def failed(self, one: CallbackSubscription, attempt: Attempt, retry_at: datetime) -> None:
         """The first change is tried again then."""
         update = {
             "$set": {"tries": one.tries + 1, "lease_until": _FREE, "due_at": retry_at},
@@ -184,10 +184,10 @@ class CallbackRepository:
         with store_errors():
             await self._callbacks.update_one({"_id": one.report_id, "pending.0.id": one.pending[0].id}, update)
 
-    async def of_reports(self, report_ids: Sequence[str]) -> dict[str, Subscription]:
+    async def of_reports(self, report_ids: Sequence[str]) -> dict[str, CallbackSubscription]:
         """What is kept about these reports, by report."""
         found = await by_ids(self._callbacks, report_ids)
-        readable = Skipped("sandbox").readable(found.values(), Subscription.model_validate)
+        readable = Skipped("sandbox").readable(found.values(), CallbackSubscription.model_validate)
         return {one.report_id: one for one in readable}
 
 

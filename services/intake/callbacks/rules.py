@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from services.intake.callbacks.models import EVENT_TYPE, StatusChange, Subscription
+from services.intake.callbacks.models import EVENT_TYPE, CallbackSubscription, StatusChange
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.reports import documents, waiting_period
 from services.intake.reports import rules as progress_rules
@@ -116,7 +116,7 @@ def change_code(keys: KeyedDigests, report_id: str, change: StatusChange) -> byt
     return keys.mac("callback change", report_id, change.id, str(change.sequence), change.state, since, noticed_at)
 
 
-def is_authentic(keys: KeyedDigests, one: Subscription, change: StatusChange) -> bool:
+def is_authentic(keys: KeyedDigests, one: CallbackSubscription, change: StatusChange) -> bool:
     """Whether a change of a subscription is as intake wrote it."""
     reference = reference_code(keys, one.report_id, one.client, one.reference)
     made = change_code(keys, one.report_id, change)

@@ -19,7 +19,7 @@ from prometheus_client import Counter
 
 from services.intake.callbacks import rules
 from services.intake.callbacks.channel import CallbackChannel
-from services.intake.callbacks.models import Attempt, StatusChange, Subscription
+from services.intake.callbacks.models import Attempt, CallbackSubscription, StatusChange
 from services.intake.callbacks.repository import PAGE, CallbackRepository, PageStart
 from services.intake.callbacks.rules import CallbackStatus
 from services.intake.clients.models import Callback, Client
@@ -149,7 +149,7 @@ class CallbackService:
         if kept is not None:
             await self._compare(document, kept, clients.get(kept.client))
 
-    async def _compare(self, document: Document, kept: Subscription, client: Client | None) -> None:
+    async def _compare(self, document: Document, kept: CallbackSubscription, client: Client | None) -> None:
         report_id, reached = kept.report_id, _is_reached(client)
         now = whole_milliseconds(self._clock.now())
         told = rules.told(document, now)
@@ -178,7 +178,7 @@ class CallbackService:
             await self.callbacks.close_report(report_id)
             await self.callbacks.forget(report_id)
 
-    def _change(self, kept: Subscription, told: CallbackStatus, now: datetime) -> StatusChange:
+    def _change(self, kept: CallbackSubscription, told: CallbackStatus, now: datetime) -> StatusChange:
         change = StatusChange(
             id=str(uuid.uuid4()),
             sequence=kept.sequence + 1,
@@ -194,7 +194,7 @@ class CallbackService:
         if mark is not None and closed == (mark <= now):
             await self.callbacks.look_from(document["_id"], now + rules.CLOSED_AGAIN if closed else now)
 
-    async def _begun(self, document: Document, clients: dict[str, Client]) -> Subscription | None:
+    async def _begun(self, document: Document, clients: dict[str, Client]) -> CallbackSubscription | None:
         asked = document.get(CALLBACK)
         if asked is None:
             return None
@@ -208,7 +208,7 @@ class CallbackService:
         if most is not None and await self.callbacks.count(front_end, most) >= most:
             _log.warning("callback.too_many_drills", client=front_end)
             return None
-        begun = Subscription(
+        begun = CallbackSubscription(
             _id=report_id,
             client=front_end,
             reference=reference,
@@ -243,7 +243,7 @@ class CallbackService:
             if due:
                 self._rounds[client.client_id] = group.create_task(self.round(client, due))
 
-    async def round(self, client: Client, due: list[Subscription]) -> None:
+    async def round(self, client: Client, due: list[CallbackSubscription]) -> None:
         """Send to one front end until nothing is due, or nothing gets through. Raises nothing."""
         if (callback := client.callback) is None:
             return
@@ -274,7 +274,7 @@ class CallbackService:
             return []
         return [rules.secret_of(self._keys, client_id, version) for version in callback.versions]
 
-    async def _send(self, one: Subscription, url: str, secrets: list[str]) -> bool:
+    async def _send(self, one: CallbackSubscription, url: str, secrets: list[str]) -> bool:
         now = whole_milliseconds(self._clock.now())
         change = one.pending[0]
         if not await self.callbacks.claim(one, now):

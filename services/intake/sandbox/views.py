@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.intake.callbacks.models import Attempt, Subscription
+from services.intake.callbacks.models import Attempt, CallbackSubscription
 from services.intake.reports.documents import CALLBACK, Document
 from services.intake.reports.models import State, StatusAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class Drill:
+class SandboxDrill:
     """One drill as an integrator sees it."""
 
     report_id: str
@@ -25,10 +25,10 @@ class Drill:
     retry_at: datetime | None
 
 
-def drill(document: Document, status: StatusAnswer, kept: Subscription | None) -> Drill:
+def drill(document: Document, status: StatusAnswer, kept: CallbackSubscription | None) -> SandboxDrill:
     """A drill with where it stands and what became of its callbacks."""
     center, asked = status.center, document.get(CALLBACK) or {}
-    return Drill(
+    return SandboxDrill(
         report_id=document["_id"],
         received_at=document["received_at"],
         state=status.state,

@@ -18,7 +18,7 @@ _LOOK: Final = "auditor"
 _SHOWN: Final = 500
 
 
-class Finding(StoredModel):
+class OverdueReport(StoredModel):
     """One report somebody should have been told of. ``alias`` is what people call the case."""
 
     report_id: str
@@ -50,7 +50,7 @@ class FindingStore:
         # Consoles ask every few seconds.
         self._logged: dict[str, object] = {}
 
-    async def put(self, new: Sequence[Finding], over: Sequence[str]) -> None:
+    async def put(self, new: Sequence[OverdueReport], over: Sequence[str]) -> None:
         """Write what is wrong, newly or in another way, and take away what is right again (report ids)."""
         writes: list[ReplaceOne[Document] | DeleteOne] = [DeleteOne({"_id": report_id}) for report_id in over]
         writes += [ReplaceOne({"_id": f.report_id}, f.model_dump(), upsert=True) for f in new]
@@ -63,12 +63,14 @@ class FindingStore:
         with store_errors():
             return {document["_id"] async for document in self.collection.find({}, {"_id": 1})}
 
-    async def of(self, center_id: str | None) -> list[Finding]:
+    async def of(self, center_id: str | None) -> list[OverdueReport]:
         """Return the findings at a centre (None: at all), the longest overdue first."""
         wanted = {} if center_id is None else {"center_id": center_id}
         with store_errors():
             found = await self.collection.find(wanted).limit(_SHOWN).to_list(None)
-        return sorted(Skipped("findings", self._logged).readable(found, Finding.model_validate), key=lambda f: f.due_at)
+        return sorted(
+            Skipped("findings", self._logged).readable(found, OverdueReport.model_validate), key=lambda f: f.due_at
+        )
 
     async def looked(self, look: Look) -> None:
         """The auditor lives."""

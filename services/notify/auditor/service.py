@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from services.notify.auditor import metrics
-from services.notify.auditor.repository import Finding, FindingStore, Look
+from services.notify.auditor.repository import FindingStore, Look, OverdueReport
 from services.notify.auditor.rules import (
     AlertingFault,
     Deviation,
@@ -239,8 +239,8 @@ class Auditor:
         return dict(self._wrong)
 
 
-def _finding(bad: Deviation, now: datetime) -> Finding:
-    return Finding(
+def _finding(bad: Deviation, now: datetime) -> OverdueReport:
+    return OverdueReport(
         report_id=bad.report_id,
         alias=alias(bad.report_id),
         center_id=bad.center_id,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.notify.auditor.repository import Finding, FindingStore
+from services.notify.auditor.repository import FindingStore, OverdueReport
 from services.notify.cases.models import CENTRAL_DESK
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.dead_letters.repository import DeadLetterStore
@@ -21,7 +21,7 @@ ALARMS_S: Final = 5.0
 class Alarms:
     """``found`` are the centre's (for ``central``: all centres'), the longest overdue first."""
 
-    found: tuple[Finding, ...]
+    found: tuple[OverdueReport, ...]
     silent_since: datetime | None
     """When the auditor last looked, if that is too long ago."""
     never_looked: bool
@@ -63,7 +63,7 @@ class AlarmWatch:
         self._dead = dead
         self._broadcaster = broadcaster
         self._clock = clock
-        self._told: tuple[frozenset[Finding], frozenset[str], bool] | None = None
+        self._told: tuple[frozenset[OverdueReport], frozenset[str], bool] | None = None
 
     async def look(self) -> None:
         """Notice a finding or a dead record that is new or over, and a silent auditor. Raises ``TransientError``."""

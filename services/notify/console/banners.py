@@ -9,7 +9,7 @@ from services.notify.cases.models import CENTRAL_DESK
 from services.notify.console.alarms import Alarms, AlarmView
 from services.notify.console.lists import SingleFlight
 from services.notify.console.rows import center_names
-from services.notify.dead_letters.models import DeadLetter
+from services.notify.dead_letters.models import StoredDeadLetter
 from services.notify.team.models import CenterDuty
 from services.notify.team.service import DutyService
 from shared.identity.principal import Principal
@@ -21,7 +21,7 @@ class BannerFacts(NamedTuple):
     """The facts in a centre's banners."""
 
     alarms: Alarms
-    dead: Sequence[DeadLetter]
+    dead: Sequence[StoredDeadLetter]
     centers: dict[str, CenterDuty]
 
 

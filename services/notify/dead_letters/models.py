@@ -5,7 +5,7 @@ from pydantic import Field
 from services.notify.cases.models import Instant, StoredModel
 
 
-class DeadLetter(StoredModel):
+class StoredDeadLetter(StoredModel):
     """A record some consumer could not read; the first one per origin counts."""
 
     origin: str = Field(alias="_id")

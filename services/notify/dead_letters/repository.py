@@ -5,7 +5,7 @@ from datetime import datetime
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
-from services.notify.dead_letters.models import DeadLetter
+from services.notify.dead_letters.models import StoredDeadLetter
 from shared.jobs import Skipped
 from shared.mongo import Document, store_errors
 
@@ -23,7 +23,7 @@ class DeadLetterStore:
         with store_errors():
             await self.collection.create_index([("open", 1), ("seen_at", 1)], name="open_seen")
 
-    async def add(self, record: DeadLetter) -> bool:
+    async def add(self, record: StoredDeadLetter) -> bool:
         """Remember a record; False where its origin is known already."""
         try:
             with store_errors():
@@ -33,19 +33,19 @@ class DeadLetterStore:
             return False
         return True
 
-    async def unread(self, limit: int = 100) -> list[DeadLetter]:
+    async def unread(self, limit: int = 100) -> list[StoredDeadLetter]:
         """The oldest records the central desk has not read of."""
         with store_errors():
             found = await self.collection.find({"open": True}).sort("seen_at", 1).limit(limit).to_list(None)
-        return Skipped("dead-letters", self._logged).readable(found, DeadLetter.model_validate)
+        return Skipped("dead-letters", self._logged).readable(found, StoredDeadLetter.model_validate)
 
-    async def untold(self, skipped: Skipped, limit: int = 100) -> list[DeadLetter]:
+    async def untold(self, skipped: Skipped, limit: int = 100) -> list[StoredDeadLetter]:
         """The oldest records the central desk has had no mail about."""
         with store_errors():
             # A missing field matches None.
             waiting = self.collection.find({"open": True, "told_at": None})
             found = await waiting.sort("seen_at", 1).limit(limit).to_list(None)
-        return skipped.readable(found, DeadLetter.model_validate)
+        return skipped.readable(found, StoredDeadLetter.model_validate)
 
     async def open_count(self) -> int:
         """Count the records that the central desk has not read of."""

@@ -16,7 +16,7 @@ from services.notify import metrics
 from services.notify.channels.email import MailChannel
 from services.notify.channels.messages import Mail, dead_mail
 from services.notify.console.broadcaster import ConsoleBroadcaster
-from services.notify.dead_letters.models import DeadLetter
+from services.notify.dead_letters.models import StoredDeadLetter
 from services.notify.dead_letters.repository import DeadLetterStore
 from services.notify.settings import NotifySettings
 from shared import log
@@ -142,7 +142,7 @@ class DeadLetterWatch:
         self._broadcaster.notice()
         return len(told)
 
-    def _mail(self, record: DeadLetter) -> Mail:
+    def _mail(self, record: StoredDeadLetter) -> Mail:
         return dead_mail(
             alert_id=str(uuid.uuid5(_IDS, record.origin)),
             to=self._settings.central_address,
@@ -156,12 +156,12 @@ class DeadLetterWatch:
 
 def dead_letter_of(
     topic: str, partition: int, offset: int, headers: Sequence[tuple[str, bytes | None]], clock: Clock
-) -> DeadLetter:
+) -> StoredDeadLetter:
     """Keep where a dead record came from and why it died, never its content."""
     found = {name: _plain(value or b"") for name, value in headers if name.startswith("dead_")}
     origin_topic = found.get("dead_topic", topic)[:80]
     place = f"{found.get('dead_partition', partition)}/{found.get('dead_offset', offset)}"
-    return DeadLetter(
+    return StoredDeadLetter(
         origin=f"{origin_topic}/{place}"[:120],
         topic=origin_topic,
         reason=found.get("dead_reason", "unknown")[:80],

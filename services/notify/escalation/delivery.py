@@ -18,7 +18,7 @@ from services.notify.channels.messages import ASK_OF, Alert, Ask, alert_hook, al
 from services.notify.channels.webhook import WebhookChannel
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation import rules as policy
-from services.notify.escalation.rules import AttemptResult, Deferred, Endpoint, Notice, Plan, RecentAlerts
+from services.notify.escalation.rules import AttemptResult, Deferred, Endpoint, OfferNotice, Plan, RecentAlerts
 from services.notify.settings import NotifySettings
 from shared import log
 from shared.clock import Clock
@@ -73,7 +73,7 @@ class ClaimedCase:
 
     case: Case
     plan: Plan | None
-    notice: Notice | None = None
+    notice: OfferNotice | None = None
     results: list[AttemptResult] = field(default_factory=list)
     noticed: AttemptResult | None = None
     wanted: list[Endpoint] = field(default_factory=list)
@@ -164,7 +164,7 @@ def _of_ladder(item: ClaimedCase, made: Plan, directory: RecipientDirectory) -> 
     ]
 
 
-def _of_offer(item: ClaimedCase, notice: Notice, directory: RecipientDirectory) -> list[DeliveryAttempt]:
+def _of_offer(item: ClaimedCase, notice: OfferNotice, directory: RecipientDirectory) -> list[DeliveryAttempt]:
     """One message: by mail where the desk has an address, else by what it has, else to the lead."""
     places = directory.of(notice.to_center_id)
     found = [one for target in (notice.target, Target.LEAD) for one in places if one.target is target]

@@ -413,7 +413,7 @@ OFFER_LASTS: Final[dict[Urgency, timedelta]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class OfferNotice:
     """An alert to the centre that has an open offer."""
 
     offer_id: str
@@ -423,12 +423,12 @@ class Notice:
     alert_id: str
 
 
-def notice(case: Case, receiver: CenterDuty, now: datetime) -> Notice | None:
+def notice(case: Case, receiver: CenterDuty, now: datetime) -> OfferNotice | None:
     """The alert about an offer that is due now: to the lead where nobody is on duty; none where nothing is due."""
     offer = case.offer
     if offer is None or offer.tell_at is None or offer.tell_at > now or offer.expires_at <= now:
         return None
-    return Notice(
+    return OfferNotice(
         offer_id=offer.offer_id,
         to_center_id=offer.to_center_id,
         target=Target.LEAD if receiver.nobody else Target.DUTY,
@@ -599,7 +599,7 @@ class _Story:
         }
 
 
-def told(case: Case, made: Notice, result: AttemptResult, rules: Rules, now: datetime) -> Case:
+def told(case: Case, made: OfferNotice, result: AttemptResult, rules: Rules, now: datetime) -> Case:
     """The case after an alert about its offer. The same again, or one about an offer that is over by now, is no news.
 
     No event: the offer itself is on the bus, and alerts there are the owner's.

@@ -96,7 +96,7 @@ class Example(NamedTuple):
     why: str
 
 
-class Situation(NamedTuple):
+class OverflowReason(NamedTuple):
     """One reason to overflow, and what follows."""
 
     when: str
@@ -128,7 +128,7 @@ def examples_of(told: Sequence[Mapping[str, object]], language: Language, transl
     return found
 
 
-def situations(rule: Rule, language: Language, translate: Translate) -> list[Situation]:
+def situations(rule: Rule, language: Language, translate: Translate) -> list[OverflowReason]:
     """Return when and how a report overflows, with the rule's numbers."""
     values = numbers(rule, language)
 
@@ -136,7 +136,7 @@ def situations(rule: Rule, language: Language, translate: Translate) -> list[Sit
         return translate(CLEARLY_BETTER if step.clearly_better else ASKED[step.limits]) % values
 
     return [
-        Situation(translate(when) % values, tuple(asked(step) for step in steps), translate(otherwise) % values)
+        OverflowReason(translate(when) % values, tuple(asked(step) for step in steps), translate(otherwise) % values)
         for steps, when, otherwise in SITUATIONS
     ]
 

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from shared.kafka.admin import ensure_topics
 from shared.settings import KafkaSettings
 from tests.support.waiting import DEADLINE_S
-from tools.demo.auditor import Auditor
+from tools.demo.auditor import DemoAuditor
 
 REPORT = "3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"
 
@@ -21,7 +21,7 @@ async def test_reads_from_the_first_record_and_again_what_is_new(bus_settings: K
     await ensure_topics(bus_settings)
     prefix = bus_settings.topic_prefix
     producer = AIOKafkaProducer(bootstrap_servers=bus_settings.bootstrap_servers)
-    auditor = Auditor(bus_settings, prefix)
+    auditor = DemoAuditor(bus_settings, prefix)
     await producer.start()
     try:
         received = orjson.dumps({"report_id": REPORT})

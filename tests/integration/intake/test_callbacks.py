@@ -11,7 +11,7 @@ from unittest import mock
 import orjson
 from standardwebhooks import Webhook
 
-from services.intake.callbacks.models import StatusChange, Subscription
+from services.intake.callbacks.models import CallbackSubscription, StatusChange
 from services.intake.callbacks.repository import CallbackRepository, PageStart
 from services.intake.clients.service import ClientService
 from shared import mongo
@@ -243,11 +243,11 @@ async def test_a_reference_of_another_form_is_refused_before_anything_is_stored(
 async def test_what_was_noticed_since_it_was_read_still_waits(store_settings: StoreSettings) -> None:
     store = CallbackRepository(mongo.connect(store_settings, "intake"))
     now = whole_milliseconds(SystemClock().now())
-    await store.begin(Subscription(_id="one", client="nobody", reference="r", state="seen", sequence=0))
+    await store.begin(CallbackSubscription(_id="one", client="nobody", reference="r", state="seen", sequence=0))
     first = StatusChange(id="1", sequence=1, state="seen", since=now, noticed_at=now)
     last = StatusChange(id="2", sequence=2, state="handed_over", since=now, noticed_at=now)
 
-    async def read() -> Subscription:
+    async def read() -> CallbackSubscription:
         found = await store.of_report("one")
         assert found is not None
         return found

@@ -6,7 +6,7 @@ from services.notify.cases.consumers import RoutingsHandler
 from services.notify.cases.projection import RoutingEvent
 from services.notify.cases.repository import CaseStore
 from services.notify.console.broadcaster import ConsoleBroadcaster
-from services.notify.dead_letters.models import DeadLetter
+from services.notify.dead_letters.models import StoredDeadLetter
 from services.notify.dead_letters.repository import DeadLetterStore
 from services.notify.dead_letters.service import dead_letter_of
 from services.notify.escalation.rules import Rules
@@ -58,7 +58,9 @@ async def test_the_hundred_and_first_dead_record_is_still_told(store_settings: S
     await store.prepare()
     for number in range(101):
         moment = NOW + timedelta(seconds=number)
-        await store.add(DeadLetter(origin=f"reports/0/{number}", topic="reports", reason="invalid", seen_at=moment))
+        await store.add(
+            StoredDeadLetter(origin=f"reports/0/{number}", topic="reports", reason="invalid", seen_at=moment)
+        )
     first = await store.untold(Skipped("test"))
     assert len(first) == 100
     for record in first:

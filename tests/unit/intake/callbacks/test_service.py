@@ -11,7 +11,7 @@ import pytest
 
 from services.intake.callbacks import rules
 from services.intake.callbacks.channel import CallbackChannel
-from services.intake.callbacks.models import StatusChange, Subscription
+from services.intake.callbacks.models import CallbackSubscription, StatusChange
 from services.intake.callbacks.repository import PAGE, PageStart
 from services.intake.callbacks.service import SWEPT, CallbackService
 from services.intake.clients.models import Callback, Client
@@ -40,20 +40,20 @@ class Store:
     """Stands for ``CallbackRepository``."""
 
     def __init__(self) -> None:
-        self.kept: dict[str, Subscription] = {}
+        self.kept: dict[str, CallbackSubscription] = {}
         self.closed: list[str] = []
         self.marks: dict[str, datetime] = {}
         self.others = 0
         self.given_up: list[str] = []
         self.pages: list[PageStart] = []
 
-    async def of_report(self, report_id: str) -> Subscription | None:
+    async def of_report(self, report_id: str) -> CallbackSubscription | None:
         return self.kept.get(report_id)
 
-    async def begin(self, one: Subscription) -> None:
+    async def begin(self, one: CallbackSubscription) -> None:
         self.kept.setdefault(one.report_id, one)
 
-    async def note(self, before: Subscription, after: Mapping[str, Any], change: StatusChange | None) -> bool:
+    async def note(self, before: CallbackSubscription, after: Mapping[str, Any], change: StatusChange | None) -> bool:
         pending = (*before.pending, change) if change else before.pending
         self.kept[before.report_id] = before.model_copy(update={**after, "pending": pending})
         return True
@@ -68,7 +68,7 @@ class Store:
         if (one := self.kept.get(report_id)) is not None and one.over and not one.pending:
             del self.kept[report_id]
 
-    async def hush(self, one: Subscription) -> None:
+    async def hush(self, one: CallbackSubscription) -> None:
         self.kept[one.report_id] = one.model_copy(update={"pending": ()})
 
     async def drop(self, report_id: str) -> None:
@@ -80,11 +80,11 @@ class Store:
     async def claim(self, *_: Any) -> bool:
         return True
 
-    async def done(self, one: Subscription, attempt: Any, _: datetime) -> None:
+    async def done(self, one: CallbackSubscription, attempt: Any, _: datetime) -> None:
         self.given_up.append(attempt.answer)
         self.kept[one.report_id] = one.model_copy(update={"pending": one.pending[1:]})
 
-    async def due(self, client_id: str, *_: Any) -> list[Subscription]:
+    async def due(self, client_id: str, *_: Any) -> list[CallbackSubscription]:
         return [one for one in self.kept.values() if one.client == client_id and one.pending]
 
     async def open_reports(self, place: PageStart, _: datetime) -> tuple[list[str], PageStart | None]:
@@ -133,7 +133,7 @@ class World:
     async def all(self) -> dict[str, Client]:
         return self.clients
 
-    async def notice(self, report_id: str = REPORT) -> Subscription | None:
+    async def notice(self, report_id: str = REPORT) -> CallbackSubscription | None:
         self.service.hint(report_id)
         await self.service.notice()
         return self.store.kept.get(report_id)
@@ -281,7 +281,7 @@ async def test_a_state_of_a_later_build_is_read_and_left_to_it() -> None:
     world = World()
     kept = await world.notice()
     assert kept is not None
-    later = Subscription.model_validate(kept.model_dump(by_alias=True) | {"state": "of tomorrow"})
+    later = CallbackSubscription.model_validate(kept.model_dump(by_alias=True) | {"state": "of tomorrow"})
     world.store.kept[REPORT] = later
     assert await world.notice() == later
 

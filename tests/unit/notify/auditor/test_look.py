@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from services.notify.auditor import rules, service
-from services.notify.auditor.repository import Finding, Look
+from services.notify.auditor.repository import Look, OverdueReport
 from services.notify.auditor.rules import Settled, Watched, unacknowledged, wrong
 from shared.clock import SEOUL
 from shared.errors import TransientError
@@ -35,7 +35,7 @@ class Findings:
             raise TransientError(self.away)
         return set(self.before)
 
-    async def put(self, new: list[Finding], over: list[str]) -> None:
+    async def put(self, new: list[OverdueReport], over: list[str]) -> None:
         self.written |= {one.report_id: (one.center_id, one.step) for one in new}
         self.found |= {one.report_id for one in new}
         self.found -= set(over)

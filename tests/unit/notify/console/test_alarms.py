@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from services.notify.auditor.repository import Finding
+from services.notify.auditor.repository import OverdueReport
 from services.notify.console.alarms import SILENT_AFTER, AlarmWatch
-from services.notify.dead_letters.models import DeadLetter
+from services.notify.dead_letters.models import StoredDeadLetter
 from shared.errors import TransientError
 from tests.support.clock import ManualClock
 from tests.unit.notify.console.test_unreadable import FINDING
@@ -24,12 +24,12 @@ class Findings:
         self.at: datetime | None = NOW
         self.away = False
 
-    async def of(self, center_id: str | None) -> list[Finding]:
+    async def of(self, center_id: str | None) -> list[OverdueReport]:
         assert center_id is None
         return [FINDING.model_copy(update={"report_id": one, "step": self.step}) for one in self.found]
 
-    async def unread(self) -> list[DeadLetter]:
-        return [DeadLetter(origin=one, topic="reports", reason="not_json", seen_at=NOW) for one in self.dead]
+    async def unread(self) -> list[StoredDeadLetter]:
+        return [StoredDeadLetter(origin=one, topic="reports", reason="not_json", seen_at=NOW) for one in self.dead]
 
     async def last_look(self) -> datetime | None:
         if self.away:

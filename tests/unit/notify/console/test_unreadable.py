@@ -5,14 +5,14 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from services.notify.auditor.repository import Finding, FindingStore
+from services.notify.auditor.repository import FindingStore, OverdueReport
 from services.notify.dead_letters.repository import DeadLetterStore
 from shared.events.vocabulary import Urgency
 from shared.metrics import REGISTRY
 from shared.mongo import Document
 from tests.unit.notify.samples import NOW, report_id
 
-FINDING = Finding(
+FINDING = OverdueReport(
     report_id=report_id(1),
     alias="가람-4821",
     center_id="busan",

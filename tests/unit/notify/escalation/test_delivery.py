@@ -28,7 +28,7 @@ from services.notify.escalation.rules import (
     AttemptResult,
     Deferred,
     Endpoint,
-    Notice,
+    OfferNotice,
     Plan,
     RecentAlerts,
     batches,
@@ -242,7 +242,7 @@ async def test_an_exception_in_one_delivery_is_a_failure_of_that_one_alone() -> 
     assert came == [DeliveryResult((letters[0],), "error_ZeroDivisionError"), DeliveryResult((letters[1],), None)]
 
 
-OFFERED = Notice("offer-1", "busan", Target.DUTY, 1, "alert-1")
+OFFERED = OfferNotice("offer-1", "busan", Target.DUTY, 1, "alert-1")
 """What another centre is to hear of."""
 
 
