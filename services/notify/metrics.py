@@ -16,7 +16,7 @@ NOBODY: Final = Counter(
 )
 AUDITOR_SILENT: Final = Gauge(
     "ieum_notify_auditor_silence_seconds",
-    "Since the auditor of alerts last looked; infinite: never.",
+    "Since the auditor of alerts last looked, at most since this process started.",
     registry=REGISTRY,
 )
 OVERDUE: Final = Counter("ieum_notify_overdue_steps", "Steps that began much later than due.", registry=REGISTRY)

@@ -170,8 +170,8 @@ def _restore(given: argparse.Namespace, settings: LocalSettings) -> int:
         raise TargetError("something runs here: stop it with `make down`, then try again; nothing was changed")
     if given.register is not None and not any(given.register.glob(f"*{SUFFIX}")):
         raise TargetError(
-            f"no erasure register (*{SUFFIX}) is in {given.register}: name the folder that has it, or say"
-            " --without-register; nothing was changed"
+            f"no erasure register (*{SUFFIX}) is in {given.register}: name the folder that has it. Where no report was"
+            " ever withdrawn or destroyed there is none: say NO_REGISTER=1 (--without-register); nothing was changed"
         )
     identity = keys.private(given.keys)
     began = time.monotonic()

@@ -65,13 +65,11 @@ class StoreGauges:
         self._findings = findings
         self._clock = clock
         self._waits_since: datetime | None = None
-        self._audited_at: datetime | None = clock.now()
+        self._audited_at = self._started_at = clock.now()
         self._forget()  # 0 would say that nothing is due
         # Told in seconds as of when the metrics are read: both grow on while the store is away.
         metrics.OLDEST.set_function(lambda: 0.0 if self._waits_since is None else self._age(self._waits_since))
-        metrics.AUDITOR_SILENT.set_function(
-            lambda: math.inf if self._audited_at is None else self._age(self._audited_at)
-        )
+        metrics.AUDITOR_SILENT.set_function(lambda: self._age(self._audited_at))
 
     def _age(self, then: datetime) -> float:
         return max((self._clock.now() - then).total_seconds(), 0.0)
@@ -92,7 +90,9 @@ class StoreGauges:
 
     async def _look(self) -> None:
         now = self._clock.now()
-        self._audited_at = await self._findings.last_look()
+        looked = await self._findings.last_look()
+        # A look of before it started, as in a store that was restored, tells nothing of an auditor that started with it.
+        self._audited_at = max(looked or self._started_at, self._started_at)
         self._waits_since = await self._oldest.look(now)
         metrics.DUE.set(await self._cases.backlog(now))
         metrics.OFFERS_OPEN.set(await self._cases.offers_open())

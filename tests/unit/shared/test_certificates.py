@@ -30,6 +30,7 @@ def soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificates:
     """Certificates that end in five days."""
     monkeypatch.setattr(local, "_DAYS", 5)
     found = Certificates(tmp_path / "soon")
+    found.folder.mkdir()
     found._make(local.CA)
     found.renew()
     return found

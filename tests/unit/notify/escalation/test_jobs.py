@@ -187,7 +187,16 @@ async def test_what_is_told_in_seconds_grows_on_while_the_store_is_away() -> Non
     assert told() == (135, 45)
     store.away, store.looked = False, None
     await gauges.look()
-    assert told() == (135, math.inf), "never looked"
+    assert told() == (135, 45), "never looked: since the start, as after a restore, where it looks within seconds"
+
+
+async def test_a_look_that_came_back_with_a_backup_counts_from_the_start() -> None:
+    store, clock = Store(), ManualClock(NOW)
+    store.looked = NOW - timedelta(days=1)
+    gauges = StoreGauges(cast("CaseStore", store), cast("FindingStore", store), clock)
+    await clock.advance(20)
+    await gauges.look()
+    assert value_of(SILENCE) == 20
 
 
 async def test_an_auditor_of_whom_nothing_was_read_yet_is_silent_since_the_start() -> None:
