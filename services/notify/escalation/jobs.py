@@ -91,7 +91,7 @@ class StoreGauges:
     async def _look(self) -> None:
         now = self._clock.now()
         looked = await self._findings.last_look()
-        # A look of before it started, as in a store that was restored, tells nothing of an auditor that started with it.
+        # A look of before it started, as in a restored store, tells nothing of an auditor that started with it.
         self._audited_at = max(looked or self._started_at, self._started_at)
         self._waits_since = await self._oldest.look(now)
         metrics.DUE.set(await self._cases.backlog(now))
