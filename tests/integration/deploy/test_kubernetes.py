@@ -396,6 +396,19 @@ def assert_goes_out_alone(policy: Document) -> None:
         assert any(ipaddress.ip_address(address) in one for one in closed), address
 
 
+def test_the_auditor_reaches_the_gateway_whose_certificate_it_watches(rendered: list[Document]) -> None:
+    policies = of_kind(rendered, "NetworkPolicy")
+    gateway, auditor = ({"matchLabels": {"app.kubernetes.io/name": name}} for name in ("gateway", "auditor"))
+    (out,) = policies["auditor-sees-the-gateway"]["spec"]["egress"]
+    (into,) = policies["gateway-answers-the-auditor"]["spec"]["ingress"]
+    assert policies["auditor-sees-the-gateway"]["spec"]["podSelector"] == auditor
+    assert policies["gateway-answers-the-auditor"]["spec"]["podSelector"] == gateway
+    assert (out["to"], into["from"]) == ([{"podSelector": gateway}], [{"podSelector": auditor}])
+    (container,) = of_kind(rendered, "Deployment")["gateway"]["spec"]["template"]["spec"]["containers"]
+    [shown] = [port["containerPort"] for port in container["ports"] if port["name"] == "intake"]
+    assert out["ports"] == into["ports"] == [{"protocol": "TCP", "port": shown}]
+
+
 def test_all_services_are_reached_on_one_host_and_those_of_staff_from_their_networks_alone(
     rendered: list[Document],
 ) -> None:
