@@ -5,6 +5,7 @@ in a file may not be what a server shows that was not started anew since.
 """
 
 import asyncio
+import math
 import ssl
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -43,6 +44,9 @@ UNSEEN: Final = Gauge(
     ["certificate"],
     registry=REGISTRY,
 )
+
+_read: Final[dict[str, float]] = {}
+"""Of each file the earliest end that any client of this process has."""
 
 Address = tuple[str, int]
 
@@ -126,4 +130,6 @@ def _note_files(files: Mapping[str, Path | str | None]) -> None:
             # A client's file has its own first and then those that signed it.
             UNSEEN.labels(name).set(0)
             ends = [one.not_valid_after_utc.timestamp() for one in read]
-            EXPIRY.labels(name).set(ends[0] if name.endswith("-client") else max(ends))
+            # Clients that were made before the file was replaced have the one before until the process ends.
+            _read[name] = min(ends[0] if name.endswith("-client") else max(ends), _read.get(name, math.inf))
+            EXPIRY.labels(name).set(_read[name])

@@ -38,6 +38,7 @@ def soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificates:
 
 @pytest.fixture(autouse=True)
 def nothing_known() -> None:
+    certificates._read.clear()
     EXPIRY.clear()
     UNSEEN.clear()
 
@@ -91,6 +92,15 @@ async def test_of_a_file_with_the_next_authority_the_next_counts(made: Certifica
     both.write_bytes(soon.authority.read_bytes() + made.authority.read_bytes())
     client_options(kafka(soon, ssl_cafile=both))
     assert ends() == {"kafka-authority": 3650}
+
+
+async def test_an_authority_that_was_replaced_counts_until_its_process_ends(
+    made: Certificates, soon: Certificates
+) -> None:
+    """Clients made before have it still; another that is made now reads the next one."""
+    client_options(kafka(soon))
+    client_options(kafka(made))
+    assert ends() == {"kafka-authority": 5}
 
 
 async def test_nothing_is_said_of_what_is_reached_without_tls() -> None:
