@@ -22,9 +22,9 @@ from services.intake.submissions.service import SubmissionOrigin, SubmissionResu
 from services.intake.webform import advice, drafts, form, proof_of_work_page, steps
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.renderer import FormRenderer
+from services.intake.webform.renderer import NOT_KEPT, RETRY_S, FormRenderer
 from services.intake.webform.returning import RETURNED, Returning
-from services.intake.webform.steps import CHECK
+from services.intake.webform.steps import CHECK, FormStep
 from shared.audit.entries import where_of
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -131,10 +131,31 @@ class _Sending:
             if challenge := typed.one("passage"):
                 return proof_of_work_page.shown(self._view.pages, request, typed, key=key, challenge=challenge)
             return await self._again(request, typed, key, status=200)
+        slug, _, control = typed.one("go").partition("#")
+        if (one := steps.step(slug)) is not None:
+            return await self._to_step(request, typed, key, one, control)
         submission, problems = self._read(request, typed)
         if submission is None or problems:
             return await self._again(request, typed, key, problems=problems, status=422)
         return await self._submit(request, typed, key, submission)
+
+    async def _to_step(self, request: Request, typed: Typed, key: str, one: FormStep, control: str) -> Response:
+        """Lead from the last page to a step; where the draft's time is over, with a new one of what the page holds."""
+        token = self._view.draft_of(request)
+        try:
+            known = await self._kept.load(token)
+            if token is None or known is None:
+                token = self._kept.new_token()
+            answers = _of_steps(typed) if known is None else known.values
+            await self._kept.save(token, Typed({**answers, **{name: typed.all(name) for name in steps.LAST}}))
+        except TransientError:
+            page = self._view.whole(request, typed, key=key, notice=NOT_KEPT, status=503)
+            page.headers["Retry-After"] = str(RETRY_S)
+            return page
+        fragment = f"#{control}" if control in one.controls else ""
+        response = RedirectResponse(f"/form/{one.slug}{fragment}", 303)
+        drafts.leave_token(response, token, secure=self._view.pages.secure(request))
+        return response
 
     def _read(self, request: Request, typed: Typed) -> tuple[Submission | None, list[FieldProblem]]:
         raw, problems = form.submission_of(typed, self._view.pages.language(request))
@@ -213,8 +234,7 @@ class _Sending:
             if problems and await self._kept.load(token) is None:
                 # The draft's time is over: the links to what must be changed need one.
                 token = self._kept.new_token()
-                kept = {k: v for k, v in typed.values.items() if k == steps.PATH or steps.place_of(k) != CHECK}
-                await self._kept.save(token, Typed(kept))
+                await self._kept.save(token, Typed(_of_steps(typed)))
                 drafts.leave_token(page, token, secure=self._view.pages.secure(request))
         return page
 
@@ -246,6 +266,11 @@ class _Sending:
         if wait:
             raise Problem(429, "too_many_requests", _TOO_MANY_WORDS, retry_after=wait)
         self._words_set.consume(network, 1.0)
+
+
+def _of_steps(typed: Typed) -> dict[str, tuple[str, ...]]:
+    """The answers to the steps' questions, and the path they were given on."""
+    return {k: v for k, v in typed.values.items() if k == steps.PATH or steps.place_of(k) != CHECK}
 
 
 async def _left(request: Request, view: FormRenderer, kept: Drafts) -> Response:

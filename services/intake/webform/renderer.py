@@ -18,9 +18,16 @@ from shared.events.vocabulary import ContactChannel, Urgency
 from shared.web.form_body import Typed
 from shared.web.language import LANGUAGES
 from shared.web.pages import Pages
+from shared.web.translations import gettext_noop as n
 
 BEGIN_AGAIN: Final = "again"
 """In the address of a page that begins anew, because what was there before is gone."""
+NOT_KEPT: Final = n(
+    "Your answers could not be kept between pages just now. Nothing is lost: all questions are on this one page, with "
+    "what you have typed. You can send it from here, or call 1366 (24 hours). In danger, call 112."
+)
+RETRY_S: Final = 10
+"""When to press again where a draft could not be read or kept."""
 
 Options = dict[str, list[tuple[str, ...]]]
 
@@ -107,13 +114,14 @@ class FormRenderer:
         context = self.fields(request, typed, problems)
         hidden = [(name, value) for name, values in shown.values.items() if name not in LAST for value in values]
         context["errors"] = [
-            (control if control in LAST else f"/form/{steps.place_of(control, typed)}#{control}", text)
+            (control if control in LAST else f"{steps.place_of(control, typed)}#{control}", text)
             for control, text in context["errors"]
         ]
         return self._render(
             request,
             "check.html",
             status=status,
+            language_url=_whole_form,
             idempotency_key=key,
             hidden=hidden,
             sections=summary.sections(shown, context["options"]),
@@ -141,6 +149,7 @@ class FormRenderer:
             request,
             "form.html",
             status=status,
+            language_url=_whole_form,
             idempotency_key=key,
             notice=notice,
             slugs=[one.slug for one in steps.STEPS],
@@ -221,3 +230,8 @@ class FormRenderer:
             "district": [(d.code, d.name_ko if korean else d.name_en) for d in districts],
             "declined_centers": [(c.id, c.short_ko if korean else c.short_en) for c in centers],
         }
+
+
+def _whole_form(language: str) -> str:
+    """Where a form with all answers is taken, in another language too, whatever address it is shown at."""
+    return f"/?lang={language}"

@@ -16,7 +16,7 @@ from services.intake.submissions.models import Submission
 from services.intake.webform import drafts, form, returning, steps
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.renderer import BEGIN_AGAIN, FormRenderer
+from services.intake.webform.renderer import BEGIN_AGAIN, NOT_KEPT, RETRY_S, FormRenderer
 from services.intake.webform.returning import Returning
 from services.intake.webform.steps import CHECK, FormStep
 from shared.clock import Clock
@@ -29,10 +29,6 @@ from shared.web.translations import gettext_noop as n
 _GONE: Final = n(
     "What you had answered before is gone: it is kept for 30 minutes and then destroyed. What you just sent is here."
 )
-_NOT_KEPT: Final = n(
-    "Your answers could not be kept between pages just now. Nothing is lost: all questions are on this one page, with "
-    "what you have typed. You can send it from here, or call 1366 (24 hours). In danger, call 112."
-)
 _LATER: Final = n(
     "What you just answered could not be kept. It is still on this page. Please press the button again in a moment, or "
     "call 1366 (24 hours). In danger, call 112."
@@ -42,7 +38,6 @@ _NOT_REACHED: Final = n(
     "call 1366 (24 hours). In danger, call 112."
 )
 _NOTHING_HERE: Final = n("There is nothing at this address.")
-_RETRY_S: Final = 10
 
 
 def router(view: FormRenderer, kept: Drafts, returning: Returning, clock: Clock) -> APIRouter:
@@ -74,7 +69,7 @@ class _Steps:
         try:
             typed = await self._kept.load(token)
         except TransientError:
-            raise Problem(503, "unavailable", _NOT_REACHED, retry_after=_RETRY_S) from None
+            raise Problem(503, "unavailable", _NOT_REACHED, retry_after=RETRY_S) from None
         if typed is None or token is None:
             if one is None or one is not steps.first(one.path):
                 return RedirectResponse("/", 303)
@@ -82,6 +77,8 @@ class _Steps:
         if one is None:
             return self._view.check(request, typed, key=self._kept.key_of_report(token))
         typed = steps.entered(typed, one)
+        if one.path and typed.one(steps.PATH) != one.path:
+            return RedirectResponse("/form/who", 303)  # their own answer, to go on with or to change
         if not one.applies(typed):
             return RedirectResponse(f"/form/{steps.after(one.slug, typed)}", 303)
         return self._view.step(request, one, typed, notice=_GONE if BEGIN_AGAIN in request.query_params else "")
@@ -126,13 +123,13 @@ class _Steps:
 
     def _later(self, request: Request, one: FormStep, typed: Typed) -> Response:
         page = self._view.step(request, one, typed, notice=_LATER, status=503)
-        page.headers["Retry-After"] = str(_RETRY_S)
+        page.headers["Retry-After"] = str(RETRY_S)
         return page
 
     def _on_one_page(self, request: Request, typed: Typed) -> Response:
         # Without drafts there is still the form that needs none; sending it asks only for room for reports.
-        page = self._view.whole(request, typed, key=drafts.new_key(), notice=_NOT_KEPT, status=503)
-        page.headers["Retry-After"] = str(_RETRY_S)
+        page = self._view.whole(request, typed, key=drafts.new_key(), notice=NOT_KEPT, status=503)
+        page.headers["Retry-After"] = str(RETRY_S)
         return page
 
     def _problems(self, request: Request, one: FormStep, typed: Typed) -> list[FieldProblem]:

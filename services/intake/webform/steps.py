@@ -212,8 +212,11 @@ def place_of(control: str, typed: Typed | None = None) -> str:
 
 
 def entered(typed: Typed, one: FormStep) -> Typed:
-    """The answers on the path of a step, with what entering the path says. Nothing answered before is lost."""
-    if not one.path or typed.one(PATH) == one.path:
+    """The answers on the path of a step, with what entering the path says. Nothing answered before is lost.
+
+    Both short paths are for who was harmed: whoever said that they report for another, or saw something, enters none.
+    """
+    if not one.path or typed.one(PATH) == one.path or typed.one("role") not in ("", Role.VICTIM):
         return typed
     said = {
         name: tuple(dict.fromkeys((*typed.all(name), *values))) if name == "harm_types" else values

@@ -237,6 +237,54 @@ async def test_the_last_page_sends_everything_although_the_draft_is_gone(
     assert await harness.collection.count_documents({}) == 1
 
 
+@pytest.mark.parametrize("late_s", [60, 3600])
+async def test_changing_an_answer_from_the_last_page_loses_nothing_however_late(
+    harness: IntakeHarness, clock: ManualClock, late_s: int
+) -> None:
+    await begun(harness)
+    await answer(harness, "words", narrative=STORY)
+    page = await harness.http.get("/form/check?lang=en")
+    leads = re.findall(r'type="submit" form="step" name="go" value="([^"]+)"', page.text)
+    assert {"contact", "who", "what", "words"} < set(leads)  # back, and what can be changed
+    await clock.advance(late_s)
+    typed = {"word": "파란 우산", "consents": ["personal", "sensitive"]}
+    changing = await harness.http.post("/?lang=en", data={**hidden(page), **typed, "go": "words"})
+    assert (changing.status_code, changing.headers["location"]) == (303, "/form/words")
+    assert STORY in (await harness.http.get("/form/words?lang=en")).text
+    again = await harness.http.get("/form/check?lang=en")
+    assert hidden(again)["harm_types"] == ["distribution", "synthesis"]
+    assert ("파란 우산" in again.text, again.text.count(" checked")) == (True, 2)
+    assert await harness.collection.count_documents({}) == 0
+
+
+async def test_changing_an_answer_while_drafts_cannot_be_kept_shows_everything_on_one_page(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise TransientError("store: gone")
+
+    await begun(harness)
+    form = hidden(await harness.http.get("/form/check?lang=en"))
+    monkeypatch.setattr(DraftRepository, "read", away)
+    page = await harness.http.post("/?lang=en", data={**form, "narrative": STORY, "go": "who"})
+    assert (page.status_code, STORY in page.text) == (503, True)
+    assert "Nothing is lost" in page.text
+
+
+async def test_a_note_for_others_turns_nobody_into_who_was_harmed(harness: IntakeHarness) -> None:
+    for slug in ("y-what", "now"):
+        assert 'href="/form/who"' in (await harness.http.get(f"/form/{slug}?lang=en")).text  # nothing answered
+    await answer(harness, "who", role="representative")
+    await answer(harness, "relation", relation="lineal", victim_knows="yes", victim_agrees="yes")
+    for slug in ("y-what", "now"):
+        led = await harness.http.get(f"/form/{slug}?lang=en")
+        assert (led.status_code, led.headers.get("location")) == (303, "/form/who"), slug
+    # A page of such a path that was opened before.
+    await answer(harness, "y-what", harm_types=["other"])
+    form = hidden(await harness.http.get("/form/check?lang=en"))
+    assert (form["role"], form["relation"], form["victim_knows"]) == (["representative"], ["lineal"], ["yes"])
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_leaving_destroys_the_draft_and_the_cookie(harness: IntakeHarness, method: str) -> None:
     await begun(harness)
@@ -277,9 +325,29 @@ async def test_the_other_language_loses_nothing(harness: IntakeHarness) -> None:
     assert hidden(await harness.http.get("/form/check"))["narrative"] == [STORY]
     wrong = await harness.http.post("/form/words?lang=en", data={"go": "stay", "narrative": "900101-1234567"})
     assert ("In your own words" in wrong.text, "900101-1234567" in wrong.text) == (True, True)
-    last = await harness.http.post("/?lang=ko", data={**hidden(await harness.http.get("/form/check")), "go": "stay"})
+    check = await harness.http.get("/form/check?lang=en")
+    [other] = re.findall(r'formaction="([^"]+)" name="go" value="stay"', check.text)
+    last = await harness.http.post(other, data={**hidden(check), "go": "stay"})
     assert "신고 보내기" in last.text
     assert await harness.collection.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("shown_at", ["/all", "/form/words"])
+async def test_the_other_language_of_the_form_on_one_page_loses_nothing(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch, shown_at: str
+) -> None:
+    async def away(*_: object) -> None:
+        raise TransientError("store: gone")
+
+    monkeypatch.setattr(DraftRepository, "write", away)
+    page = await (harness.http.get("/all?lang=en") if shown_at == "/all" else answer(harness, "words", narrative=STORY))
+    assert "Look at everything" not in page.text
+    [other] = re.findall(r'formaction="([^"]+)" name="go" value="stay"', page.text)
+    korean = await harness.http.post(
+        other, data={**hidden(page), "narrative": STORY, "phone": "010-0000", "go": "stay"}
+    )
+    assert (korean.status_code, STORY in korean.text, "010-0000" in korean.text) == (200, True, True)
+    assert "신고 보내기" in korean.text
 
 
 async def test_answers_that_no_longer_apply_are_not_sent(harness: IntakeHarness) -> None:
@@ -299,7 +367,7 @@ async def test_the_last_page_names_what_is_missing_and_leads_there(harness: Inta
     await answer(harness, "who", role="victim")
     refused = await harness.http.post("/?lang=en", data=hidden(await harness.http.get("/form/check?lang=en")))
     assert refused.status_code == 422
-    assert 'href="/form/what#harm_types"' in refused.text
+    assert 'name="go" value="what#harm_types"' in refused.text
 
 
 @pytest.mark.own_service  # whose room is taken away
@@ -397,7 +465,7 @@ async def test_a_childs_answers_that_are_kept_anew_stay_in_plain_words(
     form = hidden(await harness.http.get("/form/check?lang=en"))
     await clock.advance(3600)
     refused = await harness.http.post("/?lang=en", data={**form, "narrative": "900101-1234567"})
-    assert (refused.status_code, 'href="/form/y-words#narrative"' in refused.text) == (422, True)
+    assert (refused.status_code, 'name="go" value="y-words#narrative"' in refused.text) == (422, True)
     assert "plain-words" in (await harness.http.get("/form/check?lang=en")).text
 
 

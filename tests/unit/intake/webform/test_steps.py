@@ -82,6 +82,16 @@ def test_a_page_replaces_its_own_answers_and_touches_no_other() -> None:
     assert steps.taken(known, "urgent", sent) == typed(narrative="kept", money_demanded="no")
 
 
+@pytest.mark.parametrize("slug", ["y-what", "now"])
+def test_a_short_path_is_entered_by_nobody_who_reports_for_another(slug: str) -> None:
+    entering = steps.step(slug)
+    assert entering is not None
+    for role in (Role.REPRESENTATIVE, Role.THIRD_PARTY):
+        known = typed(role=role, relation="lineal")
+        assert steps.entered(known, entering) == known
+    assert steps.entered(Typed(), entering).one("role") == Role.VICTIM
+
+
 def test_what_no_longer_applies_does_not_count() -> None:
     answers = typed(relation="spouse", phone="010", district="12210", consents="personal", nonsense="x", narrative="")
     assert steps.counting(answers) == typed(consents="personal")
