@@ -249,12 +249,14 @@ class ReportRepository:
         until: datetime = _LAST,
         owner: str | None = None,
         limit: int = PAGE,
+        skip: int = 0,
         besides: Sequence[str] = (),
     ) -> list[Document]:
         """The reports with a mark, oldest first, without what is sealed; of one owner if named.
 
         They are not authenticated: one that fails must hide no other. Whoever believes one calls ``authentication``.
-        ``besides`` are ids of reports that the caller cannot read and does not want again.
+        ``besides`` are ids of reports that the caller cannot read and does not want again; the first ``skip`` of the
+        others are left out.
         """
         self._refuse_before_open()
         wanted: dict[str, Any] = {mark: {"$gte": _FIRST, "$lte": until}}
@@ -263,7 +265,8 @@ class ReportRepository:
         if owner is not None:
             wanted[_OWNER] = owner
         with store_errors():
-            return await self._reports.find(wanted, _SUMMARY).sort(mark, 1).limit(limit).to_list(limit)
+            found = self._reports.find(wanted, _SUMMARY).sort(mark, 1)
+            return await found.skip(skip).limit(limit).to_list(limit)
 
     async def drills_of(self, front_end: str, limit: int) -> list[Document]:
         """The newest drills of a front end that is being tried out, without what is sealed and not authenticated."""

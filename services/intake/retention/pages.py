@@ -3,12 +3,12 @@
 import re
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from services.intake.dependencies import require_of
 from services.intake.reports.lifecycle import Category, Reason
-from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE
+from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, PAGE
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
 from services.intake.retention import words as erasure_words
@@ -23,6 +23,7 @@ from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
 _REPORT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+MOST_PAGES: Final = 1000
 _WAYS: Final = frozenset(way for way, _ in erasure_words.WAYS)
 
 
@@ -32,13 +33,15 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
 
     @routes.get("/erasures")
     async def erasures(
-        request: Request, principal: Annotated[Principal, Depends(authorize(Action.ERASURES_READ))]
+        request: Request,
+        principal: Annotated[Principal, Depends(authorize(Action.ERASURES_READ))],
+        page: Annotated[int, Query(ge=1, le=MOST_PAGES)] = 1,
     ) -> Response:
         decides = principal.may(Action.ERASURES_DECIDE)
         if decides:
             # Asked on the way in, so that a decision is not lost on the way to the second factor.
             authorize.require_recent(request, principal, "/erasures")
-        lists = await decisions.lists(principal)
+        lists, longer = await decisions.lists(principal, page)
         return pages.render(
             request,
             "erasures.html",
@@ -46,6 +49,9 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
             planned=lists[ERASE_AT],
             kept=lists[KEPT_SINCE],
             alarms=lists[ALARM_SINCE],
+            page=page,
+            longer=longer,
+            first=(page - 1) * PAGE + 1,
             decides=decides,
             may_decide=lambda owner: owner is not None and principal.may(Action.ERASURES_DECIDE, owner),
             choices_for=lambda row: schedule.choices_for(schedule.category_in(row.facts, row.life)),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from prometheus_client import Counter
 
@@ -14,7 +14,7 @@ from services.intake.problems import unavailable
 from services.intake.reports import documents
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import Category, ErasureDecision, Lifecycle, Reason
-from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, ReportRepository
+from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, PAGE, ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
 from services.intake.retention.rules import RefusedError
@@ -58,6 +58,13 @@ class ErasureRow:
     alarm: str | None
 
 
+class ErasureLists(NamedTuple):
+    """A page of each list, by its mark, and the marks of those that go on on the next page."""
+
+    rows: dict[str, list[ErasureRow]]
+    longer: frozenset[str]
+
+
 class RetentionService:
     """For leads and counsellors of the owning centre, and for auditors to read."""
 
@@ -68,24 +75,27 @@ class RetentionService:
         self._relay = relay
         self._clock = clock
 
-    async def lists(self, principal: Principal) -> dict[str, list[ErasureRow]]:
+    async def lists(self, principal: Principal, page: int = 1) -> ErasureLists:
         """List their own centre's reports that await a decision, are planned, are kept after a withdrawal, or alarm.
 
-        Raises ``Problem`` 503.
+        Each list goes on on the next page after ``PAGE`` of them. Raises ``Problem`` 503.
         """
+        skip = (page - 1) * PAGE
         everywhere = principal.may(Action.ERASURES_READ, "")
         owner = None if everywhere else principal.organisation
         now = self._clock.now()
         try:
-            found = {mark: await self._reports.marked(mark, owner=owner) for mark in _LISTS}
+            found = {mark: await self._reports.marked(mark, owner=owner, skip=skip, limit=PAGE + 1) for mark in _LISTS}
         except TransientError:
             raise unavailable() from None
         check = self._reports.authentication.check
         # One report that cannot be read hides no other.
         skipped = Skipped("decisions")
-        return {
-            mark: skipped.readable(some, lambda document: _row(check(document), now)) for mark, some in found.items()
+        rows = {
+            mark: skipped.readable(some[:PAGE], lambda document: _row(check(document), now))
+            for mark, some in found.items()
         }
+        return ErasureLists(rows, frozenset(mark for mark, some in found.items() if len(some) > PAGE))
 
     async def decide(
         self,

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from services.intake.retention import pages, service
 from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import audit_of, erased, holder, owned, page, sample
 from tests.support.clock import JumpClock
@@ -119,3 +120,21 @@ async def test_what_the_person_harmed_objects_to_is_taken_up_again_and_said_so(
     refused = await someone.post("withdraw")
     assert (refused.status_code, refused.json()["code"]) == (409, "not_with_this_receipt")
     assert (await page(harness, "busan", "lead")).status_code == 200
+
+
+async def test_a_list_that_is_longer_than_a_page_goes_on_on_the_next(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (pages, service):
+        monkeypatch.setattr(module, "PAGE", 2)
+    people = [await holder(harness, harm_types=["child_material"]) for _ in range(3)]
+    for one in people:
+        await owned(one, "busan", seen=True)
+        await one.done("withdraw")
+    ids = [one.report_id for one in people]
+    first = (await page(harness, "busan", "lead")).text
+    assert [report_id in first for report_id in ids] == [True, True, False]
+    assert ("(1–2)" in first, 'href="/erasures?page=2"' in first) == (True, True)
+    second = (await page(harness, "busan", "lead", to="/erasures?page=2")).text
+    assert [report_id in second for report_id in ids] == [False, False, True]
+    assert ("(3)" in second, "?page=3" in second, 'href="/erasures?page=1"' in second) == (True, False, True)

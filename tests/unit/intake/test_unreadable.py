@@ -187,7 +187,7 @@ async def test_the_page_of_decisions_shows_the_readable_ones() -> None:
     nobody: Any = type("Auditor", (), {"may": lambda *_: True})()
     nothing: Any = None
     lists = await RetentionService(reports, nothing, nothing, ManualClock(OVER)).lists(nobody)
-    assert [row.report_id for row in lists[ERASE_AT]] == ["good"]
+    assert [row.report_id for row in lists.rows[ERASE_AT]] == ["good"]
 
 
 class Collection:
