@@ -158,9 +158,9 @@ class _BatchDecision:
         elif event.intake_version <= report_state.intake_version:
             self.outcome.repeated += 1
         elif isinstance(event, ReportReinstated) and report_state.ended is not EndReason.WITHDRAWN:
-            # The withdrawal never got here (it lies in the dead topic): there is nothing to undo, least of all the
-            # closing of a case by its centre.
-            self.outcome.void["not_withdrawn"] += 1
+            # The withdrawal lies in the dead topic: there is nothing to undo, least of all the closing of a case by its
+            # centre. It goes there too, or the withdrawal that is sent back would be the last word about the report.
+            self.outcome.refused.append(Refusal(index, "not_withdrawn", f"{event.TYPE} before its withdrawal"))
         elif not (isinstance(event, ReportAmended) and self._refuse_place(index, event.facts)):
             cause = Cause(kind=CauseKind.REPORT, event_id=one.event_id)
             if (facts := facts_elsewhere(event, report_state, self.center_loads)) is not None:

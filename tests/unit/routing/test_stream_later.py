@@ -168,8 +168,17 @@ def test_nothing_but_a_withdrawal_can_be_undone(closed: bool) -> None:
         settle(state, run(state, case(CaseClosed, outcome="supported")))
     before = state.report_states[report_id(1)]
     outcome = run(state, reinstated(2))
-    assert (outcome.drafts, outcome.void) == ([], {"not_withdrawn": 1})
+    assert (outcome.drafts, [one.reason for one in outcome.refused]) == ([], ["not_withdrawn"])
     assert state.report_states[report_id(1)] == before
+
+
+def test_a_withdrawal_sent_back_from_the_dead_is_followed_by_the_reinstatement_that_came_after_it() -> None:
+    state = routed()
+    dead = [reinstated(3)] if run(state, reinstated(3)).refused else []  # version 2, the withdrawal, is dead already
+    back = [withdrawn(), *dead]  # in the order of the dead-letter topic
+    settle(state, run(state, *back))
+    settle(state, run(state, *back))
+    assert state.report_states[report_id(1)].ended is None
 
 
 def test_what_is_added_to_a_withdrawn_report_is_passed_on_and_does_not_bring_it_back() -> None:

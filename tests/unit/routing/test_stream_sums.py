@@ -48,7 +48,6 @@ def test_everything_that_changes_nothing_is_counted() -> None:
     state = both()
     settle(state, run(state, left(1)))
     assert run(state, left(1), left(1)).repeated == 2
-    assert run(state, reinstated(1), reinstated(2)).void == {"not_withdrawn": 2}
     assert run(state, accepted("busan"), about(2, accepted("busan"))).void == {"same_owner": 2}
     reopening = case(CaseReopened)
     assert run(state, reopening, about(2, reopening)).void == {"not_closed": 2}
