@@ -76,6 +76,31 @@ async def test_fingerprints_are_made_here_and_the_picture_is_sent_nowhere(
     assert opened["picture_hashes"] == [f"{first:064x}", f"{second:064x}"]
 
 
+async def test_a_file_that_cannot_be_read_is_told_of_and_keeps_no_other_waiting(
+    chromium: Browser, site: str, tmp_path: Path
+) -> None:
+    (tmp_path / "moved.png").write_bytes(b"here when it was chosen, gone when it is read")
+    (tmp_path / "film.mp4").write_bytes(b"no picture at all")
+    page = await small_page(chromium, script=True)
+    await page.add_init_script(
+        """const read = Blob.prototype.arrayBuffer;
+        Blob.prototype.arrayBuffer = function () {
+          return this.name === "moved.png" ? Promise.reject(new DOMException("", "NotReadableError")) : read.call(this);
+        };"""
+    )
+    await page.goto(f"{site}/form/who?lang=ko")
+    await page.locator("#role").check()
+    await go_on(page, "what")
+    await page.locator("#harm_types").check()
+    await page.locator("main button[value=next]").click()
+    await page.goto(f"{site}/form/seen")
+    await page.locator("details.more summary").click()
+    await page.locator("#pictures").set_input_files([tmp_path / "moved.png", tmp_path / "film.mp4"])
+    await expect(page.locator("[data-marks-status]")).to_contain_text("읽지 못한 파일이 있어요")
+    assert await page.locator("#marks").input_value() == hashlib.sha256(b"no picture at all").hexdigest()
+    assert await page.locator("#pictures").input_value() == ""
+
+
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "pdq.json").read_text())
 
 

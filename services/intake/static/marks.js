@@ -150,7 +150,14 @@ function watch(place) {
         said.push(place.dataset.large);
         continue;
       }
-      const found = await lines(file);
+      let found;
+      try {
+        found = await lines(file);
+      } catch {
+        // It was moved or deleted meanwhile, or lies where the browser may not read.
+        said.push(place.dataset.unread);
+        continue;
+      }
       const known = new Set(field.value.split("\n").map((line) => line.trim()).filter(Boolean));
       found.forEach((line) => known.add(line));
       field.value = [...known].join("\n");
