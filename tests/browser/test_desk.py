@@ -86,6 +86,14 @@ async def test_a_restart_loses_no_row(start: Start, sink: MailSink, chromium: Br
         await expect(page.locator(".console[data-live=yes]")).to_be_attached()
 
 
+async def hangul(page: Page, code: str, key: str) -> None:
+    """A key of a Korean keyboard that writes Hangul, as the browser tells of it."""
+    session = await page.context.new_cdp_session(page)
+    for kind in ("rawKeyDown", "keyUp"):
+        await session.send("Input.dispatchKeyEvent", {"type": kind, "code": code, "key": key})
+    await session.detach()
+
+
 async def test_the_list_is_worked_by_keyboard_alone_and_the_keys_can_be_turned_off(
     start: Start,
     sink: MailSink,
@@ -100,8 +108,12 @@ async def test_the_list_is_worked_by_keyboard_alone_and_the_keys_can_be_turned_o
         await expect(page.locator(f"#case-{report_id(1)} .case-alias")).to_be_focused()
         await page.keyboard.press("j")
         await expect(page.locator(f"#case-{report_id(2)} .case-alias")).to_be_focused()
+        await hangul(page, "KeyK", "ㅏ")
+        await expect(page.locator(f"#case-{report_id(1)} .case-alias")).to_be_focused()
+        await hangul(page, "KeyJ", "Process")
+        await expect(page.locator(f"#case-{report_id(2)} .case-alias")).to_be_focused()
         await page.keyboard.press("k")
-        await page.keyboard.press("a")
+        await hangul(page, "KeyA", "ㅁ")
         await expect(page.locator(f"#case-{report_id(1)}")).to_contain_text("확인함")
         await page.keyboard.press("/")
         await expect(page.locator("#alias")).to_be_focused()

@@ -28,10 +28,14 @@ export function shortcuts(wishes, list, search) {
     },
   };
 
+  // While a Korean keyboard writes Hangul, J is “ㅓ” or “Process”: then the place of the key counts.
+  const places = { KeyJ: "j", KeyK: "k", KeyA: "a", KeyO: "o", Slash: "/" };
+  const latin = (key) => /^[!-~]$/.test(key);
+
   document.addEventListener("keydown", (event) => {
     if (!wishes.keys || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.target.closest("input, select, textarea, [contenteditable]")) return;
-    const act = acts[event.key];
+    const act = acts[latin(event.key) || event.shiftKey ? event.key : places[event.code]];
     if (!act) return;
     event.preventDefault();
     act();
