@@ -13,10 +13,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 HEARTBEAT_S: Final = 15.0
-"""Proxies close a connection on which nothing comes for longer, often after 30 or 60 seconds."""
+"""Proxies close a connection on which nothing comes for longer, often after 30 or 60 seconds. It is an event, ``ping``:
+a page has to hear it to tell a connection that is dead from a night in which nothing happens."""
 SEND_TIMEOUT_S: Final = 10.0
 """A reader that takes nothing for this long is gone or frozen."""
-_PING: Final = b": ping\n\n"
 
 
 def event(name: str, data: bytes, *, retry_ms: int | None = None) -> bytes:
@@ -28,6 +28,9 @@ def event(name: str, data: bytes, *, retry_ms: int | None = None) -> bytes:
 def comment(text: str) -> bytes:
     """Make a line that no script is told of."""
     return b": %b\n\n" % text.encode()
+
+
+_PING: Final = event("ping", b"{}")
 
 
 class EventStream(Response):

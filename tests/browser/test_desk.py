@@ -1,5 +1,6 @@
 """Two centres, two browsers: what appears, who acts, what moves and what is taken back, without anybody reloading."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.test_console import clean, console, signed_in
+from tests.chaos.proxy import Link
 from tests.integration.notify.conftest import Start
 from tests.integration.notify.moves import answer, taken, tell
 from tests.integration.notify.test_desk import listening
@@ -14,7 +16,7 @@ from tests.integration.notify.test_work import colleague
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
-from tools.local.ports import free_port
+from tools.local.ports import LOOPBACK, free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 SHOTS = os.environ.get("IEUM_SCREENSHOTS")
@@ -84,6 +86,30 @@ async def test_a_restart_loses_no_row(start: Start, sink: MailSink, chromium: Br
         await expect(page.locator("#cases > li")).to_have_count(3)
         await expect(page.locator(f"#case-{report_id(1)}")).to_contain_text("확인함")
         await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+
+
+async def test_a_connection_that_went_without_a_word_is_told_and_comes_back(
+    start: Start, sink: MailSink, chromium: Browser
+) -> None:
+    del sink
+    harness, port, own = await start(), free_port(), free_port()
+    link = Link(own)
+    proxy = await asyncio.start_server(link.accept, LOOPBACK, port)
+    async with proxy, listening(harness, own):
+        page = await console(chromium, harness, f"http://{LOOPBACK}:{port}", "gwangju")
+        await harness.routed(event("report.routed", 1))
+        await expect(page.locator("#cases > li")).to_have_count(1)
+        link.change("half-open")
+        await harness.routed(event("report.routed", 2))
+        await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+        await page.evaluate("{ const now = Date.now; Date.now = () => now() + 41000; }")  # the computer slept
+        await expect(page.locator(".console[data-live=no]")).to_be_attached()
+        await expect(page.locator("#live")).to_contain_text("연결")
+        link.change("pass")
+        await expect(page.locator(".console[data-live=yes]")).to_be_attached(timeout=30_000)
+        await expect(page.locator("#cases > li")).to_have_count(2)
+        await expect(page.locator("#live")).to_be_empty()
+        await page.close()
 
 
 async def hangul(page: Page, code: str, key: str) -> None:

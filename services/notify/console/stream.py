@@ -78,8 +78,9 @@ def stream_router(
 
         Events: `list` (all rows, in parts; `last` ends it), `rows` (changes), `notice` (duty, alarms or dead records
         changed; with `html` the banners as the console shows them), `reconnect` (come back: the list starts anew; with
-        the reason `signed_out`, sign in first). Of two rows of a case the one with the higher `rev` is true; 0 is a new
-        case that the store does not have yet. One sign-in has 8 streams at most; 429 says so.
+        the reason `signed_out`, sign in first), `ping` (every 15 seconds and without content: who hears nothing for 40
+        should come back). Of two rows of a case the one with the higher `rev` is true; 0 is a new case that the store
+        does not have yet. One sign-in has 8 streams at most; 429 says so.
         """
         chosen = checked_center(center) if center is not None else home_of(principal)
         authorize.require(request, principal, Action.CASES_LIST, chosen)

@@ -140,9 +140,9 @@ def stream_router(feed: LiveFeed, streams: OpenStreams, clock: Clock, authorize:
     ) -> EventStream:
         """Server-sent events. `centers`: all of `/api/v1/centers/live`, at once and whenever something changed.
 
-        `parts` instead with `html`. `reconnect`: come back; with the reason `signed_out`, sign in first. For who may
-        read `/api/v1/centers/live`. One person has 8 streams at most, over all
-        sign-ins; 429 says so.
+        `parts` instead with `html`. `reconnect`: come back; with the reason `signed_out`, sign in first. `ping`:
+        every 15 seconds and without content; who hears nothing for 40 should come back. For who may read
+        `/api/v1/centers/live`. One person has 8 streams at most, over all sign-ins; 429 says so.
         """
         authorize.require(request, principal, Action.CENTERS_LIVE, CENTRAL)
         streams.demand_room(principal.subject)

@@ -3,7 +3,12 @@
 // The browser reconnects a stream that breaks. One that is refused it does not try again: then this asks the page
 // itself whether the person is still signed in, listens again where they are, and leads to the sign-in where not.
 
+// A computer that slept, or a network that went without a word, leaves a stream open on which nothing comes any more:
+// no browser says so for many minutes. The server says something every 15 seconds (`ping`), and here its silence counts.
+
 const AGAIN_MS = 3000;
+const SILENT_MS = 40000;
+const ANSWER_MS = 10000;
 
 /**
  * Follow `address`. `handlers` maps names of events to functions of their parsed data; `onLive` and `onLost` hear
@@ -12,24 +17,46 @@ const AGAIN_MS = 3000;
 export function follow(address, handlers, { onLive, onLost }) {
   function listen() {
     const source = new EventSource(address);
-    source.addEventListener("open", onLive);
+    let heard = Date.now();
+    const hear = () => { heard = Date.now(); };
+    // By the clock on the wall, which goes on while a computer sleeps.
+    const watch = setInterval(() => {
+      if (Date.now() - heard <= SILENT_MS) return;
+      leave();
+      onLost();
+      comeBack();
+    }, 1000);
+    const leave = () => {
+      clearInterval(watch);
+      source.close();
+    };
+    source.addEventListener("open", () => {
+      hear();
+      onLive();
+    });
+    source.addEventListener("ping", hear);
     for (const [name, handle] of Object.entries(handlers)) {
-      source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
+      source.addEventListener(name, (event) => {
+        hear();
+        handle(JSON.parse(event.data));
+      });
     }
     source.addEventListener("reconnect", (event) => {
       if (JSON.parse(event.data).reason !== "signed_out") return;
-      source.close();
+      leave();
       comeBack();
     });
     source.addEventListener("error", () => {
       onLost();
-      if (source.readyState === EventSource.CLOSED) setTimeout(comeBack, AGAIN_MS);
+      if (source.readyState !== EventSource.CLOSED) return;
+      leave();
+      setTimeout(comeBack, AGAIN_MS);
     });
   }
 
   async function comeBack() {
     try {
-      const answer = await fetch(location.href, { redirect: "manual", headers: { Accept: "text/html" } });
+      const answer = await fetch(location.href, { redirect: "manual", headers: { Accept: "text/html" }, signal: AbortSignal.timeout(ANSWER_MS) });
       if (answer.ok) return void listen();
       if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) return location.reload();
     } catch {

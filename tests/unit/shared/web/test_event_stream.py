@@ -90,7 +90,7 @@ async def test_a_reader_who_leaves_ends_the_source() -> None:
 async def test_a_silent_stream_says_now_and_then_that_it_is_there() -> None:
     source, reader = Source(), Reader()
     running = answer(source, reader, heartbeat_s=0.001)
-    await eventually(lambda: reader.bodies.count(b": ping\n\n") > 2)
+    await eventually(lambda: reader.bodies.count(b"event: ping\ndata: {}\n\n") > 2)
     source.ends.set()
     await running
     assert reader.bodies[-1] == b""
