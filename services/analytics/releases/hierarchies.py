@@ -6,7 +6,7 @@ own shape; another shape is for releases to come, and never for some months of a
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final
@@ -22,10 +22,17 @@ class Tree:
 
     key: str
     parts: tuple["Tree", ...] = ()
+    _leaves: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """Kept, for one proof asks for them tens of thousands of times."""
+
+    def __post_init__(self) -> None:
+        """Collect the leaves."""
+        own = tuple(key for part in self.parts for key in part.leaves()) if self.parts else (self.key,)
+        object.__setattr__(self, "_leaves", own)
 
     def leaves(self) -> tuple[str, ...]:
         """Keys of the leaves under it; its own where it is one."""
-        return tuple(key for part in self.parts for key in part.leaves()) if self.parts else (self.key,)
+        return self._leaves
 
     def nodes(self) -> Iterator["Tree"]:
         """Itself and everything below, parents first."""

@@ -117,9 +117,11 @@ class System:
     def known(self) -> dict[str, int]:
         """Variables that a row states outright."""
         return {
-            next(iter(row.of)): row.low
+            name: row.low
             for row in self.rows
-            if list(row.of.values()) == [1] and row.low is not None and row.low == row.high
+            if len(row.of) == 1 and row.low is not None and row.low == row.high
+            for name, k in row.of.items()
+            if k == 1
         }
 
     def contradictions(self) -> list[tuple[str, ...]]:

@@ -1,9 +1,13 @@
 """Made-up years for the tests of disclosure control: true counts as they might be, with a centre as small as Sejong."""
 
 import random
+from bisect import bisect
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
+from itertools import accumulate
+from typing import Generic, TypeVar
 
 from services.analytics.counting.models import CountedReport
 from services.analytics.releases import weekly
@@ -25,6 +29,19 @@ from services.analytics.releases.tables import (
 )
 
 AS_OF = "2026-11-04T00:00:00Z"
+Word = TypeVar("Word")
+
+
+class Draw(Generic[Word]):
+    """Draws by shares as ``random.choices`` does, but adds the shares up once and not for every draw."""
+
+    def __init__(self, shares: Mapping[Word, float]) -> None:
+        self._words, self._sums = [*shares], [*accumulate(shares.values())]
+
+    def __call__(self, chance: random.Random) -> Word:
+        return self._words[bisect(self._sums, chance.random() * self._sums[-1], 0, len(self._words) - 1)]
+
+
 SHARES = {
     "gyeonggi": 0.30,
     "incheon": 0.08,
@@ -102,21 +119,25 @@ PEOPLE: dict[str, dict[str, float]] = {
     },
 }
 """Of people in the uneven world: the domain's shares where there are any (tools/simulation/params.json)."""
+_OF_PEOPLE = {each: Draw(shares) for each, shares in PEOPLE.items()}
 HARM_SHARES = (0.42, 0.34, 0.28, 0.22, 0.13, 0.07, 0.03, 0.04, 0.05, 0.02)
-_TIME_SHARES = (0.2, 0.2, 0.2, 0.2, 0.1, 0.05, 0.02, 0.01, 0.02)
-_END_SHARES = (0.3, 0.6, 0.1)
+_OF_HARMS = Draw(dict(zip(HARMS, HARM_SHARES, strict=True)))
+_OF_TIMES = Draw(dict(zip(TIMES.leaves(), (0.2, 0.2, 0.2, 0.2, 0.1, 0.05, 0.02, 0.01, 0.02), strict=True)))
+_OF_ENDS = Draw(dict(zip(ENDS.leaves(), (0.3, 0.6, 0.1), strict=True)))
 _MOVE_ON = 0.05
 _FOLLOWING = ("reports-by-gender", "reports-by-urgency", "closings-by-reason", "reports-by-residence")
 """Tables that follow from others: a gender from its ages; urgency from children, and from who was seen late;
 reasons from how many are closed."""
-_REASONS = {"supported": 0.7, "referred": 0.14, "not_in_scope": 0.1, "duplicate": 0.055, "unknown": 0.005}
-_CLOSING_TIMES = {
-    "closed_1_day": 0.1,
-    "closed_3_days": 0.2,
-    "closed_1_week": 0.35,
-    "closed_2_weeks": 0.25,
-    "closed_later": 0.1,
-}
+_OF_REASONS = Draw({"supported": 0.7, "referred": 0.14, "not_in_scope": 0.1, "duplicate": 0.055, "unknown": 0.005})
+_OF_CLOSING_TIMES = Draw(
+    {
+        "closed_1_day": 0.1,
+        "closed_3_days": 0.2,
+        "closed_1_week": 0.35,
+        "closed_2_weeks": 0.25,
+        "closed_later": 0.1,
+    }
+)
 _CONTACTS = ("reached_1_hour", "reached_1_day", "reached_3_days", "reached_1_week", "reached_later", "not_reached")
 _EARLIEST_CONTACT = {"within_4_hours": 1, "within_12_hours": 1, "within_1_day": 1, "within_3_days": 2, "longer": 3}
 """The first group of contact that a report of a group of the time to acknowledgement can be in; those before: 0."""
@@ -127,8 +148,11 @@ _FOLLOWED = (
     "closings-by-center",
 )
 _WITHOUT_HOME = 0.6
-_HOMELESS = {"seoul": 0.9, "unknown": 0.09, "overseas": 0.01}
-_MOVES = {"handed_on": 0.034, "moved_otherwise": 0.006}
+_OF_HOMELESS = Draw({"seoul": 0.9, "unknown": 0.09, "overseas": 0.01})
+_OF_ASSIGNMENTS = {
+    usual: Draw({usual: 0.93, "linked": 0.05, "last_resort": 0.02}) for usual in ("home", "overflow", "no_home")
+}
+_OF_MOVES = Draw({"handed_on": 0.034, "moved_otherwise": 0.006, "": 1 - (0.034 + 0.006)})
 _URGENT_SHARES = (0.15, 0.3)
 
 
@@ -138,6 +162,7 @@ def month(
     """One month of true counts."""
     period = period_of(name)
     shares = {c: s * rnd.lognormvariate(0, UNEVEN_MONTHS) for c, s in UNEVEN.items()} if uneven else SHARES
+    of_shares = Draw(shares)
     days: Counter[str] = Counter()
     centers: Counter[str] = Counter(dict.fromkeys(CENTERS.leaves(), 0))
     harms = {center: dict.fromkeys(HARMS, 0) for center in CENTERS.leaves()}
@@ -147,13 +172,13 @@ def month(
         day = (period.first + timedelta(days=number)).isoformat()
         days[day] = sum(rnd.random() < per_day / 200 for _ in range(200))
     for _ in range(days.total()):
-        center = rnd.choices(list(shares), list(shares.values()))[0]
+        center = of_shares(rnd)
         centers[center] += 1
         own = [harm for harm, share in zip(HARMS, HARM_SHARES, strict=True) if rnd.random() < share]
-        for harm in own or rnd.choices(HARMS, HARM_SHARES):
+        for harm in own or [_OF_HARMS(rnd)]:
             harms[center][harm] += 1
-        times[rnd.choices(TIMES.leaves(), _TIME_SHARES)[0]] += 1
-        ends[rnd.choices(ENDS.leaves(), _END_SHARES)[0]] += 1
+        times[_OF_TIMES(rnd)] += 1
+        ends[_OF_ENDS(rnd)] += 1
         for key, found in crossed.items():
             if key not in _FOLLOWING:
                 found[_of_people(key, center, rnd) if uneven else _value(key, center, rnd)] += 1
@@ -172,9 +197,7 @@ def month(
         crossed["reports-by-urgency"] = _urgencies(days.total(), late, children, times)
         crossed |= _followed(centers, times, ends["closed"], apart)
         moved = random.Random(quick + days.total())  # for the same reason
-        crossed["moves-between-centers"] = Counter(
-            _drawn({**_MOVES, "": 1 - sum(_MOVES.values())}, moved) for _ in range(days.total())
-        )
+        crossed["moves-between-centers"] = Counter(_OF_MOVES(moved) for _ in range(days.total()))
         del crossed["moves-between-centers"][""]
         crossed |= _from_homes(crossed["reports-from-elsewhere"], moved)
     alerts = {"alerts_sent": days.total(), "alerts_failed": apart.randrange(20), "escalations": apart.randrange(40)}
@@ -203,14 +226,10 @@ def _from_homes(homes: Counter[str], chance: random.Random) -> dict[str, Counter
         told, _, owner = key.partition("/")
         for _ in range(n):
             home = "none" if told != owner and chance.random() < _WITHOUT_HOME else told
-            residences[home if home != "none" else _drawn(_HOMELESS, chance)] += 1
+            residences[home if home != "none" else _OF_HOMELESS(chance)] += 1
             usual = "no_home" if home == "none" else "home" if home == owner else "overflow"
-            assignments[_drawn({usual: 0.93, "linked": 0.05, "last_resort": 0.02}, chance)] += 1
+            assignments[_OF_ASSIGNMENTS[usual](chance)] += 1
     return {"reports-by-residence": residences, "reports-by-assignment": assignments}
-
-
-def _drawn(shares: dict[str, float], chance: random.Random) -> str:
-    return chance.choices(list(shares), list(shares.values()))[0]
 
 
 def _followed(
@@ -219,35 +238,40 @@ def _followed(
     """When people were reached, and where, why and when their cases were closed."""
     found: dict[str, Counter[str]] = {name: Counter() for name in _FOLLOWED}
     for group, n in times.items():
+        late = len(_CONTACTS) - 1 if group == "unanswered" else _EARLIEST_CONTACT.get(group, 0)
+        later = Draw({name: 0.5**place for place, name in enumerate(_CONTACTS[late:])})
         for _ in range(n):
-            late = len(_CONTACTS) - 1 if group == "unanswered" else _EARLIEST_CONTACT.get(group, 0)
-            later = {name: 0.5**place for place, name in enumerate(_CONTACTS[late:])}
-            found["first-contact-times"][_drawn(later, chance)] += 1
+            found["first-contact-times"][later(chance)] += 1
     for center in chance.sample(list(centers.elements()), closed):
         found["closings-by-center"][center] += 1
     for _ in range(closed):
-        reason = _drawn(_REASONS, chance)
+        reason = _OF_REASONS(chance)
         found["closings-by-reason"][reason] += 1
-        found["closing-times"]["closed_unknown" if reason == "unknown" else _drawn(_CLOSING_TIMES, chance)] += 1
+        found["closing-times"]["closed_unknown" if reason == "unknown" else _OF_CLOSING_TIMES(chance)] += 1
     found["closings-by-reason"]["in_care"] = centers.total() - closed
     return found
 
 
 def _of_people(table: str, center: str, rnd: random.Random) -> str:
     cube = TABLE_SPECS[table].cube
-    if not {*cube} <= {*PEOPLE}:
+    if not _OF_PEOPLE.keys() >= {*cube}:
         return _value(table, center, rnd)
-    return "/".join(rnd.choices(list(PEOPLE[each]), list(PEOPLE[each].values()))[0] for each in cube)
+    return "/".join(_OF_PEOPLE[each](rnd) for each in cube)
 
 
 def _value(table: str, center: str, rnd: random.Random) -> str:
     if table == "reports-from-elsewhere":
         home = center if rnd.random() < 0.7 else rnd.choice(list(SHARES))
         return f"{'none' if home == CENTRAL_LEAF else home}/{center}"  # the central desk is nobody's home
+    return _of_rows(table)(rnd)
+
+
+@cache
+def _of_rows(table: str) -> Draw[str]:
     kinds = ("deletion", "counselling", "legal")
     how = TABLE_SPECS[table].protection
     leaves = how.rows(period_of("2025")) if isinstance(how, Split) else kinds
-    return rnd.choices(leaves, [1 / (1 + n) ** 1.5 for n in range(len(leaves))])[0]
+    return Draw({leaf: 1 / (1 + n) ** 1.5 for n, leaf in enumerate(leaves)})
 
 
 def year_of(
