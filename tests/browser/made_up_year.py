@@ -14,7 +14,7 @@ from tests.browser.dashboard_site import Site
 from tests.browser.helpers import serving
 from tests.support.staff import TestIdentity
 from tests.support.waiting import DEADLINE_S
-from tests.unit.analytics.paneling import dashboard
+from tests.unit.analytics.paneling import Parts, dashboard
 
 PRINTED = Path(services.analytics.__file__).parent / "data" / "published-figures.csv"
 PAGES = (
@@ -30,11 +30,12 @@ PAGES = (
 def made_up_year() -> Iterator[Site]:
     """Served without engines, in a thread with a loop of its own: Playwright keeps one running in this."""
     staff, ended, urls = TestIdentity(SystemClock(), "analytics"), threading.Event(), asyncio.Queue[str]()
-    printed = read(PRINTED.read_text(encoding="utf-8"))
+    parts = Parts(staff.clock)
+    parts.change(printed=read(PRINTED.read_text(encoding="utf-8")))
     up = threading.Event()
 
     async def serve() -> None:
-        async with serving(dashboard(staff, staff.clock, printed=printed)) as url:
+        async with serving(dashboard(staff, staff.clock, parts)) as url:
             urls.put_nowait(url)
             up.set()
             await asyncio.to_thread(ended.wait)

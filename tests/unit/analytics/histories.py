@@ -1,6 +1,8 @@
 """Histories of reports over a year: everything that can happen to one, in some order, of some report."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TypeVar
 
 from shared.events.base import ReportEvent
@@ -15,7 +17,8 @@ CLOSED_S = (7_200, 86_400, 90_000, 259_200, 500_000, 604_800, 1_000_000, 1_209_6
 _MOVES = (RoutingReason.TRANSFER_ACCEPTED, RoutingReason.RETURNED_HOME, RoutingReason.HOME_CLOSED)
 
 
-def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
+@lru_cache(maxsize=256)  # the few that are read again and again, in another order
+def history(number: int, seed: int) -> Mapping[str, Sequence[ReportEvent]]:
     """All four topics of one report; ``seed`` picks how much happens to it. Its day is anywhere in a year."""
     rid = make.report_id(number)
     at = make.START + timedelta(hours=7 * (seed % 5), days=-((number * 37) % DAYS))
@@ -55,7 +58,7 @@ def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
     if seed % 14 == 0:
         topics["reports"].append(make.reinstated(rid, len(topics["reports"]) + 1))
         topics["routings"].append(make.updated(rid, len(topics["routings"]) + 1, ownership, UpdateKind.REINSTATED))
-    return topics
+    return {name: tuple(events) for name, events in topics.items()}
 
 
 def _work(topics: dict[str, list[ReportEvent]], rid: str, number: int, at: datetime, seed: int, ownership: int) -> None:

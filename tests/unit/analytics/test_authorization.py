@@ -47,6 +47,11 @@ TABLES = (
     "/api/v1/monthly/2026-10.pdf",
     "/dictionary",
 )
+EVERY_FORM = tuple(
+    f"/api/v1/tables/{name}{form}"
+    for name in TABLE_SPECS
+    for form in ("", *(f"/2026-10.{ending}" for ending in ("csv", "csv-metadata.json", "parquet")))
+)
 TOTALS = ("/operations", "/operations/dead/reports", "/api/v1/reconciliation")
 WHO = [
     ("ministry", "analyst", True, False),
@@ -137,11 +142,14 @@ async def test_every_table_has_the_same_audience(organisation: str, role: str, t
     del totals
     house = open_house()
     who = house.staff.bearer(organisation, role)
-    for name in TABLE_SPECS:
-        forms = ("", *(f"/2026-10.{form}" for form in ("csv", "csv-metadata.json", "parquet")))
-        for path in (f"/api/v1/tables/{name}{form}" for form in forms):
-            assert await house.status(path, who) in ({200, 404} if tables else {403}), path
-            assert await house.status(path, {}) == 401, path
+    for path in EVERY_FORM:
+        assert await house.status(path, who) in ({200, 404} if tables else {403}), path
+
+
+async def test_no_table_is_there_for_a_stranger_in_any_form() -> None:
+    house = open_house()
+    for path in EVERY_FORM:
+        assert await house.status(path, {}) == 401, path
 
 
 async def test_head_answers_as_get_does_without_the_body() -> None:

@@ -301,6 +301,19 @@ def year_of(
             yield release, proof, counts
 
 
+@cache
+def a_year_unproven() -> tuple[Release, ...]:
+    """A year as fine as it can be, whether or not all of it would leave: every table and every row is among them."""
+    rnd = random.Random(3)
+    counts = [month(f"2026-{at:02d}", 28.0, rnd) for at in range(1, 13)]
+    months = [of_month(each, AS_OF, "full") for each in counts]
+    found: list[Release] = []
+    for at in range(0, 12, 3):
+        own = slice(at, at + 3)
+        found += [*months[own], of_quarter(f"2026-Q{at // 3 + 1}", months[own], counts[own], AS_OF, {})]
+    return (*found, of_year("2026", months, counts, AS_OF, {}, later(counts)))
+
+
 def weeks_before(counts: MonthCounts) -> list[Release]:
     """The releases of a month's weeks before it."""
     found = week_counts(counts)

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import random
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,7 +26,7 @@ from services.analytics.settings import AnalyticsSettings
 from shared.web.pages import Pages
 from tests.unit.analytics.releases.test_published import AS_OF, made, period, some_counts, some_releases
 from tests.unit.analytics.test_authorization import House, open_house
-from tests.unit.analytics.worlds import year_of
+from tests.unit.analytics.worlds import a_year_unproven
 
 READER = ("ministry", "analyst")
 
@@ -40,7 +39,7 @@ async def get(path: str, **headers: str) -> Any:
 @pytest.fixture(scope="module")
 def year() -> list[Release]:
     """A whole year, so that every table is among them."""
-    return [release for release, _, _ in year_of(2026, 28.0, random.Random(3))]
+    return list(a_year_unproven())
 
 
 def read_by_its_metadata(text: str, metadata: dict[str, Any]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,10 +23,7 @@ from services.analytics.releases.release import Release
 from services.analytics.releases.tables import FIRST_WEEKS, TABLE_SPECS, WITHHELD
 from services.analytics.settings import AnalyticsSettings
 from shared.web.pages import Pages
-from tests.support.clock import ManualClock
-from tests.support.staff import TestIdentity
-from tests.unit.analytics.paneling import PRINTED, dashboard, releases_made_up
-from tests.unit.analytics.test_authorization import NOW
+from tests.unit.analytics.paneling import shared_dashboard
 from tests.unit.analytics.worlds import AS_OF
 
 PAGES = ("/sample", "/sample/centers", "/sample/people", "/sample/trends")
@@ -38,10 +35,9 @@ OWN = Pages(_HERE / "templates", _HERE / "locale", AnalyticsSettings(), "analyti
 
 
 @asynccontextmanager
-async def reader(*roles: str, **how: Any) -> AsyncIterator[httpx.AsyncClient]:
-    clock = ManualClock(NOW)
-    staff = TestIdentity(clock, "analytics")
-    app = dashboard(staff, clock, **how)
+async def reader(*roles: str, releases: Sequence[Release] | None = ()) -> AsyncIterator[httpx.AsyncClient]:
+    """A reader of the dashboard, before the first release unless there are any; None: all that are made up."""
+    staff, app = shared_dashboard(releases=releases)
     headers = staff.bearer("ministry", *(roles or ("analyst",)))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://127.0.0.1", headers=headers
@@ -50,7 +46,7 @@ async def reader(*roles: str, **how: Any) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_until_a_release_the_front_page_leads_to_the_sample() -> None:
-    async with reader(releases=()) as client:
+    async with reader() as client:
         page = (await client.get("/?lang=ko")).text
         assert 'href="/sample"' in (await client.get("/dictionary")).text
         assert 'href="/sample"' in page
@@ -86,7 +82,7 @@ async def test_weeks_before_the_first_month_stand_beside_the_way_to_the_sample()
 @pytest.mark.parametrize(("lang", "mark", "said"), [("ko", "예시", "지어낸 수치"), ("en", "Sample", "made up")])
 @pytest.mark.parametrize("path", PAGES)
 async def test_every_page_of_it_says_what_it_is(path: str, lang: str, mark: str, said: str) -> None:
-    async with reader(releases=(), printed=PRINTED) as client:
+    async with reader() as client:
         answer = await client.get(f"{path}?lang={lang}")
     assert answer.status_code == 200
     page = answer.text
@@ -103,7 +99,7 @@ async def test_every_page_of_it_says_what_it_is(path: str, lang: str, mark: str,
 
 
 async def test_every_file_says_what_it_is_in_its_name_and_in_every_line() -> None:
-    async with reader(releases=()) as client:
+    async with reader() as client:
         found = {path.partition(".")[2]: await client.get(f"{path}?lang=en") for path in FILES}
         for ending in ("csv", "parquet"):
             named = found[ending].headers["content-disposition"]
@@ -122,7 +118,7 @@ async def test_every_file_says_what_it_is_in_its_name_and_in_every_line() -> Non
 
 
 async def test_the_archive_holds_every_table_and_nothing_unmarked() -> None:
-    async with reader(releases=()) as client:
+    async with reader() as client:
         answer = await client.get("/sample/export.zip?lang=ko")
     assert "SAMPLE" in answer.headers["content-disposition"]
     with zipfile.ZipFile(io.BytesIO(answer.content)) as files:
@@ -136,7 +132,7 @@ async def test_the_archive_holds_every_table_and_nothing_unmarked() -> None:
 
 
 async def test_it_is_no_release() -> None:
-    async with reader(releases=()) as client:
+    async with reader() as client:
         assert (await client.get("/api/v1/releases")).json()["releases"] == []
         assert (await client.get("/api/v1/observations")).json()["observations"] == []
         tables = (await client.get("/api/v1/tables")).json()["tables"]
@@ -150,7 +146,7 @@ async def test_it_is_no_release() -> None:
 
 @pytest.mark.parametrize("path", [*PAGES, *FILES, "/sample/export.zip", f"/sample/monthly/{sample.MONTH}.pdf"])
 async def test_it_is_gone_once_there_is_a_release(path: str) -> None:
-    async with reader(releases=releases_made_up()) as client:
+    async with reader(releases=None) as client:
         answer = await client.get(path, headers={"Accept": "application/json"})
         assert (answer.status_code, answer.json()["code"]) == (410, "sample_gone")
         page = (await client.get("/")).text
@@ -159,7 +155,7 @@ async def test_it_is_gone_once_there_is_a_release(path: str) -> None:
 
 @pytest.mark.parametrize("path", [*PAGES, "/sample/export.zip"])
 async def test_only_who_may_read_tables_sees_it(path: str) -> None:
-    async with reader("administrator", releases=()) as client:
+    async with reader("administrator") as client:
         assert (await client.get(path, headers={"Accept": "application/json"})).status_code == 403
 
 

@@ -250,6 +250,7 @@ async def test_what_was_released_does_not_move_and_the_year_is_made_of_what_was_
     assert office.store.released[: len(before)] == before
     year = office.store.released[-1]
     assert year.months == ("2026-08", "2026-09", "2026-10", "2026-11", "2026-12")
+    assert year.tables["reports-by-age-and-gender"]["total"] == (3 * 11 + 2 * 40) * len(CENTER_IDS)
     assert year.tables["corrections"] == {"came": 3 * 29 * len(CENTER_IDS), "moved_on": 3 * 11 * 2}
     assert year.tables["reports-moved-out"]["total"] == year.tables["reports-moved-in"]["total"] == 3 * 11 * 2
 
@@ -265,15 +266,6 @@ async def test_a_month_of_fewer_than_ten_is_in_no_longer_period_either() -> None
     assert quarter.months == (second.period,)
     assert await office.release_service.periods("month") == ["2026-10", "2026-09"]
     assert quarter.step == "full"
-
-
-async def test_yearly_tables_leave_with_the_year() -> None:
-    office = Office()
-    office.store.reports = 11
-    await office.at(datetime(2027, 1, 4, tzinfo=UTC))
-    await office.released()
-    ages = office.store.released[-1].tables["reports-by-age-and-gender"]
-    assert ages["total"] == 5 * 11 * len(CENTER_IDS)
 
 
 async def test_alerts_hours_and_what_was_seen_late_leave_with_their_periods() -> None:

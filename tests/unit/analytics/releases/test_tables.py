@@ -22,6 +22,7 @@ from services.analytics.releases.release import of_month, of_year, period_of
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import FIRST_WEEKS, TABLE_SPECS, Split, TableSpec, always, from_cubes
 from shared.events.vocabulary import Relationship
+from tests.unit.analytics.paneling import dashboard_that_changes
 from tests.unit.analytics.releases.test_sample import reader
 
 ADDED: Final = TableSpec(
@@ -38,17 +39,23 @@ ADDED: Final = TableSpec(
 """All that adding a table takes, where its codes have words already."""
 
 
+def _forget() -> None:
+    """What was made of the tables there were."""
+    sample.releases.cache_clear()
+    dashboard_that_changes.cache_clear()
+
+
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setitem(TABLE_SPECS, ADDED.name, ADDED)
-    sample.releases.cache_clear()
+    _forget()
     yield ADDED.name
-    sample.releases.cache_clear()
+    _forget()
 
 
 async def test_one_entry_is_in_every_output(added: str) -> None:
     where = f"/sample/tables/{added}/2099"
-    async with reader(releases=()) as client:
+    async with reader() as client:
         listed = (await client.get("/api/v1/tables")).json()["tables"]
         csv = (await client.get(f"{where}.csv?lang=en")).text
         csvw = (await client.get(f"{where}.csv-metadata.json?lang=en")).json()
@@ -86,10 +93,10 @@ async def test_one_entry_of_months_is_in_the_monthly_report(monkeypatch: pytest.
         in_report=True,
     )
     monkeypatch.setitem(TABLE_SPECS, monthly.name, monthly)
-    sample.releases.cache_clear()
-    async with reader(releases=()) as client:
+    _forget()
+    async with reader() as client:
         pdf = PdfReader(io.BytesIO((await client.get("/sample/monthly/2099-12.pdf")).content))
-    sample.releases.cache_clear()
+    _forget()
     assert monthly.question in "\n".join(page.extract_text() for page in pdf.pages)
 
 
@@ -117,7 +124,7 @@ def test_every_table_has_its_panel() -> None:
 
 
 async def test_panels_stand_where_the_registry_says() -> None:
-    async with reader(releases=()) as client:
+    async with reader() as client:
         for spec in TABLE_SPECS.values():
             path, _, anchor = spec.panel.partition("#")
             if anchor:
