@@ -255,6 +255,10 @@ def test_time_on_duty_is_split_at_the_month_in_seoul_and_counted_once_however_of
 # --- any order of reading, any repeats ---------------------------------------------------------------------------
 
 
+_READ_AGAIN = 128
+"""From this byte on, every second, some of what was read of a topic is read again."""
+
+
 @st.composite
 def readings(draw: st.DrawFn) -> tuple[list[ReportEvent], list[list[ReportEvent]]]:
     """The events topic by topic, and a reading of them: interleaved, with old records again, cut into batches."""
@@ -266,13 +270,16 @@ def readings(draw: st.DrawFn) -> tuple[list[ReportEvent], list[list[ReportEvent]
     straight = [event for sequence in topics.values() for event in sequence]
     position = dict.fromkeys(topics, 0)
     reading: list[ReportEvent] = []
-    while open_topics := [name for name in topics if position[name] < len(topics[name])]:
-        name = draw(st.sampled_from(open_topics))
+    # Two bytes a step, drawn at once: a draw of its own for every topic and repeat took most of the test's time.
+    steps = draw(st.binary(min_size=2 * len(straight), max_size=2 * len(straight)))
+    for step, back in zip(steps[::2], steps[1::2], strict=True):
+        open_topics = [name for name in topics if position[name] < len(topics[name])]
+        name = open_topics[step % len(open_topics)]
         reading.append(topics[name][position[name]])
         position[name] += 1
-        if draw(st.booleans()):
+        if step >= _READ_AGAIN:
             again = topics[name][: position[name]]
-            reading += again[draw(st.integers(0, len(again) - 1)) :]
+            reading += again[back % len(again) :]
     cuts = sorted(draw(st.lists(st.integers(0, len(reading)), max_size=5)))
     edges = [0, *cuts, len(reading)]
     return straight, [reading[a:b] for a, b in pairwise(edges)]
