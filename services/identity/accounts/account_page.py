@@ -142,7 +142,7 @@ def _asked_well(change: AccountChange, account: Account, rev: int, reason: str) 
 def invited(pages: Pages, request: Request, account: Account, code: str) -> Response:
     """The page that shows an invitation once."""
     address = pages.settings.public_urls.get("identity", "").rstrip("/") + "/invitation"
-    return pages.render(request, "invited.html", account=account, code=code, address=address)
+    return pages.render(request, "invited.html", shown_once=True, account=account, code=code, address=address)
 
 
 def possible(organisation: str) -> list[StaffRole]:

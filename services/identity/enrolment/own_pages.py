@@ -124,7 +124,7 @@ def own_router(
             return await show(request, principal, error=error.code, field="current", wait=error.retry_after or 0)
         except TransientError:
             raise unavailable() from None
-        page = pages.render(request, "recovery-codes.html", codes=codes, onward="/account", state="")
+        page = pages.render(request, "recovery-codes.html", shown_once=True, codes=codes, onward="/account", state="")
         return keep_known(page, request, principal, sign_in, pages)
 
     @router.post("/account/end-everywhere")

@@ -76,7 +76,7 @@ def invitation_router(
         )
 
     def codes_page(request: Request, codes: list[str], onward: str, state: str) -> Response:
-        return pages.render(request, "recovery-codes.html", codes=codes, onward=onward, state=state)
+        return pages.render(request, "recovery-codes.html", shown_once=True, codes=codes, onward=onward, state=state)
 
     async def complete(
         request: Request, invitation: str, offer: EnrolmentPage, given: tuple[str, str, str], who: Actor

@@ -78,6 +78,7 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
             scopes=SCOPES,
             scope_options=[(scope, pages.gettext(request)(text)) for scope, text in SCOPES.items()],
             per_minute=PER_MINUTE,
+            **({"shown_once": True} if credential else {}),
         )
 
     class Route(APIRoute):

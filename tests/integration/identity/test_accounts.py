@@ -351,6 +351,7 @@ async def test_new_recovery_codes_replace_the_old_and_need_both_factors(identity
         page = await http.post("/account/recovery-codes", data=form)
         codes = re.findall(r"<li><code>([a-z0-9-]{19})</code></li>", page.text)
         assert (page.status_code, len(codes)) == (200, 10)
+        assert "hreflang=" not in page.text, "in the other language they would be gone"
         assert (await identity.api_enter(http, ready, code=ready.recovery[0])).status_code == 401
         assert (await identity.api_enter(http, ready, code=codes[0])).status_code == 200
 
