@@ -146,13 +146,17 @@ def ends(category: Category, started: datetime) -> datetime | None:
 def judge(
     facts: ReportFacts, received_at: datetime, life: Lifecycle, progress: Progress, now: datetime
 ) -> RetentionVerdict:
-    """Apply the table. A withdrawn report is never due unless a lead kept it, and then until their date."""
+    """Apply the table. A withdrawn report is never due unless a lead kept it, and then until their date.
+
+    What was decided about an earlier withdrawal, which was undone, says nothing of this one. Nor is anything due while
+    the withdrawal can be undone: a date that a lead names may have passed already.
+    """
     category = category_in(facts, life)
     if life.withdrawal is not None:
-        last = life.decisions[-1] if life.decisions else None
+        last = next((made for made in life.decisions[-1:] if made.at >= life.withdrawal.at), None)
         if last is None or last.destroy or last.keep_until is None:
             return RetentionVerdict(RetentionStatus.KEPT, last.category if last and last.category else category)
-        due = last.keep_until
+        due = max(last.keep_until, life.withdrawal.undo_until)
         return RetentionVerdict(
             RetentionStatus.DUE if due <= now else RetentionStatus.KEPT, last.category or category, due
         )

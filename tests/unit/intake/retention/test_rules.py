@@ -122,6 +122,26 @@ def test_a_withdrawn_report_is_kept_until_the_day_a_lead_named(years: float, sta
     assert judge(facts(), NOW, Lifecycle(withdrawal=gone), CLOSED, NOW + 900 * YEARS).standing is RetentionStatus.KEPT
 
 
+def test_a_kept_report_outlives_second_thoughts_and_decisions_about_other_withdrawals() -> None:
+    long_ago = NOW - 6 * YEARS
+    kept = ErasureDecision(
+        at=NOW,
+        by="s-1",
+        organisation="busan",
+        destroy=False,
+        reason=Reason.INVESTIGATION,
+        category=Category.FIVE_YEARS,
+        keep_until=ends(Category.FIVE_YEARS, long_ago),
+    )
+    undo_until = NOW + retention_rules.UNDO_FOR
+    life = Lifecycle(withdrawal=Withdrawal(at=NOW, undo_until=undo_until), decisions=(kept,))
+    assert judge(facts(), long_ago, life, CLOSED, undo_until - timedelta(seconds=1)).standing is RetentionStatus.KEPT
+    assert judge(facts(), long_ago, life, CLOSED, undo_until).standing is RetentionStatus.DUE
+    later = NOW + timedelta(hours=1)
+    again = life.model_copy(update={"withdrawal": Withdrawal(at=later, undo_until=later), "decide_since": later})
+    assert judge(facts(), long_ago, again, CLOSED, NOW + YEARS).standing is RetentionStatus.KEPT
+
+
 def test_an_amendment_does_not_shorten_how_long_a_report_is_kept() -> None:
     before, after = facts(harm_types=(HarmType.CHILD_MATERIAL,)), facts()
     life = retention_rules.amended(NEW, before, after)
