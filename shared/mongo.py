@@ -122,13 +122,15 @@ def refusal(error: BaseException | None) -> str:
     )
 
 
-async def wait_until_ready(database: AsyncIOMotorDatabase[Document], clock: Clock) -> None:
+async def wait_until_ready(database: AsyncIOMotorDatabase[Document], clock: Clock, *, restoring: bool = False) -> None:
     """Return once the store answers; says in the log that it waits, however long that takes.
 
     Raises ``FatalError`` for a database whose restore is not finished: who was erased since would be served again.
+    ``restoring``: a command that is part of a restore.
     """
     await until_done(lambda: database.command("ping"), clock, "asking the store")
-    await until_done(lambda: refuse_unfinished_restore(database), clock, "asking for an unfinished restore")
+    if not restoring:
+        await until_done(lambda: refuse_unfinished_restore(database), clock, "asking for an unfinished restore")
 
 
 async def refuse_unfinished_restore(database: AsyncIOMotorDatabase[Document]) -> None:

@@ -50,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 async def _run(given: argparse.Namespace, settings: IdentitySettings, store: StoreSettings) -> int:
     clock = SystemClock()
     database = mongo.connect(store, SERVICE)
-    await mongo.wait_until_ready(database, clock)
+    # A restore is not finished before there is a new signing key.
+    await mongo.wait_until_ready(database, clock, restoring=getattr(given, "restored", False))
     trail = AuditLog(database, settings.audit_keys(), clock, SERVICE)
     accounts = accounts_of(settings, database, trail, clock)
     await accounts.prepare()
@@ -189,6 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     rotate.add_argument(
         "--at-once", action="store_true", help="the old keys count no more: they may be known to others"
     )
+    rotate.add_argument("--restored", action="store_true", help="in a store whose restore is not finished")
     commands.add_parser("rewrap", help=_HELP["rewrap"])
     return parser
 

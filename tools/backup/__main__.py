@@ -193,7 +193,7 @@ def _restore(given: argparse.Namespace, settings: LocalSettings) -> int:
                 " topics and restore again"
             )
         _replay(given, stack, store, manifest["backup"])
-        _sign_everybody_out(stack, store)
+        _sign_everybody_out(stack)
         if _command(stack, "notify", beside.AUDIT, "verify", "--stopped"):
             raise NotOpenedError("the audit has findings: look at them, then run python -m tools.backup open")
         restoring.finish(store)
@@ -229,9 +229,9 @@ def _replay(given: argparse.Namespace, stack: Stack, store: StoreSettings, backu
         )
 
 
-def _sign_everybody_out(stack: Stack, store: StoreSettings) -> None:
-    restoring.open_identity(store)
-    if _command(stack, "identity", "services.identity.cli", "rotate-signing-key", "--at-once"):
+def _sign_everybody_out(stack: Stack) -> None:
+    """Before identity may start: with the keys of the backup, sessions that ended since would count again."""
+    if _command(stack, "identity", "services.identity.cli", "rotate-signing-key", "--at-once", "--restored"):
         raise NotOpenedError(
             "identity has no new signing key (above), so that sessions of before the loss still count: mend that, then"
             " run python -m tools.backup open"
@@ -256,7 +256,7 @@ def _open(given: argparse.Namespace, settings: LocalSettings) -> int:
     try:
         store = store_settings(settings)
         restoring.refuse_unless_replayed(store)
-        _sign_everybody_out(stack, store)
+        _sign_everybody_out(stack)
         restoring.finish(store)
     finally:
         stack.stop()

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import bson
 
@@ -15,8 +15,6 @@ from shared.topics import TOPICS
 from tools.backup import archive, stores, topics
 from tools.backup.archive import ArchiveError
 from tools.backup.topics import TopicLoader, TopicReader
-
-_LAST_OPENED: Final = tuple(name for name in DATABASES if name != "identity")
 
 
 class TargetError(Exception):
@@ -120,14 +118,8 @@ def refuse_unless_replayed(store: StoreSettings) -> None:
         )
 
 
-def open_identity(store: StoreSettings) -> None:
-    """Let commands of identity work: to begin with a new signing key, before anybody else serves."""
-    with stores.client_of(store) as client:
-        stores.unmark(client, store, "identity")
-
-
 def finish(store: StoreSettings) -> None:
-    """Erasures were replayed and nothing is wrong: services may start."""
+    """Erasures were replayed, identity has a new signing key and nothing is wrong: services may start."""
     with stores.client_of(store) as client:
         stores.note_restored(client, store, datetime.now(UTC))
-        stores.unmark(client, store, *_LAST_OPENED)
+        stores.unmark(client, store, *DATABASES)

@@ -375,6 +375,8 @@ def restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str]
 
     def command(_: object, __: str, module: str, *words: str) -> int:
         done.append(f"{module} {words[0]}")
+        # Only so does it run in a store that nothing may serve yet.
+        assert words[0] != "rotate-signing-key" or words == ("rotate-signing-key", "--at-once", "--restored")
         return statuses.get(f"{module} {words[0]}", 0)
 
     monkeypatch.setenv("IEUM_VAR_DIR", str(tmp_path))
@@ -386,7 +388,6 @@ def restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str]
     manifest = {"backup": "one", "parts": {}, "left_out": {}}
     monkeypatch.setattr(archive, "verified", lambda *_: manifest)
     monkeypatch.setattr(restoring, "load", load)
-    monkeypatch.setattr(restoring, "open_identity", lambda _: None)
     for name in ("mark_replayed", "finish"):
         monkeypatch.setattr(restoring, name, lambda _, name=name: done.append(name))
     return done, statuses
