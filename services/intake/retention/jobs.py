@@ -15,13 +15,15 @@ from services.intake.audit_recorder import AuditRecorder
 from services.intake.links.repository import LinkIndex
 from services.intake.reports import documents
 from services.intake.reports.documents import Document
-from services.intake.reports.lifecycle import Lifecycle
+from services.intake.reports.lifecycle import ErasureCause, Lifecycle
 from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, PAGE, ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
 from services.intake.retention.schedule import RetentionStatus, RetentionVerdict
-from shared import log
+from shared import log, trace
 from shared.clock import Clock, seoul_day, whole_milliseconds
+from shared.events.base import encode
+from shared.events.reports import ReportWithdrawn
 from shared.jobs import Skipped
 from shared.metrics import REGISTRY
 
@@ -162,6 +164,10 @@ class ErasureJob:
     async def _judge_one(self, document: Document, said: Tally[str], alarms: dict[str, str | None]) -> None:
         now = whole_milliseconds(self._clock.now())
         life, verdict = _judged(self._reports.authentication.check(document), now)
+        facts, progress = documents.facts_in(document), documents.progress_of(document)
+        if schedule.drill_over(facts, document["received_at"], life, progress, now):
+            said["drills_withdrawn"] += await self._withdraw_drill(document, life, now)
+            return
         said[verdict.standing.value] += 1
         kind = verdict.standing.value if verdict.standing in _ALARMS else None
         if kind != document.get("alarm"):
@@ -176,6 +182,16 @@ class ErasureJob:
                 category=verdict.category.value,
                 at=after.plan.at.isoformat() if after.plan else None,
             )
+
+    async def _withdraw_drill(self, document: Document, life: Lifecycle, now: datetime) -> bool:
+        """Withdraw a drill, so that it ends in every service; False where it was changed meanwhile."""
+        after = retention_rules.drill_withdrawn(life, now)
+        report_id, version = document["_id"], document["intake_version"] + 1
+        await self._recorder.by_job(_JOB, "receipts.withdraw", report_id, ErasureCause.RETENTION)
+        event = ReportWithdrawn(report_id=report_id, intake_version=version, withdrawn_at=now)
+        record = encode(event, source="intake", time=now, traceparent=trace.current())
+        # The relay's sweep publishes it within seconds.
+        return await self._reports.write(document, now=now, life=after, records=[record]) is not None
 
     async def _measure(self, now: datetime) -> None:
         WAITING.set(await self._reports.count(DECIDE_SINCE))

@@ -164,6 +164,13 @@ def withdrawn(
     )
 
 
+def drill_withdrawn(life: Lifecycle, now: datetime) -> Lifecycle:
+    """The life of a drill that nobody acknowledged, withdrawn in nobody's name; no lead is asked about it."""
+    withdrawal = Withdrawal(at=now, undo_until=now + UNDO_FOR)
+    plan = ErasurePlan(cause=ErasureCause.WITHDRAWN, at=withdrawal.undo_until, announced_at=now)
+    return _changed(life, withdrawal=withdrawal, special=(), plan=plan)
+
+
 def destroy_asked_at(life: Lifecycle) -> datetime | None:
     """Return when destruction at once was asked for with the receipt alone and still waits; None if it does not."""
     plan = life.plan

@@ -24,6 +24,9 @@ ANNOUNCED_FOR: Final = timedelta(hours=24)
 UNREAD_NOTICE: Final = timedelta(days=30)
 """How long before its time would pass an unread report becomes an alarm. Our own choice."""
 
+DRILL_LASTS: Final = timedelta(days=30)
+"""From receiving a drill to its end, where nobody has acknowledged it. Our own choice."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
@@ -173,6 +176,12 @@ def judge(
     return RetentionVerdict(
         RetentionStatus.DUE if _finished(progress) else RetentionStatus.UNFINISHED, category, due_at
     )
+
+
+def drill_over(facts: ReportFacts, received_at: datetime, life: Lifecycle, progress: Progress, now: datetime) -> bool:
+    """Return whether a drill that nobody took back has waited for so long that nobody will acknowledge it any more."""
+    stands = life.withdrawal is None and life.erased_at is None
+    return facts.synthetic and stands and first_seen(progress) is None and received_at + DRILL_LASTS <= now
 
 
 def first_seen(progress: Progress) -> datetime | None:
