@@ -57,6 +57,9 @@ Or of a store that takes so long to clear what was published: of two processes t
 other's events once more, under the same ids. Readers count them once; a claim in each document would cost a write."""
 LEASE_SECONDS: Final = 3.0
 """Lifetime of the lease on the backlog; renewed while there is more."""
+CLOCKS_APART: Final = timedelta(seconds=10)
+"""What is said to be pending since later than this from now was written by a clock that was wrong."""
+REDATE_SECONDS: Final = 30.0
 CLEAR_SECONDS: Final = 0.05
 """Default time for which published events collect until one bulk write clears them."""
 CLEARED_TOGETHER: Final = 20
@@ -68,6 +71,7 @@ FLUSH_SECONDS: Final = 2.0
 LEASES: Final = "outbox_leases"
 _SPREAD: Final = 1.0
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 QueuedEvents = tuple[str, Sequence[Record]]
 AlsoClear = Callable[[str], Mapping[str, Any] | None]
@@ -157,7 +161,7 @@ class Relay:
         self._failures = 0
         self._waiting = False
         self._clear_failures = 0
-        self._swept_at = -math.inf
+        self._swept_at = self._redated_at = -math.inf
         self._busy_until = 0.0
         """Until then the sweep keeps its usual pace."""
         self._sweep_from = _EPOCH
@@ -356,6 +360,7 @@ class Relay:
         Only the holder of the lease publishes: after an outage every process finds the same documents.
         """
         now = self._clock.now()
+        await self._redate(now)
         may_publish = self._lease_until > now
         acknowledged = self._acknowledged()
         # Both bounds are given: with one open end the embedded store reads nearly the whole collection.
@@ -395,12 +400,30 @@ class Relay:
         else:
             self._sweep_from = page[-1][SINCE]
 
+    async def _redate(self, now: datetime) -> None:
+        """Events of a process whose clock was ahead have been pending since now at the latest.
+
+        The sweep would find them only once that moment has come: hours later, with a report that nobody else knows of.
+        """
+        if asyncio.get_running_loop().time() - self._redated_at < REDATE_SECONDS:
+            return
+        with store_errors():
+            ahead = {SINCE: {"$gt": now + CLOCKS_APART, "$lte": _NEVER}}
+            done = await self._collection.update_many(ahead, {"$set": {SINCE: now}})
+        self._redated_at = asyncio.get_running_loop().time()
+        if done.modified_count:
+            _log.warning("outbox.redated", relay=self._name, documents=done.modified_count, hint="a clock was ahead")
+
     async def _take_lease(self, now: datetime) -> bool:
-        """Take or renew the lease on this collection's backlog; False while another relay holds it."""
-        if (self._lease_until - now).total_seconds() > LEASE_SECONDS / 2:
+        """Take or renew the lease on this collection's backlog; False while another relay holds it.
+
+        One that ends later than any that is taken now is of a clock that was ahead, and holds nobody up.
+        """
+        if LEASE_SECONDS / 2 < (self._lease_until - now).total_seconds() <= LEASE_SECONDS:
             return True
         until = now + timedelta(seconds=LEASE_SECONDS)
-        free = {"_id": self._collection.name, "$or": [{"by": self._holder}, {"until": {"$lte": now}}]}
+        ended = [{"until": {"$lte": now}}, {"until": {"$gt": until + CLOCKS_APART}}]
+        free = {"_id": self._collection.name, "$or": [{"by": self._holder}, *ended]}
         try:
             with store_errors():
                 await self._leases.update_one(free, {"$set": {"by": self._holder, "until": until}}, upsert=True)

@@ -379,6 +379,18 @@ async def test_after_an_outage_one_relay_publishes_the_backlog(
     assert len(await log_of(bus_settings, topic_name(bus_settings, REPORTS))) == 250
 
 
+async def test_what_a_clock_that_was_ahead_left_behind_is_published_now(things: Things, publisher: Publisher) -> None:
+    """A process accepted a report while its clock was a day ahead, and died before it published it."""
+    ahead = datetime.now(UTC) + timedelta(days=1)
+    await insert(things, report_id(1), [message_left(report_id(1), 1)], ahead)
+    lease = {"_id": things.name, "by": "a process that is gone", "until": ahead}
+    await things.database["outbox_leases"].insert_one(lease)
+    relay = Relay(things, publisher, SystemClock(), name="ahead")
+    await relay.ensure_index()
+    async with relaying(relay):
+        await until_clean(things)
+
+
 async def test_an_empty_pending_list_is_cleared(things: Things, publisher: Publisher) -> None:
     """A relay died between taking the last event off and clearing the fields."""
     await things.insert_one({"_id": "emptied", "outbox": [], "outbox_since": LONG_AGO})

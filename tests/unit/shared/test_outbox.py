@@ -119,6 +119,9 @@ class Backlog:
     async def update_one(self, *_: object, **__: object) -> None:
         pass
 
+    async def update_many(self, *_: object) -> SimpleNamespace:
+        return SimpleNamespace(modified_count=0)
+
 
 class Log:
     """Takes records of the topics that there are, as the publisher does."""
