@@ -1,10 +1,10 @@
 """The reading side of the store: sums over the partitions' cells, the tally, the dead."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pymongo.read_concern import ReadConcern
 
@@ -36,9 +36,12 @@ from services.analytics.counting.repository import (
     serving,
 )
 from services.analytics.releases.calendar import Period
-from shared.clock import SEOUL
+from shared.clock import SEOUL, seoul_day
 from shared.errors import TransientError
 from shared.mongo import SLICE, store_errors
+
+BEGINNING: Final = date(2025, 1, 1)
+"""Nothing was counted anywhere before."""
 
 
 class CountReader:
@@ -119,8 +122,11 @@ class CountReader:
                 found.setdefault((values[1], values[2]), Counter())[int(values[3])] += n
         return {key: Histogram.of(buckets) for key, buckets in found.items()}
 
-    async def counted_reports(self, period: Period) -> dict[str, CountedReport]:
-        """Return how each report of whole months that a centre owns is counted now."""
+    async def counted_reports(self, period: Period, months: Collection[str] | None = None) -> dict[str, CountedReport]:
+        """Return how each report of whole months that a centre owns is counted now; ``months``: only of these of them.
+
+        Every fact in the store is looked at, once, however many months are asked for.
+        """
         first = datetime(period.first.year, period.first.month, period.first.day, tzinfo=SEOUL)
         after = datetime(period.last.year, period.last.month, period.last.day, tzinfo=SEOUL) + timedelta(days=1)
         query = {"at": {"$gte": first, "$lt": after}, "acc": True, "owner": {"$exists": True}}
@@ -129,7 +135,9 @@ class CountReader:
             facts = (await self._serving()).facts
             async for document in facts.find(query, session=self._session, hint=[("$natural", 1)]):
                 fact = Fact.from_document(document)
-                if fact.owner is not None and not fact.synthetic:
+                if fact.owner is None or fact.received_at is None or fact.synthetic:
+                    continue
+                if months is None or seoul_day(fact.received_at)[:7] in months:
                     found[fact.report_id] = CountedReport(fact.owner, outcome(fact), fact.harm_types)
         return found
 
@@ -185,10 +193,15 @@ class CountReader:
         return found
 
     async def first_day(self) -> date | None:
-        """The earliest day anything was counted on."""
+        """The earliest day anything was counted on, but for days on which no clock can have been right.
+
+        One report accepted before its machine knew the time, in 1970 or 2000, must not begin the releases there: of
+        every month since a release would be made, or of 1970 none ever.
+        """
+        wanted = {"day": {"$gte": BEGINNING.isoformat()}}
         with store_errors():
             days = (await self._serving()).days
-            documents = await days.find({}, {"day": 1}, session=self._session).sort("day", 1).limit(1).to_list(1)
+            documents = await days.find(wanted, {"day": 1}, session=self._session).sort("day", 1).limit(1).to_list(1)
         return date.fromisoformat(documents[0]["day"]) if documents else None
 
     async def reconciliation_counts(self) -> ReconciliationCounts:

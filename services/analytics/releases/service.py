@@ -416,11 +416,11 @@ class ReleaseService:
         async with self._counted() as reader:
             if None in kept:
                 return from_counts(counts, [await self._true(reader, name, {}) for name in names])
-            now = [await reader.counted_reports(period_of(name)) for name in names]
+            now = await reader.counted_reports(period_of(year), names)
         before: dict[str, CountedReport] = {
             key: report for each in kept if each is not None for key, report in each.items()
         }
-        return bulletin(before, {key: report for each in now for key, report in each.items()})
+        return bulletin(before, now)
 
     async def _true(self, reader: CountReader, month: str, reports: Mapping[str, CountedReport]) -> MonthCounts:
         """Return the month's counts; ``reports`` as the reader holds them at the same moment."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -119,6 +119,15 @@ async def test_a_revision_stands_after_what_it_corrects_and_newer_counts_beside_
     assert await register.counted_reports("2026-08") == corrected, "the bulletin compares with the correction"
 
 
+async def test_a_report_of_a_clock_that_was_wrong_does_not_begin_the_releases(store_settings: StoreSettings) -> None:
+    database = connect(store_settings, "analytics")
+    days = (await serving(database)).days
+    await days.insert_many([{"day": "1970-01-01", "n": {}}, {"day": "2000-01-01", "n": {}}])
+    assert await CountReader(database).first_day() is None
+    await days.insert_many([{"day": "2026-11-05", "n": {}}, {"day": "2026-11-03", "n": {}}])
+    assert await CountReader(database).first_day() == date(2026, 11, 3)
+
+
 async def test_how_each_report_of_a_month_is_counted_is_read_from_the_facts(store_settings: StoreSettings) -> None:
     database = connect(store_settings, "analytics")
     facts = [
@@ -134,4 +143,8 @@ async def test_how_each_report_of_a_month_is_counted_is_read_from_the_facts(stor
     await (await serving(database)).facts.insert_many([fact.to_document() for fact in facts])
     async with CountReader(database).snapshot() as reader:
         held = await reader.counted_reports(period_of("2026-08"))
+        of_year = await reader.counted_reports(period_of("2026"), ["2026-08", "2026-09"])
+        whole_year = await reader.counted_reports(period_of("2026"))
     assert held == dict.fromkeys(("first", "last"), CountedReport("busan", "in_care", ()))
+    assert of_year == held, "July was not released, or is told elsewhere"
+    assert set(whole_year) == {"before", "first", "last"}

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final
@@ -65,7 +65,8 @@ class Folded(CountReader):
     ) -> None:
         self._days, self._months, self._centers, self._facts = days, months, on_duty, facts
 
-    async def counted_reports(self, period: Period) -> dict[str, CountedReport]:
+    async def counted_reports(self, period: Period, months: Collection[str] | None = None) -> dict[str, CountedReport]:
+        assert months is None
         return {
             str(number): CountedReport(fact.owner, outcome(fact), fact.harm_types)
             for number, fact in enumerate(self._facts)

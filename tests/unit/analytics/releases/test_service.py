@@ -1,7 +1,7 @@
 """The release job: order, freezing, what is withheld, refused or late, and two workers at once."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -55,6 +55,8 @@ class Store:
         self.broken = False
         self.emptied = False
         self.restored: datetime | None = None
+        self.scans: list[str] = []
+        """The periods of which the report's facts were read."""
 
     async def restored_at(self) -> datetime | None:
         return self.restored
@@ -106,10 +108,14 @@ class Store:
         self.reports_kept.setdefault(counts.month, dict(reports or {}))
         return self.kept.setdefault(counts.month, counts)
 
-    async def counted_reports(self, period: Period | str) -> dict[str, CountedReport] | None:
+    async def counted_reports(
+        self, period: Period | str, months: Sequence[str] | None = None
+    ) -> dict[str, CountedReport] | None:
         if isinstance(period, str):
             return self.reports_kept.get(period)
-        owners = {f"{period.name}-{c}-{n}": c for c in CENTER_IDS for n in range(self.reports)}
+        self.scans.append(period.name)
+        names = period.months if months is None else months
+        owners = {f"{name}-{c}-{n}": c for name in names for c in CENTER_IDS for n in range(self.reports)}
         return {
             report: CountedReport(self.owners.get(owner, owner), "in_care", ("other",))
             for report, owner in owners.items()
@@ -245,8 +251,10 @@ async def test_what_was_released_does_not_move_and_the_year_is_made_of_what_was_
     before = list(office.store.released)
     office.store.reports = 40
     office.store.owners = {"busan": "ulsan", "ulsan": "busan"}
+    office.store.scans.clear()
     await office.at(datetime(2027, 1, 4, tzinfo=UTC))
     await office.released()
+    assert office.store.scans == ["2026-11", "2026-12", "2026"], "the year's bulletin looks at the facts once"
     assert office.store.released[: len(before)] == before
     year = office.store.released[-1]
     assert year.months == ("2026-08", "2026-09", "2026-10", "2026-11", "2026-12")
