@@ -77,6 +77,10 @@ class Terms:
         )
         return self.text(of) % {"week": key, "days": self.days(first, last), "n": number}
 
+    def begun(self, week: str) -> str:
+        """Say of a week that perhaps not all of its days are counted."""
+        return self.text(gettext_noop("%(week)s, counting may have begun within it")) % {"week": week}
+
     def all(self, *texts: str) -> tuple[str, ...]:
         """Several texts in the reader's language."""
         return tuple(self.text(text) for text in texts)
@@ -247,11 +251,8 @@ class Wording(Terms):
         return " ".join(parts) or self.over_time(figures)
 
     def newest(self, period: str, figure: Figure) -> str:
-        """The last of a series."""
-        return self.text(gettext_noop("%(period)s: %(reports)s.")) % {
-            "period": self.period(period),
-            "reports": self.reports(figure),
-        }
+        """The last of a series; its period in words."""
+        return self.text(gettext_noop("%(period)s: %(reports)s.")) % {"period": period, "reports": self.reports(figure)}
 
     def over_time(self, figures: list[tuple[str, Figure]]) -> str:
         """A chart of weeks or months: the highest and the lowest that are shown."""

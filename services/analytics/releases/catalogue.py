@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from services.analytics.releases.calendar import Coming, Kind, Period
 from services.analytics.releases.errata import current
+from services.analytics.releases.hierarchies import TOTAL, days_of
 from services.analytics.releases.published import Cost, Table, build, exists
 from services.analytics.releases.release import Release, period_of
 from services.analytics.releases.sample import releases as sample_releases
@@ -33,6 +34,8 @@ class ReleaseCatalogue:
         self._all = tuple(releases)
         self.begun_within = _begun_within(self.releases)
         """The first month, if counting may have begun within it: nothing is compared with that."""
+        self.begun_within_week = _begun_within_week(self.releases)
+        """The first week with a number, unless it is one day: counting may have begun within it."""
         self._by_period = {release.period: release for release in self.releases}
         self._periods = {name: self._of(definition) for name, definition in TABLE_SPECS.items()}
         self._table = lru_cache(TABLES_KEPT)(self._built)
@@ -79,6 +82,18 @@ def _begun_within(releases: Sequence[Release]) -> str:
     first = next((release for release in releases if release.kind == "month"), None)
     # Shown, its first week has reports, so that counting had begun.
     return first.period if first is not None and first.weeks()[0] not in first.tables.get(BY_WEEK, {}) else ""
+
+
+def _begun_within_week(releases: Sequence[Release]) -> str:
+    first = next((release for release in releases if release.tables.get(BY_WEEK)), None)
+    shown = {*first.tables[BY_WEEK]} - {TOTAL} if first is not None else set[str]()
+    told = {release.period for release in releases if release.kind == "week" and release.tables}
+    week = min(shown | told, default="")
+    if first is None or week not in shown:
+        return week
+    period = period_of(first.period)
+    begun, last = days_of(week, period.first, period.last)
+    return week if begun < last else ""
 
 
 _SHOWN_PERIODS: Final = 12

@@ -31,14 +31,18 @@ def times(edition: Edition, words: Wording) -> Panel:
 
 
 def weeks(edition: Edition, words: Wording) -> Panel:
-    """Weeks that a counted month cuts are drawn and say how many days they have; the sentence compares whole ones."""
-    table = needed(edition, BY_WEEK)
+    """Weeks that a counted month cuts are drawn and say how many days they have; the sentence compares whole ones.
+
+    A week that counting may have begun within says so and is not compared.
+    """
+    table, begun = needed(edition, BY_WEEK), edition.catalogue.begun_within_week
     rows = [row for row in table.rows[:-1] if not row.of]
     days = {row.key: _counted_days(row.key, table) for row in rows}
-    whole = [row for row in rows if (days[row.key][1] - days[row.key][0]).days + 1 == _WEEK]
+    whole = [row for row in rows if (days[row.key][1] - days[row.key][0]).days + 1 == _WEEK and row.key != begun]
     said = words.in_all(table.rows[-1].figures[0], [(words.days(*days[row.key]), row.figures[0]) for row in whole])
     before = compared(table, edition.before(table), TOTAL, words)
     names = {key: words.week(key, *span) for key, span in days.items()}
+    names |= {key: words.begun(name) for key, name in names.items() if key == begun}
     together = _quarters(rows, days, names, words) if len(rows) > _MANY_WEEKS else ()
     return _panel("weeks", table, said, words, before, names, together)
 
@@ -56,13 +60,16 @@ def first_weeks(catalogue: ReleaseCatalogue, words: Wording) -> Panel | None:
     tables = [catalogue.table(spec, period.name) for period in catalogue.periods(spec)]
     if not tables:
         return None
-    figures = [(words.period(table.period.name), table.rows[-1].figures[0]) for table in tables]
+    names = [words.period(table.period.name) for table in tables]
+    if tables[0].period.name == catalogue.begun_within_week:
+        names[0] = words.begun(names[0])
+    figures = [(name, table.rows[-1].figures[0]) for name, table in zip(names, tables, strict=True)]
     title, newest = words.text(spec.title), tables[-1]
     about = words.text(gettext_noop("Bars in their order; the same numbers stand in the table beside."))
     return Panel(
         "first-weeks",
         words.text(spec.question),
-        words.newest(newest.period.name, figures[-1][1]),
+        words.newest(*figures[-1]),
         words.text(spec.definition),
         bar_chart(
             [Bar(name, figure, words.figure(figure)) for name, figure in figures],

@@ -99,7 +99,7 @@ def _months(edition: Edition, words: Wording) -> Panel:
         " ".join(
             [
                 *([words.over_time([(words.period(name), n) for name, n in whole])] if whole else []),
-                *(words.newest(*each) for each in figures[-1:]),
+                *(words.newest(words.period(name), n) for name, n in figures[-1:]),
             ]
         ),
         words.text(

@@ -18,6 +18,7 @@ from services.analytics.releases.tables import (
     SUPPORT_TABLE,
     TIME_TABLE,
 )
+from services.analytics.releases.weekly import of_week
 from shared.events.vocabulary import SupportKind
 from tests.unit.analytics.paneling import PATHS, Away, Lost, Source, fetch, releases_made_up, source
 from tests.unit.analytics.releases.test_published import AS_OF
@@ -141,6 +142,30 @@ async def test_of_a_week_that_an_uncounted_month_cuts_only_the_counted_days_are_
     assert f"Between {first} reports" not in page.said("weeks")
     both = sum(each.tables[BY_WEEK]["2026-W49"] for each in held)
     assert page.line("weeks", "2026-W49 (30 Nov–6 Dec)") == [str(both)]
+
+
+async def test_a_week_that_counting_may_have_begun_within_says_so_and_is_not_compared() -> None:
+    """June 2026 begins with a Monday: its first week looks whole, and a system that began on Thursday counts it too."""
+    june = next(each for each in releases_made_up() if each.period == "2026-06")
+    few = {**june.tables[BY_WEEK], "2026-W23": 11}
+    first = replace(june, tables={**june.tables, BY_WEEK: few})
+    page = await source("/?period=2026-06&lang=en", releases=[first])
+    assert page.line("weeks", "2026-W23 (1 Jun–7 Jun), counting may have begun within it") == ["11"]
+    assert "Between 11 reports" not in page.said("weeks")
+    assert page.line("weeks", "2026-W24 (8 Jun–14 Jun)") == [str(few["2026-W24"])]
+    may = next(each for each in releases_made_up() if each.period == "2026-05")
+    page = await source("/?period=2026-06&lang=en", releases=[may, first])
+    assert page.line("weeks", "2026-W23 (1 Jun–7 Jun)") == ["11"]
+    assert "Between 11 reports" in page.said("weeks")
+
+
+async def test_the_first_week_told_before_any_month_says_that_counting_may_have_begun_within_it() -> None:
+    told = [of_week(f"2026-W{number}", n, AS_OF) for number, n in ((45, 12), (46, 25), (47, 90))]
+    page = await source("/?lang=en", releases=told)
+    assert page.line("first-weeks", "2026-W46 (9 Nov–15 Nov), counting may have begun within it") == ["25"]
+    assert page.line("first-weeks", "2026-W47 (16 Nov–22 Nov)") == ["90"]
+    page = await source("/?lang=ko", releases=told[:2])
+    assert "2026-W46(11.9.~11.15.), 이 주 중간에 집계를 시작했을 수 있음: 25건." in page.said("first-weeks")
 
 
 async def test_a_years_weeks_stand_under_their_quarters() -> None:
