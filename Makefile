@@ -183,7 +183,7 @@ torture: venv ## ownership under many interleavings, routing under fire, 100,000
 attack: venv ## try to undo what is published: ten made-up years, or everything a running service has (URL=http://127.0.0.1:8004 TOKEN=file)
 	@$(if $(URL),$(PY) -m tools.disclosure_attack var/attack/published --from $(URL) $(if $(TOKEN),--token-file '$(TOKEN)'),$(PY) -m tests.disclosure.decade --years $(or $(YEARS),10) --per-day $(or $(PER_DAY),28))
 
-simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere (P=busan X=5 SEED=2 SEEDS=20)
+simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere (P=busan X=5 SEED=2 SEEDS=20; X at most 1000)
 	@$(PY) -m tools.simulation $(if $(P),--province '$(P)') $(if $(X),--times '$(X)') $(if $(SEED),--seed '$(SEED)') $(if $(SEEDS),--seeds '$(SEEDS)')
 
 k-anonymity: venv ## how many reports on the log are alone with all somebody may know of them, by place (YEARS=10)

@@ -12,7 +12,8 @@ from services.routing.assignment.models import CenterLoad, Overflow, OverflowLim
 from services.routing.assignment.rules import RULE
 from shared.centers import CENTER_IDS, linked, neighbours
 from shared.events.vocabulary import CenterState, RoutingReason
-from tools.simulation.__main__ import main
+from tools.demo import params as demo_params
+from tools.simulation.__main__ import MOST_TIMES, main
 from tools.simulation.arrivals import HOURS, Arrival, Figures, Surge, arrivals, phase_of
 from tools.simulation.figures import Figure, figures_of, jain, swaps
 from tools.simulation.running import Decided, Run, run
@@ -219,3 +220,18 @@ def test_the_command_prints_both_surges_(capsys: pytest.CaptureFixture[str]) -> 
     assert all("0 of them while a neighbour could have carried it" in line for line in verdicts)
     with pytest.raises(SystemExit):
         main(["--province", "atlantis"])
+
+
+@pytest.mark.parametrize("times", ["1001", "1e9", "inf", "nan", "0", "-3"])
+def test_more_than_can_be_drawn_rightly_is_refused(times: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The draws of an hour stop at about 745 however many are asked for, so that the surge would be told too small."""
+    with pytest.raises(SystemExit):
+        main([f"--times={times}"])
+    assert "from 1 to 1000 times as many" in capsys.readouterr().err
+
+
+def test_an_hour_at_the_most_times_is_within_what_is_drawn_rightly() -> None:
+    params = demo_params.load()
+    shares = dict(zip(params.division.values, params.division.weights, strict=True))
+    busiest = max(shares.values()) / sum(shares.values()) * max(FIGURES.hourly_weights) / sum(FIGURES.hourly_weights)
+    assert FIGURES.reports_per_day * busiest * MOST_TIMES < 700
