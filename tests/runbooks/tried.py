@@ -20,10 +20,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from services.analytics.counting.models import Fact
 from services.intake.phone.models import Call, CallState
 from services.routing.state.loads import LoadView
 from shared.clock import SystemClock
@@ -271,16 +273,17 @@ async def test_numbers_that_were_altered(system: System, watch: Watch) -> None:
 
 
 async def test_a_report_whose_acceptance_was_not_read(system: System, watch: Watch) -> None:
-    report_id = await system.case()
     analytics = system.store["ieum_analytics"]
     mark = analytics["cells"].find_one({}) or {}
-    facts = f"facts_{number}" if (number := mark.get("generation")) else "facts"
-    counted = {"_id": report_id, "acc": True}
-    await eventually(lambda: analytics[facts].find_one(counted) is not None, "it is counted", seconds=_MINUTE)
+    facts = analytics[f"facts_{number}" if (number := mark.get("generation")) else "facts"]
     since = datetime.now(UTC) - timedelta(hours=2)
-    with system.altered("ieum_analytics", facts, report_id, acc=False, standing="ahead", at=since):
+    ahead = Fact(str(uuid4()), 0, received_at=since, owner="busan", synthetic=False).to_document()
+    facts.insert_one(ahead)
+    try:
         await watch.fires("AcceptanceMissing")
         assert "its acceptance has not been counted" in await system.said("doctor")
+    finally:
+        facts.delete_one({"_id": ahead["_id"]})
 
 
 async def test_a_disk_without_room(system: System, watch: Watch) -> None:
