@@ -161,6 +161,11 @@ class System:
         async with httpx.AsyncClient(trust_env=False, headers=self._headers(), timeout=30) as http:
             return await http.post(f"{self.stack.urls['intake']}/api/v1/receipts/status", json={"receipt": receipt})
 
+    async def withdraw(self, receipt: str) -> httpx.Response:
+        """Take a report back with its receipt."""
+        async with httpx.AsyncClient(trust_env=False, headers=self._headers(), timeout=30) as http:
+            return await http.post(f"{self.stack.urls['intake']}/api/v1/receipts/withdraw", json={"receipt": receipt})
+
     async def guess(self, credential: str, times: int) -> None:
         """Ask so often, as a front end, how a report stands whose receipt there is not."""
         headers = {"Authorization": f"Bearer {credential}"}

@@ -258,6 +258,21 @@ async def test_a_report_that_cannot_be_destroyed(system: System, watch: Watch) -
         assert any("job.document_skipped" in line and report_id in line for line in lines)
 
 
+async def test_an_erasure_register_that_cannot_be_written(system: System, watch: Watch) -> None:
+    receipt = (await system.report()).raise_for_status().json()["receipt"]
+    register = system.stack.settings.var / "erasures"
+    aside = register.with_name("erasures-aside")
+    if register.exists():
+        register.rename(aside)
+    register.touch()  # as a mount that is gone: nothing can be written below
+    (await system.withdraw(receipt)).raise_for_status()
+    await watch.fires("ErasureRegisterFails")
+    assert "erasure_register.write_failed" in system.stack.log_file("intake").read_text(encoding="utf-8")
+    register.unlink()
+    if aside.exists():
+        aside.rename(register)
+
+
 async def test_numbers_that_were_altered(system: System, watch: Watch) -> None:
     await system.case()
     analytics = system.store["ieum_analytics"]

@@ -165,6 +165,12 @@ _RULES: Final = (
         "the log of routings lacks a record of {value:.0f} reports",
         "RoutingRecordMissing",
     ),
+    _Rule(
+        "ieum_intake_erasure_register_failures_total",
+        _more_than(0),
+        "{value:.0f} withdrawals or erasures could not be noted outside the store since its start",
+        "ErasureRegisterFails",
+    ),
     _Rule("ieum_intake_erasure_overdue_seconds", _more_than(3600), "an erasure is overdue", "ErasureOverdue"),
     _Rule(
         "ieum_routing_recount_differing_centers",

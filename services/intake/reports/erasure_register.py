@@ -22,14 +22,22 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from prometheus_client import Counter
+
 from shared import log
 from shared.errors import TransientError
 from shared.events.envelope import iso
+from shared.metrics import REGISTRY
 
 SUFFIX: Final = ".register"
 NOTED_WITHIN_S: Final = 5.0
 """A disk that takes longer, as a network's may, counts as one that cannot be written: withdrawals wait for it."""
 _PARTS: Final = 5
+FAILURES: Final = Counter(
+    "ieum_intake_erasure_register_failures",
+    "Withdrawals, reinstatements and erasures that could not be noted outside the store.",
+    registry=REGISTRY,
+)
 _log = log.get(__name__)
 
 
@@ -70,6 +78,7 @@ class ErasureRegister:
                 async with asyncio.timeout(NOTED_WITHIN_S):
                     await asyncio.get_running_loop().run_in_executor(self._writing, self._append, self._file, line)
             except OSError as error:  # a timeout is one
+                FAILURES.inc()
                 _log.critical("erasure_register.write_failed", what=what.value, error=type(error).__name__)
                 raise TransientError(f"the erasure register: {type(error).__name__}") from error
 

@@ -88,6 +88,12 @@ def test_a_process_that_is_not_well(process: Process, line: str) -> None:
             {"certificate": "gateway"},
             "no address shows the certificate gateway: its end is not known",
         ),
+        (
+            "ieum_intake_erasure_register_failures_total",
+            1,
+            {},
+            "1 withdrawals or erasures could not be noted outside the store since its start",
+        ),
         ("ieum_job_failing", 4, {"job_name": "retention"}, "the job retention fails, 4 times in a row"),
         ("ieum_intake_disk_level", 2, {}, "the store's disk is filling up"),
         ("ieum_health_check_status", 0, {"check": "kafka"}, "the check kafka fails"),

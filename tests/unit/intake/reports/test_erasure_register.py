@@ -49,8 +49,13 @@ async def test_a_line_that_intake_did_not_write_erases_nothing(tmp_path: Path) -
 
 async def test_a_register_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "erasures").touch()
+    before = erasure_register.FAILURES.collect()
     with pytest.raises(TransientError):
         await ErasureRegister(tmp_path / "erasures", KEY).note(Happened.ERASED, ONE, AT, 7)
+    [was], [now] = (
+        [metric.samples[0].value for metric in counted] for counted in (before, erasure_register.FAILURES.collect())
+    )
+    assert now == was + 1, "an alert rests on it: a restore brings back what is not noted"
 
 
 async def test_without_a_folder_nothing_is_noted() -> None:
