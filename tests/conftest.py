@@ -35,6 +35,9 @@ from tools.testing.results import LEFT_OUT
 ENGINE_ERRORS = (EngineError, JarError, KafkaError, PortTakenError)
 """Why an engine may be missing on this machine; the texts say which and what to do."""
 
+_YOUNG_OBJECTS = 10_000
+"""The collector runs after so many new objects; a service's after ten times as many (``shared.process``)."""
+
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Do not even import modules of which no test will run: each worker imports all that are left."""
@@ -72,13 +75,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_collection() -> Generator[None, object, object]:
     """Search no garbage among what is imported for as long as the process lives: that was a quarter of collecting.
 
-    Nor while tests run, as in a service that has started: it was a tenth of what they do.
+    Nor while tests run, as in a service that has started; and then, too, search what is new less often than Python's
+    default, which is for programs that keep little: both were a tenth of what tests do.
     """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(_YOUNG_OBJECTS)
         gc.enable()
 
 
