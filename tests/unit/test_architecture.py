@@ -195,8 +195,8 @@ def test_a_class_name_has_one_meaning_in_its_package() -> None:
     found: dict[str, list[tuple[str, str]]] = {}
     for path, names in names_of_sources().items():
         found.setdefault(package_of(path), []).extend((name, str(path)) for name in names.classes)
-    names = {package: twice(classes) for package, classes in found.items()}
-    assert {package: double for package, double in names.items() if double} == {}
+    doubles = {package: twice(classes) for package, classes in found.items()}
+    assert {package: double for package, double in doubles.items() if double} == {}
 
 
 def test_a_class_name_with_two_meanings_is_found() -> None:
