@@ -240,6 +240,50 @@ def test_many_updates_in_one_command_wait_for_the_disk_once_and_before_the_answe
     assert asked == [alone, ["answered", "1"], *many, alone, ["answered", "1"]]
 
 
+DROP = """
+import json, sys
+sys.path.insert(0, "tools/local")
+import store_server, wiredtiger
+from secantus import storage
+store_server.SLICE = 40
+store = (store_server if sys.argv[2] == "ours" else storage).Storage(sys.argv[1], sync_on_commit=True)
+for coll in ("dropped", "dropped_later", "kept"):
+    store.create_index("d" if coll != "kept" else "e", coll, "by_tag", {"tag": 1})
+    store.insert("d" if coll != "kept" else "e", coll, [{"_id": n, "tag": n} for n in range(100)])
+inside, waits = [], []
+for name in ("begin_transaction", "commit_transaction"):
+    real = getattr(wiredtiger.Session, name)
+    def session(self, config=None, name=name, real=real):
+        real(self, config)
+        inside[:] = [name] if name == "begin_transaction" else []
+        waits.extend([name] if name == "commit_transaction" else [])
+    setattr(wiredtiger.Session, name, session)
+remove = wiredtiger.Cursor.remove
+wiredtiger.Cursor.remove = lambda self: (waits.extend([] if inside else ["remove"]), remove(self))[1]
+store.drop_collection("d", "dropped")
+store.drop_database("d")
+found = {"waits": len(waits)}
+store.insert("d", "dropped", [{"_id": 1, "tag": 1}])
+store.close()
+store = storage.Storage(sys.argv[1])
+for db, coll in (("d", "dropped"), ("d", "dropped_later"), ("e", "kept")):
+    found[coll] = [len(store.find_matching(db, coll, asked)) for asked in ({}, {"tag": 7})]
+    found[coll].append(sorted(one["name"] for one in store.list_indexes(db, coll)))
+store.close()
+json.dump(found, sys.stdout)
+"""
+
+
+def test_a_drop_waits_for_the_disk_once_for_many_documents_and_nothing_of_them_is_left(tmp_path: Path) -> None:
+    alone, ours = written(tmp_path / "alone", "alone", DROP), written(tmp_path / "ours", "ours", DROP)
+    waits = alone.pop("waits")
+    # If the store does so by itself, what we change of it can go.
+    assert waits > 600
+    assert ours.pop("waits") < waits / 10
+    assert ours == alone
+    assert (ours["dropped"][:2], ours["kept"][:2]) == ([1, 0], [100, 1])
+
+
 ROOM = """
 import json, shutil, sys
 sys.path.insert(0, "tools/local")
