@@ -345,9 +345,10 @@ class LocalKafka:
         cluster = self._cluster or base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         if cluster.startswith("-"):  # would be read as an option
             cluster = f"A{cluster[1:]}"
+        kept = f"-XX:SharedArchiveFile={kept_classes(self._classpath)}"
         arguments = ("format", "--ignore-formatted", "-t", cluster, "-c", str(self._settings))
         done = subprocess.run(
-            self._java("kafka.tools.StorageTool", *arguments),
+            self._java("kafka.tools.StorageTool", *arguments, options=[kept]),
             env=processes.base_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
