@@ -76,7 +76,7 @@ async def test_awkward_order_and_repeats_end_in_exact_numbers(
     publisher: Publisher,
     workers: list[Worker],
 ) -> None:
-    topics = awkward(range(600), random.Random(1))
+    topics = awkward(range(300), random.Random(1))
     workers[0].start()
     await publish(publisher, topics)
     numbers = Numbers(store_settings)
@@ -119,7 +119,7 @@ async def test_kill_9_again_and_again_changes_no_number(
     workers: list[Worker],
 ) -> None:
     chance = random.Random(2)
-    topics = awkward(range(600), chance)
+    topics = awkward(range(300), chance)
     worker, numbers = workers[0], Numbers(store_settings)
     worker.batch = 50
     worker.start()
