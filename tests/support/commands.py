@@ -28,6 +28,13 @@ def ran(command: Sequence[str | Path], folder: Path | None = None, **environment
     return _ended_well(_run(command, folder, LIMIT_S, environment))
 
 
+def failed(command: Sequence[str | Path], folder: Path | None = None, **environment: str) -> Done:
+    """Run a command in a folder and return what it printed; fail where it ends well, or not at all."""
+    done = _run(command, folder, LIMIT_S, environment)
+    assert done.returncode, f"{done.args[0]} did not fail:\n{done.stdout[-4000:]}"
+    return done
+
+
 def fetched(command: Sequence[str | Path], folder: Path, *, limit_s: float = LIMIT_S, **environment: str) -> Done:
     """Run a command that may fetch packages; skip the test where the network is away."""
     what = " ".join(map(str, command[:3]))

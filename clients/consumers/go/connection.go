@@ -7,6 +7,7 @@ import (
 	"log"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
@@ -37,6 +38,11 @@ func options() []kgo.Opt {
 		found = append(found, kgo.SASL(mechanism))
 	}
 	return found
+}
+
+// patience says after how long without a record the program gives up.
+func patience() time.Duration {
+	return must(time.ParseDuration(cmp.Or(os.Getenv("KAFKA_READ_TIMEOUT_S"), "60") + "s"))
 }
 
 // must ends the program where something fails.

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -107,6 +108,8 @@ func content(kind string, record *kgo.Record) (read owner, ok bool) {
 
 func main() {
 	ctx, topic := context.Background(), os.Getenv("KAFKA_TOPIC_PREFIX")+"routings"
+	// franz-go itself connects anew for ever.
+	silence := time.AfterFunc(patience(), func() { log.Fatalf("reading failed: no record for %v", patience()) })
 	client := must(kgo.NewClient(append(options(), kgo.KeepControlRecords())...))
 	defer client.Close()
 	ends := must(kadm.NewClient(client).ListEndOffsets(ctx, topic))
@@ -128,6 +131,7 @@ func main() {
 			log.Fatalf("reading failed: %v", err)
 		}
 		fetches.EachRecord(func(record *kgo.Record) {
+			silence.Reset(patience())
 			end, reading := left[record.Partition]
 			if reading && record.Offset < end && !record.Attrs.IsControl() {
 				read.take(record)
@@ -137,6 +141,7 @@ func main() {
 			}
 		})
 	}
+	silence.Stop()
 	out := bufio.NewWriter(os.Stdout)
 	defer out.Flush()
 	lines := json.NewEncoder(out)

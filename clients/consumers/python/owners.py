@@ -21,6 +21,8 @@ MOVES = {"report.routed.v1", "report.rerouted.v1"}
 STAYS = {"report.updated.v1", "report.ended.v1"}
 """Types that name the owner themselves."""
 CENTER = re.compile(r"[a-z][a-z-]{1,30}")
+PATIENCE_S = float(os.environ.get("KAFKA_READ_TIMEOUT_S") or 60)
+"""Without a record for so long, the program gives up: aiokafka itself connects anew for ever."""
 CONDITIONS = ("records", "duplicates", "superseded", "unknown_types", "garbage", "gaps")
 
 
@@ -115,9 +117,10 @@ def options() -> dict[str, Any]:
 
 
 async def read(topic: str) -> Owners:
-    """Read the topic to the end it has when this begins."""
+    """Read the topic to the end it has when this begins. Raises ``TimeoutError`` where Kafka says nothing."""
     owners = Owners()
-    async with AIOKafkaConsumer(topic, **options(), auto_offset_reset="earliest") as consumer:
+    consumer = AIOKafkaConsumer(topic, **options(), auto_offset_reset="earliest")
+    async with asyncio.timeout(PATIENCE_S) as silence, consumer:
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:
             sys.exit(f"there is no topic {topic}, or these credentials may not see it")
@@ -127,6 +130,7 @@ async def read(topic: str) -> Owners:
         await consumer.seek_to_beginning()
         while any([await consumer.position(place) < end for place, end in ends.items()]):
             for place, records in (await consumer.getmany(timeout_ms=500)).items():
+                silence.reschedule(asyncio.get_running_loop().time() + PATIENCE_S)
                 for record in records:
                     if record.offset < ends[place]:
                         owners.take(record)

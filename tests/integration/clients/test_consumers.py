@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import uuid
@@ -27,13 +28,13 @@ from shared.kafka.publisher import Message, Publisher, partition_of
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import ROUTINGS
 from tests.integration.kafka.tools import log_of
-from tests.support.commands import LIMIT_S, fetched, ran
+from tests.support.commands import LIMIT_S, failed, fetched, ran
 from tools.local.jars import cache_dir
 
 ROOT: Final = Path(__file__).parents[3]
 SOURCES: Final = ROOT / "clients" / "consumers"
 GOLDEN: Final = ROOT / "tests" / "golden" / "events"
-LONGEST: Final = 150
+LONGEST: Final = 155
 """Lines of a consumer, its settings of the connection apart."""
 
 ROUTED, REROUTED, UPDATED, ENDED = "report.routed.v1", "report.rerouted.v1", "report.updated.v1", "report.ended.v1"
@@ -212,6 +213,18 @@ def test_a_reference_consumer_finds_the_owners(
     # The bytes, so that all three say it alike.
     assert done.stdout.splitlines() == [json.dumps(line, separators=(",", ":")) for line in expected]
     assert json.loads(done.stderr) == COUNTS
+
+
+@pytest.mark.timeout(2 * LIMIT_S)
+@pytest.mark.parametrize("consumer", [python, java, go])
+def test_a_reference_consumer_ends_where_kafka_takes_a_connection_and_says_nothing(
+    tmp_path: Path, consumer: Callable[[], list[str | Path]]
+) -> None:
+    command = consumer()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        done = failed(command, tmp_path, KAFKA_BOOTSTRAP_SERVERS=address, KAFKA_READ_TIMEOUT_S="2")
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 async def test_our_own_reading_finds_the_same_owners(bus: KafkaSettings) -> None:

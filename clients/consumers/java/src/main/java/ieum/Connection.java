@@ -15,6 +15,9 @@ final class Connection {
         return value == null || value.isEmpty() ? otherwise : value;
     }
 
+    /** After how long without a record the program gives up; the library itself connects anew for ever. */
+    static final long PATIENCE_S = Long.parseLong(given("READ_TIMEOUT_S", "60"));
+
     /** How to connect, from KAFKA_* variables. */
     static Properties options() throws IOException {
         var options = new Properties();
@@ -22,6 +25,7 @@ final class Connection {
         options.put("bootstrap.servers", given("BOOTSTRAP_SERVERS", "127.0.0.1:9092"));
         options.put("security.protocol", protocol);
         options.put("auto.offset.reset", "earliest");
+        options.put("default.api.timeout.ms", String.valueOf(1000 * PATIENCE_S));
         options.put("allow.auto.create.topics", "false");
         if (protocol.startsWith("SASL_")) {
             options.put("sasl.mechanism", mechanism);

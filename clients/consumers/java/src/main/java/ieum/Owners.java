@@ -15,9 +15,11 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
@@ -127,8 +129,13 @@ public final class Owners {
             var ends = consumer.endOffsets(places);
             consumer.assign(places);
             consumer.seekToBeginning(places);
+            long heard = System.nanoTime();
             while (places.stream().anyMatch(place -> consumer.position(place) < ends.get(place))) {
+                if (System.nanoTime() - heard > TimeUnit.SECONDS.toNanos(Connection.PATIENCE_S)) {
+                    throw new TimeoutException("no record for " + Connection.PATIENCE_S + " s");
+                }
                 for (var record : consumer.poll(Duration.ofMillis(500))) {
+                    heard = System.nanoTime();
                     if (record.offset() < ends.get(new TopicPartition(topic, record.partition()))) {
                         owners.take(record);
                     }
