@@ -40,8 +40,8 @@ from shared.clock import SEOUL, seoul_day
 from shared.errors import TransientError
 from shared.mongo import SLICE, store_errors
 
-BEGINNING: Final = date(2025, 1, 1)
-"""Nothing was counted anywhere before."""
+BEGINNING: Final = date(2010, 1, 1)
+"""Earlier days are of a clock without a battery (1970, 1980, 2000). A history of another system may be loaded."""
 
 
 class CountReader:

@@ -126,6 +126,8 @@ async def test_a_report_of_a_clock_that_was_wrong_does_not_begin_the_releases(st
     assert await CountReader(database).first_day() is None
     await days.insert_many([{"day": "2026-11-05", "n": {}}, {"day": "2026-11-03", "n": {}}])
     assert await CountReader(database).first_day() == date(2026, 11, 3)
+    await days.insert_one({"day": "2016-12-01", "n": {}})
+    assert await CountReader(database).first_day() == date(2016, 12, 1), "ten years of another system are loaded"
 
 
 async def test_how_each_report_of_a_month_is_counted_is_read_from_the_facts(store_settings: StoreSettings) -> None:
