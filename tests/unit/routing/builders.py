@@ -93,22 +93,26 @@ def any_facts() -> st.SearchStrategy[ReportFacts]:
     )
 
 
+_STATES = list(CenterState)
+_CAPACITIES = (0, 150, 300, 450, 10_000)
+_LOADS, _GUESTS, _STAFF, _SEVERE, _SEVERE_CAPS = 901, 601, 6, 16, 13
+
+
 def any_board() -> st.SearchStrategy[CenterLoads]:
-    center_loads = {
-        c: st.builds(
-            CenterLoad,
-            center_id=st.just(c),
-            state=st.sampled_from(list(CenterState)),
-            staff_on_duty=st.integers(0, 5),
-            load=st.integers(0, 900),
-            capacity=st.sampled_from([0, 150, 300, 450, 10_000]),
-            guests=st.integers(0, 600),
-            severe=st.integers(0, 15),
-            severe_cap=st.integers(0, 12),
-        )
-        for c in CENTER_IDS
-    }
-    return st.fixed_dictionaries(center_loads)
+    """Sixteen centres of any numbers, two draws for each: one for each number took longer than all that is tried."""
+    kinds = st.integers(0, len(_STATES) * len(_CAPACITIES) * _STAFF * _SEVERE * _SEVERE_CAPS - 1)
+    carried = st.integers(0, _LOADS * _GUESTS - 1)
+    seats = st.tuples(*(strategy for _ in CENTER_IDS for strategy in (kinds, carried)))
+    return seats.map(lambda drawn: dict(zip(CENTER_IDS, map(_seat, CENTER_IDS, drawn[::2], drawn[1::2]), strict=True)))
+
+
+def _seat(center_id: str, kind: int, carried: int) -> CenterLoad:
+    kind, state = divmod(kind, len(_STATES))
+    kind, capacity = divmod(kind, len(_CAPACITIES))
+    kind, staff = divmod(kind, _STAFF)
+    severe_cap, severe = divmod(kind, _SEVERE)
+    guests, load = divmod(carried, _LOADS)
+    return CenterLoad(center_id, _STATES[state], staff, load, _CAPACITIES[capacity], guests, severe, severe_cap)
 
 
 def busy_board() -> st.SearchStrategy[CenterLoads]:
