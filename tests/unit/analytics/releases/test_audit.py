@@ -241,13 +241,13 @@ def test_what_the_solver_is_told_of_marks_is_true_for_any_marks() -> None:
     """Whatever share of a centre's reports carries a mark; the first is carried by all."""
     rnd = random.Random(5)
     months = [of_month(worlds.month(f"2025-0{n}", 12, rnd, crossings=False), worlds.AS_OF, "full") for n in (1, 2, 3)]
+    counts = [worlds.month(month.period, 0.1, rnd, crossings=False) for month in months]
+    reports = [
+        {key: n for key, n in shown.items() if "+" not in key}
+        for shown in (m.tables["reports-by-center"] for m in months)
+    ]
+    leaves = {center: [shown.get(center, 0) for shown in reports] for center in counts[0].harms}
     for _ in range(200):
-        counts = [worlds.month(month.period, 0.1, rnd, crossings=False) for month in months]
-        reports = [
-            {key: n for key, n in shown.items() if "+" not in key}
-            for shown in (m.tables["reports-by-center"] for m in months)
-        ]
-        leaves = {center: [shown.get(center, 0) for shown in reports] for center in counts[0].harms}
         parts = [
             replace(
                 each,
