@@ -25,7 +25,7 @@ CENTRAL = "central-counsellor-lead"
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     """Everything, for these journeys alone."""
-    with running(tmp_path_factory.mktemp("journey")) as started:
+    with running(tmp_path_factory.mktemp("journey"), {CENTRAL, "busan-lead", "jeju-lead"}) as started:
         yield started
 
 

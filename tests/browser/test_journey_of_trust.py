@@ -44,7 +44,8 @@ TELLINGS = [
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    with running(tmp_path_factory.mktemp("trust")) as started:
+    leads = {f"{center}-lead" for told in TELLINGS for center in (told.here, told.there)}
+    with running(tmp_path_factory.mktemp("trust"), {*leads, "ministry-auditor"}) as started:
         yield started
 
 
