@@ -36,7 +36,7 @@ def running(folder: Path, staff: Collection[str]) -> Iterator[Whole]:
     try:
         stack.start()
         made = people.create(stack.environment_of("identity"), [one for one in people.EVERYBODY if one.name in staff])
-        yield Whole(stack, Crew(stack.urls, made), frontends.create(stack.environment_of("intake")))
+        yield Whole(stack, Crew(stack.urls, made), frontends.create(stack.environment_of("intake"), stack.run_once))
     finally:
         stack.stop()
 

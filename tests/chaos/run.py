@@ -228,7 +228,7 @@ class _Run:
     async def whole(self) -> Result:
         stack, options, striker = self._at.stack, self._options, self._at.striker
         crew = Crew(stack.urls, await asyncio.to_thread(people.create, stack.environment_of("identity"), STAFF))
-        front_ends = await asyncio.to_thread(frontends.create, stack.environment_of("intake"))
+        front_ends = await asyncio.to_thread(frontends.create, stack.environment_of("intake"), stack.run_once)
         self._reporters = Reporters(
             stack.urls["intake"],
             front_ends,

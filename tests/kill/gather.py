@@ -2,8 +2,6 @@
 
 import asyncio
 import base64
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
@@ -17,7 +15,6 @@ from shared.errors import PermanentError
 from tests.kill.verdict import Evidence, faults
 from tools.demo.auditor import DemoAuditor, Place
 from tools.demo.people import SignedIn
-from tools.local.processes import PROJECT
 from tools.local.stack import Stack
 
 _STORE_LIMIT_MS = 10_000
@@ -100,15 +97,8 @@ class Gatherer:
         evidence.intake_withdrawn, evidence.wrong_keys = frozenset(gone), wrong
 
     def _verify_audit(self) -> list[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "shared.audit", "verify"],
-            cwd=PROJECT,
-            env=self._stack.verifier_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return (done.stdout + done.stderr).splitlines() if done.returncode else []
+        status, wrote = self._stack.run_once(["shared.audit", "verify"], self._stack.verifier_environment())
+        return wrote.splitlines() if status else []
 
     async def _mail_ids(self) -> set[str]:
         """Alert ids of all mails that reached the sink."""

@@ -136,7 +136,7 @@ async def _under_fire(stack: Stack, options: Options) -> Result:
     )
     striker = Striker(stack, blows, options.seed)
     crew = Crew(stack.urls, await asyncio.to_thread(people.create, stack.environment_of("identity"), STAFF))
-    front_ends = await asyncio.to_thread(frontends.create, stack.environment_of("intake"))
+    front_ends = await asyncio.to_thread(frontends.create, stack.environment_of("intake"), stack.run_once)
     reporters = Reporters(
         stack.urls["intake"],
         front_ends,

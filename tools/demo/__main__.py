@@ -69,7 +69,7 @@ def main() -> int:
 
 def demonstrate(stack: Stack, demo: DemoSettings, console: Console, staff: dict[str, Person]) -> Summary:
     """The week and the walk against a running stack."""
-    front_ends = frontends.create(stack.environment_of("intake"))
+    front_ends = frontends.create(stack.environment_of("intake"), stack.run_once)
     place = Place(urls=stack.urls, kafka=stack.kafka_settings(), crew=Crew(stack.urls, staff), front_ends=front_ends)
     with View(console) as view:
         run = Demonstration(place, demo, view)

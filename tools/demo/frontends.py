@@ -1,14 +1,13 @@
 """Front ends of the demonstration and of tests: made by intake's own command, with a credential each."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from shared.identity.roles import REAL_SCOPES
-from tools.local.processes import PROJECT
+from tools.local.drilling import Run
+from tools.local.processes import run_module
 
 PHONE: Final = "demo-phone"
 PORTAL: Final = "demo-portal"
@@ -32,30 +31,22 @@ class FrontEnds:
         return {"Authorization": f"Bearer {self.phone if channel == 'phone' else self.portal}"}
 
 
-def create(env: Mapping[str, str]) -> FrontEnds:
-    """Both, each new or with a new secret. ``env`` is that of intake's process. Raises FrontEndError."""
-    return FrontEnds(phone=credential(env, PHONE), portal=credential(env, PORTAL))
+def create(env: Mapping[str, str], run: Run = run_module) -> FrontEnds:
+    """Both, each new or with a new secret. ``env`` is that of intake's process. Raises FrontEndError.
+
+    ``run``: of a running stack, which has imported already what the command needs.
+    """
+    return FrontEnds(phone=credential(env, PHONE, run), portal=credential(env, PORTAL, run))
 
 
-def credential(env: Mapping[str, str], client_id: str) -> str:
+def credential(env: Mapping[str, str], client_id: str, run: Run = run_module) -> str:
     """``<id>.<secret>`` of a front end that may do everything a front end can. Raises FrontEndError."""
     scopes = [word for scope in REAL_SCOPES for word in ("--scope", scope.value)]
-    done = _command(env, "add", client_id, "--name", client_id, "--per-minute", str(_PER_MINUTE), *scopes)
-    if done.returncode:
-        # One of an earlier run: nobody knows its secret any more.
-        done = _command(env, "rotate", client_id, "--only")
-    if done.returncode:
-        raise FrontEndError(f"the front end {client_id} could not be made: {done.stderr.strip()[-1000:]}")
-    return str(json.loads(done.stdout.splitlines()[-1])["credential"])
-
-
-def _command(env: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "services.intake.clients", *arguments, "--json"],
-        cwd=PROJECT,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    new = ("add", client_id, "--name", client_id, "--per-minute", str(_PER_MINUTE), *scopes)
+    # If there is one of an earlier run, nobody knows its secret any more.
+    for arguments in (new, ("rotate", client_id, "--only")):
+        status, wrote = run(["services.intake.clients", *arguments, "--json"], env)
+        told = [line for line in wrote.splitlines() if '"credential": ' in line] if status == 0 else []
+        if told:
+            return str(json.loads(told[-1])["credential"])
+    raise FrontEndError(f"the front end {client_id} could not be made: {wrote.strip()[-1000:]}")

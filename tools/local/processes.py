@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -39,6 +40,21 @@ def fork(preloaded: Preloader, module: Sequence[str], *, log: Path, env: Mapping
     rotate(log)
     with log.open("ab") as output:
         return preloaded.start(module, output=output, env=env)
+
+
+def run_module(module: Sequence[str], env: Mapping[str, str]) -> tuple[int, str]:
+    """Run ``python -m module`` and its arguments to the end: its exit status and what it wrote. Raises ``OSError``."""
+    done = subprocess.run(
+        [sys.executable, "-m", *module],
+        cwd=PROJECT,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
 
 
 def stop(child: Child, timeout_s: float) -> bool:

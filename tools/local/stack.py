@@ -133,7 +133,7 @@ class Stack:
         if not real or not {"intake", "notify"} <= set(self.services):
             return
         try:
-            made = drilling.ensure(self.settings.var, self.environment_of("intake"), self._running().run_once)
+            made = drilling.ensure(self.settings.var, self.environment_of("intake"), self.run_once)
         except OSError:
             made = False
         if not made:
@@ -150,6 +150,13 @@ class Stack:
     def release(self, name: str) -> None:
         """Start a held process again."""
         self._running().release(name)
+
+    def run_once(self, module: Sequence[str], env: Mapping[str, str]) -> tuple[int, str]:
+        """Run a command beside the services to its end: its exit status and what it wrote. Raises ``OSError``.
+
+        As a fork of what they are forks of: importing takes a process of its own more than a second.
+        """
+        return self._running().run_once(module, env)
 
     def renew_secrets(self) -> None:
         """Read the secrets again and restart, one after the other, each process that sees one that changed.

@@ -7,8 +7,6 @@ process that hangs ends itself (its watchdog), and one that was paused from outs
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -159,18 +157,7 @@ class Supervisor:
         As a fork where there can be one, since a process of its own spends most of its time on imports.
         """
         if not can_fork():
-            command = [sys.executable, "-m", *module]
-            done = subprocess.run(
-                command,
-                cwd=processes.PROJECT,
-                env=dict(env),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-            return done.returncode, done.stdout
+            return processes.run_module(module, env)
         with os.fdopen(os.memfd_create("output"), "rb") as output:  # in memory: it may hold a secret
             status = self._current_preloader().start(module, output=output, env=env).wait()
             output.seek(0)

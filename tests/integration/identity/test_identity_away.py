@@ -65,7 +65,7 @@ async def worked(stack: Stack, counsellor: httpx.AsyncClient, report_id: str) ->
 
 async def test_the_others_go_on_without_identity(stack: Stack) -> None:
     made: dict[str, Any] = await asyncio.to_thread(people.create, stack.environment_of("identity"), STAFF)
-    credential = (await asyncio.to_thread(frontends.create, stack.environment_of("intake"))).portal
+    credential = (await asyncio.to_thread(frontends.create, stack.environment_of("intake"), stack.run_once)).portal
     crew = Crew(stack.urls, made)
     async with crew.client(f"{CENTER}-lead") as lead:
         duty = {"state": "open", "staff_on_duty": 2}

@@ -44,7 +44,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, seen: Collector) -> Iterator
 
 
 async def test_the_way_of_a_report_is_one_trace_from_the_request_to_the_alert(stack: Stack, seen: Collector) -> None:
-    credential = (await asyncio.to_thread(frontends.create, stack.environment_of("intake"))).portal
+    credential = (await asyncio.to_thread(frontends.create, stack.environment_of("intake"), stack.run_once)).portal
     answer = await lodge(stack, credential)
     _, trace_id, request_id, _ = answer.headers["traceparent"].split("-")
 
