@@ -129,5 +129,11 @@ class Lifecycle(FrozenModel):
     by_other: bool = False
     """Only in what stays of an erased report: the receipt may not say what was decided."""
 
+    @property
+    def standing_decision(self) -> ErasureDecision | None:
+        """The last decision about the withdrawal that stands; None if nobody decided since. One before was undone."""
+        gone = self.withdrawal
+        return next((made for made in self.decisions[-1:] if gone is not None and made.at >= gone.at), None)
+
 
 NEW = Lifecycle()

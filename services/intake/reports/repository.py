@@ -417,8 +417,8 @@ def _as_read(before: Document) -> Document:
 
 
 def _marks_of(life: Lifecycle) -> dict[str, datetime | None]:
-    last = life.decisions[-1] if life.decisions else None
-    kept = life.withdrawal is not None and life.decide_since is None and last is not None and not last.destroy
+    last = life.standing_decision
+    kept = life.decide_since is None and last is not None and not last.destroy
     return {
         ERASE_AT: life.plan.at if life.plan else None,
         DECIDE_SINCE: life.decide_since,

@@ -274,7 +274,8 @@ def dying(life: Lifecycle, verdict: RetentionVerdict, now: datetime) -> ErasureC
     if plan.cause is ErasureCause.RETENTION:
         fits = verdict.standing is RetentionStatus.DUE and plan.announced_at + ANNOUNCED_FOR <= now
     elif plan.cause is ErasureCause.DECIDED:
-        fits = _out_of_time(life, now) and bool(life.decisions) and life.decisions[-1].destroy
+        last = life.standing_decision
+        fits = _out_of_time(life, now) and last is not None and last.destroy
     else:
         fits = _out_of_time(life, now) and not life.special
     return plan.cause if fits else None

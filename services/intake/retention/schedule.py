@@ -156,7 +156,7 @@ def judge(
     """
     category = category_in(facts, life)
     if life.withdrawal is not None:
-        last = next((made for made in life.decisions[-1:] if made.at >= life.withdrawal.at), None)
+        last = life.standing_decision
         if last is None or last.destroy or last.keep_until is None:
             return RetentionVerdict(RetentionStatus.KEPT, last.category if last and last.category else category)
         due = max(last.keep_until, life.withdrawal.undo_until)

@@ -10,8 +10,8 @@ import pytest
 from services.intake.reports.authentication import ReportAuthentication
 from services.intake.reports.documents import Document
 from services.intake.reports.erasure_register import ErasureRegister
-from services.intake.reports.lifecycle import NEW, Lifecycle
-from services.intake.reports.repository import ERASE_AT, ReportRepository
+from services.intake.reports.lifecycle import NEW, Category, ErasureDecision, Lifecycle, Reason
+from services.intake.reports.repository import ERASE_AT, KEPT_SINCE, ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.jobs import DAILY
 from shared.errors import TransientError
@@ -117,3 +117,24 @@ async def test_a_change_gives_the_report_as_it_then_is_without_reading_it_again(
     assert (after["messages"], after["changes"], "erase_at" in after) == ([{"number": 1}], 1, False)
     assert not [name for name in after if "." in name]
     assert before["sealed"] == {"key_id": "k", "fields": {"narrative": b"x"}}
+
+
+async def test_a_decision_about_a_withdrawal_that_was_undone_keeps_nothing_of_a_later_one() -> None:
+    objects = ErasureDecision(
+        at=NOW - timedelta(days=1), by="s-1", organisation="busan", destroy=False, reason=Reason.VICTIM_OBJECTS
+    )
+    taken_over = NEW.model_copy(
+        update={"decisions": (objects,), "handed_over_at": NOW - timedelta(hours=2), "confirmed_at": NOW}
+    )
+    life = taken_back(taken_over, now=NOW)
+    reports = Reports()
+    document = {"_id": "one", "intake_version": 1, "received_at": NOW}
+    assert await repository(reports).write(document, now=NOW, life=life)
+    [update] = reports.updates
+    assert life.plan is not None
+    assert update["$set"][ERASE_AT] == life.plan.at
+    assert KEPT_SINCE in update["$unset"], "the page would say that it is kept for ever, while it is to be destroyed"
+    kept = objects.model_copy(update={"at": NOW, "reason": Reason.INVESTIGATION, "category": Category.PERMANENT})
+    since = life.model_copy(update={"plan": None, "decisions": (objects, kept)})
+    assert await repository(reports).write(document, now=NOW, life=since)
+    assert reports.updates[-1]["$set"][KEPT_SINCE] == NOW
