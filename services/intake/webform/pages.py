@@ -4,7 +4,6 @@ Sending takes everything from the form itself, not from the draft: whoever linge
 gone still sends all of it, and loading the receipt's page again gives the same receipt.
 """
 
-import contextlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,7 +23,7 @@ from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
 from services.intake.webform.renderer import NOT_KEPT, RETRY_S, FormRenderer
 from services.intake.webform.returning import RETURNED, Returning
-from services.intake.webform.steps import CHECK, FormStep
+from services.intake.webform.steps import CHECK
 from shared.audit.entries import where_of
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -96,6 +95,12 @@ def router(
     async def sent(request: Request) -> Response:
         return await sending.send(request, await form_body(request))
 
+    # An address of its own, where nothing is sent: an intake of before answers 404, and takes no report that is
+    # being changed for one that is sent.
+    @routes.post("/form/check")
+    async def changing(request: Request) -> Response:
+        return await sending.lead(request, await form_body(request))
+
     @routes.get("/leave")
     @routes.post("/leave")
     async def leave(request: Request) -> Response:
@@ -124,30 +129,24 @@ class _Sending:
         self._words_set = RateLimiter(RateLimit(capacity=WORDS_PER_MINUTE, per_second=WORDS_PER_MINUTE / 60), clock)
 
     async def send(self, request: Request, typed: Typed) -> Response:
-        key = typed.one("idempotency_key")
-        if len(key) != drafts.KEY_CHARS:
-            key = drafts.new_key()
-        if typed.one("go") == "stay":
+        key = _key_of(typed)
+        if typed.one("go"):  # the button that sends has no such name: whatever another means, it sends nothing
             if challenge := typed.one("passage"):
                 return proof_of_work_page.shown(self._view.pages, request, typed, key=key, challenge=challenge)
             return await self._again(request, typed, key, status=200)
-        slug, _, control = typed.one("go").partition("#")
-        if (one := steps.step(slug)) is not None:
-            return await self._to_step(request, typed, key, one, control)
         submission, problems = self._read(request, typed)
         if submission is None or problems:
             return await self._again(request, typed, key, problems=problems, status=422)
         return await self._submit(request, typed, key, submission)
 
-    async def _to_step(self, request: Request, typed: Typed, key: str, one: FormStep, control: str) -> Response:
-        """Lead from the last page to a step; where the draft's time is over, with a new one of what the page holds."""
-        token = self._view.draft_of(request)
+    async def lead(self, request: Request, typed: Typed) -> Response:
+        """Lead from the last page to a step, named by ``go``; an unknown one shows the last page again."""
+        key = _key_of(typed)
+        slug, _, control = typed.one("go").partition("#")
+        if (one := steps.step(slug)) is None:
+            return await self._again(request, typed, key, status=200)
         try:
-            known = await self._kept.load(token)
-            if token is None or known is None:
-                token = self._kept.new_token()
-            answers = _of_steps(typed) if known is None else known.values
-            await self._kept.save(token, Typed({**answers, **{name: typed.all(name) for name in steps.LAST}}))
+            token = await self._keep_page(request, typed, key)
         except TransientError:
             page = self._view.whole(request, typed, key=key, notice=NOT_KEPT, status=503)
             page.headers["Retry-After"] = str(RETRY_S)
@@ -156,6 +155,25 @@ class _Sending:
         response = RedirectResponse(f"/form/{one.slug}{fragment}", 303)
         drafts.leave_token(response, token, secure=self._view.pages.secure(request))
         return response
+
+    async def _keep_page(self, request: Request, typed: Typed, key: str) -> str:
+        """Keep the page in the draft it was made of, in a new one where the browser has another; return its token.
+
+        The token says which draft that is, not the page: so a draft whose time is over, or whose report was sent and
+        the answer lost, still becomes that one report, and no other site can plant the key of somebody's report.
+        """
+        token = self._view.draft_of(request)
+        known = None
+        if token is None or key != self._kept.key_of_report(token):
+            token = self._kept.new_token()
+        else:
+            known = await self._kept.load(token)
+        answers = _of_steps(typed) if known is None else known.values
+        last = {name: typed.all(name) for name in steps.KEPT_OF_LAST}
+        if typed.one("word"):
+            last[steps.WORD_AGAIN] = ("yes",)
+        await self._kept.save(token, Typed({**answers, **last}))
+        return token
 
     def _read(self, request: Request, typed: Typed) -> tuple[Submission | None, list[FieldProblem]]:
         raw, problems = form.submission_of(typed, self._view.pages.language(request))
@@ -228,15 +246,7 @@ class _Sending:
     ) -> Response:
         if typed.one("page") != CHECK:
             return self._view.whole(request, typed, key=key, problems=problems, notice=notice, status=status)
-        page = self._view.check(request, typed, key=key, problems=problems, notice=notice, status=status)
-        token = self._view.draft_of(request)
-        with contextlib.suppress(TransientError):
-            if problems and await self._kept.load(token) is None:
-                # The draft's time is over: the links to what must be changed need one.
-                token = self._kept.new_token()
-                await self._kept.save(token, Typed(_of_steps(typed)))
-                drafts.leave_token(page, token, secure=self._view.pages.secure(request))
-        return page
+        return self._view.check(request, typed, key=key, problems=problems, notice=notice, status=status)
 
     async def _receipt(
         self, request: Request, result: SubmissionResult, submission: Submission, typed: Typed
@@ -266,6 +276,11 @@ class _Sending:
         if wait:
             raise Problem(429, "too_many_requests", _TOO_MANY_WORDS, retry_after=wait)
         self._words_set.consume(network, 1.0)
+
+
+def _key_of(typed: Typed) -> str:
+    key = typed.one("idempotency_key")
+    return key if len(key) == drafts.KEY_CHARS else drafts.new_key()
 
 
 def _of_steps(typed: Typed) -> dict[str, tuple[str, ...]]:

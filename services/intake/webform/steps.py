@@ -16,6 +16,10 @@ CHECK: Final = "check"
 """Where everything is looked at once more and sent."""
 LAST: Final = ("consents", "word", "word_for_status")
 """Controls of the last page itself."""
+WORD_AGAIN: Final = "word_again"
+"""The field of a draft that says that a word of one's own was typed, and must be typed again."""
+KEPT_OF_LAST: Final = ("consents", "word_for_status", WORD_AGAIN)
+"""What a draft keeps of the last page. Never the word: it is there against whoever has the browser next."""
 PATH: Final = "path"
 """The field of a draft that names the path; no part of the submission."""
 NOW: Final = "now"

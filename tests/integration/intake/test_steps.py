@@ -13,6 +13,7 @@ from services.intake.webform import drafts
 from services.intake.webform.repository import DraftRepository
 from shared.encryption import Keyring
 from shared.errors import TransientError
+from shared.web.form_body import Typed
 from tests.integration.intake.harness import IntakeHarness
 from tests.support.clock import ManualClock
 from tests.support.waiting import eventually
@@ -44,6 +45,17 @@ def hidden(page: httpx.Response) -> dict[str, list[str]]:
     for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page.text):
         found.setdefault(name, []).append(value)
     return found
+
+
+async def change(harness: IntakeHarness, page: httpx.Response, go: str, **fields: str | list[str]) -> httpx.Response:
+    """Press "Change" or "Back" on the last page."""
+    return await harness.http.post("/form/check?lang=en", data={**hidden(page), **fields, "go": go})
+
+
+def go_on(harness: IntakeHarness, token: str) -> None:
+    """Give the browser the cookie of a draft, and no other."""
+    harness.http.cookies.clear()
+    harness.http.cookies.set(drafts.COOKIE, token)
 
 
 def receipt(page: httpx.Response) -> str:
@@ -244,16 +256,100 @@ async def test_changing_an_answer_from_the_last_page_loses_nothing_however_late(
     await begun(harness)
     await answer(harness, "words", narrative=STORY)
     page = await harness.http.get("/form/check?lang=en")
-    leads = re.findall(r'type="submit" form="step" name="go" value="([^"]+)"', page.text)
+    buttons = re.findall(r'type="submit" form="step" formaction="([^"]+)" name="go" value="([^"]+)"', page.text)
+    leads = {slug: place for place, slug in buttons if slug != "stay"}
     assert {"contact", "who", "what", "words"} < set(leads)  # back, and what can be changed
+    # Not where reports are sent: an intake of before these buttons would take the press for sending.
+    assert set(leads.values()) == {"/form/check?lang=en"}
     await clock.advance(late_s)
-    typed = {"word": "파란 우산", "consents": ["personal", "sensitive"]}
-    changing = await harness.http.post("/?lang=en", data={**hidden(page), **typed, "go": "words"})
+    changing = await change(harness, page, "words", consents=["personal", "sensitive"])
     assert (changing.status_code, changing.headers["location"]) == (303, "/form/words")
     assert STORY in (await harness.http.get("/form/words?lang=en")).text
     again = await harness.http.get("/form/check?lang=en")
     assert hidden(again)["harm_types"] == ["distribution", "synthesis"]
-    assert ("파란 우산" in again.text, again.text.count(" checked")) == (True, 2)
+    assert again.text.count(" checked") == 2
+    assert hidden(again) == hidden(page), "the same report, with the same key"
+    assert await harness.collection.count_documents({}) == 0
+
+
+async def test_a_word_typed_before_a_change_is_kept_nowhere_and_asked_for_again(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Typed] = []
+    save = drafts.Drafts.save
+
+    async def saved(self: drafts.Drafts, token: str, typed: Typed) -> None:
+        kept.append(typed)
+        await save(self, token, typed)
+
+    monkeypatch.setattr(drafts.Drafts, "save", saved)
+    await begun(harness)
+    page = await harness.http.get("/form/check?lang=en")
+    said = "If you still want it, type it again."
+    assert said not in page.text
+    await change(harness, page, "words", word="파란 우산", word_for_status="yes")
+    await answer(harness, "words", narrative=STORY)
+    page = await harness.http.get("/form/check?lang=en")
+    assert ("파란 우산" in page.text, said in page.text, page.text.count(" checked")) == (False, True, 1)
+    await change(harness, page, "words")
+    page = await harness.http.get("/form/check?lang=ko")
+    assert "쓰시려면 다시 적어 주세요." in page.text
+    assert kept
+    assert "파란 우산" not in str([typed.values for typed in kept])
+
+
+async def test_changing_a_report_whose_receipt_was_lost_on_the_way_makes_no_second_one(
+    harness: IntakeHarness,
+) -> None:
+    await begun(harness)
+    page = await harness.http.get("/form/check?lang=en")
+    token = harness.http.cookies[drafts.COOKIE]
+    lost = await harness.http.post("/?lang=en", data=hidden(page))
+    # The answer never came: the browser still has its cookie, and the last page is still open.
+    go_on(harness, token)
+    refused = await harness.http.post("/?lang=en", data={**hidden(page), "narrative": "900101-1234567"})
+    assert refused.status_code == 422
+    assert (await change(harness, page, "words")).status_code == 303
+    again = await harness.http.post("/?lang=en", data=hidden(await harness.http.get("/form/check?lang=en")))
+    assert receipt(again) == receipt(lost)
+    go_on(harness, token)
+    await change(harness, page, "words")
+    await answer(harness, "words", narrative=STORY)
+    other = await harness.http.post("/?lang=en", data=hidden(await harness.http.get("/form/check?lang=en")))
+    assert (other.status_code, "This form was sent before" in other.text) == (409, True)
+    assert await harness.collection.count_documents({}) == 1
+
+
+async def test_a_change_takes_the_page_along_and_not_what_another_person_began_in_the_browser(
+    harness: IntakeHarness, clock: ManualClock
+) -> None:
+    await begun(harness)
+    await answer(harness, "words", narrative=STORY)
+    page = await harness.http.get("/form/check?lang=en")
+    await clock.advance(31 * 60)
+    await answer(harness, "who", role="third_party")
+    await answer(harness, "words", narrative="another story")
+    others = harness.http.cookies[drafts.COOKIE]
+    await change(harness, page, "words", consents="personal")
+    mine = hidden(await harness.http.get("/form/check?lang=en"))
+    assert (mine["role"], mine["narrative"]) == (["victim"], [STORY])
+    go_on(harness, others)
+    theirs = await harness.http.get("/form/check?lang=en")
+    assert (hidden(theirs)["role"], hidden(theirs)["narrative"]) == (["third_party"], ["another story"])
+    assert " checked" not in theirs.text
+
+
+@pytest.mark.parametrize("go", ["what#harm_types", "words", "check", "check#", "Words", "next"])
+async def test_no_button_but_the_one_that_sends_sends_a_report(harness: IntakeHarness, go: str) -> None:
+    await begun(harness)
+    page = await harness.http.get("/form/check?lang=en")
+    shown = await harness.http.post("/?lang=en", data={**hidden(page), "go": go})
+    assert (shown.status_code, hidden(shown)) == (200, hidden(page))
+    led = await change(harness, page, go)
+    if go in ("what#harm_types", "words"):
+        assert (led.status_code, led.headers["location"]) == (303, f"/form/{go}")
+    else:
+        assert (led.status_code, hidden(led)) == (200, hidden(page))
     assert await harness.collection.count_documents({}) == 0
 
 
@@ -266,7 +362,7 @@ async def test_changing_an_answer_while_drafts_cannot_be_kept_shows_everything_o
     await begun(harness)
     form = hidden(await harness.http.get("/form/check?lang=en"))
     monkeypatch.setattr(DraftRepository, "read", away)
-    page = await harness.http.post("/?lang=en", data={**form, "narrative": STORY, "go": "who"})
+    page = await harness.http.post("/form/check?lang=en", data={**form, "narrative": STORY, "go": "who"})
     assert (page.status_code, STORY in page.text) == (503, True)
     assert "Nothing is lost" in page.text
 
@@ -466,6 +562,7 @@ async def test_a_childs_answers_that_are_kept_anew_stay_in_plain_words(
     await clock.advance(3600)
     refused = await harness.http.post("/?lang=en", data={**form, "narrative": "900101-1234567"})
     assert (refused.status_code, 'name="go" value="y-words#narrative"' in refused.text) == (422, True)
+    assert (await change(harness, refused, "y-words#narrative")).headers["location"] == "/form/y-words#narrative"
     assert "plain-words" in (await harness.http.get("/form/check?lang=en")).text
 
 

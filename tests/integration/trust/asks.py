@@ -80,6 +80,7 @@ def _intake() -> Asks:
         ("intake", "POST", "/leave"): (ask(204),),
         ("intake", "GET", "/form/{slug}"): (ask(200, path={"slug": "who"}),),
         ("intake", "POST", "/form/{slug}"): (ask(422, path={"slug": "who"}, body={"role": ""}),),
+        ("intake", "POST", "/form/check"): (ask(200, body={"go": "check"}),),
         ("intake", "GET", "/notes/{slug}"): (ask(200, path={"slug": "browser"}),),
         ("intake", "GET", "/status"): (ask(200),),
         ("intake", "POST", "/status"): (ask(404, body=_RECEIPT),),
