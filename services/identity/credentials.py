@@ -117,33 +117,27 @@ class Vault:
         """Digest a name, to keep delays under: people type passwords where names belong, so names are not kept."""
         return hmac.new(self._names, name.encode(), hashlib.sha256).hexdigest()[:32]
 
-    def device_cookie(self, subject: str, now: datetime) -> str:
-        """Proof that an account has signed in in this browser by now."""
+    def device_cookie(self, account: Account, now: datetime) -> str:
+        """Proof that an account, as it is, has signed in in this browser by now."""
         nonce, until = secrets.token_urlsafe(12), int((now + DEVICE_LASTS).timestamp())
-        return f"{nonce}.{until}.{self._device_proof(subject, nonce, until)}"
+        return f"{nonce}.{until}.{self._device_proof(account, nonce, until)}"
 
     def device_of(self, cookie: str, account: Account, now: datetime) -> str | None:
-        """The device's name if the cookie is ours, this account's, not over and not older than its last change.
+        """The device's name if the cookie is ours, this account's since its last change, and not over.
 
         Whoever knew the former password or factor and signed in with it is a stranger again.
         """
         nonce, _, rest = cookie.partition(".")
         until, _, proof = rest.partition(".")
-        if not (until.isascii() and until.isdigit() and len(until) <= 12):  # noqa: PLR2004  # digits of a second until the year 33658
+        if not (until.isascii() and until.isdigit() and len(until) <= 12 and int(until) > int(now.timestamp())):  # noqa: PLR2004  # digits of a second until the year 33658
             return None
-        # Whole seconds, as the cookie has them: it may have been given together with the change.
-        oldest = max(int(now.timestamp()) + 1, int((account.changed_at + DEVICE_LASTS).timestamp()))
-        if int(until) < oldest:
-            return None
-        subject = account.subject
-        return (
-            nonce
-            if hmac.compare_digest(proof.encode(), self._device_proof(subject, nonce, int(until)).encode())
-            else None
-        )
+        ours = self._device_proof(account, nonce, int(until))
+        return nonce if hmac.compare_digest(proof.encode(), ours.encode()) else None
 
-    def _device_proof(self, subject: str, nonce: str, until: int) -> str:
-        return hmac.new(self._device, f"{subject} {nonce} {until}".encode(), hashlib.sha256).hexdigest()
+    def _device_proof(self, account: Account, nonce: str, until: int) -> str:
+        # By the count of changes, not by their times: it is in the account's seal and needs no right clock.
+        content = f"{account.subject} {account.changes} {nonce} {until}"
+        return hmac.new(self._device, content.encode(), hashlib.sha256).hexdigest()
 
 
 def new_secret() -> str:

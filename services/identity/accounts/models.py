@@ -122,7 +122,13 @@ class Account(_Frozen):
     """Found changed by somebody other than identity; opens nothing. Only lists show such an account."""
     created_at: datetime
     changed_at: datetime
+    changes: int = 0
+    """How often it was changed; in the seal, so nobody sets it back. Browsers are known until it rises."""
     rev: int = 1
+
+    def changed(self, at: datetime, **update: object) -> "Account":
+        """Return the account with these changes, to be saved; the browsers it was signed in in are unknown then."""
+        return self.model_copy(update={**update, "changed_at": at, "changes": self.changes + 1})
 
 
 class Session(_Frozen):

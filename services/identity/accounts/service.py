@@ -123,7 +123,7 @@ class Administration:
         if wrong is not None or account.waits is None:
             raise RefusedError(wrong or ChangeRefusal.NOT_WAITING)
         await self._said(who, AuditAction.RELEASE, account, None, asked_by=" ".join(account.waits.by))
-        after = await self._accounts.save(account.model_copy(update={"waits": None, "changed_at": self._clock.now()}))
+        after = await self._accounts.save(account.changed(self._clock.now(), waits=None))
         if after is None:
             raise RefusedError("changed_meanwhile")
         return after
@@ -241,15 +241,15 @@ class Administration:
         self, account: Account, why: SessionEnding, notice: Notice, *, tries: int = 1, **update: object
     ) -> Account:
         now = self._clock.now()
-        update |= {"changed_at": now, "sessions_from": now, "session_kept": ""}
+        update |= {"sessions_from": now, "session_kept": ""}
         async with self._notices.about(account, notice):
-            before, after = account, await self._accounts.save(account.model_copy(update=update))
+            before, after = account, await self._accounts.save(account.changed(now, **update))
             while after is None:
                 tries -= 1
                 found = await self._accounts.get(account.subject) if tries else None
                 if found is None:
                     raise RefusedError("changed_meanwhile")
-                before, after = found, await self._accounts.save(found.model_copy(update=update))
+                before, after = found, await self._accounts.save(found.changed(now, **update))
             await self._keep_an_administrator(before, after)
         await self._sessions.end(account.subject, why)
         return after
@@ -262,7 +262,7 @@ class Administration:
         """
         loses_one = administers_central(before) and not administers_central(after)
         if loses_one and not await self._accounts.administrators(CENTRAL):
-            await self._accounts.save(before.model_copy(update={"rev": after.rev}))
+            await self._accounts.save(before.model_copy(update={"rev": after.rev, "changes": after.changes}))
             raise RefusedError(ChangeRefusal.LAST_ADMINISTRATOR)
 
 

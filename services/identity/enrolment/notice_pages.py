@@ -69,12 +69,13 @@ def notices_router(
         account = await account_of(store, principal.subject)
         language = pages.language(request)
         try:
-            await enrolment.change_mail(account, current, digits, mail, language, actor_of(request, principal))
+            who = actor_of(request, principal)
+            changed = await enrolment.change_mail(account, current, digits, mail, language, who)
         except RefusedError as error:
             field = "mail" if error.code == "mail" else "current"
             return form(request, account, mail, error.code, field, error.retry_after or 0)
         except TransientError:
             raise unavailable() from None
-        return keep_known(RedirectResponse("/account?done=mail", 303), request, principal, sign_in, pages)
+        return keep_known(RedirectResponse("/account?done=mail", 303), request, changed, sign_in, pages)
 
     return router

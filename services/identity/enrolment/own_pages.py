@@ -33,9 +33,9 @@ DONE: Final = {
 }
 
 
-def keep_known(answer: Response, request: Request, principal: Principal, sign_in: SignIn, pages: Pages) -> Response:
-    """The answer to who changed their account: of all their browsers, this one stays known."""
-    device = sign_in.device_cookie(principal.subject, pages.clock.now())
+def keep_known(answer: Response, request: Request, changed: Account, sign_in: SignIn, pages: Pages) -> Response:
+    """The answer to who changed their account to this: of all their browsers, this one stays known."""
+    device = sign_in.device_cookie(changed, pages.clock.now())
     set_device(answer, device, secure=pages.secure(request))
     return answer
 
@@ -103,7 +103,7 @@ def own_router(
             return await show(request, principal, error="not_the_same", field="again")
         try:
             account = await mine(principal)
-            await enrolment.change_password(
+            changed = await enrolment.change_password(
                 account, before, code, password, actor_of(request, principal), principal.session
             )
         except RefusedError as error:
@@ -111,7 +111,7 @@ def own_router(
             return await show(request, principal, error=error.code, field=field, wait=error.retry_after or 0)
         except TransientError:
             raise unavailable() from None
-        return keep_known(RedirectResponse("/account?done=password", 303), request, principal, sign_in, pages)
+        return keep_known(RedirectResponse("/account?done=password", 303), request, changed, sign_in, pages)
 
     @router.post("/account/recovery-codes")
     async def recovery(
@@ -119,13 +119,13 @@ def own_router(
     ) -> Response:
         try:
             account = await mine(principal)
-            codes = await enrolment.new_recovery_codes(account, current, digits, actor_of(request, principal))
+            changed, codes = await enrolment.new_recovery_codes(account, current, digits, actor_of(request, principal))
         except RefusedError as error:
             return await show(request, principal, error=error.code, field="current", wait=error.retry_after or 0)
         except TransientError:
             raise unavailable() from None
         page = pages.render(request, "recovery-codes.html", shown_once=True, codes=codes, onward="/account", state="")
-        return keep_known(page, request, principal, sign_in, pages)
+        return keep_known(page, request, changed, sign_in, pages)
 
     @router.post("/account/end-everywhere")
     async def end_everywhere(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:

@@ -104,7 +104,7 @@ def invitation_router(
         request.state.principal = issued.principal
         page = codes_page(request, codes, home_of(issued.principal, urls), "fresh")
         set_session(page, issued, secure=pages.secure(request))
-        device = sign_in.device_cookie(account.subject, pages.clock.now())
+        device = sign_in.device_cookie(account, pages.clock.now())
         set_device(page, device, secure=pages.secure(request))
         return page
 

@@ -20,7 +20,6 @@ from services.identity.sessions.cookies import (
     device_of,
     drop_short,
     onward,
-    set_device,
     set_session,
     short_of,
 )
@@ -104,12 +103,12 @@ def passkey_router(
         who = actor_of(request, principal)
         try:
             await sign_in.confirm(account, current, digits, who)
-            await passkeys.add(await mine(principal), principal.session, name, passkey, who)
+            changed = await passkeys.add(await mine(principal), principal.session, name, passkey, who)
         except RefusedError as error:
             return form(pages, request, error, name=name)
         except TransientError:
             raise unavailable() from None
-        return keep_known(RedirectResponse("/account?done=passkey", 303), request, principal, sign_in, pages)
+        return keep_known(RedirectResponse("/account?done=passkey", 303), request, changed, sign_in, pages)
 
     @router.get("/{key}/remove")
     async def ask(request: Request, principal: Annotated[Principal, Depends(own)], key: str) -> Response:
@@ -129,7 +128,7 @@ def passkey_router(
         required = must_have_one(account, roles_with_passkey)
         try:
             await sign_in.confirm(account, current, digits, who)
-            await passkeys.remove(await mine(principal), key, who, required=required)
+            changed = await passkeys.remove(await mine(principal), key, who, required=required)
         except RefusedError as error:
             words, wait = PASSKEY_WORDS[error.code], error.retry_after or 0
             return pages.render(
@@ -137,7 +136,7 @@ def passkey_router(
             )
         except TransientError:
             raise unavailable() from None
-        return keep_known(RedirectResponse("/account?done=passkey_removed", 303), request, principal, sign_in, pages)
+        return keep_known(RedirectResponse("/account?done=passkey_removed", 303), request, changed, sign_in, pages)
 
     return router
 
@@ -178,7 +177,7 @@ def registration_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys,
         nobody = actor_of(request, None)
         who = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), where_of(request))
         try:
-            await passkeys.add(account, cookie, name, passkey, who)
+            changed = await passkeys.add(account, cookie, name, passkey, who)
             # The account as it was: the passkey registered here makes this browser no stranger.
             entered = await sign_in.begin(account, Factor.PASSKEY, nobody, device_of(request))
         except RefusedError as error:
@@ -189,7 +188,7 @@ def registration_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys,
         wanted = onward(next, urls) if next else home_of(entered.issued.principal, urls)
         answer = RedirectResponse(wanted, 303)
         set_session(answer, entered.issued, secure=pages.secure(request))
-        set_device(answer, entered.device, secure=pages.secure(request))
+        keep_known(answer, request, changed, sign_in, pages)
         drop_short(answer, REGISTER_COOKIE, secure=pages.secure(request))
         return answer
 

@@ -94,16 +94,14 @@ class Enrolment:
             raise RefusedError("wrong_code")
         codes = new_codes()
         now = self._clock.now()
-        active = offer.account.model_copy(
-            update={
-                "state": AccountState.ACTIVE,
-                "password": await self._passwords.hashed(password),
-                "totp": self._vault.encrypt(offer.account.subject, TOTP_FIELD, offer.totp.encode()),
-                "totp_step": step,
-                "recovery": digests(self._vault.marks, offer.account.subject, codes),
-                "invitation": None,
-                "changed_at": now,
-            }
+        active = offer.account.changed(
+            now,
+            state=AccountState.ACTIVE,
+            password=await self._passwords.hashed(password),
+            totp=self._vault.encrypt(offer.account.subject, TOTP_FIELD, offer.totp.encode()),
+            totp_step=step,
+            recovery=digests(self._vault.marks, offer.account.subject, codes),
+            invitation=None,
         )
         known = Actor(active.subject, active.organisation, tuple(sorted(active.roles)), who.where)
         await self._trail.append(line(known, AuditAction.ENROL, now))
@@ -114,28 +112,37 @@ class Enrolment:
 
     async def change_password(
         self, account: Account, before: str, code: str, after: str, who: Actor, session: str
-    ) -> int:
-        """Another password; ends every other session. How many ended. Raises ``RefusedError``."""
+    ) -> Account:
+        """Another password; ends every other session. The account as saved. Raises ``RefusedError``."""
         after = self._strong(after, account.name)
         await self._sign_in.confirm(account, before, code, who)
         hashed = await self._passwords.hashed(after)
         await self._trail.append(line(who, AuditAction.PASSWORD, self._clock.now()))
         begins = self._clock.now()
         async with self._notices.about(account, Notice.PASSWORD):
-            await self._change(account.subject, {"password": hashed, "sessions_from": begins, "session_kept": session})
-        return await self._sessions.end(account.subject, SessionEnding.PASSWORD_CHANGED, but=session)
+            kept: dict[str, object] = {"password": hashed, "sessions_from": begins, "session_kept": session}
+            changed = await self._change(account.subject, kept)
+        await self._sessions.end(account.subject, SessionEnding.PASSWORD_CHANGED, but=session)
+        return changed
 
-    async def new_recovery_codes(self, account: Account, password: str, code: str, who: Actor) -> list[str]:
-        """Ten new codes in place of the old ones. Raises ``RefusedError``."""
+    async def new_recovery_codes(
+        self, account: Account, password: str, code: str, who: Actor
+    ) -> tuple[Account, list[str]]:
+        """The account as saved, and its ten new codes in place of the old ones. Raises ``RefusedError``."""
         await self._sign_in.confirm(account, password, code, who)
         codes = new_codes()
         await self._trail.append(line(who, AuditAction.RECOVERY_CODES, self._clock.now()))
         async with self._notices.about(account, Notice.RECOVERY_CODES):
-            await self._change(account.subject, {"recovery": digests(self._vault.marks, account.subject, codes)})
-        return codes
+            fresh = digests(self._vault.marks, account.subject, codes)
+            changed = await self._change(account.subject, {"recovery": fresh})
+        return changed, codes
 
-    async def change_mail(self, account: Account, password: str, code: str, to: str, language: str, who: Actor) -> None:
-        """Another address for notices, or none; both are told. Raises ``RefusedError``: ``mail``, or as ``confirm``.
+    async def change_mail(
+        self, account: Account, password: str, code: str, to: str, language: str, who: Actor
+    ) -> Account:
+        """Another address for notices, or none; both are told. The account as saved.
+
+        Raises ``RefusedError``: ``mail``, or as ``confirm``.
 
         People of the OpenID provider have no password here: they showed their factors there lately.
         """
@@ -149,7 +156,7 @@ class Enrolment:
         kept: dict[str, object] = {"mail": sealed, "language": language if to else ""}
         changed = account.model_copy(update=kept)
         async with self._notices.about(account, Notice.ADDRESS), self._notices.about(changed, Notice.ADDRESS):
-            await self._change(account.subject, kept)
+            return await self._change(account.subject, kept)
 
     def _strong(self, password: str, name: str) -> str:
         password = normal(password)
@@ -158,12 +165,14 @@ class Enrolment:
             raise RefusedError(weak.value)
         return password
 
-    async def _change(self, subject: str, update: dict[str, object]) -> None:
+    async def _change(self, subject: str, update: dict[str, object]) -> Account:
         account = await self._accounts.get(subject)
         if account is None or account.state is not AccountState.ACTIVE:
             raise RefusedError("wrong_sign_in")
-        if await self._accounts.save(account.model_copy(update={**update, "changed_at": self._clock.now()})) is None:
+        saved = await self._accounts.save(account.changed(self._clock.now(), **update))
+        if saved is None:
             raise TransientError("the account changed meanwhile")
+        return saved
 
     async def _invited(self, code: str, who: Actor) -> Account:
         account = await self._accounts.by_invitation(self._vault.marks.invitation(plain_code(code)))

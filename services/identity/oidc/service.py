@@ -93,7 +93,7 @@ class External:
                 await self.refused(who, "provider_error", account)
                 raise RefusedError("provider_error")
         SIGN_INS.labels("openid", "entered").inc()
-        return Entered(issued, self._vault.device_cookie(account.subject, now))
+        return Entered(issued, self._vault.device_cookie(account, now))
 
     async def log_out(self, logout: Logout, issuer: str, who: Actor) -> None:
         """End everywhere what the provider ended. Raises ``RefusedError`` ``wrong_token``: used before.
@@ -162,10 +162,10 @@ class External:
         said = {"account": account.subject, "before": " ".join(account.roles), "after": " ".join(roles)}
         await self._trail.append(line(who, AuditAction.ROLES, now, way="openid", of=organisation, **said))
         waits = waiting(account, roles, PROVIDER, now, anew=account.organisation != organisation)
-        update = {"organisation": organisation, "roles": roles, "waits": waits, "changed_at": now}
+        update: dict[str, object] = {"organisation": organisation, "roles": roles, "waits": waits}
         update |= {"sessions_from": now, "session_kept": ""}
         async with self._notices.about(account, Notice.ROLES):
-            saved = await self._accounts.save(account.model_copy(update=update))
+            saved = await self._accounts.save(account.changed(now, **update))
         if saved is None:
             raise TransientError("the account changed meanwhile")
         await self._sessions.end(account.subject, SessionEnding.ROLES_CHANGED)

@@ -278,9 +278,7 @@ class Passkeys:
         return self.party
 
     async def _saved(self, account: Account, keys: tuple[Passkey, ...]) -> Account:
-        saved = await self._accounts.save(
-            account.model_copy(update={"passkeys": keys, "changed_at": self._clock.now()})
-        )
+        saved = await self._accounts.save(account.changed(self._clock.now(), passkeys=keys))
         if saved is None:
             raise TransientError("the account changed meanwhile")
         return saved

@@ -163,9 +163,9 @@ class SignIn:
         if seconds := await self._taken({Source.NETWORK: f"{Source.NETWORK}:{network}"}):
             raise RefusedError("wait", retry_after=seconds)
 
-    def device_cookie(self, subject: str, now: datetime) -> str:
+    def device_cookie(self, account: Account, now: datetime) -> str:
         """The cookie that makes a browser known to an account, until the account changes."""
-        return self._vault.device_cookie(subject, now)
+        return self._vault.device_cookie(account, now)
 
     async def begin(self, account: Account, shown: Factor, who: Actor, device: str) -> Entered:
         """Begin the session of somebody whose factors were right; ``device`` is the cookie of a known browser.
@@ -183,7 +183,7 @@ class SignIn:
                 await self._refuse(who, account, "wrong_sign_in")
                 raise AssertionError  # pragma: no cover  # _refuse raises
         SIGN_INS.labels("password", "entered").inc()
-        return Entered(issued, self.device_cookie(account.subject, now))
+        return Entered(issued, self.device_cookie(account, now))
 
     async def begin_first(self, account: Account, who: Actor) -> Issued | None:
         """Begin the session of somebody who just enrolled; None while they wait for release.

@@ -141,6 +141,31 @@ async def test_a_changed_password_makes_all_browsers_but_its_own_unknown(identit
         assert await delivered(identity, sink) == [(OLD, "새로운 기기에서 로그인했습니다")]
 
 
+@pytest.mark.parametrize("field", ["changed_at", "changes"])
+async def test_nobody_makes_a_browser_known_again_by_writing_the_store(
+    identity: Process, sink: MailSink, field: str
+) -> None:
+    async with identity.browser() as http, identity.browser() as strange:
+        ready = await someone(identity, http)
+        await identity.clock.advance(30)
+        await identity.enter(strange, ready)
+        accounts, own = identity.accounts.store.collection, {"_id": ready.account.subject}
+        before = await accounts.find_one(own)
+        assert before is not None
+        await identity.clock.advance(30)
+        right = {"before": ready.password, "code": identity.code(ready), "password": SENTENCE, "again": SENTENCE}
+        assert (await http.post("/account/password", data=right)).status_code == 303
+        await delivered(identity, sink)
+        await accounts.update_one(own, {"$set": {field: before[field]}})
+        await identity.clock.advance(30)
+        entered = await identity.enter(strange, ready, password=SENTENCE)
+        # The count is in the seal: an account whose count was set back opens nothing.
+        told = [(OLD, "새로운 기기에서 로그인했습니다")]
+        assert (entered.status_code, await delivered(identity, sink)) == (
+            (303, told) if field == "changed_at" else (401, [])
+        )
+
+
 async def test_new_recovery_codes_and_another_address_make_other_browsers_unknown(
     identity: Process, sink: MailSink
 ) -> None:

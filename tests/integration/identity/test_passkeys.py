@@ -51,6 +51,9 @@ async def test_who_must_have_a_passkey_registers_one_and_then_signs_in_with_it_a
         assert (await http.get("/session/passkey")).status_code == 403
         device = await registered(identity, http, ready)
         assert (await http.get("/desk")).text == ready.account.subject
+        account, cookie = await identity.accounts.store.get(ready.account.subject), http.cookies["__Host-ieum_device"]
+        assert account is not None
+        assert identity.accounts.vault.device_of(cookie, account, identity.clock.now()), "it was registered here"
     await identity.clock.advance(30)
     async with browser(identity) as http:
         assert (await identity.enter(http, ready)).status_code == 403

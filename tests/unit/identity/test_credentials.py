@@ -34,7 +34,7 @@ SOMEBODY = Account(
 
 def test_a_device_is_known_to_its_account_until_its_time_and_to_no_other() -> None:
     vault, other = Vault([os.urandom(32)], os.urandom(32)), Vault([os.urandom(32)], os.urandom(32))
-    cookie = vault.device_cookie("s-abcdefgh", NOW)
+    cookie = vault.device_cookie(SOMEBODY, NOW)
     nonce, until, proof = cookie.split(".")
     assert vault.device_of(cookie, SOMEBODY, NOW) == nonce
     assert vault.device_of(cookie, SOMEBODY.model_copy(update={"subject": "s-abcdefgx"}), NOW) is None
@@ -54,11 +54,17 @@ def test_a_device_is_known_to_its_account_until_its_time_and_to_no_other() -> No
 
 def test_a_device_of_before_the_last_change_of_its_account_is_unknown() -> None:
     vault = Vault([os.urandom(32)], os.urandom(32))
-    changed = SOMEBODY.model_copy(update={"changed_at": NOW + timedelta(seconds=1, milliseconds=400)})
-    later = NOW + timedelta(seconds=2)
-    assert vault.device_of(vault.device_cookie("s-abcdefgh", NOW), changed, later) is None
-    with_the_change = vault.device_cookie("s-abcdefgh", changed.changed_at)
-    assert vault.device_of(with_the_change, changed, later) is not None
+    cookie, changed = vault.device_cookie(SOMEBODY, NOW), SOMEBODY.changed(NOW, roles=())
+    assert vault.device_of(cookie, changed, NOW) is None
+    assert vault.device_of(vault.device_cookie(changed, NOW), changed, NOW) is not None
+
+
+@pytest.mark.parametrize("at", [NOW - timedelta(days=400), NOW + timedelta(days=400), datetime.max.replace(tzinfo=UTC)])
+def test_when_an_account_was_changed_decides_nothing_of_its_devices(at: datetime) -> None:
+    vault = Vault([os.urandom(32)], os.urandom(32))
+    before, changed = vault.device_cookie(SOMEBODY, NOW), SOMEBODY.changed(at)
+    assert vault.device_of(before, changed, NOW) is None
+    assert vault.device_of(vault.device_cookie(changed, NOW), changed, NOW) is not None
 
 
 def test_what_is_sealed_opens_only_in_its_place() -> None:

@@ -45,6 +45,7 @@ SESSION = Session(digest="d", session="n", subject="s-abcdefgh", started_at=AT, 
         {"break_glass": True},
         {"waits": PendingRelease(by=("s-x",), since=AT)},
         {"sessions_from": AT},
+        {"changes": 1},
         {"mail": Sealed(key_id="a", key=b"b", blob=b"c")},
     ],
 )
