@@ -34,6 +34,7 @@ from services.intake.reports.events import amended
 from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.models import AnswerLeft, AnswersLeft, StatusAnswer, Taken
 from services.intake.retention import rules as retention_rules
+from services.intake.retention.jobs import WITHDRAWALS
 from services.intake.retention.rules import RefusedError
 from services.intake.staff_access.views import written
 from services.intake.submissions import identifiers
@@ -47,7 +48,6 @@ from shared.metrics import REGISTRY
 MESSAGES: Final = 50
 """Messages with one receipt; more belong in a conversation."""
 
-WITHDRAWALS: Final = Counter("ieum_intake_withdrawals", "Reports withdrawn, each time.", registry=REGISTRY)
 REINSTATEMENTS: Final = Counter("ieum_intake_reinstatements", "Withdrawals undone.", registry=REGISTRY)
 
 Destroy = Callable[[str], Awaitable[Document | None]]

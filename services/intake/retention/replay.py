@@ -24,6 +24,7 @@ from services.intake.reports.erasure_register import LastWord, last_words
 from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.repository import ReportRepository, repository_of
 from services.intake.retention import rules as retention_rules
+from services.intake.retention import schedule
 from services.intake.retention.rules import RefusedError
 from services.intake.settings import IntakeSettings
 from shared import log, mongo, process, trace
@@ -122,7 +123,8 @@ class ErasureReplay:
     async def _withdraw(self, document: Document, life: Lifecycle, at: datetime) -> Document:
         """The withdrawal, with all of its time for second thoughts again; its event is published once intake runs.
 
-        Of one that the store has from before, which was undone in between, there was an event.
+        Of one that the store has from before, which was undone in between, there was an event. About a drill whose time
+        was over by then no lead is asked, as the daily job asked none.
         """
         facts, now = documents.facts_in(document), self._clock.now()
         event: Event | None = None
@@ -131,7 +133,10 @@ class ErasureReplay:
             event = ReportWithdrawn(report_id=document["_id"], intake_version=version, withdrawn_at=at)
         else:
             life = retention_rules.undone(life, at)
-        after = retention_rules.withdrawn(life, facts, at_once=False, understood=False, receipt_alone=True, now=now)
+        if schedule.drill_over(facts, document["received_at"], life, documents.progress_of(document), at):
+            after = retention_rules.drill_withdrawn(life, now)
+        else:
+            after = retention_rules.withdrawn(life, facts, at_once=False, understood=False, receipt_alone=True, now=now)
         return await self._written(document, after, event, at)
 
     async def _reinstate(self, document: Document, life: Lifecycle, at: datetime) -> Document:

@@ -25,7 +25,7 @@ UNREAD_NOTICE: Final = timedelta(days=30)
 """How long before its time would pass an unread report becomes an alarm. Our own choice."""
 
 DRILL_LASTS: Final = timedelta(days=30)
-"""From receiving a drill to its end, where nobody has acknowledged it. Our own choice."""
+"""From receiving a drill, or from bringing it back, to its end, where nobody acknowledged it. Our own choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +179,13 @@ def judge(
 
 
 def drill_over(facts: ReportFacts, received_at: datetime, life: Lifecycle, progress: Progress, now: datetime) -> bool:
-    """Return whether a drill that nobody took back has waited for so long that nobody will acknowledge it any more."""
+    """Return whether a drill that nobody took back has waited for so long that nobody will acknowledge it any more.
+
+    One that was brought back begins anew, or the next day would withdraw it again.
+    """
     stands = life.withdrawal is None and life.erased_at is None
-    return facts.synthetic and stands and first_seen(progress) is None and received_at + DRILL_LASTS <= now
+    since = max(received_at, life.reinstated_at or received_at)
+    return facts.synthetic and stands and first_seen(progress) is None and since + DRILL_LASTS <= now
 
 
 def first_seen(progress: Progress) -> datetime | None:

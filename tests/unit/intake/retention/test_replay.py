@@ -1,7 +1,7 @@
 """A restored store is brought up to the register: taken back, undone and destroyed again, whichever came last."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +13,7 @@ from services.intake.reports.lifecycle import NEW, Lifecycle, Reason
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.replay import ErasureReplay
 from shared.events.base import Record
-from shared.events.vocabulary import AgeBand
+from shared.events.vocabulary import AgeBand, Role
 from tests.support.clock import ManualClock
 from tests.unit.intake.retention.test_erasure import NOW, decide, decision, facts, taken_back
 from tests.unit.intake.test_unreadable import Nothing
@@ -26,10 +26,12 @@ RESTORED = NOW + timedelta(days=5)
 class Restored:
     """A store that holds one report as it was in the backup, and the register's lines."""
 
-    def __init__(self, life: Lifecycle, *lines: tuple[Happened, int], **about: Any) -> None:
+    def __init__(
+        self, life: Lifecycle, *lines: tuple[Happened, int], received_at: datetime = NOW, **about: Any
+    ) -> None:
         self.document: Document = {
             "_id": ONE,
-            "received_at": NOW,
+            "received_at": received_at,
             "intake_version": 2,
             "changes": 1,
             "facts": facts(**about).model_dump(mode="json"),
@@ -116,3 +118,18 @@ async def test_who_took_it_back_again_since_the_backup_has_all_the_time_for_seco
     assert store.life.withdrawal is not None
     assert store.life.withdrawal.undo_until == RESTORED + retention_rules.UNDO_FOR
     assert store.told == [], "contact was stopped before"
+
+
+@pytest.mark.parametrize(("synthetic", "days"), [(True, 30), (True, 29), (False, 30)])
+async def test_a_drill_that_the_job_withdrew_waits_for_no_lead_after_a_restore(*, synthetic: bool, days: int) -> None:
+    store = Restored(
+        NEW,
+        (Happened.WITHDRAWN, 1),
+        received_at=NOW - timedelta(days=days),
+        synthetic=synthetic,
+        role=Role.THIRD_PARTY,
+    )
+    assert await replayed(store) == (1, 0, 0)
+    ended_by_job = synthetic and days == 30
+    assert (store.life.plan is not None, store.life.decide_since is None) == (ended_by_job, ended_by_job)
+    assert store.told == ["report.withdrawn.v1"]

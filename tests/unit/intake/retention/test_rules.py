@@ -156,3 +156,14 @@ def test_an_amendment_does_not_shorten_how_long_a_report_is_kept() -> None:
     )
     longer = retention_rules.amended(NEW, after, before)
     assert schedule.category_in(after, longer) is Category.PERMANENT
+
+
+def test_a_drill_that_was_brought_back_lasts_anew() -> None:
+    def over(life: Lifecycle, after: timedelta) -> bool:
+        return schedule.drill_over(facts(synthetic=True), NOW, life, Progress(), NOW + after)
+
+    last = schedule.DRILL_LASTS
+    assert [over(NEW, last - timedelta(seconds=1)), over(NEW, last)] == [False, True]
+    back = retention_rules.reinstated(retention_rules.drill_withdrawn(NEW, NOW + last), NOW + last + timedelta(days=1))
+    assert not over(back, last + timedelta(days=2)), "the next day's job would withdraw it again"
+    assert over(back, 2 * last + timedelta(days=1))

@@ -1,0 +1,79 @@
+"""The daily job ends drills: each is counted, and thousands of them are still one process's work."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.intake.reports.documents import Document
+from services.intake.reports.lifecycle import Lifecycle
+from services.intake.reports.repository import PAGE
+from services.intake.retention.jobs import ErasureJob
+from services.intake.retention.schedule import DRILL_LASTS
+from shared.metrics import REGISTRY
+from tests.support.clock import ManualClock
+from tests.unit.intake.retention.test_erasure import NOW, facts
+from tests.unit.intake.test_unreadable import Nothing, Reports, stored
+
+LASTS_S = 5.0
+"""To withdraw one drill, on a slow disk."""
+
+
+class Drills(Reports):
+    """Holds drills that are over and takes ``LASTS_S`` for each; what is ``raced`` somebody else has just changed."""
+
+    def __init__(self, number: int, *raced: int) -> None:
+        drill = facts(synthetic=True).model_dump(mode="json")
+        super().__init__(*(stored(_id(one), facts=drill) for one in range(number)))
+        self.clock = ManualClock(NOW + DRILL_LASTS)
+        self.raced = [_id(one) for one in raced]
+        self.claims: list[datetime] = []
+        self.taken_over = False
+
+    async def claim(self, job: str, day: str, *more: Any) -> bool:
+        self.claims.append(self.clock.now())
+        return not (self.taken_over and len(self.claims) > 1) and await super().claim(job, day, *more)
+
+    async def write(self, before: Document, *, life: Lifecycle, **_: Any) -> Document | None:
+        await self.clock.advance(LASTS_S)
+        if before["_id"] in self.raced:
+            return None
+        self.documents[before["_id"]] = {**before, "life": life.model_dump()}
+        return self.documents[before["_id"]]
+
+    def job(self) -> ErasureJob:
+        reports: Any = self
+        nothing: Any = Nothing()
+        return ErasureJob(reports, nothing, nothing, self.clock)
+
+    @property
+    def withdrawn(self) -> int:
+        return sum(document["life"]["withdrawal"] is not None for document in self.documents.values())
+
+
+def _id(number: int) -> str:
+    return f"{number:08x}-0000-5000-8000-000000000000"
+
+
+def counted() -> float:
+    return REGISTRY.get_sample_value("ieum_intake_withdrawals_total") or 0.0
+
+
+async def test_a_drill_that_the_job_withdrew_is_counted_and_one_that_changed_meanwhile_is_not() -> None:
+    drills, before = Drills(3, 1), counted()
+    assert await drills.job().daily()
+    assert (drills.withdrawn, counted() - before) == (2, 2)
+
+
+async def test_while_many_drills_are_withdrawn_no_other_process_begins_the_same() -> None:
+    drills = Drills(2 * PAGE + 1)
+    assert await drills.job().daily()
+    assert drills.withdrawn == 2 * PAGE + 1
+    ends = [*drills.claims[1:], drills.clock.now()]
+    longest = max(end - begun for begun, end in zip(drills.claims, ends, strict=True))
+    assert longest <= timedelta(minutes=10), "a lease"
+
+
+async def test_a_process_that_was_taken_for_dead_leaves_the_rest_of_the_day_to_the_other() -> None:
+    drills = Drills(PAGE + 1)
+    drills.taken_over = True
+    assert not await drills.job().daily()
+    assert (drills.withdrawn, drills.done) == (PAGE, [])
