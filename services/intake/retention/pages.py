@@ -24,6 +24,7 @@ from shared.web.translations import gettext_noop
 
 _REPORT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MOST_PAGES: Final = 1000
+_Page = Annotated[int, Query(ge=1, le=MOST_PAGES)]
 _WAYS: Final = frozenset(way for way, _ in erasure_words.WAYS)
 
 
@@ -35,12 +36,12 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
     async def erasures(
         request: Request,
         principal: Annotated[Principal, Depends(authorize(Action.ERASURES_READ))],
-        page: Annotated[int, Query(ge=1, le=MOST_PAGES)] = 1,
+        page: _Page = 1,
     ) -> Response:
         decides = principal.may(Action.ERASURES_DECIDE)
         if decides:
             # Asked on the way in, so that a decision is not lost on the way to the second factor.
-            authorize.require_recent(request, principal, "/erasures")
+            authorize.require_recent(request, principal, f"/erasures{_query(page)}")
         lists, longer = await decisions.lists(principal, page)
         return pages.render(
             request,
@@ -50,7 +51,9 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
             kept=lists[KEPT_SINCE],
             alarms=lists[ALARM_SINCE],
             page=page,
+            query=_query(page),
             longer=longer,
+            goes_on=bool(longer) and page < MOST_PAGES,
             first=(page - 1) * PAGE + 1,
             decides=decides,
             may_decide=lambda owner: owner is not None and principal.may(Action.ERASURES_DECIDE, owner),
@@ -65,8 +68,11 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
     async def decided(
         request: Request,
         report_id: str,
-        principal: Annotated[Principal, Depends(authorize(Action.ERASURES_DECIDE, back="/erasures"))],
+        principal: Annotated[Principal, Depends(authorize(Action.ERASURES_DECIDE))],
+        page: _Page = 1,
     ) -> Response:
+        back = f"/erasures{_query(page)}"
+        authorize.require_recent(request, principal, back)
         typed = await form_body(request)
         reason, category = typed.one("reason"), typed.one("category")
         if typed.one("do") not in {"destroy", "keep"} or reason not in set(Reason):
@@ -84,7 +90,7 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
             reason=Reason(reason),
             category=Category(category) if keeps else None,
         )
-        return RedirectResponse("/erasures", 303)
+        return RedirectResponse(back, 303)
 
     @routes.post("/details/{report_id}/confirm")
     async def confirmed(
@@ -98,6 +104,11 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
         return pages.render(request, "confirmed.html", report_id=report_id)
 
     return routes
+
+
+def _query(page: int) -> str:
+    """What leads back to the same page of the lists."""
+    return f"?page={page}" if page > 1 else ""
 
 
 def checked_id(given: str) -> str:

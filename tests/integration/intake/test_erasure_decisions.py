@@ -1,6 +1,8 @@
 """What only a lead of the owning centre may let go: special reports, on the real store and bus."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -138,3 +140,29 @@ async def test_a_list_that_is_longer_than_a_page_goes_on_on_the_next(
     second = (await page(harness, "busan", "lead", to="/erasures?page=2")).text
     assert [report_id in second for report_id in ids] == [False, False, True]
     assert ("(3)" in second, "?page=3" in second, 'href="/erasures?page=1"' in second) == (True, False, True)
+    monkeypatch.setattr(pages, "MOST_PAGES", 1)
+    assert "?page=2" not in (await page(harness, "busan", "lead")).text, "it would be refused"
+
+
+async def test_who_decides_on_a_later_page_stays_there(harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (pages, service):
+        monkeypatch.setattr(module, "PAGE", 1)
+    people = [await holder(harness, harm_types=["child_material"]) for _ in range(2)]
+    for one in people:
+        await owned(one, "daegu", seen=True)
+        await one.done("withdraw")
+    second = (await page(harness, "daegu", "lead", to="/erasures?page=2")).text
+    to = f"/erasures/{people[1].report_id}?page=2"
+    assert f'action="{to}"' in second
+    form = {"do": "destroy", "reason": "requester_asks"}
+    long_ago = harness.people.principal("daegu", "lead", confirmed_at=datetime.now(UTC) - timedelta(hours=3))
+    stale = {"Accept": "text/html", "Authorization": f"Bearer {harness.people.signer.access(long_ago, 'intake')}"}
+    for method, path in (("GET", "/erasures?page=2"), ("POST", to)):
+        asked = await harness.http.request(method, path, data=form if method == "POST" else None, headers=stale)
+        assert asked.status_code == 303
+        [onward] = parse_qs(urlsplit(asked.headers["location"]).query)["next"]
+        assert onward.endswith("/erasures?page=2")
+    decided = await page(harness, "daegu", "lead", form=form, to=to)
+    assert (decided.status_code, decided.headers["location"]) == (303, "/erasures?page=2")
+    left = (await page(harness, "daegu", "lead", to="/erasures?page=2")).text
+    assert left.count("No more here.") == 2, "one waits and one is planned, each on the first page"
