@@ -7,9 +7,9 @@ in a file may not be what a server shows that was not started anew since.
 import asyncio
 import math
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aiokafka.conn import collect_hosts
@@ -60,7 +60,7 @@ def note_kafka(settings: KafkaSettings) -> None:
 def note_store(settings: StoreSettings) -> None:
     """Note what a client of the store with these settings reads."""
     options = parse_uri(settings.uri.get_secret_value())["options"]
-    if options.get("tls"):
+    if _by_tls(options):
         _note_files(
             {f"{STORE}-authority": options.get("tlsCAFile"), f"{STORE}-client": options.get("tlsCertificateKeyFile")}
         )
@@ -72,12 +72,20 @@ def addresses(bus: KafkaSettings, store: StoreSettings, public_urls: Mapping[str
     if bus.security_protocol in ("SSL", "SASL_SSL"):
         found[KAFKA] = [(host, port) for host, port, _ in collect_hosts(bus.bootstrap_servers, randomize=False)]
     parsed = parse_uri(store.uri.get_secret_value())
-    if parsed["options"].get("tls"):
+    if _by_tls(parsed["options"]):
         found[STORE] = [(host, port) for host, port in parsed["nodelist"]]
     secure = [parts for url in public_urls.values() if (parts := urlsplit(url)).scheme == "https"]
     if secure:
         found[GATEWAY] = sorted({(parts.hostname or "", parts.port or _HTTPS) for parts in secure})
     return found
+
+
+def _by_tls(options: Mapping[str, Any]) -> bool:
+    """Whether the store is reached by TLS: as the driver has it, also where only a file for it is named."""
+    files = ("tlsCAFile", "tlsCertificateKeyFile", "tlsCertificateKeyFilePassword", "tlsCRLFile")
+    checks = ("tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames", "tlsDisableOCSPEndpointCheck")
+    implied = any(options.get(name) for name in files) or any(options.get(name) is False for name in checks)
+    return bool(options.get("tls", implied))
 
 
 class CertificateWatch:
@@ -88,18 +96,25 @@ class CertificateWatch:
         self._shown_at = {name: tuple(listed) for name, listed in shown_at.items()}
 
     async def look(self) -> None:
-        """Look at every address once. An address that shows none is no error where another does."""
+        """Look at every address once. An address that shows none is named in the log where no other does either."""
         await asyncio.gather(*(self._look(name, listed) for name, listed in self._shown_at.items()))
 
-    async def _look(self, name: str, listed: Iterable[Address]) -> None:
-        seen = [end for end in await asyncio.gather(*(_end_shown(*address) for address in listed)) if end is not None]
+    async def _look(self, name: str, listed: Sequence[Address]) -> None:
+        looked = dict(zip(listed, await asyncio.gather(*(_end_shown(*address) for address in listed)), strict=True))
+        seen = [end for end in looked.values() if isinstance(end, float)]
         UNSEEN.labels(name).set(not seen)
         if seen:
             EXPIRY.labels(name).set(min(seen))
+            return
+        for (host, port), error in looked.items():
+            _log.warning("certificate.not_seen", certificate=name, host=host, port=port, error=error)
 
 
-async def _end_shown(host: str, port: int) -> float | None:
-    """When the certificate shown at an address ends; None where none is. Believed or not: one that ended is too."""
+async def _end_shown(host: str, port: int) -> float | str:
+    """When the certificate shown at an address ends, or which error came instead.
+
+    Believed or not: one that ended is too.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # nothing is sent over it
@@ -112,8 +127,7 @@ async def _end_shown(host: str, port: int) -> float | None:
             writer.transport.abort()
         return x509.load_der_x509_certificate(shown).not_valid_after_utc.timestamp()
     except (OSError, ValueError) as error:  # TimeoutError and ssl.SSLError are of the first kind
-        _log.warning("certificate.not_seen", host=host, port=port, error=type(error).__name__)
-        return None
+        return type(error).__name__
 
 
 def _note_files(files: Mapping[str, Path | str | None]) -> None:

@@ -9,6 +9,8 @@ import pytest
 from cryptography import x509
 from prometheus_client import Gauge
 from pydantic import SecretStr
+from pymongo import MongoClient
+from structlog.testing import capture_logs
 
 from shared import certificates, mongo
 from shared.certificates import EXPIRY, UNSEEN, CertificateWatch
@@ -122,6 +124,37 @@ async def test_where_certificates_are_shown(made: Certificates) -> None:
     assert found == {"store": [("127.0.0.1", 1)], "gateway": [("report.example", 443), ("report.example", 8443)]}
 
 
+async def test_a_store_whose_address_names_a_file_for_tls_alone_is_watched(made: Certificates) -> None:
+    """The driver takes that for ``tls=true``."""
+    settings = StoreSettings(uri=SecretStr(f"mongodb://127.0.0.1:1/?tlsCAFile={made.authority}"))
+    mongo.connect(settings, "notify")
+    assert ends() == {"store-authority": 3650}
+    assert certificates.addresses(KafkaSettings(), settings, {}) == {"store": [("127.0.0.1", 1)]}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "",
+        "tls=false",
+        "ssl=true",
+        "tlsCAFile={authority}",
+        "tlsCertificateKeyFile={both}",
+        "tlsInsecure=true",
+        "tlsInsecure=false",
+        "tlsAllowInvalidCertificates=true",
+        "tlsAllowInvalidCertificates=false",
+        "tlsAllowInvalidHostnames=false",
+        "tlsDisableOCSPEndpointCheck=false",
+    ],
+)
+def test_a_store_is_watched_exactly_where_the_driver_uses_tls(made: Certificates, options: str) -> None:
+    uri = f"mongodb://127.0.0.1:1/?{options.format(authority=made.authority, both=made.both(ADMIN))}"
+    pool = MongoClient[dict[str, object]](uri, connect=False).options.pool_options
+    watched = certificates.addresses(KafkaSettings(), StoreSettings(uri=SecretStr(uri)), {})
+    assert ("store" in watched) is (pool._ssl_context is not None)
+
+
 async def test_the_earliest_that_any_address_shows_counts(made: Certificates, soon: Certificates) -> None:
     late, early = await listen(serving(made, BROKER)), await listen(serving(soon, STORE))
     shown_at = {"kafka": [("127.0.0.1", port(late)), ("127.0.0.1", port(early))]}
@@ -150,3 +183,21 @@ async def test_an_address_that_shows_none_hides_no_other_and_none_at_all_is_told
         await CertificateWatch(shown_at).look()
     assert ends() == {"kafka": 3650}
     assert unseen() == {"gateway": 1, "kafka": 0}
+
+
+async def test_the_log_names_an_address_only_where_none_shows_the_certificate(made: Certificates) -> None:
+    """On Kubernetes the auditor may reach one port of the gateway alone, and all is well."""
+    async with await listen(serving(made, BROKER)) as shows:
+        shown_at = {"gateway": [("127.0.0.1", 1), ("127.0.0.1", port(shows))], "store": [("127.0.0.1", 2)]}
+        with capture_logs() as logs:
+            await CertificateWatch(shown_at).look()
+    assert logs == [
+        {
+            "event": "certificate.not_seen",
+            "log_level": "warning",
+            "certificate": "store",
+            "host": "127.0.0.1",
+            "port": 2,
+            "error": "ConnectionRefusedError",
+        }
+    ]
