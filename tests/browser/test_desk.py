@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import re
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from shared.web.event_stream import EventStream
 from tests.browser.test_console import clean, console, signed_in
 from tests.chaos.proxy import Link
 from tests.integration.notify.conftest import Start
@@ -88,27 +90,79 @@ async def test_a_restart_loses_no_row(start: Start, sink: MailSink, chromium: Br
         await expect(page.locator(".console[data-live=yes]")).to_be_attached()
 
 
+WATCHED = """
+    window.pings = 0;
+    window.delays = [];
+    Math.random = () => 0.5;
+    window.EventSource = class extends EventSource {
+        constructor(address) {
+            super(address);
+            this.addEventListener("ping", () => { window.pings += 1; });
+        }
+    };
+    const later = window.setTimeout;
+    window.setTimeout = (call, delay, ...more) => {
+        window.delays.push(delay);
+        return later(call, delay, ...more);
+    };
+"""
+"""Tells a test what the page hears and how long it waits."""
+
+
 async def test_a_connection_that_went_without_a_word_is_told_and_comes_back(
-    start: Start, sink: MailSink, chromium: Browser
+    start: Start, sink: MailSink, chromium: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del sink
+    times = EventStream.__init__.__kwdefaults__
+    assert times is not None
+    monkeypatch.setitem(times, "heartbeat_s", 0.1)
     harness, port, own = await start(), free_port(), free_port()
-    link = Link(own)
+    base, link = f"http://{LOOPBACK}:{port}", Link(own)
     proxy = await asyncio.start_server(link.accept, LOOPBACK, port)
     async with proxy, listening(harness, own):
-        page = await console(chromium, harness, f"http://{LOOPBACK}:{port}", "gwangju")
+        page = await signed_in(chromium, harness, base)
+        await page.add_init_script(WATCHED)
+        await page.goto(f"{base}/?center=gwangju")
+        await eventually(lambda: page.evaluate("window.pings > 0"))
         await harness.routed(event("report.routed", 1))
         await expect(page.locator("#cases > li")).to_have_count(1)
         link.change("half-open")
         await harness.routed(event("report.routed", 2))
         await expect(page.locator(".console[data-live=yes]")).to_be_attached()
-        await page.evaluate("{ const now = Date.now; Date.now = () => now() + 41000; }")  # the computer slept
-        await expect(page.locator(".console[data-live=no]")).to_be_attached()
+        away = re.compile("center=gwangju$")
+        await page.route(away, lambda route: route.abort())
+
+        async def slept() -> bool:
+            # More than once: a last ping may have been on its way.
+            await page.evaluate("{ const now = Date.now; Date.now = () => now() + 41000; }")
+            return await page.locator(".console").get_attribute("data-live") == "no"
+
+        await eventually(slept)
         await expect(page.locator("#live")).to_contain_text("연결")
+        await eventually(lambda: page.evaluate("window.delays.includes(4500)"))  # not every page at once
+        await page.unroute(away)
         link.change("pass")
         await expect(page.locator(".console[data-live=yes]")).to_be_attached(timeout=30_000)
         await expect(page.locator("#cases > li")).to_have_count(2)
         await expect(page.locator("#live")).to_be_empty()
+        await page.close()
+
+
+async def test_a_stream_of_an_earlier_build_which_says_no_ping_is_no_lost_connection(
+    start: Start, sink: MailSink, chromium: Browser
+) -> None:
+    del sink
+    harness, port, own = await start(), free_port(), free_port()
+    base, link = f"http://{LOOPBACK}:{port}", Link(own)
+    proxy = await asyncio.start_server(link.accept, LOOPBACK, port)
+    async with proxy, listening(harness, own):
+        page = await signed_in(chromium, harness, base)
+        await page.clock.install()
+        await page.goto(f"{base}/?center=gwangju")
+        await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+        link.change("half-open")  # nothing comes any more, not even the first ping
+        await page.clock.run_for(60_000)
+        assert await page.locator(".console").get_attribute("data-live") == "yes"
         await page.close()
 
 

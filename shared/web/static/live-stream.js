@@ -4,8 +4,10 @@
 // itself whether the person is still signed in, listens again where they are, and leads to the sign-in where not.
 
 // A computer that slept, or a network that went without a word, leaves a stream open on which nothing comes any more:
-// no browser says so for many minutes. The server says something every 15 seconds (`ping`), and here its silence counts.
+// no browser says so for many minutes. The server says `ping` every 15 seconds, and here its silence counts from the
+// first one on: while builds are replaced, a process of the earlier one says it in a comment, which no script hears.
 
+/** The least; at most twice as much, so that pages which lost the same service do not all ask at once. */
 const AGAIN_MS = 3000;
 const SILENT_MS = 40000;
 const ANSWER_MS = 10000;
@@ -17,8 +19,7 @@ const ANSWER_MS = 10000;
 export function follow(address, handlers, { onLive, onLost }) {
   function listen() {
     const source = new EventSource(address);
-    let heard = Date.now();
-    const hear = () => { heard = Date.now(); };
+    let heard = Infinity;
     // By the clock on the wall, which goes on while a computer sleeps.
     const watch = setInterval(() => {
       if (Date.now() - heard <= SILENT_MS) return;
@@ -31,15 +32,12 @@ export function follow(address, handlers, { onLive, onLost }) {
       source.close();
     };
     source.addEventListener("open", () => {
-      hear();
+      heard = Infinity;
       onLive();
     });
-    source.addEventListener("ping", hear);
+    source.addEventListener("ping", () => { heard = Date.now(); });
     for (const [name, handle] of Object.entries(handlers)) {
-      source.addEventListener(name, (event) => {
-        hear();
-        handle(JSON.parse(event.data));
-      });
+      source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
     }
     source.addEventListener("reconnect", (event) => {
       if (JSON.parse(event.data).reason !== "signed_out") return;
@@ -50,7 +48,7 @@ export function follow(address, handlers, { onLive, onLost }) {
       onLost();
       if (source.readyState !== EventSource.CLOSED) return;
       leave();
-      setTimeout(comeBack, AGAIN_MS);
+      comeBackLater();
     });
   }
 
@@ -63,7 +61,11 @@ export function follow(address, handlers, { onLive, onLost }) {
       // The service is away: try again.
     }
     onLost();
-    setTimeout(comeBack, AGAIN_MS);
+    comeBackLater();
+  }
+
+  function comeBackLater() {
+    setTimeout(comeBack, AGAIN_MS * (1 + Math.random()));
   }
 
   listen();
