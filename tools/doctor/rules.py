@@ -75,6 +75,10 @@ def _more_than(limit: float) -> Callable[[float, float], bool]:
     return lambda value, _: value > limit
 
 
+_AHEAD_AGE: Final = "ieum_analytics_oldest_ahead_report_age_seconds"
+_NUMBERS_AGE: Final = "ieum_analytics_lag_seconds"
+_FRESH_S: Final = 900
+"""The numbers may be so old. While they are older, or their age is not known, no acceptance counts as missing."""
 _RULES: Final = (
     _Rule(
         "ieum_notify_auditor_overdue_reports",
@@ -125,7 +129,7 @@ _RULES: Final = (
         "ReportDeadLettered",
     ),
     _Rule(
-        "ieum_analytics_oldest_ahead_report_age_seconds",
+        _AHEAD_AGE,
         _more_than(3600),
         "a report has a centre, and its acceptance has not been counted for {value:.0f} s",
         "AcceptanceMissing",
@@ -133,7 +137,7 @@ _RULES: Final = (
     _Rule(
         "ieum_certificate_expiry_timestamp_seconds",
         lambda value, now: value - now < CERTIFICATE_S,
-        "the certificate {certificate} ends in {days:.0f} days",
+        "the certificate {certificate} {ends}",
         "CertificateEnding",
     ),
     _Rule(
@@ -196,7 +200,7 @@ _RULES: Final = (
         "accepted and routed reports differ by {value:.0f}: one may be lost or counted twice",
         "Reconciliation",
     ),
-    _Rule("ieum_analytics_lag_seconds", _more_than(900), "the numbers are {value:.0f} s old", "NumbersFresh"),
+    _Rule(_NUMBERS_AGE, _more_than(_FRESH_S), "the numbers are {value:.0f} s old", "NumbersFresh"),
     _Rule("ieum_audit_findings", _more_than(0), "its audit has been altered, reordered or shortened", "AuditBroken"),
     _Rule(
         "ieum_identity_rejected_signing_keys",
@@ -291,18 +295,25 @@ def _of_metrics(process: Process, now: float) -> Iterable[Finding]:
         yield Finding(process.name, "it shows no metrics to this machine", "set IEUM_METRICS_TOKEN here too")
         return
     by_metric = {rule.metric: rule for rule in _RULES}
+    keeps_up = any(sample.name == _NUMBERS_AGE and sample.value < _FRESH_S for sample in process.samples)
     waiting: dict[str, float] = {}
     for sample in process.samples:
+        if sample.name == _AHEAD_AGE and not keeps_up:
+            continue
         rule = by_metric.get(sample.name)
         if sample.name == "ieum_kafka_lag_records":
             group = sample.labels["group"]
             waiting[group] = waiting.get(group, 0) + sample.value
         elif rule is not None and not math.isnan(sample.value) and rule.wrong(sample.value, now):
-            says = rule.says.format(value=sample.value, days=(sample.value - now) / 86400, **sample.labels)
+            says = rule.says.format(value=sample.value, ends=_ends((sample.value - now) / 86400), **sample.labels)
             yield Finding(process.name, says, _book(rule.runbook))
     for group, records in waiting.items():
         if records > _LAG:
             yield Finding(process.name, f"group {group} is {records:.0f} records behind", _book("ConsumerBehind"))
+
+
+def _ends(days: float) -> str:
+    return f"ends in {days:.0f} days" if days > 0 else f"ended {-days:.0f} days ago: nobody gets through"
 
 
 def _of_topics(differences: Sequence[str] | None) -> list[Finding]:

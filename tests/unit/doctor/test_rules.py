@@ -83,6 +83,12 @@ def test_a_process_that_is_not_well(process: Process, line: str) -> None:
             "the certificate gateway ends in 20 days",
         ),
         (
+            "ieum_certificate_expiry_timestamp_seconds",
+            NOW - 3 * 86400,
+            {"certificate": "gateway"},
+            "the certificate gateway ended 3 days ago: nobody gets through",
+        ),
+        (
             "ieum_certificate_unseen_status",
             1,
             {"certificate": "gateway"},
@@ -113,6 +119,19 @@ def test_a_process_that_is_not_well(process: Process, line: str) -> None:
 )
 def test_a_metric_that_is_not_well(name: str, value: float, labels: dict[str, str], line: str) -> None:
     assert shown(name, value, **labels) == [line]
+
+
+@pytest.mark.parametrize(
+    ("lag", "is_said"), [(2.0, True), (899.0, True), (900.0, False), (float("nan"), False)], ids=str
+)
+def test_an_acceptance_is_missing_only_while_counting_keeps_up(lag: float, is_said: bool) -> None:
+    """As the alert has it: of two topics, what is read of one and not of the other says nothing while catching up."""
+    samples = [
+        Sample("ieum_analytics_oldest_ahead_report_age_seconds", {}, 4000),
+        Sample("ieum_analytics_lag_seconds", {}, lag),
+    ]
+    missing = "a report has a centre, and its acceptance has not been counted for 4000 s"
+    assert (missing in one(Process("analytics", ready=True, samples=samples))) is is_said
 
 
 def test_lag_is_added_up_over_the_partitions_of_a_group() -> None:
