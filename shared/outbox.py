@@ -58,7 +58,7 @@ other's events once more, under the same ids. Readers count them once; a claim i
 LEASE_SECONDS: Final = 3.0
 """Lifetime of the lease on the backlog; renewed while there is more."""
 CLOCKS_APART: Final = timedelta(seconds=10)
-"""What is said to be pending since later than this from now was written by a clock that was wrong."""
+"""What is said to be pending since later than this from the store's time was written by a clock that was ahead."""
 REDATE_SECONDS: Final = 30.0
 CLEAR_SECONDS: Final = 0.05
 """Default time for which published events collect until one bulk write clears them."""
@@ -165,7 +165,8 @@ class Relay:
         self._busy_until = 0.0
         """Until then the sweep keeps its usual pace."""
         self._sweep_from = _EPOCH
-        self._lease_until = _EPOCH
+        self._lease_until = -math.inf
+        """On the loop's clock."""
         self._uncleared: dict[str, dict[str, None]] = {}
         """Ids of events that Kafka has acknowledged and that are still pending in the store, in order, by document."""
         self._left_until: dict[str, float] = {}
@@ -360,8 +361,8 @@ class Relay:
         Only the holder of the lease publishes: after an outage every process finds the same documents.
         """
         now = self._clock.now()
-        await self._redate(now)
-        may_publish = self._lease_until > now
+        await self._redate()
+        may_publish = self._lease_until > asyncio.get_running_loop().time()
         acknowledged = self._acknowledged()
         # Both bounds are given: with one open end the embedded store reads nearly the whole collection.
         left = {SINCE: {"$gte": self._sweep_from, "$lte": now - timedelta(seconds=BACKLOG_AGE_SECONDS)}}
@@ -381,7 +382,7 @@ class Relay:
         ]
         left_to_another = False
         if foreign:
-            if not await self._take_lease(now):
+            if not await self._take_lease():
                 page, left_to_another = [], True
             elif not may_publish:
                 await self._sweep()  # the last holder of the lease may have published this page: read it again
@@ -400,13 +401,21 @@ class Relay:
         else:
             self._sweep_from = page[-1][SINCE]
 
-    async def _redate(self, now: datetime) -> None:
+    async def _store_time(self) -> datetime:
+        """The store's own time: of two processes' clocks that differ, nothing tells which one is right."""
+        with store_errors():
+            said = await self._collection.database.command("hello", codec_options=self._collection.codec_options)
+        now: datetime = said["localTime"]
+        return now
+
+    async def _redate(self) -> None:
         """Events of a process whose clock was ahead have been pending since now at the latest.
 
         The sweep would find them only once that moment has come: hours later, with a report that nobody else knows of.
         """
         if asyncio.get_running_loop().time() - self._redated_at < REDATE_SECONDS:
             return
+        now = await self._store_time()
         with store_errors():
             ahead = {SINCE: {"$gt": now + CLOCKS_APART, "$lte": _NEVER}}
             done = await self._collection.update_many(ahead, {"$set": {SINCE: now}})
@@ -414,13 +423,16 @@ class Relay:
         if done.modified_count:
             _log.warning("outbox.redated", relay=self._name, documents=done.modified_count, hint="a clock was ahead")
 
-    async def _take_lease(self, now: datetime) -> bool:
+    async def _take_lease(self) -> bool:
         """Take or renew the lease on this collection's backlog; False while another relay holds it.
 
-        One that ends later than any that is taken now is of a clock that was ahead, and holds nobody up.
+        It ends by the store's time. One that ends later than any that is taken now is of a time when the store's clock
+        was ahead, and holds nobody up.
         """
-        if LEASE_SECONDS / 2 < (self._lease_until - now).total_seconds() <= LEASE_SECONDS:
+        begun = asyncio.get_running_loop().time()
+        if self._lease_until - begun > LEASE_SECONDS / 2:
             return True
+        now = await self._store_time()
         until = now + timedelta(seconds=LEASE_SECONDS)
         ended = [{"until": {"$lte": now}}, {"until": {"$gt": until + CLOCKS_APART}}]
         free = {"_id": self._collection.name, "$or": [{"by": self._holder}, *ended]}
@@ -428,9 +440,9 @@ class Relay:
             with store_errors():
                 await self._leases.update_one(free, {"$set": {"by": self._holder, "until": until}}, upsert=True)
         except DuplicateKeyError:
-            self._lease_until = _EPOCH
+            self._lease_until = -math.inf
             return False
-        self._lease_until = until
+        self._lease_until = begun + LEASE_SECONDS
         return True
 
     async def _drop_queue(self) -> None:
@@ -440,7 +452,7 @@ class Relay:
             self._queue.get_nowait()
         self._first.clear()
         self._changed.clear()
-        self._sweep_from, self._lease_until = _EPOCH, _EPOCH
+        self._sweep_from, self._lease_until = _EPOCH, -math.inf
         with contextlib.suppress(TransientError), store_errors():
             # Until the next sweep this measures how long events have been pending.
             await self._measure()

@@ -12,7 +12,7 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared import outbox
-from shared.clock import SystemClock
+from shared.clock import SystemClock, whole_milliseconds
 from shared.errors import TransientError
 from shared.events.base import Record
 from shared.kafka.connection import topic_name
@@ -23,6 +23,7 @@ from shared.outbox import Relay, pending, pending_records, push
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import log_of, message_left, report_id
+from tests.support.clock import JumpClock
 from tests.support.waiting import DEADLINE_S, eventually
 
 Things = AsyncIOMotorCollection[dict[str, Any]]
@@ -362,10 +363,8 @@ async def test_publishing_does_not_wait_for_clearing_and_repeats_nothing_meanwhi
 async def test_after_an_outage_one_relay_publishes_the_backlog(
     things: Things, publisher: Publisher, bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The clock stands still: on a busy machine the lease of three seconds would run out in the middle of the page.
-    clock = SystemClock()
-    now = clock.now()
-    monkeypatch.setattr(clock, "now", lambda: now)
+    # On a busy machine a lease of three seconds would run out in the middle of the page.
+    monkeypatch.setattr(outbox, "LEASE_SECONDS", 600.0)
     keys = [report_id(n) for n in range(250)]
     await things.insert_many(
         [
@@ -373,7 +372,7 @@ async def test_after_an_outage_one_relay_publishes_the_backlog(
             for n, key in enumerate(keys)
         ]
     )
-    relays = [Relay(things, publisher, clock, name=f"after-{n}") for n in range(3)]
+    relays = [Relay(things, publisher, SystemClock(), name=f"after-{n}") for n in range(3)]
     async with relaying(*relays):
         await until_clean(things)
     assert len(await log_of(bus_settings, topic_name(bus_settings, REPORTS))) == 250
@@ -389,6 +388,25 @@ async def test_what_a_clock_that_was_ahead_left_behind_is_published_now(things: 
     await relay.ensure_index()
     async with relaying(relay):
         await until_clean(things)
+
+
+async def test_a_clock_that_is_behind_redates_nothing_and_takes_no_lease(
+    things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two minutes behind, what others accept just now and the lease they have just taken look far ahead."""
+    monkeypatch.setattr(outbox, "LEASE_SECONDS", 600.0)
+    now = whole_milliseconds(datetime.now(UTC))
+    since = {report_id(1): whole_milliseconds(LONG_AGO), report_id(2): now}
+    for key, moment in since.items():
+        await insert(things, key, [message_left(key, 1)], moment)
+    lease = {"_id": things.name, "by": "another process", "until": now + timedelta(seconds=600)}
+    await things.database["outbox_leases"].insert_one(lease)
+    clock = JumpClock()
+    clock.jump(minutes=-2)
+    relay = Relay(things, publisher, clock, name="behind")
+    await relay._sweep()
+    assert {one["_id"]: one["outbox_since"] async for one in things.find()} == since
+    assert await things.database["outbox_leases"].find_one({"_id": things.name}) == lease
 
 
 async def test_an_empty_pending_list_is_cleared(things: Things, publisher: Publisher) -> None:

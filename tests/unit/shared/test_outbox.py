@@ -105,8 +105,14 @@ class Backlog:
 
     def __init__(self, *documents: dict[str, Any]) -> None:
         self.documents = list(documents)
-        self.database = {"outbox_leases": self}
-        self.name = "backlog"
+        self.database = self
+        self.name, self.codec_options = "backlog", None
+
+    def __getitem__(self, _: str) -> "Backlog":
+        return self
+
+    async def command(self, _: str, **__: object) -> dict[str, Any]:
+        return {"localTime": NOW}
 
     def find(self, *_: object) -> "Backlog":
         return self
