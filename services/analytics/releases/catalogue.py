@@ -35,7 +35,7 @@ class ReleaseCatalogue:
         self.begun_within = _begun_within(self.releases)
         """The first month, if counting may have begun within it: nothing is compared with that."""
         self.begun_within_week = _begun_within_week(self.releases)
-        """The first week with a number, unless it is one day: counting may have begun within it."""
+        """The first week with a number, if counting may have begun within it: not in one day, nor after a month."""
         self._by_period = {release.period: release for release in self.releases}
         self._periods = {name: self._of(definition) for name, definition in TABLE_SPECS.items()}
         self._table = lru_cache(TABLES_KEPT)(self._built)
@@ -89,10 +89,13 @@ def _begun_within_week(releases: Sequence[Release]) -> str:
     shown = {*first.tables[BY_WEEK]} - {TOTAL} if first is not None else set[str]()
     told = {release.period for release in releases if release.kind == "week" and release.tables}
     week = min(shown | told, default="")
-    if first is None or week not in shown:
-        return week
-    period = period_of(first.period)
+    if not week:
+        return ""
+    period = period_of(first.period if first is not None and week in shown else week)
     begun, last = days_of(week, period.first, period.last)
+    month = next((release for release in releases if release.kind == "month"), None)
+    if month is not None and period_of(month.period).last < begun:
+        return ""  # the first month was withheld
     return week if begun < last else ""
 
 

@@ -548,8 +548,8 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
                 "National, by ISO week. A day is a day in Korea (UTC+9). A week that spans two periods is in each with "
                 "the days that lie in it. A week that was told before its month keeps that figure; the others of that "
                 "month are shown if each has 5 or more, none of the weeks told before would be counted otherwise, and "
-                "none that had too few to be told has 20 by now. Counting may have begun within the first week there "
-                "is a number of."
+                "none that had too few to be told has 20 by now. If the first week there is a number of lies in the "
+                "month in which counting began, it may have begun within that week."
             ),
             dimensions=("week",),
             kinds=_ALL,
@@ -564,8 +564,8 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             definition=gettext_noop(
                 "National, by whole ISO week, three days after its end, until a first month is released. A week is "
                 "told from 20 reports on. The first week of a month and its last two, whole or cut, are left to the "
-                "month. A figure is never counted again: the month's table by week keeps it. Counting may have begun "
-                "within the first week there is a number of."
+                "month. A figure is never counted again: the month's table by week keeps it. If the first week there "
+                "is a number of lies in the month in which counting began, it may have begun within that week."
             ),
             dimensions=("week",),
             kinds=("week",),

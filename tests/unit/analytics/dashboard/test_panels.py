@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from services.analytics.releases.hierarchies import TOTAL
 from services.analytics.releases.release import Release
 from services.analytics.releases.tables import (
     BY_CENTER,
@@ -17,6 +18,7 @@ from services.analytics.releases.tables import (
     STAFF_TABLE,
     SUPPORT_TABLE,
     TIME_TABLE,
+    WITHHELD,
 )
 from services.analytics.releases.weekly import of_week
 from shared.events.vocabulary import SupportKind
@@ -157,6 +159,11 @@ async def test_a_week_that_counting_may_have_begun_within_says_so_and_is_not_com
     page = await source("/?period=2026-06&lang=en", releases=[may, first])
     assert page.line("weeks", "2026-W23 (1 Jun–7 Jun)") == ["11"]
     assert "Between 11 reports" in page.said("weeks")
+    hidden = replace(may, tables={**may.tables, BY_WEEK: {TOTAL: may.tables[BY_WEEK][TOTAL]}})
+    for unseen in (hidden, Release("2026-05", AS_OF, WITHHELD)):
+        page = await source("/?period=2026-06&lang=en", releases=[unseen, first])
+        assert page.line("weeks", "2026-W23 (1 Jun–7 Jun)") == ["11"], "counting had begun in May"
+        assert "Between 11 reports" in page.said("weeks")
 
 
 async def test_the_first_week_told_before_any_month_says_that_counting_may_have_begun_within_it() -> None:
