@@ -16,7 +16,7 @@ NOBODY: Final = Counter(
 )
 AUDITOR_SILENT: Final = Gauge(
     "ieum_notify_auditor_silence_seconds",
-    "Since the auditor of alerts last looked, at most since this process started.",
+    "Since the auditor of alerts last looked; since this process started where it never did, or over an hour before.",
     registry=REGISTRY,
 )
 OVERDUE: Final = Counter("ieum_notify_overdue_steps", "Steps that began much later than due.", registry=REGISTRY)

@@ -55,6 +55,11 @@ class OldestWaiting:
         return found
 
 
+_LOOK_COUNTS: Final = timedelta(hours=1)
+"""So long before this process started the auditor's look may be: an older one came back with a backup, or everything
+stood, and tells nothing of an auditor that starts now. Newer ones count, or restarts would hide that it is silent."""
+
+
 class StoreGauges:
     """Keeps the gauges fresh."""
 
@@ -91,8 +96,8 @@ class StoreGauges:
     async def _look(self) -> None:
         now = self._clock.now()
         looked = await self._findings.last_look()
-        # A look of before it started, as in a restored store, tells nothing of an auditor that started with it.
-        self._audited_at = max(looked or self._started_at, self._started_at)
+        known = looked is not None and self._started_at - looked < _LOOK_COUNTS
+        self._audited_at = looked if looked is not None and known else self._started_at
         self._waits_since = await self._oldest.look(now)
         metrics.DUE.set(await self._cases.backlog(now))
         metrics.OFFERS_OPEN.set(await self._cases.offers_open())

@@ -199,6 +199,16 @@ async def test_a_look_that_came_back_with_a_backup_counts_from_the_start() -> No
     assert value_of(SILENCE) == 20
 
 
+async def test_a_restart_of_notify_does_not_hide_a_silent_auditor() -> None:
+    store, clock = Store(), ManualClock(NOW)
+    store.looked = NOW - timedelta(minutes=2)
+    gauges = StoreGauges(cast("CaseStore", store), cast("FindingStore", store), clock)
+    await gauges.look()
+    assert value_of(SILENCE) == 120
+    await clock.advance(20)
+    assert value_of(SILENCE) == 140
+
+
 async def test_an_auditor_of_whom_nothing_was_read_yet_is_silent_since_the_start() -> None:
     store, clock = Store(), ManualClock(NOW)
     gauges = StoreGauges(cast("CaseStore", store), cast("FindingStore", store), clock)
