@@ -294,6 +294,31 @@ async def test_a_child_comes_from_the_childrens_page_to_the_receipt_in_eight_ste
     assert (stored["facts"]["age_band"], stored["facts"]["urgency"]) == ("under_14", "critical")
 
 
+@pytest.mark.parametrize("script", [False, True])
+async def test_an_answer_is_changed_from_the_last_page_and_the_word_is_typed_again(
+    chromium: Browser, site: str, harness: IntakeHarness, script: bool
+) -> None:
+    page = await window(chromium, java_script_enabled=script)
+    await page.goto(f"{site}/form/now?lang=ko")
+    await page.locator("main button[value=next]").click()
+    await page.locator("main button[value=next]").click()
+    await page.locator("summary", has_text="다른 사람이 접수번호를").click()
+    await page.locator("#word").fill("파란 우산")
+    await page.locator(".way-back button").click()
+    await page.wait_for_url("**/form/now-contact")
+    await page.locator("main button[value=next]").click()
+    await page.wait_for_url("**/form/check*")
+    await expect(page.locator("[role=status]", has_text="쓰시려면 다시 적어 주세요.")).to_be_visible()
+    await expect(page.locator("#word")).to_have_value("")
+    await assert_no_sideways_scrolling(page)
+    await shoot(page, "now-4-word-again-ko-360")
+    assert await harness.collection.count_documents({}) == 0
+    await page.locator("#word").fill("파란 우산")
+    await page.locator("#send button").click()
+    await expect(page.locator(".receipt-code")).to_be_visible()
+    assert await harness.collection.count_documents({}) == 1
+
+
 async def test_only_here_unticks_the_other_ways_and_they_untick_it(chromium: Browser, site: str) -> None:
     page = await window(chromium)
     await page.goto(f"{site}/all?lang=ko")
