@@ -162,12 +162,13 @@ class System:
             return await http.post(f"{self.stack.urls['intake']}/api/v1/receipts/status", json={"receipt": receipt})
 
     async def keep_withdrawing(self) -> None:
-        """Send reports and take them back; what the first does to a counter may come before it is ever scraped."""
-        url = f"{self.stack.urls['intake']}/api/v1/receipts/withdraw"
+        """Send reports, take them back and undo that; the first rise of a counter may come before it is scraped."""
+        url = f"{self.stack.urls['intake']}/api/v1/receipts"
         while True:
             receipt = (await self.report()).raise_for_status().json()["receipt"]
             async with httpx.AsyncClient(trust_env=False, headers=self._headers(), timeout=30) as http:
-                (await http.post(url, json={"receipt": receipt})).raise_for_status()
+                for step in ("withdraw", "reinstate"):
+                    (await http.post(f"{url}/{step}", json={"receipt": receipt})).raise_for_status()
             await asyncio.sleep(1)
 
     async def guess(self, credential: str, times: int) -> None:

@@ -266,6 +266,7 @@ async def test_an_erasure_register_that_cannot_be_written(system: System, watch:
     register.touch()  # as a mount that is gone: nothing can be written below
     withdrawing = asyncio.create_task(system.keep_withdrawing())
     await watch.fires("ErasureRegisterFails")
+    await watch.fires("ReinstatementNotNoted")
     withdrawing.cancel()
     assert "erasure_register.write_failed" in system.stack.log_file("intake").read_text(encoding="utf-8")
     register.unlink()

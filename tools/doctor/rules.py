@@ -69,6 +69,8 @@ class _Rule(NamedTuple):
     """By value and Unix time."""
     says: str
     runbook: str
+    labels: frozenset[tuple[str, str]] = frozenset()
+    """Of a sample that it is about; of two rules of a metric, the first that fits counts."""
 
 
 def _more_than(limit: float) -> Callable[[float, float], bool]:
@@ -168,6 +170,13 @@ _RULES: Final = (
         _more_than(0),
         "the log of routings lacks a record of {value:.0f} reports",
         "RoutingRecordMissing",
+    ),
+    _Rule(
+        "ieum_intake_erasure_register_failures_total",
+        _more_than(0),
+        "{value:.0f} undone withdrawals still stand outside the store: a restore would destroy the reports",
+        "ReinstatementNotNoted",
+        frozenset({("what", "reinstated")}),
     ),
     _Rule(
         "ieum_intake_erasure_register_failures_total",
@@ -294,13 +303,13 @@ def _of_metrics(process: Process, now: float) -> Iterable[Finding]:
     if process.samples is None:
         yield Finding(process.name, "it shows no metrics to this machine", "set IEUM_METRICS_TOKEN here too")
         return
-    by_metric = {rule.metric: rule for rule in _RULES}
     keeps_up = any(sample.name == _NUMBERS_AGE and sample.value < _FRESH_S for sample in process.samples)
     waiting: dict[str, float] = {}
     for sample in process.samples:
         if sample.name == _AHEAD_AGE and not keeps_up:
             continue
-        rule = by_metric.get(sample.name)
+        fitting = (one for one in _RULES if one.metric == sample.name and one.labels <= sample.labels.items())
+        rule = next(fitting, None)
         if sample.name == "ieum_kafka_lag_records":
             group = sample.labels["group"]
             waiting[group] = waiting.get(group, 0) + sample.value

@@ -33,11 +33,6 @@ SUFFIX: Final = ".register"
 NOTED_WITHIN_S: Final = 5.0
 """A disk that takes longer, as a network's may, counts as one that cannot be written: withdrawals wait for it."""
 _PARTS: Final = 5
-FAILURES: Final = Counter(
-    "ieum_intake_erasure_register_failures",
-    "Withdrawals, reinstatements and erasures that could not be noted outside the store.",
-    registry=REGISTRY,
-)
 _log = log.get(__name__)
 
 
@@ -47,6 +42,16 @@ class Happened(StrEnum):
     WITHDRAWN = "withdrawn"
     REINSTATED = "reinstated"
     ERASED = "erased"
+
+
+FAILURES: Final = Counter(
+    "ieum_intake_erasure_register_failures",
+    "Withdrawals, reinstatements and erasures that could not be noted outside the store, by what was to be noted.",
+    ["what"],
+    registry=REGISTRY,
+)
+for _what in Happened:
+    FAILURES.labels(_what.value)  # shown from the start: an alert sees no rise in what appears as 1
 
 
 class RegisterLine(NamedTuple):
@@ -78,8 +83,9 @@ class ErasureRegister:
                 async with asyncio.timeout(NOTED_WITHIN_S):
                     await asyncio.get_running_loop().run_in_executor(self._writing, self._append, self._file, line)
             except OSError as error:  # a timeout is one
-                FAILURES.inc()
-                _log.critical("erasure_register.write_failed", what=what.value, error=type(error).__name__)
+                FAILURES.labels(what.value).inc()
+                said = type(error).__name__
+                _log.critical("erasure_register.write_failed", what=what.value, report_id=report_id, error=said)
                 raise TransientError(f"the erasure register: {type(error).__name__}") from error
 
     def entries(self) -> list[RegisterLine]:

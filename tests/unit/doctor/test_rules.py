@@ -97,8 +97,14 @@ def test_a_process_that_is_not_well(process: Process, line: str) -> None:
         (
             "ieum_intake_erasure_register_failures_total",
             1,
-            {},
+            {"what": "withdrawn"},
             "1 withdrawals or erasures could not be noted outside the store since its start",
+        ),
+        (
+            "ieum_intake_erasure_register_failures_total",
+            2,
+            {"what": "reinstated"},
+            "2 undone withdrawals still stand outside the store: a restore would destroy the reports",
         ),
         ("ieum_job_failing", 4, {"job_name": "retention"}, "the job retention fails, 4 times in a row"),
         ("ieum_intake_disk_level", 2, {}, "the store's disk is filling up"),

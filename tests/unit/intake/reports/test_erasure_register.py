@@ -47,15 +47,23 @@ async def test_a_line_that_intake_did_not_write_erases_nothing(tmp_path: Path) -
     assert ErasureRegister(tmp_path, b"x" * 32).entries() == []
 
 
-async def test_a_register_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", list(Happened))
+async def test_a_register_that_cannot_be_written_says_so(
+    what: Happened, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "erasures").touch()
-    before = erasure_register.FAILURES.collect()
+    before = _failures()
     with pytest.raises(TransientError):
-        await ErasureRegister(tmp_path / "erasures", KEY).note(Happened.ERASED, ONE, AT, 7)
-    [was], [now] = (
-        [metric.samples[0].value for metric in counted] for counted in (before, erasure_register.FAILURES.collect())
-    )
-    assert now == was + 1, "an alert rests on it: a restore brings back what is not noted"
+        await ErasureRegister(tmp_path / "erasures", KEY).note(what, ONE, AT, 7)
+    # Alerts rest on it: a restore brings back what is not noted, and destroys whose return is not noted.
+    assert _failures() == {**before, what.value: before[what.value] + 1}
+    said = capsys.readouterr()
+    assert ONE in said.out + said.err, "for whoever has to look after it once a backup was restored"
+
+
+def _failures() -> dict[str, float]:
+    [family] = erasure_register.FAILURES.collect()
+    return {one.labels["what"]: one.value for one in family.samples if one.name.endswith("_total")}
 
 
 async def test_without_a_folder_nothing_is_noted() -> None:
