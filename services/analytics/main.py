@@ -139,7 +139,7 @@ def build(
     for name in [each for each in health.ready if each.startswith("kafka")]:
         health.degraded[name] = health.ready.pop(name)
 
-    reader = CountReader(database)
+    reader = CountReader(database, given_up=settings.given_up())
     logs = {topic: PartitionReader(bus_settings, topic) for topic in (*WATCHED, DEAD_REPORTS)}
     partitions = bus_settings.topic_partitions
     watch = Watch(reader, logs, clock, partitions=partitions, patience_s=2 * settings.pace_s)

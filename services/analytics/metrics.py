@@ -48,7 +48,7 @@ AHEAD = Gauge(
 )
 OLDEST_AHEAD = Gauge(
     "ieum_analytics_oldest_ahead_report_age_seconds",
-    "Age of the oldest report with an owner whose acceptance was not read yet; 0 if none.",
+    "Age of the oldest report with an owner whose acceptance was not read yet; 0 if none, or none but given-up ones.",
     registry=REGISTRY,
 )
 BEHIND = Gauge(

@@ -31,7 +31,8 @@ class AnalyticsSettings(ServiceSettings, AuditSettings):
 
     given_up_reports: str = Field(default="", examples=["3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"])
     """Ids of reports whose routing has a hole that nothing fills, with commas between: what follows the hole is not
-    counted, and the partition goes on. They stay given up: leave them here for good, rebuilds need them too."""
+    counted, and the partition goes on. Also of those whose acceptance is lost for good: they stand in no table, and the
+    alert AcceptanceMissing ends. They stay given up: leave them here for good, rebuilds need them too."""
 
     audit_key: OptionalKey = Field(default=None, examples=["(base64: python -m shared.audit key analytics)"])
     """For the audit of what operators do here, as in the other services. Unset: nothing can be sent back from here."""

@@ -48,9 +48,18 @@ class CountReader:
     """Reads of the generation that serves, or of one that was made for a purpose."""
 
     def __init__(
-        self, database: Database, generation: Generation | None = None, session: Session | None = None
+        self,
+        database: Database,
+        generation: Generation | None = None,
+        session: Session | None = None,
+        *,
+        given_up: Collection[str] = frozenset(),
     ) -> None:
-        """``session`` makes every read one of the same moment; see ``snapshot``."""
+        """``session`` makes every read one of the same moment; see ``snapshot``.
+
+        ``given_up``: reports whose acceptance nobody waits for any more.
+        """
+        self._given_up = given_up
         self._database = database
         self._generation = generation
         self._session = session
@@ -62,7 +71,7 @@ class CountReader:
             async with await self._database.client.start_session() as session:
                 session.start_transaction(read_concern=ReadConcern("snapshot"))
                 generation = self._generation or await serving(self._database, session)
-                yield CountReader(self._database, generation, session)
+                yield CountReader(self._database, generation, session, given_up=self._given_up)
                 await session.commit_transaction()
 
     async def demand_counted(self) -> None:
@@ -226,8 +235,14 @@ class CountReader:
             dead=await self._dead_in_flight(generation),
             ahead=ahead["n"],
             oldest=waiting["oldest"],
-            oldest_ahead=ahead["oldest"],
+            oldest_ahead=await self._oldest_ahead(generation) if ahead["n"] and self._given_up else ahead["oldest"],
         )
+
+    async def _oldest_ahead(self, generation: Generation) -> datetime | None:
+        wanted = {"standing": "ahead", "_id": {"$nin": sorted(self._given_up)}}
+        found = generation.facts.find(wanted, {"at": 1}, session=self._session, hint=list(STANDING))
+        documents = await found.sort("at", 1).limit(1).to_list(1)
+        return documents[0]["at"] if documents else None
 
     async def _dead_in_flight(self, generation: Generation) -> int:
         session = self._session

@@ -24,7 +24,7 @@ class ReconciliationCounts:
     oldest: datetime | None
     """When the longest waiting report without owner was accepted."""
     oldest_ahead: datetime | None = None
-    """When the report that is ahead for longest was accepted, by its routing."""
+    """When the report that is ahead for longest was accepted, by its routing; of those that were not given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Reconciliation:
     difference: int
     oldest_in_flight_seconds: float | None
     oldest_ahead_seconds: float | None
-    """Age of the report that is ahead for longest."""
+    """Age of the report that is ahead for longest; of those that were not given up."""
 
 
 def reconcile(counts: ReconciliationCounts, now: datetime) -> Reconciliation:

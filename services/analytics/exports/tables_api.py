@@ -36,7 +36,9 @@ class ReconciliationAnswer(BaseModel):
     ahead: int = Field(description="Routed, acceptance not read yet; passes.")
     difference: int = Field(description="accepted - (routed - ahead) - in_flight - dead; must be 0.")
     oldest_in_flight_seconds: float | None
-    oldest_ahead_seconds: float | None = Field(description="Age of the report that is ahead for longest.")
+    oldest_ahead_seconds: float | None = Field(
+        description="Age of the report that is ahead for longest and not given up."
+    )
 
 
 def router(release_service: ReleaseService, watch: Watch, pages: Pages, authorize: Authorizer) -> APIRouter:

@@ -1,5 +1,6 @@
 """What is asked every two seconds goes through the few facts it is about, never through all there are."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -63,6 +64,10 @@ async def test_the_tally_and_who_waits_longest_name_their_index(store_settings: 
     assert (reconciliation_counts.without_owner, reconciliation_counts.ahead, reconciliation_counts.dead) == (9, 10, 2)
     assert (reconciliation_counts.oldest, reconciliation_counts.sums["accepted"]) == (make.START, 50)
     assert reconciliation_counts.oldest_ahead == make.START
+    # Given up, for want of a record that is lost for good: nobody waits for it, and the equation holds as before.
+    for lost, oldest in ((rids[50:], None), (rids[51:], make.START)):
+        without = await CountReader(database, given_up=lost).reconciliation_counts()
+        assert without == replace(reconciliation_counts, oldest_ahead=oldest)
     # As long as it has had to: one that came back waits since then.
     assert waiting == {"busan": make.START + timedelta(seconds=1), "daegu": make.START + timedelta(seconds=300)}
     assert len(asked.found) >= 3
