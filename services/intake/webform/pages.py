@@ -21,7 +21,7 @@ from services.intake.submissions.service import SubmissionOrigin, SubmissionResu
 from services.intake.webform import advice, drafts, form, proof_of_work_page, steps
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.renderer import NOT_KEPT, RETRY_S, FormRenderer
+from services.intake.webform.renderer import FormRenderer
 from services.intake.webform.returning import RETURNED, Returning
 from services.intake.webform.steps import CHECK
 from shared.audit.entries import where_of
@@ -148,9 +148,7 @@ class _Sending:
         try:
             token = await self._keep_page(request, typed, key)
         except TransientError:
-            page = self._view.whole(request, typed, key=key, notice=NOT_KEPT, status=503)
-            page.headers["Retry-After"] = str(RETRY_S)
-            return page
+            return self._view.not_kept(request, typed, key=key)
         fragment = f"#{control}" if control in one.controls else ""
         response = RedirectResponse(f"/form/{one.slug}{fragment}", 303)
         drafts.leave_token(response, token, secure=self._view.pages.secure(request))

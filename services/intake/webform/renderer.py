@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 
+from services.intake.problems import RETRY_SECONDS
 from services.intake.receipts import promise_words
 from services.intake.receipts.promise import Outlook
 from services.intake.submissions.models import NARRATIVE_CHARS, PHRASE_CHARS
@@ -22,12 +23,10 @@ from shared.web.translations import gettext_noop as n
 
 BEGIN_AGAIN: Final = "again"
 """In the address of a page that begins anew, because what was there before is gone."""
-NOT_KEPT: Final = n(
+_NOT_KEPT: Final = n(
     "Your answers could not be kept between pages just now. Nothing is lost: all questions are on this one page, with "
     "what you have typed. You can send it from here, or call 1366 (24 hours). In danger, call 112."
 )
-RETRY_S: Final = 10
-"""When to press again where a draft could not be read or kept."""
 
 Options = dict[str, list[tuple[str, ...]]]
 
@@ -162,6 +161,12 @@ class FormRenderer:
                 asked=steps.CONTROLS if steps.may_fingerprint(typed) else steps.CONTROLS - {"marks"},
             ),
         )
+
+    def not_kept(self, request: Request, typed: Typed, *, key: str) -> Response:
+        """The same, where the answers could not be kept in a draft: sending it asks only for room for reports."""
+        page = self.whole(request, typed, key=key, notice=_NOT_KEPT, status=503)
+        page.headers["Retry-After"] = str(RETRY_SECONDS)
+        return page
 
     def _render(self, request: Request, template: str, *, status: int = 200, **context: Any) -> Response:  # noqa: ANN401  # as Jinja takes it
         return self.pages.render(request, template, status=status, public=True, **context)

@@ -16,7 +16,7 @@ from services.intake.submissions.models import Submission
 from services.intake.webform import drafts, form, returning, steps
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.renderer import BEGIN_AGAIN, NOT_KEPT, RETRY_S, FormRenderer
+from services.intake.webform.renderer import BEGIN_AGAIN, FormRenderer
 from services.intake.webform.returning import Returning
 from services.intake.webform.steps import CHECK, FormStep
 from shared.clock import Clock
@@ -69,7 +69,7 @@ class _Steps:
         try:
             typed = await self._kept.load(token)
         except TransientError:
-            raise Problem(503, "unavailable", _NOT_REACHED, retry_after=RETRY_S) from None
+            raise Problem(503, "unavailable", _NOT_REACHED, retry_after=refusals.RETRY_SECONDS) from None
         if typed is None or token is None:
             if one is None or one is not steps.first(one.path):
                 return RedirectResponse("/", 303)
@@ -107,7 +107,7 @@ class _Steps:
         try:
             await self._kept.save(token, typed)
         except TransientError:
-            return self._on_one_page(request, typed)
+            return self._view.not_kept(request, typed, key=drafts.new_key())
         response = self._lead(request, one, typed, go, fresh=before is None)
         drafts.leave_token(response, token, secure=self._view.pages.secure(request))
         return response
@@ -123,13 +123,7 @@ class _Steps:
 
     def _later(self, request: Request, one: FormStep, typed: Typed) -> Response:
         page = self._view.step(request, one, typed, notice=_LATER, status=503)
-        page.headers["Retry-After"] = str(RETRY_S)
-        return page
-
-    def _on_one_page(self, request: Request, typed: Typed) -> Response:
-        # Without drafts there is still the form that needs none; sending it asks only for room for reports.
-        page = self._view.whole(request, typed, key=drafts.new_key(), notice=NOT_KEPT, status=503)
-        page.headers["Retry-After"] = str(RETRY_S)
+        page.headers["Retry-After"] = str(refusals.RETRY_SECONDS)
         return page
 
     def _problems(self, request: Request, one: FormStep, typed: Typed) -> list[FieldProblem]:
