@@ -132,8 +132,10 @@ class Lifecycle(FrozenModel):
     @property
     def standing_decision(self) -> ErasureDecision | None:
         """The last decision about the withdrawal that stands; None if nobody decided since. One before was undone."""
-        gone = self.withdrawal
-        return next((made for made in self.decisions[-1:] if gone is not None and made.at >= gone.at), None)
+        if self.withdrawal is None or not self.decisions:
+            return None
+        last = self.decisions[-1]
+        return last if last.at >= self.withdrawal.at else None
 
 
 NEW = Lifecycle()

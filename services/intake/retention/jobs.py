@@ -16,14 +16,15 @@ from services.intake.links.repository import LinkIndex
 from services.intake.reports import documents
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import ErasureCause, Lifecycle
+from services.intake.reports.models import Progress
 from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, PAGE, ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
-from services.intake.retention.schedule import RetentionStatus, RetentionVerdict
+from services.intake.retention.schedule import RetentionStatus
 from shared import log, trace
 from shared.clock import Clock, seoul_day, whole_milliseconds
 from shared.events.base import encode
-from shared.events.reports import ReportWithdrawn
+from shared.events.reports import ReportFacts, ReportWithdrawn
 from shared.jobs import Skipped
 from shared.metrics import REGISTRY
 
@@ -142,7 +143,8 @@ class ErasureJob:
         if document is None or retention_rules.lifecycle_of(document).erased_at is not None:
             return document
         now = whole_milliseconds(self._clock.now())
-        life, verdict = _judged(document, now)
+        life, facts, progress = _read(document)
+        verdict = schedule.judge(facts, document["received_at"], life, progress, now)
         cause = retention_rules.dying(life, verdict, now)
         if cause is None:
             kept = retention_rules.unplanned(life, now)
@@ -169,11 +171,12 @@ class ErasureJob:
 
     async def _judge_one(self, document: Document, said: Tally[str], alarms: dict[str, str | None]) -> None:
         now = whole_milliseconds(self._clock.now())
-        life, verdict = _judged(self._reports.authentication.check(document), now)
-        facts, progress = documents.facts_in(document), documents.progress_of(document)
-        if schedule.drill_over(facts, document["received_at"], life, progress, now):
+        life, facts, progress = _read(self._reports.authentication.check(document))
+        received_at = document["received_at"]
+        if schedule.drill_over(facts, received_at, life, progress, now):
             said["drills_withdrawn"] += await self._withdraw_drill(document, life, now)
             return
+        verdict = schedule.judge(facts, received_at, life, progress, now)
         said[verdict.standing.value] += 1
         kind = verdict.standing.value if verdict.standing in _ALARMS else None
         if kind != document.get("alarm"):
@@ -217,8 +220,6 @@ def _erased(document: Document) -> bool:
     return (document.get("life") or {}).get("erased_at") is not None
 
 
-def _judged(document: Document, now: datetime) -> tuple[Lifecycle, RetentionVerdict]:
-    life = retention_rules.lifecycle_of(document)
-    facts = documents.facts_in(document)
-    progress = documents.progress_of(document)
-    return life, schedule.judge(facts, document["received_at"], life, progress, now)
+def _read(document: Document) -> tuple[Lifecycle, ReportFacts, Progress]:
+    """What the table is applied to."""
+    return retention_rules.lifecycle_of(document), documents.facts_in(document), documents.progress_of(document)
