@@ -52,9 +52,8 @@ Address = tuple[str, int]
 
 
 def note_kafka(settings: KafkaSettings) -> None:
-    """Note what a client of Kafka with these settings reads."""
-    if settings.security_protocol in ("SSL", "SASL_SSL"):
-        _note_files({f"{KAFKA}-authority": settings.ssl_cafile, f"{KAFKA}-client": settings.ssl_certfile})
+    """Note what a client of Kafka with these settings reads, which reaches it by TLS."""
+    _note_files({f"{KAFKA}-authority": settings.ssl_cafile, f"{KAFKA}-client": settings.ssl_certfile})
 
 
 def note_store(settings: StoreSettings) -> None:
@@ -69,7 +68,7 @@ def note_store(settings: StoreSettings) -> None:
 def addresses(bus: KafkaSettings, store: StoreSettings, public_urls: Mapping[str, str]) -> dict[str, list[Address]]:
     """Where certificates are shown, by whose they are. What is reached without TLS is left out."""
     found: dict[str, list[Address]] = {}
-    if bus.security_protocol in ("SSL", "SASL_SSL"):
+    if bus.by_tls:
         found[KAFKA] = [(host, port) for host, port, _ in collect_hosts(bus.bootstrap_servers, randomize=False)]
     parsed = parse_uri(store.uri.get_secret_value())
     if _by_tls(parsed["options"]):

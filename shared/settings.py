@@ -85,6 +85,11 @@ class KafkaSettings(BaseSettings):
     dead_letter_cap: int = Field(default=100, ge=1, examples=[100])
     """So many dead letters in a row stop a subscription until someone looks: a bad deployment, not bad records."""
 
+    @property
+    def by_tls(self) -> bool:
+        """Whether Kafka is reached by TLS."""
+        return self.security_protocol in ("SSL", "SASL_SSL")
+
     @field_validator("sasl_username", "sasl_password")
     @classmethod
     def _signs_in(cls, value: str | SecretStr | None, info: ValidationInfo) -> str | SecretStr | None:

@@ -32,7 +32,7 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
         "retry_backoff_ms": 100,
     }
     mend_connecting()
-    if settings.security_protocol in ("SSL", "SASL_SSL"):
+    if settings.by_tls:
         certificates.note_kafka(settings)
         options["ssl_context"] = create_ssl_context(
             cafile=_path(settings.ssl_cafile),
