@@ -96,8 +96,9 @@ class StoreGauges:
     async def _look(self) -> None:
         now = self._clock.now()
         looked = await self._findings.last_look()
-        known = looked is not None and self._started_at - looked < _LOOK_COUNTS
-        self._audited_at = looked if looked is not None and known else self._started_at
+        if looked is None or self._started_at - looked >= _LOOK_COUNTS:
+            looked = self._started_at
+        self._audited_at = looked
         self._waits_since = await self._oldest.look(now)
         metrics.DUE.set(await self._cases.backlog(now))
         metrics.OFFERS_OPEN.set(await self._cases.offers_open())
