@@ -6,7 +6,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
 from services.intake.reports import documents
 from shared.encryption import Keyring
@@ -37,6 +37,16 @@ def picture(width: int, height: int) -> bytes:
     )
 
 
+async def to_pictures(page: Page, site: str) -> None:
+    """Begin a report as far as the step that asks for pictures."""
+    await page.goto(f"{site}/form/who?lang=ko")
+    await page.locator("#role").check()
+    await go_on(page, "what")
+    await page.locator("#harm_types").check()
+    await page.locator("main button[value=next]").click()
+    await page.goto(f"{site}/form/seen")
+
+
 async def test_fingerprints_are_made_here_and_the_picture_is_sent_nowhere(
     chromium: Browser, site: str, harness: IntakeHarness, tmp_path: Path
 ) -> None:
@@ -47,12 +57,7 @@ async def test_fingerprints_are_made_here_and_the_picture_is_sent_nowhere(
     page = await small_page(chromium, script=True)
     bodies: list[bytes] = []
     page.on("request", lambda request: bodies.append(request.post_data_buffer or b""))
-    await page.goto(f"{site}/form/who?lang=ko")
-    await page.locator("#role").check()
-    await go_on(page, "what")
-    await page.locator("#harm_types").check()
-    await page.locator("main button[value=next]").click()
-    await page.goto(f"{site}/form/seen")
+    await to_pictures(page, site)
     await expect(page.locator("#pictures")).to_be_hidden()
     await page.locator("details.more summary").click()
     assert await page.locator("input[type=file]").get_attribute("name") is None
@@ -88,12 +93,7 @@ async def test_a_file_that_cannot_be_read_is_told_of_and_keeps_no_other_waiting(
           return this.name === "moved.png" ? Promise.reject(new DOMException("", "NotReadableError")) : read.call(this);
         };"""
     )
-    await page.goto(f"{site}/form/who?lang=ko")
-    await page.locator("#role").check()
-    await go_on(page, "what")
-    await page.locator("#harm_types").check()
-    await page.locator("main button[value=next]").click()
-    await page.goto(f"{site}/form/seen")
+    await to_pictures(page, site)
     await page.locator("details.more summary").click()
     await page.locator("#pictures").set_input_files([tmp_path / "moved.png", tmp_path / "film.mp4"])
     await expect(page.locator("[data-marks-status]")).to_contain_text("읽지 못한 파일이 있어요")

@@ -8,7 +8,7 @@ import pytest
 
 from services.intake.retention import pages, service
 from tests.integration.intake.harness import IntakeHarness
-from tests.integration.intake.holding import audit_of, erased, holder, owned, page, sample
+from tests.integration.intake.holding import Holder, audit_of, erased, holder, owned, page, sample
 from tests.support.clock import JumpClock
 
 SPECIAL: list[tuple[dict[str, Any], str]] = [
@@ -124,15 +124,23 @@ async def test_what_the_person_harmed_objects_to_is_taken_up_again_and_said_so(
     assert (await page(harness, "busan", "lead")).status_code == 200
 
 
+async def waiting_by_pages(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch, center_id: str, *, people: int, of: int
+) -> list[Holder]:
+    """So many whose reports wait for a decision of the centre, on pages of ``of``."""
+    for module in (pages, service):
+        monkeypatch.setattr(module, "PAGE", of)
+    found = [await holder(harness, harm_types=["child_material"]) for _ in range(people)]
+    for one in found:
+        await owned(one, center_id, seen=True)
+        await one.done("withdraw")
+    return found
+
+
 async def test_a_list_that_is_longer_than_a_page_goes_on_on_the_next(
     harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (pages, service):
-        monkeypatch.setattr(module, "PAGE", 2)
-    people = [await holder(harness, harm_types=["child_material"]) for _ in range(3)]
-    for one in people:
-        await owned(one, "busan", seen=True)
-        await one.done("withdraw")
+    people = await waiting_by_pages(harness, monkeypatch, "busan", people=3, of=2)
     ids = [one.report_id for one in people]
     first = (await page(harness, "busan", "lead")).text
     assert [report_id in first for report_id in ids] == [True, True, False]
@@ -145,12 +153,7 @@ async def test_a_list_that_is_longer_than_a_page_goes_on_on_the_next(
 
 
 async def test_who_decides_on_a_later_page_stays_there(harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (pages, service):
-        monkeypatch.setattr(module, "PAGE", 1)
-    people = [await holder(harness, harm_types=["child_material"]) for _ in range(2)]
-    for one in people:
-        await owned(one, "daegu", seen=True)
-        await one.done("withdraw")
+    people = await waiting_by_pages(harness, monkeypatch, "daegu", people=2, of=1)
     second = (await page(harness, "daegu", "lead", to="/erasures?page=2")).text
     to = f"/erasures/{people[1].report_id}?page=2"
     assert f'action="{to}"' in second
