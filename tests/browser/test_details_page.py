@@ -100,7 +100,7 @@ async def test_answers_and_notes_are_written_on_the_page_and_reach_whoever_holds
         await page.locator("#note").fill(text)
         await page.locator("form[action$='/note'] button").press("Enter")
         await expect(page.locator("[data-written=note] .card").first).to_contain_text(text)
-    await expect(page.locator("#note")).to_be_focused()
+        await expect(page.locator("#note")).to_be_focused()
     await page.locator("#note").fill("주민등록번호 900101-1234567")
     await page.locator("form[action$='/note'] button").click()
     await expect(page.locator("#note")).to_have_attribute("aria-invalid", "true")
