@@ -40,6 +40,13 @@ PANICKED = 70
 SLICE = 2_000
 """Records that are removed in one transaction: one wait for the disk, and it fits into the cache."""
 AGES_S = 10**10
+CHECKPOINT_S = 15.0
+EVICTION = "eviction_dirty_target=15,eviction_updates_target=8"
+"""The share of the cache, in percent, that may wait for the next checkpoint before WiredTiger writes out pages.
+
+By itself it begins at 5 and 2.5. Of our small cache that is a minute of ten reports a second, and a thread that finds
+few pages it may write then spins until the checkpoint, a fifth of a core. From 20 and 10 on clients write them out.
+"""
 MANY = 2
 """Updates in a command from here on wait for the disk together."""
 
@@ -223,7 +230,8 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
     """
 
     def __init__(self, path: str, **options: object) -> None:
-        super().__init__(path, **{**options, "enable_oplog": False})
+        super().__init__(path, **{"checkpoint_seconds": CHECKPOINT_S, **options, "enable_oplog": False})
+        self._conn.reconfigure(EVICTION)
         self._forget_changes()
 
     def _forget_changes(self) -> None:

@@ -369,3 +369,27 @@ def test_answers_kept_for_a_write_that_is_sent_again_are_forgotten_as_before_and
     assert ours["kept"] == [10_000, 1800.0]
     assert (ours["newest"], ours["young"]) == ([*range(10, 60)], [*range(39, 60)])
     assert (ours["again"], ours["other"], ours["late"], ours["left"]) == (59, None, [], 0)
+
+
+CACHE = """
+import json, sys
+sys.path.insert(0, "tools/local")
+import store_server, wiredtiger
+from secantus import storage
+opened, open_store = [], storage.wt.wiredtiger_open
+storage.wt.wiredtiger_open = lambda home, config: (opened.append(config), open_store(home, config))[1]
+store = (store_server if sys.argv[2] == "ours" else storage).Storage(sys.argv[1], cache_size="64M")
+store._conn.reconfigure("statistics=(fast)")
+for n in range(200):
+    store.insert("d", "c", [{"_id": n, "text": "x" * 20_000}])
+statistics = store._session().open_cursor("statistics:")
+passes = statistics[wiredtiger.stat.conn.cache_eviction_walk_passes][2]
+statistics.close()
+store.close()
+json.dump({"checkpoint": "checkpoint=(wait=15)" in opened[0], "passes": passes}, sys.stdout)
+"""
+
+
+def test_pages_wait_for_the_next_checkpoint_and_nothing_looks_for_some_to_write_out(tmp_path: Path) -> None:
+    assert written(tmp_path / "alone", "alone", CACHE)["passes"] > 0, "it waits by itself: what we change can go"
+    assert written(tmp_path / "ours", "ours", CACHE) == {"checkpoint": True, "passes": 0}
