@@ -103,12 +103,16 @@ class System:
             for clock in clocks:
                 put_ahead(clock, 0.0)
 
-    async def report(self, *, critical: bool = False, callback: str | None = None) -> httpx.Response:
+    async def report(
+        self, *, critical: bool = False, drill: bool = False, callback: str | None = None
+    ) -> httpx.Response:
         """Send a report; ``callback`` is the reference by which its front end asks to be told how it stands."""
         headers = self._headers() | ({"Ieum-Callback": callback} if callback is not None else {})
         threat = {"threat_deadline": (datetime.now(UTC) + timedelta(hours=6)).isoformat()} if critical else {}
         async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=30) as http:
-            return await http.post(f"{self.stack.urls['intake']}/api/v1/reports", json={**BODY, **threat})
+            return await http.post(
+                f"{self.stack.urls['intake']}/api/v1/reports", json={**BODY, **threat, "synthetic": drill}
+            )
 
     async def case(self, *, critical: bool = False) -> str:
         """Send a report and wait until its centre has it as a case and its first alert was tried; its id."""

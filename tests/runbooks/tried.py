@@ -258,6 +258,16 @@ async def test_a_report_that_cannot_be_destroyed(system: System, watch: Watch) -
         assert any("job.document_skipped" in line and report_id in line for line in lines)
 
 
+async def test_a_report_whose_time_passes_unread(system: System, watch: Watch) -> None:
+    report_id = await system.case()
+    # As the judging once a day leaves it, which reads a received time that nobody can write by hand.
+    with system.altered("ieum_intake", "reports", report_id, alarm="unread", alarm_since=datetime.now(UTC)):
+        await watch.fires("RetentionOverdue")
+        assert "the time to keep 1 reports is passing or over" in await system.said("doctor")
+        async with system.crew.client(LEAD.name, "intake") as intake:
+            assert report_id in (await intake.get("/erasures")).raise_for_status().text
+
+
 async def test_an_erasure_register_that_cannot_be_written(system: System, watch: Watch) -> None:
     register = system.stack.settings.var / "erasures"
     aside = register.with_name("erasures-aside")
@@ -487,6 +497,19 @@ async def test_a_quarter_of_an_hour_in_which_nobody_answers(system: System, watc
         await watch.fires("OwnedToSeenBurnsFast")
         for report_id in (case, drill["report_id"]):
             await system.does(COUNSELLOR, report_id, "acknowledge")
+
+
+async def test_a_front_end_that_sends_drills_by_mistake(system: System, watch: Watch) -> None:
+    drill = (await system.report(drill=True)).raise_for_status().json()["report_id"]
+    await watch.fires("UnannouncedDrills")
+    log = system.stack.log_file("intake").read_text(encoding="utf-8")
+    [said] = [line for line in log.splitlines() if "drill.unannounced" in line]
+    assert drill in said
+    assert frontends.PORTAL in said
+    await eventually(lambda: system.cases.find_one({"_id": drill}), "the drill is a case", seconds=_MINUTE)
+    async with system.crew.client(COUNSELLOR.name) as notify:
+        assert (await notify.get(f"/cases/{drill}")).status_code == httpx.codes.OK
+    await system.does(COUNSELLOR, drill, "acknowledge")
 
 
 async def test_a_quarter_of_an_hour_and_two_months_without_kafka(system: System, watch: Watch) -> None:

@@ -186,6 +186,12 @@ _RULES: Final = (
     ),
     _Rule("ieum_intake_erasure_overdue_seconds", _more_than(3600), "an erasure is overdue", "ErasureOverdue"),
     _Rule(
+        "ieum_intake_retention_overdue_reports",
+        _more_than(0),
+        "the time to keep {value:.0f} reports is passing or over, and they cannot be destroyed ({kind})",
+        "RetentionOverdue",
+    ),
+    _Rule(
         "ieum_routing_recount_differing_centers",
         _more_than(0),
         "routing tells other sums than its log for {value:.0f} centres",

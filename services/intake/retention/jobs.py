@@ -50,7 +50,7 @@ OVERDUE: Final = Gauge(
 )
 EXPIRING: Final = Gauge(
     "ieum_intake_retention_overdue_reports",
-    "Reports whose time is passing unread or unfinished, by kind.",
+    "Reports whose time is passing unread, or is over while their case is not, by kind.",
     ["kind"],
     registry=REGISTRY,
 )

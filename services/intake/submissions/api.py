@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 import orjson
 from fastapi import APIRouter, Depends, Response
+from prometheus_client import Counter
 
 from services.intake import dependencies, problems
 from services.intake.clients.dependencies import ClientDependency
@@ -16,13 +17,23 @@ from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError, iso
 from services.intake.submissions.models import Submission
 from services.intake.submissions.service import SubmissionOrigin, SubmissionResult, SubmissionService
+from shared import log
+from shared.drills import KEY_PREFIX
 from shared.errors import TransientError
+from shared.metrics import REGISTRY
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
 from shared.web.documented import refuses
 
 FORM_FRONT_END: Final = "web-form"
 """Our own form's name; no front end has it."""
+
+UNANNOUNCED: Final = Counter(
+    "ieum_intake_unannounced_drills",
+    "Drills of front ends for real reports, but for those that notify began.",
+    registry=REGISTRY,
+)
+_log = log.get(__name__)
 
 _KEY: Final = dependencies.IdempotencyKey(
     "16–128 of A-Z a-z 0-9 . _ : ~ + / = -, one per report and front end, as in the IETF draft "
@@ -93,6 +104,11 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
             )
         except (Problem, NotAdmittedError, ConflictError, TransientError) as error:
             raise problems.counted(error) from None
+        drill = submission.synthetic and not client.sandbox and not result.repeated
+        if drill and not (key or "").startswith(KEY_PREFIX):
+            # Left on by mistake, it makes a drill of what people report: their centre takes it for no real report.
+            UNANNOUNCED.inc()
+            _log.warning("drill.unannounced", front_end=client.client_id, report_id=result.report_id)
         return _accepted(result)
 
     @routes.get(

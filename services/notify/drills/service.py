@@ -21,6 +21,7 @@ from services.notify.drills.rules import (
 from services.notify.settings import NotifySettings
 from shared import log
 from shared.clock import Clock, whole_milliseconds
+from shared.drills import KEY_PREFIX
 from shared.jobs import Skipped
 
 _LOG = log.get(__name__)
@@ -69,7 +70,7 @@ class Drills:
         return after
 
     async def _post(self, drill: Drill, credential: str) -> tuple[str, str | None]:
-        headers = {"Authorization": f"Bearer {credential}", "Idempotency-Key": f"drill:{drill.drill_id}"}
+        headers = {"Authorization": f"Bearer {credential}", "Idempotency-Key": f"{KEY_PREFIX}{drill.drill_id}"}
         url = f"{self._settings.intake_url or self._settings.public_urls['intake']}/api/v1/reports"
         try:
             async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as http:

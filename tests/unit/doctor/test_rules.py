@@ -106,6 +106,12 @@ def test_a_process_that_is_not_well(process: Process, line: str) -> None:
             {"what": "reinstated"},
             "2 undone withdrawals still stand outside the store: a restore would destroy the reports",
         ),
+        (
+            "ieum_intake_retention_overdue_reports",
+            2,
+            {"kind": "unread"},
+            "the time to keep 2 reports is passing or over, and they cannot be destroyed (unread)",
+        ),
         ("ieum_job_failing", 4, {"job_name": "retention"}, "the job retention fails, 4 times in a row"),
         ("ieum_intake_disk_level", 2, {}, "the store's disk is filling up"),
         ("ieum_health_check_status", 0, {"check": "kafka"}, "the check kafka fails"),

@@ -253,6 +253,7 @@ def test_labels_of_alerts_name_no_place_and_no_person() -> None:
     assert by <= {
         *("fault", "job", "relay", "source", "part", "group", "object", "check", "job_name", "version", "le"),
         "certificate",
+        "kind",
     }
 
 

@@ -13,9 +13,11 @@ from services.intake.proofs.rules import ProofSigner
 from services.intake.reports.waiting_period import WordChosen
 from services.intake.submissions import api
 from services.intake.submissions.service import SubmissionResult
+from shared.drills import KEY_PREFIX
 from shared.events.vocabulary import Urgency
 from shared.health import Health
 from shared.identity.roles import Scope
+from shared.metrics import REGISTRY
 from shared.settings import ServiceSettings
 from shared.web.app import create_app
 from tests.support.clock import ManualClock
@@ -29,7 +31,7 @@ TAKEN = SubmissionResult(
 )
 
 
-async def sent(scope: Scope, *, synthetic: bool) -> tuple[httpx.Response, AsyncMock]:
+async def sent(scope: Scope, *, synthetic: bool, key: str | None = None) -> tuple[httpx.Response, AsyncMock]:
     """The answer to a report by a credential with one scope, and what the service was asked."""
     store: Any = Mock(all=AsyncMock(return_value=[replace(CLIENT, scopes=frozenset({scope}))]))
     gate = ClientAuthenticator(store, KEYS.clients, Mock(), ManualClock(NOW))
@@ -46,6 +48,7 @@ async def sent(scope: Scope, *, synthetic: bool) -> tuple[httpx.Response, AsyncM
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1") as http:
         headers = {"Authorization": f"Bearer kiosk.{SECRET}", "Accept-Language": "en"}
+        headers |= {"Idempotency-Key": key} if key is not None else {}
         return await http.post("/api/v1/reports", json={**REPORT, "synthetic": synthetic}, headers=headers), service
 
 
@@ -64,3 +67,28 @@ async def test_a_drill_of_a_front_end_that_is_tried_out_is_told_from_others(scop
     assert answer.status_code == 202
     assert service.await_args is not None
     assert service.await_args.args[1].sandbox is sandbox
+
+
+_OF_NOTIFY, _OF_A_FORM = f"{KEY_PREFIX}2026-12-busan", "6f1c3a52-9a0f-8c4e-9d0b-2f5a1e7c8b90"
+
+
+@pytest.mark.parametrize(
+    ("scope", "synthetic", "key", "counted"),
+    [
+        (Scope.REPORTS_SUBMIT, True, _OF_A_FORM, 1),
+        (Scope.REPORTS_SUBMIT, True, None, 1),
+        (Scope.REPORTS_SUBMIT, True, _OF_NOTIFY, 0),
+        (Scope.REPORTS_SUBMIT, False, _OF_A_FORM, 0),
+        (Scope.REPORTS_DRILL, True, _OF_A_FORM, 0),
+    ],
+)
+async def test_a_drill_that_a_front_end_for_real_reports_sends_by_itself_is_counted(
+    scope: Scope, synthetic: bool, key: str | None, counted: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = REGISTRY.get_sample_value("ieum_intake_unannounced_drills_total")
+    answer, _ = await sent(scope, synthetic=synthetic, key=key)
+    assert answer.status_code == 202
+    assert before is not None
+    assert REGISTRY.get_sample_value("ieum_intake_unannounced_drills_total") == before + counted
+    said = capsys.readouterr()
+    assert ("kiosk" in said.out + said.err) is bool(counted), "the operator looks for that front end"
