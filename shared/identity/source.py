@@ -52,7 +52,7 @@ _TIMEOUT_S: Final = 5.0
 _LATE_S: Final = 2.0
 """How much later than asked an answer may come."""
 _SKEW: Final = timedelta(minutes=5)
-"""How much earlier than the newest one a document may be: identities side by side make their own."""
+"""How much earlier than the newest one, or than now, a document may be: identities side by side make their own."""
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 PATH: Final = "/api/v1/identity/keys"
 REFUSED: Final = "token_refused"
@@ -136,10 +136,10 @@ class Identity:
 
     def _confirm(self) -> None:
         """The issuer says that nothing changed."""
-        if self._key_set is None:  # pragma: no cover  # nothing is known, so nothing was named to it
+        if self._key_set is None or self.document is None:  # pragma: no cover  # nothing was named to it
             raise ValueError("confirmed what was never received")
-        self._key_set = replace(self._key_set, confirmed_at=self._clock.now())
-        AGE.set(0)
+        self._key_set = replace(self._key_set, confirmed_at=self._confirmed_at(self.document))
+        AGE.set(self._age())
         self._refused = None
 
     def _check_age(self, document: KeyDocument) -> None:
@@ -149,9 +149,16 @@ class Identity:
 
     def adopt(self, document: KeyDocument) -> KeyDocument:
         """Make this the current document, confirmed now, together with the revocations received before."""
-        kept = self._adopt(document, self._clock.now())
-        AGE.set(0)
+        kept = self._adopt(document, self._confirmed_at(document))
+        AGE.set(self._age())
         return kept
+
+    def _confirmed_at(self, document: KeyDocument) -> datetime:
+        """Now; but an old document is no answer of the issuer, which makes a new one each time it is asked.
+
+        Else whoever answers in its place with one they kept would hide for ever what ended since then.
+        """
+        return min(self._clock.now(), document.issued_at + _SKEW)
 
     def _adopt(self, document: KeyDocument, confirmed_at: datetime) -> KeyDocument:
         kept = merge_revocations(self.document, document)

@@ -207,6 +207,27 @@ async def test_what_did_not_change_is_confirmed_without_being_sent_or_written_ag
     assert cache.read_bytes() != written
 
 
+@pytest.mark.parametrize("whole", [True, False])
+async def test_the_same_document_given_again_for_ever_does_not_count_as_the_issuers_answer(whole: bool) -> None:
+    """Somebody between the two who kept one, and answers nothing else: what ended since then is in none of theirs."""
+    clock, kept = ManualClock(NOW), TaggedKeys(ROOT.sign(document(NEW)), "tag")
+
+    async def fetch(known: str) -> TaggedKeys | None:
+        return kept if whole or not known else None
+
+    identity = Identity(fetch, ROOTS, clock, service="notify")
+    assert await identity.refresh()
+    assert identity.fresh()
+    for _ in range(20):
+        await clock.advance(FRESH_FOR.total_seconds())
+        assert await identity.refresh()
+    assert not identity.fresh()
+    kept = TaggedKeys(ROOT.sign(document(NEW, at=clock.now())), "tag")
+    await clock.advance(WHOLE_S)
+    assert await identity.refresh()
+    assert identity.fresh()
+
+
 @pytest.mark.parametrize("wrong", [TaggedKeys("forged", "bad"), OSError("gone")])
 async def test_after_an_answer_that_failed_or_was_refused_no_tag_is_named(wrong: TaggedKeys | OSError) -> None:
     """So the next question is answered at once, and not with what whoever answered in identity's place gave."""
