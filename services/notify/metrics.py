@@ -88,7 +88,8 @@ TO_ALERT: Final = Histogram(
 TO_ACKNOWLEDGED: Final = Histogram(
     "ieum_notify_owned_to_acknowledged_seconds",
     "From routing's decision, or from when a case came back, to the owning centre's next acknowledgement, by urgency; "
-    "a case that nobody acknowledges is in no bucket.",
+    "quiet hours do not count for what is not urgent; a case that nobody acknowledges, and a drill of a front end that "
+    "is being tried out, is in no bucket.",
     ["urgency"],
     buckets=(60, 120, 300, 600, 1800, 3600, 14400),
     registry=REGISTRY,

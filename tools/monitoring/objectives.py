@@ -73,7 +73,8 @@ OBJECTIVES: Final = (
         "owned_to_seen",
         "OwnedToSeen",
         0.95,
-        "95 % of cases are acknowledged in time: critical ones within 10 minutes, high ones 30, others 4 hours.",
+        "95 % of cases are acknowledged in time: critical ones within 10 minutes, high ones 30, others 4 hours outside "
+        "quiet hours.",
         _within(
             "ieum_notify_owned_to_acknowledged_seconds",
             {f'urgency="{of}",': f"{limit.total_seconds()}" for of, limit in ACKNOWLEDGED_WITHIN.items()},

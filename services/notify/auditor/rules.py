@@ -30,7 +30,8 @@ ACKNOWLEDGED_WITHIN: Final[dict[Urgency, timedelta]] = {
     Urgency.HIGH: timedelta(minutes=30),
     Urgency.NORMAL: timedelta(hours=4),
 }
-"""From the owner's decision to its acknowledgement: the promise of the objective ``owned_to_seen``."""
+"""From the owner's decision to its acknowledgement: the promise of the objective ``owned_to_seen``. Quiet hours do not
+count for what is not urgent."""
 
 
 WAITS_MINUTES: Final[dict[Urgency, tuple[int, int, int, int]]] = {
@@ -120,6 +121,16 @@ class Quiet:
             if begins <= there < ends:
                 return ends.astimezone(moment.tzinfo)
         return moment
+
+    def awake(self, since: datetime, until: datetime) -> timedelta:
+        """Return how long it was, without these hours."""
+        length, day = until - since, timedelta(days=1)
+        begins = datetime.combine(since.astimezone(SEOUL).date() - day, self.start, SEOUL)
+        while begins < until:
+            ends = datetime.combine(begins.date(), self.end, SEOUL) + (day if self.end <= self.start else timedelta())
+            length -= max(min(ends, until) - max(begins, since), timedelta())
+            begins += day
+        return length
 
 
 def next_due(promise: Promise, told: list[AlertedStep], quiet: Quiet | None) -> Due:
@@ -339,7 +350,10 @@ def unacknowledged(seen: Watched, now: datetime, quiet: Quiet | None) -> bool:
     promise = seen.promise
     if promise is None or promise.owed is not Owed.ANSWER:
         return False
-    return now > _latest(promise.since + ACKNOWLEDGED_WITHIN[promise.urgency], promise.urgency, quiet)
+    within = ACKNOWLEDGED_WITHIN[promise.urgency] + GRACE
+    if quiet is None or promise.urgency is not Urgency.NORMAL or now - promise.since <= within:
+        return now - promise.since > within
+    return quiet.awake(promise.since, now) > within
 
 
 @dataclass(slots=True)

@@ -298,12 +298,15 @@ def acknowledge(case: Case, who: Actor, ownership: int | None, now: datetime, ru
 _BEGINS_TO_WAIT: Final = frozenset({EntryKind.ROUTED, EntryKind.MOVED, EntryKind.REOPENED, EntryKind.REINSTATED})
 
 
-def waited_for_answer(before: Case, after: Case) -> float | None:
-    """Seconds an owner's acknowledgement took, where ``after`` is that: from its decision, or since it came back."""
-    if before.acknowledged_at is not None or after.acknowledged_at is None:
+def waited_for_answer(before: Case, after: Case, rules: Rules) -> float | None:
+    """Seconds an owner's acknowledgement took, where ``after`` is that: from its decision, or since it came back.
+
+    Quiet hours do not count for what can wait. Nobody is waited for where a front end is being tried out.
+    """
+    if before.acknowledged_at is not None or after.acknowledged_at is None or before.sandbox:
         return None
     since = next((one.at for one in reversed(before.entries) if one.kind in _BEGINS_TO_WAIT), before.decided_at)
-    return max((after.acknowledged_at - since).total_seconds(), 0.0)
+    return rules.waited(since, after.acknowledged_at, before.urgency).total_seconds()
 
 
 def assign(

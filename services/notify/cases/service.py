@@ -263,7 +263,7 @@ class CaseService:
             self._case_relay.enqueue(case.report_id)
         if answer.event is not None and answer.event.TYPE in _TRANSFERS:
             metrics.TRANSFERS.labels(_TRANSFERS[answer.event.TYPE]).inc()
-        waited = rules.waited_for_answer(case, answer.case)
+        waited = rules.waited_for_answer(case, answer.case, self.rules)
         if waited is not None:
             metrics.TO_ACKNOWLEDGED.labels(case.urgency.value).observe(waited)
         self._broadcaster.publish([answer.case])

@@ -128,6 +128,16 @@ class QuietHours:
         day = local.date() + timedelta(days=1 if spans_midnight and clock >= self.start else 0)
         return datetime.combine(day, self.end, SEOUL).astimezone(moment.tzinfo)
 
+    def within(self, since: datetime, until: datetime) -> timedelta:
+        """Return how much of a span lies in them."""
+        first = since.astimezone(SEOUL).date() - timedelta(days=1)
+        quiet = timedelta()
+        for day in range((until.astimezone(SEOUL).date() - first).days + 1):
+            begins = datetime.combine(first + timedelta(days=day), self.start, SEOUL)
+            ends = datetime.combine(begins.date() + timedelta(days=self.start > self.end), self.end, SEOUL)
+            quiet += max(min(ends, until) - max(begins, since), timedelta())
+        return quiet
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -142,6 +152,11 @@ class Rules:
         if self.quiet is None or urgency is not Urgency.NORMAL:
             return moment
         return self.quiet.end_of(moment) or moment
+
+    def waited(self, since: datetime, until: datetime, urgency: Urgency) -> timedelta:
+        """Return how long something has waited, without quiet hours where it can wait."""
+        quiet = self.quiet.within(since, until) if self.quiet is not None and urgency is Urgency.NORMAL else timedelta()
+        return max(until - since - quiet, timedelta())
 
 
 RETRY_FIRST_S: Final = 5.0

@@ -237,14 +237,20 @@ async def test_a_report_that_nobody_acknowledges_is_counted_once_its_time_is_ove
     assert counted() == 0, "no report waits for an acknowledgement"
 
 
-def test_a_report_whose_acknowledgement_may_wait_for_the_morning_is_not_counted_before() -> None:
+def test_quiet_hours_do_not_count_towards_the_acknowledgement_of_what_is_not_urgent() -> None:
     quiet = rules.Quiet.read("22:00-07:00")
-    evening = datetime(2026, 11, 1, 19, 0, tzinfo=SEOUL)
-    for urgency, late in ((Urgency.NORMAL, False), (Urgency.HIGH, True)):
-        waits = Watched("r", promise=rules.Promise(rules.Owed.ANSWER, evening, urgency))
-        assert unacknowledged(waits, evening + timedelta(hours=5), quiet) is late
-        assert unacknowledged(waits, evening + timedelta(hours=5), None)
-        assert unacknowledged(waits, evening + timedelta(hours=12, minutes=1), quiet)
+    evening, night = datetime(2026, 11, 1, 19, 0, tzinfo=SEOUL), datetime(2026, 11, 1, 23, 30, tzinfo=SEOUL)
+    eight, eleven = (datetime(2026, 11, 2, hour, 0, tzinfo=SEOUL) + rules.GRACE for hour in (8, 11))
+    for since, latest in ((evening, eight), (night, eleven)):
+        waits = Watched("r", promise=rules.Promise(rules.Owed.ANSWER, since, Urgency.NORMAL))
+        assert not unacknowledged(waits, latest, quiet)
+        assert unacknowledged(waits, latest + timedelta(seconds=1), quiet)
+        assert unacknowledged(waits, since + timedelta(hours=5), None)
+        nights = latest + timedelta(days=3)
+        assert quiet is not None
+        assert quiet.awake(since, nights) == timedelta(hours=4 + 3 * 15) + rules.GRACE
+        urgent = Watched("r", promise=rules.Promise(rules.Owed.ANSWER, since, Urgency.HIGH))
+        assert unacknowledged(urgent, since + timedelta(minutes=31), quiet)
 
 
 async def test_a_look_sees_what_is_owed_and_nothing_that_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:

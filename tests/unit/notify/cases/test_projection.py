@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.notify.auditor.rules import ACKNOWLEDGED_WITHIN, Owed, Promise, Quiet, Watched, unacknowledged
 from services.notify.cases.models import ENTRIES_FIRST, ENTRIES_LAST, Case, CaseState, ContactWay, EntryKind
 from services.notify.cases.projection import RoutingEvent, fold
 from services.notify.cases.rules import Accepted, Actor, Rejected, acknowledge, opened, reopen, waited_for_answer, ways
 from services.notify.console.lists import is_cursor
 from services.notify.console.views import case_view
 from services.notify.escalation import rules as policy
-from services.notify.escalation.rules import AttemptResult, Rules, record
+from services.notify.escalation.rules import AttemptResult, QuietHours, Rules, record
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged
 from shared.events.envelope import event_id
@@ -246,12 +247,12 @@ def test_only_the_first_acknowledgement_of_an_owner_says_how_long_the_case_waite
     later = case.decided_at + timedelta(seconds=90)
     answer = acknowledge(case, Actor("kim", "gwangju"), None, later, RULES)
     assert isinstance(answer, Accepted)
-    assert waited_for_answer(case, answer.case) == 90
-    assert waited_for_answer(answer.case, answer.case.model_copy(update={"unread": True})) is None
-    assert waited_for_answer(case, case) is None
+    assert waited_for_answer(case, answer.case, RULES) == 90
+    assert waited_for_answer(answer.case, answer.case.model_copy(update={"unread": True}), RULES) is None
+    assert waited_for_answer(case, case, RULES) is None
     before = acknowledge(case, Actor("kim", "gwangju"), None, case.decided_at - timedelta(seconds=1), RULES)
     assert isinstance(before, Accepted)
-    assert waited_for_answer(case, before.case) == 0, "clocks of two machines differ"
+    assert waited_for_answer(case, before.case, RULES) == 0, "clocks of two machines differ"
 
 
 @pytest.mark.parametrize(("ended", "back"), [("closed", "reopened"), ("withdrawn", "reinstated")])
@@ -263,7 +264,31 @@ def test_a_case_that_came_back_has_waited_since_then_and_not_since_its_first_dec
     case = folded([over, again], case)
     answer = acknowledge(case, Actor("lee", "gwangju"), None, weeks + timedelta(seconds=90), RULES)
     assert isinstance(answer, Accepted)
-    assert waited_for_answer(case, answer.case) == 90
+    assert waited_for_answer(case, answer.case, RULES) == 90
+
+
+@pytest.mark.parametrize("urgency", list(Urgency))
+def test_a_case_counts_as_acknowledged_in_time_exactly_where_the_auditor_says_so(urgency: Urgency) -> None:
+    rules, quiet = Rules(quiet=QuietHours.parse("22:00-07:00")), Quiet.read("22:00-07:00")
+    for minutes in range(0, 24 * 60, 95):
+        since = NOW + timedelta(minutes=minutes)
+        case = folded([event("report.routed", urgency=urgency, received_at=since, decided_at=since)])
+        waits = Watched("r", promise=Promise(Owed.ANSWER, since, urgency))
+        for later in range(0, 40 * 60, 55):
+            at = since + timedelta(minutes=later)
+            answer = acknowledge(case, Actor("kim", "gwangju"), None, at, rules)
+            assert isinstance(answer, Accepted)
+            waited = waited_for_answer(case, answer.case, rules)
+            assert waited is not None
+            late = waited > ACKNOWLEDGED_WITHIN[urgency].total_seconds()
+            assert late is unacknowledged(waits, at, quiet), (since, at)
+
+
+def test_a_drill_of_a_front_end_that_is_tried_out_counts_in_no_waiting_time() -> None:
+    case = folded([event("report.routed", urgency="critical", synthetic=True, sandbox=True)])
+    answer = acknowledge(case, Actor("kim", "gwangju"), None, case.decided_at + timedelta(days=1), RULES)
+    assert isinstance(answer, Accepted)
+    assert waited_for_answer(case, answer.case, RULES) is None, "nobody was alerted of it"
 
 
 def test_the_list_puts_unanswered_first_then_urgent_then_longest_waiting() -> None:
