@@ -26,7 +26,8 @@ def on_list(case: Case, center_id: str) -> bool:
     if center_id != CENTRAL_DESK:
         return case.center_id == center_id and is_open(case)
     own = case.center_id == CENTRAL_DESK or case.copy_central
-    return (own and is_open(case)) or case.needs_attention or overdue(case)
+    # By the key, as a page is loaded: a drill of a front end that is being tried out waits for nobody.
+    return (own and is_open(case)) or case.sort_key < "2" or overdue(case)
 
 
 @dataclass(frozen=True, slots=True)

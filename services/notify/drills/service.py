@@ -110,7 +110,7 @@ class Drills:
                 and now - drill.tried_at > SUBMISSION_LASTS
                 and await self._store.retake(drill, now)
             ):
-                await self._submit(drill)
+                await self._submit(drill.model_copy(update={"tried_at": now}))
         for drill, came in await self.outcomes(await self._store.running(Skipped("drills")), skipped):
             if came.verdict is not Verdict.RUNNING:
                 await self._over(drill, came)

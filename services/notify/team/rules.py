@@ -12,7 +12,7 @@ import holidays
 
 from services.notify.cases.attention import is_open
 from services.notify.cases.models import Case, CaseState, DeletionState
-from services.notify.cases.rules import is_severe
+from services.notify.cases.rules import severe_of
 from services.notify.escalation.rules import contacted
 from services.notify.team.models import SHIFTS, CenterDuty, Counted, Rota, Shift
 from shared.clock import SEOUL, seoul_date
@@ -173,7 +173,7 @@ def _load(subject: str, cases: list[Case]) -> Load:
     return Load(
         subject=subject,
         cases=len(cases),
-        severe=sum(is_severe(case) for case in cases),
+        severe=severe_of(cases, subject),
         unread=sum(case.unread for case in cases),
         uncontacted=sum(not contacted(case) for case in cases),
     )

@@ -1,14 +1,14 @@
 """Drills see each other through: what came of one is no matter of another's case."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
 from services.notify.cases.models import Case
-from services.notify.drills.rules import WINDOW, Drill
-from services.notify.drills.service import Drills
+from services.notify.drills.rules import SUBMISSION_LASTS, WINDOW, Drill
+from services.notify.drills.service import EVERY_S, Drills
 from shared.jobs import Skipped, SkippedError
 from tests.support.clock import ManualClock
 from tests.unit.notify.samples import NOW, report_id
@@ -47,3 +47,42 @@ async def test_a_drill_whose_case_cannot_be_read_keeps_no_other_from_its_verdict
     with pytest.raises(SkippedError):
         await drills.look()
     assert store.over == ["drill-2"]
+
+
+class Refused:
+    """The store of drills, with one that intake takes from nobody."""
+
+    def __init__(self) -> None:
+        begun = {"center_id": "busan", "by": "s-1", "started_at": NOW, "tried_at": NOW}
+        self.drill = Drill(drill_id="drill-1", **begun)
+        self.submitted = 0
+
+    async def running(self, skipped: Skipped) -> list[Drill]:
+        del skipped
+        return [self.drill]
+
+    async def retake(self, drill: Drill, now: datetime) -> bool:
+        taken = drill.tried_at == self.drill.tried_at
+        if taken:
+            self.drill = self.drill.model_copy(update={"tried_at": now})
+        return taken
+
+    async def save(self, drill: Drill) -> None:
+        self.submitted += 1
+        self.drill = drill
+
+    async def load(self, report_ids: Sequence[str], skipped: Skipped) -> dict[str, Case]:
+        del skipped
+        return dict.fromkeys(report_ids, cast("Any", None))
+
+
+async def test_a_drill_that_intake_does_not_take_is_submitted_again_once_in_its_time() -> None:
+    store, clock = Refused(), ManualClock(NOW)
+    kept = {"drills": "off", "drill_credential": None, "drill_credential_file": None}
+    drills = Drills(cast("Any", store), cast("Any", store), cast("Any", type("Settings", (), kept)), clock)
+    for tried in (1, 2):
+        await clock.advance(SUBMISSION_LASTS.total_seconds() + 1)
+        await drills.look()
+        await clock.advance(EVERY_S)
+        await drills.look()
+        assert store.submitted == tried, "whoever tries has it for as long as it lasts"

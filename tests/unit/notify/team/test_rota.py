@@ -5,10 +5,13 @@ from datetime import date, datetime
 import pytest
 from pydantic import ValidationError
 
+from services.notify.cases.models import CaseState
+from services.notify.cases.rules import severe_of
 from services.notify.team.models import SHIFTS, Rota, Shift
 from services.notify.team.rules import added, holiday, loads, next_up, on_duty, removed, to_hand_over, turns
 from shared.clock import SEOUL
 from shared.events.vocabulary import Urgency
+from shared.severity import SEVERE_PER_PERSON
 from tests.unit.notify.cases.samples import KIM, acknowledged, waiting
 from tests.unit.notify.samples import NOW
 
@@ -91,6 +94,15 @@ def test_what_each_person_has_and_what_is_handed_over() -> None:
         "offered": 0,
         "deletion": 1,
     }
+
+
+def test_a_person_is_full_on_the_page_exactly_where_a_severe_case_more_is_refused() -> None:
+    severe = [acknowledged(urgency=Urgency.CRITICAL, sort_key="20") for _ in range(SEVERE_PER_PERSON - 1)]
+    closed = acknowledged(urgency=Urgency.CRITICAL, state=CaseState.ENDED, unread=True, sort_key="10")
+    (load,) = loads([*severe, closed], {KIM: "Kim"})
+    assert (load.severe, load.full, load.unread) == (severe_of([*severe, closed], KIM), False, 1)
+    (load,) = loads([*severe, severe[0]], {KIM: "Kim"})
+    assert load.full
 
 
 def test_a_drill_is_in_nobodys_count() -> None:
