@@ -126,6 +126,9 @@ def counted(self, db, coll, doc, indexes, *more, **options):
     left[0] += 8 - len(indexes)
     return delete(self, db, coll, doc, indexes, *more, **options)
 storage.Storage._delete_index_entries = counted
+if sys.argv[2] == "ours":
+    store_server.copy_documents_as_trees()
+    store_server.read_formats_once()
 store = (store_server if sys.argv[2] == "ours" else storage).Storage(sys.argv[1])
 store.create_collection("d", "c")
 for name, key, options in [
@@ -152,7 +155,7 @@ def change(one, update, **options):
         refused += 1
 for _ in range(500):
     one = {"_id": chance.randrange(40)}
-    match chance.randrange(8):
+    match chance.randrange(9):
         case 0:
             change(one, {"$unset": {chance.choice(fields): ""}})
         case 1:
@@ -167,6 +170,8 @@ for _ in range(500):
             store.delete_matching("d", "c", one)
         case 5:
             change(one, {"$set": {"alias": chance.randrange(40)}})
+        case 6:
+            change(one, {"$set": {"ladder.step": chance.randrange(4)}, "$push": {"other": {"at": chance.randrange(4)}}})
         case _:
             change(one, {"$set": {chance.choice(fields): chance.choice(values)}})
 found = {"left": left[0]}
@@ -184,6 +189,7 @@ sweeper = threading.Thread(target=sweep)
 sweeper.start()
 sweeper.join()
 found |= {"refused": refused, "expired": expired}
+found["documents"] = [repr(document) for document in store.find_matching("d", "c", {})]
 for table in (storage._IDX_ENTRIES_TABLE, storage._UNIQ_TABLE):
     cursor = store._session().open_cursor(table)
     found[table] = [repr([*entry]) for entry in cursor]
