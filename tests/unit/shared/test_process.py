@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from httpcore._synchronization import current_async_library
 
-from shared.process import EXIT_SILENT, Silence
+from shared.process import EXIT_SILENT, Silence, spare_searches
 from tests.support.waiting import DEADLINE_S
 
 
@@ -167,6 +168,26 @@ def test_a_second_signal_ends_what_will_not_stop() -> None:
     assert child.stdout.readline() == "running\n"
     child.send_signal(signal.SIGTERM)
     assert child.wait(timeout=DEADLINE_S) == 70
+
+
+def test_a_request_over_http_does_not_look_for_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sniffio", None)
+    monkeypatch.delitem(sys.modules, "sniffio")
+    asked: list[str] = []
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            asked.append(name)
+
+    monkeypatch.setattr(sys, "meta_path", [Finder])
+    current_async_library()
+    current_async_library()
+    assert asked == ["sniffio", "sniffio"], "it remembers by itself: what we do for it can go"
+    asked.clear()
+    spare_searches()
+    assert current_async_library() == "asyncio"
+    assert asked == ["sniffio"]
 
 
 def test_a_silent_loop_ends_with_71() -> None:
