@@ -29,8 +29,7 @@ def in_seconds() -> None:
     rules.GAP = timedelta(seconds=1)  # type: ignore[misc]  # a constant everywhere but here
     for urgency, steps in rules.ESCALATION_POLICY.items():
         rules.ESCALATION_POLICY[urgency] = tuple(
-            rules.EscalationStep(step.who, step.channels, WAIT if step.times is not None else REPEAT, step.times)
-            for step in steps
+            rules.EscalationStep(step.who, step.channels, REPEAT if step is steps[-1] else WAIT) for step in steps
         )
 
 

@@ -39,13 +39,12 @@ _CALM: Final = (AlertChannel.EMAIL, AlertChannel.WEBHOOK)
 
 @dataclass(frozen=True, slots=True)
 class EscalationStep:
-    """One step. ``times`` is how often it is told before the next begins; None: again and again."""
+    """One step, told once; the last one again and again."""
 
     who: tuple[Target, ...]
     channels: tuple[AlertChannel, ...]
     wait: timedelta
-    """From one telling to the next, of this step or of the one below it."""
-    times: int | None = 1
+    """From its telling to that of the next step, or of the last one again."""
 
 
 def _steps(calm: tuple[AlertChannel, ...], minutes: tuple[int, int, int], every: int) -> tuple[EscalationStep, ...]:
@@ -54,7 +53,7 @@ def _steps(calm: tuple[AlertChannel, ...], minutes: tuple[int, int, int], every:
         EscalationStep((Target.DUTY,), calm, duty),
         EscalationStep((Target.COLLEAGUES,), calm, colleagues),
         EscalationStep((Target.LEAD,), _EVERY, lead),
-        EscalationStep((Target.LEAD, Target.CENTRAL), _EVERY, timedelta(minutes=every), times=None),
+        EscalationStep((Target.LEAD, Target.CENTRAL), _EVERY, timedelta(minutes=every)),
     )
 
 
@@ -326,8 +325,7 @@ def plan(case: Case, center: CenterDuty, now: datetime) -> Plan | None:
 def _next(case: Case, escalation: Escalation, *, nobody: bool) -> tuple[int, int]:
     if nobody:
         return NOBODY_STEP, 1
-    times = step_of(case.urgency, escalation.step).times
-    if is_last(case.urgency, escalation.step) or times is None or escalation.round < times:
+    if is_last(case.urgency, escalation.step):
         return escalation.step, escalation.round + 1
     return escalation.step + 1, 1
 

@@ -3,7 +3,7 @@
 import { choices } from "./choices.js";
 import { count } from "./countdown.js";
 import { filtering } from "./filter.js";
-import { listOf, rowsOf, tidy } from "./groups.js";
+import { listOf, rowsOf } from "./groups.js";
 import { follow } from "./live-stream.js";
 import { shortcuts } from "./shortcuts.js";
 import { signal } from "./signals.js";
