@@ -242,6 +242,9 @@ async def test_a_notification_is_heard_although_an_earlier_one_still_stands_ther
         await page.add_init_script(_NOTIFICATIONS)
         await page.goto(base)
         await expect(page.locator(".console[data-live=yes][data-met=yes]")).to_be_attached()
+        await harness.routed(event("report.routed", 2, synthetic=True, sandbox=True))
+        await expect(page.locator(f"#case-{report_id(2)}")).to_be_visible()
+        assert await page.evaluate("window.told") == [], "nobody is alerted of a drill of a front end on trial"
         await harness.routed(event("report.routed", 1))
         await expect(page.locator(f"#case-{report_id(1)}")).to_be_visible()
         assert await page.evaluate("window.told") == [{"tag": "ieum-gwangju", "renotify": True}]

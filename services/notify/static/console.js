@@ -36,7 +36,7 @@ function place(row, into) {
   into.insertBefore(row, after);
 }
 
-function put(entry, asNews) {
+function put(entry, told) {
   const id = `case-${entry.report_id}`;
   if (listed) listed.add(id);
   const known = document.getElementById(id);
@@ -46,6 +46,8 @@ function put(entry, asNews) {
   shell.innerHTML = entry.html.trim();
   const row = shell.content.firstElementChild;
   const into = entry.section === "offers" ? offers : listOf(list, row);
+  // Of a drill of a front end that is being tried out nobody is alerted here either.
+  const asNews = told && row.dataset.silent === undefined;
   if (into !== offers) filter.judge(row);
   if (!known || known.parentElement !== into) {
     known?.remove();
