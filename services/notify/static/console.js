@@ -41,6 +41,11 @@ function put(entry, told) {
   if (listed) listed.add(id);
   const known = document.getElementById(id);
   if (entry.rev < (seen.get(id) ?? 0) || (known && entry.rev === seen.get(id))) return;
+  if (known?.querySelector(":active")) {
+    // A button made anew between being pressed and let go is not clicked.
+    setTimeout(() => document.getElementById(id) && apply({ rows: [entry], gone: [] }, asNews), 100);
+    return;
+  }
   seen.set(id, entry.rev);
   const shell = document.createElement("template");
   shell.innerHTML = entry.html.trim();
