@@ -44,7 +44,10 @@ _OURS: Final = ("http://127.0.0.1", "http://localhost", "data:", "blob:")
 
 
 def network_of_one_machine(browser: Browser) -> None:
-    """Every context reads Korean unless told otherwise, and finds an empty page wherever it goes outside."""
+    """Every context reads Korean unless told otherwise, and finds an empty page wherever it goes outside.
+
+    Nothing moves by itself: how a page looks while it does depends on when somebody looks.
+    """
 
     async def outside(route: Route) -> None:
         await route.fulfill(status=200, content_type="text/html", body="<title>outside</title><p>outside</p>")
@@ -58,6 +61,7 @@ def network_of_one_machine(browser: Browser) -> None:
 
     async def new_context(**options: object) -> BrowserContext:
         options.setdefault("locale", "ko-KR")
+        options.setdefault("reduced_motion", "reduce")
         context = await real_context(**options)  # type: ignore[arg-type]  # passed on as given
         await close_the_door(context)
         return context
@@ -93,6 +97,7 @@ async def assert_accessible(page: Page, *, without: str = "") -> None:
 
     ``without`` selects what it need not look at.
     """
+    await page.wait_for_load_state()
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE_SCRIPT)
     violations = await page.evaluate(_RUN_AXE, [{"exclude": [without]} if without else None, _AXE])
@@ -109,8 +114,19 @@ async def go_on(page: Page, slug: str, by: str = "next") -> None:
     await page.wait_for_url(f"**/form/{slug}*")
 
 
+async def move_to(page: Page, place: str, key: str = "Tab") -> None:
+    """Reach a control by one key alone, on a page that is all there: keys that come before it move nothing."""
+    await page.wait_for_load_state()
+    for _ in range(90):
+        await page.keyboard.press(key)
+        if await page.evaluate("place => document.activeElement.matches(place)", place):
+            return
+    raise AssertionError(f"{place} was not reached by {key}")
+
+
 async def assert_no_sideways_scrolling(page: Page) -> None:
     """Fails when the page is wider than its window, naming the elements that stick out."""
+    await page.wait_for_load_state()
     wide = await page.evaluate(
         """() => document.documentElement.scrollWidth <= document.documentElement.clientWidth ? [] :
         [...document.querySelectorAll("body *")]

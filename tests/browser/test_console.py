@@ -53,6 +53,7 @@ async def console(chromium: Browser, harness: NotifyHarness, base: str, center: 
 
 
 async def clean(page: Page) -> None:
+    await page.wait_for_load_state()
     found = await Axe().run(page, options=VIOLATIONS)
     assert found.violations_count == 0, found.generate_report()
     size = page.viewport_size
@@ -125,7 +126,7 @@ async def test_the_console_works_without_script(start: Start, sink: MailSink, ch
         await expect(page.locator("#banners")).to_contain_text("Nobody is on duty")
         await expect(page.locator(".duty")).to_contain_text("Nobody on duty.")
         # It follows from the number: nobody chooses it.
-        assert await page.locator("#state option").all_text_contents() == ["Open", "Short-staffed"]
+        await expect(page.locator("#state option")).to_have_text(["Open", "Short-staffed"])
 
 
 async def test_who_comes_too_late_is_told_where_the_case_is(start: Start, sink: MailSink, chromium: Browser) -> None:

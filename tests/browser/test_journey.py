@@ -117,7 +117,7 @@ async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_
     await row.locator(".case-do button").click()
     await expect(row).to_have_attribute("data-state", "acknowledged")
     await eventually(lambda: at(3))
-    assert "Jeju" in await person.locator("main").inner_text()
+    await expect(person.locator("main")).to_contain_text("Jeju")
 
 
 async def test_a_phone_report_goes_to_a_neighbour_when_home_is_full_and_says_why(

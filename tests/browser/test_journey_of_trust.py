@@ -133,7 +133,7 @@ async def find_by_receipt(desk: Page, whole: Whole, told: Telling, receipt: str,
     await desk.locator("#finding summary").click()
     await desk.locator("#receipt").fill(receipt)
     await press(desk, whole.url("intake", "/find"))
-    assert desk.url == whole.url("notify", f"/cases/{report_id}")
+    await expect(desk).to_have_url(whole.url("notify", f"/cases/{report_id}"))
 
 
 async def hand_over(desk: Page, other: Page, whole: Whole, told: Telling, report_id: str) -> None:
@@ -171,6 +171,7 @@ async def write_and_take_back(person: Page, whole: Whole, told: Telling, receipt
     await press(person, "/status/withdraw")
     await person.locator("#word").fill(told.word)
     await press(person, "/status/withdraw")
+    await expect(person.locator(".notice.calm")).to_be_visible()
     await status(person, whole, told, receipt)
     await expect(person.locator("ol.way li.done")).to_have_count(2)
     await expect(person.locator("form[action*='/status/undo']")).to_be_visible()
@@ -234,7 +235,7 @@ async def test_from_the_form_over_two_centres_to_the_withdrawal(whole: Whole, ch
     report_id = (await row.get_attribute("id") or "").removeprefix("case-")
     assert told.story not in await desk.content()
     await row.locator(".case-do button").click()
-    await see(desk, here, f"#case-{report_id}[data-state=acknowledged]")
+    await expect(desk.locator(f"#case-{report_id}[data-state=acknowledged]")).to_be_visible()
 
     await find_by_receipt(desk, whole, told, receipt, report_id)
     await known(person, whole, told, receipt)

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.test_handing_over import tab_to
+from tests.browser.helpers import move_to
 from tests.browser.test_steps import SMALL, window
 
 
@@ -13,16 +13,16 @@ async def test_by_keyboard_from_the_start_to_advice_in_ones_language_and_into_th
 ) -> None:
     page = await window(chromium, SMALL, java_script_enabled=script)
     await page.goto(f"{site}/?lang=ko")
-    await tab_to(page, "a[href='/in/vi']")
+    await move_to(page, "a[href='/in/vi']")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/in/vi")
-    await tab_to(page, "a[href='/in/vi/money']")
+    await move_to(page, "a[href='/in/vi/money']")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/in/vi/money")
-    await tab_to(page, "main a[href='/in/vi']")
+    await move_to(page, "main a[href='/in/vi']")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/in/vi")
-    await tab_to(page, "main a.primary")
+    await move_to(page, "main a.primary")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/?lang=en")
     await expect(page.locator("a[href='/form/who']")).to_be_visible()

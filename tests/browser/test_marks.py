@@ -43,7 +43,7 @@ async def to_pictures(page: Page, site: str) -> None:
     await page.locator("#role").check()
     await go_on(page, "what")
     await page.locator("#harm_types").check()
-    await page.locator("main button[value=next]").click()
+    await go_on(page, "urgent")
     await page.goto(f"{site}/form/seen")
 
 

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, expect
 from services.intake.webform import steps
 from shared.web.form_body import Typed
 from shared.web.pages import QUICK_EXIT_URL
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, go_on
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, go_on, move_to
 from tests.browser.test_form import shoot
 from tests.integration.intake.harness import IntakeHarness
 from tests.support.waiting import eventually
@@ -156,25 +156,18 @@ async def test_by_keyboard_alone_enter_goes_on_and_nothing_is_a_trap(
 ) -> None:
     page = await window(chromium, WIDE)
 
-    async def to(place: str) -> None:
-        for _ in range(60):
-            await page.keyboard.press("Tab")
-            if await page.evaluate("place => document.activeElement.matches(place)", place):
-                return
-        raise AssertionError(f"{place} was not reached by Tab")
-
     await page.goto(f"{site}/?lang=en")
-    await to("a[href='/form/who']")
+    await move_to(page, "a[href='/form/who']")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/form/who*")
-    await to("[name=role]")
+    await move_to(page, "[name=role]")
     await page.keyboard.press("Space")
-    await to("main button[value=next]")
+    await move_to(page, "main button[value=next]")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/form/what*")
-    await to("[name=harm_types]")
+    await move_to(page, "[name=harm_types]")
     await page.keyboard.press("Space")
-    await to("main button[value=next]")
+    await move_to(page, "main button[value=next]")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/form/urgent*")
     await page.goto(f"{site}/form/language")
@@ -183,10 +176,10 @@ async def test_by_keyboard_alone_enter_goes_on_and_nothing_is_a_trap(
     await page.locator("#contact_name").press("Enter")
     await page.wait_for_url("**/form/contact*")
     await expect(page.locator("html")).to_have_attribute("lang", "en")
-    await to("main button[value=check]")
+    await move_to(page, "main button[value=check]")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/form/check*")
-    await to("#send button")
+    await move_to(page, "#send button")
     await page.keyboard.press("Enter")
     await expect(page.locator(".receipt-code")).to_be_visible()
     assert await harness.collection.count_documents({}) == 1
@@ -302,8 +295,8 @@ async def test_an_answer_is_changed_from_the_last_page_and_the_word_is_typed_aga
 ) -> None:
     page = await window(chromium, java_script_enabled=script)
     await page.goto(f"{site}/form/now?lang=ko")
-    await page.locator("main button[value=next]").click()
-    await page.locator("main button[value=next]").click()
+    await go_on(page, "now-contact")
+    await go_on(page, "check")
     await page.locator("summary", has_text="다른 사람이 접수번호를").click()
     await page.locator("#word").fill("파란 우산")
     await page.locator(".way-back button").click()
