@@ -1,12 +1,13 @@
 """The operators' page in a real Chromium: by keyboard, each field kept at once, without script, both languages."""
 
+import asyncio
 import re
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, Route, ViewportSize, expect
 
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, move_to
 from tests.browser.test_form import shoot
 from tests.browser.test_steps import SMALL, WIDE
 from tests.integration.intake.harness import IntakeHarness
@@ -24,14 +25,6 @@ async def operator(
     return await context.new_page()
 
 
-async def to(page: Page, place: str, key: str = "Tab", most: int = 90) -> None:
-    for _ in range(most):
-        await page.keyboard.press(key)
-        if await page.evaluate("place => document.activeElement.matches(place)", place):
-            return
-    raise AssertionError(f"{place} was not reached by {key}")
-
-
 async def saved(page: Page) -> None:
     await expect(page.locator("[data-status]")).to_have_text(re.compile(r"^(Saved|저장됨) \d\d:\d\d:\d\d$"))
 
@@ -41,7 +34,7 @@ async def test_by_keyboard_alone_from_the_first_word_to_the_receipt(
 ) -> None:
     page = await operator(chromium, site, harness)
     await page.goto(f"{site}/calls?lang=en")
-    await to(page, "#begin")
+    await move_to(page, "#begin")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/calls/*")
     await expect(page.locator("[data-began]")).to_have_text(re.compile(r"^\d\d:\d\d$"))
@@ -53,13 +46,13 @@ async def test_by_keyboard_alone_from_the_first_word_to_the_receipt(
     assert await page.evaluate("document.activeElement.name") == "harm_types"
     await page.keyboard.press("Space")
     await saved(page)
-    await to(page, "#narrative", "F2")
+    await move_to(page, "#narrative", "F2")
     await page.keyboard.type(STORY)
     await page.keyboard.press("F8")
     await saved(page)
     await page.keyboard.press("Shift+F2")
     assert await page.evaluate("document.activeElement.name") == "still_spreading"
-    await to(page, "[name=contact_channels]", "F2")
+    await move_to(page, "[name=contact_channels]", "F2")
     await page.keyboard.press("Space")
     await expect(page.locator("#s-reach")).to_be_visible()
     await page.keyboard.press("F2")
@@ -69,13 +62,13 @@ async def test_by_keyboard_alone_from_the_first_word_to_the_receipt(
     assert await page.evaluate("document.activeElement.name") == "assent"
     await saved(page)
     await page.keyboard.press("ArrowDown")
-    await to(page, "[name=consents]")
+    await move_to(page, "[name=consents]")
     await page.keyboard.press("Space")
     await saved(page)
     await page.keyboard.press("F9")
     await page.keyboard.press("Enter")
     await expect(page.locator(".four")).to_have_count(4)
-    await to(page, "main form button")
+    await move_to(page, "main form button")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/calls")
     [report] = await harness.collection.find({}).to_list(None)
@@ -102,6 +95,29 @@ async def test_each_field_is_kept_when_it_is_left_and_survives_a_reload(
     await page.reload()
     assert await page.locator("#narrative").input_value() == STORY
     await expect(page.locator("#role-2")).to_be_checked()
+
+
+async def test_what_is_answered_before_the_script_has_come_is_kept_when_it_comes(
+    chromium: Browser, site: str, harness: IntakeHarness
+) -> None:
+    page, coming = await operator(chromium, site, harness), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await coming.wait()
+        await route.continue_()
+
+    await page.route("**/calls.js", late)
+    await page.goto(f"{site}/calls?lang=ko")
+    await page.locator("#begin").click()
+    await page.locator("#narrative").fill(STORY)
+    await page.locator("#role-2").check()
+    await page.locator("#division").select_option("busan")
+    coming.set()
+    await saved(page)
+    await page.reload()
+    await expect(page.locator("#narrative")).to_have_value(STORY)
+    await expect(page.locator("#role-2")).to_be_checked()
+    await expect(page.locator("#division")).to_have_value("busan")
 
 
 async def test_what_will_not_do_is_said_at_the_field_and_stays_there(
@@ -223,9 +239,10 @@ async def test_every_page_of_calls_is_accessible_and_fits(
     await expect(other.locator(".call-code")).to_be_visible()
     await page.goto(f"{site}/calls?lang={language}")
     await page.locator("#begin").click()
-    await page.locator("label[for=role-2]").click()
-    await page.locator("label[for=harm_types-2]").click()
-    await page.locator("label[for=contact_channels]").click()
+    # What is kept shows and hides questions: whoever points further down waits for it.
+    for answer in ("role-2", "harm_types-2", "contact_channels"):
+        await page.locator(f"label[for={answer}]").click()
+        await saved(page)
     await page.locator("#urls").fill("https://leak.example/p/1")
     await page.locator("#urls").blur()
     await expect(page.locator("[data-linked]")).to_be_visible()
@@ -237,8 +254,8 @@ async def test_every_page_of_calls_is_accessible_and_fits(
     await page.goto(f"{site}/calls?lang={language}")
     await fine("calls")
     await page.locator("a.end").click()
+    await page.wait_for_load_state()  # its script says what is saved from then on
     await page.locator("label[for=contact_channels]").click()
-    # What is kept shows and hides questions: whoever points further down waits for it.
     await saved(page)
     await page.locator("label[for=assent-2]").click()
     await page.locator("[data-send]").click()

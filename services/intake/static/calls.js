@@ -102,12 +102,22 @@ function begin() {
     dirty.add("role");
     keep();
   }, 10000);
+  // A slow line brings the page before this file: what was answered meanwhile is kept now.
+  for (const field of form.elements) if (field.name && answered(field)) dirty.add(field.name);
+  keep();
   clock();
   keys(() => {
     for (const field of form.elements) if (field === document.activeElement && field.name && field.type !== "submit") dirty.add(field.name);
     if (!dirty.size) dirty.add("role");
     keep();
   });
+}
+
+/** Whether a field says something else than when the page came. */
+function answered(field) {
+  if (field.matches("[type=radio], [type=checkbox]")) return field.checked !== field.defaultChecked;
+  if (field.matches("select")) return field.value !== ([...field.options].find((one) => one.defaultSelected) ?? field.options[0]).value;
+  return field.matches("input, textarea") && field.value !== field.defaultValue;
 }
 
 /** Says beside a field why it was not kept, or no longer. */
