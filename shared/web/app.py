@@ -106,6 +106,8 @@ def create_app(
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
         webhooks=webhooks,
+        # FastAPI's own spans hold the whole address, and with it ids and what was asked for; ours are in shared.spans.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
     app.state.problems = in_order(SHARED, STAFF, problem_table)

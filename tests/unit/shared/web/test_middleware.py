@@ -3,6 +3,10 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlencode
 
 import pytest
+from opentelemetry import trace as opentelemetry
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.requests import Request
 from starlette.types import Message
 
@@ -49,6 +53,17 @@ async def test_an_answer_that_waits_for_a_change_is_not_timed_whatever_it_says_a
             assert (_timed("/api/v1/held") or 0.0) == before
             assert (await http.get(f"/api/v1/held?status={status}&waits=false")).status_code == status
             assert _timed("/api/v1/held") == before + 1
+
+
+async def test_the_framework_makes_no_spans_of_its_own_which_hold_whole_addresses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(opentelemetry, "get_tracer_provider", lambda: provider)
+    async with client() as http:
+        assert (await http.get("/api/v1/secret?name=hidden")).status_code
+    assert exporter.get_finished_spans() == ()
 
 
 @pytest.mark.parametrize(
