@@ -16,7 +16,7 @@ class RoutingSettings(ServiceSettings):
     port: int = Field(default=8002, ge=1, le=65535, examples=[8002])
     max_records: int = Field(default=500, ge=1, le=20000, examples=[500])
     """Records one batch may hold over all partitions; a thousand take 5 MB more and are no faster."""
-    loads_every_s: float = Field(default=0.25, gt=0, le=1, examples=[0.25])
+    loads_every_s: float = Field(default=0.5, gt=0, le=1, examples=[0.5])
     """How often a worker tells the others its sums when they have changed."""
     closing_every_s: float = Field(default=0.5, gt=0, le=60, examples=[0.5])
     """How often a worker looks for what closed centres still own, while one is closed."""
