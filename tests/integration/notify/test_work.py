@@ -232,6 +232,8 @@ async def test_a_hand_over_says_which_case_is_a_drill(start: Start, sink: MailSi
     lead = harness.staff("gwangju", "lead")
     page = await harness.http.get("/team/gwangju/hand-over", auth=lead, headers={"Accept-Language": "en"})
     assert ('<em class="mark">Drill</em>' in page.text) is synthetic
+    counted = "0, Drills: 1" if synthetic else "1"
+    assert f"<h2>Nobody has answered ({counted})</h2>" in page.text, "whoever comes next reads how many people wait"
 
 
 @pytest.mark.parametrize(("organisation", "status"), [("gwangju", 303), ("busan", 404), ("central", 303)])
