@@ -232,9 +232,12 @@ class Administration:
         await self._trail.append(line(who, what, self._clock.now(), reason=reason, account=account.subject, **detail))
 
     async def end_sessions(self, who: Actor, account: Account, only: str = "") -> None:
-        """End one of their sessions, or all."""
+        """End one of their sessions, or all; then no browser of theirs is known any more."""
         async with self._notices.about(account, Notice.SESSIONS_ENDED):
-            ended = await self._sessions.end(account.subject, SessionEnding.ADMINISTRATOR, only=only)
+            if only:
+                ended = await self._sessions.end(account.subject, SessionEnding.ADMINISTRATOR, only=only)
+            else:
+                ended, _ = await self._sessions.end_everywhere(account.subject, SessionEnding.ADMINISTRATOR)
         await self._said(who, AuditAction.SESSIONS_END, account, None, ended=str(ended))
 
     async def _saved(

@@ -1,5 +1,7 @@
 """Where somebody is signed in: seen and ended by themselves, and by an administrator of their organisation."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
@@ -12,7 +14,7 @@ from services.identity.accounts.service import Administration
 from services.identity.audit_recorder import AuditAction, AuditTrail, actor_of, line
 from services.identity.page_parts import account_of
 from services.identity.problems import unavailable
-from services.identity.sessions.cookies import clear
+from services.identity.sessions.cookies import clear, set_device
 from services.identity.sessions.service import Sessions
 from shared.errors import TransientError
 from shared.identity.principal import Principal
@@ -31,18 +33,20 @@ SERVICES: Final = {
 }
 
 
-def own_sessions_router(sessions: Sessions, trail: AuditTrail, pages: Pages, authorize: Authorizer) -> APIRouter:
-    """``/account/sessions``, for everybody."""
+def own_sessions_router(
+    sessions: Sessions,
+    device_cookie: Callable[[Account, datetime], str],
+    trail: AuditTrail,
+    pages: Pages,
+    authorize: Authorizer,
+) -> APIRouter:
+    """``/account/sessions``, for everybody. ``device_cookie`` makes a browser known to an account."""
     router = APIRouter(prefix=OWN, include_in_schema=False)
     own = authorize(Action.OWN_ACCOUNT, back=OWN)
 
-    async def end(request: Request, principal: Principal, why: SessionEnding, *, but: str = "", only: str = "") -> None:
-        try:
-            ended = await sessions.end(principal.subject, why, but=but, only=only)
-            said = {"account": principal.subject, "ended": str(ended)}
-            await trail.append(line(actor_of(request, principal), AuditAction.SESSIONS_END, pages.clock.now(), **said))
-        except TransientError:
-            raise unavailable() from None
+    async def note(request: Request, principal: Principal, ended: int) -> None:
+        said = {"account": principal.subject, "ended": str(ended)}
+        await trail.append(line(actor_of(request, principal), AuditAction.SESSIONS_END, pages.clock.now(), **said))
 
     @router.get("")
     async def show(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
@@ -50,12 +54,25 @@ def own_sessions_router(sessions: Sessions, trail: AuditTrail, pages: Pages, aut
 
     @router.post("/end")
     async def end_others(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
-        await end(request, principal, SessionEnding.EVERYWHERE, but=principal.session)
-        return RedirectResponse(OWN, 303)
+        try:
+            ended, account = await sessions.end_everywhere(
+                principal.subject, SessionEnding.EVERYWHERE, but=principal.session
+            )
+            await note(request, principal, ended)
+        except TransientError:
+            raise unavailable() from None
+        answer = RedirectResponse(OWN, 303)
+        if account is not None:  # of all their browsers, this one stays known
+            set_device(answer, device_cookie(account, pages.clock.now()), secure=pages.secure(request))
+        return answer
 
     @router.post("/{session}/end")
     async def end_one(request: Request, principal: Annotated[Principal, Depends(own)], session: str) -> Response:
-        await end(request, principal, SessionEnding.SIGNED_OUT, only=session)
+        try:
+            ended = await sessions.end(principal.subject, SessionEnding.SIGNED_OUT, only=session)
+            await note(request, principal, ended)
+        except TransientError:
+            raise unavailable() from None
         if session != principal.session:
             return RedirectResponse(OWN, 303)
         answer = RedirectResponse("/session", 303)

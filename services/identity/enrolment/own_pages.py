@@ -130,7 +130,7 @@ def own_router(
     @router.post("/account/end-everywhere")
     async def end_everywhere(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
         try:
-            await sessions.end(principal.subject, SessionEnding.EVERYWHERE)
+            await sessions.end_everywhere(principal.subject, SessionEnding.EVERYWHERE)
             await trail.append(line(actor_of(request, principal), AuditAction.SIGN_OUT_EVERYWHERE, pages.clock.now()))
         except TransientError:
             raise unavailable() from None

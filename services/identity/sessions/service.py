@@ -15,12 +15,14 @@ from services.identity.metrics import ALTERED, ENDED, RENEWED
 from services.identity.sessions.repository import SessionStore
 from shared import log
 from shared.clock import Clock
+from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.source import Identity
 from shared.identity.tokens import ACCESS_LASTS
 
 _log = log.get(__name__)
 
+_TRIES: Final = 5
 IDENTITY: Final = "identity"
 """The audience of a session's first token."""
 
@@ -135,6 +137,22 @@ class Sessions:
             ENDED.labels(why.value).inc(ended)
             await self.publish()
         return ended
+
+    async def end_everywhere(self, subject: str, why: SessionEnding, *, but: str = "") -> tuple[int, Account | None]:
+        """End all of somebody's sessions, or all ``but`` one, and forget the browsers they are known in.
+
+        How many there were, and the account that no browser is known for. Whoever was in one of those browsers is a
+        stranger there, and the next sign-in from it is told of. Raises ``TransientError``.
+        """
+        ended = await self.end(subject, why, but=but)
+        for _ in range(_TRIES):
+            account = await self._accounts.get(subject)
+            if account is None:
+                return ended, None
+            forgetful = await self._accounts.save(account.changed(self._clock.now()))
+            if forgetful is not None:
+                return ended, forgetful
+        raise TransientError("the account was changed meanwhile, again and again")
 
     async def end_by_secret(self, secret: str) -> Session | None:
         """End the session of a cookie; None where there was none."""

@@ -190,17 +190,19 @@ def account_router(
     async def end_all_sessions(
         request: Request, response: Response, principal: Annotated[Principal, Depends(own)]
     ) -> Ended:
-        """Sign out everywhere: all sessions of this account. Effective in every service within seconds."""
+        """Sign out everywhere: all sessions of this account. Effective in every service within seconds.
+
+        No browser is known any more: the next sign-in from any is told of by mail.
+        """
         return await _ended(request, response, principal, everywhere=True)
 
     async def _ended(request: Request, response: Response, principal: Principal, *, everywhere: bool) -> Ended:
-        what, why = (
-            (AuditAction.SIGN_OUT_EVERYWHERE, SessionEnding.EVERYWHERE)
-            if everywhere
-            else (AuditAction.SIGN_OUT, SessionEnding.SIGNED_OUT)
-        )
+        what = AuditAction.SIGN_OUT_EVERYWHERE if everywhere else AuditAction.SIGN_OUT
         try:
-            count = await sessions.end(principal.subject, why, only="" if everywhere else principal.session)
+            if everywhere:
+                count, _ = await sessions.end_everywhere(principal.subject, SessionEnding.EVERYWHERE)
+            else:
+                count = await sessions.end(principal.subject, SessionEnding.SIGNED_OUT, only=principal.session)
             await trail.append(line(actor_of(request, principal), what, clock.now()))
         except TransientError:
             raise unavailable() from None

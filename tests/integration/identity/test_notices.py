@@ -110,6 +110,8 @@ async def test_of_what_people_are_told_and_of_what_not(identity: Process, sink: 
         assert account is not None
         account = await administration.change_roles(ADMIN, account, {StaffRole.OPERATOR}, "new_work")
         await administration.end_sessions(ADMIN, account)
+        account = await store.get(ready.account.subject)
+        assert account is not None
         account, _ = await administration.reset(ADMIN, account, "suspicion")
         account = await administration.disable(ADMIN, account, "left")
         await administration.enable(ADMIN, account, "mistake")
@@ -139,6 +141,46 @@ async def test_a_changed_password_makes_all_browsers_but_its_own_unknown(identit
         await identity.clock.advance(30)
         assert (await identity.enter(strange, ready, password=SENTENCE)).status_code == 303
         assert await delivered(identity, sink) == [(OLD, "새로운 기기에서 로그인했습니다")]
+
+
+@pytest.mark.parametrize(
+    ("way", "here_known"),
+    [
+        ("/account/end-everywhere", False),
+        ("/api/v1/session/end-everywhere", False),
+        ("/account/sessions/end", True),
+        ("administrator", False),
+    ],
+)
+async def test_who_ends_all_sessions_is_told_of_the_next_sign_in_from_any_browser(
+    identity: Process, sink: MailSink, way: str, here_known: bool
+) -> None:
+    async with identity.browser() as http, identity.browser() as strange:
+        ready = await someone(identity, http)
+        await identity.clock.advance(30)
+        await identity.enter(strange, ready)
+        if way == "administrator":
+            account = await identity.accounts.store.get(ready.account.subject)
+            assert account is not None
+            await identity.accounts.administration.end_sessions(ADMIN, account)
+        else:
+            assert (await http.post(way)).status_code in {200, 303}
+        await delivered(identity, sink)
+        for browser, is_known in ((http, here_known), (strange, False)):
+            await identity.clock.advance(30)
+            assert (await identity.enter(browser, ready)).status_code == 303
+            told = [] if is_known else [(OLD, "새로운 기기에서 로그인했습니다")]
+            assert await delivered(identity, sink) == told
+
+
+async def test_the_end_of_one_session_leaves_browsers_known(identity: Process, sink: MailSink) -> None:
+    async with identity.browser() as http:
+        ready = await someone(identity, http)
+        assert (await http.post("/session/end")).status_code == 303
+        await delivered(identity, sink)
+        await identity.clock.advance(30)
+        assert (await identity.enter(http, ready)).status_code == 303
+        assert await delivered(identity, sink) == []
 
 
 @pytest.mark.parametrize("field", ["changed_at", "changes"])
@@ -264,6 +306,8 @@ async def test_nobody_fills_a_mailbox_or_hides_a_changed_factor_in_it(identity: 
         assert account is not None
         for _ in range(most + 4):
             await identity.accounts.administration.end_sessions(ADMIN, account)
+        account = await identity.accounts.store.get(ready.account.subject)
+        assert account is not None
         await identity.accounts.administration.change_roles(ADMIN, account, {StaffRole.OPERATOR}, "new_work")
         subjects = [what for _, what in await delivered(identity, sink)]
     assert (len(subjects), subjects[-1]) == (most + 1, "관리자가 계정의 역할을 변경했습니다")
