@@ -5,11 +5,10 @@ in a file may not be what a server shows that was not started anew since.
 """
 
 import asyncio
-import math
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from aiokafka.conn import collect_hosts
@@ -38,6 +37,12 @@ EXPIRY: Final = Gauge(
     ["certificate"],
     registry=REGISTRY,
 )
+LIFE: Final = Gauge(
+    "ieum_certificate_life_seconds",
+    "From the beginning of that certificate to its end: one that lives shorter is renewed later.",
+    ["certificate"],
+    registry=REGISTRY,
+)
 UNSEEN: Final = Gauge(
     "ieum_certificate_unseen_status",
     "1: at the last look no address showed the certificate, or its file could not be read; otherwise 0.",
@@ -45,8 +50,16 @@ UNSEEN: Final = Gauge(
     registry=REGISTRY,
 )
 
-_read: Final[dict[str, float]] = {}
-"""Of each file the earliest end that any client of this process has."""
+
+class _Times(NamedTuple):
+    """When a certificate ends, as Unix time, and for how many seconds it is good."""
+
+    end: float
+    life: float
+
+
+_read: Final[dict[str, _Times]] = {}
+"""Of each file the certificate that ends first of those that any client of this process has."""
 
 Address = tuple[str, int]
 
@@ -99,18 +112,28 @@ class CertificateWatch:
         await asyncio.gather(*(self._look(name, listed) for name, listed in self._shown_at.items()))
 
     async def _look(self, name: str, listed: Sequence[Address]) -> None:
-        looked = dict(zip(listed, await asyncio.gather(*(_end_shown(*address) for address in listed)), strict=True))
-        seen = [end for end in looked.values() if isinstance(end, float)]
+        looked = dict(zip(listed, await asyncio.gather(*(_times_shown(*address) for address in listed)), strict=True))
+        seen = [times for times in looked.values() if isinstance(times, _Times)]
         UNSEEN.labels(name).set(not seen)
         if seen:
-            EXPIRY.labels(name).set(min(seen))
+            _show(name, min(seen))
             return
         for (host, port), error in looked.items():
             _log.warning("certificate.not_seen", certificate=name, host=host, port=port, error=error)
 
 
-async def _end_shown(host: str, port: int) -> float | str:
-    """When the certificate shown at an address ends, or which error came instead.
+def _show(name: str, times: _Times) -> None:
+    EXPIRY.labels(name).set(times.end)
+    LIFE.labels(name).set(times.life)
+
+
+def _times_of(certificate: x509.Certificate) -> _Times:
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return _Times(ends.timestamp(), (ends - begins).total_seconds())
+
+
+async def _times_shown(host: str, port: int) -> _Times | str:
+    """The times of the certificate shown at an address, or which error came instead.
 
     Believed or not: one that ended is too.
     """
@@ -124,7 +147,7 @@ async def _end_shown(host: str, port: int) -> float | str:
             shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         finally:
             writer.transport.abort()
-        return x509.load_der_x509_certificate(shown).not_valid_after_utc.timestamp()
+        return _times_of(x509.load_der_x509_certificate(shown))
     except (OSError, ValueError) as error:  # TimeoutError and ssl.SSLError are of the first kind
         return type(error).__name__
 
@@ -142,7 +165,8 @@ def _note_files(files: Mapping[str, Path | str | None]) -> None:
         else:
             # A client's file has its own first and then those that signed it.
             UNSEEN.labels(name).set(0)
-            ends = [one.not_valid_after_utc.timestamp() for one in read]
+            times = [_times_of(one) for one in read]
+            found = times[0] if name.endswith("-client") else max(times)
             # Clients that were made before the file was replaced have the one before until the process ends.
-            _read[name] = min(ends[0] if name.endswith("-client") else max(ends), _read.get(name, math.inf))
-            EXPIRY.labels(name).set(_read[name])
+            _read[name] = min(found, _read.get(name, found))
+            _show(name, _read[name])

@@ -537,6 +537,7 @@ async def test_a_certificate_that_ends_in_five_days(
     system: System, watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certificates, "_DAYS", 5)
+    monkeypatch.setattr(certificates, "_BEGAN", timedelta(days=85))
     made = Certificates(tmp_path)
     made.ensure()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

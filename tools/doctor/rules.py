@@ -10,7 +10,7 @@ CLOCK_S: Final = 5.0
 """Clocks may differ so much: deadlines count in minutes."""
 ROOM_BYTES: Final = 2_000_000_000
 CERTIFICATE_S: Final = 21 * 86400.0
-"""Before a certificate ends."""
+"""Before a certificate ends; of one that lives shorter than three months, a quarter of its life."""
 RESTARTS: Final = 3
 
 
@@ -77,6 +77,8 @@ def _more_than(limit: float) -> Callable[[float, float], bool]:
     return lambda value, _: value > limit
 
 
+_CERTIFICATE_END: Final = "ieum_certificate_expiry_timestamp_seconds"
+_CERTIFICATE_LIFE: Final = "ieum_certificate_life_seconds"
 _AHEAD_AGE: Final = "ieum_analytics_oldest_ahead_report_age_seconds"
 _NUMBERS_AGE: Final = "ieum_analytics_lag_seconds"
 _FRESH_S: Final = 900
@@ -137,8 +139,8 @@ _RULES: Final = (
         "AcceptanceMissing",
     ),
     _Rule(
-        "ieum_certificate_expiry_timestamp_seconds",
-        lambda value, now: value - now < CERTIFICATE_S,
+        _CERTIFICATE_END,
+        lambda value, now: value - now < CERTIFICATE_S,  # and by its life: ``_is_renewed_later``
         "the certificate {certificate} {ends}",
         "CertificateEnding",
     ),
@@ -251,7 +253,7 @@ _LAG: Final = 1000
 
 def metrics() -> frozenset[str]:
     """Every metric the doctor looks at."""
-    return frozenset(rule.metric for rule in _RULES) | {"ieum_kafka_lag_records", "ieum_build_info"}
+    return frozenset(rule.metric for rule in _RULES) | {"ieum_kafka_lag_records", "ieum_build_info", _CERTIFICATE_LIFE}
 
 
 def runbooks() -> frozenset[str]:
@@ -310,9 +312,12 @@ def _of_metrics(process: Process, now: float) -> Iterable[Finding]:
         yield Finding(process.name, "it shows no metrics to this machine", "set IEUM_METRICS_TOKEN here too")
         return
     keeps_up = any(sample.name == _NUMBERS_AGE and sample.value < _FRESH_S for sample in process.samples)
+    lives = {one.labels["certificate"]: one.value for one in process.samples if one.name == _CERTIFICATE_LIFE}
     waiting: dict[str, float] = {}
     for sample in process.samples:
         if sample.name == _AHEAD_AGE and not keeps_up:
+            continue
+        if _is_renewed_later(sample, lives, now):
             continue
         fitting = (one for one in _RULES if one.metric == sample.name and one.labels <= sample.labels.items())
         rule = next(fitting, None)
@@ -325,6 +330,13 @@ def _of_metrics(process: Process, now: float) -> Iterable[Finding]:
     for group, records in waiting.items():
         if records > _LAG:
             yield Finding(process.name, f"group {group} is {records:.0f} records behind", _book("ConsumerBehind"))
+
+
+def _is_renewed_later(sample: Sample, lives: Mapping[str, float], now: float) -> bool:
+    """Whether it is the end of a certificate of so short a life that nobody has renewed it yet. As alerts have it."""
+    if sample.name != _CERTIFICATE_END:
+        return False
+    return sample.value - now >= lives.get(sample.labels["certificate"], math.inf) / 4
 
 
 def _ends(days: float) -> str:

@@ -27,6 +27,8 @@ ADMIN: Final = "ieum-admin"
 _LEAVES: Final = (BROKER, STORE, ADMIN)
 _DAYS: Final = 3650
 _RENEW_DAYS: Final = 90
+_BEGAN: Final = timedelta(days=1)
+"""So long ago, since no two machines have the same clock."""
 
 
 class Certificates:
@@ -113,7 +115,7 @@ class Certificates:
             .issuer_name(issuer)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
+            .not_valid_before(now - _BEGAN)
             .not_valid_after(now + timedelta(days=_DAYS))
             .add_extension(x509.BasicConstraints(ca=name == CA, path_length=0 if name == CA else None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)

@@ -134,6 +134,19 @@ def test_a_metric_that_is_not_well(name: str, value: float, labels: dict[str, st
 
 
 @pytest.mark.parametrize(
+    ("life", "left", "is_said"),
+    [(90, 20.9, True), (90, 21.1, False), (45, 11.2, True), (45, 11.3, False), (6, 1.4, True), (6, 1.6, False)],
+)
+def test_a_certificate_of_a_short_life_is_renewed_later(life: float, left: float, is_said: bool) -> None:
+    labels = {"certificate": "gateway"}
+    samples = [
+        Sample("ieum_certificate_expiry_timestamp_seconds", labels, NOW + left * 86400),
+        Sample("ieum_certificate_life_seconds", labels, life * 86400),
+    ]
+    assert bool(one(Process("notify-auditor", ready=True, samples=samples))) is is_said
+
+
+@pytest.mark.parametrize(
     ("lag", "is_said"), [(2.0, True), (899.0, True), (900.0, False), (float("nan"), False)], ids=str
 )
 def test_an_acceptance_is_missing_only_while_counting_keeps_up(lag: float, is_said: bool) -> None:

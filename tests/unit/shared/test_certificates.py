@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from structlog.testing import capture_logs
 
 from shared import certificates, mongo
-from shared.certificates import EXPIRY, UNSEEN, CertificateWatch
+from shared.certificates import EXPIRY, LIFE, UNSEEN, CertificateWatch
 from shared.kafka.connection import client_options
 from shared.settings import KafkaSettings, StoreSettings
 from tools.local import certificates as local
@@ -42,6 +42,7 @@ def soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificates:
 def nothing_known() -> None:
     certificates._read.clear()
     EXPIRY.clear()
+    LIFE.clear()
     UNSEEN.clear()
 
 
@@ -53,6 +54,11 @@ def ends() -> dict[str, float]:
     """By certificate, in days from now."""
     now = datetime.now(UTC).timestamp()
     return {name: round((value - now) / 86400) for name, value in shown(EXPIRY).items()}
+
+
+def lives() -> dict[str, float]:
+    """By certificate, in days. Those made here are good from the day before."""
+    return {name: value / 86400 for name, value in shown(LIFE).items()}
 
 
 def unseen() -> dict[str, float]:
@@ -86,6 +92,7 @@ async def test_what_a_client_reads_is_noted_as_it_is_made(made: Certificates, so
     client_options(kafka(soon, ssl_certfile=made.certificate(ADMIN), ssl_keyfile=made.key(ADMIN)))
     mongo.connect(store(made, f"&tlsCertificateKeyFile={made.both(ADMIN)}"), "notify")
     assert ends() == {"kafka-authority": 5, "kafka-client": 3650, "store-authority": 3650, "store-client": 3650}
+    assert lives() == {"kafka-authority": 6, "kafka-client": 3651, "store-authority": 3651, "store-client": 3651}
     assert set(unseen().values()) == {0}
 
 
@@ -161,6 +168,7 @@ async def test_the_earliest_that_any_address_shows_counts(made: Certificates, so
     async with late, early:
         await CertificateWatch(shown_at).look()
     assert ends() == {"kafka": 5}
+    assert lives() == {"kafka": 6}, "its own, and not that of another"
     assert unseen() == {"kafka": 0}
 
 
