@@ -50,7 +50,7 @@ async def test_the_form_after_an_error_is_accessible_and_links_to_the_field(chro
     async with serving(build()) as site:
         await page.goto(site)
         await page.get_by_role("button", name="신고 접수하기").click()
-        await expect(page.locator(".error-summary")).to_be_visible()
+        await expect(page.locator(".error-summary")).to_be_focused()
         await page.wait_for_load_state()
         await assert_accessible(page)
         await page.locator(".error-summary a").click()
@@ -126,7 +126,7 @@ async def test_without_script_quick_exit_is_a_link_and_the_form_works(chromium: 
         await page.goto(f"{site}/?lang=en")
         await expect(page.locator("[data-exit-hint]")).to_be_hidden()
         await page.get_by_role("button", name="Send").click()
-        await expect(page.locator(".error-summary")).to_be_visible()
+        await expect(page.locator(".error-summary")).to_be_focused()
         await page.get_by_role("link", name="Quick exit").click()
         await page.wait_for_url(QUICK_EXIT_URL)
         await context.close()
