@@ -43,7 +43,7 @@ function put(entry, told) {
   if (entry.rev < (seen.get(id) ?? 0) || (known && entry.rev === seen.get(id))) return;
   if (known?.querySelector(":active")) {
     // A button made anew between being pressed and let go is not clicked.
-    setTimeout(() => document.getElementById(id) && apply({ rows: [entry], gone: [] }, asNews), 100);
+    setTimeout(() => document.getElementById(id) && apply({ rows: [entry], gone: [] }, told), 100);
     return;
   }
   seen.set(id, entry.rev);
