@@ -102,7 +102,7 @@ class AccountDigests:
         Not in it: the used steps and the recovery codes, which are taken away one by one, and the revision.
         """
         kept = account.model_dump(exclude={"totp_step", "recovery", "rev", "created_at", "changed_at"})
-        for later in ("passkeys", "mail", "language", "changes"):
+        for later in ("passkeys", "mail", "language", "changes", "invited_by"):
             if not kept[later]:
                 del kept[later]  # accounts sealed before there were any still count
         return self._mark("account document", json.dumps(kept, sort_keys=True, default=_plain))

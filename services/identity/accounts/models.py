@@ -109,6 +109,8 @@ class Account(_Frozen):
     language: str = Field(default="", pattern="^(ko|en)?$")
     """Language of notices: the one the address was given in."""
     invitation: Invitation | None = None
+    invited_by: str = ""
+    """Subject of the administrator who handed over the last invitation, and may have used it; empty: a command."""
     waits: PendingRelease | None = None
     sessions_from: datetime | None = None
     """Sessions that began earlier are over, whatever is written in them; saved with the change that ended them."""

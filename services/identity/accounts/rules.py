@@ -239,7 +239,10 @@ def waiting(
     if not anew and given <= set(account.roles):
         return account.waits
     before = account.waits.by if account.waits is not None else ()
-    return PendingRelease(by=(*(one for one in before if one != by), by), since=now)
+    if account.invited_by and not anew:
+        # Else two of them would be one: who made it as an account without such a role, and holds it.
+        before = (account.invited_by, *before)
+    return PendingRelease(by=(*(one for one in dict.fromkeys(before) if one != by), by), since=now)
 
 
 def release_wrong(account: Account, by: str) -> ChangeRefusal | None:

@@ -77,7 +77,7 @@ class Administration:
         """A new account and its invitation code. Raises ``RefusedError``: ``name_taken`` or a ``ChangeRefusal``."""
         code, invitation = new_invitation(self._vault.marks, self._clock)
         account = self._new(name, display, organisation, roles).model_copy(
-            update={"invitation": invitation, "break_glass": break_glass}
+            update={"invitation": invitation, "invited_by": _inviter(who), "break_glass": break_glass}
         )
         account = account.model_copy(update={"waits": self._waits(who, account, roles, anew=True)})
         return await self._added(who, account), code
@@ -181,6 +181,7 @@ class Administration:
             Notice.RESET if what is AuditAction.RESET else Notice.ENABLED,
             state=AccountState.INVITED,
             invitation=invitation,
+            invited_by=_inviter(who),
             waits=self._waits(who, account, account.roles, anew=True),
             password=None,
             totp=None,
@@ -267,6 +268,10 @@ class Administration:
         if loses_one and not await self._accounts.administrators(CENTRAL):
             await self._accounts.save(before.model_copy(update={"rev": after.rev, "changes": after.changes}))
             raise RefusedError(ChangeRefusal.LAST_ADMINISTRATOR)
+
+
+def _inviter(who: Actor) -> str:
+    return "" if who.subject == SYSTEM else who.subject or ""
 
 
 def _ordered(roles: Collection[StaffRole]) -> tuple[StaffRole, ...]:

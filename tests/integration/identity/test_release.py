@@ -191,3 +191,22 @@ async def test_a_crash_before_the_sessions_end_leaves_none_alive(
         await identity.clock.advance(600)
         assert (await thief.get("/desk")).status_code == 303
         assert (await owner.get("/desk")).status_code == 200
+
+
+async def test_who_made_an_account_does_not_release_it_after_a_colleague_widened_it(
+    identity: Process, admin: httpx.AsyncClient
+) -> None:
+    """They hold it, perhaps: the colleague who gave it the role asked nobody, since another one releases."""
+    form = {"organisation": "jeju", "name": "kim.new", "display": "김", "roles": "operator"}
+    code = code_in(await admin.post("/accounts/new", data=form))
+    async with identity.browser() as http:
+        assert (await finished(identity, http, code, await looked_at(http, code))).status_code == 200
+    account = await account_of(identity, "kim.new")
+    change = {"rev": str(account.rev), "roles": "counsellor", "reason": "new_work"}
+    async with aclosing(await signed_in(identity, "jeju", "administrator", "second-administrator")) as second:
+        assert (await second.post(f"/accounts/{account.subject}/roles", data=change)).status_code == 303
+        for either in (admin, second):
+            page = await released(identity, either, "kim.new")
+            assert (page.status_code, "Somebody else releases" in page.text) == (409, True)
+    async with aclosing(await signed_in(identity, "jeju", "lead", "jeju-lead")) as lead:
+        assert (await released(identity, lead, "kim.new")).status_code == 303

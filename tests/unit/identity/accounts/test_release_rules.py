@@ -54,6 +54,19 @@ def test_whoever_asked_before_is_not_forgotten_and_fewer_roles_release_nobody() 
     assert waiting(counsellor, [StaffRole.COUNSELLOR], TWO, NOW, anew=False) == held
 
 
+def test_who_handed_over_the_invitation_does_not_release_what_another_one_widened() -> None:
+    mine = account("operator").model_copy(update={"invited_by": ONE})
+    widened = waiting(mine, [StaffRole.COUNSELLOR], TWO, NOW, anew=False)
+    assert widened is not None
+    assert widened.by == (ONE, TWO)
+    alone = waiting(mine, [StaffRole.COUNSELLOR], ONE, NOW, anew=False)
+    assert alone is not None
+    assert alone.by == (ONE,)
+    again = waiting(mine, [StaffRole.COUNSELLOR], TWO, NOW, anew=True)
+    assert again is not None
+    assert again.by == (TWO,), "the invitation of before counts no more"
+
+
 def test_who_releases() -> None:
     held = PendingRelease(by=(ONE,), since=NOW)
     ready = account("counsellor", waits=held)
