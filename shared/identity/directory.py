@@ -26,6 +26,7 @@ class Colleague(BaseModel):
     organisation: str
     roles: Annotated[tuple[StaffRole, ...], BeforeValidator(_known)]
     active: bool
+    """They may sign in: neither disabled, nor waiting for release, nor not set up yet."""
 
 
 class Directory(BaseModel):

@@ -102,6 +102,7 @@ REASONS: Final[dict[str, str]] = {
     "unknown_receipt": n("No such receipt"),
     "wrong_word": n("Wrong word"),
     "passkey_needed": n("Passkey not used"),
+    "passkey_missing": n("Must register a passkey"),
     "counter_went_back": n("There may be two of it"),
     "requester_asks": n("The person asks for it, and nothing in law keeps it"),
     "victim_agrees": n("The person harmed was reached and agrees"),

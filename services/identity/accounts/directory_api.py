@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Header
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.identity.accounts.models import AccountState
 from services.identity.accounts.repository import AccountStore
+from services.identity.accounts.rules import usable
 from services.identity.problems import unavailable
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -89,7 +89,7 @@ async def everybody(store: AccountStore) -> Directory:
                 display=account.display,
                 organisation=account.organisation,
                 roles=account.roles,
-                active=account.state is AccountState.ACTIVE,
+                active=usable(account),
             )
             for account in page
             if not account.altered

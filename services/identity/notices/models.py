@@ -1,6 +1,6 @@
 """Notices to people about their account, and their delivery."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -11,6 +11,10 @@ from services.identity.accounts.models import Sealed
 Language = Literal["ko", "en"]
 MAIL_FIELD: Final = "mail"
 """Where an address is bound to in its sealing."""
+
+
+KEPT: Final = timedelta(days=2)
+"""How long it is tried to send one."""
 
 
 class Notice(StrEnum):

@@ -1,15 +1,21 @@
 """Notices that the mail server has not taken yet."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pydantic import ValidationError
 
 from services.identity.accounts.models import Sealed
-from services.identity.notices.models import Queued
+from services.identity.notices.models import KEPT, Queued
+from shared import log
 from shared.mongo import Document, store_errors
 
+_log = log.get(__name__)
+
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_LATER: Final = timedelta(minutes=15)
+"""When a notice that this build cannot read is looked at again."""
 
 
 class NoticeStore:
@@ -30,18 +36,32 @@ class NoticeStore:
             await self.collection.insert_one({"_id": queued.id, **queued.model_dump(exclude={"id"})})
 
     async def due(self, now: datetime, most: int) -> list[Queued]:
-        """Those whose turn it is, the oldest first."""
+        """Those whose turn it is, the oldest first.
+
+        What this build cannot read, as a later build's may be, is left to that one and keeps no other back.
+        """
         with store_errors():
-            found = self.collection.find({"due_at": {"$gt": _LONG_AGO, "$lte": now}}).sort("due_at", 1).limit(most)
-            return [
-                Queued.model_validate({**document, "id": document["_id"]}) for document in await found.to_list(None)
-            ]
+            cursor = self.collection.find({"due_at": {"$gt": _LONG_AGO, "$lte": now}}).sort("due_at", 1).limit(most)
+            found = await cursor.to_list(None)
+        read = [(document, _queued(document)) for document in found]
+        for document in (document for document, queued in read if queued is None):
+            await self._leave(document, now)
+        return [queued for _, queued in read if queued is not None]
+
+    async def _leave(self, document: Document, now: datetime) -> None:
+        _log.error("notices.unreadable", notice=str(document.get("notice"))[:40])
+        same, at = {"_id": document["_id"], "due_at": document["due_at"]}, document.get("at")
+        with store_errors():
+            if not isinstance(at, datetime) or now - at >= KEPT:
+                await self.collection.delete_one(same)
+            else:
+                await self.collection.update_one(same, {"$set": {"due_at": now + _LATER}})
 
     async def all(self) -> list[Queued]:
-        """Every notice that waits."""
+        """Every notice that waits, as far as this build can read it."""
         with store_errors():
             found = await self.collection.find({}).to_list(None)
-        return [Queued.model_validate({**document, "id": document["_id"]}) for document in found]
+        return [queued for queued in map(_queued, found) if queued is not None]
 
     async def rewrapped(self, name: str, to: Sealed) -> None:
         """Keep the same address under another master key; nothing where it was sent meanwhile."""
@@ -59,3 +79,10 @@ class NoticeStore:
         """Forget one."""
         with store_errors():
             await self.collection.delete_one({"_id": name})
+
+
+def _queued(document: Document) -> Queued | None:
+    try:
+        return Queued.model_validate({**document, "id": document["_id"]})
+    except ValidationError:
+        return None

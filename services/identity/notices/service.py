@@ -17,7 +17,7 @@ from services.identity.accounts.rules import is_mail_address
 from services.identity.credentials import Vault
 from services.identity.metrics import NOTICES
 from services.identity.notices.messages import message
-from services.identity.notices.models import MAIL_FIELD, Language, Notice, Queued
+from services.identity.notices.models import KEPT, MAIL_FIELD, Language, Notice, Queued
 from services.identity.notices.repository import NoticeStore
 from services.identity.settings import IdentitySettings
 from shared import log
@@ -37,7 +37,6 @@ SETTLES: Final = timedelta(seconds=3)
 _AT_ONCE: Final = 20
 _FIRST: Final = timedelta(seconds=30)
 _LONGEST: Final = timedelta(minutes=15)
-KEPT: Final = timedelta(days=2)
 _REFUSED_FOR_GOOD: Final = 500
 
 

@@ -204,6 +204,9 @@ class SignIn:
         if refused == "passkey_needed":
             await self._refuse(who, account, refused)
         if refused is not None:
+            # Both factors were right, a recovery code is used up, and a passkey may be registered now.
+            said = line(who, AuditAction.SIGN_IN, self._clock.now(), refused=refused, account=account.subject)
+            await self._trail.append(said)
             await self._forget(tallies)
             SIGN_INS.labels("password", refused).inc()
             raise PasskeyMissingError(account)
@@ -249,10 +252,13 @@ class SignIn:
 
     async def _taken(self, tallies: dict[Source, str]) -> int:
         """Count an attempt; the seconds to wait where it may not be looked at (then it is not counted)."""
-        now = self._clock.now()
+        now, counted = self._clock.now(), list[str]()
         for source, key in tallies.items():
             if not await self._delays.change(key, partial(_one_more, source=source, now=now)):
+                for earlier in counted:
+                    await self._delays.change(earlier, partial(after_success, now=now))
                 return max(1, wait(await self._delays.get(key), now))
+            counted.append(key)
         return 0
 
     def _holds_recovery(self, account: Account, code: str) -> bool:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from services.identity.accounts.models import Account, AccountState
+from services.identity.accounts.models import Account, AccountState, PendingRelease
 from services.notify.team.directory import StaffDirectory
 from shared import mongo
 from shared.errors import PermanentError
@@ -64,6 +64,17 @@ async def test_a_disabled_account_keeps_its_name_and_gets_no_more_cases(
     staff = directory(harness, wire)
     await staff.refresh()
     await identity.accounts.store.save(kim.model_copy(update={"state": AccountState.DISABLED}))
+    await staff.refresh()
+    assert (staff.name(kim.subject), staff.colleagues("jeju")) == ("kim.one", {})
+
+
+async def test_who_waits_for_release_has_a_name_and_can_have_no_case(
+    identity: Process, harness: IdentityHarness, wire: Wire
+) -> None:
+    kim = (await identity.person("jeju", "counsellor", name="kim.one")).account
+    waits = PendingRelease(by=("s-somebody",), since=identity.clock.now())
+    await identity.accounts.store.save(kim.model_copy(update={"waits": waits}))
+    staff = directory(harness, wire)
     await staff.refresh()
     assert (staff.name(kim.subject), staff.colleagues("jeju")) == ("kim.one", {})
 

@@ -24,6 +24,18 @@ async def test_a_right_recovery_code_does_not_make_guessing_the_password_fast(id
     assert answers[free:] == [429] * (len(answers) - free)
 
 
+async def test_what_the_network_keeps_waiting_is_not_counted_against_the_account(identity: Process) -> None:
+    ready = await identity.person("jeju", "counsellor")
+    async with identity.browser() as http:
+        for number in range(DELAYS[Source.NETWORK].free + 1):
+            body = {"account": f"stranger-{number}", "password": "guess", "code": "000000"}
+            assert (await http.post("/api/v1/sign-in", json=body)).status_code == 401
+        for _ in range(4 * DELAYS[Source.STRANGE].free):
+            assert (await identity.api_enter(http, ready)).status_code == 429
+    async with identity.browser("203.0.113.9") as http:
+        assert (await identity.api_enter(http, ready)).status_code == 200
+
+
 async def test_wrong_factors_at_an_open_console_are_in_the_audit(identity: Process) -> None:
     ready = await identity.person("jeju", "counsellor")
     async with identity.browser() as http:

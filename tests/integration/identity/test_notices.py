@@ -10,7 +10,8 @@ from services.identity import cli
 from services.identity.accounts.service import Ready
 from services.identity.audit_recorder import Actor
 from services.identity.enrolment import service as enrolment
-from services.identity.notices.service import EACH, KEPT
+from services.identity.notices.models import KEPT
+from services.identity.notices.service import EACH
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
 from tests.integration.identity.conftest import IdentityHarness, Process, a_key
@@ -321,3 +322,24 @@ async def test_where_no_mail_is_sent_nobody_is_asked_for_an_address(harness: Ide
         page = (await http.get("/account/mail")).text
     assert 'action="/account/mail"' not in page
     assert "this installation has no mail server" in page
+
+
+async def test_a_notice_of_a_later_build_keeps_no_other_back_and_is_left_to_that_build(
+    identity: Process, sink: MailSink
+) -> None:
+    store = identity.accounts.notice_store
+    async with identity.browser() as http:
+        ready = await someone(identity, http)
+        await delivered(identity, sink)
+        assert await told_to(identity, http, ready, NEW)
+        (one, two) = await store.all()
+        later = {**one.model_dump(exclude={"id"}), "notice": "of_a_later_build", "due_at": one.at}
+        await store.collection.insert_many([{"_id": f"later-{number}", **later} for number in range(25)])
+        for _ in range(2):
+            sent = await delivered(identity, sink)
+        assert sorted(to for to, _ in sent) == sorted((OLD, NEW)), (one, two)
+        assert await store.collection.count_documents({}) == 25
+        await identity.clock.advance(KEPT.total_seconds())
+        for _ in range(2):
+            await identity.accounts.notices.deliver()
+        assert await store.collection.count_documents({}) == 0

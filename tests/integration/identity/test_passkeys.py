@@ -64,8 +64,8 @@ async def test_who_must_have_a_passkey_registers_one_and_then_signs_in_with_it_a
     (added,) = await identity.lines("account.passkey_add")
     assert (added.actor, added.outcome) == (ready.account.subject, AuditOutcome.DONE)
     said = [(line.outcome.value, line.reason, line.detail.get("factor")) for line in await identity.lines("sign_in")]
-    needed = ("refused", "passkey_needed", None)
-    assert said == [("done", None, "passkey"), needed, ("done", None, "passkey"), needed]
+    missing, needed = ("refused", "passkey_missing", None), ("refused", "passkey_needed", None)
+    assert said == [missing, ("done", None, "passkey"), needed, ("done", None, "passkey"), needed]
 
 
 async def test_who_comes_with_an_invitation_does_nothing_before_the_passkey_their_role_needs(
@@ -97,6 +97,8 @@ async def test_with_a_recovery_code_a_lost_passkey_is_replaced_before_anything_e
         assert (await identity.api_enter(http, ready, code=ready.recovery[0])).json()["code"] == "passkey_missing"
         led = await identity.enter(http, ready, code=ready.recovery[1])
         assert led.headers["location"] == "/session/passkey?next="
+        told = [(line.reason, line.detail.get("account")) for line in await identity.lines("sign_in")]
+        assert told[-2:] == [("passkey_missing", ready.account.subject)] * 2, "each used a recovery code up"
         assert (await http.get("/accounts")).status_code in {303, 401}
         made = Authenticator(ORIGIN).make((await http.post("/session/passkey/new")).json())
         assert (await http.post("/session/passkey", data={"name": "new", "passkey": made})).status_code == 303
