@@ -45,6 +45,7 @@ def router(
             "verify-proof.html",
             status=status,
             public=True,
+            form_of_step="check",
             proof=proof,
             receipt=receipt,
             said=said,
@@ -62,6 +63,8 @@ def router(
     async def checked(request: Request) -> Response:
         typed = await form_body(request)
         text, receipt = typed.one("proof"), typed.one("receipt")[:_RECEIPT_CHARS]
+        if typed.one("go") == "stay":  # the other language; nothing was asked yet
+            return page(request, proof=text, receipt=receipt)
         proof = proof_rules.proof_in(text) or ""
         stated = proof_rules.verify_proof(proof, signer.public_key) if proof else None
         said = proof_words.REAL if stated else proof_words.NOT_REAL

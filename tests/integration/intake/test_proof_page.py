@@ -29,6 +29,20 @@ async def test_a_lodged_reports_proof_is_real_and_belongs_to_its_receipt(harness
         assert "<script>alert" not in page
 
 
+async def test_the_other_language_keeps_what_was_typed_and_checks_nothing(harness: IntakeHarness) -> None:
+    body = (await harness.lodge()).json()
+    first = (await harness.http.get("/verify-proof?lang=ko")).text
+    assert 'form="check" formaction="/verify-proof?lang=en" name="go" value="stay"' in first, "never in an address"
+    typed = {"proof": body["proof"], "receipt": body["receipt"], "go": "stay"}
+    page = await harness.http.post("/verify-proof?lang=en", data=typed)
+    assert (page.status_code, "Check a proof" in page.text) == (200, True)
+    assert body["proof"] in page.text
+    assert f'value="{body["receipt"]}"' in page.text
+    assert "proof is real" not in page.text
+    checked = await harness.http.post("/verify-proof?lang=en", data={**typed, "go": "next"})
+    assert "belongs to this proof" in checked.text
+
+
 async def test_a_proof_does_not_let_anybody_try_out_receipt_numbers(
     bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
