@@ -7,6 +7,8 @@ and the store says what; it also confirms what was shown early, or says otherwis
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Container
+from itertools import islice
 from typing import Final
 
 from services.notify import metrics
@@ -26,7 +28,8 @@ from shared.kafka.router import Received
 
 _LOG = log.get(__name__)
 _GRACE_S: Final = 0.1
-"""The process that handles the record usually writes and shows it within this; then nothing is read at all."""
+"""The process that handles the record usually writes and shows it within this; then nothing is read at all. Each record
+has so long: where some come all the time, those that come during the wait for others wait for the next pass."""
 _GIVE_UP_S: Final = 30.0
 """For so long after its first answer the store is asked for what it does not have yet."""
 _CONFIRMED_S: Final = 3600.0
@@ -92,17 +95,18 @@ class ConsoleFeed:
         """Show everything that is wanted. Raises ``TransientError``, and ``SkippedError`` at the end."""
         skipped = Skipped("console")
         while self._wanted:
+            waited = set(self._wanted)
             await asyncio.sleep(_GRACE_S)
-            await self.pass_once(skipped)
+            await self.pass_once(skipped, waited)
         skipped.raise_if_any()
 
-    async def pass_once(self, skipped: Skipped) -> None:
-        """One read for everything that no handler of this process has shown meanwhile, for all consoles together."""
+    async def pass_once(self, skipped: Skipped, waited: Container[str]) -> None:
+        """One read for those that ``waited`` and that no handler of this process has shown, for all consoles."""
         for report_id, (least, _) in list(self._wanted.items()):
             shown = self._broadcaster.given(report_id)
             if shown is not None and _as_new(shown, least):
                 del self._wanted[report_id]
-        wanted = list(self._wanted)[:_READ]
+        wanted = list(islice((report_id for report_id in self._wanted if report_id in waited), _READ))
         if not wanted:
             return
         cases = await self._store.load(wanted, skipped)

@@ -234,8 +234,9 @@ def _was_deferred(attempt: DeliveryAttempt) -> bool:
     return attempt.item.waited or (escalation is not None and escalation.was_deferred)
 
 
-FRESH_S: Final = 0.1
-"""How old a look at the store may be when a message goes; a read per message would halve the pace of a surge."""
+FRESH_S: Final = 0.25
+"""How old a look at the store may be when a message goes; a read per message would halve the pace of a surge. Longer
+than new cases gather (``gather_s``): what this process has just written need not be read before it is told."""
 LONGEST_FRESH_S: Final = 2.0
 """A look that takes longer than ``FRESH_S`` counts for as long as it took, and at most so long: were it stale when its
 answer comes, a slow store would be asked once for every message, by all of them at the same time."""
@@ -248,7 +249,7 @@ _LOOK_AHEAD: Final = 100
 
 
 class PreSendCheck:
-    """A newer state that this process gave out counts at once; the store is asked at most every tenth of a second."""
+    """A newer state that this process gave out counts at once; the store is asked at most every quarter of a second."""
 
     def __init__(
         self, batched_alerts: Sequence[BatchedAlert], cases: CaseStore, broadcaster: ConsoleBroadcaster, clock: Clock

@@ -187,14 +187,42 @@ async def test_what_changed_while_the_store_was_away_is_shown_when_it_is_back() 
             await feed.catch_up()
         await clock.advance(600)
         store.answers = {}
-        await feed.pass_once(Skipped("console"))
+        await feed.pass_once(Skipped("console"), {case.report_id})
         store.answers = {case.report_id: case}
         await feed.catch_up()
         assert (await listener.take(0.01))[0] == [case]
         feed.note(received(stream()[2]))
-        await feed.pass_once(Skipped("console"))
+        await feed.pass_once(Skipped("console"), {case.report_id})
         await clock.advance(31)
         await feed.catch_up()  # ends: what the store does not say within half a minute of its first answer is given up
+
+
+async def test_what_comes_while_others_wait_is_read_only_once_its_own_handler_had_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hub, (first, second) = ConsoleBroadcaster(), [event("report.routed", number) for number in (1, 2)]
+    read: list[list[str]] = []
+
+    class Store:
+        async def load(self, report_ids: list[str], skipped: Skipped) -> dict[str, Case]:
+            del skipped
+            read.append(report_ids)
+            return {first.report_id: folded([first])}
+
+    feed = ConsoleFeed(cast("Any", Store()), hub, ManualClock(NOW), Rules())
+    meanwhile = iter(("second comes", "second is shown"))
+
+    async def wait(_: float) -> None:
+        if next(meanwhile) == "second comes":
+            feed.note(received(second))
+        else:
+            hub.publish([folded([second])])
+
+    with hub.listen("gwangju"):
+        feed.note(received(first))
+        monkeypatch.setattr("services.notify.console.feed.asyncio", SimpleNamespace(sleep=wait))
+        await feed.catch_up()
+    assert read == [[first.report_id]]
 
 
 def unstored() -> float | None:

@@ -354,6 +354,7 @@ async def test_what_was_just_written_or_read_is_not_asked_for_again_before_it_is
     stored, told, clock = Stored([case_of(1).model_copy(update=lease)]), Told(), ManualClock(NOW)
     worker = worker_of(stored, told, clock, settings_of())
     worker.begin(worker.hold([case_of(9)], NOW))
+    await clock.advance(settings_of().gather_s + 0.05)
     await worker.send_due()
     for look in told.looks:
         assert len(await look(0)) == 1
