@@ -88,8 +88,10 @@ class KafkaClient:
         await self._connect(self.publisher.start)
         if self._subscriptions:
             await self._connect(self._join)
-        monitors = [*(self._sample(one) for one in self._subscriptions.values()), self._watch()]
-        self._monitors = [asyncio.create_task(_forever(one)) for one in monitors]
+        tasks = [self._watch()]
+        for subscription in self._subscriptions.values():
+            tasks += [self._sample(subscription), subscription.commit_forever()]
+        self._monitors = [asyncio.create_task(_forever(one)) for one in tasks]
         self._not_ready = None
         _log.info("kafka.started", subscriptions=list(self._subscriptions))
 

@@ -1,7 +1,8 @@
 """Consume batches: validate, handle, publish dead letters, commit offsets, in this order.
 
 A handler's effects are durable when it returns, dead letters are acknowledged before offsets are committed. A crash in
-between repeats the batch; in doubt the process ends: no record is skipped.
+between repeats what was not committed, of a second at most and the batch in flight; in doubt the process ends: no
+record is skipped.
 """
 
 import asyncio
@@ -40,6 +41,12 @@ _log = log.get(__name__)
 
 REVOKE_WAIT_SECONDS: Final = 5.0
 """How long a revocation waits for the batch in flight; below the rebalance timeout, or the group drops this member."""
+COMMIT_SECONDS: Final = 1.0
+"""Offsets are committed at most so often, those of several batches together. The first batch after a pause is committed
+at once, and so is one with dead letters: repeated, it would write them twice. A commit for each batch was a fifth of
+all requests to Kafka."""
+LAST_COMMIT_SECONDS: Final = 5.0
+"""How long a revocation waits for a last commit. Together with ``REVOKE_WAIT_SECONDS`` below the rebalance timeout."""
 _POLL_AGAIN_SECONDS: Final = 1.0
 POLL_MS: Final = 2_000
 """How long one poll waits for records; it returns at once when there are some, and when the consumer stops."""
@@ -119,6 +126,11 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
             self._rest_until = loop.time() + self._pace_s
         return records
 
+    async def stop(self) -> None:
+        """Commit what is done, then leave the group. FastStream calls it when the batch in flight has ended."""
+        await self._owner.commit_last()
+        await super().stop()
+
     async def _with_others(self, records: Polled, *partitions: TopicPartition, max_records: int | None) -> Polled:
         """Records that came while the last batch was handled, with what other partitions have: it is asked for now."""
         room = None if max_records is None else max_records - sum(map(len, records.values()))
@@ -166,6 +178,9 @@ class Subscription:
         self._busy = asyncio.Lock()
         self._retry = Retry(group)
         self._halted: str | None = None
+        self._uncommitted: dict[TopicPartition, int] = {}
+        """The next offsets of what is done, where they are not committed yet."""
+        self._has_uncommitted = asyncio.Event()
         self.generation = 0
         """Counts the changes of the assignment."""
         self._polled_generation = 0
@@ -211,7 +226,7 @@ class Subscription:
         await self._retry.pause(_POLL_AGAIN_SECONDS)
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """Wait for the batch in flight (bounded), then release the partitions."""
+        """Wait for the batch in flight (bounded), commit what is done, then release the partitions."""
         self._retry.interrupt()
         if self._assigned_hook is not None:
             self._assigned_hook.cancel()
@@ -220,7 +235,10 @@ class Subscription:
                 pass
         except TimeoutError:
             _log.warning("kafka.revoke_timed_out", group=self.group)
+        await self.commit_last()
         self.generation += 1
+        self._uncommitted.clear()
+        self._has_uncommitted.clear()
         self.lag.release()
         if self._on_revoked is not None and revoked:
             try:
@@ -254,14 +272,12 @@ class Subscription:
     async def handle(self, message: BatchMessage, call_next: CallNext) -> None:
         """Deliver one batch. Raises nothing: FastStream would swallow it."""
         generation = self._polled_generation
-        records = message.records
         try:
             async with self._busy:
                 with metrics.BATCH_SECONDS.labels(self.group).time():
                     await self._process(message, call_next, generation)
-        except AssignmentLostError:
+        except AssignmentLostError:  # whoever has the partitions next reads them from the committed offsets on
             metrics.DROPPED.labels(self.group).inc()
-            self._seek_back(records, generation)
         except Exception as error:
             process.die("kafka.batch_failed", error, group=self.group)
         finally:
@@ -272,7 +288,10 @@ class Subscription:
         return decode_batch(records, self._bare, self._dead_run, self._settings.dead_letter_cap)
 
     async def _process(self, message: BatchMessage, call_next: CallNext, generation: int) -> None:
-        """Make all effects durable, then commit; ``AssignmentLostError`` leaves the batch to the next consumer."""
+        """Make all effects durable; only then the offsets may be committed.
+
+        ``AssignmentLostError`` leaves the batch to the next consumer.
+        """
         if self._is_stale(generation) or self._halted is not None:
             raise AssignmentLostError("the batch is of an earlier assignment")
         records = message.records
@@ -295,7 +314,11 @@ class Subscription:
             await self._retry.repeat(lambda: self._publish_dead_letters(dead), "writing dead letters")
             self._check_generation(generation)
         if batch.next_offsets:
-            await self._commit(batch.next_offsets, generation)
+            self._uncommitted.update(batch.next_offsets)
+            self._has_uncommitted.set()
+            self.lag.done(batch.next_offsets)
+            if dead:
+                await self._commit()
         self._count(records, batch, dead)
         if spans.enabled() and batch.accepted:
             told = [(received.topic, received.envelope.traceparent) for received in batch.accepted]
@@ -312,27 +335,47 @@ class Subscription:
             now=self._clock.now(),
         )
 
-    async def _commit(self, offsets: Mapping[TopicPartition, int], generation: int) -> None:
+    async def commit_forever(self) -> None:
+        """Commit what is done, together with what was done meanwhile; batches wait for a commit under way."""
+        while True:
+            await self._has_uncommitted.wait()
+            async with self._busy:
+                await self._commit()
+            await asyncio.sleep(COMMIT_SECONDS)
+
+    async def commit_last(self) -> None:
+        """Commit what is done while it still counts; what cannot be committed in time is done again by others."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_COMMIT_SECONDS):
+                await self._commit()
+
+    async def _commit(self) -> None:
+        """Commit what is done. What the group refuses, as while it rebalances, is kept for the next time."""
+        offsets, generation = dict(self._uncommitted), self.generation
+        if not offsets:
+            return
+
         async def once() -> None:
             self._check_generation(generation)
-            await bounded(self.consumer.commit(dict(offsets)), self._settings.call_timeout_s, "committing offsets")
+            await bounded(self.consumer.commit(offsets), self._settings.call_timeout_s, "committing offsets")
 
         # Sent again when unanswered: a commit that arrives late names only offsets that are durable.
         try:
             with self.coordinator.committing():
                 await self._retry.repeat(once, "committing offsets")
+        except AssignmentLostError:
+            return
         except (CommitFailedError, IllegalStateError) as error:
             metrics.COMMIT_FAILURES.labels(self.group).inc()
             _log.info("kafka.commit_refused", group=self.group, error=type(error).__name__)
-            raise AssignmentLostError("the group has rebalanced") from error
-        self.lag.done(offsets)
-
-    def _seek_back(self, records: Records, generation: int) -> None:
-        """Seek to the first offsets of the batch, in case the partitions stay assigned."""
-        if generation == self.generation:
-            for record in reversed(records):
-                with contextlib.suppress(IllegalStateError):
-                    self.consumer.seek(TopicPartition(record.topic, record.partition), record.offset)
+            return
+        except Exception as error:
+            process.die("kafka.commit_failed", error, group=self.group)
+        for tp, offset in offsets.items():
+            if self._uncommitted.get(tp) == offset:
+                del self._uncommitted[tp]
+        if not self._uncommitted:
+            self._has_uncommitted.clear()
 
     def _count(self, records: Records, batch: DecodedBatch, dead: Sequence[DeadLetter]) -> None:
         for topic, number in Counter(received.topic for received in batch.accepted).items():

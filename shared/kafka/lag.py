@@ -63,7 +63,7 @@ class ConsumerLag:
                 self._next.setdefault(TopicPartition(topic, partition), record.offset)
 
     def done(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Record that everything below these offsets is durable and committed."""
+        """Record that everything below these offsets is durable."""
         self._next.update(offsets)
         self._progressed = self._clock.monotonic()
 

@@ -28,7 +28,7 @@ DROPPED = Counter(
 )
 BATCH_SECONDS = Histogram(
     "ieum_kafka_batch_duration_seconds",
-    "From the first look at a batch to its committed offsets.",
+    "From the first look at a batch until its effects are durable.",
     ("group",),
     buckets=LATENCY_BUCKETS,
     registry=REGISTRY,

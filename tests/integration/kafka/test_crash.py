@@ -57,6 +57,25 @@ async def test_killed_after_the_effect_and_before_the_commit_it_is_done_again(
         assert repeated == len(before)
 
 
+async def test_killed_between_two_commits_it_repeats_what_was_not_committed_and_skips_nothing(
+    bus_settings: KafkaSettings, tmp_path: Path
+) -> None:
+    await publish(bus_settings, 10, range(1, 31))
+    with workers(bus_settings, tmp_path) as some:
+        first = some.start(max_records=20, killed_after=200)
+        assert await ended(first) == -signal.SIGKILL
+        before = list(some.effects)
+        there = await committed(bus_settings, "workers")
+        waiting = {(partition, offset) for partition, offset in before if offset >= there.get(partition, 0)}
+        some.start()
+        await until_committed(bus_settings, "workers")
+        after = some.effects[len(before) :]
+        assert {*before, *after} == await everything(bus_settings)
+        assert waiting
+        assert {*before} & {*after} == waiting
+        assert len(after) == len({*after}), "what is repeated is repeated once"
+
+
 async def test_a_stopped_worker_that_wakes_up_commits_nothing_and_loses_nothing(
     bus_settings: KafkaSettings, tmp_path: Path
 ) -> None:

@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import Mapping
 
+import pytest
+
 from shared.errors import TransientError
+from shared.kafka import consumer as consuming
 from shared.kafka.decoding import Received
 from shared.settings import KafkaSettings
 from shared.topics import CASES, REPORTS
@@ -57,6 +60,26 @@ async def test_consumers_come_and_go_and_every_record_is_done(bus_settings: Kafk
         for partition in range(3):
             firsts = list(dict.fromkeys(offset for number, offset in seen.places if number == partition))
             assert firsts == sorted(firsts), "order within a partition"
+
+
+async def test_what_is_done_is_committed_before_the_partitions_go(
+    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consuming, "COMMIT_SECONDS", 3600.0)  # no other commit comes in this test
+    one, two = Seen(), Seen()
+    first, _ = new_bus(bus_settings)
+    subscribe(first, REPORTS, group="handing-on", handler=one)
+    async with running(first):
+        for version in range(1, 4):
+            await first.publisher.publish(messages(REPORT_IDS, range(version, version + 1)))
+            await eventually(lambda: len(one.received) == len(REPORT_IDS) * version, "all done")  # noqa: B023  # waited for here
+        second, _ = new_bus(bus_settings)
+        subscribe(second, REPORTS, group="handing-on", handler=two)
+        async with running(second):
+            await first.publisher.publish(messages(REPORT_IDS, range(4, 5)))
+            await eventually(lambda: len(one.received) + len(two.received) >= len(REPORT_IDS) * 4, "all done")
+            assert two.received, "the second has partitions"
+    assert len([*one.places, *two.places]) == len({*one.places, *two.places}), "nothing is done twice"
 
 
 async def test_a_batch_that_outlives_its_partitions_commits_nothing(

@@ -6,7 +6,9 @@
 
 import asyncio
 import json
+import math
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,17 +26,23 @@ from tests.support.subscribing import subscribe
 PLAN: dict[str, Any] = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
 
 
+def take_effect(batch: list[Received]) -> None:
+    lines = "".join(f"{r.partition} {r.offset}\n" for r in batch)
+    file = os.open(PLAN["effects"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(file, lines.encode())
+    os.fsync(file)
+    os.close(file)
+    if len(Path(PLAN["effects"]).read_text().splitlines()) >= PLAN.get("killed_after", math.inf):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 async def handler(batch: list[Received]) -> None:
     behaviour = PLAN.get("behaviour")
     if behaviour == "fatal":
         raise FatalError("told to end")
     if behaviour == "unexpected":
         raise ValueError("a value nobody should read in the log: secret-value")
-    lines = "".join(f"{r.partition} {r.offset}\n" for r in batch)
-    file = os.open(PLAN["effects"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(file, lines.encode())
-    os.fsync(file)
-    os.close(file)
+    take_effect(batch)
     if behaviour == "hang_before_return":
         await asyncio.to_thread(Path(PLAN["sign"]).touch)
         await asyncio.Event().wait()

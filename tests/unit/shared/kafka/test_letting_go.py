@@ -47,6 +47,7 @@ async def test_a_batch_that_is_done_is_let_go_though_its_message_is_kept() -> No
         seen.append(weakref.ref(batch))
 
     await subscription.handle(message, call_next)
+    await subscription.commit_last()
     assert consumer.committed == {TopicPartition("p.reports", 0): 6}
     assert [batch() for batch in seen] == [None]
     assert not message.records
