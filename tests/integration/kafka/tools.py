@@ -155,10 +155,12 @@ async def ends_of(settings: KafkaSettings, topic: Topic = REPORTS) -> dict[int, 
 
 
 async def until_committed(settings: KafkaSettings, group: str, offsets: dict[int, int] | None = None) -> None:
-    """Wait until the group's offsets in `reports` are these, or the ends of the partitions."""
-    wanted = await ends_of(settings) if offsets is None else offsets
+    """Wait until the group's offsets in `reports` are these, or the ends of the partitions.
+
+    The ends are asked for again each time: a batch that was given up may still arrive.
+    """
 
     async def there() -> bool:
-        return await committed(settings, group) == wanted
+        return await committed(settings, group) == (await ends_of(settings) if offsets is None else offsets)
 
-    await eventually(there, f"{group} commits {wanted}")
+    await eventually(there, f"{group} commits {offsets or 'all there is'}")
