@@ -11,12 +11,6 @@ from shared.clock import Clock
 from shared.webhooks import signed
 
 _OK: Final = range(200, 300)
-_REST_BYTES: Final = 4096
-_REST_S: Final = 0.1
-"""So much of an answer, and for so long, is read after its status, which alone counts: a connection whose answer was
-not read to its end cannot be used again, and making one takes more CPU than the message."""
-_UNUSED_S: Final = 1.0
-"""So long a connection is kept for the next message: shorter than receivers keep theirs (2 seconds and more)."""
 
 
 class WebhookChannel:
@@ -34,27 +28,25 @@ class WebhookChannel:
         hook = self._hooks[name]
         stamp = int(self._clock.now().timestamp())
         headers = signed([hook.secret.get_secret_value()], message_id, stamp, body)
+        # A connection for each message: one that is kept may be closed by the receiver just as the next message goes.
         client = self._client = self._client or httpx.AsyncClient(
-            timeout=self._timeout_s, trust_env=False, limits=httpx.Limits(keepalive_expiry=_UNUSED_S)
+            timeout=self._timeout_s, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
         )
-        status: int | None = None
         try:
             # httpx limits each read: a receiver that sends a byte now and then would keep all other alerts waiting.
             async with (
-                asyncio.timeout(self._timeout_s) as limit,
+                asyncio.timeout(self._timeout_s),
                 client.stream(
                     "POST", hook.url, content=body, headers={**headers, "content-type": "application/json"}
                 ) as answer,
             ):
                 status = answer.status_code
-                limit.reschedule(asyncio.get_running_loop().time() + _REST_S)
-                await _pass_over(answer)
+        except (TimeoutError, httpx.TimeoutException):
+            return "timeout"
         except httpx.ConnectError:
             return "connect"
-        except (TimeoutError, httpx.HTTPError) as error:
-            if status is None:
-                timeout = isinstance(error, TimeoutError | httpx.TimeoutException)
-                return "timeout" if timeout else f"error_{type(error).__name__}"
+        except httpx.HTTPError as error:
+            return f"error_{type(error).__name__}"
         return None if status in _OK else f"http_{status}"
 
     async def close(self) -> None:
@@ -62,11 +54,3 @@ class WebhookChannel:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
-
-
-async def _pass_over(answer: httpx.Response) -> None:
-    size = 0
-    async for part in answer.aiter_raw():
-        size += len(part)
-        if size > _REST_BYTES:
-            return
