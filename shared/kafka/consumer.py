@@ -33,7 +33,6 @@ from shared.kafka.lag import ConsumerLag
 from shared.kafka.liveness import CoordinatorLiveness
 from shared.kafka.patches import ask_for_all, observe_coordinator, wait_for_records
 from shared.kafka.publisher import Publisher
-from shared.kafka.reader import GATHER_BYTES
 from shared.kafka.retry import AssignmentLostError, Retry
 from shared.kafka.router import BatchMessage, OnAssigned, Partitions, Records, SubscriberSpec, decoded
 from shared.settings import KafkaSettings
@@ -64,8 +63,6 @@ GATHER_SHARE: Final = 0.1
 took: they come in the same batch, or wait for one more."""
 GATHER_S: Final = 0.2
 """And at most so long."""
-OUTLASTS_MS: Final = 50
-"""So much longer than a consumer rests its question waits at the broker: one answer then has what came meanwhile."""
 
 
 CallNext = Callable[[StreamMessage[Any]], Awaitable[Any]]
@@ -105,7 +102,6 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
         """Records by partition; waits for the first up to two seconds whatever ``timeout_ms`` says."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self._rest_until - loop.time())
-        self._wait_for_first()
         try:
             records: Polled = await super().getmany(*partitions, max_records=max_records)
             if records:
@@ -123,19 +119,12 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
         self._owner.on_polled(records)
         if records:
             self._busy_until = loop.time() + IDLE_SECONDS
-        self._wait_for_first()
+        wait_for_records(self, FETCH_WAIT_MS if loop.time() < self._busy_until else IDLE_WAIT_MS)
         full = max_records is not None and sum(map(len, records.values())) >= max_records
         ask_for_all(self, full=full)
-        if self._pace_s and records and not full:
+        if records and not full:
             self._rest_until = loop.time() + self._pace_s
-            # Asked for now and answered at the first record, it would be asked for the others once more after the rest.
-            wait_for_records(self, min(int(1000 * self._pace_s) + OUTLASTS_MS, IDLE_WAIT_MS), GATHER_BYTES)
         return records
-
-    def _wait_for_first(self) -> None:
-        """Let the broker answer at the first record."""
-        busy = asyncio.get_running_loop().time() < self._busy_until
-        wait_for_records(self, FETCH_WAIT_MS if busy else IDLE_WAIT_MS)
 
     async def stop(self) -> None:
         """Commit what is done, then leave the group. FastStream calls it when the batch in flight has ended."""

@@ -11,16 +11,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CorruptRecordException, LeaderNotAvailableError
 
 from shared.kafka import consumer as consuming
-from shared.kafka.consumer import FETCH_WAIT_MS, IDLE_SECONDS, IDLE_WAIT_MS, OUTLASTS_MS, LongPollingConsumer
-from shared.kafka.reader import GATHER_BYTES
+from shared.kafka.consumer import FETCH_WAIT_MS, IDLE_SECONDS, IDLE_WAIT_MS, LongPollingConsumer
 
 REPORTS, CASES = TopicPartition("reports", 0), TopicPartition("cases", 0)
 Answer = dict[TopicPartition, list[int]] | Exception
 
 
-def answering(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> tuple[Any, list[tuple[int, ...]]]:
-    """A consumer that gets these answers, then nothing; and what the broker was told to wait for, time after time."""
-    waits: list[tuple[int, ...]] = []
+def answering(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> tuple[Any, list[int]]:
+    """A consumer that gets these answers, then nothing; and how long the broker was told to wait after each poll."""
+    waits: list[int] = []
     left = list(answers)
 
     async def polled(*_: object, **__: object) -> dict[TopicPartition, list[int]]:
@@ -30,7 +29,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> tuple[Any, l
         return answer
 
     monkeypatch.setattr(AIOKafkaConsumer, "getmany", polled)
-    monkeypatch.setattr(consuming, "wait_for_records", lambda _, *asked: waits.append(asked))
+    monkeypatch.setattr(consuming, "wait_for_records", lambda _, milliseconds: waits.append(milliseconds))
     monkeypatch.setattr(consuming, "ask_for_all", lambda one, *, full: setattr(one, "asks_for_all", not full))
     consumer: Any = object.__new__(LongPollingConsumer)
     consumer._closed = True  # it was never opened
@@ -39,7 +38,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> tuple[Any, l
     return consumer, waits
 
 
-def polling(records: int, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, list[tuple[int, ...]]]:
+def polling(records: int, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, list[int]]:
     """A consumer that waits for records and gets so many."""
     return answering(monkeypatch, {}, {REPORTS: [0] * records} if records else {})
 
@@ -67,32 +66,13 @@ async def test_the_broker_is_to_wait_longer_once_no_record_has_come_for_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     consumer, waits = polling(1, monkeypatch)
-    consumer._pace_s = 0.0
     await consumer.getmany()
     consumer, later = answering(monkeypatch)
     consumer._busy_until = asyncio.get_running_loop().time() + IDLE_SECONDS
     await consumer.getmany()
     consumer._busy_until = 0.0
     await consumer.getmany()
-    assert (waits[-1], later[0], later[-1]) == ((FETCH_WAIT_MS,), (FETCH_WAIT_MS,), (IDLE_WAIT_MS,))
-
-
-async def test_while_it_rests_records_gather_at_the_broker_and_afterwards_the_first_does_not_wait(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    consumer, waits = answering(monkeypatch, {}, {REPORTS: [1]})
-    consumer._pace_s = 0.5
-    await consumer.getmany()
-    assert waits[-1] == (500 + OUTLASTS_MS, GATHER_BYTES)
-    consumer._rest_until = 0.0  # the rest is over
-    await consumer.getmany()
-    assert waits[-2:] == [(FETCH_WAIT_MS,), (FETCH_WAIT_MS,)], "before it asks again, and after nothing came"
-
-
-async def test_one_that_is_behind_lets_nothing_gather(monkeypatch: pytest.MonkeyPatch) -> None:
-    consumer, waits = answering(monkeypatch, {}, {REPORTS: [1, 2]})
-    await consumer.getmany(max_records=2)
-    assert waits[-1] == (FETCH_WAIT_MS,)
+    assert (waits, later) == ([FETCH_WAIT_MS], [FETCH_WAIT_MS, IDLE_WAIT_MS])
 
 
 async def test_one_that_is_behind_takes_what_other_partitions_have_in_the_same_batch(
