@@ -6,7 +6,7 @@ made anew from the reports; an index over the lists themselves would do where th
 which the embedded store has not (decision 20).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -64,19 +64,17 @@ class LinkIndex:
         with store_errors():
             await self._reports.bulk_write([_written(document) for document in documents], ordered=False)
 
-    async def index(self, documents: Sequence[Document], *, absent: Collection[str] = ()) -> None:
+    async def index(self, documents: Sequence[Document]) -> None:
         """Take reports into the index; their marks stay until ``mark``, or until the relay takes them off.
 
-        ``absent`` names those that cannot be in it yet; about the others it is asked first. Two processes at it in the
-        same moment may enter a report twice, which readers do not mind. One that was erased meanwhile is taken out
-        again.
+        Two processes at it in the same moment may enter a report twice, which readers do not mind. One that was erased
+        meanwhile is taken out again.
         """
         by_digest: dict[str, list[str]] = {}
         for document in documents:
             for digest in document.get(DIGESTS) or ():
                 by_digest.setdefault(digest, []).append(document["_id"])
-        asked = (document for document in documents if document["_id"] not in absent)
-        known = await self.reports_with({digest for document in asked for digest in document.get(DIGESTS) or ()})
+        known = await self.reports_with(by_digest)
         entries = [
             UpdateOne({"_id": digest}, {"$push": {"reports": {"$each": new[-KEPT:], "$slice": -KEPT}}}, upsert=True)
             for digest, ids in by_digest.items()

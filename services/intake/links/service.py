@@ -77,8 +77,6 @@ class LinkService:
         """A report with digests was stored: the index lacks it."""
         self._new: dict[str, Document] = {}
         """Stored here and not in the index yet, as far as it matters for it."""
-        self._untried: set[str] = set()
-        """Those of them that the index cannot have: they are new, and nobody has tried to enter them."""
         self._indexed: OrderedDict[str, datetime] = OrderedDict()
         """In the index; the mark still says since when it is not."""
         self._swept_at = -SWEEP_S
@@ -118,16 +116,11 @@ class LinkService:
         """Digests of reports that the index is not known to have yet."""
         return len(self._in_flight)
 
-    def enqueue(self, report_id: str, digests: Sequence[str], since: datetime, *, new: bool = False) -> None:
-        """A report with digests was stored, or has new ones, marked as not indexed ``since``; never blocks.
-
-        ``new``: it was stored by this process a moment ago, so the index need not be asked whether it has it.
-        """
+    def enqueue(self, report_id: str, digests: Sequence[str], since: datetime) -> None:
+        """A report with digests was stored, or has new ones, marked as not indexed ``since``; never blocks."""
         self._indexed.pop(report_id, None)  # the mark says another time now
         if len(self._new) < _LIMIT:  # the sweep finds the others
             self._new[report_id] = {"_id": report_id, DIGESTS: list(digests), UNINDEXED_SINCE: since}
-            if new:
-                self._untried.add(report_id)
         self.enqueued.set()
 
     def also_clear(self, report_id: str) -> Mapping[str, Any] | None:
@@ -154,9 +147,7 @@ class LinkService:
 
     async def _index_new(self) -> None:
         page = list(islice(self._new.values(), SLICE))
-        untried = self._untried.intersection(document["_id"] for document in page)
-        self._untried -= untried  # before it is tried: what fails may have entered some
-        await self._links.index(page, absent=untried)
+        await self._links.index(page)
         for document in page:
             name = document["_id"]
             if self._new[name] is document:  # else it was added to meanwhile

@@ -185,7 +185,7 @@ class SubmissionService:
             for why in origin.suspicion:
                 SUSPECTED.labels(why.value).inc()
             if digests:
-                self._link_service.enqueue(report_id, digests, now, new=True)
+                self._link_service.enqueue(report_id, digests, now)
             self._accepted[submission.channel].inc()
         return self._answer(report_id, kept, digest, facts.urgency)
 
