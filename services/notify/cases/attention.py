@@ -26,8 +26,10 @@ def on_list(case: Case, center_id: str) -> bool:
     if center_id != CENTRAL_DESK:
         return case.center_id == center_id and is_open(case)
     own = case.center_id == CENTRAL_DESK or case.copy_central
-    # By the key, as a page is loaded: a drill of a front end that is being tried out waits for nobody.
-    return (own and is_open(case)) or case.sort_key < "2" or overdue(case)
+    # By the key, as a page is loaded: a drill of a front end that is being tried out waits for nobody, unless alerts
+    # of it climbed (``NOTIFY_ALERT_SANDBOX``).
+    climbed = case.sandbox and case.escalation is not None and case.escalation.step > 1
+    return (is_open(case) and (own or climbed)) or case.sort_key < "2" or overdue(case)
 
 
 @dataclass(frozen=True, slots=True)

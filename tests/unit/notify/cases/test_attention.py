@@ -46,6 +46,8 @@ def test_whom_only_the_centre_before_has_reached_counts_as_not_reached() -> None
         (acknowledged(escalation=CLIMBED, sort_key="20"), True),
         (waiting(sandbox=True, sort_key="29"), False),
         (waiting(sandbox=True, copy_central=True, sort_key="29"), True),
+        (waiting(sandbox=True, escalation=CLIMBED, sort_key="29"), True),
+        (acknowledged(sandbox=True, escalation=CLIMBED, contacted_at=NOW, sort_key="30"), False),
     ],
 )
 def test_central_sees_what_is_unanswered_late_or_on_copy(case: Case, *, of_central: bool) -> None:
