@@ -28,8 +28,9 @@ from shared.kafka.router import Received
 
 _LOG = log.get(__name__)
 _GRACE_S: Final = 0.1
-"""The process that handles the record usually writes and shows it within this; then nothing is read at all. Each record
-has so long: where some come all the time, those that come during the wait for others wait for the next pass."""
+"""The process that handles the record usually writes and shows it within this; then nothing is read at all. Each report
+has so long: where some come all the time, those that come during the wait for others wait for the next pass. One that
+changes again while it waits is read with the others, or a busy one would never be."""
 _GIVE_UP_S: Final = 30.0
 """For so long after its first answer the store is asked for what it does not have yet."""
 _CONFIRMED_S: Final = 3600.0
