@@ -122,15 +122,15 @@ class Quiet:
                 return ends.astimezone(moment.tzinfo)
         return moment
 
-    def awake(self, since: datetime, until: datetime) -> timedelta:
-        """Return how long it was, without these hours."""
-        length, day = until - since, timedelta(days=1)
+    def after(self, since: datetime, length: timedelta) -> datetime:
+        """Return when so much time has passed since then, without these hours."""
+        at, day = since + length, timedelta(days=1)
         begins = datetime.combine(since.astimezone(SEOUL).date() - day, self.start, SEOUL)
-        while begins < until:
+        while begins <= at:
             ends = datetime.combine(begins.date(), self.end, SEOUL) + (day if self.end <= self.start else timedelta())
-            length -= max(min(ends, until) - max(begins, since), timedelta())
+            at += max(ends - max(begins, since), timedelta())
             begins += day
-        return length
+        return at
 
 
 def next_due(promise: Promise, told: list[AlertedStep], quiet: Quiet | None) -> Due:
@@ -353,7 +353,7 @@ def unacknowledged(seen: Watched, now: datetime, quiet: Quiet | None) -> bool:
     within = ACKNOWLEDGED_WITHIN[promise.urgency] + GRACE
     if quiet is None or promise.urgency is not Urgency.NORMAL or now - promise.since <= within:
         return now - promise.since > within
-    return quiet.awake(promise.since, now) > within
+    return now > quiet.after(promise.since, within)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """What a look of the auditor costs: only reports to which something is owed are seen."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -246,11 +246,27 @@ def test_quiet_hours_do_not_count_towards_the_acknowledgement_of_what_is_not_urg
         assert not unacknowledged(waits, latest, quiet)
         assert unacknowledged(waits, latest + timedelta(seconds=1), quiet)
         assert unacknowledged(waits, since + timedelta(hours=5), None)
-        nights = latest + timedelta(days=3)
         assert quiet is not None
-        assert quiet.awake(since, nights) == timedelta(hours=4 + 3 * 15) + rules.GRACE
+        assert quiet.after(since, timedelta(hours=4 + 3 * 15) + rules.GRACE) == latest + timedelta(days=3)
         urgent = Watched("r", promise=rules.Promise(rules.Owed.ANSWER, since, Urgency.HIGH))
         assert unacknowledged(urgent, since + timedelta(minutes=31), quiet)
+
+
+def test_that_a_report_is_late_is_said_without_going_through_all_days_since_it_came() -> None:
+    quiet, days = rules.Quiet.read("22:00-07:00"), list[date]()
+
+    class Counted(datetime):
+        @classmethod
+        def combine(cls, day: date, *at: Any) -> datetime:  # type: ignore[override]  # as it is called
+            days.append(day)
+            return datetime.combine(day, *at)
+
+    since = datetime(2026, 11, 1, 19, 0, tzinfo=SEOUL)
+    waits = Watched("r", promise=rules.Promise(rules.Owed.ANSWER, since, Urgency.NORMAL))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(rules, "datetime", Counted)
+        assert unacknowledged(waits, since + timedelta(days=365), quiet)
+    assert {day.day for day in days} == {1, 31}, "the night before it came and the one it waited for"
 
 
 async def test_a_look_sees_what_is_owed_and_nothing_that_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
