@@ -155,12 +155,6 @@ class System:
             assert (await self.report()).status_code == httpx.codes.SERVICE_UNAVAILABLE
             await asyncio.sleep(1)
 
-    async def keep_drilling(self) -> None:
-        """Send drills; the first rise of the counter may come before it is scraped."""
-        while True:
-            (await self.report(drill=True)).raise_for_status()
-            await asyncio.sleep(1)
-
     async def ready(self, service: str) -> str:
         """What a service says it waits for."""
         async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
