@@ -119,8 +119,15 @@ class Vault:
 
     def device_cookie(self, account: Account, now: datetime) -> str:
         """Proof that an account, as it is, has signed in in this browser by now."""
-        nonce, until = secrets.token_urlsafe(12), int((now + DEVICE_LASTS).timestamp())
-        return f"{nonce}.{until}.{self._device_proof(account, nonce, until)}"
+        return self._device_cookie(secrets.token_urlsafe(12), account, now)
+
+    def renewed_device(self, cookie: str, before: Account, after: Account, now: datetime) -> str:
+        """The proof of a known browser for the account as it is after a change; empty if it was not known before.
+
+        Under the same name, so that its tally goes on: no session alone makes a browser known, or one that is new.
+        """
+        nonce = self.device_of(cookie, before, now)
+        return self._device_cookie(nonce, after, now) if nonce else ""
 
     def device_of(self, cookie: str, account: Account, now: datetime) -> str | None:
         """The device's name if the cookie is ours, this account's since its last change, and not over.
@@ -133,6 +140,10 @@ class Vault:
             return None
         ours = self._device_proof(account, nonce, int(until))
         return nonce if hmac.compare_digest(proof.encode(), ours.encode()) else None
+
+    def _device_cookie(self, nonce: str, account: Account, now: datetime) -> str:
+        until = int((now + DEVICE_LASTS).timestamp())
+        return f"{nonce}.{until}.{self._device_proof(account, nonce, until)}"
 
     def _device_proof(self, account: Account, nonce: str, until: int) -> str:
         # By the count of changes, not by their times: it is in the account's seal and needs no right clock.

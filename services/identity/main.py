@@ -210,7 +210,7 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
         release_router(a.store, a.administration, pages, authorize),
         one_router(a.store, a.administration, a.sessions, pages, authorize),
         notices_router(a.store, a.sign_in, a.enrolment, a.notices, pages, authorize),
-        own_sessions_router(a.sessions, a.sign_in.device_cookie, a.trail, pages, authorize),
+        own_sessions_router(a.sessions, a.vault.renewed_device, a.trail, pages, authorize),
         sessions_router(a.store, a.administration, a.sessions, pages, authorize),
     ]
     if openid:

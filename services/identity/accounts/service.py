@@ -238,7 +238,7 @@ class Administration:
             if only:
                 ended = await self._sessions.end(account.subject, SessionEnding.ADMINISTRATOR, only=only)
             else:
-                ended, _ = await self._sessions.end_everywhere(account.subject, SessionEnding.ADMINISTRATOR)
+                ended = (await self._sessions.end_everywhere(account.subject, SessionEnding.ADMINISTRATOR)).ended
         await self._said(who, AuditAction.SESSIONS_END, account, None, ended=str(ended))
 
     async def _saved(

@@ -14,7 +14,7 @@ from services.identity.accounts.service import Administration
 from services.identity.audit_recorder import AuditAction, AuditTrail, actor_of, line
 from services.identity.page_parts import account_of
 from services.identity.problems import unavailable
-from services.identity.sessions.cookies import clear, set_device
+from services.identity.sessions.cookies import clear, device_of, set_device
 from services.identity.sessions.service import Sessions
 from shared.errors import TransientError
 from shared.identity.principal import Principal
@@ -35,12 +35,12 @@ SERVICES: Final = {
 
 def own_sessions_router(
     sessions: Sessions,
-    device_cookie: Callable[[Account, datetime], str],
+    renewed_device: Callable[[str, Account, Account, datetime], str],
     trail: AuditTrail,
     pages: Pages,
     authorize: Authorizer,
 ) -> APIRouter:
-    """``/account/sessions``, for everybody. ``device_cookie`` makes a browser known to an account."""
+    """``/account/sessions``, for everybody. ``renewed_device`` keeps a browser known to an account that changed."""
     router = APIRouter(prefix=OWN, include_in_schema=False)
     own = authorize(Action.OWN_ACCOUNT, back=OWN)
 
@@ -55,15 +55,15 @@ def own_sessions_router(
     @router.post("/end")
     async def end_others(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
         try:
-            ended, account = await sessions.end_everywhere(
-                principal.subject, SessionEnding.EVERYWHERE, but=principal.session
-            )
-            await note(request, principal, ended)
+            done = await sessions.end_everywhere(principal.subject, SessionEnding.EVERYWHERE, but=principal.session)
+            await note(request, principal, done.ended)
         except TransientError:
             raise unavailable() from None
         answer = RedirectResponse(OWN, 303)
-        if account is not None:  # of all their browsers, this one stays known
-            set_device(answer, device_cookie(account, pages.clock.now()), secure=pages.secure(request))
+        if done.before is not None and done.after is not None:  # of all their browsers, this one stays known
+            device = renewed_device(device_of(request), done.before, done.after, pages.clock.now())
+            if device:
+                set_device(answer, device, secure=pages.secure(request))
         return answer
 
     @router.post("/{session}/end")

@@ -37,6 +37,15 @@ class Issued:
     """Of the session; for the cookie."""
 
 
+@dataclass(frozen=True, slots=True)
+class EndedEverywhere:
+    """How many sessions ended, and the account before and after its browsers were forgotten; None: there is none."""
+
+    ended: int
+    before: Account | None = None
+    after: Account | None = None
+
+
 class Sessions:
     """Begins, renews and ends sessions."""
 
@@ -138,20 +147,20 @@ class Sessions:
             await self.publish()
         return ended
 
-    async def end_everywhere(self, subject: str, why: SessionEnding, *, but: str = "") -> tuple[int, Account | None]:
+    async def end_everywhere(self, subject: str, why: SessionEnding, *, but: str = "") -> EndedEverywhere:
         """End all of somebody's sessions, or all ``but`` one, and forget the browsers they are known in.
 
-        How many there were, and the account that no browser is known for. Whoever was in one of those browsers is a
-        stranger there, and the next sign-in from it is told of. Raises ``TransientError``.
+        Whoever was in one of those browsers is a stranger there, and the next sign-in from it is told of. Raises
+        ``TransientError``: nothing was done, or all sessions are over and not yet published as ended.
         """
-        ended = await self.end(subject, why, but=but)
+        now = self._clock.now()
         for _ in range(_TRIES):
-            account = await self._accounts.get(subject)
-            if account is None:
-                return ended, None
-            forgetful = await self._accounts.save(account.changed(self._clock.now()))
-            if forgetful is not None:
-                return ended, forgetful
+            before = await self._accounts.get(subject)
+            if before is None:
+                return EndedEverywhere(await self.end(subject, why, but=but))
+            after = await self._accounts.save(before.changed(now, sessions_from=now, session_kept=but))
+            if after is not None:
+                return EndedEverywhere(await self.end(subject, why, but=but), before, after)
         raise TransientError("the account was changed meanwhile, again and again")
 
     async def end_by_secret(self, secret: str) -> Session | None:

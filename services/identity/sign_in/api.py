@@ -200,7 +200,7 @@ def account_router(
         what = AuditAction.SIGN_OUT_EVERYWHERE if everywhere else AuditAction.SIGN_OUT
         try:
             if everywhere:
-                count, _ = await sessions.end_everywhere(principal.subject, SessionEnding.EVERYWHERE)
+                count = (await sessions.end_everywhere(principal.subject, SessionEnding.EVERYWHERE)).ended
             else:
                 count = await sessions.end(principal.subject, SessionEnding.SIGNED_OUT, only=principal.session)
             await trail.append(line(actor_of(request, principal), what, clock.now()))

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from services.identity import cli
+from services.identity.accounts.rules import DELAYS, Source
 from services.identity.accounts.service import Ready
 from services.identity.audit_recorder import Actor
 from services.identity.enrolment import service as enrolment
@@ -172,6 +173,50 @@ async def test_who_ends_all_sessions_is_told_of_the_next_sign_in_from_any_browse
             assert (await identity.enter(browser, ready)).status_code == 303
             told = [] if is_known else [(OLD, "새로운 기기에서 로그인했습니다")]
             assert await delivered(identity, sink) == told
+
+
+async def test_who_ends_all_other_sessions_makes_no_browser_known_and_keeps_its_tries(identity: Process) -> None:
+    """Else who has the session alone guesses the password without an end, in a browser that is new each time."""
+    ready = await identity.person("jeju", "counsellor")
+    free = DELAYS[Source.DEVICE].free
+    async with identity.browser() as http, identity.browser() as thief:
+        await identity.enter(http, ready)
+        answers = []
+        for _ in range(free + 2):
+            assert (await http.post("/account/sessions/end")).status_code == 303
+            answers.append((await identity.api_enter(http, ready, password="guess", code="000000")).status_code)
+        assert answers == [401] * (free + 1) + [429]
+        for cookie in http.cookies.jar:
+            if not cookie.name.endswith("ieum_device"):
+                thief.cookies.jar.set_cookie(cookie)
+        answer = await thief.post("/account/sessions/end")
+        assert (answer.status_code, len(answer.cookies)) == (303, 0)
+
+
+@pytest.mark.parametrize("way", ["/account/end-everywhere", "/account/sessions/end", "administrator"])
+async def test_no_session_ends_where_its_browser_cannot_be_forgotten(
+    identity: Process, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    ready = await identity.person("jeju", "counsellor")
+
+    async def failed(*_: object) -> None:
+        raise TransientError("the store failed")
+
+    async with identity.browser() as http, identity.browser() as other:
+        for browser in (http, other):
+            await identity.enter(browser, ready)
+            await identity.clock.advance(30)
+        before = await identity.accounts.sessions.of(ready.account.subject)
+        with monkeypatch.context() as patched:
+            patched.setattr(identity.accounts.store, "save", failed)
+            if way == "administrator":
+                with pytest.raises(TransientError):
+                    await identity.accounts.administration.end_sessions(ADMIN, ready.account)
+            else:
+                assert (await http.post(way)).status_code == 503
+        assert [one.session for one in await identity.accounts.sessions.of(ready.account.subject)] == [
+            one.session for one in before
+        ]
 
 
 async def test_the_end_of_one_session_leaves_browsers_known(identity: Process, sink: MailSink) -> None:
