@@ -71,8 +71,9 @@ async def test_killed_between_two_commits_it_repeats_what_was_not_committed_and_
         await until_committed(bus_settings, "workers")
         after = some.effects[len(before) :]
         assert {*before, *after} == await everything(bus_settings)
-        assert waiting
-        assert {*before} & {*after} == waiting
+        again = {*before} & {*after}
+        assert before[-1] in again, "it was killed in the handler of this batch"
+        assert again <= waiting, "a commit that was on its way may have come after the look"
         assert len(after) == len({*after}), "what is repeated is repeated once"
 
 
