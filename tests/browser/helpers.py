@@ -46,7 +46,7 @@ _OURS: Final = ("http://127.0.0.1", "http://localhost", "data:", "blob:")
 def network_of_one_machine(browser: Browser) -> None:
     """Every context reads Korean unless told otherwise, and finds an empty page wherever it goes outside.
 
-    Nothing moves by itself: how a page looks while it does depends on when somebody looks.
+    Nothing moves by itself unless told otherwise: how a page looks while it does depends on when somebody looks.
     """
 
     async def outside(route: Route) -> None:
@@ -92,12 +92,18 @@ async def serving(app: FastAPI, port: int = 0) -> AsyncIterator[str]:
             await running
 
 
+async def at_rest(page: Page) -> None:
+    """Return once the page is all there and nothing on it moves any more."""
+    await page.wait_for_load_state()
+    await page.evaluate("Promise.allSettled(document.getAnimations().map(one => one.finished)).then(() => null)")
+
+
 async def assert_accessible(page: Page, *, without: str = "") -> None:
     """Fails with every violation of WCAG 2.2 AA that axe-core finds on the page as it is now.
 
     ``without`` selects what it need not look at.
     """
-    await page.wait_for_load_state()
+    await at_rest(page)
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE_SCRIPT)
     violations = await page.evaluate(_RUN_AXE, [{"exclude": [without]} if without else None, _AXE])

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from services.notify.settings import NotifySettings
 from shared.identity.cookies import token_cookie
-from tests.browser.helpers import VIOLATIONS
+from tests.browser.helpers import VIOLATIONS, at_rest
 from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import answer, taken
 from tests.integration.notify.test_desk import listening
@@ -53,7 +53,7 @@ async def console(chromium: Browser, harness: NotifyHarness, base: str, center: 
 
 
 async def clean(page: Page) -> None:
-    await page.wait_for_load_state()
+    await at_rest(page)
     found = await Axe().run(page, options=VIOLATIONS)
     assert found.violations_count == 0, found.generate_report()
     size = page.viewport_size
@@ -77,6 +77,7 @@ async def test_a_new_case_appears_and_is_acknowledged_in_another_window(
     harness = await start()
     async with listening(harness) as base:
         one, two = await signed_in(chromium, harness, base), await signed_in(chromium, harness, base)
+        await one.emulate_media(reduced_motion="no-preference")  # as most see it: new rows arrive in colour
         problems: list[str] = []
         for page in (one, two):
             page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
