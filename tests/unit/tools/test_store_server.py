@@ -384,9 +384,12 @@ import store_server, wiredtiger
 from secantus import storage
 opened, open_store = [], storage.wt.wiredtiger_open
 storage.wt.wiredtiger_open = lambda home, config: (opened.append(config), open_store(home, config))[1]
-store = (store_server if sys.argv[2] == "ours" else storage).Storage(sys.argv[1], cache_size="64M")
+kind = (store_server if sys.argv[2] == "ours" else storage).Storage
+kind(sys.argv[1]).close()
+# A checkpoint walks the cache too, and on a slow disk one would be due meanwhile.
+store = kind(sys.argv[1], cache_size="256M", checkpoint_seconds=3600)
 store._conn.reconfigure("statistics=(fast)")
-for n in range(200):
+for n in range(800):
     store.insert("d", "c", [{"_id": n, "text": "x" * 20_000}])
 statistics = store._session().open_cursor("statistics:")
 passes = statistics[wiredtiger.stat.conn.cache_eviction_walk_passes][2]
