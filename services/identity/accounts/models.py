@@ -110,7 +110,10 @@ class Account(_Frozen):
     """Language of notices: the one the address was given in."""
     invitation: Invitation | None = None
     invited_by: str = ""
-    """Subject of the administrator who handed over the last invitation, and may have used it; empty: a command."""
+    """Subject of the administrator who handed over the last invitation, and may have used it.
+
+    Empty: a command did, or another person released the account since.
+    """
     waits: PendingRelease | None = None
     sessions_from: datetime | None = None
     """Sessions that began earlier are over, whatever is written in them; saved with the change that ended them."""

@@ -123,7 +123,7 @@ class Administration:
         if wrong is not None or account.waits is None:
             raise RefusedError(wrong or ChangeRefusal.NOT_WAITING)
         await self._said(who, AuditAction.RELEASE, account, None, asked_by=" ".join(account.waits.by))
-        after = await self._accounts.save(account.changed(self._clock.now(), waits=None))
+        after = await self._accounts.save(account.changed(self._clock.now(), waits=None, invited_by=""))
         if after is None:
             raise RefusedError("changed_meanwhile")
         return after

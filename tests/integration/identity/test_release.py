@@ -210,3 +210,9 @@ async def test_who_made_an_account_does_not_release_it_after_a_colleague_widened
             assert (page.status_code, "Somebody else releases" in page.text) == (409, True)
     async with aclosing(await signed_in(identity, "jeju", "lead", "jeju-lead")) as lead:
         assert (await released(identity, lead, "kim.new")).status_code == 303
+    account = await account_of(identity, "kim.new")
+    by = Actor("s-another", "jeju", ("administrator",), "test")
+    roles = {StaffRole.COUNSELLOR, StaffRole.LEAD}
+    widened = await identity.accounts.administration.change_roles(by, account, roles, "new_work")
+    assert widened.waits is not None
+    assert widened.waits.by == (by.subject,), "the lead asked its person, so the invitation is settled"
