@@ -133,11 +133,11 @@ async def rewrap(accounts: Accounts) -> int:
             update = {name: new for name, new in rewrapped.items() if new}
             if update:
                 done += await accounts.store.save(account.model_copy(update=update)) is not None
-    for queued in await accounts.notice_store.all():
+    for name, subject, to in await accounts.notice_store.addresses():
         # After the accounts, from which notices take their address.
-        wrapped = accounts.vault.rewrap(queued.subject, queued.to)
+        wrapped = accounts.vault.rewrap(subject, to)
         if wrapped:
-            await accounts.notice_store.rewrapped(queued.id, wrapped)
+            await accounts.notice_store.rewrapped(name, wrapped)
             done += 1
     for key in await accounts.signing.records():
         wrapped = accounts.vault.rewrap(key.kid, key.private)

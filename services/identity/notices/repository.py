@@ -7,6 +7,7 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pydantic import ValidationError
 
 from services.identity.accounts.models import Sealed
+from services.identity.metrics import NOTICES
 from services.identity.notices.models import KEPT, Queued
 from shared import log
 from shared.mongo import Document, store_errors
@@ -53,15 +54,19 @@ class NoticeStore:
         same, at = {"_id": document["_id"], "due_at": document["due_at"]}, document.get("at")
         with store_errors():
             if not isinstance(at, datetime) or now - at >= KEPT:
-                await self.collection.delete_one(same)
+                done = await self.collection.delete_one(same)
+                NOTICES.labels("unknown", "given_up").inc(done.deleted_count)
             else:
                 await self.collection.update_one(same, {"$set": {"due_at": now + _LATER}})
 
-    async def all(self) -> list[Queued]:
-        """Every notice that waits, as far as this build can read it."""
+    async def addresses(self) -> list[tuple[str, str, Sealed]]:
+        """Of every notice that waits, a later build's too: its id, the account's subject and the sealed address.
+
+        Raises ``ValidationError`` where an address is none that this build can rewrap.
+        """
         with store_errors():
-            found = await self.collection.find({}).to_list(None)
-        return [queued for queued in map(_queued, found) if queued is not None]
+            found = await self.collection.find({}, {"subject": 1, "to": 1}).to_list(None)
+        return [(one["_id"], str(one["subject"]), Sealed.model_validate(one["to"])) for one in found]
 
     async def rewrapped(self, name: str, to: Sealed) -> None:
         """Keep the same address under another master key; nothing where it was sent meanwhile."""

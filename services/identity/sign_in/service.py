@@ -251,14 +251,18 @@ class SignIn:
         }
 
     async def _taken(self, tallies: dict[Source, str]) -> int:
-        """Count an attempt; the seconds to wait where it may not be looked at (then it is not counted)."""
-        now, counted = self._clock.now(), list[str]()
+        """Count an attempt; the seconds to wait where it may not be looked at (then it is not counted).
+
+        Of attempts at the same moment, one that loses the race for a tally may be counted in those before it.
+        """
+        now = self._clock.now()
+        for key in tallies.values():
+            # Looked at first: what waits for one tally counts in no other, and a flood of it writes nothing.
+            if seconds := wait(await self._delays.get(key), now):
+                return seconds
         for source, key in tallies.items():
             if not await self._delays.change(key, partial(_one_more, source=source, now=now)):
-                for earlier in counted:
-                    await self._delays.change(earlier, partial(after_success, now=now))
                 return max(1, wait(await self._delays.get(key), now))
-            counted.append(key)
         return 0
 
     def _holds_recovery(self, account: Account, code: str) -> bool:

@@ -30,8 +30,11 @@ async def test_what_the_network_keeps_waiting_is_not_counted_against_the_account
         for number in range(DELAYS[Source.NETWORK].free + 1):
             body = {"account": f"stranger-{number}", "password": "guess", "code": "000000"}
             assert (await http.post("/api/v1/sign-in", json=body)).status_code == 401
+        delays = identity.accounts.delays.collection
+        before = await delays.find({}).sort("_id", 1).to_list(None)
         for _ in range(4 * DELAYS[Source.STRANGE].free):
             assert (await identity.api_enter(http, ready)).status_code == 429
+        assert await delays.find({}).sort("_id", 1).to_list(None) == before
     async with identity.browser("203.0.113.9") as http:
         assert (await identity.api_enter(http, ready)).status_code == 200
 

@@ -53,7 +53,7 @@ async def test_people_are_told_of_a_new_device_although_a_known_one_names_itself
             assert (await returning.get(address)).status_code == 200
             for cookie in returning.cookies.jar:
                 left.cookies.jar.set_cookie(cookie)
-        return [one.notice.value for one in await queue.all()]
+        return [one["notice"] for one in await queue.collection.find({}).to_list(None)]
 
     async with identity.browser() as http, identity.browser() as strange:
         assert await back_at(http) == []
