@@ -228,6 +228,22 @@ async def test_the_same_document_given_again_for_ever_does_not_count_as_the_issu
     assert identity.fresh()
 
 
+@pytest.mark.parametrize(("minutes", "fresh"), [(-6, True), (-4, True), (4, True), (6, False)])
+async def test_a_clock_may_be_four_minutes_ahead_of_the_issuers(minutes: int, fresh: bool) -> None:
+    """From one whole document to the next, between which the issuer only confirms."""
+    clock = ManualClock(NOW)
+    ahead = timedelta(minutes=minutes)
+
+    async def fetch(known: str) -> TaggedKeys | None:
+        return None if known else TaggedKeys(ROOT.sign(document(NEW, at=clock.now() - ahead)), "tag")
+
+    identity = Identity(fetch, ROOTS, clock, service="notify")
+    for _ in range(8):
+        assert await identity.refresh()
+        assert identity.fresh() is fresh
+        await clock.advance(WHOLE_S / 4)
+
+
 @pytest.mark.parametrize("wrong", [TaggedKeys("forged", "bad"), OSError("gone")])
 async def test_after_an_answer_that_failed_or_was_refused_no_tag_is_named(wrong: TaggedKeys | OSError) -> None:
     """So the next question is answered at once, and not with what whoever answered in identity's place gave."""
