@@ -1,7 +1,10 @@
 """Checks that every server of the intake API must pass. Each says in one sentence what was expected.
 
-All reports are drills (``synthetic``). Nothing is looked at but what the API answers, so a front-end team can run them
-against a stub of its own as well as against Ieum.
+All reports are drills (``synthetic``). Use a credential for drills (``reports:drill``); with one for real reports the
+centre and the operator are called.
+
+Nothing is looked at but what the API answers, so a front-end team can run them against a stub of its own as well as
+against Ieum.
 """
 
 import asyncio
