@@ -22,7 +22,8 @@ from shared.identity.tokens import ACCESS_LASTS
 
 _log = log.get(__name__)
 
-_TRIES: Final = 5
+_TRIES: Final = 20
+"""Of changes of one account that meet, one succeeds each time: enough for as many at once."""
 IDENTITY: Final = "identity"
 """The audience of a session's first token."""
 
