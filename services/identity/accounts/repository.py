@@ -21,6 +21,8 @@ from shared.mongo import Document, by_ids, store_errors
 _log = log.get(__name__)
 
 PAGE = 100
+AT_ONCE: Final = 20
+"""Of changes of one account that meet, one succeeds each time: as many tries are enough for as many at once."""
 _NEVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -55,6 +57,22 @@ class AccountStore:
         with store_errors():
             done = await self.collection.update_one(wanted, {"$set": self._fields(after)})
         return after if done.matched_count == 1 else None
+
+    async def change(
+        self, account: Account, at: datetime, *, tries: int, **update: object
+    ) -> tuple[Account, Account] | None:
+        """Make a change ``at`` a time although others may change the account meanwhile; the account before and after.
+
+        None where each of the ``tries`` met another change, or the account is gone.
+        """
+        before: Account | None = account
+        while before is not None:
+            after = await self.save(before.changed(at, **update))
+            if after is not None:
+                return before, after
+            tries -= 1
+            before = await self.get(account.subject) if tries else None
+        return None
 
     async def get(self, subject: str) -> Account | None:
         """One account."""

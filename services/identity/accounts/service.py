@@ -2,10 +2,9 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
 
 from services.identity.accounts.models import Account, AccountState, PendingRelease, RefusedError, SessionEnding
-from services.identity.accounts.repository import AccountStore
+from services.identity.accounts.repository import AT_ONCE, AccountStore
 from services.identity.accounts.rules import (
     ChangeRefusal,
     administers_central,
@@ -28,7 +27,6 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
 
-_TRIES: Final = 20
 """Of a change that must not wait until the account is used no more."""
 
 
@@ -77,7 +75,7 @@ class Administration:
         """A new account and its invitation code. Raises ``RefusedError``: ``name_taken`` or a ``ChangeRefusal``."""
         code, invitation = new_invitation(self._vault.marks, self._clock)
         account = self._new(name, display, organisation, roles).model_copy(
-            update={"invitation": invitation, "invited_by": _inviter(who), "break_glass": break_glass}
+            update={"invitation": invitation, "invited_by": _asked_by(who) or "", "break_glass": break_glass}
         )
         account = account.model_copy(update={"waits": self._waits(who, account, roles, anew=True)})
         return await self._added(who, account), code
@@ -141,7 +139,7 @@ class Administration:
             account,
             SessionEnding.DISABLED,
             Notice.DISABLED,
-            tries=_TRIES,
+            tries=AT_ONCE,
             state=AccountState.DISABLED,
             invitation=None,
         )
@@ -181,7 +179,7 @@ class Administration:
             Notice.RESET if what is AuditAction.RESET else Notice.ENABLED,
             state=AccountState.INVITED,
             invitation=invitation,
-            invited_by=_inviter(who),
+            invited_by=_asked_by(who) or "",
             waits=self._waits(who, account, account.roles, anew=True),
             password=None,
             totp=None,
@@ -194,8 +192,7 @@ class Administration:
     def _waits(
         self, who: Actor, account: Account, roles: Collection[StaffRole], *, anew: bool
     ) -> PendingRelease | None:
-        by = None if who.subject == SYSTEM else who.subject or ""
-        return waiting(account, roles, by, self._clock.now(), anew=anew)
+        return waiting(account, roles, _asked_by(who), self._clock.now(), anew=anew)
 
     def _new(self, name: str, display: str, organisation: str, roles: Collection[StaffRole]) -> Account:
         wrong = roles_wrong(organisation, roles)
@@ -247,13 +244,10 @@ class Administration:
         now = self._clock.now()
         update |= {"sessions_from": now, "session_kept": ""}
         async with self._notices.about(account, notice):
-            before, after = account, await self._accounts.save(account.changed(now, **update))
-            while after is None:
-                tries -= 1
-                found = await self._accounts.get(account.subject) if tries else None
-                if found is None:
-                    raise RefusedError("changed_meanwhile")
-                before, after = found, await self._accounts.save(found.changed(now, **update))
+            changed = await self._accounts.change(account, now, tries=tries, **update)
+            if changed is None:
+                raise RefusedError("changed_meanwhile")
+            before, after = changed
             await self._keep_an_administrator(before, after)
         await self._sessions.end(account.subject, why)
         return after
@@ -270,8 +264,9 @@ class Administration:
             raise RefusedError(ChangeRefusal.LAST_ADMINISTRATOR)
 
 
-def _inviter(who: Actor) -> str:
-    return "" if who.subject == SYSTEM else who.subject or ""
+def _asked_by(who: Actor) -> str | None:
+    """The person's subject; None: a command."""
+    return None if who.subject == SYSTEM else who.subject or ""
 
 
 def _ordered(roles: Collection[StaffRole]) -> tuple[StaffRole, ...]:

@@ -60,8 +60,8 @@ def own_sessions_router(
         except TransientError:
             raise unavailable() from None
         answer = RedirectResponse(OWN, 303)
-        if done.before is not None and done.after is not None:  # of all their browsers, this one stays known
-            device = renewed_device(device_of(request), done.before, done.after, pages.clock.now())
+        if done.changed is not None:  # of all their browsers, this one stays known
+            device = renewed_device(device_of(request), *done.changed, pages.clock.now())
             if device:
                 set_device(answer, device, secure=pages.secure(request))
         return answer

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from services.identity.accounts.models import Account, Session, SessionEnding
-from services.identity.accounts.repository import AccountStore
+from services.identity.accounts.repository import AT_ONCE, AccountStore
 from services.identity.accounts.rules import SESSION_LASTS, alive, of_now, usable
 from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, by_job, line
 from services.identity.credentials import new_secret, new_session_name
@@ -22,8 +22,6 @@ from shared.identity.tokens import ACCESS_LASTS
 
 _log = log.get(__name__)
 
-_TRIES: Final = 20
-"""Of changes of one account that meet, one succeeds each time: enough for as many at once."""
 IDENTITY: Final = "identity"
 """The audience of a session's first token."""
 
@@ -43,8 +41,7 @@ class EndedEverywhere:
     """How many sessions ended, and the account before and after its browsers were forgotten; None: there is none."""
 
     ended: int
-    before: Account | None = None
-    after: Account | None = None
+    changed: tuple[Account, Account] | None
 
 
 class Sessions:
@@ -154,15 +151,13 @@ class Sessions:
         Whoever was in one of those browsers is a stranger there, and the next sign-in from it is told of. Raises
         ``TransientError``: nothing was done, or all sessions are over and not yet published as ended.
         """
-        now = self._clock.now()
-        for _ in range(_TRIES):
-            before = await self._accounts.get(subject)
-            if before is None:
-                return EndedEverywhere(await self.end(subject, why, but=but))
-            after = await self._accounts.save(before.changed(now, sessions_from=now, session_kept=but))
-            if after is not None:
-                return EndedEverywhere(await self.end(subject, why, but=but), before, after)
-        raise TransientError("the account was changed meanwhile, again and again")
+        now, account = self._clock.now(), await self._accounts.get(subject)
+        changed = None
+        if account is not None:
+            changed = await self._accounts.change(account, now, tries=AT_ONCE, sessions_from=now, session_kept=but)
+            if changed is None:
+                raise TransientError("the account was changed meanwhile, again and again")
+        return EndedEverywhere(await self.end(subject, why, but=but), changed)
 
     async def end_by_secret(self, secret: str) -> Session | None:
         """End the session of a cookie; None where there was none."""
