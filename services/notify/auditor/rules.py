@@ -351,8 +351,8 @@ def unacknowledged(seen: Watched, now: datetime, quiet: Quiet | None) -> bool:
     if promise is None or promise.owed is not Owed.ANSWER:
         return False
     within = ACKNOWLEDGED_WITHIN[promise.urgency] + GRACE
-    if quiet is None or promise.urgency is not Urgency.NORMAL or now - promise.since <= within:
-        return now - promise.since > within
+    if quiet is None or promise.urgency is not Urgency.NORMAL:
+        return now > promise.since + within
     return now > quiet.after(promise.since, within)
 
 
