@@ -35,6 +35,8 @@ from tools.testing.results import LEFT_OUT
 ENGINE_ERRORS = (EngineError, JarError, KafkaError, PortTakenError)
 """Why an engine may be missing on this machine; the texts say which and what to do."""
 
+_ERROR_CHARACTERS = 1_000
+
 _YOUNG_OBJECTS = 10_000
 """The collector runs after so many new objects; a service's after ten times as many (``shared.process``)."""
 
@@ -129,9 +131,10 @@ class EnginesOfTheRun:
         return ByUnitOfWork(config, log) if config.getoption("dist") == "loadscope" else None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Name a failure when it happens, not only at the end of a long run."""
+        """Name a failure and its error when it happens, not only at the end of a long run."""
         if report.failed:
-            sys.stderr.write(f"\nFAILED {report.nodeid} ({report.when})\n")
+            error = "\n".join(line for line in report.longreprtext.splitlines() if line.startswith("E "))
+            sys.stderr.write(f"\nFAILED {report.nodeid} ({report.when})\n{error[:_ERROR_CHARACTERS]}\n")
 
     def pytest_unconfigure(self) -> None:
         """Stop what was started here."""
