@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any, Final
 
 from axe_playwright_python.base import AXE_SCRIPT
@@ -118,6 +118,15 @@ async def go_on(page: Page, slug: str, by: str = "next") -> None:
     """Press the button of a step of the form and be on the page it should lead to."""
     await page.locator(f"main button[name=go][value={by}]").click()
     await page.wait_for_url(f"**/form/{slug}*")
+
+
+async def follow(page: Page, act: Awaitable[object]) -> None:
+    """Do what leads to another page, and return once that page is all there.
+
+    Without it whatever the page before has too is found there, while the other one is still coming.
+    """
+    async with page.expect_navigation():
+        await act
 
 
 async def move_to(page: Page, place: str, key: str = "Tab") -> None:

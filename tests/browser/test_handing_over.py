@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, move_to
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, follow, move_to
 from tests.browser.test_form import shoot
 from tests.browser.test_steps import SMALL, WIDE, window
 from tests.integration.intake.harness import IntakeHarness
@@ -35,14 +35,14 @@ async def test_by_keyboard_with_and_without_script_a_report_changes_hands(
     theirs = await window(chromium, size, java_script_enabled=script)
     await theirs.goto(f"{site}/status?lang={language}")
     await theirs.locator("#receipt").fill(lodged["receipt"])
-    await theirs.keyboard.press("Enter")
+    await follow(theirs, theirs.keyboard.press("Enter"))
     await expect(theirs.locator("form[action^='/status/hand-over'] button")).to_be_visible()
     await move_to(theirs, "form[action^='/status/hand-over'] button")
-    await theirs.keyboard.press("Enter")
+    await follow(theirs, theirs.keyboard.press("Enter"))
     await expect(theirs.locator("main button.primary")).to_be_visible()
     await fine(theirs, f"hand-over-ask-{language}")
     await move_to(theirs, "main button.primary")
-    await theirs.keyboard.press("Enter")
+    await follow(theirs, theirs.keyboard.press("Enter"))
     await expect(theirs.locator(".receipt-code")).to_be_visible()
     await fine(theirs, f"hand-over-code-{language}")
     code = await digits_of(theirs)
@@ -50,29 +50,29 @@ async def test_by_keyboard_with_and_without_script_a_report_changes_hands(
     own = await window(chromium, size, java_script_enabled=script)
     await own.goto(f"{site}/status?lang={language}")
     await move_to(own, "a[href='/take-over']")
-    await own.keyboard.press("Enter")
+    await follow(own, own.keyboard.press("Enter"))
     await own.wait_for_url("**/take-over*")
     await fine(own, f"take-over-{language}")
     await move_to(own, "#code")
     await own.keyboard.type(code)
-    await own.keyboard.press("Enter")
+    await follow(own, own.keyboard.press("Enter"))
     await expect(own.locator(".error-summary")).to_be_visible()
     assert await own.locator("#code").input_value() == code
     await fine(own, f"take-over-error-{language}")
     await move_to(own, "#i_am_the_person")
     await own.keyboard.press("Space")
     await move_to(own, "main button.primary")
-    await own.keyboard.press("Enter")
+    await follow(own, own.keyboard.press("Enter"))
     await expect(own.locator(".receipt-code")).to_be_visible()
     await fine(own, f"taken-over-{language}")
     assert await digits_of(own) != lodged["receipt"]
     await move_to(own, "main button.primary")
-    await own.keyboard.press("Enter")
+    await follow(own, own.keyboard.press("Enter"))
     await expect(own.locator("#contact_channels")).to_be_visible()
 
     await theirs.goto(f"{site}/status?lang={language}")
     await theirs.locator("#receipt").fill(lodged["receipt"])
-    await theirs.keyboard.press("Enter")
+    await follow(theirs, theirs.keyboard.press("Enter"))
     await expect(theirs.locator(".way")).to_be_visible()
     await fine(theirs, f"handed-over-{language}")
     await expect(theirs.locator("form[action^='/status/']")).to_have_count(0)
