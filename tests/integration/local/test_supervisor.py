@@ -101,6 +101,7 @@ def test_what_ended_is_started_again_though_nothing_can_be_said(tmp_path: Path) 
 
 def test_restarts_come_slower_and_slower(make: Make, tmp_path: Path) -> None:
     started = tmp_path / "started"
+    started.touch()  # the first start may come later than the second in which it is to be ready
     quick = Program(
         name="quick",
         command=[sys.executable, "-c", f"open({str(started)!r}, 'a').write('x')"],
