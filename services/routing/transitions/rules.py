@@ -215,8 +215,9 @@ class _BatchDecision:
     def _act(self, index: int, event: CaseEvent, report_state: ReportState, one: Incoming) -> None:
         cause = Cause(kind=CauseKind.CASE_EVENT, event_id=one.event_id)
         match event:
-            case CaseTransferAccepted() | CaseClosed() if before_return(event, report_state):
-                # It was void while the report was withdrawn and is only read now: nobody has looked at what came back.
+            case CaseTransferAccepted() | CaseClosed() | CaseReopened() if before_return(event, report_state):
+                # It was void while the report was withdrawn and is read now, late or again: nobody had looked at what
+                # came back. A reopening, too: read again, it would undo the closing of what has come back since.
                 self.outcome.void["before_return"] += 1
             case CaseTransferAccepted():
                 self._transfer(index, event, report_state, cause, one)

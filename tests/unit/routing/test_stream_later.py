@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from services.routing.state.partition import PartitionState
-from services.routing.transitions.models import TransitionResult
-from services.routing.transitions.rules import moves
+from services.routing.transitions.models import Moment, TransitionResult
+from services.routing.transitions.rules import decide, moves
 from shared.centers import CENTER_IDS
 from shared.events.cases import CaseAcknowledged, CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReinstated, ReportWithdrawn
@@ -219,6 +219,21 @@ def test_what_was_done_before_a_report_came_back_neither_closes_nor_moves_it() -
     assert state.report_states[report_id(1)] == before
     (event,) = settle(state, run(state, case(CaseClosed, 4, outcome="supported")))
     assert isinstance(event, ReportEnded)
+
+
+def test_a_reopening_that_a_withdrawal_overtook_changes_nothing_when_it_is_read_again() -> None:
+    """As where a group begins at the first record again: its offsets are gone, or a topic was restored."""
+    state = routed()
+    reopened, late = case(CaseReopened, 2), timedelta(minutes=10)
+    settle(state, run(state, case(CaseClosed, 1, outcome="supported")))
+    settle(state, run(state, withdrawn()))
+    assert run(state, reopened).void == {"not_closed": 1}
+    back = decide([incoming(reinstated())], state, center_loads(), Moment(now=NOW + late), {})
+    settle(state, back)
+    closed = case(CaseClosed, 3, outcome="supported").model_copy(update={"at": NOW + 2 * late})
+    settle(state, run(state, closed))
+    outcome = run(state, reopened, closed)
+    assert (outcome.drafts, outcome.void, outcome.repeated) == ([], {"before_return": 1}, 1)
 
 
 def test_a_closed_centre_gives_up_what_nobody_acknowledged_a_chunk_at_a_time() -> None:
