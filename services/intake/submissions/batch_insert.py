@@ -128,6 +128,10 @@ class GroupCommit:
             self._writer = asyncio.create_task(self._write())
         return await waiting.answer
 
+    async def holds(self, document_id: str) -> bool:
+        """Return whether there is a document with this id. Raises ``TransientError``."""
+        return bool(await self._existing([document_id]))
+
     async def _write(self) -> None:
         try:
             # One turn of the loop: requests that came in the same moment join this group.

@@ -146,6 +146,10 @@ class SubmissionService:
                 self._rate_limiter.give_text_back(text)
         return result
 
+    async def was_submitted(self, front_end: str, idempotency_key: str) -> bool:
+        """Return whether a front end has submitted a report under this key. Raises ``TransientError``."""
+        return await self._group.holds(identifiers.report_id_for(self._keys, front_end, idempotency_key))
+
     async def _submit(self, submission: Submission, origin: SubmissionOrigin, now: datetime) -> SubmissionResult:
         facts = rules.judged(submission, now, origin.suspicion, sandbox=origin.sandbox)
         if origin.idempotency_key:

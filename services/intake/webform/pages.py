@@ -146,7 +146,11 @@ class _Sending:
         if (one := steps.step(slug)) is None:
             return await self._again(request, typed, key, status=200)
         try:
-            token = await self._keep_page(request, typed, key)
+            token = self._draft_of_page(request, key)
+            if token is None and await self._submission_service.was_submitted(FORM_FRONT_END, key):
+                # Sent from another tab, say, which took the cookie: what is changed now would be a second report.
+                return await self._again(request, typed, drafts.new_key(), notice=_SENT_BEFORE, status=409)
+            token = await self._keep_page(token, typed)
         except TransientError:
             return self._view.not_kept(request, typed, key=key)
         fragment = f"#{control}" if control in one.controls else ""
@@ -154,18 +158,19 @@ class _Sending:
         drafts.leave_token(response, token, secure=self._view.pages.secure(request))
         return response
 
-    async def _keep_page(self, request: Request, typed: Typed, key: str) -> str:
-        """Keep the page in the draft it was made of, in a new one where the browser has another; return its token.
+    def _draft_of_page(self, request: Request, key: str) -> str | None:
+        """The token of the draft that a page was made of; None where the browser has it no more.
 
         The token says which draft that is, not the page: so a draft whose time is over, or whose report was sent and
         the answer lost, still becomes that one report, and no other site can plant the key of somebody's report.
         """
         token = self._view.draft_of(request)
-        known = None
-        if token is None or key != self._kept.key_of_report(token):
-            token = self._kept.new_token()
-        else:
-            known = await self._kept.load(token)
+        return token if token is not None and key == self._kept.key_of_report(token) else None
+
+    async def _keep_page(self, token: str | None, typed: Typed) -> str:
+        """Keep the page in the draft it was made of, in a new one where the browser has another; return its token."""
+        known = await self._kept.load(token)
+        token = token or self._kept.new_token()
         answers = _of_steps(typed) if known is None else known.values
         last = {name: typed.all(name) for name in steps.KEPT_OF_LAST}
         if typed.one("word"):

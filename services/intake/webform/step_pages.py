@@ -27,7 +27,8 @@ from shared.web.form_body import Typed, form_body
 from shared.web.translations import gettext_noop as n
 
 _GONE: Final = n(
-    "What you had answered before is gone: it is kept for 30 minutes and then destroyed. What you just sent is here."
+    "What you had answered before is gone: answers are kept for 30 minutes, or until you send them. If you sent your "
+    "report, its receipt number shows where it stands. What you just sent is here."
 )
 _LATER: Final = n(
     "What you just answered could not be kept. It is still on this page. Please press the button again in a moment, or "
@@ -102,12 +103,14 @@ class _Steps:
             return RedirectResponse(f"/form/{steps.before(one.slug, before) or one.slug}", 303)
         if problems:
             return self._view.step(request, one, typed, problems=problems, status=422)
-        if token is None or before is None:
+        if token is None or (before is None and one is steps.first(one.path)):
+            # A page in the middle was made of this browser's draft: whatever became of that, it is one report. Who
+            # begins may be another person, and learns of no report that was sent from here.
             token = self._kept.new_token()
         try:
             await self._kept.save(token, typed)
         except TransientError:
-            return self._view.not_kept(request, typed, key=drafts.new_key())
+            return self._view.not_kept(request, typed, key=self._kept.key_of_report(token))
         response = self._lead(request, one, typed, go, fresh=before is None)
         drafts.leave_token(response, token, secure=self._view.pages.secure(request))
         return response

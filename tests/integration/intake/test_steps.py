@@ -320,6 +320,64 @@ async def test_changing_a_report_whose_receipt_was_lost_on_the_way_makes_no_seco
     assert await harness.collection.count_documents({}) == 1
 
 
+async def test_changing_a_report_that_another_tab_has_sent_says_so_before_there_is_a_second_one(
+    harness: IntakeHarness,
+) -> None:
+    await begun(harness)
+    page = await harness.http.get("/form/check?lang=en")
+    assert (await harness.http.post("/?lang=en", data=hidden(page))).status_code == 200
+    assert drafts.COOKIE not in harness.http.cookies
+    told = await change(harness, page, "words")
+    assert (told.status_code, "This form was sent before" in told.text) == (409, True)
+    assert await harness.collection.count_documents({}) == 1
+    assert (await change(harness, told, "words")).headers["location"] == "/form/words"
+    assert hidden(await harness.http.get("/form/check"))["harm_types"] == ["distribution", "synthesis"]
+
+
+async def test_going_on_in_the_middle_of_what_was_sent_makes_no_second_report_unseen(harness: IntakeHarness) -> None:
+    await begun(harness)
+    token = harness.http.cookies[drafts.COOKIE]
+    await harness.http.post("/?lang=en", data=hidden(await harness.http.get("/form/check?lang=en")))
+    # The answer never came: the browser still has its cookie, and goes back to a page in the middle.
+    go_on(harness, token)
+    assert (await answer(harness, "words", narrative=STORY)).headers["location"] == "/form/who?again"
+    await begun(harness)
+    page = await harness.http.get("/form/check?lang=en")
+    told = await harness.http.post("/?lang=en", data=hidden(page))
+    assert (told.status_code, "This form was sent before" in told.text) == (409, True)
+    assert await harness.collection.count_documents({}) == 1
+
+
+async def test_who_begins_anew_in_the_same_browser_learns_of_no_report_that_was_sent_from_it(
+    harness: IntakeHarness,
+) -> None:
+    await begun(harness)
+    token = harness.http.cookies[drafts.COOKIE]
+    await harness.http.post("/?lang=en", data=hidden(await harness.http.get("/form/check?lang=en")))
+    go_on(harness, token)
+    assert (await answer(harness, "who", role="third_party")).status_code == 303
+    await answer(harness, "what", harm_types=["distribution"])
+    receipt(await harness.http.post("/?lang=en", data=hidden(await harness.http.get("/form/check?lang=en"))))
+    assert await harness.collection.count_documents({}) == 2
+
+
+async def test_a_step_that_cannot_be_kept_belongs_to_the_report_of_its_draft(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise TransientError("the store is away")
+
+    await begun(harness)
+    last = await harness.http.get("/form/check?lang=en")
+    with monkeypatch.context() as patched:
+        patched.setattr(DraftRepository, "write", away)
+        page = await answer(harness, "words", narrative="")
+    assert page.status_code == 503
+    first = receipt(await harness.http.post("/?lang=en", data=hidden(last)))
+    typed = {"role": "victim", "harm_types": ["distribution", "synthesis"]}
+    assert receipt(await harness.http.post("/?lang=en", data={**hidden(page), **typed})) == first
+
+
 async def test_a_change_takes_the_page_along_and_not_what_another_person_began_in_the_browser(
     harness: IntakeHarness, clock: ManualClock
 ) -> None:
