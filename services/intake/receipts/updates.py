@@ -15,7 +15,7 @@ from services.intake.encryption.keys import KeyedDigests
 from services.intake.problems import unavailable
 from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.models import ReceiptQuestion
-from services.intake.reports import waiting_period
+from services.intake.reports import events, waiting_period
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import Access, Lifecycle
 from services.intake.reports.models import Taken
@@ -25,7 +25,7 @@ from services.intake.retention.rules import RefusedError
 from shared import trace
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import TransientError
-from shared.events.base import Event, encode
+from shared.events.base import Event
 from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.web.app import Problem
@@ -136,7 +136,7 @@ class ReportUpdater:
             if not written_down:
                 await self._recorder.by_receipt(caller, action, document["_id"], step.detail)
                 written_down = True
-            records = [encode(event, source="intake", time=now, traceparent=trace.current()) for event in step.events]
+            records = [events.record_of(event, now, trace.current()) for event in step.events]
             written = await self._reports.write(
                 document, now=now, life=step.life, fields=step.fields, pushed=step.pushed, records=records
             )

@@ -1,4 +1,4 @@
-"""The events of a report that carry its facts, and how much of the facts goes onto the log. Pure.
+"""The events of a report: as records, and how much of its facts goes onto the log. Pure.
 
 The report's document keeps every fact as it was told and loses them with its key; the log is kept for ever. So the log
 gets each fact only as finely as one of its readers uses it: `shared.events.needs` says who reads which, and why.
@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.centers import catchment_code
+from shared.events.base import Event, Record, encode
 from shared.events.reports import ReportAmended, ReportFacts, ReportReceived
 from shared.events.vocabulary import UNKNOWN, HarmType, UrgencyReason
 from shared.severity import CHILD_REASONS
@@ -16,6 +17,11 @@ KOREAN: Final = "ko"
 NOT_KOREAN: Final = "und"
 """ISO 639-2 for "undetermined": a language other than Korean; which one stands with the details."""
 _PLACES: Final = {harm: place for place, harm in enumerate(HarmType)}
+
+
+def record_of(event: Event, at: datetime, traceparent: str) -> Record:
+    """The record that publishes an event of intake."""
+    return encode(event, source="intake", time=at, traceparent=traceparent)
 
 
 def received(report_id: str, now: datetime, facts: ReportFacts) -> ReportReceived:

@@ -13,7 +13,7 @@ from prometheus_client import Counter, Gauge
 
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.links.repository import LinkIndex
-from services.intake.reports import documents
+from services.intake.reports import documents, events
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import ErasureCause, Lifecycle
 from services.intake.reports.models import Progress
@@ -23,7 +23,6 @@ from services.intake.retention import schedule
 from services.intake.retention.schedule import RetentionStatus
 from shared import log, trace
 from shared.clock import Clock, seoul_day, whole_milliseconds
-from shared.events.base import encode
 from shared.events.reports import ReportFacts, ReportWithdrawn
 from shared.jobs import Skipped
 from shared.metrics import REGISTRY
@@ -198,7 +197,7 @@ class ErasureJob:
         report_id, version = document["_id"], document["intake_version"] + 1
         await self._recorder.by_job(_JOB, "receipts.withdraw", report_id, ErasureCause.RETENTION)
         event = ReportWithdrawn(report_id=report_id, intake_version=version, withdrawn_at=now)
-        record = encode(event, source="intake", time=now, traceparent=trace.current())
+        record = events.record_of(event, now, trace.current())
         # The relay's sweep publishes it within seconds.
         if await self._reports.write(document, now=now, life=after, records=[record]) is None:
             return False

@@ -17,7 +17,7 @@ from typing import Final
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.encryption.keys import keys_of
 from services.intake.links.repository import LinkIndex
-from services.intake.reports import documents
+from services.intake.reports import documents, events
 from services.intake.reports.authentication import ReportNotAuthenticError
 from services.intake.reports.documents import Document
 from services.intake.reports.erasure_register import LastWord, last_words
@@ -32,7 +32,7 @@ from shared.audit.model import SYSTEM, AuditEntry
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
 from shared.errors import FatalError, TransientError
-from shared.events.base import Event, encode
+from shared.events.base import Event
 from shared.events.reports import ReportReinstated, ReportWithdrawn
 from shared.settings import StoreSettings, load
 
@@ -146,7 +146,7 @@ class ErasureReplay:
         return await self._written(document, retention_rules.undone(life, at), event, at)
 
     async def _written(self, document: Document, after: Lifecycle, event: Event | None, at: datetime) -> Document:
-        records = [encode(event, source="intake", time=at, traceparent=trace.current())] if event is not None else []
+        records = [events.record_of(event, at, trace.current())] if event is not None else []
         if not await self._reports.write(document, now=at, life=after, records=records):
             raise TransientError("another process changed the same report")
         return await self._reports.before_open(document["_id"]) or document

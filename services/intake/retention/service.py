@@ -11,7 +11,7 @@ from services.intake.audit_recorder import AuditRecorder
 from services.intake.caller import Require
 from services.intake.concurrency import Attempts, UpdateConflictError
 from services.intake.problems import unavailable
-from services.intake.reports import documents
+from services.intake.reports import documents, events
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import Category, ErasureDecision, Lifecycle, Reason
 from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, PAGE, ReportRepository
@@ -21,7 +21,6 @@ from services.intake.retention.rules import RefusedError
 from shared import trace
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import TransientError
-from shared.events.base import encode
 from shared.events.reports import ReportFacts, ReportReinstated
 from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action
@@ -192,7 +191,7 @@ class RetentionService:
             if before.withdrawal is not None and life.withdrawal is None:
                 version = document["intake_version"] + 1
                 event = ReportReinstated(report_id=report_id, intake_version=version, reinstated_at=now)
-                records = [encode(event, source="intake", time=now, traceparent=trace.current())]
+                records = [events.record_of(event, now, trace.current())]
             if await self._reports.write(document, now=now, life=life, records=records):
                 if records:
                     self._relay.enqueue(report_id)

@@ -13,7 +13,7 @@ from services.intake.submissions.models import Submission
 from services.intake.submissions.urgency import triage
 from shared.clock import seoul_date
 from shared.encryption import DataKey, WrappedKey
-from shared.events.base import Record, encode
+from shared.events.base import Record
 from shared.events.reports import ReportFacts
 from shared.events.vocabulary import Suspicion
 
@@ -58,8 +58,7 @@ def prepare_report(
     """
     content = identifiers.content_of(submission)
     digest = identifiers.content_digest(content)
-    received = events.received(report_id, now, facts)
-    event = encode(received, source="intake", time=now, traceparent=traceparent)
+    event = events.record_of(events.received(report_id, now, facts), now, traceparent)
     document = documents.new_document(
         report_id=report_id,
         front_end=front_end,
