@@ -236,11 +236,19 @@ def daily(fact: Fact) -> Contribution:
         cells.append(stage_cell("routed"))
         if fact.ownership in fact.alerted:
             cells.append(stage_cell("alerted"))
-        if (moment := fact.acknowledged.get(fact.ownership)) is not None:
+        if (answered := acknowledgement(fact)) is not None:
             cells.append(stage_cell("acknowledged"))
-            cells.append(ack_cell(ack_bucket((moment - fact.received_at).total_seconds())))
+            cells.append(answered)
     day = seoul_day(fact.received_at)
     return {(day, cell): 1 for cell in cells}
+
+
+def acknowledgement(fact: Fact) -> str | None:
+    """The cell of the time to acknowledgement under the present ownership; None where there is no such time."""
+    moment = fact.acknowledged.get(fact.ownership)
+    if moment is None or fact.received_at is None:
+        return None
+    return ack_cell(ack_bucket((moment - fact.received_at).total_seconds()))
 
 
 def monthly(fact: Fact) -> Contribution:

@@ -15,6 +15,7 @@ from services.analytics.counting.aggregate import (
     NOT_ROUTED,
     Histogram,
     Measure,
+    acknowledgement,
     marginals,
     outcome,
     seen_within_target,
@@ -36,7 +37,7 @@ from services.analytics.counting.repository import (
     serving,
 )
 from services.analytics.releases.calendar import Period
-from shared.clock import SEOUL, seoul_day
+from shared.clock import SEOUL, seoul_date, seoul_day
 from shared.errors import TransientError
 from shared.mongo import SLICE, store_errors
 
@@ -201,6 +202,23 @@ class CountReader:
                 found.setdefault(document["day"], Counter()).update(document.get("n", {}))
         return found
 
+    async def acknowledged_ahead(self, period: Period) -> Counter[str]:
+        """Return by how much the cells of the time to acknowledgement count reports whose acceptance was not read.
+
+        No other published count has these reports, and cells that every worker folds alike cannot lose them without
+        being counted anew (decision 17).
+        """
+        found: Counter[str] = Counter()
+        with store_errors():
+            facts = (await self._serving()).facts
+            wanted = {"standing": "ahead"}
+            async for document in facts.find(wanted, session=self._session, hint=list(STANDING)):
+                fact = Fact.from_document(document)
+                cell = acknowledgement(fact)
+                if cell is not None and fact.received_at is not None and _within(period, fact.received_at):
+                    found[cell] += 1
+        return found
+
     async def first_day(self) -> date | None:
         """The earliest day anything was counted on, but for days on which no clock can have been right.
 
@@ -279,6 +297,10 @@ class CountReader:
         with store_errors():
             documents = await (await self._serving()).centers.find({}, session=self._session).to_list(None)
         return [center_of(document) for document in documents]
+
+
+def _within(period: Period, moment: datetime) -> bool:
+    return period.first <= seoul_date(moment) <= period.last
 
 
 def _daily(cells: Mapping[str, Mapping[str, int]]) -> list[tuple[tuple[str, ...], int]]:

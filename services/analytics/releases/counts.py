@@ -33,14 +33,17 @@ def month_counts(
     days: Iterable[str],
     centers: Iterable[str],
     harms: Iterable[str],
+    ahead: Mapping[str, int],
 ) -> MonthCounts:
     """Counts of the reports that have an owner. All given days, centres and harm types appear, at 0 if need be.
 
-    ``cells`` are those of the month's days. A centre that is no longer in the table keeps its reports.
+    ``cells`` are those of the month's days, ``ahead`` what they count of reports whose acceptance was not read. A
+    centre that is no longer in the table keeps its reports.
     """
     total: Counter[str] = Counter()
     for of_day in cells.values():
         total.update(of_day)
+    total.subtract(ahead)
     every_harm = tuple(harms)
     found = {parts[1] for parts in (name.split("|") for name in total) if parts[0] == "reports"}
     every_center = tuple(dict.fromkeys((*centers, *sorted(found - {NOT_ROUTED}))))

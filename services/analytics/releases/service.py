@@ -426,8 +426,9 @@ class ReleaseService:
         """Return the month's counts; ``reports`` as the reader holds them at the same moment."""
         cells = await reader.cells(f"{month}-01", f"{month}-31")
         days = days_of_month(month, self._clock.now())
-        counts = month_counts(month, cells, days=days, centers=self._centers, harms=self._harms)
         period = period_of(month)
+        ahead = await reader.acknowledged_ahead(period)
+        counts = month_counts(month, cells, days=days, centers=self._centers, harms=self._harms, ahead=ahead)
         crossings: dict[str, Mapping[str, int]] = {}
         for spec in from_cubes():
             found = await reader.counts(period, spec.cube)

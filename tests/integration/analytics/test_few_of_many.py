@@ -1,5 +1,6 @@
 """What is asked every two seconds goes through the few facts it is about, never through all there are."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from services.analytics.counting.consumers import ProjectionConsumer
 from services.analytics.counting.reader import CountReader
 from services.analytics.counting.repository import prepare, serving
+from services.analytics.releases.calendar import running
 from shared.events.vocabulary import UpdateKind
 from shared.settings import StoreSettings
 from tests.integration.analytics.test_one_store import as_received
@@ -76,3 +78,40 @@ async def test_the_tally_and_who_waits_longest_name_their_index(store_settings: 
         await (await serving(database)).facts.find({"standing": {"$exists": True}}, hint={"$natural": 1}).to_list(None)
     )
     assert len(every) == reconciliation_counts.without_owner + reconciliation_counts.ahead
+
+
+async def test_what_cells_count_of_reports_that_were_never_accepted_can_be_taken_off(
+    store_settings: StoreSettings,
+) -> None:
+    """Busan answered three; of two no acceptance was read, and of these one was received in another month."""
+    asked = Asked()
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
+        store_settings.uri.get_secret_value(), tz_aware=True, event_listeners=[asked]
+    )
+    database = client[f"{store_settings.database_prefix}analytics"]
+    await prepare(database)
+    accepted, lost, lost_before, waiting = (make.report_id(n) for n in range(4))
+    routed = [make.routed(rid, "busan") for rid in (accepted, lost, waiting)]
+    earlier = make.routed(lost_before, "busan").model_copy(update={"received_at": make.START - timedelta(days=40)})
+    projection, reader = ProjectionConsumer(database), CountReader(database)
+    for events in (
+        [make.received(accepted)],
+        [*routed, earlier],
+        [make.acknowledged(rid) for rid in (accepted, lost, lost_before)],
+    ):
+        await projection.handle(as_received([record(event) for event in events], 0))
+    month = running(make.START, "month")
+    answered = Counter(
+        {
+            name: n
+            for of_day in (await reader.cells(f"{month.name}-01", f"{month.name}-31")).values()
+            for name, n in of_day.items()
+            if name.startswith("ack|")
+        }
+    )
+    asked.found.clear()
+    ahead = await reader.acknowledged_ahead(month)
+    assert (answered.total(), ahead.total(), (answered - ahead).total()) == (2, 1, 1)
+    assert [command for command in asked.found if not _narrow(command)] == []
+    await projection.handle(as_received([record(make.received(rid)) for rid in (accepted, lost)], 0))
+    assert await reader.acknowledged_ahead(month) == {}, "its acceptance was read at last"

@@ -87,7 +87,7 @@ def test_cells_become_counts_of_owned_reports() -> None:
                 "reports|busan|synthesis": 5,
                 "reports|none|all": 2,
                 "reports|old-centre|all": 1,
-                "ack|0": 3,
+                "ack|0": 5,
                 "ack|21": 1,
                 "end|withdrawn": 2,
                 "end|closed": 1,
@@ -95,7 +95,14 @@ def test_cells_become_counts_of_owned_reports() -> None:
             }
         )
     }
-    counts = month_counts("2026-10", cells, days=["2026-10-01", "2026-10-02"], centers=["busan"], harms=["synthesis"])
+    counts = month_counts(
+        "2026-10",
+        cells,
+        days=["2026-10-01", "2026-10-02"],
+        centers=["busan"],
+        harms=["synthesis"],
+        ahead={"ack|0": 2},
+    )
     assert counts.total == 7
     assert counts.days == {"2026-10-01": 7, "2026-10-02": 0}
     assert counts.centers == {"busan": 6, "old-centre": 1}

@@ -55,6 +55,8 @@ class Store:
         self.broken = False
         self.emptied = False
         self.restored: datetime | None = None
+        self.ahead: Counter[str] = Counter()
+        """What the cells count of reports whose acceptance was not read."""
         self.scans: list[str] = []
         """The periods of which the report's facts were read."""
 
@@ -65,6 +67,10 @@ class Store:
         del last
         cells = {f"reports|{c}|{h}": self.reports for c in CENTER_IDS for h in ("all", "other", "synthesis")}
         return {f"{first[:8]}15": Counter({**cells, "ack|0": self.reports})} if self.reports else {}
+
+    async def acknowledged_ahead(self, period: Period) -> Counter[str]:
+        del period
+        return self.ahead
 
     async def first_day(self) -> date | None:
         return date(2026, 8, 5) if self.reports else None
@@ -285,6 +291,15 @@ async def test_alerts_hours_and_what_was_seen_late_leave_with_their_periods() ->
     assert month["staff-on-duty"]["busan"] == 490  # of 494.6: rounded to 495 first, it would be 500
     assert month["staff-on-duty"]["total"] == 7910  # of 16 times 494.6, not 16 times 490
     assert quarter["reports-seen-late"]["total|seen_late"] == 2 * 5 * len(CENTER_IDS)
+
+
+async def test_an_acknowledgement_of_a_report_whose_acceptance_was_never_read_is_in_no_month() -> None:
+    office = Office()
+    office.store.reports = 11
+    office.store.ahead = Counter({"ack|0": 3})
+    await office.released()
+    times, total = office.store.kept["2026-08"].times, 11 * len(CENTER_IDS)
+    assert (times["within_5_min"], times["unanswered"]) == (11 - 3, total - (11 - 3))
 
 
 async def test_a_month_frozen_before_they_were_counted_leaves_without_them() -> None:
