@@ -100,6 +100,14 @@ class Choice:
                 yield from further.variables()
 
 
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A sum that is hidden now, and the numbers that former revisions show of it."""
+
+    of: Sum
+    before: tuple[int, ...]
+
+
 @dataclass(slots=True)
 class System:
     """Variables with their bounds, rows, choices. ``sums`` are cells of tables that are more than one variable."""
@@ -109,6 +117,8 @@ class System:
     rows: list[Constraint] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
     sums: dict[str, Sum] = field(default_factory=dict)
+    corrected: dict[str, Corrected] = field(default_factory=dict)
+    """By cell: by how much it differs from a former revision must not be known to be a small count."""
 
     def add(self, name: str, top: int) -> None:
         """A count from 0 to ``top``."""
@@ -149,7 +159,9 @@ class System:
             return name
 
         sums = {name: {v: k for v, k in of.items() if v not in known} for name, of in self.sums.items()}
-        for group in (*(row.of for row in rows), *(tuple(choice.variables()) for choice in choices), *sums.values()):
+        corrected = {name: _unknown_part(each, known) for name, each in self.corrected.items()}
+        told = (*sums.values(), *(each.of for each in corrected.values()))
+        for group in (*(row.of for row in rows), *(tuple(choice.variables()) for choice in choices), *told):
             names = list(group)
             for other in names[1:]:
                 parents[root(other)] = root(names[0])
@@ -163,7 +175,16 @@ class System:
         for cell, of in sums.items():
             if of and len(of) == len(self.sums[cell]):
                 found[root(next(iter(of)))].sums[cell] = of
+        for cell, each in corrected.items():
+            if each.of:
+                found[root(next(iter(each.of)))].corrected[cell] = each
         return list(found.values())
+
+
+def _unknown_part(corrected: Corrected, known: Mapping[str, int]) -> Corrected:
+    fixed = sum(k * known[name] for name, k in corrected.of.items() if name in known)
+    of = {name: k for name, k in corrected.of.items() if name not in known}
+    return Corrected(of, tuple(n - fixed for n in corrected.before))
 
 
 def _reduced(row: Constraint, known: Mapping[str, int]) -> Constraint:
@@ -308,16 +329,37 @@ def _node(found: System, prefix: str, node: Tree, shown: Shown, top: int, depth:
         found.add(f"{prefix}/{node.key}", top)
     elif value is None:
         found.sums[f"{prefix}/{node.key}"] = cells
-    if value is not None:
+    if value is None:
+        _correct(found, f"{prefix}/{node.key}", cells, [old[node.key] for old in former if node.key in old])
+    else:
         found.rows.append(Constraint(cells, value, value))
     if value is not None and node.parts and depth > 0 and node.parts[0].key not in shown:
         parts = {part.key: {f"{prefix}/{key}": 1 for key in part.leaves()} for part in node.parts}
         ways = [Way(Constraint(of, None, SMALL - 1)) for of in parts.values()]
-        near = [(of, old[key]) for key, of in parts.items() for old in former if key in old]
-        ways += [Way(Constraint(of, n - SMALL + 1, n + SMALL - 1)) for of, n in near]
+        ways += [way for key, of in parts.items() for old in former if key in old for way in _near(of, old[key])]
+        ways += [way for old in former for way in _near_rest(node, parts, old)]
         found.choices.append(Choice(tuple(ways)))
     for part in node.parts:
         _node(found, prefix, part, shown, top, depth - 1, former)
+
+
+def _near(of: Sum, n: int) -> tuple[Way, ...]:
+    """It differs from what a former revision shows, and by a small count."""
+    return Way(Constraint(of, n - SMALL + 1, n - 1)), Way(Constraint(of, n + 1, n + SMALL - 1))
+
+
+def _near_rest(node: Tree, parts: Mapping[str, Sum], old: Shown) -> tuple[Way, ...]:
+    """The same of the rest that was left beside parts shown alone: weeks told before a month."""
+    rest = [key for key in parts if key not in old]
+    if node.key not in old or not 0 < len(rest) < len(parts):
+        return ()
+    was = old[node.key] - sum(old[key] for key in parts if key in old)
+    return _near({name: k for key in rest for name, k in parts[key].items()}, was)
+
+
+def _correct(found: System, cell: str, of: Sum, before: Sequence[int]) -> None:
+    if before:
+        found.corrected[cell] = Corrected(of, tuple(dict.fromkeys(before)))
 
 
 def _marks(
@@ -343,18 +385,20 @@ def _marks(
                 found.rows.append(Constraint(cells, value, value))
             elif len(cells) > 1:
                 found.sums[f"{prefix}/{place.key}{BETWEEN}{name}"] = cells
+        for key in dict.fromkeys(key for old in former for key in old if key.endswith(f"{BETWEEN}{name}")):
+            if key not in table:
+                of = _cells(prefix, Tree(key.partition(BETWEEN)[0]), name)
+                _correct(found, f"{prefix}/{key}", of, [old[key] for old in former if key in old])
         if (step := coarser.get(name, STEPS[0])) != WITHHELD:
             hierarchy = places(CENTERS, reports, depth=DEPTHS[step])
-            _closed(found, prefix, hierarchy, reports, table, name, _near(prefix, name, former))
+            _closed(found, prefix, hierarchy, reports, table, name, _near_before(prefix, name, former))
 
 
-def _near(prefix: str, name: str, former: Sequence[Shown]) -> tuple[Way, ...]:
+def _near_before(prefix: str, name: str, former: Sequence[Shown]) -> tuple[Way, ...]:
     """A revision leaves out a mark that anywhere differs by a small count from what was shown before."""
     shown = ((key.partition(BETWEEN), n) for old in former for key, n in old.items())
     return tuple(
-        Way(Constraint(_cells(prefix, Tree(place), name), n - SMALL + 1, n + SMALL - 1))
-        for (place, _, mark), n in shown
-        if mark == name
+        way for (place, _, mark), n in shown if mark == name for way in _near(_cells(prefix, Tree(place), name), n)
     )
 
 
@@ -616,7 +660,8 @@ def _moves(found: System, release: Release, cells: str, former: Sequence[Release
         if value is not None:
             found.rows.append(Constraint({name: 1}, value, value))
         elif near:
-            differs = (Way(Constraint({name: 1}, n - SMALL + 1, n + SMALL - 1)) for n in near)
+            _correct(found, name, {name: 1}, near)
+            differs = (way for n in near for way in _near({name: 1}, n))
             found.choices.append(Choice((Way(Constraint({name: 1}, None, LEAST - 1)), *differs)))
     return [f"{cells}/{figure}" for figure in how.names]
 

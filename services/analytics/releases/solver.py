@@ -1,7 +1,7 @@
 """The solver behind the disclosure audit. Imported only where a release is proven: it brings numpy."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import highspy
 import numpy as np
@@ -10,6 +10,8 @@ from services.analytics.releases.intruder_model import Choice, Constraint, Syste
 from services.analytics.releases.suppression import SMALL
 
 Outcome = Literal["open", "contradiction", "out_of_time"]
+_CORRECTED: Final = "#"
+"""After the name of a cell: the column of its sum that is compared with former revisions."""
 
 
 class _Quiet(highspy.Highs):
@@ -27,17 +29,18 @@ class Block:
 
     def __init__(self, block: System) -> None:
         self._names: list[str] = [*block.tops, *block.sums]
-        self._column = {name: index for index, name in enumerate(self._names)}
-        self._uppers: list[float] = [float(top) for top in block.tops.values()]
-        self._tops = {**block.tops, **{n: sum(block.tops[v] * k for v, k in s.items()) for n, s in block.sums.items()}}
-        self._uppers += [float(self._tops[name]) for name in block.sums]
+        self._before = {f"{name}{_CORRECTED}": each.before for name, each in block.corrected.items()}
+        sums = {**block.sums, **{f"{name}{_CORRECTED}": each.of for name, each in block.corrected.items()}}
+        self._column = {name: index for index, name in enumerate((*block.tops, *sums))}
+        self._tops = {**block.tops, **{n: sum(block.tops[v] * k for v, k in s.items()) for n, s in sums.items()}}
+        self._uppers: list[float] = [float(self._tops[name]) for name in self._column]
         self._rows: list[tuple[dict[int, float], float, float]] = []
         self.seconds = 0.0
         self.narrow: list[str] = []
-        """Cells that can be below 5 and cannot be both 0 and 5 or more."""
+        """Cells that can be below 5 and cannot be both 0 and 5 or more; corrected ones that differ by less for sure."""
         self._zero: set[str] = set()
         self._five: set[str] = set()
-        for name, of in block.sums.items():
+        for name, of in sums.items():
             self._add(Constraint({**of, name: -1}, 0, 0))
         for row in block.rows:
             self._add(row)
@@ -107,7 +110,29 @@ class Block:
                 return "contradiction"
             if below or not five:
                 self.narrow.append(name)
+        return self._look_at_corrections(limit_s)
+
+    def _look_at_corrections(self, limit_s: float) -> Outcome:
+        """Look for a world of each hidden number in which it differs from a former one by nothing or 5 and more."""
+        for name, before in self._before.items():
+            column, top = self._column[name], self._tops[name]
+            for n in before:
+                far = self._any_world(column, ((0, n - SMALL), (n + SMALL, top)), limit_s)
+                near = not far and self._any_world(column, ((n - SMALL + 1, n - 1), (n + 1, n + SMALL - 1)), limit_s)
+                if None in (far, near):
+                    return "out_of_time"
+                if near:
+                    self.narrow.append(name.removesuffix(_CORRECTED))
         return "open"
+
+    def _any_world(self, column: int, ranges: Sequence[tuple[int, int]], limit_s: float) -> bool | None:
+        answer: bool | None = False
+        for low, high in ranges:
+            found = self._world(column, max(0, low), high, limit_s)
+            if found:
+                return True
+            answer = None if found is None else answer
+        return answer
 
     def _world(self, column: int, low: int, high: int, limit_s: float) -> bool | None:
         """Return whether there is one; None if time ran out. The solver's own time counts all its runs."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.analytics.releases.audit import prove
-from services.analytics.releases.intruder_model import Choice, Constraint, System, Way, system
+from services.analytics.releases.intruder_model import Choice, Constraint, Corrected, System, Way, system
 from services.analytics.releases.release import Release, lower, of_month, of_quarter, of_year
 from services.analytics.releases.suppression import SMALL, MonthCounts
 from services.analytics.releases.tables import (
@@ -52,6 +52,12 @@ _rows = st.builds(
 )
 _ways = st.builds(Way, _rows)
 _choices = st.builds(lambda ways: Choice(tuple(ways)), st.lists(_ways, min_size=1, max_size=2))
+_corrected = st.builds(
+    lambda of, before: Corrected(dict.fromkeys(of, 1), tuple(before)),
+    st.sets(st.sampled_from(_NAMES), min_size=1),
+    st.lists(st.integers(0, 14), min_size=1, max_size=2),
+)
+_CELL = "a cell that a correction hides"
 _nested = st.builds(lambda row, then: Choice((Way(row, (then,)),)), _rows, _choices)
 
 
@@ -73,11 +79,14 @@ def possible(found: System, world: Mapping[str, int]) -> bool:
     st.lists(_rows, max_size=3),
     st.lists(_choices | _nested, max_size=2),
     st.lists(st.integers(2, 8), min_size=3, max_size=3),
+    st.none() | _corrected,
 )
 def test_the_solver_finds_what_enumeration_finds(
-    rows: list[Constraint], choices: list[Choice], tops: list[int]
+    rows: list[Constraint], choices: list[Choice], tops: list[int], corrected: Corrected | None
 ) -> None:
     found = System(dict(zip(_NAMES, tops, strict=True)), rows, choices)
+    if corrected is not None:
+        found.corrected[_CELL] = corrected
     cells = [dict(zip(_NAMES, values, strict=True)) for values in product(*(range(top + 1) for top in tops))]
     left = [world for world in cells if possible(found, world)]
     if not left:
@@ -92,6 +101,11 @@ def test_the_solver_finds_what_enumeration_finds(
         and any(value < SMALL for value in values)
         and not (0 in values and max(values) >= SMALL)
     }
+    if corrected is not None and not corrected.of.keys() <= known.keys():
+        sums = {sum(world[name] for name in corrected.of) for world in left}
+        differences = [{abs(n - before) for n in sums} for before in corrected.before]
+        if any(max(each) < SMALL and max(each) > 0 for each in differences):
+            narrow.add(_CELL)
     proof = prove(found, 30)
     assert proof.verdict == ("narrow" if narrow else "open")
     assert set(proof.cells) == narrow

@@ -10,14 +10,24 @@ from unittest.mock import AsyncMock
 import pytest
 
 from services.analytics.releases import revise, service
-from services.analytics.releases.audit import Proof
+from services.analytics.releases.audit import Proof, prove
 from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.errata import changed, current, former_of, revised
-from services.analytics.releases.hierarchies import CENTERS
+from services.analytics.releases.hierarchies import CENTERS, TIMES, TOTAL
 from services.analytics.releases.intruder_model import System, system
-from services.analytics.releases.release import Release, of_month, of_quarter
-from services.analytics.releases.suppression import MonthCounts
-from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, STAFF_TABLE, TABLE_SPECS, WITHHELD
+from services.analytics.releases.release import Release, of_month, of_quarter, period_of
+from services.analytics.releases.suppression import MonthCounts, split
+from services.analytics.releases.tables import (
+    BY_CENTER,
+    BY_WEEK,
+    CONTACT_TABLE,
+    HARM_TABLE,
+    LATE_TABLE,
+    STAFF_TABLE,
+    TABLE_SPECS,
+    TIME_TABLE,
+    WITHHELD,
+)
 from shared.centers import CENTER_IDS
 from shared.errors import PermanentError
 from tests.unit.analytics import worlds
@@ -104,6 +114,43 @@ def test_the_proof_knows_that_a_part_may_be_hidden_for_what_it_was_before() -> N
         )
 
     assert (excluded([first]), excluded([])) == (False, True)
+
+
+@pytest.mark.parametrize(("late", "verdict"), [(20, "narrow"), (None, "open")])
+def test_a_difference_that_other_tables_prove_small_is_not_told(late: int | None, verdict: str) -> None:
+    """60 were answered within the hour, and the correction hides how many. 45 were reached by then, 20 seen late: no
+    part is below 5, so that it can only be hidden because it differs by 1 to 4."""
+    before = {"within_5_min": 60, "longer": 40}
+    times = split(TIMES, before)
+    whole = {BY_CENTER: {TOTAL: 100}}
+    first = Release("2026-08", AS_OF, "full", {**whole, TIME_TABLE: times}, ("2026-08",))
+    again = replace(first, tables={**whole, TIME_TABLE: {TOTAL: 100}}, revision=1, erratum=WHY)
+    seen = {LATE_TABLE: {f"{TOTAL}|seen_late": late}} if late is not None else {}
+    quarter = Release("2026-Q3", AS_OF, "full", seen, ("2026-08",))
+    groups = TABLE_SPECS[CONTACT_TABLE].hierarchy(period_of("2026"))
+    reached = split(groups, {**dict.fromkeys(groups.leaves(), 11), "reached_1_hour": 45})
+    year = Release("2026", AS_OF, "full", {CONTACT_TABLE: reached}, ("2026-08",))
+    assert {"within_5_min+within_15_min+within_1_hour", TOTAL} < times.keys()
+    assert (len(reached), reached[TOTAL]) == (len([*groups.nodes()]), 100)
+    proof = prove(system([again, quarter, year], [first]), 30, of=["2026"])
+    assert proof.verdict == verdict
+    assert [cell for cell in proof.cells if cell.startswith(f"2026-08/{TIME_TABLE}/within_5_min+")] == (
+        ["2026-08/acknowledgement-times/within_5_min+within_15_min+within_1_hour"] if late is not None else []
+    )
+
+
+def test_the_proof_knows_that_weeks_may_be_hidden_for_the_rest_that_was_left_beside_them() -> None:
+    """Weeks told before the month had 40 of 140, now 45 of 147: the rest, 100 before, would differ by two."""
+    parts = TABLE_SPECS[BY_WEEK].hierarchy(period_of("2026-08")).leaves()
+    told = dict.fromkeys(parts[1:3], 20)
+    first = Release("2026-08", AS_OF, "full", {BY_CENTER: {TOTAL: 140}, BY_WEEK: {TOTAL: 140, **told}}, ("2026-08",))
+    now = dict(zip(parts, (25, 25, 20, 25, 26, 26), strict=True))
+    shown = {TOTAL: sum(now.values()), **now}
+    made = revised(replace(first, tables={BY_CENTER: {TOTAL: shown[TOTAL]}, BY_WEEK: shown}), [first], WHY)
+    assert (shown[TOTAL], made.tables[BY_WEEK]) == (147, {TOTAL: 147})
+    true = {f"2026-08/{BY_WEEK}/{week}": n for week, n in now.items()}
+    found = [each for each in system([made], [first]).choices if true.keys() >= {*each.variables()}]
+    assert [chosen(each, true) for each in found] == [True]
 
 
 async def office_with_a_year() -> Office:
