@@ -284,6 +284,26 @@ def test_what_the_solver_is_told_of_marks_is_true_for_any_marks() -> None:
         assert [choice for choice in choices if not chosen(choice, world)] == []
 
 
+def test_harm_types_of_a_later_build_hold_up_no_quarter() -> None:
+    """Of each centre's 90 reports at most 66 carry a mark; the others name only what this build does not know."""
+    counts = [
+        MonthCounts(
+            name,
+            {},
+            dict.fromkeys(worlds.SHARES, 30),
+            {center: dict.fromkeys(HARMS, 2) for center in worlds.SHARES},
+            {},
+            {},
+        )
+        for name in ("2025-01", "2025-02", "2025-03")
+    ]
+    months = [of_month(each, worlds.AS_OF, "full") for each in counts]
+    quarter = of_quarter("2025-Q1", months, counts, worlds.AS_OF, {})
+    shown = [n for key, n in quarter.tables[HARM_TABLE].items() if key.startswith("gyeonggi|")]
+    assert (shown, 6 * len(HARMS) < 90) == ([6] * len(HARMS), True)
+    assert prove(system([*months, quarter]), 60, of=["2025-Q1"]).verdict == "open"
+
+
 def test_a_quarter_that_would_tell_of_its_months_is_not_proven() -> None:
     """A planted bug: Sejong's quarter is summed before hiding, 3 + 3 + 3, so each month is 1 to 4."""
     entries = []
