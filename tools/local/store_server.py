@@ -22,7 +22,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, Protocol, cast
 
 import bson
@@ -253,7 +253,7 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
     An update leaves entries of indexes whose fields it does not change. SecantusDB removes and writes those of every
     index: half of an update's time where there are nine.
 
-    A drop waits for the disk once for two thousand records, not after each.
+    A drop waits for the disk once for two thousand records, not after each, and for writes that are under way there.
 
     And it keeps no record of every change (``local.oplog.rs``), which none of our processes reads: a fifth of an
     update's time, and what was erased stood in it for another hour. After a kill it starts from WiredTiger's own log.
@@ -300,13 +300,28 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
 
     def drop_collection(self, db: str, coll: str) -> bool:
         """Remove a collection; whether there was one."""
-        with _dropping():
+        with self._dropping(db, [coll]):
             return bool(super().drop_collection(db, coll))
 
     def drop_database(self, db: str) -> None:
         """Remove a database with all its collections."""
-        with _dropping():
+        with self._dropping(db, self.list_collections(db)):
             super().drop_database(db)
+
+    @contextmanager
+    def _dropping(self, db: str, colls: Iterable[str]) -> Iterator[None]:
+        """Let writes that are under way there end, and others wait, as MongoDB does.
+
+        A transaction of the drop that met one of them would fail, halfway.
+        """
+        with ExitStack() as alone:
+            for coll in sorted(colls):
+                alone.enter_context(self._coll_lock(db, coll))
+            _NOW.dropping = True
+            try:
+                yield
+            finally:
+                _NOW.dropping = False
 
     def _delete_keys(self, table: str, keys: list[tuple[Any, ...]]) -> None:
         """Where something is dropped, wait for the disk once for many documents and entries; nobody writes meanwhile.
@@ -374,15 +389,6 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
         if len(after) > before and _NOW.indexes is not None:
             _NOW.indexes.pop((db, coll), None)
         return after
-
-
-@contextmanager
-def _dropping() -> Iterator[None]:
-    _NOW.dropping = True
-    try:
-        yield
-    finally:
-        _NOW.dropping = False
 
 
 def _fields(paths: Iterable[str]) -> set[str]:

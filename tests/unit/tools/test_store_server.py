@@ -295,6 +295,60 @@ def test_a_drop_waits_for_the_disk_once_for_many_documents_and_nothing_of_them_i
     assert (ours["dropped"][:2], ours["kept"][:2]) == ([1, 0], [100, 1])
 
 
+MET = """
+import json, sys, threading
+sys.path.insert(0, "tools/local")
+import store_server
+from secantus import storage
+store = store_server.Storage(sys.argv[1])
+for db in ("d", "e"):
+    store.insert(db, "c", [{"_id": n, "text": ""} for n in range(3)])
+writing, waits = threading.Event(), threading.Event()
+lock, commit = storage.Storage._coll_lock, storage._commit_batch_transaction
+
+def asked(self, db, coll):
+    if threading.current_thread().name == "drop":
+        waits.set()
+    return lock(self, db, coll)
+
+def held(*args):
+    if threading.current_thread().name == "write":
+        writing.set()
+        while not waits.wait(0.01) and drop.is_alive():
+            pass  # the drop either waits or fails
+    commit(*args)
+
+storage.Storage._coll_lock, storage._commit_batch_transaction = asked, held
+found = {}
+for db, how in (("d", lambda: store.drop_collection("d", "c")), ("e", lambda: store.drop_database("e"))):
+    def dropped(db=db, how=how):
+        writing.wait()
+        try:
+            how()
+            found[db] = "dropped"
+        except Exception as error:
+            found[db] = type(error).__name__
+    writing.clear()
+    waits.clear()
+    drop = threading.Thread(target=dropped, name="drop")
+    write = threading.Thread(
+        target=lambda db=db: store.update_matching(db, "c", {"_id": 1}, {"$set": {"text": "x"}}), name="write"
+    )
+    for one in (drop, write):
+        one.start()
+    for one in (drop, write):
+        one.join()
+    found[db] = found[db], len(store.find_matching(db, "c", {}))
+json.dump(found, sys.stdout)
+sys.stdout.flush()
+store.close()
+"""
+
+
+def test_a_drop_that_meets_a_write_waits_for_it(tmp_path: Path) -> None:
+    assert written(tmp_path, "ours", MET) == {"d": ["dropped", 0], "e": ["dropped", 0]}
+
+
 ROOM = """
 import json, shutil, sys
 sys.path.insert(0, "tools/local")
