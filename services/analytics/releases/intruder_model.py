@@ -230,7 +230,7 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
     """The system of a year's releases. Figures and hours are totals of their own: nothing follows from them.
 
     ``former``: earlier revisions. Their counts were others; of the newest revision a part may also be hidden because it
-    differs by a small count from what an earlier one shows.
+    differs by a small count from what an earlier one shows. What a former year says of months that stand is still true.
     """
     found = System()
     by_period = {release.period: release for release in releases}
@@ -266,6 +266,7 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
             _guests(found, release, months)
             _assignments(found, release, months, former)
             _residences(found, release, months)
+    _former_years(found, releases, former)
     return found
 
 
@@ -313,6 +314,21 @@ def _intervals(found: System, prefix: str, name: str, table: Shown, months: Sequ
         known = sum(month.tables[name].get(leaf, 0) for month in months)
         found.sums[f"{prefix}/{leaf}"] = hidden
         found.rows.append(Constraint(hidden, bounds.low - known, bounds.high - known))
+
+
+def _former_years(found: System, releases: Sequence[Release], former: Sequence[Release]) -> None:
+    """Bounds by former years of what a leaf counts in months that hid it then, where none of these was corrected."""
+    standing = {(each.period, each.revision) for each in releases}
+    entries = sorted((*former, *releases), key=lambda each: each.revision)
+    for year in (each for each in former if each.kind == "year"):
+        then = {each.period: each for each in entries if each.as_of <= year.as_of and each.period in year.months}
+        for name in (name for name in year.tables if TABLE_SPECS[name].says_intervals):
+            for leaf, bounds in read(year.tables[name]).items():
+                hiding = [month for month in then.values() if leaf not in month.tables[name]]
+                hidden = {f"{cells_of(month, name)}/{leaf}": 1 for month in hiding}
+                if {(each.period, each.revision) for each in hiding} <= standing and hidden.keys() <= found.tops.keys():
+                    known = sum(month.tables[name].get(leaf, 0) for month in then.values())
+                    found.rows.append(Constraint(hidden, bounds.low - known, bounds.high - known))
 
 
 def _tree(found: System, prefix: str, tree: Tree, shown: Shown, depth: int, former: Sequence[Shown] = ()) -> None:

@@ -15,7 +15,7 @@ from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.errata import changed, current, former_of, revised
 from services.analytics.releases.hierarchies import CENTERS, TIMES, TOTAL
 from services.analytics.releases.intruder_model import System, system
-from services.analytics.releases.release import Release, of_month, of_quarter, period_of
+from services.analytics.releases.release import Release, of_month, of_quarter, of_year, period_of
 from services.analytics.releases.suppression import MonthCounts, split
 from services.analytics.releases.tables import (
     BY_CENTER,
@@ -151,6 +151,33 @@ def test_the_proof_knows_that_weeks_may_be_hidden_for_the_rest_that_was_left_bes
     true = {f"2026-08/{BY_WEEK}/{week}": n for week, n in now.items()}
     found = [each for each in system([made], [first]).choices if true.keys() >= {*each.variables()}]
     assert [chosen(each, true) for each in found] == [True]
+
+
+def test_the_proof_knows_what_a_former_year_said_of_months_that_stand() -> None:
+    """Gwangju is hidden in January, April and July. The year said 180 in the others, and 221 to 300 in all: so 41 at
+    least in these three. February corrected hides it, too: 160 in the others, and 160 to 205 in all, leave it 0 to 4.
+    """
+
+    def counted(number: int, gwangju: int, jeonnam: int) -> MonthCounts:
+        own = {**dict.fromkeys(CENTERS.leaves(), 20), "gwangju": gwangju, "jeonnam": jeonnam}
+        total = sum(own.values())
+        name = f"2025-{number:02d}"
+        return MonthCounts(name, {f"{name}-05": total}, own, {}, {"within_1_hour": total}, {"in_care": total})
+
+    parts = {**dict.fromkeys(range(1, 13), (20, 25)), 1: (37, 3), 4: (2, 38), 7: (3, 37)}
+    before = {number: counted(number, *own) for number, own in parts.items()}
+    first = {number: of_month(each, "2026-01-04T00:00:00Z", "full") for number, each in before.items()}
+    year = of_year("2025", [*first.values()], [*before.values()], "2026-01-04T00:01:00Z", {}, {})
+    now = {**before, 2: counted(2, 2, 43)}
+    months = {**first, 2: revised(of_month(now[2], "2026-02-04T00:00:00Z", "full"), [first[2]], WHY)}
+    made = of_year("2025", [*months.values()], [*now.values()], "2026-02-04T00:01:00Z", {}, {})
+    again = revised(made, [year], WHY)
+    assert [year.tables[BY_CENTER][f"gwangju{end}"] for end in (">=", "<=")] == [221, 300]
+    assert [again.tables[BY_CENTER][f"gwangju{end}"] for end in (">=", "<=")] == [160, 205]
+    told = system([*months.values(), again], [first[2], year])
+    assert f"2025-02/{BY_CENTER}/gwangju" in prove(told, 60, of=["2025"]).cells
+    without = revised(replace(made, tables={}), [year], WHY)
+    assert prove(system([*months.values(), without], [first[2], year]), 60, of=["2025-02"]).verdict == "open"
 
 
 async def office_with_a_year() -> Office:
