@@ -91,8 +91,12 @@ class Monthly:
         tables = {name: await published(self._source, name, month) for name in wanted}
         earlier = [await published(self._source, BY_CENTER, each) for each in await self._before(month)]
         harms = await published(self._source, HARM_TABLE, quarter) if quarter else None
-        begun, names, text = self._source.catalogue.begun_within, self._texts.names["ko"], self._texts.text["ko"]
-        data = report(tables, earlier, harms, names, text, begun_within=begun)
+        begun, names, text = self._source.catalogue, self._texts.names["ko"], self._texts.text["ko"]
+        data = report(
+            *(tables, earlier, harms, names, text),
+            begun_within=begun.begun_within,
+            begun_within_week=begun.begun_within_week,
+        )
         data["sample"] = self._texts.sample
         return data, datetime.fromisoformat(tables[BY_CENTER].as_of)
 

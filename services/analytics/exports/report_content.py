@@ -37,10 +37,11 @@ def report(
     text: Callable[[str], str],
     *,
     begun_within: str = "",
+    begun_within_week: str = "",
 ) -> dict[str, Any]:
     """``tables``: the month's by name; ``earlier``: of months before, oldest first; ``harms``: of the last quarter.
 
-    ``begun_within``: the month that counting may have begun within; none is compared with it.
+    ``begun_within``: the month that counting may have begun within, and the week; none is compared with that month.
     """
     centers, times = tables[BY_CENTER], tables[TIME_TABLE]
     before = next((each for each in earlier if after(each.period.name) == centers.period.name), None)
@@ -58,7 +59,7 @@ def report(
         "map": map_svg(centers),
         "merged": merged(centers),
         "bands": [{"least": least, "fill": fill} for least, fill in zip(LEVELS, _COLOURS, strict=True)],
-        "weeks": _weeks(tables[BY_WEEK]),
+        "weeks": _weeks(tables[BY_WEEK], begun_within_week),
         "times": _rows(times.rows[:-1], name),
         "outcomes": _rows(tables[OUTCOME_TABLE].rows[:-1], name),
         "further": [
@@ -66,7 +67,10 @@ def report(
             for key, each in tables.items()
             if each.definition.in_report and key not in _DRAWN
         ],
-        "months": [{"label": each.period.name, "value": total(each)} for each in (*earlier, centers)],
+        "months": [
+            {"label": each.period.name, "value": total(each), "begun": each.period.name == begun_within}
+            for each in (*earlier, centers)
+        ],
         "harms": _harms(harms, name) if harms else [],
         "quarter": _quarter(harms) if harms else None,
         "hidden": centers.cost.hidden,
@@ -107,7 +111,7 @@ def _rows(rows: Sequence[TableRow], name: Name) -> list[dict[str, Any]]:
     return [{"label": name(row.key), "value": row.figures[0].low, "together": bool(row.of)} for row in rows]
 
 
-def _weeks(table: Table) -> list[dict[str, Any]]:
+def _weeks(table: Table, begun: str) -> list[dict[str, Any]]:
     """By their days; how many these are where the month cuts the week."""
     found = []
     for row in table.rows[:-1]:
@@ -115,7 +119,7 @@ def _weeks(table: Table) -> list[dict[str, Any]]:
         number = (last - first).days + 1
         cut = f" ({number}일)" if number < _WEEK else ""
         label = f"{first.month}.{first.day}.~{last.month}.{last.day}.{cut}"
-        found.append({"label": label, "value": row.figures[0].low, "together": False})
+        found.append({"label": label, "value": row.figures[0].low, "together": False, "begun": row.key == begun})
     return found
 
 

@@ -92,6 +92,35 @@ def test_a_month_is_compared_with_the_one_before_it_and_with_no_earlier_one() ->
     assert begun["before"] is None, "counting may have begun within September"
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_week_and_a_month_that_counting_may_have_begun_within_say_so(*, begun: bool) -> None:
+    """As on the dashboard: 2026-W42 has fewer reports than the weeks after it for that alone."""
+    month = of_month(some_counts("2026-10"), "2026-11-04T00:00:00Z", "full")
+    tables = {d.name: build(d, period("2026-10"), [month]) for d in TABLE_SPECS.values() if exists(d, month)}
+    within = {"begun_within": "2026-10", "begun_within_week": "2026-W42"} if begun else {}
+    data = content(tables, [], None, str, str, **within)
+    text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(typeset(json.dumps(data), NOW))).pages)
+    said = (
+        "10.12.~10.18. *",
+        "2026-10 *",
+        "* 이 주 중간에 집계를 시작했을 수 있습니다.",
+        "* 이 달 중간에 집계를 시작했을 수",
+    )
+    assert [each in text for each in said] == [begun] * len(said)
+
+
+def test_a_report_with_long_corrections_counts_all_its_pages() -> None:
+    month = of_month(some_counts("2026-10"), "2026-11-04T00:00:00Z", "full")
+    month = replace(
+        month, revision=1, erratum={"ko": "두 번 센 신고가 있어 바로잡았습니다. " * 60, "en": "Counted twice."}
+    )
+    tables = {d.name: build(d, period("2026-10"), [month]) for d in TABLE_SPECS.values() if exists(d, month)}
+    reader = PdfReader(io.BytesIO(typeset(json.dumps(content(tables, [], None, str, str)), NOW)))
+    pages = [page.extract_text() for page in reader.pages]
+    assert len(pages) > 2
+    assert all(f"{number} / {len(pages)}" in text for number, text in enumerate(pages, 1))
+
+
 def test_the_largest_centre_is_named_as_such_only_where_no_hidden_one_can_have_more() -> None:
     own = {**dict.fromkeys(CENTERS.leaves(), 8), "busan": 9}
     hidden = {**own, "gyeonggi": 80, "incheon": 2, "gangwon": 2}
