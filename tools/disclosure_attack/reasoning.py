@@ -381,8 +381,13 @@ def _begins(week: str) -> date:
 
 
 def _hidden_together(found: Problem, table: Published) -> None:
-    """Apply the rule: of rows that are shown together only, or not at all beside a total, one is below 5."""
-    if table.table in MARKS or table.coarser or (table.table in MONTHLY and table.months != (table.period,)):
+    """Apply the rule: of rows that are shown together only, or not at all beside a total, one is below 5.
+
+    Not of a period that was counted again: it also hides what differs by 1 to 4 from what was shown before.
+    """
+    if table.revised or table.table in MARKS or table.coarser:
+        return
+    if table.table in MONTHLY and table.months != (table.period,):
         return
     groups = list(table.together.values()) or [table.rows]
     for rows in groups:

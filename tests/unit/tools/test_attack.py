@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,13 @@ def test_quick_and_exact_agree_on_what_is_open() -> None:
         assert (bound.low, bound.high) == (0, 9)
         assert not quick[bound.cell].leaked
         assert bound.low <= quick[bound.cell].low <= quick[bound.cell].high <= bound.high
+
+
+def test_of_what_was_counted_again_none_need_be_below_five() -> None:
+    """14 and 20 before, 17 and 17 now: hidden for the difference. That one of them is below 5 does not follow."""
+    shape = Published("reports-by-center", "2025-01", ("2025-01",), ("reports",), ("a", "b"), {}, "total", False, {})
+    small = [problem([each], []).small for each in (shape, replace(shape, revised=True))]
+    assert [len(each) for each in small] == [1, 0]
 
 
 def _totals(shape: Published) -> list[Bound]:
