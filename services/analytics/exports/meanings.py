@@ -58,7 +58,7 @@ TIMES: Final[Mapping[str, str]] = {
 ENDS: Final[Mapping[str, str]] = {
     IN_CARE: gettext_noop("Neither closed nor withdrawn when the month closed."),
     EndReason.CLOSED: gettext_noop("The centre closed the case and has not reopened it."),
-    EndReason.WITHDRAWN: gettext_noop("The reporter took the report back; what it said is destroyed."),
+    EndReason.WITHDRAWN: gettext_noop("The reporter took the report back and has not changed their mind."),
 }
 AGES: Final[Mapping[str, str]] = {
     AgeBand.UNDER_14: gettext_noop("The person harmed is younger than 14."),
@@ -193,7 +193,10 @@ CORRECTIONS: Final[Mapping[str, str]] = {
 }
 ALERTS: Final[Mapping[str, str]] = {
     "alerts_sent": gettext_noop("A channel took the alert: mail, webhook or another service."),
-    "alerts_failed": gettext_noop("A channel did not take it, or there was nobody to tell."),
+    "alerts_failed": gettext_noop(
+        "A channel did not take it, every try by itself; there was nobody to tell; or a step began late and was "
+        "carried out then."
+    ),
     "escalations": gettext_noop("Nobody answered in time, and the next people were told."),
 }
 ALWAYS: Final[Mapping[str, str]] = {
