@@ -7,8 +7,9 @@ more than a third of the memory of an open console, and a timer that looks twice
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final
+from typing import Annotated, Final
 
+from fastapi import Query
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -17,6 +18,17 @@ HEARTBEAT_S: Final = 15.0
 a page has to hear it to tell a connection that is dead from a night in which nothing happens."""
 SEND_TIMEOUT_S: Final = 10.0
 """A reader that takes nothing for this long is gone or frozen."""
+Tab = Annotated[
+    str,
+    Query(
+        max_length=64,
+        description=(
+            "A random name that the reader keeps for as long as it follows the stream, and gives again when it comes "
+            "back: the stream it had before then ends and counts no more, though nobody noticed that its line is dead."
+        ),
+        examples=["Vd0yJxwXq3"],
+    ),
+]
 
 
 def event(name: str, data: bytes, *, retry_ms: int | None = None) -> bytes:

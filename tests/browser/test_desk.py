@@ -121,6 +121,8 @@ async def test_a_connection_that_went_without_a_word_is_told_and_comes_back(
     proxy = await asyncio.start_server(link.accept, LOOPBACK, port)
     async with proxy, listening(harness, own):
         page = await signed_in(chromium, harness, base)
+        asked: list[str] = []
+        page.on("request", lambda one: asked.append(one.url) if "/api/v1/stream" in one.url else None)
         await page.add_init_script(WATCHED)
         await page.goto(f"{base}/?center=gwangju")
         await eventually(lambda: page.evaluate("window.pings > 0"))
@@ -145,6 +147,9 @@ async def test_a_connection_that_went_without_a_word_is_told_and_comes_back(
         await expect(page.locator(".console[data-live=yes]")).to_be_attached()
         await expect(page.locator("#cases > li")).to_have_count(2)
         await expect(page.locator("#live")).to_be_empty()
+        # By this name the service knows that what it had before is of no use to anybody.
+        assert len(asked) > 1
+        assert len({address.partition("&tab=")[2] for address in asked} - {""}) == 1
         await page.close()
 
 

@@ -18,7 +18,7 @@ from services.notify.cases.models import CENTRAL_DESK, Case
 BACKLOG: Final = 5000
 """Rows one listener may be behind before it is sent away; its browser comes back and gets the whole list."""
 PER_SESSION: Final = 8
-"""Consoles one sign-in may have open: nobody takes everybody's."""
+"""Consoles one sign-in may have open: nobody takes everybody's. One whose tab has come back is not counted."""
 _REMEMBERED: Final = 20_000
 EARLY_REV: Final = 0
 """The number of a state that the log has and the store may not have yet; everything stored has a higher one."""
@@ -28,14 +28,21 @@ class ConsoleSubscriber:
     """One console: rows it has not been given yet, newest state only."""
 
     def __init__(
-        self, center_id: str, backlog: int, session: str = "", signed_in: Callable[[], bool] = lambda: True
+        self,
+        center_id: str,
+        backlog: int,
+        session: str = "",
+        signed_in: Callable[[], bool] = lambda: True,
+        tab: str = "",
     ) -> None:
         """``center_id`` is a centre, or ``central`` for what no centre has acknowledged."""
         self.center_id = center_id
         self.session = session
+        self.tab = tab
         self.signed_in = signed_in
         self.too_slow = False
         self.closing = False
+        self.replaced = False
         self._backlog = backlog
         self._rows: dict[str, Case] = {}
         self._early: set[str] = set()
@@ -148,9 +155,12 @@ class ConsoleBroadcaster:
     def _all(self) -> Iterator[ConsoleSubscriber]:
         return chain.from_iterable(self._listeners.values())
 
-    def full(self, session: str) -> bool:
-        """Return whether a sign-in has as many consoles open as it may."""
-        return sum(listener.session == session for listener in self._all()) >= PER_SESSION
+    def full(self, session: str, tab: str = "") -> bool:
+        """Return whether a sign-in has as many consoles open as it may, without the one that ``tab`` had before."""
+        own = [listener for listener in self._all() if listener.session == session]
+        staying = sum(not listener.closing and (not tab or listener.tab != tab) for listener in own)
+        # One that is ending and takes nothing is there for as long as sending may take.
+        return staying >= PER_SESSION or len(own) >= 2 * PER_SESSION
 
     def announce(self, case: Case) -> None:
         """Show a new case that the store may not have yet, to those whom it concerns."""
@@ -209,10 +219,17 @@ class ConsoleBroadcaster:
 
     @contextmanager
     def listen(
-        self, center_id: str, session: str = "", signed_in: Callable[[], bool] = lambda: True
+        self, center_id: str, session: str = "", signed_in: Callable[[], bool] = lambda: True, tab: str = ""
     ) -> Iterator[ConsoleSubscriber]:
-        """Listen from now on until the block ends. ``session`` is the sign-in that it counts for."""
-        listener = ConsoleSubscriber(center_id, self._backlog, session, signed_in)
+        """Listen from now on until the block ends. ``session`` is the sign-in that it counts for.
+
+        What the same ``tab`` of this sign-in listened with before ends.
+        """
+        for before in self._all():
+            if tab and (before.session, before.tab) == (session, tab):
+                before.replaced = True
+                before.close()
+        listener = ConsoleSubscriber(center_id, self._backlog, session, signed_in, tab)
         self._listeners[center_id].add(listener)
         self.occupied.set()
         metrics.STREAMS.set(self.listening)

@@ -29,7 +29,7 @@ from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
 from shared.web.documented import refuses
-from shared.web.event_stream import EventStream, comment, event
+from shared.web.event_stream import EventStream, Tab, comment, event
 from shared.web.language import chosen as language
 from shared.web.translations import gettext_noop
 
@@ -73,18 +73,20 @@ def stream_router(
             CenterId | None, Query(description="A centre, or `central`. Without it: one's own.", examples=["jeju"])
         ] = None,
         html: Annotated[bool, Query(description="Add each row as the console shows it.")] = False,
+        tab: Tab = "",
     ) -> EventStream:
         """The live work list.
 
         Events: `list` (all rows, in parts; `last` ends it), `rows` (changes), `notice` (duty, alarms or dead records
         changed; with `html` the banners as the console shows them), `reconnect` (come back: the list starts anew; with
-        the reason `signed_out`, sign in first), `ping` (every 15 seconds and without content: who hears nothing for 40
-        should come back). Of two rows of a case the one with the higher `rev` is true; 0 is a new case that the store
-        does not have yet. One sign-in has 8 streams at most; 429 says so.
+        the reason `signed_out`, sign in first; with `replaced`, do not), `ping` (every 15 seconds and without content:
+        who hears nothing for 40 should come back). Of two rows of a case the one with the higher `rev` is true; 0 is a
+        new case that the store does not have yet. One sign-in has 8 streams at most; 429 says so. Who comes back with
+        the same `tab` takes the place they had.
         """
         chosen = checked_center(center) if center is not None else home_of(principal)
         authorize.require(request, principal, Action.CASES_LIST, chosen)
-        if broadcaster.full(principal.session):
+        if broadcaster.full(principal.session, tab):
             raise Problem(
                 429,
                 "too_many_streams",
@@ -100,7 +102,8 @@ def stream_router(
             return authorize.identity.still_valid(principal)
 
         told = partial(banners, request, principal, chosen) if html and banners is not None else None
-        source = _Stream(broadcaster, clock, chosen, principal.session, good, partial(rows.entry, view), together, told)
+        own = (principal.session, tab)
+        source = _Stream(broadcaster, clock, chosen, own, good, partial(rows.entry, view), together, told)
         return EventStream(source.events())
 
     return router
@@ -114,7 +117,7 @@ class _Stream:
         broadcaster: ConsoleBroadcaster,
         clock: Clock,
         center_id: str,
-        session: str,
+        own: tuple[str, str],
         signed_in: Callable[[], bool],
         entry: Entry,
         together: SingleFlight[Shown],
@@ -124,18 +127,18 @@ class _Stream:
         self._broadcaster = broadcaster
         self._clock = clock
         self._center_id = center_id
-        self._session = session
+        self._session, self._tab = own
         self._signed_in = signed_in
         self._entry = entry
         self._together = together
 
     async def events(self) -> AsyncGenerator[bytes]:
         """Messages until the process ends, the client is too slow, or the person is signed in no more."""
-        if self._broadcaster.full(self._session):
+        if self._broadcaster.full(self._session, self._tab):
             # Many that were asked for at once: each passed the check before any was open.
             yield _reconnect("too_many_streams")
             return
-        with self._broadcaster.listen(self._center_id, self._session, self._signed_in) as listener:
+        with self._broadcaster.listen(self._center_id, self._session, self._signed_in, self._tab) as listener:
             yield event("hello", b"{}", retry_ms=_retry())
             try:
                 async for message in self._messages(listener):
@@ -148,7 +151,7 @@ class _Stream:
             except TransientError:
                 yield _reconnect("store")
                 return
-            yield _reconnect("too_slow" if listener.too_slow else "restart")
+            yield _reconnect("replaced" if listener.replaced else "too_slow" if listener.too_slow else "restart")
             await asyncio.sleep(0)
 
     async def _messages(self, listener: ConsoleSubscriber) -> AsyncIterator[bytes | None]:

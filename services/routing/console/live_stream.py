@@ -5,9 +5,9 @@ Whoever is signed in no more gets nothing more: that is asked before every messa
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import orjson
@@ -23,7 +23,7 @@ from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
 from shared.web.documented import refuses
-from shared.web.event_stream import EventStream, event
+from shared.web.event_stream import EventStream, Tab, event
 from shared.web.translations import gettext_noop
 
 LOOK_S: Final = 0.5
@@ -31,7 +31,8 @@ LOOK_S: Final = 0.5
 REPEAT_S: Final = 5.0
 """After so long the page is told that nothing has changed: a stamp that stands still says that the stream does."""
 PER_PERSON: Final = 8
-"""Streams one person may have open, over all their sign-ins: nobody takes everybody's."""
+"""Streams one person may have open, over all their sign-ins: nobody takes everybody's. One whose tab has come back is
+not counted."""
 LIMIT: Final = 200
 """Streams of one process: painting for all of them must not hold up deciding."""
 _RETRY_MS: Final = (500, 2500)
@@ -75,18 +76,27 @@ class LiveFeed:
         return self._document[1]
 
 
+@dataclass(eq=False)
+class OpenStream:
+    """One open stream."""
+
+    person: str
+    tab: str
+    replaced: bool = False
+
+
 class OpenStreams:
     """The open streams of this process."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         """``limit`` bounds them all together."""
         self._limit = limit
-        self._open: Counter[str] = Counter()
+        self._open: set[OpenStream] = set()
         self.closing = False
 
-    def demand_room(self, person: str) -> None:
+    def demand_room(self, person: str, tab: str = "") -> None:
         """Raises Problem 429 or 503 where there is no room for one more."""
-        if self.full(person):
+        if self.full(person, tab):
             raise Problem(
                 429,
                 "too_many_streams",
@@ -94,12 +104,15 @@ class OpenStreams:
                 values={"limit": PER_PERSON},
                 retry_after=5,
             )
-        if self._open.total() >= self._limit:
+        if len(self._open) >= self._limit:
             raise Problem(503, "too_many_streams", gettext_noop("Too many live pages are open."), retry_after=5)
 
-    def full(self, person: str) -> bool:
-        """Return whether a principal has as many streams open as they may."""
-        return self._open[person] >= PER_PERSON
+    def full(self, person: str, tab: str = "") -> bool:
+        """Return whether a principal has as many streams open as they may, without the one that ``tab`` had before."""
+        own = [stream for stream in self._open if stream.person == person]
+        staying = sum(not stream.replaced and (not tab or stream.tab != tab) for stream in own)
+        # One that is ending and takes nothing is there for as long as sending may take.
+        return staying >= PER_PERSON or len(own) >= 2 * PER_PERSON
 
     async def run(self) -> None:
         """Until cancelled, which is when the process ends: sends everyone away, or the server would wait for them."""
@@ -109,16 +122,18 @@ class OpenStreams:
             self.closing = True
 
     @contextmanager
-    def opened(self, person: str) -> Iterator[None]:
-        """One more until the block ends."""
-        self._open[person] += 1
-        metrics.STREAMS.set(self._open.total())
+    def opened(self, person: str, tab: str = "") -> Iterator[OpenStream]:
+        """One more until the block ends. What the same ``tab`` of this person had open before ends."""
+        for before in self._open:
+            before.replaced |= bool(tab) and (before.person, before.tab) == (person, tab)
+        stream = OpenStream(person, tab)
+        self._open.add(stream)
+        metrics.STREAMS.set(len(self._open))
         try:
-            yield
+            yield stream
         finally:
-            self._open[person] -= 1
-            self._open += Counter()  # forgets those who have none
-            metrics.STREAMS.set(self._open.total())
+            self._open.discard(stream)
+            metrics.STREAMS.set(len(self._open))
 
 
 def stream_router(feed: LiveFeed, streams: OpenStreams, clock: Clock, authorize: Authorizer, paint: Paint) -> APIRouter:
@@ -137,19 +152,20 @@ def stream_router(feed: LiveFeed, streams: OpenStreams, clock: Clock, authorize:
         principal: Annotated[Principal, Depends(authorize(Action.CENTERS_LIVE))],
         html: Annotated[bool, Query(description="Parts of the page instead, those that changed.")] = False,
         sort: Annotated[Order, Query(description="With `html`: the order of the table.")] = Order.WAITING,
+        tab: Tab = "",
     ) -> EventStream:
         """Server-sent events. `centers`: all of `/api/v1/centers/live`, at once and whenever something changed.
 
-        `parts` instead with `html`. `reconnect`: come back; with the reason `signed_out`, sign in first. `ping`:
-        every 15 seconds and without content; who hears nothing for 40 should come back. For who may read
-        `/api/v1/centers/live`. One person has 8 streams at most, over all sign-ins; 429 says so.
+        `parts` instead with `html`. `reconnect`: come back; with the reason `signed_out`, sign in first; with
+        `replaced`, do not. `ping`: every 15 seconds and without content; who hears nothing for 40 should come back. For
+        who may read `/api/v1/centers/live`. One person has 8 streams at most, over all sign-ins; 429 says so. Who comes
+        back with the same `tab` takes the place they had.
         """
         authorize.require(request, principal, Action.CENTERS_LIVE, CENTRAL)
-        streams.demand_room(principal.subject)
+        streams.demand_room(principal.subject, tab)
         shown = (lambda seen: paint(request, seen, sort)) if html else None
-        source = _Stream(
-            feed, streams, clock, principal.subject, lambda: authorize.identity.still_valid(principal), shown
-        )
+        own = (principal.subject, tab)
+        source = _Stream(feed, streams, clock, own, lambda: authorize.identity.still_valid(principal), shown)
         return EventStream(source.events())
 
     return router
@@ -163,14 +179,14 @@ class _Stream:
         feed: LiveFeed,
         streams: OpenStreams,
         clock: Clock,
-        person: str,
+        own: tuple[str, str],
         signed_in: Callable[[], bool],
         shown: Callable[[LiveLoads], dict[str, Any]] | None,
     ) -> None:
         self._feed = feed
         self._streams = streams
         self._clock = clock
-        self._person = person
+        self._person, self._tab = own
         self._signed_in = signed_in
         self._shown = shown
         self._told: dict[str, Any] = {}
@@ -178,20 +194,20 @@ class _Stream:
 
     async def events(self) -> AsyncGenerator[bytes]:
         """Messages until the process ends, the client is too slow, or the person is signed in no more."""
-        if self._streams.full(self._person):
+        if self._streams.full(self._person, self._tab):
             # Many that were asked for at once: each passed the check before any was open.
             yield _reconnect("too_many_streams")
             return
-        with self._streams.opened(self._person):
+        with self._streams.opened(self._person, self._tab) as stream:
             yield event("hello", b"{}", retry_ms=_retry())
-            while not self._streams.closing:
+            while not (self._streams.closing or stream.replaced):
                 if not self._signed_in():
                     yield _reconnect("signed_out")
                     return
                 if (message := self._message()) is not None:
                     yield message
                 await self._clock.sleep(LOOK_S)
-            yield _reconnect("restart")
+            yield _reconnect("replaced" if stream.replaced else "restart")
 
     def _message(self) -> bytes | None:
         """Return the changes; None if there are none and that was said a moment ago."""

@@ -17,8 +17,11 @@ const ANSWER_MS = 10000;
  * whether what the page shows can be relied on.
  */
 export function follow(address, handlers, { onLive, onLost }) {
+  // With its name this page takes its old place among those its person may have open, though the line it had looks open.
+  const tab = crypto.getRandomValues(new Uint32Array(4)).join("-");
+
   function listen() {
-    const source = new EventSource(address);
+    const source = new EventSource(`${address}&tab=${tab}`);
     let heard = Infinity;
     // By the clock on the wall, which goes on while a computer sleeps.
     const watch = setInterval(() => {

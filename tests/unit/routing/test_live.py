@@ -232,6 +232,40 @@ def test_one_person_has_so_many_streams_and_a_process_so_many() -> None:
     streams.demand_room("one")
 
 
+async def test_a_page_that_comes_back_takes_its_own_place_and_no_other() -> None:
+    clock = ManualClock(NOW)
+    harness = RoutingHarness(view=busy(), clock=clock)
+
+    async def opened(tab: str, subject: str = "one-lead") -> Ear:
+        ear = Ear(harness, harness.staff.bearer("jeju", "lead", subject=subject), f"tab={tab}")
+        await ear.hears(1)
+        return ear
+
+    ears = [await opened(f"tab-{number}") for number in range(PER_PERSON)]
+    other = await opened("tab-0", "another-lead")
+    again = await opened("tab-0")
+    assert again.messages[0][0] == "hello"
+    await move(clock, 1)
+    assert ears[0].messages[-1] == ("reconnect", {"reason": "replaced"})
+    await asyncio.wait_for(ears[0].task, DEADLINE_S)
+    assert not any(ear.task.done() for ear in (*ears[1:], other, again))
+    async with httpx.AsyncClient(transport=FirstAnswer(harness.app), base_url=WHERE) as client:
+        who = harness.staff.bearer("jeju", "lead", subject="one-lead")
+        ninth = await client.get("/api/v1/centers/live/stream?tab=tab-8", headers=who)
+    assert ninth.status_code == 429
+    for ear in (*ears, other, again):
+        await ear.end()
+
+
+def test_a_page_that_takes_nothing_does_not_make_more_and_more_streams_by_coming_back() -> None:
+    streams = OpenStreams()
+    doors = [streams.opened("one", "tab") for _ in range(2 * PER_PERSON)]
+    for door in doors:
+        streams.demand_room("one", "tab")
+        door.__enter__()
+    assert streams.full("one", "tab")
+
+
 @pytest.mark.parametrize(
     ("language", "says"),
     [

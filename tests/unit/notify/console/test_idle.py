@@ -46,7 +46,7 @@ class Console:
         self.center = center
         together = SingleFlight(nothing)
         clock = ManualClock(NOW)
-        self.stream = _Stream(hub, clock, center, f"{id(self)}", self.valid, entry, together, banners)
+        self.stream = _Stream(hub, clock, center, (f"{id(self)}", ""), self.valid, entry, together, banners)
         self.sent: list[str] = []
         self.task = asyncio.create_task(self.follow())
 
@@ -221,7 +221,7 @@ async def test_a_console_that_waits_keeps_nothing_of_its_list() -> None:
 
     async def follow(number: int) -> None:
         nonlocal listed
-        given = _Stream(hub, ManualClock(NOW), "gwangju", f"s-{number}", lambda: True, row, SingleFlight(hundred))
+        given = _Stream(hub, ManualClock(NOW), "gwangju", (f"s-{number}", ""), lambda: True, row, SingleFlight(hundred))
         async for part in given.events():
             listed += part == comment("listed")
             del part

@@ -73,6 +73,30 @@ async def test_the_ninth_console_of_a_sign_in_is_refused_and_another_persons_fir
     assert (sum(told), told[-1]) == (2 * PER_SESSION, 0)
 
 
+async def test_a_tab_that_comes_back_takes_its_own_place_and_no_other() -> None:
+    """A phone without its network leaves a stream behind that looks open until TCP gives up."""
+    hub = ConsoleBroadcaster()
+    with contextlib.ExitStack() as open_:
+        tabs = [f"tab-{number}" for number in range(PER_SESSION)]
+        for tab in tabs:
+            assert not hub.full("one", tab)
+            open_.enter_context(hub.listen("jeju", "one", tab=tab))
+        elsewhere = open_.enter_context(hub.listen("jeju", "another", tab=tabs[0]))
+        nameless = open_.enter_context(hub.listen("jeju", "another"))
+        assert hub.full("one", "tab-8")
+        before = [listener for listener in hub._all() if listener.session == "one"]
+        for tab in tabs:
+            assert not hub.full("one", tab)
+            open_.enter_context(hub.listen("jeju", "one", tab=tab))
+        open_.enter_context(hub.listen("jeju", "another"))
+        assert all(listener.closing and listener.replaced for listener in before)
+        assert not elsewhere.closing
+        assert not nameless.closing
+        assert hub.full("one", "tab-8")
+        # They end as soon as their streams are told. A reader that takes nothing does not make more and more of them.
+        assert hub.full("one", tabs[0])
+
+
 def test_a_console_that_was_closed_makes_room() -> None:
     hub = ConsoleBroadcaster()
     with contextlib.ExitStack() as open_:
