@@ -1,10 +1,11 @@
 """The console at work in a real browser: columns, centres in groups, focus at the first error, tables that scroll."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Locator, expect
 
 from tests.browser.test_console import console, filled, shot, signed_in
 from tests.browser.walking import CUT_OFF
@@ -205,6 +206,74 @@ async def test_a_row_made_anew_leaves_somebody_on_the_button_they_stood_on_and_t
         await expect(page.locator("#counts .stat-value").nth(4)).to_have_text("0")
         await harness.act("transfer", report_id(1), "gwangju", "kim", to_center_id="jeju", **offered)
         await expect(page.locator("#counts .stat-value").nth(4)).to_have_text("1")
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_who_acknowledges_by_key_goes_on_from_there(
+    start: Start, sink: MailSink, chromium: Browser, lang: str
+) -> None:
+    harness = await start()
+    urgencies = enumerate(("critical", "high", "normal"), start=1)
+    await harness.routed(*(event("report.routed", number, urgency=urgency) for number, urgency in urgencies))
+    await eventually(lambda: len(sink.mails) >= 3)
+    await eventually(harness.at_rest)
+    async with listening(harness) as base:
+        page, central = [await console(chromium, harness, base, at, lang=lang) for at in ("gwangju", "central")]
+
+        def row(number: int) -> Locator:
+            return page.locator(f"#case-{report_id(number)}")
+
+        async def order() -> Any:
+            return await page.locator("#cases > li").evaluate_all("rows => rows.map((row) => row.id)")
+
+        # As central looks at the case, it leaves its list: what comes next has the focus.
+        await central.locator(f"#case-{report_id(1)} .case-alias").focus()
+        await row(1).get_by_role("button").focus()
+        await page.keyboard.press("Enter")
+        await expect(row(1)).to_have_attribute("data-state", "acknowledged")
+        await expect(row(1).locator(".case-alias")).to_be_focused()
+        assert (await order())[0] == f"case-{report_id(1)}"
+        await expect(central.locator(f"#case-{report_id(1)}")).to_have_count(0)
+        await expect(central.locator(f"#case-{report_id(2)} .case-alias")).to_be_focused()
+        # Nobody is at it any more: it goes where it belongs with the next news.
+        await row(2).get_by_role("button").focus()
+        await harness.routed(event("report.routed", 4))
+        await expect(row(4)).to_be_visible()
+        assert await order() == [f"case-{report_id(number)}" for number in (4, 2, 3, 1)]
+        await expect(row(2).get_by_role("button")).to_be_focused()
+        # What is acknowledged is none of what is looked for here.
+        await page.locator("#finding summary").click()
+        await page.locator("#f-state").select_option("waiting")
+        for number, goes_on in ((2, row(3)), (3, row(4)), (4, page)):
+            await row(number).get_by_role("button").focus()
+            await page.keyboard.press("Enter")
+            await expect(row(number)).to_be_hidden()
+            await expect(goes_on.locator(".case-alias" if number != 4 else "h1")).to_be_focused()
+
+
+async def test_without_script_who_acknowledges_by_key_goes_on_from_there(
+    start: Start, sink: MailSink, chromium: Browser
+) -> None:
+    harness = await start()
+    await harness.routed(event("report.routed", 1), event("report.routed", 2))
+    await eventually(lambda: len(sink.mails) >= 2)
+    await eventually(harness.at_rest)
+    async with listening(harness) as base:
+        page = await signed_in(chromium, harness, base, script=False)
+        await page.goto(f"{base}/")
+        row = page.locator(f"#case-{report_id(1)}")
+        await row.get_by_role("button").focus()
+        await page.keyboard.press("Enter")
+        await expect(row).to_contain_text("확인함")
+        await page.wait_for_load_state()
+        await page.keyboard.press("Tab")
+        await expect(row.locator(".case-alias")).to_be_focused()
+        await page.locator(".duty button").focus()
+        await page.keyboard.press("Enter")
+        await expect(page).to_have_url(re.compile("#duty-title$"))
+        await page.wait_for_load_state()
+        await page.keyboard.press("Tab")
+        await expect(page.locator("#state")).to_be_focused()
 
 
 async def test_a_press_counts_although_its_row_is_made_anew_before_it_ends(

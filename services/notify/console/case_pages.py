@@ -270,7 +270,7 @@ def _form(parts: CasePages, command: Command[Any]) -> Callable[..., Awaitable[Re
         audit = parts.audited(request, who)
         act = parts.case_service.run(who, report_id, command, body, number=number, audit=audit)
         offer_id = body.offer_id if isinstance(body, OfferRequest) else None
-        to = "/" if back == "list" else ""
+        to = f"/#case-{report_id}" if back == "list" else ""
         return await parts.after(request, who, act, back=to, offer_id=offer_id, tried=_tried(command, body))
 
     return run

@@ -129,7 +129,7 @@ def page_router(
         demand_agreement(state, staff_on_duty)
         audit, said = audited(request, principal), (state, staff_on_duty, cases_per_person)
         await set_duty(case_service, center_id, *said, center_version, audit)
-        return RedirectResponse(f"/?center={center_id}", 303)
+        return RedirectResponse(f"/?center={center_id}#duty-title", 303)
 
     @router.post("/dead/read")
     async def read(

@@ -14,11 +14,14 @@ const live = document.getElementById("live");
 const offered = document.getElementById("offered");
 const offers = document.getElementById("offers");
 const listTitle = document.getElementById("list-title");
+const title = document.getElementById("title");
 const head = document.getElementById("head");
 const empty = document.getElementById("empty");
 const more = document.getElementById("more");
 const mute = document.getElementById("mute");
 const seen = new Map();
+/** Rows that stayed where they were because somebody was at them. */
+const kept = new Set();
 const filter = filtering(root, list);
 const wishes = choices(document.getElementById("settings"));
 let listed = null;
@@ -26,14 +29,18 @@ let listed = null;
 for (const row of [...offers.children, ...rowsOf(list)]) seen.set(row.id, Number(row.dataset.rev));
 
 function place(row, into) {
-  let after = null;
-  for (const other of into.children) {
-    if (other !== row && other.dataset.sort > row.dataset.sort) {
-      after = other;
-      break;
-    }
+  kept.delete(row.id);
+  const after = [...into.children].find((other) => other !== row && !kept.has(other.id) && other.dataset.sort > row.dataset.sort);
+  into.insertBefore(row, after ?? null);
+}
+
+/** Put rows where they belong that nobody is at any more. */
+function settle() {
+  for (const id of kept) {
+    const row = document.getElementById(id);
+    if (!row) kept.delete(id);
+    else if (!row.contains(document.activeElement)) place(row, row.parentElement);
   }
-  into.insertBefore(row, after);
 }
 
 function put(entry, told) {
@@ -54,19 +61,21 @@ function put(entry, told) {
   // Of a drill of a front end that is being tried out nobody is alerted here either.
   const asNews = told && row.dataset.silent === undefined;
   if (into !== offers) filter.judge(row);
+  const held = known?.contains(document.activeElement) ? document.activeElement : null;
   if (!known || known.parentElement !== into) {
     known?.remove();
     row.classList.add("fresh");
     place(row, into);
+    if (held) stand(row, held);
     if (asNews) signal(wishes, root);
     return;
   }
-  const held = known.contains(document.activeElement) ? document.activeElement : null;
-  // A row keeps its place while someone is about to act on it.
   if (known.dataset.states !== row.dataset.states && asNews && row.dataset.states.includes("new")) signal(wishes, root);
   known.replaceWith(row);
-  if (held) alike(row, held).focus();
+  // A row keeps its place while someone is about to act on it.
+  if (held) kept.add(row.id);
   else place(row, into);
+  if (held) stand(row, held);
 }
 
 /** What somebody stands on, in the row made anew; never another button, which would do something else. */
@@ -75,11 +84,29 @@ function alike(row, held) {
   return [...row.querySelectorAll("a, button")].find(same) ?? row.querySelector(".open-new") ?? row.querySelector("a");
 }
 
+/** Keep the focus of somebody who stood on `held` in `row`, or where the list goes on if that is not shown now. */
+function stand(row, held) {
+  (row.hidden ? onward(row) : alike(row, held)).focus();
+}
+
+/** Where somebody goes on whose row goes: a name of a case, which does nothing to it if Enter is pressed once more. */
+function onward(row) {
+  const all = [...offers.children, ...rowsOf(list)].filter((one) => one === row || one.checkVisibility());
+  const at = all.indexOf(row);
+  return (all[at + 1] ?? all[at - 1])?.querySelector(".case-alias") ?? title;
+}
+
+function drop(row) {
+  const next = row.contains(document.activeElement) ? onward(row) : null;
+  row.remove();
+  next?.focus();
+}
+
 function take(left) {
   const row = document.getElementById(`case-${left.report_id}`);
   if (!row) return;
   seen.set(row.id, Number(row.dataset.rev));
-  row.remove();
+  drop(row);
   const why = root.dataset[left.why];
   if (why) live.textContent = `${left.alias}: ${why}`;
 }
@@ -105,6 +132,7 @@ function counted() {
 }
 
 function apply(body, asNews) {
+  settle();
   for (const entry of body.rows) put(entry, asNews);
   for (const left of body.gone) take(left);
   counted();
@@ -115,7 +143,7 @@ function whole(body) {
   more.hidden = !body.more;
   apply(body, root.dataset.live !== undefined && root.dataset.met === "yes");
   if (!body.last || !listed) return;
-  for (const row of [...offers.children, ...rowsOf(list)]) if (!listed.has(row.id)) row.remove();
+  for (const row of [...offers.children, ...rowsOf(list)]) if (!listed.has(row.id)) drop(row);
   listed = null;
   root.dataset.met = "yes";
   counted();
@@ -137,8 +165,9 @@ list.addEventListener("submit", async (event) => {
   const form = event.target.closest("form.acknowledge");
   if (!form) return;
   event.preventDefault();
-  const button = form.querySelector("button");
-  button.disabled = true;
+  // Not disabled: a button that is loses the focus of who pressed it by key.
+  if (form.dataset.sent) return;
+  form.dataset.sent = "yes";
   try {
     const answer = await fetch(`/api/v1/cases/${form.dataset.report}/acknowledge`, {
       method: "POST",
@@ -150,7 +179,7 @@ list.addEventListener("submit", async (event) => {
   } catch {
     live.textContent = root.dataset.lost;
   } finally {
-    button.disabled = false;
+    delete form.dataset.sent;
   }
 });
 
