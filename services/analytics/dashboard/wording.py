@@ -121,7 +121,8 @@ class Wording(Terms):
             return ""
         period = self.period(before.period.name)
         if change is None:
-            return self.text(gettext_noop("No comparison with %(period)s: a number is hidden.")) % {"period": period}
+            said = gettext_noop("No comparison with %(period)s: a number is hidden or only said as two limits.")
+            return self.text(said) % {"period": period}
         points = f"{abs(100 * change.difference):.1f}"
         if not change.difference or (change.of_shares and points == f"{0:.1f}"):
             return self.text(gettext_noop("The same as in %(period)s.")) % {"period": period}
