@@ -322,6 +322,8 @@ def _former_years(found: System, releases: Sequence[Release], former: Sequence[R
     entries = sorted((*former, *releases), key=lambda each: each.revision)
     for year in (each for each in former if each.kind == "year"):
         then = {each.period: each for each in entries if each.as_of <= year.as_of and each.period in year.months}
+        if then.keys() != {*year.months}:
+            continue  # by a clock that was put back a month came after its year
         for name in (name for name in year.tables if TABLE_SPECS[name].says_intervals):
             for leaf, bounds in read(year.tables[name]).items():
                 hiding = [month for month in then.values() if leaf not in month.tables[name]]

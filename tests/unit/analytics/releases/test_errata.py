@@ -176,6 +176,8 @@ def test_the_proof_knows_what_a_former_year_said_of_months_that_stand() -> None:
     assert [again.tables[BY_CENTER][f"gwangju{end}"] for end in (">=", "<=")] == [160, 205]
     told = system([*months.values(), again], [first[2], year])
     assert f"2025-02/{BY_CENTER}/gwangju" in prove(told, 60, of=["2025"]).cells
+    earlier = replace(year, as_of="2026-01-03T00:00:00Z")
+    assert prove(system([*months.values(), again], [first[2], earlier]), 60, of=["2025"]).verdict == "open", "a clock"
     without = revised(replace(made, tables={}), [year], WHY)
     assert prove(system([*months.values(), without], [first[2], year]), 60, of=["2025-02"]).verdict == "open"
 
