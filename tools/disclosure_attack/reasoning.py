@@ -97,7 +97,7 @@ class Bound:
     low: int
     high: int
     sure: bool = True
-    """Both ends were proven within the time."""
+    """Whether it leaks or is narrowed was proven within the time."""
 
     @property
     def leaked(self) -> bool:

@@ -16,7 +16,8 @@ _TIME_S: Final = 30.0
 def bounds(found: Problem, *, exact: bool, limit_s: float = _TIME_S) -> Iterator[Bound]:
     """Every cell that is not shown, with what it can be.
 
-    ``exact`` finds both ends of each; otherwise only as far as needed to see that a cell is open or leaked.
+    ``exact`` proves of each that it is wide open, or finds both its ends; otherwise only as far as needed to see that a
+    cell is open or leaked.
     """
     for block in _blocks(found):
         solver = _Block(found, block)
@@ -100,10 +101,17 @@ class _Block:
         self._solver.passModel(self._model)
 
     def bound(self, cell: Cell, *, exact: bool, limit_s: float) -> Bound:
-        """The least and the most of a cell; with ``exact`` False, one number outside 1 to 4 is enough."""
-        if not exact and any(value == 0 or value >= SMALL for value in self._seen[cell]):
-            return Bound(cell, min(self._seen[cell]), max(self._seen[cell]), sure=False)
+        """The least and the most of a cell, as far as it is not open.
+
+        A cell that can be both 0 and 5 or more is open, whatever its ends. With ``exact`` False, one number outside 1
+        to 4 is enough.
+        """
+        seen = self._seen[cell]
+        if not exact and any(value == 0 or value >= SMALL for value in seen):
+            return Bound(cell, min(seen), max(seen), sure=False)
         low, sure_low = self._end(cell, 1.0, limit_s)
+        if sure_low and (low >= SMALL or (low == 0 and max(seen) >= SMALL)):
+            return Bound(cell, low, max(seen))
         high, sure_high = self._end(cell, -1.0, limit_s)
         return Bound(cell, low, high, sure_low and sure_high)
 
