@@ -7,6 +7,7 @@ and in each service's ``store`` alone.
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
@@ -142,6 +143,14 @@ async def refuse_unfinished_restore(database: AsyncIOMotorDatabase[Document]) ->
             f"store {database.name}: the restore of {found.get('backup')} is not finished, erasures may not have been"
             " replayed; finish it (docs/how-to/restore.md) before anything serves"
         )
+
+
+async def store_time(database: AsyncIOMotorDatabase[Document]) -> datetime:
+    """The store's own time, in UTC. Raises ``TransientError`` while the store is away."""
+    with store_errors():
+        said = await database.command("hello", codec_options=database.codec_options)
+    now: datetime = said["localTime"]
+    return now
 
 
 async def until_done(step: Callable[[], Awaitable[object]], clock: Clock, what: str) -> None:

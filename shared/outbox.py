@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
-from motor.motor_asyncio import AsyncIOMotorCollection
+from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import UpdateMany, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
@@ -35,7 +35,7 @@ from shared.events.base import Record
 from shared.jobs import Skipped
 from shared.kafka import metrics
 from shared.kafka.publisher import Publisher
-from shared.mongo import SLICE, Document, by_ids, store_errors
+from shared.mongo import SLICE, Document, by_ids, store_errors, store_time
 from shared.topics import BY_NAME
 
 _log = log.get(__name__)
@@ -140,6 +140,7 @@ class Relay:
         ``also_clear`` names further fields to clear in the same write; one that has changed meanwhile stays.
         """
         self._collection = collection
+        self._database: AsyncIOMotorDatabase[Document] = collection.database  # type: ignore[assignment]  # motor's types
         self._leases = collection.database[LEASES]
         self._publisher = publisher
         self._clock = clock
@@ -401,13 +402,6 @@ class Relay:
         else:
             self._sweep_from = page[-1][SINCE]
 
-    async def _store_time(self) -> datetime:
-        """The store's own time: of two processes' clocks that differ, nothing tells which one is right."""
-        with store_errors():
-            said = await self._collection.database.command("hello", codec_options=self._collection.codec_options)
-        now: datetime = said["localTime"]
-        return now
-
     async def _redate(self) -> None:
         """Events of a process whose clock was ahead have been pending since now at the latest.
 
@@ -415,7 +409,7 @@ class Relay:
         """
         if asyncio.get_running_loop().time() - self._redated_at < REDATE_SECONDS:
             return
-        now = await self._store_time()
+        now = await store_time(self._database)
         with store_errors():
             ahead = {SINCE: {"$gt": now + CLOCKS_APART, "$lte": _NEVER}}
             done = await self._collection.update_many(ahead, {"$set": {SINCE: now}})
@@ -426,13 +420,13 @@ class Relay:
     async def _take_lease(self) -> bool:
         """Take or renew the lease on this collection's backlog; False while another relay holds it.
 
-        It ends by the store's time. One that ends later than any that is taken now is of a time when the store's clock
-        was ahead, and holds nobody up.
+        It ends by the store's time: of two processes' clocks that differ, nothing tells which one is right. One that
+        ends later than any that is taken now is of a time when the store's clock was ahead, and holds nobody up.
         """
         begun = asyncio.get_running_loop().time()
         if self._lease_until - begun > LEASE_SECONDS / 2:
             return True
-        now = await self._store_time()
+        now = await store_time(self._database)
         until = now + timedelta(seconds=LEASE_SECONDS)
         ended = [{"until": {"$lte": now}}, {"until": {"$gt": until + CLOCKS_APART}}]
         free = {"_id": self._collection.name, "$or": [{"by": self._holder}, *ended]}

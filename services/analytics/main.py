@@ -40,8 +40,9 @@ from shared.jobs import Jobs
 from shared.kafka.broker import KafkaClient
 from shared.kafka.reader import PartitionReader
 from shared.migrations import admit
-from shared.mongo import connect, until_done, wait_until_ready
+from shared.mongo import connect, store_time, until_done, wait_until_ready
 from shared.settings import KafkaSettings, StoreSettings, load
+from shared.store_clock import LOOK_S, StoreClock
 from shared.web.app import create_app
 from shared.web.authorization import Authorizer, log_denied
 from shared.web.pages import Pages
@@ -145,8 +146,16 @@ def build(
     watch = Watch(reader, logs, clock, partitions=partitions, patience_s=2 * settings.pace_s)
     harms = [harm.value for harm in HarmType]
     register = Register(database)
+    store_clock = StoreClock(partial(store_time, database), clock)
     release_service = ReleaseService(
-        reader, register, clock, centers=CENTER_IDS, harms=harms, caught_up=watch.caught_up, limit_s=settings.proof_s
+        reader,
+        register,
+        clock,
+        store_clock,
+        centers=CENTER_IDS,
+        harms=harms,
+        caught_up=watch.caught_up,
+        limit_s=settings.proof_s,
     )
 
     identity = identity_over_http(settings, clock, "analytics")
@@ -171,6 +180,7 @@ def build(
     jobs = Jobs(health, clock)
     jobs.every(POLL_S, "identity", identity.refresh)
     jobs.every(settings.reconcile_every_s, "watch", watch.look)
+    jobs.every(LOOK_S, "store-clock", store_clock.look)
     jobs.every(settings.release_every_s, "releases", release_service.release_due)
     if audit is not None:
         jobs.every(DAY_S, "audit", audit.look_after)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -52,6 +53,7 @@ from shared.identity.source import POLL_S, Identity
 from shared.jobs import Jobs
 from shared.key_setting import key_bytes
 from shared.settings import KafkaSettings, StoreSettings, load
+from shared.store_clock import LOOK_S, StoreClock
 from shared.tls import trusted_authorities
 from shared.web.app import create_app
 from shared.web.authorization import Authorizer
@@ -259,6 +261,7 @@ def build(
     health.ready["identity"] = accounts.identity.check
     jobs = Jobs(health, SystemClock())  # how often to look is a matter of the machine's clock, whatever day it is
     jobs.every(POLL_S, "identity", accounts.identity.refresh)
+    jobs.every(LOOK_S, "store-clock", StoreClock(partial(mongo.store_time, database), clock).look)
     jobs.every(HOUSEKEEPING_S, "accounts", accounts.tidy)
     if settings.smtp_host:
         settles_s = SETTLES.total_seconds() + 0.1

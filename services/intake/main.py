@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -103,6 +104,7 @@ from shared.kafka.broker import KafkaClient
 from shared.key_setting import key_bytes
 from shared.outbox import Relay
 from shared.settings import KafkaSettings, StoreSettings, load
+from shared.store_clock import LOOK_S, StoreClock
 from shared.web.app import create_app
 from shared.web.middleware import FORM_QUOTED
 from shared.web.pages import Pages
@@ -136,6 +138,7 @@ class Intake:
     link_service: LinkService
     erasure_job: ErasureJob
     replay: ErasureReplay
+    store_clock: StoreClock
     audit: AuditLog
     anchors: AnchorPublisher
     clients: ClientAuthenticator
@@ -206,6 +209,7 @@ class Intake:
         jobs.endless("callbacks", told.run)
         jobs.every(DISK_S, "disk", self.disk.look)
         jobs.endless("store-watch", self.group.watch)
+        jobs.every(LOOK_S, "store-clock", self.store_clock.look)
         jobs.every(self.erasure_pace_s, "erasures", self.erasure_job.minute)
         jobs.every(self.erasure_pace_s, "retention", self.erasure_job.daily)
 
@@ -234,7 +238,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     recorder = AuditRecorder(audit, clock)
     reports = repository_of(settings, database, clock, keys.reports, recorder.report_refused)
-    links = LinkIndex(database)
+    links, store_clock = LinkIndex(database), StoreClock(partial(mongo.store_time, database), clock)
     link_service = LinkService(links, KeyedDigests(key_bytes(settings.link_key)), clock)
     relay = Relay(
         reports.collection,
@@ -288,7 +292,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         service="intake",
         on_denied=denial_recorder(audit),
     )
-    erasure_job = ErasureJob(reports, links, recorder, clock)
+    erasure_job = ErasureJob(reports, links, recorder, clock, store_clock)
     wrong_receipts = WrongReceipts(
         WrongReceiptCounts(database), keys.wrong_receipts, clock, per_network=settings.wrong_receipts_per_hour
     )
@@ -312,7 +316,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     metrics.show(aside.ready)  # once all of them are in it: what is added later is never shown
     tell = StatusAnswerBuilder(duties.first_on_duty, clock)
     status = StatusService(authenticator, tell)
-    receipts = ReceiptService(updater, keyring, words, link_service, tell, clock, erasure_job.destroy)
+    receipts = ReceiptService(updater, keyring, words, link_service, tell, clock, store_clock, erasure_job.destroy)
     handing = HandoverService(updater, keys.lasting, issuer, keyring, words, tell)
     details_service = DetailsService(
         identity=identity,
@@ -404,6 +408,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         link_service=link_service,
         erasure_job=erasure_job,
         replay=ErasureReplay(reports, links, recorder, clock),
+        store_clock=store_clock,
         audit=audit,
         anchors=AnchorPublisher(audit, bus_settings, clock),
         clients=clients,

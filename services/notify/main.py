@@ -5,6 +5,7 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -64,6 +65,7 @@ from shared.kafka.reader import Follower
 from shared.key_setting import key_bytes
 from shared.outbox import Relay
 from shared.settings import KafkaSettings, StoreSettings, load
+from shared.store_clock import LOOK_S, StoreClock
 from shared.topics import ALERTS, CASES, CENTERS, ROUTINGS
 from shared.web.app import create_app
 from shared.web.pages import Pages
@@ -156,8 +158,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     broadcaster, channel = ConsoleBroadcaster(), MailChannel(settings, clock)
     # No two processes have the same, not even a container and the one it is started again as.
     worker = f"{socket.gethostname()[:60].replace('.', '-')}:{os.getpid()}:{secrets.token_hex(4)}"
-    delivery = Delivery(settings, channel, clock)
-    recent = RecentAlertStore(database)
+    delivery, recent = Delivery(settings, channel, clock), RecentAlertStore(database)
     escalation_worker = EscalationWorker(
         cases, centers, recent, delivery, broadcaster, case_relay, clock, settings, worker
     )
@@ -190,6 +191,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         until_first_ok(health, name)
     jobs = Jobs(health, SystemClock())  # how often to look is a matter of the machine's clock, whatever day it is
     jobs.every(POLL_S, "identity", identity.refresh)
+    jobs.every(LOOK_S, "store-clock", StoreClock(partial(mongo.store_time, database), clock).look)
     jobs.every(DIRECTORY_S, "staff-directory", staff.refresh)
     jobs.every(DAY_S, "audit", audit.look_after)
     jobs.every(PUBLISH_S, "audit-anchors", AnchorPublisher(audit, bus_settings, clock).publish, at_once=False)

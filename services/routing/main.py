@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +41,7 @@ from shared.kafka.broker import KafkaClient
 from shared.kafka.connection import topic_name
 from shared.kafka.reader import Follower, PartitionReader
 from shared.settings import KafkaSettings, StoreSettings, load
+from shared.store_clock import LOOK_S, StoreClock
 from shared.topics import CASES, CENTERS, LOADS, ROUTINGS
 from shared.web.app import create_app
 from shared.web.authorization import Authorizer, log_denied
@@ -93,7 +95,8 @@ def build(
     """Make the parts; nothing runs or connects yet. Raises ``FatalError`` if the packaged tables are not sound."""
     sets = tables.take(settings.tables_dir)
     health = Health(notes={"tables": lambda: tables.word(sets)})
-    store = DecisionStore(mongo.connect(store_settings, SERVICE))
+    database = mongo.connect(store_settings, SERVICE)
+    store = DecisionStore(database)
     bus = KafkaClient(bus_settings, SERVICE, health, clock)
     routings, cases = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, CASES)
     copied = PartitionReader(bus_settings, ROUTINGS)
@@ -124,6 +127,7 @@ def build(
     )
     jobs = Jobs(health, clock)
     jobs.every(POLL_S, "identity", identity.refresh)
+    jobs.every(LOOK_S, "store-clock", StoreClock(partial(mongo.store_time, database), clock).look)
     jobs.every(MEASURE_SECONDS, "loads", load_publisher.look, wake=service.changed, gather_s=settings.loads_every_s)
     jobs.every(settings.closing_every_s, "closing", service.move_from_closed, only_while=view.any_closed)
     jobs.every(AGAIN_S, "restoring", restorer.restore_suspected, wake=restorer.suspected)

@@ -18,6 +18,7 @@ from services.analytics.releases.suppression import MonthCounts
 from services.analytics.settings import AnalyticsSettings
 from shared.clock import SystemClock
 from shared.health import Health
+from tests.support.clock import agreeing
 from tests.support.staff import TestIdentity
 from tests.unit.analytics.releases.test_service import Store
 from tests.unit.analytics.worlds import year_of
@@ -67,7 +68,9 @@ async def fetched(entries: Iterable[Release], folder: Path) -> int:
     store.released = list(entries)
     nothing: Any = None
     register: Any = store
-    release_service = ReleaseService(register, register, clock, centers=(), harms=(), caught_up=lambda: None)
+    release_service = ReleaseService(
+        register, register, clock, agreeing(clock), centers=(), harms=(), caught_up=lambda: None
+    )
     watch: Any = Watching()
     app = application(
         AnalyticsSettings(),

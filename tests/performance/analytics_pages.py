@@ -24,6 +24,7 @@ from shared.clock import SystemClock
 from shared.events.vocabulary import HarmType
 from tests.integration.analytics.worker import NOBODY_THERE, STAFF, environment
 from tests.performance.analytics_history import Ground
+from tests.support.clock import agreeing
 from tests.support.waiting import eventually
 from tools.local import ports, processes
 
@@ -73,6 +74,7 @@ async def _released(ground: Ground) -> float:
         CountReader(ground.database),
         Register(ground.database),
         clock,
+        agreeing(clock),
         centers=CENTER_IDS,
         harms=[harm.value for harm in HarmType],
         caught_up=clock.now,

@@ -531,6 +531,21 @@ async def test_some_minutes_without_identity(system: System, watch: Watch) -> No
             await watch.fires("KeysStale", job="notify")
 
 
+async def test_an_intake_whose_clock_jumped_ahead(system: System, watch: Watch) -> None:
+    with system.later(4 * _DAY, "intake"):
+        await watch.fires("ClockApart", job="intake")
+        assert "its clock is ahead of its store's by" in await system.said("doctor")
+        log = system.stack.log_file("intake")
+        for words in (("clock.apart",), ("job.failed", "erasures"), ("job.failed", "retention")):
+
+            def said(words: tuple[str, ...] = words) -> bool:
+                lines = log.read_text(encoding="utf-8").splitlines()
+                return any(all(word in line for word in words) for line in lines)
+
+            await eventually(said, f"the log says {words}", seconds=2 * _MINUTE)
+    await watch.ends("ClockApart")
+
+
 async def test_a_certificate_that_ends_in_five_days(
     system: System, watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

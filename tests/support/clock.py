@@ -1,9 +1,13 @@
 """Clocks for tests: one that stands still until it is moved, and the machine's own, which may jump."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
+from shared.mongo import store_time
+from shared.store_clock import StoreClock
 
 
 class ManualClock:
@@ -72,3 +76,25 @@ class StillClock(JumpClock):
     def monotonic(self) -> float:
         """Seconds jumped, or the machine's where the clock was not made to measure."""
         return self._jumped.total_seconds() if self._both else super().monotonic()
+
+
+def store_time_by(clock: Clock) -> Callable[[Any], Awaitable[datetime]]:
+    """In the place of ``mongo.store_time``: where time passes by a test's clock it passes for the store too.
+
+    The store is asked all the same: one that is away tells no time.
+    """
+
+    async def asked(database: Any) -> datetime:
+        await store_time(database)
+        return clock.now()
+
+    return asked
+
+
+def agreeing(clock: Clock, *, ahead: timedelta = timedelta()) -> StoreClock:
+    """What compares this clock with the store's, which is right unless the clock is ``ahead`` of it."""
+
+    async def asked() -> datetime:
+        return clock.now() - ahead
+
+    return StoreClock(asked, clock)

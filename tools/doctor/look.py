@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx
@@ -70,14 +69,12 @@ async def _process(http: httpx.AsyncClient, entry: ProcessEntry, headers: Mappin
     base = f"http://{ports.LOOPBACK}:{entry.port}"
     try:
         health = await http.get(f"{base}/health/ready", headers=headers)
-        at = parsedate_to_datetime(health.headers["date"]).timestamp() if "date" in health.headers else time.time()
-        ahead = at - time.time()
         checks = dict(health.json().get("checks", {}))
         shown = await http.get(f"{base}/metrics", headers=headers)
         samples = _samples(shown.text) if shown.is_success else None
     except (httpx.HTTPError, AttributeError, TypeError, ValueError):  # nothing answers, or another program does
         return seen
-    return replace(seen, ready=health.is_success, checks=checks, clock_ahead_s=ahead, samples=samples)
+    return replace(seen, ready=health.is_success, checks=checks, samples=samples)
 
 
 def _samples(text: str) -> list[Sample]:

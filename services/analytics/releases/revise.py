@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from services.analytics.counting.reader import CountReader
@@ -24,8 +25,9 @@ from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
 from shared.errors import IeumError, PermanentError
 from shared.events.vocabulary import HarmType
-from shared.mongo import connect
+from shared.mongo import connect, store_time
 from shared.settings import KafkaSettings, StoreSettings, load
+from shared.store_clock import StoreClock
 
 REFUSED: Final = 1
 FAILED: Final = 2
@@ -55,10 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _run(month: str, why: Why, *, dry: bool) -> None:
     settings, database = load(AnalyticsSettings), connect(load(StoreSettings), "analytics")
+    clock = SystemClock()
     release_service = ReleaseService(
         CountReader(database),
         Register(database),
-        SystemClock(),
+        clock,
+        StoreClock(partial(store_time, database), clock),
         centers=CENTER_IDS,
         harms=[harm.value for harm in HarmType],
         caught_up=lambda: None,

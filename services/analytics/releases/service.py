@@ -56,6 +56,7 @@ from shared.clock import SEOUL, Clock
 from shared.errors import IeumError, PermanentError, TransientError
 from shared.events.vocabulary import EndReason
 from shared.process import told_of
+from shared.store_clock import StoreClock
 
 _log = log.get(__name__)
 
@@ -99,16 +100,21 @@ class ReleaseService:
         reader: CountReader,
         register: Register,
         clock: Clock,
+        store_clock: StoreClock,
         *,
         centers: Sequence[str],
         harms: Sequence[str],
         caught_up: Callable[[], datetime | None],
         limit_s: float = LIMIT_S,
     ) -> None:
-        """``caught_up`` tells up to which moment everything written to the topics has been counted."""
+        """``caught_up`` tells up to which moment everything written to the topics has been counted.
+
+        ``store_clock`` says what time it is for a release, which cannot be taken back.
+        """
         self._reader = reader
         self._register = register
         self._clock = clock
+        self._store_clock = store_clock
         self._centers = centers
         self._harms = harms
         self._caught_up = caught_up
@@ -144,7 +150,8 @@ class ReleaseService:
     async def release_due(self) -> None:
         """Release everything that may be closed by now, oldest first; stop at the first that cannot.
 
-        Raises ``TransientError``; ``BrokenRegisterError`` where nothing can be released any more.
+        Raises ``TransientError``, ``ClocksApartError`` too; ``BrokenRegisterError`` where nothing can be released any
+        more.
         """
         try:
             await self._release_due()
@@ -157,6 +164,8 @@ class ReleaseService:
         if self._clock.monotonic() - self._failed_at < _TRY_AGAIN_AFTER_S:
             return
         while (period := await self._due()) is not None:
+            if not await self._is_over(period):
+                return
             made = await self._tried(period)
             if made.proof.verdict != "open":
                 self._failed_at = self._clock.monotonic()
@@ -224,6 +233,11 @@ class ReleaseService:
             return None
         weeks = (each.period.name for each in weekly.coming(month, self.entries) if caught_up >= each.not_before)
         return month if caught_up >= due else next(weeks, None)
+
+    async def _is_over(self, period: str) -> bool:
+        """Whether it may be closed by the store's clock too, and nothing is said to be counted that is yet to come."""
+        caught_up, now = self._caught_up(), await self._store_clock.agreed_now()
+        return closes_at(period) <= now and (caught_up is None or caught_up <= now)
 
     def _show_overdue(self, due: datetime) -> None:
         metrics.RELEASE_LATE.set(max(0.0, (self._clock.now() - due).total_seconds()))

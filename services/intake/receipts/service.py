@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -39,11 +39,12 @@ from services.intake.retention.rules import RefusedError
 from services.intake.staff_access.views import written
 from services.intake.submissions import identifiers
 from services.intake.submissions.facts import NotAdmittedError, demand_consent, demand_deadline, demand_told
-from shared.clock import Clock, seoul_date
+from shared.clock import Clock, seoul_date, whole_milliseconds
 from shared.encryption import Keyring
 from shared.errors import TransientError
 from shared.events.reports import ReportMessageLeft, ReportReinstated, ReportWithdrawn
 from shared.metrics import REGISTRY
+from shared.store_clock import StoreClock
 
 MESSAGES: Final = 50
 """Messages with one receipt; more belong in a conversation."""
@@ -69,15 +70,20 @@ class ReceiptService:
         link_service: LinkService,
         tell: StatusAnswerBuilder,
         clock: Clock,
+        store_clock: StoreClock,
         destroy: Destroy,
     ) -> None:
-        """``destroy`` ends the key of a report whose time has come, and gives what is then stored of it."""
+        """``destroy`` ends the key of a report whose time has come, and gives what is then stored of it.
+
+        ``store_clock`` tells where this process's clock is wrong, for the time in which a withdrawal can be undone.
+        """
         self._updater = updater
         self._keyring = keyring
         self._words = words
         self._link_service = link_service
         self._tell = tell
         self._clock = clock
+        self._store_clock = store_clock
         self._destroy = destroy
 
     async def message(self, asked: MessageAsked, caller: Caller, key: str | None) -> Taken:
@@ -146,10 +152,13 @@ class ReceiptService:
     async def withdraw(self, asked: WithdrawalAsked, caller: Caller) -> StatusAnswer:
         """Stop contact and seal the report at once; destroy it later, or sooner if that was understood.
 
-        Destruction at once waits a day where only the receipt was shown, see ``policy.receipt_alone``.
+        Destruction at once waits a day where only the receipt was shown, see ``policy.receipt_alone``. Where this
+        process's clock is wrong the store's counts: another process destroys by a clock that is right.
         """
+        correction = await self._correction()
 
-        def judge(document: Document, now: datetime) -> ReportUpdate | None:
+        def judge(document: Document, by_clock: datetime) -> ReportUpdate | None:
+            now = whole_milliseconds(by_clock + correction)
             if asked.at_once and not asked.understood:
                 raise RefusedError("not_understood")
             before = retention_rules.lifecycle_of(document)
@@ -186,8 +195,10 @@ class ReceiptService:
 
     async def reinstate(self, asked: ReceiptQuestion, caller: Caller) -> StatusAnswer:
         """Undo a withdrawal within the time for it. Raises ``Problem``: 409 ``too_late``, 410 ``erased``."""
+        correction = await self._correction()
 
-        def judge(document: Document, now: datetime) -> ReportUpdate | None:
+        def judge(document: Document, by_clock: datetime) -> ReportUpdate | None:
+            now = whole_milliseconds(by_clock + correction)
             before = retention_rules.lifecycle_of(document)
             life = retention_rules.reinstated(before, now)
             if life == before:
@@ -200,6 +211,12 @@ class ReceiptService:
         if step is not None:
             REINSTATEMENTS.inc()
         return self._tell(document)
+
+    async def _correction(self) -> timedelta:
+        try:
+            return await self._store_clock.correction()
+        except TransientError:
+            raise unavailable() from None
 
     async def answers(self, asked: ReceiptQuestion, caller: Caller) -> AnswersLeft:
         """Return the centre's answers to this holder; they count as read from then on. Raises ``Problem``."""

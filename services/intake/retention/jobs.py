@@ -1,7 +1,8 @@
 """Destroys keys whose time has come: every minute what was announced, once a day what the retention table demands.
 
 Everything is decided again right before it is done, and one write puts the tombstone where the report was; so it may
-be cut off at any point, or be done by several processes at once.
+be cut off at any point, or be done by several processes at once. Nothing is done while this process's clock and the
+store's are apart: a clock that jumped ahead must not end anybody's time for second thoughts.
 """
 
 import secrets
@@ -26,6 +27,7 @@ from shared.clock import Clock, seoul_day, whole_milliseconds
 from shared.events.reports import ReportFacts, ReportWithdrawn
 from shared.jobs import Skipped
 from shared.metrics import REGISTRY
+from shared.store_clock import StoreClock
 
 MINUTELY: Final = "erasures"
 DAILY: Final = "retention"
@@ -64,12 +66,14 @@ class ErasureJob:
         links: LinkIndex,
         recorder: AuditRecorder,
         clock: Clock,
+        store_clock: StoreClock,
     ) -> None:
-        """``links``: where others find a report."""
+        """``links``: where others find a report. ``store_clock`` says what time it is for what cannot be undone."""
         self._reports = reports
         self._links = links
         self._recorder = recorder
         self._clock = clock
+        self._store_clock = store_clock
         self._holder = secrets.token_hex(8)
         self._unjudged: list[str] = []
         self._log = log.get("services.intake.retention")
@@ -77,9 +81,19 @@ class ErasureJob:
     async def minute(self) -> int:
         """Destroy what was announced and is due; how many. Also renews the measures.
 
-        Raises ``SkippedError`` at the end: one report that cannot be read keeps no other from its end.
+        Raises ``SkippedError`` at the end: one report that cannot be read keeps no other from its end. Raises
+        ``ClocksApartError`` without destroying anything.
         """
-        now, count, skipped = self._clock.now(), 0, Skipped(MINUTELY)
+        skipped = Skipped(MINUTELY)
+        try:
+            count = await self._destroy_due(await self._store_clock.agreed_now(), skipped)
+        finally:
+            await self._measure(self._clock.now())
+        skipped.raise_if_any()
+        return count
+
+    async def _destroy_due(self, now: datetime, skipped: Skipped) -> int:
+        count = 0
         while due := await self._reports.marked(ERASE_AT, until=now, besides=skipped.references):
             for document in due:
                 with skipped.on_error(document["_id"]):
@@ -87,17 +101,15 @@ class ErasureJob:
                     count += done is not None and retention_rules.lifecycle_of(done).erased_at is not None
             if len(due) < PAGE:
                 break
-        await self._measure(now)
-        skipped.raise_if_any()
         return count
 
     async def daily(self) -> bool:
         """Judge every report by the retention table, once a day in Korea by one process; whether it was this one.
 
         Raises ``SkippedError`` at the end. A report that this process could not judge is judged again in each further
-        pass, so that the job counts as failing until the report can be read or is gone.
+        pass, so that the job counts as failing until the report can be read or is gone. Raises ``ClocksApartError``.
         """
-        now = self._clock.now()
+        now = await self._store_clock.agreed_now()
         day = seoul_day(now)
         skipped = Skipped(DAILY)
         if not await self._reports.claim(DAILY, day, self._holder, now):
@@ -136,12 +148,12 @@ class ErasureJob:
     async def destroy(self, report_id: str) -> Document | None:
         """Destroy a report's key if that is due now, or take it off the plan if it no longer is; what is then stored.
 
-        Raises ``TransientError``; doing it again is safe.
+        Raises ``TransientError``, ``ClocksApartError`` too; doing it again is safe.
         """
         document = await self._reports.of_report(report_id)
         if document is None or retention_rules.lifecycle_of(document).erased_at is not None:
             return document
-        now = whole_milliseconds(self._clock.now())
+        now = whole_milliseconds(await self._store_clock.agreed_now())
         life, facts, progress = _read(document)
         verdict = schedule.judge(facts, document["received_at"], life, progress, now)
         cause = retention_rules.dying(life, verdict, now)
@@ -162,14 +174,16 @@ class ErasureJob:
     async def _judge(self, page: list[Document], skipped: Skipped) -> Tally[str]:
         said: Tally[str] = Tally()
         alarms: dict[str, str | None] = {}
+        now = whole_milliseconds(await self._store_clock.agreed_now())
         for document in page:
             with skipped.on_error(document["_id"]):  # one report that cannot be read keeps no other from being judged
-                await self._judge_one(document, said, alarms)
-        await self._reports.alarm(alarms, self._clock.now())
+                await self._judge_one(document, now, said, alarms)
+        await self._reports.alarm(alarms, now)
         return said
 
-    async def _judge_one(self, document: Document, said: Tally[str], alarms: dict[str, str | None]) -> None:
-        now = whole_milliseconds(self._clock.now())
+    async def _judge_one(
+        self, document: Document, now: datetime, said: Tally[str], alarms: dict[str, str | None]
+    ) -> None:
         life, facts, progress = _read(self._reports.authentication.check(document))
         received_at = document["received_at"]
         if schedule.drill_over(facts, received_at, life, progress, now):

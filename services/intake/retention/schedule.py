@@ -163,7 +163,7 @@ def judge(
         return RetentionVerdict(
             RetentionStatus.DUE if due <= now else RetentionStatus.KEPT, last.category or category, due
         )
-    started = first_seen(progress)
+    started = started_at(received_at, progress)
     if started is None:
         would = ends(category, received_at)
         near = would is not None and would - UNREAD_NOTICE <= now
@@ -189,8 +189,14 @@ def drill_over(facts: ReportFacts, received_at: datetime, life: Lifecycle, progr
 
 
 def first_seen(progress: Progress) -> datetime | None:
-    """The first acknowledgement of all, where the clocks start."""
+    """The first acknowledgement of all."""
     return progress.first_seen_at or (progress.work.acknowledged_at if progress.work else None)
+
+
+def started_at(received_at: datetime, progress: Progress) -> datetime | None:
+    """When a report's time began: at its first acknowledgement, by whatever clock, but not before it was received."""
+    seen = first_seen(progress)
+    return None if seen is None else max(seen, received_at)
 
 
 def _finished(progress: Progress) -> bool:

@@ -125,7 +125,7 @@ class RetentionService:
             )
             life = retention_rules.lifecycle_of(document)
             own = schedule.category_in(facts, life)
-            started = schedule.first_seen(progress)
+            started = schedule.started_at(document["received_at"], progress)
             return retention_rules.decided(life, decision, category=own, started=started, now=now)
 
         kind = "destroy" if destroy else f"keep_{category}" if category else "reinstate"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import aiosmtplib
 from fastapi import FastAPI
@@ -22,6 +23,8 @@ from shared.jobs import Jobs
 from shared.kafka.reader import Follower
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.smtp import smtp_options
+from shared.store_clock import LOOK_S as COMPARE_S
+from shared.store_clock import StoreClock
 from shared.topics import ALERTS, CASES, ROUTINGS
 from shared.web.app import create_app
 from shared.web.serve import serve
@@ -47,7 +50,8 @@ class AuditorProcess:
         """It has notify's port and mail settings and none of its keys: it runs as a process of its own."""
         self._settings = settings
         self._clock = clock
-        findings = FindingStore(mongo.connect(store, DATABASE))
+        database = mongo.connect(store, DATABASE)
+        findings = FindingStore(database)
         quiet = Quiet.read(settings.quiet_hours)
         # How long the broker is silent is a matter of the machine's clock, whatever clock the judging goes by.
         self.follower = Follower(
@@ -59,6 +63,8 @@ class AuditorProcess:
         self.jobs = Jobs(self.health, SystemClock())  # as the follower: its pace is a matter of the machine's clock
         self.jobs.every(LOOK_S, "auditor", self.auditor.look)
         seen = CertificateWatch(certificates.addresses(bus, store, settings.public_urls))
+        store_clock = StoreClock(partial(mongo.store_time, database), clock)
+        self.jobs.every(COMPARE_S, "store-clock", store_clock.look)
         self.jobs.every(certificates.EVERY_S, "certificates", seen.look)
         self.heartbeat = Heartbeat(url.get_secret_value(), self.auditor.unwell) if url is not None else None
         if self.heartbeat is not None:

@@ -19,6 +19,7 @@ from services.intake.clients.service import ClientService
 from services.intake.links import service as links
 from services.intake.main import Intake
 from services.intake.settings import IntakeSettings
+from shared import mongo
 from shared.clock import Clock, SystemClock
 from shared.events.base import Event, encode
 from shared.identity.roles import REAL_SCOPES
@@ -27,7 +28,7 @@ from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import BY_NAME, REPORTS, Topic
 from shared.trace import new_traceparent
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, store_time_by
 from tests.support.keys import KEYS
 from tests.support.staff import TestIdentity
 from tests.support.waiting import DEADLINE_S, eventually
@@ -154,15 +155,21 @@ async def running(
     *,
     opened: bool = True,
     clock: Clock | None = None,
+    store_clock: Clock | None = None,
     leave_s: float = 0.0,
     **more: Any,
 ) -> AsyncIterator[IntakeHarness]:
-    """``leave_s``: how long published events are left to be cleared with the progress; tests wait for neither.
+    """``store_clock``: the store's, where it is not to go by ``clock`` too.
+
+    ``leave_s``: how long published events are left to be cleared with the progress; tests wait for neither.
 
     However long the store takes on this machine, no report goes without its links.
     """
     clock = clock or SystemClock()
-    with mock.patch.object(main, "RELAY_LEAVE_S", leave_s):
+    with (
+        mock.patch.object(main, "RELAY_LEAVE_S", leave_s),
+        mock.patch.object(mongo, "store_time", store_time_by(store_clock or clock)),
+    ):
         intake = main.build(settings(**more), bus_settings, store_settings, clock)
     work = asyncio.create_task(intake.work())
     transport = httpx.ASGITransport(app=intake.app)

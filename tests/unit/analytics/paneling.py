@@ -17,7 +17,7 @@ from services.analytics.settings import AnalyticsSettings
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.health import Health
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, agreeing
 from tests.support.staff import TestIdentity
 from tests.unit.analytics import worlds
 from tests.unit.analytics.dashboard.test_history import file
@@ -91,7 +91,9 @@ class Parts:
     def _released(self, releases: Sequence[Release]) -> ReleaseService:
         store: Any = Store()
         store.released = list(releases)
-        return ReleaseService(store, store, self._clock, centers=(), harms=(), caught_up=lambda: None)
+        return ReleaseService(
+            store, store, self._clock, agreeing(self._clock), centers=(), harms=(), caught_up=lambda: None
+        )
 
     async def history(self) -> Sequence[PublishedFigure]:
         if self.printed is None:

@@ -21,7 +21,7 @@ from shared.health import Health
 from shared.settings import KafkaSettings
 from shared.web.app import create_app
 from shared.web.authorization import routes_without_one_action
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, agreeing
 from tests.support.staff import TestIdentity
 from tests.unit.analytics.releases.test_published import some_releases
 from tests.unit.analytics.releases.test_service import Store
@@ -106,7 +106,7 @@ class House:
         store.released = [*some_releases(), *errata] if released else []
         parts: Any = (store, Watching())
         self.release_service = release_service = ReleaseService(
-            parts[0], parts[0], clock, centers=["busan"], harms=["other"], caught_up=lambda: None
+            parts[0], parts[0], clock, agreeing(clock), centers=["busan"], harms=["other"], caught_up=lambda: None
         )
         settings = AnalyticsSettings()
         who, operations = self.staff.identity, nowhere(clock)

@@ -41,7 +41,7 @@ from shared.centers import CENTER_IDS
 from shared.events.base import Event
 from shared.events.vocabulary import HarmType
 from tests.integration.analytics.traffic import duty
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, agreeing
 from tests.unit.analytics import codebook
 from tests.unit.analytics import events as make
 from tests.unit.analytics.counting.test_project import folded
@@ -105,7 +105,10 @@ def counts(told: tuple[list[list[Any]], list[Any]]) -> list[MonthCounts]:
     months.update({(month, cell): n for (_, month, cell), n in on_duty.items()})
     nothing: Any = None
     harms = [harm.value for harm in HarmType]
-    office = ReleaseService(nothing, nothing, ManualClock(NOW), centers=CENTER_IDS, harms=harms, caught_up=lambda: None)
+    clock = ManualClock(NOW)
+    office = ReleaseService(
+        nothing, nothing, clock, agreeing(clock), centers=CENTER_IDS, harms=harms, caught_up=lambda: None
+    )
     reader = Folded(days, months, centers, facts)
 
     async def true() -> list[MonthCounts]:

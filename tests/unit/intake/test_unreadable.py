@@ -26,7 +26,7 @@ from shared.errors import TransientError
 from shared.jobs import Skipped, SkippedError
 from shared.metrics import REGISTRY
 from shared.web.problems import Problem
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, agreeing
 from tests.support.keys import issuer
 from tests.unit.intake.retention.test_erasure import NOW, facts, taken_back
 
@@ -96,7 +96,8 @@ class Nothing:
 
 def eraser(reports: Any) -> ErasureJob:
     nothing: Any = Nothing()
-    return ErasureJob(reports, nothing, nothing, ManualClock(OVER))
+    clock = ManualClock(OVER)
+    return ErasureJob(reports, nothing, nothing, clock, agreeing(clock))
 
 
 def skipped(job: str) -> float:
@@ -156,7 +157,8 @@ async def test_what_is_entered_into_the_index_while_it_is_destroyed_does_not_sta
     links: Any = Links()
     reports: Any = Entering(stored("good", taken_back()))
     nothing: Any = Nothing()
-    assert await ErasureJob(reports, links, nothing, ManualClock(OVER)).minute() == 1
+    clock = ManualClock(OVER)
+    assert await ErasureJob(reports, links, nothing, clock, agreeing(clock)).minute() == 1
     assert index == set()
 
 

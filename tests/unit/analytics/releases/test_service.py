@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from shared.centers import CENTER_IDS
 from shared.errors import TransientError
 from shared.events.vocabulary import HarmType
 from shared.metrics import REGISTRY
+from shared.store_clock import ClocksApartError, StoreClock
 from tests.support.clock import ManualClock
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -169,16 +170,22 @@ class Office:
         self.store = Store()
         self.clock = ManualClock(NOW)
         self.caught_up: datetime | None = NOW
+        self.ahead = timedelta()
+        """Of the store's clock."""
         store: Any = self.store
         self.release_service = ReleaseService(
             store,
             store,
             self.clock,
+            StoreClock(self._store_time, self.clock),
             centers=CENTER_IDS,
             harms=[harm.value for harm in HarmType],
             caught_up=lambda: self.caught_up,
             limit_s=limit_s,
         )
+
+    async def _store_time(self) -> datetime:
+        return self.clock.now() - self.ahead
 
     async def released(self) -> list[str]:
         """Release what is due; months and longer periods. Of weeks before the first month see ``test_weekly``."""
@@ -216,6 +223,34 @@ async def test_periods_are_released_in_order_as_soon_as_everything_up_to_their_c
     await office.at(datetime(2027, 1, 4, tzinfo=UTC))
     assert (await office.released())[4:] == ["2026-11", "2026-12", "2026-Q4", "2026"]
     assert await office.release_service.periods("quarter") == ["2026-Q4", "2026-Q3"]
+
+
+async def test_a_clock_that_jumped_ahead_releases_nothing_before_its_time() -> None:
+    office = Office()
+    office.store.reports = 11
+    assert (await office.released())[-1] == "2026-10"
+    before = office.store.released[:]
+    await office.at(closes_at("2026-11"))  # as the process sees it, and therefore also what it has counted
+    office.ahead = office.clock.now() - NOW
+    with pytest.raises(ClocksApartError):
+        await office.released()
+    assert office.store.released == before
+    assert "2026-11" not in office.store.kept, "nothing is frozen"
+    office.ahead = timedelta()
+    assert (await office.released())[-1] == "2026-11"
+
+
+async def test_what_is_said_to_be_counted_up_to_a_moment_to_come_is_not_believed() -> None:
+    """The clock jumped ahead when the ends of the log were looked at, and is right again."""
+    office = Office()
+    office.store.reports = 11
+    await office.released()
+    office.caught_up = closes_at("2026-11")
+    assert (await office.released())[-1] == "2026-10"
+    await office.clock.advance((closes_at("2026-11") - NOW).total_seconds() - 1)
+    assert (await office.released())[-1] == "2026-10"
+    await office.clock.advance(1)
+    assert (await office.released())[-1] == "2026-11"
 
 
 async def test_what_may_have_been_released_after_the_backup_is_not_released_again() -> None:

@@ -82,6 +82,13 @@ def test_clocks_start_at_the_first_acknowledgement() -> None:
     assert judge(facts(), NOW - YEARS, NEW, later, NOW + 5.01 * YEARS).standing is RetentionStatus.DUE
 
 
+def test_no_time_begins_before_the_report_was_there() -> None:
+    """Centres acknowledge by notify's clock, which may once have been years behind."""
+    received = NOW + 5 * YEARS
+    assert judge(facts(), received, NEW, CLOSED, received + timedelta(days=40)).standing is RetentionStatus.KEPT
+    assert judge(facts(), received, NEW, CLOSED, received + 5.01 * YEARS).standing is RetentionStatus.DUE
+
+
 def test_what_is_still_worked_on_is_an_alarm() -> None:
     assert judge(facts(), NOW, NEW, WORKING, NOW + 5.01 * YEARS).standing is RetentionStatus.UNFINISHED
 
