@@ -83,7 +83,8 @@ class Story:
     @property
     def counted(self) -> bool:
         """“We count accepted reports that a centre owns. Drills are left out.”"""
-        return bool(self.words and self._decisions) and not self.words[0]["synthetic"]
+        accepted = any("received_at" in body for _, body in self._records["report"])
+        return accepted and bool(self._decisions) and not self.words[0]["synthetic"]
 
     @property
     def accepted(self) -> datetime:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from services.analytics.counting.aggregate import daily, monthly, outcome
+from services.analytics.counting.aggregate import acknowledgement, daily, monthly, outcome
 from services.analytics.counting.models import CenterFact, CountedReport, Fact
 from services.analytics.counting.project import fold_centers
 from services.analytics.counting.reader import CountReader
@@ -38,7 +38,9 @@ from services.analytics.releases.tables import (
     Totals,
 )
 from shared.centers import CENTER_IDS
+from shared.clock import seoul_day
 from shared.events.base import Event
+from shared.events.reports import ReportReceived
 from shared.events.vocabulary import HarmType
 from tests.integration.analytics.traffic import duty
 from tests.support.clock import ManualClock, agreeing
@@ -80,6 +82,10 @@ class Folded(CountReader):
                 found.setdefault(day, Counter())[cell] += n
         return found
 
+    async def acknowledged_ahead(self, period: Period) -> Counter[str]:
+        own = [fact for fact in self._facts if fact.received_at and seoul_day(fact.received_at)[:7] == period.name]
+        return Counter(cell for fact in own if fact.standing == "ahead" and (cell := acknowledgement(fact)))
+
     async def _month_cells(self, period: Period) -> list[tuple[Any, ...]]:
         return [(*cell.split("|"), n) for (month, cell), n in self._months.items() if month in period.months]
 
@@ -89,8 +95,13 @@ class Folded(CountReader):
 
 @pytest.fixture(scope="module")
 def told() -> tuple[list[list[Event]], list[Event]]:
+    """One in ten once more, as a report whose acceptance nobody could read."""
     chance = random.Random(11)
-    return [[*chain(*history(n, chance.randrange(60)).values())] for n in _NUMBERS], list(duty(chance))
+    stories: list[list[Event]] = [[*chain(*history(n, chance.randrange(60)).values())] for n in _NUMBERS]
+    lost: list[list[Event]] = [
+        [event for event in story if not isinstance(event, ReportReceived)] for story in stories[::10]
+    ]
+    return [*stories, *lost], list(duty(chance))
 
 
 @pytest.fixture(scope="module")
