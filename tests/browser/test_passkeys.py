@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from shared.settings import StoreSettings
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, serving
@@ -60,7 +60,12 @@ async def test_a_lead_is_led_to_a_passkey_and_signs_in_with_it_by_keyboard(
         await device.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
         await page.fill("#name", "휴대전화")
         await page.press("#name", "Tab")
+        await page.route("**/session/passkey/new", lambda route: route.abort())
         await page.keyboard.press("Enter")
+        await expect(page.get_by_role("status")).to_contain_text("패스키를 확인하지 못했습니다")
+        await expect(page.locator("[data-passkey]")).to_be_focused()
+        await page.unroute("**/session/passkey/new")
+        await page.press("#name", "Enter")
         await page.wait_for_url("**/account")
         assert await page.locator("li", has_text="휴대전화").count() == 1
         await check(page)

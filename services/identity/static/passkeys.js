@@ -5,15 +5,25 @@ if (window.PublicKeyCredential && navigator.credentials) {
   for (const words of document.querySelectorAll("[data-without-passkeys]")) words.hidden = true;
   for (const button of document.querySelectorAll("[data-passkey]")) {
     button.hidden = false;
-    button.addEventListener("click", () => show(button));
+    button.disabled = false;
+    if (button.type !== "submit") {
+      button.addEventListener("click", () => show(button));
+      continue;
+    }
+    button.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      show(button);
+    });
   }
 }
 
 async function show(button) {
   const form = button.form;
+  // Not disabled: a button that is loses the focus of who pressed it by key.
+  if (form.dataset.asked) return;
   const needed = [...form.querySelectorAll("[data-with-passkey]")];
   if (!needed.every((field) => field.reportValidity())) return;
-  button.disabled = true;
+  form.dataset.asked = "yes";
   say(button, "waiting");
   try {
     const asked = await fetch(button.dataset.options, { method: "POST", headers: { accept: "application/json" } });
@@ -24,7 +34,7 @@ async function show(button) {
     form.submit();
   } catch (error) {
     say(button, error.name === "InvalidStateError" ? "known" : "failed");
-    button.disabled = false;
+    delete form.dataset.asked;
   }
 }
 
