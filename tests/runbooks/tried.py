@@ -268,6 +268,14 @@ async def test_a_report_whose_time_passes_unread(system: System, watch: Watch) -
             assert report_id in (await intake.get("/erasures")).raise_for_status().text
 
 
+async def test_a_decision_that_no_lead_makes(system: System, watch: Watch) -> None:
+    report_id = await system.case()
+    since = datetime.now(UTC) - timedelta(days=6)
+    with system.altered("ieum_intake", "reports", report_id, decide_since=since):
+        await watch.fires("ErasureDecisionsWait")
+        assert "has waited for a lead's decision for more than five days" in await system.said("doctor")
+
+
 async def test_an_erasure_register_that_cannot_be_written(system: System, watch: Watch) -> None:
     register = system.stack.settings.var / "erasures"
     aside = register.with_name("erasures-aside")

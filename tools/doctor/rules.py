@@ -199,6 +199,12 @@ _RULES: Final = (
         "RetentionOverdue",
     ),
     _Rule(
+        "ieum_intake_oldest_erasure_decision_age_seconds",
+        _more_than(5 * 86400),
+        "a withdrawn report has waited for a lead's decision for more than five days",
+        "ErasureDecisionsWait",
+    ),
+    _Rule(
         "ieum_routing_recount_differing_centers",
         _more_than(0),
         "routing tells other sums than its log for {value:.0f} centres",

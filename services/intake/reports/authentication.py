@@ -25,6 +25,8 @@ _log = log.get(__name__)
 FIELD: Final = "authentication"
 REPORT: Final = "report"
 PROGRESS: Final = "progress"
+SEALED: Final = "sealed"
+"""Parts without a code here: their encryption authenticates them."""
 _VERSION: Final = 1
 """Of the fields and their encoding. Other ones are another version, which builds must read before one writes it."""
 STEERING: Final = (

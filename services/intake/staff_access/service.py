@@ -8,6 +8,7 @@ from typing import Any, Final
 from prometheus_client import Counter
 
 from services.intake.reports import documents
+from services.intake.reports.authentication import FAILURES, SEALED
 from services.intake.reports.documents import Document
 from services.intake.reports.repository import ReportRepository
 from services.intake.retention import rules as retention_rules
@@ -118,7 +119,8 @@ class DetailsService:
         try:
             parts = documents.opened(document, self._keyring)
         except PermanentError as error:
-            _log.critical("vault.not_opened", reason=error.reason)
+            FAILURES.labels(SEALED).inc()
+            _log.critical("vault.not_opened", report_id=ticket.report_id, reason=error.reason)
             line = self._line(
                 where, ticket, AuditOutcome.REFUSED, refused=AccessRefusal.NOT_OPENED.value, said=error.reason
             )

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.intake.reports import authentication
 from services.intake.reports.documents import Document
 from services.intake.staff_access import service as staff_access
 from shared.audit.model import AuditEntry, ChainEntry
@@ -283,11 +284,13 @@ async def test_swapped_sealed_parts_open_nothing(harness: IntakeHarness) -> None
         {"sealed.fields.narrative": taken["urls"]},
     ]
     whole: Document = await harness.collection.find_one({"_id": first})
-    for swap in swaps:
+    counted = authentication.FAILURES.labels("sealed")._value
+    for number, swap in enumerate(swaps, int(counted.get()) + 1):
         await harness.collection.update_one({"_id": first}, {"$set": swap})
         answer = await opened(harness, harness.people.ticket(first, "busan"))
         assert answer.status_code == 500
         assert TOLD["narrative"] not in answer.text
+        assert counted.get() == number, "an operator is told of it, not this one counsellor alone"
         await harness.collection.replace_one({"_id": first}, whole)
     assert (await opened(harness, harness.people.ticket(first, "busan"))).status_code == 200
 

@@ -109,6 +109,12 @@ def test_a_process_that_is_not_well(process: Process, line: str) -> None:
             {"kind": "unread"},
             "the time to keep 2 reports is passing or over, and they cannot be destroyed (unread)",
         ),
+        (
+            "ieum_intake_oldest_erasure_decision_age_seconds",
+            432_001,
+            {},
+            "a withdrawn report has waited for a lead's decision for more than five days",
+        ),
         ("ieum_job_failing", 4, {"job_name": "retention"}, "the job retention fails, 4 times in a row"),
         ("ieum_intake_disk_level", 2, {}, "the store's disk is filling up"),
         ("ieum_health_check_status", 0, {"check": "kafka"}, "the check kafka fails"),
