@@ -21,7 +21,7 @@ from services.intake.submissions.service import SubmissionOrigin, SubmissionResu
 from services.intake.webform import advice, drafts, form, proof_of_work_page, steps
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.renderer import FormRenderer
+from services.intake.webform.renderer import WITHOUT_COOKIE, FormRenderer
 from services.intake.webform.returning import RETURNED, Returning
 from services.intake.webform.steps import CHECK
 from shared.audit.entries import where_of
@@ -45,6 +45,10 @@ forgets the draft after it."""
 _GONE: Final = n(
     "What you answered is no longer here: answers are kept for 30 minutes, or until you send them. If you sent your "
     "report, its receipt number shows where it stands."
+)
+_NEEDS_COOKIE: Final = n(
+    "This form goes from page to page with a cookie of this visit. If your browser takes no cookies, use “All "
+    "questions on one page” below: it needs none."
 )
 _TOO_MANY_WORDS: Final = n(
     "Your report was not received yet. What you wrote is still here. Too many reports with a word came from your "
@@ -80,7 +84,8 @@ def router(
         except TransientError:
             return view.start(request, going_on=False)
         if going_on or token is None:
-            return view.start(request, going_on=going_on)
+            without = token is None and WITHOUT_COOKIE in request.query_params
+            return view.start(request, going_on=going_on, notice=_NEEDS_COOKIE if without else "")
         page = view.start(request, going_on=False, notice=_GONE)
         if not only_head(request):
             # Said once: whoever comes to this device later reads nothing of answers, as after quick exit.

@@ -23,6 +23,9 @@ from shared.web.translations import gettext_noop as n
 
 BEGIN_AGAIN: Final = "again"
 """In the address of a page that begins anew, because what was there before is gone."""
+WITHOUT_COOKIE: Final = "begin"
+"""In the address of the start page, for whom a page in the middle of the form was asked without the cookie of a draft:
+after quick exit too, so what is said of it may not say that anything was answered."""
 _NOT_KEPT: Final = n(
     "Your answers could not be kept between pages just now. Nothing is lost: all questions are on this one page, with "
     "what you have typed. You can send it from here, or call 1366 (24 hours). In danger, call 112."

@@ -16,7 +16,7 @@ from services.intake.submissions.models import Submission
 from services.intake.webform import drafts, form, returning, steps
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.renderer import BEGIN_AGAIN, FormRenderer
+from services.intake.webform.renderer import BEGIN_AGAIN, WITHOUT_COOKIE, FormRenderer
 from services.intake.webform.returning import Returning
 from services.intake.webform.steps import CHECK, FormStep
 from shared.clock import Clock
@@ -73,7 +73,7 @@ class _Steps:
             raise Problem(503, "unavailable", _NOT_REACHED, retry_after=refusals.RETRY_SECONDS) from None
         if typed is None or token is None:
             if one is None or one is not steps.first(one.path):
-                return RedirectResponse("/", 303)
+                return RedirectResponse("/" if token else f"/?{WITHOUT_COOKIE}", 303)
             return self._view.step(request, one, steps.entered(Typed(), one))
         if one is None:
             return self._view.check(request, typed, key=self._kept.key_of_report(token))

@@ -207,6 +207,19 @@ async def test_who_left_by_quick_exit_reads_nowhere_that_something_was_answered(
         assert ("Begin" in page.text, GONE in page.text) == (True, False), address
 
 
+async def test_a_browser_that_takes_no_cookies_is_told_of_the_form_that_needs_none(harness: IntakeHarness) -> None:
+    following = (await answer(harness, "who", role="victim")).headers["location"]
+    harness.http.cookies.clear()
+    page = await harness.http.get(following, headers={"accept-language": "en"}, follow_redirects=True)
+    assert "If your browser takes no cookies, use" in page.text
+    assert 'href="/all"' in page.text
+    form = hidden(await harness.http.get("/all"))
+    harness.http.cookies.clear()
+    receipt(await harness.http.post("/?lang=en", data={**form, "role": "victim", "harm_types": "distribution"}))
+    plain = await harness.http.get("/", headers={"accept-language": "en"})
+    assert "If your browser takes no cookies" not in plain.text
+
+
 async def test_a_draft_that_cannot_be_asked_for_is_not_called_gone(
     harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
