@@ -297,7 +297,9 @@ class ReceiptService:
         found: "_Found",
     ) -> ReportUpdate:
         before = documents.facts_in(document)
-        if retention_rules.made_by_other(life, before) and retention_rules.stood_by(life) and amendments.reaches(asked):
+        # Who took it over is asked how they may be reached: the ways of whoever reported ended with the hand-over.
+        theirs = life.handed_over_at is None and retention_rules.made_by_other(life, before)
+        if theirs and retention_rules.stood_by(life) and amendments.reaches(asked):
             raise RefusedError("not_with_this_receipt")
         key = documents.key_of(document, self._keyring)
         now, version = taken.at, document["intake_version"] + 1

@@ -100,6 +100,23 @@ async def test_after_staff_confirmed_it_the_person_has_every_right_and_the_forme
     assert (await theirs.post("messages", text="?")).json()["code"] == "handed_over"
 
 
+async def test_who_took_over_what_the_person_had_confirmed_before_says_how_they_may_be_reached(
+    harness: IntakeHarness,
+) -> None:
+    theirs = await holder(harness, role="representative")
+    await owned(theirs, seen=True)
+    to = f"/details/{theirs.report_id}/confirm"
+    assert (await page(harness, "busan", "counsellor", form={"way": "phone"}, to=to)).status_code == 200
+    reach = {"contact": {"channels": ["text"], "phone": "010-1222-3333"}}
+    assert (await theirs.post("amend", **reach)).json()["code"] == "not_with_this_receipt"
+    own = await taken(theirs)
+    assert (await harness.status(own.receipt))["limited_because"] == "taken_over"  # the page asks how they are reached
+    await own.done("amend", **reach)
+    assert (await own.stored())["facts"]["contact_channels"] == ["text"]
+    # The code proves nobody, and the person had stood by it: taking it back waits for the centre.
+    assert (await own.post("withdraw")).json()["code"] == "not_with_this_receipt"
+
+
 async def test_whoever_takes_over_may_have_the_status_guarded_by_their_word(harness: IntakeHarness) -> None:
     theirs = await holder(harness, role="representative", word="umbrella", word_for_status=True)
     offer = await theirs.done("hand-over", word="umbrella")
