@@ -78,6 +78,13 @@ class CallRepository:
         wanted = {"state": CallState.SENDING.value, "sending_at": {"$lte": before}}
         return await self._found(wanted, MOST_LISTED, skipped)
 
+    async def keep_unsent(self, call: Call, until: datetime) -> None:
+        """Keep a call that is still to be sent at least until then."""
+        with store_errors():
+            await self.collection.update_one(
+                {"_id": call.call_id, "state": CallState.SENDING.value}, {"$max": {"until": until}}
+            )
+
     async def remove(self, calls: Sequence[Call], now: datetime) -> None:
         """Forget ended calls altogether, unless a page left open has revived one meanwhile."""
         over = {"state": CallState.ENDED.value, "until": {"$lte": now}}

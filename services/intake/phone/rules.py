@@ -13,7 +13,7 @@ KEPT: Final = timedelta(minutes=30)
 FINISHED_AFTER: Final = timedelta(seconds=60)
 """A call found half sent for so long is sent by whoever finds it: its operator's process may be gone."""
 UNSENT_KEPT: Final = timedelta(days=1)
-"""Answers meant to be a report outlive a day without any process."""
+"""Answers meant to be a report outlive a day without any process; one that cannot send them keeps them for longer."""
 REMEMBERED: Final = timedelta(hours=12)
 """How long an ended call is remembered, without its answers, for an operator who comes back in the same shift."""
 CODE_SPACE: Final = 10_000

@@ -1,5 +1,6 @@
 """A call becomes a report: once, whatever dies. And the receipt is worked out again as long as the call is not over."""
 
+import contextlib
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -19,7 +20,7 @@ from services.intake.submissions.identifiers import ConflictError
 from services.intake.submissions.service import SubmissionOrigin, SubmissionService
 from shared import log as logs
 from shared.clock import Clock, whole_milliseconds
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 from shared.jobs import Skipped
 from shared.web.form_body import Typed
 
@@ -112,14 +113,18 @@ class CallSubmitter:
 
         Raises ``SkippedError`` at the end.
         """
-        late = self._clock.now() - call_rules.FINISHED_AFTER
+        now = self._clock.now()
         done, skipped = 0, Skipped(UNFINISHED)
-        for call in await self._drafts.store.half_sent(late, skipped):
+        for call in await self._drafts.store.half_sent(now - call_rules.FINISHED_AFTER, skipped):
             try:
                 done += await self._finish(call)
             except Exception as error:  # one call that cannot be sent holds up no other; it is tried again
                 metrics.NOT_FINISHED.inc()
                 skipped.add(call.call_id, error)
+                if call.until - now < call_rules.UNSENT_KEPT / 2:
+                    # The store forgets it after that: somebody was told that all they said is kept.
+                    with contextlib.suppress(TransientError):
+                        await self._drafts.store.keep_unsent(call, now + call_rules.UNSENT_KEPT)
         skipped.raise_if_any()
         return done
 

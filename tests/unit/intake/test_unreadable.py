@@ -1,7 +1,7 @@
 """One stored report or call that cannot be read or sent keeps no other from its turn."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -219,6 +219,10 @@ class Calls:
         self.store = self
         self.calls = {call.call_id: call for call in calls}
         self.fails = fails
+        self.kept_until: dict[str, datetime] = {}
+
+    async def keep_unsent(self, call: Call, until: datetime) -> None:
+        self.kept_until[call.call_id] = until
 
     async def half_sent(self, *_: Any) -> list[Call]:
         return [call for call in self.calls.values() if call.state is CallState.SENDING]
@@ -316,6 +320,8 @@ async def test_a_call_that_this_build_cannot_send_stays_fixed_until_its_operator
     with pytest.raises(SkippedError):
         await sender(calls, lodging).finish_others()
     assert (lodging.lodged, calls.calls["one"].state) == ([], CallState.SENDING)
+    # The store would forget it after a day: it is kept for as long as somebody tries to send it.
+    assert calls.kept_until == {"one": OVER + call_rules.UNSENT_KEPT}
     assert not await sender(calls, lodging).send(await calls.read("one"))
     assert calls.calls["one"].state is CallState.OPEN
 
