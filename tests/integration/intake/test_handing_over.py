@@ -107,7 +107,7 @@ async def test_who_took_over_what_the_person_had_confirmed_before_says_how_they_
     await owned(theirs, seen=True)
     to = f"/details/{theirs.report_id}/confirm"
     assert (await page(harness, "busan", "counsellor", form={"way": "phone"}, to=to)).status_code == 200
-    reach = {"contact": {"channels": ["text"], "phone": "010-1222-3333"}}
+    reach: dict[str, Any] = {"contact": {"channels": ["text"], "phone": "010-1222-3333"}}
     assert (await theirs.post("amend", **reach)).json()["code"] == "not_with_this_receipt"
     own = await taken(theirs)
     assert (await harness.status(own.receipt))["limited_because"] == "taken_over"  # the page asks how they are reached
