@@ -1,10 +1,11 @@
 """``python -m shared.kafka.dead_letters``: look at dead letters and send them back to the topic they came from.
 
 Prints places, times, reasons and details, never a key or a value. Sending back continues where the last run stopped
-(own group ``redrive``); the record keeps its partition, so its order among the others of its key is what a person
-makes of it. What fails again is dead again, behind the end this run saw. A dead letter that lacks part of its record,
-or another one than stands at its origin, is passed over with a line that says so: whoever may write dead letters could
-else make records of topics they may not write to.
+(own group ``redrive``). A run that began elsewhere (``--from``) moves that place no further than to the first letter
+that was never dealt with: what it left out is still to be sent back. The record keeps its partition, so its order among
+the others of its key is what a person makes of it. What fails again is dead again, behind the end this run saw. A dead
+letter that lacks part of its record, or another one than stands at its origin, is passed over with a line that says so:
+whoever may write dead letters could else make records of topics they may not write to.
 """
 
 import argparse
@@ -37,7 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("action", choices=("list", "redrive"))
     parser.add_argument("--topic", required=True, choices=sorted(BY_NAME), help="the topic, not its dead twin")
     parser.add_argument(
-        "--from", dest="start", type=int, default=None, metavar="OFFSET", help="begin here, each partition"
+        "--from",
+        dest="start",
+        type=int,
+        default=None,
+        metavar="OFFSET",
+        help="begin here, each partition; what lies before it stays to be sent back",
     )
     parser.add_argument("--limit", type=int, default=None, metavar="N", help="at most so many records")
     parser.add_argument("--dry-run", action="store_true", help="say what would be sent back, send and commit nothing")
@@ -77,6 +83,8 @@ async def redrive(
     until: Mapping[int, int] | None = None,
 ) -> int:
     """Send dead letters that are whole back and return how many. ``start`` None: where the last run stopped.
+
+    Another start leaves what lies between for a later run.
 
     ``until`` ends each partition earlier than it does: only records already seen are redriven, not later ones.
     Published first, committed afterwards: a run that dies in between sends some twice. Raises ``TransientError``.
@@ -160,6 +168,8 @@ class _Letters:
             auto_offset_reset="earliest",
             fetch_max_wait_ms=100,
         )
+        self._place: dict[TopicPartition, int] = {}
+        """Where the next run begins: no letter before it is left to be sent back."""
 
     async def __aenter__(self) -> "_Letters":
         try:
@@ -179,10 +189,12 @@ class _Letters:
         numbers = await bounded(partitions_of(consumer, self._name), self._limit, "looking for the topic")
         tps = [TopicPartition(self._name, number) for number in sorted(numbers)]
         consumer.assign(tps)
+        begins = await bounded(consumer.beginning_offsets(tps), self._limit, "asking for the beginnings")
         positions = {}
         for tp in tps:
             committed = await bounded(consumer.committed(tp), self._limit, "asking for committed offsets")
-            positions[tp] = start if start is not None else committed or 0
+            self._place[tp] = max(committed or 0, begins[tp])
+            positions[tp] = max(start, begins[tp]) if start is not None else self._place[tp]
             consumer.seek(tp, positions[tp])
         ends = await bounded(consumer.end_offsets(tps), self._limit, "asking for the ends")
         if until is not None:
@@ -199,5 +211,11 @@ class _Letters:
                 yield batch
 
     async def commit(self, batch: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
-        offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in batch}
-        await bounded(self._consumer.commit(offsets), self._limit, "committing")
+        """Let the next run begin behind these letters, as far as none before them is left."""
+        moved: dict[TopicPartition, int] = {}
+        for record in batch:
+            tp = TopicPartition(record.topic, record.partition)
+            if record.offset == self._place[tp]:
+                self._place[tp] = moved[tp] = record.offset + 1
+        if moved:
+            await bounded(self._consumer.commit(moved), self._limit, "committing")

@@ -5,7 +5,9 @@ import subprocess
 import sys
 
 from shared.kafka.connection import dead_topic_name, topic_name
+from shared.kafka.inspector import ClusterInspector
 from shared.kafka.publisher import MAX_BATCH_BYTES, Message
+from shared.kafka.redrive import redrive
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import (
@@ -75,6 +77,35 @@ async def test_dead_letters_are_listed_without_their_content_and_sent_back_once(
     again = await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports", "--from", "1")
     assert "1 dead letters sent back" in again
     assert len(await dead_letters(bus_settings)) == 2
+
+
+async def test_a_run_that_begins_elsewhere_leaves_what_lies_before_and_repeats_nothing(
+    bus_settings: KafkaSettings,
+) -> None:
+    bus, _ = new_bus(bus_settings)
+    subscribe(bus, REPORTS, group="first", handler=Seen())
+    name = topic_name(bus_settings, REPORTS)
+    async with running(bus):
+        await bus.publisher.send(name, 1, [(b"k", value, []) for value in (b"0", b"1", b"2")])
+        await until_committed(bus_settings, "first")
+
+    async def sent_back(start: int | None = None, limit: int | None = None) -> list[bytes | None]:
+        before = len(await log_of(bus_settings, name))
+        await redrive(bus_settings, REPORTS, start=start, limit=limit)
+        return [record.value for record in (await log_of(bus_settings, name))[before:]]
+
+    async def waiting() -> int:
+        async with ClusterInspector(bus_settings) as inspector:
+            return (await inspector.dead_letters(REPORTS, 10)).waiting
+
+    assert await sent_back(start=2) == [b"2"]
+    assert await waiting() == 3, "those before it were not sent back"
+    assert await sent_back(limit=2) == [b"0", b"1"]
+    assert await sent_back() == [b"2"]
+    assert await waiting() == 0
+    assert await sent_back(start=0, limit=1) == [b"0"]
+    assert await waiting() == 0, "those behind it were sent back before"
+    assert await sent_back() == []
 
 
 async def test_only_what_equals_the_record_at_its_origin_is_sent_back(bus_settings: KafkaSettings) -> None:
