@@ -6,7 +6,8 @@ from typing import Final
 from shared.errors import PermanentError
 
 FOR_EVER: Final = -1
-"""Value of ``retention.ms`` that keeps records for ever: rebuilds need them and they are tiny."""
+"""Value of ``retention.ms`` that keeps records for ever: rebuilds need them and they are tiny. As ``retention.bytes``
+it keeps as many as there are, whatever a broker does by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

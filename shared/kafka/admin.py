@@ -75,6 +75,7 @@ def wanted_topics(settings: KafkaSettings) -> dict[str, Any]:
             configs = {
                 "cleanup.policy": "compact" if topic.compacted and not dead else "delete",
                 "retention.ms": str(FOR_EVER if dead else topic.retention_ms),
+                "retention.bytes": str(FOR_EVER),  # a broker may have a default, and then drops what is oldest
             }
             if settings.replication_factor >= _SAFE_REPLICATION:
                 configs["min.insync.replicas"] = str(_MIN_IN_SYNC)

@@ -29,7 +29,7 @@ from shared.kafka.broker import kafka_broker
 from shared.kafka.dead_letters import LEFT_OUT, PREFIX
 from shared.kafka.router import KafkaRouter
 from shared.settings import KafkaSettings
-from shared.topics import TOPICS, Topic, source_of
+from shared.topics import FOR_EVER, TOPICS, Topic, source_of
 
 _ROOT = Path(__file__).parents[2]
 _GOLDEN = _ROOT / "tests" / "golden" / "events"
@@ -160,6 +160,7 @@ def _bindings(name: str, topic: Topic, *, dead: bool = False) -> dict[str, Any]:
     configuration = {
         "cleanup.policy": ["compact"] if topic.compacted and not dead else ["delete"],
         "retention.ms": topic.retention_ms,
+        "retention.bytes": FOR_EVER,
     }
     found = {
         "topic": name,

@@ -2,6 +2,8 @@ import pytest
 
 from shared.errors import PermanentError
 from shared.events.catalog import EVENT_TYPES, types_of
+from shared.kafka.admin import wanted_topics
+from shared.settings import KafkaSettings
 from shared.topics import ALERTS, CASES, FOR_EVER, LOADS, REPORTS, ROUTINGS, TOPICS, Topic, check_source
 
 SERVICES = {"intake", "routing", "notify", "analytics"}
@@ -28,6 +30,8 @@ def test_a_reports_records_share_a_partition_number() -> None:
 def test_everything_is_kept_for_ever_but_loads() -> None:
     assert all(topic.retention_ms == FOR_EVER for topic in TOPICS)
     assert [topic for topic in TOPICS if topic.compacted] == [LOADS]
+    made = wanted_topics(KafkaSettings()).values()
+    assert {topic.topic_configs["retention.bytes"] for topic in made} == {"-1"}, "whatever the broker's default"
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda t: t.name)
