@@ -1,7 +1,8 @@
 """How busy every centre is: exact for this worker's partitions, at most a second old for the others'.
 
 Each worker publishes the sums of its partitions with the offset they stand for. Readers keep the highest, so a woken
-worker's old sums change nothing, and no counter can drift.
+worker's old sums change nothing, and no counter can drift. What nobody has repeated for a while gives way to
+lower ones: they are of a log that has lost its newest records.
 """
 
 import asyncio
@@ -71,7 +72,7 @@ class LoadView:
         match received.event:
             case LoadSummarized() as event:
                 known = self.summaries.get(event.partition)
-                if known is None or event.upto >= known.upto:
+                if known is None or event.upto >= known.upto or _is_given_up(known, event):
                     self.summaries[event.partition] = PartitionLoads(event.upto, event.loads, event.summarized_at)
             case CenterChanged() as event:
                 known_duty = self.duties.get(event.center_id)
@@ -235,6 +236,14 @@ class LoadPublisher:
             partition=partition, upto=state.position, loads=loads, summarized_at=now, worker=self._worker
         )
         return encode(event, source=SOURCE, time=now, traceparent=trace.new_traceparent())
+
+
+def _is_given_up(known: PartitionLoads, event: LoadSummarized) -> bool:
+    """Return whether sums have not been repeated for so long that a worker that knows less of the log is right.
+
+    Kafka lost the end of the log: until it is as long again, no worker would tell sums that count.
+    """
+    return (event.summarized_at - known.summarized_at).total_seconds() > SILENT_SECONDS
 
 
 def _before_any_word(center: Center, cases_per_person: int) -> CenterDuty:

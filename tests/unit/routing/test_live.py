@@ -74,6 +74,18 @@ def test_old_and_missing_partitions_are_counted() -> None:
     assert (nothing.silent, nothing.oldest) == (2, None)
 
 
+def test_lower_sums_count_where_nobody_has_repeated_the_higher_ones() -> None:
+    """A worker that woke up is not believed beside the owner; where Kafka lost the end of the log, all know less."""
+    view = busy()
+    soon, late = (NOW + timedelta(seconds=SILENT_SECONDS + seconds) for seconds in (0, 1))
+    tell(view, 0, 9, soon)
+    assert view.summaries[0].upto == 10
+    tell(view, 0, 9, late, sejong={})
+    assert (view.summaries[0].upto, view.live_loads(late, 2).silent) == (9, 1)
+    rows = {row.center_load.center_id: row for row in view.live_loads(late, 2).centers}
+    assert (rows["sejong"].open_cases, rows["jeju"].open_cases) == (1, 0)
+
+
 def test_who_waits_longest_comes_first_then_the_busiest() -> None:
     rows = [live_center(now) for now in busy().live_loads(NOW, 2).centers]
     assert [row.center_id for row in ordered(rows, Order.WAITING, "en")][:3] == ["busan", "jeju", "chungbuk"]
