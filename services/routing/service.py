@@ -163,7 +163,7 @@ class RoutingService:
         while waiting:
             now = waiting
             outcome, messages = self._decided(partition, [incoming[place] for place in now], owners)
-            while len(now) > 1 and sum(len(value) + _HEADER_BYTES for _, value, _ in messages) > BATCH_BYTES:
+            while len(now) > 1 and _too_large(messages):
                 now = now[: len(now) // 2]
                 outcome, messages = self._decided(partition, [incoming[place] for place in now], owners)
             if messages and not await self._changelog.publish(partition, outcome.drafts, messages):
@@ -205,8 +205,12 @@ class RoutingService:
         owners = await self._linked_owners(partition, links_of_moves(state, coming))
         center_loads, moment, traceparent = self._center_loads(partition), self._moment(), trace.new_traceparent()
         drafts = moves(state, center_loads, moment, traceparent, limit=MOVES_AT_ONCE, owners=owners)
+        messages = [message_of(draft) for draft in drafts]
+        while _too_large(messages):
+            # The first half, as it was decided: no draft rests on a later one. The others are moved the next time.
+            drafts, messages = drafts[: len(drafts) // 2], messages[: len(messages) // 2]
         # After a gap nothing need be decided again here: closing is a level, and is looked at again.
-        if drafts and await self._changelog.publish(partition, drafts, [message_of(draft) for draft in drafts]):
+        if drafts and await self._changelog.publish(partition, drafts, messages):
             self._changelog.commit(partition)
             metrics.MOVED.inc(len(drafts))
             _count(TransitionResult(drafts=drafts))
@@ -244,6 +248,11 @@ class RoutingService:
                 # It goes into the record as it is, and who writes to the store must not write that: only centres count.
                 found |= {other: center_id for other, center_id in told.items() if known_target(center_id)}
         return found
+
+
+def _too_large(messages: Sequence[Message]) -> bool:
+    """Return whether the broker may refuse them as one batch. One alone it takes."""
+    return len(messages) > 1 and sum(len(value) + _HEADER_BYTES for _, value, _ in messages) > BATCH_BYTES
 
 
 def _partitions(assigned: Partitions) -> frozenset[int]:

@@ -12,7 +12,8 @@ from pymongo.errors import AutoReconnect, BulkWriteError
 
 from services.routing import metrics
 from services.routing.read_model import DecisionStore, RoutingEntry
-from services.routing.service import RoutingService
+from services.routing.record_encoding import Message
+from services.routing.service import BATCH_BYTES, RoutingService
 from services.routing.state.loads import LoadPublisher
 from shared.errors import TransientError
 from shared.events.base import Record
@@ -47,6 +48,26 @@ async def test_the_record_of_the_largest_report_that_is_read_is_read_too() -> No
         report = report.model_copy(update={"facts": report.facts.model_copy(update={"linked_reports": more})})
     await worker.handle([received_record(report)])
     assert [event.report_id for event in place.routings.events()] == [report.report_id]
+
+
+async def test_a_closed_centre_gives_up_the_largest_reports_in_pieces_the_broker_takes() -> None:
+    place = Place()
+    worker, ledger, view = await place.worker()
+    sizes: list[int] = []
+    write = place.routings.send
+
+    async def measured(name: str, partition: int, messages: Sequence[Message], *, one_batch: bool) -> int:
+        sizes.append(sum(len(value) + 500 for _, value, _ in messages))
+        return await write(name, partition, messages, one_batch=one_batch)
+
+    large = [report_id(1)] * 800
+    await worker.handle([received_record(received(n, linked_reports=large), n) for n in range(2, 42)])
+    place.routings.send = measured  # type: ignore[method-assign]  # to look on
+    set_state(view, "busan", CenterState.CLOSED)
+    while any(state.center_id == "busan" for state in ledger.states[0].report_states.values()):
+        await worker.move_from_closed()
+    assert len(sizes) > 1, "or the test shows nothing"
+    assert max(sizes) <= BATCH_BYTES
 
 
 async def test_a_state_store_is_not_thrown_away_where_kafka_pauses_while_its_checkpoint_is_compared() -> None:
