@@ -83,6 +83,7 @@ def _client(settings: StoreSettings, service: str) -> AsyncIOMotorClient[Documen
         journal=True,
         wTimeoutMS=milliseconds,
         readConcernLevel="majority",
+        readPreference="primary",  # whatever the URI says: a secondary may not know yet who was signed out or erased
         retryWrites=True,
         retryReads=True,
         serverSelectionTimeoutMS=milliseconds,

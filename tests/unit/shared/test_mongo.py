@@ -4,6 +4,8 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import SecretStr
+from pymongo import ReadPreference
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
@@ -21,7 +23,8 @@ from pymongo.errors import (
 from structlog.testing import capture_logs
 
 from shared.errors import FatalError, TransientError
-from shared.mongo import store_errors, until_done
+from shared.mongo import connect, store_errors, until_done
+from shared.settings import StoreSettings
 from tests.support.clock import ManualClock
 
 LABELLED = OperationFailure("x", 1, {"errorLabels": ["TransientTransactionError"]})
@@ -66,6 +69,19 @@ def test_what_may_pass_is_transient_and_does_not_repeat_the_document(error: PyMo
 def test_what_would_fail_again_passes_through(error: PyMongoError) -> None:
     with pytest.raises(type(error)), store_errors():
         raise error
+
+
+@pytest.mark.parametrize(
+    "asked", ["readPreference=secondaryPreferred", "w=1", "journal=false", "readConcernLevel=local"]
+)
+async def test_a_uri_cannot_ask_for_less_than_what_is_durable_and_newest(asked: str) -> None:
+    database = connect(StoreSettings(uri=SecretStr(f"mongodb://127.0.0.1:1/?{asked}")), "intake")
+    try:
+        assert database.read_preference == ReadPreference.PRIMARY
+        assert database.read_concern.level == "majority"
+        assert database.write_concern.document == {"w": "majority", "j": True, "wtimeout": 10_000}
+    finally:
+        database.client.close()
 
 
 async def test_a_start_waits_for_a_store_that_is_slow_and_says_so() -> None:
