@@ -125,6 +125,16 @@ _RULES: Final = (
         "{value:.0f} records nobody could handle lie in dead-letter topics, unread",
         "DeadLetters",
     ),
+    *(
+        _Rule(
+            "ieum_kafka_dead_letters_total",
+            _more_than(0),
+            "{value:.0f} records of {topic} could not be handled since its start ({reason})",
+            "DeadLetters",
+            frozenset({("topic", topic)}),
+        )
+        for topic in ("centers", "alerts")  # notify watches the others
+    ),
     _Rule(
         "ieum_analytics_dead_lettered_reports",
         _more_than(0),

@@ -72,6 +72,12 @@ def test_a_process_that_is_not_well(process: Process, line: str) -> None:
     [
         ("ieum_notify_unread_dead_letters", 2, {}, "2 records nobody could handle lie in dead-letter topics, unread"),
         ("ieum_clock_ahead_of_store_seconds", -70, {}, "its clock is ahead of its store's by -70 s"),
+        (
+            "ieum_kafka_dead_letters_total",
+            3,
+            {"group": "analytics", "topic": "centers", "reason": "invalid"},
+            "3 records of centers could not be handled since its start (invalid)",
+        ),
         ("ieum_kafka_blocked_partitions", 1, {"group": "routing"}, "group routing has stopped at 1 partitions"),
         (
             "ieum_certificate_expiry_timestamp_seconds",
