@@ -17,7 +17,10 @@ class RoutingSettings(ServiceSettings):
     max_records: int = Field(default=500, ge=1, le=20000, examples=[500])
     """Records one batch may hold over all partitions; a thousand take 5 MB more and are no faster."""
     loads_every_s: float = Field(default=0.5, gt=0, le=1, examples=[0.5])
-    """How often a worker tells the others its sums when they have changed."""
+    """How often a worker tells the others its sums when they have changed.
+
+    Until then they do not count what it has just given to a centre: see decision 26.
+    """
     closing_every_s: float = Field(default=0.5, gt=0, le=60, examples=[0.5])
     """How often a worker looks for what closed centres still own, while one is closed."""
     state_dir: Path = Field(default=Path("var/routing"), examples=["/var/lib/ieum/routing"])
