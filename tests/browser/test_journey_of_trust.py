@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from playwright.async_api import Browser, Page, expect
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling
 from tests.browser.whole import Whole, running, sign_in, window
 from tests.support.waiting import eventually
-from tools.local.processes import PROJECT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 SHOTS = os.environ.get("IEUM_SCREENSHOTS")
@@ -187,8 +185,8 @@ async def audited(page: Page, whole: Whole, report_id: str) -> None:
         await expect(page).to_have_url(re.compile(r"report="))
         await expect(page.locator("tbody tr").nth(2)).to_be_attached()
     env = whole.stack.verifier_environment()
-    verify = await asyncio.create_subprocess_exec(sys.executable, "-m", "shared.audit", "verify", cwd=PROJECT, env=env)
-    assert await verify.wait() == 0
+    status, said = await asyncio.to_thread(whole.stack.run_once, ("shared.audit", "verify"), env)
+    assert status == 0, said
 
 
 async def test_a_drill_goes_the_whole_way_and_its_stages_are_on_the_page(whole: Whole, chromium: Browser) -> None:

@@ -59,7 +59,7 @@ class Edges:
         self.faults: list[str] = []
         self._stack = stack
         self._marks = marks
-        credential = frontends.credential(stack.environment_of("intake"), "edges")
+        credential = frontends.credential(stack.environment_of("intake"), "edges", stack.run_once)
         self._headers = {"Authorization": f"Bearer {credential}"}
         self._pid = 0
 

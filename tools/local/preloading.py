@@ -80,11 +80,15 @@ class ForkedChild:
                 raise subprocess.TimeoutExpired([f"pid {self.pid}"], timeout or 0.0)
             return self.returncode
 
-    def terminate(self) -> None:
-        """Send SIGTERM, if it still runs."""
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it still runs."""
         if self.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGTERM)
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Send SIGTERM, if it still runs."""
+        self.send_signal(signal.SIGTERM)
 
     def end(self, returncode: int) -> None:
         """Note how it ended."""

@@ -7,6 +7,7 @@
 """
 
 import os
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -284,7 +285,9 @@ class Stack:
     def _with_overrides(self, program: Program) -> Program:
         if program.name not in self._commands:
             return program
-        return replace(program, command=self._commands[program.name], preloaded=False)
+        command = self._commands[program.name]
+        is_module = tuple(command[:2]) == (sys.executable, "-m")
+        return replace(program, command=command, preloaded=program.preloaded and is_module)
 
     def _read_secrets(self) -> dict[str, str]:
         return {**keys.ensure(self.settings.var), **environment(*keys.KEYS)}

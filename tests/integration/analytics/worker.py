@@ -1,13 +1,10 @@
 """Analytics as its own process, and the numbers in its store."""
 
-import asyncio
 import base64
 import os
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import PIPE, STDOUT
 from typing import Any
 
 import httpx
@@ -51,13 +48,7 @@ class Ended:
 
 async def command(bus: KafkaSettings, store: StoreSettings, *arguments: str, limit_s: float = 2 * DEADLINE_S) -> Ended:
     """Run a module of the project to its end, as an operator would."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", *arguments, env=environment(bus, store), stdout=PIPE, stderr=STDOUT
-    )
-    async with asyncio.timeout(limit_s):
-        said, _ = await child.communicate()
-    assert child.returncode is not None
-    return Ended(child.returncode, said.decode())
+    return Ended(*await forking.run(arguments, env=environment(bus, store), limit_s=limit_s))
 
 
 @dataclass

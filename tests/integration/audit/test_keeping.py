@@ -1,9 +1,7 @@
 """The audit kept two years: whole fronts go, lines are found again, and a command proves it all."""
 
-import asyncio
 import base64
 import os
-import sys
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -16,6 +14,7 @@ from shared.audit.store import AuditLog
 from shared.errors import TransientError
 from shared.settings import StoreSettings
 from tests.integration.audit.lines import KEYS, NOW, VERIFIER, cut_with_marks, entry, filled, kinds, opened
+from tests.support import forking
 from tests.support.clock import ManualClock
 
 
@@ -113,11 +112,8 @@ async def test_the_command_proves_both_logs_and_fails_on_a_finding(
         "IEUM_AUDIT_VERIFIER_KEY": base64.b64encode(VERIFIER).decode(),
     }
 
-    async def proved(*arguments: str) -> tuple[int | None, str]:
-        command = (sys.executable, "-m", "shared.audit", "verify", "--without-topic", *arguments)
-        process = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE)
-        printed, _ = await process.communicate()
-        return process.returncode, printed.decode()
+    async def proved(*arguments: str) -> tuple[int, str]:
+        return await forking.run(("shared.audit", "verify", "--without-topic", *arguments), env=env)
 
     code, text = await proved()
     assert code == 0, text

@@ -19,7 +19,8 @@ from tests.integration.kafka.tools import (
     running,
     until_committed,
 )
-from tests.integration.kafka.workers import ended, workers
+from tests.integration.kafka.workers import workers
+from tests.support.forking import ended
 from tests.support.subscribing import subscribe
 from tests.support.waiting import eventually
 
@@ -45,7 +46,7 @@ async def test_killed_after_the_effect_and_before_the_commit_it_is_done_again(
     with workers(bus_settings, tmp_path) as some:
         first = some.start(behaviour="hang_before_return")
         await eventually(some.sign.exists, "the first batch takes effect")
-        first.kill()
+        first.send_signal(signal.SIGKILL)
         assert await ended(first) == -signal.SIGKILL
         before = list(some.effects)
         assert before

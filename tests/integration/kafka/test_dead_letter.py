@@ -1,9 +1,5 @@
 """Dead letters looked at and sent back, through the command a person uses."""
 
-import asyncio
-import subprocess
-import sys
-
 from shared.kafka.connection import dead_topic_name, topic_name
 from shared.kafka.inspector import ClusterInspector
 from shared.kafka.publisher import MAX_BATCH_BYTES, Message
@@ -20,28 +16,21 @@ from tests.integration.kafka.tools import (
     running,
     until_committed,
 )
+from tests.support import forking
 from tests.support.subscribing import subscribe
-from tests.support.waiting import DEADLINE_S
 
 SECRET = b"not for anybody's eyes"
 
 
-def command(settings: KafkaSettings, *arguments: str) -> str:
+async def command(settings: KafkaSettings, *arguments: str) -> str:
     environment = {
         "KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "KAFKA_TOPIC_PREFIX": settings.topic_prefix,
         "KAFKA_TOPIC_PARTITIONS": str(settings.topic_partitions),
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "shared.kafka.dead_letters", *arguments],
-        env=environment,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
+    status, said = await forking.run(("shared.kafka.dead_letters", *arguments), env=environment)
+    assert status == 0, said
+    return said
 
 
 async def test_dead_letters_are_listed_without_their_content_and_sent_back_once(bus_settings: KafkaSettings) -> None:
@@ -53,7 +42,7 @@ async def test_dead_letters_are_listed_without_their_content_and_sent_back_once(
     async with running(bus):
         await bus.publisher.send(name, 1, [(b"mistaken key", SECRET, headers), (b"k", b"bad", [])])
         await until_committed(bus_settings, "first")
-    listed = await asyncio.to_thread(command, bus_settings, "list", "--topic", "reports")
+    listed = await command(bus_settings, "list", "--topic", "reports")
     assert "2 dead letters" in listed
     assert "reports/1/0" in listed
     assert "invalid" in listed
@@ -61,20 +50,18 @@ async def test_dead_letters_are_listed_without_their_content_and_sent_back_once(
     assert SECRET.decode() not in listed
     assert "mistaken key" not in listed
 
-    tried = await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports", "--dry-run")
+    tried = await command(bus_settings, "redrive", "--topic", "reports", "--dry-run")
     assert "2 dead letters would be sent back" in tried
     assert len(await log_of(bus_settings, name)) == 2
 
-    assert "1 dead letters sent back" in await asyncio.to_thread(
-        command, bus_settings, "redrive", "--topic", "reports", "--limit", "1"
-    )
-    assert "1 dead letters sent back" in await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports")
-    assert "0 dead letters sent back" in await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports")
+    assert "1 dead letters sent back" in await command(bus_settings, "redrive", "--topic", "reports", "--limit", "1")
+    assert "1 dead letters sent back" in await command(bus_settings, "redrive", "--topic", "reports")
+    assert "0 dead letters sent back" in await command(bus_settings, "redrive", "--topic", "reports")
     found = await log_of(bus_settings, name)
     assert [(r.partition, r.key, r.value) for r in found[2:]] == [(1, b"mistaken key", SECRET), (1, b"k", b"bad")]
     assert list(found[2].headers) == headers
 
-    again = await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports", "--from", "1")
+    again = await command(bus_settings, "redrive", "--topic", "reports", "--from", "1")
     assert "1 dead letters sent back" in again
     assert len(await dead_letters(bus_settings)) == 2
 
@@ -131,7 +118,7 @@ async def test_only_what_equals_the_record_at_its_origin_is_sent_back(bus_settin
             (b"k", b"original", [("ce_type", b"t")]),
         ]
         await bus.publisher.send(dead, 1, [*forged, letter(b"original", 1, "0")])
-    said = await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports")
+    said = await command(bus_settings, "redrive", "--topic", "reports")
     assert said.count("not sent back, ") == len(forged)
     assert "1 dead letters sent back" in said
     for why in (
@@ -158,7 +145,7 @@ async def test_a_record_as_large_as_a_batch_is_dead_without_its_value_and_stays_
     [letter] = await dead_letters(bus_settings)
     assert (letter.key, letter.value) == (b"k", None)
     assert dict(letter.headers)["dead_value_left_out"] == str(MAX_BATCH_BYTES - 200).encode()
-    said = await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports")
+    said = await command(bus_settings, "redrive", "--topic", "reports")
     assert "0 dead letters sent back" in said
     assert "not sent back" in said
     assert "from reports/1/0" in said

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import sys
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ from shared.outbox import Relay, pending, pending_records, push
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import log_of, message_left, report_id
+from tests.support import forking
 from tests.support.clock import JumpClock
 from tests.support.waiting import DEADLINE_S, eventually
 
@@ -200,11 +201,8 @@ async def test_another_relay_publishes_after_a_kill_between_publishing_and_clear
         "bus": bus_settings.model_dump(mode="json", exclude_none=True),
         "store": {"uri": store_settings.uri.get_secret_value(), "database_prefix": store_settings.database_prefix},
     }
-    dying = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.integration.kafka.outbox_worker", json.dumps(plan)
-    )
-    async with asyncio.timeout(DEADLINE_S):
-        assert await dying.wait() == 9
+    status, said = await forking.run(("tests.integration.kafka.outbox_worker", json.dumps(plan)), env=os.environ)
+    assert status == 9, said
     assert len(await log_of(bus_settings, topic_name(bus_settings, REPORTS))) == 30
     assert await things.count_documents({"outbox_since": {"$exists": True}}) == 30
     async with relaying(Relay(things, publisher, SystemClock(), name="heir")):

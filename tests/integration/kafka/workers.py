@@ -1,17 +1,16 @@
 """Starts, kills and reads ``tests.integration.kafka.worker``."""
 
-import asyncio
 import json
+import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from shared.settings import KafkaSettings
-from tests.support.waiting import DEADLINE_S
+from tests.support import forking
+from tools.local.processes import Child
 
 
 class Workers:
@@ -20,20 +19,19 @@ class Workers:
     def __init__(self, settings: KafkaSettings, folder: Path) -> None:
         self._settings = settings
         self._folder = folder
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._running: list[Child] = []
         self.effects_file = folder / "effects"
         self.sign = folder / "sign"
 
-    def start(self, group: str = "workers", **plan: Any) -> subprocess.Popen[bytes]:
+    def start(self, group: str = "workers", **plan: Any) -> Child:
         plan |= {
             "settings": self._settings.model_dump(mode="json", exclude_none=True),
             "group": group,
             "effects": str(self.effects_file),
             "sign": str(self.sign),
         }
-        command = [sys.executable, "-m", "tests.integration.kafka.worker", json.dumps(plan)]
-        with self.log.open("ab") as output:
-            child = subprocess.Popen(command, stderr=output, stdout=output)
+        command = ("tests.integration.kafka.worker", json.dumps(plan))
+        child = forking.start(command, log=self.log, env=os.environ)
         self._running.append(child)
         return child
 
@@ -55,9 +53,8 @@ class Workers:
 
     def end(self) -> None:
         for child in self._running:
-            if child.poll() is None:
-                child.send_signal(signal.SIGCONT)
-                child.kill()
+            child.send_signal(signal.SIGCONT)
+            child.send_signal(signal.SIGKILL)
             child.wait()
 
 
@@ -68,8 +65,3 @@ def workers(settings: KafkaSettings, folder: Path) -> Iterator[Workers]:
         yield some
     finally:
         some.end()
-
-
-async def ended(child: subprocess.Popen[bytes], deadline: float = DEADLINE_S) -> int:
-    """The exit status, waited for without blocking the loop."""
-    return await asyncio.to_thread(child.wait, deadline)

@@ -1,14 +1,12 @@
 """kill -9 of real notify processes while they alert: nothing is lost, and what comes twice has the same id."""
 
-import asyncio
 import contextlib
 import os
-import signal
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,9 +17,11 @@ from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import ALERTS
 from tests.integration.notify.conftest import KEYS, as_record, log_of
+from tests.support import forking
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import NOW, alert_id, event, report_id
+from tools.local import processes
 from tools.local.ports import free_port
 
 REPORTS = 400
@@ -47,15 +47,14 @@ def environment(bus: KafkaSettings, store: StoreSettings, sink_port: int) -> dic
     }
 
 
-@contextlib.asynccontextmanager
-async def process(env: dict[str, str]) -> AsyncIterator["asyncio.subprocess.Process"]:
-    running = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.notify", env=env)
+@contextlib.contextmanager
+def killed_after(env: dict[str, str], log: Path) -> Iterator[None]:
+    """A notify, which dies by SIGKILL at the end."""
+    running = forking.start(("services.notify",), log=log, env=env)
     try:
-        yield running
+        yield
     finally:
-        if running.returncode is None:
-            running.kill()
-            await running.wait()
+        processes.kill(running)
 
 
 def _arrived(sink: MailSink, before: int) -> bool:
@@ -75,8 +74,9 @@ async def _leases_end(cases: AsyncIOMotorCollection[dict[str, Any]]) -> set[str]
 @pytest.mark.kill
 @pytest.mark.timeout(480)
 async def test_killed_between_claim_and_record_every_alert_is_still_sent(
-    bus_settings: KafkaSettings, store_settings: StoreSettings, sink: MailSink, sink_port: int
+    bus_settings: KafkaSettings, store_settings: StoreSettings, sink: MailSink, sink_port: int, tmp_path: Path
 ) -> None:
+    log = tmp_path / "notify.log"
     await ensure_topics(bus_settings)
     publisher = Publisher(bus_settings)
     await publisher.start()
@@ -91,14 +91,12 @@ async def test_killed_between_claim_and_record_every_alert_is_still_sent(
     in_dead_hands: set[str] = set()
     for _ in range(KILLS):
         sink.flows.clear()  # so that it dies with mails sent whose answer it never got
-        async with process(env) as running:
+        with killed_after(env, log):
             before = sink.arrived
             await eventually(partial(_arrived, sink, before))
-            running.send_signal(signal.SIGKILL)
-            await running.wait()
         sink.flows.set()
         in_dead_hands |= await _leases_end(cases)
-    async with process(env):
+    with killed_after(env, log):
         await eventually(lambda: first.keys() <= set(sink.alert_ids()))
 
         async def recorded() -> bool:

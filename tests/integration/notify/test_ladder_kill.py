@@ -1,11 +1,9 @@
 """kill -9 at named points while timers run: every case answered or with a next step, no alert lost, no stray double."""
 
-import asyncio
 import os
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -26,10 +24,13 @@ from shared.topics import ALERTS
 from tests.integration.notify.conftest import as_record, log_of
 from tests.integration.notify.test_crash import environment
 from tests.kill.hasty_notify import POINTS
+from tests.support import forking
 from tests.support.mail import MailSink
-from tests.support.waiting import DEADLINE_S, eventually
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import alert_id, event, report_id
+from tools.local import processes
 from tools.local.ports import free_port
+from tools.local.processes import Child
 
 CASES = int(os.environ.get("IEUM_LADDER_CASES", "120"))
 """5,000 in the long form."""
@@ -37,16 +38,14 @@ ROUNDS = 2 if CASES > 1000 else 1
 CENTERS = ("gwangju", "busan", "jeju", "daegu")
 
 
-@asynccontextmanager
-async def hasty(env: dict[str, str], marks: Path) -> AsyncIterator["asyncio.subprocess.Process"]:
-    command = (sys.executable, "-m", "tests.kill.hasty_notify", str(marks))
-    running = await asyncio.create_subprocess_exec(*command, env=env)
+@contextmanager
+def hasty(env: dict[str, str], marks: Path) -> Iterator[Child]:
+    log = marks / f"notify-{env['NOTIFY_PORT']}.log"
+    running = forking.start(("tests.kill.hasty_notify", str(marks)), log=log, env=env)
     try:
         yield running
     finally:
-        if running.returncode is None:
-            running.kill()
-            await running.wait()
+        processes.kill(running)
 
 
 def every_alert(number: int) -> dict[str, int]:
@@ -78,10 +77,10 @@ async def test_killed_at_each_named_point_while_timers_run(
     for point in POINTS * ROUNDS:
         mark = tmp_path / point
         mark.touch()
-        async with hasty(env, tmp_path) as running:
-            await asyncio.wait_for(running.wait(), DEADLINE_S)
+        with hasty(env, tmp_path) as running:
+            status = await forking.ended(running)
             assert not mark.exists(), f"the process ended before {point}"
-            assert running.returncode == -9
+            assert status == -9
 
     # A mail that the last of them sent may come only now: its case is still in the lease of the dead.
     held = {
@@ -102,7 +101,7 @@ async def test_killed_at_each_named_point_while_timers_run(
     # These two are not killed: no lease of theirs ends before its case is told, however busy the machine.
     living = environment(bus_settings, store_settings, sink_port)
     other = {**living, "NOTIFY_PORT": str(free_port())}
-    async with hasty(living, tmp_path), hasty(other, tmp_path):
+    with hasty(living, tmp_path), hasty(other, tmp_path):
         await eventually(climbed, seconds=200 + CASES / 20)
         await eventually(partial(_published, bus_settings))
     horizon = datetime.now(UTC) + timedelta(minutes=1)

@@ -1,9 +1,7 @@
 """Deciding everything again from the real log, and tables given to a running routing."""
 
-import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,9 @@ from shared.centers import TABLE_VERSION
 from shared.events.vocabulary import CenterState
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.routing.running import ROOT, Process, Traffic
+from tests.integration.routing.running import Process, Traffic
 from tests.integration.routing.test_service import settled
+from tests.support import forking
 from tests.support.tables import center_row, joined, write
 from tests.support.waiting import DEADLINE_S, eventually
 
@@ -43,25 +42,14 @@ async def start(
         process.kill()
 
 
-async def replay(settings: KafkaSettings, *arguments: str) -> tuple[int | None, str]:
+async def replay(settings: KafkaSettings, *arguments: str) -> tuple[int, str]:
     """Run the command; its status and what it printed."""
     environment = {
         **os.environ,
         "KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "KAFKA_TOPIC_PREFIX": settings.topic_prefix,
     }
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "services.routing.assignment.cli",
-        *arguments,
-        cwd=ROOT,
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    printed, _ = await asyncio.wait_for(child.communicate(), DEADLINE_S)
-    return child.returncode, printed.decode()
+    return await forking.run(("services.routing.assignment.cli", *arguments), env=environment)
 
 
 async def answer(process: Process, path: str) -> httpx.Response | None:

@@ -1,10 +1,7 @@
 """State stores on the real broker: restarts, kills, and folders that are deleted."""
 
-import asyncio
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +9,10 @@ import pytest
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.routing.broken import MISCOUNTED, SPOILED
-from tests.integration.routing.running import ROOT, Process, Traffic
+from tests.integration.routing.running import Process, Traffic
 from tests.integration.routing.verifier import Audit, verify
 from tests.integration.routing.watching import figure
+from tests.support import forking
 from tests.support.waiting import DEADLINE_S, eventually
 
 
@@ -54,7 +52,7 @@ async def test_a_worker_goes_on_after_a_kill_as_if_it_remembered_all(
     # A rebalance on a busy machine has it go on once more.
     assert continued is not None
     assert continued == 0 if lost else continued >= bus_settings.topic_partitions
-    assert await asyncio.to_thread(recounted, bus_settings) == (0, "centres whose sums differ from the log: 0\n")
+    assert await recounted(bus_settings) == (0, "centres whose sums differ from the log: 0\n")
 
 
 async def test_a_folder_deleted_under_a_running_worker_does_not_stop_it(
@@ -93,13 +91,13 @@ async def test_a_recount_finds_wrong_sums_and_deleting_the_state_mends_them(
         sound.start()
         await traffic.send(*(traffic.received() for _ in range(20)))
         await told(bus_settings, 220)
-        status, said = await asyncio.to_thread(recounted, bus_settings)
+        status, said = await recounted(bus_settings)
         assert (status, MISCOUNTED in said, SPOILED in said) == (1, True, True), said
         sound.kill()
         shutil.rmtree(sound.state_dir)
         sound.start()
         await settled(bus_settings, 220)
-        assert await asyncio.to_thread(recounted, bus_settings) == (0, "centres whose sums differ from the log: 0\n")
+        assert await recounted(bus_settings) == (0, "centres whose sums differ from the log: 0\n")
     finally:
         wrong.kill()
         sound.kill()
@@ -115,7 +113,7 @@ async def told(settings: KafkaSettings, reports: int) -> None:
     await eventually(done, what=f"{reports} reports owned and sums of them told")
 
 
-def recounted(settings: KafkaSettings) -> tuple[int, str]:
+async def recounted(settings: KafkaSettings) -> tuple[int, str]:
     """The status and the words of the job that adds the log up again."""
     env = {
         **os.environ,
@@ -123,12 +121,4 @@ def recounted(settings: KafkaSettings) -> tuple[int, str]:
         "KAFKA_TOPIC_PREFIX": settings.topic_prefix,
         "KAFKA_TOPIC_PARTITIONS": str(settings.topic_partitions),
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "services.routing.recount"],
-        env=env,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout
+    return await forking.run(("services.routing.recount",), env=env)

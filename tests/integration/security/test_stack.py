@@ -40,7 +40,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     stack = of(folder, secured=False)
     try:
         stack.start()
-        credential = frontends.credential(stack.environment_of("intake"), "security")
+        credential = frontends.credential(stack.environment_of("intake"), "security", stack.run_once)
         report_id = asyncio.run(first_report(stack, credential))
     finally:
         stack.stop()

@@ -62,7 +62,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 async def test_no_canary_is_anywhere_but_sealed(stack: Stack) -> None:
     street = Street(stack)
     staff = people.create(stack.environment_of("identity"), STAFF)
-    credential = frontends.credential(stack.environment_of("intake"), "canary-front")
+    credential = frontends.credential(stack.environment_of("intake"), "canary-front", stack.run_once)
     for person in staff.values():
         street.canaries.known(f"{person.account}: password", person.password)
         street.canaries.known(f"{person.account}: second factor", person.totp_secret)
