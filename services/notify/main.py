@@ -36,7 +36,7 @@ from services.notify.drills.repository import DrillStore
 from services.notify.drills.service import EVERY_S as DRILLS_S
 from services.notify.drills.service import Drills
 from services.notify.escalation.delivery import Delivery
-from services.notify.escalation.jobs import ALIVE_S, StoreGauges, WorkerLiveness
+from services.notify.escalation.jobs import ALIVE_S, FarTimers, StoreGauges, WorkerLiveness
 from services.notify.escalation.jobs import EVERY_S as GAUGES_S
 from services.notify.escalation.repository import RECENT_S, RecentAlertStore, WorkerStore
 from services.notify.escalation.service import EscalationWorker
@@ -191,7 +191,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         until_first_ok(health, name)
     jobs = Jobs(health, SystemClock())  # how often to look is a matter of the machine's clock, whatever day it is
     jobs.every(POLL_S, "identity", identity.refresh)
-    jobs.every(LOOK_S, "store-clock", StoreClock(partial(mongo.store_time, database), clock).look)
+    jobs.every(LOOK_S, "far-timers", _far_timers(cases, escalation_worker, settings, clock).look)
     jobs.every(DIRECTORY_S, "staff-directory", staff.refresh)
     jobs.every(DAY_S, "audit", audit.look_after)
     jobs.every(PUBLISH_S, "audit-anchors", AnchorPublisher(audit, bus_settings, clock).publish, at_once=False)
@@ -233,6 +233,11 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         audit=audit,
         clock=clock,
     )
+
+
+def _far_timers(cases: CaseStore, worker: EscalationWorker, settings: NotifySettings, clock: Clock) -> FarTimers:
+    store_clock = StoreClock(partial(mongo.store_time, cases.database), clock)
+    return FarTimers(cases, store_clock, settings.rules, settings.lease_s, worker.wake, clock)
 
 
 def _alert_jobs(jobs: Jobs, worker: EscalationWorker, recent: RecentAlertStore, settings: NotifySettings) -> None:

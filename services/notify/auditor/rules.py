@@ -172,6 +172,10 @@ _SKEW: Final = timedelta(seconds=1)
 """Clocks of two machines may differ so much."""
 
 
+_AHEAD: Final = timedelta(minutes=1)
+"""Of a clock that is ahead by more than this no time is believed: so much later at most a missing alert is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deviation:
     """Something that should have happened and did not."""
@@ -250,6 +254,16 @@ def happened_at(event: ReportEvent) -> datetime | None:
     if isinstance(event, ReportRouted | ReportRerouted | ReportUpdated | ReportEnded):
         return event.decided_at
     return event.at if isinstance(event, CaseEvent | AlertEvent) else None
+
+
+def dated(event: ReportEvent, now: datetime) -> ReportEvent:
+    """The event, dated now where its writer's clock was ahead: what it says puts off nothing that is owed."""
+    update: dict[str, datetime] = {}
+    for name in ("at", "decided_at", "received_at"):
+        moment = getattr(event, name, None)
+        if isinstance(moment, datetime) and moment > now + _AHEAD:
+            update[name] = now
+    return event.model_copy(update=update) if update else event
 
 
 def note(seen: Watched, event: ReportEvent) -> None:

@@ -14,6 +14,7 @@ from services.notify.auditor.rules import (
     Settled,
     Watched,
     conclude,
+    dated,
     happened_at,
     note,
     resumed,
@@ -109,8 +110,8 @@ class Auditor:
 
     def note(self, received: Received) -> None:
         """A record passed by."""
-        event = received.event
-        if isinstance(event, ReportEvent):
+        if isinstance(received.event, ReportEvent):
+            event = dated(received.event, self._clock.now())
             seen = self._watched.get(event.report_id)
             if seen is None:
                 kept = self._settled.pop(event.report_id)

@@ -10,11 +10,16 @@ from typing import Final
 from services.notify import metrics
 from services.notify.auditor.repository import FindingStore
 from services.notify.cases.models import RANK
-from services.notify.cases.repository import CaseStore
+from services.notify.cases.repository import CaseStore, Change
+from services.notify.escalation import rules as policy
 from services.notify.escalation.repository import WorkerStore
+from services.notify.escalation.rules import Rules
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.events.vocabulary import Urgency
+from shared.mongo import SLICE
+from shared.store_clock import StoreClock
 
 _LOG = log.get(__name__)
 EVERY_S: Final = 15.0
@@ -106,6 +111,56 @@ class StoreGauges:
         metrics.UNCONFIRMED.set(stuck)
         if stuck:
             _LOG.warning("cases.unconfirmed", cases=stuck)
+
+
+class FarTimers:
+    """Finds cases that nobody would be told of for longer than the rules allow, and makes them due now.
+
+    A process whose clock was ahead for a while left them so; once it is right again, or gone, nobody would look.
+    """
+
+    def __init__(
+        self,
+        cases: CaseStore,
+        store_clock: StoreClock,
+        rules: Rules,
+        lease_s: float,
+        woken: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        """``woken`` is called when there is something to claim."""
+        self._cases = cases
+        self._store_clock = store_clock
+        self._rules = rules
+        self._lease = timedelta(seconds=lease_s)
+        self._woken = woken
+        self._clock = clock
+
+    async def look(self) -> int:
+        """One look; how many cases it made due. Raises ``TransientError``.
+
+        A process whose own clock is not right would take every time for far ahead: it leaves this to the others.
+        """
+        if abs(await self._store_clock.look()) > policy.CLOCKS_APART / 2:
+            return 0
+        found = await self._bring_forward(Urgency.CRITICAL) + await self._bring_forward(Urgency.HIGH)
+        if found:
+            _LOG.error("timers.brought_forward", cases=len(found), report_ids=found[:SLICE], hint="a clock was ahead")
+            self._woken()
+        return len(found)
+
+    async def _bring_forward(self, urgency: Urgency) -> list[str]:
+        """Of cases that are due later than one of this urgency may be."""
+        now = self._clock.now()
+        latest = now + policy.longest_wait(urgency) + policy.CLOCKS_APART
+        changes = []
+        # The farthest first: beside more than a page of cases that wait for their first contact, one that is wrong by
+        # less than those is found as they are contacted.
+        for case in await self._cases.asleep_past(latest, critical=urgency is Urgency.CRITICAL):
+            after = policy.brought_forward(case, self._rules, self._lease, now)
+            changes += [Change(after, case)] if after is not None else []
+        lost = (await self._cases.save(changes, now)).lost if changes else frozenset[str]()
+        return [change.case.report_id for change in changes if change.case.report_id not in lost]
 
 
 ALIVE_S: Final = 4.0

@@ -244,6 +244,44 @@ def stop(case: Case) -> Case:
     return rescheduled(case.model_copy(update={"escalation": None}))
 
 
+CLOCKS_APART: Final = timedelta(minutes=1)
+"""The clocks of two processes may differ so much; of more ``ClockApart`` tells."""
+
+
+def longest_wait(urgency: Urgency) -> timedelta:
+    """Return the longest time from one step of an escalation to the next, without quiet hours."""
+    return max(step.wait for step in ESCALATION_POLICY[urgency])
+
+
+def brought_forward(case: Case, rules: Rules, lease: timedelta, now: datetime) -> Case | None:
+    """The case, due now where it waits for longer than these rules can make it wait; None where it does not.
+
+    Such a time was written by a process whose clock was ahead, or whose lease it was; nobody would be told until then.
+    """
+    escalation, offer = case.escalation, case.offer
+    if escalation is not None:
+        untold = escalation.cause is EscalationCause.CONTACT and escalation.next_step_at is None
+        wait = CONTACT_WITHIN[case.urgency] if untold else step_of(case.urgency, escalation.step).wait
+        if escalation.due_at > rules.hold(now + wait, case.urgency) + CLOCKS_APART:
+            at, next_step = rules.hold(now, case.urgency), escalation.next_step_at
+            update = {
+                "due_at": at,
+                "held": at != now,
+                "next_step_at": None if next_step is None else min(next_step, at),
+            }
+            escalation = escalation.model_copy(update=update)
+    if offer is not None:
+        lasts = OFFER_LASTS[case.urgency]
+        if offer.expires_at > now + lasts + CLOCKS_APART:
+            offer = offer.model_copy(update={"expires_at": now + lasts})
+        if offer.tell_at is not None and offer.tell_at > rules.hold(now + lasts, case.urgency) + CLOCKS_APART:
+            offer = offer.model_copy(update={"tell_at": rules.hold(now, case.urgency)})
+    stale = case.lease_by is not None and case.wake_at is not None and case.wake_at > now + lease + CLOCKS_APART
+    if escalation is case.escalation and offer is case.offer and not stale:
+        return None
+    return rescheduled(case.model_copy(update={"escalation": escalation, "offer": offer, "rev": case.rev + 1}))
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The alerts to send for one claimed case, and its escalation while they are sent."""
@@ -479,8 +517,8 @@ class RecentAlerts:
     at: tuple[datetime, ...] = ()
 
     def within(self, now: datetime) -> int:
-        """Count those that went within the window."""
-        return sum(1 for moment in self.at if moment > now - WINDOW)
+        """Count those that went within the window. What a clock that was ahead wrote down counts for nothing."""
+        return sum(1 for moment in self.at if now - WINDOW < moment <= now + WINDOW)
 
 
 def batches(due: Sequence[T], sent: RecentAlerts, now: datetime) -> list[list[T]]:
@@ -513,7 +551,7 @@ def deferred_until(sent: RecentAlerts, now: datetime) -> datetime | None:
     """Until when alerts to a place are gathered that has had many; None: they may go now."""
     if sent.within(now) <= MOST:
         return None
-    opens = sent.at[-1] + GAP
+    opens = min(sent.at[-1], now) + GAP
     return opens if opens > now else None
 
 

@@ -33,6 +33,8 @@ ASKED: Final[dict[str, Callable[[CaseStore], Awaitable[object]]]] = {
     "due of critical ones": lambda store: store.due(NOW, 10, critical=True),
     "claim": lambda store: store.claim("worker", 60, IDS, NOW, Skipped("test")),
     "release": lambda store: store.release("worker", NOW, 60),
+    "asleep_past": lambda store: store.asleep_past(NOW),
+    "asleep_past of critical ones": lambda store: store.asleep_past(NOW, critical=True),
     "backlog": lambda store: store.backlog(NOW),
     "page": lambda store: store.page("busan", ("0", "3"), 10),
     "of_person": lambda store: store.of_person("busan", "s-1"),

@@ -210,6 +210,22 @@ async def test_a_finding_says_what_is_wrong_now_and_at_which_centre() -> None:
     assert findings.written == {report_id(1): ("busan", 1)}, "it moved while no auditor looked"
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=3), timedelta(days=400)])
+async def test_a_clock_of_notify_that_was_ahead_hides_no_missing_alert(ahead: timedelta) -> None:
+    """It told the first step, dated it hours later, and would tell the next one hours later."""
+    clock, findings = ManualClock(NOW), Findings()
+    auditor = auditor_of(findings, clock)
+    auditor.note(received(event("report.routed", 1, urgency="critical", received_at=NOW, decided_at=NOW)))
+    auditor.note(received(event("alert.sent", 1, step=1, at=NOW + ahead)))
+    await auditor.look()
+    await clock.advance(service.SETTLE_S + 1)
+    await auditor.look()
+    assert findings.found == set()
+    await clock.advance(180)
+    await auditor.look()
+    assert findings.written == {report_id(1): ("gwangju", 2)}
+
+
 async def test_a_report_that_nobody_acknowledges_is_counted_once_its_time_is_over_and_until_somebody_does() -> None:
     def counted() -> float | None:
         return REGISTRY.get_sample_value("ieum_notify_auditor_unacknowledged_reports")

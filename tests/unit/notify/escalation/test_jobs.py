@@ -1,20 +1,24 @@
 """What is looked at every few seconds: the oldest waiting case, at the same cost however many wait; who is alive."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
 
 from services.notify.auditor.repository import FindingStore
-from services.notify.cases.models import waiting_key
-from services.notify.cases.repository import CaseStore
-from services.notify.escalation.jobs import SILENT_LOOKS, OldestWaiting, StoreGauges, WorkerLiveness
+from services.notify.cases.models import Case, waiting_key
+from services.notify.cases.repository import CaseStore, Change, Saved
+from services.notify.escalation.jobs import SILENT_LOOKS, FarTimers, OldestWaiting, StoreGauges, WorkerLiveness
 from services.notify.escalation.repository import WorkerStore
+from services.notify.escalation.rules import Rules
 from shared.errors import TransientError
+from shared.events.vocabulary import Urgency
 from shared.metrics import REGISTRY
-from tests.support.clock import ManualClock
-from tests.unit.notify.samples import NOW
+from tests.support.clock import ManualClock, agreeing
+from tests.unit.notify.escalation.test_rules import case_of
+from tests.unit.notify.samples import NOW, report_id
 
 HOUR = timedelta(hours=1)
 
@@ -239,3 +243,34 @@ async def test_what_is_counted_is_unknown_until_the_store_answers_and_while_it_i
     store.away, store.count = False, 0
     await gauges.look()
     assert counted() == [0] * 3
+
+
+class Sleeping:
+    """A store of cases that are due some time."""
+
+    def __init__(self, *cases: Case) -> None:
+        self.cases = {case.report_id: case for case in cases}
+
+    async def asleep_past(self, moment: datetime, *, critical: bool) -> list[Case]:
+        waits = [one for one in self.cases.values() if one.wake_at is not None and one.wake_at > moment]
+        return [one for one in waits if one.urgency is Urgency.CRITICAL or not critical]
+
+    async def save(self, changes: Sequence[Change], _: datetime) -> Saved:
+        self.cases |= {change.case.report_id: change.case for change in changes}
+        return Saved(frozenset())
+
+
+@pytest.mark.parametrize("behind", [timedelta(), timedelta(hours=1)])
+async def test_cases_of_a_clock_that_was_ahead_are_claimed_now_by_a_process_whose_clock_is_right(
+    behind: timedelta,
+) -> None:
+    ahead, right = case_of(now=NOW + timedelta(hours=5)), case_of().model_copy(update={"report_id": report_id(2)})
+    store, woken, clock = Sleeping(ahead, right), list[int](), ManualClock(NOW)
+    timers = FarTimers(
+        cast("CaseStore", store), agreeing(clock, ahead=-behind), Rules(), 60, lambda: woken.append(1), clock
+    )
+    assert await timers.look() == (0 if behind else 1)
+    assert woken == ([] if behind else [1])
+    assert store.cases[right.report_id] == right
+    assert (store.cases[ahead.report_id].wake_at == NOW) is not bool(behind)
+    assert await timers.look() == 0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.cases.models import Case, Target
+from services.notify.cases.models import Case, CaseState, Target
 from services.notify.cases.projection import fold
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import ESCALATION_POLICY, AttemptResult, QuietHours, Rules
@@ -214,3 +214,61 @@ def test_a_step_that_begins_much_too_late_says_so() -> None:
     assert on_time is not None
     assert late is not None
     assert (on_time.overdue, late.overdue) == (False, True)
+
+
+LEASE = timedelta(seconds=60)
+
+
+@pytest.mark.parametrize("rules", [DAY, NIGHT])
+@pytest.mark.parametrize("urgency", list(Urgency))
+def test_nothing_that_the_rules_made_is_brought_forward(urgency: Urgency, rules: Rules) -> None:
+    """Whenever it is looked at, by day and by night, also by a clock that is half a minute behind."""
+    for hour in range(0, 24, 3):
+        now = NOW + timedelta(hours=hour)
+        case = case_of(urgency, rules, now)
+        for number in range(7):
+            assert policy.brought_forward(case, rules, LEASE, now - timedelta(seconds=30)) is None
+            assert case.escalation is not None
+            now = case.escalation.due_at
+            case = send(case, now, ok=number % 3 > 0, rules=rules)
+        taken = case.model_copy(update={"state": CaseState.ACKNOWLEDGED, "acknowledged_at": now})
+        for waits in (policy.watch(taken, rules, now), policy.watch(taken, rules, now, tried=True)):
+            assert policy.brought_forward(waits, rules, LEASE, now - timedelta(seconds=30)) is None
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=2), timedelta(hours=3), timedelta(days=400)])
+@pytest.mark.parametrize("urgency", list(Urgency))
+def test_what_a_clock_that_was_ahead_left_waiting_is_due_now(urgency: Urgency, ahead: timedelta) -> None:
+    untold = case_of(urgency, now=NOW + ahead)
+    if ahead > policy.longest_wait(urgency) + policy.CLOCKS_APART:
+        assert policy.plan(untold, STAFFED, NOW) is None
+        assert _due(policy.brought_forward(untold, DAY, LEASE, NOW)) == 1
+    told = send(case_of(urgency, now=NOW + ahead), NOW + ahead)
+    assert policy.plan(told, STAFFED, NOW) is None
+    assert _due(policy.brought_forward(told, DAY, LEASE, NOW)) == 2, "its next step"
+    taken = told.model_copy(update={"state": CaseState.ACKNOWLEDGED, "acknowledged_at": NOW + ahead})
+    assert _due(policy.brought_forward(policy.watch(taken, DAY, NOW + ahead), DAY, LEASE, NOW)) == 1
+
+
+def _due(case: Case | None) -> int:
+    """The step that is told now."""
+    assert case is not None
+    assert case.wake_at == NOW
+    made = policy.plan(case, STAFFED, NOW)
+    assert made is not None
+    assert made.targets
+    return made.step
+
+
+def test_a_lease_taken_by_a_clock_that_was_ahead_holds_no_case() -> None:
+    case = case_of().model_copy(update={"lease_by": "gone:1", "wake_at": NOW + timedelta(hours=2)})
+    assert _due(policy.brought_forward(case, DAY, LEASE, NOW)) == 1
+    held = case.model_copy(update={"wake_at": NOW + LEASE})
+    assert policy.brought_forward(held, DAY, LEASE, NOW) is None
+
+
+def test_places_that_were_told_by_a_clock_that_was_ahead_are_told_now() -> None:
+    sent = policy.RecentAlerts(tuple(NOW + timedelta(hours=2) for _ in range(6)))
+    assert policy.deferred_until(sent, NOW) is None
+    near = policy.RecentAlerts(tuple(NOW + timedelta(minutes=1) for _ in range(6)))
+    assert policy.deferred_until(near, NOW) == NOW + policy.GAP
