@@ -15,7 +15,7 @@ from playwright import sync_api
 from playwright.async_api import Browser, async_playwright, expect
 from playwright.sync_api import expect as expect_sync
 
-from tests.browser.helpers import FLAGS, network_of_one_machine, serving
+from tests.browser.helpers import FLAGS, as_most_tests_read, serving
 from tests.integration.intake.conftest import (  # fixtures of an intake that the tests of a module share
     cleared_harness,  # noqa: F401  # a fixture
     clock,  # noqa: F401  # a fixture
@@ -88,7 +88,7 @@ async def connection(chromium_address: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.connect_over_cdp(chromium_address, timeout=_GIVE_UP_MS)
         browser.on("context", lambda context: context.set_default_timeout(_GIVE_UP_MS))
-        network_of_one_machine(browser)
+        as_most_tests_read(browser)
         yield browser
         await browser.close()
 

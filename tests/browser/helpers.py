@@ -43,39 +43,33 @@ _RUN_AXE: Final = "([context, options]) => axe.run(context ?? document, options)
 _OURS: Final = ("http://127.0.0.1", "http://localhost", "data:", "blob:")
 
 
-def network_of_one_machine(browser: Browser) -> None:
-    """Every context reads Korean unless told otherwise, and finds an empty page wherever it goes outside.
+def as_most_tests_read(browser: Browser) -> None:
+    """Every context reads Korean unless told otherwise, and keeps what it has loaded, as a reader's does.
 
     Nothing moves by itself unless told otherwise: how a page looks while it does depends on when somebody looks.
     """
-
-    async def outside(route: Route) -> None:
-        await route.fulfill(status=200, content_type="text/html", body="<title>outside</title><p>outside</p>")
-
-    async def close_the_door(context: BrowserContext) -> None:
-        await context.route(
-            lambda url: not url.startswith(("http://127.0.0.1", "http://localhost", "data:", "blob:")), outside
-        )
-
     real_context = browser.new_context
 
     async def new_context(**options: object) -> BrowserContext:
         options.setdefault("locale", "ko-KR")
         options.setdefault("reduced_motion", "reduce")
-        context = await real_context(**options)  # type: ignore[arg-type]  # passed on as given
-        await close_the_door(context)
-        return context
+        return await real_context(**options)  # type: ignore[arg-type]  # passed on as given
 
     browser.new_context = new_context  # type: ignore[method-assign]  # every context of this browser
 
 
-async def context_that_stays(browser: Browser, **options: Any) -> BrowserContext:
-    """A context whose pages never lead outside: no request of theirs comes through this process, and it keeps a cache.
+async def context_that_leaves(browser: Browser, **options: Any) -> BrowserContext:
+    """A context whose pages find an empty page wherever they go outside; elsewhere they cannot go there.
 
-    For walks over many pages. Watching requests takes Chromium's cache away, and a third of the time of a page.
+    Only for tests of leaving: watching requests takes Chromium's cache away, and nearly doubles the work of a page.
     """
-    options.setdefault("locale", "ko-KR")
-    return await Browser.new_context(browser, **options)
+
+    async def outside(route: Route) -> None:
+        await route.fulfill(status=200, content_type="text/html", body="<title>outside</title><p>outside</p>")
+
+    context = await browser.new_context(**options)
+    await context.route(lambda url: not url.startswith(_OURS), outside)
+    return context
 
 
 @contextlib.asynccontextmanager

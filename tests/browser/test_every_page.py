@@ -8,7 +8,6 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from tests.browser import walking
-from tests.browser.helpers import context_that_stays
 from tests.browser.walking import CUT_OFF, FOCUS, NARROW, WIDE, ZOOMED, Seen, Visit
 from tests.integration.intake.harness import IntakeHarness
 
@@ -21,7 +20,7 @@ async def visits(harness: IntakeHarness) -> list[Visit]:
 
 
 async def window(chromium: Browser, harness: IntakeHarness, site: str, size: dict[str, int], **more: object) -> Page:
-    context = await context_that_stays(chromium, viewport=size, **more)
+    context = await chromium.new_context(viewport=size, **more)  # type: ignore[arg-type]  # a size as Playwright has it
     page = await context.new_page()
     await walking.prepared(harness, page, site)
     return page

@@ -11,7 +11,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser
 
 from tests.browser import walking
-from tests.browser.helpers import assert_accessible, context_that_stays
+from tests.browser.helpers import assert_accessible
 from tests.browser.test_form import shoot
 from tests.browser.walking import CUT_OFF, NARROW, WIDE, ZOOMED, Seen
 from tests.integration.intake.harness import IntakeHarness
@@ -146,7 +146,11 @@ def pages(walk: Walk) -> list[Page]:
 
 async def _walk(chromium: Browser, harness: IntakeHarness, site: str, language: str) -> Walk:
     judged, scheme = JUDGED[language]
-    context = await context_that_stays(chromium, viewport=judged, color_scheme=scheme)
+    context = await chromium.new_context(
+        viewport=judged,  # type: ignore[arg-type]  # a size as Playwright has it
+        color_scheme=scheme,  # type: ignore[arg-type]  # one of the two words
+        reduced_motion="no-preference",  # as most see it: what moves is to be found
+    )
     page, seen, pages = await context.new_page(), Seen(), []
     await page.add_init_script(LISTENS)
     await page.add_init_script(AXE_SCRIPT)  # given to the browser once, not with each page

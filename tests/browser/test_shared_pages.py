@@ -7,7 +7,7 @@ from playwright.async_api import Browser, Page, expect
 
 from shared.identity.cookies import token_cookie
 from shared.web.pages import QUICK_EXIT_URL
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, serving
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, context_that_leaves, serving
 from tests.unit.shared.web.small_site import TOKEN, build
 
 PAGES = ["/", "/docs", "/desk", "/nothing"]
@@ -64,7 +64,7 @@ async def _outside(page: Page) -> None:
 
 
 async def test_quick_exit_by_button_leaves_nothing_to_come_back_to(chromium: Browser) -> None:
-    context = await chromium.new_context()
+    context = await context_that_leaves(chromium)
     page = await context.new_page()
     async with serving(build()) as site:
         await page.goto(f"{site}/health/live")
@@ -80,7 +80,7 @@ async def test_quick_exit_by_button_leaves_nothing_to_come_back_to(chromium: Bro
 
 
 async def test_shift_three_times_leaves(chromium: Browser) -> None:
-    context = await chromium.new_context()
+    context = await context_that_leaves(chromium)
     page = await context.new_page()
     async with serving(build()) as site:
         # The three must come soon after each other, which a busy machine does not always manage.
@@ -98,7 +98,7 @@ async def test_shift_three_times_leaves(chromium: Browser) -> None:
 
 
 async def test_writing_capitals_or_slow_presses_do_not_leave(chromium: Browser) -> None:
-    context = await chromium.new_context()
+    context = await context_that_leaves(chromium)
     page = await context.new_page()
     async with serving(build()) as site:
         await page.clock.install()
@@ -120,7 +120,7 @@ async def test_writing_capitals_or_slow_presses_do_not_leave(chromium: Browser) 
 
 
 async def test_without_script_quick_exit_is_a_link_and_the_form_works(chromium: Browser) -> None:
-    context = await chromium.new_context(java_script_enabled=False)
+    context = await context_that_leaves(chromium, java_script_enabled=False)
     page = await context.new_page()
     async with serving(build()) as site:
         await page.goto(f"{site}/?lang=en")
