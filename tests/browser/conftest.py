@@ -104,13 +104,23 @@ async def chromium(connection: Browser) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium_address: str) -> Iterator[sync_api.Browser]:
-    """The same for tests without a loop: one connection for all of a module."""
+def connection_without_loop(chromium_address: str) -> Iterator[sync_api.Browser]:
+    """The same for tests without a loop."""
     with sync_api.sync_playwright() as playwright:
         found = playwright.chromium.connect_over_cdp(chromium_address, timeout=_GIVE_UP_MS)
         found.on("context", lambda context: context.set_default_timeout(_GIVE_UP_MS))
         yield found
         found.close()
+
+
+@pytest.fixture
+def browser(connection_without_loop: sync_api.Browser) -> Iterator[sync_api.Browser]:
+    """The worker's Chromium for a test without a loop; its windows are closed after it."""
+    its_own = set(connection_without_loop.contexts)  # with the last of these the browser would end
+    yield connection_without_loop
+    for context in connection_without_loop.contexts:
+        if context not in its_own:
+            context.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
