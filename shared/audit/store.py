@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +20,7 @@ from prometheus_client import Counter, Gauge
 from pymongo.errors import BulkWriteError
 
 from shared import log as logs
+from shared import mongo
 from shared.audit import chain
 from shared.audit.anchors import CHECKPOINT, HEAD, OWN_HEAD, AnchorStore, HeadFile, refused_at
 from shared.audit.chain import AuditKeys, ChainVerifier
@@ -30,6 +32,7 @@ from shared.errors import TransientError
 from shared.metrics import REGISTRY
 from shared.mongo import Document, by_ids, store_errors
 from shared.rate_limit import RateLimit, RateLimiter
+from shared.store_clock import ClocksApartError, StoreClock
 
 _log = logs.get(__name__)
 
@@ -102,6 +105,7 @@ class AuditLog:
         self._notes: set[asyncio.Task[None]] = set()
         limit = RateLimit(capacity=_ANONYMOUS_PER_MINUTE, per_second=_ANONYMOUS_PER_MINUTE / 60)
         self._anonymous_limit: Final = RateLimiter(limit, clock)
+        self._store_clock: Final = StoreClock(partial(mongo.store_time, database), clock)
 
     async def append(self, *entries: AuditEntry) -> None:
         """Write; durable when it returns. Raises ``TransientError``: then the action must not happen.
@@ -210,13 +214,16 @@ class AuditLog:
         """Remove lines that are older than two years; says how many. Stops before anything that does not verify.
 
         Only a whole front of the log goes, and a signed checkpoint is written first: killed in between, the rest goes
-        the next time.
+        the next time. A clock that is wrong ends no line: while it and the store's are apart, none is old.
         """
         await self._read_head()  # says which keys sign
         checkpoint = await self.anchors.get(CHECKPOINT)
         seq, mac = (checkpoint.seq, checkpoint.mac) if checkpoint is not None else (0, chain.START)
         removed = await self._remove_down_from(seq)
-        before = self.clock.now() - chain.KEPT
+        try:
+            before = await self._store_clock.agreed_now() - chain.KEPT
+        except ClocksApartError:
+            return removed  # said by the clock; a line that stays a day longer needs no pass that fails
         while True:
             wanted = range(seq + 1, seq + 1 + _STEP)
             verifier = ChainVerifier(self.keys, self.service, after=seq, previous=mac)

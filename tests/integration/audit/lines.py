@@ -1,6 +1,7 @@
 """What the tests of the audit share: lines, a log, and what somebody with the store alone may do to it."""
 
 from datetime import UTC, datetime
+from unittest import mock
 
 from shared import mongo
 from shared.audit.chain import AuditKeys, service_secret
@@ -8,6 +9,7 @@ from shared.audit.model import AuditEntry, ChainFinding
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
 from shared.settings import StoreSettings
+from tests.support.clock import store_time_by
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 VERIFIER = b"a" * 32
@@ -28,8 +30,11 @@ def entry(number: int = 0, at: datetime = NOW) -> AuditEntry:
     )
 
 
-def opened(settings: StoreSettings, clock: Clock | None = None) -> AuditLog:
-    return AuditLog(mongo.connect(settings, "intake"), KEYS, clock or SystemClock(), "intake")
+def opened(settings: StoreSettings, clock: Clock | None = None, *, store_clock: Clock | None = None) -> AuditLog:
+    """``store_clock``: the store's, where it is not to go by ``clock`` too."""
+    clock = clock or SystemClock()
+    with mock.patch.object(mongo, "store_time", store_time_by(store_clock or clock)):
+        return AuditLog(mongo.connect(settings, "intake"), KEYS, clock, "intake")
 
 
 def kinds(findings: list[ChainFinding]) -> set[str]:

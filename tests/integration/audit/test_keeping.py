@@ -38,6 +38,18 @@ async def test_only_whole_fronts_older_than_two_years_go(store_settings: StoreSe
     log.lines.database.client.close()
 
 
+async def test_a_clock_that_is_years_ahead_removes_nothing(store_settings: StoreSettings) -> None:
+    wrong, right = ManualClock(NOW), ManualClock(NOW)
+    log = opened(store_settings, wrong, store_clock=right)
+    await log.append(*(entry(number, NOW) for number in range(20)))
+    await wrong.advance(timedelta(days=740).total_seconds())
+    assert await log.sweep() == 0
+    assert await log.anchors.get("checkpoint") is None
+    await right.advance(timedelta(days=740).total_seconds())
+    assert await log.sweep() == 20
+    log.lines.database.client.close()
+
+
 async def test_a_sweep_that_was_killed_between_its_mark_and_its_work_is_finished_later(
     store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
