@@ -15,6 +15,7 @@ from playwright import sync_api
 from playwright.async_api import Browser, async_playwright, expect
 from playwright.sync_api import expect as expect_sync
 
+from tests.browser import arrivals
 from tests.browser.helpers import FLAGS, as_most_tests_read, serving
 from tests.integration.intake.conftest import (  # fixtures of an intake that the tests of a module share
     cleared_harness,  # noqa: F401  # a fixture
@@ -82,12 +83,21 @@ async def _launched(chromium_path: str) -> AsyncIterator[str]:
         await started.close()
 
 
+@pytest.fixture(autouse=True)
+def each_page_is_waited_for() -> Iterator[None]:
+    """Fails a test that goes on before a page it leads to is there."""
+    yield
+    found = arrivals.surprises()
+    assert not found, f"came without anybody waiting (tests.browser.helpers.follow): {found}"
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def connection(chromium_address: str) -> AsyncIterator[Browser]:
     """A module's connection to it."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.connect_over_cdp(chromium_address, timeout=_GIVE_UP_MS)
         browser.on("context", lambda context: context.set_default_timeout(_GIVE_UP_MS))
+        arrivals.watch(browser)
         as_most_tests_read(browser)
         yield browser
         await browser.close()
@@ -109,6 +119,7 @@ def connection_without_loop(chromium_address: str) -> Iterator[sync_api.Browser]
     with sync_api.sync_playwright() as playwright:
         found = playwright.chromium.connect_over_cdp(chromium_address, timeout=_GIVE_UP_MS)
         found.on("context", lambda context: context.set_default_timeout(_GIVE_UP_MS))
+        arrivals.watch(found)
         yield found
         found.close()
 

@@ -21,6 +21,7 @@ from shared.kafka.connection import dead_topic_name
 from shared.kafka.publisher import Message, Publisher, partition_of
 from shared.settings import KafkaSettings
 from shared.topics import BY_NAME
+from tests.browser.arrivals import awaited
 from tests.browser.two_months import CLOSED, RUNNING, closed_back, middle_of, stories
 from tests.integration.analytics.traffic import record
 from tests.integration.analytics.worker import STAFF, Worker, command
@@ -68,6 +69,13 @@ def site_of(
         yield site
     finally:
         worker.kill()
+
+
+@contextlib.contextmanager
+def leaving(page: Page, to: str) -> Iterator[None]:
+    """``follow`` for tests without a loop: within it something leads to another page, which is all there after it."""
+    with awaited(page), page.expect_navigation(url=to):
+        yield
 
 
 async def bury(bus: KafkaSettings, original: str, *letters: Message) -> None:

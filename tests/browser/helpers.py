@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from axe_playwright_python.base import AXE_SCRIPT
 from fastapi import FastAPI
-from playwright.async_api import Browser, BrowserContext, Page, Route
+from playwright.async_api import Browser, BrowserContext, Page, Response, Route
 
 from shared.web.serve import serve
+from tests.browser.arrivals import awaited
 from tests.support.waiting import DEADLINE_S
 from tools.local.ports import free_port
 
@@ -110,17 +111,19 @@ async def assert_accessible(page: Page, *, without: str = "") -> None:
 
 async def go_on(page: Page, slug: str, by: str = "next") -> None:
     """Press the button of a step of the form and be on the page it should lead to."""
-    await page.locator(f"main button[name=go][value={by}]").click()
-    await page.wait_for_url(f"**/form/{slug}*")
+    await follow(page, page.locator(f"main button[name=go][value={by}]").click(), f"**/form/{slug}*")
 
 
-async def follow(page: Page, act: Awaitable[object]) -> None:
-    """Do what leads to another page, and return once that page is all there.
+async def follow(page: Page, act: Awaitable[object], to: str = "") -> Response | None:
+    """Do what leads to another page, and return what it answered once that page is all there.
 
-    Without it whatever the page before has too is found there, while the other one is still coming.
+    ``to`` is a pattern of its address, for an act that may lead through others. Without this whatever the page before
+    has too is found there while the next one is still coming (``arrivals``).
     """
-    async with page.expect_navigation():
-        await act
+    with awaited(page):
+        async with page.expect_navigation(url=to or None) as there:
+            await act
+        return await there.value
 
 
 async def move_to(page: Page, place: str, key: str = "Tab") -> None:

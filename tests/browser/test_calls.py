@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, Route, ViewportSize, expect
 
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, move_to
+from tests.browser.arrivals import awaited
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, follow, move_to
 from tests.browser.test_form import shoot
 from tests.browser.test_steps import SMALL, WIDE
 from tests.integration.intake.harness import IntakeHarness
@@ -35,8 +36,7 @@ async def test_by_keyboard_alone_from_the_first_word_to_the_receipt(
     page = await operator(chromium, site, harness)
     await page.goto(f"{site}/calls?lang=en")
     await move_to(page, "#begin")
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/calls/*")
+    await follow(page, page.keyboard.press("Enter"), "**/calls/*")
     await expect(page.locator("[data-began]")).to_have_text(re.compile(r"^\d\d:\d\d$"))
     await page.keyboard.press("F2")
     assert await page.evaluate("document.activeElement.name") == "role"
@@ -66,11 +66,10 @@ async def test_by_keyboard_alone_from_the_first_word_to_the_receipt(
     await page.keyboard.press("Space")
     await saved(page)
     await page.keyboard.press("F9")
-    await page.keyboard.press("Enter")
+    await follow(page, page.keyboard.press("Enter"))
     await expect(page.locator(".four")).to_have_count(4)
     await move_to(page, "main form button")
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/calls")
+    await follow(page, page.keyboard.press("Enter"), "**/calls")
     [report] = await harness.collection.find({}).to_list(None)
     assert (report["facts"]["channel"], report["facts"]["contact_channels"]) == ("phone", ["phone"])
     assert report["consents"]["personal"] is True
@@ -81,7 +80,7 @@ async def test_each_field_is_kept_when_it_is_left_and_survives_a_reload(
 ) -> None:
     page = await operator(chromium, site, harness)
     await page.goto(f"{site}/calls?lang=ko")
-    await page.locator("#begin").click()
+    await follow(page, page.locator("#begin").click())
     await page.locator("#narrative").fill(STORY)
     await page.locator("#narrative").blur()
     await saved(page)
@@ -108,11 +107,13 @@ async def test_what_is_answered_before_the_script_has_come_is_kept_when_it_comes
 
     await page.route("**/calls.js", late)
     await page.goto(f"{site}/calls?lang=ko")
-    await page.locator("#begin").click()
-    await page.locator("#narrative").fill(STORY)
-    await page.locator("#role-2").check()
-    await page.locator("#division").select_option("busan")
-    coming.set()
+    with awaited(page):
+        await page.locator("#begin").click()
+        await page.locator("#narrative").fill(STORY)
+        await page.locator("#role-2").check()
+        await page.locator("#division").select_option("busan")
+        coming.set()
+        await page.wait_for_load_state()
     await saved(page)
     await page.reload()
     await expect(page.locator("#narrative")).to_have_value(STORY)
@@ -125,7 +126,7 @@ async def test_what_will_not_do_is_said_at_the_field_and_stays_there(
 ) -> None:
     page = await operator(chromium, site, harness)
     await page.goto(f"{site}/calls?lang=en")
-    await page.locator("#begin").click()
+    await follow(page, page.locator("#begin").click())
     await page.locator("#narrative").fill("900101-1234567")
     await page.locator("#narrative").blur()
     await expect(page.locator("#narrative-error")).to_contain_text("resident registration number")
@@ -144,8 +145,7 @@ async def test_while_the_line_is_away_it_is_said_and_kept_by_itself_later(
 ) -> None:
     page = await operator(chromium, site, harness)
     await page.goto(f"{site}/calls?lang=en")
-    await page.locator("#begin").click()
-    await page.wait_for_url("**/calls/*")
+    await follow(page, page.locator("#begin").click(), "**/calls/*")
 
     async def away(route: Route) -> None:
         await route.abort()
@@ -163,7 +163,7 @@ async def test_while_the_line_is_away_it_is_said_and_kept_by_itself_later(
 async def test_the_keys_can_be_turned_off_and_stay_off(chromium: Browser, site: str, harness: IntakeHarness) -> None:
     page = await operator(chromium, site, harness)
     await page.goto(f"{site}/calls?lang=en")
-    await page.locator("#begin").click()
+    await follow(page, page.locator("#begin").click())
     await page.locator("#shortcuts").uncheck()
     await page.keyboard.press("F9")
     assert await page.evaluate("document.activeElement.id") == "shortcuts"
@@ -182,26 +182,26 @@ async def test_without_script_a_button_keeps_everything_and_a_call_changes_hands
     first = await operator(chromium, site, harness, java_script_enabled=False, viewport=SMALL)
     second = await operator(chromium, site, harness, "s-operator2", java_script_enabled=False)
     await first.goto(f"{site}/calls?lang=en")
-    await first.locator("#begin").click()
+    await follow(first, first.locator("#begin").click())
     await first.locator("#role").check()
     await first.locator("#narrative").fill(STORY)
     await expect(first.locator("#s-reach")).to_be_hidden()
     await first.locator("#contact_channels").check()
-    await first.locator("[data-save]").click()
+    await follow(first, first.locator("[data-save]").click())
     await expect(first.locator("#s-reach")).to_be_visible()
     await expect(first.locator("[data-status]")).to_have_text(re.compile("^Saved "))
     await first.locator("#phone").fill("010-0000-0000")
-    await first.get_by_role("button", name="한국어").click()
+    await follow(first, first.get_by_role("button", name="한국어").click())
     await expect(first.locator("html")).to_have_attribute("lang", "ko")
     assert await first.locator("#phone").input_value() == "010-0000-0000"
-    await first.locator("button[value=offer]").click()
+    await follow(first, first.locator("button[value=offer]").click())
     await expect(first.locator(".call-code")).to_be_visible()
     await assert_accessible_without_script(chromium, site, harness, first)
     await second.goto(f"{site}/calls?lang=en")
-    await second.get_by_role("button", name="Take call").click()
+    await follow(second, second.get_by_role("button", name="Take call").click())
     assert await second.locator("#narrative").input_value() == STORY
     await second.locator("#harm_types").check()
-    await second.locator("[data-send]").click()
+    await follow(second, second.locator("[data-send]").click())
     await expect(second.locator(".four")).to_have_count(4)
     await first.reload()
     await expect(first.locator("body")).to_contain_text("다른 상담원이 이 통화를 맡고 있습니다")
@@ -234,11 +234,11 @@ async def test_every_page_of_calls_is_accessible_and_fits(
     await harness.lodge({"role": "victim", "harm_types": ["other"], "urls": ["https://leak.example/p/1"]})
     other = await operator(chromium, site, harness, "s-operator2")
     await other.goto(f"{site}/calls?lang={language}")
-    await other.locator("#begin").click()
-    await other.locator("button[value=offer]").click()
+    await follow(other, other.locator("#begin").click())
+    await follow(other, other.locator("button[value=offer]").click())
     await expect(other.locator(".call-code")).to_be_visible()
     await page.goto(f"{site}/calls?lang={language}")
-    await page.locator("#begin").click()
+    await follow(page, page.locator("#begin").click())
     # What is kept shows and hides questions: whoever points further down waits for it.
     for answer in ("role-2", "harm_types-2", "contact_channels"):
         await page.locator(f"label[for={answer}]").click()
@@ -248,26 +248,25 @@ async def test_every_page_of_calls_is_accessible_and_fits(
     await expect(page.locator("[data-linked]")).to_be_visible()
     await page.reload()
     await fine("call")
-    await page.locator("[data-send]").click()
+    await follow(page, page.locator("[data-send]").click())
     await expect(page.locator(".error-summary")).to_be_visible()
     await fine("call-error")
     await page.goto(f"{site}/calls?lang={language}")
     await fine("calls")
-    await page.locator("a.end").click()
-    await page.wait_for_load_state()  # its script says what is saved from then on
+    await follow(page, page.locator("a.end").click())
     await page.locator("label[for=contact_channels]").click()
     await saved(page)
     await page.locator("label[for=assent-2]").click()
-    await page.locator("[data-send]").click()
+    await follow(page, page.locator("[data-send]").click())
     await expect(page.locator(".four")).to_have_count(4)
     await fine("call-receipt")
     await page.goto(f"{site}/calls/addition?lang={language}")
-    await page.locator("main button[type=submit]").click()
+    await follow(page, page.locator("main button[type=submit]").click())
     await expect(page.locator(".error-summary")).to_be_visible()
     await fine("call-addition")
     await page.goto(other.url)
     await page.goto(f"{site}/calls?lang={language}")
-    await page.locator("form.end button").click()
-    await page.locator("button[value=offer]").click()
+    await follow(page, page.locator("form.end button").click())
+    await follow(page, page.locator("button[value=offer]").click())
     await expect(page.locator(".call-code")).to_be_visible()
     await fine("call-offered")

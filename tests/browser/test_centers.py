@@ -16,7 +16,7 @@ from shared.events.vocabulary import CenterState
 from shared.identity.cookies import token_cookie
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, serving
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, follow, serving
 from tests.integration.routing.running import STAFF, Process, Traffic
 from tests.support.staff import TestIdentity
 from tests.support.waiting import eventually
@@ -176,12 +176,12 @@ async def test_the_live_page_works_without_a_script_and_by_keyboard(chromium: Br
         first = (await shown(page))[0]
         await expect(page.locator(f"#center-{first} .waits b")).not_to_have_text("0")
         await page.get_by_role("link", name="Load", exact=True).focus()
-        await page.keyboard.press("Enter")
-        await page.wait_for_url(re.compile("sort=load"))
+        await follow(page, page.keyboard.press("Enter"))
+        assert "sort=load" in page.url
         await expect(page.locator("th[aria-sort]")).to_contain_text("Load")
         crowd = (await shown(page))[0]
         tell(harness.view, 0, 99, SystemClock().now(), sejong={"waiting": 7, "waiting_since": SystemClock().now()})
-        await page.get_by_role("link", name="Reload").click()
+        await follow(page, page.get_by_role("link", name="Reload").click())
         await expect(page.locator("#center-sejong .waits b")).to_have_text("7")
         assert crowd
 

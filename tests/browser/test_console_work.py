@@ -1,12 +1,12 @@
 """The console at work in a real browser: columns, centres in groups, focus at the first error, tables that scroll."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
+from tests.browser.helpers import follow
 from tests.browser.test_console import console, filled, shot, signed_in
 from tests.browser.walking import CUT_OFF
 from tests.integration.notify.conftest import Start
@@ -122,7 +122,7 @@ async def test_after_a_refusal_the_focus_is_at_the_field_it_is_about(
             await page.goto(f"{base}/cases/{report_id(1)}")
             await page.locator("#to_center_id-transfer").select_option("busan")
             await page.locator("#reason-transfer").select_option("place")
-            await page.locator("form:has(#reason-transfer) button").click()
+            await follow(page, page.locator("form:has(#reason-transfer) button").click())
             await expect(page.locator("#agreed-transfer")).to_be_focused()
             await expect(page.locator("#to_center_id-transfer")).to_have_value("busan")
             await shot(page, f"transfer-refused-{lang}-1280")
@@ -149,12 +149,11 @@ async def test_the_key_for_a_row_with_something_new_leads_to_opening_it(
         await expect(page.locator(".console[data-live=yes]")).to_be_attached()
         await page.keyboard.press("j")
         await expect(page.locator(f"#case-{report_id(1)} .case-alias")).to_be_focused()
-        await page.keyboard.press("a")
-        await page.wait_for_url(f"**/cases/{report_id(1)}#next")
+        await follow(page, page.keyboard.press("a"), f"**/cases/{report_id(1)}#next")
         await expect(page.locator("#next")).to_be_focused()
         await page.keyboard.press("Tab")
         await expect(page.get_by_role("button", name="Open the message")).to_be_focused()
-        await page.keyboard.press("Enter")
+        await follow(page, page.keyboard.press("Enter"))
         await expect(page.locator("input[name=ticket]")).to_have_count(1)
         await page.goto(base)
         await expect(page.locator(".open-new")).to_have_count(0)
@@ -263,15 +262,12 @@ async def test_without_script_who_acknowledges_by_key_goes_on_from_there(
         await page.goto(f"{base}/")
         row = page.locator(f"#case-{report_id(1)}")
         await row.get_by_role("button").focus()
-        await page.keyboard.press("Enter")
+        await follow(page, page.keyboard.press("Enter"))
         await expect(row).to_contain_text("확인함")
-        await page.wait_for_load_state()
         await page.keyboard.press("Tab")
         await expect(row.locator(".case-alias")).to_be_focused()
         await page.locator(".duty button").focus()
-        await page.keyboard.press("Enter")
-        await expect(page).to_have_url(re.compile("#duty-title$"))
-        await page.wait_for_load_state()
+        await follow(page, page.keyboard.press("Enter"), "**#duty-title")
         await page.keyboard.press("Tab")
         await expect(page.locator("#state")).to_be_focused()
 

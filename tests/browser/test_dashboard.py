@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from tests.browser.dashboard_site import Site, apart, signed_in, site_of
+from tests.browser.dashboard_site import Site, apart, leaving, signed_in, site_of
 from tests.browser.helpers import VIOLATIONS
 from tests.browser.reading import Page
 from tests.browser.two_months import CLOSED, NEIGHBOUR, SECRET
@@ -94,8 +94,8 @@ def test_every_page_has_its_panels_and_fits(
 def test_pages_are_walked_and_opened_by_keyboard_and_keep_the_period(browser: Browser, site: Site) -> None:
     page = signed_in(browser, site, f"/?period={site.closed}", lang="en")
     page.locator("nav.sections a").nth(1).focus()
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"**/centers?period={site.closed}")
+    with leaving(page, f"**/centers?period={site.closed}"):
+        page.keyboard.press("Enter")
     first = page.locator("#seen summary")
     first.focus()
     page.keyboard.press("Enter")
@@ -103,8 +103,8 @@ def test_pages_are_walked_and_opened_by_keyboard_and_keep_the_period(browser: Br
     page.locator("#period").focus()
     page.keyboard.press("End")
     page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"**/centers?period={site.quarter}")
+    with leaving(page, f"**/centers?period={site.quarter}"):
+        page.keyboard.press("Enter")
 
 
 def test_published_years_are_read_from_the_store(browser: Browser, site: Site) -> None:

@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from shared.web.event_stream import EventStream
+from tests.browser.helpers import follow
 from tests.browser.test_console import clean, console, signed_in
 from tests.chaos.proxy import Link
 from tests.integration.notify.conftest import Start
@@ -60,7 +61,7 @@ async def test_two_centres_at_once(start: Start, sink: MailSink, chromium: Brows
                 reason="capacity",
             )
             assert offered.status_code == 202, offered.text
-            await target.locator(f"#offers {row}").get_by_role("button").first.click()
+            await follow(target, target.locator(f"#offers {row}").get_by_role("button").first.click())
             await answer(harness)
             await target.goto(f"{base}/?center={number}")
             await target.locator(f"#cases {row}").get_by_role("button").click()
@@ -241,19 +242,19 @@ async def test_contact_opens_only_after_the_details_and_without_script(
         await expect(page.locator(".safe")).to_contain_text("Open them first")
         assert await page.locator("#way option").all_text_contents() == ["Choose", "They came to us"]
         await page.locator("#purpose").select_option("first_contact")
-        await page.locator("form:has(#purpose) button").click()
+        await follow(page, page.locator("form:has(#purpose) button").click())
         await expect(page.locator("input[name=ticket]")).to_have_count(1)
         await page.goto(f"{base}/cases/{report_id(1)}")
         assert "Text message" in await page.locator("#way option").all_text_contents()
         assert "Phone call" not in await page.locator("#way option").all_text_contents()
         await page.locator("#way").select_option("text")
-        await page.get_by_role("button", name="I reached the person").click()
+        await follow(page, page.get_by_role("button", name="I reached the person").click())
         await expect(page.locator(".timeline")).to_contain_text("reached the reporter (Text message)")
         await expect(page.locator(".timeline")).to_contain_text("was given a ticket to the details: First contact")
         await page.locator("#platform").select_option("messenger")
         await page.locator("#addresses").fill("4")
-        await page.locator("form[action$='/deletions'] button").click()
-        await page.get_by_role("button", name="No. 1: Removed").click()
+        await follow(page, page.locator("form[action$='/deletions'] button").click())
+        await follow(page, page.get_by_role("button", name="No. 1: Removed").click())
         await expect(page.locator("section:has(#deletions-title)")).to_contain_text("Messenger · 4 addresses · Removed")
 
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from shared.identity.cookies import token_cookie
-from tests.browser.helpers import assert_accessible
+from tests.browser.helpers import assert_accessible, follow
 from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import Holder, holder, owned
 
@@ -38,8 +38,7 @@ async def opened(context: BrowserContext, harness: IntakeHarness, site: str, rep
     page = await context.new_page()
     await page.goto(f"{site}/languages")
     ticket = harness.people.ticket(report_id, "busan", subject="s-1", session=SESSION)
-    async with page.expect_navigation():
-        await page.evaluate(POST, ticket)
+    await follow(page, page.evaluate(POST, ticket))
     await expect(page.locator("#unveil")).to_be_attached()
     return page
 
@@ -113,10 +112,10 @@ async def test_answers_and_notes_are_written_on_the_page_and_reach_whoever_holds
     person = await (await window(chromium, lang, 360, script=False)).new_page()
     await person.goto(f"{site}/status?lang={lang}")
     await person.locator("#receipt").fill(someone.receipt)
-    await person.locator("main form button[type=submit]").click()
+    await follow(person, person.locator("main form button[type=submit]").click())
     await shot(person, f"standing-answered-{lang}-360")
-    await person.locator("form[action*='/status/answers'] button").click()
-    await person.locator("main form[action*='/status/answers'] button").click()
+    await follow(person, person.locator("form[action*='/status/answers'] button").click())
+    await follow(person, person.locator("main form[action*='/status/answers'] button").click())
     await expect(person.locator("main")).to_contain_text("토요일 저녁에 여기로 다시 볼게요.")
     await shot(person, f"answers-{lang}-360")
     again = await opened(await window(chromium, lang, 1280), harness, site, someone.report_id)

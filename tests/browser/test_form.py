@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, follow
 from tests.integration.intake.harness import IntakeHarness
 
 SMALL = {"width": 360, "height": 740}
@@ -59,14 +59,14 @@ async def test_a_report_goes_from_form_to_status_without_script(
     await expect(page.get_by_role("link", name=re.compile("112")).first).to_be_visible()
     await shoot(page, f"form-{language}")
 
-    await page.get_by_role("button", name=words["send"]).click()
+    await follow(page, page.get_by_role("button", name=words["send"]).click())
     await expect(page.locator(".error-summary")).to_be_visible()
     await shoot(page, f"form-errors-{language}")
     assert await harness.collection.count_documents({}) == 0
 
     await fill_least(page, language)
     await page.locator("#narrative").fill("적은 내용은 남아 있어야 해요")
-    await page.get_by_role("button", name=words["send"]).click()
+    await follow(page, page.get_by_role("button", name=words["send"]).click())
     code = page.locator(".receipt-code")
     await expect(code).to_be_visible()
     receipt = digits(await code.inner_text())
@@ -80,10 +80,10 @@ async def test_a_report_goes_from_form_to_status_without_script(
 
     await page.goto(f"{site}/status")
     await page.locator("#receipt").fill("0000 0000 0000 0001")
-    await page.get_by_role("button", name=words["show"]).click()
+    await follow(page, page.get_by_role("button", name=words["show"]).click())
     await expect(page.locator(".error-summary")).to_be_visible()
     await page.locator("#receipt").fill(receipt)
-    await page.get_by_role("button", name=words["show"]).click()
+    await follow(page, page.get_by_role("button", name=words["show"]).click())
     await expect(page.locator(".way .done")).to_have_count(1)
     assert "남아 있어야" not in await page.content()
     assert receipt not in page.url
@@ -98,7 +98,7 @@ async def test_what_was_typed_is_kept_and_each_error_leads_to_its_field(chromium
     await page.locator("#urls").fill("ftp://example.com")
     await page.get_by_label("문자", exact=True).check()
     await page.locator("#division").select_option("busan")
-    await page.get_by_role("button", name=WORDS["ko"]["send"]).click()
+    await follow(page, page.get_by_role("button", name=WORDS["ko"]["send"]).click())
     links = page.locator(".error-summary a")
     await expect(links).to_have_count(3)
     assert [await link.get_attribute("href") for link in await links.all()] == ["#narrative", "#urls", "#phone"]
@@ -130,18 +130,18 @@ async def test_every_page_is_accessible_and_fits_a_small_window(
     await fine()
     await page.set_viewport_size({"width": 320, "height": 640})
     await assert_no_sideways_scrolling(page)
-    await page.get_by_role("button", name=words["send"]).click()
+    await follow(page, page.get_by_role("button", name=words["send"]).click())
     await expect(page.locator(".error-summary")).to_be_visible()
     await fine()
     await fill_least(page, language)
-    await page.get_by_role("button", name=words["send"]).click()
+    await follow(page, page.get_by_role("button", name=words["send"]).click())
     await expect(page.locator(".receipt-code")).to_be_visible()
     await fine()
     receipt = await page.locator(".receipt-code").inner_text()
     await page.goto(f"{site}/status")
     await fine()
     await page.locator("#receipt").fill(receipt)
-    await page.get_by_role("button", name=words["show"]).click()
+    await follow(page, page.get_by_role("button", name=words["show"]).click())
     await expect(page.locator(".way")).to_be_visible()
     await fine()
 

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.helpers import go_on
+from tests.browser.helpers import follow, go_on
 from tests.browser.whole import Whole, running, sign_in, window
 from tests.support.waiting import DEADLINE_S, eventually
 from tools.demo.auditor import read_all
@@ -81,7 +81,7 @@ async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_
 
     person = await (await chromium.new_context(locale="en-GB")).new_page()
     await person.goto(f"{stack.urls['intake']}/?lang=en")
-    await person.locator("a[href='/form/who']").click()
+    await follow(person, person.locator("a[href='/form/who']").click())
     await person.locator("input[name=role][value=victim]").check()
     await go_on(person, "what")
     await person.locator("input[name=harm_types][value=distribution_threat]").check()
@@ -94,7 +94,7 @@ async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_
         await go_on(person, slug)
     await person.locator("select[name=division]").select_option("jeju")
     await go_on(person, "check", by="check")
-    await person.locator("#send button[type=submit]").click()
+    await follow(person, person.locator("#send button[type=submit]").click())
     receipt = "".join((await person.locator(".receipt-code").inner_text()).split())
     assert len(receipt.replace("-", "")) == 16
 
@@ -106,7 +106,7 @@ async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_
     async def steps_done() -> int:
         await person.goto(f"{stack.urls['intake']}/status?lang=en")
         await person.locator("#receipt").fill(receipt)
-        await person.locator("main form button[type=submit]").click()
+        await follow(person, person.locator("main form button[type=submit]").click())
         await expect(person.locator("ol.way")).to_be_visible()
         return await person.locator("ol.way li.done").count()
 

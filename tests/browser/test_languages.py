@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.helpers import move_to
+from tests.browser.helpers import follow, move_to
 from tests.browser.test_steps import SMALL, window
 
 
@@ -14,15 +14,11 @@ async def test_by_keyboard_from_the_start_to_advice_in_ones_language_and_into_th
     page = await window(chromium, SMALL, java_script_enabled=script)
     await page.goto(f"{site}/?lang=ko")
     await move_to(page, "a[href='/in/vi']")
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/in/vi")
+    await follow(page, page.keyboard.press("Enter"), "**/in/vi")
     await move_to(page, "a[href='/in/vi/money']")
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/in/vi/money")
+    await follow(page, page.keyboard.press("Enter"), "**/in/vi/money")
     await move_to(page, "main a[href='/in/vi']")
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/in/vi")
+    await follow(page, page.keyboard.press("Enter"), "**/in/vi")
     await move_to(page, "main a.primary")
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/?lang=en")
+    await follow(page, page.keyboard.press("Enter"), "**/?lang=en")
     await expect(page.locator("a[href='/form/who']")).to_be_visible()

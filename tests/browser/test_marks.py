@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, expect
 
 from services.intake.reports import documents
 from shared.encryption import Keyring
-from tests.browser.helpers import go_on
+from tests.browser.helpers import follow, go_on
 from tests.browser.test_form import small_page
 from tests.integration.intake.harness import IntakeHarness
 
@@ -72,7 +72,7 @@ async def test_fingerprints_are_made_here_and_the_picture_is_sent_nowhere(
     assert await page.evaluate("document.querySelectorAll('main img, main canvas').length") == 0
     await go_on(page, "words")
     await go_on(page, "check", by="check")
-    await page.locator("#send button").click()
+    await follow(page, page.locator("#send button").click())
     await expect(page.locator(".receipt-code")).to_be_visible()
     assert all(b"PNG" not in body and b"a.png" not in body for body in bodies)
     [stored] = await harness.collection.find({}).to_list(None)

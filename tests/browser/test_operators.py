@@ -11,7 +11,7 @@ from playwright import sync_api
 from playwright.sync_api import Browser
 
 from shared.topics import LOADS, TOPICS
-from tests.browser.dashboard_site import Site, apart, bury, signed_in, site_of
+from tests.browser.dashboard_site import Site, apart, bury, leaving, signed_in, site_of
 from tests.browser.helpers import VIOLATIONS
 from tests.browser.two_months import CLOSED, RUNNING
 from tests.integration.analytics.test_dead_letters import GARBAGE, PERSONAL, letter_of
@@ -163,8 +163,8 @@ def test_by_keyboard_a_record_is_sent_back_once(browser: Browser, site: Site) ->
     page.keyboard.press("Space")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent").strip() == "Send back"
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/operations#dead")
+    with leaving(page, "**/operations#dead"):
+        page.keyboard.press("Enter")
     assert "1 sent back to routings" in page.locator("main").inner_text()
     page.goto("/operations/dead/routings?lang=en")
     assert "sent back" in page.locator("main").inner_text()

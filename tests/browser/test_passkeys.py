@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from playwright.async_api import Browser, Page, expect
 
 from shared.settings import StoreSettings
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, serving
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, follow, serving
 from tests.integration.identity.conftest import IdentityHarness, Process
 from tests.support.clock import ManualClock
 from tools.local.ports import free_port
@@ -52,8 +52,7 @@ async def test_a_lead_is_led_to_a_passkey_and_signs_in_with_it_by_keyboard(
         await page.fill("#account", ready.account.name)
         await page.fill("#password", ready.password)
         await page.fill("#code", identity.code(ready))
-        await page.press("#code", "Enter")
-        await page.wait_for_url("**/session/passkey?*")
+        await follow(page, page.press("#code", "Enter"), "**/session/passkey?*")
         await check(page)
         # Not before: Chromium sometimes asks nobody for a passkey that was there before it changed pages.
         await device.send("WebAuthn.enable")
@@ -65,8 +64,7 @@ async def test_a_lead_is_led_to_a_passkey_and_signs_in_with_it_by_keyboard(
         await expect(page.get_by_role("status")).to_contain_text("패스키를 확인하지 못했습니다")
         await expect(page.locator("[data-passkey]")).to_be_focused()
         await page.unroute("**/session/passkey/new")
-        await page.press("#name", "Enter")
-        await page.wait_for_url("**/account")
+        await follow(page, page.press("#name", "Enter"), "**/account")
         assert await page.locator("li", has_text="휴대전화").count() == 1
         await check(page)
 
@@ -78,18 +76,15 @@ async def test_a_lead_is_led_to_a_passkey_and_signs_in_with_it_by_keyboard(
         await check(page)
         await page.press("#code", "Tab")
         await page.keyboard.press("Tab")
-        await page.keyboard.press("Enter")
-        await page.wait_for_url("**/releases")
+        await follow(page, page.keyboard.press("Enter"), "**/releases")
 
         await context.clear_cookies()
         await page.goto(f"{address}/session?next=/account&lang=en")
         await page.fill("#account", ready.account.name)
         await page.fill("#password", ready.password)
         await page.get_by_role("button", name="Sign in with a passkey").focus()
-        await page.keyboard.press("Enter")
-        await page.wait_for_url("**/account")
-        await page.get_by_role("link", name="Remove the passkey").click()
-        await page.wait_for_url("**/remove")
+        await follow(page, page.keyboard.press("Enter"), "**/account")
+        await follow(page, page.get_by_role("link", name="Remove the passkey").click(), "**/remove")
         await check(page)
 
         await without_script(chromium, address, identity)
@@ -104,9 +99,6 @@ async def without_script(chromium: Browser, address: str, identity: Process) -> 
     await plain.fill("#account", (other := await identity.person("jeju", "counsellor")).account.name)
     await plain.fill("#password", other.password)
     await plain.fill("#code", identity.code(other))
-    async with plain.expect_response(lambda answer: answer.request.method == "POST"):
-        await plain.press("#code", "Enter")
-    # In a window of its own: the first is led on to a service that does not run here.
-    account = await plain.context.new_page()
-    await account.goto(f"{address}/account")
-    assert await account.get_by_text("No passkey is registered.").is_visible()
+    await follow(plain, plain.press("#code", "Enter"))
+    await plain.goto(f"{address}/account")
+    assert await plain.get_by_text("No passkey is registered.").is_visible()

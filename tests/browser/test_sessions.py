@@ -6,7 +6,7 @@ from playwright.async_api import Browser, Page
 
 from services.identity.accounts.service import Ready
 from shared.settings import StoreSettings
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, follow
 from tests.browser.test_passkeys import site
 from tests.integration.identity.conftest import Process
 
@@ -16,8 +16,8 @@ async def entered(page: Page, address: str, identity: Process, ready: Ready, wan
     await page.fill("#account", ready.account.name)
     await page.fill("#password", ready.password)
     await page.fill("#code", identity.code(ready))
-    await page.press("#code", "Enter")
-    await page.wait_for_url(lambda url: urlsplit(url).path == wanted)  # the address before ends like it
+    await follow(page, page.press("#code", "Enter"))
+    assert urlsplit(page.url).path == wanted
 
 
 async def test_sessions_are_seen_and_ended_on_a_phone_by_keyboard(
@@ -37,7 +37,7 @@ async def test_sessions_are_seen_and_ended_on_a_phone_by_keyboard(
                 await assert_no_sideways_scrolling(page)
         end = page.get_by_role("button", name="세션 끝내기:")
         await end.focus()
-        await page.keyboard.press("Enter")
+        await follow(page, page.keyboard.press("Enter"))
         await page.wait_for_selector(".sessions .empty")
         await other.goto(f"{address}/account")
         await other.wait_for_url("**/session?*")

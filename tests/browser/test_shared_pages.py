@@ -7,7 +7,7 @@ from playwright.async_api import Browser, Page, expect
 
 from shared.identity.cookies import token_cookie
 from shared.web.pages import QUICK_EXIT_URL
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, context_that_leaves, serving
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, context_that_leaves, follow, serving
 from tests.unit.shared.web.small_site import TOKEN, build
 
 PAGES = ["/", "/docs", "/desk", "/nothing"]
@@ -49,9 +49,8 @@ async def test_the_form_after_an_error_is_accessible_and_links_to_the_field(chro
     page = await context.new_page()
     async with serving(build()) as site:
         await page.goto(site)
-        await page.get_by_role("button", name="신고 접수하기").click()
+        await follow(page, page.get_by_role("button", name="신고 접수하기").click())
         await expect(page.locator(".error-summary")).to_be_focused()
-        await page.wait_for_load_state()
         await assert_accessible(page)
         await page.locator(".error-summary a").click()
         await expect(page.locator("#what")).to_be_focused()
@@ -125,7 +124,7 @@ async def test_without_script_quick_exit_is_a_link_and_the_form_works(chromium: 
     async with serving(build()) as site:
         await page.goto(f"{site}/?lang=en")
         await expect(page.locator("[data-exit-hint]")).to_be_hidden()
-        await page.get_by_role("button", name="Send").click()
+        await follow(page, page.get_by_role("button", name="Send").click())
         await expect(page.locator(".error-summary")).to_be_focused()
         await page.get_by_role("link", name="Quick exit").click()
         await page.wait_for_url(QUICK_EXIT_URL)

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, expect
 from services.intake.webform import steps
 from shared.web.form_body import Typed
 from shared.web.pages import QUICK_EXIT_URL
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, go_on, move_to
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, follow, go_on, move_to
 from tests.browser.test_form import shoot
 from tests.integration.intake.harness import IntakeHarness
 from tests.support.waiting import eventually
@@ -60,18 +60,17 @@ async def test_the_compulsory_way_is_short(
 
     async def click(place: str) -> None:
         nonlocal clicks
-        await page.locator(place).wait_for()
         passed[page.url] = len(re.sub(r"\s", "", await page.evaluate(UP_TO, place)))
         await page.locator(place).click()
         clicks += 1
 
     await page.goto(f"{site}/?lang={language}")
-    await click("a[href='/form/who']")
+    await follow(page, click("a[href='/form/who']"))
     await click("label[for=role]")
-    await click("main button[value=next]")
+    await follow(page, click("main button[value=next]"))
     await click("label[for=harm_types-10]")
-    await click("main button[value=check]")
-    await click("#send button")
+    await follow(page, click("main button[value=check]"))
+    await follow(page, click("#send button"))
     await expect(page.locator(".receipt-code")).to_be_visible()
     assert clicks <= MOST_CLICKS
     assert len(passed) == 4
@@ -86,18 +85,18 @@ async def test_the_longest_way_leads_through_every_step_and_what_is_unfolded_the
     """``test_every_page`` looks at each step by itself; here they follow one another and are filled in."""
     page = await window(chromium)
     await page.goto(f"{site}/?lang=ko")
-    await page.locator("a[href='/form/who']").click()
+    await follow(page, page.locator("a[href='/form/who']").click())
     for one in steps.way(FULLEST):
         await expect(page).to_have_url(re.compile(f"/form/{one.slug}($|[?])"))
         for control in one.controls:
             for value in FULLEST.all(control):
                 await choose(page, control, value)
-        await page.locator("main button[value=next]").click()
+        await follow(page, page.locator("main button[value=next]").click())
     await expect(page).to_have_url(re.compile("/form/check"))
     await page.locator("details.more summary").first.click()
     await assert_accessible(page)
     await assert_no_sideways_scrolling(page)
-    await page.locator("#send button").click()
+    await follow(page, page.locator("#send button").click())
     await expect(page.locator(".receipt-code")).to_be_visible()
 
 
@@ -116,7 +115,7 @@ async def test_an_error_on_a_step_is_accessible_leads_to_its_field_and_keeps_wha
 ) -> None:
     page = await window(chromium)
     await page.goto(f"{site}/form/who?lang=ko")
-    await page.locator("main button[value=next]").click()
+    await follow(page, page.locator("main button[value=next]").click())
     await expect(page.locator(".error-summary")).to_be_visible()
     await assert_accessible(page)
     await page.locator(".error-summary a").click()
@@ -125,7 +124,7 @@ async def test_an_error_on_a_step_is_accessible_leads_to_its_field_and_keeps_wha
     await go_on(page, "what")
     await page.goto(f"{site}/form/words")
     await page.locator("#narrative").fill("제 번호는 900101-1234567")
-    await page.locator("main button[value=next]").click()
+    await follow(page, page.locator("main button[value=next]").click())
     await expect(page.locator("#narrative-error")).to_contain_text("주민등록번호")
     assert await page.locator("#narrative").input_value() == "제 번호는 900101-1234567"
     await shoot(page, "step-error-ko-360")
@@ -141,10 +140,10 @@ async def test_the_other_language_at_any_step_loses_nothing(chromium: Browser, s
     await go_on(page, "what")
     await page.goto(f"{site}/form/words")
     await page.locator("#narrative").fill("half a sentence")
-    await page.get_by_role("button", name="English").click()
+    await follow(page, page.get_by_role("button", name="English").click())
     await expect(page.locator("h1")).to_have_text("In your own words")
     assert await page.locator("#narrative").input_value() == "half a sentence"
-    await page.locator("main button[value=back]").click()
+    await follow(page, page.locator("main button[value=back]").click())
     await expect(page.locator("h1")).to_have_text("Where and when was it seen?")
     await page.go_back()
     await page.goto(f"{site}/form/words")
@@ -160,29 +159,24 @@ async def test_by_keyboard_alone_enter_goes_on_and_nothing_is_a_trap(
 
     await page.goto(f"{site}/?lang=en")
     await move_to(page, "a[href='/form/who']")
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/form/who*")
+    await follow(page, page.keyboard.press("Enter"), "**/form/who*")
     await move_to(page, "[name=role]")
     await page.keyboard.press("Space")
     await move_to(page, "main button[value=next]")
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/form/what*")
+    await follow(page, page.keyboard.press("Enter"), "**/form/what*")
     await move_to(page, "[name=harm_types]")
     await page.keyboard.press("Space")
     await move_to(page, "main button[value=next]")
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/form/urgent*")
+    await follow(page, page.keyboard.press("Enter"), "**/form/urgent*")
     await page.goto(f"{site}/form/language")
     await page.locator("#contact_name").fill("Moon")
     # Enter in a field must mean "continue" and never the button for the other language, which stands first.
-    await page.locator("#contact_name").press("Enter")
-    await page.wait_for_url("**/form/contact*")
+    await follow(page, page.locator("#contact_name").press("Enter"), "**/form/contact*")
     await expect(page.locator("html")).to_have_attribute("lang", "en")
     await move_to(page, "main button[value=check]")
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/form/check*")
+    await follow(page, page.keyboard.press("Enter"), "**/form/check*")
     await move_to(page, "#send button")
-    await page.keyboard.press("Enter")
+    await follow(page, page.keyboard.press("Enter"))
     await expect(page.locator(".receipt-code")).to_be_visible()
     assert await harness.collection.count_documents({}) == 1
 
@@ -228,12 +222,13 @@ class Walk:
         self.clicks = 0
         self.pages: list[str] = []
 
-    async def click(self, place: str, to: str = "") -> None:
+    async def click(self, place: str) -> None:
         await self.page.locator(place).click()
         self.clicks += 1
-        if to:
-            await self.page.wait_for_url(f"**{to}*")
-            self.pages.append(to)
+
+    async def follow(self, place: str, to: str) -> None:
+        await follow(self.page, self.click(place), f"**{to}*")
+        self.pages.append(to)
 
 
 @pytest.mark.parametrize(("script", "language"), [(False, "ko"), (True, "ko"), (True, "en")])
@@ -244,20 +239,20 @@ async def test_who_is_threatened_now_has_a_receipt_in_eight_clicks(
     walk = Walk(page)
     await page.goto(f"{site}/?lang={language}")
     await shoot(page, f"now-0-start-{language}-360")
-    await walk.click("main a[href='/form/now']", "/form/now")
+    await walk.follow("main a[href='/form/now']", "/form/now")
     await expect(page.locator(".way-back")).to_contain_text("1/3")
     await shoot(page, f"now-1-{language}-360")
     await walk.click("label[for=money_demanded]")
-    await walk.click("main button[value=next]", "/form/now-contact")
+    await walk.follow("main button[value=next]", "/form/now-contact")
     await shoot(page, f"now-2-{language}-360")
     await walk.click(f"label[for={await page.locator('[name=contact_channels][value=text]').get_attribute('id')}]")
     await page.locator("#phone").fill("010-0000-0000")
     await assert_no_sideways_scrolling(page)
-    await walk.click("main button[value=next]", "/form/check")
+    await walk.follow("main button[value=next]", "/form/check")
     await shoot(page, f"now-3-check-{language}-360")
     await expect(page.locator(".answers")).to_contain_text("?")
     await expect(page.locator(".answers")).not_to_contain_text("?:")
-    await walk.click("#send button")
+    await follow(page, walk.click("#send button"))
     await expect(page.locator(".receipt-code")).to_be_visible()
     assert walk.clicks <= MOST_CLICKS, walk.clicks
     [stored] = await harness.collection.find({}).to_list(None)
@@ -273,19 +268,19 @@ async def test_a_child_comes_from_the_childrens_page_to_the_receipt_in_eight_ste
     walk = Walk(page)
     await page.goto(f"{site}/notes/younger?lang={language}")
     await shoot(page, f"young-0-{language}-360")
-    await walk.click("main a.primary[href='/form/y-what']", "/form/y-what")
+    await walk.follow("main a.primary[href='/form/y-what']", "/form/y-what")
     await shoot(page, f"young-what-{language}-360")
     await walk.click("label[for=harm_types]")
     for slug in ("y-age", "y-now", "y-words", "y-place", "y-contact"):
-        await walk.click("main button[value=next]", f"/form/{slug}")
+        await walk.follow("main button[value=next]", f"/form/{slug}")
         await assert_no_sideways_scrolling(page)
         await shoot(page, f"young-{slug}-{language}-360")
         if slug == "y-age":
             await walk.click("label[for=age_band]")
-    await walk.click("main button[value=next]", "/form/check")
+    await walk.follow("main button[value=next]", "/form/check")
     await shoot(page, f"young-check-{language}-360")
     assert len(walk.pages) <= MOST_CLICKS, walk.pages
-    await walk.click("#send button")
+    await follow(page, walk.click("#send button"))
     await expect(page.locator(".receipt-code")).to_be_visible()
     [stored] = await harness.collection.find({}).to_list(None)
     assert (stored["facts"]["age_band"], stored["facts"]["urgency"]) == ("under_14", "critical")
@@ -301,17 +296,15 @@ async def test_an_answer_is_changed_from_the_last_page_and_the_word_is_typed_aga
     await go_on(page, "check")
     await page.locator("summary", has_text="다른 사람이 접수번호를").click()
     await page.locator("#word").fill("파란 우산")
-    await page.locator(".way-back button").click()
-    await page.wait_for_url("**/form/now-contact")
-    await page.locator("main button[value=next]").click()
-    await page.wait_for_url("**/form/check*")
+    await follow(page, page.locator(".way-back button").click(), "**/form/now-contact")
+    await follow(page, page.locator("main button[value=next]").click(), "**/form/check*")
     await expect(page.locator("[role=status]", has_text="쓰시려면 다시 적어 주세요.")).to_be_visible()
     await expect(page.locator("#word")).to_have_value("")
     await assert_no_sideways_scrolling(page)
     await shoot(page, "now-4-word-again-ko-360")
     assert await harness.collection.count_documents({}) == 0
     await page.locator("#word").fill("파란 우산")
-    await page.locator("#send button").click()
+    await follow(page, page.locator("#send button").click())
     await expect(page.locator(".receipt-code")).to_be_visible()
     assert await harness.collection.count_documents({}) == 1
 

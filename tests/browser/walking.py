@@ -19,6 +19,7 @@ from shared.clock import SystemClock
 from shared.identity.roles import Action, Scope
 from shared.web import authorization
 from shared.web.form_body import Typed
+from tests.browser.helpers import follow
 from tests.integration.intake.harness import IntakeHarness
 from tests.support.keys import KEYS
 
@@ -202,9 +203,7 @@ async def go(page: Page, site: str, visit: Visit, language: str) -> Response:
     else:
         if not page.url.startswith(site):
             await page.goto(f"{site}/status?lang={language}")
-        async with page.expect_navigation() as navigation:
-            await page.evaluate(_SEND, [f"{visit.path}?lang={language}", visit.fields])
-        answer = await navigation.value
+        answer = await follow(page, page.evaluate(_SEND, [f"{visit.path}?lang={language}", visit.fields]))
     await page.locator(visit.expect).first.wait_for()
     if visit.waits:
         await page.unroute("**/passage.js")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page, expect
 
+from tests.browser.helpers import follow
 from tools.demo import frontends, people
 from tools.demo.frontends import FrontEnds
 from tools.demo.people import Crew
@@ -55,5 +56,5 @@ async def sign_in(page: Page, whole: Whole, name: str) -> None:
     await page.locator("#account").fill(person.account)
     await page.locator("#password").fill(person.password)
     await page.locator("#code").fill(await whole.crew.auth(name).code())
-    await page.locator("main form button[type=submit]").first.click()
+    await follow(page, page.locator("main form button[type=submit]").first.click())
     await expect(page.locator("form[action$='/session/end'], a[href$='/session/end']").first).to_be_visible()
