@@ -123,7 +123,7 @@ class ErasureJob:
                 said += await self._judge(page, skipped)
                 page = []
                 # Thousands of drills that end, as in the first pass of an upgrade, take longer than a lease.
-                if not await self._reports.claim(DAILY, day, self._holder, self._clock.now()):
+                if not await self._reports.claim(DAILY, day, self._holder, await self._store_clock.agreed_now()):
                     return False
         said += await self._judge(page, skipped)
         await self._reports.finished(DAILY, day, self._holder)

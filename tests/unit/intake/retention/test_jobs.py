@@ -29,11 +29,13 @@ class Drills(Reports):
         self.clock = ManualClock(NOW + DRILL_LASTS)
         self.raced = [_id(one) for one in raced]
         self.claims: list[datetime] = []
+        self.leases: list[datetime] = []
         self.taken_over = False
 
-    async def claim(self, job: str, day: str, *more: Any) -> bool:
+    async def claim(self, job: str, day: str, holder: str, now: datetime) -> bool:
         self.claims.append(self.clock.now())
-        return not (self.taken_over and len(self.claims) > 1) and await super().claim(job, day, *more)
+        self.leases.append(now)
+        return not (self.taken_over and len(self.claims) > 1) and await super().claim(job, day, holder, now)
 
     async def write(self, before: Document, *, life: Lifecycle, **_: Any) -> Document | None:
         await self.clock.advance(LASTS_S)
@@ -130,3 +132,18 @@ async def test_a_clock_that_jumps_while_the_reports_are_judged_ends_the_pass() -
     with pytest.raises(ClocksApartError):
         await ErasureJob(reports, nothing, nothing, drills.clock, StoreClock(jumped, drills.clock)).daily()
     assert (drills.withdrawn, drills.done) == (PAGE, [])
+
+
+async def test_a_clock_that_jumps_between_two_pages_takes_no_lease_of_days() -> None:
+    """With it no other process would judge anything until then."""
+    drills = Drills(PAGE + 1)
+    begun = drills.clock.now()
+
+    async def right() -> datetime:
+        return drills.clock.now() - (timedelta(days=4) if drills.withdrawn == PAGE else timedelta())
+
+    reports: Any = drills
+    nothing: Any = Nothing()
+    with pytest.raises(ClocksApartError):
+        await ErasureJob(reports, nothing, nothing, drills.clock, StoreClock(right, drills.clock)).daily()
+    assert drills.leases == [begun]
