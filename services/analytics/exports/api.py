@@ -85,10 +85,15 @@ def router(release_service: ReleaseService, pages: Pages, authorize: Authorizer)
     async def list_releases(
         request: Request,
         kind: OfKind = "",
-        after: Annotated[int, Query(ge=-1, le=10**6)] = -1,
+        after: Annotated[int, Query(ge=-1, le=10**6, description="The `number` of a period; those after it")] = -1,
         limit: Limit = 100,
     ) -> Response:
-        """Page by page: `next` is the address of the page after it."""
+        """Page by page: `next` is the address of the page after it.
+
+        A correction takes the place and `number` of the period that it corrects. So who asks only for what is `after`
+        the last number they know hears of no correction: for that, read the list from its beginning and compare each
+        `revision`. With `If-None-Match` that costs nothing (304) while the page is the same.
+        """
         if kind and kind not in _KINDS:
             raise _unknown(
                 "unknown_kind", gettext_noop("There is no such kind of period. There are: %(names)s."), _KINDS

@@ -27,7 +27,8 @@ _NOTHING_BEFORE: Final = ""
 _SLICE: Final = 50_000
 """Reports of a closed month in one document: 5 MB of the 16 that a document may have."""
 _MOST_SLICES: Final = 100
-_MOST_REVISIONS: Final = 20
+_REVISION: Final = "#"
+"""Between a month and the number of its revision, in the name of frozen counts."""
 
 
 class BrokenRegisterError(PermanentError):
@@ -80,10 +81,10 @@ class Register:
 
     async def frozen(self, month: str) -> MonthCounts | None:
         """The counts a month was released from; of its newest revision."""
-        names = [month, *(f"{month}#{revision}" for revision in range(1, _MOST_REVISIONS))]
+        every = {"$gte": month, "$lt": f"{month}{_REVISION}:"}  # ":" comes after the digits
         with store_errors():
-            documents = await self._database.frozen.find({"_id": {"$in": names}}).to_list(None)
-        document = max(documents, key=lambda each: names.index(each["_id"]), default=None)
+            documents = await self._database.frozen.find({"_id": every}).to_list(None)
+        document = max(documents, key=lambda each: int(each["_id"].partition(_REVISION)[2] or 0), default=None)
         return MonthCounts(**{**document["counts"], "month": month}) if document else None
 
     async def revise(
@@ -101,7 +102,7 @@ class Register:
         for number, release in enumerate(releases, len(entries)):
             before = digest(number, release, before)
             documents.append({"_id": number, "digest": before, **_document(release)})
-        frozen = {"_id": f"{counts.month}#{releases[0].revision}", "counts": _kept(counts)}
+        frozen = {"_id": f"{counts.month}{_REVISION}{releases[0].revision}", "counts": _kept(counts)}
         with store_errors():
             try:
                 async with await self._database.client.start_session() as session, session.start_transaction():

@@ -119,6 +119,19 @@ async def test_a_revision_stands_after_what_it_corrects_and_newer_counts_beside_
     assert await register.counted_reports("2026-08") == corrected, "the bulletin compares with the correction"
 
 
+async def test_a_month_may_be_corrected_as_often_as_it_has_to_be(store_settings: StoreSettings) -> None:
+    register, entries = await filled(store_settings)
+    counts = [MonthCounts("2026-08", {}, {"busan": 20 + 5 * number}, {}, {}, {}) for number in range(22)]
+    await register.freeze(counts[0], {}, datetime(2026, 9, 4, tzinfo=UTC), {})
+    for number, corrected in enumerate(counts[1:], 1):
+        revision = replace(release("2026-08", 20), revision=number, erratum={"ko": "까닭", "en": "why"})
+        assert await register.revise([revision], entries, corrected, {})
+        entries.append(revision)
+        assert await register.frozen("2026-08") == corrected
+    await register.freeze(replace(counts[0], month="2026-09"), {}, datetime(2026, 10, 4, tzinfo=UTC), {})
+    assert await register.frozen("2026-08") == counts[-1]
+
+
 async def test_a_report_of_a_clock_that_was_wrong_does_not_begin_the_releases(store_settings: StoreSettings) -> None:
     database = connect(store_settings, "analytics")
     days = (await serving(database)).days

@@ -187,6 +187,11 @@ async def test_every_form_and_page_of_a_corrected_month_says_so_and_the_first_ca
     assert (await said(f"{name}/{metadata['url']}")).content == former.content
     assert (await said(former.headers["content-location"])).content == former.content
     assert former.headers["content-disposition"] != newest.headers["content-disposition"]
+    listed = (await said("/api/v1/releases")).json()["releases"]
+    assert [(each["period"], each["number"], each["revision"]) for each in listed][:2] == [
+        ("2026-10", 0, 1),
+        ("2026-11", 1, 0),
+    ], "it keeps its place, so that who asks for what is after it does not hear of it, as the description says"
 
 
 async def test_a_total_that_does_not_exist_is_not_marked_hidden(year: list[Release]) -> None:
