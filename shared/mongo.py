@@ -84,6 +84,8 @@ def _client(settings: StoreSettings, service: str) -> AsyncIOMotorClient[Documen
         wTimeoutMS=milliseconds,
         readConcernLevel="majority",
         readPreference="primary",  # whatever the URI says: a secondary may not know yet who was signed out or erased
+        readPreferenceTags="",  # nor which secondary: the driver refuses that beside the primary
+        maxStalenessSeconds=-1,
         retryWrites=True,
         retryReads=True,
         serverSelectionTimeoutMS=milliseconds,

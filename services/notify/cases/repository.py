@@ -21,9 +21,10 @@ from shared.mongo import SLICE, by_ids, store_errors
 
 SOURCE: Final = "notify"
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """Before every due time. A range with both ends reads only its part of the index; with one end the embedded store
 reads nearly all of it (0.9 ms against 140 ms of 20,000 documents)."""
+_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""After every due time."""
 _DUPLICATE: Final = 11000
 OFFERS: Final = 100
 """Offers shown at most; a centre of three people has a handful."""

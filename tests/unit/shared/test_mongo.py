@@ -72,7 +72,15 @@ def test_what_would_fail_again_passes_through(error: PyMongoError) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", ["readPreference=secondaryPreferred", "w=1", "journal=false", "readConcernLevel=local"]
+    "asked",
+    [
+        "readPreference=secondaryPreferred",
+        "readPreference=secondary&readPreferenceTags=dc:seoul",
+        "readPreference=nearest&maxStalenessSeconds=120",
+        "w=1",
+        "journal=false",
+        "readConcernLevel=local",
+    ],
 )
 async def test_a_uri_cannot_ask_for_less_than_what_is_durable_and_newest(asked: str) -> None:
     database = connect(StoreSettings(uri=SecretStr(f"mongodb://127.0.0.1:1/?{asked}")), "intake")
