@@ -79,6 +79,7 @@ class KafkaSettings(BaseSettings):
     topic_partitions: int = Field(default=6, ge=1, le=256, examples=[12])
     """For topics keyed by report; fixed for ever once they exist."""
     replication_factor: int = Field(default=1, ge=1, le=9, examples=[3])
+    """Copies of each record: 1 with one broker, 3 and more where a broker may be lost."""
     session_timeout_ms: int = Field(default=6000, ge=2000, examples=[6000])
     call_timeout_s: float = Field(default=20.0, gt=0, examples=[20])
     """Seconds any single call to Kafka may take; when they pass, the work is tried again with back-off."""
@@ -89,6 +90,13 @@ class KafkaSettings(BaseSettings):
     def by_tls(self) -> bool:
         """Whether Kafka is reached by TLS."""
         return self.security_protocol in ("SSL", "SASL_SSL")
+
+    @field_validator("replication_factor")
+    @classmethod
+    def _outlives_a_broker(cls, value: int) -> int:
+        if value == 2:  # noqa: PLR2004  # the number itself
+            raise ValueError("leaves what is acknowledged on one broker, or stops with either; expected 1, or 3 to 9")
+        return value
 
     @field_validator("sasl_username", "sasl_password")
     @classmethod

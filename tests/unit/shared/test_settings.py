@@ -133,6 +133,17 @@ def test_signing_in_to_kafka_needs_a_user_and_a_password(monkeypatch: pytest.Mon
     assert "(not shown)" in password
 
 
+def test_two_copies_of_a_record_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_REPLICATION_FACTOR", "2")
+    with pytest.raises(SettingsError) as caught:
+        load(KafkaSettings)
+    assert "KAFKA_REPLICATION_FACTOR" in str(caught.value)
+    assert "expected 1, or 3 to 9" in str(caught.value)
+    for copies in ("1", "3"):
+        monkeypatch.setenv("KAFKA_REPLICATION_FACTOR", copies)
+        assert load(KafkaSettings).replication_factor == int(copies)
+
+
 def test_a_certificate_that_is_not_there_or_is_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KAFKA_SSL_CAFILE", str(tmp_path / "ca.pem"))
     with pytest.raises(SettingsError, match=r"KAFKA_SSL_CAFILE.*cannot be read .FileNotFoundError.*found .*ca.pem"):
