@@ -117,7 +117,8 @@ class _Steps:
 
     def _lead(self, request: Request, one: FormStep, typed: Typed, go: str, *, fresh: bool) -> Response:
         if go == "stay":
-            return self._view.step(request, one, typed)
+            # Not as the answer to the form: whoever went back to it later would see a browser's error.
+            return RedirectResponse(f"/form/{one.slug}?lang={self._view.pages.language(request)}", 303)
         if fresh and one is not (beginning := steps.first(one.path)):
             return RedirectResponse(f"/form/{beginning.slug}?{BEGIN_AGAIN}", 303)
         if go == "back":

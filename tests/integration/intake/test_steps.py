@@ -486,8 +486,9 @@ async def test_refused_answers_are_kept_on_the_page_and_not_in_the_store(harness
 
 async def test_the_other_language_loses_nothing(harness: IntakeHarness) -> None:
     await begun(harness)
-    page = await harness.http.post("/form/words?lang=ko", data={"go": "stay", "narrative": STORY})
-    assert page.status_code == 200
+    kept = await harness.http.post("/form/words?lang=ko", data={"go": "stay", "narrative": STORY})
+    assert (kept.status_code, kept.headers["location"]) == (303, "/form/words?lang=ko"), "not an answer to the form"
+    page = await harness.http.get(kept.headers["location"])
     assert ("하고 싶은 이야기" in page.text, STORY in page.text) == (True, True)
     assert hidden(await harness.http.get("/form/check"))["narrative"] == [STORY]
     wrong = await harness.http.post("/form/words?lang=en", data={"go": "stay", "narrative": "900101-1234567"})
