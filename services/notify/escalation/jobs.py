@@ -150,9 +150,9 @@ class FarTimers:
         return len(found)
 
     async def _bring_forward(self, urgency: Urgency) -> list[str]:
-        """Of cases that are due later than one of this urgency may be."""
+        """Of cases that are due later than some of this urgency may be."""
         now = self._clock.now()
-        latest = now + policy.longest_wait(urgency) + policy.CLOCKS_APART
+        latest = now + policy.shortest_wait(urgency) + policy.CLOCKS_APART
         changes = []
         # The farthest first: beside more than a page of cases that wait for their first contact, one that is wrong by
         # less than those is found as they are contacted.

@@ -248,9 +248,9 @@ CLOCKS_APART: Final = timedelta(minutes=1)
 """The clocks of two processes may differ so much; of more ``ClockApart`` tells."""
 
 
-def longest_wait(urgency: Urgency) -> timedelta:
-    """Return the longest time from one step of an escalation to the next, without quiet hours."""
-    return max(step.wait for step in ESCALATION_POLICY[urgency])
+def shortest_wait(urgency: Urgency) -> timedelta:
+    """Return the shortest time from one step of an escalation to the next, without quiet hours."""
+    return min(step.wait for step in ESCALATION_POLICY[urgency])
 
 
 def brought_forward(case: Case, rules: Rules, lease: timedelta, now: datetime) -> Case | None:

@@ -260,11 +260,12 @@ class Sleeping:
         return Saved(frozenset())
 
 
+@pytest.mark.parametrize("wrong", [timedelta(minutes=4), timedelta(hours=5)])
 @pytest.mark.parametrize("behind", [timedelta(), timedelta(hours=1)])
 async def test_cases_of_a_clock_that_was_ahead_are_claimed_now_by_a_process_whose_clock_is_right(
-    behind: timedelta,
+    behind: timedelta, wrong: timedelta
 ) -> None:
-    ahead, right = case_of(now=NOW + timedelta(hours=5)), case_of().model_copy(update={"report_id": report_id(2)})
+    ahead, right = case_of(now=NOW + wrong), case_of().model_copy(update={"report_id": report_id(2)})
     store, woken, clock = Sleeping(ahead, right), list[int](), ManualClock(NOW)
     timers = FarTimers(
         cast("CaseStore", store), agreeing(clock, ahead=-behind), Rules(), 60, lambda: woken.append(1), clock

@@ -240,7 +240,7 @@ def test_nothing_that_the_rules_made_is_brought_forward(urgency: Urgency, rules:
 @pytest.mark.parametrize("urgency", list(Urgency))
 def test_what_a_clock_that_was_ahead_left_waiting_is_due_now(urgency: Urgency, ahead: timedelta) -> None:
     untold = case_of(urgency, now=NOW + ahead)
-    if ahead > policy.longest_wait(urgency) + policy.CLOCKS_APART:
+    if ahead > policy.shortest_wait(urgency) + policy.CLOCKS_APART:
         assert policy.plan(untold, STAFFED, NOW) is None
         assert _due(policy.brought_forward(untold, DAY, LEASE, NOW)) == 1
     told = send(case_of(urgency, now=NOW + ahead), NOW + ahead)
