@@ -342,8 +342,10 @@ class ReleaseService:
         """Release a month once more, counted again by ``reader``, and the longer periods it is in: the revisions.
 
         ``reader`` counts as of the month's closing, by code that was mended. Raises ``PermanentError`` where nothing
-        differs, where the difference itself would be a small count, or where it cannot be proven safe.
+        differs, where the difference itself would be a small count, or where it cannot be proven safe;
+        ``TransientError``, ``ClocksApartError`` too.
         """
+        await self._store_clock.agreed_now()  # later proofs go by when it was made
         await self._read()
         before = {entry.period: entry for entry in self.entries}
         if month not in before or not before[month].months:

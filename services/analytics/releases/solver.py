@@ -113,7 +113,10 @@ class Block:
         return self._look_at_corrections(limit_s)
 
     def _look_at_corrections(self, limit_s: float) -> Outcome:
-        """Look for a world of each hidden number in which it differs from a former one by nothing or 5 and more."""
+        """Look for a world of each hidden number in which it differs from a former one by 5 and more.
+
+        Without one it is narrow, unless it cannot differ at all.
+        """
         for name, before in self._before.items():
             column, top = self._column[name], self._tops[name]
             for n in before:

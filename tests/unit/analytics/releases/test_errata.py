@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -30,6 +30,7 @@ from services.analytics.releases.tables import (
 )
 from shared.centers import CENTER_IDS
 from shared.errors import PermanentError
+from shared.store_clock import ClocksApartError
 from tests.unit.analytics import worlds
 from tests.unit.analytics.releases.test_audit import chosen
 from tests.unit.analytics.releases.test_service import Office, Store
@@ -209,6 +210,18 @@ async def test_a_month_and_its_quarter_are_released_once_more_and_what_follows_i
     assert next(row.figures[0].low for row in quarter.rows if row.key == "busan") == 90
     await office.at(datetime(2026, 12, 5, tzinfo=UTC))
     assert (await office.released())[6:] == ["2026-11"], "the months go on where they were"
+
+
+async def test_a_month_is_corrected_by_no_clock_that_is_wrong() -> None:
+    """What the proofs take a former year to have known of a month goes by when each was made."""
+    office = await office_with_a_year()
+    before = list(office.store.released)
+    office.ahead = timedelta(days=400)
+    with pytest.raises(ClocksApartError):
+        await office.release_service.revise("2026-08", counted(50), WHY)
+    assert office.store.released == before
+    office.ahead = timedelta()
+    assert len(await office.release_service.revise("2026-08", counted(50), WHY)) == 2
 
 
 async def test_later_proofs_know_what_former_revisions_showed(monkeypatch: pytest.MonkeyPatch) -> None:
