@@ -102,6 +102,8 @@ async def test_without_a_period_before_there_is_no_change_and_beside_a_hidden_nu
     held = [Release("2025-10", AS_OF, "full", few, ("2025-10",)), entries[1]]
     page = await source("/?period=2025-11&lang=en", releases=held)
     assert "No comparison with October 2025: a number is hidden or only said as two limits." in page.said("how-fast")
+    korean = await source("/?period=2025-11&lang=ko", releases=held)
+    assert "직전 기간(2025년 10월)과 비교할 수 없습니다." in korean.said("how-fast"), "월와 is no Korean"
     assert "Harm types are released by quarter" in page.said("what-kind")
 
 
