@@ -1,6 +1,5 @@
-"""A page that comes while nobody waits for it is noticed, with a loop and without."""
+"""A page that comes while nobody waits for it is noticed."""
 
-from playwright import sync_api
 from playwright.async_api import Browser
 
 from tests.browser import arrivals
@@ -19,15 +18,3 @@ async def test_a_page_that_nobody_waits_for_is_noticed(chromium: Browser) -> Non
         await page.wait_for_load_state()
         assert arrivals.surprises() == [f"{site}/"]
         await page.context.close()
-
-
-def test_without_a_loop_too(browser: sync_api.Browser) -> None:
-    page = browser.new_context().new_page()
-    page.route("**/*", lambda route: route.fulfill(content_type="text/html", body="<a href='/next'>next</a>"))
-    page.goto("http://localhost/")
-    assert arrivals.surprises() == []
-    page.get_by_role("link").focus()
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/next")
-    assert arrivals.surprises() == ["http://localhost/next"]
-    page.context.close()
