@@ -27,8 +27,6 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
 
-"""Of a change that must not wait until the account is used no more."""
-
 
 @dataclass(frozen=True, slots=True)
 class Ready:
