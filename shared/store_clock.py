@@ -7,14 +7,17 @@ are wrong alike, as where the store runs on the same machine, are not seen (deci
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Final, Self
 
+from motor.motor_asyncio import AsyncIOMotorDatabase
 from prometheus_client import Gauge
 
-from shared import log
+from shared import log, mongo
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
+from shared.mongo import Document
 
 _log = log.get(__name__)
 
@@ -41,6 +44,11 @@ class StoreClock:
         self._ask = ask
         self._clock = clock
         self._apart = False
+
+    @classmethod
+    def of(cls, database: AsyncIOMotorDatabase[Document], clock: Clock) -> Self:
+        """Compares a process's clock with that of the store of a database."""
+        return cls(partial(mongo.store_time, database), clock)
 
     async def look(self) -> timedelta:
         """Return how far this process's clock is ahead, and say so; 0 where the time the answer took may explain it.

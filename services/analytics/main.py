@@ -40,7 +40,7 @@ from shared.jobs import Jobs
 from shared.kafka.broker import KafkaClient
 from shared.kafka.reader import PartitionReader
 from shared.migrations import admit
-from shared.mongo import connect, store_time, until_done, wait_until_ready
+from shared.mongo import connect, until_done, wait_until_ready
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.store_clock import LOOK_S, StoreClock
 from shared.web.app import create_app
@@ -146,7 +146,7 @@ def build(
     watch = Watch(reader, logs, clock, partitions=partitions, patience_s=2 * settings.pace_s)
     harms = [harm.value for harm in HarmType]
     register = Register(database)
-    store_clock = StoreClock(partial(store_time, database), clock)
+    store_clock = StoreClock.of(database, clock)
     release_service = ReleaseService(
         reader,
         register,

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -261,7 +260,7 @@ def build(
     health.ready["identity"] = accounts.identity.check
     jobs = Jobs(health, SystemClock())  # how often to look is a matter of the machine's clock, whatever day it is
     jobs.every(POLL_S, "identity", accounts.identity.refresh)
-    jobs.every(LOOK_S, "store-clock", StoreClock(partial(mongo.store_time, database), clock).look)
+    jobs.every(LOOK_S, "store-clock", StoreClock.of(database, clock).look)
     jobs.every(HOUSEKEEPING_S, "accounts", accounts.tidy)
     if settings.smtp_host:
         settles_s = SETTLES.total_seconds() + 0.1

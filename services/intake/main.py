@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -238,7 +237,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     recorder = AuditRecorder(audit, clock)
     reports = repository_of(settings, database, clock, keys.reports, recorder.report_refused)
-    links, store_clock = LinkIndex(database), StoreClock(partial(mongo.store_time, database), clock)
+    links, store_clock = LinkIndex(database), StoreClock.of(database, clock)
     link_service = LinkService(links, KeyedDigests(key_bytes(settings.link_key)), clock)
     relay = Relay(
         reports.collection,

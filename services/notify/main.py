@@ -5,7 +5,6 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -236,7 +235,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
 
 
 def _far_timers(cases: CaseStore, worker: EscalationWorker, settings: NotifySettings, clock: Clock) -> FarTimers:
-    store_clock = StoreClock(partial(mongo.store_time, cases.database), clock)
+    store_clock = StoreClock.of(cases.database, clock)
     return FarTimers(cases, store_clock, settings.rules, settings.lease_s, worker.wake, clock)
 
 

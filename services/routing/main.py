@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -127,7 +126,7 @@ def build(
     )
     jobs = Jobs(health, clock)
     jobs.every(POLL_S, "identity", identity.refresh)
-    jobs.every(LOOK_S, "store-clock", StoreClock(partial(mongo.store_time, database), clock).look)
+    jobs.every(LOOK_S, "store-clock", StoreClock.of(database, clock).look)
     jobs.every(MEASURE_SECONDS, "loads", load_publisher.look, wake=service.changed, gather_s=settings.loads_every_s)
     jobs.every(settings.closing_every_s, "closing", service.move_from_closed, only_while=view.any_closed)
     jobs.every(AGAIN_S, "restoring", restorer.restore_suspected, wake=restorer.suspected)

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +19,6 @@ from prometheus_client import Counter, Gauge
 from pymongo.errors import BulkWriteError
 
 from shared import log as logs
-from shared import mongo
 from shared.audit import chain
 from shared.audit.anchors import CHECKPOINT, HEAD, OWN_HEAD, AnchorStore, HeadFile, refused_at
 from shared.audit.chain import AuditKeys, ChainVerifier
@@ -105,7 +103,7 @@ class AuditLog:
         self._notes: set[asyncio.Task[None]] = set()
         limit = RateLimit(capacity=_ANONYMOUS_PER_MINUTE, per_second=_ANONYMOUS_PER_MINUTE / 60)
         self._anonymous_limit: Final = RateLimiter(limit, clock)
-        self._store_clock: Final = StoreClock(partial(mongo.store_time, database), clock)
+        self._store_clock: Final = StoreClock.of(database, clock)
 
     async def append(self, *entries: AuditEntry) -> None:
         """Write; durable when it returns. Raises ``TransientError``: then the action must not happen.

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
 from services.analytics.counting.reader import CountReader
@@ -25,7 +24,7 @@ from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
 from shared.errors import IeumError, PermanentError
 from shared.events.vocabulary import HarmType
-from shared.mongo import connect, store_time
+from shared.mongo import connect
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.store_clock import StoreClock
 
@@ -62,7 +61,7 @@ async def _run(month: str, why: Why, *, dry: bool) -> None:
         CountReader(database),
         Register(database),
         clock,
-        StoreClock(partial(store_time, database), clock),
+        StoreClock.of(database, clock),
         centers=CENTER_IDS,
         harms=[harm.value for harm in HarmType],
         caught_up=lambda: None,

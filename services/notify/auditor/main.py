@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 
 import aiosmtplib
 from fastapi import FastAPI
@@ -63,7 +62,7 @@ class AuditorProcess:
         self.jobs = Jobs(self.health, SystemClock())  # as the follower: its pace is a matter of the machine's clock
         self.jobs.every(LOOK_S, "auditor", self.auditor.look)
         seen = CertificateWatch(certificates.addresses(bus, store, settings.public_urls))
-        store_clock = StoreClock(partial(mongo.store_time, database), clock)
+        store_clock = StoreClock.of(database, clock)
         self.jobs.every(COMPARE_S, "store-clock", store_clock.look)
         self.jobs.every(certificates.EVERY_S, "certificates", seen.look)
         self.heartbeat = Heartbeat(url.get_secret_value(), self.auditor.unwell) if url is not None else None
