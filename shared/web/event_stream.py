@@ -5,7 +5,7 @@ more than a third of the memory of an open console, and a timer that looks twice
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from typing import Annotated, Final
 
@@ -29,6 +29,16 @@ Tab = Annotated[
         examples=["Vd0yJxwXq3"],
     ),
 ]
+
+
+def no_room(own: Collection[tuple[str, bool]], tab: str, limit: int) -> bool:
+    """Return whether somebody has as many streams open as they may, without the one that ``tab`` had before.
+
+    ``own`` are the tab of each of theirs, and whether it is ending.
+    """
+    staying = sum(not ending and (not tab or other != tab) for other, ending in own)
+    # One that is ending and takes nothing is there for as long as sending may take.
+    return staying >= limit or len(own) >= 2 * limit
 
 
 def event(name: str, data: bytes, *, retry_ms: int | None = None) -> bytes:

@@ -14,6 +14,7 @@ from typing import Final
 from services.notify import metrics
 from services.notify.cases.attention import on_list
 from services.notify.cases.models import CENTRAL_DESK, Case
+from shared.web.event_stream import no_room
 
 BACKLOG: Final = 5000
 """Rows one listener may be behind before it is sent away; its browser comes back and gets the whole list."""
@@ -157,10 +158,8 @@ class ConsoleBroadcaster:
 
     def full(self, session: str, tab: str = "") -> bool:
         """Return whether a sign-in has as many consoles open as it may, without the one that ``tab`` had before."""
-        own = [listener for listener in self._all() if listener.session == session]
-        staying = sum(not listener.closing and (not tab or listener.tab != tab) for listener in own)
-        # One that is ending and takes nothing is there for as long as sending may take.
-        return staying >= PER_SESSION or len(own) >= 2 * PER_SESSION
+        own = [(listener.tab, listener.closing) for listener in self._all() if listener.session == session]
+        return no_room(own, tab, PER_SESSION)
 
     def announce(self, case: Case) -> None:
         """Show a new case that the store may not have yet, to those whom it concerns."""

@@ -23,7 +23,7 @@ from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
 from shared.web.documented import refuses
-from shared.web.event_stream import EventStream, Tab, event
+from shared.web.event_stream import EventStream, Tab, event, no_room
 from shared.web.translations import gettext_noop
 
 LOOK_S: Final = 0.5
@@ -109,10 +109,8 @@ class OpenStreams:
 
     def full(self, person: str, tab: str = "") -> bool:
         """Return whether a principal has as many streams open as they may, without the one that ``tab`` had before."""
-        own = [stream for stream in self._open if stream.person == person]
-        staying = sum(not stream.replaced and (not tab or stream.tab != tab) for stream in own)
-        # One that is ending and takes nothing is there for as long as sending may take.
-        return staying >= PER_PERSON or len(own) >= 2 * PER_PERSON
+        own = [(stream.tab, stream.replaced) for stream in self._open if stream.person == person]
+        return no_room(own, tab, PER_PERSON)
 
     async def run(self) -> None:
         """Until cancelled, which is when the process ends: sends everyone away, or the server would wait for them."""
