@@ -45,6 +45,8 @@ SINCE: Final = "outbox_since"
 QUEUE: Final = 10_000
 """Most documents enqueued in memory; the sweep finds the others."""
 BATCH: Final = 1_000
+ENOUGH: Final = 4
+"""New documents that are worth a batch: each that is published alone costs every service a round of requests."""
 SWEEP_SECONDS: Final = 1.0
 IDLE_SWEEP_SECONDS: Final = 2.0
 """The same once nothing was published, found or refused for ``IDLE_SECONDS``: what another process leaves behind then
@@ -133,8 +135,9 @@ class Relay:
         leave_s: float = 0.0,
         also_clear: AlsoClear = _clear_nothing_else,
     ) -> None:
-        """``linger_s``: pause after a batch in which the next one fills; an idle relay publishes at once.
+        """``linger_s``: pause after a batch in which the next one fills.
 
+        ``ENOUGH`` new documents end the pause, and an idle relay publishes at once.
         Published events are cleared after ``clear_after_s``, and no sooner than ``leave_s`` after they were published:
         until then another write may ``take`` them. Together well below ``BACKLOG_AGE_SECONDS``.
         ``also_clear`` names further fields to clear in the same write; one that has changed meanwhile stays.
@@ -151,6 +154,8 @@ class Relay:
         self._leave_s = leave_s
         self._also_clear = also_clear
         self._queue: asyncio.Queue[QueuedEvents] = asyncio.Queue(QUEUE)
+        self._enough = asyncio.Event()
+        """So many new documents are queued that a pause ends."""
         self._first: set[str] = set()
         """Documents whose first events are queued or about to be published."""
         self._changed: dict[str, None] = {}
@@ -200,6 +205,8 @@ class Relay:
         else:
             self._queue.put_nowait((document_id, records))
             self._first.add(document_id)
+            if self._queue.qsize() >= ENOUGH:
+                self._enough.set()
 
     def take(self, document: Document) -> Clearing | None:
         """Return what the next write of a document may clear; None if it holds more than this relay published.
@@ -269,8 +276,11 @@ class Relay:
             # Documents that the other task has read meanwhile are published, with their later events.
             await self._publish([(name, records) for name, records in queued if name in self._first], "queue")
             self._first.difference_update(name for name, _ in queued)
-        if self._linger_s:
-            await asyncio.sleep(self._linger_s)
+        if self._linger_s and self._queue.qsize() < ENOUGH:
+            self._enough.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._linger_s):
+                    await self._enough.wait()
 
     async def _publish_stored(self) -> None:
         """Publish later events of enqueued documents, and once a second, or more seldom, the backlog."""

@@ -17,7 +17,7 @@ KEPT: Final = 6
 """Times kept per place: one more than may go singly within the window."""
 
 
-RECENT_S: Final = 2.0
+RECENT_S: Final = 10.0
 """How long what was told is gathered before it is written, and what was read of other processes counts: a few messages
 more may go singly, which a write for every pass would save."""
 

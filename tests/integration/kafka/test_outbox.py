@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from shared.kafka.connection import topic_name
 from shared.kafka.metrics import OUTBOX_PENDING_SECONDS
 from shared.kafka.publisher import Publisher
 from shared.mongo import by_ids, connect, wait_until_ready
-from shared.outbox import Relay, pending, pending_records, push
+from shared.outbox import ENOUGH, Relay, pending, pending_records, push
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import log_of, message_left, report_id
@@ -140,30 +141,57 @@ async def test_the_check_recovers_once_nothing_publishable_is_left(
 async def test_with_a_linger_the_first_event_goes_at_once_and_the_next_ones_together(
     things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = publisher.publish
-    sizes: list[int] = []
-    first = asyncio.Event()
-
-    async def counted(records: list[Record]) -> None:
-        sizes.append(len(records))
-        await original(records)
-        first.set()
-
-    monkeypatch.setattr(publisher, "publish", counted)
+    sizes, published = _published(publisher, monkeypatch)
     relay = Relay(things, publisher, SystemClock(), name="pace", linger_s=3.0)
-    queued = [(report_id(n), [message_left(report_id(n), 1)]) for n in range(20)]
-    soon = datetime.now(UTC) + timedelta(minutes=1)  # so that no sweep takes them for left behind
-    for key, records in queued:
-        await insert(things, key, records, soon)
+    queued = await _to_be_published(things, ENOUGH)
     async with relaying(relay):
         relay.enqueue(*queued[0])
         async with asyncio.timeout(DEADLINE_S):
-            await first.wait()
+            await published.wait()
         for key, records in queued[1:]:
             relay.enqueue(key, records)
             await asyncio.sleep(0)
         await until_clean(things)
-    assert sizes == [1, 19]
+    assert sizes == [1, ENOUGH - 1]
+
+
+async def test_so_many_documents_end_the_linger_and_fewer_do_not(
+    things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, published = _published(publisher, monkeypatch)
+    relay = Relay(things, publisher, SystemClock(), name="enough", linger_s=10 * DEADLINE_S)
+    queued = await _to_be_published(things, 2 * ENOUGH + 1)
+    async with relaying(relay):
+        for start, end in pairwise((0, 1, ENOUGH + 1, 2 * ENOUGH + 1)):
+            published.clear()
+            for key, records in queued[start:end]:
+                assert not published.is_set()
+                relay.enqueue(key, records)
+                await asyncio.sleep(0)
+            async with asyncio.timeout(DEADLINE_S):
+                await published.wait()
+    assert sizes == [1, ENOUGH, ENOUGH]
+
+
+def _published(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], asyncio.Event]:
+    """How many records each batch had, and an event that is set after each."""
+    original, sizes, published = publisher.publish, list[int](), asyncio.Event()
+
+    async def counted(records: list[Record]) -> None:
+        sizes.append(len(records))
+        await original(records)
+        published.set()
+
+    monkeypatch.setattr(publisher, "publish", counted)
+    return sizes, published
+
+
+async def _to_be_published(things: Things, many: int) -> list[tuple[str, list[Record]]]:
+    """Documents with an event each, and a time at which no sweep takes them for left behind."""
+    queued = [(report_id(n), [message_left(report_id(n), 1)]) for n in range(many)]
+    for key, records in queued:
+        await insert(things, key, records, datetime.now(UTC) + timedelta(minutes=1))
+    return queued
 
 
 async def test_what_was_appended_while_publishing_stays_pending_and_follows(
