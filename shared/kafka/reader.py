@@ -30,8 +30,9 @@ from shared.topics import Topic
 _log = log.get(__name__)
 
 POLL_MS: Final = 2_000
-FETCH_WAIT_MS: Final = 100
-"""The broker's long poll; with its default of 500 a question for the ends waits half a second behind it (measured)."""
+FETCH_WAIT_MS: Final = 10
+"""The broker's long poll of who reads up to an end it knows: all it asks for is there. One question for more is asked
+before a partition that was read is paused, and whatever is asked next, as for the ends, waits behind it."""
 CATCH_UP_WAIT_MS: Final = 250
 """The long poll of a follower that catches up: what it has left of an answer may wait so long behind a question for the
 other partitions, which it has read to their ends."""
@@ -246,20 +247,25 @@ class PartitionReader:
             consumer.assign(list(left))
             for tp, (start, _) in left.items():
                 consumer.seek(tp, start)
-            while left:
-                for tp, records in (await self._poll(consumer, left)).items():
-                    expected, end = left[tp]
-                    for record in records:
+            try:
+                while left:
+                    for tp, records in (await self._poll(consumer, left)).items():
+                        expected, end = left[tp]
+                        for record in records:
+                            if expected == end:
+                                break
+                            if record.offset != expected:
+                                raise FatalError(
+                                    f"{self._name}/{tp.partition} has {record.offset} where {expected} is due"
+                                )
+                            expected += 1
+                            yield to_raw_record(record, self._topic.name)
+                        left[tp] = (expected, end)
                         if expected == end:
-                            break
-                        if record.offset != expected:
-                            raise FatalError(f"{self._name}/{tp.partition} has {record.offset} where {expected} is due")
-                        expected += 1
-                        yield to_raw_record(record, self._topic.name)
-                    left[tp] = (expected, end)
-                    if expected == end:
-                        del left[tp]
-                        consumer.pause(tp)
+                            del left[tp]
+                            consumer.pause(tp)
+            finally:
+                consumer.pause(*left)  # one that was closed early would go on asking
 
     async def _poll(self, consumer: AIOKafkaConsumer, left: Mapping[TopicPartition, object]) -> Mapping[Any, Any]:
         async def some() -> Mapping[Any, Any]:

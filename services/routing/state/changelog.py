@@ -83,9 +83,7 @@ class Changelog:
             # Nobody may move anything in between: what is read rests on what is known before it.
             for partition in wanted:
                 await held.enter_async_context(self.locks[partition])
-            for partition in wanted:
-                if partition not in self.states:
-                    await self._open(partition)
+            await self._open([partition for partition in wanted if partition not in self.states])
             await self.read_on(wanted)
             await self._read_acknowledgements(wanted)
 
@@ -97,18 +95,20 @@ class Changelog:
         self._begin(partition, self._folder.anew(partition))
         await self.catch_up(partition)
 
-    async def _open(self, partition: int) -> None:
-        """Go on from the checkpoint if the log goes on from there, else from nothing."""
-        store = self._folder.open(partition)
-        if store.checkpoint is not None:
-            why = await unfit(self._routings, self._cases, partition, store.checkpoint)
-            if why is None:
-                metrics.CONTINUED.inc()
-            else:
+    async def _open(self, partitions: Iterable[int]) -> None:
+        """Go on from each checkpoint from which the log goes on, else from nothing."""
+        stores = {partition: self._folder.open(partition) for partition in partitions}
+        checkpoints = {p: store.checkpoint for p, store in stores.items() if store.checkpoint is not None}
+        reasons = await unfit(self._routings, self._cases, checkpoints)
+        for partition, store in stores.items():
+            if (why := reasons.get(partition)) is not None:
                 _log.error("routing.checkpoint_unfit", partition=partition, reason=why)
                 metrics.RESTORED.inc()
-                store = self._folder.anew(partition)
-        self._begin(partition, store)
+                self._begin(partition, self._folder.anew(partition))
+                continue
+            if partition in checkpoints:
+                metrics.CONTINUED.inc()
+            self._begin(partition, store)
 
     def _begin(self, partition: int, store: StateStore) -> None:
         self._stores[partition] = store

@@ -29,30 +29,52 @@ class Reader(Protocol):
         """Records from start to end (exclusive) of each partition."""
 
 
-async def unfit(routings: Reader, cases: Reader, partition: int, checkpoint: Checkpoint) -> str | None:
-    """Return why a store cannot be continued from its checkpoint; None if the log goes on from there.
+async def unfit(routings: Reader, cases: Reader, checkpoints: Mapping[int, Checkpoint]) -> dict[int, str]:
+    """Return by partition why its store cannot be continued; from every other checkpoint the log goes on.
 
-    The log may be another one, may have been cut, or may have lost its newest records.
+    The log may be another one, may have been cut, or may have lost its newest records. All partitions are asked for at
+    once: one after the other, each question waited for the answer to the one before, in every start.
     """
-    if checkpoint.rule_version != RULE_VERSION:
-        return f"its sums were made with rule {checkpoint.rule_version}"
-    for reader, name, position in (
-        (routings, "routings", checkpoint.position),
-        (cases, "cases", checkpoint.cases_position),
+    found = {
+        partition: f"its sums were made with rule {checkpoint.rule_version}"
+        for partition, checkpoint in checkpoints.items()
+        if checkpoint.rule_version != RULE_VERSION
+    }
+    for reader, name, positions in (
+        (routings, "routings", {partition: one.position for partition, one in checkpoints.items()}),
+        (cases, "cases", {partition: one.cases_position for partition, one in checkpoints.items()}),
     ):
-        end = (await reader.ends([partition]))[partition]
-        if end < position:
-            return f"{name} ends at {end}, it stands at {position}"
-        if position == 0:
-            continue
-        try:
-            async with aclosing(reader.read({partition: (position - 1, position)})) as records:
-                found = [digest(raw.value) async for raw in records]
-        except FatalError as error:
-            return str(error)
-        if name == "routings" and found != [checkpoint.last]:
-            return f"another record lies before {position}"
-    return None
+        left = {partition: position for partition, position in positions.items() if partition not in found}
+        for partition, end in (await reader.ends(left)).items():
+            if end < left[partition]:
+                found[partition] = f"{name} ends at {end}, it stands at {left.pop(partition)}"
+        last, unreadable = await _last_records(reader, {p: (at - 1, at) for p, at in left.items() if at > 0})
+        found |= unreadable
+        if name == "routings":
+            for partition, record in last.items():
+                if record != checkpoints[partition].last:
+                    found[partition] = f"another record lies before {left[partition]}"
+    return found
+
+
+async def _last_records(reader: Reader, wanted: Mapping[int, tuple[int, int]]) -> tuple[dict[int, str], dict[int, str]]:
+    """The digest of the one record of each partition, and of the others why it cannot be read."""
+    if not wanted:
+        return {}, {}
+    try:
+        async with aclosing(reader.read(wanted)) as records:
+            return {raw.partition: digest(raw.value) async for raw in records}, {}
+    except FatalError as error:
+        if len(wanted) == 1:
+            return {}, dict.fromkeys(wanted, str(error))
+    # Which partition cannot be read is not said: each is read alone, and only its own store is thrown away.
+    last: dict[int, str] = {}
+    unreadable: dict[int, str] = {}
+    for partition, span in wanted.items():
+        read, not_read = await _last_records(reader, {partition: span})
+        last |= read
+        unreadable |= not_read
+    return last, unreadable
 
 
 async def in_pieces(

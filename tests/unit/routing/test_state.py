@@ -14,6 +14,7 @@ import lmdb
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from services.routing.assignment import rules
 from services.routing.state import restore
@@ -176,6 +177,34 @@ async def test_a_log_that_no_longer_reaches_back_to_the_checkpoint_is_read_from_
     await table.step("kill")
     assert refused == [(29, 30)]
     table.assert_true()
+
+
+async def test_all_partitions_are_compared_at_once_and_only_those_that_do_not_fit_are_restored() -> None:
+    place = Place()
+    worker, _, _ = await place.worker(*range(4))
+    await worker.handle([received_record(received(1 + partition), partition=partition) for partition in range(4)])
+    kill(place.folders[-1])
+    routings = place.routings
+    routings.records[1][0] = replaced(routings.records[1][0])
+    real_read, asked, refusals = routings.read, list[dict[int, tuple[int, int]]](), [1, 1]
+
+    def read(wanted: Mapping[int, tuple[int, int]]) -> Any:
+        asked.append(dict(wanted))
+        if 2 in wanted and refusals:
+            refusals.pop()
+            raise FatalError("routings does not reach back or up to what it should hold")
+        return real_read(wanted)
+
+    routings.read = read  # type: ignore[method-assign]  # one partition cannot be read, and which one is not said
+    with capture_logs() as said:
+        _, changelog, _ = await place.worker(*range(4))
+    assert asked[0] == dict.fromkeys(range(4), (0, 1))
+    assert {line["partition"]: line["reason"] for line in said if line["event"] == "routing.checkpoint_unfit"} == {
+        1: "another record lies before 1",
+        2: "routings does not reach back or up to what it should hold",
+    }
+    assert asked[-1] == {1: (0, 1), 2: (0, 1)}
+    assert all(agrees(changelog.states[partition], routings, partition) for partition in range(4))
 
 
 async def test_what_was_decided_and_not_committed_is_in_the_log_and_found_there(

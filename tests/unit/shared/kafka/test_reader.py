@@ -1,5 +1,6 @@
-"""What a follower asks of its client."""
+"""What followers and readers ask of their client."""
 
+from contextlib import aclosing
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import create_autospec
@@ -10,9 +11,9 @@ from aiokafka.errors import KafkaError
 
 from shared.clock import SystemClock
 from shared.kafka import reader
-from shared.kafka.reader import FOLLOW_WAIT_MS, GATHER_BYTES, POLL_MS, Follower
+from shared.kafka.reader import FOLLOW_WAIT_MS, GATHER_BYTES, POLL_MS, Follower, PartitionReader
 from shared.settings import KafkaSettings
-from shared.topics import LOADS
+from shared.topics import LOADS, REPORTS
 
 
 async def test_records_gather_at_the_broker_but_the_first_after_a_while_does_not_wait(
@@ -59,3 +60,24 @@ async def test_a_poll_that_finds_nothing_ends_within_the_time_a_call_may_take(
     waited = consumer.getmany.await_args.kwargs["timeout_ms"]
     assert 0 < waited <= POLL_MS
     assert waited < limit * 1000
+
+
+async def test_a_read_that_is_given_up_half_way_asks_for_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "ended_task", lambda _: None)
+    tp = TopicPartition("reports", 0)
+    consumer: Any = create_autospec(AIOKafkaConsumer, instance=True)
+    common: dict[str, Any] = {
+        "topic": "reports",
+        "partition": 0,
+        "timestamp": 0,
+        "key": b"",
+        "value": b"",
+        "headers": (),
+    }
+    consumer.getmany.return_value = {tp: [SimpleNamespace(offset=offset, **common) for offset in range(3)]}
+    readable = PartitionReader(KafkaSettings(), REPORTS)
+    readable._consumer = consumer
+    async with aclosing(readable.read({0: (0, 9)})) as records:
+        assert (await anext(records)).offset == 0
+        consumer.pause.assert_not_called()
+    consumer.pause.assert_called_once_with(tp)
