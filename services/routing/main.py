@@ -27,7 +27,7 @@ from services.routing.service import RoutingService
 from services.routing.settings import RoutingSettings
 from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder, this_boot
-from services.routing.state.loads import MEASURE_SECONDS, LoadPublisher, LoadView
+from services.routing.state.loads import MEASURE_SECONDS, LoadPublisher, LoadView, load_keys
 from services.routing.state.restorer import AGAIN_S, Restorer
 from shared import log, migrations, mongo
 from shared.centers import PACKAGED, Fault, TableSets
@@ -100,7 +100,14 @@ def build(
     routings, cases = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, CASES)
     copied = PartitionReader(bus_settings, ROUTINGS)
     view = LoadView(tables=sets.current)
-    follower = Follower(bus_settings, (LOADS, CENTERS), view.apply, from_start=True, clock=clock)
+    follower = Follower(
+        bus_settings,
+        (LOADS, CENTERS),
+        view.apply,
+        from_start=True,
+        clock=clock,
+        newest_of=load_keys(bus_settings.topic_partitions),
+    )
     folder = StateFolder(settings.state_dir, boot=this_boot())
     changelog = Changelog(bus.publisher, topic_name(bus_settings, ROUTINGS), routings, cases, folder)
     service = RoutingService(

@@ -19,7 +19,7 @@ from prometheus_client import Gauge
 
 from services.routing.models import CaseTotals
 from services.routing.settings import RoutingSettings
-from services.routing.state.loads import LoadView, PartitionLoads
+from services.routing.state.loads import LoadView, PartitionLoads, load_keys
 from services.routing.state.recount import Recount, difference
 from services.routing.state.report_states import RoutingEvent
 from services.routing.state.restore import Reader, readable
@@ -125,7 +125,14 @@ async def _serve(every_s: float) -> None:
 async def recount_log(settings: KafkaSettings) -> Differences:
     """Connect, hear the sums that were told last, and count the log. Raises ``TransientError`` where Kafka is away."""
     view, reader = LoadView(1), PartitionReader(settings, ROUTINGS)
-    follower = Follower(settings, (LOADS,), view.apply, from_start=True, clock=SystemClock())
+    follower = Follower(
+        settings,
+        (LOADS,),
+        view.apply,
+        from_start=True,
+        clock=SystemClock(),
+        newest_of=load_keys(settings.topic_partitions),
+    )
     await reader.start()
     try:
         await follower.start()

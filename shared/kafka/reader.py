@@ -1,7 +1,7 @@
 """Read topics without a group: followers that keep a view in memory, and bounded reads that restore state."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -33,12 +33,13 @@ POLL_MS: Final = 2_000
 FETCH_WAIT_MS: Final = 10
 """The broker's long poll of who reads up to an end it knows: all it asks for is there. One question for more is asked
 before a partition that was read is paused, and whatever is asked next, as for the ends, waits behind it."""
-CATCH_UP_WAIT_MS: Final = 250
-"""The long poll of a follower that catches up: what it has left of an answer may wait so long behind a question for the
-other partitions, which it has read to their ends."""
+NEWEST: Final = 200
+"""So many records before the end of a compacted topic are looked through for the newest one of each key, then ten times
+as many, and so on. Each worker repeats its sums every two seconds, so they lie among the last few dozen."""
+_MORE: Final = 10
 FOLLOW_WAIT_MS: Final = 2_000
-"""The same once it has caught up and takes every answer whole: so seldom it asks while nothing happens. Questions for
-metadata wait behind it, so each that it takes to learn who leads a partition now may take so long."""
+"""The same of a follower that has caught up and takes every answer whole: so seldom it asks while nothing happens.
+Questions for metadata wait behind it, so each that it takes to learn who leads a partition now may take so long."""
 GATHER_BYTES: Final = 1 << 18
 """A follower that is in no hurry lets the broker gather so much before it answers, or as long as it may wait."""
 MAX_RECORDS: Final = 5_000
@@ -63,10 +64,13 @@ class Follower:
         from_start: bool,
         clock: Clock,
         gather_s: float = 0.0,
+        newest_of: Collection[str] = (),
     ) -> None:
         """``gather_s``: how long records may wait at the broker for more, so that fewer answers bring them all.
 
-        The first one after a while does not wait.
+        The first one after a while does not wait. ``newest_of`` are the keys of those topics that are compacted. There,
+        of the records before the start only the newest of each key need be applied: Kafka compacts a file only once it
+        is closed, which may take a week, and a start would read all that was repeated meanwhile.
         """
         self._settings = settings
         self._names = [topic_name(settings, topic) for topic in topics]
@@ -74,6 +78,8 @@ class Follower:
         self._from_start = from_start
         self._clock = clock
         self._gather_ms = int(gather_s * 1000)
+        self._newest_of = {key.encode() for key in newest_of}
+        self._compacted = {topic_name(settings, topic) for topic in topics if topic.compacted and newest_of}
         self._next: dict[TopicPartition, int] = {}
         self._blocked: dict[TopicPartition, str] = {}
         self._answered_at = clock.monotonic()
@@ -107,7 +113,7 @@ class Follower:
     async def _follow(self) -> None:
         attempt = 0
         while True:
-            consumer = _reader(self._settings, fetch_wait_ms=CATCH_UP_WAIT_MS)
+            consumer = _reader(self._settings)
             try:
                 await self._read(consumer)
             except (TransientError, KafkaError) as error:
@@ -125,10 +131,12 @@ class Follower:
         timeout_ms = poll_ms(POLL_MS, limit)
         await bounded(consumer.start(), limit, "connecting a follower")
         tps = await _tps(consumer, self._names, limit)
-        consumer.assign(tps)
         ends = await bounded(consumer.end_offsets(tps), limit, "asking for the ends")
         for tp in tps:
-            consumer.seek(tp, self._next.setdefault(tp, 0 if self._from_start else ends[tp]))
+            self._next[tp] = await self._begin_at(consumer, tp, ends[tp])
+        consumer.assign(tps)
+        for tp in tps:
+            consumer.seek(tp, self._next[tp])
         consumer.pause(*self._blocked)
         polled: dict[TopicPartition, list[Any]] = {}
         while True:
@@ -153,6 +161,28 @@ class Follower:
                 if tp not in polled and tp not in self._blocked:
                     position = await bounded(consumer.position(tp), limit, "asking for a position")
                     self._next[tp] = max(self._next[tp], position)
+
+    async def _begin_at(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> int:
+        """Where it was, or the first record; of a compacted topic one before which no key has its newest record."""
+        if tp in self._next or not self._from_start:
+            return self._next.get(tp, end)
+        looked_through = NEWEST
+        while tp.topic in self._compacted and looked_through < end:
+            start = end - looked_through
+            if self._newest_of <= await self._keys(consumer, tp, start, end):
+                return start
+            looked_through *= _MORE
+        return 0
+
+    async def _keys(self, consumer: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int) -> set[bytes | None]:
+        limit, keys = self._settings.call_timeout_s, set[bytes | None]()
+        consumer.assign([tp])
+        consumer.seek(tp, start)
+        while await bounded(consumer.position(tp), limit, "asking for a position") < end:
+            polling = consumer.getmany(tp, timeout_ms=poll_ms(POLL_MS, limit), max_records=MAX_RECORDS)
+            polled = await bounded(polling, limit, "looking for the newest records")
+            keys.update(record.key for record in polled.get(tp, ()))
+        return keys
 
     def _note(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
         stamps = [consumer.last_poll_timestamp(tp) for tp in consumer.assignment() - self._blocked.keys()]
@@ -293,14 +323,13 @@ def _reader(
     settings: KafkaSettings,
     *,
     auto_offset_reset: str = "earliest",
-    fetch_wait_ms: int = FETCH_WAIT_MS,
 ) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         **client_options(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset=auto_offset_reset,
-        fetch_max_wait_ms=fetch_wait_ms,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
         max_partition_fetch_bytes=FETCH_BYTES,
         consumer_timeout_ms=CONSUMER_TIMEOUT_MS,
     )

@@ -47,6 +47,11 @@ class PartitionLoads(NamedTuple):
     summarized_at: datetime
 
 
+def load_keys(partitions: int) -> list[str]:
+    """The keys of `loads`: of each partition of `routings` one."""
+    return [str(number) for number in range(partitions)]
+
+
 class CenterDuty(NamedTuple):
     """The newest word on one centre; version 0 is what holds before any word."""
 

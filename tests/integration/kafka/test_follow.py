@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from shared.clock import SystemClock
 from shared.errors import FatalError
+from shared.events.base import Record, encode
+from shared.events.loads import LoadSummarized
 from shared.kafka import reader
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import client_options, topic_name
@@ -16,7 +19,8 @@ from shared.kafka.decoding import Received
 from shared.kafka.publisher import Publisher
 from shared.kafka.reader import Follower, PartitionReader
 from shared.settings import KafkaSettings
-from shared.topics import CASES, REPORTS
+from shared.topics import CASES, LOADS, REPORTS
+from shared.trace import new_traceparent
 from tests.integration.kafka.tools import id_in, message_left, messages, new_bus, note_fetches, report_id, running
 from tests.support.waiting import DEADLINE_S, eventually
 
@@ -95,6 +99,35 @@ async def test_from_the_end_it_sees_only_what_comes(bus_settings: KafkaSettings)
             await bus.publisher.publish(messages(IDS, range(3, 4)))
             await eventually(lambda: len(applied) == 20, "the new ones")
             assert {r.event.sequence for r in applied} == {3}
+        finally:
+            await follower.stop()
+
+
+async def test_of_a_compacted_topic_only_the_end_is_read_and_no_key_is_missed(
+    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "NEWEST", 10)
+
+    def told(partition: int, upto: int) -> Record:
+        at = datetime(2026, 11, 24, tzinfo=UTC)
+        event = LoadSummarized(partition=partition, upto=upto, loads={}, summarized_at=at, worker="w")
+        return encode(event, source="routing", time=at, traceparent=new_traceparent())
+
+    bus, _ = new_bus(bus_settings)
+    async with running(bus):
+        for upto in range(200):
+            await bus.publisher.publish([told(0, upto), told(1, upto)] + ([told(2, upto)] if upto == 175 else []))
+        applied: list[Received] = []
+        follower = Follower(
+            bus_settings, [LOADS], applied.append, from_start=True, clock=SystemClock(), newest_of=["0", "1", "2"]
+        )
+        await follower.start()
+        try:
+            assert [r.offset for r in applied] == list(range(301, 401))
+            newest = {event.partition: event.upto for r in applied if isinstance(event := r.event, LoadSummarized)}
+            assert newest == {0: 199, 1: 199, 2: 175}
+            await bus.publisher.publish([told(2, 176)])
+            await eventually(lambda: applied[-1].offset == 401, "the new one")
         finally:
             await follower.stop()
 

@@ -1,5 +1,6 @@
 """What followers and readers ask of their client."""
 
+from collections.abc import Sequence
 from contextlib import aclosing
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +12,9 @@ from aiokafka.errors import KafkaError
 
 from shared.clock import SystemClock
 from shared.kafka import reader
-from shared.kafka.reader import FOLLOW_WAIT_MS, GATHER_BYTES, POLL_MS, Follower, PartitionReader
+from shared.kafka.reader import FOLLOW_WAIT_MS, GATHER_BYTES, NEWEST, POLL_MS, Follower, PartitionReader
 from shared.settings import KafkaSettings
-from shared.topics import LOADS, REPORTS
+from shared.topics import CENTERS, LOADS, REPORTS, Topic
 
 
 async def test_records_gather_at_the_broker_but_the_first_after_a_while_does_not_wait(
@@ -60,6 +61,58 @@ async def test_a_poll_that_finds_nothing_ends_within_the_time_a_call_may_take(
     waited = consumer.getmany.await_args.kwargs["timeout_ms"]
     assert 0 < waited <= POLL_MS
     assert waited < limit * 1000
+
+
+class Log:
+    """A client that reads one partition of records, given by their keys."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = keys
+        self._at = 0
+        self.read = 0
+
+    def assign(self, tps: Sequence[TopicPartition]) -> None:
+        assert len(tps) == 1
+
+    def seek(self, _: TopicPartition, offset: int) -> None:
+        self._at = offset
+
+    async def position(self, _: TopicPartition) -> int:
+        return self._at
+
+    async def getmany(self, tp: TopicPartition, **_: object) -> dict[TopicPartition, list[Any]]:
+        found = self._keys[self._at : self._at + 70]
+        self._at += len(found)
+        self.read += len(found)
+        return {tp: [SimpleNamespace(key=key.encode()) for key in found]}
+
+
+async def began(topic: Topic, keys: Sequence[str], newest_of: Sequence[str]) -> tuple[int, int]:
+    """Where a follower begins, and how many records it read to know."""
+    follower = Follower(
+        KafkaSettings(), (topic,), lambda _: None, from_start=True, clock=SystemClock(), newest_of=newest_of
+    )
+    log: Any = Log(keys)
+    return await follower._begin_at(log, TopicPartition(topic.name, 0), len(keys)), log.read
+
+
+async def test_what_was_repeated_since_is_not_read_at_a_start() -> None:
+    repeated = ["0", "1", "2"] * 40_000
+    at, read = await began(LOADS, repeated, "012")
+    assert (len(repeated) - at, read <= NEWEST + 70) == (NEWEST, True)
+
+
+async def test_one_that_was_told_long_ago_is_found_all_the_same() -> None:
+    at, _ = await began(LOADS, ["0", "1", "2", *["0", "1"] * 5_000], "012")
+    assert at == 0
+    at, _ = await began(LOADS, ["0"] * 5_000 + ["2"] + ["0", "1"] * 500, "012")
+    assert 0 < at <= 5_000
+
+
+async def test_a_topic_that_is_kept_whole_and_one_that_is_short_are_read_from_their_first_record() -> None:
+    assert await began(CENTERS, ["seoul", "busan"] * 5_000, "012") == (0, 0)
+    assert await began(LOADS, ["0", "1"] * (NEWEST // 2), "012") == (0, 0)
+    assert await began(LOADS, ["0", "1"] * 5_000, "") == (0, 0)
 
 
 async def test_a_read_that_is_given_up_half_way_asks_for_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
