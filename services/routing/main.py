@@ -71,12 +71,21 @@ class Routing:
     """The live pages that are open here."""
 
     async def start(self) -> None:
-        """Wait for Kafka, join the groups, and begin to decide once loads and centres are known."""
+        """Wait for Kafka, join the groups, and begin to decide once loads and centres are known.
+
+        Joining is waiting for others, longest where a member was killed: what need not wait for it is done meanwhile.
+        """
         self.folder.take()
-        await self.bus.start()
-        for reader in self.readers:
-            await reader.start()
-        await self.follower.start()
+        await self.bus.connect()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.bus.start(), name="joining")
+            tasks.create_task(self._see(), name="loads-and-centers")
+
+    async def _see(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for reader in self.readers:
+                tasks.create_task(reader.start())
+            tasks.create_task(self.follower.start())
         self.sees.set()
 
     async def stop(self) -> None:

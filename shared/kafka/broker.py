@@ -59,6 +59,7 @@ class KafkaClient:
         self._health = health
         self._clock = clock
         self._not_ready: str | None = "not started"
+        self._connected = False
         self.broker = kafka_broker(settings, service)
         self._subscriptions: dict[str, Subscription] = {}
         self._monitors: list[asyncio.Task[None]] = []
@@ -82,12 +83,21 @@ class KafkaClient:
             made.append(subscription)
         return made
 
+    async def connect(self) -> None:
+        """Wait for Kafka without limit, create the topics, connect the producer.
+
+        For who has more to do beside joining the groups; otherwise ``start`` does it.
+        """
+        await self._until_done(lambda: ensure_topics(self._settings))
+        await self._until_done(self.publisher.start)
+        self._connected = True
+
     async def start(self) -> None:
-        """Wait for Kafka without limit, create the topics, connect the producer, join the groups."""
-        await self._connect(lambda: ensure_topics(self._settings))
-        await self._connect(self.publisher.start)
+        """Connect where that is not done, and join the groups."""
+        if not self._connected:
+            await self.connect()
         if self._subscriptions:
-            await self._connect(self._join)
+            await self._until_done(self._join)
         tasks = [self._watch()]
         for subscription in self._subscriptions.values():
             tasks += [self._sample(subscription), subscription.commit_forever()]
@@ -97,7 +107,7 @@ class KafkaClient:
 
     async def stop(self) -> None:
         """Finish batches in flight, leave the groups, flush the producer; each bounded, never raises for Kafka."""
-        self._not_ready = "stopping"
+        self._not_ready, self._connected = "stopping", False
         for task in self._monitors:
             task.cancel()
         await asyncio.gather(*(subscription.leave() for subscription in self._subscriptions.values()))
@@ -130,7 +140,7 @@ class KafkaClient:
             ),
         )
 
-    async def _connect(self, step: Callable[[], Awaitable[object]]) -> None:
+    async def _until_done(self, step: Callable[[], Awaitable[object]]) -> None:
         attempt = 0
         while True:
             try:

@@ -423,7 +423,8 @@ class Subscription:
     async def _run_assigned_hook(self, hook: OnAssigned, assigned: Sequence[TopicPartition], generation: int) -> None:
         async def start_offsets() -> dict[TopicPartition, int]:
             starts = await hook(self._named(assigned))
-            return {tp: await self._start(tp, starts) for tp in assigned}
+            found = await asyncio.gather(*(self._start(tp, starts) for tp in assigned))
+            return dict(zip(assigned, found, strict=True))
 
         try:
             async with self._busy:  # the last assignment's batch ends first
