@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -30,7 +31,7 @@ from tools.local import beside, processes
 from tools.local.cli import EXPECTED_ERRORS
 from tools.local.keys import SecretsError
 from tools.local.security import kafka_settings, local_store
-from tools.local.settings import LocalSettings
+from tools.local.settings import LocalSettings, environment
 from tools.local.stack import Stack
 from tools.local.state import RunFolder
 
@@ -125,7 +126,11 @@ def _take(given: argparse.Namespace, settings: LocalSettings) -> int:
     if settings.starts_store:  # else the services' keys are where that installation keeps them
         keys.save(given.keys, settings.var, taking.name_at(now))
     kafka = kafka_settings(beside.environment_of("backup", settings))
-    made = asyncio.run(taking.take(kafka, store_settings(settings), to=given.to, recipient=recipient, now=now))
+    try:
+        made = asyncio.run(taking.take(kafka, store_settings(settings), to=given.to, recipient=recipient, now=now))
+    except BaseException:
+        keys.forget(given.keys, taking.name_at(now))
+        raise
     _say(f"{made.path}: {made.path.stat().st_size / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
     _tell(made.manifest)
     _say(
@@ -141,6 +146,11 @@ def _take(given: argparse.Namespace, settings: LocalSettings) -> int:
         f"Not in the archive: the erasure register{where}. Keep it where a loss of this machine"
         " does not reach it: without it a restore brings back what was erased since."
     )
+    if old := taking.too_old(given.to, now):
+        _say(
+            f"Older than {taking.LASTS.days} days: {', '.join(old)}. What was erased since lives in them: remove each,"
+            f" its copies, and its folder in {given.keys}."
+        )
     return 0
 
 
@@ -200,7 +210,9 @@ def _restore(given: argparse.Namespace, settings: LocalSettings) -> int:
     finally:
         stack.stop()
     _tell(manifest)
-    _say(f"restored in {time.monotonic() - began:.0f} s: start it with `make up`")
+    # Without the folder's setting another installation would start, an empty one, and take reports.
+    where = "".join(f"{name}={shlex.quote(value)} " for name, value in environment("IEUM_VAR_DIR").items())
+    _say(f"restored in {time.monotonic() - began:.0f} s: start it with `{where}make up`")
     return 0
 
 

@@ -59,6 +59,11 @@ def save(folder: Path, var: Path, backup: str) -> None:
         keys.write_private(own / HEADS / head.name, head.read_text(encoding="utf-8"))
 
 
+def forget(folder: Path, backup: str) -> None:
+    """Remove what ``save`` wrote: no archive needs it, so nobody would remove it with one, and old keys would stay."""
+    shutil.rmtree(folder / backup, ignore_errors=True)
+
+
 def private(folder: Path) -> str:
     """The key that opens archives. Raises ``SecretsError`` where it is not there, is none, or others may read it."""
     file = folder / PRIVATE

@@ -5,15 +5,18 @@ record that the stores do not know (``cut``). So no store is ahead of its topics
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from shared.settings import KafkaSettings, StoreSettings
 from tools.backup import stores, topics
 from tools.backup.archive import SUFFIX, ArchiveWriter
 from tools.backup.cut import Cut, Known, Place
 from tools.backup.topics import DEAD, KEPT, TopicReader
+
+LASTS: Final = timedelta(days=30)
+"""So long an archive may be kept: an erasure is complete when the last one from before it is gone (decision 9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,12 @@ class Backup:
 def name_at(now: datetime) -> str:
     """Return the name of a backup that begins then."""
     return f"ieum-{now:%Y%m%dT%H%M%SZ}"
+
+
+def too_old(folder: Path, now: datetime) -> list[str]:
+    """Return the archives of a folder in which what was erased lives longer than it may."""
+    oldest = name_at(now - LASTS)
+    return sorted(path.name for path in folder.glob(f"ieum-*{SUFFIX}") if path.name < oldest)
 
 
 async def take(kafka: KafkaSettings, store: StoreSettings, *, to: Path, recipient: str, now: datetime) -> Backup:

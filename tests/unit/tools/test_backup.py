@@ -22,7 +22,7 @@ from shared.kafka.decoding import RawRecord
 from shared.topics import REPORTS, ROUTINGS
 from tests.unit.analytics import events as make
 from tools.backup import __main__ as backup
-from tools.backup import archive, forecast, keys, restoring, stores, topics
+from tools.backup import archive, forecast, keys, restoring, stores, taking, topics
 from tools.backup.__main__ import REFUSED, main
 from tools.backup.archive import ArchiveError, ArchiveWriter
 from tools.backup.cut import Cut, Known
@@ -31,6 +31,7 @@ from tools.local import keys as local_keys
 from tools.local.keys import SecretsError
 from tools.local.processes import PROJECT
 from tools.local.settings import LocalSettings
+from tools.local.state import RunFolder
 
 KEY = pyrage.x25519.Identity.generate()
 NOW = datetime(2026, 11, 27, 3, tzinfo=UTC)
@@ -227,6 +228,58 @@ def test_each_backup_has_the_secrets_and_heads_of_its_own_time(tmp_path: Path) -
         keys.give_back_secrets(folder, other, "second")
 
 
+@pytest.mark.parametrize("ends", [ArchiveError("the disk is full"), SystemExit(143)])
+def test_a_backup_that_failed_leaves_no_secrets(
+    ends: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside no archive nobody would remove them: a key that is rotated later would stay there for ever."""
+    var, folder = tmp_path / "var", tmp_path / "keys"
+    local_keys.ensure(var)
+
+    async def taken(*_: object, **__: object) -> None:
+        (saved,) = folder.glob(f"ieum-*/{local_keys.FILE}")
+        assert saved.read_bytes() == (var / local_keys.FILE).read_bytes()
+        raise ends
+
+    monkeypatch.setenv("IEUM_VAR_DIR", str(var))
+    monkeypatch.setattr(RunFolder, "read", lambda _: object())
+    monkeypatch.setattr(taking, "take", taken)
+    given = ["take", "--to", str(tmp_path / "archives"), "--keys", str(folder)]
+    if isinstance(ends, SystemExit):  # told to end, as by a scheduler
+        with pytest.raises(SystemExit):
+            main(given)
+    else:
+        assert main(given) == REFUSED
+    assert sorted(path.name for path in folder.iterdir()) == [keys.PRIVATE, keys.PUBLIC]
+
+
+def test_a_backup_names_the_archives_in_which_erased_reports_live_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody else does: an erasure is complete when the last archive from before it is gone (decision 9)."""
+    to, now = tmp_path / "archives", datetime.now(UTC)
+    to.mkdir()
+
+    async def taken(*_: object, **__: object) -> taking.Backup:
+        made = to / f"{taking.name_at(now)}{archive.SUFFIX}"
+        made.touch()
+        return taking.Backup(made, {"backup": "one", "parts": {}, "left_out": {}})
+
+    monkeypatch.setenv("IEUM_VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setattr(RunFolder, "read", lambda _: object())
+    monkeypatch.setattr(taking, "take", taken)
+    kept, old = (f"{taking.name_at(now - timedelta(days=days))}{archive.SUFFIX}" for days in (29, 31))
+    (to / kept).touch()
+    given = ["take", "--to", str(to), "--keys"]
+    assert main([*given, str(tmp_path / "keys")]) == 0
+    assert "Older than" not in capsys.readouterr().out
+    (to / old).touch()
+    assert main([*given, str(tmp_path / "others")]) == 0
+    told = capsys.readouterr().out
+    assert f"Older than 30 days: {old}. What was erased since lives in them: remove each" in told
+    assert kept not in told
+
+
 def test_heads_take_the_place_of_none_that_were_put_aside_before(tmp_path: Path) -> None:
     """Some of those may have been removed or taken back: their numbers have gaps."""
     var, saved = tmp_path / "var", tmp_path / "keys" / "one" / keys.HEADS
@@ -394,6 +447,17 @@ def restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str]
 
 
 NOTED, REPLAY = "shared.audit restored", "services.intake.retention.replay --restored"
+
+
+def test_a_restore_says_how_to_start_what_it_restored_and_nothing_else(
+    tmp_path: Path,
+    restored: tuple[list[str], dict[str, int]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """On another machine `make up` alone would start an empty installation, which takes reports."""
+    del restored
+    assert main(["restore", str(tmp_path / "a"), "--keys", str(tmp_path), "--without-register"]) == 0
+    assert f"start it with `IEUM_VAR_DIR={tmp_path} make up`" in capsys.readouterr().out
 
 
 def test_what_a_restore_lost_is_noted_before_anything_writes_to_an_audit(
