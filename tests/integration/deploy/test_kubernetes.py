@@ -268,6 +268,17 @@ def test_what_has_several_pods_loses_one_at_a_time(rendered: list[Document]) -> 
     assert {each["spec"]["maxUnavailable"] for each in of_kind(rendered, "PodDisruptionBudget").values()} == {1}
 
 
+def test_a_node_that_goes_takes_one_broker_and_one_member_of_the_store(rendered: list[Document]) -> None:
+    """Two of three on one node: no record is taken while it is away, and its disks may hold what nobody else has."""
+    kafka = of_kind(rendered, "Kafka")["ieum"]["spec"]["kafka"]
+    (apart,) = kafka["template"]["pod"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert apart["topologyKey"] == "kubernetes.io/hostname"
+    # As Strimzi labels the pods of a cluster's brokers.
+    assert apart["labelSelector"] == {"matchLabels": {"strimzi.io/cluster": "ieum", "strimzi.io/name": "ieum-kafka"}}
+    (replicas,) = of_kind(rendered, "PerconaServerMongoDB")["ieum-mongodb"]["spec"]["replsets"]
+    assert replicas["affinity"] == {"antiAffinityTopologyKey": "kubernetes.io/hostname"}
+
+
 def test_a_pod_that_goes_takes_connections_until_every_node_has_heard(rendered: list[Document]) -> None:
     """A service listens no more from SIGTERM on; nodes hear of it only then, and send on what comes meanwhile."""
     for name, found in of_kind(rendered, "StatefulSet", "Deployment").items():
