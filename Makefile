@@ -53,7 +53,7 @@ rebuild: venv ## count the whole log anew beside analytics, compare, swap (ACCEP
 	@$(LOCAL) in analytics services.analytics.counting.rebuild $(if $(ACCEPT),--accept) $(if $(BACK),--back) $(if $(AS_OF),--as-of '$(AS_OF)')
 
 revise: venv ## release a wrong month once more, counted again as of its closing (MONTH=2026-11 KO='…' EN='…': why; DRY=1: only prove)
-	@$(LOCAL) in analytics services.analytics.releases.revise '$(or $(MONTH),$(error say which: make revise MONTH=2026-11 KO=… EN=…))' --why-ko '$(KO)' --why-en '$(EN)' $(if $(DRY),--dry-run)
+	@$(LOCAL) in analytics services.analytics.releases.revise '$(or $(MONTH),$(error say which: make revise MONTH=2026-11 KO=… EN=…))' --why-ko "$${KO:-}" --why-en "$${EN:-}" $(if $(DRY),--dry-run)
 
 load-history: venv ## take published yearly figures into analytics, all or nothing (FILE=services/analytics/data/published-figures.csv)
 	@$(LOCAL) in analytics services.analytics.dashboard.load_history '$(or $(FILE),$(error say which: make load-history FILE=services/analytics/data/published-figures.csv))'

@@ -1,0 +1,20 @@
+"""What a person types behind `make` reaches the command as it was typed."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tools.local.processes import PROJECT
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="left out: make is not installed")
+def test_the_reasons_for_a_revision_may_have_apostrophes_and_quotes() -> None:
+    """They are published: a shell that ends a word at an apostrophe refuses them, or leaves some of them out."""
+    why = {"KO": "센터의 '시간' \"정정\"", "EN": "the centre's hours were \"typed\" as a year's; $HOME and `id` stay"}
+    given = [f"{name}={text.replace('$', '$$')}" for name, text in why.items()]
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", "revise", "MONTH=2026-11", *given, "PY=printf '<%s>'"]
+    done = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=True)
+    assert f"<--why-ko><{why['KO']}><--why-en><{why['EN']}>" in done.stdout
