@@ -268,6 +268,25 @@ def test_what_has_several_pods_loses_one_at_a_time(rendered: list[Document]) -> 
     assert {each["spec"]["maxUnavailable"] for each in of_kind(rendered, "PodDisruptionBudget").values()} == {1}
 
 
+def test_an_upgrade_replaces_one_service_after_the_other_and_what_they_need_before(
+    rendered: list[Document], kustomize: list[str], tmp_path: Path
+) -> None:
+    """By the label that the page on upgrading selects: it is on each process, and on nothing that all of them need."""
+    page = (PROJECT / "docs" / "how-to" / "upgrade.md").read_text(encoding="utf-8")
+    orders = re.findall(r"^for each in ([a-z ]+); do", page, re.MULTILINE)
+    assert [sorted(order.split()) for order in orders] == [sorted(PROCESSES)] * 2, "on Kubernetes and with Compose"
+    assert len(set(orders)) == 1
+    label = "app.kubernetes.io/name"
+    named = {
+        (each["kind"], each["metadata"]["name"]): each["metadata"]["labels"][label]
+        for each in [*rendered, *built_with("verifier", kustomize, tmp_path)]
+        if label in each["metadata"].get("labels", {})
+    }
+    assert {kind for kind, _ in named} == {"StatefulSet", "Deployment", "CronJob"}
+    assert {name for _, name in named} == {*PROCESSES, "gateway", "verifier"}
+    assert all(name == value for (_, name), value in named.items())
+
+
 def test_a_node_that_goes_takes_one_broker_and_one_member_of_the_store(rendered: list[Document]) -> None:
     """Two of three on one node: no record is taken while it is away, and its disks may hold what nobody else has."""
     kafka = of_kind(rendered, "Kafka")["ieum"]["spec"]["kafka"]

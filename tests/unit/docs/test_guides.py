@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
@@ -15,6 +16,8 @@ from shared.labels import CENTER_STATES
 from shared.topics import TOPICS
 from shared.web.problem_catalog import SHARED, Again
 from tests.unit.docs.test_paths import PROJECT
+from tools.local.plan import AUDITOR, RECOUNT
+from tools.local.settings import SERVICES as SERVICES_OF_MAKE_UP
 
 
 @pytest.mark.parametrize("guide", ["centre-staff", "analyst"])
@@ -92,6 +95,50 @@ def test_no_figure_that_may_be_corrected_is_said_to_stay() -> None:
             if any(one["name"] == "revision" for one in operation.get("parameters", ())):
                 assert "A released file never changes" not in operation["description"]
     assert "revision" in api["info"]["description"]
+
+
+GUIDES = sorted((PROJECT / "docs/how-to").glob("*.md"))
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_the_log_that_a_guide_sends_to_is_one_of_a_process(guide: Path) -> None:
+    logs = {*SERVICES_OF_MAKE_UP, AUDITOR, RECOUNT, "kafka", "store", "mailbox"}
+    assert set(re.findall(r"make logs S=([\w-]+)", guide.read_text(encoding="utf-8"))) <= logs
+
+
+SECRET_AMONG_ARGUMENTS = re.compile(r"(?:--\S+|\benv\b.*|-e\s+)\b\w*(?:KEYS?|PASSWORD|TOKEN|SECRET)=\S", re.DOTALL)
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_no_command_of_a_guide_has_a_secret_among_its_arguments(guide: Path) -> None:
+    """Everybody on a machine reads them; of `kubectl exec` they stand in the cluster's audit log too."""
+    blocks = re.findall(r"^ *```(?:sh)?\n(.*?)^ *```", guide.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    commands = [command for block in blocks for command in re.split(r"(?<!\\)\n", block)]
+    assert [command for command in commands if SECRET_AMONG_ARGUMENTS.search(command)] == []
+
+
+def test_a_secret_among_arguments_is_found() -> None:
+    wrong = (
+        'kubectl create secret generic a --from-literal=IEUM_TICKET_KEY="$(openssl rand -base64 32)"',
+        'kubectl exec analytics-0 -- env KAFKA_SASL_USERNAME=redrive \\\n  KAFKA_SASL_PASSWORD="$(cat)" python',
+        "docker compose run -e KAFKA_SASL_PASSWORD=12345 recount",
+    )
+    right = ('export KAFKA_SASL_PASSWORD="$(cat file)"', "docker compose run -e KAFKA_SASL_PASSWORD recount")
+    assert [bool(SECRET_AMONG_ARGUMENTS.search(command)) for command in (*wrong, *right)] == [True] * 3 + [False] * 2
+
+
+def test_a_runbook_says_what_each_of_its_commands_is_where_there_is_no_make() -> None:
+    """In a cluster and with Compose nobody has a checkout at night, and `make` would look at a machine without Ieum."""
+    page = (PROJECT / "docs/how-to/runbooks.md").read_text(encoding="utf-8")
+    recipes = re.findall(
+        r"^([a-z-]+):.*\n((?:\t.*\n)+)", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    modules = {name: re.findall(r" ((?:services|shared)(?:\.\w+)+)", recipe) for name, recipe in recipes}
+    named = set(re.findall(r"`make ([a-z-]+)", page))
+    assert {"rebuild", "check-reports", "verify-audit"} <= named
+    table = page.partition("| `make …` |")[2].partition("\n\n")[0]
+    assert {name: found for name in named for found in modules.get(name, ()) if f"`{found}" not in table} == {}
+    assert {name for name in named if modules.get(name) and f"`{name}`" not in table} == set()
 
 
 def test_every_page_a_runbook_sends_to_is_a_route() -> None:
