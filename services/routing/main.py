@@ -84,7 +84,7 @@ class Routing:
     async def _see(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             for reader in self.readers:
-                tasks.create_task(reader.start())
+                tasks.create_task(_ready(reader))
             tasks.create_task(self.follower.start())
         self.sees.set()
 
@@ -235,6 +235,12 @@ async def run() -> None:
             await routing.start()
     finally:
         await routing.stop()
+
+
+async def _ready(reader: PartitionReader) -> None:
+    """Connect, and learn who leads the partitions: aiokafka's first question about ends would wait 0.1 s for that."""
+    await reader.start()
+    await reader.partitions()
 
 
 def _name() -> str:

@@ -19,6 +19,10 @@ class Part:
     async def connect(self) -> None:
         self._began.append(f"{self._name} connected")
 
+    async def partitions(self) -> tuple[int, ...]:
+        self._began.append(f"{self._name} led")
+        return (0,)
+
     async def start(self) -> None:
         self._began.append(self._name)
         if self._until is not None:
@@ -38,7 +42,7 @@ async def test_loads_and_centers_are_read_while_the_group_waits_for_a_member_tha
     routing = Routing(**parts, app=others, jobs=others, identity=others, sees=sees, streams=others)
     await asyncio.wait_for(routing.start(), 20)
     assert began[:2] == ["folder", "joining connected"]
-    assert sorted(began[2:]) == ["cases", "joining", "loads", "routings"]
+    assert sorted(began[2:]) == ["cases", "cases led", "joining", "loads", "routings", "routings led"]
 
 
 async def test_nothing_is_taken_over_before_loads_and_centers_are_known() -> None:
