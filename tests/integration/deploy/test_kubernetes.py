@@ -184,6 +184,21 @@ def test_no_secret_stands_in_a_manifest_and_each_process_gets_its_own_alone(rend
             assert user in BY_NAME
 
 
+def test_every_secret_that_an_operator_makes_stands_on_the_page_with_its_keys(rendered: list[Document]) -> None:
+    """A pod whose secret lacks a key that is not optional never starts; an optional one would be looked for in vain."""
+    page = (PROJECT / "docs" / "how-to" / "kubernetes.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| `")]
+    made_by_strimzi = set(of_kind(rendered, "KafkaUser"))
+    for name, _, container in pods(rendered):
+        for each in container["env"]:
+            reference = each.get("valueFrom", {}).get("secretKeyRef")
+            if reference and reference["name"] not in made_by_strimzi:
+                (keys_told,) = (told for names, told in rows if f"`{reference['name']}`" in names)
+                told = re.findall(r"`([A-Za-z_]+)(…?)`", keys_told)
+                key = reference["key"]
+                assert any(key == word or (more and key.startswith(word)) for word, more in told), (name, key)
+
+
 def test_audit_anchors_lie_outside_the_store_wherever_there_is_an_audit(rendered: list[Document]) -> None:
     for name, _, container in pods(rendered):
         env = {each["name"]: each.get("value") for each in container["env"]}
