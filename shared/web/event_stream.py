@@ -5,7 +5,7 @@ more than a third of the memory of an open console, and a timer that looks twice
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Hashable
 from contextlib import aclosing
 from typing import Annotated, Final
 
@@ -31,14 +31,14 @@ Tab = Annotated[
 ]
 
 
-def no_room(own: Collection[tuple[str, bool]], tab: str, limit: int) -> bool:
-    """Return whether somebody has as many streams open as they may, without the one that ``tab`` had before.
+def no_room(streams: Collection[tuple[Hashable, bool]], tab: Hashable, limit: int) -> bool:
+    """Return whether as many streams are open as there may be, without the one that ``tab`` had before.
 
-    ``own`` are the tab of each of theirs, and whether it is ending.
+    ``streams`` are the tab of each, and whether it is ending. A ``tab`` that is empty or None had none.
     """
-    staying = sum(not ending and (not tab or other != tab) for other, ending in own)
+    staying = sum(not ending and (not tab or other != tab) for other, ending in streams)
     # One that is ending and takes nothing is there for as long as sending may take.
-    return staying >= limit or len(own) >= 2 * limit
+    return staying >= limit or len(streams) >= 2 * limit
 
 
 def event(name: str, data: bytes, *, retry_ms: int | None = None) -> bytes:

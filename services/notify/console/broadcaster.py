@@ -161,6 +161,11 @@ class ConsoleBroadcaster:
         own = [(listener.tab, listener.closing) for listener in self._all() if listener.session == session]
         return no_room(own, tab, PER_SESSION)
 
+    def crowded(self, limit: int, session: str, tab: str = "") -> bool:
+        """Return whether ``limit`` consoles are open here, without the one that ``tab`` of a sign-in had before."""
+        everybody = [((listener.session, listener.tab), listener.closing) for listener in self._all()]
+        return no_room(everybody, (session, tab) if tab else None, limit)
+
     def announce(self, case: Case) -> None:
         """Show a new case that the store may not have yet, to those whom it concerns."""
         if self.known(case.report_id):

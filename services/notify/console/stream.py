@@ -93,7 +93,7 @@ def stream_router(
                 gettext_noop("You have too many consoles open. Close one first."),
                 retry_after=5,
             )
-        if broadcaster.listening >= limit:
+        if broadcaster.crowded(limit, principal.session, tab):
             raise Problem(503, "too_many_streams", gettext_noop("Too many consoles are open."), retry_after=5)
 
         view = view_of(principal, chosen, language(request)) if html else RowView(chosen)

@@ -104,7 +104,8 @@ class OpenStreams:
                 values={"limit": PER_PERSON},
                 retry_after=5,
             )
-        if len(self._open) >= self._limit:
+        everybody = [((stream.person, stream.tab), stream.replaced) for stream in self._open]
+        if no_room(everybody, (person, tab) if tab else None, self._limit):
             raise Problem(503, "too_many_streams", gettext_noop("Too many live pages are open."), retry_after=5)
 
     def full(self, person: str, tab: str = "") -> bool:

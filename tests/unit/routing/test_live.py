@@ -237,9 +237,12 @@ def test_one_person_has_so_many_streams_and_a_process_so_many() -> None:
     with pytest.raises(Problem) as full:
         streams.demand_room("one")
     assert full.value.status_code == 429
-    with streams.opened("two"), pytest.raises(Problem) as crowded:
-        streams.demand_room("three")
-    assert crowded.value.status_code == 503
+    with streams.opened("two", "tab-of-two"):
+        for person, tab in (("three", ""), ("three", "tab-of-two"), ("two", "another-tab")):
+            with pytest.raises(Problem) as crowded:
+                streams.demand_room(person, tab)
+            assert crowded.value.status_code == 503
+        streams.demand_room("two", "tab-of-two")
     doors[0].__exit__(None, None, None)
     streams.demand_room("one")
 

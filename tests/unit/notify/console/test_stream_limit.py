@@ -39,15 +39,22 @@ class Empty:
         return []
 
 
-async def test_the_ninth_console_of_a_sign_in_is_refused_and_another_persons_first_is_not() -> None:
-    hub, clock = ConsoleBroadcaster(), ManualClock(NOW)
+def client_of(hub: ConsoleBroadcaster, limit: int) -> tuple[httpx.AsyncClient, TestIdentity]:
+    """A client of the stream of a process that takes so many consoles, and who may be signed in."""
+    clock = ManualClock(NOW)
     staff = TestIdentity(clock)
     settings, desk = ServiceSettings(), Empty()
     some: Any = (desk, Authorizer(staff.identity, settings), Rows(cast("Any", None), Nameless()))
-    router = stream_router(some[0], hub, clock, some[1], 500, some[2])
+    router = stream_router(some[0], hub, clock, some[1], limit, some[2])
     app = create_app(service="notify", title="t", description="d", settings=settings, health=Health(), routers=[router])
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=DEADLINE_S) as http:
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=DEADLINE_S), staff
+
+
+async def test_the_ninth_console_of_a_sign_in_is_refused_and_another_persons_first_is_not() -> None:
+    hub = ConsoleBroadcaster()
+    client, staff = client_of(hub, 500)
+    async with client as http:
 
         async def ask(session: str) -> httpx.Response:
             return await http.get("/api/v1/stream", headers=staff.bearer("jeju", "counsellor", session=session))
@@ -95,6 +102,41 @@ async def test_a_tab_that_comes_back_takes_its_own_place_and_no_other() -> None:
         assert hub.full("one", "tab-8")
         # They end as soon as their streams are told. A reader that takes nothing does not make more and more of them.
         assert hub.full("one", tabs[0])
+
+
+async def test_where_a_process_has_all_the_consoles_it_takes_one_that_comes_back_still_takes_its_place() -> None:
+    """The line of each died with the network: none would find room until the dead ones are given up."""
+    hub, most = ConsoleBroadcaster(), 3
+    client, staff = client_of(hub, most)
+    with contextlib.ExitStack() as open_:
+        for number in range(most):
+            open_.enter_context(hub.listen("jeju", f"the-sign-in-number-{number}", tab="tab"))
+        async with client as http:
+            headers = staff.bearer("jeju", "counsellor", session="the-sign-in-of-another")
+            refused = await http.get("/api/v1/stream?tab=tab", headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (503, "too_many_streams")
+            headers = staff.bearer("jeju", "counsellor", session="the-sign-in-number-0")
+            again = asyncio.create_task(http.get("/api/v1/stream?tab=tab", headers=headers))
+            for _ in range(100_000):
+                if again.done() or hub.listening > most:
+                    break
+                await asyncio.sleep(0)
+            hub.close()
+            assert (await again).status_code == 200
+    with contextlib.ExitStack() as open_:
+        for number in range(most):
+            assert not hub.crowded(most, f"sign-in-{number}", "tab")
+            open_.enter_context(hub.listen("jeju", f"sign-in-{number}", tab="tab"))
+        assert hub.crowded(most, "another", "tab")
+        assert hub.crowded(most, "sign-in-0", "another-tab")
+        assert hub.crowded(most, "sign-in-0")
+        for number in range(most):
+            assert not hub.crowded(most, f"sign-in-{number}", "tab")
+            open_.enter_context(hub.listen("jeju", f"sign-in-{number}", tab="tab"))
+        assert hub.crowded(most, "another", "tab")
+        # As many again are ending: until they have, there is no room for more of them.
+        assert hub.crowded(most, "sign-in-0", "tab")
+    assert not hub.crowded(most, "another", "tab")
 
 
 def test_a_console_that_was_closed_makes_room() -> None:
