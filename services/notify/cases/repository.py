@@ -34,6 +34,8 @@ _PLACES: Final = 20
 _ANY_CENTER: Final = {"$gte": "a", "$lt": "~"}
 COUNTED: Final = 1000
 """Numbers above lists are exact up to here: with 100,000 cases nobody's page may wait until all are counted."""
+ASLEEP: Final = 5000
+"""Cases whose due time is looked at, the last first: more than centres of three people have open."""
 _ESCALATED: Final = {"ladder.step": {"$gte": 2}}
 _CRITICAL: Final = {"urgency": Urgency.CRITICAL.value}
 _HELD: Final = {"ladder.held": True}
@@ -184,12 +186,12 @@ class CaseStore:
                 released += (await self.collection.update_many(theirs, update)).modified_count
         return released
 
-    async def asleep_past(self, moment: datetime, *, critical: bool = False) -> list[Case]:
-        """Up to ``SLICE`` cases, or critical ones, that are next due after then, the last first."""
+    async def asleep_past(self, moment: datetime, *, critical: bool = False) -> dict[str, datetime]:
+        """When each of the cases, or of the critical ones, is next due that are due after then: the last ``ASLEEP``."""
         wanted: Document = {"wake_at": {"$gt": moment, "$lte": _NEVER}, **(_CRITICAL if critical else {})}
         with store_errors():
-            found = await self.collection.find(wanted).sort("wake_at", -1).limit(SLICE).to_list(None)
-        return _listed(found)
+            asleep = self.collection.find(wanted, {"wake_at": 1}).sort("wake_at", -1).limit(ASLEEP)
+            return {document["_id"]: _in_utc(document["wake_at"]) async for document in asleep}
 
     async def backlog(self, now: datetime) -> int:
         """Count the cases that are due and not claimed, up to ``COUNTED``."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,6 +18,7 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.vocabulary import Urgency
+from shared.jobs import Skipped
 from shared.mongo import SLICE
 from shared.store_clock import StoreClock
 
@@ -135,30 +136,46 @@ class FarTimers:
         self._lease = timedelta(seconds=lease_s)
         self._woken = woken
         self._clock = clock
+        self._right: dict[str, datetime] = {}
+        """When cases are due that were found right: they stay so until they are due at another time."""
+        self._looked_at = clock.now()
 
     async def look(self) -> int:
-        """One look; how many cases it made due. Raises ``TransientError``.
+        """One look; how many cases it made due. Raises ``TransientError``, and ``SkippedError`` at the end.
 
         A process whose own clock is not right would take every time for far ahead: it leaves this to the others.
         """
         if abs(await self._store_clock.look()) > policy.CLOCKS_APART / 2:
             return 0
-        found = await self._bring_forward(Urgency.CRITICAL) + await self._bring_forward(Urgency.HIGH)
+        now = self._clock.now()
+        if now < self._looked_at:
+            self._right.clear()  # set back, together with the store's clock: what was right is far ahead now
+        self._looked_at = now
+        asleep: dict[str, datetime] = {}
+        for urgency in (Urgency.CRITICAL, Urgency.HIGH):
+            latest = now + policy.shortest_wait(urgency) + policy.CLOCKS_APART
+            asleep |= await self._cases.asleep_past(latest, critical=urgency is Urgency.CRITICAL)
+        self._right = {report_id: at for report_id, at in self._right.items() if asleep.get(report_id) == at}
+        unknown = [report_id for report_id in asleep if report_id not in self._right]
+        found, skipped = list[str](), Skipped("far-timers")
+        for start in range(0, len(unknown), SLICE):
+            found += await self._bring_forward(unknown[start : start + SLICE], asleep, now, skipped)
         if found:
             _LOG.error("timers.brought_forward", cases=len(found), report_ids=found[:SLICE], hint="a clock was ahead")
             self._woken()
+        skipped.raise_if_any()
         return len(found)
 
-    async def _bring_forward(self, urgency: Urgency) -> list[str]:
-        """Of cases that are due later than some of this urgency may be."""
-        now = self._clock.now()
-        latest = now + policy.shortest_wait(urgency) + policy.CLOCKS_APART
+    async def _bring_forward(
+        self, report_ids: Sequence[str], asleep: Mapping[str, datetime], now: datetime, skipped: Skipped
+    ) -> list[str]:
         changes = []
-        # The farthest first: beside more than a page of cases that wait for their first contact, one that is wrong by
-        # less than those is found as they are contacted.
-        for case in await self._cases.asleep_past(latest, critical=urgency is Urgency.CRITICAL):
+        for case in (await self._cases.load(report_ids, skipped)).values():
             after = policy.brought_forward(case, self._rules, self._lease, now)
-            changes += [Change(after, case)] if after is not None else []
+            if after is not None:
+                changes.append(Change(after, case))
+            else:
+                self._right[case.report_id] = asleep[case.report_id]
         lost = (await self._cases.save(changes, now)).lost if changes else frozenset[str]()
         return [change.case.report_id for change in changes if change.case.report_id not in lost]
 

@@ -10,13 +10,16 @@ import pytest
 from services.notify.auditor.repository import FindingStore
 from services.notify.cases.models import Case, waiting_key
 from services.notify.cases.repository import CaseStore, Change, Saved
+from services.notify.cases.rules import Accepted, Actor, acknowledge
 from services.notify.escalation.jobs import SILENT_LOOKS, FarTimers, OldestWaiting, StoreGauges, WorkerLiveness
 from services.notify.escalation.repository import WorkerStore
 from services.notify.escalation.rules import Rules
 from shared.errors import TransientError
 from shared.events.vocabulary import Urgency
+from shared.jobs import Skipped
 from shared.metrics import REGISTRY
-from tests.support.clock import ManualClock, agreeing
+from shared.mongo import SLICE
+from tests.support.clock import ManualClock, StillClock, agreeing
 from tests.unit.notify.escalation.test_rules import case_of
 from tests.unit.notify.samples import NOW, report_id
 
@@ -251,9 +254,15 @@ class Sleeping:
     def __init__(self, *cases: Case) -> None:
         self.cases = {case.report_id: case for case in cases}
 
-    async def asleep_past(self, moment: datetime, *, critical: bool) -> list[Case]:
-        waits = [one for one in self.cases.values() if one.wake_at is not None and one.wake_at > moment]
-        return [one for one in waits if one.urgency is Urgency.CRITICAL or not critical]
+        self.loaded: list[int] = []
+
+    async def asleep_past(self, moment: datetime, *, critical: bool) -> dict[str, datetime]:
+        found = [one for one in self.cases.values() if one.urgency is Urgency.CRITICAL or not critical]
+        return {one.report_id: one.wake_at for one in found if one.wake_at is not None and one.wake_at > moment}
+
+    async def load(self, report_ids: Sequence[str], _: Skipped) -> dict[str, Case]:
+        self.loaded.append(len(report_ids))
+        return {report_id: self.cases[report_id] for report_id in report_ids}
 
     async def save(self, changes: Sequence[Change], _: datetime) -> Saved:
         self.cases |= {change.case.report_id: change.case for change in changes}
@@ -275,3 +284,40 @@ async def test_cases_of_a_clock_that_was_ahead_are_claimed_now_by_a_process_whos
     assert store.cases[right.report_id] == right
     assert (store.cases[ahead.report_id].wake_at == NOW) is not bool(behind)
     assert await timers.look() == 0
+
+
+async def test_one_that_is_due_too_late_is_found_behind_any_number_that_wait_for_their_first_contact() -> None:
+    waiting = [
+        case_of(now=NOW + timedelta(minutes=20)).model_copy(update={"report_id": report_id(number)})
+        for number in range(1, 402)
+    ]
+    store, woken, clock = Sleeping(*waiting), list[int](), ManualClock(NOW)
+    right = [_contacted_later(case) for case in waiting[:400]]
+    store.cases |= {case.report_id: case for case in right}
+    timers = FarTimers(cast("CaseStore", store), agreeing(clock), Rules(), 60, lambda: woken.append(1), clock)
+    assert (await timers.look(), woken) == (1, [1])
+    assert store.cases[waiting[400].report_id].wake_at == NOW
+    assert max(store.loaded) <= SLICE
+    store.loaded.clear()
+    assert (await timers.look(), store.loaded) == (0, []), "what was found right is not read again"
+    store.cases[right[7].report_id] = waiting[7]
+    assert (await timers.look(), store.loaded) == (1, [1]), "until it is due at another time"
+
+
+async def test_what_was_right_by_clocks_that_were_set_back_together_is_looked_at_again() -> None:
+    """With a store on the same machine nothing else tells that a clock was ahead."""
+    clock = StillClock(NOW + timedelta(hours=5))
+    case = _contacted_later(case_of(now=clock.now()), clock.now())
+    store = Sleeping(case)
+    timers = FarTimers(cast("CaseStore", store), agreeing(clock), Rules(), 60, lambda: None, clock)
+    assert await timers.look() == 0
+    clock.jump(hours=-5)
+    assert await timers.look() == 1
+    assert store.cases[case.report_id].wake_at == NOW
+
+
+def _contacted_later(case: Case, now: datetime = NOW) -> Case:
+    """The case just acknowledged: half an hour is left for the first contact."""
+    answer = acknowledge(case, Actor("kim", case.center_id), None, now, Rules())
+    assert isinstance(answer, Accepted)
+    return answer.case
