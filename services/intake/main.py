@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -90,6 +91,7 @@ from shared.audit.pages import audit_router
 from shared.audit.published import PUBLISH_S, AnchorPublisher
 from shared.audit.store import DAY_S, AuditLog, begin
 from shared.clock import Clock, SystemClock
+from shared.drills import begun_by_notify
 from shared.encryption import Keyring
 from shared.errors import FatalError
 from shared.health import Check, Health
@@ -342,7 +344,12 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         form_quoted=FORM_QUOTED,
         form_action=sorted(origins_of(settings.public_urls)),
         routers=[
-            api.router(submission_service, signer, clients(Scope.REPORTS_SUBMIT)),
+            api.router(
+                submission_service,
+                signer,
+                clients(Scope.REPORTS_SUBMIT),
+                partial(begun_by_notify, key_bytes(settings.ticket_key)),
+            ),
             receipts_api.router(
                 status, receipts, read=clients(Scope.RECEIPTS_READ), write=clients(Scope.RECEIPTS_WRITE)
             ),

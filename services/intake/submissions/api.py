@@ -1,6 +1,7 @@
 """The HTTP API of every front end: submit a report, ask where one stands, get the key that proofs are signed with."""
 
 import base64
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import orjson
@@ -18,7 +19,6 @@ from services.intake.submissions.identifiers import ConflictError, iso
 from services.intake.submissions.models import Submission
 from services.intake.submissions.service import SubmissionOrigin, SubmissionResult, SubmissionService
 from shared import log
-from shared.drills import KEY_PREFIX
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
 from shared.web.app import Problem
@@ -53,8 +53,16 @@ _CALLBACK: Final = dependencies.CallbackReference(
 _BODY: Final = dependencies.json_body_of(Submission, EXAMPLES, refused=problems.counted)
 
 
-def router(submission_service: SubmissionService, signer: ProofSigner, authenticate: ClientDependency) -> APIRouter:
-    """The routes under ``/api/v1``. ``authenticate`` admits front ends that may submit."""
+def router(
+    submission_service: SubmissionService,
+    signer: ProofSigner,
+    authenticate: ClientDependency,
+    begun_by_notify: Callable[[str], bool],
+) -> APIRouter:
+    """The routes under ``/api/v1``. ``authenticate`` admits front ends that may submit.
+
+    ``begun_by_notify`` tells by its idempotency key whether a drill is one of notify's.
+    """
     routes = APIRouter(prefix="/api/v1")
 
     @routes.post(
@@ -105,7 +113,7 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
         except (Problem, NotAdmittedError, ConflictError, TransientError) as error:
             raise problems.counted(error) from None
         drill = submission.synthetic and not client.sandbox and not result.repeated
-        if drill and not (key or "").startswith(KEY_PREFIX):
+        if drill and not begun_by_notify(key or ""):
             # Left on by mistake, it makes a drill of what people report: their centre takes it for no real report.
             UNANNOUNCED.inc()
             _log.warning("drill.unannounced", front_end=client.client_id, report_id=result.report_id)

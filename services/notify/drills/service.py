@@ -21,8 +21,9 @@ from services.notify.drills.rules import (
 from services.notify.settings import NotifySettings
 from shared import log
 from shared.clock import Clock, whole_milliseconds
-from shared.drills import KEY_PREFIX
+from shared.drills import key_of
 from shared.jobs import Skipped
+from shared.key_setting import key_bytes
 
 _LOG = log.get(__name__)
 EVERY_S: Final = 20.0
@@ -70,7 +71,8 @@ class Drills:
         return after
 
     async def _post(self, drill: Drill, credential: str) -> tuple[str, str | None]:
-        headers = {"Authorization": f"Bearer {credential}", "Idempotency-Key": f"{KEY_PREFIX}{drill.drill_id}"}
+        key = key_of(key_bytes(self._settings.ticket_key), drill.drill_id)
+        headers = {"Authorization": f"Bearer {credential}", "Idempotency-Key": key}
         url = f"{self._settings.intake_url or self._settings.public_urls['intake']}/api/v1/reports"
         try:
             async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as http:

@@ -1,6 +1,7 @@
 """A credential that is confined to drills, at the door of the API."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest.mock import AsyncMock, Mock
 
@@ -13,7 +14,7 @@ from services.intake.proofs.rules import ProofSigner
 from services.intake.reports.waiting_period import WordChosen
 from services.intake.submissions import api
 from services.intake.submissions.service import SubmissionResult
-from shared.drills import KEY_PREFIX
+from shared.drills import begun_by_notify, key_of
 from shared.events.vocabulary import Urgency
 from shared.health import Health
 from shared.identity.roles import Scope
@@ -25,6 +26,7 @@ from tests.support.keys import KEYS
 from tests.unit.intake.clients.test_credentials import CLIENT, SECRET
 from tests.unit.intake.retention.test_erasure import NOW
 
+_TICKET_KEY = b"t" * 32
 REPORT = {"role": "victim", "harm_types": ["other"]}
 TAKEN = SubmissionResult(
     *("one", "1234-5678-9012-3450", NOW, "proof"), repeated=False, word=WordChosen(False, False), urgency=Urgency.NORMAL
@@ -42,7 +44,14 @@ async def sent(scope: Scope, *, synthetic: bool, key: str | None = None) -> tupl
         description="d",
         settings=ServiceSettings(),
         health=Health(),
-        routers=[api.router(Mock(submit=service), ProofSigner(b"s" * 32), gate(Scope.REPORTS_SUBMIT))],
+        routers=[
+            api.router(
+                Mock(submit=service),
+                ProofSigner(b"s" * 32),
+                gate(Scope.REPORTS_SUBMIT),
+                partial(begun_by_notify, _TICKET_KEY),
+            )
+        ],
         problem_table=problem_table.PROBLEMS,
         reasons=problem_table.REASONS,
     )
@@ -69,7 +78,7 @@ async def test_a_drill_of_a_front_end_that_is_tried_out_is_told_from_others(scop
     assert service.await_args.args[1].sandbox is sandbox
 
 
-_OF_NOTIFY, _OF_A_FORM = f"{KEY_PREFIX}2026-12-busan", "6f1c3a52-9a0f-8c4e-9d0b-2f5a1e7c8b90"
+_OF_NOTIFY, _OF_A_FORM = key_of(_TICKET_KEY, "2026-12-busan"), "6f1c3a52-9a0f-8c4e-9d0b-2f5a1e7c8b90"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +87,9 @@ _OF_NOTIFY, _OF_A_FORM = f"{KEY_PREFIX}2026-12-busan", "6f1c3a52-9a0f-8c4e-9d0b-
         (Scope.REPORTS_SUBMIT, True, _OF_A_FORM, 1),
         (Scope.REPORTS_SUBMIT, True, None, 1),
         (Scope.REPORTS_SUBMIT, True, _OF_NOTIFY, 0),
+        (Scope.REPORTS_SUBMIT, True, "drill:2026-12-busan", 1),
+        (Scope.REPORTS_SUBMIT, True, _OF_NOTIFY.replace("busan", "ulsan"), 1),
+        (Scope.REPORTS_SUBMIT, True, key_of(b"k" * 32, "2026-12-busan"), 1),
         (Scope.REPORTS_SUBMIT, False, _OF_A_FORM, 0),
         (Scope.REPORTS_DRILL, True, _OF_A_FORM, 0),
     ],

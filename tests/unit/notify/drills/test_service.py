@@ -1,16 +1,22 @@
 """Drills see each other through: what came of one is no matter of another's case."""
 
+import base64
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
+import httpx
 import pytest
+from pydantic import SecretStr
 
 from services.notify.cases.models import Case
 from services.notify.drills.rules import SUBMISSION_LASTS, WINDOW, Drill
 from services.notify.drills.service import EVERY_S, Drills
+from shared.drills import begun_by_notify
 from shared.jobs import Skipped, SkippedError
 from tests.support.clock import ManualClock
+from tests.support.staff import TICKET_KEY
 from tests.unit.notify.samples import NOW, report_id
 
 
@@ -86,3 +92,24 @@ async def test_a_drill_that_intake_does_not_take_is_submitted_again_once_in_its_
         await clock.advance(EVERY_S)
         await drills.look()
         assert store.submitted == tried, "whoever tries has it for as long as it lasts"
+
+
+async def test_intake_knows_a_drill_of_notifys_by_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(503)
+
+    monkeypatch.setattr(httpx, "AsyncClient", partial(httpx.AsyncClient, transport=httpx.MockTransport(answer)))
+    key = SecretStr(base64.b64encode(TICKET_KEY).decode())
+    kept = {"drill_credential": SecretStr("drill.secret"), "ticket_key": key, "intake_url": "http://intake"}
+    settings = cast("Any", type("Settings", (), {"drills": "off", **kept}))
+    store, clock = Refused(), ManualClock(NOW)
+    drills = Drills(cast("Any", store), cast("Any", store), settings, clock)
+    for _ in range(2):
+        await clock.advance(SUBMISSION_LASTS.total_seconds() + 1)
+        await drills.look()
+    keys = [request.headers["Idempotency-Key"] for request in asked]
+    assert keys == [keys[0]] * 2, "submitted again, it is the same report"
+    assert begun_by_notify(TICKET_KEY, keys[0])
