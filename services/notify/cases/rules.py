@@ -433,7 +433,7 @@ def opened(case: Case, who: Actor, ownership: int, purpose: str, now: datetime, 
 
     Nothing is unread then. While nobody has acknowledged the case, its alerts go on.
     """
-    why = not_owned(case, who, ownership)
+    why = may_open(case, who, ownership)
     if why is not None:
         return why
     entry = line(case, who, EntryKind.OPENED, now, purpose)

@@ -6,12 +6,20 @@ import pytest
 
 from services.notify.cases.commands import ACKNOWLEDGE, CONTACT, AcknowledgeRequest, ContactRequest
 from services.notify.cases.models import ContactWay
+from services.notify.cases.projection import fold
+from services.notify.cases.rules import Rejected
+from services.notify.cases.service import CommandResult
+from services.notify.cases.tickets import Tickets
 from services.notify.escalation.rules import ALWAYS
 from shared.errors import TransientError
+from shared.identity.roles import Action
+from shared.identity.tokens import Purpose, TicketKey
+from tests.support.clock import ManualClock
+from tests.support.staff import TICKET_KEY
 from tests.unit.notify.cases.samples import KIM
 from tests.unit.notify.escalation.test_second_deadline import taken
 from tests.unit.notify.memory_service import Cases, desk_of, staff
-from tests.unit.notify.samples import report_id
+from tests.unit.notify.samples import TRACE, event, report_id
 
 EVENING = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 """23:00 in Seoul; a day later, when the first contact of a normal case is due again, it is night as well."""
@@ -39,3 +47,21 @@ async def test_a_case_that_consoles_show_and_the_store_lacks_is_asked_for_again_
     desk._broadcaster.announce(case)
     with pytest.raises(TransientError, match="not there yet"):
         await desk.run(staff(KIM), report_id(1), ACKNOWLEDGE, body)
+
+
+async def test_no_ticket_is_given_to_a_case_that_is_withdrawn_while_its_line_in_the_audit_is_written() -> None:
+    case = taken("critical", EVENING, ALWAYS)
+    cases = Cases(case)
+    withdrawn = fold(case, event("report.ended", version=2, reason="withdrawn"), TRACE, ALWAYS, EVENING)
+    assert withdrawn is not None
+
+    async def audit(
+        action: Action, report_id: str | None, why: str | None, purpose: str | None = None, **detail: str
+    ) -> None:
+        del action, report_id, why, purpose, detail
+        cases.kept[case.report_id] = withdrawn
+
+    tickets = Tickets(desk_of(cases, EVENING), TicketKey(TICKET_KEY), ManualClock(EVENING))
+    given = await tickets.issue(staff(KIM), case.report_id, 1, Purpose.FIRST_CONTACT, audit=audit)
+    assert given == CommandResult(withdrawn, Rejected.WITHDRAWN)
+    assert cases.kept[case.report_id] == withdrawn

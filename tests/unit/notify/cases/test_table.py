@@ -19,11 +19,6 @@ BESIDE = acknowledged().model_copy(update={"report_id": OTHER})
 Act = Callable[[Case, Actor, int], Accepted | Rejected]
 
 
-def _opened(case: Case, who: Actor, own: int) -> Accepted | Rejected:
-    why = decisions.may_open(case, who, own)
-    return why if why is not None else decisions.opened(case, who, own, "first_contact", NOW, Rules())
-
-
 ACTS: dict[str, Act] = {
     "acknowledge": lambda case, who, own: decisions.acknowledge(case, who, own, NOW, Rules()),
     "assign": lambda case, who, own: decisions.assign(case, who, own, "lee", NOW),
@@ -41,7 +36,7 @@ ACTS: dict[str, Act] = {
     ),
     "close": lambda case, who, own: decisions.close(case, who, own, Outcome.SUPPORTED, NOW),
     "reopen": lambda case, who, own: decisions.reopen(case, who, own, NOW),
-    "open_details": _opened,
+    "open_details": lambda case, who, own: decisions.opened(case, who, own, "first_contact", NOW, Rules()),
 }
 EVENTS = {one.name: one.event.TYPE.removesuffix(".v1") for one in COMMANDS if one.event and one.name in TABLE}
 CELLS = [(act, situation) for act in TABLE for situation in Situation]
