@@ -54,6 +54,8 @@ class Verdict(StrEnum):
     UNANSWERED = "unanswered"
     """Staff were alerted, and none of them acknowledged it in time."""
     NOT_TOLD = "not_told"
+    ELSEWHERE = "elsewhere"
+    """Another centre got it, since this one was closed or full: nobody was drilled here."""
     NOT_ROUTED = "not_routed"
     NOT_ACCEPTED = "not_accepted"
 
@@ -66,19 +68,24 @@ class DrillOutcome:
     verdict: Verdict
 
 
+_STAGE_OF: Final = {
+    EntryKind.ROUTED: Stage.ROUTED,
+    EntryKind.SENT: Stage.TOLD,
+    EntryKind.ACKNOWLEDGED: Stage.TAKEN,
+}
+
+
 def outcome(drill: Drill, case: Case | None, now: datetime) -> DrillOutcome:
     """Return the result of a drill so far."""
-    moments: dict[Stage, datetime | None] = {Stage.ACCEPTED: drill.accepted_at}
-    if case is not None:
-        sent = [entry.at for entry in case.entries if entry.kind is EntryKind.SENT]
-        moments |= {
-            Stage.ROUTED: next((e.at for e in case.entries if e.kind is EntryKind.ROUTED), None),
-            Stage.TOLD: min(sent, default=None),
-            Stage.TAKEN: next((e.at for e in case.entries if e.kind is EntryKind.ACKNOWLEDGED), None),
-        }
-    reached = {stage: at for stage, at in moments.items() if at is not None}
+    reached = {Stage.ACCEPTED: drill.accepted_at} if drill.accepted_at is not None else {}
+    entries = case.entries if case is not None else ()
+    elsewhere = any(one.kind is EntryKind.ROUTED and one.center_id != drill.center_id for one in entries)
+    for one in entries:
+        # Whoever was told or answered at another centre is not whom the drill is for.
+        if one.kind in _STAGE_OF and one.center_id == drill.center_id and not elsewhere:
+            reached.setdefault(_STAGE_OF[one.kind], one.at)
     seconds = {stage: max((at - drill.started_at).total_seconds(), 0.0) for stage, at in reached.items()}
-    return DrillOutcome(seconds, _verdict(drill, reached, now))
+    return DrillOutcome(seconds, Verdict.ELSEWHERE if elsewhere else _verdict(drill, reached, now))
 
 
 def _verdict(drill: Drill, reached: dict[Stage, datetime], now: datetime) -> Verdict:

@@ -9,6 +9,7 @@ import pytest
 from services.intake.submissions.models import Submission
 from services.intake.submissions.urgency import triage
 from services.notify.cases.models import Case, Target
+from services.notify.cases.projection import fold
 from services.notify.cases.rules import Accepted, Actor, acknowledge
 from services.notify.drills.rules import WINDOW, Drill, Stage, Verdict, next_scheduled, outcome, place_of, report
 from services.notify.escalation import rules as policy
@@ -17,7 +18,7 @@ from shared import centers
 from shared.clock import SEOUL
 from shared.events.vocabulary import AlertChannel
 from tests.unit.notify.escalation.test_rules import DAY, STAFFED, case_of
-from tests.unit.notify.samples import NOW
+from tests.unit.notify.samples import NOW, TRACE, event
 
 SECOND = timedelta(seconds=1)
 
@@ -67,6 +68,21 @@ def test_what_is_missing_is_named_once_the_time_is_up() -> None:
     assert outcome(drill(), told(case_of(), ok=False), late).verdict is Verdict.NOT_TOLD
     assert outcome(drill(), told(case_of()), late).verdict is Verdict.UNANSWERED
     assert outcome(drill(), taken(told(case_of()), WINDOW + SECOND), late).verdict is Verdict.UNANSWERED
+
+
+def test_what_another_centre_did_is_no_result_of_the_drilled_one() -> None:
+    late = NOW + timedelta(hours=1)
+    full = outcome(drill(center_id="busan"), taken(told(case_of()), timedelta(seconds=90)), late)
+    assert full.verdict is Verdict.ELSEWHERE
+    assert full.seconds.keys() == {Stage.ACCEPTED}
+    closed = event("report.rerouted", version=2, ownership=2, center="busan", cause="center_closed")
+    moved = fold(told(case_of()), closed, TRACE, DAY, NOW + timedelta(minutes=1))
+    assert moved is not None
+    answer = acknowledge(moved, Actor("kim", "busan"), None, NOW + timedelta(minutes=2), DAY)
+    assert isinstance(answer, Accepted)
+    came = outcome(drill(), answer.case, late)
+    assert came.verdict is Verdict.UNANSWERED
+    assert came.seconds.keys() == {Stage.ACCEPTED, Stage.ROUTED, Stage.TOLD}
 
 
 def seoul(text: str) -> datetime:
