@@ -22,6 +22,7 @@ from services.notify.settings import NotifySettings
 from shared import log
 from shared.clock import Clock, whole_milliseconds
 from shared.drills import key_of
+from shared.errors import PermanentError
 from shared.jobs import Skipped
 from shared.key_setting import key_bytes
 
@@ -97,11 +98,12 @@ class Drills:
     async def look(self) -> None:
         """Do what the calendar asks for, submit again what has to be, end what is over. Raises ``TransientError``.
 
-        Raises ``SkippedError`` at the end.
+        Raises ``SkippedError`` at the end, and ``PermanentError`` where the calendar's drills have no credential.
         """
         skipped = Skipped("drills")
         now = self._clock.now()
-        if self._settings.drills == "monthly" and self.possible:
+        impossible = self._settings.drills == "monthly" and not self.possible
+        if self._settings.drills == "monthly" and not impossible:
             due = next_scheduled(await self._store.begun(list(scheduled(now))), now)
             if due is not None:
                 drill_id, center_id = due
@@ -117,6 +119,8 @@ class Drills:
             if came.verdict is not Verdict.RUNNING:
                 await self._over(drill, came)
         skipped.raise_if_any()
+        if impossible:
+            raise PermanentError("no_credential", "NOTIFY_DRILLS is monthly: drills need NOTIFY_DRILL_CREDENTIAL")
 
     async def _over(self, drill: Drill, came: DrillOutcome) -> None:
         await self._store.save(drill.model_copy(update={"over": True}))

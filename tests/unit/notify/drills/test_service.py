@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -14,6 +15,7 @@ from services.notify.cases.models import Case
 from services.notify.drills.rules import SUBMISSION_LASTS, WINDOW, Drill
 from services.notify.drills.service import EVERY_S, Drills
 from shared.drills import begun_by_notify
+from shared.errors import PermanentError
 from shared.jobs import Skipped, SkippedError
 from tests.support.clock import ManualClock
 from tests.support.staff import TICKET_KEY
@@ -27,6 +29,10 @@ class Running:
         begun = {"center_id": "busan", "by": "s-1", "started_at": NOW, "tried_at": NOW, "accepted_at": NOW}
         self.drills = [Drill(drill_id=f"drill-{n}", report_id=report_id(n), **begun) for n in (1, 2)]
         self.over: list[str] = []
+        self.skips = True
+
+    async def begun(self, drill_ids: list[str]) -> dict[str, datetime]:
+        return dict.fromkeys(drill_ids, NOW)
 
     async def running(self, skipped: Skipped) -> list[Drill]:
         del skipped
@@ -40,7 +46,8 @@ class Running:
         assert report_ids == [report_id(1), report_id(2)]
         if skipped is None:
             raise ValueError("a word of a later build")
-        skipped.add(report_id(1), ValueError("a word of a later build"))
+        if self.skips:
+            skipped.add(report_id(1), ValueError("a word of a later build"))
         return {}
 
 
@@ -92,6 +99,21 @@ async def test_a_drill_that_intake_does_not_take_is_submitted_again_once_in_its_
         await clock.advance(EVERY_S)
         await drills.look()
         assert store.submitted == tried, "whoever tries has it for as long as it lasts"
+
+
+async def test_monthly_drills_without_a_credential_are_told_of_and_keep_no_other_from_its_verdict(
+    tmp_path: Path,
+) -> None:
+    store, clock, file = Running(), ManualClock(NOW), tmp_path / "drill"
+    kept = {"drills": "monthly", "drill_credential": None, "drill_credential_file": file}
+    store.skips = False
+    drills = Drills(cast("Any", store), cast("Any", store), cast("Any", type("Settings", (), kept)), clock)
+    await clock.advance((WINDOW + timedelta(seconds=1)).total_seconds())
+    with pytest.raises(PermanentError, match="NOTIFY_DRILL_CREDENTIAL"):
+        await drills.look()
+    assert store.over == ["drill-1", "drill-2"]
+    file.write_text("drill.secret", encoding="ascii")
+    await drills.look()
 
 
 async def test_intake_knows_a_drill_of_notifys_by_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
