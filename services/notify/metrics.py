@@ -28,7 +28,7 @@ DUE: Final = Gauge(
 )
 OLDEST: Final = Gauge(
     "ieum_notify_oldest_unacknowledged_case_age_seconds",
-    "Age of the oldest case nobody has acknowledged.",
+    "Age of the oldest case nobody has acknowledged; no drills.",
     registry=REGISTRY,
 )
 STREAMS: Final = Gauge("ieum_notify_open_streams", "Consoles listening.", registry=REGISTRY)

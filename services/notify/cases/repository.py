@@ -31,6 +31,8 @@ OFFERS: Final = 100
 RESERVED_FOR: Final = timedelta(seconds=30)
 """A place that nobody gave back counts for so long: its process died, or its store was away."""
 _PLACES: Final = 20
+_FIRST: Final = 20
+"""Cases looked at for the first that is no drill: more than the drills of a month, of which each centre has one."""
 _ANY_CENTER: Final = {"$gte": "a", "$lt": "~"}
 COUNTED: Final = 1000
 """Numbers above lists are exact up to here: with 100,000 cases nobody's page may wait until all are counted."""
@@ -322,14 +324,24 @@ class CaseStore:
         }
 
     async def first_waiting(self, rank: int, since: datetime | None, until: datetime | None) -> datetime | None:
-        """Return when the first unacknowledged case of a rank was received, of those received in a span.
+        """Return when the first unacknowledged case of a rank was received, of those received in a span; no drills.
 
         An end that is None is open. The embedded store reads all cases of the span, however few are asked for.
         """
         low = f"0{rank}:" if since is None else waiting_key(rank, since)
         high = f"0{rank}:~" if until is None else waiting_key(rank, until)
-        found = await self.page(None, (low, high), 1)
-        return found[0].received_at if found else None
+        # Drills are sorted out below: with a second field in the question the embedded store reads every case.
+        names = dict.fromkeys(("sort_key", "received_at", "synthetic"), 1)
+        while True:
+            wanted = {"sort_key": {"$gt": low, "$lt": high}}
+            with store_errors():
+                found = await self.collection.find(wanted, names).sort("sort_key", 1).limit(_FIRST).to_list(None)
+            for document in found:
+                if not document["synthetic"]:
+                    return _in_utc(document["received_at"])
+            if len(found) < _FIRST:
+                return None
+            low = found[-1]["sort_key"]
 
 
 def _due(now: datetime) -> Document:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.notify.cases.models import RANK
 from services.notify.console.lists import CaseCounts, count_cases
 from shared.identity.directory import Colleague, Directory
 from shared.identity.roles import StaffRole
@@ -325,6 +326,9 @@ async def test_drills_are_on_the_list_and_in_no_count(start: Start, sink: MailSi
         )
     page = await harness.http.get("/", auth=harness.staff("gwangju"))
     assert page.text.count("data-drill") == 2
+    assert (await harness.acknowledge(report_id(2), "gwangju", "kim")).status_code == 200
+    waits = [await harness.notify.cases.first_waiting(rank, None, None) for rank in RANK.values()]
+    assert waits == [None] * len(RANK), "a drill that nobody takes is not somebody who waits"
 
 
 @pytest.mark.own_service  # it reads the whole audit
