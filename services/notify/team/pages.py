@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
-from services.notify.cases.models import CENTRAL_DESK, Case
+from services.notify.cases.models import CENTRAL_DESK, Case, CaseState
 from services.notify.cases.service import CaseService
 from services.notify.console import lists
 from services.notify.console.dependencies import checked_center, guarded
@@ -54,9 +54,19 @@ class TeamPages:
         self.authorize = authorize
         self.audited = audited
 
-    async def open_cases(self, center_id: str) -> list[Case]:
-        """A centre's open cases in the order of need."""
-        return await guarded(lambda: self.case_service.cases.page(center_id, ("0", "3"), lists.SHOWN))
+    async def open_cases(self, center_id: str) -> tuple[list[Case], bool]:
+        """A centre's open cases in the order of need, and whether there are more.
+
+        However many wait in a surge, they leave out none that somebody has: numbers and lists of people rest on those.
+        """
+        most = lists.SHOWN
+        waiting, taken = [
+            await self._first(center_id, state, most + 1) for state in (CaseState.WAITING, CaseState.ACKNOWLEDGED)
+        ]
+        return [*waiting[:most], *taken[:most]], max(len(waiting), len(taken)) > most
+
+    async def _first(self, center_id: str, state: CaseState, limit: int) -> list[Case]:
+        return await guarded(lambda: self.case_service.cases.page(center_id, lists.BOUNDS[state], limit))
 
     async def overview(self, request: Request, principal: Principal, center_id: str) -> Response:
         """The page of a team."""
@@ -64,7 +74,8 @@ class TeamPages:
         language = self.pages.language(request)
         rota = await guarded(lambda: self.rotas.get(center_id))
         colleagues = self.case_service.staff.colleagues(center_id)
-        cases = await self.open_cases(center_id)
+        cases, more = await self.open_cases(center_id)
+        waiting = await guarded(lambda: self.case_service.cases.waiting(center_id))
         found = loads(cases, colleagues)
         today = seoul_date(now)
         week = [today + timedelta(days=ahead) for ahead in range(DAYS)]
@@ -82,7 +93,9 @@ class TeamPages:
             rota=rota,
             colleagues=colleagues,
             loads=found,
-            unassigned=sum(case.assignee is None for case in cases if not case.synthetic),
+            unassigned=waiting + sum(_left(case) for case in cases),
+            more=more,
+            most=lists.SHOWN,
             cap=SEVERE_PER_PERSON,
             who=self.case_service.staff.name,
             may=principal.may,
@@ -97,7 +110,7 @@ class TeamPages:
         """The page for the end of a shift."""
         now = self.pages.clock.now()
         rota = await guarded(lambda: self.rotas.get(center_id))
-        found = to_hand_over(await self.open_cases(center_id))
+        cases, more = await self.open_cases(center_id)
         return self.pages.render(
             request,
             "team/hand-over.html",
@@ -106,7 +119,9 @@ class TeamPages:
             now_on=rules.on_duty(rota, now, holiday),
             next_on=rules.next_up(rota, now, holiday),
             rota=rota,
-            found=found,
+            found=to_hand_over(cases),
+            more=more,
+            most=lists.SHOWN,
             who=self.case_service.staff.name,
             may=principal.may,
         )
@@ -133,6 +148,11 @@ class TeamPages:
         if not await guarded(lambda: self.rotas.save(after, before.rev)):
             raise Problem(409, "rota_changed", _CHANGED)
         return RedirectResponse(f"/team/{center_id}", 303)
+
+
+def _left(case: Case) -> bool:
+    """Return whether nobody has a case that was acknowledged; those that wait are counted by themselves."""
+    return case.assignee is None and case.state is not CaseState.WAITING and not case.synthetic
 
 
 def team_router(parts: TeamPages) -> APIRouter:

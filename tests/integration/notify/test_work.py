@@ -2,11 +2,13 @@
 
 import asyncio
 import re
+from functools import partial
 from typing import Any
 
 import pytest
 
 from services.notify.cases.models import RANK
+from services.notify.console import lists
 from services.notify.console.lists import CaseCounts, count_cases
 from shared.identity.directory import Colleague, Directory
 from shared.identity.roles import StaffRole
@@ -235,6 +237,35 @@ async def test_a_hand_over_says_which_case_is_a_drill(start: Start, sink: MailSi
     assert ('<em class="mark">Drill</em>' in page.text) is synthetic
     counted = "0, Drills: 1" if synthetic else "1"
     assert f"<h2>Nobody has answered ({counted})</h2>" in page.text, "whoever comes next reads how many people wait"
+
+
+async def test_however_many_wait_the_team_and_who_comes_next_see_what_each_person_has(
+    start: Start, sink: MailSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del sink
+    harness = await start()
+    colleague(harness, "kim")
+    await taken(harness, 1)
+    await harness.routed(event("report.routed", 2), event("report.routed", 3))
+    for number in (2, 3):
+        await eventually(partial(harness.case, report_id(number)))
+    lead = harness.staff("gwangju", "lead")
+
+    async def read(path: str) -> str:
+        page = await harness.http.get(f"/team/gwangju{path}", auth=lead, headers={"Accept-Language": "en"})
+        return re.sub(r"<[^>]+>|\s+", " ", page.text)
+
+    cut = "the first 1 each."
+    assert cut not in await read("") + await read("/hand-over")
+    monkeypatch.setattr(lists, "SHOWN", 1)
+    page = " ".join((await read("")).split())
+    assert "Kim 1 0 0 1" in page or "Kim 1 1 0 1" in page, "open, severe, something new, not yet reached"
+    assert "With nobody 2" in page
+    assert cut in page
+    page = " ".join((await read("/hand-over")).split())
+    assert "Nobody has answered (1)" in page
+    assert "Acknowledged, the person not yet reached (1)" in page
+    assert cut in page
 
 
 @pytest.mark.parametrize(("organisation", "status"), [("gwangju", 303), ("busan", 404), ("central", 303)])
