@@ -24,6 +24,7 @@ from services.notify.cases.models import (
     EntryKind,
     EscalationCause,
     OfferEnd,
+    PastOffer,
     TimelineEntry,
     TransferOffer,
     TransferReason,
@@ -669,17 +670,28 @@ def _unfit(case: Case, receiver: CenterDuty) -> Rejected | None:
     return Rejected.CENTER_DECLINED if receiver.center_id in case.declined_centers else None
 
 
+def carried_out(case: Case, past: PastOffer) -> bool:
+    """Return whether an accepted offer has moved the case, or will: routing may have found that it cannot."""
+    awaited = case.awaiting is not None and case.awaiting.offer_id == past.offer_id
+    return awaited or past.to_center_id == case.center_id
+
+
 def _answerable(
     case: Case, who: Actor, offer_id: str, wanted: OfferEnd, now: datetime
 ) -> TransferOffer | Accepted | Rejected:
-    """The offer, if it is theirs to answer and still open. Who said the same before is told yes again."""
+    """The offer, if it is theirs to answer and still open.
+
+    Who said the same before is told yes again, as long as the case moves to them or nothing has happened to it since.
+    """
     made, past = case.offer, case.past_offer
     if made is not None and made.offer_id == offer_id:
         if who.organisation != made.to_center_id:
             return Rejected.NOT_ALLOWED
         return made if now < made.expires_at else Rejected.OFFER_OVER
     if past is not None and past.offer_id == offer_id and past.to_center_id == who.organisation:
-        return Accepted(case, None) if past.how is wanted else Rejected.OFFER_OVER
+        # Yes shows the case as it is now: of one that is not theirs, only what they saw when they declined.
+        shown = carried_out(case, past) if wanted is OfferEnd.ACCEPTED else case.entries[-1].kind is EntryKind.DECLINED
+        return Accepted(case, None) if past.how is wanted and shown else Rejected.OFFER_OVER
     concerned = {case.center_id, case.offered_to, *case.former}
     return Rejected.OFFER_OVER if who.organisation in concerned else Rejected.NOT_ALLOWED
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from services.notify.cases.models import Case, OfferEnd
-from services.notify.cases.rules import Rejected
+from services.notify.cases.rules import Rejected, carried_out
 from shared import centers
 from shared.events.vocabulary import CauseKind, EndReason
 from shared.web.formats import short
@@ -95,6 +95,7 @@ _OVER: Final[Mapping[OfferEnd, str]] = {
 }
 
 
+_NOT_MOVED: Final = n("%(other)s accepted this offer at %(at)s, but the case did not move there.")
 _RAN_OUT: Final = n("This offer ran out at %(at)s.")
 
 
@@ -151,7 +152,8 @@ def _words(case: Case, why: Rejected, offer_id: str | None) -> tuple[str, dateti
     if why is Rejected.OFFER_OVER and case.offer is not None and case.offer.offer_id == offer_id:
         return _RAN_OUT, case.offer.expires_at
     if why is Rejected.OFFER_OVER and past is not None and past.offer_id == offer_id:
-        return _OVER[past.how], past.at
+        stayed = past.how is OfferEnd.ACCEPTED and not carried_out(case, past) and past.to_center_id not in case.former
+        return _NOT_MOVED if stayed else _OVER[past.how], past.at
     if why is Rejected.ALREADY_ACKNOWLEDGED:
         return _WORDS[why], case.acknowledged_at or case.decided_at
     return _WORDS[why], case.ended_at or case.decided_at

@@ -1,14 +1,17 @@
-"""Another centre is told of a case only with the person's agreement, given in the report or when asked."""
+"""Another centre is told of a case only with the person's agreement; what it is told when it answers once more."""
 
 from services.notify.cases import rules as decisions
 from services.notify.cases.models import Case, TransferReason
 from services.notify.cases.rules import Accepted, Actor, Rejected
+from services.notify.console.problems import refused
 from services.notify.escalation.rules import Rules
-from shared.events.cases import CaseTransferOffered
+from shared.events.cases import CaseTransferAccepted, CaseTransferOffered
+from shared.events.envelope import event_id
 from tests.unit.notify.cases.test_projection import folded, taken
 from tests.unit.notify.escalation.test_rules import STAFFED
 from tests.unit.notify.samples import NOW, event
 
+TYPE = CaseTransferAccepted.TYPE
 RECEIVER = STAFFED.model_copy(update={"center_id": "jeju"})
 
 
@@ -32,3 +35,49 @@ def test_what_was_agreed_in_the_report_or_said_when_asked_is_enough() -> None:
         answer = offered(case, agreed=agreed)
         assert isinstance(answer, Accepted)
         assert isinstance(answer.event, CaseTransferOffered)
+
+
+def test_a_centre_that_accepted_is_told_yes_again_only_as_long_as_the_case_moves_there_or_is_there() -> None:
+    made = offered(case_of(other_centers=True), agreed=False)
+    assert isinstance(made, Accepted)
+    assert made.case.offer is not None
+    offer_id, jeju = made.case.offer.offer_id, Actor("lee", "jeju")
+
+    def accepted(case: Case) -> Accepted | Rejected:
+        return decisions.accept(case, jeju, offer_id, RECEIVER, NOW)
+
+    first = accepted(made.case)
+    assert isinstance(first, Accepted)
+    assert accepted(first.case) == Accepted(first.case, None)
+    void = event("report.updated", version=2, ownership=1, center="busan", kind="transfer_void", void_reason="declined")
+    stays = folded([void], first.case)
+    assert accepted(stays) is Rejected.OFFER_OVER
+    said = refused(stays, Rejected.OFFER_OVER, "en", str, offer_id)
+    assert "but the case did not move there" in str(said.detail)
+    cause = {"kind": "case_event", "event_id": event_id("notify", TYPE, first.case.report_id, first.case.case_version)}
+    moves = event("report.rerouted", version=2, ownership=2, center="jeju", whole_cause=cause)
+    moved = folded([moves], first.case)
+    assert accepted(moved) == Accepted(moved, None)
+    on = event("report.rerouted", version=3, ownership=3, center="ulsan", cause="center_closed")
+    gone = folded([on.model_copy(update={"previous_center_id": "jeju"})], moved)
+    assert accepted(gone) is Rejected.OFFER_OVER, "another centre's by now"
+    assert "did not move" not in str(refused(gone, Rejected.OFFER_OVER, "en", str, offer_id).detail)
+
+
+def test_a_centre_that_declined_is_told_yes_again_and_nothing_of_what_happens_to_the_case_later() -> None:
+    made = offered(case_of(other_centers=True), agreed=False)
+    assert isinstance(made, Accepted)
+    assert made.case.offer is not None
+    offer_id = made.case.offer.offer_id
+
+    def declined(case: Case) -> Accepted | Rejected:
+        return decisions.decline(case, Actor("lee", "jeju"), offer_id, NOW)
+
+    first = declined(made.case)
+    assert isinstance(first, Accepted)
+    assert declined(first.case) == Accepted(first.case, None)
+    later = decisions.assign(first.case, Actor("kim", "busan"), 1, "park", NOW)
+    assert isinstance(later, Accepted)
+    assert declined(later.case) is Rejected.OFFER_OVER
+    said = refused(later.case, Rejected.OFFER_OVER, "en", str, offer_id)
+    assert "declined this offer" in str(said.detail)
