@@ -184,12 +184,16 @@ def center_router(service: CaseService, authorize: Authorizer, audited: RequestA
     return router
 
 
+def duty_action(state: CenterState) -> Action:
+    """Return what somebody must be allowed to do who says this of a centre."""
+    return Action.CENTERS_CLOSE if state is CenterState.CLOSED else Action.CENTERS_DUTY
+
+
 def require_duty(
     authorize: Authorizer, request: Request, principal: Principal, center_id: str, state: CenterState
 ) -> None:
     """Raises Problem 403 unless they may say this of the centre."""
-    action = Action.CENTERS_CLOSE if state is CenterState.CLOSED else Action.CENTERS_DUTY
-    authorize.require(request, principal, action, center_id)
+    authorize.require(request, principal, duty_action(state), center_id)
 
 
 def demand_agreement(state: CenterState, staff_on_duty: int) -> None:

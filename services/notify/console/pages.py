@@ -9,7 +9,7 @@ from services.notify.cases.attention import STATES, CaseFilter, states_of, wants
 from services.notify.cases.models import CENTRAL_DESK
 from services.notify.cases.service import CaseService
 from services.notify.console import lists
-from services.notify.console.api import demand_agreement, require_duty, set_duty
+from services.notify.console.api import demand_agreement, duty_action, require_duty, set_duty
 from services.notify.console.banners import Banners
 from services.notify.console.dependencies import checked_center, concerned, guarded, home_of
 from services.notify.console.lists import count_cases, wanted_of
@@ -74,8 +74,7 @@ def page_router(
             duty_states=[
                 state
                 for state in (CenterState.OPEN, CenterState.SHORT_STAFFED, CenterState.CLOSED)
-                if state in (every[center_id].state, CenterState.OPEN, CenterState.SHORT_STAFFED)
-                or principal.may(Action.CENTERS_CLOSE, center_id)
+                if state is every[center_id].state or principal.may(duty_action(state), center_id)
             ],
             intake_url=settings.public_urls.get("intake", "").rstrip("/"),
             mail_view_url=settings.mail_view_url,

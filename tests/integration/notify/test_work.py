@@ -376,3 +376,25 @@ async def test_looking_at_another_centres_team_is_on_record_as_a_look(start: Sta
 
     assert {(who, of) for who, of, _ in await eventually(noted)} == {("s-busan", "busan")}
     assert await lines(harness, "centers.duty") == []
+
+
+@pytest.mark.parametrize(
+    ("organisation", "role", "offered"),
+    [
+        ("jeju", "counsellor", ["open", "short_staffed"]),
+        ("jeju", "lead", ["open", "short_staffed", "closed"]),
+        ("central", "lead", ["open", "closed"]),
+    ],
+)
+async def test_the_form_of_who_is_on_duty_offers_what_its_reader_may_say(
+    start: Start, sink: MailSink, organisation: str, role: str, offered: list[str]
+) -> None:
+    del sink
+    harness = await start()
+    page = await harness.http.get("/?center=jeju", auth=harness.staff(organisation, role))
+    form = page.text.partition('action="/centers/jeju/duty"')[2].partition("</form>")[0]
+    assert re.findall(r'<option value="(\w+)"', form) == offered
+    for state in offered[1:]:
+        said = {"state": state, "staff_on_duty": "2", "cases_per_person": "15"}
+        answer = await harness.http.post("/centers/jeju/duty", data=said, auth=harness.staff(organisation, role))
+        assert answer.status_code == 303
