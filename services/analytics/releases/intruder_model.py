@@ -7,7 +7,7 @@ are known.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from services.analytics.releases import weekly
@@ -124,6 +124,16 @@ class System:
         """A count from 0 to ``top``."""
         self.tops[name] = top
 
+    def sum_of(self, cell: str) -> Sum:
+        """What a cell is the sum of."""
+        if cell in self.tops:
+            return {cell: 1}
+        return self.sums[cell] if cell in self.sums else self.corrected[cell].of
+
+    def certain(self) -> "System":
+        """The same without what is only assumed."""
+        return replace(self, rows=[row for row in self.rows if not row.assumed])
+
     def known(self) -> dict[str, int]:
         """Variables that a row states outright."""
         return {
@@ -226,11 +236,12 @@ def _reduced_choice(choice: Choice, known: Mapping[str, int]) -> Choice | None:
 _EVERY_LEVEL: Final = 99
 
 
-def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> System:
+def system(releases: Sequence[Release], register: Sequence[Release] = ()) -> System:
     """The system of a year's releases. Figures and hours are totals of their own: nothing follows from them.
 
-    ``former``: earlier revisions. Their counts were others; of the newest revision a part may also be hidden because it
-    differs by a small count from what an earlier one shows. What a former year says of months that stand is still true.
+    ``register``: all that was released, in that order, with former revisions. Their counts were others; of a later one
+    a part may also be hidden because it differs by a small count from what an earlier one shows. What a former year
+    says of months that stand is still true.
     """
     found = System()
     by_period = {release.period: release for release in releases}
@@ -240,7 +251,7 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
             spec = TABLE_SPECS[name]
             if release.kind == "week":  # its month's proof knows of it
                 continue
-            earlier = [entry.tables.get(name, {}) for entry in former if entry.period == release.period]
+            earlier = [entry.tables.get(name, {}) for entry in _before(release, register)]
             if spec.says_intervals and release.kind == "year":
                 _intervals(found, cells_of(release, name), name, shown, months)
             elif name == BY_WEEK and release.kind == "month" and not release.revision:
@@ -264,10 +275,15 @@ def system(releases: Sequence[Release], former: Sequence[Release] = ()) -> Syste
             _contacts(found, release, releases, months)
             _closings(found, release, months)
             _guests(found, release, months)
-            _assignments(found, release, months, former)
+            _assignments(found, release, months, register)
             _residences(found, release, months)
-    _former_years(found, releases, former)
+    _former_years(found, releases, register)
     return found
+
+
+def _before(release: Release, register: Sequence[Release]) -> list[Release]:
+    """The revisions of its period before it."""
+    return [each for each in register if each.period == release.period and each.revision < release.revision]
 
 
 def cells_of(release: Release, table: str) -> str:
@@ -316,14 +332,16 @@ def _intervals(found: System, prefix: str, name: str, table: Shown, months: Sequ
         found.rows.append(Constraint(hidden, bounds.low - known, bounds.high - known))
 
 
-def _former_years(found: System, releases: Sequence[Release], former: Sequence[Release]) -> None:
-    """Bounds by former years of what a leaf counts in months that hid it then, where none of these was corrected."""
+def _former_years(found: System, releases: Sequence[Release], register: Sequence[Release]) -> None:
+    """Bounds by former years of what a leaf counts in months that hid it then, where none of these was corrected.
+
+    A year was made of the months as they were released before it: the order of the register, which no clock changes.
+    """
     standing = {(each.period, each.revision) for each in releases}
-    entries = sorted((*former, *releases), key=lambda each: each.revision)
-    for year in (each for each in former if each.kind == "year"):
-        then = {each.period: each for each in entries if each.as_of <= year.as_of and each.period in year.months}
-        if then.keys() != {*year.months}:
-            continue  # by a clock that was put back a month came after its year
+    for number, year in enumerate(register):
+        if year.kind != "year" or (year.period, year.revision) in standing:
+            continue
+        then = {each.period: each for each in register[:number] if each.period in year.months}
         for name in (name for name in year.tables if TABLE_SPECS[name].says_intervals):
             for leaf, bounds in read(year.tables[name]).items():
                 hiding = [month for month in then.values() if leaf not in month.tables[name]]
@@ -632,7 +650,7 @@ def _residences(found: System, release: Release, months: Sequence[Release]) -> N
     _bound(found, prefix, {**dict.fromkeys(_nowhere(release), 1), **dict.fromkeys(guests.values(), -1)}, 0)
 
 
-def _assignments(found: System, release: Release, months: Sequence[Release], former: Sequence[Release]) -> None:
+def _assignments(found: System, release: Release, months: Sequence[Release], register: Sequence[Release]) -> None:
     """Constrain: without a move a report is where it was assigned first. Who has no home lives where none is.
 
     Who lives where no home is stays from elsewhere by any move, and was not assigned by overflow, which past a home is.
@@ -648,7 +666,7 @@ def _assignments(found: System, release: Release, months: Sequence[Release], for
     away = dict.fromkeys(guests, -1)
     if found.tops.keys() >= {*guests}:
         _bound(found, prefix, {no_home: 1, **away}, 0)
-    if moves := _moves(found, release, prefix, former):
+    if moves := _moves(found, release, prefix, register):
         moved, central = dict.fromkeys(moves, -1), _of_center(CENTRAL_LEAF, months)
         if found.tops.keys() >= {*guests}:
             _bound(found, prefix, {overflow: 1, no_home: 1, **away, **moved}, 0)
@@ -663,7 +681,7 @@ def _assignments(found: System, release: Release, months: Sequence[Release], for
         _bound(found, prefix, {**dict.fromkeys(nowhere, 1), no_home: -1, linked: -1, last: -1}, 0)
 
 
-def _moves(found: System, release: Release, cells: str, former: Sequence[Release]) -> list[str]:
+def _moves(found: System, release: Release, cells: str, register: Sequence[Release]) -> list[str]:
     """How often reports moved, under names of ``cells``.
 
     A figure that is not shown is below `LEAST`, or differs by a small count from what a former revision shows.
@@ -671,7 +689,7 @@ def _moves(found: System, release: Release, cells: str, former: Sequence[Release
     how, shown = TABLE_SPECS[MOVES_TABLE].protection, release.tables.get(MOVES_TABLE)
     if shown is None or not isinstance(how, Totals):
         return []
-    earlier = [entry.tables.get(MOVES_TABLE, {}) for entry in former if entry.period == release.period]
+    earlier = [entry.tables.get(MOVES_TABLE, {}) for entry in _before(release, register)]
     for figure in how.names:
         name, value = f"{cells}/{figure}", shown.get(figure)
         near = [old[figure] for old in earlier if figure in old]

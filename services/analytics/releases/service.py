@@ -330,13 +330,12 @@ class ReleaseService:
         return _Made(Release(period, self._as_of(), WITHHELD, months=covered), Proof("open"), refused)
 
     def _prove(self, release: Release) -> Proof:
-        year = [entry for entry in self.entries if entry.period[:4] == release.period[:4]]
-        return prove(system([*year, release], self._former(year)), self._limit_s, of=[release.period])
+        return self._proof([entry for entry in self.entries if entry.period[:4] == release.period[:4]], release)
 
-    def _former(self, standing: Sequence[Release]) -> list[Release]:
-        """The revisions beside those that stand: who has them all knows these too."""
-        newest = {(entry.period, entry.revision) for entry in standing}
-        return [entry for entry in self._all if (entry.period, entry.revision) not in newest]
+    def _proof(self, standing: Sequence[Release], release: Release) -> Proof:
+        """Try a release beside those of its year that stand; who has them all knows their former revisions, too."""
+        found = system([*standing, release], self._all)
+        return prove(found, self._limit_s, of=[release.period], before=lambda: system(standing, self._all))
 
     async def revise(self, month: str, reader: CountReader, why: Why, *, dry: bool = False) -> list[Release]:
         """Release a month once more, counted again by ``reader``, and the longer periods it is in: the revisions.
@@ -345,7 +344,7 @@ class ReleaseService:
         differs, where the difference itself would be a small count, or where it cannot be proven safe;
         ``TransientError``, ``ClocksApartError`` too.
         """
-        await self._store_clock.agreed_now()  # later proofs go by when it was made
+        await self._store_clock.agreed_now()  # readers are told when it was made
         await self._read()
         before = {entry.period: entry for entry in self.entries}
         if month not in before or not before[month].months:
@@ -403,7 +402,7 @@ class ReleaseService:
             release = revised(made(step), former, why)
             if not release.months:
                 raise PermanentError(f"{period}: the total differs by fewer than five reports, which cannot be told")
-            proof = prove(system([*settled, release], self._former(settled)), self._limit_s, of=[period])
+            proof = self._proof(settled, release)
             if proof.verdict == "open":
                 return release
             refused = (*refused, proof.verdict, *proof.cells)

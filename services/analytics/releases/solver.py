@@ -1,12 +1,13 @@
 """The solver behind the disclosure audit. Imported only where a release is proven: it brings numpy."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, Literal
 
 import highspy
 import numpy as np
 
-from services.analytics.releases.intruder_model import Choice, Constraint, System
+from services.analytics.releases.intruder_model import Choice, Constraint, Sum, System
 from services.analytics.releases.suppression import SMALL
 
 Outcome = Literal["open", "contradiction", "out_of_time"]
@@ -126,7 +127,50 @@ class Block:
                     return "out_of_time"
                 if near:
                     self.narrow.append(name.removesuffix(_CORRECTED))
+        self.narrow = [*dict.fromkeys(self.narrow)]
         return "open"
+
+    def narrows(self, cell: str, of: Sum, before: System, limit_s: float) -> tuple[bool | None, float]:
+        """Whether a cell, the sum ``of``, could be what it cannot be here, ``before`` the release; and the seconds.
+
+        None: out of time.
+        """
+        if not of.keys() <= before.tops.keys():
+            return True, 0.0
+        if cell in self._names and cell not in before.tops:
+            before = replace(before, sums={**before.sums, cell: of})
+        found = (each for each in before.blocks() if cell in {*each.tops, *each.sums, *each.corrected})
+        could: list[bool] | None = []
+        seconds = 0.0
+        for block in (block for each in found for block in (each, each.certain())):
+            then = Block(block)
+            could = then.possible(cell, limit_s - seconds)
+            seconds += then.seconds
+            if could is None or any(could):
+                break
+        begun = self.seconds
+        can = self.possible(cell, begun + limit_s - seconds)
+        seconds += self.seconds - begun
+        if could is None or can is None:
+            return None, seconds
+        return len(could) != len(can) or any(was and not is_ for was, is_ in zip(could, can, strict=True)), seconds
+
+    def possible(self, cell: str, limit_s: float) -> list[bool] | None:
+        """Whether a cell can be 0, 1, 2, 3, 4, and more; so, too, how it differs from each former number. None: time.
+
+        ``limit_s``: of all that this block was asked.
+        """
+        asked: list[tuple[str, Sequence[tuple[int, int]]]] = []
+        if cell in self._names:
+            top = self._tops[cell]
+            asked += [(cell, ((n, min(n, top)),)) for n in range(SMALL)]
+            asked.append((cell, ((SMALL, top),)))
+        name = f"{cell}{_CORRECTED}"
+        for n in self._before.get(name, ()):
+            asked += [(name, ((n + by, n + by),)) for by in range(1 - SMALL, SMALL)]
+            asked.append((name, ((0, n - SMALL), (n + SMALL, self._tops[name]))))
+        answers = [self._any_world(self._column[column], ranges, limit_s) for column, ranges in asked]
+        return None if None in answers else [answer for answer in answers if answer is not None]
 
     def _any_world(self, column: int, ranges: Sequence[tuple[int, int]], limit_s: float) -> bool | None:
         answer: bool | None = False

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.analytics.releases import solver
 from services.analytics.releases.audit import prove
 from services.analytics.releases.intruder_model import Choice, Constraint, Corrected, System, Way, system
 from services.analytics.releases.release import Release, lower, of_month, of_quarter, of_year
@@ -109,6 +110,62 @@ def test_the_solver_finds_what_enumeration_finds(
     proof = prove(found, 30)
     assert proof.verdict == ("narrow" if narrow else "open")
     assert set(proof.cells) == narrow
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(_rows, min_size=1, max_size=3),
+    st.lists(_rows, max_size=2),
+    st.lists(st.integers(2, 8), min_size=3, max_size=3),
+    st.none() | _corrected,
+)
+def test_a_release_answers_for_what_was_possible_before_it(
+    rows: list[Constraint], more: list[Constraint], tops: list[int], corrected: Corrected | None
+) -> None:
+    """Of a count: 0, 1 to 4 each, 5 and more; of a difference from a former number: each below 5, 5 and more."""
+    given_then = {_CELL: corrected} if corrected is not None else {}
+    then = System(dict(zip(_NAMES, tops, strict=True)), rows, corrected=given_then)
+    now = replace(then, rows=[*rows, *more])
+    cells = [dict(zip(_NAMES, values, strict=True)) for values in product(*(range(top + 1) for top in tops))]
+
+    def could_be(found: System, cell: str) -> set[tuple[int, int]]:
+        left = [world for world in cells if possible(found, world)]
+        if cell in _NAMES:
+            return {(0, min(world[cell], SMALL)) for world in left}
+        own = found.corrected[cell]
+        return {
+            (before, min(abs(by), SMALL) * (1 if abs(by) >= SMALL or by > 0 else -1))
+            for world in left
+            for before in own.before
+            for by in (sum(world[name] for name in own.of) - before,)
+        }
+
+    proof = prove(now, 30, before=lambda: then)
+    if prove(now, 30).verdict == "contradiction":
+        assert proof.verdict == "contradiction"
+        return
+    assert set(proof.cells) == {cell for cell in prove(now, 30).cells if could_be(then, cell) - could_be(now, cell)}
+    assert proof.verdict == ("narrow" if proof.cells else "open")
+
+
+def test_a_cell_of_several_counts_that_was_as_narrow_before_is_not_found() -> None:
+    """By the name that the release gives it; with an assumption that the releases of before contradict."""
+    rows = [Constraint({"a": 1, "b": 1}, 3, 20), Constraint({"a": 1}, None, -1, assumed=True)]
+    then = System(dict.fromkeys(_NAMES, 20), rows)
+    now = replace(then, sums={"2026/a+b": {"a": 1, "b": 1}})
+    assert prove(now, 30).cells == ("2026/a+b",)
+    assert prove(now, 30, before=lambda: then).verdict == "open"
+    assert prove(replace(now, rows=[*rows, Constraint({"a": 1, "b": 1}, 4, 20)]), 30, before=lambda: then).cells
+    assert prove(now, 30, before=lambda: System({"a": 20})).cells, "b was not heard of before"
+    known = replace(then, rows=[*rows, Constraint({"b": 1}, 3, 3)])
+    assert prove(now, 30, before=lambda: known).cells, "what was known before cannot be unknown now"
+
+
+def test_no_time_to_look_at_what_was_before_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    then = System({"a": 9, "b": 9}, [Constraint({"a": 1, "b": 1}, 9, 9), Constraint({"a": 1}, 1, 8)])
+    assert prove(then, 30, before=lambda: then).verdict == "open"
+    monkeypatch.setattr(solver.Block, "possible", lambda *_: None)
+    assert prove(then, 30, before=lambda: then).verdict == "out_of_time"
 
 
 def test_a_count_above_the_most_it_can_be_is_a_contradiction() -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from services.analytics.releases.audit import Proof, prove
 from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.errata import changed, current, former_of, revised
 from services.analytics.releases.hierarchies import CENTERS, TIMES, TOTAL
-from services.analytics.releases.intruder_model import System, system
+from services.analytics.releases.intruder_model import Constraint, System, system
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year, period_of
 from services.analytics.releases.suppression import MonthCounts, split
 from services.analytics.releases.tables import (
@@ -27,6 +28,7 @@ from services.analytics.releases.tables import (
     TABLE_SPECS,
     TIME_TABLE,
     WITHHELD,
+    Marks,
 )
 from shared.centers import CENTER_IDS
 from shared.errors import PermanentError
@@ -154,8 +156,34 @@ def test_the_proof_knows_that_weeks_may_be_hidden_for_the_rest_that_was_left_bes
     assert [chosen(each, true) for each in found] == [True]
 
 
-def test_the_proof_knows_what_a_former_year_said_of_months_that_stand() -> None:
-    """Gwangju is hidden in January, April and July. The year said 180 in the others, and 221 to 300 in all: so 41 at
+def test_a_narrow_correction_of_an_earlier_build_makes_no_later_period_coarser() -> None:
+    """Of 340 reports 338 were synthesis; corrected, five are of children's material and none of any other type: 335 to
+    340 are synthesis. That is out, and a year that leaves more out takes nothing of it back. But it may not say more.
+    """
+    month, how = released(), TABLE_SPECS[HARM_TABLE].protection
+    assert isinstance(how, Marks)
+    none = {*how.names} - {"synthesis", "child_material"}
+    told = {f"{TOTAL}|child_material": 5, **{f"{c}|{name}": 0 for c in CENTERS.leaves() for name in none}}
+    first = Release("2026-Q3", AS_OF, "full", {HARM_TABLE: {f"{TOTAL}|synthesis": 338}}, ("2026-08",))
+    again = replace(first, tables={HARM_TABLE: told}, revision=1, erratum=WHY)
+    before, found = (system([month, again], [month, first, again]) for _ in range(2))
+    found.add("2026/critical", 340)
+    children = [f"2026-Q3/{HARM_TABLE}/{c}|child_material" for c in CENTERS.leaves()]
+    found.rows.append(Constraint({**dict.fromkeys(children, 1), "2026/critical": -1}, None, 0))
+    cells = (f"2026-Q3/{HARM_TABLE}/{TOTAL}|synthesis",)
+    assert prove(found, 60, of=["2026"]).cells == cells
+    assert prove(found, 60, of=["2026"], before=lambda: before).verdict == "open"
+    synthesis = {f"2026-Q3/{HARM_TABLE}/{c}|synthesis": 1 for c in CENTERS.leaves()}
+    found.rows.append(Constraint(synthesis, 338, None))
+    assert prove(found, 60, of=["2026"], before=lambda: before).cells == cells
+
+
+def hidden_gwangju(
+    year_at: str = "2026-01-04T00:01:00Z", corrected_at: str = "2026-02-04T00:00:00Z"
+) -> tuple[list[Release], Release]:
+    """All that was released of a year up to the correction of February; and the year corrected with its intervals.
+
+    Gwangju is hidden in January, April and July. The year said 180 in the others, and 221 to 300 in all: so 41 at
     least in these three. February corrected hides it, too: 160 in the others, and 160 to 205 in all, leave it 0 to 4.
     """
 
@@ -168,19 +196,32 @@ def test_the_proof_knows_what_a_former_year_said_of_months_that_stand() -> None:
     parts = {**dict.fromkeys(range(1, 13), (20, 25)), 1: (37, 3), 4: (2, 38), 7: (3, 37)}
     before = {number: counted(number, *own) for number, own in parts.items()}
     first = {number: of_month(each, "2026-01-04T00:00:00Z", "full") for number, each in before.items()}
-    year = of_year("2025", [*first.values()], [*before.values()], "2026-01-04T00:01:00Z", {}, {})
+    year = of_year("2025", [*first.values()], [*before.values()], year_at, {}, {})
     now = {**before, 2: counted(2, 2, 43)}
-    months = {**first, 2: revised(of_month(now[2], "2026-02-04T00:00:00Z", "full"), [first[2]], WHY)}
+    months = {**first, 2: revised(of_month(now[2], corrected_at, "full"), [first[2]], WHY)}
     made = of_year("2025", [*months.values()], [*now.values()], "2026-02-04T00:01:00Z", {}, {})
     again = revised(made, [year], WHY)
     assert [year.tables[BY_CENTER][f"gwangju{end}"] for end in (">=", "<=")] == [221, 300]
     assert [again.tables[BY_CENTER][f"gwangju{end}"] for end in (">=", "<=")] == [160, 205]
-    told = system([*months.values(), again], [first[2], year])
-    assert f"2025-02/{BY_CENTER}/gwangju" in prove(told, 60, of=["2025"]).cells
-    earlier = replace(year, as_of="2026-01-03T00:00:00Z")
-    assert prove(system([*months.values(), again], [first[2], earlier]), 60, of=["2025"]).verdict == "open", "a clock"
-    without = revised(replace(made, tables={}), [year], WHY)
-    assert prove(system([*months.values(), without], [first[2], year]), 60, of=["2025-02"]).verdict == "open"
+    return [*first.values(), year, months[2]], again
+
+
+@pytest.mark.parametrize(
+    ("year_at", "corrected_at"),
+    [
+        ("2026-01-04T00:01:00Z", "2026-02-04T00:00:00Z"),
+        ("2026-01-03T23:59:00Z", "2026-02-04T00:00:00Z"),
+        ("2026-01-04T00:01:00Z", "2026-01-04T00:00:30Z"),
+    ],
+    ids=["in order", "a year by a clock behind its months'", "a correction by a clock behind the year's"],
+)
+def test_the_proof_knows_what_a_former_year_said_of_months_that_stand(year_at: str, corrected_at: str) -> None:
+    """What was released before what is a matter of the register, whatever the clocks said."""
+    register, again = hidden_gwangju(year_at, corrected_at)
+    months = [each for each in current(register) if each.kind == "month"]
+    assert f"2025-02/{BY_CENTER}/gwangju" in prove(system([*months, again], register), 60, of=["2025"]).cells
+    without = replace(again, tables={})
+    assert prove(system([*months, without], register), 60, of=["2025-02"]).verdict == "open"
 
 
 async def office_with_a_year() -> Office:
@@ -213,7 +254,7 @@ async def test_a_month_and_its_quarter_are_released_once_more_and_what_follows_i
 
 
 async def test_a_month_is_corrected_by_no_clock_that_is_wrong() -> None:
-    """What the proofs take a former year to have known of a month goes by when each was made."""
+    """Readers are told when each revision was made."""
     office = await office_with_a_year()
     before = list(office.store.released)
     office.ahead = timedelta(days=400)
@@ -234,8 +275,10 @@ async def test_later_proofs_know_what_former_revisions_showed(monkeypatch: pytes
     assert "busan" not in found.tables[BY_CENTER]
     asked: list[System] = []
 
-    def proven(found: System, *_: Any, **__: Any) -> Proof:
+    def proven(found: System, *_: Any, of: list[str], before: Callable[[], System]) -> Proof:
         asked.append(found)
+        new = {name.partition("/")[0] for name in found.tops.keys() - before().tops.keys()}
+        assert new == {*of}, "what it is compared with knows all but the release itself"
         return Proof("open")
 
     monkeypatch.setattr(service, "prove", proven)

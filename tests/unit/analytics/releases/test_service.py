@@ -373,7 +373,7 @@ async def test_a_quarter_that_takes_too_long_is_coarsened_and_holds_up_nothing(
 ) -> None:
     asked: list[tuple[str, ...]] = []
 
-    def slow(found: System, limit_s: float, *, of: list[str]) -> Proof:
+    def slow(found: System, limit_s: float, *, of: list[str], **_: Any) -> Proof:
         if of == ["2026-Q3"]:
             asked.append(tuple(of))
         fine = of != ["2026-Q3"] or not any(choice for choice in found.choices if "center-and-harm" in str(choice))
@@ -393,7 +393,7 @@ async def test_a_quarter_that_takes_too_long_is_coarsened_and_holds_up_nothing(
 async def test_what_holds_up_the_months_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
     """A quarter that cannot be released lets no month follow; the alert looks at this number alone."""
 
-    def contradicted(found: System, limit_s: float, *, of: list[str]) -> Proof:
+    def contradicted(found: System, limit_s: float, *, of: list[str], **_: Any) -> Proof:
         return Proof("contradiction") if of == ["2026-Q3"] else prove(found, limit_s, of=of)
 
     office = Office()
@@ -409,7 +409,7 @@ async def test_what_holds_up_the_months_is_overdue(monkeypatch: pytest.MonkeyPat
 async def test_a_release_that_cannot_be_made_ends_neither_the_process_nor_what_was_released(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def breaks(found: System, limit_s: float, *, of: list[str]) -> Proof:
+    def breaks(found: System, limit_s: float, *, of: list[str], **_: Any) -> Proof:
         if of == ["2026-Q3"]:
             raise KeyError("2026-08/acknowledgement-times/within_5_min")
         return prove(found, limit_s, of=of)
