@@ -22,6 +22,9 @@ PROBLEMS: Final = (
     DocumentedProblem("unknown_format", 404, n("There is no such file. A file is named period.format.")),
     DocumentedProblem("unknown_format", 406, n("This format is not offered. “detail” names those that are.")),
     DocumentedProblem("unknown_cursor", 422, n("“after” is not what a “next” said.")),
+    DocumentedProblem(
+        "corrected_since", 410, n("The period was corrected between two pages. Begin again, without “after”.")
+    ),
     DocumentedProblem("no_font", 503, n("No font with Korean letters is installed, so no report can be printed.")),
 )
 ON_PAGES: Final = (

@@ -129,7 +129,7 @@ def router(release_service: ReleaseService, pages: Pages, authorize: Authorizer)
     @routes.get(
         "/observations",
         summary="Every cell of every table of every period, page by page; `dimension` chooses tables that have it",
-        openapi_extra=refuses(*_CHOSEN, "unknown_cursor"),
+        openapi_extra=refuses(*_CHOSEN, "unknown_cursor", "corrected_since"),
         responses=NOT_CHANGED,
     )
     async def list_observations(
@@ -141,12 +141,19 @@ def router(release_service: ReleaseService, pages: Pages, authorize: Authorizer)
         after: Short = "",
         limit: Limit = 100,
     ) -> Response:
-        """Page by page: `next` is the address of the page after it."""
+        """Page by page: `next` is the address of the page after it.
+
+        Where the period that a page ends in is corrected before the next is asked for, that is refused
+        (`corrected_since`): begin again, without `after`.
+        """
         entries = await release_service.released()
         wanted = _wanted(entries, table, period, dimension, status)
         begin = Cursor.read(after) if after else None
         if after and begin is None:
             raise Problem(422, "unknown_cursor", gettext_noop("`after` comes from the `next` of the page before."))
+        if begin is not None and (corrected := begin.corrected(entries)) is not None:
+            said = gettext_noop("%(period)s was corrected since the page before. Begin again, without `after`.")
+            raise Problem(410, "corrected_since", said, values={"period": corrected})
         found, last = await asyncio.to_thread(archive.page, entries, wanted, begin, limit)
         body = {"observations": [each.as_json() for each in found]}
         return _paged(request, body, str(last) if last else None, pages)

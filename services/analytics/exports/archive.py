@@ -113,15 +113,16 @@ def tables(
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place among all observations. Releases are only ever added, so that it stays what it is."""
+    """A place among all observations, in one revision of a release: a correction may show other rows."""
 
     release: int
+    revision: int
     table: str
     cell: int
 
     def __str__(self) -> str:
         """As it stands in addresses."""
-        return f"{self.release}.{self.table}.{self.cell}"
+        return f"{self.release}.{self.revision}.{self.table}.{self.cell}"
 
     @property
     def comparable(self) -> tuple[int, int, int]:
@@ -132,9 +133,17 @@ class Cursor:
     def read(cls, text: str) -> "Cursor | None":
         """The way back; None for what is no cursor."""
         parts = text.split(".")
-        if len(parts) != 3 or not (parts[0].isdecimal() and parts[2].isdecimal()) or parts[1] not in TABLE_SPECS:  # noqa: PLR2004  # the three above
+        if len(parts) != 4:  # noqa: PLR2004  # the four above
             return None
-        return cls(int(parts[0]), parts[1], int(parts[2]))
+        release, revision, table, cell = parts
+        if table not in TABLE_SPECS or not all(each.isdecimal() for each in (release, revision, cell)):
+            return None
+        return cls(int(release), int(revision), table, int(cell))
+
+    def corrected(self, releases: Sequence[Release]) -> str | None:
+        """The period, where it was corrected since: what follows the place is no longer what followed it."""
+        own = releases[self.release] if self.release < len(releases) else None
+        return own.period if own is not None and own.revision != self.revision else None
 
 
 def page(
@@ -157,7 +166,7 @@ def _placed(
     since = (after.release, _order(after.table)) if after else (0, 0)
     for number, table in tables(releases, wanted, since):
         for cell, observation in enumerate(observations(table)):
-            place = Cursor(number, table.definition.name, cell)
+            place = Cursor(number, table.revision, table.definition.name, cell)
             passed = after is not None and place.comparable <= after.comparable
             if not passed and wanted.status in {"", observation.status}:
                 yield place, observation

@@ -180,6 +180,15 @@ async def test_every_form_and_page_of_a_corrected_month_says_so_and_the_first_ca
         assert why["en"] in (await said(page)).text, page
     assert why["en"] not in (await said("/?period=2026-11&lang=en")).text
     assert (await said(f"{name}?period=2026-10&revision=7")).json()["code"] == "unknown_revision"
+    pages = "/api/v1/observations?table=reports-by-center&period=2026-10&limit=3&lang=en"
+    before = (await get(pages)).json()["next"]
+    refused = (await said(before)).json()
+    assert (refused["status"], refused["code"]) == (410, "corrected_since")
+    assert refused["detail"].startswith("2026-10 was corrected since the page before.")
+    page = (await said(pages)).json()
+    assert {
+        each["revision"] for each in [*page["observations"], *(await said(page["next"])).json()["observations"]]
+    } == {1}
     former, newest = [await said(f"{name}/2026-10.csv?lang=en{asked}") for asked in ("&revision=0", "")]
     target = former.headers["link"].partition(">; ")[0].removeprefix("<")
     metadata = (await said(target)).json()
@@ -362,6 +371,9 @@ def test_another_release_is_another_tag(year: list[Release]) -> None:
         ("/api/v1/observations?dimension=province", 404, "unknown_dimension", "age_band"),
         ("/api/v1/observations?status=small", 404, "unknown_status", "shown, interval, hidden"),
         ("/api/v1/observations?after=1.2.3", 422, "unknown_cursor", "next"),
+        ("/api/v1/observations?after=1.0.nothing.3", 422, "unknown_cursor", "next"),
+        ("/api/v1/observations?after=1.x.reports-by-week.3", 422, "unknown_cursor", "next"),
+        ("/api/v1/observations?after=1.1.reports-by-week.3", 410, "corrected_since", "Begin again"),
         ("/api/v1/releases?kind=day", 404, "unknown_kind", "month, quarter, year"),
         ("/api/v1/export?format=xlsx", 406, "unknown_format", "zip, ndjson"),
         ("/api/v1/export?format=zip&status=hidden", 406, "unknown_format", "There are: ndjson."),
