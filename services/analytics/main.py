@@ -147,6 +147,8 @@ def build(
     harms = [harm.value for harm in HarmType]
     register = Register(database)
     store_clock = StoreClock.of(database, clock)
+    keys = settings.audit_keys()
+    audit = AuditLog(database, keys, clock, "analytics", settings.audit_heads) if keys else None
     release_service = ReleaseService(
         reader,
         register,
@@ -156,13 +158,12 @@ def build(
         harms=harms,
         caught_up=watch.caught_up,
         limit_s=settings.proof_s,
+        audit=audit,
     )
 
     identity = identity_over_http(settings, clock, "analytics")
     health.ready["identity"] = identity.check
     operations = Operations(bus_settings, reader, watch, Redrives(database), clock)
-    keys = settings.audit_keys()
-    audit = AuditLog(database, keys, clock, "analytics", settings.audit_heads) if keys else None
     history = partial(read_history, database)
     app = application(
         settings, health, release_service, reader, watch, identity, clock, operations, audit, history=history

@@ -9,8 +9,9 @@ from motor.motor_asyncio import AsyncIOMotorCollection
 from shared.audit import chain
 from shared.audit.anchors import CHECKPOINT, HEAD, AnchorStore
 from shared.audit.chain import AuditKeys, ChainVerifier
-from shared.audit.documents import line_of
-from shared.audit.model import Anchor, ChainFinding
+from shared.audit.documents import line_of, tolerant
+from shared.audit.model import Anchor, ChainEntry, ChainFinding
+from shared.audit.register import COLLECTION, VOUCHED, register_findings
 from shared.mongo import SLICE, Document, store_errors
 
 _NEVER_WITHOUT_LINES: Final = ("reports", "accounts", "redrives")
@@ -31,7 +32,10 @@ async def verify_chain(
     anchors: Sequence[Anchor],
     positions: Sequence[Anchor] = (),
 ) -> list[ChainFinding]:
-    """Every finding up to the chain's present end. ``anchors`` are heads kept elsewhere, ``positions`` genuine ones."""
+    """Every finding up to the chain's present end. ``anchors`` are heads kept elsewhere, ``positions`` genuine ones.
+
+    So is what differs in a register that lines vouch for.
+    """
     heads, checkpoint = await stored.heads(), await stored.get(CHECKPOINT)
     end = await last_seq(lines)
     findings: list[ChainFinding] = []
@@ -54,6 +58,7 @@ async def verify_chain(
     findings += [ChainFinding("bad_mark", one.seq, f"the signed head at line {one.seq} was forged") for one in forged]
     for position in (*genuine, *positions):
         verifier.expect(position)
+    vouching: list[ChainEntry] = []
     read = 0
     with store_errors():
         async for document in lines.find({}).hint([("$natural", 1)]):
@@ -65,7 +70,9 @@ async def verify_chain(
                 findings.append(ChainFinding("foreign", None, "there is something in the log that is no line"))
             elif line.seq <= end:
                 verifier.feed(line)
-    return findings + verifier.finish()
+                vouching += [line] if line.action == VOUCHED else []
+    register = tolerant(lines.database[COLLECTION])
+    return findings + verifier.finish() + await register_findings(register, vouching)
 
 
 def _sorted_out(keys: AuditKeys, service: str, heads: Sequence[Anchor]) -> tuple[list[Anchor], list[Anchor]]:

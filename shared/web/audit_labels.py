@@ -62,6 +62,7 @@ ACTIONS: Final[dict[str, str]] = {
     "sessions.reopen": n("End of a session changed in the store"),
     "reports.refuse": n("Report changed in the store refused"),
     "reports.sign": n("Stored reports signed"),
+    "register.vouched": n("Register of releases vouched for"),
     "receipts.read": n("Receipt asked for"),
     "receipts.link": n("Earlier receipt given with a new report"),
     "receipts.word": n("Own word set"),

@@ -5,13 +5,11 @@ counts of a closed month, kept so that a quarter and a year are made of the same
 never leave the service.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
-import orjson
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from services.analytics.counting.models import CountedReport
@@ -20,10 +18,10 @@ from services.analytics.counting.repository import Database, Position
 from services.analytics.releases.release import Release
 from services.analytics.releases.revisions import Reports
 from services.analytics.releases.suppression import MonthCounts
+from shared.audit import register
 from shared.errors import PermanentError
 from shared.mongo import RESTORED, store_errors
 
-_NOTHING_BEFORE: Final = ""
 _SLICE: Final = 50_000
 """Reports of a closed month in one document: 5 MB of the 16 that a document may have."""
 _MOST_SLICES: Final = 100
@@ -46,7 +44,7 @@ class Register:
         with store_errors():
             documents = await self._database.register.find({}, hint={"$natural": 1}).to_list(None)
         documents.sort(key=lambda document: document["_id"])
-        before = _NOTHING_BEFORE
+        before = register.NOTHING_BEFORE
         releases = []
         for number, document in enumerate(documents):
             release = _release(document)
@@ -67,11 +65,8 @@ class Register:
 
     async def append(self, release: Release, entries: Sequence[Release]) -> bool:
         """Add a release after exactly these entries; False where somebody else added one in between."""
-        before = _NOTHING_BEFORE
-        for number, entry in enumerate(entries):
-            before = digest(number, entry, before)
         number = len(entries)
-        document = {"_id": number, "digest": digest(number, release, before), **_document(release)}
+        document = {"_id": number, "digest": digest(number, release, head(entries)), **_document(release)}
         with store_errors():
             try:
                 await self._database.register.insert_one(document)
@@ -95,9 +90,7 @@ class Register:
         False where somebody else added an entry in between. The counts of before stay beside them. How each report was
         counted is replaced: the year's bulletin compares with what the month says now.
         """
-        before = _NOTHING_BEFORE
-        for number, entry in enumerate(entries):
-            before = digest(number, entry, before)
+        before = head(entries)
         documents = []
         for number, release in enumerate(releases, len(entries)):
             before = digest(number, release, before)
@@ -168,8 +161,15 @@ def _slices(month: str, reports: Reports) -> Iterator[dict[str, Any]]:
 
 def digest(number: int, release: Release, before: str) -> str:
     """Of an entry and, through ``before``, of all earlier ones."""
-    text = orjson.dumps([number, before, _document(release)], option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(text).hexdigest()
+    return register.digest(number, _document(release), before)
+
+
+def head(entries: Sequence[Release]) -> str:
+    """The digest of the last of all entries."""
+    before = register.NOTHING_BEFORE
+    for number, entry in enumerate(entries):
+        before = digest(number, entry, before)
+    return before
 
 
 def _document(release: Release) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from services.analytics.releases.release import (
     splits_alone,
     told_weeks,
 )
-from services.analytics.releases.repository import BrokenRegisterError, Register
+from services.analytics.releases.repository import BrokenRegisterError, Register, head
 from services.analytics.releases.revisions import bulletin, from_counts
 from services.analytics.releases.suppression import LEAST, MonthCounts, Shown
 from services.analytics.releases.tables import (
@@ -52,6 +52,8 @@ from services.analytics.releases.tables import (
     from_cubes,
 )
 from shared import log
+from shared.audit.register import vouch
+from shared.audit.store import AuditLog
 from shared.clock import SEOUL, Clock
 from shared.errors import IeumError, PermanentError, TransientError
 from shared.events.vocabulary import EndReason
@@ -106,10 +108,12 @@ class ReleaseService:
         harms: Sequence[str],
         caught_up: Callable[[], datetime | None],
         limit_s: float = LIMIT_S,
+        audit: AuditLog | None = None,
     ) -> None:
         """``caught_up`` tells up to which moment everything written to the topics has been counted.
 
-        ``store_clock`` says what time it is for a release, which cannot be taken back.
+        ``store_clock`` says what time it is for a release, which cannot be taken back. ``audit`` vouches for the
+        register to whoever verifies it.
         """
         self._reader = reader
         self._register = register
@@ -119,6 +123,9 @@ class ReleaseService:
         self._harms = harms
         self._caught_up = caught_up
         self._limit_s = limit_s
+        self._audit = audit
+        self._vouched = 0
+        """So many entries of the register this process has vouched for."""
         self._failed_at = float("-inf")
         self._failure: str | None = None
         self._held_back: HeldBack | None = None
@@ -161,6 +168,7 @@ class ReleaseService:
 
     async def _release_due(self) -> None:
         await self._read()
+        await self._vouch()
         if self._clock.monotonic() - self._failed_at < _TRY_AGAIN_AFTER_S:
             return
         while (period := await self._due()) is not None:
@@ -175,6 +183,13 @@ class ReleaseService:
             if await self._register.append(made.release, self._all):
                 self._told(made)
             await self._read()
+            await self._vouch()
+
+    async def _vouch(self) -> None:
+        """Write the head of the register into the audit: once a process, and whenever there is another."""
+        if self._audit is not None and len(self._all) > self._vouched:
+            await self._audit.append(vouch(len(self._all), head(self._all), self._clock.now()))
+            self._vouched = len(self._all)
 
     async def released(self) -> list[Release]:
         """The whole register as last read, oldest first; read now where it never was."""

@@ -12,8 +12,12 @@ from services.analytics.counting.reader import CountReader
 from services.analytics.counting.rebuild_repository import remembered
 from services.analytics.counting.repository import serving
 from services.analytics.releases.release import Release, period_of
-from services.analytics.releases.repository import BrokenRegisterError, Register
+from services.analytics.releases.repository import BrokenRegisterError, Register, head
 from services.analytics.releases.suppression import MonthCounts
+from shared.audit.chain import AuditKeys
+from shared.audit.register import vouch
+from shared.audit.store import AuditLog
+from shared.clock import SystemClock
 from shared.mongo import connect
 from shared.settings import StoreSettings
 from tools.backup import stores
@@ -72,6 +76,25 @@ async def test_a_register_that_was_tampered_with_is_not_read(store_settings: Sto
         await collection.insert_one({**(await collection.find_one({"_id": 2}) or {}), "_id": 3})
     with pytest.raises(BrokenRegisterError, match="broken at entry"):
         await register.entries()
+
+
+async def test_a_register_that_was_written_anew_with_its_digests_is_found_by_the_audit(
+    store_settings: StoreSettings,
+) -> None:
+    register, entries = await filled(store_settings)
+    database, clock = connect(store_settings, "analytics"), SystemClock()
+    log = AuditLog(database, AuditKeys(b"k" * 32), clock, "analytics")
+    await log.append(vouch(len(entries), head(entries), clock.now()))
+    assert await register.append(release("2026-10"), entries)
+    assert await log.verify() == []
+    changed = [release("2026-08", total=21), *entries[1:]]
+    await database.register.delete_many({})
+    for number, entry in enumerate(changed):
+        assert await register.append(entry, changed[:number])
+    assert await register.entries() == changed, "who has the store has all that the register itself needs"
+    assert [finding.kind for finding in await log.verify()] == ["rewritten"]
+    await log.append(vouch(len(changed), head(changed), clock.now()))
+    assert [finding.kind for finding in await log.verify()] == ["rewritten"], "the next process vouches for it"
 
 
 async def test_a_months_counts_are_frozen_once(store_settings: StoreSettings) -> None:

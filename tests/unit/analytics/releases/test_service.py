@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -15,10 +16,11 @@ from services.analytics.releases.audit import Proof, prove
 from services.analytics.releases.calendar import Period, closes_at
 from services.analytics.releases.intruder_model import System
 from services.analytics.releases.release import Release
-from services.analytics.releases.repository import BrokenRegisterError, digest
+from services.analytics.releases.repository import BrokenRegisterError, digest, head
 from services.analytics.releases.service import ReleaseService
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import WITHHELD
+from shared.audit.register import VOUCHED
 from shared.centers import CENTER_IDS
 from shared.errors import TransientError
 from shared.events.vocabulary import HarmType
@@ -166,7 +168,7 @@ class Store:
 
 
 class Office:
-    def __init__(self, limit_s: float = 300) -> None:
+    def __init__(self, limit_s: float = 300, audit: Any = None) -> None:
         self.store = Store()
         self.clock = ManualClock(NOW)
         self.caught_up: datetime | None = NOW
@@ -182,6 +184,7 @@ class Office:
             harms=[harm.value for harm in HarmType],
             caught_up=lambda: self.caught_up,
             limit_s=limit_s,
+            audit=audit,
         )
 
     async def _store_time(self) -> datetime:
@@ -223,6 +226,29 @@ async def test_periods_are_released_in_order_as_soon_as_everything_up_to_their_c
     await office.at(datetime(2027, 1, 4, tzinfo=UTC))
     assert (await office.released())[4:] == ["2026-11", "2026-12", "2026-Q4", "2026"]
     assert await office.release_service.periods("quarter") == ["2026-Q4", "2026-Q3"]
+
+
+async def test_the_audit_vouches_for_the_register_once_a_process_and_for_each_release() -> None:
+    audit = AsyncMock()
+    office = Office(audit=audit)
+    await office.released()
+    assert not audit.append.called, "there is nothing yet"
+    office.store.reports = 11
+    await office.released()
+    await office.released()
+    said = [(call.args[0].action, dict(call.args[0].detail)) for call in audit.append.call_args_list]
+    entries = office.store.released
+    assert said == [
+        (VOUCHED, {"entries": str(number), "digest": head(entries[:number])}) for number in range(1, len(entries) + 1)
+    ]
+    next_process = Office(audit=(again := AsyncMock()))
+    next_process.store.released = list(entries)
+    await next_process.released()
+    assert dict(again.append.call_args.args[0].detail) == said[-1][1]
+    corrected = replace(entries[-1], revision=1)
+    next_process.store.released.append(corrected)
+    await next_process.released()
+    assert dict(again.append.call_args.args[0].detail)["digest"] == head([*entries, corrected])
 
 
 async def test_a_clock_that_jumped_ahead_releases_nothing_before_its_time() -> None:
