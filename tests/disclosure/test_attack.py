@@ -17,7 +17,7 @@ from services.analytics.releases.release import Release, of_month
 from services.analytics.releases.suppression import MonthCounts, joined
 from services.analytics.releases.tables import BY_WEEK, LATE, LATE_TABLE
 from tests.disclosure.publishing import fetched, released
-from tests.unit.analytics.releases.test_errata import WHY
+from tests.unit.analytics.releases.test_errata import WHY, hidden_gwangju
 from tests.unit.analytics.releases.test_errata import released as corrected
 from tests.unit.analytics.releases.test_residence import released_with_residence
 from tests.unit.analytics.worlds import AS_OF, weeks_before
@@ -101,6 +101,15 @@ async def test_a_correction_is_not_undone_by_what_stood_there_before(tmp_path: P
         strays = {f"{stray.label}: {stray.text}" for stray in attack(folder, exact=False).strays}
         assert strays & small == told
         assert bool(strays) is bool(told)
+
+
+async def test_what_a_year_said_before_its_correction_is_known(tmp_path: Path) -> None:
+    """The planted bug: the corrected year has intervals although, with those of before, Gwangju's are 0 to 4."""
+    register, again = hidden_gwangju()
+    for name, year, found in (("bug", again, [(0, 4)]), ("without", replace(again, tables={}), [])):
+        await fetched([*register, year], tmp_path / name)
+        narrowed = [each for each in attack(tmp_path / name).narrowed if each.cell.period == "2025-02"]
+        assert [(each.low, each.high) for each in narrowed if each.cell.row == "gwangju"] == found
 
 
 async def test_provinces_of_residence_beside_hidden_numbers_from_elsewhere_are_undone(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from tools.disclosure_attack.gathering import Published, Said, Stray, collect, every_stray, read
+from tools.disclosure_attack.gathering import Published, Revision, Said, Stray, collect, every_stray, read, revisions
 from tools.disclosure_attack.reasoning import Bound, problem
 from tools.disclosure_attack.solving import bounds
 
@@ -48,9 +48,10 @@ def attack(folder: Path, *, exact: bool = True) -> Result:
     """Try every attack on a folder of publications; year by year, which share no report."""
     begun = time.monotonic()
     tables, said = read(folder)
+    every = revisions(folder)
     found: list[Bound] = []
     for year in sorted({table.period[:4] for table in tables}):
-        found += bounds(problem(*_of_year(year, tables, said)), exact=exact)
+        found += bounds(problem(*_of_year(year, tables, said, every)), exact=exact)
     return Result(
         tables=len(tables),
         cells=len(found),
@@ -62,9 +63,15 @@ def attack(folder: Path, *, exact: bool = True) -> Result:
     )
 
 
-def _of_year(year: str, tables: Sequence[Published], said: Sequence[Said]) -> tuple[list[Published], list[Said]]:
+def _of_year(
+    year: str, tables: Sequence[Published], said: Sequence[Said], every: Sequence[Revision]
+) -> tuple[list[Published], list[Said], list[Revision]]:
     own = [table for table in tables if table.period.startswith(year)]
-    return own, [one for one in said if one.cell.period.startswith(year)]
+    return (
+        own,
+        [one for one in said if one.cell.period.startswith(year)],
+        [one for one in every if one.period.startswith(year)],
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,6 +22,7 @@ MERGED: Final = {"jeonnam-gwangju": ("gwangju", "jeonnam")}
 _HIDDEN: Final = "*"
 _BOUNDS: Final = ("at_least", "at_most")
 _TOTAL: Final = "total"
+_REPORTS: Final = "reports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,18 @@ class Published:
     """Labels by key, in the language they were fetched in."""
     revised: bool = False
     """It was counted again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A table of a period as it was then: between which two numbers each row's reports lie; hidden rows are missing."""
+
+    table: str
+    period: str
+    months: tuple[str, ...]
+    number: int
+    as_of: str
+    rows: Mapping[str, tuple[int, int]]
 
 
 async def collect(client: httpx.AsyncClient, folder: Path) -> int:
@@ -142,6 +155,17 @@ def read(folder: Path) -> tuple[list[Published], list[Said]]:
             Said(Cell(*place), low, high, path.name) for *place, low, high in rows if place[2] != documents.NOWHERE
         ]
     return list(tables.values()), said
+
+
+def revisions(folder: Path) -> list[Revision]:
+    """Every table as it is and as it was before each correction of its period."""
+    found = []
+    for path in sorted((*folder.glob("tables/*/*.en.json"), *folder.glob("former/*/*.json"))):
+        body = json.loads(path.read_bytes())
+        first = {one.cell.row: (one.low, one.high) for one in _of_json(body, "") if one.cell.column == _REPORTS}
+        months = tuple(body["months"])
+        found.append(Revision(body["name"], body["period"], months, body["revision"], body["as_of"], first))
+    return found
 
 
 def _cell_by_cell(folder: Path) -> Iterator[tuple[Path, Iterator[documents.Bounded]]]:

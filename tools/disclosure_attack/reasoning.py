@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from tools.disclosure_attack.gathering import MERGED, Cell, Published, Said
+from tools.disclosure_attack.gathering import MERGED, Cell, Published, Revision, Said
 
 SMALL: Final = 5
 CORRECTIONS: Final = "corrections"
@@ -136,8 +136,8 @@ class Problem:
         return self.lows[cell] if self.lows[cell] == self.highs[cell] else None
 
 
-def problem(tables: Sequence[Published], said: Iterable[Said]) -> Problem:
-    """All that follows from what was published."""
+def problem(tables: Sequence[Published], said: Iterable[Said], revisions: Sequence[Revision] = ()) -> Problem:
+    """All that follows from what was published; ``revisions``: as it is and as it was before corrections."""
     found = Problem()
     for table in tables:
         for row in (*table.rows, *table.together, table.total):
@@ -152,6 +152,7 @@ def problem(tables: Sequence[Published], said: Iterable[Said]) -> Problem:
         _between_tables(found, table, by_name)
         _told_before(found, table, by_name)
         _hidden_together(found, table)
+    _former_years(found, revisions)
     return found
 
 
@@ -188,6 +189,33 @@ def _over_time(found: Problem, table: Published, by_name: Mapping[tuple[str, str
     for row in (*table.rows, table.total):
         parts = {_cell(month, row): 1 for month in months if row in (*month.rows, month.total)}
         found.relate({**parts, _cell(table, row): -1})
+
+
+def _former_years(found: Problem, revisions: Sequence[Revision]) -> None:
+    """What a year said of a row before it was corrected still bounds the months that hid it and stand as they were."""
+    newest: dict[tuple[str, str], Revision] = {}
+    for each in sorted(revisions, key=lambda one: one.number):
+        newest[each.table, each.period] = each
+    for year in revisions:
+        now = newest[year.table, year.period]
+        if year.table not in MONTHLY or len(year.period) != len("2026") or now is year:
+            continue
+        months = [newest[year.table, month] for month in year.months if (year.table, month) in newest]
+        then = [_as_it_was(month, year.as_of, revisions) for month in months]
+        corrections = sum(month.number for month in months) - sum(month.number for month in then)
+        if len(months) < len(year.months) or corrections != now.number - year.number:
+            continue  # two of them were released in the same second, or by clocks that differed
+        for row, (low, high) in year.rows.items():
+            hiding = [month for month in then if row not in month.rows]
+            if hiding and all(month in months for month in hiding):
+                known = sum(month.rows[row][0] for month in then if row in month.rows)
+                cells = {Cell(year.table, month.period, row, "reports"): 1 for month in hiding}
+                found.relate(cells, low - known, high - known)
+
+
+def _as_it_was(month: Revision, moment: str, revisions: Sequence[Revision]) -> Revision:
+    own = [one for one in revisions if (one.table, one.period) == (month.table, month.period)]
+    return max((one for one in own if one.as_of <= moment), key=lambda one: one.number, default=month)
 
 
 def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
