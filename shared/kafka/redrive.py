@@ -1,9 +1,10 @@
 """``python -m shared.kafka.dead_letters``: look at dead letters and send them back to the topic they came from.
 
-Prints places, times, reasons and details, never a key or a value. Sending back continues where the last run stopped
-(own group ``redrive``). A run that began elsewhere (``--from``) moves that place no further than to the first letter
-that was never dealt with: what it left out is still to be sent back. The record keeps its partition, so its order among
-the others of its key is what a person makes of it. What fails again is dead again, behind the end this run saw. A dead
+Prints places, times, reasons and details, never a value, and of keys only what has the form of a report's id. Sending
+back continues where the last run stopped (own group ``redrive``). A run that began elsewhere (``--from``) moves that
+place no further than to the first letter that was never dealt with: what it left out is still to be sent back. The
+record keeps its partition, so its order among the others of its key is what a person makes of it: what comes behind a
+later event of a report is passed over. What fails again is dead again, behind the end this run saw. A dead
 letter that lacks part of its record, or another one than stands at its origin, is passed over with a line that says so:
 whoever may write dead letters could else make records of topics they may not write to.
 """
@@ -30,6 +31,7 @@ from shared.topics import BY_NAME, Topic
 GROUP: Final = "redrive"
 _BATCH: Final = 500
 _OFFSET: Final = re.compile(r"[0-9]{1,18}")
+_REPORT_ID: Final = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,7 +112,7 @@ async def redrive(
                     mine = [record for record in good if record.partition == tp]
                     messages = [from_dead_letter(r.key, r.value, r.headers) for r in mine]
                     await publisher.send(topic_name(settings, topic), tp, messages)
-                await letters.commit(batch)
+                await letters.commit()
     finally:
         await originals.stop()
         await publisher.stop()
@@ -143,14 +145,15 @@ def _content(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str
 
 
 def describe(record: ConsumerRecord[bytes, bytes]) -> str:
-    """One line about a dead letter, without key and value."""
+    """One line about a dead letter, without its value; a key that may be anything is left out too."""
     said = told_of(record.headers)
     size = len(record.value or b"")
+    about = f"  about {record.key.decode()}" if _REPORT_ID.fullmatch(record.key or b"") else ""
     origin = f"{said.get('topic', '?')}/{said.get('partition', '?')}/{said.get('offset', '?')}"
     return (
         f"{record.partition}/{record.offset}  {said.get('time', '?')}  {said.get('reason', '?')}: "
         f"{said.get('detail', '')}  from {origin}"
-        f"  by {said.get('service', '?')}:{said.get('group', '?')}  {size} bytes"
+        f"  by {said.get('service', '?')}:{said.get('group', '?')}  {size} bytes{about}"
     )
 
 
@@ -170,6 +173,8 @@ class _Letters:
         )
         self._place: dict[TopicPartition, int] = {}
         """Where the next run begins: no letter before it is left to be sent back."""
+        self._read_to: dict[TopicPartition, int] = {}
+        """As far as all was read from the place on, in the partitions where this run leaves nothing before it."""
 
     async def __aenter__(self) -> "_Letters":
         try:
@@ -195,6 +200,8 @@ class _Letters:
             committed = await bounded(consumer.committed(tp), self._limit, "asking for committed offsets")
             self._place[tp] = max(committed or 0, begins[tp])
             positions[tp] = max(start, begins[tp]) if start is not None else self._place[tp]
+            if positions[tp] <= self._place[tp]:
+                self._read_to[tp] = positions[tp]
             consumer.seek(tp, positions[tp])
         ends = await bounded(consumer.end_offsets(tps), self._limit, "asking for the ends")
         if until is not None:
@@ -204,18 +211,16 @@ class _Letters:
             polled = consumer.getmany(timeout_ms=500, max_records=min(_BATCH, left or _BATCH))
             got = await bounded(polled, self._limit, "reading")
             batch = [r for tp, records in got.items() for r in records if r.offset < ends[tp]]
-            for tp, records in got.items():
-                positions[tp] = records[-1].offset + 1
+            for tp in tps:
+                # Not the last record's: compaction and transactions leave offsets without one, at the end too.
+                positions[tp] = await bounded(consumer.position(tp), self._limit, "asking for a position")
+            self._read_to.update({tp: min(positions[tp], ends[tp]) for tp in self._read_to})
             left = None if left is None else left - len(batch)
-            if batch:
-                yield batch
+            yield batch
 
-    async def commit(self, batch: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
-        """Let the next run begin behind these letters, as far as none before them is left."""
-        moved: dict[TopicPartition, int] = {}
-        for record in batch:
-            tp = TopicPartition(record.topic, record.partition)
-            if record.offset == self._place[tp]:
-                self._place[tp] = moved[tp] = record.offset + 1
+    async def commit(self) -> None:
+        """Let the next run begin behind what was read, where this one left no letter before it."""
+        moved = {tp: offset for tp, offset in self._read_to.items() if offset > self._place[tp]}
         if moved:
+            self._place |= moved
             await bounded(self._consumer.commit(moved), self._limit, "committing")

@@ -1,6 +1,10 @@
 """Dead letters looked at and sent back, through the command a person uses."""
 
-from shared.kafka.connection import dead_topic_name, topic_name
+import asyncio
+
+from aiokafka import AIOKafkaProducer
+
+from shared.kafka.connection import client_options, dead_topic_name, topic_name
 from shared.kafka.inspector import ClusterInspector
 from shared.kafka.publisher import MAX_BATCH_BYTES, Message
 from shared.kafka.redrive import redrive
@@ -18,6 +22,7 @@ from tests.integration.kafka.tools import (
 )
 from tests.support import forking
 from tests.support.subscribing import subscribe
+from tests.support.waiting import DEADLINE_S
 
 SECRET = b"not for anybody's eyes"
 
@@ -93,6 +98,32 @@ async def test_a_run_that_begins_elsewhere_leaves_what_lies_before_and_repeats_n
     assert await sent_back(start=0, limit=1) == [b"0"]
     assert await waiting() == 0, "those behind it were sent back before"
     assert await sent_back() == []
+
+
+async def test_offsets_without_a_record_hold_up_nothing(bus_settings: KafkaSettings) -> None:
+    """As compaction and the end of a transaction leave them, between two letters and behind the last."""
+    bus, _ = new_bus(bus_settings)
+    name = topic_name(bus_settings, REPORTS)
+    async with running(bus):
+        await bus.publisher.send(name, 1, [(b"k", value, []) for value in (b"0", b"1")])
+    producer = AIOKafkaProducer(**client_options(bus_settings), transactional_id="gaps")
+    await producer.start()
+    try:
+        for offset, value in enumerate((b"0", b"1")):
+            told = {"topic": "reports", "partition": "1", "offset": str(offset)}
+            headers = [(f"dead_{part}", text.encode()) for part, text in told.items()]
+            async with producer.transaction():
+                dead = dead_topic_name(bus_settings, REPORTS)
+                await producer.send_and_wait(dead, value, b"k", partition=1, headers=headers)
+    finally:
+        await producer.stop()
+    async with asyncio.timeout(DEADLINE_S):
+        assert await redrive(bus_settings, REPORTS, limit=1) == 1
+        assert await redrive(bus_settings, REPORTS) == 1
+        assert await redrive(bus_settings, REPORTS) == 0
+    assert [record.value for record in await log_of(bus_settings, name)] == [b"0", b"1"] * 2
+    async with ClusterInspector(bus_settings) as inspector:
+        assert (await inspector.dead_letters(REPORTS, 10)).waiting == 0
 
 
 async def test_only_what_equals_the_record_at_its_origin_is_sent_back(bus_settings: KafkaSettings) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 import pytest
+from aiokafka import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from shared.errors import TransientError
 from shared.kafka.dead_letters import MOST_BYTES, from_dead_letter, is_whole, publish_dead_letters, to_dead_letter
 from shared.kafka.decoding import DeadLetter, RawRecord
 from shared.kafka.publisher import Message, Publisher
+from shared.kafka.redrive import describe
 from shared.settings import KafkaSettings
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -42,6 +44,22 @@ def test_somebody_elses_marks_do_not_hide_ours() -> None:
     record = RawRecord("reports", 0, 0, 0, b"k", b"v", [("dead_reason", b"forged")])
     _, _, headers = to_dead_letter(DeadLetter(record, "invalid", ""), group="g", service="s", now=NOW)
     assert [value for name, value in headers if name == "dead_reason"] == [b"invalid"]
+
+
+@pytest.mark.parametrize(
+    ("key", "about"),
+    [
+        (b"10000000-0000-5000-8000-000000000000", "  about 10000000-0000-5000-8000-000000000000"),
+        (b"010-2468-1357", ""),
+        (b"about 10000000-0000-5000-8000-000000000000", ""),
+        (None, ""),
+    ],
+)
+def test_of_what_may_be_anything_only_a_reports_id_is_shown(key: bytes | None, about: str) -> None:
+    letter = ConsumerRecord("p.reports.dead", 1, 0, 1, 0, key, b"secret", None, 1, 1, ())
+    line = describe(letter)
+    assert line.endswith(f"6 bytes{about}")
+    assert "secret" not in line
 
 
 BIG = b"x" * MOST_BYTES
