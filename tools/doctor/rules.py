@@ -198,7 +198,7 @@ _RULES: Final = (
     _Rule(
         "ieum_intake_erasure_register_failures_total",
         _more_than(0),
-        "{value:.0f} withdrawals or erasures could not be noted outside the store since its start",
+        "what became of {value:.0f} reports could not be noted outside the store since its start",
         "ErasureRegisterFails",
     ),
     _Rule("ieum_intake_erasure_overdue_seconds", _more_than(3600), "an erasure is overdue", "ErasureOverdue"),

@@ -6,7 +6,8 @@ often the report had changed before, and a code under a key that only intake has
 nobody: the id is on the bus for ever.
 
 The number of changes tells a restored store from a living one: a report that changed more often than a line says has
-gone on since (reinstated, or kept by a decision), and the line says nothing of it any more.
+gone on since (reinstated, or kept by a decision), and the line says nothing of it any more. A restored store cannot
+tell that of an erasure that another change came before; whoever wrote that change notes that the report was kept.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import hashlib
 import hmac
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from enum import StrEnum
@@ -41,12 +42,15 @@ class Happened(StrEnum):
 
     WITHDRAWN = "withdrawn"
     REINSTATED = "reinstated"
+    KEPT = "kept"
+    """Something else was written of a report that was planned for destruction."""
     ERASED = "erased"
+    """Is about to be erased: noted first, and so also where another change of the report then came before it."""
 
 
 FAILURES: Final = Counter(
     "ieum_intake_erasure_register_failures",
-    "Withdrawals, reinstatements and erasures that could not be noted outside the store, by what was to be noted.",
+    "Changes that end or save a report that could not be noted outside the store, by what was to be noted.",
     ["what"],
     registry=REGISTRY,
 )
@@ -151,14 +155,22 @@ class LastWord(NamedTuple):
         return LastWord(*(entry if entry is not None and changes <= entry.changes else None for entry in self))
 
 
-def last_words(entries: Iterable[RegisterLine]) -> dict[str, LastWord]:
-    """The last word about each report, ``entries`` oldest first. Erased is the end, whatever stands after it."""
+def last_words(entries: Sequence[RegisterLine]) -> dict[str, LastWord]:
+    """The last word about each report, ``entries`` oldest first. Erased is the end, whatever stands after it.
+
+    An erasure did not happen where the same state of the report, or a later one, was changed in another way.
+    """
+    went_on: dict[str, int] = {}
+    for entry in entries:
+        if entry.what in {Happened.REINSTATED, Happened.KEPT}:
+            went_on[entry.report_id] = max(entry.changes, went_on.get(entry.report_id, 0))
     words: dict[str, LastWord] = {}
     for entry in entries:
         before = words.get(entry.report_id, LastWord())
         if entry.what is Happened.ERASED:
-            words[entry.report_id] = before._replace(erased=entry)
-        elif before.erased is None:
+            if entry.changes > went_on.get(entry.report_id, -1):
+                words[entry.report_id] = before._replace(erased=entry)
+        elif entry.what is not Happened.KEPT and before.erased is None:
             withdrawn = entry.what is Happened.WITHDRAWN
             words[entry.report_id] = LastWord(withdrawn=entry) if withdrawn else LastWord(reinstated=entry)
     return words

@@ -204,11 +204,12 @@ class ReportRepository:
             await self._note(Happened.WITHDRAWN, before, now)
         with store_errors():
             result = await self._reports.update_one(_as_read(before), update)
-        if result.matched_count:
-            self._changed(before)
-        if result.matched_count and was and not becomes:
-            await self._note(Happened.REINSTATED, before, now)
-        return _with_parts(after) if result.matched_count else None
+        if not result.matched_count:
+            return None
+        self._changed(before)
+        if (goes_on := _goes_on(before.get("life"), withdrawn=becomes)) is not None:
+            await self._note(goes_on, before, now)
+        return _with_parts(after)
 
     async def _note(self, what: Happened, before: Document, now: datetime) -> None:
         """Write a line of the register, if that is possible.
@@ -409,6 +410,13 @@ def _with_parts(document: Document) -> Document:
 
 def _withdrawn(life: Mapping[str, Any] | None) -> bool:
     return bool(life and life.get("withdrawal"))
+
+
+def _goes_on(before: Mapping[str, Any] | None, *, withdrawn: bool) -> Happened | None:
+    """Return what to note of a change: an erasure may have been noted for the state before, and lost to it."""
+    if _withdrawn(before) and not withdrawn:
+        return Happened.REINSTATED
+    return Happened.KEPT if before and before.get("plan") else None
 
 
 def _as_read(before: Document) -> Document:

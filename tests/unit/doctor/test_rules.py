@@ -101,7 +101,7 @@ def test_a_process_that_is_not_well(process: Process, line: str) -> None:
             "ieum_intake_erasure_register_failures_total",
             1,
             {"what": "withdrawn"},
-            "1 withdrawals or erasures could not be noted outside the store since its start",
+            "what became of 1 reports could not be noted outside the store since its start",
         ),
         (
             "ieum_intake_erasure_register_failures_total",

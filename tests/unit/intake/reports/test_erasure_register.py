@@ -115,6 +115,19 @@ def test_the_last_word_counts_and_erased_is_the_end() -> None:
     assert last_words([alone]) == {OTHER: LastWord(None, alone)}
 
 
+@pytest.mark.parametrize("how", [Happened.KEPT, Happened.REINSTATED])
+@pytest.mark.parametrize("noted_first", [True, False])
+def test_an_erasure_that_another_change_came_before_did_not_happen(how: Happened, *, noted_first: bool) -> None:
+    """It is noted before it is done; in which order the two lines stand, clocks decide."""
+    withdrawn, erased = RegisterLine(AT, Happened.WITHDRAWN, ONE, 4), RegisterLine(AT, Happened.ERASED, ONE, 5)
+    kept = RegisterLine(AT, how, ONE, 5)
+    pair = [erased, kept] if noted_first else [kept, erased]
+    expected = LastWord(withdrawn=withdrawn) if how is Happened.KEPT else LastWord(reinstated=kept)
+    assert last_words([withdrawn, *pair]) == {ONE: expected}
+    later = RegisterLine(AT + timedelta(hours=1), Happened.ERASED, ONE, 6)
+    assert last_words([withdrawn, *pair, later])[ONE].erased == later, "the next time it was"
+
+
 def test_a_line_says_nothing_of_a_report_that_has_changed_since() -> None:
     withdrawn, erased = RegisterLine(AT, Happened.WITHDRAWN, ONE, 4), RegisterLine(AT, Happened.ERASED, ONE, 6)
     word = LastWord(withdrawn, erased)

@@ -9,7 +9,7 @@ import pytest
 
 from services.intake.reports.authentication import ReportAuthentication
 from services.intake.reports.documents import Document
-from services.intake.reports.erasure_register import ErasureRegister
+from services.intake.reports.erasure_register import ErasureRegister, Happened, LastWord, last_words
 from services.intake.reports.lifecycle import NEW, Category, ErasureDecision, Lifecycle, Reason
 from services.intake.reports.repository import ERASE_AT, KEPT_SINCE, ReportRepository
 from services.intake.retention import rules as retention_rules
@@ -91,6 +91,29 @@ async def test_a_register_that_cannot_be_written_neither_stops_nor_denies_a_chan
     document = {"_id": "one", "intake_version": 1, "received_at": NOW, "life": before.model_dump()}
     assert await repository(reports, folder=tmp_path / "erasures").write(document, now=NOW, life=after)
     assert [update["$set"]["life"] for update in reports.updates] == [after.model_dump()]
+
+
+@pytest.mark.parametrize(
+    ("after", "noted"),
+    [
+        (retention_rules.undone(taken_back(), NOW), Happened.REINSTATED),
+        (taken_back().model_copy(update={"plan": None}), Happened.KEPT),
+        (None, Happened.KEPT),
+    ],
+)
+async def test_who_changes_a_report_that_is_to_be_destroyed_notes_that_it_goes_on(
+    after: Lifecycle | None, noted: Happened, tmp_path: Path
+) -> None:
+    """Its erasure may have been noted a moment before, and loses to the change."""
+    reports = repository(folder=tmp_path)
+    planned = {"_id": "one", "intake_version": 1, "received_at": NOW, "changes": 3, "life": taken_back().model_dump()}
+    await reports.register.note(Happened.ERASED, "one", NOW, 3)
+    assert await reports.write(planned, now=NOW, life=after)
+    lines = reports.register.entries()
+    assert {(line.what, line.changes) for line in lines} == {(Happened.ERASED, 3), (noted, 3)}
+    assert last_words(lines).get("one", LastWord()).erased is None, "a restore would destroy it"
+    await reports.write({**planned, "life": NEW.model_dump()}, now=NOW, fields={"facts": {}})
+    assert len(reports.register.entries()) == len(lines), "of all others nothing is noted"
 
 
 async def test_no_list_shows_a_report_before_the_register_was_replayed() -> None:

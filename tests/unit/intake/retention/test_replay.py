@@ -99,6 +99,8 @@ async def test_what_a_lead_undid_long_after_is_undone_again() -> None:
         (NEW, [(Happened.WITHDRAWN, 1), (Happened.REINSTATED, 2), (Happened.WITHDRAWN, 3)], (1, 0, 0)),
         (NEW, [(Happened.WITHDRAWN, 1), (Happened.ERASED, 2)], (1, 0, 1)),
         (taken_back(), [(Happened.WITHDRAWN, 0), (Happened.REINSTATED, 1), (Happened.ERASED, 2)], (0, 1, 1)),
+        # An erasure that was noted and then lost to a decision to keep the report.
+        (taken_back(), [(Happened.WITHDRAWN, 0), (Happened.ERASED, 1), (Happened.KEPT, 1)], (0, 0, 0)),
         # The same lines say nothing of a report that has gone on since.
         (taken_back(), [(Happened.WITHDRAWN, 0), (Happened.REINSTATED, 0)], (0, 0, 0)),
         (taken_back(), [(Happened.WITHDRAWN, 0), (Happened.REINSTATED, 1), (Happened.WITHDRAWN, 2)], (1, 0, 0)),
