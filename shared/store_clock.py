@@ -36,6 +36,21 @@ class ClocksApartError(TransientError):
     """The process's clock and the store's differ by more than ``MOST_APART``."""
 
 
+class CorrectedClock:
+    """A clock that is set by how far it was found to be ahead. Reading it asks nobody."""
+
+    def __init__(self, clock: Clock) -> None:
+        """``clock`` is the process's own."""
+        self._clock = clock
+        self.ahead = timedelta()
+        self.monotonic = clock.monotonic
+        self.sleep = clock.sleep
+
+    def now(self) -> datetime:
+        """Wall time in UTC, corrected."""
+        return self._clock.now() - self.ahead
+
+
 class StoreClock:
     """Compares this process's clock with the store's."""
 
@@ -44,6 +59,8 @@ class StoreClock:
         self._ask = ask
         self._clock = clock
         self._apart = False
+        self.corrected: Final = CorrectedClock(clock)
+        """Goes by the store's time where the two were apart when they were last compared."""
 
     @classmethod
     def of(cls, database: AsyncIOMotorDatabase[Document], clock: Clock) -> Self:
@@ -61,6 +78,7 @@ class StoreClock:
         ahead = max(before - said, timedelta()) or min(after - said, timedelta())
         AHEAD.set(ahead.total_seconds())
         apart = abs(ahead) > MOST_APART
+        self.corrected.ahead = ahead if apart else timedelta()
         if apart != self._apart:
             self._apart = apart
             if apart:

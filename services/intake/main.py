@@ -331,10 +331,10 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     )
     drafts = Drafts(DraftRepository(database), keys.drafts, clock, disk.takes_drafts)
     own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock, leave="/leave")
-    view = FormRenderer(own_pages, clock, duties.outlook)
-    call_drafts = CallDrafts(CallRepository(database), keys, clock)
-    sender = CallSubmitter(call_drafts, submission_service, reports, issuer, clock)
-    call_view, call_desk = CallRenderer(view, call_drafts, clock), CallService(call_drafts, recorder, clock)
+    view, by_store = FormRenderer(own_pages, clock, duties.outlook), store_clock.corrected
+    call_drafts = CallDrafts(CallRepository(database), keys, by_store)
+    sender = CallSubmitter(call_drafts, submission_service, reports, issuer, by_store)
+    call_view, call_desk = CallRenderer(view, call_drafts, by_store), CallService(call_drafts, recorder, by_store)
     app = create_app(
         service="intake",
         title=gettext_noop("Digital sex crime reports"),
@@ -373,7 +373,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
                 authorize,
                 call_view,
                 call_desk,
-                CallPage(call_view, call_desk, sender, link_service, disk, clock),
+                CallPage(call_view, call_desk, sender, link_service, disk, by_store),
                 CallAdditions(receipts, keyring),
             ),
             sandbox_pages.router(

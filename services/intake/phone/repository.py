@@ -67,16 +67,16 @@ class CallRepository:
     async def of(self, organisation: str) -> list[Call]:
         """An organisation's calls that have not ended, oldest first."""
         wanted = {"organisation": organisation, "state": {"$ne": CallState.ENDED.value}}
-        return await self._found(wanted, MOST_LISTED, Skipped("calls-list"))
+        return await self._found(wanted, "started_at", Skipped("calls-list"))
 
     async def overdue(self, now: datetime, skipped: Skipped) -> list[Call]:
-        """Calls whose time is over, ended ones among them."""
-        return await self._found({"until": {"$lte": now}}, MOST_LISTED, skipped)
+        """Calls whose time is over, ended ones among them; what has been over for longest comes first."""
+        return await self._found({"until": {"$lte": now}}, "until", skipped)
 
     async def half_sent(self, before: datetime, skipped: Skipped) -> list[Call]:
-        """Calls that somebody began to send before then and did not finish."""
+        """Calls that somebody began to send before then and did not finish, longest ago first."""
         wanted = {"state": CallState.SENDING.value, "sending_at": {"$lte": before}}
-        return await self._found(wanted, MOST_LISTED, skipped)
+        return await self._found(wanted, "sending_at", skipped)
 
     async def keep_unsent(self, call: Call, until: datetime) -> None:
         """Keep a call that is still to be sent at least until then."""
@@ -91,10 +91,12 @@ class CallRepository:
         with store_errors():
             await self.collection.delete_many({"_id": {"$in": [call.call_id for call in calls]}, **over})
 
-    async def _found(self, wanted: Document, limit: int, skipped: Skipped) -> list[Call]:
+    async def _found(self, wanted: Document, first: str, skipped: Skipped) -> list[Call]:
+        """The ``MOST_LISTED`` of them whose time ``first`` is earliest, in that order."""
         with store_errors():
-            found = await self.collection.find(wanted, {"sealed": 0, "salt": 0}).limit(limit).to_list(limit)
-        return sorted(skipped.readable(found, _call), key=lambda call: (call.started_at, call.call_id))
+            found = self.collection.find(wanted, {"sealed": 0, "salt": 0}).sort([(first, 1), ("_id", 1)])
+            documents = await found.limit(MOST_LISTED).to_list(MOST_LISTED)
+        return skipped.readable(documents, _call)
 
 
 def _stored(call: Call) -> Document:

@@ -153,7 +153,8 @@ class ReceiptService:
         """Stop contact and seal the report at once; destroy it later, or sooner if that was understood.
 
         Destruction at once waits a day where only the receipt was shown, see ``policy.receipt_alone``. Where this
-        process's clock is wrong the store's counts: another process destroys by a clock that is right.
+        process's clock and the store's are apart the store's counts, but the time for second thoughts begins by the
+        later of the two: another process destroys by a clock that is right, and nothing tells which one that is.
         """
         correction = await self._correction()
 
@@ -172,6 +173,7 @@ class ReceiptService:
                 understood=asked.understood,
                 receipt_alone=not waiting_period.may_act_at_once(document),
                 now=now,
+                latest=max(now, by_clock),
             )
             if life == before:
                 return None
@@ -194,8 +196,11 @@ class ReceiptService:
         return self._tell(document)
 
     async def reinstate(self, asked: ReceiptQuestion, caller: Caller) -> StatusAnswer:
-        """Undo a withdrawal within the time for it. Raises ``Problem``: 409 ``too_late``, 410 ``erased``."""
-        correction = await self._correction()
+        """Undo a withdrawal within the time for it. Raises ``Problem``: 409 ``too_late``, 410 ``erased``.
+
+        Where the clocks are apart it is over by both: what is not destroyed can still be saved.
+        """
+        correction = min(await self._correction(), timedelta())
 
         def judge(document: Document, by_clock: datetime) -> ReportUpdate | None:
             now = whole_milliseconds(by_clock + correction)

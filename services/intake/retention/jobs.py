@@ -27,7 +27,7 @@ from shared.clock import Clock, seoul_day, whole_milliseconds
 from shared.events.reports import ReportFacts, ReportWithdrawn
 from shared.jobs import Skipped
 from shared.metrics import REGISTRY
-from shared.store_clock import StoreClock
+from shared.store_clock import MOST_APART, StoreClock
 
 MINUTELY: Final = "erasures"
 DAILY: Final = "retention"
@@ -195,11 +195,14 @@ class ErasureJob:
         if kind != document.get("alarm"):
             alarms[document["_id"]] = kind
             self._log.log(40 if kind else 20, "retention.alarm", report_id=document["_id"], kind=kind or "ended")
-        after = retention_rules.announced(life, verdict, now)
+        # Later than any withdrawal can end: it was made while a clock was ahead (decision 38).
+        sooner = retention_rules.undone_by(life, now + retention_rules.UNDO_FOR + MOST_APART)
+        after = retention_rules.announced(sooner, verdict, now)
         if after != life and await self._reports.write(document, now=now, life=after):
-            said["announced" if after.plan else "taken_off"] += 1
+            what = "made_sooner" if sooner != life else "announced" if after.plan else "taken_off"
+            said[what] += 1
             self._log.warning(
-                "retention.announced" if after.plan else "retention.taken_off",
+                f"retention.{what}",
                 report_id=document["_id"],
                 category=verdict.category.value,
                 at=after.plan.at.isoformat() if after.plan else None,

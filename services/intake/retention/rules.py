@@ -125,9 +125,18 @@ def erasure_status_of(life: Lifecycle) -> ErasureStatus | None:
 
 
 def withdrawn(
-    life: Lifecycle, facts: ReportFacts, *, at_once: bool, understood: bool, receipt_alone: bool, now: datetime
+    life: Lifecycle,
+    facts: ReportFacts,
+    *,
+    at_once: bool,
+    understood: bool,
+    receipt_alone: bool,
+    now: datetime,
+    latest: datetime | None = None,
 ) -> Lifecycle:
     """The life after a withdrawal; the same one where nothing changes. Raises ``RefusedError``.
+
+    ``latest``: where clocks are apart, what it may be at the latest; from then on the time for second thoughts runs.
 
     ``at_once`` gives up the time for second thoughts and needs ``understood``; it may also come later. With a receipt
     alone it leaves ``WAIT`` of it: whoever found the paper destroys nothing that its owner cannot still save. Who
@@ -144,9 +153,9 @@ def withdrawn(
     known = life.withdrawal
     if known is not None and (not at_once or known.undo_until <= now):
         return life
-    undo_until = now + UNDO_FOR
+    undo_until = (latest or now) + UNDO_FOR
     if at_once:
-        undo_until = now + WAIT if receipt_alone else now
+        undo_until = (latest or now) + WAIT if receipt_alone else now
         if known is not None and known.undo_until <= undo_until:
             return life  # it comes no later than was planned, and asking again moves no time
     withdrawal = Withdrawal(at=known.at if known else now, undo_until=undo_until)
@@ -162,6 +171,17 @@ def withdrawn(
     return _changed(
         life, withdrawal=withdrawal, plan=ErasurePlan(cause=cause, at=withdrawal.undo_until, announced_at=now)
     )
+
+
+def undone_by(life: Lifecycle, last: datetime) -> Lifecycle:
+    """The life whose withdrawal, made while a clock was ahead, can be undone until ``last`` and no longer."""
+    known = life.withdrawal
+    if known is None or known.undo_until <= last:
+        return life
+    plan = life.plan
+    if plan is not None:
+        plan = plan.model_copy(update={"at": min(plan.at, last)})
+    return _changed(life, withdrawal=known.model_copy(update={"undo_until": last}), plan=plan)
 
 
 def drill_withdrawn(life: Lifecycle, now: datetime) -> Lifecycle:

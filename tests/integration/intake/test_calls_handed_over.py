@@ -1,13 +1,17 @@
 """A call changes hands in one write: never nobody's, never two people's, with all that was said, whatever dies."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any, NoReturn
 
 import pytest
 
+from services.intake.phone import repository
 from services.intake.phone import rules as call_rules
+from services.intake.phone.models import Call, CallState
 from services.intake.phone.repository import CallRepository
 from services.intake.phone.submitting import CallSubmitter
+from shared.jobs import Skipped
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.calling import LEAST, Operator, call_of, receipt_on
 from tests.integration.intake.harness import IntakeHarness, running
@@ -222,6 +226,18 @@ async def test_cut_off_while_sending_it_becomes_one_report_by_whoever_finds_it(
         receipt = receipt_on(await Operator(again, token=first.token).get(at))
         assert (await again.ask(receipt)).status_code == 200
         assert await again.collection.count_documents({}) == 1
+
+
+async def test_of_many_half_sent_calls_those_that_wait_longest_come_first(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "MOST_LISTED", 2)
+    calls = harness.intake.calls
+    for minutes in (1, 3, 2):
+        begun = Call(f"since-{minutes}", CallState.OPEN, "s-operator1", "busan", NOW, NOW)
+        await calls.insert(call_rules.sending(begun, NOW - timedelta(minutes=minutes)), b"salt", b"sealed")
+    found = await calls.half_sent(NOW, Skipped("test"))
+    assert [call.call_id for call in found] == ["since-3", "since-2"]
 
 
 async def _gone(*_: Any) -> NoReturn:

@@ -198,7 +198,7 @@ class Collection:
     def find(self, *_: Any) -> "Collection":
         return self
 
-    limit = find
+    sort = limit = find
 
     async def to_list(self, _: int) -> list[Document]:
         good = {name: getattr(sending("good"), name) for name in Call.__dataclass_fields__ if name != "call_id"}

@@ -38,6 +38,24 @@ async def test_clocks_that_are_apart_do_not_and_it_is_said_once(ahead: timedelta
     assert told() == ahead.total_seconds()
 
 
+@pytest.mark.parametrize("ahead", [timedelta(days=400), timedelta(hours=-25)])
+async def test_what_goes_by_the_store_is_set_once_they_were_compared(ahead: timedelta) -> None:
+    clock = ManualClock(NOW)
+    store_clock = agreeing(clock, ahead=ahead)
+    assert store_clock.corrected.now() == NOW, "nobody has asked yet"
+    await store_clock.look()
+    assert store_clock.corrected.now() == NOW - ahead
+    await clock.advance(60)
+    assert store_clock.corrected.now() == NOW - ahead + timedelta(minutes=1)
+    assert store_clock.corrected.monotonic() == 60
+
+
+async def test_clocks_that_differ_by_minutes_are_not_set() -> None:
+    store_clock = agreeing(ManualClock(NOW), ahead=MOST_APART)
+    await store_clock.look()
+    assert store_clock.corrected.now() == NOW
+
+
 async def test_once_they_agree_again_work_goes_on() -> None:
     clock, behind = ManualClock(NOW), timedelta(days=1)
     store_clock = StoreClock(lambda: _said(NOW + behind), clock)

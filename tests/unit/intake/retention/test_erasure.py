@@ -76,6 +76,45 @@ def test_a_withdrawal_is_planned_for_after_the_time_for_second_thoughts() -> Non
     assert taken_back(life, now=NOW + timedelta(hours=1)) == life
 
 
+def test_where_clocks_are_apart_the_time_for_second_thoughts_begins_by_the_later_one() -> None:
+    ahead = timedelta(days=4)
+    for at_once, receipt_alone, undo_until in (
+        (False, True, NOW + ahead + UNDO_FOR),
+        (True, True, NOW + ahead + WAIT),
+        (True, False, NOW),
+    ):
+        life = retention_rules.withdrawn(
+            NEW,
+            facts(),
+            at_once=at_once,
+            understood=True,
+            receipt_alone=receipt_alone,
+            now=NOW,
+            latest=NOW + ahead,
+        )
+        assert life.withdrawal is not None
+        assert (life.withdrawal.at, life.withdrawal.undo_until) == (NOW, undo_until)
+        assert life.plan is not None
+        assert life.plan.at == undo_until
+
+
+@pytest.mark.parametrize("special", [{}, {"age_band": AgeBand.UNDER_14}])
+def test_what_can_be_undone_for_too_long_is_undone_by_then_and_destroyed_then(special: dict[str, Any]) -> None:
+    last, ahead = NOW + UNDO_FOR, NOW + timedelta(days=400)
+    life = retention_rules.withdrawn(
+        NEW, facts(**special), at_once=False, understood=False, receipt_alone=True, now=NOW, latest=ahead
+    )
+    if special:
+        life = decide(life, decision(destroy=True, reason=Reason.REQUESTER_ASKS))
+    sooner = retention_rules.undone_by(life, last)
+    assert sooner.withdrawal is not None
+    assert sooner.withdrawal.undo_until == last
+    assert retention_rules.dying(sooner, KEPT, last - timedelta(milliseconds=1)) is None
+    assert retention_rules.dying(sooner, KEPT, last) is not None
+    assert retention_rules.undone_by(sooner, last) == sooner
+    assert retention_rules.undone_by(NEW, last) == NEW
+
+
 def test_at_once_is_at_once_also_when_it_comes_later() -> None:
     assert retention_rules.dying(taken_back(at_once=True), KEPT, NOW) is ErasureCause.AT_ONCE
     later = NOW + timedelta(hours=5)
