@@ -8,7 +8,7 @@ LOCAL := $(PY) -m tools.local
 BUILDAH ?= buildah
 IMAGE ?= localhost/ieum
 
-.PHONY: doctor dashboards image test-image runbooks help venv demo demo-code up down status logs redrive replay-decisions recount rebuild revise load-history check-tables attack k-anonymity admin move-accounts client callback rotate-key rotate-receipt-key rotate-secrets check-reports sign-reports rotate-signing-key \
+.PHONY: doctor dashboards image test-image runbooks help venv demo demo-code up down status logs redrive republish replay-decisions recount rebuild revise load-history check-tables attack k-anonymity admin move-accounts client callback rotate-key rotate-receipt-key rotate-secrets check-reports sign-reports rotate-signing-key \
 	verify-audit verify-proof secrets check sandbox conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system chaos chaos-long chaos-planted chaos-page torture screenshots docs lock clean
 
 help: ## this help
@@ -40,8 +40,11 @@ doctor: venv ## what is wrong with what runs here, in plain words (JSON=1; exit 
 logs: venv ## follow the logs (S=routing: only that process)
 	@$(LOCAL) logs $(S)
 
-redrive: venv ## return dead records of a topic to it (T=reports)
-	@$(LOCAL) in redrive shared.kafka.dead_letters redrive --topic $(T)
+redrive: venv ## return dead records of a topic to it (T=reports; LIST=1: only list them)
+	@$(LOCAL) in redrive shared.kafka.dead_letters $(if $(LIST),list,redrive) --topic $(T)
+
+republish: venv ## tell anew what is true of reports whose dead record was sent back too late (ID="…")
+	@$(LOCAL) in intake services.intake.submissions.republish $(or $(ID),$(error say which: make republish ID="…"))
 
 replay-decisions: venv ## decide every decision in the log again (FROM=2026-11-01 TO=2026-11-30)
 	@$(LOCAL) in reader services.routing.assignment.cli $(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(TABLES),--tables '$(TABLES)')

@@ -88,12 +88,12 @@ class ReportReceived(_ReportStream):
 
 
 class ReportAmended(_ReportStream):
-    """The reporter added to the report; the facts are the whole of what is now true."""
+    """The reporter added to the report, or intake says its facts anew; they are the whole of what is now true."""
 
     TYPE: ClassVar[str] = "report.amended.v1"
 
     amended_at: Moment
-    """When the reporter added to it."""
+    """When the reporter added to it, or intake said them anew."""
     facts: ReportFacts
     """All that is now true, not the difference."""
 

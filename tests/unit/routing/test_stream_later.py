@@ -320,6 +320,28 @@ def test_who_is_declined_later_loses_the_report_at_once_acknowledged_or_not() ->
     assert run(state, declining("busan", "jeju")).repeated == 1
 
 
+def test_what_was_sent_back_too_late_is_caught_up_with_when_it_is_said_anew() -> None:
+    state, late = routed(), declining("busan")
+    settle(state, run(state, ReportMessageLeft(report_id=report_id(1), intake_version=3, left_at=NOW)))
+    assert run(state, late).repeated == 1
+    (event,) = settle(state, run(state, declining("busan", version=4)))
+    assert isinstance(event, ReportRerouted)
+    assert (event.intake_version, event.facts.declined_centers) == (4, ("busan",))
+
+
+def test_a_return_that_was_sent_back_too_late_is_caught_up_with_and_never_to_a_declined_centre() -> None:
+    state = routed()
+    settle(state, run(state, withdrawn()))
+    settle(state, run(state, ReportMessageLeft(report_id=report_id(1), intake_version=5, left_at=NOW)))
+    assert run(state, reinstated(3), declining("busan", version=4)).repeated == 2
+    batch = [declining("busan", version=6), reinstated(7)]
+    while run(state, *batch).drafts:
+        (event,) = settle(state, run(state, *batch))
+    assert isinstance(event, ReportRerouted)
+    assert (event.intake_version, event.previous_center_id) == (7, "busan")
+    assert state.report_states[report_id(1)].ended is None
+
+
 def test_who_closed_the_case_and_is_declined_later_is_told_nothing_and_another_centre_has_it_open() -> None:
     state = routed()
     settle(state, run(state, case(CaseClosed, outcome="supported")))
