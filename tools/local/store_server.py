@@ -22,16 +22,18 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Protocol, cast
 
 import bson
-from secantus import auth, cli, commands, rbac, server, storage, transactions, update
+from secantus import auth, cli, commands, query, rbac, server, storage, transactions, update
 from secantus.server import SecantusDBServer
 
 Index = tuple[str, dict[str, Any], dict[str, Any]]
 Document = dict[str, Any]
 Indexes = list[tuple[str, Document, bool, bool]]
+Rows = tuple[tuple[bytes, bytes], ...]
+"""Keys and values of a table, as they are stored."""
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 GREETING_S = 10.0
 ADMINISTRATOR_ONLY = (rbac.A_FSYNC, rbac.SCOPE_CLUSTER)
@@ -47,6 +49,8 @@ EVICTION = "eviction_dirty_target=15,eviction_updates_target=8"
 By itself it begins at 5 and 2.5. Of our small cache that is a minute of ten reports a second, and a thread that finds
 few pages it may write then spins until the checkpoint, a fifth of a core. From 20 and 10 on clients write them out.
 """
+TREES = (dict, list)
+"""What holds other values in a document."""
 MANY = 2
 """Updates in a command from here on wait for the disk together."""
 
@@ -109,12 +113,12 @@ class _Now(threading.local):
     """It drops a collection or a database."""
     session: _Session | None = None
     """Where it has committed one of them that the disk may not have yet."""
-    indexes: dict[tuple[str, str], list[Index]] | None = None
+    indexes: "dict[tuple[str, str], _Definitions] | None" = None
     """Definitions of indexes by database and collection, where they are read once."""
+    collections: dict[tuple[str, str], Document | None] | None = None
+    """Options of collections, likewise."""
     rewritten: tuple[int, Document, Indexes] | None = None
     """A record that a transaction puts another document into, that one, and the indexes whose entries change."""
-    options: tuple[list[Index], dict[str, Document]] | None = None
-    """Of the indexes read last, their options by name."""
 
 
 _NOW = _Now()
@@ -195,32 +199,80 @@ def forget_answers_in_their_order() -> None:
     transactions.TransactionRegistry._prune_retryable_locked = prune
 
 
-def read_formats_once() -> None:
-    """Let WiredTiger's Python read the format of a table's keys or values once, not for each key and each value."""
-    packing = vars(sys.modules[storage.wt.unpack.__module__])
-    parse = packing["__unpack_iter_fmt"]
-    packing["__unpack_iter_fmt"] = functools.cache(lambda form: tuple(parse(form)))
+def pack_names_at_once() -> None:
+    """Let WiredTiger's Python pack and unpack a key or a value at once, not letter by letter of the table's format.
+
+    Ours are names (``S``), which end with a zero byte, and behind them bytes (``u``), a number (``q``) or nothing. What
+    else there may be is left to it, as is a name with a zero byte in it.
+    """
+    cursors, packing = (vars(sys.modules[one.__module__]) for one in (storage.wt.Cursor, storage.wt.pack))
+    pack, unpack, pack_int, unpack_int = (packing[name] for name in ("pack", "unpack", "pack_int", "unpack_int"))
+
+    @functools.cache
+    def parts(form: str) -> tuple[int, str | None]:
+        names = len(form) - len(form.lstrip("S"))
+        return names, form[names:] if form and form[names:] in ("", "u", "q") else None
+
+    def packed(form: str, *values: Any) -> bytes:  # noqa: ANN401  # what the engine's own function takes
+        names, last = parts(form)
+        try:
+            start = "\0".join((*values[:names], ""))
+        except TypeError:
+            return cast("bytes", pack(form, *values))
+        odd = last is None or len(values) < len(form) or start.count("\0") != names
+        if odd or (last == "u" and type(values[names]) is not bytes):
+            return cast("bytes", pack(form, *values))
+        behind: bytes = b"" if not last else values[names] if last == "u" else pack_int(values[names])
+        return start.encode() + behind
+
+    def unpacked(form: str, stored: bytes | None) -> list[Any]:
+        names, last = parts(form)
+        found = stored.split(b"\0", names) if stored is not None else []
+        if last is None or len(found) != names + 1:
+            return cast("list[Any]", unpack(form, stored))
+        values: list[Any] = [name.decode() for name in found[:names]]
+        if last:
+            values.append(found[names] if last == "u" else unpack_int(found[names])[0])
+        return values
+
+    cursors.update(pack=packed, unpack=unpacked)
 
 
 class _Copying:
-    """Stands for the module ``copy`` where SecantusDB copies a document before it changes it."""
+    """Stands for the module ``copy`` where SecantusDB copies a document or an answer, to change or to keep it."""
 
     @classmethod
     def deepcopy(cls, value: object) -> object:
         """Copy what can be changed in a document, which is a tree of dictionaries and lists.
 
-        ``copy.deepcopy`` also notes each value, in case it comes again: an eighth of an update's time.
+        ``copy.deepcopy`` also notes each value, in case it comes again, and takes apart each time stamp: an eighth of
+        an update's time, and as much for the answer that is kept in case the write is sent again.
         """
         if isinstance(value, dict):
-            return {name: cls.deepcopy(one) for name, one in value.items()}
+            return {name: cls.deepcopy(one) if isinstance(one, TREES) else one for name, one in value.items()}
         if isinstance(value, list):
-            return [cls.deepcopy(one) for one in value]
+            return [cls.deepcopy(one) if isinstance(one, TREES) else one for one in value]
         return value
 
 
 def copy_documents_as_trees() -> None:
-    """Let an update copy its document without noting each value of it."""
-    update.copy = _Copying
+    """Let documents that change and answers that are kept be copied without noting each value of them."""
+    update.copy = transactions.copy = _Copying
+
+
+def compare_texts_as_texts() -> None:
+    """Compare two texts without asking first whether they are documents, lists, dates or numbers of several kinds.
+
+    A look at what a filter asks for compares each document with each value it names, so that is most of its time.
+    """
+    equal = query._eq_numeric_aware
+
+    def compared(one: object, other: object, collation: object = None) -> bool:
+        if type(one) is str and type(other) is str and collation is None:
+            return one == other
+        return bool(equal(one, other, collation))
+
+    query._eq_numeric_aware = compared
 
 
 def _without_views(handler: Handler) -> Handler:
@@ -243,12 +295,45 @@ def _with_definitions_read_once(method: Callable[..., Any]) -> Callable[..., Any
     return run
 
 
+class _Definitions:
+    """What is stored of a collection's indexes, and what follows from it.
+
+    All who find the same stored share one, so nobody changes anything in it.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        found = [(key.split(b"\0")[2].decode(), bson.decode(value)) for key, value in rows]
+        self.indexes: list[Index] = [(name, one.get("key", {}), one.get("options", {})) for name, one in found]
+        self.options: dict[str, Document] = {name: options for name, _, options in self.indexes}
+        self.kinds: Indexes = [
+            (name, key, bool(options.get("sparse")), bool(options.get("unique"))) for name, key, options in self.indexes
+        ]
+        self.partials: dict[str, Document] = {
+            name: few
+            for name, _, options in self.indexes
+            if isinstance(few := options.get("partialFilterExpression"), dict) and few
+        }
+        self.multikey = frozenset(name for name, _, options in self.indexes if options.get("multikey"))
+        self.unique = frozenset(
+            name for name, _, options in self.indexes if options.get("unique") or options.get("prepareUnique")
+        )
+        self.of_places = frozenset(name for name, key, _ in self.indexes if storage._geo_type_of(key) is not None)
+        self.fields = {name: _fields(tuple(key)) for name, key, _ in self.indexes}
+        """The fields of a document that each index is over."""
+
+
+_definitions = functools.lru_cache(maxsize=1_000)(_Definitions)
+
+
 class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
     """What the store keeps, with less work for each write.
 
-    It reads the definitions of a collection's indexes once for a write or a search. SecantusDB does that for each
-    document, and several times for an update or a search: a third of its time. A write is one transaction and sees one
-    state of them, but for what it changes itself: it marks an index in which it first finds an array.
+    It reads the definitions of a collection's indexes once for a write or a search, and decodes them only where they
+    are not what they were at an earlier one. SecantusDB does both for each document, and several times for an update or
+    a search: a third of its time. A write is one transaction and sees one state of them, but for what it changes
+    itself: it marks an index in which it first finds an array.
+
+    It looks up by its id what is asked for by its id and more. SecantusDB first looks for an index for the rest.
 
     An update leaves entries of indexes whose fields it does not change. SecantusDB removes and writes those of every
     index: half of an update's time where there are nine.
@@ -275,25 +360,41 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
 
     @contextmanager
     def _batch_transaction(self, *, sync: bool = False) -> Iterator[object]:
-        with super()._batch_transaction(sync=sync) as session:
-            # Between two writes of a client's transaction others may change the definitions.
-            of_a_client = getattr(self._tls, "user_txn", None) is not None
+        """Run one transaction. SecantusDB resets each cursor by itself, and keeps account of its record of changes.
+
+        Between two writes of a client's transaction others may change the definitions, so they are read again.
+        """
+        session = self._session()
+        if getattr(self._tls, "user_txn", None) is not None:
             try:
-                with nullcontext() if of_a_client else self._definitions_read_once():
-                    yield session
+                yield session
             finally:
                 _NOW.rewritten = None
+            return
+        session.reset()  # or the transaction would see what a cursor saw before
+        session.begin_transaction()
+        try:
+            with self._definitions_read_once():
+                yield session
+        except Exception:
+            with suppress(Exception):
+                session.rollback_transaction()
+            raise
+        else:
+            storage._commit_batch_transaction(session, sync)
+        finally:
+            _NOW.rewritten = None
 
     @contextmanager
     def _definitions_read_once(self) -> Iterator[None]:
         if _NOW.indexes is not None:
             yield
             return
-        _NOW.indexes = {}
+        _NOW.indexes, _NOW.collections = {}, {}
         try:
             yield
         finally:
-            _NOW.indexes = None
+            _NOW.indexes, _NOW.collections = None, None
 
     find_matching = _with_definitions_read_once(storage.Storage.find_matching)
     _candidates_iter = _with_definitions_read_once(storage.Storage._candidates_iter)
@@ -337,10 +438,19 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
 
     def _unique_conflict(self, db: str, coll: str, doc: Document, indexes: Indexes, **options: object) -> object:
         """Asked before a document is written; ``exclude_recordid`` is the record it takes the place of, if of any."""
-        conflict: object = super()._unique_conflict(db, coll, doc, indexes, **options)
+        unique = self._definitions_of(db, coll).unique
+        conflict: object = super()._unique_conflict(
+            db, coll, doc, [one for one in indexes if one[0] in unique], **options
+        )
         record = options["exclude_recordid"]
         _NOW.rewritten = (cast("int", record), doc, indexes) if record is not None and conflict is None else None
         return conflict
+
+    def _validate_geo_indexes(
+        self, db: str, coll: str, doc: Document, indexes: Indexes, partials: dict[str, Document]
+    ) -> None:
+        if self._definitions_of(db, coll).of_places:
+            super()._validate_geo_indexes(db, coll, doc, indexes, partials)
 
     def _delete_index_entries(
         self, db: str, coll: str, doc: Document, indexes: Indexes, partials: dict[str, Document], *, recordid: int
@@ -348,11 +458,11 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
         """Where another document takes its place, remove only what will be another entry."""
         record, new, _ = _NOW.rewritten or (None, {}, [])
         if record == recordid:
-            fields = {index[0]: _fields([*index[1], *partials.get(index[0], {})]) for index in indexes}
-            changed = {field for field in set().union(*fields.values()) if _differs(doc, new, field)}
+            fields = {index[0]: _fields((*index[1], *partials.get(index[0], ()))) for index in indexes}
+            changed = {field for field in frozenset().union(*fields.values()) if _differs(doc, new, field)}
             indexes = [index for index in indexes if fields[index[0]] & changed]
             _NOW.rewritten = record, new, indexes
-        super()._delete_index_entries(db, coll, doc, indexes, partials, recordid=recordid)
+        super()._delete_index_entries(db, coll, doc, self._with(doc, db, coll, indexes), partials, recordid=recordid)
 
     def _write_index_entries(
         self, db: str, coll: str, doc: Document, indexes: Indexes, partials: dict[str, Document], *, recordid: int
@@ -360,47 +470,107 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
         record, _, changed = _NOW.rewritten or (None, {}, [])
         if record == recordid:
             indexes, _NOW.rewritten = changed, None
-        super()._write_index_entries(db, coll, doc, indexes, partials, recordid=recordid)
+        super()._write_index_entries(db, coll, doc, self._with(doc, db, coll, indexes), partials, recordid=recordid)
+
+    def _with(self, doc: Document, db: str, coll: str, indexes: Indexes) -> Indexes:
+        """Leave out sparse indexes over fields that a document does not have: it has no entries there."""
+        fields = self._definitions_of(db, coll).fields
+        return [one for one in indexes if not one[2] or not fields[one[0]].isdisjoint(doc)]
 
     def get_profile(self, db: str) -> dict[str, Any]:
         """Nothing is profiled: SecantusDB looks up after each command whether it is, behind a lock that writes hold."""
         return {"level": 0, "slowms": 100, "sampleRate": 1.0}
 
     def _iter_indexes(self, db: str, coll: str) -> Iterable[Index]:
-        known = _NOW.indexes
-        if known is None:
+        if _NOW.indexes is None:
+            # Who asks now may change what it gets.
             return cast("Iterable[Index]", super()._iter_indexes(db, coll))
+        return self._definitions_of(db, coll).indexes
+
+    def _coll_options(self, db: str, coll: str) -> Document | None:
+        """Read them once for a write or a search, which asks whether a collection is capped and of times, and is told.
+
+        Who asks otherwise may change what it gets.
+        """
+        known = _NOW.collections
+        if known is None:
+            return cast("Document | None", super()._coll_options(db, coll))
         if (db, coll) not in known:
-            known[db, coll] = list(super()._iter_indexes(db, coll))
+            known[db, coll] = super()._coll_options(db, coll)
         return known[db, coll]
 
-    def _index_options_map(self, db: str, coll: str) -> dict[str, Document]:
-        """Make it once for definitions that are read once; who asks for it only reads."""
-        if _NOW.indexes is None:
-            return cast("dict[str, Document]", super()._index_options_map(db, coll))
-        indexes = cast("list[Index]", self._iter_indexes(db, coll))
-        if _NOW.options is None or _NOW.options[0] is not indexes:
-            _NOW.options = indexes, {name: options for name, _, options in indexes}
-        return _NOW.options[1]
+    def _all_indexes(self, db: str, coll: str) -> Indexes:
+        return self._definitions_of(db, coll).kinds
 
-    def _maybe_mark_multikey(self, db: str, coll: str, doc: object, indexes: object, marked: set[str]) -> set[str]:
+    def _index_options_map(self, db: str, coll: str) -> dict[str, Document]:
+        return self._definitions_of(db, coll).options
+
+    def _partial_filters(self, db: str, coll: str) -> dict[str, Document]:
+        return self._definitions_of(db, coll).partials
+
+    def _multikey_index_names(self, db: str, coll: str) -> set[str]:
+        return set(self._definitions_of(db, coll).multikey)
+
+    def _definitions_of(self, db: str, coll: str) -> _Definitions:
+        known = _NOW.indexes
+        if known is None:
+            return _definitions(self._stored_definitions(db, coll))
+        if (db, coll) not in known:
+            known[db, coll] = _definitions(self._stored_definitions(db, coll))
+        return known[db, coll]
+
+    def _stored_definitions(self, db: str, coll: str) -> Rows:
+        """Read the rows as they are: a look at their bytes tells whether they are known."""
+        cursor = self._cursor(storage._IDX_TABLE)
+        cursor.set_key(db, coll, "")
+        near = cursor.search_near()
+        if near == storage.wt.WT_NOTFOUND or (near < 0 and cursor.next() != 0):
+            return ()
+        begins, rows = f"{db}\0{coll}\0".encode(), []
+        while True:
+            key, value = cursor._get_raw_key_value()
+            if not key.startswith(begins):
+                break
+            rows.append((key, value))
+            if cursor.next() != 0:
+                break
+        return tuple(rows)
+
+    def _try_index_id_keys(self, db: str, coll: str, wanted: Document, *, collation: object = None) -> list[int] | None:
+        """Return the records to look at: of those with the ids asked for, who asks tells the right ones apart."""
+        if "_id" in wanted and len(wanted) > 1 and collation is None:
+            found = super()._try_index_id_keys(db, coll, {"_id": wanted["_id"]})
+            if found is not None:
+                return cast("list[int]", found)
+        return cast("list[int] | None", super()._try_index_id_keys(db, coll, wanted, collation=collation))
+
+    def _maybe_mark_multikey(self, db: str, coll: str, doc: Document, indexes: Indexes, marked: set[str]) -> set[str]:
+        """Mark indexes in which the document has an array. Only a field with a list or a document may hold one."""
+        trees = {field for field, value in doc.items() if isinstance(value, TREES)}
+        fields = self._definitions_of(db, coll).fields
+        some = [one for one in indexes if one[0] not in marked and not trees.isdisjoint(fields[one[0]])]
+        if not some:
+            return marked
         before = len(marked)
-        after: set[str] = super()._maybe_mark_multikey(db, coll, doc, indexes, marked)
+        after: set[str] = super()._maybe_mark_multikey(db, coll, doc, some, marked)
         if len(after) > before and _NOW.indexes is not None:
             _NOW.indexes.pop((db, coll), None)
         return after
 
 
-def _fields(paths: Iterable[str]) -> set[str]:
-    return {path.partition(".")[0] for path in paths}
+@functools.lru_cache(maxsize=1_000)
+def _fields(paths: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(path.partition(".")[0] for path in paths)
 
 
 def _differs(old: Document, new: Document, field: str) -> bool:
     """Whether a document may have other entries in an index over a field. Compared as stored: 1 is not 1.0."""
+    if field.startswith("$") or (field in old) != (field in new):
+        return True
     return (
-        field.startswith("$")
-        or (field in old) != (field in new)
-        or (field in old and bson.encode({field: old[field]}) != bson.encode({field: new[field]}))
+        field in old
+        and old[field] is not new[field]
+        and bson.encode({field: old[field]}) != bson.encode({field: new[field]})
     )
 
 
@@ -454,7 +624,8 @@ def main(arguments: list[str]) -> int:
     wait_for_the_disk_once()
     tell_the_room()
     copy_documents_as_trees()
-    read_formats_once()
+    pack_names_at_once()
+    compare_texts_as_texts()
     forget_answers_in_their_order()
     end_when_panicked()
     return int(cli.main(rest))

@@ -59,6 +59,9 @@ import store_server
 from secantus import storage
 reads, read = [], storage.Storage._iter_indexes
 storage.Storage._iter_indexes = lambda self, db, coll: (reads.append(coll), read(self, db, coll))[1]
+rows = store_server.Storage._stored_definitions
+store_server.Storage._stored_definitions = lambda self, db, coll: (reads.append(coll), rows(self, db, coll))[1]
+decoded = lambda: store_server._definitions.cache_info().misses
 earlier = storage.Storage(sys.argv[1])
 earlier.insert("d", "of_before", [{"_id": n} for n in range(5)])
 found = {"records": [earlier._count_oplog_rows()]}
@@ -73,10 +76,11 @@ store.create_index("d", "c", "by_tag", {"tag": 1})
 store.create_index("d", "c", "by_place", {"place": 1})
 reads.clear()
 store.insert("d", "c", [{"_id": n, "tag": n, "place": n} for n in range(50)])
-found["insert"] = len(reads)
+found["insert"], found["decoded"] = len(reads), [decoded()]
 reads.clear()
 store.update_matching("d", "c", {"_id": 7}, {"$set": {"place": 70}})
 found["update"] = len(reads)
+found["decoded"].append(decoded())
 reads.clear()
 store.update_matching("d", "c", {"_id": {"$in": [1, 2, 3, 4]}}, {"$set": {"tag": ["a", "b"]}}, multi=True)
 found["update_many"] = len(reads)
@@ -89,6 +93,33 @@ store.update_matching("d", "c", {"_id": 8}, {"$set": {"place": 80, "many": [2]}}
 found["by_array"] = [sorted(d["_id"] for d in store.find_matching("d", "c", {"tag": v})) for v in ("a", 7)]
 found["late"] = [sorted(d["_id"] for d in store.find_matching("d", "c", {"many": v})) for v in (1, 2)]
 found["indexes"] = sorted(i["name"] for i in store.list_indexes("d", "c"))
+# Definitions change in every way there is, between two writes and while one is under way.
+by = lambda coll, **asked: sorted(d["_id"] for d in store.find_matching("d", coll, asked))
+def refused(coll, *documents):
+    return [one["index"] for one in store.insert("d", coll, [*documents], ordered=False)[1]]
+store.insert("d", "c", [{"_id": "one", "alias": 1}, {"_id": "two", "alias": 2}])
+store.create_index("d", "c", "alias", {"alias": 1}, {"sparse": True})
+found["changes"] = [refused("c", {"_id": "three", "alias": 1})]
+store.delete_matching("d", "c", {"_id": "three"})
+store.set_index_options("d", "c", "alias", unique=True)
+found["changes"].append(refused("c", {"_id": "three", "alias": 1}, {"_id": "four", "alias": 4}))
+store.rename_collection("d", "c", "d", "moved")
+found["changes"].append([refused("moved", {"_id": "five", "alias": 4}), by("moved", alias=4), by("c", alias=4)])
+found["changes"].append([refused("c", {"_id": "five", "alias": 4}, {"_id": "six", "alias": 4}), by("c", alias=4)])
+store.drop_collection("d", "c")
+store.create_index("d", "c", "alias", {"alias": 1})
+handle = store.begin_user_transaction()
+with store.use_user_transaction(handle):
+    store.insert("d", "c", [{"_id": "many", "alias": [8, 9]}])
+    found["changes"].append([by("c", alias=8), sorted(store._multikey_index_names("d", "c"))])
+store.abort_user_transaction(handle)
+store.insert("d", "c", [{"_id": "some", "alias": [9, 10]}])
+found["changes"].append([by("c", alias=8), by("c", alias=9), sorted(store._multikey_index_names("d", "c"))])
+store.create_index("d", "c", "part", {"part.many": 1})
+store.insert("d", "c", [{"_id": "deep", "part": {"many": [1, 2]}}])
+found["changes"].append([by("c", **{"part.many": 2}), sorted(store._multikey_index_names("d", "c"))])
+store.drop_all_indexes("d", "moved")
+found["changes"].append([refused("moved", {"_id": "seven", "alias": 4}), by("moved", alias=4)])
 found["records"].append(store._count_oplog_rows())
 store.close()
 json.dump(found, sys.stdout)
@@ -105,6 +136,7 @@ def test_a_write_reads_the_definitions_of_indexes_once_and_finds_what_it_found_b
     # If the store reads them once by itself, or keeps no record, what we change of it can go.
     assert (alone.pop("insert"), alone.pop("update"), alone.pop("update_many")) == (153, 7, 19)
     assert (ours.pop("insert"), ours.pop("update"), ours.pop("update_many")) == (1, 1, 2)
+    assert (alone.pop("decoded"), ours.pop("decoded")) == ([0, 0], [1, 1])
     records = alone.pop("records")
     assert 0 < records[0] < records[1]
     assert ours.pop("records") == [records[0], 0]
@@ -112,6 +144,16 @@ def test_a_write_reads_the_definitions_of_indexes_once_and_finds_what_it_found_b
     assert ours == alone
     assert ours["by_array"] == [[1, 2, 3, 4], [7]]
     assert ours["late"] == [[5, 6], [6, 8]]
+    assert ours["changes"] == [
+        [],
+        [0],
+        [[0], ["four"], []],
+        [[], ["five", "six"]],
+        [["many"], ["alias"]],
+        [[], ["some"], ["alias"]],
+        [["deep"], ["alias", "part"]],
+        [[], ["four", "seven"]],
+    ]
 
 
 REWRITE = """
@@ -128,7 +170,8 @@ def counted(self, db, coll, doc, indexes, *more, **options):
 storage.Storage._delete_index_entries = counted
 if sys.argv[2] == "ours":
     store_server.copy_documents_as_trees()
-    store_server.read_formats_once()
+    store_server.pack_names_at_once()
+    store_server.compare_texts_as_texts()
 store = (store_server if sys.argv[2] == "ours" else storage).Storage(sys.argv[1])
 store.create_collection("d", "c")
 for name, key, options in [
@@ -190,6 +233,7 @@ sweeper.start()
 sweeper.join()
 found |= {"refused": refused, "expired": expired}
 found["documents"] = [repr(document) for document in store.find_matching("d", "c", {})]
+found["marked"] = sorted(store._multikey_index_names("d", "c"))
 for table in (storage._IDX_ENTRIES_TABLE, storage._UNIQ_TABLE):
     cursor = store._session().open_cursor(table)
     found[table] = [repr([*entry]) for entry in cursor]
@@ -208,6 +252,121 @@ def test_an_update_leaves_entries_of_indexes_it_does_not_concern_and_they_are_th
     assert alone["refused"] > 20
     assert alone["expired"] == [4, 1]
     assert len(alone["table:secantus_index_entries"]) > 100
+    assert ours == alone
+
+
+PACK = """
+import json, random, sys
+sys.path.insert(0, "tools/local")
+import store_server
+from secantus import storage
+cursors = vars(sys.modules[storage.wt.Cursor.__module__])
+stock = cursors["pack"], cursors["unpack"]
+store_server.pack_names_at_once()
+ours = cursors["pack"], cursors["unpack"]
+chance = random.Random(7)
+names = ["", "intake", "접수", "a\\0b", "\\0", b"bytes"]
+numbers = [0, 1, -1, 63, 64, -64, -65, 8255, 8256, 8257, -8256, -8257, 2**31, 2**63 - 1, -(2**63)]
+last = {"u": [b"", b"x", b"\\0", b"a\\0b\\0\\0", "text"], "q": numbers, "": [None], "uS": [b"\\0z"], "x": [None]}
+def tried(how, *values):
+    try:
+        return repr(how(*values))
+    except Exception as error:
+        return type(error).__name__
+compared, differ = 0, []
+for form in ("S", "SS", "SSS", "SSSu", "SSu", "SSq", "u", "q", "SuS", "SSx", "2S", "", "qq", "SS4u"):
+    for _ in range(300):
+        values = [chance.choice(numbers if one == "q" else last["u"] if one == "u" else names) for one in form]
+        values = values[: chance.choice([len(form)] * 9 + [1])]
+        made = [tried(pack, form, *values) for pack in (stock[0], ours[0])]
+        compared += 1
+        if made[0] != made[1]:
+            differ.append([form, repr(values), *made])
+        for stored in (eval(made[0]) if made[0].startswith("b") else b"", chance.randbytes(12), None):
+            read = [tried(unpack, form, stored) for unpack in (stock[1], ours[1])]
+            if read[0] != read[1]:
+                differ.append([form, repr(stored), *read])
+json.dump({"compared": compared, "differ": differ[:5]}, sys.stdout)
+"""
+
+
+def test_keys_and_values_are_packed_and_unpacked_as_the_engine_does_it(tmp_path: Path) -> None:
+    assert written(tmp_path, "ours", PACK) == {"compared": 4_200, "differ": []}
+
+
+FIND = """
+import json, random, sys
+sys.path.insert(0, "tools/local")
+import store_server
+from secantus import storage
+ours = sys.argv[2] == "ours"
+if ours:
+    store_server.compare_texts_as_texts()
+store = (store_server if ours else storage).Storage(sys.argv[1])
+reads, cursor = [], storage.Storage._cursor
+def opened(self, table, **options):
+    reads.append(table)
+    return cursor(self, table, **options)
+storage.Storage._cursor = opened
+for name, key, options in [
+    ("rev", {"rev": 1}, {}),
+    ("place", {"place": 1, "rev": 1}, {}),
+    ("sparse", {"since": 1}, {"sparse": True}),
+    ("few", {"rev": 1}, {"partialFilterExpression": {"urgent": True}}),
+    ("own", {"_id": 1, "rev": 1}, {"partialFilterExpression": {"urgent": True}}),
+]:
+    store.create_index("d", "c", name, key, options)
+chance = random.Random(11)
+ids = ["a", "A", "b", 1, 1.0, 2, True, None, {"n": 1}, "c"]
+values = [None, 0, 1, 1.0, True, "a", "A", [1, "a"], {"step": 1}, float("nan")]
+for number, one in enumerate(["a", "A", "b", 1, 2, True, None, {"n": 1}, "c"]):
+    document = {"_id": one, "rev": number % 3, "place": "xyz"[number % 3], "urgent": number % 2 == 0}
+    store.insert("d", "c", [document | ({"since": chance.choice(values)} if number % 4 else {})])
+found = {"answers": [], "updated": []}
+def wanted():
+    one = chance.choice([
+        chance.choice(ids),
+        {"$in": chance.sample(ids, 4)},
+        {"$eq": chance.choice(ids)},
+        {"$gte": chance.choice(ids)},
+        {"$ne": chance.choice(ids)},
+        {"$in": []},
+    ])
+    more = [
+        ("rev", chance.choice([0, 1, 2, 1.0, {"$gte": 1}, {"$in": [0, 2]}])),
+        ("place", chance.choice(["x", "y", "X", {"$in": ["x", "z"]}, {"$gt": "x"}])),
+        ("since", chance.choice([*values, {"$exists": False}, {"$in": [1, None]}, {"$size": 2}])),
+        ("urgent", chance.choice([True, False, 1])),
+        ("$or", [{"rev": 1}, {"place": "x"}]),
+        ("_id", one),
+    ]
+    return dict(chance.sample(more, chance.randrange(1, 5))) | chance.choice([{}, {"_id": one}])
+for _ in range(1500):
+    asked = wanted()
+    how = chance.choice([{}, {}, {"sort": {"rev": -1}}, {"collation": {"locale": "en", "strength": 2}}])
+    answer = store.find_matching("d", "c", asked, **how)
+    found["answers"].append([repr(asked), repr(how), sorted(repr(one["_id"]) for one in answer)])
+for number in range(300):
+    asked = wanted()
+    how = {"multi": chance.random() < 0.5}
+    # Of several that match, which one is changed is left to the store.
+    if how["multi"] or len(store.find_matching("d", "c", asked)) < 2:
+        done = store.update_matching("d", "c", asked, {"$set": {"touched": number}}, **how)
+        found["updated"].append([done["matched"], done["modified"]])
+found["documents"] = sorted(repr(one) for one in store.find_matching("d", "c", {}))
+reads.clear()
+store.find_matching("d", "c", {"_id": "a", "rev": 0})
+found["definitions_read"] = reads.count(storage._IDX_TABLE)
+store.close()
+json.dump(found, sys.stdout)
+"""
+
+
+def test_what_is_asked_for_by_its_id_and_more_is_found_by_its_id_and_is_what_was_found_before(tmp_path: Path) -> None:
+    alone, ours = written(tmp_path / "alone", "alone", FIND), written(tmp_path / "ours", "ours", FIND)
+    assert alone.pop("definitions_read") > 0, "it looks up by the id by itself: what we change of it can go"
+    assert ours.pop("definitions_read") == 0
+    assert sum(bool(answer) for _, _, answer in alone["answers"]) > 300
     assert ours == alone
 
 
