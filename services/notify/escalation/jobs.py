@@ -157,7 +157,7 @@ class FarTimers:
             asleep |= await self._cases.asleep_past(latest, critical=urgency is Urgency.CRITICAL)
         self._right = {report_id: at for report_id, at in self._right.items() if asleep.get(report_id) == at}
         unknown = [report_id for report_id in asleep if report_id not in self._right]
-        found, skipped = list[str](), Skipped("far-timers")
+        found, skipped = list[str](), Skipped("alerts")
         for start in range(0, len(unknown), SLICE):
             found += await self._bring_forward(unknown[start : start + SLICE], asleep, now, skipped)
         if found:
