@@ -164,7 +164,8 @@ def revisions(folder: Path) -> list[Revision]:
         body = json.loads(path.read_bytes())
         first = {one.cell.row: (one.low, one.high) for one in _of_json(body, "") if one.cell.column == _REPORTS}
         months = tuple(body["months"])
-        found.append(Revision(body["name"], body["period"], months, body["revision"], body["as_of"], first))
+        number, as_of = body.get("revision", 0), body.get("as_of", "")
+        found.append(Revision(body["name"], body["period"], months, number, as_of, first))
     return found
 
 
