@@ -28,6 +28,9 @@ pytestmark = pytest.mark.browser
 # Wherever this is set, every page that is looked at is also photographed.
 SHOTS = os.environ.get("IEUM_SCREENSHOTS")
 SIZES = {360: 760, 1280: 900}
+# The hint that a table can be scrolled comes before it; in a row of columns it would take the table's own.
+HINTS_IN_COLUMNS = """() => [...document.querySelectorAll(".scroll, .table-wrap")].filter(
+    (region) => /grid|flex/.test(getComputedStyle(region.parentElement).display)).map((region) => region.textContent)"""
 
 
 async def page_of(
@@ -213,6 +216,7 @@ async def test_every_page_is_clean_in_both_languages_at_both_widths(chromium: Br
             for size, height in SIZES.items():
                 await page.set_viewport_size({"width": size, "height": height})
                 await assert_no_sideways_scrolling(page)
+                assert await page.evaluate(HINTS_IN_COLUMNS) == [], f"{name}: a hint above a table moves its neighbours"
                 await shot(page, f"{name}-{lang}-{size}")
             # Its stream with it: a server waits for whoever listens.
             await page.context.close()
