@@ -167,7 +167,7 @@ PURPOSES: Final[Mapping[str, Label]] = {
     Purpose.FIRST_CONTACT: Label("First contact", "첫 연락"),
     Purpose.FOLLOW_UP: Label("Follow-up", "후속 연락"),
     Purpose.DELETION_SUPPORT: Label("Deletion support", "삭제 지원"),
-    Purpose.MESSAGE: Label("Reading or answering a message", "메시지 확인·답변"),
+    Purpose.MESSAGE: Label("Reading or answering a message", "메시지 확인·답장"),
     Purpose.HANDOVER: Label("Handover", "인수인계"),
     Purpose.ERASURE: Label("Deciding on an erasure", "파기 결정"),
 }

@@ -207,6 +207,23 @@ async def test_a_row_made_anew_leaves_somebody_on_the_button_they_stood_on_and_t
         await expect(page.locator("#counts .stat-value").nth(4)).to_have_text("1")
 
 
+async def test_who_acknowledges_while_the_connection_is_lost_is_told_to_press_again(
+    start: Start, sink: MailSink, chromium: Browser
+) -> None:
+    harness = await start()
+    await harness.routed(event("report.routed", 1))
+    await eventually(lambda: len(sink.mails) >= 1)
+    async with listening(harness) as base:
+        page = await console(chromium, harness, base, "gwangju", lang="en")
+        row = page.locator(f"#case-{report_id(1)}")
+        await page.route("**/acknowledge", lambda route: route.abort())
+        await row.get_by_role("button").click()
+        await expect(page.locator("#live")).to_contain_text("Please press the button again.")
+        await page.unroute("**/acknowledge")
+        await row.get_by_role("button").click()
+        await expect(row).to_have_attribute("data-state", "acknowledged")
+
+
 @pytest.mark.parametrize("lang", ["ko", "en"])
 async def test_who_acknowledges_by_key_goes_on_from_there(
     start: Start, sink: MailSink, chromium: Browser, lang: str

@@ -177,7 +177,7 @@ list.addEventListener("submit", async (event) => {
     const body = await answer.json();
     live.textContent = answer.ok ? `${body.alias}: ${root.dataset.done}` : body.detail;
   } catch {
-    live.textContent = root.dataset.lost;
+    live.textContent = root.dataset.unsent;
   } finally {
     delete form.dataset.sent;
   }
