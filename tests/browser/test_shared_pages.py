@@ -138,6 +138,30 @@ async def test_quick_exit_stays_in_sight_while_scrolling(chromium: Browser) -> N
         await page.goto(site)
         await page.evaluate("scrollTo(0, document.body.scrollHeight)")
         await expect(page.locator(".exit")).to_be_in_viewport(ratio=1)
+        # On a wide page the hint beside it goes with the page: it would cover what is read.
+        await page.set_viewport_size({"width": 1280, "height": 300})
+        await page.evaluate("scrollTo(0, 0)")
+        await expect(page.locator("[data-exit-hint] span")).to_be_in_viewport(ratio=1)
+        await page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        await expect(page.locator("[data-exit-hint] span")).not_to_be_in_viewport()
+        await expect(page.locator(".exit")).to_be_in_viewport(ratio=1)
+        await context.close()
+
+
+async def test_with_letters_twice_as_large_a_button_breaks_no_word_on_a_phone(chromium: Browser) -> None:
+    context = await chromium.new_context(viewport={"width": 360, "height": 740})
+    page = await context.new_page()
+    async with serving(build()) as site:
+        await page.goto(f"{site}/?lang=en")
+        room = await page.evaluate("""() => {
+          document.documentElement.style.setProperty("font-size", "200%", "important");
+          document.querySelector("main .wrap").innerHTML =
+            '<div class="notice"><p class="actions"><a class="button" href="/">counselling</a></p></div>';
+          const button = document.querySelector("main .button");
+          button.style.whiteSpace = "nowrap";
+          return button.clientWidth - button.scrollWidth;
+        }""")
+        assert room >= 0
         await context.close()
 
 

@@ -8,10 +8,10 @@ from shared.events.vocabulary import Urgency
 from shared.web.translations import gettext_noop as n
 
 PARTS: Final[Mapping[PartOfDay, str]] = {
-    PartOfDay.NIGHT: n("It is night now (%(time)s)."),
-    PartOfDay.MORNING: n("It is morning now (%(time)s)."),
-    PartOfDay.AFTERNOON: n("It is afternoon now (%(time)s)."),
-    PartOfDay.EVENING: n("It is evening now (%(time)s)."),
+    PartOfDay.NIGHT: n("It is night in Korea now (%(time)s)."),
+    PartOfDay.MORNING: n("It is morning in Korea now (%(time)s)."),
+    PartOfDay.AFTERNOON: n("It is afternoon in Korea now (%(time)s)."),
+    PartOfDay.EVENING: n("It is evening in Korea now (%(time)s)."),
 }
 DUTY: Final[Mapping[DutyCoverage, str]] = {
     DutyCoverage.EVERYWHERE: n("People are on duty at every centre."),

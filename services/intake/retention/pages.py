@@ -37,6 +37,8 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
         request: Request,
         principal: Annotated[Principal, Depends(authorize(Action.ERASURES_READ))],
         page: _Page = 1,
+        decided: str = "",
+        report_id: str = "",
     ) -> Response:
         decides = principal.may(Action.ERASURES_DECIDE)
         if decides:
@@ -58,6 +60,8 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
             decides=decides,
             may_decide=lambda owner: owner is not None and principal.may(Action.ERASURES_DECIDE, owner),
             choices_for=lambda row: schedule.choices_for(schedule.category_in(row.facts, row.life)),
+            decided=decided if decided in erasure_words.DECIDED and _REPORT_ID.fullmatch(report_id) else "",
+            report_id=report_id,
             table=list(schedule.TABLE.values()),
             words=erasure_words,
             to_destroy=retention_rules.REASONS_TO_DESTROY,
@@ -90,7 +94,8 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
             reason=Reason(reason),
             category=Category(category) if keeps else None,
         )
-        return RedirectResponse(back, 303)
+        kind = "destroy" if destroy else "keep" if keeps else "again"
+        return RedirectResponse(f"{back}{'&' if page > 1 else '?'}decided={kind}&report_id={report_id}", 303)
 
     @routes.post("/details/{report_id}/confirm")
     async def confirmed(

@@ -27,6 +27,12 @@ ALARMS: Final = {
     "unread": n("Its time is passing and nobody ever acknowledged it. It is not destroyed."),
     "unfinished": n("Its time has passed and the case is not closed. It is not destroyed."),
 }
+DECIDED: Final = {
+    "destroy": n("Your decision was recorded: it is destroyed. When, the list “Will be destroyed” says."),
+    "keep": n("Your decision was recorded: it is kept. The list “Kept after a withdrawal” says until when."),
+    "again": n("Your decision was recorded: the case is taken up again."),
+}
+"""Said once above the lists, with the report's id, to whoever has just decided."""
 WAYS: Final = (
     ("phone", n("By phone, on a number of their own")),
     ("email", n("By e-mail, from an address of their own")),

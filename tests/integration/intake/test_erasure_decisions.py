@@ -152,6 +152,25 @@ async def test_a_list_that_is_longer_than_a_page_goes_on_on_the_next(
     assert "?page=2" not in (await page(harness, "busan", "lead")).text, "it would be refused"
 
 
+async def test_what_was_decided_is_said_and_each_card_is_named_by_its_report(harness: IntakeHarness) -> None:
+    someone = await holder(harness, harm_types=["child_material"])
+    await owned(someone, "ulsan", seen=True)
+    await someone.done("withdraw")
+    for place, form, said in (
+        ("waiting", {"do": "keep", "reason": "child_material_law", "category": "permanent"}, "recorded: it is kept."),
+        ("kept", {"do": "keep", "reason": "victim_objects"}, "recorded: the case is taken up again."),
+    ):
+        shown = (await page(harness, "ulsan", "lead")).text
+        name = f"{place}-{someone.report_id}"
+        assert (f'role="group" aria-labelledby="{name}"' in shown, f'id="{name}"' in shown) == (True, True)
+        assert "Your decision was recorded" not in shown
+        done = await page(harness, "ulsan", "lead", form=form, to=f"/erasures/{someone.report_id}")
+        after = (await page(harness, "ulsan", "lead", to=done.headers["location"])).text
+        assert said in after, form
+    forged = "/erasures?decided=destroy&report_id=%3Cb%3E"
+    assert "Your decision was recorded" not in (await page(harness, "ulsan", "lead", to=forged)).text
+
+
 async def test_who_decides_on_a_later_page_stays_there(harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     people = await waiting_by_pages(harness, monkeypatch, "daegu", people=2, of=1)
     second = (await page(harness, "daegu", "lead", to="/erasures?page=2")).text
@@ -166,6 +185,8 @@ async def test_who_decides_on_a_later_page_stays_there(harness: IntakeHarness, m
         [onward] = parse_qs(urlsplit(asked.headers["location"]).query)["next"]
         assert onward.endswith("/erasures?page=2")
     decided = await page(harness, "daegu", "lead", form=form, to=to)
-    assert (decided.status_code, decided.headers["location"]) == (303, "/erasures?page=2")
-    left = (await page(harness, "daegu", "lead", to="/erasures?page=2")).text
+    onward = f"/erasures?page=2&decided=destroy&report_id={people[1].report_id}"
+    assert (decided.status_code, decided.headers["location"]) == (303, onward)
+    left = (await page(harness, "daegu", "lead", to=onward)).text
+    assert f"it is destroyed. When, the list “Will be destroyed” says. <code>{people[1].report_id}</code>" in left
     assert left.count("No more here.") == 2, "one waits and one is planned, each on the first page"

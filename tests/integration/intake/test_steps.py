@@ -207,6 +207,47 @@ async def test_who_left_by_quick_exit_reads_nowhere_that_something_was_answered(
         assert ("Begin" in page.text, GONE in page.text) == (True, False), address
 
 
+async def test_the_last_page_says_no_question_twice_and_lists_nothing_where_all_is_answered(
+    harness: IntakeHarness,
+) -> None:
+    await begun(harness)
+    await answer(harness, "other", relationship="stranger")
+    await answer(harness, "told", already_told="police")
+    page = await harness.http.get("/form/check?lang=en")
+    said = page.text.split('<dl class="summary answers">')[1].split("</dl>")[0]
+    for question in ("Who did it?", "Who knows about it already?"):
+        # Once as the heading, once in the words of its button for who hears them.
+        assert said.count(question) == 2, question
+    assert "Not answered" in page.text
+    await answer(harness, "urgent", money_demanded="yes")
+    await answer(harness, "about", age_band="19_24")
+    await answer(harness, "seen", still_spreading="yes")
+    await answer(harness, "words", narrative=STORY)
+    await answer(harness, "place", division="jeju")
+    await answer(harness, "language", contact_name="김")
+    await answer(harness, "contact", contact_channels="message_here")
+    assert "Not answered" not in (await harness.http.get("/form/check?lang=en")).text
+
+
+async def test_only_the_person_harmed_is_told_what_a_child_may_do(harness: IntakeHarness) -> None:
+    told = "even if you cannot tell a parent"
+    for role, expected in (("representative", False), ("third_party", False), ("victim", True)):
+        await answer(harness, "who", role=role)
+        assert (told in (await harness.http.get("/form/about?lang=en")).text) is expected, role
+
+
+async def test_who_wants_to_be_reached_only_here_reads_where_answers_wait(harness: IntakeHarness) -> None:
+    for ways, expected in (
+        ({"contact_channels": "message_here"}, "answers wait for you here"),
+        ({"contact_channels": "text", "phone": "010-0000-0000"}, "contacts you only in the ways you chose"),
+        ({}, "call 1366 whenever you want to talk"),
+    ):
+        form = {**hidden(await harness.http.get("/all?lang=en")), "role": "victim", "harm_types": "distribution"}
+        page = await harness.http.post("/?lang=en", data={**form, **ways})
+        receipt(page)
+        assert expected in page.text, ways
+
+
 async def test_a_browser_that_takes_no_cookies_is_told_of_the_form_that_needs_none(harness: IntakeHarness) -> None:
     following = (await answer(harness, "who", role="victim")).headers["location"]
     harness.http.cookies.clear()
