@@ -158,19 +158,24 @@ class LastWord(NamedTuple):
 def last_words(entries: Sequence[RegisterLine]) -> dict[str, LastWord]:
     """The last word about each report, ``entries`` oldest first. Erased is the end, whatever stands after it.
 
-    An erasure did not happen where the same state of the report, or a later one, was changed in another way.
+    An erasure did not happen where the same state of the report was changed in another way, or a later one after it.
+    A later one before it is of a store in whose place a backup was put: there the report has changed less often.
     """
-    went_on: dict[str, int] = {}
+    went_on: dict[str, list[RegisterLine]] = {}
     for entry in entries:
         if entry.what in {Happened.REINSTATED, Happened.KEPT}:
-            went_on[entry.report_id] = max(entry.changes, went_on.get(entry.report_id, 0))
+            went_on.setdefault(entry.report_id, []).append(entry)
     words: dict[str, LastWord] = {}
     for entry in entries:
         before = words.get(entry.report_id, LastWord())
         if entry.what is Happened.ERASED:
-            if entry.changes > went_on.get(entry.report_id, -1):
+            if not any(_came_before(other, entry) for other in went_on.get(entry.report_id, ())):
                 words[entry.report_id] = before._replace(erased=entry)
         elif entry.what is not Happened.KEPT and before.erased is None:
             withdrawn = entry.what is Happened.WITHDRAWN
             words[entry.report_id] = LastWord(withdrawn=entry) if withdrawn else LastWord(reinstated=entry)
     return words
+
+
+def _came_before(other: RegisterLine, erased: RegisterLine) -> bool:
+    return other.changes == erased.changes or (other.changes > erased.changes and other.at >= erased.at)

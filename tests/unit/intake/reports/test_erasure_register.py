@@ -128,6 +128,16 @@ def test_an_erasure_that_another_change_came_before_did_not_happen(how: Happened
     assert last_words([withdrawn, *pair, later])[ONE].erased == later, "the next time it was"
 
 
+@pytest.mark.parametrize("how", [Happened.KEPT, Happened.REINSTATED])
+def test_an_erasure_in_a_restored_store_happened_whatever_became_of_the_report_before(how: Happened) -> None:
+    """The report of the backup has changed less often than the one that was lost."""
+    lost = RegisterLine(AT, how, ONE, 9)
+    erased = RegisterLine(AT + timedelta(days=4), Happened.ERASED, ONE, 6)
+    assert last_words([lost, erased])[ONE].erased == erased
+    unnoted = lost._replace(at=erased.at)
+    assert last_words([erased, unnoted]).get(ONE, LastWord()).erased is None, "the change before it was not noted"
+
+
 def test_a_line_says_nothing_of_a_report_that_has_changed_since() -> None:
     withdrawn, erased = RegisterLine(AT, Happened.WITHDRAWN, ONE, 4), RegisterLine(AT, Happened.ERASED, ONE, 6)
     word = LastWord(withdrawn, erased)
