@@ -37,18 +37,31 @@ class ClocksApartError(TransientError):
 
 
 class CorrectedClock:
-    """A clock that is set by how far it was found to be ahead. Reading it asks nobody."""
+    """A clock that is corrected by how far it was found to be ahead. Reading it asks nobody.
+
+    A clock that was set since counts as it is: most are set to be right, and a correction would make them wrong.
+    """
 
     def __init__(self, clock: Clock) -> None:
         """``clock`` is the process's own."""
         self._clock = clock
-        self.ahead = timedelta()
+        self._ahead, self._begun = timedelta(), self._begin(clock.now())
         self.monotonic = clock.monotonic
         self.sleep = clock.sleep
 
     def now(self) -> datetime:
         """Wall time in UTC, corrected."""
-        return self._clock.now() - self.ahead
+        now = self._clock.now()
+        was_set = abs(self._begin(now) - self._begun) > MOST_APART
+        return now if was_set else now - self._ahead
+
+    def correct(self, ahead: timedelta) -> None:
+        """Take off what the clock is ahead now."""
+        self._ahead, self._begun = ahead, self._begin(self._clock.now())
+
+    def _begin(self, now: datetime) -> datetime:
+        """When the clock's seconds began to count, by what it says now: another moment once it is set."""
+        return now - timedelta(seconds=self._clock.monotonic())
 
 
 class StoreClock:
@@ -78,7 +91,7 @@ class StoreClock:
         ahead = max(before - said, timedelta()) or min(after - said, timedelta())
         AHEAD.set(ahead.total_seconds())
         apart = abs(ahead) > MOST_APART
-        self.corrected.ahead = ahead if apart else timedelta()
+        self.corrected.correct(ahead if apart else timedelta())
         if apart != self._apart:
             self._apart = apart
             if apart:

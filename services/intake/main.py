@@ -333,7 +333,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock, leave="/leave")
     view, by_store = FormRenderer(own_pages, clock, duties.outlook), store_clock.corrected
     call_drafts = CallDrafts(CallRepository(database), keys, by_store)
-    sender = CallSubmitter(call_drafts, submission_service, reports, issuer, by_store)
+    sender = CallSubmitter(call_drafts, submission_service, reports, issuer, store_clock)
     call_view, call_desk = CallRenderer(view, call_drafts, by_store), CallService(call_drafts, recorder, by_store)
     app = create_app(
         service="intake",

@@ -22,6 +22,7 @@ from shared import log as logs
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import PermanentError, TransientError
 from shared.jobs import Skipped
+from shared.store_clock import StoreClock
 from shared.web.form_body import Typed
 
 _log = logs.get(__name__)
@@ -50,14 +51,18 @@ class CallSubmitter:
         submission_service: SubmissionService,
         reports: ReportRepository,
         receipts: ReceiptIssuer,
-        clock: Clock,
+        store_clock: StoreClock,
     ) -> None:
-        """``reports`` is where a submitted report is looked up by its id; ``receipts`` makes its receipt again."""
+        """``reports`` is where a submitted report is looked up by its id; ``receipts`` makes its receipt again.
+
+        ``store_clock`` says what time it is: calls go by the store's.
+        """
         self._drafts = drafts
         self._submission_service = submission_service
         self._reports = reports
         self._receipts = receipts
-        self._clock = clock
+        self._store_clock = store_clock
+        self._clock: Clock = store_clock.corrected
 
     async def send(self, held: CallDraft) -> bool:
         """Submit the frozen answers; when it returns True, it is a report, and durable.
@@ -142,9 +147,10 @@ class CallSubmitter:
     async def sweep(self) -> int:
         """End what nobody came back to, and forget what ended long ago; how many were abandoned.
 
-        Raises ``SkippedError`` at the end.
+        Raises ``SkippedError`` at the end, and ``ClocksApartError`` without ending any: nothing brings back what was
+        said, and which of the two clocks is right is not known.
         """
-        now = whole_milliseconds(self._clock.now())
+        now = whole_milliseconds(await self._store_clock.agreed_now())
         skipped = Skipped(OVERDUE)
         over = await self._drafts.store.overdue(now, skipped)
         await self._drafts.store.remove([call for call in over if call.state is CallState.ENDED], now)

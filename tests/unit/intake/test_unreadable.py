@@ -261,7 +261,7 @@ def sending(name: str) -> Call:
 
 def sender(calls: Any, lodging: Any, *lodged: str) -> CallSubmitter:
     changes: Any = Reports(*(stored(name) for name in lodged))
-    return CallSubmitter(calls, lodging, changes, issuer(), ManualClock(OVER))
+    return CallSubmitter(calls, lodging, changes, issuer(), agreeing(ManualClock(OVER)))
 
 
 @pytest.mark.parametrize("trouble", [KeyError("assent"), TransientError("too many words wait"), ValueError("?")])

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
 from shared.store_clock import MOST_APART, ClocksApartError, StoreClock
-from tests.support.clock import ManualClock, agreeing
+from tests.support.clock import ManualClock, StillClock, agreeing
 
 NOW = datetime(2026, 11, 30, 3, 0, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -48,6 +48,17 @@ async def test_what_goes_by_the_store_is_set_once_they_were_compared(ahead: time
     await clock.advance(60)
     assert store_clock.corrected.now() == NOW - ahead + timedelta(minutes=1)
     assert store_clock.corrected.monotonic() == 60
+
+
+@pytest.mark.parametrize("hours", [400, -25])
+async def test_one_that_was_set_since_counts_as_it_is(hours: int) -> None:
+    """Set right, it would be wrong by as much the other way until the next look: calls would end at once."""
+    clock = StillClock(NOW)
+    store_clock = agreeing(clock, ahead=timedelta(hours=hours))
+    await store_clock.look()
+    assert store_clock.corrected.now() == NOW - timedelta(hours=hours)
+    clock.jump(hours=-hours)
+    assert store_clock.corrected.now() == NOW - timedelta(hours=hours)
 
 
 async def test_clocks_that_differ_by_minutes_are_not_set() -> None:
