@@ -337,7 +337,8 @@ class CaseStore:
             with store_errors():
                 found = await self.collection.find(wanted, names).sort("sort_key", 1).limit(_FIRST).to_list(None)
             for document in found:
-                if not document["synthetic"]:
+                # One that cannot be read hides nobody behind it; lists name it in the log.
+                if document.get("synthetic") is False and isinstance(document.get("received_at"), datetime):
                     return _in_utc(document["received_at"])
             if len(found) < _FIRST:
                 return None

@@ -362,6 +362,21 @@ async def test_drills_are_on_the_list_and_in_no_count(start: Start, sink: MailSi
     assert waits == [None] * len(RANK), "a drill that nobody takes is not somebody who waits"
 
 
+async def test_a_case_that_cannot_be_read_hides_nobody_who_has_waited_since(start: Start, sink: MailSink) -> None:
+    """Nor does it keep the metrics beside it, as of what is due, from being told."""
+    del sink
+    harness = await start()
+    await harness.routed(*[event("report.routed", number) for number in (1, 2, 3)])
+    await eventually(lambda: harness.shown(1, 2, 3))
+    cases = harness.notify.cases
+    first, second, third = sorted(report_id(number) for number in (1, 2, 3))  # received at once, they stand so
+    for one, field in ((first, "received_at"), (second, "synthetic")):
+        await cases.collection.update_one({"_id": one}, {"$unset": {field: ""}})
+    readable = await harness.notify.case_service.case(third)
+    assert readable is not None
+    assert await cases.first_waiting(RANK[readable.urgency], None, None) == readable.received_at
+
+
 @pytest.mark.own_service  # it reads the whole audit
 async def test_looking_at_another_centres_team_is_on_record_as_a_look(start: Start, sink: MailSink) -> None:
     del sink
