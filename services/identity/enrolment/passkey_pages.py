@@ -73,6 +73,13 @@ def passkey_router(
             raise Problem(409, "not_here", gettext_noop("Your password is not kept here but where you signed in."))
         return account
 
+    async def still_mine(principal: Principal, confirmed: Account) -> Account:
+        found = await mine(principal)
+        if found.changes != confirmed.changes:
+            # Since the factors were shown, perhaps to keep out whoever showed them.
+            raise RefusedError("wrong_sign_in")
+        return found
+
     async def one(principal: Principal, key: str) -> tuple[Account, Passkey]:
         account = await mine(principal)
         found = next((each for each in account.passkeys if each.id.hex() == key), None)
@@ -103,7 +110,7 @@ def passkey_router(
         who = actor_of(request, principal)
         try:
             await sign_in.confirm(account, current, digits, who)
-            changed = await passkeys.add(await mine(principal), principal.session, name, passkey, who)
+            changed = await passkeys.add(await still_mine(principal, account), principal.session, name, passkey, who)
         except RefusedError as error:
             return form(pages, request, error, name=name)
         except TransientError:
@@ -128,7 +135,7 @@ def passkey_router(
         required = must_have_one(account, roles_with_passkey)
         try:
             await sign_in.confirm(account, current, digits, who)
-            changed = await passkeys.remove(await mine(principal), key, who, required=required)
+            changed = await passkeys.remove(await still_mine(principal, account), key, who, required=required)
         except RefusedError as error:
             words, wait = PASSKEY_WORDS[error.code], error.retry_after or 0
             return pages.render(
@@ -178,8 +185,8 @@ def registration_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys,
         who = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), where_of(request))
         try:
             changed = await passkeys.add(account, cookie, name, passkey, who)
-            # The account as it was: the passkey registered here makes this browser no stranger.
-            entered = await sign_in.begin(account, Factor.PASSKEY, nobody, device_of(request))
+            # Known as it was before: the passkey registered here makes this browser no stranger.
+            entered = await sign_in.begin(changed, Factor.PASSKEY, nobody, device_of(request), before=account)
         except RefusedError as error:
             return form(pages, request, error, name=name, next=next and onward(next, urls), first=True)
         except TransientError:

@@ -121,7 +121,7 @@ class Enrolment:
         begins = self._clock.now()
         async with self._notices.about(account, Notice.PASSWORD):
             kept: dict[str, object] = {"password": hashed, "sessions_from": begins, "session_kept": session}
-            changed = await self._change(account.subject, kept)
+            changed = await self._change(account, kept)
         await self._sessions.end(account.subject, SessionEnding.PASSWORD_CHANGED, but=session)
         return changed
 
@@ -134,7 +134,7 @@ class Enrolment:
         await self._trail.append(line(who, AuditAction.RECOVERY_CODES, self._clock.now()))
         async with self._notices.about(account, Notice.RECOVERY_CODES):
             fresh = digests(self._vault.marks, account.subject, codes)
-            changed = await self._change(account.subject, {"recovery": fresh})
+            changed = await self._change(account, {"recovery": fresh})
         return changed, codes
 
     async def change_mail(
@@ -156,7 +156,7 @@ class Enrolment:
         kept: dict[str, object] = {"mail": sealed, "language": language if to else ""}
         changed = account.model_copy(update=kept)
         async with self._notices.about(account, Notice.ADDRESS), self._notices.about(changed, Notice.ADDRESS):
-            return await self._change(account.subject, kept)
+            return await self._change(account, kept)
 
     def _strong(self, password: str, name: str) -> str:
         password = normal(password)
@@ -165,9 +165,13 @@ class Enrolment:
             raise RefusedError(weak.value)
         return password
 
-    async def _change(self, subject: str, update: dict[str, object]) -> Account:
-        account = await self._accounts.get(subject)
-        if account is None or account.state is not AccountState.ACTIVE:
+    async def _change(self, confirmed: Account, update: dict[str, object]) -> Account:
+        """Change the account that somebody showed the factors of. Raises ``RefusedError`` ``wrong_sign_in``.
+
+        Also where it was changed since: perhaps to keep out whoever showed them.
+        """
+        account = await self._accounts.get(confirmed.subject)
+        if account is None or account.state is not AccountState.ACTIVE or account.changes != confirmed.changes:
             raise RefusedError("wrong_sign_in")
         saved = await self._accounts.save(account.changed(self._clock.now(), **update))
         if saved is None:

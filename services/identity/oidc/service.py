@@ -83,7 +83,7 @@ class External:
         known_device = self._vault.device_of(device, account, now) is not None
         telling = nullcontext() if known_device else self._notices.about(account, Notice.NEW_DEVICE)
         async with telling:
-            issued = await self._sessions.begin(account.subject, who, person.shown_at, mark)
+            issued = await self._sessions.begin(account, who, person.shown_at, mark)
             if issued is None:
                 await self.refused(who, "wrong_sign_in", account)
                 raise RefusedError("wrong_sign_in")

@@ -67,12 +67,13 @@ class Sessions:
         self._clock = clock
 
     async def begin(
-        self, subject: str, who: Actor | None = None, shown_at: datetime | None = None, provider_session: str = ""
+        self, account: Account, who: Actor | None = None, shown_at: datetime | None = None, provider_session: str = ""
     ) -> Issued | None:
         """A new session with names of its own, whatever the browser held before; None where they may not sign in.
 
-        ``who``: from which device and network. Of the OpenID provider: ``shown_at`` is when it asked for the factors,
-        ``provider_session`` its own session.
+        ``account`` as it was when its factors were shown: where it was changed since, that was perhaps to keep out
+        whoever showed them. ``who``: from which device and network. Of the OpenID provider: ``shown_at`` is when it
+        asked for the factors, ``provider_session`` its own session.
         """
         now = self._clock.now()
         secret = new_secret()
@@ -80,7 +81,7 @@ class Sessions:
         made = Session(
             digest=self._marks.session(secret),
             session=name,
-            subject=subject,
+            subject=account.subject,
             started_at=now,
             shown_at=shown_at,
             provider_session=provider_session,
@@ -91,11 +92,11 @@ class Sessions:
         session = made.model_copy(update={"seal": self._marks.session_seal(made)})
         await self._store.add(session)
         # Read after the session is there: a change before this is seen here, one after it ends this session too.
-        account = await self._accounts.get(subject)
-        if account is None or not usable(account) or not of_now(session, account):
-            await self._store.end(subject, SessionEnding.DISABLED, now, only=session.session)
+        found = await self._accounts.get(account.subject)
+        if found is None or not usable(found) or not of_now(session, found) or found.changes != account.changes:
+            await self._store.end(account.subject, SessionEnding.DISABLED, now, only=session.session)
             return None
-        return await self._issued(account, session, secret)
+        return await self._issued(found, session, secret)
 
     async def renew(self, secret: str, audience: str = IDENTITY) -> Issued | None:
         """A fresh token for a service; None where the session is over or unknown, or the account may not sign in."""

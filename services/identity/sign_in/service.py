@@ -167,18 +167,21 @@ class SignIn:
         """The cookie that makes a browser known to an account, until the account changes."""
         return self._vault.device_cookie(account, now)
 
-    async def begin(self, account: Account, shown: Factor, who: Actor, device: str) -> Entered:
+    async def begin(
+        self, account: Account, shown: Factor, who: Actor, device: str, *, before: Account | None = None
+    ) -> Entered:
         """Begin the session of somebody whose factors were right; ``device`` is the cookie of a known browser.
 
-        Raises ``RefusedError`` ``wrong_sign_in``.
+        ``before``: the account that the browser may be known to, where it was changed on the way in.
+        Raises ``RefusedError`` ``wrong_sign_in``, also where the account was changed since the factors were shown.
         """
         now = self._clock.now()
         known = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), who.where)
         await self._trail.append(line(known, AuditAction.SIGN_IN, now, way="password", factor=shown))
-        known_device = self._vault.device_of(device, account, now) is not None
+        known_device = self._vault.device_of(device, before or account, now) is not None
         telling = nullcontext() if known_device else self._notices.about(account, Notice.NEW_DEVICE)
         async with telling:
-            issued = await self._sessions.begin(account.subject, who)
+            issued = await self._sessions.begin(account, who)
             if issued is None:
                 await self._refuse(who, account, "wrong_sign_in")
                 raise AssertionError  # pragma: no cover  # _refuse raises
@@ -193,7 +196,7 @@ class SignIn:
         if account.waits is None and refusal(account, Factor.TOTP, self._roles_with_passkey) is not None:
             SIGN_INS.labels("password", "passkey_missing").inc()
             raise PasskeyMissingError(account)
-        return await self._sessions.begin(account.subject, who)
+        return await self._sessions.begin(account, who)
 
     async def _let_in(
         self, account: Account, shown: Factor, tallies: dict[Source, str], who: Actor, device: str

@@ -92,7 +92,7 @@ async def test_the_administrators_other_self_cannot_release(identity: Process, a
     await made(identity, admin, "administrator", "kim.new")
     account = await account_of(identity, "kim.new")
     assert account.waits is not None
-    assert await identity.accounts.sessions.begin(account.subject) is None
+    assert await identity.accounts.sessions.begin(account) is None
     assert await identity.accounts.store.administrators("jeju") == 1
 
 
@@ -143,14 +143,14 @@ async def test_reset_enabled_or_widened_accounts_wait_again(
         f"/accounts/{subject}/{change}", data={"rev": rev, "reason": "mistake", "roles": "counsellor"}
     )
     if change == "roles":
-        assert await identity.accounts.sessions.begin(subject) is None
+        assert await identity.accounts.sessions.begin(await account_of(identity, "kim.new")) is None
     else:
         async with identity.browser() as http:
             offer = await looked_at(http, code_in(page))
             assert "waits for release" in (await finished(identity, http, code_in(page), offer)).text
     async with aclosing(await signed_in(identity, "central", "administrator", "central-admin")) as central:
         assert (await released(identity, central, "kim.new")).status_code == 303
-    assert await identity.accounts.sessions.begin(subject) is not None
+    assert await identity.accounts.sessions.begin(await account_of(identity, "kim.new")) is not None
 
 
 @pytest.mark.parametrize("whose", ["another", "own"])

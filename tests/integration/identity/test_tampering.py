@@ -64,7 +64,7 @@ async def test_an_account_edited_in_the_store_is_refused_at_every_door_and_count
         await identity.clock.advance(30)
         password = {"password": other.password} if "password" in change else {}
         assert (await identity.api_enter(http, ready, **password)).status_code == 401
-        assert await identity.accounts.sessions.begin(ready.account.subject) is None
+        assert await identity.accounts.sessions.begin(ready.account) is None
         assert altered("account") >= before + 3
         (shown,) = [one for one in await identity.accounts.store.of(None) if one.subject == ready.account.subject]
         assert shown.altered
