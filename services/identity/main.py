@@ -123,9 +123,10 @@ class Accounts:
         await self.http.aclose()
 
     async def tidy(self) -> None:
-        """Rotate keys if it is time and delete what is over. Raises ``TransientError``."""
+        """Rotate keys if it is time, end sessions that were left, delete what is over. Raises ``TransientError``."""
         now = self.clock.now()
         await self.signing.keep()
+        await self.sessions.end_left()
         sweeping = (self.session_store, self.delays, self.used, self.logouts)
         await asyncio.gather(*(store.sweep(now) for store in sweeping))
         await self.store.expire_invitations(now)

@@ -123,10 +123,14 @@ class AccountStore:
             found = await self.collection.find(wanted).to_list(None)
         return sum(not self.read(document).altered for document in found)
 
-    async def displays(self, subjects: Sequence[str]) -> dict[str, str]:
-        """The names colleagues know these subjects by; missing are unknown ones, and what identity did not write."""
+    async def several(self, subjects: Sequence[str]) -> list[Account]:
+        """The accounts of these subjects; missing are unknown ones, and what identity did not write."""
         found = map(self.read, (await by_ids(self.collection, subjects)).values())
-        return {account.subject: account.display for account in found if not account.altered}
+        return [account for account in found if not account.altered]
+
+    async def displays(self, subjects: Sequence[str]) -> dict[str, str]:
+        """The names colleagues know these subjects by; missing as in ``several``."""
+        return {account.subject: account.display for account in await self.several(subjects)}
 
     async def use_step(self, subject: str, step: int) -> bool:
         """Mark a step of the second factor as used; False where it, or a later one, was used already.

@@ -66,7 +66,7 @@ class SessionStore:
 
     async def end(self, subject: str, why: SessionEnding, now: datetime, *, only: str = "", but: str = "") -> int:
         """End somebody's sessions: ``only`` this one, or all ``but`` this one (by public name). How many ended."""
-        wanted: Document = {"subject": subject, "ended_at": None, "started_at": {"$gt": now - SESSION_LASTS - _LATE}}
+        wanted: Document = {"subject": subject, **_not_ended(now)}
         if only or but:
             wanted["session"] = only or {"$ne": but}
         with store_errors():
@@ -89,6 +89,12 @@ class SessionStore:
         sessions = filter(None, map(session_of, found))
         return sorted(sessions, key=lambda session: session.started_at, reverse=True)
 
+    async def not_ended(self, now: datetime) -> list[Session]:
+        """Everybody's sessions that were not ended and of which some token may still count."""
+        with store_errors():
+            found = await self.collection.find(_not_ended(now)).to_list(None)
+        return list(filter(None, map(session_of, found)))
+
     async def from_provider(self, mark: str) -> list[Session]:
         """The sessions that came from one session of the OpenID provider."""
         with store_errors():
@@ -107,6 +113,10 @@ class SessionStore:
         over = {"started_at": {"$gt": datetime(2000, 1, 1, tzinfo=now.tzinfo), "$lt": now - SESSION_LASTS - _KEPT}}
         with store_errors():
             return int((await self.collection.delete_many(over)).deleted_count)
+
+
+def _not_ended(now: datetime) -> Document:
+    return {"ended_at": None, "started_at": {"$gt": now - SESSION_LASTS - _LATE}}
 
 
 def session_of(document: Document | None) -> Session | None:

@@ -160,6 +160,29 @@ class Sessions:
                 raise TransientError("the account was changed meanwhile, again and again")
         return EndedEverywhere(await self.end(subject, why, but=but), changed)
 
+    async def end_left(self) -> int:
+        """End what a change of its account should have ended before its process died. How many ended.
+
+        They renew no more, but each service would take their last tokens for ten minutes, and identity being away for
+        another hour. Raises ``TransientError``.
+        """
+        now = self._clock.now()
+        sessions = await self._store.not_ended(now)
+        known = {one.subject: one for one in await self._accounts.several([one.subject for one in sessions])}
+        done = 0
+        for session in sessions:
+            account = known.get(session.subject)
+            sealed = same(session.seal, self._marks.session_seal(session))  # any other never had a token
+            if account is None or not sealed or (usable(account) and of_now(session, account)):
+                continue
+            why = SessionEnding.EVERYWHERE if usable(account) else SessionEnding.DISABLED
+            ended = await self.end(session.subject, why, only=session.session)
+            if ended:
+                said = {"account": session.subject, "ended": str(ended)}
+                await self._trail.append(line(by_job("sessions"), AuditAction.SESSIONS_END, now, **said))
+            done += ended
+        return done
+
     async def end_by_secret(self, secret: str) -> Session | None:
         """End the session of a cookie; None where there was none."""
         session = await self._kept(secret)

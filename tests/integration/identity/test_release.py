@@ -7,12 +7,13 @@ from contextlib import aclosing
 import httpx
 import pytest
 
-from services.identity.accounts.models import Account
+from services.identity.accounts.models import Account, SessionEnding
 from services.identity.audit_recorder import Actor
 from shared.audit.model import AuditOutcome
 from shared.identity.roles import StaffRole
-from tests.integration.identity.conftest import Process
+from tests.integration.identity.conftest import ROUTING_URL, IdentityHarness, Process
 from tests.integration.identity.test_accounts import SENTENCE, admin_of, finished, looked_at
+from tests.integration.identity.test_sessions import ROUTING_COOKIE, another
 
 
 async def account_of(identity: Process, name: str) -> Account:
@@ -191,6 +192,39 @@ async def test_a_crash_before_the_sessions_end_leaves_none_alive(
         await identity.clock.advance(600)
         assert (await thief.get("/desk")).status_code == 303
         assert (await owner.get("/desk")).status_code == 200
+
+
+@pytest.mark.parametrize("change", ["disable", "end-everywhere"])
+async def test_what_a_crash_left_open_is_ended_at_other_services_too(
+    identity: Process, harness: IdentityHarness, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    ready, other = await identity.person("jeju", "counsellor"), await identity.person("busan", "counsellor")
+    routing = another(harness, identity)
+    by = Actor("s-another", "jeju", ("administrator",), "test")
+
+    async def crashed(*_: object, **__: object) -> int:
+        raise ConnectionResetError
+
+    async with identity.browser() as http, identity.browser() as elsewhere, routing.browser() as there:
+        await identity.enter(elsewhere, other)
+        await identity.enter(http, ready, next=f"{ROUTING_URL}/desk")
+        there.cookies.set(ROUTING_COOKIE, http.cookies[ROUTING_COOKIE])
+        with monkeypatch.context() as patch, pytest.raises(ConnectionResetError):
+            patch.setattr(identity.accounts.session_store, "end", crashed)
+            if change == "disable":
+                await identity.accounts.administration.disable(by, ready.account, "suspicion")
+            else:
+                await identity.accounts.sessions.end_everywhere(ready.account.subject, SessionEnding.EVERYWHERE)
+        await routing.identity.refresh()
+        assert (await there.get("/desk")).status_code == 200, "its token was given before"
+        await identity.accounts.tidy()
+        await routing.identity.refresh()
+        assert (await there.get("/desk")).status_code == 303
+        assert (await elsewhere.get("/desk")).status_code == 200, "nobody else's session ends"
+    (line,) = await identity.lines("sessions.end")
+    assert (line.actor, dict(line.detail)) == ("system", {"account": ready.account.subject, "ended": "1"})
+    await identity.accounts.tidy()
+    assert len(await identity.lines("sessions.end")) == 1, "once"
 
 
 async def test_who_made_an_account_does_not_release_it_after_a_colleague_widened_it(
