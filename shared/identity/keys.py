@@ -20,6 +20,8 @@ from shared.errors import IeumError
 
 FRESH_FOR: Final = timedelta(seconds=30)
 """After this long without an answer the issuer counts as unreachable."""
+CLOCKS_APART: Final = timedelta(minutes=5)
+"""So far identity's clock and another service's may differ."""
 DOCUMENT_TYPE: Final = "ieum-keys+jwt"
 _ED25519: Final = "EdDSA"
 _LONGEST: Final = 4 * 1024 * 1024

@@ -25,6 +25,7 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.cookies import over_https, token_cookie
 from shared.identity.keys import (
+    CLOCKS_APART,
     KeyDocument,
     KeySet,
     KeysRefusedError,
@@ -51,8 +52,6 @@ it was confirmed."""
 _TIMEOUT_S: Final = 5.0
 _LATE_S: Final = 2.0
 """How much later than asked an answer may come."""
-_SKEW: Final = timedelta(minutes=5)
-"""How much earlier than the newest one, or than now, a document may be: identities side by side make their own."""
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 PATH: Final = "/api/v1/identity/keys"
 REFUSED: Final = "token_refused"
@@ -143,8 +142,14 @@ class Identity:
         self._refused = None
 
     def _check_age(self, document: KeyDocument) -> None:
-        """Refuse a document older than the current one: old ones are public, and one of them would undo a rotation."""
-        if self.document is not None and document.issued_at < self.document.issued_at - _SKEW:
+        """Refuse a document older than the current one: old ones are public, and one of them would undo a rotation.
+
+        One of the future is from when the issuer's clock was ahead: those it makes once that is set right are not old.
+        """
+        if self.document is None:
+            return
+        newest = min(self.document.issued_at, self._clock.now())
+        if document.issued_at < newest - CLOCKS_APART:
             raise KeysRefusedError("older")
 
     def adopt(self, document: KeyDocument) -> KeyDocument:
@@ -158,7 +163,7 @@ class Identity:
 
         Else whoever answers in its place with one they kept would hide for ever what ended since then.
         """
-        return min(self._clock.now(), document.issued_at + _SKEW)
+        return min(self._clock.now(), document.issued_at + CLOCKS_APART)
 
     def _adopt(self, document: KeyDocument, confirmed_at: datetime) -> KeyDocument:
         kept = merge_revocations(self.document, document)
@@ -214,6 +219,10 @@ class Identity:
         """Return whether the issuer answered lately."""
         return self._key_set is not None and self._key_set.fresh(self._clock.now())
 
+    def is_behind(self) -> bool:
+        """Return whether this clock is so far behind the issuer's that no new token counts yet."""
+        return self.document is not None and self.document.issued_at > self._clock.now() + CLOCKS_APART
+
     def still_valid(self, principal: Principal) -> bool:
         """Return whether an authenticated principal's session is still valid; open streams call this repeatedly."""
         if self._key_set is None or principal.session in self._key_set.revoked:
@@ -266,8 +275,9 @@ class Identity:
         opened.sort(key=lambda pair: pair[1].issued_at, reverse=True)
         try:
             for _, document in reversed(opened):
-                # Confirmed when it was saved, not now: revocations since then are unknown.
-                self._adopt(document, document.issued_at)
+                # Confirmed when it was saved, not now: revocations since then are unknown. Saved while the issuer's
+                # clock was ahead, it must not count as confirmed until then.
+                self._adopt(document, min(document.issued_at, self._clock.now()))
         except ValueError as error:
             _log.warning("identity.cache_read_failed", error=type(error).__name__)
         self._signed = opened

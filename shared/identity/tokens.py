@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import IeumError
 from shared.events.base import CenterId, ReportId, StaffRef
-from shared.identity.keys import KeySet
+from shared.identity.keys import CLOCKS_APART, KeySet
 from shared.identity.principal import Principal
 from shared.identity.roles import ORGANISATIONS, StaffRole
 
@@ -32,7 +32,6 @@ GRACE: Final = timedelta(minutes=60)
 """How long after its expiry an access token is accepted while the issuer does not answer."""
 _ED25519: Final = "EdDSA"
 _HMAC: Final = "HS256"
-_SKEW: Final = timedelta(seconds=10)
 _LONGEST: Final = 4096
 
 
@@ -234,7 +233,7 @@ def _decoded(token: str, key: Ed25519PublicKey | bytes, algorithm: str, audience
 def _current(claims: _Claims, revoked: Collection[str], now: datetime) -> None:
     if claims.org not in ORGANISATIONS:
         raise TokenError("claims")
-    if datetime.fromtimestamp(claims.iat, UTC) > now + _SKEW:
+    if datetime.fromtimestamp(claims.iat, UTC) > now + CLOCKS_APART:
         raise TokenError("not_yet")
     if claims.sid in revoked:
         raise TokenError("revoked")

@@ -33,6 +33,7 @@ _FORGED: Final = frozenset({"bad_signature", "unknown_key", "wrong_kind", "claim
 """Not among them: expired tokens, and values that are no token."""
 
 _NOT_TAKEN: Final = gettext_noop("You are not signed in. What you just sent was not taken: sign in and do it again.")
+_NOT_VERIFIED: Final = gettext_noop("Sign-ins cannot be verified yet. Please try again.")
 _log = log.get(__name__)
 
 OnDenied = Callable[[Request, Principal | None, Action, str | None], None]
@@ -147,10 +148,11 @@ class Authorizer:
     def _unauthenticated(self, request: Request) -> Exception:
         if self.identity.check() is not None:
             # Not 401: without keys no token can be verified yet.
-            return Problem(
-                503, "unavailable", gettext_noop("Sign-ins cannot be verified yet. Please try again."), retry_after=2
-            )
+            return Problem(503, "unavailable", _NOT_VERIFIED, retry_after=2)
         page, asks = not request.url.path.startswith("/api/"), request.method in {"GET", "HEAD"}
+        if page and asks and self.identity.is_behind():
+            # A new token would not count here either: signing in would lead back in a circle.
+            return Problem(503, "unavailable", _NOT_VERIFIED, retry_after=2)
         if page and asks and self._sign_in:
             return HTTPException(
                 303, headers={"Location": f"{self._sign_in}/session?{urlencode({'next': self._public_url(request)})}"}

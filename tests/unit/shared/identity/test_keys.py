@@ -185,6 +185,42 @@ async def test_an_earlier_document_does_not_come_back() -> None:
     assert [key.kid for key in identity.document.keys] == [NEW]
 
 
+async def test_once_the_issuers_clock_was_ahead_and_is_right_its_documents_count_again(tmp_path: Path) -> None:
+    clock, ahead, cache = ManualClock(NOW), 24 * HOUR, tmp_path / "keys.json"
+    answers = [
+        document(OLD, at=NOW + ahead, revoked=("one",)),
+        document(OLD, at=NOW - HOUR),
+        document(OLD, NEW, at=NOW, revoked=("two",)),
+    ]
+
+    async def fetch(known: str) -> TaggedKeys:
+        del known
+        return TaggedKeys(ROOT.sign(answers.pop(0)))
+
+    identity = Identity(fetch, ROOTS, clock, cache, service="notify")
+    assert await identity.refresh()
+    assert identity.is_behind(), "or the issuer is ahead: nothing tells"
+    assert not await identity.refresh(), "an old one that somebody kept"
+    assert await identity.refresh()
+    assert not identity.is_behind()
+    assert (identity.is_revoked("one"), identity.is_revoked("two")) == (True, True)
+    assert identity.document is not None
+    assert [key.kid for key in identity.document.keys] == [OLD, NEW]
+
+
+async def test_a_document_of_the_future_in_the_cache_is_not_confirmed_until_then(tmp_path: Path) -> None:
+    clock, cache = ManualClock(NOW), tmp_path / "keys.json"
+    cache.write_text(SignedDocuments(signed=(ROOT.sign(document(NEW, at=NOW + HOUR)),)).model_dump_json())
+
+    async def fetch(known: str) -> TaggedKeys:
+        raise OSError(known)
+
+    identity = Identity(fetch, ROOTS, clock, cache, service="notify")
+    assert not await identity.refresh()
+    await clock.advance(FRESH_FOR.total_seconds())
+    assert not identity.fresh(), "so tokens have their grace while the issuer does not answer"
+
+
 async def test_what_did_not_change_is_confirmed_without_being_sent_or_written_again(tmp_path: Path) -> None:
     clock, cache = ManualClock(NOW), tmp_path / "keys.json"
     named: list[str] = []

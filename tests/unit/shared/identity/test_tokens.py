@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.identity.cookies import SERVICES
-from shared.identity.keys import FRESH_FOR, KeyDocument, KeySet, key_set
+from shared.identity.keys import CLOCKS_APART, FRESH_FOR, KeyDocument, KeySet, key_set
 from shared.identity.source import Identity, TaggedKeys
 from shared.identity.tokens import (
     ACCESS_LASTS,
@@ -175,7 +175,7 @@ def test_a_ticket_under_another_key_is_refused_and_identity_signs_none(staff: Te
         ({"roles": ["king"]}, "claims"),
         ({"sub": "kim minji"}, "claims"),
         ({"sid": "short"}, "claims"),
-        ({"iat": int(START.timestamp()) + 60}, "not_yet"),
+        ({"iat": int((START + CLOCKS_APART).timestamp()) + 2}, "not_yet"),
         ({"exp": int(START.timestamp())}, "expired"),
         ({"exp": None}, "malformed"),
     ],
@@ -183,6 +183,15 @@ def test_a_ticket_under_another_key_is_refused_and_identity_signs_none(staff: Te
 def test_wrong_claims_are_refused(staff: TestIdentity, change: dict[str, Any], code: str) -> None:
     claims = {k: v for k, v in (claims_of(staff.token("jeju", "lead")) | change).items() if v is not None}
     assert refused(lambda: verify_access(signed(staff, claims), key_set_at(staff), LATER, "notify")) == code
+
+
+def test_tokens_and_tickets_count_where_the_clock_is_as_far_behind_as_it_may_be(staff: TestIdentity) -> None:
+    behind = START - CLOCKS_APART
+    assert verify_access(staff.token("jeju", "lead"), key_set_at(staff, behind), behind, "notify").subject
+    assert verify_ticket(staff.ticket(REPORT, "jeju"), key_set_at(staff, behind), behind).subject
+    earlier = behind - timedelta(seconds=1)
+    token = staff.token("jeju", "lead")
+    assert refused(lambda: verify_access(token, key_set_at(staff, earlier), earlier, "notify")) == "not_yet"
 
 
 def test_an_expired_token_counts_only_while_identity_does_not_answer_and_not_for_ever(staff: TestIdentity) -> None:

@@ -1,4 +1,5 @@
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Annotated
 from urllib.parse import quote
@@ -7,6 +8,7 @@ import pytest
 from fastapi import APIRouter, Depends
 
 from shared.health import Health
+from shared.identity.keys import CLOCKS_APART
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import create_app
@@ -66,6 +68,28 @@ async def test_who_cannot_be_verified_yet_is_asked_to_wait_and_not_to_sign_in() 
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
         just_started.adopt(STAFF.document())
         assert (await http.get("/desk", headers=STAFF.bearer("jeju", "counsellor"))).json() == "seen"
+
+
+async def test_a_page_whose_clock_is_behind_identitys_leads_nobody_to_sign_in_in_a_circle() -> None:
+    here = STAFF.another()
+    authorize = Authorizer(here, settings())
+    router = APIRouter(dependencies=[Depends(authorize(Action.CASES_LIST))])
+
+    @router.get("/desk")
+    async def desk() -> str:
+        return "seen"
+
+    app = create_app(
+        service="small", title="t", description="d", settings=settings(), health=Health(), routers=[router]
+    )
+    async with client(app) as http:
+        here.adopt(STAFF.document())
+        assert (await http.get("/desk")).status_code == 303
+        ahead = STAFF.clock.now() + CLOCKS_APART
+        here.adopt(STAFF.document().model_copy(update={"issued_at": ahead + timedelta(seconds=1)}))
+        assert (await http.get("/desk")).status_code == 503
+        here.adopt(STAFF.document().model_copy(update={"issued_at": ahead}))
+        assert (await http.get("/desk")).status_code == 303
 
 
 async def test_a_page_leads_to_identitys_sign_in_and_names_its_own_configured_address() -> None:
