@@ -16,6 +16,7 @@ from services.identity.sessions.repository import SessionStore
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.identity.keys import CLOCKS_APART
 from shared.identity.principal import Principal
 from shared.identity.source import Identity
 from shared.identity.tokens import ACCESS_LASTS
@@ -76,6 +77,7 @@ class Sessions:
         asked for the factors, ``provider_session`` its own session.
         """
         now = self._clock.now()
+        await self._bring_back(account, now)
         secret = new_secret()
         name = new_session_name()
         made = Session(
@@ -97,6 +99,19 @@ class Sessions:
             await self._store.end(account.subject, SessionEnding.DISABLED, now, only=session.session)
             return None
         return await self._issued(found, session, secret)
+
+    async def _bring_back(self, account: Account, now: datetime) -> None:
+        """Let sessions that begin now count although a clock that was ahead said that only later ones do.
+
+        Those from before stay over: either they began before now, or they were ended one by one.
+        """
+        begins = account.sessions_from
+        if begins is None or begins <= now + CLOCKS_APART:
+            return
+        found = await self._accounts.get(account.subject)
+        if found is not None and found.sessions_from == begins:
+            _log.warning("sessions.began_in_the_future", subject=account.subject)
+            await self._accounts.save(found.model_copy(update={"sessions_from": now}))
 
     async def renew(self, secret: str, audience: str = IDENTITY) -> Issued | None:
         """A fresh token for a service; None where the session is over or unknown, or the account may not sign in."""

@@ -271,6 +271,23 @@ async def test_an_unused_session_ends(identity: Process, step: timedelta, passes
         assert ((await http.get("/desk")).status_code == 200) is passes
 
 
+async def test_who_changed_their_account_while_the_clock_was_ahead_signs_in_once_it_is_right(identity: Process) -> None:
+    ready, day_s = await identity.person("jeju", "counsellor"), 24 * 3600
+    async with identity.browser() as before, identity.browser() as meanwhile, identity.browser() as after:
+        await identity.enter(before, ready)
+        await identity.clock.advance(day_s)
+        await identity.enter(meanwhile, ready, code=ready.recovery[0])
+        assert (await meanwhile.post("/account/end-everywhere")).status_code == 303
+        await identity.clock.advance(60 - day_s)
+        assert (await identity.enter(after, ready)).status_code == 303
+        await identity.accounts.tidy()
+        assert (await after.get("/desk")).status_code == 200
+        assert (await before.get("/desk")).status_code == 303
+        assert (await meanwhile.get("/desk")).status_code == 303
+        await identity.clock.advance(TEN_MINUTES)
+        assert (await after.get("/desk")).status_code == 200, "it is renewed"
+
+
 async def test_no_session_outlives_a_shift(identity: Process) -> None:
     ready = await identity.person("jeju", "counsellor")
     async with identity.browser() as http:
