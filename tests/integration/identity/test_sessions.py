@@ -1,7 +1,9 @@
 """Sessions: their renewal, their end everywhere, and the keys their tokens are signed with, on the real store."""
 
 import asyncio
+import re
 from datetime import timedelta
+from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -201,6 +203,25 @@ async def test_who_signs_out_to_sign_in_as_somebody_else_comes_back_to_the_page(
     assert 'value="https://evil' not in foreign.text
     assert '<input type="hidden" name="next" value="/desk?a=1">' in page.text
     assert entered.headers["location"] == "/desk?a=1"
+
+
+async def test_who_changes_the_language_after_a_wrong_code_still_comes_to_the_page_they_wanted(identity: Process) -> None:
+    ready = await identity.person("jeju", "administrator")
+    wanted = "/accounts/new?a=1&b=2"
+
+    async def mistyped(http: httpx.AsyncClient, path: str) -> str:
+        page = await http.get(path, params={"next": wanted})
+        [action] = re.findall(rf'<form method="post" action="({path}[^"]*)" novalidate', page.text)
+        refused = await http.post(unescape(action), data={"code": identity.wrong_code(ready.totp), "next": wanted})
+        assert refused.status_code == 401
+        [other] = re.findall(r'hreflang="(?:ko|en)" href="([^"]+)"', refused.text)
+        return unescape(re.findall(r'name="next" value="([^"]+)"', (await http.get(unescape(other))).text)[0])
+
+    async with identity.browser() as http:
+        assert await mistyped(http, "/session") == wanted
+        await identity.enter(http, ready)
+        await identity.clock.advance(SESSION_IDLE.total_seconds() - 1)
+        assert await mistyped(http, "/session/confirm") == wanted
 
 
 async def test_no_page_gives_a_password_back(identity: Process) -> None:
