@@ -152,6 +152,31 @@ async def test_the_other_language_at_any_step_loses_nothing(chromium: Browser, s
     assert await page.locator("#narrative").input_value() == "half a sentence"
 
 
+@pytest.mark.parametrize("language", ["ko", "en"])
+async def test_going_back_to_a_step_that_had_an_error_leads_to_the_step(
+    chromium: Browser, site: str, language: str
+) -> None:
+    page = await window(chromium)
+    await page.goto(f"{site}/form/who?lang=ko")
+    await page.locator("#role").check()
+    await go_on(page, "what")
+    await page.goto(f"{site}/form/words")
+    await page.locator("#narrative").fill("제 번호는 900101-1234567")
+    await follow(page, page.locator("main button[value=next]").click())
+    await expect(page.locator("#narrative-error")).to_be_visible()
+    if language == "en":
+        # By its address: the page before gives up being an answer as its form is sent, which is a navigation, too.
+        await follow(page, page.get_by_role("button", name="English").click(), "**/form/words?lang=en")
+        await expect(page.locator("h1")).to_have_text("In your own words")
+    assert await page.locator("#narrative").input_value() == "제 번호는 900101-1234567"
+    await page.locator("#narrative").fill("half a sentence")
+    await go_on(page, "other")
+    await page.go_back()
+    await expect(page.locator("#narrative")).to_have_value("half a sentence")
+    await page.go_back()
+    await expect(page.locator("#narrative")).to_have_value("half a sentence")
+
+
 async def test_by_keyboard_alone_enter_goes_on_and_nothing_is_a_trap(
     chromium: Browser, site: str, harness: IntakeHarness
 ) -> None:
