@@ -31,7 +31,15 @@ from services.identity.sessions.repository import SessionStore
 from shared import log
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError
-from shared.identity.keys import KeyDocument, PublicKey, RevokedKey, RevokedSession, RootKey, merge_revocations
+from shared.identity.keys import (
+    CLOCKS_APART,
+    KeyDocument,
+    PublicKey,
+    RevokedKey,
+    RevokedSession,
+    RootKey,
+    merge_revocations,
+)
 from shared.identity.source import TaggedKeys
 from shared.identity.tokens import Signer
 
@@ -165,7 +173,9 @@ class Signing:
         records = await self._keys.all()
         now = self._clock.now()
         good = self._believed(records)
-        if not any(now < key.until for key in good) or rotation_due(good[-1].record.created_at, now):
+        # A clock that was ahead made those that begin later: nobody waits for them.
+        begun = [key for key in good if key.record.signs_from <= now + KEY_ANNOUNCED + CLOCKS_APART]
+        if not any(now < key.until for key in begun) or rotation_due(begun[-1].record.created_at, now):
             await self._follow(records)
         for key in good[:-1]:
             # By its own time: until then the key that ended it early must be believed, and this one be told as ended.

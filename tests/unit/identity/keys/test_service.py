@@ -8,6 +8,7 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 
 from services.identity.accounts.models import KeyRecord, Sealed, Session
+from services.identity.accounts.rules import KEY_ANNOUNCED
 from services.identity.credentials import Vault
 from services.identity.keys.service import HELD, Signing
 from shared.errors import TransientError
@@ -16,6 +17,7 @@ from shared.identity.source import TaggedKeys
 from tests.support.clock import ManualClock
 from tests.support.staff import ROOT
 
+DAY_S = 24 * 3600
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 UNREADABLE = KeyRecord(
     kid="planted",
@@ -45,10 +47,14 @@ class Keys:
         return True
 
 
-def signing(keys: Keys, vault: Vault | None = None) -> Signing:
-    sessions = Mock(ended=AsyncMock(return_value=[]))
+    async def drop(self, kid: str) -> None:
+        self.records = [key for key in self.records if key.kid != kid]
+
+
+def signing(keys: Keys, vault: Vault | None = None, clock: ManualClock | None = None) -> Signing:
+    sessions, clock = Mock(ended=AsyncMock(return_value=[])), clock or ManualClock(NOW)
     vault = vault or Vault([os.urandom(32)], os.urandom(32))
-    return Signing(keys, sessions, vault, ROOT, Mock(), ManualClock(NOW))  # type: ignore[arg-type]  # as far as it is used
+    return Signing(keys, sessions, vault, ROOT, Mock(), clock)  # type: ignore[arg-type]  # as far as it is used
 
 
 @pytest.mark.parametrize("planted", [set[int](), {2}, {2, 3}])
@@ -65,6 +71,22 @@ async def test_processes_that_make_the_first_key_together_make_one() -> None:
     keys, vault = Keys(set()), Vault([os.urandom(32)], os.urandom(32))
     await asyncio.gather(*(signing(keys, vault).keep() for _ in range(3)))
     assert [key.number for key in keys.records] == [1]
+
+
+@pytest.mark.parametrize("days", [1, 20, 36, 400])
+async def test_a_key_signs_all_the_time_once_a_clock_that_was_ahead_is_right(days: int) -> None:
+    """The keys that were made by it begin when it said, and may be all there are: those before were over by it."""
+    keys, vault, clock = Keys(set()), Vault([os.urandom(32)], os.urandom(32)), ManualClock(NOW)
+    await signing(keys, vault, clock).keep()
+    await clock.advance(days * DAY_S)
+    await signing(keys, vault, clock).keep()
+    await clock.advance(-days * DAY_S)
+    for _ in range(days + 40):
+        made = signing(keys, vault, clock)
+        await made.keep()
+        await clock.advance(KEY_ANNOUNCED.total_seconds())
+        assert await signing(keys, vault, clock).signer()
+        await clock.advance(DAY_S - KEY_ANNOUNCED.total_seconds())
 
 
 async def waiting(made: Signing, known: str) -> "asyncio.Task[TaggedKeys | None]":
