@@ -76,6 +76,7 @@ def notices_router(
             return form(request, account, mail, error.code, field, error.retry_after or 0)
         except TransientError:
             raise unavailable() from None
-        return keep_known(RedirectResponse("/account?done=mail", 303), request, changed, sign_in, pages)
+        done = "mail" if notices.sends else "mail_untold"
+        return keep_known(RedirectResponse(f"/account?done={done}", 303), request, changed, sign_in, pages)
 
     return router

@@ -29,6 +29,7 @@ DONE: Final = {
     "password": gettext_noop("The password is changed. Every other session of yours has ended."),
     "passkey": gettext_noop("The passkey is registered. Sign in with it next time."),
     "mail": gettext_noop("The address for notices is changed. A notice of that is on its way."),
+    "mail_untold": gettext_noop("The address for notices is changed."),
     "passkey_removed": gettext_noop("The passkey is removed."),
 }
 

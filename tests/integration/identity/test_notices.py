@@ -376,6 +376,18 @@ async def test_where_no_mail_is_sent_nobody_is_asked_for_an_address(harness: Ide
     assert "this installation has no mail server" in page
 
 
+async def test_where_no_mail_is_sent_nobody_is_told_that_one_is_on_its_way(harness: IdentityHarness) -> None:
+    identity = await harness.process()
+    ready = await identity.person("jeju", "counsellor")
+    async with identity.browser() as http:
+        await identity.enter(http, ready)
+        await identity.clock.advance(30)
+        form = {"mail": "", "current": ready.password, "digits": identity.code(ready)}
+        changed = await http.post("/account/mail", data=form)
+        page = (await http.get(changed.headers["location"])).text
+    assert ("The address for notices is changed." in page, "on its way" in page) == (True, False)
+
+
 def given_up() -> float:
     labels = {"notice": "unknown", "outcome": "given_up"}
     return REGISTRY.get_sample_value("ieum_identity_notices_total", labels) or 0.0
