@@ -70,6 +70,7 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).parent
 SERVICE: Final = "identity"
 HOUSEKEEPING_S: Final = 60.0
+PROVIDER_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ class Accounts:
     passkeys: Passkeys
     notices: Notices
     notice_store: NoticeStore
+    provider: Provider | None
+    """Of OpenID; None where people sign in with a password here."""
     enrolment: Enrolment
     administration: Administration
     passwords: Passwords
@@ -161,6 +164,7 @@ def accounts_of(
         only_break_glass=bool(settings.oidc_issuer),
         roles_with_passkey=settings.roles_with_passkey(),
     )
+    http = httpx.AsyncClient(verify=trusted_authorities())
     return Accounts(
         store=store,
         session_store=sessions_kept,
@@ -176,22 +180,23 @@ def accounts_of(
         passkeys=passkeys,
         notices=notices,
         notice_store=notice_store,
+        provider=Provider(settings, vault.passing, clock, http) if settings.oidc_issuer else None,
         enrolment=Enrolment(store, sign_in, sessions, passwords, vault, notices, trail, clock),
         administration=Administration(store, sessions, passwords, vault, notices, trail, clock),
         passwords=passwords,
         trail=trail,
-        http=httpx.AsyncClient(verify=trusted_authorities()),
+        http=http,
         clock=clock,
     )
 
 
 def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, authorize: Authorizer) -> list[APIRouter]:
     """Sign-in, one's own account, administration, keys; with a provider set, the way there and back."""
-    a, openid = accounts, bool(settings.oidc_issuer)
+    a = accounts
     found = [
         account_router(a.sign_in, a.sessions, a.signing, a.trail, authorize, a.clock),
         directory_router(a.store, settings.directory_key.get_secret_value(), a.clock),
-        sign_in_router(a.sign_in, a.sessions, a.passkeys, a.trail, pages, openid=openid),
+        sign_in_router(a.sign_in, a.sessions, a.passkeys, a.trail, pages, openid=a.provider is not None),
         confirm_api(a.sign_in, a.sessions),
         confirm_router(a.sign_in, a.sessions, a.passkeys, pages),
         registration_router(a.sign_in, a.sessions, a.passkeys, pages),
@@ -215,12 +220,11 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
         own_sessions_router(a.sessions, a.vault.renewed_device, a.trail, pages, authorize),
         sessions_router(a.store, a.administration, a.sessions, pages, authorize),
     ]
-    if openid:
-        provider = Provider(settings, a.vault.passing, a.clock, a.http)
+    if a.provider is not None:
         external = External(
             a.store, a.sessions, a.logouts, a.vault, a.notices, a.trail, a.clock, settings.oidc_role_map
         )
-        found += [oidc_router(provider, external, a.sessions, pages), logout_router(provider, external)]
+        found += [oidc_router(a.provider, external, a.sessions, pages), logout_router(a.provider, external)]
     return found
 
 
@@ -263,6 +267,8 @@ def build(
     jobs.every(POLL_S, "identity", accounts.identity.refresh)
     jobs.every(LOOK_S, "store-clock", StoreClock.of(database, clock).look)
     jobs.every(HOUSEKEEPING_S, "accounts", accounts.tidy)
+    if accounts.provider is not None:
+        jobs.every(PROVIDER_S, "sign-in-provider", accounts.provider.look)
     if settings.smtp_host:
         settles_s = SETTLES.total_seconds() + 0.1
         jobs.every(DELIVER_S, "notices", accounts.notices.deliver, wake=accounts.notices.queued, gather_s=settles_s)

@@ -41,6 +41,7 @@ from services.identity.oidc.rules import (
 from services.identity.settings import IdentitySettings
 from shared import log
 from shared.clock import Clock
+from shared.errors import TransientError
 
 _log = log.get(__name__)
 
@@ -116,6 +117,13 @@ class Provider:
         self._found: tuple[float, dict[str, Any]] | None = None
         self._keys: tuple[float, KeySet] | None = None
         self._fetching = asyncio.Lock()
+
+    async def look(self) -> None:
+        """Ask whether it answers, as somebody who is sent there would find out. Raises ``TransientError``."""
+        try:
+            await self._discovered(0.0)
+        except RefusedError:
+            raise TransientError("the sign-in provider does not answer, or not as the settings say") from None
 
     async def begin(self, onward: str, *, again: bool = False, device: str = "", before: str = "") -> tuple[str, str]:
         """The provider's address to go to, and the cookie to take along. Raises ``RefusedError``.

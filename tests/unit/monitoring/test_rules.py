@@ -143,7 +143,7 @@ def test_a_skipped_case_or_event_is_counted_under_a_label_that_wakes_somebody() 
     assert not [label for label, files in others.items() if any(file.startswith(alerting) for file in files)]
 
 
-def test_a_job_that_reports_or_alerts_wait_for_has_a_name_that_wakes_somebody() -> None:
+def test_a_job_that_reports_alerts_or_sign_ins_wait_for_has_a_name_that_wakes_somebody() -> None:
     rules_asking = _asked("job_name", "ieum_job_failing")
     [(_, waking)] = rules_asking["AlertingJobFails"]
     assert rules_asking["JobFails"] == {("!~", waking)}, "every other job is a ticket"
@@ -153,7 +153,7 @@ def test_a_job_that_reports_or_alerts_wait_for_has_a_name_that_wakes_somebody() 
         assert any(re.fullmatch(alternative, name) for name in names), f"no job is called {alternative}"
     assert {name for name in names if re.fullmatch(waking, name)} == {
         *("alerts-*", "alerts-urgent", "alerts-urgent-held", "relay", "case-relay", "center-relay"),
-        *("auditor", "heartbeat", "store-watch"),
+        *("auditor", "heartbeat", "store-watch", "sign-in-provider"),
     }
 
 

@@ -8,8 +8,12 @@ import pytest
 
 from services.identity.accounts.models import AccountState
 from services.identity.audit_recorder import LINES, Actor, by_command
+from services.identity.main import build
+from services.identity.settings import IdentitySettings
+from shared.errors import TransientError
 from shared.identity.cookies import session_cookie, token_cookie
 from shared.identity.roles import StaffRole
+from shared.settings import KafkaSettings
 from tests.integration.identity.conftest import IdentityHarness, Process
 from tests.integration.identity.openid.conftest import at_the_provider, known, person, released, through, wanted
 
@@ -274,6 +278,21 @@ async def test_a_provider_that_does_not_answer_is_said_so(harness: IdentityHarne
     async with identity.browser() as http:
         answer = await http.get("/oidc/start")
         assert (answer.status_code, answer.json()["code"]) == (503, "provider_unavailable")
+
+
+async def test_a_silent_provider_is_noticed_before_anybody_stands_before_its_door(
+    harness: IdentityHarness, identity: Process, provider: httpx.AsyncClient
+) -> None:
+    assert identity.accounts.provider is not None
+    await identity.accounts.provider.look()
+    settings = IdentitySettings.model_validate({**harness.keys(), **wanted("http://127.0.0.1:9")})
+    silent = build(settings, KafkaSettings(), harness.store, harness.clock)
+    harness.stack.callback(silent.database.client.close)
+    harness.stack.push_async_callback(silent.accounts.close)
+    assert "sign-in-provider" in silent.jobs._jobs
+    assert silent.accounts.provider is not None
+    with pytest.raises(TransientError):
+        await silent.accounts.provider.look()
 
 
 async def test_a_demanded_context_must_be_attested(
