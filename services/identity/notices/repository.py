@@ -10,6 +10,7 @@ from services.identity.accounts.models import Sealed
 from services.identity.metrics import NOTICES
 from services.identity.notices.models import KEPT, Queued
 from shared import log
+from shared.identity.keys import CLOCKS_APART
 from shared.mongo import Document, store_errors
 
 _log = log.get(__name__)
@@ -17,6 +18,8 @@ _log = log.get(__name__)
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LATER: Final = timedelta(minutes=15)
 """When a notice that this build cannot read is looked at again."""
+_AHEAD: Final = _LATER + CLOCKS_APART
+"""No right clock puts one off further: the one that did was ahead."""
 
 
 class NoticeStore:
@@ -37,12 +40,13 @@ class NoticeStore:
             await self.collection.insert_one({"_id": queued.id, **queued.model_dump(exclude={"id"})})
 
     async def due(self, now: datetime, most: int) -> list[Queued]:
-        """Those whose turn it is, the oldest first.
+        """Those whose turn it is, the oldest first, and those that a clock put off which was far ahead.
 
         What this build cannot read, as a later build's may be, is left to that one and keeps no other back.
         """
+        turns = ({"$gt": _LONG_AGO, "$lte": now}, {"$gt": now + _AHEAD})
         with store_errors():
-            cursor = self.collection.find({"due_at": {"$gt": _LONG_AGO, "$lte": now}}).sort("due_at", 1).limit(most)
+            cursor = self.collection.find({"$or": [{"due_at": turn} for turn in turns]}).sort("due_at", 1).limit(most)
             found = await cursor.to_list(None)
         read = [(document, _queued(document)) for document in found]
         for document in (document for document, queued in read if queued is None):

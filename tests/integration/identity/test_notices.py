@@ -388,6 +388,17 @@ async def test_where_no_mail_is_sent_nobody_is_told_that_one_is_on_its_way(harne
     assert ("The address for notices is changed." in page, "on its way" in page) == (True, False)
 
 
+async def test_what_a_clock_that_was_ahead_put_off_is_told_once_it_is_right(identity: Process, sink: MailSink) -> None:
+    async with identity.browser() as http, identity.browser() as strange:
+        ready = await someone(identity, http)
+        assert len(await delivered(identity, sink)) == 1
+        await identity.clock.advance(24 * 3600)
+        await identity.enter(strange, ready)
+        await identity.clock.advance(-24 * 3600)
+        assert await delivered(identity, sink) == [(OLD, "새로운 기기에서 로그인했습니다")]
+        assert await queue(identity) == []
+
+
 def given_up() -> float:
     labels = {"notice": "unknown", "outcome": "given_up"}
     return REGISTRY.get_sample_value("ieum_identity_notices_total", labels) or 0.0
