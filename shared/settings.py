@@ -166,8 +166,8 @@ class ServiceSettings(BaseSettings):
         },
         examples=['{"intake": "https://report.example"}'],
     )
-    """Where a browser reaches each service; the common header links them. All at one host name, told apart by port or
-    path: they share the cookies of a sign-in."""
+    """Where a browser reaches each service; the common header links them. All at one host name, told apart by port:
+    they share the cookies of a sign-in, and their pages name addresses from the root."""
     identity_url: str = Field(
         default="",
         validation_alias="IEUM_IDENTITY_URL",
@@ -234,7 +234,7 @@ class ServiceSettings(BaseSettings):
         if len(hosts) > 1:
             raise ValueError(
                 f"has addresses at different hosts ({', '.join(hosts.values())}); expected one host name for all, told"
-                " apart by port or path, since services share the cookies of a sign-in"
+                " apart by port, since services share the cookies of a sign-in"
             )
         return value
 

@@ -209,12 +209,16 @@ async def test_what_a_crash_left_open_is_ended_at_other_services_too(
         await identity.enter(elsewhere, other)
         await identity.enter(http, ready, next=f"{ROUTING_URL}/desk")
         there.cookies.set(ROUTING_COOKIE, http.cookies[ROUTING_COOKIE])
-        with monkeypatch.context() as patch, pytest.raises(ConnectionResetError):
+        await identity.clock.advance(1)
+        changing = (
+            identity.accounts.administration.disable(by, ready.account, "suspicion")
+            if change == "disable"
+            else identity.accounts.sessions.end_everywhere(ready.account.subject, SessionEnding.EVERYWHERE)
+        )
+        with monkeypatch.context() as patch:
             patch.setattr(identity.accounts.session_store, "end", crashed)
-            if change == "disable":
-                await identity.accounts.administration.disable(by, ready.account, "suspicion")
-            else:
-                await identity.accounts.sessions.end_everywhere(ready.account.subject, SessionEnding.EVERYWHERE)
+            with pytest.raises(ConnectionResetError):
+                await changing
         await routing.identity.refresh()
         assert (await there.get("/desk")).status_code == 200, "its token was given before"
         await identity.accounts.tidy()

@@ -205,7 +205,9 @@ async def test_who_signs_out_to_sign_in_as_somebody_else_comes_back_to_the_page(
     assert entered.headers["location"] == "/desk?a=1"
 
 
-async def test_who_changes_the_language_after_a_wrong_code_still_comes_to_the_page_they_wanted(identity: Process) -> None:
+async def test_who_changes_the_language_after_a_wrong_code_still_comes_to_the_page_they_wanted(
+    identity: Process,
+) -> None:
     ready = await identity.person("jeju", "administrator")
     wanted = "/accounts/new?a=1&b=2"
 

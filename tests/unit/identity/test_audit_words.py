@@ -13,10 +13,16 @@ from shared.web.translations import SHARED_LOCALE, load
 
 IN_PLACE_OF_ANOTHER = {"step_up_unavailable"}
 """Shown to people alone; the audit has ``provider_unavailable``."""
-CODES = (
-    (words.WORDS.keys() | oidc_pages.WORDS.keys() | account_page.REASONS.keys()) - IN_PLACE_OF_ANOTHER
-    | {"no_invitation", "counter_went_back", "command", "unsealed", "altered", "removed", "unknown_key", "not_opened"}
-)
+CODES = (words.WORDS.keys() | oidc_pages.WORDS.keys() | account_page.REASONS.keys()) - IN_PLACE_OF_ANOTHER | {
+    "no_invitation",
+    "counter_went_back",
+    "command",
+    "unsealed",
+    "altered",
+    "removed",
+    "unknown_key",
+    "not_opened",
+}
 
 
 @pytest.mark.parametrize("code", sorted(CODES))

@@ -46,7 +46,6 @@ class Keys:
         self.records.append(key)
         return True
 
-
     async def drop(self, kid: str) -> None:
         self.records = [key for key in self.records if key.kid != kid]
 
