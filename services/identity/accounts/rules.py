@@ -126,8 +126,11 @@ class FailedAttempts:
 
 
 def wait(tally: FailedAttempts | None, now: datetime) -> int:
-    """Whole seconds until the next attempt is looked at; 0: now."""
-    if tally is None or tally.until <= now:
+    """Whole seconds until the next attempt is looked at; 0: now.
+
+    Where no wait was due, none is although the clock was ahead then: it would be one for a whole network of people.
+    """
+    if tally is None or tally.until <= max(now, tally.last_at):
         return 0
     return max(1, int((tally.until - now).total_seconds() + 0.999))
 
@@ -146,7 +149,7 @@ def after_success(tally: FailedAttempts | None, now: datetime) -> FailedAttempts
     """The attempts without the one that turned out right. Earlier failures stay, and with them the next waits."""
     if tally is None:
         return FailedAttempts(0, now, now)
-    return FailedAttempts(max(0, tally.failures - 1), tally.last_at, now)
+    return FailedAttempts(max(0, tally.failures - 1), tally.last_at, tally.last_at)
 
 
 def step_of(now: datetime) -> int:

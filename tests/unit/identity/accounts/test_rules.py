@@ -133,6 +133,16 @@ def test_a_network_where_people_sign_in_all_day_waits_for_nothing_and_one_that_g
     assert waits[-1] > waits[-2] > 0
 
 
+def test_after_a_clock_was_ahead_only_who_had_to_wait_waits() -> None:
+    ahead = NOW + timedelta(days=1)
+    tally = after_success(after_attempt(None, Source.NETWORK, ahead), ahead + timedelta(seconds=1))
+    assert wait(tally, NOW) == 0
+    assert wait(after_attempt(tally, Source.NETWORK, ahead), NOW) == 0
+    for _ in range(DELAYS[Source.NETWORK].free + 1):
+        tally = after_attempt(tally, Source.NETWORK, ahead)
+    assert wait(tally, NOW) > 0
+
+
 def test_one_s_own_browser_waits_a_minute_at_most_and_strangers_a_quarter_of_an_hour() -> None:
     assert DELAYS[Source.DEVICE].longest <= timedelta(minutes=1)
     assert DELAYS[Source.STRANGE].longest <= timedelta(minutes=15)
