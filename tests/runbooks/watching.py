@@ -32,6 +32,7 @@ _STARTS: Final = "6m"
 _SILENCE_S: Final = 20.0
 """The watcher is told every two seconds here, and would call somebody after so long."""
 _LONGER: Final = re.compile(r"(?<=\[)\d+[mhd](?=\])|(?<=offset )\d+[mhd]")
+_SINCE: Final = re.compile(r"(?<=> time\(\) - )\d+")
 
 
 class Watcher:
@@ -252,7 +253,7 @@ def _hurried(file: Path, folder: Path) -> Path:
         for rule in group["rules"]:
             rule.pop("for", None)
             window = _STARTS if rule["expr"].startswith("changes(") else _WINDOW
-            rule["expr"] = _LONGER.sub(window, rule["expr"])
+            rule["expr"] = _SINCE.sub(_WINDOW.removesuffix("s"), _LONGER.sub(window, rule["expr"]))
     hurried = folder / file.name
     hurried.write_text(yaml.safe_dump(found), encoding="utf-8")
     return hurried

@@ -127,6 +127,20 @@ def test_every_metric_of_a_rule_is_one_that_a_process_shows() -> None:
     assert metrics_of("rate(ieum_no_such_seconds_bucket[5m])") - exists == {"ieum_no_such_seconds"}
 
 
+def test_an_alert_sees_what_a_process_counts_before_prometheus_first_looks_at_it() -> None:
+    """Right after an outage most of all. A counter that is born with a number has no rise that `increase` can see."""
+    asking = re.compile(r"increase\(((ieum_\w+)(?:\{[^}]*\})?)\[(\d+)([mhd])\]\)")
+    seconds = {"m": 60, "h": 3600, "d": 86400}
+    found = [(rule, asked) for rule in _alerting() for asked in asking.findall(rule["expr"])]
+    assert len(found) > 15
+    for rule, (asked, metric, number, unit) in found:
+        seen = (
+            f"{asked} unless {metric} offset {number}{unit}",
+            f"({asked} > 0 and on (job, instance) process_start_time_seconds > time() - {int(number) * seconds[unit]})",
+        )
+        assert any(one in " ".join(rule["expr"].split()) for one in seen), rule["alert"]
+
+
 def test_a_skipped_case_or_event_is_counted_under_a_label_that_wakes_somebody() -> None:
     rules_asking = _asked("job_name", "ieum_documents_skipped_total")
     [(_, waking)] = rules_asking["CasesSkipped"]
