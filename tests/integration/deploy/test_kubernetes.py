@@ -485,6 +485,31 @@ def test_all_services_are_reached_on_one_host_and_those_of_staff_from_their_netw
     assert networks.strip().endswith("deny all;")
 
 
+def test_the_gateway_that_is_left_has_room_for_all_live_pages_and_as_many_more(rendered: list[Document]) -> None:
+    """Who reports comes by the same process; a live page holds a connection to the browser and one to its service."""
+    configuration = of_kind(rendered, "ConfigMap")["gateway"]["data"]["nginx.conf"]
+    ((room,), (files,)) = (
+        re.findall(rf"{name} (\d+);", configuration) for name in ("worker_connections", "worker_rlimit_nofile")
+    )
+    pods_of_notify = of_kind(rendered, "StatefulSet")["notify"]["spec"]["replicas"]
+    live = 2 * pods_of_notify * NotifySettings.model_fields["stream_clients"].default
+    assert 2 * live <= int(room) < int(files)
+
+
+def test_the_gateway_notes_no_address(rendered: list[Document]) -> None:
+    """Below an alert nginx names the caller: of a handshake that failed, of a body that found no room."""
+    configuration = of_kind(rendered, "ConfigMap")["gateway"]["data"]["nginx.conf"]
+    assert re.findall(r"(?:access|error)_log [^;]+", configuration) == ["error_log stderr alert", "access_log off"]
+
+
+def test_a_restore_stops_every_process_of_ours_and_not_the_gateway(rendered: list[Document]) -> None:
+    """By the label that the page selects. The gateway shows whom to call meanwhile."""
+    page = (PROJECT / "docs" / "how-to" / "kubernetes.md").read_text(encoding="utf-8")
+    ((label, value),) = re.findall(r"scale statefulset,deployment -l (\S+)=(\S+) --replicas=0", page)
+    found = of_kind(rendered, "StatefulSet", "Deployment")
+    assert {name for name, each in found.items() if each["metadata"]["labels"].get(label) == value} == set(PROCESSES)
+
+
 def test_who_reports_reads_whom_to_call_where_no_intake_answers(rendered: list[Document]) -> None:
     """The gateway's own page, with the numbers of every page for the public."""
     data = of_kind(rendered, "ConfigMap")["gateway"]["data"]
