@@ -313,6 +313,12 @@ def test_a_node_that_goes_takes_one_broker_and_one_member_of_the_store(rendered:
     assert replicas["affinity"] == {"antiAffinityTopologyKey": "kubernetes.io/hostname"}
 
 
+def test_a_disk_of_the_store_that_fills_can_be_enlarged(rendered: list[Document]) -> None:
+    """Percona's operator leaves volumes as they are unless it is told; Strimzi's lets them grow."""
+    store = of_kind(rendered, "PerconaServerMongoDB")["ieum-mongodb"]["spec"]
+    assert store["storageScaling"] == {"enableVolumeScaling": True}
+
+
 def test_a_pod_that_goes_takes_connections_until_every_node_has_heard(rendered: list[Document]) -> None:
     """A service listens no more from SIGTERM on; nodes hear of it only then, and send on what comes meanwhile."""
     for name, found in of_kind(rendered, "StatefulSet", "Deployment").items():
