@@ -367,19 +367,23 @@ def test_prometheus_finds_every_pod_also_one_that_is_not_ready(rendered: list[Do
         name = job.removeprefix("notify-")
         if name in several:
             (found,) = config["dns_sd_configs"]
-            (address,), port = found["names"], found["port"]
+            (asked,) = found["names"]
+            assert found["type"] == "SRV", "by the name of its pod, which one that is made anew keeps"
+            port, _, address = asked.partition("._tcp.")
         else:
             assert of_kind(rendered, "Deployment")[name]["spec"]["replicas"] == 1, job
-            address, _, told = config["static_configs"][0]["targets"][0].partition(":")
-            port = int(told)
+            address, _, port = config["static_configs"][0]["targets"][0].partition(":")
         service, namespace, _ = address.split(".")
         spec = services[service]["spec"]
         assert namespace == services[service]["metadata"]["namespace"], job
         assert spec["selector"] == {"app.kubernetes.io/name": name}, job
         assert (spec.get("clusterIP") == "None") is (name in several), job
         assert spec["publishNotReadyAddresses"] is True, job
-        assert spec["ports"][0]["port"] == port, job
-        assert {"protocol": "TCP", "port": port} in policy["ports"], job
+        (listening,) = spec["ports"]
+        if name in several:
+            assert several[name]["spec"]["serviceName"] == service, "whose names its pods have"
+        assert port == (f"_{listening['name']}" if name in several else str(listening["port"])), job
+        assert {"protocol": "TCP", "port": listening["port"]} in policy["ports"], job
 
 
 def test_an_intake_that_calls_back_reaches_https_of_public_addresses_and_no_other_does(
