@@ -1,15 +1,16 @@
 """The word of the reporter's own: kept only as a slow, salted and keyed hash, and compared in a thread."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from services.intake.encryption.keys import LEGACY, KeyedDigests, PurposeKeys
-from services.intake.receipts.models import plain_word
+from services.intake.encryption.keys import LEGACY, PurposeKeys
+from services.intake.receipts.models import plain_word, spaced_word
 from shared.errors import TransientError
 
 T = TypeVar("T")
@@ -68,26 +69,24 @@ class PassphraseHasher:
         """Hash a passphrase for storage; ``new_report``: it comes with a submission."""
         queue = self._new_reports if new_report else self._holders
         keys = self._keys.current
-        made = await queue.run(self._hasher.hash, _keyed(keys, report_id, word))
+        made = await queue.run(self._hasher.hash, keys.mac("word", report_id, plain_word(word)))
         return made if keys.version == LEGACY else f"{keys.version}:{made}"
 
     async def fits(self, report_id: str, stored: str, word: str) -> bool:
         """Return whether this is the passphrase."""
         # Of the form ``version:hash``, or the hash alone from before there were versions.
         version, _, hashed = stored.rpartition(":")
-        keyed = _keyed(self._keys.of(version or LEGACY), report_id, word)
-        return await self._holders.run(self._verified, hashed, keyed)
+        keys = self._keys.of(version or LEGACY)
+        forms = dict.fromkeys((plain_word(word), spaced_word(word)))
+        return await self._holders.run(self._verified, hashed, [keys.mac("word", report_id, form) for form in forms])
 
     async def wait_turn(self) -> None:
         """Wait like ``fits``, where there is nothing to compare: a busy queue must not tell which receipts exist."""
         await self._holders.wait_turn()
 
-    def _verified(self, stored: str, keyed: bytes) -> bool:
-        try:
-            return self._hasher.verify(stored, keyed)
-        except (VerificationError, InvalidHashError):
-            return False
-
-
-def _keyed(keys: KeyedDigests, report_id: str, word: str) -> bytes:
-    return keys.mac("word", report_id, plain_word(word))
+    def _verified(self, stored: str, digests: Sequence[bytes]) -> bool:
+        for digest in digests:
+            with contextlib.suppress(VerificationError, InvalidHashError):
+                if self._hasher.verify(stored, digest):
+                    return True
+        return False
