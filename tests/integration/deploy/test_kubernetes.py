@@ -31,6 +31,7 @@ from shared.process import GRACE_SECONDS
 from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, variable_of
 from shared.store_access import USERS
 from shared.topics import AUDIT_ANCHORS, TOPICS
+from shared.web.pages import QUICK_EXIT_URL
 from tests.support.commands import fetched
 from tools.local import jars, keys
 from tools.local.jar_lock import KAFKA_VERSION
@@ -532,6 +533,9 @@ def test_who_reports_reads_whom_to_call_where_no_intake_answers(rendered: list[D
     assert set(re.findall(r'href="tel:([0-9-]+)"', page)) == numbers
     assert '<html lang="ko">' in page
     assert 'lang="en"' in page
+    assert "<title>메모</title>" in page, "as neutral as every page for the public"
+    assert f'href="{QUICK_EXIT_URL}"' in page
+    assert page.index("tel:112") < page.index("tel:1366")
 
 
 def test_topics_are_those_of_the_table_with_the_deployments_partitions(rendered: list[Document]) -> None:
