@@ -60,14 +60,14 @@ URGENCIES: Final[Mapping[str, Label]] = {
     UNKNOWN: NOT_KNOWN,
 }
 HARMS: Final[Mapping[str, Label]] = {
-    HarmType.FEAR_OF_DISTRIBUTION: Label("Fear of distribution", "유포 불안"),
-    HarmType.ILLEGAL_FILMING: Label("Illegal filming", "불법 촬영"),
+    HarmType.FEAR_OF_DISTRIBUTION: Label("Fear of distribution", "유포불안"),
+    HarmType.ILLEGAL_FILMING: Label("Illegal filming", "불법촬영"),
     HarmType.DISTRIBUTION: Label("Distribution", "유포"),
-    HarmType.DISTRIBUTION_THREAT: Label("Threat to distribute", "유포 협박"),
+    HarmType.DISTRIBUTION_THREAT: Label("Threat to distribute", "유포협박"),
     HarmType.SYNTHESIS: Label("Synthesis or editing", "합성·편집"),
-    HarmType.CYBER_HARASSMENT: Label("Cyber harassment", "사이버 괴롭힘"),
+    HarmType.CYBER_HARASSMENT: Label("Cyber harassment", "사이버괴롭힘"),
     HarmType.ONLINE_GROOMING: Label("Online grooming", "온라인 그루밍"),
-    HarmType.BODY_CAM_PHISHING: Label("Body-cam phishing", "몸캠 피싱"),
+    HarmType.BODY_CAM_PHISHING: Label("Body-cam phishing", "몸캠피싱"),
     HarmType.CHILD_MATERIAL: Label("Child sexual exploitation material", "아동·청소년성착취물"),
     HarmType.OTHER: _OTHER,
     UNKNOWN: NOT_KNOWN,
@@ -125,10 +125,10 @@ RELATIONSHIPS: Final[Mapping[str, Label]] = {
 }
 """Categories of the yearly statistics."""
 PLATFORM_KINDS: Final[Mapping[str, Label]] = {
-    PlatformKind.SOCIAL_MEDIA: Label("Social media", "소셜 미디어"),
+    PlatformKind.SOCIAL_MEDIA: Label("Social media", "소셜미디어"),
     PlatformKind.MESSENGER: Label("Messenger", "메신저"),
-    PlatformKind.ADULT_SITE: Label("Adult site", "성인 사이트"),
-    PlatformKind.SEARCH_ENGINE: Label("Search engine", "검색 엔진"),
+    PlatformKind.ADULT_SITE: Label("Adult site", "성인사이트"),
+    PlatformKind.SEARCH_ENGINE: Label("Search engine", "검색엔진"),
     PlatformKind.COMMUNITY: Label("Online community", "온라인 커뮤니티"),
     PlatformKind.FILE_SHARING: Label("File sharing", "파일 공유"),
     PlatformKind.OTHER: _OTHER,

@@ -89,7 +89,7 @@ async def test_a_new_case_appears_and_is_acknowledged_in_another_window(
         row = one.locator(f"#case-{report_id(1)}")
         await expect(row).to_be_visible()
         await expect(row).to_contain_text("매우 긴급")
-        await expect(row).to_contain_text("유포 협박")
+        await expect(row).to_contain_text("유포협박")
         # Whoever answers before the alert gets none, and this test counts them.
         await eventually(lambda: sink.mails)
         other = two.locator(f"#case-{report_id(1)}")

@@ -170,9 +170,9 @@ _ASKED: Final = {
         "The time for the first contact has passed. Please open the case in the console.",
     ),
     Ask.MESSAGE: (
-        "새 소식 ",
+        "새 내용 ",
         "something new, ",
-        "사례에 읽지 않은 소식이 있습니다. 콘솔에서 확인해 주십시오.",
+        "사례에 읽지 않은 새 내용이 있습니다. 콘솔에서 확인해 주십시오.",
         "Something new on a case has not been read. Please open it in the console.",
     ),
     Ask.OFFER: (
