@@ -32,6 +32,7 @@ def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
             public=True,
             idempotency_key=key,
             form_of_step="take",
+            again_at=receipt_forms.again_at(problem, view.pages.clock.now()),
             **view.fields(request, typed, receipt_forms.errors(problem, typed, otherwise="code")),
         )
         shown.headers.update((problem.headers if problem else None) or {})

@@ -1,5 +1,7 @@
 """Read the forms of a receipt's pages, and place messages beside the controls they are about."""
 
+from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Final, TypeVar
 
 from pydantic import BaseModel
@@ -16,6 +18,7 @@ M = TypeVar("M", bound=BaseModel)
 RECEIPT_CHARS: Final = 60
 _WORD_CHARS: Final = 200
 KEY_CHARS: Final = 32
+_MINUTE: Final = timedelta(minutes=1)
 
 
 def asked(model: type[M], typed: Typed, **more: object) -> M:
@@ -37,3 +40,11 @@ def errors(problem: Problem | None, typed: Typed, *, otherwise: str = "receipt")
     if problem.errors:
         return form.problems_of(((e.field, e.reason) for e in problem.errors), typed)
     return [FieldProblem(receipt_words.PLACES.get(problem.code, otherwise), str(problem.detail))]
+
+
+def again_at(problem: Problem | None, now: datetime) -> datetime | None:
+    """Return from when a receipt may be tried again; None where nobody has to wait for longer than a minute."""
+    if problem is None or problem.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+        return None
+    wait = timedelta(seconds=int((problem.headers or {}).get("Retry-After", 0)))
+    return now + wait + _MINUTE if wait > _MINUTE else None  # shown without its seconds

@@ -116,6 +116,7 @@ class _Actions:
             typed=typed,
             said=said,
             error=self._pages.gettext(request)(str(problem.detail)) if problem else "",
+            again_at=receipt_forms.again_at(problem, self._pages.clock.now()),
         )
         page.headers.update((problem.headers if problem else None) or {})
         return page
@@ -169,8 +170,9 @@ class _Actions:
             form_of_step="act" if action in receipt_words.TYPED else "ask",
             action=action,
             words=receipt_words.PAGES[action],
+            again_at=receipt_forms.again_at(problem, self._pages.clock.now()),
             idempotency_key=key if len(key) == receipt_forms.KEY_CHARS else secrets.token_urlsafe(24),
-            message_chars=MESSAGE_CHARS,
+            message_chars=2 * MESSAGE_CHARS,  # as in ``FormRenderer.fields``
             **self._view.fields(request, typed, [*problems, *receipt_forms.errors(problem, typed)]),
         )
         page.headers.update((problem.headers if problem else None) or {})

@@ -55,7 +55,7 @@ def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, 
             said=problem.detail,
             may_again=problem.status_code in _MAY_AGAIN,
             text=typed.one("text"),
-            chars=MESSAGE_CHARS,
+            chars=2 * MESSAGE_CHARS,  # as in ``FormRenderer.fields``
             **shown,
         )
         page.headers.update(problem.headers or {})

@@ -64,7 +64,7 @@ def router(pages: Pages, details_service: DetailsService, correspondence: Corres
             ),
             to_holder={reply["number"] for reply in documents.of_holder(opened.document, "replies")},
             leave=correspondence.leave(ticket.report_id, ticket.ownership, ticket.subject, ticket.session),
-            chars=MESSAGE_CHARS,
+            chars=2 * MESSAGE_CHARS,  # as in ``FormRenderer.fields``
             place=_places(pages, request),
             words=staff_words,
             ways=erasure_words.WAYS,

@@ -98,7 +98,13 @@ _SENTENCES: Final = {
     ("new_word", "required"): n("Choose a word of at least 4 letters or digits."),
     ("new_word", "too_short"): n("Choose a word of at least 4 letters or digits."),
     ("new_word", "too_long"): n("Choose a word of at most 64 letters or digits."),
-    ("threat_deadline", "wrong_time"): n("Enter the date and time of the deadline, or leave it empty."),
+    ("threat_deadline", "wrong_time"): n(
+        "Enter the date and time of the deadline, for example 2026-12-01 18:00, or leave it empty."
+    ),
+    **{
+        (control, "too_long"): n("This is longer than 100 characters. Please shorten it.")
+        for control in ("contact_name", "hours", "not_safe", "center_codeword", "person_codeword", "seen_when")
+    },
 }
 _ANYWHERE: Final = {
     "resident_registration_number": n(

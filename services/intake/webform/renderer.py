@@ -198,8 +198,9 @@ class FormRenderer:
             "under_19": advice.UNDER_19,
             "sole": steps.SOLE,
             "options": self._options(request, typed),
-            "narrative_chars": NARRATIVE_CHARS,
-            "phrase_chars": PHRASE_CHARS,
+            # A browser cuts what is pasted at these lengths, without a word: so what is left must be too long as well.
+            "narrative_chars": 2 * NARRATIVE_CHARS,
+            "phrase_chars": 2 * PHRASE_CHARS,
         }
 
     def _options(self, request: Request, typed: Typed) -> Options:

@@ -188,7 +188,7 @@ LABELS: Final[Mapping[str, str]] = {
     "division": n("Province or city"),
     "district": n("District"),
     "declined_centers": n("Is there a centre that must not get it?"),
-    "age_band": n("Age"),
+    "age_band": n("Age in full years"),
     "gender": n("Gender"),
     "language": n("Language for talking and writing"),
     "contact_name": n("Name you would like to be called"),
