@@ -14,7 +14,7 @@ SMALL = {"width": 360, "height": 740}
 WORDS = {
     "ko": {
         "send": "신고 보내기",
-        "victim": "피해자 본인이에요",
+        "victim": "내가 겪은 일이에요",
         "other": "다른 일이거나 잘 모르겠어요",
         "show": "확인하기",
     },

@@ -76,7 +76,8 @@ RECEIPT_OPENING: Final = (
     n("It is the only way back to your report, and we cannot look it up for you. Please read it back to me."),
 )
 _BEING_CHOSEN: Final = n(
-    "A support centre is being chosen now, and its staff are alerted again and again until someone answers."
+    "A support centre is being chosen now, and its staff are alerted, again and again until someone answers. At night, "
+    "alerts about what is not urgent may wait until morning."
 )
 _WITH_THE_NUMBER: Final = n("With the number you can see on the web how far it is, add something, or take it back.")
 _WITH_THE_WORD_TO_CHANGE: Final = n(

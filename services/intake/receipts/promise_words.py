@@ -21,8 +21,11 @@ DUTY: Final[Mapping[DutyCoverage, str]] = {
     DutyCoverage.UNKNOWN: n("Perhaps nobody is on duty at this hour; alerts about urgent reports go on all the same."),
 }
 FOR: Final[Mapping[Urgency, str]] = {
-    Urgency.CRITICAL: n("A threat with a deadline within three days, or a child:"),
-    Urgency.HIGH: n("Another threat, a demand for money, or it is spreading now:"),
+    Urgency.CRITICAL: n(
+        "A threat with a deadline within three days; a child under 14; or a person under 19 who is threatened or "
+        "approached sexually, or whose images are spreading:"
+    ),
+    Urgency.HIGH: n("Another threat, a demand for money, it is spreading now, or another person under 19 is harmed:"),
     Urgency.NORMAL: n("Everything else:"),
 }
 """In the order of ``policy.triage``, without its details."""

@@ -23,11 +23,15 @@ TITLES: Final = {
 }
 NEXT: Final = {
     State.RECEIVED: n("A support centre is being chosen. This usually takes seconds."),
-    State.ASSIGNED: n("Its staff have been alerted. The alert is repeated until someone answers."),
+    State.ASSIGNED: n(
+        "Its staff are alerted, again and again until someone answers. At night, alerts about what is not urgent may "
+        "wait until morning."
+    ),
     State.SEEN: n("They put their name to it. They have not opened what you wrote yet."),
     State.OPENED: n("They prepare the next step. They contact you only in the ways you chose."),
     State.MOVED: n(
-        "Its staff have been alerted. The alert is repeated until someone answers. What happened before is kept below."
+        "Its staff are alerted, again and again until someone answers. At night, alerts about what is not urgent may "
+        "wait until morning. What happened before is kept below."
     ),
     State.IN_CONTACT: n("You decide together what happens next. You can stop at any time."),
     State.SUPPORTED: n("You decide together what happens next. You can stop at any time."),
@@ -54,7 +58,10 @@ FATES: Final = {
 MOVED_SEEN: Final = n("A person there has put their name to it. They have not opened what you wrote yet.")
 MOVED_OPENED: Final = n("A person there has opened what you wrote and prepares the next step.")
 LIMITED_NEXT: Final = {
-    State.RECEIVED: n("Staff of a support centre are alerted, again and again until someone answers."),
+    State.RECEIVED: n(
+        "Staff of a support centre are alerted, again and again until someone answers. At night, alerts about what is "
+        "not urgent may wait until morning."
+    ),
     State.SEEN: n("They put their name to it. What is done from here on is not shown."),
 }
 LIMITED: Final = {

@@ -25,7 +25,10 @@ PAGES: Final[Mapping[str, ActionWords]] = {
     ),
     "message": ActionWords(
         n("Leave a message for the centre"),
-        n("Only staff of the centre that has your report can read it. They are told at once that it is there."),
+        n(
+            "Only staff of the centre that has your report can read it. They are alerted, again and again until "
+            "someone answers. At night, alerts about what is not urgent may wait until morning."
+        ),
         n("Leave the message"),
     ),
     "add": ActionWords(

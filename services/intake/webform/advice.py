@@ -149,8 +149,11 @@ NOTES: Final[Mapping[str, Note]] = {
                 (
                     n("You can call 1366, day or night. You do not have to say your name. It costs nothing."),
                     n("You can also write to us here. You only need to answer one question."),
-                    n("Young people can also call or text 1388 or 117."),
-                    n("Are you afraid right now, or is someone on the way to you? Call 112."),
+                    n("Young people can also call or text 1388, or call 117."),
+                    n(
+                        "Are you afraid right now, or is someone on the way to you? Call 112. If you cannot speak, "
+                        "send 112 a text message."
+                    ),
                 ),
             ),
             AdviceSection(

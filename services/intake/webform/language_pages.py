@@ -41,6 +41,7 @@ def router(pages: Pages) -> APIRouter:
             public=True,
             said=said,
             page_language=said.language,
+            exit_label=said.texts["exit"],
             known=known.values(),
             form_language=form,
         )
@@ -50,6 +51,14 @@ def router(pages: Pages) -> APIRouter:
         said = _known(known, language)
         if note not in safety_texts.NOTES:
             raise Problem(404, "not_found", _NOTHING_HERE)
-        return pages.render(request, "safety-note.html", public=True, said=said, page_language=said.language, note=note)
+        return pages.render(
+            request,
+            "safety-note.html",
+            public=True,
+            said=said,
+            page_language=said.language,
+            exit_label=said.texts["exit"],
+            note=note,
+        )
 
     return routes

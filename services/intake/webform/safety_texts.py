@@ -26,6 +26,7 @@ KEYS: Final = (
     "evidence",
     "secret",
     "child",
+    "exit",
     "device",
     "call_list",
     "next",

@@ -212,7 +212,7 @@ async def test_a_repeat_with_another_word_says_what_is_stored_and_not_what_was_t
         (
             {"word": "rain coat"},
             word,
-            (FIRST_COUNTS, OPEN, "Without your word nobody can add"),
+            (FIRST_COUNTS, OPEN, "Without your word nobody can read"),
             (NOT_SET, GUARDED),
             200,
         ),

@@ -104,6 +104,18 @@ def test_what_a_receipt_for_others_shows_is_said_alike_everywhere() -> None:
     assert [one for one in texts if "received and closed" in one or "only that the report arrived" in one] == []
 
 
+def test_nobody_is_promised_an_alert_that_quiet_hours_hold_back() -> None:
+    """Notify may be told of hours in which alerts of normal urgency wait (NOTIFY_QUIET_HOURS)."""
+    texts = korean(ROOT / "locale")
+    said = of_templates() | of_sources()
+    waiting = [english for english in said if "until someone answers" in english]
+    assert len(waiting) == 6
+    for english in waiting:
+        assert "At night, alerts about what is not urgent may wait until morning." in english
+        assert "급하지 않은 신고의 알림은 밤에는 아침까지 미뤄질 수 있어요." in texts[english]
+    assert [english for english in said if "told at once" in english or "have been alerted" in english] == []
+
+
 def test_a_report_is_taken_back_with_its_receipt_wherever_that_is_said() -> None:
     """One page said by phone and another by receipt: nobody is sent to 1366 for it."""
     texts = korean(ROOT / "locale").values()

@@ -72,6 +72,13 @@ def test_advice_says_the_same_things_in_every_language(language: str) -> None:
         assert [key for key in KEYS if said.texts[key] == english[key]] == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_way_out_is_named_as_its_button_is_and_not_by_a_colour(language: str) -> None:
+    texts = safety_texts.load()[language].texts
+    for place in ("device", "browser_7"):
+        assert texts["exit"] in texts[place]
+
+
 SEXUAL: Final = {
     "ko": "성적인",
     "en": "sexual",
