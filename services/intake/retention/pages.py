@@ -38,13 +38,14 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
         principal: Annotated[Principal, Depends(authorize(Action.ERASURES_READ))],
         page: _Page = 1,
         decided: str = "",
-        report_id: str = "",
     ) -> Response:
         decides = principal.may(Action.ERASURES_DECIDE)
         if decides:
             # Asked on the way in, so that a decision is not lost on the way to the second factor.
             authorize.require_recent(request, principal, f"/erasures{_query(page)}")
         lists, longer = await decisions.lists(principal, page)
+        # A link of anybody's must not say that a decision was recorded which was not.
+        said = await decisions.decided(principal, decided) if decides and _REPORT_ID.fullmatch(decided) else None
         return pages.render(
             request,
             "erasures.html",
@@ -60,8 +61,8 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
             decides=decides,
             may_decide=lambda owner: owner is not None and principal.may(Action.ERASURES_DECIDE, owner),
             choices_for=lambda row: schedule.choices_for(schedule.category_in(row.facts, row.life)),
-            decided=decided if decided in erasure_words.DECIDED and _REPORT_ID.fullmatch(report_id) else "",
-            report_id=report_id,
+            said=said,
+            decided=decided,
             table=list(schedule.TABLE.values()),
             words=erasure_words,
             to_destroy=retention_rules.REASONS_TO_DESTROY,
@@ -94,8 +95,7 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
             reason=Reason(reason),
             category=Category(category) if keeps else None,
         )
-        kind = "destroy" if destroy else "keep" if keeps else "again"
-        return RedirectResponse(f"{back}{'&' if page > 1 else '?'}decided={kind}&report_id={report_id}", 303)
+        return RedirectResponse(f"{back}{'&' if page > 1 else '?'}decided={report_id}", 303)
 
     @routes.post("/details/{report_id}/confirm")
     async def confirmed(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from services.intake.reports.lifecycle import (
     BY_OTHERS,
@@ -252,6 +252,18 @@ def decided(
         plan = None
         kept = decision.model_copy(update={"keep_until": ends(decision.category, started or now)})
     return _changed(life, decide_since=None, plan=plan, decisions=(*life.decisions, kept))
+
+
+def last_decision_of(life: Lifecycle, by: str) -> Literal["destroy", "keep", "again"] | None:
+    """What a lead decided last, while that stands: None where it was another lead, or something happened since."""
+    last = life.decisions[-1] if life.decisions else None
+    if last is None or last.by != by:
+        return None
+    if life.withdrawal is None:
+        return "again" if last.reason is Reason.VICTIM_OBJECTS else None
+    if last is not life.standing_decision:
+        return None
+    return "destroy" if last.destroy else "keep"
 
 
 def confirmed(life: Lifecycle, facts: ReportFacts, by: str, now: datetime) -> Lifecycle:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from prometheus_client import Counter
 
@@ -95,6 +95,16 @@ class RetentionService:
             for mark, some in found.items()
         }
         return ErasureLists(rows, frozenset(mark for mark, some in found.items() if len(some) > PAGE))
+
+    async def decided(self, principal: Principal, report_id: str) -> Literal["destroy", "keep", "again"] | None:
+        """Return what somebody decided last about a report of their own, while that stands. Raises ``Problem`` 503."""
+        try:
+            document = await self._reports.of_report(report_id)
+        except TransientError:
+            raise unavailable() from None
+        if document is None or not principal.may(Action.ERASURES_DECIDE, _owner(document) or NOBODY):
+            return None
+        return retention_rules.last_decision_of(retention_rules.lifecycle_of(document), principal.subject)
 
     async def decide(
         self,

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import pytest
 
@@ -167,8 +168,12 @@ async def test_what_was_decided_is_said_and_each_card_is_named_by_its_report(har
         done = await page(harness, "ulsan", "lead", form=form, to=f"/erasures/{someone.report_id}")
         after = (await page(harness, "ulsan", "lead", to=done.headers["location"])).text
         assert said in after, form
-    forged = "/erasures?decided=destroy&report_id=%3Cb%3E"
-    assert "Your decision was recorded" not in (await page(harness, "ulsan", "lead", to=forged)).text
+    other = await holder(harness, harm_types=["child_material"])
+    await owned(other, "ulsan", seen=True)
+    await other.done("withdraw")
+    for nothing in ("%3Cb%3E", str(uuid4()), other.report_id):
+        after = (await page(harness, "ulsan", "lead", to=f"/erasures?decided={nothing}")).text
+        assert "Your decision was recorded" not in after, nothing
 
 
 async def test_who_decides_on_a_later_page_stays_there(harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +190,7 @@ async def test_who_decides_on_a_later_page_stays_there(harness: IntakeHarness, m
         [onward] = parse_qs(urlsplit(asked.headers["location"]).query)["next"]
         assert onward.endswith("/erasures?page=2")
     decided = await page(harness, "daegu", "lead", form=form, to=to)
-    onward = f"/erasures?page=2&decided=destroy&report_id={people[1].report_id}"
+    onward = f"/erasures?page=2&decided={people[1].report_id}"
     assert (decided.status_code, decided.headers["location"]) == (303, onward)
     left = (await page(harness, "daegu", "lead", to=onward)).text
     assert f"it is destroyed. When, the list “Will be destroyed” says. <code>{people[1].report_id}</code>" in left

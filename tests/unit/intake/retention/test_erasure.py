@@ -217,6 +217,20 @@ def test_a_lead_may_destroy_keep_and_think_again() -> None:
     assert retention_rules.dying(again, KEPT, NOW + timedelta(days=9)) is ErasureCause.DECIDED
 
 
+def test_who_decided_is_told_what_they_decided_while_it_stands() -> None:
+    waiting = taken_back(age_band=AgeBand.UNDER_14)
+    gone = decide(waiting, decision(destroy=True, reason=Reason.REQUESTER_ASKS))
+    kept = decide(gone, decision(destroy=False, reason=Reason.INVESTIGATION, category=Category.TEN_YEARS))
+    again = decide(kept, decision(destroy=False, reason=Reason.VICTIM_OBJECTS))
+    undone = retention_rules.reinstated(gone, NOW)
+    withdrawn_again = taken_back(again, now=NOW + timedelta(days=1))
+    stone = retention_rules.tombstone(gone, NOW)
+    lives = (NEW, waiting, gone, kept, again, undone, withdrawn_again, stone)
+    said = [None, None, "destroy", "keep", "again", None, None, None]
+    assert [retention_rules.last_decision_of(life, "s-1") for life in lives] == said
+    assert {retention_rules.last_decision_of(life, "s-2") for life in lives} == {None}, "another lead did not decide"
+
+
 @pytest.mark.parametrize(
     ("made", "code"),
     [
