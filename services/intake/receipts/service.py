@@ -198,18 +198,19 @@ class ReceiptService:
     async def reinstate(self, asked: ReceiptQuestion, caller: Caller) -> StatusAnswer:
         """Undo a withdrawal within the time for it. Raises ``Problem``: 409 ``too_late``, 410 ``erased``.
 
-        Where the clocks are apart it is over by both: what is not destroyed can still be saved.
+        Where the clocks are apart it is over by both: what is not destroyed can still be saved. It is dated by the
+        store's, as the withdrawal is.
         """
-        correction = min(await self._correction(), timedelta())
+        correction = await self._correction()
 
         def judge(document: Document, by_clock: datetime) -> ReportUpdate | None:
             now = whole_milliseconds(by_clock + correction)
             before = retention_rules.lifecycle_of(document)
-            life = retention_rules.reinstated(before, now)
+            life = retention_rules.reinstated(before, now, earliest=min(now, by_clock))
             if life == before:
                 return None
-            version = document["intake_version"] + 1
-            event = ReportReinstated(report_id=document["_id"], intake_version=version, reinstated_at=now)
+            version, at = document["intake_version"] + 1, life.reinstated_at or now
+            event = ReportReinstated(report_id=document["_id"], intake_version=version, reinstated_at=at)
             return ReportUpdate(life=life, events=(event,))
 
         document, step = await self._updater.change("receipts.reinstate", asked, caller, judge)

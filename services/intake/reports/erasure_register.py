@@ -107,7 +107,7 @@ class ErasureRegister:
                     _log.error("erasure_register.line_refused", file=file.name, line=number)
                 else:
                     found.append(entry)
-        return sorted(found)
+        return sorted(found, key=lambda line: (line.at, line.changes))
 
     def _append(self, file: Path, line: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -201,24 +201,26 @@ class ReportRepository:
         was, becomes = _withdrawn(before.get("life")), _withdrawn(sets.get("life", before.get("life")))
         if becomes and not was:
             # Before it is stored: in doubt a restored report is withdrawn, never contacted.
-            await self._note(Happened.WITHDRAWN, before, now)
+            await self._note(Happened.WITHDRAWN, before, life.withdrawal.at if life and life.withdrawal else now)
         with store_errors():
             result = await self._reports.update_one(_as_read(before), update)
         if not result.matched_count:
             return None
         self._changed(before)
         if (goes_on := _goes_on(before.get("life"), withdrawn=becomes)) is not None:
-            await self._note(goes_on, before, now)
+            undone_at = life.reinstated_at if life and goes_on is Happened.REINSTATED else None
+            await self._note(goes_on, before, undone_at or now)
         return _with_parts(after)
 
-    async def _note(self, what: Happened, before: Document, now: datetime) -> None:
+    async def _note(self, what: Happened, before: Document, at: datetime) -> None:
         """Write a line of the register, if that is possible.
 
+        It has the time that the store has: a restore compares the two, and this process's clock may be another.
         One that cannot be written must keep nobody from stopping contact, and nobody from hearing that a withdrawal is
         undone; the log has the event too.
         """
         with contextlib.suppress(TransientError):
-            await self.register.note(what, before["_id"], now, before.get("changes", 0))
+            await self.register.note(what, before["_id"], at, before.get("changes", 0))
 
     async def erase(self, before: Document, life: Lifecycle) -> bool:
         """Leave a tombstone where the report was, in one write: key, sealed parts and facts go. False: not as read.

@@ -197,22 +197,29 @@ def destroy_asked_at(life: Lifecycle) -> datetime | None:
     return plan.announced_at if plan is not None and plan.cause is ErasureCause.AT_ONCE else None
 
 
-def reinstated(life: Lifecycle, now: datetime) -> Lifecycle:
-    """The life after second thoughts; the same one where nothing was withdrawn. Raises ``RefusedError``."""
+def reinstated(life: Lifecycle, now: datetime, earliest: datetime | None = None) -> Lifecycle:
+    """The life after second thoughts; the same one where nothing was withdrawn. Raises ``RefusedError``.
+
+    ``earliest``: what the earlier clock says, where two are apart; the time is over once it is over by both.
+    """
     if silent(life):
         raise RefusedError("too_late")
     if life.erased_at is not None:
         raise RefusedError("erased")
     if life.withdrawal is None:
         return life
-    if now >= life.withdrawal.undo_until:
+    if (earliest or now) >= life.withdrawal.undo_until:
         raise RefusedError("too_late")
     return undone(life, now)
 
 
 def undone(life: Lifecycle, at: datetime) -> Lifecycle:
-    """The life without its withdrawal, which was undone then by who may."""
-    return _changed(life, withdrawal=None, reinstated_at=at, decide_since=None, plan=None)
+    """The life without its withdrawal, which was undone then by who may.
+
+    No earlier than it was made, which another clock may have dated: a restore goes by which of the two came last.
+    """
+    made = life.withdrawal.at if life.withdrawal is not None else at
+    return _changed(life, withdrawal=None, reinstated_at=max(at, made), decide_since=None, plan=None)
 
 
 REASONS_TO_DESTROY: Final = (Reason.REQUESTER_ASKS, Reason.VICTIM_AGREES)

@@ -199,8 +199,8 @@ class RetentionService:
                 await self._recorder.by_staff(where, principal, action, report_id, reason, **detail)
             records = []
             if before.withdrawal is not None and life.withdrawal is None:
-                version = document["intake_version"] + 1
-                event = ReportReinstated(report_id=report_id, intake_version=version, reinstated_at=now)
+                version, at = document["intake_version"] + 1, life.reinstated_at or now
+                event = ReportReinstated(report_id=report_id, intake_version=version, reinstated_at=at)
                 records = [events.record_of(event, now, trace.current())]
             if await self._reports.write(document, now=now, life=life, records=records):
                 if records:

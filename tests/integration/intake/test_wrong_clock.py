@@ -50,6 +50,7 @@ async def test_a_withdrawal_there_can_be_undone_for_as_long_as_everywhere(
         await eventually(as_long_as_any)
         assert not await erased(someone)
         assert (await someone.done("reinstate"))["state"] != "withdrawn"
+        assert abs((await someone.stored())["life"]["reinstated_at"] - right.now()) < _MINUTE
 
 
 async def test_a_withdrawal_while_the_stores_clock_was_behind_can_be_undone_once_it_is_right(

@@ -116,6 +116,21 @@ async def test_who_changes_a_report_that_is_to_be_destroyed_notes_that_it_goes_o
     assert len(reports.register.entries()) == len(lines), "of all others nothing is noted"
 
 
+@pytest.mark.parametrize("days", [-4, 4])
+async def test_the_register_has_the_times_that_the_store_has_whatever_the_clock_of_the_process(
+    days: int, tmp_path: Path
+) -> None:
+    """A restore compares them: what was undone by a process that is days behind would be destroyed."""
+    reports, wrong = repository(folder=tmp_path), NOW + timedelta(days=days)
+    document = {"_id": "one", "intake_version": 1, "received_at": NOW, "changes": 3, "life": NEW.model_dump()}
+    withdrawn = taken_back(now=NOW)
+    undone = retention_rules.undone(withdrawn, NOW)
+    assert await reports.write(document, now=wrong, life=withdrawn)
+    assert await reports.write({**document, "changes": 4, "life": withdrawn.model_dump()}, now=wrong, life=undone)
+    lines = reports.register.entries()
+    assert [(line.at, line.what) for line in lines] == [(NOW, Happened.WITHDRAWN), (NOW, Happened.REINSTATED)]
+
+
 async def test_no_list_shows_a_report_before_the_register_was_replayed() -> None:
     reports = repository()
     for read in (reports.marked(ERASE_AT), reports.drills_of("portal", 1), reports.of_report("one")):

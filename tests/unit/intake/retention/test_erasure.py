@@ -76,6 +76,17 @@ def test_a_withdrawal_is_planned_for_after_the_time_for_second_thoughts() -> Non
     assert taken_back(life, now=NOW + timedelta(hours=1)) == life
 
 
+def test_what_is_undone_by_a_clock_that_is_behind_was_undone_after_it_was_withdrawn() -> None:
+    life = taken_back()
+    behind, over = NOW - timedelta(days=4), NOW + UNDO_FOR
+    assert retention_rules.undone(life, behind).reinstated_at == NOW
+    assert retention_rules.undone(life, NOW + timedelta(hours=1)).reinstated_at == NOW + timedelta(hours=1)
+    assert retention_rules.reinstated(life, over, earliest=behind).reinstated_at == over, "it is over by one alone"
+    for earliest in (None, over):
+        with pytest.raises(RefusedError, match="too_late"):
+            retention_rules.reinstated(life, over, earliest=earliest)
+
+
 def test_where_clocks_are_apart_the_time_for_second_thoughts_begins_by_the_later_one() -> None:
     ahead = timedelta(days=4)
     for at_once, receipt_alone, undo_until in (
