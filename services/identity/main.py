@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -45,14 +46,14 @@ from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
 from shared.audit.published import PUBLISH_S, AnchorPublisher
 from shared.audit.store import DAY_S, AuditLog
-from shared.clock import Clock, SystemClock
+from shared.clock import Clock, SystemClock, whole_milliseconds
 from shared.health import Health
 from shared.identity.keys import RootKey, RootKeys
 from shared.identity.source import POLL_S, Identity
 from shared.jobs import Jobs
 from shared.key_setting import key_bytes
 from shared.settings import KafkaSettings, StoreSettings, load
-from shared.store_clock import LOOK_S, StoreClock
+from shared.store_clock import LOOK_S, MOST_APART, StoreClock
 from shared.tls import trusted_authorities
 from shared.web.app import create_app
 from shared.web.authorization import Authorizer
@@ -133,6 +134,11 @@ class Accounts:
         sweeping = (self.session_store, self.delays, self.used, self.logouts)
         await asyncio.gather(*(store.sweep(now) for store in sweeping))
         await self.store.expire_invitations(now)
+
+    async def compare_clocks(self, store_clock: StoreClock) -> None:
+        """Put right what this clock, or another process's, dated while it was ahead. Raises ``TransientError``."""
+        if abs(await store_clock.look()) <= MOST_APART:
+            await self.sessions.date_anew(whole_milliseconds(self.clock.now()))
 
 
 def accounts_of(
@@ -265,7 +271,7 @@ def build(
     health.ready["identity"] = accounts.identity.check
     jobs = Jobs(health, SystemClock())  # how often to look is a matter of the machine's clock, whatever day it is
     jobs.every(POLL_S, "identity", accounts.identity.refresh)
-    jobs.every(LOOK_S, "store-clock", StoreClock.of(database, clock).look)
+    jobs.every(LOOK_S, "store-clock", partial(accounts.compare_clocks, StoreClock.of(database, clock)))
     jobs.every(HOUSEKEEPING_S, "accounts", accounts.tidy)
     if accounts.provider is not None:
         jobs.every(PROVIDER_S, "sign-in-provider", accounts.provider.look)

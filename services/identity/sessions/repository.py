@@ -64,6 +64,17 @@ class SessionStore:
             done = await self.collection.update_one({"_id": digest, "ended_at": None}, change)
         return done.matched_count == 1
 
+    async def redate(self, before: Session, after: Session) -> bool:
+        """Write the times of ``after``; False where the session has ended, or was confirmed since it was read."""
+        change = {
+            "$set": after.model_dump(include={"started_at", "shown_at", "seal", "confirmed_at", "confirmed_seal"}),
+            "$min": {"seen_at": after.seen_at},
+        }
+        wanted = {"_id": before.digest, "ended_at": None, "confirmed_at": before.confirmed_at}
+        with store_errors():
+            done = await self.collection.update_one(wanted, change)
+        return done.matched_count == 1
+
     async def end(self, subject: str, why: SessionEnding, now: datetime, *, only: str = "", but: str = "") -> int:
         """End somebody's sessions: ``only`` this one, or all ``but`` this one (by public name). How many ended."""
         wanted: Document = {"subject": subject, **_not_ended(now)}

@@ -23,6 +23,7 @@ from shared.identity.tokens import ACCESS_LASTS
 
 _log = log.get(__name__)
 
+_TIMES: Final = ("started_at", "shown_at", "seen_at")
 IDENTITY: Final = "identity"
 """The audience of a session's first token."""
 
@@ -196,6 +197,30 @@ class Sessions:
                 said = {"account": session.subject, "ended": str(ended)}
                 await self._trail.append(line(by_job("sessions"), AuditAction.SESSIONS_END, now, **said))
             done += ended
+        return done
+
+    async def date_anew(self, now: datetime) -> int:
+        """Let sessions, and factors shown in them, that a clock which was ahead dated in the future, be of now.
+
+        They would go on, and be asked for no factor, for as long as it was ahead. ``now`` must be right: to a clock
+        that is behind, all of them look so. How many. Raises ``TransientError``.
+        """
+        done = 0
+        for session in await self._store.not_ended(now):
+            confirmed = session.confirmed_at
+            if max(session.started_at, session.seen_at, confirmed or session.started_at) <= now + CLOCKS_APART:
+                continue
+            if not same(session.seal, self._marks.session_seal(session)):
+                continue  # it never had a token
+            times = {name: min(at, now) for name in _TIMES if (at := getattr(session, name)) is not None}
+            made = session.model_copy(update=times)
+            update: dict[str, object] = {"seal": self._marks.session_seal(made)}
+            if confirmed is not None and same(session.confirmed_seal, self._marks.confirmed_seal(session, confirmed)):
+                at = min(confirmed, now)
+                update |= {"confirmed_at": at, "confirmed_seal": self._marks.confirmed_seal(session, at)}
+            done += await self._store.redate(session, made.model_copy(update=update))
+        if done:
+            _log.warning("sessions.dated_anew", sessions=done)
         return done
 
     async def end_by_secret(self, secret: str) -> Session | None:

@@ -23,6 +23,7 @@ from shared.identity.source import PATH, POLL_S, TaggedKeys, signed_of
 from shared.identity.tokens import ACCESS_LASTS
 from shared.jobs import Jobs
 from tests.integration.identity.conftest import IDENTITY_URL, NOTIFY_URL, ROUTING_URL, IdentityHarness, Other, Process
+from tests.support.clock import agreeing
 from tests.support.waiting import eventually
 
 SID_COOKIE, TOKEN_COOKIE, ROUTING_COOKIE = session_cookie(), token_cookie("identity"), token_cookie("routing")
@@ -309,6 +310,29 @@ async def test_who_changed_their_account_while_the_clock_was_ahead_signs_in_once
         assert (await meanwhile.get("/desk")).status_code == 303
         await identity.clock.advance(TEN_MINUTES)
         assert (await after.get("/desk")).status_code == 200, "it is renewed"
+
+
+async def test_a_session_of_a_clock_that_was_ahead_lasts_no_longer_than_others(identity: Process) -> None:
+    """Nor is its factor shown in the future, which would be asked for no more until then."""
+    ready, day_s = await identity.person("jeju", "counsellor"), 24 * 3600
+    accounts, clock = identity.accounts, identity.clock
+    async with identity.browser() as http:
+        await clock.advance(day_s)
+        await identity.enter(http, ready)
+        [begun] = await accounts.session_store.of(ready.account.subject, clock.now())
+        assert await accounts.sessions.confirm(begun)
+        await accounts.compare_clocks(agreeing(clock, ahead=timedelta(days=1)))
+        await clock.advance(60 - day_s)
+        for ahead, now_is_right in ((timedelta(days=-1), False), (timedelta(), True)):
+            await accounts.compare_clocks(agreeing(clock, ahead=ahead))
+            [session] = await accounts.session_store.of(ready.account.subject, clock.now())
+            times = {session.started_at, session.seen_at, accounts.sessions.confirmed_at(session)}
+            assert (times == {clock.now()}) is now_is_right
+            assert (session.started_at == begun.started_at) is not now_is_right
+        assert (await http.get("/desk")).status_code == 200, "nobody is signed out for it"
+        await clock.advance(SESSION_IDLE.total_seconds())
+        assert (await http.get("/desk")).status_code == 303
+        assert await accounts.sessions.date_anew(clock.now()) == 0
 
 
 async def test_no_session_outlives_a_shift(identity: Process) -> None:
