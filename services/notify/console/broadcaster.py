@@ -111,15 +111,27 @@ class ConsoleSubscriber:
         return case.offered_to == self.center_id
 
 
-def _concerned(case: Case | None) -> frozenset[str]:
-    """Return the organisations whose consoles a change is for.
-
-    Whoever held the case or had an offer of it must see it leave. Nobody else hears that it exists.
-    """
-    if case is None:
-        return frozenset()
+def _ever_concerned(case: Case) -> set[str]:
+    """Return the organisations that hold a case, have an offer of it, or once had."""
     past = case.past_offer.to_center_id if case.past_offer is not None else ""
-    return frozenset({CENTRAL_DESK, case.center_id, case.offered_to or "", past, *case.former})
+    return {CENTRAL_DESK, case.center_id, case.offered_to or "", past, *case.former}
+
+
+def _concerned(case: Case, known: Case | None) -> frozenset[str]:
+    """Return the organisations whose consoles a change is for. Nobody else hears that it exists, or that it changed.
+
+    Whoever may show the case still must see it leave: who held it or had an offer of it when this process last gave it
+    out (``known``), and who did since. Where that is not remembered, as after a start, everybody who ever did.
+    """
+    if known is None:
+        return frozenset(_ever_concerned(case))
+    concerned = {CENTRAL_DESK, case.center_id, case.offered_to or "", known.center_id, known.offered_to or ""}
+    if case.ownership != known.ownership:
+        # It may have moved more than once since, and a console may have loaded its list in between.
+        concerned.update(case.former)
+    if case.past_offer is not None and case.past_offer != known.past_offer:
+        concerned.add(case.past_offer.to_center_id)
+    return frozenset(concerned)
 
 
 def _looks_like(early: Case, stored: Case) -> bool:
@@ -199,10 +211,10 @@ class ConsoleBroadcaster:
         metrics.NOT_STORED.set(len(self._early))
 
     def _offer(self, case: Case, known: Case | None, early: Case | None) -> None:
-        """Give a state to all whom it concerns, and what waits at others replaces what was given before."""
+        """Give a state to all whom it concerns, and to those who were shown it early."""
         as_announced = early is not None and _looks_like(early, case)
-        concerned = _concerned(case)
-        for center_id in concerned | _concerned(known) | _concerned(early):
+        concerned = _concerned(case, known)
+        for center_id in concerned | (_ever_concerned(early) if early is not None else set()):
             for listener in self._listeners.get(center_id, ()):
                 listener.offer(case, concerned, as_announced=as_announced)
 

@@ -82,7 +82,6 @@ async def test_two_centres_move_a_case_there_and_back_on_live_consoles(start: St
         assert (late.status_code, late.json()["code"]) == (409, "moving")
         await answer(harness)
         await eventually(lambda: ID not in gwangju.rows and busan.rows.get(ID, {}).get("section") == "cases")
-        # Said again with a later change of the case, when the console no longer shows it.
         assert {left["why"] for _, body in gwangju.said for left in body.get("gone", [])} == {"moved"}
 
         stale = await harness.acknowledge(ID, "gwangju", "kim")

@@ -84,7 +84,36 @@ async def test_a_third_centre_never_hears_of_a_case_however_it_goes() -> None:
                 heard[console.center_id] = heard.get(console.center_id, 0) + len(rows)
     # Gwangju had it first, Busan has it, Jeju was offered it.
     assert {center for center, count in heard.items() if count} == {"gwangju", "busan", "jeju", "central"}
-    assert (heard["jeju"], heard["gwangju"], heard["central"]) == (2, len(cases), len(cases))
+    assert (heard["jeju"], heard["central"]) == (2, len(cases))
+    assert heard["gwangju"] == cases.index(moved) + 1, "and nothing after it has left"
+
+
+async def test_who_had_a_case_or_an_offer_hears_nothing_of_it_once_it_has_left() -> None:
+    hub = ConsoleBroadcaster()
+    case = folded(stream()[:3])
+    declined = PastOffer(offer_id="o", from_center_id="busan", to_center_id="jeju", how=OfferEnd.DECLINED, at=NOW)
+    left = case.model_copy(update={"rev": case.rev + 1, "past_offer": declined})
+    with hub.listen("gwangju") as former, hub.listen("jeju") as declining:
+        hub.publish([left])
+        for console in (former, declining):
+            assert len((await console.take(0.5))[0]) == 1, "nobody knows what they show"
+        hub.publish([left.model_copy(update={"rev": left.rev + more}) for more in (1, 2)])
+        for console in (former, declining):
+            assert await console.take(0.001) == ([], False)
+
+
+async def test_who_held_a_case_between_two_changes_that_come_at_once_sees_it_leave() -> None:
+    hub = ConsoleBroadcaster()
+    first = folded(stream()[:1])
+    later = {"rev": first.rev + 9, "ownership": 3, "former": ("gwangju", "daegu"), "center_id": "busan"}
+    offered = first.model_copy(update={"rev": first.rev + 1, "offered_to": "jeju"})
+    hub.publish([offered])
+    names = ("gwangju", "daegu", "jeju", "ulsan")
+    with contextlib.ExitStack() as open_:
+        consoles = [open_.enter_context(hub.listen(name)) for name in names]
+        hub.publish([first.model_copy(update=later), offered.model_copy(update={"rev": first.rev + 5})])
+        told = [len((await console.take(0.001))[0]) for console in consoles]
+    assert dict(zip(names, told, strict=True)) == {"gwangju": 1, "daegu": 1, "jeju": 1, "ulsan": 0}
 
 
 async def test_a_row_nobody_took_yet_is_replaced_by_news_that_it_left() -> None:
