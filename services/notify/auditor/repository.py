@@ -15,7 +15,8 @@ from shared.mongo import Document, store_errors
 DATABASE: Final = "auditor"
 """Without the deployment's prefix. A database of its own: the auditor can write nothing of notify's."""
 _LOOK: Final = "auditor"
-_SHOWN: Final = 500
+SHOWN: Final = 500
+"""Findings that are read for a console; of more it says how many at least."""
 
 
 class OverdueReport(StoredModel):
@@ -64,10 +65,10 @@ class FindingStore:
             return {document["_id"] async for document in self.collection.find({}, {"_id": 1})}
 
     async def of(self, center_id: str | None) -> list[OverdueReport]:
-        """Return the findings at a centre (None: at all), the longest overdue first."""
+        """Return the findings at a centre (None: at all), up to ``SHOWN``, the longest overdue first."""
         wanted = {} if center_id is None else {"center_id": center_id}
         with store_errors():
-            found = await self.collection.find(wanted).limit(_SHOWN).to_list(None)
+            found = await self.collection.find(wanted).limit(SHOWN).to_list(None)
         return sorted(
             Skipped("findings", self._logged).readable(found, OverdueReport.model_validate), key=lambda f: f.due_at
         )

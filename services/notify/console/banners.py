@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 from fastapi import Request
 
+from services.notify.auditor import repository as findings
 from services.notify.cases.models import CENTRAL_DESK
 from services.notify.console.alarms import Alarms, AlarmView
 from services.notify.console.lists import SingleFlight
 from services.notify.console.rows import center_names
+from services.notify.dead_letters import repository as dead_letters
 from services.notify.dead_letters.models import StoredDeadLetter
 from services.notify.team.models import CenterDuty
 from services.notify.team.service import DutyService
@@ -43,6 +45,8 @@ class Banners:
         facts = await self._facts.get(center_id)
         return {
             "alarms": facts.alarms,
+            "most_found": findings.SHOWN,
+            "most_dead": dead_letters.SHOWN,
             "dead": facts.dead if principal.may(Action.DEAD_READ, CENTRAL_DESK) else [],
             "nobody": sorted(i for i, c in facts.centers.items() if c.nobody and center_id in (CENTRAL_DESK, i)),
         }

@@ -1,6 +1,7 @@
 """Dead letters in the document store, one per origin, until the central desk has read of them."""
 
 from datetime import datetime
+from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
@@ -8,6 +9,9 @@ from pymongo.errors import DuplicateKeyError
 from services.notify.dead_letters.models import StoredDeadLetter
 from shared.jobs import Skipped
 from shared.mongo import Document, store_errors
+
+SHOWN: Final = 100
+"""Records that are read for a console; of more it says how many at least."""
 
 
 class DeadLetterStore:
@@ -33,10 +37,10 @@ class DeadLetterStore:
             return False
         return True
 
-    async def unread(self, limit: int = 100) -> list[StoredDeadLetter]:
-        """The oldest records the central desk has not read of."""
+    async def unread(self) -> list[StoredDeadLetter]:
+        """The oldest records the central desk has not read of, up to ``SHOWN``."""
         with store_errors():
-            found = await self.collection.find({"open": True}).sort("seen_at", 1).limit(limit).to_list(None)
+            found = await self.collection.find({"open": True}).sort("seen_at", 1).limit(SHOWN).to_list(None)
         return Skipped("dead-letters", self._logged).readable(found, StoredDeadLetter.model_validate)
 
     async def untold(self, skipped: Skipped, limit: int = 100) -> list[StoredDeadLetter]:

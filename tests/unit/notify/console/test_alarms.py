@@ -6,10 +6,15 @@ from typing import Any, cast
 import pytest
 
 from services.notify.auditor.repository import OverdueReport
-from services.notify.console.alarms import SILENT_AFTER, AlarmWatch
+from services.notify.console.alarms import SILENT_AFTER, Alarms, AlarmWatch
+from services.notify.console.banners import Banners
 from services.notify.dead_letters.models import StoredDeadLetter
+from services.notify.main import HERE
 from shared.errors import TransientError
+from shared.settings import ServiceSettings
+from shared.web.pages import Pages
 from tests.support.clock import ManualClock
+from tests.support.staff import TestIdentity
 from tests.unit.notify.console.test_unreadable import FINDING
 from tests.unit.notify.samples import NOW, report_id
 
@@ -35,6 +40,43 @@ class Findings:
         if self.away:
             raise TransientError("store: away")
         return self.at
+
+
+PAGES = Pages(HERE / "templates", HERE / "locale", ServiceSettings(), "notify", clock=ManualClock(NOW))
+
+
+@pytest.mark.parametrize(
+    ("language", "found", "dead", "said"),
+    [
+        ("en", 499, 99, ("499 cases were not alerted", "99 records could not be read")),
+        ("en", 500, 100, ("At least 500 cases were not alerted", "At least 100 records could not be read")),
+        ("ko", 499, 99, ("사례가 499건 있습니다", "기록이 99건 있습니다")),
+        ("ko", 500, 100, ("사례가 500건 이상 있습니다", "기록이 100건 이상 있습니다")),
+    ],
+)
+async def test_where_as_many_are_read_as_there_may_be_the_console_says_at_least(
+    language: Any, found: int, dead: int, said: tuple[str, str]
+) -> None:
+    findings = Findings()
+    findings.found = {report_id(number) for number in range(found)}
+    findings.dead = {f"reports/0/{number}" for number in range(dead)}
+    alarms = Alarms(tuple(await findings.of(None)), None, never_looked=False)
+
+    class Facts:
+        """Loads what was found."""
+
+        dead = findings
+
+        async def of(self, _: str) -> Alarms:
+            return alarms
+
+        async def all(self) -> dict[str, Any]:
+            return {}
+
+    banners = Banners(cast("Any", Facts()), cast("Any", Facts()), PAGES)
+    told = await banners.of(TestIdentity(ManualClock(NOW)).principal("central", "lead"), "central")
+    html = PAGES.fragment(language, "banners.html", names={}, **told)
+    assert [words in html for words in said] == [True, True], html
 
 
 class Consoles:
