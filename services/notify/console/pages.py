@@ -74,8 +74,9 @@ def page_router(
             duty_states=[
                 state
                 for state in (CenterState.OPEN, CenterState.SHORT_STAFFED, CenterState.CLOSED)
-                if state is every[center_id].state or principal.may(duty_action(state), center_id)
+                if principal.may(duty_action(state), center_id)
             ],
+            may_repeat=principal.may(duty_action(every[center_id].state), center_id),
             intake_url=settings.public_urls.get("intake", "").rstrip("/"),
             mail_view_url=settings.mail_view_url,
         )

@@ -398,7 +398,7 @@ async def test_looking_at_another_centres_team_is_on_record_as_a_look(start: Sta
     [
         ("jeju", "counsellor", ["open", "short_staffed"]),
         ("jeju", "lead", ["open", "short_staffed", "closed"]),
-        ("central", "lead", ["open", "closed"]),
+        ("central", "lead", ["closed"]),
     ],
 )
 async def test_the_form_of_who_is_on_duty_offers_what_its_reader_may_say(
@@ -409,7 +409,13 @@ async def test_the_form_of_who_is_on_duty_offers_what_its_reader_may_say(
     page = await harness.http.get("/?center=jeju", auth=harness.staff(organisation, role))
     form = page.text.partition('action="/centers/jeju/duty"')[2].partition("</form>")[0]
     assert re.findall(r'<option value="(\w+)"', form) == offered
-    for state in offered[1:]:
+    # What they may not say again is shown, and nothing else is chosen for them.
+    assert ('<option value="" disabled selected>' in form) is (offered == ["closed"])
+    for state in offered:
         said = {"state": state, "staff_on_duty": "2", "cases_per_person": "15"}
         answer = await harness.http.post("/centers/jeju/duty", data=said, auth=harness.staff(organisation, role))
         assert answer.status_code == 303
+    if offered[-1] == "closed":
+        page = await harness.http.get("/?center=jeju", auth=harness.staff("jeju", "counsellor"))
+        form = page.text.partition('action="/centers/jeju/duty"')[2].partition("</form>")[0]
+        assert re.findall(r'<option value="(\w*)"( disabled selected)?', form)[0] == ("", " disabled selected")
