@@ -26,6 +26,7 @@ def test_of_a_well_installation_nothing_is_said() -> None:
     well = [
         Sample("ieum_kafka_lag_records", {"group": "notify", "topic": "routings", "partition": "1"}, 400),
         Sample("ieum_routing_recounted_timestamp_seconds", {}, NOW - 3600),
+        Sample("ieum_routing_recounted_timestamp_seconds", {}, 0),
         Sample("ieum_analytics_lag_seconds", {}, float("nan")),
         Sample("ieum_health_check_status", {"check": "kafka"}, 1),
         Sample("ieum_intake_disk_level", {}, 3),
