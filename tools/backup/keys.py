@@ -19,6 +19,8 @@ PRIVATE, PUBLIC = "age.key", "recipient.txt"
 HEADS: Final = "audit"
 """The heads of the audit, which the store must not hold alone."""
 
+_DRAFT: Final = ".saving"
+
 
 def has_any(folder: Path) -> bool:
     """Return whether there is a key of backups in a folder already."""
@@ -49,14 +51,24 @@ def recipient(folder: Path) -> str:
 
 
 def save(folder: Path, var: Path, backup: str) -> None:
-    """Copy the secrets and heads of now beside the key, before this backup is taken: no head is later than it."""
-    own = folder / backup
-    own.mkdir(mode=0o700)
-    if (var / keys.FILE).exists():
-        keys.write_private(own / keys.FILE, (var / keys.FILE).read_text(encoding="utf-8"))
-    for head in (var / HEADS).glob("*.heads"):
-        (own / HEADS).mkdir(exist_ok=True, mode=0o700)
-        keys.write_private(own / HEADS / head.name, head.read_text(encoding="utf-8"))
+    """Copy the secrets and heads of now beside the key, before this backup is taken: no head is later than it.
+
+    They have their name once they are whole; what breaks off leaves none, or is removed by the next backup.
+    """
+    for left in folder.glob(f"*{_DRAFT}"):
+        shutil.rmtree(left)
+    draft = folder / f"{backup}{_DRAFT}"
+    draft.mkdir(mode=0o700)
+    try:
+        if (var / keys.FILE).exists():
+            keys.write_private(draft / keys.FILE, (var / keys.FILE).read_text(encoding="utf-8"))
+        for head in (var / HEADS).glob("*.heads"):
+            (draft / HEADS).mkdir(exist_ok=True, mode=0o700)
+            keys.write_private(draft / HEADS / head.name, head.read_text(encoding="utf-8"))
+        draft.rename(folder / backup)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
 
 
 def forget(folder: Path, backup: str) -> None:

@@ -253,6 +253,37 @@ def test_a_backup_that_failed_leaves_no_secrets(
     assert sorted(path.name for path in folder.iterdir()) == [keys.PRIVATE, keys.PUBLIC]
 
 
+@pytest.mark.parametrize("ends", [OSError("no room is left"), SystemExit(143)])
+def test_secrets_that_were_not_all_saved_do_not_stay(
+    ends: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the disk is full: nobody would remove a folder that no archive is named after."""
+    var, folder = tmp_path / "var", tmp_path / "keys"
+    local_keys.ensure(var)
+    (var / keys.HEADS).mkdir()
+    (var / keys.HEADS / "intake.heads").write_text("head", encoding="utf-8")
+    write = local_keys.write_private
+
+    def breaks_off(path: Path, text: str) -> None:
+        if path.parent.name == keys.HEADS:
+            raise ends
+        write(path, text)
+
+    folder.mkdir()
+    killed = folder / "ieum-before.saving"
+    killed.mkdir()
+    (killed / local_keys.FILE).touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(local_keys, "write_private", breaks_off)
+        with pytest.raises(type(ends)):
+            keys.save(folder, var, "ieum-now")
+    assert list(folder.iterdir()) == []
+    keys.save(folder, var, "ieum-now")
+    assert [path.name for path in folder.iterdir()] == ["ieum-now"]
+    assert (folder / "ieum-now" / keys.HEADS / "intake.heads").read_text(encoding="utf-8") == "head"
+    assert all(path.stat().st_mode & 0o077 == 0 for path in folder.rglob("*"))
+
+
 def test_a_backup_names_the_archives_in_which_erased_reports_live_too_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
