@@ -134,6 +134,16 @@ class AuditLog:
         self._notes.add(task)
         task.add_done_callback(self._notes.discard)
 
+    async def has(self, entry: AuditEntry, since: datetime) -> bool:
+        """Return whether a line since then says the same, whoever wrote it. Raises ``TransientError``.
+
+        Lines are looked through one by one.
+        """
+        detail = {f"detail.{name}": value for name, value in entry.detail.items()}
+        with store_errors():
+            found = await self.lines.find_one({"action": entry.action, "at": {"$gte": since}, **detail}, {"_id": 1})
+        return found is not None
+
     async def settle(self) -> None:
         """Wait for what was noted; for tests and for the end of a process."""
         while self._notes:

@@ -64,6 +64,8 @@ class CountReader:
         self._database = database
         self._generation = generation
         self._session = session
+        self._first_day: tuple[int, str | None] = (0, None)
+        """As last read, and of which generation."""
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator["CountReader"]:
@@ -225,11 +227,20 @@ class CountReader:
         One report accepted before its machine knew the time, in 1970 or 2000, must not begin the releases there: of
         every month since a release would be made, or of 1970 none ever.
         """
-        wanted = {"day": {"$gte": BEGINNING.isoformat()}}
         with store_errors():
-            days = (await self._serving()).days
-            documents = await days.find(wanted, {"day": 1}, session=self._session).sort("day", 1).limit(1).to_list(1)
-        return date.fromisoformat(documents[0]["day"]) if documents else None
+            generation = await self._serving()
+            number, known = self._first_day
+            if number != generation.number:
+                known = None
+            # Days are added and none goes, so that only an earlier one is news: the embedded store reads all it finds.
+            earlier = {} if known is None else {"$lt": known}
+            wanted = {"day": {"$gte": BEGINNING.isoformat(), **earlier}}
+            found = generation.days.find(wanted, {"day": 1}, session=self._session)
+            documents = await found.sort("day", 1).limit(1).to_list(1)
+        if documents:
+            known = documents[0]["day"]
+        self._first_day = generation.number, known
+        return date.fromisoformat(known) if known is not None else None
 
     async def reconciliation_counts(self) -> ReconciliationCounts:
         """Sums and facts as of one moment (a snapshot), so that a batch is in both or in neither."""

@@ -70,6 +70,8 @@ _ALL_WITHHELD: Final = {
 """Of a longer period: what is left out where its revision cannot be proven otherwise."""
 _NOT_CLOSED: Final = frozenset({IN_CARE, EndReason.WITHDRAWN.value})
 """What has become of reports that are not closed; all other words say how one was closed."""
+_VOUCHED_FOR: Final = timedelta(days=365)
+"""A line of the audit may be removed after two years; what it vouches for is said anew before."""
 LATE: Final = timedelta(days=1)
 """So long after a month was due readers are told that it is late; a release takes minutes."""
 CALENDAR_MONTHS: Final = 12
@@ -125,7 +127,7 @@ class ReleaseService:
         self._limit_s = limit_s
         self._audit = audit
         self._vouched = 0
-        """So many entries of the register this process has vouched for."""
+        """So many entries of the register this process knows to be vouched for."""
         self._failed_at = float("-inf")
         self._failure: str | None = None
         self._held_back: HeldBack | None = None
@@ -186,9 +188,11 @@ class ReleaseService:
             await self._vouch()
 
     async def _vouch(self) -> None:
-        """Write the head of the register into the audit: once a process, and whenever there is another."""
+        """Write the head of the register into the audit where that does not have it, or has had it for a year."""
         if self._audit is not None and len(self._all) > self._vouched:
-            await self._audit.append(vouch(len(self._all), head(self._all), self._clock.now()))
+            line = vouch(len(self._all), head(self._all), self._clock.now())
+            if not await self._audit.has(line, since=line.at - _VOUCHED_FOR):
+                await self._audit.append(line)
             self._vouched = len(self._all)
 
     async def released(self) -> list[Release]:

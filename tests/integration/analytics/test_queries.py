@@ -71,7 +71,7 @@ INDEXES: Final = ({"day_1"}, {"month_1"}, {"standing_1_at_1"}, {"unseen_1_since_
 MOST: Final = max(WAITING, UNROUTED + AHEAD, PARTITIONS)
 """Cells and reports that a question looks at: those that it is about."""
 OF_ALL: Final = ("first_day", "counted_reports")
-"""Asked until the first month is released, whose days are all there are; and of all reports once for each month."""
+"""Asked of all days once a process; and of all reports once for each month."""
 FEW: Final = ("totals", "offsets", "centers", "cells", "dead")
 """Collections of a few documents: one a partition, a centre or a dead report, and the mark."""
 OF_FEW: Final = ("demand_counted", "offsets", "centers")
@@ -162,6 +162,21 @@ async def test_counts_are_read_by_indexes_and_no_further_than_what_is_asked_for(
             plan = await store.command({"explain": query, "verbosity": "executionStats"})
             assert indexes_of(plan["queryPlanner"]["winningPlan"]) in INDEXES, f"{name} goes through all: {query}"
             assert plan["executionStats"]["totalDocsExamined"] <= MOST, f"{name} goes through history: {query}"
+
+
+async def test_the_first_day_is_looked_for_among_earlier_ones_alone(database: tuple[Database, Queries]) -> None:
+    """Every five seconds until the first month is released."""
+    store, queries = database
+    await counted(store)
+    reader = CountReader(store)
+    first = await reader.first_day()
+    assert first is not None
+    queries.asked.clear()
+    assert await reader.first_day() == first
+    [query] = [each for each in queries.asked if of(each) not in FEW]
+    plan = await store.command({"explain": query, "verbosity": "executionStats"})
+    assert indexes_of(plan["queryPlanner"]["winningPlan"]) == {"day_1"}
+    assert plan["executionStats"]["totalDocsExamined"] == 0
 
 
 async def test_pages_and_files_ask_for_no_reports_and_no_cells(database: tuple[Database, Queries]) -> None:

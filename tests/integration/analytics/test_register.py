@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -84,7 +84,12 @@ async def test_a_register_that_was_written_anew_with_its_digests_is_found_by_the
     register, entries = await filled(store_settings)
     database, clock = connect(store_settings, "analytics"), SystemClock()
     log = AuditLog(database, AuditKeys(b"k" * 32), clock, "analytics")
-    await log.append(vouch(len(entries), head(entries), clock.now()))
+    line = vouch(len(entries), head(entries), clock.now())
+    assert not await log.has(line, since=line.at)
+    await log.append(line)
+    assert await log.has(line, since=line.at), "another process need not write it again"
+    assert not await log.has(line, since=line.at + timedelta(seconds=1))
+    assert not await log.has(vouch(len(entries), head(entries[:-1]), clock.now()), since=line.at)
     assert await register.append(release("2026-10"), entries)
     assert await log.verify() == []
     changed = [release("2026-08", total=21), *entries[1:]]
@@ -159,11 +164,13 @@ async def test_a_report_of_a_clock_that_was_wrong_does_not_begin_the_releases(st
     database = connect(store_settings, "analytics")
     days = (await serving(database)).days
     await days.insert_many([{"day": "1970-01-01", "n": {}}, {"day": "2000-01-01", "n": {}}])
-    assert await CountReader(database).first_day() is None
+    reader = CountReader(database)
+    assert await reader.first_day() is None
     await days.insert_many([{"day": "2026-11-05", "n": {}}, {"day": "2026-11-03", "n": {}}])
-    assert await CountReader(database).first_day() == date(2026, 11, 3)
+    assert await reader.first_day() == date(2026, 11, 3)
     await days.insert_one({"day": "2016-12-01", "n": {}})
-    assert await CountReader(database).first_day() == date(2016, 12, 1), "ten years of another system are loaded"
+    assert await reader.first_day() == date(2016, 12, 1), "ten years of another system are loaded"
+    assert await reader.first_day() == await CountReader(database).first_day()
 
 
 async def test_how_each_report_of_a_month_is_counted_is_read_from_the_facts(store_settings: StoreSettings) -> None:
