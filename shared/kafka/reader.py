@@ -33,6 +33,9 @@ POLL_MS: Final = 2_000
 FETCH_WAIT_MS: Final = 10
 """The broker's long poll of who reads up to an end it knows: all it asks for is there. One question for more is asked
 before a partition that was read is paused, and whatever is asked next, as for the ends, waits behind it."""
+STUCK_WAIT_MS: Final = 500
+"""The longest of a follower that is behind and finds nothing of what it lacks: a partition has no leader. Brokers and
+metadata of it were asked a hundred times a second, for as long as that took."""
 NEWEST: Final = 200
 """So many records before the end of a compacted topic are looked through for the newest one of each key, then ten times
 as many, and so on. Each worker repeats its sums every two seconds, so they lie among the last few dozen."""
@@ -139,16 +142,14 @@ class Follower:
             consumer.seek(tp, self._next[tp])
         consumer.pause(*self._blocked)
         polled: dict[TopicPartition, list[Any]] = {}
+        patience_ms = FETCH_WAIT_MS
         while True:
             if (why := ended_task(consumer)) is not None:
                 raise TransientError(f"kafka: {why}")
             self._note(consumer, ends)
-            if not ends:  # it has caught up
-                if polled and self._gather_ms:
-                    wait_for_records(consumer, self._gather_ms, GATHER_BYTES)
-                else:
-                    wait_for_records(consumer, FOLLOW_WAIT_MS)
+            self._let_wait(consumer, patience_ms if ends else None, goes_on=bool(polled))
             polled = await bounded(consumer.getmany(timeout_ms=timeout_ms, max_records=MAX_RECORDS), limit, "following")
+            patience_ms = FETCH_WAIT_MS if ends.keys() & polled.keys() else min(_MORE * patience_ms, STUCK_WAIT_MS)
             for tp, records in polled.items():
                 for record in records:
                     if not self._one(tp, record):
@@ -161,6 +162,15 @@ class Follower:
                 if tp not in polled and tp not in self._blocked:
                     position = await bounded(consumer.position(tp), limit, "asking for a position")
                     self._next[tp] = max(self._next[tp], position)
+
+    def _let_wait(self, consumer: AIOKafkaConsumer, behind_ms: int | None, *, goes_on: bool) -> None:
+        """Say how long the broker may wait for records: ``behind_ms`` until it has caught up (None: it has)."""
+        if behind_ms is not None:
+            wait_for_records(consumer, behind_ms)
+        elif goes_on and self._gather_ms:
+            wait_for_records(consumer, self._gather_ms, GATHER_BYTES)
+        else:
+            wait_for_records(consumer, FOLLOW_WAIT_MS)
 
     async def _begin_at(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> int:
         """Where it was, or the first record; of a compacted topic one before which no key has its newest record."""
