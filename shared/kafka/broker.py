@@ -59,7 +59,6 @@ class KafkaClient:
         self._health = health
         self._clock = clock
         self._not_ready: str | None = "not started"
-        self._connected = False
         self.broker = kafka_broker(settings, service)
         self._subscriptions: dict[str, Subscription] = {}
         self._monitors: list[asyncio.Task[None]] = []
@@ -90,11 +89,10 @@ class KafkaClient:
         """
         await self._until_done(lambda: ensure_topics(self._settings))
         await self._until_done(self.publisher.start)
-        self._connected = True
 
     async def start(self) -> None:
         """Connect where that is not done, and join the groups."""
-        if not self._connected:
+        if not self.publisher.is_connected:
             await self.connect()
         if self._subscriptions:
             await self._until_done(self._join)
@@ -107,7 +105,7 @@ class KafkaClient:
 
     async def stop(self) -> None:
         """Finish batches in flight, leave the groups, flush the producer; each bounded, never raises for Kafka."""
-        self._not_ready, self._connected = "stopping", False
+        self._not_ready = "stopping"
         for task in self._monitors:
             task.cancel()
         await asyncio.gather(*(subscription.leave() for subscription in self._subscriptions.values()))

@@ -95,6 +95,11 @@ class Publisher:
             raise
         self._producer = producer
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._producer is not None
+
     def ended(self) -> str | None:
         """The background task of the producer that has ended unexpectedly; None while all are running."""
         is_used = self._producer is not None and self._producer is not self._broken
