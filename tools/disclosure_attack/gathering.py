@@ -330,12 +330,17 @@ def _between_revisions(folder: Path) -> Iterator[Stray]:
     for path in sorted(folder.glob("former/*/*.json")):
         former = json.loads(path.read_bytes())
         later = [*folder.glob(f"tables/{former['name']}/{former['period']}.en.json")]
-        later += [each for each in path.parent.glob(f"{former['period']}.*.json") if each.name > path.name]
+        later += [each for each in path.parent.glob(f"{former['period']}.*.json") if _number(each) > _number(path)]
         for other in later if former["name"] != _HOURS else ():
             was, now = _exact(former, json.loads(other.read_bytes()))
             for cell in was.keys() & now.keys():
                 if 0 < abs(was[cell] - now[cell]) < _SMALL:
                     yield Stray(path.name, " ".join(cell), f"{was[cell]} and {now[cell]}")
+
+
+def _number(former: Path) -> int:
+    """Which revision a file is that ``_former`` wrote."""
+    return int(former.stem.rpartition(".")[2])
 
 
 _HOURS: Final = "staff-on-duty"

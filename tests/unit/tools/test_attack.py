@@ -72,6 +72,15 @@ def test_two_revisions_that_differ_by_a_small_count_are_told(tmp_path: Path, now
     assert result.failed is not bool(told)
 
 
+def test_the_tenth_revision_comes_after_the_ninth(tmp_path: Path) -> None:
+    for revision, reports in ((9, 15), (10, 12)):
+        table(tmp_path, "reports-by-center", "2025-01", {"a": reports, "b": 30 * revision, "total": 999})
+        former(tmp_path, "reports-by-center", "2025-01", revision)
+    table(tmp_path, "reports-by-center", "2025-01", {"a": 40, "b": 80, "total": 120})
+    [stray] = [one for one in attack(tmp_path).strays if one.label.startswith("a ")]
+    assert (stray.source, stray.text) == ("2025-01.9.json", "15 and 12")
+
+
 def test_parts_of_one_revision_beside_their_sum_in_the_other_are_told(tmp_path: Path) -> None:
     """15 and 30 before, 48 together now: three were wrong."""
     table(tmp_path, "reports-by-center", "2025-01", {"a": 15, "b": 30, "c": 20, "total": 65})
