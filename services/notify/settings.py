@@ -122,6 +122,8 @@ class NotifySettings(AlertSettings, AuditSettings):
     """How long new cases gather before they are alerted: a pass costs the store as much for one as for many."""
     claim_size: int = Field(default=200, ge=1, le=1000, examples=[200])
     stream_clients: int = Field(default=500, ge=1, examples=[500])
+    """Consoles that may be open at one process. Where many come back at once, as after a network failure, as many more
+    whose lines are dead are held for ten seconds at most."""
 
     def audit_keys(self) -> AuditKeys:
         """The keys of this service's audit."""
