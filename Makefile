@@ -136,10 +136,10 @@ sandbox: venv ## try a front end out: starts what does not run, prints address, 
 conformance: venv ## does a server speak the intake API (URL=http://127.0.0.1:8001 CREDENTIAL=file; sends drills)
 	@PYTHONPATH=clients/python $(PY) -m ieum_client.conformance $(or $(URL),$(error say which: make conformance URL=http://127.0.0.1:8001 CREDENTIAL=file)) $(if $(CREDENTIAL),--credential-file $(CREDENTIAL))
 
-test: venv ## every kind of proof, in eight minutes (S=routing: what tells that this service is whole)
+test: venv ## every kind of proof, in ten minutes (S=routing: what tells that this service is whole)
 	@$(PY) -m tools.testing test $(if $(S),--service '$(S)')
 
-test-all: venv ## all other tests but the long ones (half an hour and more)
+test-all: venv ## all other tests but the long ones (twenty minutes)
 	@$(PY) -m tools.testing test-all
 
 engines: venv ## keep a broker and a store running for tests (make engines-down stops them)
