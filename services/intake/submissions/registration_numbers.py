@@ -78,18 +78,19 @@ _PHONE: Final = re.compile(
 _MOBILE: Final = re.compile(r"82010[0-9]{8}")
 """With country code. Also the number of somebody born from 1 to 9 January 1982: without a label it is a telephone."""
 _PERSON: Final = re.compile(
-    r"주민\s*(?:등록)?\s*(?:번호|증|[:=])|민번|민증|주번|신분증|외국인\s*(?:등록)?\s*(?:번호|증)|거소\s*(?:신고)?\s*번호"
+    r"주민\s*+(?:등록)?\s*(?:번호|증|[:=])|민번|민증|주번|신분증|외국인\s*+(?:등록)?\s*(?:번호|증)|거소\s*+(?:신고)?\s*번호"
     r"|resident\s+(?:registration\s+)?n(?:o|um)|\brrn\b|jumin|alien\s+registration|\barc\s+n",
     re.IGNORECASE,
 )
-"""Labels of such numbers."""
+"""Labels of such numbers. Here and below blanks are never given back: shared out between two places they could be read
+in many ways, and one report of many blanks would keep intake busy for seconds."""
 _OTHER: Final = re.compile(
     r"(?:법인|사업자|회사|주문|배송|송장|택배|등기|접수|사건|민원|계좌|통장|은행|농협|입금|송금|결제|승인|거래|예약|상품|품목|문서|관리|영수증|파일"
     r"|글|게시물|회원|고객|전화|연락처|핸드폰|휴대폰|폰|바코드|일련|시리얼|쿠폰|핀|카드|티켓|보험|증권|공문|고지서|기기|모델"
     r"|order|invoice|tracking|parcel|corporate|company|business|account|case|ticket|reference|receipt|payment|booking"
     r"|file|phone|tel|mobile|serial|barcode|transaction|\bid)"
-    r"\s*(?:\([^()]{0,12}\)|\s|등록|registration|증){0,3}(?:번호|코드|no\.?|nr\.?|numbers?|id|#)?\s*(?:[는은가이로]|is|was)?"
-    r"\s*[:=#(\[\"'“‘-]*\s*[A-Za-z]{0,6}[-_]?$",
+    r"\s*+(?:\([^()]{0,12}\)|\s|등록|registration|증){0,3}(?:번호|코드|no\.?|nr\.?|numbers?|id|#)?\s*+(?:[는은가이로]|is|was)?"
+    r"\s*+[:=#(\[\"'“‘-]*+\s*+[A-Za-z]{0,6}[-_]?$",
     re.IGNORECASE,
 )
 """Labels of other numbers, right before one."""
@@ -137,7 +138,7 @@ _LABELS: Final = ("주민", "민번", "민증", "주번", "신분증", "외국�
 _ENGLISH_LABELS: Final = (b"resident", b"rrn", b"jumin", b"alien", b"arc n")
 """Without any of them a text need not be searched for labels."""
 _BACK_ALONE: Final = re.compile(
-    r"(?:주민\s*(?:등록)?\s*번호|민번|주민)\s*(?:의\s*)?(?:뒷|뒤)\s*(?:자리|번호|7자리)?[^0-9가-힣]{0,4}(?:는|은|가)?[^0-9가-힣]{0,4}[1-8][0-9]{6}(?![0-9])"
+    r"(?:주민\s*+(?:등록)?\s*번호|민번|주민)\s*+(?:의\s*)?(?:뒷|뒤)\s*(?:자리|번호|7자리)?[^0-9가-힣]{0,4}(?:는|은|가)?[^0-9가-힣]{0,4}[1-8][0-9]{6}(?![0-9])"
 )
 _AFTER_LABEL: Final = re.compile(
     r"[^0-9]{0,15}([0-9]+(?:[^0-9A-Za-z가-힣]{0,4}(?:(?:하이픈|다시|대시|이고요?|그리고|뒷자리는?|뒷번호는?|뒤|년|월|일|생|에|의|dash)[^0-9A-Za-z가-힣]{0,4}){0,2}[0-9]+){0,12})"

@@ -288,7 +288,8 @@ def _problem_in_line(place: str, reason: str, typed: Typed, seen: Seen) -> Field
     elif name in ("search_words", "narrative") and seen.words:
         if (name, reason) == ("search_words", "too_long") and len(typed.one("search_words").strip()) <= PHRASE_CHARS:
             return FieldProblem("urls", _WORDS_TOO_LONG)
-        line = next((one for one in seen.words if texts.refused(one.text) == reason), None)
+        if reason in _IN_ANY_LINE:  # else no line is named, and what was too long may be as long as a form
+            line = next((one for one in seen.words if texts.refused(one.text) == reason), None)
     message = _IN_LINE.get((control, reason)) or _IN_ANY_LINE.get(reason)
     if line is None or message is None:
         return None

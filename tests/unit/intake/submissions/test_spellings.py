@@ -62,3 +62,14 @@ def test_no_text_takes_long(sign: str) -> None:
     before = time.process_time()
     text.refused(value)
     assert time.process_time() - before < 0.25  # milliseconds, if nothing runs away
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["뒷자리, 주민" + " " * 20_000 + "1234567", ("글" + " " * 43 + "나2401011234567") * 60],
+    ids=["person's", "another's"],
+)
+def test_no_blanks_behind_a_label_take_long(value: str) -> None:
+    before = time.process_time()
+    text.refused(value)
+    assert time.process_time() - before < 0.25  # several seconds, where blanks can be shared out in many ways

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from services.intake import problems as refusals
 from services.intake.receipts import views as receipt_views
 from services.intake.reports.models import State, StatusAnswer
+from services.intake.submissions import text
 from services.intake.submissions.models import Submission
 from services.intake.webform import form, typed_links, words
 from shared.events.vocabulary import Channel, ContactChannel, HarmType, Role
@@ -163,6 +164,16 @@ def test_the_box_for_links_is_read_once_whatever_is_wrong(monkeypatch: pytest.Mo
     errors = [("urls.0", "too_long"), ("offender_handles.0", "too_long"), ("search_words", "too_long"), ("role", "x")]
     form.problems_of(errors, Typed({"urls": ("a\n" * 100,)}))
     assert len(read_boxes) == 1
+
+
+def test_words_that_are_too_long_are_not_searched_for_what_no_text_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Made for texts of 4,000 characters; the words beside the links may be as long as the form.
+    searched: list[str] = []
+    monkeypatch.setattr(text, "refused", searched.append)
+    typed = Typed({"urls": ("말 " * 3_100,), "search_words": ("가" * 301,)})
+    [problem] = form.problems_of([("search_words", "too_long")], typed)
+    assert problem.control == "search_words"
+    assert searched == []
 
 
 def test_a_box_for_links_that_holds_more_than_a_report_is_refused_there() -> None:
