@@ -12,6 +12,7 @@ from functools import lru_cache
 import httptools
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.settings import SettingsError
@@ -22,6 +23,17 @@ _GRACE_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 30
 _HEAD_SECONDS = 20
 """How long a connection may be open, or go on sending, without a whole request head. Bodies have their own time."""
+_HEAD_BYTES = 65_536
+"""Most that a head may have. Of one that is not whole, or of what follows a body in pieces, so many may come behind the
+piece it begins in (at most 256 KB): the parser keeps all of it."""
+_WAITING = 20
+"""Most requests of one connection that wait for the answer to the one before them. Browsers and clients send none: a
+quarter of a megabyte of short ones took thirty of memory."""
+_TAKING_SECONDS = 60
+"""How often is looked whether a caller takes an answer that waits for them."""
+_TAKEN_BYTES = 30_000
+"""Least that must have been taken by then, or all that waits: 500 bytes a second, as a body may bring (``middleware``).
+"""
 _BACKLOG = 2048
 
 
@@ -64,15 +76,29 @@ class _OneProtocolParser(httptools.HttpRequestParser):
         return b"\r\n".join((first, *kept, b"", b""))
 
 
-class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, and an end to connections on which no request arrives; it never changes to another protocol.
+async def _answer_large_head(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse a request by its head, which nothing of ours has read, and end the connection."""
+    del scope, receive
+    headers = [(b"connection", b"close"), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 431, "headers": headers})
+    await send({"type": "http.response.body"})
 
-    uvicorn itself waits for ever for the first byte and for the last line of a head; its keep-alive time ends with the
-    first byte of whatever comes.
+
+class PatientProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, and an end to connections on which no request arrives or no answer is taken.
+
+    uvicorn itself waits for ever for the first byte and for the last line of a head, however long it is, and for a
+    caller who takes nothing of an answer; its keep-alive time ends with the first byte of whatever comes. It never
+    changes to another protocol.
     """
 
     head_seconds: float = _HEAD_SECONDS
+    taking_seconds: float = _TAKING_SECONDS
     _head: asyncio.TimerHandle | None = None
+    _taking: asyncio.TimerHandle | None = None
+    _in_head = False
+    _kept = 0
+    """Bytes that came since the parser last gave something on: as many as it may keep."""
     parser: _OneProtocolParser
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn types it
@@ -84,25 +110,94 @@ class PatientProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Something came. While no request is being answered it must become one in time."""
         self.server_state.default_headers = _date_headers(int(time.time()))
+        self._kept += len(data)
         super().data_received(data)
+        if self._kept > _HEAD_BYTES and not self.transport.is_closing():
+            self._refuse_head()
         if self._head is None and (self.cycle is None or self.cycle.response_complete):
             self._await_head()
 
+    def on_message_begin(self) -> None:
+        """A request begins. Raises ``ValueError`` where too many wait already: uvicorn reads no further."""
+        if len(self.pipeline) >= _WAITING:
+            self.transport.abort()
+            raise ValueError("too many requests wait")
+        self._in_head, self._kept = True, 0
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a line of the head. One behind a body in pieces is none (RFC 9110, section 6.5.1).
+
+        A proxy that passes it on has not looked at it: it could name another caller than the proxy did.
+        """
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """A request's head is whole."""
+        self._in_head, self._kept = False, 0
         self._stop_waiting()
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > _HEAD_BYTES:
+            self.app = _answer_large_head
         if not self.parser.is_offered():
             super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body came."""
+        self._kept = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """A request is whole, unless its head has an offer: then it comes again without."""
+        self._kept = 0
         if not self.parser.is_offered():
             super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller has left, or was left."""
         self._stop_waiting()
+        self._stop_looking()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """More of an answer waits than the caller takes."""
+        super().pause_writing()
+        self._look_whether_taken()
+
+    def resume_writing(self) -> None:
+        """The caller took most of what waited."""
+        super().resume_writing()
+        self._stop_looking()
+        if self.cycle.response_complete:
+            self._look_whether_taken()
+
+    def on_response_complete(self) -> None:
+        """An answer is whole, and part of it may still wait for the caller, also where the connection is to close."""
+        super().on_response_complete()
+        self._look_whether_taken()
+
+    def _look_whether_taken(self) -> None:
+        self._stop_looking()
+        if waits := self.transport.get_write_buffer_size():
+            self._taking = self.loop.call_later(self.taking_seconds, self._leave_unless_taken, waits)
+
+    def _leave_unless_taken(self, waited: int) -> None:
+        self._taking = None
+        waits = self.transport.get_write_buffer_size()
+        if waits > max(0, waited - _TAKEN_BYTES):
+            self.transport.abort()  # closing would wait for the caller
+        else:
+            self._look_whether_taken()
+
+    def _stop_looking(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
+    def _refuse_head(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
+        self.transport.close()
 
     def _await_head(self) -> None:
         if not self.transport.is_closing():

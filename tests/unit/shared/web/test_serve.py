@@ -248,6 +248,188 @@ async def test_it_arrives_wherever_the_network_cuts_the_request(whole: bytes) ->
     assert bodies == [b"abcd"] * (len(whole) - 1)
 
 
+class _Line(Mock):
+    """A connection: what was written to it, how much of it waits, and how it ended."""
+
+    def __init__(self) -> None:
+        super().__init__(spec=asyncio.Transport)
+        self.sent, self.waits, self.ended = b"", 0, ""
+        self.write.side_effect = self._sent
+        self.get_write_buffer_size.side_effect = lambda: self.waits
+        self.is_closing.side_effect = lambda: bool(self.ended)
+        self.close.side_effect = lambda: setattr(self, "ended", self.ended or "closed")
+        self.abort.side_effect = lambda: setattr(self, "ended", "aborted")
+
+    def _sent(self, data: bytes) -> None:
+        self.sent += data
+
+    def _get_child_mock(self, /, **kw: Any) -> Mock:
+        return Mock(**kw)
+
+
+class _Timers(Mock):
+    """A loop whose timers are run by hand."""
+
+    def __init__(self) -> None:
+        super().__init__(wraps=asyncio.get_running_loop())
+        self.planned: list[Mock] = []
+        self.call_later.side_effect = self._plan
+
+    def _plan(self, seconds: float, work: Callable[..., None], *arguments: object) -> Mock:
+        del seconds
+        timer = Mock(run=lambda: work(*arguments))
+        timer.cancel.side_effect = lambda: self.planned.remove(timer) if timer in self.planned else None
+        self.planned.append(timer)
+        return timer
+
+    def run(self) -> None:
+        """Let the time of every timer pass."""
+        planned, self.planned = self.planned, []
+        for timer in planned:
+            timer.run()
+
+    def _get_child_mock(self, /, **kw: Any) -> Mock:
+        return Mock(**kw)
+
+
+def _protocol(app: Callable[..., Awaitable[None]]) -> tuple[PatientProtocol, _Line, _Timers]:
+    config = config_of(build())
+    config.load()
+    config.loaded_app = app
+    line, timers = _Line(), _Timers()
+    protocol = PatientProtocol(config, ServerState(), {}, _loop=timers)
+    protocol.connection_made(line)
+    return protocol, line, timers
+
+
+async def _no_answer(scope: object, receive: object, send: object) -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [b"", b"GET /", WHOLE[:-2] + b"x-a: ", WHOLE[:-2] + b"x-a: b\r\n", IN_CHUNKS[:-2] + b"x-a: "],
+    ids=["blank", "address", "value", "lines", "behind a body"],
+)
+async def test_what_the_parser_keeps_has_an_end(begin: bytes) -> None:
+    protocol, line, _ = _protocol(_no_answer)
+    protocol.data_received(begin)
+    more = b"x-b: c\r\n" if begin.endswith(b"b\r\n") else b"\r\n" if not begin else b"a"
+    pieces = 0
+    while not line.is_closing() and pieces < 70:
+        protocol.data_received(more * (1024 // len(more)))
+        pieces += 1
+    assert (line.ended, pieces > 60) == ("closed", True)
+    assert line.sent.startswith(b"HTTP/1.1 431 ") is not begin.startswith(b"POST")  # an answer is on its way there
+    for task in protocol.tasks:
+        task.cancel()
+
+
+@pytest.mark.parametrize(
+    "large", [b"GET /%b HTTP/1.1\r\n\r\n", WHOLE[:-2] + b"x-a: %b\r\n\r\n"], ids=["address", "line"]
+)
+async def test_a_large_head_that_comes_at_once_is_read_by_nobody(large: bytes) -> None:
+    heard: list[Any] = []
+
+    async def app(scope: Any, receive: object, send: object) -> None:
+        heard.append(scope["path"])
+
+    protocol, line, _ = _protocol(app)
+    protocol.data_received(large % (b"a" * 70_000))
+    await asyncio.gather(*protocol.tasks)
+    assert (heard, line.ended) == ([], "closed")
+    assert line.sent.startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 400 "))
+
+
+async def test_a_large_body_and_some_requests_behind_it_are_no_large_head() -> None:
+    protocol, line, _ = _protocol(_no_answer)
+    protocol.data_received(POST.replace(b"length: 4", b"length: 1000000"))
+    for _ in range(100):
+        protocol.data_received(b"a" * 10_000)
+    protocol.data_received(WHOLE * 20)
+    assert not line.ended
+    for task in protocol.tasks:
+        task.cancel()
+
+
+async def test_a_connection_that_sends_many_requests_before_one_is_answered_ends() -> None:
+    protocol, line, _ = _protocol(_no_answer)
+    protocol.data_received(WHOLE)
+    protocol.data_received(WHOLE * 10_000)
+    assert line.ended == "aborted"
+    assert len(protocol.pipeline) == 20
+    for task in protocol.tasks:
+        task.cancel()
+
+
+async def test_a_line_behind_a_body_in_pieces_is_no_header() -> None:
+    # A proxy has written who the caller is into the head; what follows the body it only passed on.
+    heard: list[Any] = []
+
+    async def app(scope: dict[str, Any], receive: object, send: object) -> None:
+        heard.extend(scope["headers"])
+
+    protocol, _, _ = _protocol(app)
+    pieces = b"POST / HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 203.0.113.9\r\ntransfer-encoding: chunked\r\n\r\n"
+    protocol.data_received(pieces + b"1\r\na\r\n0\r\nX-Forwarded-For: 127.0.0.1\r\nCookie: a=b\r\n\r\n")
+    await asyncio.gather(*protocol.tasks)
+    assert [value for name, value in heard if name == b"x-forwarded-for"] == [b"203.0.113.9"]
+    assert b"cookie" not in dict(heard)
+
+
+async def _short_answer(scope: object, receive: object, send: Callable[[Any], Awaitable[None]]) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+@pytest.mark.parametrize("close", [b"", b"connection: close\r\n"], ids=["kept open", "closed"])
+async def test_who_takes_nothing_of_an_answer_is_left(close: bytes) -> None:
+    protocol, line, timers = _protocol(_short_answer)
+    protocol.data_received(WHOLE[:-2] + close + b"\r\n")
+    line.waits = 100_000
+    await asyncio.gather(*protocol.tasks)
+    timers.run()
+    timers.run()
+    assert line.ended == "aborted"
+
+
+async def test_who_takes_nothing_while_an_answer_is_made_is_left() -> None:
+    protocol, line, timers = _protocol(_no_answer)
+    protocol.data_received(WHOLE)
+    line.waits = 100_000
+    protocol.pause_writing()
+    timers.run()
+    assert line.ended == "aborted"
+    for task in protocol.tasks:
+        task.cancel()
+
+
+async def test_who_takes_an_answer_slowly_gets_all_of_it() -> None:
+    protocol, line, timers = _protocol(_short_answer)
+    protocol.data_received(WHOLE)
+    await asyncio.sleep(0)
+    line.waits = 100_000
+    protocol.pause_writing()
+    await asyncio.gather(*protocol.tasks, return_exceptions=True)
+    for line.waits in (70_000, 40_000, 10_000, 0):
+        timers.run()
+        assert line.ended != "aborted"
+    assert not timers.planned
+
+
+async def test_who_took_what_waited_is_not_left_while_the_rest_is_made() -> None:
+    protocol, line, timers = _protocol(_no_answer)
+    protocol.data_received(WHOLE)
+    line.waits = 100_000
+    protocol.pause_writing()
+    line.waits = 10_000
+    protocol.resume_writing()
+    assert not timers.planned
+    assert not line.ended
+    for task in protocol.tasks:
+        task.cancel()
+
+
 async def _answer(reader: asyncio.StreamReader) -> bytes:
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     assert head.startswith(b"http/1.1 200 ok"), head
