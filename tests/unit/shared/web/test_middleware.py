@@ -91,6 +91,7 @@ async def test_every_answer_carries_the_security_headers(path: str, status: int)
     assert "unsafe" not in answer.headers["content-security-policy"]
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     assert "camera=()" in answer.headers["permissions-policy"]
     assert answer.headers["cache-control"] == "no-store"
     assert "strict-transport-security" not in answer.headers
