@@ -42,6 +42,8 @@ WORDS_PER_MINUTE: Final = 10
 LEAVING_S: Final = 0.5
 """How long leaving waits for the store at most; the browser loses the draft's key with the answer, and a slow store
 forgets the draft after it."""
+_ELSEWHERE: Final = ("cross-site", "same-site")
+"""What a browser says of a request that a page of another host made."""
 
 _GONE: Final = n(
     "What you answered is no longer here: answers are kept for 30 minutes, or until you send them. If you sent your "
@@ -299,10 +301,10 @@ def _of_steps(typed: Typed) -> dict[str, tuple[str, ...]]:
 
 
 async def _left(request: Request, view: FormRenderer, kept: Drafts) -> Response:
-    if only_head(request):
-        return RedirectResponse(QUICK_EXIT_URL, 303)  # a link checker or a preview takes nothing away
-    await kept.drop_within(view.draft_of(request), LEAVING_S)
     response = RedirectResponse(QUICK_EXIT_URL, 303) if request.method == "GET" else Response(status_code=204)
+    if only_head(request) or request.headers.get("sec-fetch-site") in _ELSEWHERE:
+        return response  # a link checker, a preview or a page of somebody else takes nothing away
+    await kept.drop_within(view.draft_of(request), LEAVING_S)
     secure = view.pages.secure(request)
     drafts.take_token(response, secure=secure)
     clear_device_cookie(response, secure=secure)

@@ -1,8 +1,9 @@
-"""A request for the head of an answer takes nothing away: previews and link checkers send it."""
+"""What takes nothing away: a request for the head of an answer, as previews and link checkers send it; another host."""
 
 from unittest.mock import AsyncMock, Mock
 
 import httpx
+import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +19,7 @@ def site(kept: Mock) -> FastAPI:
     router = APIRouter(dependencies=[Depends(OPEN)])
 
     @router.get("/leave")
+    @router.post("/leave")
     async def leave(request: Request) -> Response:
         return await _left(request, Mock(), kept)
 
@@ -35,3 +37,17 @@ async def test_head_does_not_forget_what_somebody_typed_and_get_does() -> None:
         kept.drop_within.assert_not_called()
         assert (await http.get("/leave")).headers["location"] == head.headers["location"]
         kept.drop_within.assert_awaited_once()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("site_of", "forgets"), [("same-origin", True), ("none", True), ("cross-site", False), ("same-site", False)]
+)
+async def test_a_page_of_another_host_takes_nothing_away(method: str, site_of: str, forgets: bool) -> None:
+    kept = Mock(drop_within=AsyncMock())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=site(kept)), base_url="http://127.0.0.1") as http:
+        left = await http.request(method, "/leave", headers={"sec-fetch-site": site_of})
+    assert left.status_code == (303 if method == "GET" else 204)
+    assert kept.drop_within.called is forgets
+    assert ("set-cookie" in left.headers) is forgets
+    assert ("clear-site-data" in left.headers) is (forgets and method == "POST")
