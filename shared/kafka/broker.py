@@ -19,7 +19,7 @@ from shared.kafka.consumer import DeliveryMiddleware, LongPollingConsumer, Subsc
 from shared.kafka.diagnosis import TOO_OLD, refusal, too_old
 from shared.kafka.lag import SAMPLE_SECONDS
 from shared.kafka.liveness import ended_task, membership, probe_coordinator
-from shared.kafka.patches import accept_any_header_name
+from shared.kafka.patches import read_any_batch
 from shared.kafka.publisher import Publisher
 from shared.kafka.router import KafkaRouter
 from shared.settings import KafkaSettings
@@ -52,7 +52,7 @@ class KafkaClient:
     """The process's publisher and its subscriptions."""
 
     def __init__(self, settings: KafkaSettings, service: str, health: Health, clock: Clock) -> None:
-        accept_any_header_name()
+        read_any_batch()
         self.publisher = Publisher(settings)
         self._settings = settings
         self._service = service

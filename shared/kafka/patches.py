@@ -17,6 +17,9 @@
   wherever in that batch reading begins anew. Seeking past the record does not help, and a process that ends for it ends
   for ever. So where that happens the batch is unpacked once more by aiokafka's slower parser, with the bytes that are
   no text written in hexadecimal; what the record is worth is then decided like that of any other.
+- How large a batch is once it is unpacked (no upstream issue yet): aiokafka unpacks all of it at once, and six
+  kilobytes of zstd are 200 MB. Whoever may write to any topic that a process reads, a dead-letter topic too, could end
+  that process for ever: it reads on where it died. A batch that no writer of ours makes is passed over and told of.
 - A connection over TLS that failed is a cycle with 256 KiB in it (Python issue 109534, mended in later 3.11 and 3.12).
   While a broker is away a process has one a second, and more where a client connects for the first time, which alone
   goes without the rest described below. Services search for cycles after 100,000 new objects, which is after half a
@@ -33,10 +36,12 @@ import asyncio
 import gc
 import random
 import time
+import zlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+import cramjam
 from aiokafka import AIOKafkaConsumer, client
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import create_conn
@@ -46,7 +51,10 @@ from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
+from shared import log
 from shared.backoff import backoff
+
+_log = log.get(__name__)
 
 
 async def partitions_of(consumer: AIOKafkaConsumer, name: str) -> Collection[int]:
@@ -241,8 +249,15 @@ _OVERHEAD: Final = 12
 """Base offset and length come before what the length counts (Kafka protocol, record batch)."""
 
 
-def accept_any_header_name() -> None:
-    """Make every consumer of this process read such batches. May be called again."""
+MOST_UNPACKED: Final = 4 * 1024 * 1024
+"""Bytes of a batch. Writers make batches of a mebibyte at most, and all that is read at once has to have room."""
+_GZIP, _LZ4, _ZSTD = 1, 3, 4
+"""Kafka's numbers of codecs. Snappy, which our publisher uses, makes of a byte no more than some twenty."""
+_WITH_GZIP_HEADER: Final = 16 + zlib.MAX_WBITS
+
+
+def read_any_batch() -> None:
+    """Make every consumer of this process read batches of any names and pass over those that swell. May be repeated."""
     fetcher.MemoryRecords = _Fetched
 
 
@@ -288,6 +303,9 @@ class _Batch:
         return next(iter(self))
 
     def _read(self) -> Iterator[Any]:
+        if swells(self._batch.compression_type, self._data[_DefaultRecordBatchPy.HEADER_STRUCT.size :]):
+            _log.critical("kafka.batch_refused", offset=self._batch.base_offset, bytes=len(self._data))
+            return iter(())
         # The whole batch at once: a step of our own for every record took as long as unpacking it.
         try:
             return iter(list(self._batch))
@@ -298,6 +316,35 @@ class _Batch:
         again._maybe_uncompress()
         again._buffer = _LenientBytes(again._buffer)
         return iter(again)
+
+
+def swells(codec: int, packed: memoryview) -> bool:
+    """Return whether a batch's records have more than ``MOST_UNPACKED`` bytes once unpacked, or cannot be."""
+    if codec == _GZIP:
+        return _swells_by_gzip(packed)
+    if codec not in (_LZ4, _ZSTD):
+        return False
+    unpack = (cramjam.lz4 if codec == _LZ4 else cramjam.zstd).decompress_into
+    try:
+        unpack(packed, bytearray(MOST_UNPACKED))
+    except cramjam.DecompressionError:
+        return True
+    return False
+
+
+def _swells_by_gzip(packed: memoryview) -> bool:
+    left: bytes | memoryview = packed
+    room = MOST_UNPACKED
+    while left:  # one part behind the other counts as one whole
+        part = zlib.decompressobj(_WITH_GZIP_HEADER)
+        try:
+            room -= len(part.decompress(left, room + 1))
+        except zlib.error:
+            return True
+        if room < 0 or not part.eof:
+            return True
+        left = part.unused_data
+    return False
 
 
 def _is_header_name_error(error: Exception) -> bool:

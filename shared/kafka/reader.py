@@ -23,7 +23,7 @@ from shared.kafka.connection import (
 )
 from shared.kafka.decoding import RawRecord, Received, decode_record, to_raw_record
 from shared.kafka.liveness import ended_task
-from shared.kafka.patches import partitions_of, wait_for_records
+from shared.kafka.patches import partitions_of, read_any_batch, wait_for_records
 from shared.settings import KafkaSettings
 from shared.topics import Topic
 
@@ -334,6 +334,7 @@ def _reader(
     *,
     auto_offset_reset: str = "earliest",
 ) -> AIOKafkaConsumer:
+    read_any_batch()
     return AIOKafkaConsumer(
         **client_options(settings),
         group_id=None,

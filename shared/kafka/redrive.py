@@ -22,7 +22,7 @@ from shared import settings as configuration
 from shared.errors import FatalError, IeumError
 from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name, topic_name
 from shared.kafka.dead_letters import from_dead_letter, is_whole, names_origin_in, told_of
-from shared.kafka.patches import partitions_of
+from shared.kafka.patches import partitions_of, read_any_batch
 from shared.kafka.publisher import Message, Publisher
 from shared.kafka.reader import PartitionReader
 from shared.settings import KafkaSettings
@@ -164,6 +164,7 @@ class _Letters:
         self._settings = settings
         self._name = dead_topic_name(settings, topic)
         self._limit = settings.call_timeout_s
+        read_any_batch()
         self._consumer = AIOKafkaConsumer(
             **client_options(settings),
             group_id=group_name(settings, GROUP),
