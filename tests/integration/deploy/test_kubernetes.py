@@ -507,6 +507,14 @@ def test_the_gateway_that_is_left_has_room_for_all_live_pages_and_as_many_more(r
     assert 2 * live <= int(room) < int(files)
 
 
+def test_half_sent_requests_of_one_caller_keep_nobody_out() -> None:
+    parts = list(yaml.safe_load_all((KUBERNETES / "base" / "gateway.yaml").read_text(encoding="utf-8")))
+    configuration = of_kind(parts, "ConfigMap")["gateway"]["data"]["nginx.conf"]
+    assert "client_header_timeout 20s;" in configuration
+    public = configuration.partition("listen 8441 ssl;")[2].partition("listen 8442 ssl;")[0]
+    assert re.search(r"limit_conn callers \d+;", public)
+
+
 def test_the_gateway_notes_no_address(rendered: list[Document]) -> None:
     """Below an alert nginx names the caller: of a handshake that failed, of a body that found no room."""
     configuration = of_kind(rendered, "ConfigMap")["gateway"]["data"]["nginx.conf"]
