@@ -98,7 +98,7 @@ class Gatherer:
 
     def _verify_audit(self) -> list[str]:
         status, wrote = self._stack.run_once(["shared.audit", "verify"], self._stack.verifier_environment())
-        return wrote.splitlines() if status else []
+        return (wrote.splitlines() or [f"it ended with status {status} and without a word"]) if status else []
 
     async def _mail_ids(self) -> set[str]:
         """Alert ids of all mails that reached the sink."""

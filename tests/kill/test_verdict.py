@@ -22,6 +22,12 @@ def routed(report_id: str, center: str, version: int = 1, *, partition: int = 0)
     return record("routings", kind, {**body, "facts": {"urgency": "high"}}, partition)
 
 
+def updated(report_id: str, center: str) -> LogRecord:
+    """An addition, told to a centre under the first ownership."""
+    body = {"report_id": report_id, "version": 2, "ownership": 1, "center_id": center, "kind": "amended"}
+    return record("routings", "report.updated.v1", body)
+
+
 def loads(cases: dict[str, int], weight: int = 15) -> LogRecord:
     sums = {center: {"open_cases": n, "weighted": n * weight} for center, n in cases.items()}
     return record("loads", "load.summarized.v1", {"partition": 0, "upto": 2, "loads": sums})
@@ -134,6 +140,7 @@ BROKEN: list[tuple[Callable[[Evidence], object], str]] = [
     (_lost_before_the_bus, "1 accepted, but not on the bus: c"),
     (lambda e: e.ledger.owned.pop(A), f"1 without owner: {A}"),
     (lambda e: e.ledger.add(routed(A, "busan", partition=1)), f"1 owned twice by the log: {A}"),
+    (lambda e: e.ledger.add(updated(A, "ulsan")), f"1 owned twice by the log: {A}"),
     (lambda e: e.ledger.add(routed(A, "busan", 4)), f"1 a hole in the versions: {A}"),
     (lambda e: e.ledger.received.pop(A), f"1 owned but never accepted by anyone: {A}"),
     (lambda e: e.ledger.alerts.pop(A), f"1 without alert.sent: {A}"),
@@ -143,7 +150,8 @@ BROKEN: list[tuple[Callable[[Evidence], object], str]] = [
     (lambda e: setattr(e, "analytics_owner", {A: None, B: "jeju"}), f"1 analytics names another owner: {A}"),
     (lambda e: setattr(e, "analytics_owner", {B: "jeju"}), f"1 not in analytics: {A}"),
     (lambda e: setattr(e, "cells", {"accepted": 3}), "analytics counts 3 accepted instead of 2"),
-    (lambda e: setattr(e, "cells", {}), "analytics counts nothing"),
+    (lambda e: setattr(e, "cells", {}), "analytics counts 0 accepted instead of 2"),
+    (lambda e: setattr(e, "cells", {"accepted": 2, "routed": 2}), "analytics counts 0 alerted instead of 2"),
     (lambda e: setattr(e, "standing", 1), "analytics' reconciliation has 1 left"),
     (lambda e: setattr(e, "not_buried", ["x"]), "1 bad records without a dead letter: x"),
     (lambda e: setattr(e, "unpublished", 1), "1 events were never published"),

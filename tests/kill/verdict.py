@@ -141,12 +141,10 @@ def _sums(evidence: Evidence) -> list[str]:
         "acknowledged": ledger.in_force("acknowledged"),
     }
     found = [
-        f"analytics counts {evidence.cells[stage]} {stage} instead of {expected[stage]}"
-        for stage in expected
-        if stage in evidence.cells and evidence.cells[stage] != expected[stage]
+        f"analytics counts {counted} {stage} instead of {wanted}"
+        for stage, wanted in expected.items()
+        if (counted := evidence.cells.get(stage, 0)) != wanted
     ]
-    if "accepted" not in evidence.cells and on_bus:
-        found.append("analytics counts nothing")
     if len(evidence.analytics_owner) != on_bus:
         found.append(f"analytics holds {len(evidence.analytics_owner)} facts about {on_bus} reports")
     if evidence.standing:

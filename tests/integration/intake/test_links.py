@@ -165,8 +165,9 @@ async def test_two_processes_that_index_the_same_digests_at_once_lose_none(
             seen = {"urls": [f"https://seen.example/{round_}/{number}" for number in range(20)]}
             reports = await asyncio.gather(*(lodged(harness, **seen) for harness in (one, two, one, two)))
             await eventually(lambda: unmarked(one))
-            async for document in one.collection.database[INDEX].find({"_id": {"$in": await digests(one, reports)}}):
-                assert set(document["reports"]) == {report["report_id"] for report in reports}
+            found = one.collection.database[INDEX].find({"_id": {"$in": await digests(one, reports)}})
+            held = [set(document["reports"]) async for document in found]
+            assert held == [{report["report_id"] for report in reports}] * 20
 
 
 async def unmarked(harness: IntakeHarness) -> bool:

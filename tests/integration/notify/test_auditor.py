@@ -116,9 +116,10 @@ async def test_a_ladder_that_works_is_left_alone_and_its_silence_is_seen_in_the_
 
 
 async def _stop_alerting(harness: NotifyHarness) -> None:
-    for task in asyncio.all_tasks():
-        if task.get_name().startswith("alerts-"):
-            task.cancel()
+    alerting = [task for task in asyncio.all_tasks() if task.get_name().startswith("alerts-")]
+    assert alerting, "nothing would be stopped"
+    for task in alerting:
+        task.cancel()
     del harness
 
 

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.integration.routing import fold, reader, records, recount, verifier, weights
 from tests.integration.routing.records import Line
-from tests.integration.routing.verifier import audit
+from tests.integration.routing.verifier import Audit, audit
 
 AT = "2026-11-25T00:00:0{}.000Z"
 FACTS = {
@@ -71,6 +72,9 @@ def told(**load: Any) -> Callable[[list[Line]], list[Line]]:
 
 CLOSED = {"center_id": "ulsan", "center_version": 1, "state": "closed"}
 AMENDED = {"report_id": "r", "intake_version": 2}
+ONCE_MORE, AGREED = {"kind": "report", "event_id": "in"}, {"kind": "case_event", "event_id": "agreed"}
+GONE = {"center_id": "ulsan", "reason": "withdrawn"}
+BACK = {**decision("busan"), "previous_center_id": "ulsan"}
 WRONG: dict[str, tuple[str, Callable[[list[Line]], list[Line]]]] = {
     "nobody owns it": ("missing", lambda lines: [lines[0]]),
     "nobody sent it": ("alien", without(0)),
@@ -86,6 +90,26 @@ WRONG: dict[str, tuple[str, Callable[[list[Line]], list[Line]]]] = {
     "to central while somebody is open": ("closed_owner", changed(4, **decision("central"))),
     "amendment forgotten": ("not_passed_on", with_more(Line("reports", 0, 1, "report.amended.v1", "more", AMENDED))),
     "left at a closed centre": ("left_at_closed", with_more(Line("centers", 0, 0, "center.changed.v1", "c", CLOSED))),
+    "owned in two partitions": (
+        "in_two_partitions",
+        with_more(routing(0, "report.routed.v1", 1, 1, ONCE_MORE, **decision("busan"))._replace(partition=1)),
+    ),
+    "moved after the end": (
+        "after_the_end",
+        with_more(
+            routing(2, "report.ended.v1", 3, 2, {"kind": "report", "event_id": "gone"}, **GONE),
+            routing(3, "report.rerouted.v1", 4, 3, {"kind": "center_closed"}, **BACK),
+        ),
+    ),
+    "passed on twice": (
+        "passed_on_twice",
+        with_more(routing(2, "report.updated.v1", 3, 2, ONCE_MORE, center_id="ulsan", kind="amended")),
+    ),
+    "carried out twice": ("transfers_twice", with_more(routing(2, "report.rerouted.v1", 3, 3, AGREED, **BACK))),
+    "carried out and told void": (
+        "transfers_twice",
+        with_more(routing(2, "report.updated.v1", 3, 2, AGREED, center_id="ulsan", kind="transfer_void")),
+    ),
     "refused": ("dead", with_more(Line("reports.dead", 0, 0, "report.received.v1", "in", {}, "invalid"))),
     "one case too many": ("loads_wrong", told(open_cases=2)),
     "guest not counted": ("loads_wrong", told(guests=0)),
@@ -113,6 +137,11 @@ def test_a_late_record_is_ignored_and_counted() -> None:
 def test_what_is_wrong_is_named(name: str) -> None:
     word, spoil = WRONG[name]
     assert word in {fault.split(":")[0] for fault in audit(spoil(sound())).faults}
+
+
+def test_every_promise_is_broken_once() -> None:
+    promises = {name for name, culprits in asdict(Audit()).items() if isinstance(culprits, list)}
+    assert {word for word, _ in WRONG.values()} == promises
 
 
 @pytest.mark.parametrize("module", [fold, reader, records, recount, verifier, weights])

@@ -287,10 +287,12 @@ def test_an_objective_has_every_window_and_a_budget_that_can_burn(objective: Any
 
 
 def test_limits_of_objectives_are_edges_of_buckets() -> None:
-    edges = _edges()
+    edges, seen = _edges(), set()
     for objective in OBJECTIVES:
         for metric, limit in re.findall(r'(ieum_\w+)_bucket\{[^}]*le="([\d.]+)"', objective.ratio):
             assert limit in edges[metric], f"{metric} has no bucket {limit}"
+            seen.add(objective.name)
+    assert seen == {objective.name for objective in OBJECTIVES if "_bucket" in objective.ratio} != set()
 
 
 def _edges() -> dict[str, set[str]]:

@@ -122,7 +122,9 @@ def test_each_of_a_batch_shows_the_seats_it_was_decided_by(
         for n, one in enumerate(facts)
     ]
     for shown in (center_loads, another, center_loads):
-        for draft in decide(batch, PartitionState(), shown, MOMENT, {}).drafts:
+        drafts = decide(batch, PartitionState(), shown, MOMENT, {}).drafts
+        assert len(drafts) == len(batch)
+        for draft in drafts:
             key, value, headers = message_of(draft)
             event, _ = parse_event("routings", key, headers, value)
             assert isinstance(event, ReportRouted)

@@ -214,7 +214,7 @@ async def test_a_log_that_got_shorter_ends_the_process() -> None:
     worker, _, _ = await place.worker()
     await worker.handle([received_record(received(1))])
     place.routings.records[0].clear()
-    with pytest.raises(FatalError):
+    with pytest.raises(FatalError, match="routings/0 is shorter than before: expected 1, found 0"):
         await worker.handle([received_record(received(2), 1)])
 
 
@@ -249,13 +249,13 @@ async def test_a_large_batch_is_published_in_pieces_the_broker_takes() -> None:
 
 async def test_partitions_that_do_not_match_end_the_process() -> None:
     worker, _, _ = await Place().worker()
-    with pytest.raises(FatalError):
+    with pytest.raises(FatalError, match=r"assigned reports \[0\] but cases \[1\]"):
         await worker.on_assigned(frozenset({("reports", 0), ("cases", 1)}))
 
 
 async def test_a_partition_never_taken_over_is_not_decided() -> None:
     worker, _, _ = await Place().worker()
-    with pytest.raises(FatalError):
+    with pytest.raises(FatalError, match=r"partition 1 .* was never restored"):
         await worker.handle([received_record(received(), partition=1)])
 
 

@@ -139,7 +139,7 @@ def test_a_hole_in_the_versions_is_fatal() -> None:
     closed = routed()
     settle(closed, run(closed, case(CaseClosed, 1, outcome="supported")))
     (reopened,) = published(run(closed, case(CaseReopened, 2)))
-    with pytest.raises(FatalError):
+    with pytest.raises(FatalError, match="version 3 follows 1 in the log"):
         state.fold(reopened)
-    with pytest.raises(FatalError):
+    with pytest.raises(FatalError, match="version 3 is the first one in the log"):
         PartitionState().fold(reopened)

@@ -216,7 +216,9 @@ def test_quick_and_exact_agree_on_what_is_open() -> None:
     shape = Published("reports-by-center", "2025-01", ("2025-01",), ("reports",), ("a", "b"), {}, "total", False, {})
     found = problem([shape], [Said(cell, 9, 9, "") for cell in [b.cell for b in _totals(shape)]])
     quick = {bound.cell: bound for bound in bounds(found, exact=False)}
-    for bound in bounds(found, exact=True):
+    exact = list(bounds(found, exact=True))
+    assert {bound.cell.row for bound in exact} == {"a", "b"}
+    for bound in exact:
         assert (bound.low, bound.high) == (0, 9)
         assert not quick[bound.cell].leaked
         assert bound.low <= quick[bound.cell].low <= quick[bound.cell].high <= bound.high
