@@ -26,7 +26,8 @@ QUICK: Final = frozenset(
         "tests/integration/intake/test_receipt_changes.py",
         # one fault scenario: Kafka away and the store away while people report
         "tests/integration/intake/test_outages.py",
-        # routing: a real process, two workers that both believe a partition is theirs, the audit of its log
+        # routing: a real process, two workers that both believe a partition is theirs, the audits of its log
+        "tests/integration/ownership/test_verdict.py",
         "tests/integration/routing/test_service.py",
         "tests/integration/routing/test_two_workers.py",
         "tests/integration/routing/test_verifier.py",

@@ -14,11 +14,11 @@ FROM_INTAKE, AGREED = {"kind": "report"}, {"kind": "case_event", "event_id": "ag
 Log = dict[str, list[Line]]
 
 
-def told(topic: str, offset: int, kind: str, ident: str, **body: Any) -> Line:
+def told(topic: str, offset: int, kind: str, ident: str, /, **body: Any) -> Line:
     return Line(topic, 0, offset, kind, ident, {"report_id": "r", **body})
 
 
-def routing(version: int, kind: str, ownership: int, cause: dict[str, Any], **more: Any) -> Line:
+def routing(version: int, kind: str, ownership: int, cause: dict[str, Any], /, **more: Any) -> Line:
     body = {"version": version, "ownership": ownership, "cause": cause, "decided_at": AT.format(version), **more}
     return told("routings", version - 1, kind, f"routing{version}", **body)
 

@@ -23,7 +23,7 @@ FACTS = {
 STATES = [{"center_id": c, "state": "open"} for c in ("busan", "ulsan", "jeju")]
 
 
-def routing(offset: int, kind: str, version: int, ownership: int, cause: dict[str, Any], **more: Any) -> Line:
+def routing(offset: int, kind: str, version: int, ownership: int, cause: dict[str, Any], /, **more: Any) -> Line:
     body = {"report_id": "r", "version": version, "ownership": ownership, "intake_version": 1, "cause": cause, **more}
     return Line("routings", 0, offset, kind, f"routing{version}", {**body, "decided_at": AT.format(offset)})
 

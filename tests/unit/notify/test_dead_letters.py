@@ -8,9 +8,12 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from services.notify.dead_letters import service
+from services.notify.dead_letters.repository import DeadLetterStore
 from services.notify.dead_letters.service import DeadLetterWatch
 from shared.clock import SystemClock
 from shared.errors import TransientError
+from shared.jobs import Skipped
+from shared.metrics import REGISTRY
 from shared.settings import KafkaSettings
 
 
@@ -26,3 +29,14 @@ async def test_a_poll_that_finds_nothing_ends_within_the_time_a_call_may_take(
     with pytest.raises(TransientError, match="dead topics"):
         await watch.run()
     assert 0 < consumer.getmany.await_args.kwargs["timeout_ms"] < limit * 1000
+
+
+async def test_how_many_nobody_has_looked_at_is_in_the_gauge_by_which_somebody_is_called() -> None:
+    no: Any = None
+    store = create_autospec(DeadLetterStore, instance=True)
+    store.untold.return_value = []
+    watch = DeadLetterWatch(KafkaSettings(), no, store, no, no, SystemClock())
+    for unread in (3, 0):
+        store.open_count.return_value = unread
+        assert await watch.tell_once(Skipped("test")) == 0
+        assert REGISTRY.get_sample_value("ieum_notify_unread_dead_letters") == unread

@@ -13,6 +13,7 @@ from shared.events.cases import CaseAcknowledged, CaseClosed, CaseTransferAccept
 from shared.events.centers import CenterChanged
 from shared.events.reports import ReportAmended, ReportWithdrawn
 from shared.events.vocabulary import CenterState, RoutingReason
+from shared.metrics import REGISTRY
 from tests.unit.routing.builders import NOW, facts, received, report_id, weighed
 from tests.unit.routing.fake_log import Place, agrees, received_record, refolded
 
@@ -207,6 +208,24 @@ async def test_an_acknowledgement_without_an_offset_is_looked_up() -> None:
     await worker.handle([received_record(received(1)), received_record(received(2), 1)])
     assert len(place.routings.events()) == 2
     assert agrees(changelog.states[0], place.routings)
+
+
+async def test_how_long_a_report_waited_for_its_centre_is_measured() -> None:
+    """By it somebody is called who must see that reports have a centre within seconds."""
+
+    def measured() -> list[float]:
+        name = "ieum_routing_decision_latency_seconds"
+        count, in_time = (f"{name}_count", dict[str, str]()), (f"{name}_bucket", {"le": "5.0"})
+        return [REGISTRY.get_sample_value(metric, labels) or 0 for metric, labels in (count, in_time)]
+
+    place = Place()
+    worker, _, _ = await place.worker()
+    count, in_time = measured()
+    await worker.handle([received_record(received(1))])
+    assert measured() == [count + 1, in_time + 1]
+    await place.clock.advance(6)
+    await worker.handle([received_record(received(2), 1)])
+    assert measured() == [count + 2, in_time + 1]
 
 
 async def test_a_log_that_got_shorter_ends_the_process() -> None:

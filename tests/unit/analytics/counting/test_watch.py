@@ -227,6 +227,22 @@ async def test_whether_all_is_accounted_for_is_what_the_last_look_found() -> Non
     assert office.watch.accounted() is None
 
 
+async def test_what_is_missing_is_in_the_gauges_by_which_somebody_is_called() -> None:
+    """One that nobody sets is 0 as well, which is what each of them must be."""
+    office = Office()
+    office.store.sums, office.store.waiting, office.store.dead = {"accepted": 7, "routed": 3}, (3, NOW), 1
+    await office.look()
+    assert missing() == (1, 2, 1), "7 were accepted; 3 were routed, 2 are in flight and 1 is dead"
+    office.store.sums, office.store.waiting, office.store.dead = {"accepted": 7, "routed": 7}, (0, None), 0
+    await office.look()
+    assert missing() == (0, 0, 0)
+
+
+def missing() -> tuple[float | None, ...]:
+    names = ("reconciliation_difference_reports", "in_flight_reports", "dead_lettered_reports")
+    return tuple(REGISTRY.get_sample_value(f"ieum_analytics_{name}") for name in names)
+
+
 async def test_while_store_or_broker_are_away_the_lag_grows() -> None:
     office = Office()
     await office.look()

@@ -10,6 +10,7 @@ from pymongo.errors import AutoReconnect, BulkWriteError
 
 from services.intake.submissions.batch_insert import CALM_PROBE_S, LARGEST_GROUP, PROBE_S, BusyError, GroupCommit
 from shared.errors import TransientError
+from shared.metrics import REGISTRY
 from tests.support.clock import ManualClock
 from tests.support.waiting import DEADLINE_S
 
@@ -118,8 +119,10 @@ async def test_an_absent_store_fails_everybody_and_then_health_recovers() -> Non
     collection.go.set()
     collection.failure = AutoReconnect("gone")
     group = group_of(collection)
+    before = failures()
     outcomes = await asyncio.gather(*(group.store(document(str(n))) for n in range(3)), return_exceptions=True)
     assert all(isinstance(outcome, TransientError) for outcome in outcomes)
+    assert failures() > before
     assert group.check() is not None
     collection.failure = None
     assert (await group.store(document("0"))).inserted
@@ -182,3 +185,8 @@ async def test_a_caller_that_left_does_not_disturb_the_others() -> None:
     left.cancel()
     collection.go.set()
     assert (await stays).inserted
+
+
+def failures() -> float:
+    """What somebody is called by."""
+    return REGISTRY.get_sample_value("ieum_intake_insert_failures_total") or 0.0

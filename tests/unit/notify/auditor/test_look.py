@@ -187,6 +187,44 @@ async def test_a_critical_report_whose_alert_nobody_takes_is_counted_once_the_mi
     assert unalerted() == 0
 
 
+async def test_what_is_overdue_and_when_it_looked_is_in_the_gauges_by_which_somebody_is_called() -> None:
+    def overdue() -> tuple[float, float | None]:
+        name = "ieum_notify_auditor_overdue_reports"
+        found = sum(REGISTRY.get_sample_value(name, {"fault": fault.value}) or 0 for fault in rules.AlertingFault)
+        return found, REGISTRY.get_sample_value("ieum_notify_auditor_last_run_timestamp_seconds")
+
+    clock = ManualClock(NOW)
+    auditor = auditor_of(Findings(), clock)
+    auditor.note(received(event("report.routed", 1, urgency="critical", decided_at=NOW - timedelta(hours=1))))
+    await auditor.look()
+    await clock.advance(service.SETTLE_S + 1)
+    await auditor.look()
+    assert overdue() == (1, clock.now().timestamp())
+    auditor.note(received(event("report.ended", 1, version=2, ownership=1, reason="withdrawn", decided_at=clock.now())))
+    await clock.advance(10)
+    await auditor.look()
+    assert overdue() == (0, clock.now().timestamp())
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_whether_its_mail_was_taken_is_counted(taken: bool) -> None:
+    async def mail(_: Any) -> bool:
+        return taken
+
+    def counted() -> list[float]:
+        name = "ieum_notify_auditor_mails_total"
+        return [REGISTRY.get_sample_value(name, {"outcome": outcome}) or 0 for outcome in ("sent", "failed")]
+
+    clock = ManualClock(NOW)
+    auditor = service.Auditor(cast("Any", Findings()), mail, lambda: None, None, clock)
+    auditor.note(received(event("report.routed", 1, urgency="critical", decided_at=NOW - timedelta(hours=1))))
+    await auditor.look()
+    await clock.advance(service.SETTLE_S + 1)
+    sent, failed = counted()
+    await auditor.look()
+    assert counted() == [sent + taken, failed + (not taken)]
+
+
 async def test_a_finding_says_what_is_wrong_now_and_at_which_centre() -> None:
     clock, findings = ManualClock(NOW), Findings()
     auditor = auditor_of(findings, clock)

@@ -1,6 +1,6 @@
 """What the desk passes to the decisions about the work on a case."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ from services.notify.escalation.rules import ALWAYS
 from shared.errors import TransientError
 from shared.identity.roles import Action
 from shared.identity.tokens import Purpose, TicketKey
+from shared.metrics import REGISTRY
 from tests.support.clock import ManualClock
 from tests.support.staff import TICKET_KEY
 from tests.unit.notify.cases.samples import KIM
@@ -35,6 +36,25 @@ async def test_quiet_hours_hold_the_first_contact_alert_after_a_failed_attempt()
     ladder = cases.kept[report_id(1)].escalation
     assert ladder is not None
     assert (ladder.held, ladder.due_at) == (True, MORNING)
+
+
+async def test_how_long_a_case_waited_for_somebody_is_measured_once() -> None:
+    """By it somebody is called who must see that cases are acknowledged in time."""
+
+    def measured() -> list[float]:
+        name, labels = "ieum_notify_owned_to_acknowledged_seconds", {"urgency": "critical"}
+        return [REGISTRY.get_sample_value(f"{name}_{what}", labels) or 0 for what in ("count", "sum")]
+
+    decided = EVENING - timedelta(minutes=3)
+    case = fold(None, event("report.routed", urgency="critical", decided_at=decided), TRACE, ALWAYS, decided)
+    assert case is not None
+    desk = desk_of(Cases(case), EVENING)
+    count, seconds = measured()
+    for _ in range(2):
+        done = await desk.run(staff(KIM), report_id(1), ACKNOWLEDGE, AcknowledgeRequest(ownership=1))
+        assert done is not None
+        assert done.rejected is None
+    assert measured() == [count + 1, seconds + 180]
 
 
 async def test_a_case_that_consoles_show_and_the_store_lacks_is_asked_for_again_and_not_called_another_centres() -> (

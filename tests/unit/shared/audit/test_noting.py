@@ -11,6 +11,7 @@ from shared.audit import store
 from shared.audit.chain import AuditKeys
 from shared.audit.model import Anchor, AuditEntry, AuditOutcome, ChainFinding
 from shared.audit.store import LOST, RATE_LIMITED, AuditLog
+from shared.metrics import REGISTRY
 from tests.support.clock import ManualClock
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -119,3 +120,18 @@ async def test_a_disk_of_heads_that_hangs_does_not_hold_up_the_loop_of_a_process
     monkeypatch.setattr(store, "verify_chain", nothing_wrong)
     assert await log.verify() == []
     assert [reader == threading.get_ident() for reader in readers] == [False]
+
+
+async def test_what_a_verification_finds_is_in_the_gauge_by_which_somebody_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = [[ChainFinding("altered", 1, "line 1 was altered or forged")], []]
+
+    async def verified(*_: object) -> list[ChainFinding]:
+        return answers.pop(0)
+
+    log = AuditLog(MagicMock(), AuditKeys(b"a" * 32), ManualClock(NOW), "intake")
+    monkeypatch.setattr(log, "verify", verified)
+    for found in (1, 0):
+        assert len((await log.verify_and_keep()).findings) == found
+        assert REGISTRY.get_sample_value("ieum_audit_findings") == found

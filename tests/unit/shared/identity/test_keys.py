@@ -16,6 +16,7 @@ from shared.identity.keys import (
     DOCUMENT_TYPE,
     FRESH_FOR,
     KeyDocument,
+    KeysRefusedError,
     PublicKey,
     RevokedKey,
     RevokedSession,
@@ -25,6 +26,7 @@ from shared.identity.keys import (
     merge_revocations,
 )
 from shared.identity.source import DOCUMENTS_REFUSED, WHOLE_S, Identity, TaggedKeys, over_http, signed_of
+from shared.metrics import REGISTRY
 from shared.settings import ServiceSettings, SettingsError
 from tests import ROOT_SEED
 from tests.support.clock import ManualClock
@@ -241,6 +243,32 @@ async def test_what_did_not_change_is_confirmed_without_being_sent_or_written_ag
     assert await identity.refresh()
     assert named == ["", "tag", ""], "signed is only the whole document: it is asked for again before long"
     assert cache.read_bytes() != written
+
+
+@pytest.mark.parametrize("refusal", [OSError("away"), KeysRefusedError("unsigned")])
+async def test_how_long_ago_the_issuer_answered_is_in_the_gauge_by_which_somebody_is_called(refusal: Exception) -> None:
+    clock, wrong = ManualClock(NOW), list[Exception]()
+
+    async def fetch(known: str) -> TaggedKeys:
+        del known
+        if wrong:
+            raise wrong[0]
+        return TaggedKeys(ROOT.sign(document(NEW, at=clock.now())))
+
+    def age() -> float | None:
+        return REGISTRY.get_sample_value("ieum_identity_keys_age_seconds")
+
+    identity = Identity(fetch, ROOTS, clock, service="notify")
+    assert await identity.refresh()
+    assert age() == 0
+    wrong.append(refusal)
+    for waited in (400, 800):
+        await clock.advance(400)
+        assert not await identity.refresh()
+        assert age() == waited
+    wrong.clear()
+    assert await identity.refresh()
+    assert age() == 0
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -27,6 +27,11 @@ def lag_metric(partition: int) -> float | None:
     return REGISTRY.get_sample_value("ieum_kafka_lag_records", labels)
 
 
+def stalled() -> float | None:
+    """What somebody is called by."""
+    return REGISTRY.get_sample_value("ieum_kafka_stalled_seconds", {"group": "unit"})
+
+
 def test_before_and_between_assignments_it_waits(lag: ConsumerLag) -> None:
     assert lag.check() == "waits for its partitions"
     lag.assign([PLACE])
@@ -61,8 +66,11 @@ async def test_records_waiting_without_progress_are_a_complaint(lag: ConsumerLag
     await clock.advance(STALLED_SECONDS + 1)
     lag.sample({PLACE: 3})
     assert "3 records wait" in str(lag.check())
+    assert stalled() == STALLED_SECONDS + 1
     lag.done({PLACE: 1})
     assert lag.check() is None
+    lag.sample({PLACE: 3})
+    assert stalled() == 0
 
 
 async def test_nothing_waiting_is_progress(lag: ConsumerLag, clock: ManualClock) -> None:

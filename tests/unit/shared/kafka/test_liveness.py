@@ -16,6 +16,7 @@ from shared.kafka.liveness import (
     membership,
     probe_coordinator,
 )
+from shared.metrics import REGISTRY
 from shared.settings import KafkaSettings
 from tests.support.clock import ManualClock
 
@@ -64,6 +65,11 @@ async def looks(
         await probe_coordinator(coordinator, SETTINGS, "unit")
 
 
+def silence() -> float | None:
+    """What somebody is called by."""
+    return REGISTRY.get_sample_value("ieum_kafka_coordinator_silence_seconds", {"group": "unit"})
+
+
 def test_the_limit_leaves_a_healthy_client_time_for_dead_connections_and_a_rebalance(
     coordinator: CoordinatorLiveness,
 ) -> None:
@@ -82,6 +88,7 @@ async def test_while_the_coordinator_is_heard_of_nobody_else_is_asked(
     await looks(coordinator, clock, 600, answered=True)
     assert (broker.asked, broker.ends) == (0, [])
     assert coordinator.check() is None
+    assert silence() == 0
 
 
 async def test_kafka_away_is_waited_for_however_long_it_takes(
@@ -92,6 +99,7 @@ async def test_kafka_away_is_waited_for_however_long_it_takes(
     assert broker.asked > 100
     assert broker.ends == []
     assert "coordinator has not answered for 3600 s" in str(coordinator.check())
+    assert silence() == 3600
 
 
 async def test_after_an_outage_there_is_all_the_time_again(
