@@ -51,10 +51,16 @@ def test_the_typescript_client_is_installed_as_the_tutorial_does_it() -> None:
     """npm links a folder without building it, so that nothing can be imported; a test runs the tutorial's lines."""
     version = json.loads((PROJECT / "clients/typescript/package.json").read_text(encoding="utf-8"))["version"]
     for document in ("clients/typescript/README.md", "docs/tutorials/first-report.md"):
-        installed = re.findall(
-            r"^npm install (\S*clients\S*)", (PROJECT / document).read_text(encoding="utf-8"), re.MULTILINE
-        )
+        text = (PROJECT / document).read_text(encoding="utf-8")
+        installed = re.findall(r"^npm install (?:--no-save )?(\S*clients\S*)", text, re.MULTILINE)
         assert installed == [f"clients/typescript/ieum-client-{version}.tgz"]
+
+
+def test_the_tutorial_changes_no_file_of_the_project() -> None:
+    """Its lines are typed in the project's folder, whose `package.json` and linters would find what they make."""
+    text = (PROJECT / "docs/tutorials/first-report.md").read_text(encoding="utf-8")
+    assert [line for line in re.findall(r"^npm install .*", text, re.MULTILINE) if "--no-save" not in line] == []
+    assert all(folder.startswith("var/") for folder in re.findall(r"-m venv (\S+)", text))
 
 
 SERVICE_AT = {"8001": "intake", "8002": "routing", "8003": "notify", "8004": "analytics", "8006": "identity"}
