@@ -8,7 +8,6 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from playwright.async_api import Browser, Page, async_playwright
@@ -42,12 +41,11 @@ _STORIES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """One window of one size in one language, and where its pictures go."""
+    """One window of one size in one language."""
 
     page: Page
     urls: Mapping[str, str]
     language: str
-    folder: Path | None
 
     async def open(self, service: str, path: str = "/") -> None:
         """Go to a page of a service, in this language."""
@@ -59,40 +57,37 @@ class Camera:
         await self.page.evaluate("document.fonts.ready")
         file = f"{name}-{self.language}-{width}.png"
         shown = SHOWN / file
-        path = self.folder / file if self.folder else shown if shown.exists() else OTHERS / file
+        path = shown if shown.exists() else OTHERS / file
         await self.page.screenshot(path=path)
-        sys.stdout.write(f"{path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path}\n")
+        sys.stdout.write(f"{path.relative_to(PROJECT)}\n")
 
 
-async def take_all(urls: Mapping[str, str], crew: Crew, chromium: str, folder: Path | None = None) -> None:
+async def take_all(urls: Mapping[str, str], crew: Crew, chromium: str) -> None:
     """Form, receipt, sign-in, console, case, decision, live centres, audit, accounts and documentation.
 
-    In both languages and sizes. ``folder`` must exist; without one, pictures that documents show are replaced and the
-    others are written to ``var/screenshots``.
+    In both languages and sizes. Pictures that documents show are replaced, others are written to ``var/screenshots``.
     """
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
         for language in LANGUAGES:
             for width, height in SIZES:
-                camera = await _camera(browser, urls, language, (width, height), folder)
+                camera = await _camera(browser, urls, language, (width, height))
                 await _public_pages(camera)
                 await camera.page.context.close()
                 for name, pages in _TOURS.items():
-                    camera = await _camera(browser, urls, language, (width, height), folder)
+                    camera = await _camera(browser, urls, language, (width, height))
                     await _sign_in(camera, crew, name)
                     await pages(camera, crew)
                     await camera.page.context.close()
         await browser.close()
 
 
-async def _camera(
-    browser: Browser, urls: Mapping[str, str], language: str, size: tuple[int, int], folder: Path | None
-) -> Camera:
+async def _camera(browser: Browser, urls: Mapping[str, str], language: str, size: tuple[int, int]) -> Camera:
     context = await browser.new_context(
         viewport={"width": size[0], "height": size[1]}, locale="ko-KR" if language == "ko" else "en-GB"
     )
     context.set_default_timeout(_PATIENCE_MS)
-    return Camera(await context.new_page(), urls, language, folder)
+    return Camera(await context.new_page(), urls, language)
 
 
 async def _public_pages(camera: Camera) -> None:

@@ -171,11 +171,6 @@ class ChainVerifier:
         self._macs: dict[int, str] = {after: previous}
         self.findings: list[ChainFinding] = []
 
-    @property
-    def seq(self) -> int:
-        """The last verified line."""
-        return self._seq
-
     def expect(self, given: Anchor) -> None:
         """Expect the line a genuine anchor names: every anchor, so that no later one takes the place of an earlier.
 

@@ -161,7 +161,6 @@ class _Letters:
     """The dead-letter topic of a topic, from where the last run stopped to its present end."""
 
     def __init__(self, settings: KafkaSettings, topic: Topic) -> None:
-        self._settings = settings
         self._name = dead_topic_name(settings, topic)
         self._limit = settings.call_timeout_s
         read_any_batch()

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -50,8 +49,6 @@ _LONG_CHARS: Final = 20
 """A value of a form that is longer was typed and is worth copying, unless a machine made it."""
 _MADE_BY_MACHINE: Final = re.compile(rf"[\w.:-]{{{_LONG_CHARS},}}", re.ASCII)
 
-Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
-
 
 def create_app(
     *,
@@ -60,7 +57,6 @@ def create_app(
     description: str,
     settings: ServiceSettings,
     health: Health,
-    lifespan: Lifespan | None = None,
     routers: Sequence[APIRouter] = (),
     max_body_bytes: int = MAX_BYTES,
     form_quoted: int = 1,
@@ -103,7 +99,6 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=lifespan,
         generate_unique_id_function=operation_id,
         webhooks=webhooks,
         # FastAPI's own spans hold the whole address, and with it ids and what was asked for; ours are in shared.spans.

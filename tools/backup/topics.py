@@ -96,11 +96,11 @@ class TopicReader:
                 yield to_raw_record(record, name)
 
 
-async def committed(settings: KafkaSettings, groups: Iterable[str] = GROUPS) -> dict[str, dict[str, dict[str, int]]]:
+async def committed(settings: KafkaSettings) -> dict[str, dict[str, dict[str, int]]]:
     """Return how far each group has committed: offset by partition, by topic, by group."""
     found: dict[str, dict[str, dict[str, int]]] = {}
     async with _admin(settings) as admin:
-        for group in groups:
+        for group in GROUPS:
             listing = admin.list_consumer_group_offsets(group_name(settings, group))
             for tp, at in (await bounded(listing, settings.call_timeout_s, f"asking how far {group} is")).items():
                 topic = bare_name(settings, tp.topic)

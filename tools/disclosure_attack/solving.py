@@ -13,7 +13,7 @@ from tools.disclosure_attack.reasoning import MOST, SMALL, Bound, Problem
 _TIME_S: Final = 30.0
 
 
-def bounds(found: Problem, *, exact: bool, limit_s: float = _TIME_S) -> Iterator[Bound]:
+def bounds(found: Problem, *, exact: bool) -> Iterator[Bound]:
     """Every cell that is not shown, with what it can be.
 
     ``exact`` proves of each that it is wide open, or finds both its ends; otherwise only as far as needed to see that a
@@ -22,7 +22,7 @@ def bounds(found: Problem, *, exact: bool, limit_s: float = _TIME_S) -> Iterator
     for block in _blocks(found):
         solver = _Block(found, block)
         for cell in block.cells:
-            yield solver.bound(cell, exact=exact, limit_s=limit_s)
+            yield solver.bound(cell, exact=exact)
 
 
 @dataclass(slots=True)
@@ -100,7 +100,7 @@ class _Block:
         self._solver.setOptionValue("mip_rel_gap", 0.0)
         self._solver.passModel(self._model)
 
-    def bound(self, cell: Cell, *, exact: bool, limit_s: float) -> Bound:
+    def bound(self, cell: Cell, *, exact: bool) -> Bound:
         """The least and the most of a cell, as far as it is not open.
 
         A cell that can be both 0 and 5 or more is open, whatever its ends. With ``exact`` False, one number outside 1
@@ -109,18 +109,18 @@ class _Block:
         seen = self._seen[cell]
         if not exact and any(value == 0 or value >= SMALL for value in seen):
             return Bound(cell, min(seen), max(seen), sure=False)
-        low, sure_low = self._end(cell, 1.0, limit_s)
+        low, sure_low = self._end(cell, 1.0)
         if sure_low and (low >= SMALL or (low == 0 and max(seen) >= SMALL)):
             return Bound(cell, low, max(seen))
-        high, sure_high = self._end(cell, -1.0, limit_s)
+        high, sure_high = self._end(cell, -1.0)
         return Bound(cell, low, high, sure_low and sure_high)
 
-    def _end(self, cell: Cell, sense: float, limit_s: float) -> tuple[int, bool]:
+    def _end(self, cell: Cell, sense: float) -> tuple[int, bool]:
         solver, column = self._solver, self._index[cell]
         if sense > 0 and round(self._lows[column]) in self._seen[cell]:
             return round(self._lows[column]), True
         solver.changeColCost(column, sense)
-        solver.setOptionValue("time_limit", solver.getRunTime() + limit_s)
+        solver.setOptionValue("time_limit", solver.getRunTime() + _TIME_S)
         solver.run()
         status = solver.getModelStatus()
         values = solver.getSolution().col_value

@@ -17,7 +17,7 @@ _HEAD = """\
 """
 
 
-def regenerate(path: Path = LOCK_FILE) -> int:
+def regenerate() -> int:
     """Resolve and write the lock; returns how many jars it names."""
     with tempfile.TemporaryDirectory() as folder:
         kafka = _resolve(_KAFKA, Path(folder) / "kafka")
@@ -27,7 +27,7 @@ def regenerate(path: Path = LOCK_FILE) -> int:
     jars = [*kafka, *binding]
     _check(jars)
     lines = "\n".join(jar.line() for jar in sorted(jars, key=str))
-    path.write_text(_HEAD.format(version=KAFKA_VERSION) + lines + "\n", encoding="utf-8")
+    LOCK_FILE.write_text(_HEAD.format(version=KAFKA_VERSION) + lines + "\n", encoding="utf-8")
     return len(jars)
 
 

@@ -65,11 +65,11 @@ def secrets_of(service: str) -> tuple[str, ...]:
     return (*SECRETS_OF[service], *later, *((keys.FORMER_AUDIT,) if service in keys.AUDIT_KEYS else ()))
 
 
-def http_ready(port: int, path: str = "/health/ready") -> bool:
-    """Return whether a local process answers 200 there."""
+def http_ready(port: int) -> bool:
+    """Return whether a local process says that it is ready."""
     connection = HTTPConnection(ports.LOOPBACK, port, timeout=_PROBE_TIMEOUT_S)
     try:
-        connection.request("GET", path)
+        connection.request("GET", "/health/ready")
         return connection.getresponse().status == 200  # noqa: PLR2004  # HTTP's own number
     except (OSError, HTTPException):
         return False

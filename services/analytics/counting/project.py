@@ -66,15 +66,6 @@ class HoleError(FatalError):
         self.event = event
 
 
-def apply(fact: Fact, event: ReportEvent) -> Fact:
-    """The fact after one more event about the report; the same object where the event changes nothing.
-
-    Raises ``HoleError`` on a hole in the routing versions.
-    """
-    after = fact.copy()
-    return after if advance(after, event) else fact
-
-
 def advance(fact: Fact, event: ReportEvent) -> bool:
     """Change the fact by one more event about the report; whether the event was new.
 

@@ -68,7 +68,6 @@ class Point:
     year: int
     state: State
     values: tuple[float, ...] = ()
-    shares: tuple[float, ...] = ()
     sources: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -214,15 +213,13 @@ def series(rows: Iterable[PublishedFigure], until: int) -> list[Point]:
 
 def _point(year: int, rows: Sequence[PublishedFigure]) -> Point:
     values = tuple(sorted({row.value for row in rows if row.value is not None}))
-    shares = tuple(sorted({row.share for row in rows if row.share is not None}))
+    shares = {row.share for row in rows if row.share is not None}
     state: State = "known"
     if not values and not shares:
         state = "unknown"
     elif len(values) > 1 or len(shares) > 1 or any(row.status == "conflict" for row in rows):
         state = "conflict"
-    return Point(
-        year, state, values, shares, tuple(row.source for row in rows), tuple(row.note for row in rows if row.note)
-    )
+    return Point(year, state, values, tuple(row.source for row in rows), tuple(row.note for row in rows if row.note))
 
 
 def national(rows: Iterable[PublishedFigure], metric: str, unit: str, *, until: int) -> list[Point]:

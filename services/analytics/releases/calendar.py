@@ -90,17 +90,6 @@ def _made(name: str) -> Period:
     return period
 
 
-def between(first: date, now: datetime, kind: Kind) -> list[str]:
-    """Names of all periods of a kind from the one ``first`` lies in up to the running one, newest first."""
-    names: list[str] = []
-    period = running(now, kind)
-    while period.last >= first:
-        names.append(period.name)
-        before = period.first - timedelta(days=1)
-        period = running(datetime(before.year, before.month, before.day, 12, tzinfo=SEOUL), kind)
-    return names
-
-
 def closes_at(month: str) -> datetime:
     """The moment from which a month, or a week, may be closed: its end in Seoul, and the time to settle."""
     last = _made(month).last

@@ -118,9 +118,9 @@ def share_of(part: Figure, whole: Figure) -> float | None:
     return round(part.low / whole.low, 4)
 
 
-def shares(table: Table, column: int = 1) -> list[tuple[str, float | None]]:
+def shares(table: Table) -> list[tuple[str, float | None]]:
     """By row of a table of marks, the share of its reports that carry the mark; the total last."""
-    return [(row.key, share_of(row.figures[column], row.figures[0])) for row in table.rows]
+    return [(row.key, share_of(row.figures[1], row.figures[0])) for row in table.rows]
 
 
 def in_time(table: Table) -> list[tuple[str, float | None]]:

@@ -23,11 +23,6 @@ def current(entries: Sequence[Release]) -> tuple[Release, ...]:
     return tuple({entry.period: entry for entry in entries}.values())
 
 
-def former_of(entries: Sequence[Release], period: str) -> tuple[Release, ...]:
-    """All revisions of a period but the newest, oldest first."""
-    return tuple(entry for entry in entries if entry.period == period)[:-1]
-
-
 def revised(made: Release, former: Sequence[Release], why: Why) -> Release:
     """The period once more, without what would differ from a former revision by a small count."""
     kept = {name: _kept(name, made, shown, former) for name, shown in made.tables.items()}

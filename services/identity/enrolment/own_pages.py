@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.identity.accounts.models import Account, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
-from services.identity.accounts.rules import LONGEST, SHORTEST
+from services.identity.accounts.rules import LONGEST
 from services.identity.audit_recorder import AuditAction, AuditTrail, actor_of, line
 from services.identity.enrolment.service import Enrolment
 from services.identity.page_parts import ENROL_WORDS, Text
@@ -77,7 +77,6 @@ def own_router(
             field=field,
             done=DONE.get(done, ""),
             wait=wait,
-            shortest=SHORTEST,
             longest=LONGEST,
         )
 

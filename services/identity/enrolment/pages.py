@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.identity.accounts.models import PasskeyMissingError, RefusedError
-from services.identity.accounts.rules import LONGEST, SHORTEST
+from services.identity.accounts.rules import LONGEST
 from services.identity.audit_recorder import Actor, actor_of
 from services.identity.enrolment.service import Enrolment, EnrolmentPage
 from services.identity.page_parts import ENROL_WORDS, FIELD, Text, end_the_old, qr_code
@@ -71,7 +71,6 @@ def invitation_router(
             qr=qr_code(offer.address),
             error=ENROL_WORDS[error] if error else "",
             field=FIELD.get(error, "password"),
-            shortest=SHORTEST,
             longest=LONGEST,
         )
 

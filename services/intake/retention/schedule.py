@@ -38,7 +38,6 @@ class RetentionRule:
     covers: str
     """Data that it covers; an English message id."""
     source: str
-    needs_legal_reading: bool
 
 
 TABLE: Final[Mapping[Category, RetentionRule]] = {
@@ -49,28 +48,24 @@ TABLE: Final[Mapping[Category, RetentionRule]] = {
             None,
             n("Child sexual exploitation material, identifying information and counselling records about it"),
             "성폭력방지법 시행규칙 2-6(4)",
-            needs_legal_reading=True,
         ),
         RetentionRule(
             Category.TEN_YEARS,
             10,
             n("Material an investigating agency asked to keep, with its counselling records"),
             "성폭력방지법 시행규칙 2-6(4)",
-            needs_legal_reading=True,
         ),
         RetentionRule(
             Category.FIVE_YEARS,
             5,
             n("Everything else about a person's case"),
             "성폭력방지법 시행규칙 2-6(4)",
-            needs_legal_reading=True,
         ),
         RetentionRule(
             Category.AT_ONCE,
             0,
             n("What the person who made the request asks to have destroyed"),
             "성폭력방지법 시행규칙 2-6(4); 개인정보 보호법 21",
-            needs_legal_reading=True,
         ),
     )
 }
@@ -103,11 +98,10 @@ class RetentionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RetentionVerdict:
-    """The standing, the line it follows from, and when the time passes (None: never, or not yet running)."""
+    """The standing, and the line it follows from."""
 
     standing: RetentionStatus
     category: Category
-    due: datetime | None = None
 
 
 def category_of(harm_types: tuple[HarmType, ...], age_band: AgeBand) -> Category:
@@ -160,22 +154,16 @@ def judge(
         if last is None or last.destroy or last.keep_until is None:
             return RetentionVerdict(RetentionStatus.KEPT, last.category if last and last.category else category)
         due = max(last.keep_until, life.withdrawal.undo_until)
-        return RetentionVerdict(
-            RetentionStatus.DUE if due <= now else RetentionStatus.KEPT, last.category or category, due
-        )
+        return RetentionVerdict(RetentionStatus.DUE if due <= now else RetentionStatus.KEPT, last.category or category)
     started = started_at(received_at, progress)
     if started is None:
         would = ends(category, received_at)
         near = would is not None and would - UNREAD_NOTICE <= now
-        return RetentionVerdict(
-            RetentionStatus.UNREAD if near else RetentionStatus.KEPT, category, would if near else None
-        )
+        return RetentionVerdict(RetentionStatus.UNREAD if near else RetentionStatus.KEPT, category)
     due_at = ends(category, started)
     if due_at is None or due_at > now:
-        return RetentionVerdict(RetentionStatus.KEPT, category, due_at)
-    return RetentionVerdict(
-        RetentionStatus.DUE if _finished(progress) else RetentionStatus.UNFINISHED, category, due_at
-    )
+        return RetentionVerdict(RetentionStatus.KEPT, category)
+    return RetentionVerdict(RetentionStatus.DUE if _finished(progress) else RetentionStatus.UNFINISHED, category)
 
 
 def drill_over(facts: ReportFacts, received_at: datetime, life: Lifecycle, progress: Progress, now: datetime) -> bool:

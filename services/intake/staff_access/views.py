@@ -56,7 +56,6 @@ class Details:
 
     received_at: datetime
     contact: Mapping[str, Any]
-    contact_at: datetime
     earlier_contacts: tuple[DetailsEntry, ...]
     """Newest first."""
     contact_changed_at: datetime | None
@@ -144,7 +143,6 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
     return Details(
         received_at=received_at,
         contact={**_NO_CONTACT, **contact.value},
-        contact_at=contact.at,
         earlier_contacts=(before := earlier("contact", _NO_CONTACT)),
         contact_changed_at=contact.at if before and contact.at != life.handed_over_at else None,
         contact_changed_alone=alone.get(contact.number, True),

@@ -293,17 +293,17 @@ class CaseStore:
         with store_errors():
             return await self.collection.count_documents(wanted, limit=COUNTED, **named)
 
-    async def offers_to(self, center_id: str, limit: int = OFFERS) -> list[Case]:
+    async def offers_to(self, center_id: str) -> list[Case]:
         """Cases a centre has an open offer of, or has accepted and not got yet, in the order of need."""
-        return await self._offers({"offered_to": center_id}, limit)
+        return await self._offers({"offered_to": center_id})
 
-    async def offers_of(self, center_id: str, limit: int = OFFERS) -> list[Case]:
+    async def offers_of(self, center_id: str) -> list[Case]:
         """Cases of a centre that it has offered to another one."""
-        return await self._offers({"offered_to": _ANY_CENTER, "center_id": center_id}, limit)
+        return await self._offers({"offered_to": _ANY_CENTER, "center_id": center_id})
 
-    async def _offers(self, wanted: Document, limit: int) -> list[Case]:
+    async def _offers(self, wanted: Document) -> list[Case]:
         with store_errors():
-            found = await self.collection.find(wanted).limit(limit).hint("offered").to_list(None)
+            found = await self.collection.find(wanted).limit(OFFERS).hint("offered").to_list(None)
         return sorted(_listed(found), key=lambda case: case.sort_key)
 
     async def offers_open(self) -> int:

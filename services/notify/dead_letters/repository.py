@@ -11,7 +11,7 @@ from shared.jobs import Skipped
 from shared.mongo import Document, store_errors
 
 SHOWN: Final = 100
-"""Records that are read for a console; of more it says how many at least."""
+"""Records that are read at once; of more it says how many at least."""
 
 
 class DeadLetterStore:
@@ -43,12 +43,12 @@ class DeadLetterStore:
             found = await self.collection.find({"open": True}).sort("seen_at", 1).limit(SHOWN).to_list(None)
         return Skipped("dead-letters", self._logged).readable(found, StoredDeadLetter.model_validate)
 
-    async def untold(self, skipped: Skipped, limit: int = 100) -> list[StoredDeadLetter]:
+    async def untold(self, skipped: Skipped) -> list[StoredDeadLetter]:
         """The oldest records the central desk has had no mail about."""
         with store_errors():
             # A missing field matches None.
             waiting = self.collection.find({"open": True, "told_at": None})
-            found = await waiting.sort("seen_at", 1).limit(limit).to_list(None)
+            found = await waiting.sort("seen_at", 1).limit(SHOWN).to_list(None)
         return skipped.readable(found, StoredDeadLetter.model_validate)
 
     async def open_count(self) -> int:

@@ -125,22 +125,16 @@ class DeadLetterWatch:
         Raises ``TransientError``, and ``SkippedError`` at the end.
         """
         skipped = Skipped("dead-mails")
-        await self.tell_once(skipped)
-        skipped.raise_if_any()
-
-    async def tell_once(self, skipped: Skipped) -> int:
-        """One round; how many mails were taken."""
         metrics.DEAD_UNREAD.set(await self._store.open_count())
         untold = await self._store.untold(skipped)
-        if not untold:
-            return 0
-        until = self._clock.monotonic() + self._settings.lease_s
-        reasons = await self._channel.send([self._mail(record) for record in untold], until)
-        told = [record for record, reason in zip(untold, reasons, strict=True) if reason is None]
-        for record in told:
-            await self._store.told(record.origin, self._clock.now())
-        self._broadcaster.notice()
-        return len(told)
+        if untold:
+            until = self._clock.monotonic() + self._settings.lease_s
+            reasons = await self._channel.send([self._mail(record) for record in untold], until)
+            for record, reason in zip(untold, reasons, strict=True):
+                if reason is None:
+                    await self._store.told(record.origin, self._clock.now())
+            self._broadcaster.notice()
+        skipped.raise_if_any()
 
     def _mail(self, record: StoredDeadLetter) -> Mail:
         return dead_mail(

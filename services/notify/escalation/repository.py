@@ -65,10 +65,6 @@ class RecentAlertStore:
                 self._unsaved[key] = [*moments, *self._unsaved.get(key, ())][-KEPT:]
             raise
 
-    def forget(self) -> None:
-        """Read everything anew."""
-        self._known.clear()
-
     async def _add(self, told: Mapping[str, Sequence[datetime]]) -> None:
         writes = [
             UpdateOne({"_id": key}, {"$push": {"at": {"$each": list(moments), "$slice": -KEPT}}}, upsert=True)

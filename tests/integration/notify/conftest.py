@@ -136,7 +136,7 @@ class NotifyHarness:
         self.notify.broadcaster._given.clear()
         self.notify.broadcaster._early.clear()
         self.notify.centers.saves += 1  # what was read of the centers counts no more
-        tallies.forget()
+        tallies._known.clear()
         self.notify.staff.take(Directory())
         self.http.cookies.clear()
         _EARLIER[self.bus.topic_prefix] = await ends_of(self.bus)

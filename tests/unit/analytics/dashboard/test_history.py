@@ -49,9 +49,9 @@ def test_a_year_nobody_printed_is_unknown_and_a_span_belongs_to_no_year() -> Non
     later = GOOD.replace("2020,", "2022,")
     span = GOOD.replace("2020,", "2018..2024-09,")
     assert series(read(file(GOOD, later, span)), until=2022) == [
-        Point(2020, "known", (4973.0,), (), ("https://x",)),
+        Point(2020, "known", (4973.0,), ("https://x",)),
         Point(2021, "unknown"),
-        Point(2022, "known", (4973.0,), (), ("https://x",)),
+        Point(2022, "known", (4973.0,), ("https://x",)),
     ]
     assert series(read(file(span)), until=2022) == []
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.analytics.releases.calendar import Period, between, closes_at, days_of_month, parse, running
+from services.analytics.releases.calendar import Period, closes_at, days_of_month, parse, running
 
 
 def period(name: str) -> Period:
@@ -36,11 +36,6 @@ def test_the_running_period_follows_seouls_calendar() -> None:
     ]
     assert days_of_month("2026-11", NOW) == ["2026-11-01"]
     assert days_of_month("2026-12", NOW) == []
-
-
-def test_periods_since_the_first_day() -> None:
-    assert between(date(2026, 8, 31), NOW, "month") == ["2026-11", "2026-10", "2026-09", "2026-08"]
-    assert between(date(2026, 8, 31), NOW, "quarter") == ["2026-Q4", "2026-Q3"]
 
 
 def test_a_month_closes_three_days_after_its_end_in_seoul() -> None:

@@ -13,7 +13,7 @@ import pytest
 from services.analytics.releases import revise, service
 from services.analytics.releases.audit import Proof, prove
 from services.analytics.releases.catalogue import ReleaseCatalogue
-from services.analytics.releases.errata import changed, current, former_of, revised
+from services.analytics.releases.errata import changed, current, revised
 from services.analytics.releases.hierarchies import CENTERS, TIMES, TOTAL
 from services.analytics.releases.intruder_model import Constraint, System, system
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year, period_of
@@ -95,7 +95,6 @@ def test_the_newest_revision_stands_where_the_first_stood_and_former_ones_can_be
     second = revised(released(busan=40), [first], WHY)
     entries = [first, other, second]
     assert current(entries) == (second, other)
-    assert former_of(entries, "2026-08") == (first,)
     catalogue, spec = ReleaseCatalogue(entries), TABLE_SPECS[BY_CENTER]
     table, former = catalogue.table(spec, "2026-08"), catalogue.former(spec, "2026-08", 0)
     assert former is not None

@@ -30,7 +30,7 @@ from shared.events.vocabulary import AgeBand, Channel, HarmType, Role, Urgency, 
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 KEPT = RetentionVerdict(RetentionStatus.KEPT, Category.FIVE_YEARS)
-DUE = RetentionVerdict(RetentionStatus.DUE, Category.FIVE_YEARS, NOW)
+DUE = RetentionVerdict(RetentionStatus.DUE, Category.FIVE_YEARS)
 
 
 def facts(**more: Any) -> ReportFacts:

@@ -39,7 +39,7 @@ def test_of_contact_only_the_newest_counts_and_of_texts_all_are_shown_in_order()
     details = details_of(stored, parts)
     assert [said.value for said in details.narratives] == ["first", "second", "third"]
     assert [said.at for said in details.narratives] == [NOW, later, NOW]
-    assert (details.contact["phone"], details.contact["not_safe"], details.contact_at) == ("2", None, later)
+    assert (details.contact["phone"], details.contact["not_safe"]) == ("2", None)
     assert [(said.number, said.value) for said in details.messages] == [(1, "a"), (2, "b"), (10, "c")]
 
 
