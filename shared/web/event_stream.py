@@ -5,10 +5,12 @@ more than a third of the memory of an open console, and a timer that looks twice
 """
 
 import asyncio
+import random
 from collections.abc import AsyncGenerator, Collection, Hashable
 from contextlib import aclosing
 from typing import Annotated, Final
 
+import orjson
 from fastapi import Query
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -18,6 +20,7 @@ HEARTBEAT_S: Final = 15.0
 a page has to hear it to tell a connection that is dead from a night in which nothing happens."""
 SEND_TIMEOUT_S: Final = 10.0
 """A reader that takes nothing for this long is gone or frozen."""
+_RETRY_MS: Final = (500, 2500)
 Tab = Annotated[
     str,
     Query(
@@ -41,10 +44,25 @@ def no_room(streams: Collection[tuple[Hashable, bool]], tab: Hashable, limit: in
     return staying >= limit or len(streams) >= 2 * limit
 
 
-def event(name: str, data: bytes, *, retry_ms: int | None = None) -> bytes:
-    """One event as it goes over the wire. ``data`` is one line, as JSON is; ``retry_ms``: come back after so long."""
-    retry = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
-    return b"event: %b\ndata: %b\n%b\n" % (name.encode(), data, retry)
+def event(name: str, data: bytes) -> bytes:
+    """One event as it goes over the wire. ``data`` is one line, as JSON is."""
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), data)
+
+
+def hello() -> bytes:
+    """The first event of a stream. Like the last, it says after how long a page that lost the stream comes back."""
+    return _spread("hello", b"{}")
+
+
+def reconnect(reason: str) -> bytes:
+    """The last event of a stream, which the page is to open again."""
+    return _spread("reconnect", orjson.dumps({"reason": reason}))
+
+
+def _spread(name: str, data: bytes) -> bytes:
+    # Pages that were sent away together should not come back together.
+    retry_ms = random.randint(*_RETRY_MS)  # noqa: S311  # spreading, not secrecy
+    return b"event: %b\ndata: %b\nretry: %d\n\n" % (name.encode(), data, retry_ms)
 
 
 def comment(text: str) -> bytes:

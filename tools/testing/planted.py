@@ -90,7 +90,10 @@ def main(names: Sequence[str] = ()) -> int:
     report = LocalSettings().var / "tests" / "planted.md"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text(_table(findings), encoding="utf-8")
-    _say(f"{len(findings) - len(missed)} of {len(findings)} planted faults caught in {time.monotonic() - began:.0f} s")
+    print(
+        f"{len(findings) - len(missed)} of {len(findings)} planted faults caught in {time.monotonic() - began:.0f} s",
+        flush=True,
+    )
     return 1 if missed else 0
 
 
@@ -112,7 +115,7 @@ def _all(faults: Sequence[PlantedFault]) -> list[PlantedResult]:
             with lock:
                 free.append(pytest)
         said = f"caught by {finding.caught_by[0]}" if finding.caught_by else f"NOT CAUGHT {finding.problem}"
-        _say(f"{fault.file.stem}: {said}")
+        print(f"{fault.file.stem}: {said}", flush=True)
         return finding
 
     try:
@@ -210,8 +213,3 @@ def _git(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def _table(findings: Sequence[PlantedResult]) -> str:
     rows = [f"| {f.fault.file.stem} | {f.fault.what} | {', '.join(f.caught_by) or f.problem} |" for f in findings]
     return "\n".join(["| patch | fault | caught by |", "|---|---|---|", *rows, ""])
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

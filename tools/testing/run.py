@@ -45,7 +45,7 @@ def run(target: str, paths: Sequence[str], marks: str, more: Sequence[str] = (),
     environment = dict(os.environ)
     # Where this is set, every worker and every service that a test starts compiles all modules anew.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    found = chromium.find_or_install(_say)
+    found = chromium.find_or_install(print)
     if found:
         environment["IEUM_CHROMIUM"] = found
     # Kafka's jars are fetched once, not by several workers at the same time.
@@ -77,12 +77,12 @@ def report(results: Results) -> int:
     """Say what was left out and how it ended; returns the exit status of the target."""
     left_out = results.left_out()
     for outcome in left_out:
-        _say(f"LEFT OUT: {outcome.name} ({outcome.reason})")
+        print(f"LEFT OUT: {outcome.name} ({outcome.reason})", flush=True)
     minutes, seconds = divmod(round(results.seconds), 60)
     passed, failed = results.count("passed"), results.count("failed", "error")
     busy = f"{results.cpu_seconds / 60:.0f} min of CPU"
     said = f"{passed} passed, {failed} failed, {len(left_out)} left out"
-    _say(f"{results.target}: {said} in {minutes} min {seconds} s ({busy})")
+    print(f"{results.target}: {said} in {minutes} min {seconds} s ({busy})", flush=True)
     if results.status not in {0, _NO_TESTS}:
         return results.status
     return EXIT_LEFT_OUT if left_out and os.environ.get("CI") else 0
@@ -92,7 +92,7 @@ def quick(service: str) -> int:
     """``make test``: every kind of proof, in minutes; with a service, what tells that this service is whole."""
     services = sorted(main.parent.name for main in (processes.PROJECT / "services").glob("*/main.py"))
     if service and service not in services:
-        _say(f"S={service} is no service; it is one of {', '.join(services)}")
+        print(f"S={service} is no service; it is one of {', '.join(services)}", flush=True)
         return 2
     return report(run("test", paths_of(service) if service else ["tests"], QUICK))
 
@@ -134,8 +134,3 @@ def _cpu_seconds() -> float:
     """Of all processes that this one started and that have ended: tests, and the engines and services they start."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

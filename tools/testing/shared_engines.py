@@ -54,7 +54,7 @@ def missing() -> str:
 def keep() -> None:
     """Start engines in the background if none are kept, and say where they are."""
     if kept := _kept():
-        _say(f"already running: kafka {kept['kafka']}, store {kept['mongodb']}")
+        print(f"already running: kafka {kept['kafka']}, store {kept['mongodb']}", flush=True)
         return
     log = _file().with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -73,8 +73,8 @@ def keep() -> None:
             lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             raise EngineError(lines[-1] if lines else "the engines did not start")
         time.sleep(0.1)  # the poll of a wait with a deadline
-    _say(f"running for tests: kafka {kept['kafka']}, store {kept['mongodb']}")
-    _say("`make t K=expression` uses them; `make engines-down` stops them")
+    print(f"running for tests: kafka {kept['kafka']}, store {kept['mongodb']}", flush=True)
+    print("`make t K=expression` uses them; `make engines-down` stops them", flush=True)
 
 
 def keep_in_this_process() -> None:
@@ -96,13 +96,13 @@ def stop() -> None:
     """Stop the kept engines, if there are any."""
     kept = _kept()
     if kept is None:
-        _say("no engines are kept for tests")
+        print("no engines are kept for tests", flush=True)
         return
     os.kill(int(kept["pid"]), signal.SIGTERM)
     until = time.monotonic() + _STOP_LIMIT_S
     while _file().exists() and time.monotonic() < until:
         time.sleep(0.05)  # the poll of a wait with a deadline
-    _say("stopped")
+    print("stopped", flush=True)
 
 
 def _file() -> Path:
@@ -120,8 +120,3 @@ def _kept() -> dict[str, str] | None:
             return found
     except OSError:
         return None
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

@@ -62,11 +62,11 @@ async def run(
     async for document in signatures.not_authentic(wanted):
         found += 1
         unsigned = FIELD not in document
-        _say(f"{'never signed' if unsigned else 'CHANGED'}: {document['_id']}")
+        print(f"{'never signed' if unsigned else 'CHANGED'}: {document['_id']}", flush=True)
         if sign and (unsigned or changed_too):
             await _noted(audit, clock, document["_id"], "unsigned" if unsigned else "changed")
             signed += await signatures.sign(document)
-    _say(f"{found} reports are not as intake wrote them, {signed} signed")
+    print(f"{found} reports are not as intake wrote them, {signed} signed", flush=True)
     return _LEFT if found > signed else 0
 
 
@@ -82,11 +82,6 @@ async def _noted(audit: AuditLog, clock: Clock, report_id: str, reason: str) -> 
             reason=reason,
         )
     )
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -50,25 +50,28 @@ async def rotate(settings: IntakeSettings, store: StoreSettings, clock: Clock) -
     wrappings = Wrappings(database)
     audit = AuditLog(database, settings.audit_keys(), clock, "intake")
     before = await wrappings.count()
-    _say(_table("before", before, keyring))
+    print(_table("before", before, keyring), flush=True)
     unknown = [key_id for key_id in before if not keyring.knows(key_id)]
     if unknown:
         await _noted(audit, clock, AuditOutcome.REFUSED, unknown=str(len(unknown)))
-        _say(f"refused: no setting holds the master key {', '.join(sorted(unknown))}; nothing was changed")
+        print(f"refused: no setting holds the master key {', '.join(sorted(unknown))}; nothing was changed", flush=True)
         return _NOT_DONE
     await _noted(audit, clock, AuditOutcome.DONE, step="begun", to=keyring.current)
     last = Rewrapped()
     async for so_far in wrappings.rewrap(keyring):
         last = so_far
-        _say(f"{so_far.done} wrapped anew")
+        print(f"{so_far.done} wrapped anew", flush=True)
     after = await wrappings.count()
     left = sum(after.values()) - after[keyring.current]
     await _noted(audit, clock, AuditOutcome.DONE, step="ended", done=str(last.done), left=str(left))
-    _say(_table("after", after, keyring))
+    print(_table("after", after, keyring), flush=True)
     for report_id in last.broken:
-        _say(f"does not open: {report_id}")
+        print(f"does not open: {report_id}", flush=True)
     if left:
-        _say("not done: is an intake still running with the old master key first? Restart it and run this again")
+        print(
+            "not done: is an intake still running with the old master key first? Restart it and run this again",
+            flush=True,
+        )
     return _NOT_DONE if left else 0
 
 
@@ -83,11 +86,6 @@ def _table(when: str, counts: Counter[str], keyring: Keyring) -> str:
         for key_id in sorted({*counts, keyring.current})
     ]
     return "\n".join(rows)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Final
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import DeleteOne, ReplaceOne
 
-from services.notify.cases.models import Instant, StoredModel
+from services.notify.cases.models import StoredModel
 from shared.events.vocabulary import Urgency
 from shared.jobs import Skipped
 from shared.mongo import Document, store_errors
@@ -29,14 +29,14 @@ class OverdueReport(StoredModel):
     owed: str
     fault: str
     step: int
-    due_at: Instant
-    seen_at: Instant
+    due_at: datetime
+    seen_at: datetime
 
 
 class Look(StoredModel):
     """The auditor's last look: the dead-man signal."""
 
-    at: Instant
+    at: datetime
     watched: int
     findings: int
 

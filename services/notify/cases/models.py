@@ -3,9 +3,9 @@
 import hashlib
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.vocabulary import (
     AlertChannel,
@@ -22,14 +22,6 @@ from shared.events.vocabulary import (
     Suspicion,
     Urgency,
 )
-
-
-def _in_utc(value: object) -> object:
-    """A store may hand back times without a zone; they were written in UTC."""
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
-
-
-Instant = Annotated[datetime, BeforeValidator(_in_utc)]
 
 
 class StoredModel(BaseModel):
@@ -76,9 +68,9 @@ class Escalation(StoredModel):
     """Whom this round has not reached yet by any channel."""
     again: tuple[str, ...] = ()
     """Endpoints that failed, or were left for a bundle, of those whom another channel has reached."""
-    next_step_at: Instant | None
+    next_step_at: datetime | None
     """When the next step or round begins; none until the step was tried once."""
-    due_at: Instant
+    due_at: datetime
     """When a worker has to look at this escalation next."""
     held: bool = False
     """Quiet hours moved ``due_at``."""
@@ -132,7 +124,7 @@ class Deletion(StoredModel):
     addresses: int
     """How many addresses the request names."""
     state: DeletionState
-    at: Instant
+    at: datetime
     """Since when it stands so."""
 
 
@@ -225,7 +217,7 @@ class OfferEnd(StrEnum):
 class TimelineEntry(StoredModel):
     """One line of the timeline."""
 
-    at: Instant
+    at: datetime
     kind: Open[EntryKind]
     center_id: str
     step: int | None = None
@@ -246,9 +238,9 @@ class TransferOffer(StoredModel):
     to_center_id: str
     by: str
     reason: TransferReason
-    offered_at: Instant
-    expires_at: Instant
-    tell_at: Instant | None
+    offered_at: datetime
+    expires_at: datetime
+    tell_at: datetime | None
     """When the other centre is mailed, or mailed again after a failure; none once a server took the mail."""
     tries: int = 0
 
@@ -261,7 +253,7 @@ class PastOffer(StoredModel):
     """The centre whose case it was; unknown for offers that ended before this was kept."""
     to_center_id: str
     how: OfferEnd
-    at: Instant
+    at: datetime
     by: str | None = None
 
 
@@ -297,8 +289,8 @@ class Case(StoredModel):
     reason: Open[RoutingReason]
     over_capacity: bool
     copy_central: bool
-    received_at: Instant
-    decided_at: Instant
+    received_at: datetime
+    decided_at: datetime
     """When the present owner became the owner."""
     moved_from: str | None = None
     """The owner before, and in ``moved_by`` what made routing move it; none while the first owner has it, and where it
@@ -321,33 +313,33 @@ class Case(StoredModel):
     """Those of them that the same person looks after, as their reporters agreed to."""
     contact_channels: tuple[Open[ContactChannel], ...] = ()
     """The only ways the reporter agreed to be reached by."""
-    threat_deadline: Instant | None = None
+    threat_deadline: datetime | None = None
     """The hour in which a threat is to be carried out, as intake rounds it down."""
     suspicion: tuple[Open[Suspicion], ...] = ()
     """Why intake took it for possibly not meant, and for one step less urgent; a person decides what it is."""
     rules_known_to: tuple[str, ...] = ()
     """Staff who had the details, and so the rules of safe contact, since they could last have changed."""
     deletions: tuple[Deletion, ...] = ()
-    acknowledged_at: Instant | None = None
+    acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     assignee: str | None = None
     """The person at its centre who has the case."""
-    contacted_at: Instant | None = None
+    contacted_at: datetime | None = None
     """When the reporter was last reached."""
     outcome: Outcome | None = None
     ended: EndReason | None = None
-    ended_at: Instant | None = None
+    ended_at: datetime | None = None
     offer: TransferOffer | None = None
     past_offer: PastOffer | None = None
     awaiting: Awaiting | None = None
-    awaiting_since: Instant | None = None
+    awaiting_since: datetime | None = None
     offered_to: str | None = None
     """The centre with an open offer, or an accepted one on its way; on top so that the store can index it."""
     case_version: int = 0
     alert_version: int = 0
     runs: int = 0
     escalation: Escalation | None = Field(default=None, alias="ladder")
-    wake_at: Instant | None = None
+    wake_at: datetime | None = None
     """When a worker may claim this case: the earliest of what is due (``next_due``), or the end of a lease."""
     lease_by: str | None = None
     entries: tuple[TimelineEntry, ...] = ()

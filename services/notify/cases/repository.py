@@ -193,7 +193,7 @@ class CaseStore:
         wanted: Document = {"wake_at": {"$gt": moment, "$lte": _NEVER}, **(_CRITICAL if critical else {})}
         with store_errors():
             asleep = self.collection.find(wanted, {"wake_at": 1}).sort("wake_at", -1).limit(ASLEEP)
-            return {document["_id"]: _in_utc(document["wake_at"]) async for document in asleep}
+            return {document["_id"]: document["wake_at"] async for document in asleep}
 
     async def backlog(self, now: datetime) -> int:
         """Count the cases that are due and not claimed, up to ``COUNTED``."""
@@ -338,8 +338,9 @@ class CaseStore:
                 found = await self.collection.find(wanted, names).sort("sort_key", 1).limit(_FIRST).to_list(None)
             for document in found:
                 # One that cannot be read hides nobody behind it; lists name it in the log.
-                if document.get("synthetic") is False and isinstance(document.get("received_at"), datetime):
-                    return _in_utc(document["received_at"])
+                at = document.get("received_at")
+                if document.get("synthetic") is False and isinstance(at, datetime):
+                    return at
             if len(found) < _FIRST:
                 return None
             low = found[-1]["sort_key"]
@@ -378,7 +379,7 @@ class SevereReservations:
         for one in (found or {}).get("open", ()):
             if one["key"] == mine["key"]:
                 break
-            if _in_utc(one["at"]) > now - RESERVED_FOR:
+            if one["at"] > now - RESERVED_FOR:
                 before.add(one["report_id"])
         return before - {report_id}
 
@@ -388,10 +389,6 @@ class SevereReservations:
             await self.collection.update_one(
                 {"_id": f"{center_id}/{subject}"}, {"$pull": {"open": {"report_id": report_id}}}
             )
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def write_of(change: Change, mark: str, now: datetime) -> InsertOne[Document] | UpdateOne:

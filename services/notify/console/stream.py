@@ -5,7 +5,6 @@ together. A console that nothing happens to does nothing.
 """
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Annotated, Final, Literal
@@ -29,13 +28,12 @@ from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
 from shared.web.documented import refuses
-from shared.web.event_stream import EventStream, Tab, comment, event
+from shared.web.event_stream import EventStream, Tab, comment, event, hello, reconnect
 from shared.web.language import chosen as language
 from shared.web.translations import gettext_noop
 
 CHECK_S: Final = 1.0
 """How long a stream may go on after its person was signed out."""
-_RETRY_MS: Final = (500, 2500)
 _CHUNK: Final = 100
 BannersOf = Callable[[Request, Principal, str], Awaitable[str]]
 """The banners above a centre's list as one reader sees them. Raises ``TransientError`` while the store is away."""
@@ -136,22 +134,22 @@ class _Stream:
         """Messages until the process ends, the client is too slow, or the person is signed in no more."""
         if self._broadcaster.full(self._session, self._tab):
             # Many that were asked for at once: each passed the check before any was open.
-            yield _reconnect("too_many_streams")
+            yield reconnect("too_many_streams")
             return
         with self._broadcaster.listen(self._center_id, self._session, self._signed_in, self._tab) as listener:
-            yield event("hello", b"{}", retry_ms=_retry())
+            yield hello()
             try:
                 async for message in self._messages(listener):
                     if not self._signed_in():
                         metrics.SIGNED_OUT.inc()
-                        yield _reconnect("signed_out")
+                        yield reconnect("signed_out")
                         return
                     if message is not None:
                         yield message
             except TransientError:
-                yield _reconnect("store")
+                yield reconnect("store")
                 return
-            yield _reconnect("replaced" if listener.replaced else "too_slow" if listener.too_slow else "restart")
+            yield reconnect("replaced" if listener.replaced else "too_slow" if listener.too_slow else "restart")
             await asyncio.sleep(0)
 
     async def _messages(self, listener: ConsoleSubscriber) -> AsyncIterator[bytes | None]:
@@ -199,12 +197,3 @@ class _Stream:
     ) -> bytes:
         rows = message(listener, cases, self._clock.now(), self._entry, place)
         return event(kind, rows)
-
-
-def _reconnect(reason: str) -> bytes:
-    return event("reconnect", orjson.dumps({"reason": reason}), retry_ms=_retry())
-
-
-def _retry() -> int:
-    # Consoles that were sent away together should not come back together.
-    return random.randint(*_RETRY_MS)  # noqa: S311  # spreading, not secrecy

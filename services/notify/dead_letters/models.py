@@ -1,8 +1,10 @@
 """Dead letters as notify keeps them."""
 
+from datetime import datetime
+
 from pydantic import Field
 
-from services.notify.cases.models import Instant, StoredModel
+from services.notify.cases.models import StoredModel
 
 
 class StoredDeadLetter(StoredModel):
@@ -11,6 +13,6 @@ class StoredDeadLetter(StoredModel):
     origin: str = Field(alias="_id")
     topic: str
     reason: str
-    seen_at: Instant
-    told_at: Instant | None = None
-    read_at: Instant | None = None
+    seen_at: datetime
+    told_at: datetime | None = None
+    read_at: datetime | None = None

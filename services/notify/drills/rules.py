@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from services.notify.cases.models import Case, EntryKind, Instant, StoredModel
+from services.notify.cases.models import Case, EntryKind, StoredModel
 from shared import centers
 from shared.clock import SEOUL, seoul_date
 
@@ -28,9 +28,9 @@ class Drill(StoredModel):
     center_id: str
     by: str
     """The person who pressed the button; ``schedule`` if none did."""
-    started_at: Instant
-    tried_at: Instant
-    accepted_at: Instant | None = None
+    started_at: datetime
+    tried_at: datetime
+    accepted_at: datetime | None = None
     report_id: str | None = None
     refused: str | None = None
     """Short code of why intake did not take the report the last time."""

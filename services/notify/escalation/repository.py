@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
@@ -42,7 +42,7 @@ class RecentAlertStore:
             with store_errors():
                 found = await by_ids(self.collection, unknown)
             for key in unknown:
-                stored = [_in_utc(moment) for moment in found[key]["at"]] if key in found else []
+                stored = found[key]["at"] if key in found else []
                 self._known[key] = (at, _newest([*stored, *self._unsaved.get(key, ())]))
         return {key: known for key in wanted if (known := self._known[key][1]).at}
 
@@ -107,7 +107,3 @@ class WorkerStore:
         """Take processes off that are gone."""
         with store_errors():
             await self.collection.update_one({"_id": _WORKERS}, {"$unset": {f"of.{worker}": "" for worker in workers}})
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import Field
 
-from services.notify.cases.models import Instant, StoredModel
+from services.notify.cases.models import StoredModel
 from shared.events.vocabulary import (
     CenterState,
     EndReason,
@@ -23,7 +23,7 @@ class CenterDuty(StoredModel):
     state: CenterState
     staff_on_duty: int
     cases_per_person: int
-    changed_at: Instant | None = None
+    changed_at: datetime | None = None
     """None: nobody has said anything yet, the nominal staff counts."""
 
     @property

@@ -4,7 +4,6 @@ Whoever is signed in no more gets nothing more: that is asked before every messa
 """
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
 from shared.web.documented import refuses
-from shared.web.event_stream import EventStream, Tab, event, no_room
+from shared.web.event_stream import EventStream, Tab, event, hello, no_room, reconnect
 from shared.web.translations import gettext_noop
 
 LOOK_S: Final = 0.5
@@ -35,7 +34,6 @@ PER_PERSON: Final = 8
 not counted."""
 LIMIT: Final = 200
 """Streams of one process: painting for all of them must not hold up deciding."""
-_RETRY_MS: Final = (500, 2500)
 
 STAMP: Final = "stamp"
 """The part that says when; alone it is no news."""
@@ -195,18 +193,18 @@ class _Stream:
         """Messages until the process ends, the client is too slow, or the person is signed in no more."""
         if self._streams.full(self._person, self._tab):
             # Many that were asked for at once: each passed the check before any was open.
-            yield _reconnect("too_many_streams")
+            yield reconnect("too_many_streams")
             return
         with self._streams.opened(self._person, self._tab) as stream:
-            yield event("hello", b"{}", retry_ms=_retry())
+            yield hello()
             while not (self._streams.closing or stream.replaced):
                 if not self._signed_in():
-                    yield _reconnect("signed_out")
+                    yield reconnect("signed_out")
                     return
                 if (message := self._message()) is not None:
                     yield message
                 await self._clock.sleep(LOOK_S)
-            yield _reconnect("replaced" if stream.replaced else "restart")
+            yield reconnect("replaced" if stream.replaced else "restart")
 
     def _message(self) -> bytes | None:
         """Return the changes; None if there are none and that was said a moment ago."""
@@ -219,12 +217,3 @@ class _Stream:
         if self._shown is None:
             return event("centers", self._feed.document(live_loads).encode())
         return event("parts", orjson.dumps(new))
-
-
-def _reconnect(reason: str) -> bytes:
-    return event("reconnect", orjson.dumps({"reason": reason}), retry_ms=_retry())
-
-
-def _retry() -> int:
-    # Pages that were sent away together should not come back together.
-    return random.randint(*_RETRY_MS)  # noqa: S311  # spreading, not secrecy

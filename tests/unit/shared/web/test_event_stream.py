@@ -48,7 +48,7 @@ class Source:
 
     async def events(self) -> AsyncGenerator[bytes]:
         try:
-            yield event("hello", b"{}", retry_ms=700)
+            yield event("hello", b"{}")
             await self.ends.wait()
             if self.error is not None:
                 raise self.error
@@ -66,7 +66,7 @@ def answer(source: Source, reader: Reader, **times: float) -> "asyncio.Task[None
 async def test_messages_go_as_they_come_and_the_answer_ends_with_its_source() -> None:
     source, reader = Source(), Reader()
     running = answer(source, reader)
-    await eventually(lambda: reader.bodies == [b"event: hello\ndata: {}\nretry: 700\n\n"])
+    await eventually(lambda: reader.bodies == [b"event: hello\ndata: {}\n\n"])
     head = dict(reader.sent[0]["headers"])
     assert head[b"content-type"] == b"text/event-stream; charset=utf-8"
     assert (head[b"cache-control"], head[b"x-accel-buffering"]) == (b"no-store", b"no")
