@@ -19,7 +19,7 @@ from tests.integration.intake.harness import log_of
 from tests.kill.between import TOLD
 from tests.support.waiting import eventually
 from tools.demo import frontends
-from tools.local import backoff
+from tools.local import supervisor
 from tools.local.settings import LocalSettings
 from tools.local.stack import Stack
 
@@ -40,7 +40,7 @@ def deadly_intake(folder: Path) -> Iterator[tuple[Stack, Path]]:
     command = [sys.executable, "-m", "tests.kill.between", str(marks)]
     stack = Stack(settings, say=lambda _: None, services=("intake",), commands={"intake": command})
     # Every death is ours: the supervisor need not wait longer each time.
-    with mock.patch.object(backoff, "LONGEST_S", backoff.FIRST_S):
+    with mock.patch.object(supervisor, "LONGEST_S", supervisor.FIRST_S):
         try:
             stack.start()
             yield stack, marks

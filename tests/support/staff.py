@@ -5,6 +5,7 @@ import secrets
 import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,6 +27,14 @@ SUBJECT = "s-testfolk"
 
 ROOT = RootKey(ROOT_SEED)
 ROOTS = RootKeys([ROOT.public])
+
+
+class Who(TypedDict, total=False):
+    """What a test may say of a signed-in person, see ``TestIdentity.principal``."""
+
+    subject: str
+    session: str | None
+    lasts: timedelta
 
 
 class TestIdentity:
@@ -105,42 +114,17 @@ class TestIdentity:
             confirmed_at=now if confirmed_at is None else confirmed_at,
         )
 
-    def token(
-        self,
-        organisation: str,
-        *roles: StaffRole | str,
-        subject: str = SUBJECT,
-        session: str | None = None,
-        lasts: timedelta = ACCESS_LASTS,
-    ) -> str:
+    def token(self, organisation: str, *roles: StaffRole | str, **who: Unpack[Who]) -> str:
         """An access token."""
-        who = self.principal(organisation, *roles, subject=subject, session=session, lasts=lasts)
-        return self.signer.access(who, self.service)
+        return self.signer.access(self.principal(organisation, *roles, **who), self.service)
 
-    def bearer(
-        self,
-        organisation: str,
-        *roles: StaffRole | str,
-        subject: str = SUBJECT,
-        session: str | None = None,
-        lasts: timedelta = ACCESS_LASTS,
-    ) -> dict[str, str]:
+    def bearer(self, organisation: str, *roles: StaffRole | str, **who: Unpack[Who]) -> dict[str, str]:
         """Headers of an API caller."""
-        token = self.token(organisation, *roles, subject=subject, session=session, lasts=lasts)
-        return {"Authorization": f"Bearer {token}"}
+        return {"Authorization": f"Bearer {self.token(organisation, *roles, **who)}"}
 
-    def cookie(
-        self,
-        organisation: str,
-        *roles: StaffRole | str,
-        subject: str = SUBJECT,
-        session: str | None = None,
-        lasts: timedelta = ACCESS_LASTS,
-    ) -> dict[str, str]:
+    def cookie(self, organisation: str, *roles: StaffRole | str, **who: Unpack[Who]) -> dict[str, str]:
         """Cookies of a browser. Unsafe requests with them also need an ``Origin`` or ``Sec-Fetch-Site`` of ours."""
-        return {
-            token_cookie(self.service): self.token(organisation, *roles, subject=subject, session=session, lasts=lasts)
-        }
+        return {token_cookie(self.service): self.token(organisation, *roles, **who)}
 
     def ticket(
         self,

@@ -14,11 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.local import backoff, processes
+from shared.backoff import backoff
+from tools.local import processes
 from tools.local.preloading import Preloader, can_fork
 
 EXIT_CONFIG = 78
 """Ended because of a wrong setting (sysexits.h): before everything was up once there is no use in repeating."""
+FIRST_S = 0.2
+LONGEST_S = 30.0
+"""Between the end of a process and its next start, after its first end in a row and at most."""
+HEALTHY_AFTER_S = 30.0
+"""A process that ran this long counts as well: its next end is its first again."""
 _TICK_S = 0.1
 _ROTATE_EVERY_S = 10.0
 _TAIL_CHARACTERS = 3000
@@ -26,6 +32,11 @@ _MODULE = 2
 """Place of the module in ``[python, "-m", module, …]``."""
 
 Say = Callable[[str], None]
+
+
+def next_failures(failures: int, ran_s: float) -> int:
+    """Return how many ends in a row this one makes."""
+    return 1 if ran_s >= HEALTHY_AFTER_S else failures + 1
 
 
 class StartError(Exception):
@@ -222,8 +233,8 @@ class Supervisor:
         self._begin(run)
 
     def _plan_restart(self, run: _Run, now: float, what: str) -> None:
-        run.failures = backoff.next_failures(run.failures, now - run.started)
-        wait_s = backoff.delay(run.failures)
+        run.failures = next_failures(run.failures, now - run.started)
+        wait_s = backoff(run.failures, 1.0, LONGEST_S, FIRST_S)
         run.due = now + wait_s
         self._say(f"{run.program.name} {what}; starting it again in {wait_s:.1f} s")
 

@@ -7,8 +7,7 @@ from fastapi import Request
 
 from services.notify.cases.models import CENTRAL_DESK, Case
 from services.notify.cases.service import CaseService, CommandResult
-from services.notify.console.problems import not_theirs, refused
-from services.notify.problems import unavailable
+from services.notify.console.problems import not_theirs, refused, unavailable
 from services.notify.request_audit import RequestAudit
 from services.notify.team.directory import StaffDirectory
 from services.notify.team.repository import known

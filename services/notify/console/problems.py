@@ -97,6 +97,9 @@ _OVER: Final[Mapping[OfferEnd, str]] = {
 
 _NOT_MOVED: Final = n("%(other)s accepted this offer at %(at)s, but the case did not move there.")
 _RAN_OUT: Final = n("This offer ran out at %(at)s.")
+_NO_ANSWER: Final = n(
+    "The store does not answer. If you were changing something, look whether it was saved before you try again."
+)
 
 
 def center_name(center_id: str | None, language: Language) -> str:
@@ -106,6 +109,11 @@ def center_name(center_id: str | None, language: Language) -> str:
     except (KeyError, ValueError):
         return center_id or ""
     return found.short_ko if language == "ko" else found.short_en
+
+
+def unavailable() -> Problem:
+    """The 503 of a store that does not answer."""
+    return Problem(503, "unavailable", _NO_ANSWER, retry_after=2)
 
 
 def not_theirs() -> Problem:
