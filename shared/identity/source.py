@@ -152,11 +152,10 @@ class Identity:
         if document.issued_at < newest - CLOCKS_APART:
             raise KeysRefusedError("older")
 
-    def adopt(self, document: KeyDocument) -> KeyDocument:
+    def adopt(self, document: KeyDocument) -> None:
         """Make this the current document, confirmed now, together with the revocations received before."""
-        kept = self._adopt(document, self._confirmed_at(document))
+        self._adopt(document, self._confirmed_at(document))
         AGE.set(self._age())
-        return kept
 
     def _confirmed_at(self, document: KeyDocument) -> datetime:
         """Now; but an old document is no answer of the issuer, which makes a new one each time it is asked.
@@ -165,11 +164,10 @@ class Identity:
         """
         return min(self._clock.now(), document.issued_at + CLOCKS_APART)
 
-    def _adopt(self, document: KeyDocument, confirmed_at: datetime) -> KeyDocument:
+    def _adopt(self, document: KeyDocument, confirmed_at: datetime) -> None:
         kept = merge_revocations(self.document, document)
         self._key_set = key_set(kept, confirmed_at)
         self.document = kept
-        return kept
 
     def is_revoked(self, session: str) -> bool:
         """Return whether a session is known to be revoked, whatever the store says."""

@@ -108,7 +108,7 @@ class Administration:
         waits = self._waits(who, account, roles, anew=False)
         return await self._saved(account, SessionEnding.ROLES_CHANGED, Notice.ROLES, roles=_ordered(roles), waits=waits)
 
-    async def release(self, who: Actor, account: Account, rev: int) -> Account:
+    async def release(self, who: Actor, account: Account, rev: int) -> None:
         """Let somebody in whom another administrator made, reset or gave more; ``rev`` as they saw it.
 
         Raises ``RefusedError``.
@@ -119,10 +119,8 @@ class Administration:
         if wrong is not None or account.waits is None:
             raise RefusedError(wrong or ChangeRefusal.NOT_WAITING)
         await self._said(who, AuditAction.RELEASE, account, None, asked_by=" ".join(account.waits.by))
-        after = await self._accounts.save(account.changed(self._clock.now(), waits=None, invited_by=""))
-        if after is None:
+        if await self._accounts.save(account.changed(self._clock.now(), waits=None, invited_by="")) is None:
             raise RefusedError("changed_meanwhile")
-        return after
 
     async def disable(self, who: Actor, account: Account, reason: str) -> Account:
         """Let them in no more, from now on, although factors of the account are used meanwhile.

@@ -11,7 +11,6 @@ from tools.doctor.__main__ import said
 from tools.doctor.rules import RUNBOOKS, Finding, Observation, Process, Sample, findings, metrics, runbooks
 
 NOW = 1_800_000_000.0
-WELL = Process("intake", ready=True, checks={"store": "ok"}, samples=())
 
 
 def one(process: Process) -> list[str]:

@@ -140,7 +140,6 @@ def test_nothing_personal_is_among_the_facts() -> None:
 
 
 SEOUL = timezone(timedelta(hours=9))
-NEPAL = timezone(timedelta(hours=5, minutes=45))
 
 
 @pytest.mark.parametrize(
