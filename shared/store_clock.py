@@ -43,7 +43,6 @@ class CorrectedClock:
     """
 
     def __init__(self, clock: Clock) -> None:
-        """``clock`` is the process's own."""
         self._clock = clock
         self._ahead, self._begun = timedelta(), self._begin(clock.now())
         self.monotonic = clock.monotonic

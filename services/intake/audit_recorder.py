@@ -25,7 +25,6 @@ class AuditRecorder:
     """Written before what it is about, so that a line may stand for something that then failed, never the reverse."""
 
     def __init__(self, log: Log, clock: Clock) -> None:
-        """``log`` is intake's."""
         self._log = log
         self._clock = clock
 

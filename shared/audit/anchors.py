@@ -40,7 +40,6 @@ class AnchorStore:
     """The anchors of one log in its store."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
-        """``database`` is the service's own."""
         self.collection: Final = tolerant(database[COLLECTION])
 
     async def keep(self, name: str, made: Anchor) -> None:

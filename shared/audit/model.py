@@ -89,5 +89,4 @@ class ChainFinding:
     message: str
 
     def __str__(self) -> str:
-        """One line."""
         return f"{self.kind}: {self.message}"

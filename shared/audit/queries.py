@@ -50,7 +50,6 @@ class AuditReader:
     """Reads one log. Its indexes are made at the first question."""
 
     def __init__(self, log: AuditLog) -> None:
-        """``log`` is the one read."""
         self.log: Final = log
         self._prepared = False
 

@@ -57,7 +57,6 @@ class TextFault:
     where: str
 
     def __str__(self) -> str:
-        """One line."""
         return f"{self.unit}: {self.kind}: {self.text!r} ({self.where})"
 
 

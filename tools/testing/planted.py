@@ -132,7 +132,6 @@ class WarmPytest:
     """Runs pytest in a tree, from a process that has imported the packages already (``warm.py``)."""
 
     def __init__(self, tree: Path) -> None:
-        """Start that process."""
         self.tree = tree
         self._output = tree.with_suffix(".log")
         # Where this is set, each run compiles all modules of the tree anew.

@@ -51,7 +51,6 @@ class Administration:
         trail: AuditTrail,
         clock: Clock,
     ) -> None:
-        """All of them identity's own."""
         self._accounts = accounts
         self._sessions = sessions
         self._passwords = passwords

@@ -60,7 +60,6 @@ class Enrolment:
         trail: AuditTrail,
         clock: Clock,
     ) -> None:
-        """All of them identity's own."""
         self._accounts = accounts
         self._sign_in = sign_in
         self._sessions = sessions

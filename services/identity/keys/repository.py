@@ -17,7 +17,6 @@ class KeyStore:
     """Signing keys."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is identity's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["signing_keys"]
 
     async def prepare(self) -> None:

@@ -26,7 +26,6 @@ class NoticeStore:
     """The queue; processes share it."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is identity's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["notices"]
 
     async def prepare(self) -> None:

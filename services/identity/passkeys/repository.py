@@ -15,7 +15,6 @@ class UsedStore:
     """Used values. Nothing is written before the use, so asking for challenges fills nothing."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document], collection: str) -> None:
-        """``database`` is identity's own."""
         self.collection: AsyncIOMotorCollection[Document] = database[collection]
 
     async def prepare(self) -> None:

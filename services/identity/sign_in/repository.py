@@ -18,7 +18,6 @@ class DelayStore:
     """Attempts that did not succeed; shared by all processes, and there after a restart."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is identity's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["sign_in_delays"]
 
     async def prepare(self) -> None:

@@ -34,7 +34,6 @@ class CallbackRepository:
     """Reads and guarded writes. Every write names what it was decided on."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
-        """``database`` is intake's own."""
         self._callbacks = database[COLLECTION]
         self._reports = database[REPORTS]
 

@@ -68,7 +68,6 @@ class ClientAuthenticator:
     """Makes the dependencies; caches the front ends."""
 
     def __init__(self, clients: ClientRepository, keys: PurposeKeys, audit: AuditLog, clock: Clock) -> None:
-        """``keys`` are those of front ends."""
         self.clients: Final = clients
         self._keys = keys
         self._audit = audit

@@ -32,7 +32,6 @@ class ClientRepository:
     """Reads and changes front ends."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
-        """``database`` is intake's own."""
         self._collection = database[COLLECTION]
 
     async def all(self, skipped: Skipped | None = None) -> list[Client]:

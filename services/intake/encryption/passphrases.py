@@ -60,7 +60,6 @@ class PassphraseHasher:
     """
 
     def __init__(self, keys: PurposeKeys) -> None:
-        """``keys`` are those of passphrases."""
         self._keys = keys
         self._hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_KIBIBYTES, parallelism=1)
         self._new_reports, self._holders = _HashQueue("words-new-reports"), _HashQueue("words-holders")

@@ -37,7 +37,6 @@ class Signatures:
     """The codes by which all reports are authenticated."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]", authentication: ReportAuthentication) -> None:
-        """``database`` is intake's own."""
         self._reports = database[COLLECTION]
         self._authentication = authentication
 
@@ -63,7 +62,6 @@ class Wrappings:
     """The wrapped keys of all reports."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
-        """``database`` is intake's own."""
         self._reports = database[COLLECTION]
 
     async def count(self) -> Counter[str]:

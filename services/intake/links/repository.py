@@ -32,7 +32,6 @@ class LinkIndex:
     """The index, and what of the reports it is made from."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
-        """``database`` is intake's own."""
         self._index = database[INDEX]
         self._reports = database[COLLECTION]
 

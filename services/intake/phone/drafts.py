@@ -32,7 +32,6 @@ class NotPossibleError(IeumError):
     """Something cannot be done with a call."""
 
     def __init__(self, refusal: CallRefusal) -> None:
-        """``refusal`` says why."""
         super().__init__(refusal.value)
         self.refusal: Final = refusal
 

@@ -25,7 +25,6 @@ class CallRepository:
     """The documents."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
-        """``database`` is intake's own."""
         self.collection = database[COLLECTION]
 
     async def prepare(self) -> None:

@@ -22,7 +22,6 @@ class WrongReceiptCounts:
     """The collection. Raises ``TransientError`` while the store is away."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
-        """``database`` is intake's own."""
         self.collection: Final = database[COLLECTION]
 
     async def prepare(self) -> None:

@@ -15,7 +15,6 @@ class UsedTickets:
     """Remembers tickets."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
-        """``database`` is intake's own."""
         self._collection = database[COLLECTION]
 
     async def use(self, ticket_id: str, expires_at: datetime) -> bool:

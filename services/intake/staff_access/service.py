@@ -44,7 +44,6 @@ class DetailsClosedError(IeumError):
     """The details stay closed."""
 
     def __init__(self, refusal: AccessRefusal) -> None:
-        """``refusal`` says why."""
         super().__init__(refusal.value)
         self.refusal: Final = refusal
 

@@ -14,7 +14,6 @@ class DraftRepository:
     """One document per draft: its digest, its sealed answers, until when it counts."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
-        """``database`` is intake's own."""
         self.collection = database[COLLECTION]
 
     async def prepare(self) -> None:

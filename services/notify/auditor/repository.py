@@ -45,7 +45,6 @@ class FindingStore:
     """Few documents: only what is wrong now."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database``: the auditor's."""
         self.collection: AsyncIOMotorCollection[Document] = database["findings"]
         self.looks: AsyncIOMotorCollection[Document] = database["auditor"]
         # Consoles ask every few seconds.

@@ -95,7 +95,6 @@ class CaseStore:
     """The collection of cases."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is notify's own."""
         self.database = database
         self.collection: AsyncIOMotorCollection[Document] = database["cases"]
         self.reservations = SevereReservations(database)
@@ -363,7 +362,6 @@ class SevereReservations:
     """
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is notify's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["severe_reservations"]
 
     async def reserve(self, center_id: str, subject: str, report_id: str, now: datetime) -> set[str]:

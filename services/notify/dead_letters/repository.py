@@ -18,7 +18,6 @@ class DeadLetterStore:
     """Dead letters, one per origin, until the central desk has read of them."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is notify's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["dead"]
         self._logged: dict[str, object] = {}  # consoles ask every few seconds
 

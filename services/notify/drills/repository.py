@@ -17,7 +17,6 @@ class DrillStore:
     """The collection of drills."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is notify's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["drills"]
 
     async def prepare(self) -> None:

@@ -26,7 +26,6 @@ class RecentAlertStore:
     """One small document per place that was ever told, and what this process told since it last wrote."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is notify's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["tallies"]
         self.told: Final = asyncio.Event()
         """Something is to be written."""
@@ -86,7 +85,6 @@ class WorkerStore:
     """Processes that send alerts: one document with a number for each, which it raises as long as it lives."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is notify's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["workers"]
 
     async def beat(self, worker: str) -> dict[str, int]:

@@ -38,7 +38,6 @@ class CenterStore:
     """The collection of centres."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is notify's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["centers"]
         self._logged: dict[str, object] = {}  # asked for with every alert
         self.saves = 0
@@ -85,7 +84,6 @@ class RotaStore:
     """The collection of rotas."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is notify's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["rotas"]
 
     async def get(self, center_id: str) -> Rota:

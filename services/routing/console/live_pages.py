@@ -39,7 +39,6 @@ class Painter:
     """Makes the parts of the page. What all readers of a language are shown is made once a change."""
 
     def __init__(self, pages: Pages) -> None:
-        """``pages`` are routing's own."""
         self._pages = pages
         self._shared = SharedRows()
         self._stamps: dict[Language, tuple[LiveLoads, str]] = {}
