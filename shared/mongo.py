@@ -15,6 +15,7 @@ from pymongo.errors import (
     BulkWriteError,
     ConfigurationError,
     ConnectionFailure,
+    DuplicateKeyError,
     ExecutionTimeout,
     OperationFailure,
     PyMongoError,
@@ -198,6 +199,16 @@ def store_errors() -> Iterator[None]:
             text = f"{code}, {_REFUSED[code]}" if code in _REFUSED else code
             raise TransientError(f"store: {type(error).__name__}" + (f" ({text})" if code else "")) from error
         raise
+
+
+async def insert_new(collection: AsyncIOMotorCollection[Document], document: Document) -> bool:
+    """Insert a document; False where its id, or what else is unique, is taken. Raises ``TransientError``."""
+    try:
+        with store_errors():
+            await collection.insert_one(document)
+    except DuplicateKeyError:
+        return False
+    return True
 
 
 async def by_ids(

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from pymongo.errors import DuplicateKeyError
-
 from services.analytics.counting.repository import Database
-from shared.mongo import store_errors
+from shared.mongo import insert_new, store_errors
 
 LEASE: Final = timedelta(minutes=2)
 """After so long it is taken that whoever began has died; sending back goes on where they stopped."""
@@ -31,14 +29,12 @@ class Redrives:
     async def begin(self, topic: str, now: datetime) -> bool:
         """Take the lock, held until ``end`` or the lease's end; False if another run holds it."""
         redrives = self._database.redrives
+        if await insert_new(redrives, {"_id": topic, "until": now + LEASE}):
+            return True
+        free = {"_id": topic, "until": {"$lt": now}}
         with store_errors():
-            try:
-                await redrives.insert_one({"_id": topic, "until": now + LEASE})
-            except DuplicateKeyError:
-                free = {"_id": topic, "until": {"$lt": now}}
-                taken = await redrives.update_one(free, {"$set": {"until": now + LEASE}})
-                return taken.modified_count == 1
-        return True
+            taken = await redrives.update_one(free, {"$set": {"until": now + LEASE}})
+        return taken.modified_count == 1
 
     async def end(self, topic: str, now: datetime, sent: int | None) -> None:
         """Let go. ``sent`` None: it failed, and what came of it last stays what it was."""

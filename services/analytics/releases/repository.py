@@ -20,7 +20,7 @@ from services.analytics.releases.revisions import Reports
 from services.analytics.releases.suppression import MonthCounts
 from shared.audit import register
 from shared.errors import PermanentError
-from shared.mongo import RESTORED, store_errors
+from shared.mongo import RESTORED, insert_new, store_errors
 
 _SLICE: Final = 50_000
 """Reports of a closed month in one document: 5 MB of the 16 that a document may have."""
@@ -67,12 +67,7 @@ class Register:
         """Add a release after exactly these entries; False where somebody else added one in between."""
         number = len(entries)
         document = {"_id": number, "digest": digest(number, release, head(entries)), **_document(release)}
-        with store_errors():
-            try:
-                await self._database.register.insert_one(document)
-            except DuplicateKeyError:
-                return False
-        return True
+        return await insert_new(self._database.register, document)
 
     async def frozen(self, month: str) -> MonthCounts | None:
         """The counts a month was released from; of its newest revision."""

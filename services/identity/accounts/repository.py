@@ -9,14 +9,13 @@ from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pydantic import ValidationError
-from pymongo.errors import DuplicateKeyError
 
 from services.identity.accounts.models import Account, AccountState
 from services.identity.keyed_digests import AccountDigests, same
 from services.identity.metrics import ALTERED
 from shared import log
 from shared.identity.roles import StaffRole
-from shared.mongo import Document, by_ids, store_errors
+from shared.mongo import Document, by_ids, insert_new, store_errors
 
 _log = log.get(__name__)
 
@@ -43,12 +42,7 @@ class AccountStore:
 
     async def add(self, account: Account) -> bool:
         """A new account; False where its name or its subject is taken."""
-        try:
-            with store_errors():
-                await self.collection.insert_one({"_id": account.subject, **self._fields(account)})
-        except DuplicateKeyError:
-            return False
-        return True
+        return await insert_new(self.collection, {"_id": account.subject, **self._fields(account)})
 
     async def save(self, account: Account) -> Account | None:
         """Write over the revision that was read; None on a conflict."""

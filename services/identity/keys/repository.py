@@ -5,10 +5,9 @@ from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pydantic import ValidationError
-from pymongo.errors import DuplicateKeyError
 
 from services.identity.accounts.models import KeyRecord, Sealed
-from shared.mongo import Document, store_errors
+from shared.mongo import Document, insert_new, store_errors
 
 _NEVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -32,12 +31,7 @@ class KeyStore:
 
     async def add(self, key: KeyRecord) -> bool:
         """A new key; False where another process made this number first."""
-        try:
-            with store_errors():
-                await self.collection.insert_one({"_id": key.kid, **key.model_dump(exclude={"kid"})})
-        except DuplicateKeyError:
-            return False
-        return True
+        return await insert_new(self.collection, {"_id": key.kid, **key.model_dump(exclude={"kid"})})
 
     async def rewrapped(self, kid: str, private: Sealed) -> None:
         """The same private half under another master key."""

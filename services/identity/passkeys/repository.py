@@ -4,9 +4,8 @@ from datetime import datetime
 from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo.errors import DuplicateKeyError
 
-from shared.mongo import Document, store_errors
+from shared.mongo import Document, insert_new, store_errors
 
 _LONG_AGO: Final = 2000
 
@@ -29,12 +28,7 @@ class UsedStore:
 
     async def use(self, nonce: str, until: datetime) -> bool:
         """Use what is over by itself at ``until``; False where it was used before."""
-        try:
-            with store_errors():
-                await self.collection.insert_one({"_id": nonce, "until": until})
-        except DuplicateKeyError:
-            return False
-        return True
+        return await insert_new(self.collection, {"_id": nonce, "until": until})
 
     async def sweep(self, now: datetime) -> int:
         """Delete what is over by itself."""

@@ -5,11 +5,10 @@ from datetime import datetime
 from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo.errors import DuplicateKeyError
 
 from services.identity.accounts.rules import FORGOTTEN, FailedAttempts
 from shared.errors import TransientError
-from shared.mongo import Document, store_errors
+from shared.mongo import Document, insert_new, store_errors
 
 _TRIES: Final = 25
 
@@ -59,14 +58,10 @@ class DelayStore:
 
     async def _put(self, key: str, was: int, tally: FailedAttempts) -> bool:
         fields = {"failures": tally.failures, "last_at": tally.last_at, "until": tally.until, "rev": was + 1}
-        try:
-            with store_errors():
-                if was == 0:
-                    await self.collection.insert_one({"_id": key, **fields})
-                    return True
-                done = await self.collection.update_one({"_id": key, "rev": was}, {"$set": fields})
-        except DuplicateKeyError:
-            return False
+        if was == 0:
+            return await insert_new(self.collection, {"_id": key, **fields})
+        with store_errors():
+            done = await self.collection.update_one({"_id": key, "rev": was}, {"$set": fields})
         return done.matched_count == 1
 
 

@@ -5,13 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
-from pymongo.errors import DuplicateKeyError
 
 from services.intake.callbacks.models import Attempt, CallbackSubscription, StatusChange
 from services.intake.reports.documents import CALLBACK_SINCE, Document
 from services.intake.reports.repository import COLLECTION as REPORTS
 from shared.jobs import Skipped
-from shared.mongo import by_ids, store_errors
+from shared.mongo import by_ids, insert_new, store_errors
 
 COLLECTION: Final = "callbacks"
 LEASE: Final = timedelta(seconds=30)
@@ -91,11 +90,7 @@ class CallbackRepository:
         """A new one; nothing where there is one already."""
         document = {**subscription.model_dump(by_alias=True), "lease_until": _FREE}
         document.pop("due_at")
-        with store_errors():
-            try:
-                await self._callbacks.insert_one(document)
-            except DuplicateKeyError:
-                return
+        await insert_new(self._callbacks, document)
 
     async def note(self, before: CallbackSubscription, after: Mapping[str, Any], change: StatusChange | None) -> bool:
         """Keep what was noticed, with the change to tell; False where another process has it."""

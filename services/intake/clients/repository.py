@@ -5,7 +5,6 @@ from dataclasses import asdict
 from datetime import datetime
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
-from pymongo.errors import DuplicateKeyError
 
 from services.intake.clients.models import SECRETS, Callback, Client
 from services.intake.concurrency import Attempts
@@ -13,7 +12,7 @@ from services.intake.reports.documents import Document
 from shared.errors import IeumError
 from shared.identity.roles import Scope
 from shared.jobs import Skipped
-from shared.mongo import store_errors
+from shared.mongo import insert_new, store_errors
 
 COLLECTION = "clients"
 _HIGHEST = "callback_highest"
@@ -56,11 +55,8 @@ class ClientRepository:
             "made_at": now,
             "version": 1,
         }
-        with store_errors():
-            try:
-                await self._collection.insert_one(document)
-            except DuplicateKeyError:
-                raise ClientError("exists") from None
+        if not await insert_new(self._collection, document):
+            raise ClientError("exists")
 
     async def rotate(
         self, client_id: str, digest: str, now: datetime, *, only: bool, version: int | None = None

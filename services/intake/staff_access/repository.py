@@ -3,10 +3,9 @@
 from datetime import datetime
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
-from pymongo.errors import DuplicateKeyError
 
 from services.intake.reports.documents import Document
-from shared.mongo import SLICE, store_errors
+from shared.mongo import SLICE, insert_new, store_errors
 
 COLLECTION = "tickets"
 
@@ -19,12 +18,7 @@ class UsedTickets:
 
     async def use(self, ticket_id: str, expires_at: datetime) -> bool:
         """Mark a ticket as used; True if this was its first use. Raises ``TransientError``: then unknown."""
-        with store_errors():
-            try:
-                await self._collection.insert_one({"_id": ticket_id, "until": expires_at})
-            except DuplicateKeyError:
-                return False
-        return True
+        return await insert_new(self._collection, {"_id": ticket_id, "until": expires_at})
 
     async def sweep(self, before: datetime) -> int:
         """Forget those that had expired by then; how many."""

@@ -4,11 +4,10 @@ from datetime import datetime
 from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo.errors import DuplicateKeyError
 
 from services.notify.dead_letters.models import StoredDeadLetter
 from shared.jobs import Skipped
-from shared.mongo import Document, store_errors
+from shared.mongo import Document, insert_new, store_errors
 
 SHOWN: Final = 100
 """Records that are read at once; of more it says how many at least."""
@@ -28,13 +27,8 @@ class DeadLetterStore:
 
     async def add(self, record: StoredDeadLetter) -> bool:
         """Remember a record; False where its origin is known already."""
-        try:
-            with store_errors():
-                fields = record.model_dump(exclude={"origin"})
-                await self.collection.insert_one({"_id": record.origin, "open": True, **fields})
-        except DuplicateKeyError:
-            return False
-        return True
+        fields = record.model_dump(exclude={"origin"})
+        return await insert_new(self.collection, {"_id": record.origin, "open": True, **fields})
 
     async def unread(self) -> list[StoredDeadLetter]:
         """The oldest records the central desk has not read of, up to ``SHOWN``."""

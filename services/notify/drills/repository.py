@@ -4,11 +4,10 @@ from datetime import datetime
 from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo.errors import DuplicateKeyError
 
 from services.notify.drills.rules import Drill
 from shared.jobs import Skipped
-from shared.mongo import Document, store_errors
+from shared.mongo import Document, insert_new, store_errors
 
 SHOWN: Final = 100
 
@@ -26,12 +25,7 @@ class DrillStore:
 
     async def begin(self, drill: Drill) -> bool:
         """Write a new drill; False where there is one of this id."""
-        try:
-            with store_errors():
-                await self.collection.insert_one({"_id": drill.drill_id, **drill.model_dump()})
-        except DuplicateKeyError:
-            return False
-        return True
+        return await insert_new(self.collection, {"_id": drill.drill_id, **drill.model_dump()})
 
     async def begun(self, drill_ids: list[str]) -> dict[str, datetime]:
         """When those of these that were begun began."""

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo.errors import DuplicateKeyError
 
 from services.notify.cases.models import CENTRAL_DESK
 from services.notify.cases.repository import records_of
@@ -13,7 +12,7 @@ from shared import centers, outbox
 from shared.events.base import Event, Record
 from shared.events.vocabulary import CenterState
 from shared.jobs import Skipped
-from shared.mongo import Document, store_errors
+from shared.mongo import Document, insert_new, store_errors
 from shared.severity import CASES_PER_PERSON
 
 
@@ -66,16 +65,12 @@ class CenterStore:
 
     async def _write(self, center: CenterDuty, was: int, records: list[Record], now: datetime) -> bool:
         fields = center.model_dump(exclude={"center_id"})
+        if was == 0:
+            document = {"_id": center.center_id, **fields, **outbox.pending(records, now)}
+            return await insert_new(self.collection, document)
+        update: dict[str, Any] = {name: dict(values) for name, values in outbox.push(records, now).items()}
+        update["$set"] = {**update.get("$set", {}), **fields}
         with store_errors():
-            if was == 0:
-                try:
-                    document = {"_id": center.center_id, **fields, **outbox.pending(records, now)}
-                    await self.collection.insert_one(document)
-                except DuplicateKeyError:
-                    return False
-                return True
-            update: dict[str, Any] = {name: dict(values) for name, values in outbox.push(records, now).items()}
-            update["$set"] = {**update.get("$set", {}), **fields}
             done = await self.collection.update_one({"_id": center.center_id, "rev": was}, update)
         return done.matched_count == 1
 
@@ -95,12 +90,8 @@ class RotaStore:
     async def save(self, rota: Rota, was: int) -> bool:
         """Write a new state over state ``was`` (0: none yet); False on a conflict."""
         fields = rota.model_dump(exclude={"center_id"})
+        if was == 0:
+            return await insert_new(self.collection, {"_id": rota.center_id, **fields})
         with store_errors():
-            if was == 0:
-                try:
-                    await self.collection.insert_one({"_id": rota.center_id, **fields})
-                except DuplicateKeyError:
-                    return False
-                return True
             done = await self.collection.update_one({"_id": rota.center_id, "rev": was}, {"$set": fields})
         return done.matched_count == 1

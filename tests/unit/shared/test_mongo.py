@@ -23,7 +23,7 @@ from pymongo.errors import (
 from structlog.testing import capture_logs
 
 from shared.errors import FatalError, TransientError
-from shared.mongo import connect, store_errors, until_done
+from shared.mongo import Document, connect, insert_new, store_errors, until_done
 from shared.settings import StoreSettings
 from tests.support.clock import ManualClock
 
@@ -69,6 +69,26 @@ def test_what_may_pass_is_transient_and_does_not_repeat_the_document(error: PyMo
 def test_what_would_fail_again_passes_through(error: PyMongoError) -> None:
     with pytest.raises(type(error)), store_errors():
         raise error
+
+
+class Inserting:
+    def __init__(self, error: PyMongoError | None = None) -> None:
+        self.documents: list[Document] = []
+        self._error = error
+
+    async def insert_one(self, document: Document) -> None:
+        if self._error is not None:
+            raise self._error
+        self.documents.append(document)
+
+
+async def test_a_document_is_inserted_unless_what_is_unique_of_it_is_taken() -> None:
+    collection = Inserting()
+    assert await insert_new(collection, {"_id": "a"})  # type: ignore[arg-type]  # all that it asks of one
+    assert collection.documents == [{"_id": "a"}]
+    assert not await insert_new(Inserting(DuplicateKeyError("x", 11000)), {})  # type: ignore[arg-type]  # as above
+    with pytest.raises(TransientError):
+        await insert_new(Inserting(AutoReconnect("x")), {})  # type: ignore[arg-type]  # as above
 
 
 @pytest.mark.parametrize(
