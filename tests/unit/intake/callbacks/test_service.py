@@ -23,6 +23,7 @@ from shared.events.cases import CaseAcknowledged, CaseClosed
 from shared.events.vocabulary import Outcome
 from shared.identity.roles import Scope
 from shared.jobs import SkippedError
+from shared.metrics import REGISTRY
 from tests.support.clock import ManualClock
 from tests.support.keys import KEYS, OTHER_KEYS
 from tests.support.waiting import eventually
@@ -84,6 +85,9 @@ class Store:
         self.given_up.append(attempt.answer)
         self.kept[one.report_id] = one.model_copy(update={"pending": one.pending[1:]})
 
+    async def failed(self, *_: Any) -> None:
+        """It is tried again."""
+
     async def due(self, client_id: str, *_: Any) -> list[CallbackSubscription]:
         return [one for one in self.kept.values() if one.client == client_id and one.pending]
 
@@ -103,6 +107,7 @@ class Channel(CallbackChannel):
         super().__init__(())
         self.sent: list[bytes] = []
         self.hanging = 0
+        self.takes = True
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[bool, str]:
         del headers
@@ -110,7 +115,7 @@ class Channel(CallbackChannel):
             self.hanging += 1
             await asyncio.Event().wait()
         self.sent.append(body)
-        return True, "204"
+        return self.takes, "204" if self.takes else "500"
 
 
 class World:
@@ -192,8 +197,27 @@ async def test_nothing_is_told_that_intake_did_not_write(changed: dict[str, Any]
         world.store.kept[REPORT] = kept.model_copy(update=changed)
     else:
         world.store.kept[REPORT] = kept.model_copy(update={"pending": (kept.pending[0].model_copy(update=changed),)})
+    before = given_up()
     assert await world.sent() == ["not_authentic"]
     assert world.channel.sent == []
+    assert given_up() == before + 1
+
+
+async def test_what_a_front_end_did_not_take_for_too_long_is_given_up_and_counted() -> None:
+    world = World()
+    await world.notice()
+    world.channel.takes = False
+    before = given_up()
+    assert await world.sent() == []
+    assert given_up() == before
+    await world.clock.advance(rules.GIVEN_UP_AFTER.total_seconds())
+    assert await world.sent() == ["500"]
+    assert given_up() == before + 1
+
+
+def given_up() -> float:
+    """What somebody is called by."""
+    return REGISTRY.get_sample_value("ieum_intake_callbacks_total", {"outcome": "given_up"}) or 0.0
 
 
 @pytest.mark.parametrize("client", [CLIENT, replace(TOLD, disabled=True), replace(TOLD, client_id="another")])

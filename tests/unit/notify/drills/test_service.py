@@ -12,11 +12,12 @@ import pytest
 from pydantic import SecretStr
 
 from services.notify.cases.models import Case
-from services.notify.drills.rules import SUBMISSION_LASTS, WINDOW, Drill
+from services.notify.drills.rules import SUBMISSION_LASTS, WINDOW, Drill, Verdict
 from services.notify.drills.service import EVERY_S, Drills
 from shared.drills import begun_by_notify
 from shared.errors import PermanentError
 from shared.jobs import Skipped, SkippedError
+from shared.metrics import REGISTRY
 from tests.support.clock import ManualClock
 from tests.support.staff import TICKET_KEY
 from tests.unit.notify.samples import NOW, report_id
@@ -57,9 +58,19 @@ async def test_a_drill_whose_case_cannot_be_read_keeps_no_other_from_its_verdict
     clock = ManualClock(NOW)
     drills = Drills(cast("Any", store), cast("Any", store), settings, clock)
     await clock.advance((WINDOW + timedelta(seconds=1)).total_seconds())
+    before = not_passed()
     with pytest.raises(SkippedError):
         await drills.look()
     assert store.over == ["drill-2"]
+    assert not_passed() == before + 1
+
+
+def not_passed() -> float:
+    """What somebody is called by."""
+    verdicts = set(Verdict) - {Verdict.PASSED, Verdict.RUNNING}
+    return sum(
+        REGISTRY.get_sample_value("ieum_notify_drills_total", {"verdict": verdict.value}) or 0.0 for verdict in verdicts
+    )
 
 
 class Refused:
