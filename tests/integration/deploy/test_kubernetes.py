@@ -533,7 +533,7 @@ def test_who_reports_reads_whom_to_call_where_no_intake_answers(rendered: list[D
     """The gateway's own page, with the numbers of every page for the public."""
     data = of_kind(rendered, "ConfigMap")["gateway"]["data"]
     servers = re.findall(r"listen (\d+) ssl;(.*?)(?=server \{|\Z)", data["nginx.conf"], re.DOTALL)
-    assert [port for port, body in servers if "error_page 502 504 /unavailable.html;" in body] == ["8441"]
+    assert [port for port, body in servers if "error_page 502 503 504 /unavailable.html;" in body] == ["8441"]
     layout = (PROJECT / "shared" / "web" / "templates" / "layout.html").read_text(encoding="utf-8")
     numbers = set(re.findall(r'href="tel:([0-9-]+)"', layout))
     assert {"112", "1366"} <= numbers
