@@ -173,13 +173,18 @@ class StatusAnswer(Answer):
     since: datetime
     received_at: datetime
     center: CenterName | None = None
-    """The centre that answers now."""
+    """The centre that answers now.
+
+    One of another region than the report's is named once a centre has been in contact.
+    """
+    center_unnamed: bool | None = None
+    """True where a centre has it that is not named yet, for somebody's safety."""
     assigned_at: datetime | None = None
     """When the first centre got it."""
     moved_at: datetime | None = None
     """When the present centre got it from another; missing if it never moved."""
     centers: list[CenterStay] | None = None
-    """Where it moved: every centre that has had it, the present one last."""
+    """Where it moved: every centre that has had it, the present one last. Missing where they are not named yet."""
     seen_at: datetime | None = None
     """When a person first put their name to it. Nobody need have read it yet."""
     opened_at: datetime | None = None

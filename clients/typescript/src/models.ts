@@ -135,13 +135,19 @@ export interface StatusAnswer {
   state: Open<State>;
   since: string;
   received_at: string;
-  /** The centre that answers now. */
+  /**
+   * The centre that answers now.
+   *
+   * One of another region than the report's is named once a centre has been in contact.
+   */
   center?: CenterName | null;
+  /** True where a centre has it that is not named yet, for somebody's safety. */
+  center_unnamed?: boolean | null;
   /** When the first centre got it. */
   assigned_at?: string | null;
   /** When the present centre got it from another; missing if it never moved. */
   moved_at?: string | null;
-  /** Where it moved: every centre that has had it, the present one last. */
+  /** Where it moved: every centre that has had it, the present one last. Missing where they are not named yet. */
   centers?: CenterStay[] | null;
   /** When a person first put their name to it. Nobody need have read it yet. */
   seen_at?: string | null;

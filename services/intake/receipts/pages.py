@@ -143,6 +143,7 @@ class _Actions:
             title=receipt_views.TITLES[answer.state],
             next_step=receipt_views.next_of(answer),
             limits=receipt_views.limits_of(answer),
+            unnamed=receipt_views.unnamed_of(answer),
             steps=receipt_views.steps_of(answer),
             can_add=answer.state not in {State.WITHDRAWN, State.ERASED, State.HANDED_OVER},
             can_undo=answer.undo_until is not None and answer.undo_until > self._pages.clock.now(),

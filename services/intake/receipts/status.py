@@ -12,10 +12,17 @@ from services.intake.reports import documents, waiting_period
 from services.intake.reports import rules as progress_rules
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import Access, Lifecycle, Special
-from services.intake.reports.models import CenterName, CenterStay, LimitedBecause, State, StatusAnswer
+from services.intake.reports.models import (
+    CenterName,
+    CenterStay,
+    LimitedBecause,
+    ReportStatus,
+    State,
+    StatusAnswer,
+)
 from services.intake.retention import rules as retention_rules
-from shared.centers import center
-from shared.clock import Clock
+from shared.centers import CENTRAL, center, centers_near, home_candidates
+from shared.clock import Clock, seoul_date
 from shared.events.vocabulary import Role, Urgency
 from shared.severity import known_urgency
 
@@ -71,14 +78,16 @@ def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> Statu
     access = retention_rules.access_of(life)
     shown = access is Access.OPEN and replies > 0
     waiting = waiting_period.waiting_word(document, now) if access is Access.OPEN else None
+    named = facts is not None and names_centers(standing, facts)
     return StatusAnswer(
         answered_at=max(one["at"] for one in left) if shown else None,
         answers=replies if shown else None,
         answers_unread=unread if shown else None,
-        center=CenterName(**_name(standing.center_id)) if standing.center_id is not None else None,
+        center=CenterName(**_name(standing.center_id)) if named and standing.center_id is not None else None,
         centers=[CenterStay(**_name(one.center_id), **one.model_dump(exclude={"center_id"})) for one in standing.stays]
-        if standing.moved_at is not None
+        if named and standing.moved_at is not None
         else None,
+        center_unnamed=True if standing.center_id is not None and not named else None,
         contact_changed_at=amendments.contact_changed_at(document) if mine else None,
         destroy_asked_at=retention_rules.destroy_asked_at(life),
         limited_because=_limited_because(life, role) if standing.limited else None,
@@ -95,6 +104,20 @@ def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> Statu
         word_for_status=waiting_period.needed_for_status(document, now) or None,
         **standing.model_dump(exclude={"center_id", "stays"}),
     )
+
+
+def names_centers(standing: ReportStatus, facts: Document) -> bool:
+    """Return whether the centres may be named: those of the reporter's own place, or any once one was in contact.
+
+    A report goes to the centre that has an earlier one of the same address. Whoever posted a picture could report it as
+    somebody from far away, and would learn from another centre's name where the person lives who reported it before.
+    """
+    if facts.get("synthetic") or standing.contacted_at is not None:
+        return True
+    day = seoul_date(standing.received_at)
+    near = {CENTRAL, *centers_near(facts["division"], day)}
+    near.update(home_candidates(facts["division"], facts.get("district"), day))
+    return near.issuperset({standing.center_id, *(one.center_id for one in standing.stays)} - {None})
 
 
 def _name(center_id: str) -> dict[str, str]:

@@ -79,6 +79,9 @@ LIMITED: Final = {
         "leave a message. You can also call 1366."
     ),
 }
+UNNAMED: Final = n(
+    "For everyone's safety, a centre outside the region you gave is named here only once it has been in contact."
+)
 _RECEIVED: Final = n("Received")
 _GIVEN: Final = n("Given to a centre")
 _MOVED: Final = n("Moved to another centre")
@@ -121,6 +124,12 @@ def limits_of(answer: StatusAnswer) -> str | None:
     """Return why less is shown, while that matters."""
     because = answer.limited_because if answer.state in LIMITED_NEXT else None
     return LIMITED[because] if because is not None else None
+
+
+def unnamed_of(answer: StatusAnswer) -> str | None:
+    """Return why the centre is not named, while it is at work."""
+    at_work = answer.state in {State.ASSIGNED, State.SEEN, State.OPENED, State.MOVED}
+    return UNNAMED if answer.center_unnamed and at_work else None
 
 
 def steps_of(answer: StatusAnswer) -> list[ProgressStep]:

@@ -164,14 +164,23 @@ class StatusAnswer(BaseModel):
 
     state: State
     since: AwareDatetime
-    center: CenterName | None = Field(default=None, description="The centre that answers now.")
+    center: CenterName | None = Field(
+        default=None,
+        description="The centre that answers now. One of another region than the report's is named once a centre has "
+        "been in contact.",
+    )
+    center_unnamed: bool | None = Field(
+        default=None, description="True where a centre has it that is not named yet, for somebody's safety."
+    )
     received_at: AwareDatetime
     assigned_at: AwareDatetime | None = Field(default=None, description="When the first centre got it.")
     moved_at: AwareDatetime | None = Field(
         default=None, description="When the present centre got it from another; missing if it never moved."
     )
     centers: list[CenterStay] | None = Field(
-        default=None, description="Where it moved: every centre that has had it, the present one last."
+        default=None,
+        description="Where it moved: every centre that has had it, the present one last. Missing where they are not "
+        "named yet.",
     )
     seen_at: AwareDatetime | None = Field(
         default=None, description="When a person first put their name to it. Nobody need have read it yet."

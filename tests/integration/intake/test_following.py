@@ -109,6 +109,45 @@ async def test_the_status_follows_owner_and_work(harness: IntakeHarness) -> None
     await is_now("closed")
 
 
+async def test_no_status_tells_where_somebody_lives_who_reported_the_same_address_before(
+    harness: IntakeHarness,
+) -> None:
+    """Whoever posted a picture may report it as somebody from far away, to see which centre has it."""
+    body = (await harness.lodge()).json()
+    report_id, receipt = body["report_id"], body["receipt"]
+    elsewhere, safety = center("ulsan"), "센터가 연락한 뒤에 보여 드려요."
+
+    async def is_now(state: str) -> None:
+        async def reached() -> bool:
+            return bool((await harness.status(receipt))["state"] == state)
+
+        await eventually(reached)
+
+    async def page() -> str:
+        return (await harness.http.post("/status?lang=ko", data={"receipt": receipt})).text
+
+    await harness.publish([await routing(harness, report_id, 1, "ulsan")])
+    await is_now("assigned")
+    told = await harness.status(receipt)
+    assert told["center_unnamed"] is True
+    assert "ulsan" not in str(told)
+    assert safety in await page()
+    assert elsewhere.name_ko not in await page()
+    await harness.publish([case(CaseAcknowledged, report_id, 1, center_id="ulsan")])
+    await is_now("seen")
+    await harness.publish([await routing(harness, report_id, 2, "daegu")])
+    await is_now("moved")
+    assert not {"center", "centers"} & (await harness.status(receipt)).keys()
+
+    await harness.publish([case(CaseContacted, report_id, 2, ownership=2, center_id="daegu")])
+    await is_now("in_contact")
+    told = await harness.status(receipt)
+    assert [one["id"] for one in (told["center"], *told["centers"])] == ["daegu", "ulsan", "daegu"]
+    assert "center_unnamed" not in told
+    assert elsewhere.name_ko in await page()
+    assert safety not in await page()
+
+
 async def test_repeats_late_records_and_strangers_change_nothing(harness: IntakeHarness) -> None:
     mine, other = (await harness.lodge()).json(), (await harness.lodge()).json()
     routed = await routing(harness, mine["report_id"], 1, "busan")
