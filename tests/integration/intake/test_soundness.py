@@ -66,7 +66,7 @@ async def test_an_addition_is_asked_the_same_and_a_consent_may_be_taken_back_alo
 async def test_the_form_and_the_operators_page_say_it_beside_the_field(harness: IntakeHarness) -> None:
     form = {"role": "victim", "harm_types": "other", "already_told": ["nobody", "police"]}
     for language, words in (
-        ("ko", "아직 아무에게도 말하지 않았어요”는 다른 답과"),
+        ("ko", "아직 아무에게도 말하지 않았어요’는 다른 답과"),
         ("en", "does not go with another answer"),
     ):
         headers = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html", "Accept-Language": language}
