@@ -47,6 +47,8 @@ async def test_a_lead_is_led_to_a_passkey_and_signs_in_with_it_by_keyboard(
         page = await context.new_page()
         device = await context.new_cdp_session(page)
 
+        # Before the page that asks is loaded: a page that is there takes a moment to send its requests another way.
+        await page.route("**/session/passkey/new", lambda route: route.abort())
         await page.goto(f"{address}/session?next=/account")
         await check(page)
         await page.fill("#account", ready.account.name)
@@ -59,7 +61,6 @@ async def test_a_lead_is_led_to_a_passkey_and_signs_in_with_it_by_keyboard(
         await device.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
         await page.fill("#name", "휴대전화")
         await page.press("#name", "Tab")
-        await page.route("**/session/passkey/new", lambda route: route.abort())
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("status")).to_contain_text("패스키를 확인하지 못했습니다")
         await expect(page.locator("[data-passkey]")).to_be_focused()
