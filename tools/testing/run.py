@@ -20,7 +20,7 @@ QUICK: Final = "not thorough"
 THOROUGH: Final = "thorough"
 """Marks of what `make test` and `make test-all` run."""
 ALL: Final = ""
-WORKERS: Final = 5
+WORKERS: Final = 4
 """For the two cores that CI has: a good third of what tests do is waiting for a broker, a store or a browser."""
 _NO_TESTS: Final = 5
 
