@@ -31,6 +31,7 @@ from services.intake.receipts.service import ReceiptService
 from services.intake.receipts.status import StatusService
 from services.intake.reports.lifecycle import ErasureStatus
 from services.intake.reports.models import State, StatusAnswer
+from services.intake.submissions.models import typed_chars
 from services.intake.webform import form
 from services.intake.webform.form import FieldProblem
 from services.intake.webform.renderer import FormRenderer
@@ -173,7 +174,7 @@ class _Actions:
             words=receipt_words.PAGES[action],
             again_at=receipt_forms.again_at(problem, self._pages.clock.now()),
             idempotency_key=key if len(key) == receipt_forms.KEY_CHARS else secrets.token_urlsafe(24),
-            message_chars=2 * MESSAGE_CHARS,  # as in ``FormRenderer.fields``
+            message_chars=typed_chars(MESSAGE_CHARS),
             **self._view.fields(request, typed, [*problems, *receipt_forms.errors(problem, typed)]),
         )
         page.headers.update((problem.headers if problem else None) or {})

@@ -11,6 +11,7 @@ from services.intake.receipts.models import MESSAGE_CHARS, MessageText
 from services.intake.retention.pages import checked_id
 from services.intake.staff_access.correspondence import Correspondence, TextKind
 from services.intake.staff_access.lookup import StaffLookup
+from services.intake.submissions.models import typed_chars
 from shared.audit.entries import where_of
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -55,7 +56,7 @@ def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, 
             said=problem.detail,
             may_again=problem.status_code in _MAY_AGAIN,
             text=typed.one("text"),
-            chars=2 * MESSAGE_CHARS,  # as in ``FormRenderer.fields``
+            chars=typed_chars(MESSAGE_CHARS),
             **shown,
         )
         page.headers.update(problem.headers or {})

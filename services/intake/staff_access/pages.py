@@ -15,6 +15,7 @@ from services.intake.staff_access import words as staff_words
 from services.intake.staff_access.correspondence import Correspondence
 from services.intake.staff_access.service import DetailsClosedError, DetailsService
 from services.intake.staff_access.views import details_of
+from services.intake.submissions.models import typed_chars
 from services.intake.webform import words as form_words
 from shared.audit.entries import where_of
 from shared.centers import TABLES, center
@@ -64,7 +65,7 @@ def router(pages: Pages, details_service: DetailsService, correspondence: Corres
             ),
             to_holder={reply["number"] for reply in documents.of_holder(opened.document, "replies")},
             leave=correspondence.leave(ticket.report_id, ticket.ownership, ticket.subject, ticket.session),
-            chars=2 * MESSAGE_CHARS,  # as in ``FormRenderer.fields``
+            chars=typed_chars(MESSAGE_CHARS),
             place=_places(pages, request),
             words=staff_words,
             ways=erasure_words.WAYS,

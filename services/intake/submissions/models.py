@@ -80,6 +80,11 @@ REASONS: Final[dict[str, str]] = {
 """Reason codes of our own, and what each says."""
 
 
+def typed_chars(most: int) -> int:
+    """Return at what length a browser may cut a pasted text, as it does without a word: what is left is refused."""
+    return 2 * most
+
+
 def refusal(reason: str) -> PydanticCustomError:
     """The error of one of our own reasons."""
     return PydanticCustomError(reason, REASONS[reason])

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from services.intake.problems import RETRY_SECONDS
 from services.intake.receipts import promise_words
 from services.intake.receipts.promise import Outlook
-from services.intake.submissions.models import NARRATIVE_CHARS, PHRASE_CHARS
+from services.intake.submissions.models import NARRATIVE_CHARS, PHRASE_CHARS, typed_chars
 from services.intake.webform import advice, drafts, form, safety_texts, step_words, steps, summary, words
 from services.intake.webform.form import FieldProblem
 from services.intake.webform.steps import CHECK, LAST, FormStep
@@ -198,9 +198,8 @@ class FormRenderer:
             "under_19": advice.UNDER_19,
             "sole": steps.SOLE,
             "options": self._options(request, typed),
-            # A browser cuts what is pasted at these lengths, without a word: so what is left must be too long as well.
-            "narrative_chars": 2 * NARRATIVE_CHARS,
-            "phrase_chars": 2 * PHRASE_CHARS,
+            "narrative_chars": typed_chars(NARRATIVE_CHARS),
+            "phrase_chars": typed_chars(PHRASE_CHARS),
         }
 
     def _options(self, request: Request, typed: Typed) -> Options:
