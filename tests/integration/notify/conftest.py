@@ -126,8 +126,8 @@ class NotifyHarness:
         await eventually(self.all_heard)
         await eventually(self.at_rest)
         tallies = self.notify.escalation_worker._tallies
-        # Written up to two seconds later: alerts of the test before must not have those of this one bundled.
-        await eventually(lambda: not tallies._unsaved)
+        # Its job writes them up to ten seconds later: alerts of this test must not have those of the next one bundled.
+        await tallies.save()
         database = self.notify.cases.database
         names = set(await database.list_collection_names()) - KEPT  # tallies last: their write may be on its way
         for name in sorted(names, key=lambda name: name == tallies.collection.name):
