@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from axe_playwright_python.base import AXE_SCRIPT
@@ -71,6 +73,29 @@ async def context_that_leaves(browser: Browser, **options: Any) -> BrowserContex
     context = await browser.new_context(**options)
     await context.route(lambda url: not url.startswith(_OURS), outside)
     return context
+
+
+@dataclass(slots=True)
+class Line:
+    """The way that some requests of a page take; while it is ``cut`` they fail, as where the network is away."""
+
+    cut: bool = False
+
+
+async def line_of(page: Page, url: str | re.Pattern[str]) -> Line:
+    """The line of requests to ``url``, as yet uncut, for a page that has loaded nothing.
+
+    The one way to make requests fail: a page that is there takes a moment to send them through a new route, or no
+    longer through one that was taken away, and what it sends meanwhile goes the old way.
+    """
+    assert page.url == "about:blank", f"the page is at {page.url} already: make its line before it loads anything"
+    line = Line()
+
+    async def carry(route: Route) -> None:
+        await (route.abort() if line.cut else route.continue_())
+
+    await page.route(url, carry)
+    return line
 
 
 @contextlib.asynccontextmanager

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, Route, ViewportSize, expect
 
 from tests.browser.arrivals import awaited
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, follow, move_to
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, follow, line_of, move_to
 from tests.browser.test_form import shoot
 from tests.browser.test_steps import SMALL, WIDE
 from tests.integration.intake.harness import IntakeHarness
@@ -144,17 +144,14 @@ async def test_while_the_line_is_away_it_is_said_and_kept_by_itself_later(
     chromium: Browser, site: str, harness: IntakeHarness
 ) -> None:
     page = await operator(chromium, site, harness)
+    line = await line_of(page, "**/calls/*")
     await page.goto(f"{site}/calls?lang=en")
     await follow(page, page.locator("#begin").click(), "**/calls/*")
-
-    async def away(route: Route) -> None:
-        await route.abort()
-
-    await page.route("**/calls/*", away)
+    line.cut = True
     await page.locator("#narrative").fill(STORY)
     await page.locator("#narrative").blur()
     await expect(page.locator("[data-status]")).to_have_text(re.compile("^Not saved"))
-    await page.unroute("**/calls/*")
+    line.cut = False
     await saved(page)
     await page.reload()
     assert await page.locator("#narrative").input_value() == STORY

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
-from tests.browser.helpers import follow
+from tests.browser.helpers import follow, line_of
 from tests.browser.test_console import console, filled, shot, signed_in
 from tests.browser.walking import CUT_OFF
 from tests.integration.notify.conftest import Start
@@ -214,12 +214,15 @@ async def test_who_acknowledges_while_the_connection_is_lost_is_told_to_press_ag
     await harness.routed(event("report.routed", 1))
     await eventually(lambda: len(sink.mails) >= 1)
     async with listening(harness) as base:
-        page = await console(chromium, harness, base, "gwangju", lang="en")
+        page = await signed_in(chromium, harness, base, lang="en")
+        line = await line_of(page, "**/acknowledge")
+        await page.goto(f"{base}/?center=gwangju")
+        await expect(page.locator(".console[data-live=yes]")).to_be_attached()
         row = page.locator(f"#case-{report_id(1)}")
-        await page.route("**/acknowledge", lambda route: route.abort())
+        line.cut = True
         await row.get_by_role("button").click()
         await expect(page.locator("#live")).to_contain_text("Please press the button again.")
-        await page.unroute("**/acknowledge")
+        line.cut = False
         await row.get_by_role("button").click()
         await expect(row).to_have_attribute("data-state", "acknowledged")
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from shared.web.event_stream import EventStream
-from tests.browser.helpers import follow
+from tests.browser.helpers import follow, line_of
 from tests.browser.test_console import clean, console, signed_in
 from tests.chaos.proxy import Link
 from tests.integration.notify.conftest import Start
@@ -122,6 +122,7 @@ async def test_a_connection_that_went_without_a_word_is_told_and_comes_back(
     proxy = await asyncio.start_server(link.accept, LOOPBACK, port)
     async with proxy, listening(harness, own):
         page = await signed_in(chromium, harness, base)
+        line = await line_of(page, re.compile("center=gwangju$"))
         asked: list[str] = []
         page.on("request", lambda one: asked.append(one.url) if "/api/v1/stream" in one.url else None)
         await page.add_init_script(WATCHED)
@@ -132,8 +133,7 @@ async def test_a_connection_that_went_without_a_word_is_told_and_comes_back(
         link.change("half-open")
         await harness.routed(event("report.routed", 2))
         await expect(page.locator(".console[data-live=yes]")).to_be_attached()
-        away = re.compile("center=gwangju$")
-        await page.route(away, lambda route: route.abort())
+        line.cut = True
 
         async def slept() -> bool:
             # More than once: a last ping may have been on its way.
@@ -143,7 +143,7 @@ async def test_a_connection_that_went_without_a_word_is_told_and_comes_back(
         await eventually(slept)
         await expect(page.locator("#live")).to_contain_text("연결")
         await eventually(lambda: page.evaluate("window.delays.includes(4500)"))  # not every page at once
-        await page.unroute(away)
+        line.cut = False
         link.change("pass")
         await expect(page.locator(".console[data-live=yes]")).to_be_attached()
         await expect(page.locator("#cases > li")).to_have_count(2)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from playwright.async_api import Browser, Page, expect
 
 from shared.settings import StoreSettings
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, follow, serving
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, follow, line_of, serving
 from tests.integration.identity.conftest import IdentityHarness, Process
 from tests.support.clock import ManualClock
 from tools.local.ports import free_port
@@ -47,8 +47,7 @@ async def test_a_lead_is_led_to_a_passkey_and_signs_in_with_it_by_keyboard(
         page = await context.new_page()
         device = await context.new_cdp_session(page)
 
-        # Before the page that asks is loaded: a page that is there takes a moment to send its requests another way.
-        await page.route("**/session/passkey/new", lambda route: route.abort())
+        line = await line_of(page, "**/session/passkey/new")
         await page.goto(f"{address}/session?next=/account")
         await check(page)
         await page.fill("#account", ready.account.name)
@@ -61,10 +60,11 @@ async def test_a_lead_is_led_to_a_passkey_and_signs_in_with_it_by_keyboard(
         await device.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
         await page.fill("#name", "휴대전화")
         await page.press("#name", "Tab")
+        line.cut = True
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("status")).to_contain_text("패스키를 확인하지 못했습니다")
         await expect(page.locator("[data-passkey]")).to_be_focused()
-        await page.unroute("**/session/passkey/new")
+        line.cut = False
         await follow(page, page.press("#name", "Enter"), "**/account")
         assert await page.locator("li", has_text="휴대전화").count() == 1
         await check(page)
