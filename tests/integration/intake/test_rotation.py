@@ -96,8 +96,8 @@ async def test_killed_in_the_middle_and_run_again_while_reports_are_lodged(
     assert await wrappings.count() == {key_id(OLD): REPORTS}
     lodging = asyncio.create_task(lodge(harness, range(REPORTS, REPORTS + 200)))
     first = await command(store_settings, how=("-c", KILLED))
-    await asyncio.wait_for(first.communicate(), DEADLINE_S)
-    assert first.returncode == -signal.SIGKILL
+    _, wrong = await asyncio.wait_for(first.communicate(), DEADLINE_S)
+    assert first.returncode == -signal.SIGKILL, wrong.decode()
     between = await wrappings.count()
     assert between[key_id(OLD)] > 0, "it was not killed in the middle"
     assert between[key_id(NEW)] >= 100
@@ -105,9 +105,9 @@ async def test_killed_in_the_middle_and_run_again_while_reports_are_lodged(
     opened = await stories(harness, both)
     assert set(opened) >= {f"story {n}" for n in range(REPORTS)}
     second = await command(store_settings)
-    printed, _ = await second.communicate()
+    printed, wrong = await second.communicate()
     await lodging
-    assert second.returncode == 0, printed
+    assert second.returncode == 0, (printed + wrong).decode()
     assert f"after: {key_id(NEW)} (current)" in printed.decode()
     assert await wrappings.count() == {key_id(NEW): REPORTS + 200}
     assert await stories(harness, Keyring([NEW])) == sorted(f"story {n}" for n in range(REPORTS + 200))
@@ -118,8 +118,8 @@ async def test_an_unknown_key_stops_it_before_anything_is_changed(
     harness: IntakeHarness, store_settings: StoreSettings
 ) -> None:
     done = await command(store_settings, retired=False)
-    printed, _ = await done.communicate()
-    assert done.returncode == 1
+    printed, wrong = await done.communicate()
+    assert done.returncode == 1, (printed + wrong).decode()
     assert f"no setting holds the master key {key_id(OLD)}" in printed.decode()
     assert await Wrappings(harness.collection.database).count() == {key_id(OLD): REPORTS}
 
