@@ -33,6 +33,13 @@ LONG_AGO = datetime.now(UTC) - timedelta(minutes=5)
 
 
 @pytest.fixture
+def unswept(monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """Pending since then, events are published only once they are enqueued: no sweep takes or redates them."""
+    monkeypatch.setattr(outbox, "CLOCKS_APART", timedelta(hours=2))
+    return datetime.now(UTC) + timedelta(hours=1)
+
+
+@pytest.fixture
 async def things(store_settings: StoreSettings) -> AsyncIterator[Things]:
     database = connect(store_settings, "outbox")
     await wait_until_ready(database, SystemClock())
@@ -68,7 +75,7 @@ async def insert(things: Things, key: str, records: list[Record], since: datetim
 
 
 async def test_enqueued_events_are_published_and_cleared(
-    things: Things, publisher: Publisher, bus_settings: KafkaSettings
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings, unswept: datetime
 ) -> None:
     relay = Relay(things, publisher, SystemClock(), name="offer")
     await relay.ensure_index()
@@ -77,7 +84,7 @@ async def test_enqueued_events_are_published_and_cleared(
     async with relaying(relay):
         for key in keys:
             records = [message_left(key, 1), message_left(key, 2)]
-            await insert(things, key, records, datetime.now(UTC))
+            await insert(things, key, records, unswept)
             relay.enqueue(key, records if key < "8" else None)
         await until_clean(things)
         assert relay.check() is None
@@ -139,11 +146,11 @@ async def test_the_check_recovers_once_nothing_publishable_is_left(
 
 
 async def test_with_a_linger_the_first_event_goes_at_once_and_the_next_ones_together(
-    things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+    things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch, unswept: datetime
 ) -> None:
     sizes, published = _published(publisher, monkeypatch)
     relay = Relay(things, publisher, SystemClock(), name="pace", linger_s=3.0)
-    queued = await _to_be_published(things, ENOUGH)
+    queued = await _to_be_published(things, ENOUGH, unswept)
     async with relaying(relay):
         relay.enqueue(*queued[0])
         async with asyncio.timeout(DEADLINE_S):
@@ -156,11 +163,11 @@ async def test_with_a_linger_the_first_event_goes_at_once_and_the_next_ones_toge
 
 
 async def test_so_many_documents_end_the_linger_and_fewer_do_not(
-    things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+    things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch, unswept: datetime
 ) -> None:
     sizes, published = _published(publisher, monkeypatch)
     relay = Relay(things, publisher, SystemClock(), name="enough", linger_s=10 * DEADLINE_S)
-    queued = await _to_be_published(things, 2 * ENOUGH + 1)
+    queued = await _to_be_published(things, 2 * ENOUGH + 1, unswept)
     async with relaying(relay):
         for start, end in pairwise((0, 1, ENOUGH + 1, 2 * ENOUGH + 1)):
             published.clear()
@@ -186,11 +193,11 @@ def _published(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> tuple[l
     return sizes, published
 
 
-async def _to_be_published(things: Things, many: int) -> list[tuple[str, list[Record]]]:
-    """Documents with an event each, and a time at which no sweep takes them for left behind."""
+async def _to_be_published(things: Things, many: int, since: datetime) -> list[tuple[str, list[Record]]]:
+    """Documents with an event each."""
     queued = [(report_id(n), [message_left(report_id(n), 1)]) for n in range(many)]
     for key, records in queued:
-        await insert(things, key, records, datetime.now(UTC) + timedelta(minutes=1))
+        await insert(things, key, records, since)
     return queued
 
 
@@ -546,21 +553,20 @@ async def cleared_in(things: Things, relay: Relay, key: str) -> bool:
 
 
 async def test_another_write_clears_published_events_and_nothing_else(
-    things: Things, publisher: Publisher, bus_settings: KafkaSettings
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings, unswept: datetime
 ) -> None:
     whole, grown, foreign = (report_id(n) for n in (1, 2, 3))
-    relay = Relay(things, publisher, SystemClock(), name="taken", leave_s=60.0)
-    young = datetime.now(UTC) + timedelta(hours=1)  # the sweep leaves them
+    relay = Relay(things, publisher, SystemClock(), name="taken", leave_s=10 * DEADLINE_S)
     for key in (whole, grown, foreign):
         first = [message_left(key, 1)]
-        await insert(things, key, first, young)
+        await insert(things, key, first, unswept)
         assert not await cleared_in(things, relay, key), "nothing is in the topic"
         if key != foreign:  # another process accepted it
             relay.enqueue(key, first)
     async with relaying(relay):
         await eventually(lambda: {whole, grown} <= relay._uncleared.keys(), "both published")
         later = [message_left(grown, 2)]
-        await things.update_one({"_id": grown}, push(later, young))
+        await things.update_one({"_id": grown}, push(later, unswept))
         assert [await cleared_in(things, relay, key) for key in (whole, grown, foreign)] == [True, False, False]
         assert whole not in relay._uncleared
         relay.enqueue(grown)
@@ -575,11 +581,15 @@ async def test_another_write_clears_published_events_and_nothing_else(
     assert {key: "outbox" in document for key, document in found.items()} == {whole: False, grown: False, foreign: True}
 
 
-async def test_another_write_clears_no_field_that_was_set_anew(things: Things, publisher: Publisher) -> None:
+async def test_another_write_clears_no_field_that_was_set_anew(
+    things: Things, publisher: Publisher, unswept: datetime
+) -> None:
     key = report_id(1)
-    relay = Relay(things, publisher, SystemClock(), name="taken", leave_s=60.0, also_clear=lambda _: {"todo": 1})
+    relay = Relay(
+        things, publisher, SystemClock(), name="taken", leave_s=10 * DEADLINE_S, also_clear=lambda _: {"todo": 1}
+    )
     records = [message_left(key, 1)]
-    await things.insert_one({"_id": key, "todo": 2, **pending(records, datetime.now(UTC) + timedelta(hours=1))})
+    await things.insert_one({"_id": key, "todo": 2, **pending(records, unswept)})
     relay.enqueue(key, records)
     async with relaying(relay):
         await eventually(lambda: key in relay._uncleared, "published")
