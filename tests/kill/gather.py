@@ -13,6 +13,7 @@ from pymongo import MongoClient
 from shared.encryption import Keyring, WrappedKey
 from shared.errors import PermanentError
 from tests.kill.verdict import Evidence, faults
+from tests.support.waiting import DEADLINE_S
 from tools.demo.auditor import DemoAuditor, Place
 from tools.demo.people import SignedIn
 from tools.local.stack import Stack
@@ -102,7 +103,7 @@ class Gatherer:
 
     async def _mail_ids(self) -> set[str]:
         """Alert ids of all mails that reached the sink."""
-        async with httpx.AsyncClient(base_url=self._stack.urls["mail"], trust_env=False, timeout=30) as mail:
+        async with httpx.AsyncClient(base_url=self._stack.urls["mail"], trust_env=False, timeout=DEADLINE_S) as mail:
             answer = await mail.get("/messages", params={"after": max(self._mails, default=0)})
         for message in answer.raise_for_status().json()["messages"]:
             self._mails[message["number"]] = tuple(message["alert_ids"])
@@ -110,7 +111,9 @@ class Gatherer:
 
     async def _reconciliation(self) -> int:
         url = self._stack.urls["analytics"]
-        async with httpx.AsyncClient(base_url=url, auth=self._signed_in, trust_env=False, timeout=30) as analytics:
+        async with httpx.AsyncClient(
+            base_url=url, auth=self._signed_in, trust_env=False, timeout=DEADLINE_S
+        ) as analytics:
             said = (await analytics.get("/api/v1/reconciliation")).raise_for_status().json()
         return sum(abs(int(said[name])) for name in ("difference", "in_flight", "dead", "ahead"))
 

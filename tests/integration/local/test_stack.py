@@ -17,7 +17,7 @@ import pytest
 
 from tests.integration.local.launch import FAKE
 from tests.integration.local.waiting import alive
-from tests.support.waiting import eventually_blocking
+from tests.support.waiting import DEADLINE_S, eventually_blocking
 from tools.local import processes
 from tools.local.plan import AUDITOR, RECOUNT
 from tools.local.ports import PortTakenError
@@ -156,7 +156,8 @@ def _mail_goes_round(stack: Stack) -> None:
     message = EmailMessage()
     message["Subject"], message["From"], message["To"] = "새 사례", "alert@ieum.example", "busan@duty.ieum.example"
     message.set_content("확인해 주세요.")
-    with smtplib.SMTP("127.0.0.1", stack.settings.smtp_port, timeout=30) as client:
+    with smtplib.SMTP("127.0.0.1", stack.settings.smtp_port, timeout=DEADLINE_S) as client:
         client.send_message(message)
-    found = httpx.get(f"{stack.urls['mail']}/messages", params={"to": "busan@duty.ieum.example"}, timeout=30).json()
+    to = {"to": "busan@duty.ieum.example"}
+    found = httpx.get(f"{stack.urls['mail']}/messages", params=to, timeout=DEADLINE_S).json()
     assert [entry["subject"] for entry in found["messages"]] == ["새 사례"]

@@ -95,6 +95,8 @@ async def test_who_was_not_reached_in_time_is_alerted_of_again(start: Start, sin
     harness = await start(clock)
     await harness.routed(event("report.routed", 1))
     await eventually(lambda: len(sink.mails) == 1)
+    # A mail is there before it is written down.
+    await eventually(harness.at_rest)
     assert (await harness.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
     await clock.advance(CONTACT_WITHIN[Urgency.CRITICAL].total_seconds())
     await eventually(lambda: len(sink.mails) == 2)

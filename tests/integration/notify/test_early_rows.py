@@ -9,6 +9,7 @@ import pytest
 
 from services.notify.cases.models import Case
 from services.notify.cases.projection import RoutingEvent
+from services.notify.console import feed
 from services.notify.console.broadcaster import ConsoleSubscriber
 from services.notify.console.feed import ConsoleFeed
 from services.notify.escalation.rules import Rules
@@ -16,7 +17,7 @@ from shared.clock import SystemClock
 from shared.events.envelope import Envelope
 from shared.kafka.router import Received
 from tests.integration.notify.conftest import NotifyHarness, Start
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 from tests.unit.notify.samples import TRACE, event, report_id, stream
 from tools.local.engines import Engines
 
@@ -25,6 +26,12 @@ from tools.local.engines import Engines
 def engines(own_engines: Engines) -> Engines:
     """Engines of this module alone: their store is frozen."""
     return own_engines
+
+
+@pytest.fixture(autouse=True)
+def new_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a record takes on this machine, its case is still new when it comes."""
+    monkeypatch.setattr(feed, "_NEW_S", DEADLINE_S)
 
 
 def fresh(number: int, center: str) -> RoutingEvent:

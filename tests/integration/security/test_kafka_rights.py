@@ -76,7 +76,7 @@ def metadata_of(port: int, context: ssl.SSLContext | None) -> bool:
     """Whether a port tells which topics there are."""
     body = struct.pack(">hhih", 3, 4, 1, -1) + struct.pack(">i?", -1, False)  # Metadata, version 4, every topic
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+        with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as plain:
             connection = context.wrap_socket(plain, server_hostname="127.0.0.1") if context is not None else plain
             with connection:
                 connection.sendall(struct.pack(">i", len(body)) + body)
