@@ -27,7 +27,7 @@ from tests.integration.analytics.traffic import record
 from tests.integration.analytics.worker import STAFF, Worker, command
 from tests.support.engine_settings import kafka_settings, store_settings
 from tests.support.staff import TestIdentity
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, eventually_blocking
 from tools.local.engines import Running
 
 T = TypeVar("T")
@@ -162,4 +162,12 @@ def signed_in(
     if errors is not None:
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.goto(f"{path}{'&' if '?' in path else '?'}lang={lang}")
+
+    def all_known() -> bool:  # a busy store or broker lets the page ask in vain, and it says so
+        if not page.locator(".missing").count():
+            return True
+        page.reload()
+        return False
+
+    eventually_blocking(all_known, f"{path} knows all that it shows")
     return page

@@ -1,5 +1,6 @@
 """Reports of a closed month and of the running one, for the dashboard's tests."""
 
+import functools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -27,14 +28,20 @@ RUNNING = {"gyeonggi": 41, "busan": 30, "daegu": 12, "sejong": 2}
 KINDS = (HarmType.FEAR_OF_DISTRIBUTION, HarmType.ILLEGAL_FILMING, HarmType.SYNTHESIS, HarmType.DISTRIBUTION_THREAT)
 
 
+@functools.cache
+def _now() -> datetime:
+    """Of all that is made up in this process: the month may turn meanwhile."""
+    return datetime.now(SEOUL)
+
+
 def closed_back() -> int:
     """How many months ago the newest quarter ended whose last month is surely released: 2, 3 or 4."""
-    return 2 + (datetime.now(SEOUL).month - 2) % 3
+    return 2 + (_now().month - 2) % 3
 
 
 def middle_of(month_before: int) -> datetime:
     """The 10th of a month before this one; of this one, five minutes ago."""
-    moment = datetime.now(SEOUL)
+    moment = _now()
     for _ in range(month_before):
         moment = moment.replace(day=1) - timedelta(days=1)
     return (moment.replace(day=10) if month_before else moment - timedelta(minutes=5)).astimezone(UTC)
