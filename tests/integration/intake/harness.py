@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -18,6 +19,7 @@ from services.intake import main
 from services.intake.clients.service import ClientService
 from services.intake.links import service as links
 from services.intake.main import Intake
+from services.intake.receipts.authentication import WRONG_TAKES_S, ReceiptAuthenticator
 from services.intake.settings import IntakeSettings
 from shared import mongo
 from shared.clock import Clock, SystemClock
@@ -157,17 +159,20 @@ async def running(
     clock: Clock | None = None,
     store_clock: Clock | None = None,
     leave_s: float = 0.0,
+    wrong_takes_s: float = WRONG_TAKES_S,
     **more: Any,
 ) -> AsyncIterator[IntakeHarness]:
     """``store_clock``: the store's, where it is not to go by ``clock`` too.
 
     ``leave_s``: how long published events are left to be cleared with the progress; tests wait for neither.
+    ``wrong_takes_s``: how long the answer to a wrong receipt takes, for a test that is not about it and asks hundreds.
 
     However long the store takes on this machine, no report goes without its links.
     """
     clock = clock or SystemClock()
     with (
         mock.patch.object(main, "RELAY_LEAVE_S", leave_s),
+        mock.patch.object(main, "ReceiptAuthenticator", partial(ReceiptAuthenticator, wrong_takes_s=wrong_takes_s)),
         mock.patch.object(mongo, "store_time", store_time_by(store_clock or clock)),
     ):
         intake = main.build(settings(**more), bus_settings, store_settings, clock)
