@@ -23,6 +23,7 @@ from tests.integration.analytics.dying import COUNTING_POINTS
 from tests.integration.analytics.recount import Recounted, recount
 from tests.integration.analytics.traffic import awkward, publish, record, thirds, waves
 from tests.integration.analytics.worker import Numbers, Worker
+from tests.support.members import let_go
 from tests.support.waiting import eventually
 from tests.unit.analytics import events as make
 from tools.local.engines import Running
@@ -131,6 +132,7 @@ async def test_kill_9_again_and_again_changes_no_number(
         await asyncio.sleep(chance.random() * 0.05)  # the moment of death is the point: anywhere in a transaction
         worker.kill()
         await numbers.undo_transactions_of(worker.sessions)
+        await let_go(bus_settings, "analytics")
         deaths += 1
         seen = await numbers.next_offsets()
         worker.start()
@@ -166,6 +168,7 @@ async def test_killed_at_each_named_point_of_a_batch_no_number_changes(
         assert worker.child is not None
         assert (worker.child.poll(), (tmp_path / point).exists()) == (-9, False)
         await numbers.undo_transactions_of(worker.sessions)
+        await let_go(bus_settings, "analytics")
         worker.start()
     await settled(numbers, topics)
     await compare(numbers, engines, bus_settings)
