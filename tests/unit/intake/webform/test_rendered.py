@@ -14,6 +14,7 @@ from services.intake.receipts import promise
 from services.intake.receipts.forms import again_at
 from services.intake.receipts.models import MessageAsked
 from services.intake.receipts.pages import _Actions
+from services.intake.reports.models import State, StatusAnswer
 from services.intake.submissions.models import Submission
 from services.intake.webform import drafts, form
 from services.intake.webform.renderer import FormRenderer
@@ -100,6 +101,27 @@ def test_changing_the_ways_of_contact_asks_for_the_name_too(view: FormRenderer) 
     page = text_of(actions(view).page(request(), "contact", Typed()))
     asked = {name for name in form._CONTACT if f'name="{name}"' in page}
     assert asked == form._CONTACT.keys()
+
+
+def test_another_code_is_said_to_end_the_one_passed_on(view: FormRenderer) -> None:
+    """A page that is loaded again sends its form again, and each time it is sent makes a code."""
+    asked = text_of(actions(view).page(request(), "hand-over", Typed()))
+    assert "A code you made before no longer counts." in asked
+    more: dict[str, Any] = {"shown_once": True, "code": "0000-0000-0000", "until": NOW, "receipt": "1"}
+    shown = text_of(view.pages.render(request(), "handed.html", public=True, **more))
+    assert "Loading this page again makes a new code: then the one you passed on no longer counts." in shown
+
+
+@pytest.mark.parametrize("word_for_status", [False, True])
+def test_on_the_status_each_number_has_its_name_and_check_again_its_space(
+    view: FormRenderer, word_for_status: bool
+) -> None:
+    answer = StatusAnswer(
+        state=State.RECEIVED, since=NOW, received_at=NOW, hand_over_until=NOW, word_for_status=word_for_status
+    )
+    page = text_of(actions(view).standing(request(query="lang=ko"), "1", answer))
+    assert "넘겨주기 번호를 무효로 하기" in page, "번호 alone is the receipt number"
+    assert '<div class="again"><button' in page
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(10, None), (60, None), (90, "03:02"), (3600, "04:01")])

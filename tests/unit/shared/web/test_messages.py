@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 from shared.web.messages import Unit, add_missing, findings, marked, units
@@ -20,6 +21,12 @@ def _unit(folder: Path, template: str, catalogue: str = "", python: str = "") ->
 
 def test_every_shared_text_has_its_korean_and_none_is_left_over() -> None:
     assert [str(f) for f in findings(units(ROOT)) if f.unit == "shared"] == []
+
+
+def test_no_korean_text_can_be_read_as_if_staff_had_written_the_report() -> None:
+    """담당자가 적은 내용을 읽어요: who wrote it, and who reads it?"""
+    texts = [str(message.string) for unit in units(ROOT) for message in read_catalog(unit.locale)]
+    assert [text for text in texts if re.search("(담당자|상담원|센터)가 적은 (내용|글)", text)] == []
 
 
 def test_the_small_site_is_complete() -> None:
