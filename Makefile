@@ -233,7 +233,8 @@ format: venv ## format and fix what can be fixed
 docs: venv ## write the generated documents (event schemas, AsyncAPI, OpenAPI)
 	@$(PY) -m tools.docs_generation
 
-screenshots: venv ## make the README's pictures
+screenshots: venv ## make the README's pictures (needs `make demo` in another terminal)
+	@$(PY) -m tests.browser.dashboard_picture
 	@$(PY) -m tools.screenshots
 
 lock: venv ## resolve dependencies and Kafka's jars anew
