@@ -228,6 +228,7 @@ def test_the_markup_has_no_faults(pages: list[Page]) -> None:
     assert len(wrong.ended()) >= 3
 
 
+@pytest.mark.thorough
 async def test_choosing_leads_nowhere_before_a_button_is_pressed(
     chromium: Browser, harness: IntakeHarness, site: str
 ) -> None:

@@ -112,6 +112,7 @@ async def test_a_month_with_closed_reports_is_released(
     }
 
 
+@pytest.mark.thorough
 async def test_kill_9_again_and_again_changes_no_number(
     engines: Running,
     bus_settings: KafkaSettings,

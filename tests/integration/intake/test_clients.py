@@ -83,6 +83,7 @@ async def noted(harness: IntakeHarness, number: int) -> None:
     await eventually(so_many)
 
 
+@pytest.mark.thorough
 async def test_no_secret_in_use_ends_unasked_and_an_ended_or_disabled_one_within_seconds(
     harness: IntakeHarness,
 ) -> None:
@@ -177,6 +178,7 @@ async def test_no_secret_is_stored(harness: IntakeHarness) -> None:
     assert harness.credentials["kiosk"].partition(".")[2] not in stored
 
 
+@pytest.mark.thorough
 async def test_the_command_makes_one_that_works_at_once(harness: IntakeHarness, store_settings: StoreSettings) -> None:
     env = {
         **os.environ,

@@ -94,6 +94,7 @@ async def test_everybody_gets_what_the_table_says_and_nothing_changes(system: Sy
         assert any(one.cell.may() for one in seen if one.cell.who and one.cell.who.role is role)
 
 
+@pytest.mark.thorough
 async def test_whoever_may_not_learns_nothing_of_what_they_asked_about(system: SystemHarness) -> None:
     """The same refusal whoever owns a report, however it stands, and whether it exists."""
     knocking = Knocking(system)
