@@ -11,8 +11,8 @@ step() {
   "${@:2}" </dev/null || failed+=("$1")
 }
 
-# Types take the longest.
-.venv/bin/mypy >"$output" 2>&1 </dev/null &
+# Types take the longest: 55 s alone where nothing is kept of an earlier run, 34 s with a worker for each of two cores.
+.venv/bin/mypy --num-workers 2 >"$output" 2>&1 </dev/null &
 types=$!
 # Without its cache: import order depends on which packages exist, which the cache does not see.
 step format .venv/bin/ruff format --no-cache --check --quiet .
