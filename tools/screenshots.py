@@ -18,7 +18,7 @@ from shared.settings import load
 from tools.demo import people
 from tools.demo.codes import FILE as ACCOUNTS
 from tools.demo.people import Crew
-from tools.local.chromium import find
+from tools.local.chromium import NONE_FOUND, find
 from tools.local.processes import PROJECT
 from tools.local.settings import LocalSettings
 from tools.local.state import RunFolder
@@ -174,7 +174,7 @@ def main() -> int:
         return 1
     chromium = find()
     if chromium is None:
-        sys.stderr.write("no Chromium found: install chromium, or set IEUM_CHROMIUM to its path\n")
+        sys.stderr.write(f"{NONE_FOUND}\n")
         return 1
     OTHERS.mkdir(parents=True, exist_ok=True)
     asyncio.run(take_all(state.urls, Crew(state.urls, staff), chromium))

@@ -12,10 +12,9 @@ from shared import process
 from tests.browser.dashboard_site import signed_in
 from tests.browser.helpers import FLAGS
 from tests.browser.made_up_year import made_up_year
-from tools.local.chromium import find
-from tools.screenshots import SHOWN
+from tools.local.chromium import NONE_FOUND, find
+from tools.screenshots import SHOWN, SIZES
 
-_HEIGHT: Final = 820
 _PERIOD: Final = "2026-09"
 """A month that had ended on the day on which the made-up ones were released."""
 
@@ -24,14 +23,15 @@ def main() -> int:
     """The command. Returns 1 with a plain reason where there is no Chromium."""
     chromium = find()
     if chromium is None:
-        sys.stderr.write("no Chromium found: install chromium, or set IEUM_CHROMIUM to its path\n")
+        sys.stderr.write(f"{NONE_FOUND}\n")
         return 1
+    width, height = SIZES[-1]
     with made_up_year() as site, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = signed_in(browser, site, f"/?period={_PERIOD}", script=True)
-        page.set_viewport_size({"width": 1280, "height": _HEIGHT})
+        page.set_viewport_size({"width": width, "height": height})
         page.evaluate("document.fonts.ready")
-        page.screenshot(path=SHOWN / "dashboard-ko-1280.png")
+        page.screenshot(path=SHOWN / f"dashboard-ko-{width}.png")
         browser.close()
     return 0
 

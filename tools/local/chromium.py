@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tools.local.settings import chromium_setting
 
+NONE_FOUND = "no Chromium found: install chromium, or set IEUM_CHROMIUM to its path"
+"""What is said, with what to do, where ``find`` finds none."""
 _SHELL = "chromium-headless-shell"
 """Chromium without its windows and their pages: a third of the CPU for a page. Playwright takes the same."""
 _NAMES = (_SHELL, "chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -53,7 +55,7 @@ def main() -> int:
     """Print the path, or say that there is none."""
     found = find_or_install(_to_stderr) if "--install" in sys.argv[1:] else find()
     if found is None:
-        _to_stderr("no Chromium found: install chromium, or set IEUM_CHROMIUM to its path")
+        _to_stderr(NONE_FOUND)
         return 1
     sys.stdout.write(f"{found}\n")
     return 0
