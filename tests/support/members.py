@@ -8,7 +8,7 @@ from shared.settings import KafkaSettings
 
 
 async def let_go(settings: KafkaSettings, group: str) -> None:
-    """Do what the broker does by itself after six seconds, so that nobody waits for it: take out every member.
+    """Remove every member of a group at once; the broker does so six seconds after it last heard of one.
 
     Only where all of them are dead: a living one would have to join again.
     """

@@ -365,7 +365,7 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
 
     @contextmanager
     def use_user_transaction(self, handle: storage.UserTransactionHandle) -> Iterator[None]:
-        """Run one command of a client's transaction. What it saw stays as it was; the pages are let go."""
+        """Run one command of a client's transaction, which then keeps its view of the data, but no page of it."""
         with super().use_user_transaction(handle):
             try:
                 yield

@@ -619,7 +619,21 @@ def test_pages_wait_for_the_next_checkpoint_and_nothing_looks_for_some_to_write_
     assert written(tmp_path / "ours", "ours", CACHE) == {"checkpoint": True, "passes": 0}
 
 
-EXPIRE = """
+STANDING = """
+def standing(cursors):
+    standing = 0
+    for cursor in cursors:
+        try:
+            cursor.get_key()
+            standing += 1
+        except Exception:
+            pass
+    return standing
+"""
+
+EXPIRE = (
+    STANDING
+    + """
 import datetime, json, sys
 sys.path.insert(0, "tools/local")
 import store_server
@@ -629,21 +643,13 @@ store.create_collection("d", "c")
 store.create_index("d", "c", "expires", {"at": 1}, {"expireAfterSeconds": 1})
 long_ago = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
 store.insert("d", "c", [{"_id": 1, "at": long_ago}, {"_id": 2, "at": long_ago + datetime.timedelta(days=36500)}])
-def standing():
-    standing = 0
-    for cursor in store._tls.cursors.values():
-        try:
-            cursor.get_key()
-            standing += 1
-        except Exception:
-            pass
-    return standing
-found = {"expired": store.prune_ttl_all_collections(), "held": standing()}
+found = {"expired": store.prune_ttl_all_collections(), "held": standing(store._tls.cursors.values())}
 store._tls.session.reset()
-found["held"] -= standing()  # what was set and not looked for holds nothing, and stays
+found["held"] -= standing(store._tls.cursors.values())  # what was set and not looked for holds nothing, and stays
 json.dump(found, sys.stdout)
 store.close()
 """
+)
 
 
 def _expire(folder: Path, whose: str) -> Any:
@@ -656,7 +662,9 @@ def test_who_looked_for_what_has_expired_holds_no_page_afterwards(tmp_path: Path
     assert _expire(tmp_path / "theirs", "theirs")["held"] > 0  # or a newer version lets go by itself
 
 
-LEAVE = """
+LEAVE = (
+    STANDING
+    + """
 import json, os, sys, threading
 sys.path.insert(0, "tools/local")
 import store_server
@@ -676,18 +684,10 @@ with client.start_session() as session:
     found["seen"] = [client.d.c.find_one({"_id": 1}, session=session)["written"]]
     client.d.c.update_one({"_id": 2}, {"$set": {"written": 2}}, session=session)
     found["own"] = client.d.c.find_one({"_id": 2}, session=session)["written"]
-    held = 0
-    for transaction in store.transactions._txns.values():
-        for cursor in transaction.handle.cursors.values():
-            try:
-                cursor.get_key()
-                held += 1
-            except Exception:
-                pass
-    found["held"] = held
+    found["held"] = sum(standing(each.handle.cursors.values()) for each in store.transactions._txns.values())
     client.d.c.update_one({"_id": 1}, {"$set": {"written": 1}})
     found["seen"].append(client.d.c.find_one({"_id": 1}, session=session)["written"])
-    # Nobody begins or ends another transaction, and a write of what this one wrote waits for its end.
+    # No other transaction begins or ends, and a write of what this one wrote waits until this one has ended.
     store.transactions._lifetime = 0
     waiting = threading.Thread(target=client.d.c.update_one, args=({"_id": 2}, {"$inc": {"written": 5}}), daemon=True)
     waiting.start()
@@ -698,6 +698,7 @@ with client.start_session() as session:
     sys.stdout.flush()
     os._exit(0)
 """
+)
 
 
 def _leave(folder: Path, whose: str, patience_s: float) -> Any:
