@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import os
+import shutil
 import socket
 import ssl
 import struct
@@ -26,6 +28,7 @@ _JVM = ("-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOu
 # The packaged runtime is newer than what Kafka was built for; these only silence warnings about its native libraries.
 _QUIET = ("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow")
 _FORMAT_TIMEOUT_S = 60
+_META, _CHECKPOINT = "meta.properties", "bootstrap.checkpoint"
 _YEARS_IN_MINUTES = 10 * 365 * 24 * 60
 
 LOG4J = """\
@@ -264,7 +267,7 @@ class LocalKafka:
         self._provisioned = False
         self._settings.write_text(properties_text(values | self._more), encoding="utf-8")
         keep_java_classes()
-        if not (self.folder / "data" / "meta.properties").exists():
+        if not (self.folder / "data" / _META).exists():
             self._format()
 
     def command(self) -> list[str]:
@@ -342,9 +345,21 @@ class LocalKafka:
         return [java(), self._heap, *_JVM, *_QUIET, *options, logging, "-cp", self._classpath, main, *arguments]
 
     def _format(self) -> None:
-        cluster = self._cluster or base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        if cluster.startswith("-"):  # would be read as an option
-            cluster = f"A{cluster[1:]}"
+        """By Kafka's own tool, once: of an only broker it writes the same into each folder but for two random names."""
+        data, kept = self.folder / "data", kept_classes(self._classpath).with_suffix(".checkpoint")
+        if self._cluster is not None:
+            self._run_tool(self._cluster)
+        elif kept.exists():
+            data.mkdir(exist_ok=True)
+            shutil.copyfile(kept, data / _CHECKPOINT)
+            meta = {"version": "1", "node.id": "1", "cluster.id": _random_name(), "directory.id": _random_name()}
+            _write(data / _META, properties_text(meta).encode())
+        else:
+            self._run_tool(_random_name())
+            with contextlib.suppress(OSError):  # it runs each time then
+                _write(kept, (data / _CHECKPOINT).read_bytes())
+
+    def _run_tool(self, cluster: str) -> None:
         kept = f"-XX:SharedArchiveFile={kept_classes(self._classpath)}"
         arguments = ("format", "--ignore-formatted", "-t", cluster, "-c", str(self._settings))
         done = subprocess.run(
@@ -358,3 +373,18 @@ class LocalKafka:
         )
         if done.returncode != 0:
             raise KafkaError(f"formatting {self.folder} failed: {(done.stderr or done.stdout).strip()[-2000:]}")
+
+
+def _random_name() -> str:
+    """A name as Kafka gives clusters and folders: 16 random bytes. It is no option of a command line."""
+    name = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    return f"A{name[1:]}" if name.startswith("-") else name
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of it or nothing, also where the machine ends meanwhile."""
+    fresh = path.with_suffix(f".{os.getpid()}")
+    with fresh.open("wb") as file:
+        file.write(content)
+        os.fsync(file.fileno())
+    fresh.replace(path)

@@ -1,9 +1,13 @@
 """The broker's settings: what the design relies on is in them."""
 
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from tests.integration.routing.blows import LEADERS
 from tests.integration.routing.cluster import node_settings
+from tools.local import kafka
 from tools.local.kafka import LocalKafka, properties, properties_text, with_doors
 from tools.local.stack import START_LIMIT_S
 
@@ -63,3 +67,31 @@ def test_the_command_runs_the_broker_with_its_own_settings_and_log(tmp_path: Pat
     assert command[-2:] == ["kafka.Kafka", str(tmp_path / "server.properties")]
     assert command[command.index("-cp") + 1] == "one.jar:two.jar"
     assert f"-Dlog4j2.configurationFile={tmp_path / 'log4j2.properties'}" in command
+
+
+def test_kafkas_tool_formats_the_first_folder_and_those_after_it_differ_in_their_names_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+
+    def tool(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        ran.append(command)
+        data = tmp_path / "1" / "data"
+        data.mkdir()
+        (data / "bootstrap.checkpoint").write_bytes(b"features")
+        (data / "meta.properties").write_text(f"cluster.id={command[command.index('-t') + 1]}\ndirectory.id=first\n")
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(kafka, "kept_classes", lambda _: tmp_path / "kept.jsa")
+    monkeypatch.setattr(kafka, "keep_java_classes", lambda: None)
+    monkeypatch.setattr(subprocess, "run", tool)
+    told = []
+    for name in ("1", "2", "3"):
+        LocalKafka(tmp_path / name, 19092, "").prepare()
+        data = tmp_path / name / "data"
+        assert (data / "bootstrap.checkpoint").read_bytes() == b"features"
+        told.append(dict(line.split("=", 1) for line in (data / "meta.properties").read_text().splitlines()))
+    assert len(ran) == 1
+    assert len({each[key] for each in told for key in ("cluster.id", "directory.id")}) == 6
+    assert {(each["version"], each["node.id"]) for each in told[1:]} == {("1", "1")}
+    assert not list(tmp_path.rglob("*.[0-9]*")), "nothing is left half written"
