@@ -73,9 +73,7 @@ def test_the_dashboard_answers_its_questions_without_script(browser: Browser, si
 
 @pytest.mark.parametrize(("lang", "width"), [("ko", 360), ("en", 1280)])
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_has_its_panels_and_fits(
-    browser: Browser, site: Site, lang: str, width: int, path: str, tmp_path: Path
-) -> None:
+def test_every_page_has_its_panels_and_fits(browser: Browser, site: Site, lang: str, width: int, path: str) -> None:
     page = signed_in(browser, site, f"{path}?period={site.closed}", width=width, lang=lang)
     for anchor in PANELS[path]:
         box = page.locator(f"#{anchor}")
@@ -88,7 +86,6 @@ def test_every_page_has_its_panels_and_fits(
         )
         assert beyond <= width, "a chart's words run out of the page"
     assert page.locator('nav.sections [aria-current="page"]').count() == 1
-    page.screenshot(path=tmp_path / "page.png", full_page=True)
 
 
 def test_pages_are_walked_and_opened_by_keyboard_and_keep_the_period(browser: Browser, site: Site) -> None:
@@ -253,8 +250,7 @@ def test_an_analyst_sees_tables_and_not_the_running_of_the_system(site: Site) ->
     assert api(site, "/operations").status_code == 403
 
 
-def test_the_operations_page_says_that_all_is_accounted_for(browser: Browser, site: Site, tmp_path: Path) -> None:
+def test_the_operations_page_says_that_all_is_accounted_for(browser: Browser, site: Site) -> None:
     page = signed_in(browser, site, "/operations", role="auditor", width=360)
     assert page.locator(".verdict.good").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.screenshot(path=tmp_path / "operations.png")

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -46,7 +45,7 @@ PAGES = [("/operations", "administrator"), ("/operations/dead/reports", "adminis
 @pytest.mark.parametrize("lang", ["ko", "en"])
 @pytest.mark.parametrize(("path", "role"), PAGES)
 def test_the_pages_fit_and_are_whole_without_script(
-    browser: Browser, site: Site, path: str, role: str, lang: str, tmp_path: Path
+    browser: Browser, site: Site, path: str, role: str, lang: str
 ) -> None:
     page = signed_in(browser, site, path, role=role, lang=lang)
     assert page.locator("html").get_attribute("lang") == lang
@@ -67,7 +66,6 @@ def test_the_pages_fit_and_are_whole_without_script(
     for width in (360, 1280):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.screenshot(path=tmp_path / f"{path.rpartition('/')[2]}-{lang}-{width}.png", full_page=True)
 
 
 def rows(page: sync_api.Page, section: str) -> dict[str, list[str]]:
