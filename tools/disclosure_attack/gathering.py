@@ -281,10 +281,8 @@ class _Page(HTMLParser):
 _TEXTS: Final = frozenset({"th", "td", "text", "title", "desc", "dt", "dd", "li", "p", "option"})
 
 
-def strays(path: Path, tables: list[Published], said: list[Said]) -> Iterator[Stray]:
-    """Numbers beside a row's label that no table says of it, and hidden bars that can be told apart by their width."""
-    page = _Page()
-    page.feed(path.read_text(encoding="utf-8"))
+def _by_key(said: list[Said]) -> dict[str, set[int]]:
+    """What is said of each row and column, wherever."""
     values: dict[str, set[int]] = {}
     for one in said:
         values.setdefault(one.cell.row, set()).update((one.low, one.high))
@@ -294,7 +292,16 @@ def strays(path: Path, tables: list[Published], said: list[Said]) -> Iterator[St
         for cell in set.intersection(*(set(each) for each in of_each)):
             both = [each[cell] for each in of_each]
             values.setdefault(merged, set()).update((sum(one.low for one in both), sum(one.high for one in both)))
-    keys = {label: key for table in tables for key, label in table.labels.items()}
+    return values
+
+
+def strays(path: Path, keys: Mapping[str, str], values: Mapping[str, set[int]]) -> Iterator[Stray]:
+    """Numbers beside a row's label that no table says of it, and hidden bars that can be told apart by their width.
+
+    ``keys``: of each label; ``values``: what is said of each key.
+    """
+    page = _Page()
+    page.feed(path.read_text(encoding="utf-8"))
     numbered = set()
     for label, text in page.beside:
         number = re.fullmatch(r"(\d[\d,]*)(?:–(\d[\d,]*))?\D*", text)
@@ -316,8 +323,10 @@ def every_stray(folder: Path) -> list[Stray]:
         bodies = [json.loads(path.read_text(encoding="utf-8")) for path in own]
         tables = [_table(body) for body in bodies]
         said = [one for body in bodies for one in _of_json(body, "")]
+        keys = {label: key for table in tables for key, label in table.labels.items()}
+        values = _by_key(said)
         for path in sorted(folder.glob(f"pages/*.{language}.html")):
-            found += strays(path, tables, said)
+            found += strays(path, keys, values)
         for path in sorted(folder.glob(f"monthly/*.{language}.pdf")):
             found += _pdf_strays(path, tables, said)
     found += _file_strays(folder)
