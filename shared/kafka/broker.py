@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from aiokafka.errors import InvalidSessionTimeoutError, KafkaError
@@ -96,10 +97,10 @@ class KafkaClient:
             await self.connect()
         if self._subscriptions:
             await self._until_done(self._join)
-        tasks = [self._watch()]
+        monitors: list[Callable[[], Awaitable[None]]] = [self._watch]
         for subscription in self._subscriptions.values():
-            tasks += [self._sample(subscription), subscription.commit_forever()]
-        self._monitors = [asyncio.create_task(_forever(one)) for one in tasks]
+            monitors += [partial(self._sample, subscription), subscription.commit_forever]
+        self._monitors = [asyncio.create_task(_forever(one)) for one in monitors]
         self._not_ready = None
         _log.info("kafka.started", subscriptions=list(self._subscriptions))
 
@@ -201,10 +202,13 @@ class KafkaClient:
             await asyncio.sleep(SAMPLE_SECONDS)
 
 
-async def _forever(monitors: Coroutine[None, None, None]) -> None:
-    """End the process if one of these tasks fails: no caller awaits them."""
+async def _forever(monitor: Callable[[], Awaitable[None]]) -> None:
+    """End the process if one of these tasks fails: no caller awaits them.
+
+    It is called here and not before: a task that is cancelled before its first step would leave a coroutine unawaited.
+    """
     try:
-        await monitors
+        await monitor()
     except Exception as error:
         process.die("kafka.monitor_failed", error)
 

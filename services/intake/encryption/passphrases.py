@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -31,25 +32,24 @@ class _HashQueue:
 
     def __init__(self, name: str) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._inside = 0
+        self._room = threading.Semaphore(WAITING + 1)
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
-        if self._inside > WAITING:
-            raise TransientError("too many words wait to be hashed")
-        self._inside += 1
-        loop = asyncio.get_running_loop()
+        self._take_room()
         hashing = self._thread.submit(work, *arguments)
-        hashing.add_done_callback(lambda _: loop.call_soon_threadsafe(self._left))
+        # Called in the thread, and not through the loop: a hash that was given up may outlive it.
+        hashing.add_done_callback(lambda _: self._room.release())
         return await asyncio.wrap_future(hashing)
 
     async def wait_turn(self) -> None:
         """Wait as long as for a hash, without making one or taking room from those who do."""
-        if self._inside > WAITING:
-            raise TransientError("too many words wait to be hashed")
+        self._take_room()
+        self._room.release()
         await asyncio.wrap_future(self._thread.submit(int))
 
-    def _left(self) -> None:
-        self._inside -= 1
+    def _take_room(self) -> None:
+        if not self._room.acquire(blocking=False):
+            raise TransientError("too many words wait to be hashed")
 
 
 class PassphraseHasher:

@@ -43,15 +43,20 @@ def slow() -> Iterator[Slow]:
     made.go.set()
 
 
+def hashing_with(slow: Slow) -> PassphraseHasher:
+    made = PassphraseHasher(KEYS.passphrases)
+    made._hasher = slow  # type: ignore[assignment]  # as much of it as is asked for
+    return made
+
+
 @pytest.fixture
 def words(slow: Slow) -> PassphraseHasher:
-    made, hasher = PassphraseHasher(KEYS.passphrases), slow
-    made._hasher = hasher  # type: ignore[assignment]  # as much of it as is asked for
-    return made
+    return hashing_with(slow)
 
 
 async def test_as_many_as_may_wait_and_no_more(words: PassphraseHasher, slow: Slow) -> None:
     asked = [asyncio.create_task(words.hashed("r", "word", new_report=True)) for _ in range(WAITING + 20)]
+    await asyncio.to_thread(slow.began.wait, 30)
     slow.go.set()
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert answers.count("2:hash") == WAITING + 1
@@ -60,16 +65,30 @@ async def test_as_many_as_may_wait_and_no_more(words: PassphraseHasher, slow: Sl
     assert await words.hashed("r", "word", new_report=True) == "2:hash"
 
 
-async def test_a_hash_that_was_given_up_counts_until_it_ends(
-    words: PassphraseHasher, slow: Slow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_hash_that_was_given_up_counts_until_it_ends(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secret_word, "WAITING", 0)
+    words = hashing_with(slow)
     given_up = asyncio.create_task(words.hashed("r", "word"))
     await asyncio.to_thread(slow.began.wait, 30)
     given_up.cancel()
     await asyncio.wait([given_up])
     with pytest.raises(TransientError):
         await words.hashed("r", "word")
+
+
+def test_a_hash_that_outlives_its_loop_ends_without_a_word(
+    words: PassphraseHasher, slow: Slow, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def gives_up() -> None:
+        hashing = asyncio.create_task(words.hashed("r", "word"))
+        await asyncio.to_thread(slow.began.wait, 30)
+        hashing.cancel()
+
+    asyncio.run(gives_up())
+    slow.go.set()
+    words._holders._thread.shutdown()
+    assert slow.hashed == 1
+    assert caplog.text == ""
 
 
 async def test_who_has_nothing_to_compare_waits_like_who_has_makes_no_hash_and_takes_no_room(
