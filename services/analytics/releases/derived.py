@@ -103,7 +103,7 @@ def change(now: Figure, before: Figure) -> FigureChange | None:
     if now.low is None or before.low is None or not (now.exact and before.exact):
         return None
     difference = now.low - before.low
-    return FigureChange(difference, round(difference / before.low, 4) if before.low >= _LEAST_TO_COMPARE else None)
+    return FigureChange(difference, difference / before.low if before.low >= _LEAST_TO_COMPARE else None)
 
 
 def change_of_share(now: float | None, before: float | None) -> FigureChange | None:
