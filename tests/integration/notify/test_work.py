@@ -419,4 +419,4 @@ async def test_the_form_of_who_is_on_duty_offers_what_its_reader_may_say(
         page = await harness.http.get("/?center=jeju", auth=harness.staff("jeju", "counsellor"))
         form = page.text.partition('action="/centers/jeju/duty"')[2].partition("</form>")[0]
         assert re.findall(r'<option value="(\w*)"( disabled selected)?', form)[0] == ("", " disabled selected")
-        assert "선택하십시오(현재: 운영 안 함)" in form
+        assert "선택(현재: 운영 안 함)" in form

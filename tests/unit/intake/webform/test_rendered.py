@@ -124,6 +124,15 @@ def test_on_the_status_each_number_has_its_name_and_check_again_its_space(
     assert '<div class="again"><button' in page
 
 
+@pytest.mark.parametrize(("is_set", "offered"), [(False, "Set a word of your own"), (True, "Change your word")])
+def test_a_word_that_the_status_asked_for_is_changed_and_not_set(
+    view: FormRenderer, is_set: bool, offered: str
+) -> None:
+    answer = StatusAnswer(state=State.RECEIVED, since=NOW, received_at=NOW, word_for_status=is_set)
+    page = text_of(actions(view).standing(request(), "1", answer))
+    assert re.findall(r"<button type=\"submit\">(\w+ \w+ word[^<]*)<", page) == [offered]
+
+
 @pytest.mark.parametrize(("seconds", "shown"), [(10, None), (60, None), (90, "03:02"), (3600, "04:01")])
 def test_who_asked_too_often_is_told_from_when_on(view: FormRenderer, seconds: int, shown: str | None) -> None:
     """Somebody may be held back for an hour: trying again and again meanwhile is no help."""

@@ -79,6 +79,13 @@ async def test_where_as_many_are_read_as_there_may_be_the_console_says_at_least(
     assert [words in html for words in said] == [True, True], html
 
 
+def test_in_korean_what_should_have_gone_out_before_is_not_said_to_go_out_soon() -> None:
+    """“1단계 예정 3분 전” is also: three minutes before it is due."""
+    alarms = Alarms((FINDING,), None, never_looked=False)
+    html = PAGES.fragment("ko", "alarms.html", alarms=alarms, names={}, most_found=500)
+    assert "</time> 나갔어야 할 1단계 알림" in html, html
+
+
 class Consoles:
     """Open consoles, and how often they were told."""
 

@@ -216,6 +216,22 @@ async def test_a_form_is_no_larger_than_another_body_where_no_page_needs_it() ->
         assert (await http.post("/api/v1/raw", content=b"x" * (LIMIT + 1), headers=headers)).status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ("What you sent is too long.", "send a shorter text.", "later with the receipt number.")),
+        ("ko", ("보낸 내용이 너무 길어요.", "짧게 줄여서 다시 보내 주세요.", "나중에 접수번호로 추가할 수 있어요.")),
+    ],
+)
+async def test_who_typed_too_much_reads_of_a_text_and_not_of_a_request(language: str, said: tuple[str, ...]) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html"}
+    async with client() as http:
+        page = await http.post(f"/?lang={language}", content=b"x" * (LIMIT * FORM_QUOTED + 1), headers=headers)
+    assert page.status_code == 413
+    assert [sentence for sentence in said if sentence not in page.text] == []
+    assert f'href="/?lang={language}"' in page.text
+
+
 async def _of_form(**fields: str) -> Typed:
     body = urlencode(fields).encode()
 
