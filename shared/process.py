@@ -37,8 +37,8 @@ SILENCE_SECONDS: Final = 30.0
 YOUNG_OBJECTS: Final = 100_000
 """The collector runs after so many new objects."""
 _DEBUGGED_FACTOR: Final = 5
-_BEAT_SECONDS: Final = 1.0
-_TICK_SECONDS: Final = 0.5
+_TICKS: Final = 15
+"""So many times within the limit, every two seconds, the watchdog asks the loop for an answer, which wakes it."""
 _FRAMES: Final = 12
 
 
@@ -57,10 +57,9 @@ def run(main: Callable[[], Awaitable[None]]) -> NoReturn:
     spare_searches()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    beat = LoopHeartbeat()
-    threading.Thread(target=watch, args=(beat,), name="watchdog", daemon=True).start()
+    threading.Thread(target=watch, args=(loop,), name="watchdog", daemon=True).start()
     try:
-        loop.run_until_complete(_supervise(main, beat))
+        loop.run_until_complete(_supervise(main))
     except SystemExit as error:
         lines = str(error)
         if lines and not lines.isdigit():
@@ -140,59 +139,54 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-class LoopHeartbeat:
-    """The last sign of life of the event loop; ``count`` grows by one each second while it runs."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    async def keep(self) -> None:
-        """Beat until cancelled."""
-        while True:
-            self.count += 1
-            await asyncio.sleep(_BEAT_SECONDS)
-
-
 class Silence:
-    """Adds up how long the heart has not beaten, by the watchdog's own ticks.
+    """Adds up how long the event loop has not answered, by the watchdog's own ticks.
 
     A process that was stopped (SIGSTOP, a sleeping laptop) makes one late tick, and a tick never counts for more than
     twice its length: the time it was stopped is not held against it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tick_s: float) -> None:
         self.seconds = 0.0
+        self._longest = 2 * tick_s
         self._seen = -1
 
-    def tick(self, beats: int, elapsed: float) -> float:
-        """One look: ``beats`` as counted so far, ``elapsed`` seconds since the last look. Returns the silence."""
-        if beats != self._seen:
-            self._seen = beats
+    def tick(self, answers: int, elapsed: float) -> float:
+        """One look: ``answers`` as counted so far, ``elapsed`` seconds since the last look. Returns the silence."""
+        if answers != self._seen:
+            self._seen = answers
             self.seconds = 0.0
         else:
-            self.seconds += min(elapsed, 2 * _TICK_SECONDS)
+            self.seconds += min(elapsed, self._longest)
         return self.seconds
 
 
-def watch(beat: LoopHeartbeat, limit: float = SILENCE_SECONDS) -> None:
-    """Body of the watchdog thread: ends the process with status 71 when the heart is silent for ``limit`` seconds."""
-    silence = Silence()
+def watch(loop: asyncio.AbstractEventLoop, limit: float = SILENCE_SECONDS) -> None:
+    """Body of the watchdog thread: ends the process with status 71 when the loop is silent for ``limit`` seconds."""
+    answers = 0
+
+    def answer() -> None:
+        nonlocal answers
+        answers += 1
+
+    tick_s = limit / _TICKS
+    silence = Silence(tick_s)
     last = time.monotonic()
     while True:
-        time.sleep(_TICK_SECONDS)
+        loop.call_soon_threadsafe(answer)
+        time.sleep(tick_s)
         now = time.monotonic()
-        quiet = silence.tick(beat.count, now - last)
+        quiet = silence.tick(answers, now - last)
         last = now
-        if quiet > limit * (_DEBUGGED_FACTOR if sys.gettrace() is not None else 1):
+        if quiet >= limit * (_DEBUGGED_FACTOR if sys.gettrace() is not None else 1):
             os.write(2, b'{"event": "process.loop_silent", "level": "critical"}\n')
             faulthandler.dump_traceback(all_threads=True)
             os._exit(EXIT_SILENT)
 
 
-async def _supervise(main: Callable[[], Awaitable[None]], beat: LoopHeartbeat) -> None:
+async def _supervise(main: Callable[[], Awaitable[None]]) -> None:
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(main())
-    heart = asyncio.create_task(beat.keep())
     asked = False
 
     def stop(number: int) -> None:
@@ -211,8 +205,6 @@ async def _supervise(main: Callable[[], Awaitable[None]], beat: LoopHeartbeat) -
     except asyncio.CancelledError:
         if not asked:
             raise
-    finally:
-        heart.cancel()
     _log.info("process.stopped")
 
 
