@@ -38,7 +38,7 @@ class Ground:
 
     def __init__(self, bus: KafkaSettings, store: StoreSettings, engines: Running, folder: Path) -> None:
         self.bus, self.store, self._engines = bus, store, engines
-        self.worker = Worker(bus, store, folder, release_every_s=0.5)
+        self.worker = Worker(bus, store, folder, release_every_s=5)  # as often as in production
         self.numbers = Numbers(store)
         self.publisher = Publisher(bus)
         self.published = 0

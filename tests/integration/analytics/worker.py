@@ -91,7 +91,7 @@ class Worker:
             "ANALYTICS_PORT": str(self.port),
             "ANALYTICS_BATCH_RECORDS": str(self.batch),
             "ANALYTICS_PACE_S": "0",  # small batches, so that deaths fall inside many of them; not half a second each
-            "ANALYTICS_RECONCILE_EVERY_S": "0.3",
+            "ANALYTICS_RECONCILE_EVERY_S": "1",
             "ANALYTICS_RELEASE_EVERY_S": str(self.release_every_s),
             "IEUM_IDENTITY_URL": NOBODY_THERE,
             "IEUM_KEYS_CACHE": str(keys),
