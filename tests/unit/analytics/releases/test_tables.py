@@ -3,7 +3,7 @@
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,7 @@ from services.analytics.releases.release import of_month, of_year, period_of
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import FIRST_WEEKS, TABLE_SPECS, Split, TableSpec, always, from_cubes
 from shared.events.vocabulary import Relationship
-from tests.unit.analytics.paneling import dashboard_that_changes
+from tests.unit.analytics.paneling import dashboard_that_changes, releases_made_up
 from tests.unit.analytics.releases.test_sample import reader
 
 ADDED: Final = TableSpec(
@@ -39,21 +39,25 @@ ADDED: Final = TableSpec(
 """All that adding a table takes, where its codes have words already."""
 
 
-def _forget() -> None:
-    """What was made of the tables there were."""
-    sample.releases.cache_clear()
-    dashboard_that_changes.cache_clear()
-
-
 @pytest.fixture
-def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setitem(TABLE_SPECS, ADDED.name, ADDED)
-    _forget()
-    yield ADDED.name
-    _forget()
+def add(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[TableSpec], None]]:
+    """Adds a table for one test. Nothing that was made of one registry is there with the other."""
+
+    def forget() -> None:
+        for made in (sample.releases, releases_made_up, dashboard_that_changes):
+            made.cache_clear()
+
+    def added(spec: TableSpec) -> None:
+        monkeypatch.setitem(TABLE_SPECS, spec.name, spec)
+        forget()
+
+    yield added
+    forget()
 
 
-async def test_one_entry_is_in_every_output(added: str) -> None:
+async def test_one_entry_is_in_every_output(add: Callable[[TableSpec], None]) -> None:
+    added = ADDED.name
+    add(ADDED)
     where = f"/sample/tables/{added}/2099"
     async with reader() as client:
         listed = (await client.get("/api/v1/tables")).json()["tables"]
@@ -80,7 +84,7 @@ async def test_one_entry_is_in_every_output(added: str) -> None:
     assert ADDED.title in overview, "what protection costs it"
 
 
-async def test_one_entry_of_months_is_in_the_monthly_report(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_entry_of_months_is_in_the_monthly_report(add: Callable[[TableSpec], None]) -> None:
     """The PDF shows months: of a table that exists for them an entry is enough there too."""
     monthly = replace(
         ADDED,
@@ -92,21 +96,20 @@ async def test_one_entry_of_months_is_in_the_monthly_report(monkeypatch: pytest.
         protection=Split(always(whole("in_care", group("closed", "withdrawn"))), lambda month: month.ends),
         in_report=True,
     )
-    monkeypatch.setitem(TABLE_SPECS, monthly.name, monthly)
-    _forget()
+    add(monthly)
     async with reader() as client:
         pdf = PdfReader(io.BytesIO((await client.get("/sample/monthly/2099-12.pdf")).content))
-    _forget()
     assert monthly.question in "\n".join(page.extract_text() for page in pdf.pages)
 
 
-def test_one_entry_is_suppressed_and_audited(added: str) -> None:
+def test_one_entry_is_suppressed_and_audited(add: Callable[[TableSpec], None]) -> None:
+    add(ADDED)
     counts = _month({"family": 4, "stranger": 50, "temporary": 60, "intimate": 30, "social": 20, "unknown": 10})
     month = of_month(counts, sample.AS_OF, "full")
     year = of_year("2025", [month], [counts], sample.AS_OF, {}, {})
-    assert year.tables[added] == {"total": 174}, "4 of the family, so no part is shown"
+    assert year.tables[ADDED.name] == {"total": 174}, "4 of the family, so no part is shown"
     audited = system([month, year])
-    assert f"2025/{added}/family" in audited.tops
+    assert f"2025/{ADDED.name}/family" in audited.tops
     assert prove(audited, 60, of=["2025"]).verdict == "open"
 
 
