@@ -11,7 +11,7 @@ from services.analytics.dashboard.charts import Bar
 from services.analytics.exports.words import shown, within, word
 from services.analytics.releases.calendar import parse
 from services.analytics.releases.catalogue import center_names
-from services.analytics.releases.derived import LOAD_BANDS, FigureChange, most_reports
+from services.analytics.releases.derived import LOAD_BANDS, FigureChange, most_reports, rounded
 from services.analytics.releases.published import Table
 from services.analytics.releases.suppression import Figure
 from shared.web import formats
@@ -96,7 +96,7 @@ class Terms:
 
     def percent(self, share: float | None) -> str:
         """A share for people, always with its tenth; the word for hidden where there is none."""
-        return self.hidden if share is None else f"{100 * share:.1f}%"
+        return self.hidden if share is None else f"{rounded(100 * share, 1):.1f}%"
 
 
 LOAD_WORDS: Final = (
@@ -123,7 +123,7 @@ class Wording(Terms):
         if change is None:
             said = gettext_noop("No comparison with %(period)s: a number is hidden or only said as two limits.")
             return self.text(said) % {"period": period}
-        points = f"{abs(100 * change.difference):.1f}"
+        points = f"{rounded(abs(100 * change.difference), 1):.1f}"
         if not change.difference or (change.of_shares and points == f"{0:.1f}"):
             return self.text(gettext_noop("The same as in %(period)s.")) % {"period": period}
         up = change.difference > 0
@@ -136,7 +136,7 @@ class Wording(Terms):
             less = gettext_noop("▼ %(number)s fewer than in %(period)s")
             number = self.number(abs(change.difference))
         said = self.text(more if up else less) % {"number": number, "period": period}
-        return said if change.share is None else f"{said} ({100 * change.share:+.1f}%)"
+        return said if change.share is None else f"{said} ({rounded(100 * change.share, 1):+.1f}%)"
 
     def coverage(self, table: Table) -> str:
         """Say how much of its period a table covers; nothing if it is all of it."""

@@ -238,7 +238,8 @@ COUNTING: Final = (
     ),
     gettext_noop(
         "Times are cut to whole milliseconds, then subtracted; clocks that are apart give 0. A group of times holds "
-        "its upper limit. Hours on duty are rounded once, from the exact time; shares from published numbers."
+        "its upper limit. Hours on duty are rounded once, from the exact time. Shares are worked out from published "
+        "numbers and rounded once, half of the last place up."
     ),
 )
 """Definitions that decide a figure if the words of its table leave two readings."""

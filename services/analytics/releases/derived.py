@@ -1,11 +1,12 @@
 """Shares, percentiles and rates, each worked out from a published table and from nothing else.
 
-So they say nothing that the table does not say, and none exists where the numbers it needs are hidden.
+So they say nothing that the table does not say, and none exists where the numbers it needs are hidden. They are exact:
+whoever shows one rounds it, once, with ``rounded``.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
+from math import copysign, floor, inf
 from typing import Final
 
 from services.analytics.releases.hierarchies import TIMES, TOTAL, members
@@ -28,6 +29,14 @@ MERGED: Final = "jeonnam-gwangju"
 """The division of two centres' areas since 2026-07-01."""
 MERGED_CENTERS: Final = ("gwangju", "jeonnam")
 _LEAST_TO_COMPARE: Final = 10
+_NOISE: Final = 1e-9
+"""What a float may lack of the half it stands for."""
+
+
+def rounded(value: float, places: int) -> float:
+    """To ``places`` decimal places, half of the last one away from 0, as a spreadsheet does."""
+    scale = 10**places
+    return copysign(floor(abs(value) * scale + 0.5 + _NOISE) / scale, value)
 
 
 def percentile(table: Table, share: float) -> str | None:
@@ -55,7 +64,7 @@ def within_target(table: Table) -> float | None:
         if own & inside and not own <= inside:
             return None
         seen += count if own <= inside else 0
-    return round(seen / total, 4) if total and finest(table) else None
+    return seen / total if total and finest(table) else None
 
 
 def unknown_share(table: Table) -> float | None:
@@ -65,13 +74,13 @@ def unknown_share(table: Table) -> float | None:
     values = [row.figures[0].low for row in rows]
     if not total or not rows or None in values:
         return None
-    return round(sum(value or 0 for value in values) / total, 4)
+    return sum(value or 0 for value in values) / total
 
 
 def per_100000(table: Table) -> float | None:
     """Reports per 100,000 residents in the period."""
     total = table.rows[-1].figures[0].low
-    return None if total is None else round(total * _PER / POPULATION, 3)
+    return None if total is None else rounded(total * _PER / POPULATION, 3)
 
 
 def derived(table: Table) -> dict[str, str | float | None]:
@@ -80,11 +89,15 @@ def derived(table: Table) -> dict[str, str | float | None]:
         return {
             "half_answered": percentile(table, 0.5),
             "nine_of_ten_answered": percentile(table, 0.9),
-            "share_within_1_hour": within_target(table),
+            "share_within_1_hour": _in_json(within_target(table)),
         }
     if table.definition.name == BY_CENTER:
         return {"per_100000": per_100000(table)}
-    return {"share_unknown": share} if (share := unknown_share(table)) is not None else {}
+    return {"share_unknown": _in_json(share)} if (share := unknown_share(table)) is not None else {}
+
+
+def _in_json(share: float | None) -> float | None:
+    return None if share is None else rounded(share, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +121,14 @@ def change(now: Figure, before: Figure) -> FigureChange | None:
 
 def change_of_share(now: float | None, before: float | None) -> FigureChange | None:
     """Between two shares; None where one is not known."""
-    return None if now is None or before is None else FigureChange(round(now - before, 4), of_shares=True)
+    return None if now is None or before is None else FigureChange(now - before, of_shares=True)
 
 
 def share_of(part: Figure, whole: Figure) -> float | None:
     """Of one published number in another; None where one is hidden."""
     if part.low is None or not whole.low or not (part.exact and whole.exact):
         return None
-    return round(part.low / whole.low, 4)
+    return part.low / whole.low
 
 
 def shares(table: Table) -> list[tuple[str, float | None]]:
@@ -125,7 +138,7 @@ def shares(table: Table) -> list[tuple[str, float | None]]:
 
 def in_time(table: Table) -> list[tuple[str, float | None]]:
     """By row of the reports seen late, the share that was not."""
-    return [(key, None if share is None else round(1 - share, 4)) for key, share in shares(table)]
+    return [(key, None if share is None else 1 - share) for key, share in shares(table)]
 
 
 def loads(reports: Table, staff: Table) -> list[tuple[str, int | None]]:

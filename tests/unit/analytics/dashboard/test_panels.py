@@ -54,6 +54,19 @@ async def test_six_answers_each_with_change_definition_and_release() -> None:
         assert "Released on" in page.said(answer)
 
 
+async def test_percent_are_rounded_once() -> None:
+    """3 of 868 are 0.3456 %: 0.3. Rounded before, to 0.35, it would be 0.4, and the monthly report would say 0.3."""
+    totals = {"2026-11": 868, "2026-12": 865}
+    releases = [
+        replace(each, tables={**each.tables, BY_CENTER: {**each.tables[BY_CENTER], "total": totals[each.period]}})
+        if each.period in totals
+        else each
+        for each in releases_made_up()
+    ]
+    page = Source(await fetch("/?period=2026-12&lang=en", releases=releases))
+    assert "3 fewer than in November 2026 (-0.3%)" in page.said("how-many")
+
+
 async def test_a_centre_is_named_the_one_with_most_only_where_no_other_can_have_as_many() -> None:
     page = await source("/?period=2026&lang=en")
     assert "Most are at the centre Gyeonggi" in page.said("where")

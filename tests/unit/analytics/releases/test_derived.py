@@ -12,6 +12,7 @@ from services.analytics.releases.derived import (
     change_of_share,
     loads,
     most_reports,
+    rounded,
     share_of,
     shares,
 )
@@ -48,8 +49,16 @@ def test_a_change_needs_both_numbers_and_percent_needs_ten(
     assert change(of(now), of(before)) == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "places", "expected"),
+    [(6.25, 1, 6.3), (-6.25, 1, -6.3), (0.03125, 4, 0.0313), (1.005, 2, 1.01), (0, 1, 0)],
+)
+def test_half_of_the_last_place_goes_away_from_0(value: float, places: int, expected: float) -> None:
+    assert rounded(value, places) == expected
+
+
 def test_shares_change_by_points() -> None:
-    assert change_of_share(0.6, 0.55) == FigureChange(0.05, of_shares=True)
+    assert change_of_share(0.75, 0.5) == FigureChange(0.25, of_shares=True)
     assert change_of_share(None, 0.5) is None
     assert change_of_share(0.5, None) is None
 
