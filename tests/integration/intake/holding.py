@@ -13,8 +13,7 @@ from shared.events.reports import ReportFacts
 from shared.events.routings import Cause, Decision, ReportRouted
 from shared.events.vocabulary import CauseKind, Outcome, RoutingReason
 from shared.metrics import REGISTRY
-from shared.settings import KafkaSettings
-from tests.integration.intake.harness import LEAST, IntakeHarness, log_of
+from tests.integration.intake.harness import LEAST, IntakeHarness
 from tests.support.waiting import eventually
 
 PERSONAL = {
@@ -69,10 +68,6 @@ async def holder(harness: IntakeHarness, **body: Any) -> Holder:
 
 async def nothing_pending(harness: IntakeHarness) -> bool:
     return not await harness.collection.count_documents({"outbox": {"$exists": True}})
-
-
-async def told_events(bus: KafkaSettings) -> list[dict[str, Any]]:
-    return [json.loads(value) for _, value in await log_of(bus)]
 
 
 def routed(stored: dict[str, Any], center_id: str, at: datetime) -> Event:

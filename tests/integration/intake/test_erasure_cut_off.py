@@ -15,7 +15,7 @@ from services.intake.retention.jobs import DAILY, ErasureJob
 from shared.clock import seoul_day
 from shared.outbox import Relay
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.intake.harness import IntakeHarness, log_of, running
+from tests.integration.intake.harness import IntakeHarness, running
 from tests.integration.intake.holding import Holder, audit_of, erased, holder, nothing_pending, owned
 from tests.support.clock import JumpClock
 from tests.support.erasing import faults
@@ -59,7 +59,7 @@ async def test_between_a_withdrawal_and_its_event(given: Settings, monkeypatch: 
         async with running(*given, clock=clock) as second:
             with pytest.raises(CutOffError):
                 await Holder(second, vars(someone)).post("withdraw")
-            assert len(await log_of(given[0])) == 1
+            assert len(await second.log()) == 1
     async with running(*given, clock=clock) as third:
         there = Holder(third, vars(someone))
         assert (await third.status(there.receipt))["state"] == "withdrawn"
