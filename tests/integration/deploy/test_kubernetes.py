@@ -33,6 +33,7 @@ from shared.store_access import USERS
 from shared.topics import AUDIT_ANCHORS, TOPICS
 from shared.web.pages import QUICK_EXIT_URL
 from tests.support.commands import fetched
+from tests.support.waiting import DEADLINE_S
 from tools.local import jars, keys
 from tools.local.jar_lock import KAFKA_VERSION
 from tools.local.plan import SECRETS_OF
@@ -78,7 +79,7 @@ def kustomize() -> list[str]:
 @pytest.fixture(scope="module", params=OVERLAYS)
 def rendered(request: pytest.FixtureRequest, kustomize: list[str]) -> list[Document]:
     command = [*kustomize, str(KUBERNETES / "overlays" / request.param)]
-    return list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout))
+    return list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, timeout=DEADLINE_S).stdout))
 
 
 def of_kind(rendered: list[Document], *kinds: str) -> dict[str, Document]:
@@ -409,7 +410,7 @@ def built_with(component: str, kustomize: list[str], folder: Path) -> list[Docum
     made = yaml.safe_dump({"resources": names[:1], "components": names[1:]})
     (folder / "kustomization.yaml").write_text(made, encoding="utf-8")
     command = [*kustomize, str(folder)]
-    return list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout))
+    return list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, timeout=DEADLINE_S).stdout))
 
 
 def test_the_verifier_of_the_audits_is_as_closed_as_a_service_and_only_reads_the_store(

@@ -12,7 +12,7 @@ from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import Holder, holder
 
 ROUNDS = 10
-SERIES = 3
+SERIES = 6
 """What tells two kinds apart does so in every series; a machine that does something else meanwhile in one."""
 GRAIN_S = 0.002
 """Times closer than this count as the same."""

@@ -34,12 +34,11 @@ from tests.integration.routing.running import NOBODY_THERE, record_of
 from tests.support.clock import JumpClock
 from tests.support.mail import mail_sink
 from tests.support.subscribing import subscribe
+from tests.support.waiting import DEADLINE_S
 from tools.local.keys import new_key
 
 T = TypeVar("T")
 GROUPS = ("routing", "notify", "analytics")
-SETTLE_S = 120.0
-"""Long enough for a machine that does much else; it matters only when a test fails."""
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -86,8 +85,8 @@ class OwnershipHarness:
         self._mail.close()
         process.leave = self._leave
 
-    def run(self, work: Coroutine[Any, Any, T], seconds: float = SETTLE_S + 20) -> T:
-        """Do something in the loop of the services. Fails if one of them has died."""
+    def run(self, work: Coroutine[Any, Any, T], seconds: float = 2 * DEADLINE_S) -> T:
+        """Do something in the loop of the services, some of it with a deadline. Fails if a service has died."""
         result = asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
         assert not self.deaths, self.deaths
         return result
@@ -195,7 +194,7 @@ class OwnershipHarness:
     async def settle(self) -> None:
         """Wait until nothing is on its way: everything written is read by everybody, and it stays so."""
         self.slow.flows.set()
-        end = asyncio.get_running_loop().time() + SETTLE_S
+        end = asyncio.get_running_loop().time() + DEADLINE_S
         quiet: dict[Any, int] | None = None
         while True:
             ends = await self.tape.ends()

@@ -14,6 +14,7 @@ from typing import Self
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from tests.support.waiting import DEADLINE_S
 from tools.local import jars, ports, processes
 from tools.local.engines import EngineError
 from tools.local.kafka import LocalKafka
@@ -21,7 +22,6 @@ from tools.local.store import LocalStore
 
 _NODES = (1, 2, 3)
 _HEAP_MB = 192
-_START_LIMIT_S = 90.0
 _STOP_LIMIT_S = 15.0
 _LOOK_S = 0.1
 
@@ -95,7 +95,7 @@ class Cluster:
 
     async def _in_sync(self) -> None:
         """Wait until every partition has all its copies again."""
-        until = time.monotonic() + _START_LIMIT_S
+        until = time.monotonic() + DEADLINE_S
         while time.monotonic() < until:
             admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka, request_timeout_ms=5000)
             try:
@@ -120,7 +120,7 @@ class Cluster:
 
     async def _leader(self, topic: str) -> int:
         """The node that leads partition 0. The client may pick a node that is away, so it is asked again."""
-        until = time.monotonic() + _START_LIMIT_S
+        until = time.monotonic() + DEADLINE_S
         while time.monotonic() < until:
             admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka, request_timeout_ms=5000)
             try:
@@ -148,7 +148,7 @@ class Cluster:
         self._running[name] = processes.start(command, log=log, env=processes.base_environment(), cwd=folder)
 
     def _await(self, name: str, answers: Callable[[], bool]) -> None:
-        until = time.monotonic() + _START_LIMIT_S
+        until = time.monotonic() + DEADLINE_S
         while not answers():
             if self._running[name].poll() is not None or time.monotonic() > until:
                 tail = (self._folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")[-2000:]

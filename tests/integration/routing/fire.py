@@ -23,15 +23,14 @@ from tests.integration.routing.records import Line, read_everything
 from tests.integration.routing.replaying import not_replayed
 from tests.integration.routing.running import Process
 from tests.integration.routing.verifier import Audit, audit
+from tests.support import waiting
 from tests.support.engine_settings import kafka_settings, store_settings
-from tests.support.waiting import eventually
+from tests.support.waiting import DEADLINE_S, eventually
 
 SESSION_TIMEOUT_S = 3.0
 """Shorter than in production, so that a run has time for many take-overs; the rules are the same."""
 CALL_TIMEOUT_S = 5.0
 """Shorter too, so that calls fail while a broker is away and are not only late."""
-TOPICS_TIMEOUT_S = 30.0
-"""Making the topics is no part of what is tried, and several scenarios may begin at once."""
 _FRESH = 20
 _LOOK_EVERY_S = 1.0
 
@@ -46,7 +45,7 @@ class Scenario:
     """Reports a second."""
     workers: int = 3
     partitions: int = 6
-    settle_s: float = 120.0
+    settle_s: float = DEADLINE_S
     """How long everything may take to come to rest after the last blow."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Settings of the workers beyond the usual ones."""
@@ -102,7 +101,8 @@ class Fire:
         """Everything, from the first report to the verdict."""
         began = time.monotonic()
         self._folder.mkdir(parents=True, exist_ok=True)
-        await ensure_topics(self.bus.model_copy(update={"call_timeout_s": TOPICS_TIMEOUT_S}))
+        # Making the topics is no part of what is tried, and several scenarios may begin at once.
+        await ensure_topics(self.bus.model_copy(update={"call_timeout_s": waiting.CALL_TIMEOUT_S}))
         self._early.start()
         self.crew.start()
         try:

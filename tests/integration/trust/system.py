@@ -38,7 +38,6 @@ OWNER, ASKED, STRANGER, ELSEWHERE = "busan", "jeju", "gangwon", "ulsan"
 and the owner of another report, which was withdrawn."""
 STAFF_ON_DUTY = 3
 LEAST: dict[str, Any] = {"role": "victim", "harm_types": ["other"], "age_band": "30s"}
-SECONDS = 45.0
 
 
 @dataclass(frozen=True, slots=True)
