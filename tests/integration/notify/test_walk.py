@@ -49,6 +49,7 @@ async def test_a_record_crosses_few_files_on_its_way_to_an_email(start: Start, s
     try:
         await bench.routed(event("report.routed", 1, center="busan"))
         await eventually(lambda: sink.mails)
+        await eventually(bench.at_rest)  # the mail is here before it is written down that it went
     finally:
         sys.setprofile(None)
     assert {name for name in crossed if not name.startswith(BESIDE)} == READ
