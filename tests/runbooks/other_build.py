@@ -3,20 +3,21 @@
 ``FILE`` holds the version; where there is none it is this build's own.
 """
 
+import platform
 import sys
 from pathlib import Path
 
-import shared
+from services.routing import recount
 from shared import process
+from shared.metrics import BUILD_INFO
 
 
 def main(file: str, *arguments: str) -> None:
     """Run the recount."""
     version = Path(file)
     if version.exists():
-        shared.VERSION = version.read_text(encoding="ascii")
-    from services.routing import recount  # noqa: PLC0415  # it shows the version as soon as it is imported
-
+        BUILD_INFO.clear()
+        BUILD_INFO.labels(version.read_text(encoding="ascii"), platform.python_version()).set(1)
     process.run_command(lambda: recount.main(arguments))
 
 
