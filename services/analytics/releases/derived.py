@@ -1,7 +1,7 @@
 """Shares, percentiles and rates, each worked out from a published table and from nothing else.
 
-So they say nothing that the table does not say, and none exists where the numbers it needs are hidden. They are exact:
-whoever shows one rounds it, once, with ``rounded``.
+So they say nothing that the table does not say, and none exists where the numbers it needs are hidden. They are exact
+and are rounded once, with ``rounded``, where they are shown.
 """
 
 from collections.abc import Sequence

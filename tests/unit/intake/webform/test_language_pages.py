@@ -1,4 +1,4 @@
-"""The pages in thirteen languages, and what somebody gets who asks for a fourteenth."""
+"""The pages in thirteen languages, and the answer to a language that is not among them."""
 
 from pathlib import Path
 
