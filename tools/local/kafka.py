@@ -352,10 +352,10 @@ class LocalKafka:
         elif kept.exists():
             data.mkdir(exist_ok=True)
             shutil.copyfile(kept, data / _CHECKPOINT)
-            meta = {"version": "1", "node.id": "1", "cluster.id": _random_name(), "directory.id": _random_name()}
+            meta = {"version": "1", "node.id": "1", "cluster.id": random_name(), "directory.id": random_name()}
             _write(data / _META, properties_text(meta).encode())
         else:
-            self._run_tool(_random_name())
+            self._run_tool(random_name())
             with contextlib.suppress(OSError):  # it runs each time then
                 _write(kept, (data / _CHECKPOINT).read_bytes())
 
@@ -375,7 +375,7 @@ class LocalKafka:
             raise KafkaError(f"formatting {self.folder} failed: {(done.stderr or done.stdout).strip()[-2000:]}")
 
 
-def _random_name() -> str:
+def random_name() -> str:
     """A name as Kafka gives clusters and folders: 16 random bytes. It is no option of a command line."""
     name = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
     return f"A{name[1:]}" if name.startswith("-") else name

@@ -1,12 +1,10 @@
 """Three brokers and a store on one machine, from the same jars as the local product's one; leaders are killed."""
 
 import asyncio
-import base64
 import shutil
 import subprocess
 import tempfile
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -17,7 +15,7 @@ from aiokafka.errors import KafkaError
 from tests.support.waiting import DEADLINE_S
 from tools.local import jars, ports, processes
 from tools.local.engines import EngineError
-from tools.local.kafka import LocalKafka
+from tools.local.kafka import LocalKafka, random_name
 from tools.local.store import LocalStore
 
 _NODES = (1, 2, 3)
@@ -33,7 +31,7 @@ class Cluster:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="ieum-cluster-"))
-        identity = "A" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:21]
+        identity = random_name()
         controllers = {node: ports.free_port() for node in _NODES}
         path = jars.classpath()
         self._brokers = {
