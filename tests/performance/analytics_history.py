@@ -62,7 +62,7 @@ def stories(reports: int, span: timedelta) -> Iterator[Event]:
     """Received, routed, alerted and acknowledged, evenly over the time; centres by their share, Sejong the least."""
     for number in range(reports):
         rid = make.report_id(number)
-        at = make.START - span * (reports - number) / reports
+        at = make.START - span * ((reports - number) / reports)
         body = make.varied(number, (HARMS[number % len(HARMS)],))
         owner = OWNERS[bisect(_UP_TO, number * _APART % 1 * _UP_TO[-1])]
         yield make.received(rid, body, at)

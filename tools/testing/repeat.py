@@ -2,8 +2,8 @@
 
 ``P='tests/browser'``: all tests there instead, also those that ``make test`` leaves out. ``W=1``: with one worker.
 
-``HOG=1`` lets a second process eat one core meanwhile. ``CLOCK=year`` moves the wall clock of tests, services and the
-store (with libfaketime, from Debian's package ``faketime``) so that the turn of the year in Seoul, which is the turn
+``HOG=1`` lets a second process eat one core meanwhile. ``CLOCK=year`` moves the wall clock of tests, services and
+engines (with libfaketime, from Debian's package ``faketime``) so that the turn of the year in Seoul, which is the turn
 of a month and midnight too, falls into each run, later in each.
 """
 
@@ -23,7 +23,7 @@ from tools.testing import run
 
 _SPIN: Final = "while True: pass"
 _LIBRARIES: Final = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1")
-_SLEEP: Final = Path(__file__).with_name("steady_sleep.c")
+_WAITS: Final = Path(__file__).with_name("steady_waits.c")
 _STEP: Final = timedelta(minutes=2)
 """How much earlier before the turn each further run begins."""
 
@@ -41,21 +41,19 @@ def shifted(number: int) -> dict[str, str]:
     turn = datetime(now.astimezone(SEOUL).year + 1, 1, 1, tzinfo=SEOUL)
     ahead = (turn - number * _STEP) - now
     return {
-        "LD_PRELOAD": f"{_steady_sleep()} {library}",
+        "LD_PRELOAD": f"{_steady_waits()} {library}",
         "FAKETIME": f"+{int(ahead.total_seconds())}s",
         # Waits and time-outs go by the monotonic clock, which stays as it is.
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        # Kafka and Node do not start with it; our broker takes records from ahead of its own clock.
-        "FAKETIME_SKIP_CMDS": "java,node",
     }
 
 
-def _steady_sleep() -> Path:
-    """The library made of ``steady_sleep.c``, which says why it is needed."""
-    made = LocalSettings().var / "tests" / "steady_sleep.so"
+def _steady_waits() -> Path:
+    """The library made of ``steady_waits.c``, which says why it is needed."""
+    made = LocalSettings().var / "tests" / "steady_waits.so"
     made.parent.mkdir(parents=True, exist_ok=True)
     try:
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", made, _SLEEP], check=True)
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", made, _WAITS], check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise NoFaketimeError("CLOCK=year needs a C compiler: apt-get install gcc libc6-dev") from error
     return made
