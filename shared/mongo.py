@@ -26,6 +26,7 @@ from shared import certificates, log
 from shared.backoff import backoff
 from shared.clock import Clock
 from shared.errors import FatalError, TransientError
+from shared.mongo_patches import wake_rarely
 from shared.settings import SettingsError, StoreSettings
 
 _log = log.get(__name__)
@@ -75,6 +76,7 @@ def connect(settings: StoreSettings, service: str) -> AsyncIOMotorDatabase[Docum
 
 
 def _client(settings: StoreSettings, service: str) -> AsyncIOMotorClient[Document]:
+    wake_rarely()
     milliseconds = int(settings.call_timeout_s * 1000)
     return AsyncIOMotorClient(
         settings.uri.get_secret_value(),
@@ -95,7 +97,7 @@ def _client(settings: StoreSettings, service: str) -> AsyncIOMotorClient[Documen
         waitQueueTimeoutMS=milliseconds,
         maxPoolSize=32,
         # A failed call tells at once that the store changed, and a look every ten seconds the rest. A stream, which
-        # would tell it a little earlier, takes a connection more and a thread that wakes twice a second.
+        # would tell it a little earlier, takes a connection more and a thread for it.
         serverMonitoringMode="poll",
     )
 
