@@ -8,7 +8,7 @@ from babel.dates import format_skeleton
 from starlette.requests import Request
 
 from services.analytics.dashboard.charts import Bar
-from services.analytics.exports.words import shown, within, word
+from services.analytics.exports.words import percent, shown, within, word
 from services.analytics.releases.calendar import parse
 from services.analytics.releases.catalogue import center_names
 from services.analytics.releases.derived import LOAD_BANDS, FigureChange, most_reports, rounded
@@ -95,8 +95,8 @@ class Terms:
         return formats.exact(datetime.fromisoformat(as_of), self.language).rsplit(":", 1)[0]
 
     def percent(self, share: float | None) -> str:
-        """A share for people, always with its tenth; the word for hidden where there is none."""
-        return self.hidden if share is None else f"{rounded(100 * share, 1):.1f}%"
+        """A share for people; the word for hidden where there is none."""
+        return self.hidden if share is None else percent(share)
 
 
 LOAD_WORDS: Final = (

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from services.analytics.exports.words import HIDDEN_MARK, plain
-from services.analytics.releases.derived import derived
+from services.analytics.releases.derived import derived, in_json
 from services.analytics.releases.published import Table
 from services.analytics.releases.suppression import Figure
 from services.analytics.releases.tables import GENERAL, TableSpec
@@ -61,8 +61,8 @@ def as_json(table: Table, name: Name, text: Callable[[str], str]) -> dict[str, A
             "cells": table.cost.cells,
             "hidden": table.cost.hidden,
             "intervals": table.cost.intervals,
-            "share_hidden": round(table.cost.share, 4),
-            "share_lost": table.cost.lost,
+            "share_hidden": in_json(table.cost.share),
+            "share_lost": in_json(table.cost.lost),
             "coarser": dict(table.coarser),
         },
     }

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from services.analytics.exports.words import within
+from services.analytics.exports.words import percent, within
 from services.analytics.releases.calendar import after
 from services.analytics.releases.derived import LEVELS, by_division, level, most_reports, percentile, within_target
 from services.analytics.releases.hierarchies import days_of
@@ -51,7 +51,7 @@ def report(
         "released": datetime.fromisoformat(centers.as_of).astimezone(SEOUL).strftime("%Y년 %-m월 %-d일"),
         "total": total(centers),
         "before": total(before) if before and before.period.name != begun_within else None,
-        "within": within_target(times),
+        "within": None if (share := within_target(times)) is None else percent(share),
         "half": _within(percentile(times, 0.5), text),
         "most": _within(percentile(times, 0.9), text),
         "largest": _largest(centers, name),

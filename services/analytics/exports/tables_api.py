@@ -14,6 +14,7 @@ from services.analytics.exports.archive import Languages
 from services.analytics.exports.table_files import FILE_ANSWERS, FORMATS, file_answer, wanted_format
 from services.analytics.http_caching import NOT_CHANGED, as_json
 from services.analytics.releases.catalogue import periods_of, published
+from services.analytics.releases.derived import in_json
 from services.analytics.releases.service import ReleaseService
 from services.analytics.releases.tables import GENERAL, TABLE_SPECS, TableSpec
 from shared.identity.principal import Principal
@@ -76,7 +77,10 @@ def router(release_service: ReleaseService, watch: Watch, pages: Pages, authoriz
         responses=NOT_CHANGED,
     )
     async def get_protection(request: Request) -> Response:
-        """Worked out from what is published. ``share_lost``: of a table's total, what stands in hidden cells."""
+        """Worked out from what is published. ``share_lost``: of a table's total, what stands in hidden cells.
+
+        Shares have four decimal places, half of the last one up.
+        """
         costs = [await _cost(release_service, definition) for definition in TABLE_SPECS.values()]
         return as_json(request, {"tables": costs}, pages.language(request))
 
@@ -121,9 +125,9 @@ async def _cost(release_service: ReleaseService, definition: TableSpec) -> dict[
         "name": definition.name,
         "cells": cells,
         "hidden": hidden,
-        "share_hidden": round(hidden / cells, 4) if cells else None,
+        "share_hidden": in_json(hidden / cells if cells else None),
         "periods": [
-            {"period": name, "share_hidden": round(cost.share, 4), "share_lost": cost.lost}
+            {"period": name, "share_hidden": in_json(cost.share), "share_lost": in_json(cost.lost)}
             for name, cost in costs.items()
         ],
     }

@@ -5,6 +5,7 @@ from typing import Final
 
 from services.analytics.counting.aggregate import IN_CARE, NO_SUPPORT
 from services.analytics.releases.counts import LONGER, UNANSWERED
+from services.analytics.releases.derived import rounded
 from services.analytics.releases.hierarchies import TOTAL, members
 from services.analytics.releases.suppression import Figure
 from services.analytics.releases.tables import AT_HOME, LAST_RESORT, LINKED, NO_HOME, OVERFLOW
@@ -173,3 +174,8 @@ def shown(figure: Figure, _: Callable[[str], str], number: Callable[[float], str
     if figure.low is None or figure.high is None:
         return _("hidden")
     return number(figure.low) if figure.low == figure.high else f"{number(figure.low)}–{number(figure.high)}"
+
+
+def percent(share: float) -> str:
+    """A share for people, always with its tenth."""
+    return f"{rounded(100 * share, 1):.1f}%"

@@ -89,14 +89,15 @@ def derived(table: Table) -> dict[str, str | float | None]:
         return {
             "half_answered": percentile(table, 0.5),
             "nine_of_ten_answered": percentile(table, 0.9),
-            "share_within_1_hour": _in_json(within_target(table)),
+            "share_within_1_hour": in_json(within_target(table)),
         }
     if table.definition.name == BY_CENTER:
         return {"per_100000": per_100000(table)}
-    return {"share_unknown": _in_json(share)} if (share := unknown_share(table)) is not None else {}
+    return {"share_unknown": in_json(share)} if (share := unknown_share(table)) is not None else {}
 
 
-def _in_json(share: float | None) -> float | None:
+def in_json(share: float | None) -> float | None:
+    """To four decimal places; None where there is none."""
     return None if share is None else rounded(share, 4)
 
 

@@ -105,7 +105,7 @@ class Table:
         between = len(cells) - hidden - sum(figure.exact for figure in cells)
         how = self.definition.protection
         stated = whole and not isinstance(how, Rounded) and not (isinstance(how, Marks) and not how.by_place)
-        return Cost(len(cells), hidden, between, round(1 - seen / whole, 4) if stated else None)
+        return Cost(len(cells), hidden, between, (whole - seen) / whole if stated else None)
 
 
 def build(definition: TableSpec, period: Period, releases: Sequence[Release]) -> Table:

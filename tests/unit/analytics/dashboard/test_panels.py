@@ -67,6 +67,16 @@ async def test_percent_are_rounded_once() -> None:
     assert "3 fewer than in November 2026 (-0.3%)" in page.said("how-many")
 
 
+async def test_the_share_that_no_number_states_is_rounded_once() -> None:
+    """2 of 58 are 3.448 %: 3.4. Rounded before, to 3.45, it would be 3.5."""
+    releases = [
+        replace(each, tables={**each.tables, BY_CENTER: {"busan": 56, TOTAL: 58}}) if each.period == "2026-12" else each
+        for each in releases_made_up()
+    ]
+    page = Source(await fetch("/?period=2026-12&lang=en", releases=releases))
+    assert "16 of 17 numbers are hidden (94.1%); 3.4% of what is counted stands there." in page.said("rules")
+
+
 async def test_a_centre_is_named_the_one_with_most_only_where_no_other_can_have_as_many() -> None:
     page = await source("/?period=2026&lang=en")
     assert "Most are at the centre Gyeonggi" in page.said("where")

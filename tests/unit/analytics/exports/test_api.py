@@ -18,9 +18,11 @@ from services.analytics.exports.csvw import as_csvw
 from services.analytics.exports.files import as_csv, as_json
 from services.analytics.exports.observations import observations
 from services.analytics.exports.parquet import as_parquet
+from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.errata import revised
-from services.analytics.releases.published import Table, build
+from services.analytics.releases.published import Table, TableRow, build
 from services.analytics.releases.release import Release, of_month, of_quarter
+from services.analytics.releases.suppression import HIDDEN, Figure
 from services.analytics.releases.tables import FIRST_WEEKS, TABLE_SPECS
 from services.analytics.settings import AnalyticsSettings
 from shared.web.pages import Pages
@@ -326,6 +328,19 @@ async def test_the_calendar_announces_a_year_with_quarters_and_years_beside_thei
         assert "4 January 2028" in page, "the fourth of January of which year"
     assert "reports-by-age-and-gender" in coming[-1]["tables"]
     assert "reports-by-age-and-gender" not in coming[0]["tables"]
+
+
+async def test_shares_in_json_round_half_of_the_last_place_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 of 32 is 0.03125: 0.0313. Rounded to the even digit it would be 0.0312."""
+    rows = [TableRow(str(n), (Figure(1, 1) if n else HIDDEN,)) for n in range(32)]
+    table = replace(made("reports-by-center", "2026-10"), rows=(*rows, TableRow("total", (Figure(32, 32),))))
+    own = as_json(table, str, str)["protection"]
+    assert (own["share_hidden"], own["share_lost"]) == (0.0313, 0.0313)
+    monkeypatch.setattr(ReleaseCatalogue, "cost", lambda *_: table.cost)
+    costs = (await get("/api/v1/protection")).json()["tables"]
+    (of_centers,) = [each for each in costs if each["name"] == "reports-by-center"]
+    assert of_centers["share_hidden"] == 0.0313
+    assert of_centers["periods"][0] == {"period": "2026-12", "share_hidden": 0.0313, "share_lost": 0.0313}
 
 
 @pytest.mark.parametrize(

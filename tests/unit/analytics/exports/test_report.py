@@ -14,11 +14,11 @@ from services.analytics.exports import report
 from services.analytics.exports.report import NoFontError, typeset
 from services.analytics.exports.report_content import map_svg
 from services.analytics.exports.report_content import report as content
-from services.analytics.releases.hierarchies import CENTERS
+from services.analytics.releases.hierarchies import CENTERS, TOTAL
 from services.analytics.releases.published import build, exists
 from services.analytics.releases.release import of_month, of_quarter
 from services.analytics.releases.suppression import MonthCounts
-from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, TABLE_SPECS
+from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, TABLE_SPECS, TIME_TABLE
 from shared.web.korea import MERGER, divisions_map
 from tests.support.waiting import eventually
 from tests.unit.analytics.exports.test_api import get, numbers
@@ -107,6 +107,15 @@ def test_a_week_and_a_month_that_counting_may_have_begun_within_say_so(*, begun:
         "* 이 달 중간에 집계를 시작했을 수",
     )
     assert [each in text for each in said] == [begun] * len(said)
+
+
+def test_the_share_seen_within_an_hour_is_the_one_of_the_dashboard() -> None:
+    """23 of 80 are 28.75 %: 28.8, though a computer that multiplies by 100 finds a little less."""
+    month = of_month(some_counts("2026-10"), "2026-11-04T00:00:00Z", "full")
+    month = replace(month, tables={**month.tables, TIME_TABLE: {"within_1_hour": 23, "within_4_hours": 57, TOTAL: 80}})
+    tables = {d.name: build(d, period("2026-10"), [month]) for d in TABLE_SPECS.values() if exists(d, month)}
+    (first, _) = PdfReader(io.BytesIO(typeset(json.dumps(content(tables, [], None, str, str)), NOW))).pages
+    assert "28.8%" in first.extract_text()
 
 
 def test_a_report_with_long_corrections_counts_all_its_pages() -> None:
