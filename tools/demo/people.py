@@ -141,7 +141,7 @@ class SignedIn(httpx.Auth):
         service = next((name for name, url in self._urls.items() if str(request.url).startswith(url)), "notify")
         request.headers["Authorization"] = f"Bearer {await self.ready(service)}"
         answer = yield request
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
+        if answer.status_code == httpx.codes.UNAUTHORIZED or _leads_to_the_sign_in(answer):
             request.headers["Authorization"] = f"Bearer {await self.ready(service, anew=True)}"
             yield request
 
@@ -224,6 +224,12 @@ class Crew:
         """A person's way to a service; to be closed by the caller."""
         base = self._urls[service]
         return httpx.AsyncClient(base_url=base, auth=self.auth(name), timeout=timeout, trust_env=False, limits=_LIMITS)
+
+
+def _leads_to_the_sign_in(answer: httpx.Response) -> bool:
+    """Return whether a page sent its reader to sign in; the API answers 401 instead."""
+    where = httpx.URL(answer.headers.get("location", ""))
+    return answer.status_code == httpx.codes.SEE_OTHER and where.path.endswith("/session") and "next" in where.params
 
 
 def _person(found: Mapping[str, Any]) -> Person:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import orjson
@@ -42,7 +43,11 @@ class Notify:
             known = orjson.loads(request.content)["session"] in self.sessions
             return self._issue() if known else httpx.Response(401, json={"code": "session_over"})
         token = request.headers["authorization"].removeprefix("Bearer ")
-        return httpx.Response(200 if token in self.tokens else 401)
+        if token in self.tokens:
+            return httpx.Response(200)
+        if request.url.path.startswith("/api/"):
+            return httpx.Response(401)
+        return httpx.Response(303, headers={"location": f"http://notify/session?next={quote(str(request.url))}"})
 
     def _issue(self) -> httpx.Response:
         number = len(self.tokens)
@@ -74,15 +79,19 @@ async def test_one_sign_in_serves_many_requests(notify: Notify) -> None:
     assert notify.asked == ["sign-in", "cases", "cases", "cases"]
 
 
-async def test_a_refused_token_is_renewed_and_an_ended_session_signs_in_with_the_next_code(notify: Notify) -> None:
+@pytest.mark.parametrize("path", ["/cases", "/api/v1/cases"])
+async def test_a_refused_token_is_renewed_and_an_ended_session_signs_in_with_the_next_code(
+    notify: Notify, path: str
+) -> None:
+    """The API refuses it with 401; a page leads to the sign-in."""
     async with working(SignedIn("http://notify", PERSON)) as client:
-        await client.get("/cases")
+        await client.get(path)
         notify.tokens.clear()
-        assert (await client.get("/cases")).status_code == 200
+        assert (await client.get(path)).status_code == 200
         assert notify.asked[-3:] == ["cases", "renew", "cases"]
         notify.tokens.clear()
         notify.sessions.clear()
-        assert (await client.get("/cases")).status_code == 200
+        assert (await client.get(path)).status_code == 200
         assert notify.asked[-4:] == ["cases", "renew", "sign-in", "cases"]
 
 
