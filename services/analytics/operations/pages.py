@@ -37,6 +37,15 @@ STAGES: Final[Mapping[str, str]] = {
     "loads": gettext_noop("Routing tells its loads"),
 }
 """The stage that a record of each topic stands for."""
+WHY_REFUSED: Final[Mapping[str, str]] = {
+    "narrow": gettext_noop("%(period)s is not released: a hidden number could be worked out from it."),
+    "contradiction": gettext_noop("%(period)s is not released: its numbers contradict each other."),
+    "out_of_time": gettext_noop("%(period)s is not released: the proof took too long."),
+    "failed": gettext_noop("%(period)s is not released: making or proving it failed."),
+    "implausible": gettext_noop("%(period)s is not released: its counts cannot be true."),
+    "broken": gettext_noop("Nothing more is released: the register of releases is damaged."),
+}
+"""By the verdict, which the log has too."""
 
 
 def router(
@@ -72,7 +81,8 @@ def router(
             closed=sum(center.state == "closed" for center in centers) if centers is not None else None,
             known=len(centers) if centers is not None else None,
             next_release=release_service.next_release(),
-            release_trouble=release_service.check(),
+            refused=release_service.refused,
+            why_refused=WHY_REFUSED,
             may_read_audit=audit is not None and principal.may(Action.AUDIT_READ),
             sees_tables=principal.may(Action.TABLES_READ),
         )

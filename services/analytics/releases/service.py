@@ -89,6 +89,14 @@ class _Made:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A period that could not be released, and why: the verdict of its proof, or ``broken`` of the whole register."""
+
+    period: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
 class HeldBack:
     """A month that is not released because its counts cannot be true, and the tables in which they cannot."""
 
@@ -129,7 +137,7 @@ class ReleaseService:
         self._vouched = 0
         """So many entries of the register this process knows to be vouched for."""
         self._failed_at = float("-inf")
-        self._failure: str | None = None
+        self._refusal: Refused | None = None
         self._held_back: HeldBack | None = None
         self._first_month: str | None = None
         """The month of the earliest day that was counted, as last read before the first release."""
@@ -152,9 +160,14 @@ class ReleaseService:
         """A month whose counts cannot be true, so that it waits; None while there is none."""
         return self._held_back
 
+    @property
+    def refused(self) -> Refused | None:
+        """The release that could not be made at the last attempt; None while releases go out."""
+        return self._refusal
+
     def check(self) -> str | None:
         """For health: None while releases go out."""
-        return self._failure
+        return None if self._refusal is None else f"{self._refusal.period} not released: {self._refusal.verdict}"
 
     async def release_due(self) -> None:
         """Release everything that may be closed by now, oldest first; stop at the first that cannot.
@@ -181,7 +194,7 @@ class ReleaseService:
                 self._failed_at = self._clock.monotonic()
                 self._refused(period, made.proof.verdict, made.proof.cells)
                 return
-            self._failure = self._held_back = None
+            self._refusal = self._held_back = None
             if await self._register.append(made.release, self._all):
                 self._told(made)
             await self._read()
@@ -499,7 +512,7 @@ class ReleaseService:
             _log.error("analytics.table_left_out", period=release.period, tables=left_out)
 
     def _refused(self, period: str, verdict: str, cells: Sequence[str]) -> None:
-        self._failure = f"{period} not released: {verdict}"
+        self._refusal = Refused(period, verdict)
         tables = dict.fromkeys(cell.partition(":")[0] for cell in cells)
         self._held_back = HeldBack(period, tuple(tables)) if verdict == "implausible" else None
         metrics.RELEASES.labels(verdict).inc()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -13,6 +13,7 @@ from services.analytics.counting.reconciliation import ReconciliationCounts, rec
 from services.analytics.main import application
 from services.analytics.operations.repository import Redrives
 from services.analytics.operations.service import Operations
+from services.analytics.releases.audit import Verdict
 from services.analytics.releases.release import Release
 from services.analytics.releases.service import ReleaseService
 from services.analytics.releases.tables import TABLE_SPECS
@@ -188,6 +189,18 @@ async def test_before_the_first_release_the_page_says_when_it_comes(lang: str) -
     assert 'datetime="2026-12-04T00:00:00+09:00"' in page  # three days after November's end in Seoul
     answer = await house.get("/api/v1/tables/reports-by-center", who)
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_period")
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_operators_read_in_their_language_why_a_release_was_refused(lang: str) -> None:
+    house = House()
+    who = house.staff.bearer("ministry", "administrator")
+    for verdict in {*get_args(Verdict), "broken"} - {"open"}:
+        house.release_service._refused("2026-11", verdict, ())
+        page = (await house.get(f"/operations?lang={lang}", who)).text
+        said = re.search(rf"<strong>([^<]+)</strong> \(<code>{verdict}</code>\)", page)
+        assert said is not None, verdict
+        assert bool(re.search("[가-힣]", said[1])) == (lang == "ko"), said[1]
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])

@@ -50,10 +50,12 @@ class Answer:
     value: str
     note: str
     hidden: bool = False
+    """Marked as hidden: a number that is known and not published."""
     change: str = ""
     definition: str = ""
     table: Table | None = None
     leads_to: str = ""
+    alarm: bool = False
 
 
 def answers(edition: Edition, words: Wording, *, accounted: bool | None) -> list[Answer]:
@@ -169,14 +171,15 @@ def _accounted(words: Wording, accounted: bool | None) -> Answer:
         False: gettext_noop("Something"),
         None: gettext_noop("Cannot be said now"),
     }[accounted]
+    seen = gettext_noop("Looked at just now, over all reports there ever were; no numbers are shown.")
+    unseen = gettext_noop("It could not be looked at, or counting has stood still.")
     return Answer(
         "accounted",
         words.text(gettext_noop("Is anything unaccounted for?")),
         words.text(value),
-        words.text(gettext_noop("Looked at just now, over all reports there ever were; no numbers are shown.")),
-        accounted is not True,
-        "",
-        words.text(
+        words.text(unseen if accounted is None else seen),
+        alarm=accounted is False,
+        definition=words.text(
             gettext_noop(
                 "Every accepted report, counted at the entrance, has a centre or has been on its way for less than an "
                 "hour, every one at a centre was counted at the entrance, and none had to be set aside. The numbers "

@@ -110,11 +110,19 @@ async def test_what_protection_costs_a_year_counts_its_intervals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("watch", "said"), [(Watching(), "Nothing"), (Lost(), "Something"), (Away(), "Cannot be said now")]
+    ("watch", "said", "looked"),
+    [
+        (Watching(), 'stat-value">Nothing', True),
+        (Lost(), 'stat-value alarm">Something', True),
+        (Away(), 'stat-value">Cannot be said now', False),
+    ],
 )
-async def test_whether_all_is_accounted_for_is_a_word_and_no_number(watch: Watching, said: str) -> None:
-    page = await source("/?lang=en", watch=watch)
-    assert said in page.texts["accounted"]
+async def test_whether_all_is_accounted_for_is_a_word_and_no_number(watch: Watching, said: str, looked: bool) -> None:
+    """Nor is it hatched, as numbers are that are known and hidden."""
+    html = await fetch("/?lang=en", watch=watch)
+    page = Source(html)
+    assert said in html
+    assert ("Looked at just now" in page.said("accounted")) == looked
     assert not re.search(r"\d", page.said("accounted"))
 
 
