@@ -27,7 +27,7 @@ NEXT: Final = {
         "Its staff are alerted, again and again until someone answers. At night, alerts about what is not urgent may "
         "wait until morning."
     ),
-    State.SEEN: n("They put their name to it. They have not opened what you wrote yet."),
+    State.SEEN: n("They have taken on your report. They have not opened what you wrote yet."),
     State.OPENED: n("They prepare the next step. They contact you only in the ways you chose."),
     State.MOVED: n(
         "Its staff are alerted, again and again until someone answers. At night, alerts about what is not urgent may "
@@ -62,7 +62,7 @@ LIMITED_NEXT: Final = {
         "Staff of a support centre are alerted, again and again until someone answers. At night, alerts about what is "
         "not urgent may wait until morning."
     ),
-    State.SEEN: n("They put their name to it. What is done from here on is not shown."),
+    State.SEEN: n("They have taken on your report. What is done from here on is not shown."),
 }
 LIMITED: Final = {
     LimitedBecause.NOT_CONFIRMED: n(

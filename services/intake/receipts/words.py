@@ -45,7 +45,7 @@ PAGES: Final[Mapping[str, ActionWords]] = {
         n("Change it"),
     ),
     "word": ActionWords(
-        n("Set a word of your own"),
+        n("Set or change your word"),
         n(
             "If somebody else could see your receipt number, a word only you know keeps them from writing in your name "
             "or taking your report back. How far your report is can still be seen with the number alone, unless you "

@@ -153,7 +153,9 @@ async def test_a_word_guards_the_status_too_where_its_reporter_chose_so(
     assert refused.status_code == 404
     assert 'name="word"' in refused.text
     shown = await harness.http.post("/status?lang=en", data={**form, "word": "my word"})
-    assert "After half an hour the status needs it again." in shown.text
+    assert "After half an hour you need it again to see the status." in shown.text
+    asked = await harness.http.post("/status/word?lang=en", data={**form, "step": "ask"})
+    assert "Set or change your word</h1>" in asked.text, "the button says to change it"
     assert (await harness.http.post("/status?lang=en", data=form)).status_code == 200, "not at every step of a visit"
     clock.jump(minutes=31)
     assert (await harness.http.post("/status?lang=en", data=form)).status_code == 404
