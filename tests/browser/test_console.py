@@ -69,6 +69,21 @@ async def shot(page: Page, name: str) -> None:
         await page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
 
 
+async def test_the_name_of_the_chosen_list_is_shown_whole(start: Start, sink: MailSink, chromium: Browser) -> None:
+    del sink
+    harness = await start()
+    async with listening(harness) as base:
+        page = await console(chromium, harness, base, "central")
+        missing = await page.locator("#center").evaluate(
+            """select => {
+              const before = select.getBoundingClientRect().width;
+              select.style.fieldSizing = "content";
+              return select.getBoundingClientRect().width - before;
+            }"""
+        )
+        assert missing <= 0, f"{missing} pixels are missing"
+
+
 async def test_a_new_case_appears_and_is_acknowledged_in_another_window(
     start: Start,
     sink: MailSink,
