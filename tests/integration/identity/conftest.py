@@ -153,6 +153,7 @@ class IdentityHarness:
             health=Health(),
             routers=routers,
             pages=pages,
+            for_staff=True,
         )
         return Process(accounts, app, log, self.clock)
 

@@ -48,7 +48,10 @@ async def registered(identity: Process, http: httpx.AsyncClient, ready: Ready) -
 async def test_who_must_have_a_passkey_registers_one_and_then_signs_in_with_it_alone(identity: Process) -> None:
     ready = await identity.person("jeju", "lead")
     async with browser(identity) as http:
-        assert (await http.get("/session/passkey")).status_code == 403
+        over = await http.get("/session/passkey", headers={"accept": "text/html", "accept-language": "en"})
+        assert over.status_code == 403
+        assert "<h1>Please sign in.</h1>" in over.text
+        assert '<a class="button primary" href="/session">Sign in</a>' in over.text
         device = await registered(identity, http, ready)
         assert (await http.get("/desk")).text == ready.account.subject
         account, cookie = await identity.accounts.store.get(ready.account.subject), http.cookies["__Host-ieum_device"]
