@@ -63,7 +63,7 @@ T = TypeVar("T")
 class _Periodic:
     name: str
     work: Work
-    seconds: float
+    pace_s: Callable[[], float]
     wake: asyncio.Event | None
     gather_s: float
     at_once: bool
@@ -82,7 +82,7 @@ class Jobs:
 
     def every(
         self,
-        seconds: float,
+        seconds: float | Callable[[], float],
         name: str,
         work: Work,
         *,
@@ -93,10 +93,12 @@ class Jobs:
     ) -> None:
         """Add a job whose next pass begins ``seconds`` after the last one ended, or ``gather_s`` after ``wake`` is set.
 
-        The first pass begins at once unless ``at_once`` is False. ``wake`` is cleared before the pass it caused.
+        ``seconds`` that may change are a function, which is asked after each pass. The first pass begins at once unless
+        ``at_once`` is False. ``wake`` is cleared before the pass it caused.
         No pass begins, nothing wakes for one, and the job does not count as failing, while ``only_while`` is not set.
         """
-        job = _Periodic(name, work, seconds, wake, gather_s, at_once, only_while)
+        pace_s = seconds if callable(seconds) else lambda: seconds
+        job = _Periodic(name, work, pace_s, wake, gather_s, at_once, only_while)
         self._add(name, lambda: self._repeat(job))
 
     def endless(self, name: str, work: Work) -> None:
@@ -121,7 +123,6 @@ class Jobs:
         FAILING.labels(name).set(0)
 
     async def _repeat(self, job: _Periodic) -> None:
-        limit = min(max(job.seconds, SHORTEST_LIMIT_S), LONGEST_LIMIT_S)
         if not job.at_once:
             await self._pause(job)
         while True:
@@ -131,7 +132,7 @@ class Jobs:
             if await self._attempt(job.name, job.work):
                 await self._pause(job)
             else:
-                await self._back_off(job.name, limit)
+                await self._back_off(job.name, min(max(job.pace_s(), SHORTEST_LIMIT_S), LONGEST_LIMIT_S))
 
     async def _keep(self, name: str, work: Work) -> None:
         while True:
@@ -178,10 +179,10 @@ class Jobs:
 
     async def _pause(self, job: _Periodic) -> None:
         if job.wake is None:
-            await self._clock.sleep(job.seconds)
+            await self._clock.sleep(job.pace_s())
             return
         with suppress(TimeoutError):
-            async with asyncio.timeout(job.seconds):
+            async with asyncio.timeout(job.pace_s()):
                 await job.wake.wait()
                 await asyncio.sleep(job.gather_s)
         job.wake.clear()

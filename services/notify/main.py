@@ -161,7 +161,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     escalation_worker = EscalationWorker(
         cases, centers, recent, delivery, broadcaster, case_relay, clock, settings, worker
     )
-    liveness = WorkerLiveness(WorkerStore(database), cases, worker, settings.lease_s, escalation_worker.wake, clock)
+    liveness = WorkerLiveness(WorkerStore(database), cases, worker, settings.lease_s, escalation_worker, clock)
     routings = RoutingsHandler(cases, broadcaster, clock, settings.rules, escalation_worker)
     bus.include(consumers(routings))
     feed = ConsoleFeed(cases, broadcaster, clock, settings.rules)
@@ -241,12 +241,12 @@ def _far_timers(cases: CaseStore, worker: EscalationWorker, settings: NotifySett
 
 def _alert_jobs(jobs: Jobs, worker: EscalationWorker, recent: RecentAlertStore, settings: NotifySettings) -> None:
     """Make the alerting jobs: critical cases have their own; the job for those held here asks the store nothing."""
-    often_s, rarely_s, gather_s = settings.poll_s, RARELY * settings.poll_s, settings.gather_s
+    rarely_s, gather_s = RARELY * settings.poll_s, settings.gather_s
     for number in range(ALERTERS):
         # The first asks the store; the other is woken when there is more than it can do.
-        poll_s = often_s if number == 0 else rarely_s
-        jobs.every(poll_s, f"alerts-{number}", worker.send_due, wake=worker.due, gather_s=gather_s)
-    jobs.every(often_s, "alerts-urgent", worker.send_urgent, wake=worker.urgent_due)
+        pace_s = worker.pace_s if number == 0 else rarely_s
+        jobs.every(pace_s, f"alerts-{number}", worker.send_due, wake=worker.due, gather_s=gather_s)
+    jobs.every(worker.pace_s, "alerts-urgent", worker.send_urgent, wake=worker.urgent_due)
     jobs.every(rarely_s, "alerts-urgent-held", worker.send_held_urgent, wake=worker.urgent_held)
     jobs.every(DAY_S, "recent-alerts", recent.save, wake=recent.told, gather_s=RECENT_S)
 

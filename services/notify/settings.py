@@ -117,7 +117,8 @@ class NotifySettings(AlertSettings, AuditSettings):
     lease_s: float = Field(default=60.0, ge=1, le=900, examples=[60])
     """How long a claimed alert may take before another process takes it over; of one that died, some 16 seconds."""
     poll_s: float = Field(default=1.0, gt=0, le=60, examples=[1])
-    """How often the store is asked for alerts that became due."""
+    """How often the store is asked for alerts that became due. A process that is alone asks a fifth as often, also for
+    what becomes due until it asks again, and sends that when it is due."""
     gather_s: float = Field(default=0.1, ge=0, le=5, examples=[0.1])
     """How long new cases gather before they are alerted: a pass costs the store as much for one as for many."""
     claim_size: int = Field(default=200, ge=1, le=1000, examples=[200])

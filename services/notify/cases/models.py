@@ -354,10 +354,11 @@ class Case(StoredModel):
 
 
 class DueCase(NamedTuple):
-    """A case whose next step is due, and whose staff it is for."""
+    """A case whose next step is due, or is soon, and whose staff it is for."""
 
     report_id: str
     center_id: str
+    wake_at: datetime
 
 
 RANK: Final = {Urgency.CRITICAL: 0, Urgency.HIGH: 1, Urgency.NORMAL: 2}

@@ -1,7 +1,7 @@
 """Cases in the document store. Every write is guarded by the number of the state it was made from."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -98,6 +98,8 @@ class CaseStore:
         self.database = database
         self.collection: AsyncIOMotorCollection[Document] = database["cases"]
         self.reservations = SevereReservations(database)
+        self.on_written: Callable[[Iterable[Case]], None] = lambda _: None
+        """Told of every state that was written, or may be: its next step may come before the next look for due ones."""
 
     async def prepare(self) -> None:
         """Create the indexes; the same ones again change nothing."""
@@ -116,6 +118,12 @@ class CaseStore:
         """Write all changes at once, each only over the state it was made from."""
         if not changes:
             return Saved(frozenset())
+        try:
+            return await self._save(changes, now)
+        finally:
+            self.on_written(change.case for change in changes)
+
+    async def _save(self, changes: Sequence[Change], now: datetime) -> Saved:
         mark = secrets.token_hex(8)
         writes = [write_of(change, mark, now) for change in changes]
         failed: dict[int, Mapping[str, Any]] = {}
@@ -141,15 +149,16 @@ class CaseStore:
             found = await by_ids(self.collection, report_ids, {"mark": 1})
         return {i for i in report_ids if found.get(i, {}).get("mark") != mark}
 
-    async def due(self, now: datetime, limit: int, *, critical: bool = False) -> list[DueCase]:
-        """Up to ``limit`` cases whose next step is due and that no living worker holds, the longest due first.
+    async def due(self, until: datetime, limit: int, *, critical: bool = False) -> list[DueCase]:
+        """Up to ``limit`` cases whose next step is due by then and that no living worker holds, the longest due first.
 
         With ``critical`` only critical ones, however many others have been due for longer.
         """
-        wanted: Document = {**_due(now), **(_CRITICAL if critical else {})}
+        wanted: Document = {**_due(until), **(_CRITICAL if critical else {})}
+        names = {"center_id": 1, "wake_at": 1}
         with store_errors():
-            found = await self.collection.find(wanted, {"center_id": 1}).sort("wake_at", 1).limit(limit).to_list(None)
-        return [DueCase(document["_id"], document.get("center_id", "")) for document in found]
+            found = await self.collection.find(wanted, names).sort("wake_at", 1).limit(limit).to_list(None)
+        return [DueCase(document["_id"], document.get("center_id", ""), document["wake_at"]) for document in found]
 
     async def claim(
         self, worker: str, lease_s: float, report_ids: Sequence[str], now: datetime, skipped: Skipped

@@ -14,6 +14,7 @@ from services.notify.cases.repository import CaseStore, Change
 from services.notify.escalation import rules as policy
 from services.notify.escalation.repository import WorkerStore
 from services.notify.escalation.rules import Rules
+from services.notify.escalation.service import EscalationWorker
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -197,15 +198,15 @@ class WorkerLiveness:
         cases: CaseStore,
         worker: str,
         lease_s: float,
-        released: Callable[[], None],
+        alerts: EscalationWorker,
         clock: Clock,
     ) -> None:
-        """``worker`` names this process in leases; ``released`` is called when there is something to claim."""
+        """``worker`` names this process in leases; ``alerts`` is woken when there is something to claim."""
         self._workers = workers
         self._cases = cases
         self._worker = worker
         self._lease_s = lease_s
-        self._released = released
+        self._alerts = alerts
         self._clock = clock
         self._seen: dict[str, tuple[int, int]] = {}
         """Of each other process its number, and at how many looks before this one it was the same."""
@@ -216,6 +217,7 @@ class WorkerLiveness:
             numbers = await self._workers.beat(self._worker)
         except TransientError:
             self._seen = {}  # the others could not say that they live either
+            self._alerts.note_alone(alone=False)
             raise
         before = self._seen
         self._seen = {
@@ -223,6 +225,7 @@ class WorkerLiveness:
             for other, number in numbers.items()
             if other != self._worker
         }
+        self._alerts.note_alone(alone=not self._seen)
         gone = [other for other, (_, silent) in self._seen.items() if silent >= SILENT_LOOKS]
         for other in gone:
             await self._release(other)
@@ -233,7 +236,7 @@ class WorkerLiveness:
         cases = await self._cases.release(worker, self._clock.now(), self._lease_s)
         _LOG.warning("worker.gone", worker=worker, cases=cases)
         if cases:
-            self._released()
+            self._alerts.wake()
 
     async def stop(self) -> None:
         """Give back what this process holds; to be called when nothing of it is on its way any more."""

@@ -79,6 +79,11 @@ class HeldCases:
         """How many wait for a batch."""
         return len(self._deferred)
 
+    @property
+    def next_batch(self) -> datetime | None:
+        """When the first of them is to be sent."""
+        return min((until for until, _ in self._deferred), default=None)
+
     def hold(self, cases: Sequence[Case], now: datetime) -> list[Case]:
         """The same cases in the same order, those due now leased as far as there is room, critical ones first."""
         leased: dict[str, Case] = {}
@@ -147,6 +152,9 @@ ASK_EVERY: Final = 4
 
 _DUE_SEEN: Final = 2000
 """The embedded store reads all that is due, however few are asked for: one look for many claims."""
+LOOK_AHEAD: Final = 5
+"""So many times the usual pause a process that is alone does not ask: its last look told what becomes due until then,
+and itself wrote what is new. What several write, each looks for at the usual pace: one of them may have died since."""
 _DUE_FOR_S: Final = 5.0
 """Cases seen due longer ago are read again, with those that became due since."""
 
@@ -212,11 +220,15 @@ class EscalationWorker:
         """Something critical may be due now, that this process does not hold."""
         self.urgent_held: Final = asyncio.Event()
         """This process holds something critical that is due."""
+        self._alone = False
+        self._reminder: asyncio.TimerHandle | None = None
+        """Wakes this process when the next step that it knows of is due."""
+        cases.on_written = self._written
         self._passes = 0
         self._due = {False: _Due(), True: _Due()}
         """Seen due and not claimed yet, by whether only critical cases were looked for."""
-        self._nothing_due_at = -inf
-        """When a look last found nothing due at all; until something is written that is."""
+        self._nothing_due_until = -inf
+        """Where a look found nothing due at all, as long as that holds; until something is written that is."""
         self._found_nothing_at = -inf
         """The same by the machine's clock, which jobs go by."""
         self._known_centers: _Centers | None = None
@@ -243,15 +255,53 @@ class EscalationWorker:
             if critical:
                 self.urgent_due.set()
             if not held:
-                self._nothing_due_at = self._found_nothing_at = -inf
+                self._nothing_due_until = self._found_nothing_at = -inf
 
     def wake(self) -> None:
         """Look at once for what is due."""
         for due in self._due.values():
             due.seen_at = -inf
-        self._nothing_due_at = self._found_nothing_at = -inf
+        self._nothing_due_until = self._found_nothing_at = -inf
         self.due.set()
         self.urgent_due.set()
+
+    def note_alone(self, *, alone: bool) -> None:
+        """Take note whether no other process sends alerts."""
+        self._alone = alone
+
+    def pace_s(self) -> float:
+        """Seconds from one look for what is due to the next."""
+        return self._settings.poll_s * (LOOK_AHEAD if self._alone else 1)
+
+    def _written(self, cases: Iterable[Case]) -> None:
+        now = self._clock.now()
+        for case in cases:
+            if case.wake_at is None:
+                continue
+            if case.wake_at > now:
+                self._remind(case.wake_at)
+            else:
+                self._look_soon(critical=case.urgency is Urgency.CRITICAL)
+
+    def _remind(self, moment: datetime) -> None:
+        """Look for what is due at this moment, unless a look comes before it anyway."""
+        left_s = max((moment - self._clock.now()).total_seconds(), 0.0)
+        at = self._loop_time() + left_s
+        if left_s > 2 * self.pace_s() or (self._reminder is not None and self._reminder.when() <= at):
+            return
+        if self._reminder is not None:
+            self._reminder.cancel()
+        self._reminder = asyncio.get_running_loop().call_at(at, self._reminded)
+
+    def _reminded(self) -> None:
+        self._reminder = None
+        self._look_soon(critical=True)
+
+    def _look_soon(self, *, critical: bool) -> None:
+        self.due.set()
+        if critical:
+            self.urgent_due.set()
+        self._nothing_due_until = self._found_nothing_at = -inf
 
     @property
     def deferred(self) -> int:
@@ -321,6 +371,8 @@ class EscalationWorker:
         work = work or self._take(critical=False)
         if work:
             await self._see_through(work, urgent=False)
+        elif (moment := self._held.next_batch) is not None:
+            self._remind(moment)
         return len(work)
 
     def _take(self, *, critical: bool) -> list[ClaimedCase]:
@@ -379,14 +431,18 @@ class EscalationWorker:
             claimed = await self._claim_seen(due, now, size)
             if claimed:
                 return claimed
-        if critical and self._clock.monotonic() - self._nothing_due_at < self._settings.poll_s:
+        if critical and self._clock.monotonic() < self._nothing_due_until:
             return []  # an idle process asks once, not for each kind
         if not critical and self._loop_time() - self._found_nothing_at < self._settings.poll_s / 2:
             return []  # nor after each case that it held
         due.seen_at = at = self._clock.monotonic()
-        due.cases = await self._cases.due(now, _DUE_SEEN, critical=critical)
+        ahead_s = self.pace_s()
+        seen = await self._cases.due(now + timedelta(seconds=ahead_s), _DUE_SEEN, critical=critical)
+        due.cases = [one for one in seen if one.wake_at <= now]
+        for later in seen[len(due.cases) :][:1]:
+            self._remind(later.wake_at)
         if not critical and not due.cases:
-            self._nothing_due_at, self._found_nothing_at = at, self._loop_time()
+            self._nothing_due_until, self._found_nothing_at = at + ahead_s, self._loop_time()
         return await self._claim_seen(due, now, size)
 
     @staticmethod

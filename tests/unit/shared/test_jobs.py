@@ -248,6 +248,15 @@ async def test_a_job_is_woken_before_its_time_and_may_wait_for_the_first(house: 
             assert not wake.is_set()
 
 
+async def test_a_jobs_pace_may_change(house: House) -> None:
+    work, paces = Work(), [1.0, 2.0, 3.0]
+    house.jobs.every(lambda: paces.pop(0) if paces else EVERY_S, "t-paced", work)
+    async with house.running():
+        for number in range(1, 5):
+            await eventually(passed(work, number))
+            await house.clock.advance(number)
+
+
 async def test_a_job_rests_while_there_is_nothing_that_it_is_for(house: House) -> None:
     work, there = Work(), asyncio.Event()
     house.jobs.every(EVERY_S, "t-resting", work, only_while=there)

@@ -1,16 +1,19 @@
 """What a write of a case says: what changed and nothing else, so that it touches no index that it need not."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
+import pytest
 from pymongo import UpdateOne
+from pymongo.errors import AutoReconnect
 
 from services.notify.cases.models import Case, EntryKind, Target, TimelineEntry, noted, rescheduled
 from services.notify.cases.projection import fold
-from services.notify.cases.repository import Change, write_of
+from services.notify.cases.repository import CaseStore, Change, write_of
 from services.notify.cases.rules import Accepted, Actor, acknowledge
 from services.notify.escalation.rules import ALWAYS, AttemptResult, plan, record
 from services.notify.team.repository import nominal
+from shared.errors import TransientError
 from tests.unit.notify.samples import NOW, TRACE, event
 
 INDEXED = {"center_id", "sort_key", "received_at", "alias", "wake_at", "copy_central", "assignee", "offered_to"}
@@ -85,3 +88,34 @@ def test_a_timeline_that_was_shortened_is_written_whole() -> None:
     update = written(full, after)
     assert "entries" in update["$set"]
     assert applied(stored(full), update) == after
+
+
+class Collection:
+    """A collection that may be away when it is written to."""
+
+    matched_count = 1
+
+    def __init__(self) -> None:
+        self.away = False
+
+    def __getitem__(self, _: str) -> "Collection":
+        return self
+
+    async def bulk_write(self, *_: object, **__: object) -> "Collection":
+        if self.away:
+            raise AutoReconnect("gone")
+        return self
+
+
+async def test_whoever_sends_alerts_is_told_of_each_state_that_is_written_or_may_be() -> None:
+    collection, told = Collection(), list[Case]()
+    store = CaseStore(cast("Any", collection))
+    store.on_written = told.extend
+    case = routed()
+    after = alerted(case)
+    await store.save([Change(after, case)], NOW)
+    assert told == [after]
+    collection.away = True
+    with pytest.raises(TransientError):
+        await store.save([Change(after, case)], NOW)
+    assert told == [after, after], "the store may have written it all the same"

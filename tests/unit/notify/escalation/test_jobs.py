@@ -14,6 +14,7 @@ from services.notify.cases.rules import Accepted, Actor, acknowledge
 from services.notify.escalation.jobs import SILENT_LOOKS, FarTimers, OldestWaiting, StoreGauges, WorkerLiveness
 from services.notify.escalation.repository import WorkerStore
 from services.notify.escalation.rules import Rules
+from services.notify.escalation.service import EscalationWorker
 from shared.errors import TransientError
 from shared.events.vocabulary import Urgency
 from shared.jobs import Skipped
@@ -90,9 +91,25 @@ class Workers:
         return self.holds.pop(worker, 0)
 
 
-def liveness_of(store: Workers, worker: str, released: list[str]) -> WorkerLiveness:
+class Alerts:
+    """The alerts of a process: who was woken, and whether it is alone."""
+
+    def __init__(self, worker: str, woken: list[str]) -> None:
+        self._worker = worker
+        self._woken = woken
+        self.alone = list[bool]()
+
+    def wake(self) -> None:
+        self._woken.append(self._worker)
+
+    def note_alone(self, *, alone: bool) -> None:
+        self.alone.append(alone)
+
+
+def liveness_of(store: Workers, worker: str, released: list[str], alerts: Alerts | None = None) -> WorkerLiveness:
     workers, cases = cast("WorkerStore", store), cast("CaseStore", store)
-    return WorkerLiveness(workers, cases, worker, 60, lambda: released.append(worker), ManualClock(NOW))
+    woken = cast("EscalationWorker", alerts or Alerts(worker, released))
+    return WorkerLiveness(workers, cases, worker, 60, woken, ManualClock(NOW))
 
 
 async def test_what_a_process_held_that_died_is_given_back_and_what_a_living_one_holds_is_not() -> None:
@@ -133,6 +150,20 @@ async def test_while_the_store_is_away_nobody_is_gone() -> None:
     await other.stop()
     assert store.holds == {}
     assert set(store.numbers) == {"one"}
+
+
+async def test_a_process_is_alone_while_the_store_says_that_no_other_sends_alerts() -> None:
+    store, alerts = Workers(), Alerts("one", [])
+    one, other = liveness_of(store, "one", [], alerts), liveness_of(store, "other", [])
+    await one.look()
+    await other.look()
+    await one.look()
+    await other.stop()
+    await one.look()
+    store.away = True
+    with pytest.raises(TransientError):
+        await one.look()
+    assert alerts.alone == [True, False, True, False]
 
 
 SILENCE = "ieum_notify_auditor_silence_seconds"

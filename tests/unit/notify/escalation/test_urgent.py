@@ -10,7 +10,7 @@ from pymongo.errors import OperationFailure
 
 from services.notify.cases.models import Case, DueCase
 from services.notify.cases.projection import fold
-from services.notify.cases.repository import Change, Saved
+from services.notify.cases.repository import CaseStore, Change, Saved
 from services.notify.channels.email import MailChannel, reserved_of
 from services.notify.channels.messages import Mail
 from services.notify.console.broadcaster import ConsoleBroadcaster
@@ -37,6 +37,7 @@ from tests.unit.notify.samples import NOW, TRACE, event, report_id
 
 FULL = RecentAlerts((NOW,) * (MOST + 1))
 ROOM = 10
+LIMIT_S = 10.0
 
 
 def case_of(number: int, urgency: str = "high", center: str = "gwangju") -> Case:
@@ -119,7 +120,7 @@ class Stored:
     async def due(self, now: datetime, limit: int, *, critical: bool = False) -> list[DueCase]:
         del now
         self.looks += 1
-        return [DueCase(case.report_id, case.center_id) for case in self.page[:limit] if not critical]
+        return [DueCase(case.report_id, case.center_id, NOW) for case in self.page[:limit] if not critical]
 
     async def claim(self, _: str, __: float, report_ids: Sequence[str], *___: object) -> list[Case]:
         self.claims += 1
@@ -393,8 +394,98 @@ async def test_an_idle_process_asks_once_for_all_kinds_until_something_is_due() 
     assert stored.looks == 4, "the other alerter may be at a long page"
 
 
+class Timed(Stored):
+    """A store that answers what is due by then."""
+
+    async def due(self, until: datetime, limit: int, *, critical: bool = False) -> list[DueCase]:
+        del critical
+        self.looks += 1
+        found = [(case.wake_at, case) for case in self.page if case.wake_at is not None and case.wake_at <= until]
+        found.sort(key=lambda one: one[0])
+        return [DueCase(case.report_id, case.center_id, at) for at, case in found[:limit]]
+
+
+def due_in(number: int, seconds: float, urgency: str = "high") -> Case:
+    return case_of(number, urgency).model_copy(update={"wake_at": NOW + timedelta(seconds=seconds)})
+
+
+async def woken(worker: EscalationWorker) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        await worker.due.wait()
+        await worker.urgent_due.wait()
+
+
+async def test_a_process_that_is_alone_asks_seldom_and_is_woken_for_what_becomes_due_until_then() -> None:
+    stored, clock = Timed([due_in(1, 0.05), due_in(2, 4.9), due_in(3, 60)]), ManualClock(NOW)
+    worker = worker_of(stored, Told(), clock, settings_of(poll_s=1.0))
+    assert worker.pace_s() == 1.0
+    worker.note_alone(alone=True)
+    assert worker.pace_s() == 5.0
+    await worker.send_due()
+    assert (stored.looks, stored.claims) == (1, 0), "asked once, and nothing is due yet"
+    await woken(worker)
+    await clock.advance(0.05)
+    await worker.send_due()
+    assert stored.claims == 1
+    worker.note_alone(alone=False)
+    assert worker.pace_s() == 1.0, "another process may die with what it wrote"
+
+
+async def test_a_critical_step_that_becomes_due_behind_a_long_page_of_others_wakes_who_sends_it() -> None:
+    stored, clock = Timed([due_in(1, 0.05, "critical")]), ManualClock(NOW)
+    worker = worker_of(stored, Told(), clock, settings_of(poll_s=1.0))
+    worker.note_alone(alone=True)
+    await worker.send_urgent()
+    await woken(worker)
+    await clock.advance(0.05)
+    await worker.send_urgent()
+    assert stored.claims == 1
+
+
+async def test_what_this_process_writes_is_looked_for_when_it_is_due() -> None:
+    stored, clock = Timed(), ManualClock(NOW)
+    worker = worker_of(stored, Told(), clock, settings_of(poll_s=1.0))
+    worker.note_alone(alone=True)
+    await worker.send_due()
+    await worker.send_urgent()
+    assert (stored.looks, worker.due.is_set()) == (1, False)
+
+    written = cast("CaseStore", stored).on_written
+    written([due_in(1, 60)])  # a look comes before
+    written([due_in(2, 9)])
+    written([due_in(3, 0.05)])
+    await woken(worker)
+
+    stored.page = [due_in(4, 0, "critical")]
+    worker.due.clear()
+    worker.urgent_due.clear()
+    written(stored.page)
+    assert (worker.due.is_set(), worker.urgent_due.is_set()) == (True, True)
+    await worker.send_urgent()
+    assert stored.claims == 1
+
+
+async def test_what_waits_for_a_batch_is_sent_when_that_is_due() -> None:
+    stored, clock = Timed(), ManualClock(NOW)
+    worker = worker_of(stored, Told(), clock, settings_of(poll_s=60.0), recent=FULL)
+    worker.begin(worker.hold([case_of(1)], NOW))
+    await worker.send_due()
+    assert worker.deferred == 1
+    await clock.advance(GAP.total_seconds() - 0.05)
+    cast("CaseStore", stored).on_written([due_in(2, 0)])  # a look comes between
+    worker.due.clear()
+    worker.urgent_due.clear()
+    await worker.send_due()
+    assert worker.deferred == 1
+    await woken(worker)
+    await clock.advance(0.05)
+    await worker.send_due()
+    assert (worker.deferred, stored.saves) == (0, 1)
+
+
 def test_no_center_keeps_another_waiting_by_having_more() -> None:
-    due = [DueCase(f"a{n}", "gwangju") for n in range(120)] + [DueCase("b0", "busan"), DueCase("c0", "jeju")]
+    due = [DueCase(f"a{n}", "gwangju", NOW) for n in range(120)]
+    due += [DueCase("b0", "busan", NOW), DueCase("c0", "jeju", NOW)]
     taken, left = policy.claim_together(due, 51)
     assert [one.report_id for one in taken] == [*(f"a{n}" for n in range(50)), "b0"]
     taken, left = policy.claim_together(left, 51)
