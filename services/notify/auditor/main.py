@@ -60,7 +60,9 @@ class AuditorProcess:
         url = settings.heartbeat_url
         self.health = health or Health()
         self.jobs = Jobs(self.health, SystemClock())  # as the follower: its pace is a matter of the machine's clock
-        self.jobs.every(LOOK_S, "auditor", self.auditor.look)
+        self._read = asyncio.Event()
+        """Set once the topics were read to their end: the first look that sees them need not wait for its turn."""
+        self.jobs.every(LOOK_S, "auditor", self.auditor.look, wake=self._read)
         seen = CertificateWatch(certificates.addresses(bus, store, settings.public_urls))
         store_clock = StoreClock.of(database, clock)
         self.jobs.every(COMPARE_S, "store-clock", store_clock.look)
@@ -77,10 +79,14 @@ class AuditorProcess:
         """Until cancelled. It looks from the start: while the topics are not read to their end, it says so."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.follower.start(), name="follower")
+                tasks.create_task(self._follow(), name="follower")
                 tasks.create_task(self.jobs.run(), name="jobs")
         finally:
             await self.follower.stop()
+
+    async def _follow(self) -> None:
+        await self.follower.start()
+        self._read.set()
 
     async def _mail(self, found: Sequence[Deviation]) -> bool:
         settings = self._settings

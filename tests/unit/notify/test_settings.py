@@ -5,11 +5,15 @@ import json
 
 import pytest
 
+from services.notify.auditor import main
 from services.notify.auditor.main import AuditorProcess
+from services.notify.auditor.service import Auditor
 from services.notify.settings import AlertSettings, NotifySettings
 from shared.certificates import Address, CertificateWatch
 from shared.clock import SystemClock
+from shared.kafka.reader import Follower
 from shared.settings import KafkaSettings, SettingsError, StoreSettings, load
+from tests.support.waiting import DEADLINE_S
 from tools.local.keys import new_key
 
 
@@ -84,6 +88,27 @@ async def test_the_auditor_looks_at_the_certificates_that_are_shown(monkeypatch:
     process = AuditorProcess(load(AlertSettings), load(KafkaSettings), load(StoreSettings), SystemClock())
     running = asyncio.create_task(process.jobs.run())
     assert await looked.get() == {"gateway": (("report.example", 443),)}
+    running.cancel()
+
+
+async def test_the_auditor_looks_as_soon_as_the_topics_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, looked = asyncio.Event(), asyncio.Queue[bool]()
+
+    async def reading(_: Follower) -> None:
+        await read.wait()
+
+    async def look(_: Auditor) -> None:
+        looked.put_nowait(read.is_set())
+
+    monkeypatch.setattr(main, "LOOK_S", 3600.0)
+    monkeypatch.setattr(Follower, "start", reading)
+    monkeypatch.setattr(Auditor, "look", look)
+    process = AuditorProcess(load(AlertSettings), load(KafkaSettings), load(StoreSettings), SystemClock())
+    running = asyncio.create_task(process.work())
+    assert not await looked.get()
+    read.set()
+    async with asyncio.timeout(DEADLINE_S):
+        assert await looked.get()
     running.cancel()
 
 
