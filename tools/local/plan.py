@@ -15,7 +15,8 @@ AUDITOR = "notify-auditor"
 RECOUNT = "recount"
 VERIFIER = "verifier"
 _RECOUNT_EVERY_S = 3600
-ENGINE_STAGE, SERVICE_STAGE = 0, 1
+ENGINE_STAGE, STORE_STAGE, SERVICE_STAGE = 0, 1, 2
+"""In the middle is what needs no Kafka, which takes as long to start as everything else."""
 BESIDE = {"notify": AUDITOR, "routing": RECOUNT}
 """The process that checks a service, beside it."""
 SECRETS_OF = {
@@ -161,6 +162,7 @@ def kafka_program(kafka: LocalKafka) -> Program:
         env=processes.base_environment(),
         stage=ENGINE_STAGE,
         ready=kafka.answers,
+        needed_from=SERVICE_STAGE,
         prepare=kafka.prepare,
         port=kafka.port,
         stop_limit_s=_ENGINE_STOP_LIMIT_S,
@@ -190,7 +192,7 @@ def mailbox_program(settings: LocalSettings, secrets: Mapping[str, str]) -> Prog
         name="mailbox",
         command=[sys.executable, "-m", "tools.local.mailbox", *where],
         env={**processes.base_environment(), keys.HOOK_KEY: secrets[keys.HOOK_KEY]},
-        stage=ENGINE_STAGE,
+        stage=STORE_STAGE,
         ready=lambda: http_ready(settings.mail_port),
         port=settings.mail_port,
         stop_limit_s=_MAIL_STOP_LIMIT_S,
@@ -245,7 +247,7 @@ def _service_program(service: str, worker: int, settings: LocalSettings, env: Ma
         name=service if worker == 1 else f"{service}-{worker}",
         command=[sys.executable, "-m", f"services.{service}"],
         env={**env, f"{service.upper()}_PORT": str(port)},
-        stage=SERVICE_STAGE,
+        stage=STORE_STAGE if service == "identity" else SERVICE_STAGE,
         ready=lambda: http_ready(port),
         port=port,
         preloaded=True,

@@ -63,6 +63,7 @@ class Stack:
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._phase = "starting"
         self._ended = threading.Event()
+        self._phase_changed = threading.Event()
         self.security = security.security_of(settings)
         self._store = security.local_store(settings)
         self._broker: LocalKafka | None = None
@@ -123,6 +124,7 @@ class Stack:
             self._supervisor.start(timeout_s)
             self._prepare_drills()
             self._phase = "up"
+            self._phase_changed.set()
         except BaseException:
             self.stop()
             raise
@@ -210,13 +212,14 @@ class Stack:
         return security.access(self.settings, process)
 
     def stop(self) -> None:
-        """Stop services, then mailbox and engines. May be called twice."""
+        """Stop services, then identity and the mailbox, then engines. May be called twice."""
         self._phase = "stopping"
         try:
             if self._supervisor is not None:
                 self._supervisor.stop()
         finally:
             self._ended.set()
+            self._phase_changed.set()
             if self._reporter.is_alive():
                 self._reporter.join()
             self.run_folder.give_up()
@@ -257,7 +260,9 @@ class Stack:
                 if said != (line := f"`make status` shows an earlier state: {type(error).__name__}: {error}"):
                     said = line
                     self._say(line)
-            if self._ended.wait(_STATE_EVERY_S):
+            self._phase_changed.wait(_STATE_EVERY_S)
+            self._phase_changed.clear()
+            if self._ended.is_set():
                 return
 
     def _programs(self) -> list[Program]:

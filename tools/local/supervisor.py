@@ -51,7 +51,7 @@ class Program:
     command: Sequence[str]
     env: Mapping[str, str]
     stage: int
-    """Programs of a stage start together, once all of the stage before are ready; stages stop in reverse."""
+    """Programs of a stage start together, once what they need is ready; stages stop in reverse."""
     ready: Callable[[], bool]
     prepare: Callable[[], None] = lambda: None
     """Runs before every start."""
@@ -59,6 +59,8 @@ class Program:
     stop_limit_s: float = 28.0
     """After this time it is killed. Services end themselves within 25 s."""
     cwd: Path = processes.PROJECT
+    needed_from: int = 0
+    """The first stage that waits until it is ready, where that is not the next one."""
     preloaded: bool = False
     """It is a module (``python -m``) of this project that runs as a fork of the preloader, where there can be one."""
 
@@ -116,11 +118,15 @@ class Supervisor:
         until = time.monotonic() + timeout_s
         if any(_is_forked(run.program) for run in self._runs.values()):
             self._current_preloader()  # it imports while the engines start
+        begun: list[_Run] = []
         for stage in sorted({run.program.stage for run in self._runs.values()}):
-            names = [name for name, run in self._runs.items() if run.program.stage == stage]
-            with ThreadPoolExecutor(len(names)) as pool:  # preparing one takes seconds
-                list(pool.map(self._begin, [self._runs[name] for name in names]))
-            self._await(names, until)
+            self._await([run.program.name for run in begun if run.program.needed_from <= stage], until)
+            begun = [run for run in begun if run.program.needed_from > stage]
+            runs = [run for run in self._runs.values() if run.program.stage == stage]
+            with ThreadPoolExecutor(len(runs)) as pool:  # preparing one takes seconds
+                list(pool.map(self._begin, runs))
+            begun += runs
+        self._await([run.program.name for run in begun], until)
         self.was_up = True
 
     def wait_ready(self, timeout_s: float, names: Sequence[str] | None = None) -> None:

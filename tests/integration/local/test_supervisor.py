@@ -150,6 +150,20 @@ def test_stages_start_in_order_and_stop_in_reverse(make: Make, said: Said) -> No
     assert [line.split()[0] for line in said.lines] == ["roof", "walls", "ground"]
 
 
+def test_what_only_a_later_stage_needs_keeps_no_earlier_one_waiting(make: Make, said: Said) -> None:
+    early: list[str] = []
+
+    def ready() -> bool:
+        early.extend(line for line in said.lines if line.startswith("roof"))
+        return said.has("walls", "started")
+
+    ground = dataclasses.replace(fake("ground"), ready=ready, needed_from=2)
+    supervisor = make(ground, fake("roof", stage=2), fake("walls", stage=1))
+    supervisor.start(DEADLINE_S)
+    assert [line.split()[0] for line in said.lines] == ["ground", "walls", "roof"]
+    assert early == []
+
+
 def test_a_wrong_setting_ends_the_start_at_once_with_its_line(make: Make) -> None:
     supervisor = make(fake("misset", "misset"))
     with pytest.raises(StartError, match=r"misset has a wrong setting:\nsetting FAKE_PORT: must be lovelier"):

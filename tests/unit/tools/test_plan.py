@@ -7,8 +7,10 @@ from urllib.parse import quote_plus, urlsplit
 import pytest
 
 from tools.local import keys, plan
+from tools.local.kafka import LocalKafka
 from tools.local.security import access, security_of
 from tools.local.settings import SERVICES, LocalSettings, environment
+from tools.local.store import LocalStore
 
 SECRETS = {name: f"value-of-{name}" for service in SERVICES for name in plan.secrets_of(service)}
 
@@ -116,6 +118,16 @@ def test_routing_runs_as_often_as_wanted_each_on_a_port_of_its_own() -> None:
     assert programs[0].port == 8002
     assert len({program.port for program in programs}) == 3
     assert {program.env["ROUTING_PORT"] for program in programs} == {str(program.port) for program in programs}
+
+
+def test_only_what_needs_no_kafka_starts_before_kafka_is_ready(tmp_path: Path) -> None:
+    settings = LocalSettings(var_dir=tmp_path)
+    kafka = plan.kafka_program(LocalKafka(tmp_path / "kafka", settings.kafka_port, ""))
+    programs = [program for service in SERVICES for program in plan.service_programs(service, settings, {})]
+    programs.append(plan.mailbox_program(settings, {keys.HOOK_KEY: "key"}))
+    assert {program.name for program in programs if program.stage < kafka.needed_from} == {"identity", "mailbox"}
+    store = plan.store_program(LocalStore(tmp_path / "store", settings.store_port))
+    assert store.needed_from <= min(program.stage for program in programs)
 
 
 def test_each_process_signs_in_to_the_engines_under_its_own_name(tmp_path: Path) -> None:
