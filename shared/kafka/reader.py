@@ -45,7 +45,8 @@ FOLLOW_WAIT_MS: Final = 2_000
 Questions for metadata wait behind it, so each that it takes to learn who leads a partition now may take so long."""
 GATHER_BYTES: Final = 1 << 18
 """A follower that is in no hurry lets the broker gather so much before it answers, or as long as it may wait."""
-MAX_RECORDS: Final = 5_000
+MAX_RECORDS: Final = 500
+"""Taken at once. One of `routings` takes 5 KB once it is unpacked."""
 SILENT_SECONDS: Final = 20.0
 _STOP_SECONDS: Final = 5.0
 _SPREAD: Final = 1.0

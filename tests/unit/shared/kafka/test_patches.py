@@ -1,6 +1,7 @@
 """Private corners of aiokafka and FastStream: one file for the one, none for the other."""
 
 import re
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,42 @@ def test_what_cannot_swell_is_not_unpacked_twice(codec: int) -> None:
 @pytest.mark.parametrize("packed", [b"garbage", b"\x1f\x8b\x08\0"])
 def test_what_cannot_be_unpacked_at_all_ends_no_process(codec: int, packed: bytes) -> None:
     assert patches.swells(codec, memoryview(packed))
+
+
+def _many(records: int, odd: int | None = None) -> bytes:
+    """A batch of so many records; one may have a header name that is no text."""
+    builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, 0, 1 << 20)
+    for number in range(records):
+        name = NoText("x") if number == odd else "name"
+        builder.append(number, timestamp=0, key=b"k", value=str(number).encode(), headers=[(name, b"content")])
+    return bytes(builder.build())
+
+
+@pytest.mark.parametrize("records", [1, 2, 3, 4, 9, 10])
+@pytest.mark.parametrize("odd", [None, 0, 1, 4, 8])
+def test_a_batch_is_read_whole_whatever_pieces_it_is_unpacked_in(
+    records: int, odd: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetcher, "MemoryRecords", MemoryRecords)
+    monkeypatch.setattr(patches, "UNPACKED_AT_ONCE", 2)
+    patches.read_any_batch()
+    read = list(fetcher.MemoryRecords(_many(records, odd)).next_batch())
+    assert [int(record.value) for record in read] == list(range(records))
+    assert [dict(record.headers) for record in read] == [
+        {"\\xffname\\xfe" if number == odd else "name": b"content"} for number in range(records)
+    ]
+
+
+def test_of_a_batch_that_is_begun_only_a_few_records_are_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each partition has one: unpacked whole they were the most that routing held of what it had read."""
+    monkeypatch.setattr(fetcher, "MemoryRecords", MemoryRecords)
+    patches.read_any_batch()
+    batch = fetcher.MemoryRecords(_many(2_000)).next_batch()
+    tracemalloc.start()
+    try:
+        first = next(iter(batch))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert first.value == b"0"
+    assert held < 100_000, "2,000 take six times as much"
