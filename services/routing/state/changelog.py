@@ -21,7 +21,7 @@ from services.routing.record_encoding import Message
 from services.routing.state.folder import StateFolder
 from services.routing.state.partition import PartitionState
 from services.routing.state.report_states import RoutingEvent
-from services.routing.state.restore import Reader, in_pieces, readable, unfit
+from services.routing.state.restore import FOLDED_AT_ONCE, Reader, in_pieces, readable, unfit
 from services.routing.state.store import StateStore, checkpoint_of, digest, state_of
 from shared import log
 from shared.errors import FatalError
@@ -145,8 +145,11 @@ class Changelog:
         first = await self._writer.send(self._topic, partition, messages, one_batch=True)
         metrics.RECORDS.inc(len(messages))
         if first == expected:
-            self._remember(state, drafts)
-            state.last = digest(messages[-1][1])
+            for start in range(0, len(drafts), FOLDED_AT_ONCE):
+                piece = slice(start, start + FOLDED_AT_ONCE)
+                self._remember(state, drafts[piece])
+                state.last = digest(messages[piece][-1][1])
+                self.commit(partition)
             return True
         if 0 <= first < expected:
             raise FatalError(f"routings/{partition} is shorter than before: expected {expected}, found {first}")

@@ -15,8 +15,9 @@ from shared.kafka.decoding import RawRecord, decode_record
 
 _log = log.get(__name__)
 
-FOLDED_AT_ONCE: Final = 500
-"""Records folded and committed together: the pages they change are held in memory until then, some megabytes."""
+FOLDED_AT_ONCE: Final = 100
+"""Records folded and committed together. Until then LMDB holds the pages they change, in a large store one for each
+record, and it keeps their memory as long as it is open: 500 at once were 2 MB for each partition."""
 
 
 class Reader(Protocol):

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from services.routing.assignment import rules
-from services.routing.state import restore
-from services.routing.state.store import StateStore
+from services.routing.state import changelog, restore
+from services.routing.state.store import Checkpoint, StateStore
 from shared.errors import FatalError, TransientError
 from shared.events.base import Record
 from tests.unit.routing.builders import received, report_id
@@ -227,6 +227,31 @@ async def test_what_was_decided_and_not_committed_is_in_the_log_and_found_there(
     again = received(31).model_copy(update={"received_at": last.received_at, "facts": last.facts})
     await table.send(again)
     assert len(table.place.routings.records[0]) == records
+
+
+async def test_a_batch_is_committed_in_pieces_and_one_killed_in_between_goes_on_from_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """LMDB keeps the memory of all pages that one commit changes: one for each record of a large store."""
+    monkeypatch.setattr(changelog, "FOLDED_AT_ONCE", 4)
+    table = await filled()
+    real_commit, committed = StateStore.commit, list[int]()
+
+    def killed(self: StateStore, checkpoint: Checkpoint) -> None:
+        committed.append(checkpoint.position)
+        if len(committed) == 3:
+            raise RuntimeError("killed")
+        real_commit(self, checkpoint)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StateStore, "commit", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            await table.worker.handle([received_record(table.lodge()) for _ in range(10)])
+    assert committed == [34, 38, 40]
+    read = watch(table)
+    await table.step("kill")
+    assert read == [(37, 38), (38, 40)], "the record the checkpoint stands for, and what came after"
+    table.assert_true()
 
 
 async def test_nothing_is_written_down_before_the_log_has_it() -> None:
