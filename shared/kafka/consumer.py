@@ -31,7 +31,7 @@ from shared.kafka.decoding import (
 )
 from shared.kafka.lag import ConsumerLag
 from shared.kafka.liveness import CoordinatorLiveness
-from shared.kafka.patches import ask_for_all, observe_coordinator, wait_for_records
+from shared.kafka.patches import ask_for_all, fetch_apart, observe_coordinator, wait_for_records
 from shared.kafka.publisher import Publisher
 from shared.kafka.retry import AssignmentLostError, Retry
 from shared.kafka.router import BatchMessage, OnAssigned, Partitions, Records, SubscriberSpec, decoded
@@ -48,15 +48,14 @@ all requests to Kafka."""
 LAST_COMMIT_SECONDS: Final = 5.0
 """How long a revocation waits for a last commit. Together with ``REVOKE_WAIT_SECONDS`` below the rebalance timeout."""
 _POLL_AGAIN_SECONDS: Final = 1.0
-POLL_MS: Final = 2_000
+POLL_MS: Final = 10_000
 """How long one poll waits for records; it returns at once when there are some, and when the consumer stops."""
 FETCH_WAIT_MS: Final = 500
 """How long the broker waits for records. After a batch of more than a second a record of a partition that was just read
 may wait so long behind a question for the others (``ask_for_all``)."""
-IDLE_WAIT_MS: Final = 2_000
+IDLE_WAIT_MS: Final = 10_000
 """The same after ``IDLE_SECONDS`` without a record: then every partition is asked for, and the first record answers at
-once. What waits behind it: questions for the ends and for metadata (who leads a partition now), and the first question
-after a rebalance."""
+once. Nothing waits behind it (``fetch_apart``)."""
 IDLE_SECONDS: Final = 10.0
 GATHER_SHARE: Final = 0.1
 """A consumer that is behind waits for the records of other partitions for at most this part of what its last batch
@@ -96,10 +95,11 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
         self._busy_until = 0.0
         self._returned_at = 0.0
         observe_coordinator(self, owner.coordinator.answered)
+        fetch_apart(self)
         owner.use(self)
 
     async def getmany(self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Polled:
-        """Records by partition; waits for the first up to two seconds whatever ``timeout_ms`` says."""
+        """Records by partition; waits for the first up to ten seconds whatever ``timeout_ms`` says."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self._rest_until - loop.time())
         try:

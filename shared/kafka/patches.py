@@ -9,6 +9,9 @@
   tasks go on, and would send it later (aiokafka issue 1101).
 - How long the broker waits for records before it answers that there are none (no upstream issue yet): it is fixed when
   a consumer is made, and a follower waits longer once it has caught up.
+- Which connection a consumer asks for records over (no upstream issue yet): the one it asks all else of a broker over,
+  which answers in order. So questions for ends and for metadata waited as long as no record came, and after a rebalance
+  the first question for records of the new partitions waited behind the last one for the old.
 - How long records that were fetched and not taken keep a consumer from asking for those of other partitions (no
   upstream issue yet): after 0.1 s it asks for the others alone, and while that question waits at the broker, up to half
   a second, nobody asks for the partitions that were taken since. Behind a batch that takes longer than 0.1 s a record
@@ -49,6 +52,7 @@ from aiokafka.conn import create_conn
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
@@ -106,6 +110,30 @@ def wait_for_records(consumer: AIOKafkaConsumer, milliseconds: int, least_bytes:
     """Let a started consumer's questions from now on wait so long at the broker while there is less to read."""
     consumer._fetcher._fetch_max_wait_ms = milliseconds
     consumer._fetcher._fetch_min_bytes = least_bytes
+
+
+_FETCHING: Final = max(ConnectionGroup) + 1
+_SHORT_MS: Final = 100
+"""A question that waits no longer is not worth a new connection."""
+
+
+def fetch_apart(consumer: AIOKafkaConsumer) -> None:
+    """Let a consumer ask for records over a connection of its own, closed where it gives up a question that waits."""
+    client = consumer._client
+    send: Callable[..., Awaitable[Any]] = client.send
+
+    async def sent(node: object, request: object, *, group: int = ConnectionGroup.DEFAULT) -> Any:  # noqa: ANN401  # as above
+        if not isinstance(request, FetchRequest):
+            return await send(node, request, group=group)
+        try:
+            return await send(node, request, group=_FETCHING)
+        except asyncio.CancelledError:
+            connection = client._conns.get((node, _FETCHING))
+            if connection is not None and request._max_wait_ms > _SHORT_MS:
+                connection.close()
+            raise
+
+    client.send = sent
 
 
 _LEFT_S: Final = 1.0

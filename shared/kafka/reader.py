@@ -23,13 +23,13 @@ from shared.kafka.connection import (
 )
 from shared.kafka.decoding import RawRecord, Received, decode_record, to_raw_record
 from shared.kafka.liveness import ended_task
-from shared.kafka.patches import partitions_of, read_any_batch, wait_for_records
+from shared.kafka.patches import fetch_apart, partitions_of, read_any_batch, wait_for_records
 from shared.settings import KafkaSettings
 from shared.topics import Topic
 
 _log = log.get(__name__)
 
-POLL_MS: Final = 2_000
+POLL_MS: Final = 5_000
 FETCH_WAIT_MS: Final = 10
 """The broker's long poll of who reads up to an end it knows: all it asks for is there. One question for more is asked
 before a partition that was read is paused, and whatever is asked next, as for the ends, waits behind it."""
@@ -40,9 +40,8 @@ NEWEST: Final = 200
 """So many records before the end of a compacted topic are looked through for the newest one of each key, then ten times
 as many, and so on. Each worker repeats its sums every two seconds, so they lie among the last few dozen."""
 _MORE: Final = 10
-FOLLOW_WAIT_MS: Final = 2_000
-"""The same of a follower that has caught up and takes every answer whole: so seldom it asks while nothing happens.
-Questions for metadata wait behind it, so each that it takes to learn who leads a partition now may take so long."""
+FOLLOW_WAIT_MS: Final = 5_000
+"""The same of a follower that has caught up and takes every answer whole: so seldom it asks while nothing happens."""
 GATHER_BYTES: Final = 1 << 18
 """A follower that is in no hurry lets the broker gather so much before it answers, or as long as it may wait."""
 MAX_RECORDS: Final = 500
@@ -118,6 +117,7 @@ class Follower:
         attempt = 0
         while True:
             consumer = _reader(self._settings)
+            fetch_apart(consumer)
             try:
                 await self._read(consumer)
             except (TransientError, KafkaError) as error:

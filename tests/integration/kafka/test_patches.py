@@ -4,7 +4,9 @@ import asyncio
 import gc
 import inspect
 import logging
+import time
 import tracemalloc
+from collections.abc import Sequence
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -16,13 +18,23 @@ from shared.kafka import publisher as publishing
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import bounded, client_options, forget, topic_name
 from shared.kafka.liveness import ended_task
-from shared.kafka.patches import abandon, ask_for_all, background_tasks, partitions_of, wait_for_records
+from shared.kafka.patches import (
+    abandon,
+    ask_for_all,
+    background_tasks,
+    fetch_apart,
+    partitions_of,
+    wait_for_records,
+)
 from shared.process import configure_garbage_collection, spare_what_is_built
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import note_fetches
 from tests.support.waiting import eventually
 from tools.local.ports import LOOPBACK, free_port
+
+WAIT_S = 4.0
+"""How long the broker waits for records."""
 
 
 async def test_nothing_public_asks_for_the_partitions_of_a_topic(bus_settings: KafkaSettings) -> None:
@@ -66,6 +78,48 @@ async def test_nothing_public_changes_how_long_a_started_consumer_lets_the_broke
         await consumer.stop()
     public = [name for name, _ in inspect.getmembers(AIOKafkaConsumer) if not name.startswith("_")]
     assert [name for name in public if "wait" in name or "fetch" in name] == []
+
+
+async def _waits(settings: KafkaSettings, asked: Sequence[object], *, apart: bool) -> tuple[bool, bool]:
+    """Whether questions for an end and for records of another partition wait behind one for records of the first."""
+    name = topic_name(settings, REPORTS)
+    consumer = AIOKafkaConsumer(
+        **client_options(settings), fetch_max_wait_ms=int(WAIT_S * 1000), auto_offset_reset="earliest"
+    )
+    if apart:
+        fetch_apart(consumer)
+    await consumer.start()
+    try:
+        before = len(asked)
+        consumer.assign([TopicPartition(name, 0)])
+        await eventually(lambda: len(asked) > before, "a question that waits")
+        began = time.monotonic()
+        await consumer.end_offsets([TopicPartition(name, 0)])
+        for_the_end_s = time.monotonic() - began
+        await eventually(lambda: len(asked) > before + (not apart), "the next one, where that was answered")
+        began = time.monotonic()
+        consumer.assign([TopicPartition(name, 1)])
+        while not await consumer.getmany(timeout_ms=1000):
+            pass
+        for_another_s = time.monotonic() - began
+    finally:
+        await consumer.stop()
+    return for_the_end_s > WAIT_S / 2, for_another_s > WAIT_S / 2
+
+
+async def test_what_else_is_asked_waits_behind_a_question_for_records_unless_that_has_its_own_connection(
+    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = note_fetches(monkeypatch)
+    await ensure_topics(bus_settings)
+    producer = AIOKafkaProducer(**client_options(bus_settings))
+    await producer.start()
+    try:
+        await producer.send_and_wait(topic_name(bus_settings, REPORTS), b"x", partition=1)
+    finally:
+        await producer.stop()
+    assert await _waits(bus_settings, asked, apart=False) == (True, True)
+    assert await _waits(bus_settings, asked, apart=True) == (False, False)
 
 
 async def test_records_that_nobody_took_make_a_consumer_ask_for_the_others_alone_unless_it_is_told(

@@ -4,14 +4,16 @@ less often. One that is behind takes what all partitions have.
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CorruptRecordException, LeaderNotAvailableError
+from aiokafka.protocol.fetch import FetchRequest
 
 from shared.kafka import consumer as consuming
-from shared.kafka.consumer import FETCH_WAIT_MS, IDLE_SECONDS, IDLE_WAIT_MS, LongPollingConsumer
+from shared.kafka.consumer import FETCH_WAIT_MS, IDLE_SECONDS, IDLE_WAIT_MS, LongPollingConsumer, Subscription
+from shared.kafka.patches import fetch_apart
 
 REPORTS, CASES = TopicPartition("reports", 0), TopicPartition("cases", 0)
 Answer = dict[TopicPartition, list[int]] | Exception
@@ -123,3 +125,49 @@ async def test_of_an_assignment_that_changes_meanwhile_only_what_was_read_after_
 
     consumer._owner = Changing()
     assert await consumer.getmany(max_records=10) == {CASES: [1]}
+
+
+class Client:
+    """aiokafka's client with one connection of each group, to a broker that answers nothing."""
+
+    def __init__(self) -> None:
+        self.asked = list[tuple[object, int]]()
+        self.closed = list[int]()
+        closing = [SimpleNamespace(close=lambda group=group: self.closed.append(group)) for group in range(3)]
+        self._conns = {(1, group): connection for group, connection in enumerate(closing)}
+
+    async def send(self, node: object, request: object, *, group: int) -> None:
+        assert node == 1
+        self.asked.append((request, group))
+        await asyncio.Event().wait()
+
+
+def question(wait_ms: int) -> FetchRequest:
+    return FetchRequest(wait_ms, 1, 1024, 0, [])
+
+
+@pytest.mark.parametrize(("wait_ms", "closed"), [(IDLE_WAIT_MS, [2]), (10, [])])
+async def test_a_question_for_records_has_its_own_connection_that_ends_with_one_given_up(
+    wait_ms: int, closed: list[int]
+) -> None:
+    client = Client()
+    fetch_apart(cast("AIOKafkaConsumer", SimpleNamespace(_client=client)))
+    others, asked = ["for the ends", "for metadata"], question(wait_ms)
+    for request in (*others, asked):
+        sending = asyncio.create_task(client.send(1, request))  # type: ignore[call-arg]  # aiokafka has a default
+        await asyncio.sleep(0)
+        sending.cancel()
+        await asyncio.wait({sending})
+    assert client.asked == [*((other, 0) for other in others), (asked, 2)]
+    assert client.closed == closed
+
+
+def test_a_consumer_waits_for_records_on_a_connection_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    apart = list[object]()
+    monkeypatch.setattr(AIOKafkaConsumer, "__init__", lambda *_, **__: None)
+    monkeypatch.setattr(AIOKafkaConsumer, "__del__", lambda _: None)
+    monkeypatch.setattr(consuming, "observe_coordinator", lambda *_: None)
+    monkeypatch.setattr(consuming, "fetch_apart", apart.append)
+    owner = SimpleNamespace(coordinator=SimpleNamespace(answered=None), use=lambda _: None)
+    made = LongPollingConsumer(owner=cast("Subscription", owner), pace_s=0.0)
+    assert apart == [made]
