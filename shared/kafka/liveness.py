@@ -27,7 +27,8 @@ MAX_POLL_MS: Final = 600_000
 """A batch that is retried for longer leaves the group and begins again as a new member."""
 REBALANCE_MS: Final = 15_000
 """Longer than the wait for the batch in flight, or the group goes on without this member."""
-_BEATS_PER_SESSION: Final = 5
+_BEATS_PER_SESSION: Final = 3
+"""What Kafka advises for ``heartbeat.interval.ms``, at least."""
 
 REQUEST_SECONDS: Final = 40.0
 """aiokafka's ``request_timeout_ms``: so long a connection may be dead before its client notices."""

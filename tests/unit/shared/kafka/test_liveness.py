@@ -79,7 +79,12 @@ def test_the_limit_leaves_a_healthy_client_time_for_dead_connections_and_a_rebal
 
 
 def test_with_rare_heartbeats_doubt_begins_later(clock: ManualClock) -> None:
-    assert CoordinatorLiveness(SETTINGS.model_copy(update={"session_timeout_ms": 300_000}), clock).doubt_s == 120
+    assert CoordinatorLiveness(SETTINGS.model_copy(update={"session_timeout_ms": 300_000}), clock).doubt_s == 200
+
+
+def test_a_member_that_lives_is_heard_of_three_times_in_a_session_and_not_more_often() -> None:
+    terms = membership(SETTINGS)
+    assert terms["session_timeout_ms"] == 3 * terms["heartbeat_interval_ms"]
 
 
 async def test_while_the_coordinator_is_heard_of_nobody_else_is_asked(
