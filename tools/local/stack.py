@@ -248,11 +248,11 @@ class Stack:
         return self._supervisor
 
     def _report(self) -> None:
-        ready: Mapping[str, int] = {}
-        said = ""
-        for number in count():
+        known: Mapping[str, int] = {}
+        ready, said = known, ""
+        for number in count(1):
             try:
-                state = self.state(ready if self._phase == "up" and number % _HEALTH_EVERY else {})
+                state = self.state(known)
                 ready = {entry.name: entry.pid for entry in state.entries if entry.health == "ready"}
                 self.run_folder.write(state)
                 said = ""
@@ -260,10 +260,15 @@ class Stack:
                 if said != (line := f"`make status` shows an earlier state: {type(error).__name__}: {error}"):
                     said = line
                     self._say(line)
-            self._phase_changed.wait(_STATE_EVERY_S)
+            changed = self._phase_changed.wait(_STATE_EVERY_S)
             self._phase_changed.clear()
             if self._ended.is_set():
                 return
+            known = {}
+            if changed:
+                known = self._running().pids  # a start has just seen all of them ready
+            elif self._phase == "up" and number % _HEALTH_EVERY:
+                known = ready
 
     def _programs(self) -> list[Program]:
         programs = []
