@@ -136,7 +136,7 @@ sandbox: venv ## try a front end out: starts what does not run, prints address, 
 conformance: venv ## does a server speak the intake API (URL=http://127.0.0.1:8001 CREDENTIAL=file; sends drills)
 	@PYTHONPATH=clients/python $(PY) -m ieum_client.conformance $(or $(URL),$(error say which: make conformance URL=http://127.0.0.1:8001 CREDENTIAL=file)) $(if $(CREDENTIAL),--credential-file $(CREDENTIAL))
 
-test: venv ## every kind of proof, in ten minutes (S=routing: what tells that this service is whole)
+test: venv ## every kind of proof, in eight minutes (S=routing: what tells that this service is whole)
 	@$(PY) -m tools.testing test $(if $(S),--service '$(S)')
 
 test-all: venv ## all other tests but the long ones (twenty minutes)
@@ -207,8 +207,8 @@ bench-notify: venv ## the escalation: due steps told per second with 100,000 wai
 bench-system: venv ## the whole system at 10, 40 and 80 reports a second: CPU per process, the store's CPU by command, writes and requests to Kafka per report, how long each step takes (RATES="10 40" SECONDS=30)
 	@$(PY) -m tests.performance.bench_system $(if $(RATES),--rates $(RATES)) $(if $(SECONDS),--seconds $(SECONDS))
 
-bench-analytics: venv ## counting beside the store's own rate and beside only reading; a rebuild of N events with its memory; pages and exports over it (N=1000000)
-	@$(PY) -m tests.performance.bench_analytics --rebuild $(or $(N),1000000)
+bench-analytics: venv ## counting beside the store's own rate and beside only reading; a rebuild of N events with its memory; pages and exports over so many (N=1000000 PAGES=10000000)
+	@$(PY) -m tests.performance.bench_analytics --rebuild $(or $(N),1000000) --pages $(or $(PAGES),1000000)
 
 bench-console: venv ## routed to shown in an open console with 200 of them, memory of each, one that reads nothing
 	@$(PY) -m tests.performance.bench_console $(if $(R),--rounds $(R))

@@ -89,9 +89,9 @@ async def fill(settings: KafkaSettings, reports: int, span: timedelta) -> int:
     return total
 
 
-async def rebuilding(ground: Ground, events: int, span: timedelta) -> dict[str, Any]:
-    """A rebuild of so many events: twice, so that the second has a whole generation to compare with."""
-    settings, store, database = ground.bus, ground.store, ground.database
+async def history(ground: Ground, events: int, span: timedelta) -> int:
+    """So many events on the log, counted, in a generation that serves; how many they are."""
+    settings, database = ground.bus, ground.database
     total = await fill(settings, events // 4, span)
     await prepare(database)
     async with rebuild_of(settings, database) as rebuild:
@@ -105,17 +105,18 @@ async def rebuilding(ground: Ground, events: int, span: timedelta) -> dict[str, 
         first = await rebuild.as_of(ends)
     serves = {"$set": {"generation": first.number}, "$unset": {"building": ""}}
     await database.cells.update_one({"_id": CELLS_MARK}, serves)
+    return total
+
+
+async def rebuilding(ground: Ground, total: int) -> dict[str, Any]:
+    """A rebuild of a history of ``total`` events, compared with the generation that serves."""
     started = time.perf_counter()
-    ended = await command(settings, store, "services.analytics.counting.rebuild", limit_s=3600)
+    ended = await command(ground.bus, ground.store, "services.analytics.counting.rebuild", limit_s=3600)
     whole = time.perf_counter() - started
     said = re.search(r"([\d,]+) events counted anew in ([\d.]+) s .*?(\d+) MB at most", ended.said)
     if ended.status or said is None or "\n0 cells differ" not in ended.said:
         raise SystemExit(f"the rebuild failed: {ended.said[-2000:]}")
-    read = await reading(database)
     return {
-        "history_events": total,
-        "read_year_p50_ms": round(read["p50"], 1),
-        "read_year_p95_ms": round(read["p95"], 1),
         "rebuilt_events": int(said[1].replace(",", "")),
         "rebuilt_per_s": round(total / float(said[2])),
         "rebuild_with_compare_and_swap_s": round(whole, 1),

@@ -1,12 +1,12 @@
 """How fast analytics folds and stores, beside two baselines of the same run, and how fast and large a rebuild is.
 
-``python -m tests.performance.bench_analytics [--reports N] [--rebuild EVENTS]``. The baselines, alternated with it:
-the same records only consumed and validated; the same documents only written, in the same transactions, to the same
-store. The goal is 0.7 of the slower of the two. The rebuild counts so many events anew in a process of its own,
-compares them with the generation that serves and takes its place. Then its ten years are released and pages asked for,
-by turns with those of a service whose ten years hold 10,000 events; and all tables are exported beside a plain read of
-the register. Uses the engines of the environment, or starts its own. One line of JSON at the end; 1 where a goal is
-missed.
+``python -m tests.performance.bench_analytics [--reports N] [--rebuild EVENTS] [--pages EVENTS]``. The baselines,
+alternated with it: the same records only consumed and validated; the same documents only written, in the same
+transactions, to the same store. The goal is 0.7 of the slower of the two. The rebuild counts so many events anew in a
+process of its own, compares them with the generation that serves and takes its place. Then ten years of so many events
+are released and pages asked for, by turns with those of a service whose ten years hold 10,000 events; and all tables
+are exported beside a plain read of the register. Uses the engines of the environment, or starts its own. One line of
+JSON at the end; 1 where a goal is missed.
 """
 
 import argparse
@@ -38,6 +38,8 @@ from tests.performance.analytics_history import (
     Ground,
     cleared,
     fill,
+    history,
+    reading,
     rebuilding,
     remove,
     span_of,
@@ -152,7 +154,7 @@ async def compare(settings: KafkaSettings, store: StoreSettings, reports: int) -
     }
 
 
-async def measure(kafka: str, mongodb: str, reports: int, events: int, *, tidy: bool) -> dict[str, Any]:
+async def measure(kafka: str, mongodb: str, reports: int, rebuilt: int, shown: int, *, tidy: bool) -> dict[str, Any]:
     """All parts, each with topics and databases of its own, which are removed unless the engines are."""
     found: dict[str, Any] = {}
     grounds: list[Ground] = []
@@ -168,11 +170,17 @@ async def measure(kafka: str, mongodb: str, reports: int, events: int, *, tidy: 
         if reports:
             own = ground()
             found |= told(await compare(own.bus, own.store, reports))
-        if events:
+        if rebuilt:
+            own = ground()
+            total = await history(own, rebuilt, TEN_YEARS)
+            found |= told({"history_events": total, **await rebuilding(own, total)})
+        if shown:
             small, large = ground(), ground()
-            before = told(await rebuilding(small, SMALL_HISTORY, TEN_YEARS))
-            found |= told(await rebuilding(large, events, TEN_YEARS))
-            found["read_year_p95_ms_small_history"] = before["read_year_p95_ms"]
+            await history(small, SMALL_HISTORY, TEN_YEARS)
+            read: dict[str, float] = {"shown_events": await history(large, shown, TEN_YEARS)}
+            for name, each in (("read_year_{}_ms_small_history", small), ("read_year_{}_ms", large)):
+                read |= {name.format(of): round(ms, 1) for of, ms in (await reading(each.database)).items()}
+            found |= told(read)
             found |= told(await serving(small, large))
     finally:
         for each in grounds if tidy else ():
@@ -192,6 +200,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reports", type=int, default=5000, help="with four events each; 0: not this part")
     parser.add_argument("--rebuild", type=int, default=0, help="events to be counted anew; 0: not this part")
+    parser.add_argument("--pages", type=int, default=0, help="events behind the pages; 0: not this part")
     chosen = parser.parse_args()
     log.configure("bench-analytics", "WARNING")
     given, own = LocalSettings(), None
@@ -201,7 +210,7 @@ def main() -> int:
         running = own.start()
         kafka, mongodb = running.kafka, running.mongodb
     try:
-        found = asyncio.run(measure(kafka, mongodb, chosen.reports, chosen.rebuild, tidy=own is None))
+        found = asyncio.run(measure(kafka, mongodb, chosen.reports, chosen.rebuild, chosen.pages, tidy=own is None))
     finally:
         if own is not None:
             own.stop()
