@@ -27,6 +27,7 @@ async def test_a_client_that_is_stopped_as_soon_as_it_started_leaves_nothing_una
     monkeypatch.setattr(KafkaClient, "_until_done", reached)
     bus = KafkaClient(KafkaSettings(), "test", Health(), SystemClock())
     subscribe(bus, REPORTS, group="test", handler=handler)
+    gc.collect()  # what tests before this one left
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
         await bus.start()
@@ -34,4 +35,4 @@ async def test_a_client_that_is_stopped_as_soon_as_it_started_leaves_nothing_una
         await asyncio.sleep(0)  # the tasks end
         del bus
         gc.collect()
-    assert [str(one.message) for one in found] == []
+    assert [str(one.message) for one in found if issubclass(one.category, RuntimeWarning)] == []
