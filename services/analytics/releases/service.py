@@ -94,6 +94,8 @@ class Refused:
 
     period: str
     verdict: str
+    cells: Sequence[str]
+    """What the verdict is about, each by ``table:``; of the register its error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,6 @@ class ReleaseService:
         """So many entries of the register this process knows to be vouched for."""
         self._failed_at = float("-inf")
         self._refusal: Refused | None = None
-        self._held_back: HeldBack | None = None
         self._first_month: str | None = None
         """The month of the earliest day that was counted, as last read before the first release."""
         self._catalogue = ReleaseCatalogue()
@@ -158,7 +159,10 @@ class ReleaseService:
     @property
     def held_back(self) -> HeldBack | None:
         """A month whose counts cannot be true, so that it waits; None while there is none."""
-        return self._held_back
+        if self._refusal is None or self._refusal.verdict != "implausible":
+            return None
+        tables = dict.fromkeys(cell.partition(":")[0] for cell in self._refusal.cells)
+        return HeldBack(self._refusal.period, tuple(tables))
 
     @property
     def refused(self) -> Refused | None:
@@ -194,7 +198,7 @@ class ReleaseService:
                 self._failed_at = self._clock.monotonic()
                 self._refused(period, made.proof.verdict, made.proof.cells)
                 return
-            self._refusal = self._held_back = None
+            self._refusal = None
             if await self._register.append(made.release, self._all):
                 self._told(made)
             await self._read()
@@ -512,9 +516,7 @@ class ReleaseService:
             _log.error("analytics.table_left_out", period=release.period, tables=left_out)
 
     def _refused(self, period: str, verdict: str, cells: Sequence[str]) -> None:
-        self._refusal = Refused(period, verdict)
-        tables = dict.fromkeys(cell.partition(":")[0] for cell in cells)
-        self._held_back = HeldBack(period, tuple(tables)) if verdict == "implausible" else None
+        self._refusal = Refused(period, verdict, cells)
         metrics.RELEASES.labels(verdict).inc()
         _log.error("analytics.release_refused", period=period, verdict=verdict, cells=list(cells[:20]))
 
