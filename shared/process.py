@@ -38,7 +38,7 @@ SILENCE_SECONDS: Final = 30.0
 YOUNG_OBJECTS: Final = 100_000
 """The collector runs after so many new objects."""
 LARGE_BYTES: Final = 128 * 1024
-"""A block of memory of so many bytes is a mapping of its own: where glibc begins, before it raises that by itself."""
+"""glibc maps each block of at least so many bytes separately. It starts at this size, and by itself raises it."""
 _M_MMAP_THRESHOLD: Final = -3
 """glibc's number of it, ``malloc.h``."""
 _DEBUGGED_FACTOR: Final = 5

@@ -118,7 +118,7 @@ _SHORT_MS: Final = 100
 
 
 def fetch_apart(consumer: AIOKafkaConsumer) -> None:
-    """Let a consumer ask for records over a connection of its own, closed where it gives up a question that waits."""
+    """Give a consumer a separate connection to ask for records, closed when it cancels a question that still waits."""
     client = consumer._client
     send: Callable[..., Awaitable[Any]] = client.send
 
@@ -341,7 +341,7 @@ class _Batch:
         return chain.from_iterable(self._pieces())
 
     def _pieces(self) -> Iterator[Iterable[Any]]:
-        records = chain(self._batch)  # aiokafka's parser begins anew when it is asked once more behind its end
+        records = chain(self._batch)  # asked again after its end, aiokafka's parser would start over
         given = 0
         try:
             while piece := list(islice(records, UNPACKED_AT_ONCE)):

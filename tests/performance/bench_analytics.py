@@ -2,11 +2,11 @@
 
 ``python -m tests.performance.bench_analytics [--reports N] [--rebuild EVENTS] [--pages EVENTS]``. The baselines,
 alternated with it: the same records only consumed and validated; the same documents only written, in the same
-transactions, to the same store. The goal is 0.7 of the slower of the two. The rebuild counts so many events anew in a
-process of its own, compares them with the generation that serves and takes its place. Then ten years of so many events
-are released and pages asked for, by turns with those of a service whose ten years hold 10,000 events; and all tables
-are exported beside a plain read of the register. Uses the engines of the environment, or starts its own. One line of
-JSON at the end; 1 where a goal is missed.
+transactions, to the same store. The goal is 0.7 of the slower of the two. The rebuild counts so many events again in a
+separate process, compares the result with the generation that serves, and replaces it. Then ten years of so many events
+are released. Pages are requested by turns from that service and from one whose ten years hold 10,000 events, and all
+tables are exported beside a plain read of the register. Uses the engines of the environment, or starts its own. One
+line of JSON at the end; 1 where a goal is missed.
 """
 
 import argparse
