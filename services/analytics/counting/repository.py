@@ -41,6 +41,8 @@ STANDING: Final[Index] = (("standing", 1), ("at", 1))
 """Over the facts in flight or ahead, which are few."""
 UNSEEN: Final[Index] = (("unseen", 1), ("since", 1))
 """Over those whose owner has not acknowledged them. The embedded store takes a partial index only where it is named."""
+RECEIVED: Final[Index] = (("at", 1),)
+"""Over all facts, for what is asked once of each month that closes. A report's time is written once, with its fact."""
 _AT_ONCE: Final = 1000
 _NONE: Final = -1
 _NAMESPACE_EXISTS: Final = 48
@@ -102,6 +104,7 @@ class Generation:
             for index in (STANDING, UNSEEN):
                 few = {index[0][0]: {"$exists": True}}
                 await self.facts.create_index(list(index), partialFilterExpression=few)
+            await self.facts.create_index(list(RECEIVED))
             await self.days.create_index("day")
             await self.months.create_index("month")
 
