@@ -4,6 +4,7 @@ from typing import Final
 
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.caller import Caller
+from services.intake.concurrency import KeyedLocks
 from services.intake.encryption.receipt_issuer import ReceiptIssuer
 from services.intake.problems import unavailable
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
@@ -39,9 +40,15 @@ class StaffLookup:
         self._gate = gate
         self._wrong_receipts = wrong_receipts
         self._recorder = recorder
+        self._turns = KeyedLocks()
 
     async def find(self, where: str, principal: Principal, typed: str) -> str:
         """The report's id. Raises ``Problem``: 404 where there is none that they may read, 429, 503."""
+        # One after the other: of many asked at once each would be looked up before the first is counted.
+        async with self._turns.of(principal.subject):
+            return await self._find(where, principal, typed)
+
+    async def _find(self, where: str, principal: Principal, typed: str) -> str:
         tried = f"staff {principal.subject}"
         caller = Caller(where, operator=principal)
         wait = max(self._gate.wait_for(tried, caller), self._wrong_receipts.wait(caller))

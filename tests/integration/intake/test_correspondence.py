@@ -1,5 +1,6 @@
 """Answers and notes are sealed with the report, written only by who has just read it, read only by who holds it."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -185,6 +186,17 @@ async def test_whoever_tries_many_receipts_is_slowed_down(harness: IntakeHarness
         for n in range(12)
     ]
     assert came == [404] * 10 + [429] * 2
+
+
+async def test_whoever_tries_many_receipts_at_once_tries_no_more_than_one_after_the_other(
+    harness: IntakeHarness,
+) -> None:
+    cookies = harness.people.cookie("busan", "counsellor", subject="s-burst")
+    headers = {"Sec-Fetch-Site": "same-origin", "Cookie": "; ".join(f"{n}={v}" for n, v in cookies.items())}
+    came = await asyncio.gather(
+        *(harness.http.post("/find", data={"receipt": f"{n:016d}"}, headers=headers) for n in range(30))
+    )
+    assert sorted(one.status_code for one in came) == [404] * 10 + [429] * 20
 
 
 async def test_who_took_a_report_over_is_answered_anew_and_reads_no_answer_to_whoever_reported(
