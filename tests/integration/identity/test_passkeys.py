@@ -50,6 +50,7 @@ async def test_who_must_have_a_passkey_registers_one_and_then_signs_in_with_it_a
     async with browser(identity) as http:
         over = await http.get("/session/passkey", headers={"accept": "text/html", "accept-language": "en"})
         assert over.status_code == 403
+        assert "<title>Please sign in. – Ieum</title>" in over.text
         assert "<h1>Please sign in.</h1>" in over.text
         assert '<a class="button primary" href="/session">Sign in</a>' in over.text
         device = await registered(identity, http, ready)

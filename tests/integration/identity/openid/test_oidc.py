@@ -228,6 +228,9 @@ async def test_an_answer_that_this_browser_did_not_ask_for_is_refused(
         await identity.clock.advance(601)
         late = await attacker.get(back)
         assert late.json()["code"] == "wrong_state"
+        page = await attacker.get(back, headers={"accept": "text/html", "accept-language": "en"})
+        assert "<h1>Please sign in.</h1>" in page.text
+        assert '<a class="button primary" href="/session">Sign in</a>' in page.text
     assert await identity.accounts.store.of(None) == []
 
 

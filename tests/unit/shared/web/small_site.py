@@ -173,7 +173,9 @@ def _routes(pages: Pages) -> APIRouter:
     return router
 
 
-def build(health: Health | None = None, *, form_quoted: int = FORM_QUOTED, **more: object) -> FastAPI:
+def build(
+    health: Health | None = None, *, form_quoted: int = FORM_QUOTED, for_staff: bool = False, **more: object
+) -> FastAPI:
     own = settings(**more)
     pages = Pages(SITE / "templates", SITE / "locale", own, "small", clock=clock())
     return create_app(
@@ -186,6 +188,7 @@ def build(health: Health | None = None, *, form_quoted: int = FORM_QUOTED, **mor
         max_body_bytes=LIMIT,
         form_quoted=form_quoted,
         pages=pages,
+        for_staff=for_staff,
         form_labels={"number-chairs": "Chair"},
         gives_forms_back=True,
         session_fields={"seal": "Open the desk again."},

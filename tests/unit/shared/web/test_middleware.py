@@ -12,7 +12,7 @@ from starlette.types import Message
 
 from shared.metrics import REGISTRY
 from shared.web.form_body import Typed, form_body
-from shared.web.middleware import FORM_QUOTED
+from shared.web.middleware import FORM_QUOTED, EdgeMiddleware
 from shared.web.problems import Problem
 from tests.unit.shared.web.small_site import LIMIT, SECRET_TEXT, build, client
 
@@ -230,6 +230,32 @@ async def test_who_typed_too_much_reads_of_a_text_and_not_of_a_request(language:
     assert page.status_code == 413
     assert [sentence for sentence in said if sentence not in page.text] == []
     assert f'href="/?lang={language}"' in page.text
+
+
+async def _slow() -> AsyncIterator[bytes]:
+    yield b"a="
+    await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize("for_staff", [False, True])
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Load this page again: your browser then sends it once more."),
+        ("ko", "이 화면을 새로 고치면 다시 보낼 수 있어요."),
+    ],
+)
+async def test_whose_form_came_too_slowly_reads_how_to_send_it_again(
+    language: str, said: str, *, for_staff: bool
+) -> None:
+    app = build(for_staff=for_staff)
+    [edge] = [one for one in app.user_middleware if getattr(one.cls, "__name__", "") == EdgeMiddleware.__name__]
+    edge.kwargs["body_s"] = 0.05
+    headers = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html"}
+    async with client(app) as http:
+        page = await http.post(f"/desk/chairs?lang={language}", content=_slow(), headers=headers)
+    assert (page.status_code, f'<body class="{"staff" if for_staff else "public"}"' in page.text) == (408, True)
+    assert said in page.text
 
 
 async def _of_form(**fields: str) -> Typed:

@@ -211,6 +211,7 @@ async def test_whoever_left_something_out_of_a_form_reads_its_label_and_comes_ba
     assert '<li><a href="http://small.test/desk/chairs#number-chairs">Chair</a></li>' in page.text
     for word in ("number:", "kind", "stool", "errors"):
         assert word not in page.text
+    assert "<title>Not found. – Ieum</title>" in strange.text
     assert "There is nothing at this address." in strange.text
     assert "Back to the form" not in strange.text
 
