@@ -33,7 +33,7 @@ class HeldAlerts(Protocol):
         ...
 
     def begin(self, cases: Iterable[Case]) -> None:
-        """The cases are written: tell those that are held, and look for what else is due."""
+        """The cases are written: tell those that are held."""
         ...
 
 

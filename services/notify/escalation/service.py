@@ -231,6 +231,8 @@ class EscalationWorker:
         """Where a look found nothing due at all, as long as that holds; until something is written that is."""
         self._found_nothing_at = -inf
         """The same by the machine's clock, which jobs go by."""
+        self._news = 0
+        """How often something may have become due: a look that began before does not know of it."""
         self._known_centers: _Centers | None = None
         self._reading_centers = asyncio.Lock()
         self._unreadable: set[str] = set()
@@ -241,29 +243,17 @@ class EscalationWorker:
         return self._held.hold(cases, now)
 
     def begin(self, cases: Iterable[Case]) -> None:
-        """Tell the held ones of these cases, which are written, and look for what else is due."""
-        now, at = self._clock.now(), self._clock.monotonic()
+        """Tell the held ones of these cases, which are written. What else is due the store told (``_written``)."""
+        at = self._clock.monotonic()
         for case in cases:
-            held = self._held.begin(case, at)
-            if not held and (case.wake_at is None or case.wake_at > now):
-                continue
-            critical = case.urgency is Urgency.CRITICAL
-            if held and critical:
-                self.urgent_held.set()
-                continue
-            self.due.set()
-            if critical:
-                self.urgent_due.set()
-            if not held:
-                self._nothing_due_until = self._found_nothing_at = -inf
+            if self._held.begin(case, at):
+                (self.urgent_held if case.urgency is Urgency.CRITICAL else self.due).set()
 
     def wake(self) -> None:
         """Look at once for what is due."""
         for due in self._due.values():
             due.seen_at = -inf
-        self._nothing_due_until = self._found_nothing_at = -inf
-        self.due.set()
-        self.urgent_due.set()
+        self._look_soon(critical=True)
 
     def note_alone(self, *, alone: bool) -> None:
         """Take note whether no other process sends alerts."""
@@ -302,6 +292,7 @@ class EscalationWorker:
         if critical:
             self.urgent_due.set()
         self._nothing_due_until = self._found_nothing_at = -inf
+        self._news += 1
 
     @property
     def deferred(self) -> int:
@@ -436,12 +427,12 @@ class EscalationWorker:
         if not critical and self._loop_time() - self._found_nothing_at < self._settings.poll_s / 2:
             return []  # nor after each case that it held
         due.seen_at = at = self._clock.monotonic()
-        ahead_s = self.pace_s()
+        ahead_s, news = self.pace_s(), self._news
         seen = await self._cases.due(now + timedelta(seconds=ahead_s), _DUE_SEEN, critical=critical)
         due.cases = [one for one in seen if one.wake_at <= now]
         for later in seen[len(due.cases) :][:1]:
             self._remind(later.wake_at)
-        if not critical and not due.cases:
+        if not critical and not due.cases and news == self._news:
             self._nothing_due_until, self._found_nothing_at = at + ahead_s, self._loop_time()
         return await self._claim_seen(due, now, size)
 

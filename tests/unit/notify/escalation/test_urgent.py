@@ -226,12 +226,14 @@ class Stuck(Stored):
         super().__init__(page)
         self.silent = asyncio.Event()
         self.back = asyncio.Event()
+        self.asked_due = 0
 
     async def _answer(self) -> None:
         if self.silent.is_set():
             await self.back.wait()
 
     async def due(self, now: datetime, limit: int, *, critical: bool = False) -> list[DueCase]:
+        self.asked_due += 1
         await self._answer()
         return await super().due(now, limit, critical=critical)
 
@@ -385,7 +387,7 @@ async def test_an_idle_process_asks_once_for_all_kinds_until_something_is_due() 
     await worker.send_due()
     await worker.send_urgent()
     assert stored.looks == 1
-    worker.begin([case_of(1, "critical")])  # written as due; there was no room to hold it
+    cast("CaseStore", stored).on_written([case_of(1, "critical")])  # as due; there was no room to hold it
     await worker.send_urgent()
     assert stored.looks == 2
     await worker.send_due()
@@ -463,6 +465,21 @@ async def test_what_this_process_writes_is_looked_for_when_it_is_due() -> None:
     assert (worker.due.is_set(), worker.urgent_due.is_set()) == (True, True)
     await worker.send_urgent()
     assert stored.claims == 1
+
+
+async def test_what_is_written_while_the_store_says_that_nothing_is_due_is_looked_for_once_more() -> None:
+    stored, clock = Stuck(), ManualClock(NOW)
+    worker = worker_of(stored, Told(), clock, settings_of(poll_s=1.0))
+    worker.note_alone(alone=True)
+    stored.silent.set()
+    look = asyncio.create_task(worker.send_due())
+    await eventually(lambda: stored.asked_due == 1)
+    cast("CaseStore", stored).on_written([case_of(1, "critical")])
+    stored.back.set()
+    await look
+    await worker.send_urgent()
+    await worker.send_due()
+    assert stored.looks == 3, "the first answer knew nothing of it"
 
 
 async def test_what_waits_for_a_batch_is_sent_when_that_is_due() -> None:
