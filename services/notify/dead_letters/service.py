@@ -31,6 +31,7 @@ from shared.kafka.connection import (
     group_name,
     poll_ms,
 )
+from shared.kafka.liveness import ended_task
 from shared.settings import KafkaSettings
 from shared.topics import CASES, REPORTS, ROUTINGS
 
@@ -92,6 +93,8 @@ class DeadLetterWatch:
         try:
             await bounded(consumer.start(), limit, "connecting the watch over dead topics")
             while True:
+                if (why := ended_task(consumer)) is not None:  # polled, it would find nothing for ever
+                    raise TransientError(f"dead topics: {why}")
                 found = await bounded(
                     consumer.getmany(timeout_ms=timeout_ms, max_records=_RECORDS), limit, "reading dead topics"
                 )

@@ -23,11 +23,24 @@ async def test_a_poll_that_finds_nothing_ends_within_the_time_a_call_may_take(
     consumer: Any = create_autospec(AIOKafkaConsumer, instance=True)
     consumer.getmany.side_effect = KafkaError
     monkeypatch.setattr(service, "AIOKafkaConsumer", lambda *_, **__: consumer)
+    monkeypatch.setattr(service, "ended_task", lambda _: None)
     no: Any = None
     watch = DeadLetterWatch(KafkaSettings(call_timeout_s=limit), no, no, no, no, SystemClock())
     with pytest.raises(TransientError, match="dead topics"):
         await watch.run()
     assert 0 < consumer.getmany.await_args.kwargs["timeout_ms"] < limit * 1000
+
+
+async def test_a_watch_whose_client_reads_no_more_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    consumer: Any = create_autospec(AIOKafkaConsumer, instance=True)
+    consumer.getmany.side_effect = AssertionError("it would find nothing for ever")
+    monkeypatch.setattr(service, "AIOKafkaConsumer", lambda *_, **__: consumer)
+    monkeypatch.setattr(service, "ended_task", lambda _: "fetching has ended")
+    no: Any = None
+    watch = DeadLetterWatch(KafkaSettings(), no, no, no, no, SystemClock())
+    with pytest.raises(TransientError, match="fetching has ended"):
+        await watch.run()
+    consumer.stop.assert_awaited_once()
 
 
 async def test_how_many_nobody_has_looked_at_is_in_the_gauge_by_which_somebody_is_called() -> None:
