@@ -14,7 +14,7 @@ it keeps as many as there are, whatever a broker does by default."""
 class Topic:
     """One topic: what orders it, who writes, who reads, how long it is kept.
 
-    ``partitions`` 0 means the number of the deployment (setting ``TOPIC_PARTITIONS``), the same for every such topic
+    ``partitions`` 0 means the number of the deployment (``KAFKA_TOPIC_PARTITIONS``), the same for every such topic
     and fixed at creation: a report's records in `reports`, `routings`, `cases` and `alerts` share a partition number.
     """
 

@@ -205,7 +205,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     jobs.endless("center-relay", center_relay.run)
     jobs.every(CONSOLE_S, "console", feed.catch_up, wake=feed.something)
     jobs.endless("dead", dead.run)
-    jobs.every(min(15 * settings.poll_s, GAUGES_S), "dead-mails", dead.tell, wake=dead.news)
+    jobs.every(min(RARELY * settings.poll_s, GAUGES_S), "dead-mails", dead.tell, wake=dead.news)
     return Notify(
         app=_application(
             settings, health, case_service, tickets, (alarms, drills), broadcaster, identity, audit, clock

@@ -116,7 +116,7 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
             await self._owner.on_poll_failed(error)
             return {}
         self._returned_at = loop.time()
-        self._owner.on_polled(records)
+        self._owner.on_polled()
         if records:
             self._busy_until = loop.time() + IDLE_SECONDS
         wait_for_records(self, FETCH_WAIT_MS if loop.time() < self._busy_until else IDLE_WAIT_MS)
@@ -211,9 +211,8 @@ class Subscription:
             raise TransientError(f"kafka: {self.group} is not subscribed yet")
         return self._consumer
 
-    def on_polled(self, records: Polled) -> None:
+    def on_polled(self) -> None:
         """Note the generation in which this batch was fetched."""
-        del records
         self._polled_generation = self.generation
 
     async def on_poll_failed(self, error: Exception) -> None:

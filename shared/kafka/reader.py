@@ -36,12 +36,14 @@ before a partition that was read is paused, and whatever is asked next, as for t
 STUCK_WAIT_MS: Final = 500
 """The longest of a follower that is behind and finds nothing of what it lacks: a partition has no leader. Brokers and
 metadata of it were asked a hundred times a second, for as long as that took."""
+FOLLOW_WAIT_MS: Final = 5_000
+"""How long the broker waits for records of a follower that has caught up. A consumer in a group lets it wait twice as
+long (``IDLE_WAIT_MS``): it knows by other answers that Kafka is there, a follower by these alone (``SILENT_SECONDS``).
+"""
 NEWEST: Final = 200
 """So many records before the end of a compacted topic are looked through for the newest one of each key, then ten times
 as many, and so on. Each worker repeats its sums every two seconds, so they lie among the last few dozen."""
 _MORE: Final = 10
-FOLLOW_WAIT_MS: Final = 5_000
-"""The same of a follower that has caught up and takes every answer whole: so seldom it asks while nothing happens."""
 GATHER_BYTES: Final = 1 << 18
 """A follower that is in no hurry lets the broker gather so much before it answers, or as long as it may wait."""
 MAX_RECORDS: Final = 500

@@ -44,7 +44,6 @@ class AuditorProcess:
         bus: KafkaSettings,
         store: StoreSettings,
         clock: Clock,
-        health: Health | None = None,
     ) -> None:
         """It has notify's port and mail settings and none of its keys: it runs as a process of its own."""
         self._settings = settings
@@ -58,7 +57,7 @@ class AuditorProcess:
         )
         self.auditor = Auditor(findings, self._mail, self.follower.check, quiet, clock)
         url = settings.heartbeat_url
-        self.health = health or Health()
+        self.health = Health()
         self.jobs = Jobs(self.health, SystemClock())  # as the follower: its pace is a matter of the machine's clock
         self._read = asyncio.Event()
         """Set once the topics were read to their end: the first look that sees them need not wait for its turn."""

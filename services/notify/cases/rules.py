@@ -275,7 +275,7 @@ def _past_cap(case: Case, severe_open: int) -> bool:
 def acknowledge(case: Case, who: Actor, ownership: int | None, now: datetime, rules: Rules) -> Accepted | Rejected:
     """Take a case for its centre. The second deadline begins to run.
 
-    Acknowledging opens nothing: messages stay unread until somebody opens the details (``contact.opened``).
+    Acknowledging opens nothing: messages stay unread until somebody opens the details (``opened``).
     The same person saying it again is told yes again. Somebody else is told who was faster.
     """
     why = not_owned(case, who, ownership)

@@ -141,13 +141,13 @@ def delivery_attempts(work: Sequence[ClaimedCase], directory: RecipientDirectory
     made: list[DeliveryAttempt] = []
     for item in work:
         if item.plan is not None:
-            made += _of_ladder(item, item.plan, directory)
+            made += _of_escalation(item, item.plan, directory)
         if item.notice is not None:
             made += _of_offer(item, item.notice, directory)
     return made
 
 
-def _of_ladder(item: ClaimedCase, made: Plan, directory: RecipientDirectory) -> list[DeliveryAttempt]:
+def _of_escalation(item: ClaimedCase, made: Plan, directory: RecipientDirectory) -> list[DeliveryAttempt]:
     chosen, nowhere = policy.endpoints_for(made, directory.of(made.center_id))
     for target in nowhere:
         alert_id = policy.alert_id(item.case.report_id, made, target)

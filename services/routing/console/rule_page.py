@@ -104,13 +104,13 @@ class OverflowReason(NamedTuple):
     otherwise: str
 
 
-def read_cases(folder: Path = CASES) -> Mapping[str, Sequence[Mapping[str, object]]]:
+def read_cases() -> Mapping[str, Sequence[Mapping[str, object]]]:
     """The cases by file. Raises ``OSError`` or ``YAMLError`` at start, not at the first reader."""
     # Read at every start: in C, which PyYAML may have been built without, it takes a sixth of the time.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return {
         path.stem: yaml.load(path.read_text("utf-8"), loader)  # noqa: S506  # both are safe
-        for path in sorted(folder.glob("*.yaml"))
+        for path in sorted(CASES.glob("*.yaml"))
     }
 
 

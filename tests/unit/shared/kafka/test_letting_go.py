@@ -36,7 +36,7 @@ async def test_a_batch_that_is_done_is_let_go_though_its_message_is_kept() -> No
     consumer: Any = Committing()
     subscription.use(consumer)
     await subscription.on_partitions_assigned([TopicPartition("p.reports", 0)])
-    subscription.on_polled({})
+    subscription.on_polled()
     message = BatchMessage((record(4), record(5)), subscription.spec)
     message.set_decoder(subscription.spec.decode)
     seen: list[weakref.ref[Any]] = []

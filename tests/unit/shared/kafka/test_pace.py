@@ -35,7 +35,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> tuple[Any, l
     monkeypatch.setattr(consuming, "ask_for_all", lambda one, *, full: setattr(one, "asks_for_all", not full))
     consumer: Any = object.__new__(LongPollingConsumer)
     consumer._closed = True  # it was never opened
-    consumer._owner = SimpleNamespace(on_polled=lambda _: None, generation=1)
+    consumer._owner = SimpleNamespace(on_polled=lambda: None, generation=1)
     consumer._pace_s, consumer._rest_until, consumer._busy_until, consumer._returned_at = 60.0, 0.0, 0.0, 0.0
     return consumer, waits
 
@@ -115,7 +115,7 @@ async def test_of_an_assignment_that_changes_meanwhile_only_what_was_read_after_
     class Changing:
         """Another generation at every look."""
 
-        on_polled = staticmethod(lambda _: None)
+        on_polled = staticmethod(lambda: None)
         looks = 0
 
         @property
