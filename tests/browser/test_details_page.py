@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from shared.identity.cookies import token_cookie
-from tests.browser.helpers import assert_accessible, follow
+from tests.browser.helpers import assert_accessible, follow, line_of
 from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import Holder, holder, owned
 
@@ -31,11 +31,13 @@ async def window(chromium: Browser, lang: str, wide: int, *, script: bool = True
     )
 
 
-async def opened(context: BrowserContext, harness: IntakeHarness, site: str, report_id: str) -> Page:
+async def opened(
+    context: BrowserContext, harness: IntakeHarness, site: str, report_id: str, page: Page | None = None
+) -> Page:
     """The page of details, as a counsellor of the owning centre gets it."""
     token = harness.people.token("busan", "counsellor", subject="s-1", session=SESSION)
     await context.add_cookies([{"name": token_cookie("intake"), "value": token, "url": site}])
-    page = await context.new_page()
+    page = page or await context.new_page()
     await page.goto(f"{site}/languages")
     ticket = harness.people.ticket(report_id, "busan", subject="s-1", session=SESSION)
     await follow(page, page.evaluate(POST, ticket))
@@ -86,7 +88,10 @@ async def test_answers_and_notes_are_written_on_the_page_and_reach_whoever_holds
     chromium: Browser, harness: IntakeHarness, site: str, lang: str
 ) -> None:
     someone = await lodged(harness)
-    page = await opened(await window(chromium, lang, 1280), harness, site, someone.report_id)
+    context = await window(chromium, lang, 1280)
+    page = await context.new_page()
+    line = await line_of(page, "**/note")
+    await opened(context, harness, site, someone.report_id, page)
     await page.wait_for_url(f"**/details/{someone.report_id}")  # the page's script has run
     await page.locator("#answer").fill("토요일 저녁에 여기로 다시 볼게요.")
     await page.locator("form[action$='/answer'] button").click()
@@ -100,6 +105,13 @@ async def test_answers_and_notes_are_written_on_the_page_and_reach_whoever_holds
         await page.locator("form[action$='/note'] button").press("Enter")
         await expect(page.locator("[data-written=note] .card").first).to_contain_text(text)
         await expect(page.locator("#note")).to_be_focused()
+    line.cut = True
+    await page.locator("#note").fill("셋째 메모")
+    await page.locator("form[action$='/note'] button").click()
+    unknown = "저장되었는지 알 수 없습니다." if lang == "ko" else "nobody knows whether this was kept."
+    await expect(page.get_by_role("alert")).to_contain_text(unknown)  # the answer may be what was lost
+    await expect(page.locator("#note")).to_have_value("셋째 메모")
+    line.cut = False
     await page.locator("#note").fill("주민등록번호 900101-1234567")
     await page.locator("form[action$='/note'] button").click()
     await expect(page.locator("#note")).to_have_attribute("aria-invalid", "true")
