@@ -51,6 +51,8 @@ EVICTION = "eviction_dirty_target=15,eviction_updates_target=8"
 By itself it begins at 5 and 2.5. Of our small cache that is a minute of ten reports a second, and a thread that finds
 few pages it may write then spins until the checkpoint, a fifth of a core. From 20 and 10 on clients write them out.
 """
+UNFINISHED = "unfinished"
+"""Option of an index whose entries are still being written."""
 TREES = (dict, list)
 """What holds other values in a document."""
 MANY = 2
@@ -136,6 +138,33 @@ class _SyncedLater:
 
     def commit_transaction(self, _: object) -> None:
         self._session.commit_transaction("sync=off")
+
+
+class _InSlices:
+    """A cursor whose writes wait for the disk neither one by one nor all together, but `SLICE` in a transaction."""
+
+    def __init__(self, cursor: Any, session: Any) -> None:  # noqa: ANN401  # the engine has no types
+        self._cursor, self._session = cursor, session
+        self._open = 0
+        self.reset = cursor.reset
+
+    def __setitem__(self, key: object, value: object) -> None:
+        if self._open == SLICE:
+            self.commit()
+        if not self._open:
+            self._session.reset()
+            self._session.begin_transaction()
+        self._cursor[key] = value
+        self._open += 1
+
+    def commit(self) -> None:
+        if self._open:
+            self._open = 0
+            self._session.commit_transaction("sync=off")
+
+    def roll_back(self) -> None:
+        if self._open:
+            self._session.rollback_transaction()
 
 
 def wait_for_the_disk_once() -> None:
@@ -347,6 +376,10 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
 
     A drop waits for the disk once for two thousand records, not after each, and for writes that are under way there.
 
+    An index is whole or not there. SecantusDB writes its definition and then entry by entry, each with a wait for the
+    disk. Killed in between it kept what it had of them for ever, and who read by that index did not find the other
+    documents.
+
     And it keeps no record of every change (``local.oplog.rs``), which none of our processes reads: a fifth of an
     update's time, and what was erased stood in it for another hour. After a kill it starts from WiredTiger's own log.
     """
@@ -355,6 +388,9 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
         super().__init__(path, **{"checkpoint_seconds": CHECKPOINT_S, **options, "enable_oplog": False})
         self._conn.reconfigure(EVICTION)
         self._forget_changes()
+        for db in self.list_databases():
+            for coll in self.list_collections(db):
+                self._remove_unfinished(db, coll)
 
     def prune_ttl_all_collections(self, **options: object) -> int:
         """Remove what has expired; how many documents that were."""
@@ -433,6 +469,50 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
         """Remove a database with all its collections."""
         with self._dropping(db, self.list_collections(db)):
             super().drop_database(db)
+
+    def create_index(self, db: str, coll: str, name: str, key_spec: Document, options: Document | None = None) -> bool:
+        """Make an index; False where there is one of that name."""
+        with self._coll_lock(db, coll), self._lock:
+            self._remove_unfinished(db, coll)
+            if any(known == name for known, _, _ in self._iter_indexes(db, coll)):
+                return bool(super().create_index(db, coll, name, key_spec, options))
+            try:
+                with self._entries_in_slices():
+                    made = super().create_index(db, coll, name, key_spec, {**(options or {}), UNFINISHED: True})
+            except Exception:
+                self._remove_unfinished(db, coll)
+                raise
+            if not made:
+                return False
+            cursor = self._cursor(storage._IDX_TABLE)
+            cursor.set_key(db, coll, name)
+            cursor.search()
+            stored = bson.decode(bytes(cursor.get_value()))
+            del stored["options"][UNFINISHED]
+            cursor.reset()
+            cursor[db, coll, name] = bson.encode(stored)
+            return True
+
+    @contextmanager
+    def _entries_in_slices(self) -> Iterator[None]:
+        """Write many entries in a transaction that waits for no disk; the write that follows waits for all of them."""
+        if getattr(self._tls, "user_txn", None) is not None:
+            yield
+            return
+        cursor, place = self._cursor(storage._IDX_ENTRIES_TABLE), (storage._IDX_ENTRIES_TABLE, True)
+        slices = self._tls.cursors[place] = _InSlices(cursor, self._session())
+        try:
+            yield
+            slices.commit()
+        finally:
+            self._tls.cursors[place] = cursor
+            slices.roll_back()
+
+    def _remove_unfinished(self, db: str, coll: str) -> None:
+        for name, _, options in [*self._iter_indexes(db, coll)]:
+            if UNFINISHED in options:
+                with self._dropping(db, [coll]):
+                    self.drop_index(db, coll, name)
 
     @contextmanager
     def _dropping(self, db: str, colls: Iterable[str]) -> Iterator[None]:

@@ -456,6 +456,72 @@ def test_a_drop_waits_for_the_disk_once_for_many_documents_and_nothing_of_them_i
     assert (ours["dropped"][:2], ours["kept"][:2]) == ([1, 0], [100, 1])
 
 
+KILLED = """
+import os, sys
+sys.path.insert(0, "tools/local")
+import store_server
+from secantus import storage
+store_server.SLICE = 3
+store = (store_server if sys.argv[2] == "ours" else storage).Storage(sys.argv[1], sync_on_commit=True)
+store.insert("d", "c", [{"_id": n, "tag": n} for n in range(50)])
+pack, packed = storage._pack_entry, []
+
+def killed(*args):
+    packed.append(args)
+    if len(packed) > 20:
+        print("{}", flush=True)
+        os._exit(0)
+    return pack(*args)
+
+storage._pack_entry = killed
+store.create_index("d", "c", "by_tag", {"tag": 1}, {"sparse": True})
+"""
+AGAIN = """
+import json, sys, threading
+sys.path.insert(0, "tools/local")
+import store_server, wiredtiger
+from secantus import storage
+store_server.SLICE = 3
+store = (store_server if sys.argv[2] == "ours" else storage).Storage(sys.argv[1], sync_on_commit=True)
+found, inside, waits, here = {}, [], [], threading.get_ident()
+begin, commit = wiredtiger.Session.begin_transaction, wiredtiger.Session.commit_transaction
+insert = wiredtiger.Cursor.insert
+own = lambda: threading.get_ident() == here
+wiredtiger.Session.begin_transaction = lambda self, *how: (inside.extend([1] if own() else []), begin(self, *how))[1]
+wiredtiger.Session.commit_transaction = lambda self, *how: (
+    inside.clear() if own() else None,
+    waits.extend([1] if own() and how != ("sync=off",) else []),
+    commit(self, *how),
+)[2]
+wiredtiger.Cursor.insert = lambda self: (waits.extend([] if inside or not own() else [1]), insert(self))[1]
+for when in ("started", "asked"):
+    names = [one["name"] for one in store.list_indexes("d", "c")]
+    found[when] = [names, len(store.find_matching("d", "c", {"tag": {"$gte": 0}}))]
+    found[when].append(store.create_index("d", "c", "by_tag", {"tag": 1}, {"sparse": True}))
+found["in_it"] = len(store.find_matching("d", "c", {}, hint="by_tag"))
+found["options"] = store._index_options_map("d", "c")["by_tag"]
+waits.clear()
+store.create_index("d", "c", "once", {"tag": -1}, {"unique": True})
+found["waits"] = len(waits)
+found["refused"] = [one["index"] for one in store.insert("d", "c", [{"tag": 50}, {"tag": 7}], ordered=False)[1]]
+store.close()
+json.dump(found, sys.stdout)
+"""
+
+
+def test_an_index_whose_making_was_cut_short_is_made_anew_and_finds_every_document(tmp_path: Path) -> None:
+    for how in ("alone", "ours"):
+        written(tmp_path / how, how, KILLED)
+    alone, ours = (written(tmp_path / how, how, AGAIN) for how in ("alone", "ours"))
+    # If the store does so by itself, what we change of it can go.
+    assert alone["started"] == alone["asked"] == [["_id_", "by_tag"], 20, False]
+    assert ours["started"] == [["_id_"], 50, True]
+    assert ours["asked"] == [["_id_", "by_tag"], 50, False]
+    assert (alone["in_it"], ours["in_it"]) == (20, 50)
+    assert (alone["waits"] > 50, ours["waits"]) == (True, 2), "for what it is, and for all there is in it"
+    assert (ours["options"], ours["refused"]) == (alone["options"], [1]), "it is like any other"
+
+
 MET = """
 import json, sys, threading
 sys.path.insert(0, "tools/local")
