@@ -119,6 +119,7 @@ class Rebuild:
         current, before = await known_generations(self._database)
         if before is None:
             raise FatalError("there is no generation to go back to")
+        await before.create()  # an earlier build may have made it, with fewer indexes
         await self._swapped(current, before, made=False)
         return current.number, before.number
 

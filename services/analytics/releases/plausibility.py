@@ -9,8 +9,10 @@ from calendar import monthrange
 from collections.abc import Iterator
 from typing import Final
 
+from services.analytics.releases.revisions import Reports
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import (
+    BY_CENTER,
     BY_WEEK,
     CLOSED,
     CLOSED_TABLE,
@@ -28,9 +30,12 @@ MOST_STAFF: Final = 50
 """People on duty at one centre at the same moment: three are usual, and no centre employs as many."""
 
 
-def implausible(month: MonthCounts) -> tuple[str, ...]:
-    """Return contradictions, as ``table: what``; nothing if there are none."""
-    return tuple(f"{table}: {what}" for table, what in _found(month))
+def implausible(month: MonthCounts, reports: Reports | None = None) -> tuple[str, ...]:
+    """Return contradictions, as ``table: what``; nothing if there are none. ``reports``: the month's, one by one."""
+    found = [*_found(month)]
+    if reports is not None and len(reports) != month.total:
+        found.append((BY_CENTER, "does not add up to the reports that are kept one by one"))
+    return tuple(f"{table}: {what}" for table, what in found)
 
 
 def _found(month: MonthCounts) -> Iterator[tuple[str, str]]:

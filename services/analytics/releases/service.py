@@ -388,7 +388,7 @@ class ReleaseService:
             raise PermanentError(f"{month} is not released; there are: {', '.join(names) or 'none'}")
         reports = await reader.counted_reports(period_of(month))
         counts = _without_impossible_hours(await self._true(reader, month, reports))
-        if wrong := implausible(counts):
+        if wrong := implausible(counts, reports):
             raise PermanentError(f"the new counts of {month} cannot be: {', '.join(wrong)}")
         told = sum(told_weeks(weekly.before(month, before.values())).values())
         if told and 0 <= counts.total - told < LEAST:
@@ -454,7 +454,7 @@ class ReleaseService:
             reports = await reader.counted_reports(period_of(month))
             counts = _without_impossible_hours(await self._true(reader, month, reports))
             offsets = await reader.offsets()
-        if wrong := implausible(counts):
+        if wrong := implausible(counts, reports):
             return Proof("implausible", wrong)
         return await self._register.freeze(counts, offsets, self._clock.now(), reports)
 

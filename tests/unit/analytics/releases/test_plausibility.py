@@ -107,3 +107,23 @@ async def test_a_month_that_cannot_be_is_neither_frozen_nor_released_and_leaves_
     await office.clock.advance(601)
     assert (await office.released())[0] == "2026-08"
     assert office.release_service.held_back is None
+
+
+async def test_a_month_waits_while_there_are_other_reports_one_by_one_than_were_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office()
+    office.store.reports = 11
+    counted = office.store.counted_reports
+
+    async def one_less(*given: Any) -> Any:
+        found = await counted(*given)
+        return found and dict([*found.items()][1:])
+
+    monkeypatch.setattr(office.store, "counted_reports", one_less)
+    assert await office.released() == []
+    assert office.store.kept == {}
+    assert office.release_service.held_back == HeldBack("2026-08", ("reports-by-center",))
+    monkeypatch.setattr(office.store, "counted_reports", counted)
+    await office.clock.advance(601)
+    assert (await office.released())[0] == "2026-08"

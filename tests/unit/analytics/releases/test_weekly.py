@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from services.analytics.counting.models import CountedReport
 from services.analytics.releases import release as rules
 from services.analytics.releases import suppression, weekly
 from services.analytics.releases.audit import prove
@@ -216,6 +217,7 @@ class Weekly(Office):
         self.store.counts = self._counts  # type: ignore[method-assign]  # a store of its own days
         self.store.reasons = self._reasons  # type: ignore[method-assign]  # a store of its own days
         self.store.seen_within_target = self._seen  # type: ignore[method-assign]  # a store of its own days
+        self.store.counted_reports = self._reports  # type: ignore[method-assign,assignment]  # a store of its own days
 
     async def _first_day(self) -> date:
         return date(2026, 8, 1)
@@ -239,6 +241,10 @@ class Weekly(Office):
 
     async def _seen(self, period: Period) -> dict[str, tuple[int, int]]:
         return {center: (n - 10, n) for (center, _), n in (await self._counts(period, ("center", "center"))).items()}
+
+    async def _reports(self, period: Period) -> dict[str, CountedReport]:
+        counts = (await self._counts(period, ("center", "center"))).items()
+        return {f"{c}-{n}": CountedReport(c, "in_care", ("other",)) for (c, _), many in counts for n in range(many)}
 
     async def _cells(self, first: str, last: str) -> dict[str, Counter[str]]:
         found = {}
