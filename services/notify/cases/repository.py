@@ -161,14 +161,14 @@ class CaseStore:
         return [DueCase(document["_id"], document.get("center_id", ""), document["wake_at"]) for document in found]
 
     async def claim(
-        self, worker: str, lease_s: float, report_ids: Sequence[str], now: datetime, skipped: Skipped
+        self, lease: str, lease_s: float, report_ids: Sequence[str], now: datetime, skipped: Skipped
     ) -> list[Case]:
         """Take over those of these cases that are still due and that no living worker holds.
 
-        Until the lease ends nobody else gets them; a process that dies leaves them to whoever comes after. A case that
-        cannot be read is left out and comes again when its lease ends.
+        Until the ``lease`` ends nobody else gets them; a process that dies leaves them to whoever comes after. A case
+        that cannot be read is left out and comes again when its lease ends. Raises ``TransientError``: whether it took
+        any is not known then, and who asked releases the lease.
         """
-        lease = f"{worker}:{secrets.token_hex(6)}"
         taken = {"wake_at": now + timedelta(seconds=lease_s), "lease_by": lease}
         update = {"$set": taken, "$inc": {"rev": 1}}
         claimed = 0
@@ -181,13 +181,13 @@ class CaseStore:
         cases = await self.load(report_ids, skipped)
         return [case for case in cases.values() if case.lease_by == lease]
 
-    async def release(self, worker: str, now: datetime, lease_s: float) -> int:
-        """Let others claim at once what a process held that is gone; how many cases it held."""
+    async def release(self, holder: str, now: datetime, lease_s: float) -> int:
+        """Let others claim at once what a process held that is gone, or one of its leases; how many cases it held."""
         held = {"wake_at": {"$gt": now, "$lte": now + timedelta(seconds=2 * lease_s)}}  # clocks differ a little
         released = 0
         with store_errors():
             found = await self.collection.find(held, {"lease_by": 1}).to_list(None)
-            leases = {d["_id"]: d["lease_by"] for d in found if str(d.get("lease_by") or "").startswith(f"{worker}:")}
+            leases = {d["_id"]: d["lease_by"] for d in found if f"{d.get('lease_by')}:".startswith(f"{holder}:")}
             ids = list(leases)
             for start in range(0, len(ids), SLICE):
                 some = ids[start : start + SLICE]

@@ -235,6 +235,8 @@ class EscalationWorker:
         """How often something may have become due: a look that began before does not know of it."""
         self._known_centers: _Centers | None = None
         self._reading_centers = asyncio.Lock()
+        self._unanswered: set[str] = set()
+        """Leases of claims that failed: whatever they took nobody has in hand."""
         self._unreadable: set[str] = set()
         """Cases that were due and could not be read; nobody is alerted of them."""
 
@@ -426,6 +428,9 @@ class EscalationWorker:
             return []  # an idle process asks once, not for each kind
         if not critical and self._loop_time() - self._found_nothing_at < self._settings.poll_s / 2:
             return []  # nor after each case that it held
+        for lease in list(self._unanswered):
+            await self._cases.release(lease, now, self._settings.lease_s)
+            self._unanswered.discard(lease)
         due.seen_at = at = self._clock.monotonic()
         ahead_s, news = self.pace_s(), self._news
         seen = await self._cases.due(now + timedelta(seconds=ahead_s), _DUE_SEEN, critical=critical)
@@ -449,7 +454,13 @@ class EscalationWorker:
                 self.urgent_due.set()
             skipped, at = Skipped("alerts"), self._clock.monotonic()
             ids = [one.report_id for one in taken]
-            claimed = await self._cases.claim(self._worker, self._settings.lease_s, ids, now, skipped)
+            lease = f"{self._worker}:{secrets.token_hex(6)}"
+            try:
+                claimed = await self._cases.claim(lease, self._settings.lease_s, ids, now, skipped)
+            except TransientError:
+                self._unanswered.add(lease)
+                self._look_soon(critical=True)
+                raise
             self._unreadable.update(skipped.references)
             if claimed:
                 return [ClaimedCase(case, None, seen_at=at) for case in claimed]

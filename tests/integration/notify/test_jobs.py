@@ -5,10 +5,13 @@ from datetime import timedelta
 import pytest
 
 from services.notify.cases.projection import fold
-from services.notify.cases.repository import Change
+from services.notify.cases.repository import CaseStore, Change
 from services.notify.escalation.jobs import SILENT_LOOKS
 from services.notify.escalation.repository import WorkerStore
 from services.notify.escalation.rules import ALWAYS
+from shared import mongo
+from shared.jobs import Skipped
+from shared.settings import StoreSettings
 from tests.integration.notify.conftest import Start
 from tests.support.clock import ManualClock
 from tests.support.mail import MailSink
@@ -69,3 +72,17 @@ async def test_a_fresh_case_that_a_process_died_with_is_told_before_its_lease_en
     assert "held-1" in str(sink.mails[0][1]["Subject"])
     (other,) = (await notify.cases.load([report_id(2)])).values()
     assert other.lease_by == "dead:1:xy:claim", "of a process nobody has heard of: its lease ends by itself"
+
+
+async def test_one_lease_is_released_and_no_other_of_the_same_process(store_settings: StoreSettings) -> None:
+    store = CaseStore(mongo.connect(store_settings, "notify"))
+    for number in (1, 2):
+        case = fold(None, event("report.routed", number), TRACE, ALWAYS, NOW)
+        assert case is not None
+        await store.save([Change(case, None)], NOW)
+        assert await store.claim(f"me:1:x:{number}", 60, [report_id(number)], NOW, Skipped("test"))
+    assert await store.due(NOW, 10) == []
+    assert await store.release("me:1:x:1", NOW, 60) == 1
+    assert [one.report_id for one in await store.due(NOW, 10)] == [report_id(1)]
+    assert await store.release("me:1:x", NOW, 60) == 1, "what else the process holds"
+    store.database.client.close()

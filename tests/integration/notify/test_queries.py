@@ -31,7 +31,7 @@ ASKED: Final[dict[str, Callable[[CaseStore], Awaitable[object]]]] = {
     "save": lambda store: store.save([Change(ROUTED, None)], NOW),
     "due": lambda store: store.due(NOW, 10),
     "due of critical ones": lambda store: store.due(NOW, 10, critical=True),
-    "claim": lambda store: store.claim("worker", 60, IDS, NOW, Skipped("test")),
+    "claim": lambda store: store.claim("worker:claim", 60, IDS, NOW, Skipped("test")),
     "release": lambda store: store.release("worker", NOW, 60),
     "asleep_past": lambda store: store.asleep_past(NOW),
     "asleep_past of critical ones": lambda store: store.asleep_past(NOW, critical=True),

@@ -482,6 +482,40 @@ async def test_what_is_written_while_the_store_says_that_nothing_is_due_is_looke
     assert stored.looks == 3, "the first answer knew nothing of it"
 
 
+class Unanswered(Stored):
+    """A store that takes the first claim and whose answer is lost; it shows nothing as due that is claimed."""
+
+    def __init__(self, page: Sequence[Case] = ()) -> None:
+        super().__init__(page)
+        self.leases: list[str] = []
+        self.released: list[str] = []
+
+    async def due(self, now: datetime, limit: int, *, critical: bool = False) -> list[DueCase]:
+        found = await super().due(now, limit, critical=critical)
+        return found if self.released == self.leases else []
+
+    async def claim(self, lease: str, *given: Any) -> list[Case]:
+        if not self.leases:
+            self.leases.append(lease)
+            raise TransientError("store: no answer")
+        return await super().claim(lease, *given)
+
+    async def release(self, holder: str, *_: object) -> int:
+        self.released.append(holder)
+        return 1
+
+
+async def test_what_a_claim_took_whose_answer_was_lost_waits_only_for_the_next_look() -> None:
+    lease = {"wake_at": NOW + timedelta(seconds=60), "lease_by": "me:claim"}
+    stored, told = Unanswered([case_of(1).model_copy(update=lease)]), Told()
+    worker = worker_of(stored, told, ManualClock(NOW), settings_of())
+    with pytest.raises(TransientError):
+        await worker.send_due()
+    await worker.send_due()
+    assert (told.messages, len(stored.released)) == ([1], 1), "not until its lease ends"
+    assert stored.released[0].startswith("me:")
+
+
 async def test_what_waits_for_a_batch_is_sent_when_that_is_due() -> None:
     stored, clock = Timed(), ManualClock(NOW)
     worker = worker_of(stored, Told(), clock, settings_of(poll_s=60.0), recent=FULL)
