@@ -88,7 +88,23 @@ async def test_a_lead_is_led_to_a_passkey_and_signs_in_with_it_by_keyboard(
         await follow(page, page.get_by_role("link", name="Remove the passkey").click(), "**/remove")
         await check(page)
 
+        await context.clear_cookies()
+        await too_late(page, address, identity)
         await without_script(chromium, address, identity)
+
+
+async def too_late(page: Page, address: str, identity: Process) -> None:
+    """Whoever registers their first passkey when the time for it is over is led to the sign-in."""
+    late = await identity.person("busan", "lead")
+    await page.goto(f"{address}/session?lang=en")
+    await page.fill("#account", late.account.name)
+    await page.fill("#password", late.password)
+    await page.fill("#code", identity.code(late))
+    await follow(page, page.press("#code", "Enter"), "**/session/passkey?*")
+    await identity.clock.advance(11 * 60)
+    await page.fill("#name", "phone")
+    await follow(page, page.press("#name", "Enter"), "**/session/passkey?*")
+    await expect(page.get_by_role("heading", name="Please sign in.")).to_be_visible()
 
 
 async def without_script(chromium: Browser, address: str, identity: Process) -> None:

@@ -27,6 +27,11 @@ async function show(button) {
   say(button, "waiting");
   try {
     const asked = await fetch(button.dataset.options, { method: "POST", headers: { accept: "application/json" } });
+    if ([401, 403, 404].includes(asked.status)) {
+      // The time for it is over, or the session: this very page says so, and leads to the sign-in.
+      location.replace(location.pathname + location.search);
+      return;
+    }
     if (!asked.ok) throw new Error(String(asked.status));
     const options = await asked.json();
     const made = button.dataset.passkey === "create" ? await create(options) : await get(options);
