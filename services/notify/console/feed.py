@@ -6,7 +6,7 @@ and the store says what; it also confirms what was shown early, or says otherwis
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Container
 from itertools import islice
 from typing import Final
@@ -40,6 +40,8 @@ _NEW_S: Final = 30.0
 _READ: Final = 100
 _BACKLOG: Final = 20_000
 """Reports whose rows may wait to be read."""
+_JUST_MISSED: Final = 200
+"""Records that passed while no console was open are remembered up to so many, and for as long as they are new."""
 
 
 class ConsoleFeed:
@@ -53,6 +55,9 @@ class ConsoleFeed:
         self._rules = rules
         self._wanted: OrderedDict[str, tuple[tuple[int, int, int], float | None]] = OrderedDict()
         """How new each report has to be shown, and since when the store has answered that it is not (monotonic)."""
+        self._missed: deque[tuple[float, ReportEvent]] = deque(maxlen=_JUST_MISSED)
+        """What passed last while no console was open, and when (monotonic). A console that opens now may have read its
+        list before another process wrote what a record of these says."""
         self.something: Final = asyncio.Event()
         """Something is to be shown that is not yet."""
 
@@ -63,9 +68,15 @@ class ConsoleFeed:
             self._broadcaster.notice()
             return
         if not self._broadcaster.listening:
+            self._missed.append((self._clock.monotonic(), event))
             return
         if isinstance(event, ReportRouted):
             self._announce(event, received.envelope.traceparent)
+        self._want(event)
+        self.something.set()
+
+    def _want(self, event: ReportEvent) -> None:
+        """Have the report shown at least as new as the event makes it."""
         least = _least(event)
         before = self._wanted.pop(event.report_id, None)
         if before is not None:
@@ -73,7 +84,6 @@ class ConsoleFeed:
         self._wanted[event.report_id] = (least, None)
         if len(self._wanted) > _BACKLOG:
             self._overflowed()
-        self.something.set()
 
     def _overflowed(self) -> None:
         """More changed than is remembered: open consoles load their lists anew, or they would miss what is dropped."""
@@ -95,6 +105,10 @@ class ConsoleFeed:
     async def catch_up(self) -> None:
         """Show everything that is wanted. Raises ``TransientError``, and ``SkippedError`` at the end."""
         skipped = Skipped("console")
+        while self._missed and self._broadcaster.listening:
+            at, event = self._missed.popleft()
+            if self._clock.monotonic() - at <= _NEW_S:
+                self._want(event)
         while self._wanted:
             waited = set(self._wanted)
             await asyncio.sleep(_GRACE_S)

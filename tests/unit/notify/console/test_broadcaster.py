@@ -226,6 +226,31 @@ async def test_what_changed_while_the_store_was_away_is_shown_when_it_is_back() 
         await feed.catch_up()  # ends: what the store does not say within half a minute of its first answer is given up
 
 
+async def test_the_first_console_to_open_is_told_of_what_had_just_passed_by() -> None:
+    """Its list may have been read before another process wrote the case."""
+    clock, hub, made = ManualClock(NOW), ConsoleBroadcaster(), [event("report.routed", number) for number in (1, 2)]
+    read: list[list[str]] = []
+
+    class Store:
+        async def load(self, report_ids: list[str], skipped: Skipped) -> dict[str, Case]:
+            del skipped
+            read.append(report_ids)
+            return {each.report_id: folded([each]) for each in made if each.report_id in report_ids}
+
+    feed = ConsoleFeed(cast("Any", Store()), hub, clock, Rules())
+    feed.note(received(made[0]))
+    await clock.advance(31)
+    feed.note(received(made[1]))
+    await feed.catch_up()
+    assert not feed.something.is_set()
+    assert read == [], "nobody listens"
+    with hub.listen("gwangju") as listener:
+        await feed.catch_up()
+        assert [case.report_id for case in (await listener.take(0.01))[0]] == [made[1].report_id]
+        await feed.catch_up()
+    assert read == [[made[1].report_id]], "what is half a minute old was written long ago"
+
+
 async def test_what_comes_while_others_wait_is_read_only_once_its_own_handler_had_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
