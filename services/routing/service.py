@@ -84,8 +84,11 @@ class RoutingService:
         return self._clock.monotonic() < self._surge_until
 
     def owned(self) -> Mapping[int, PartitionState]:
-        """The partitions this process decides for, with what it knows of them."""
-        return {p: self._changelog.states[p] for p in sorted(self._owned)}
+        """The partitions this process decides for, with what it knows of them.
+
+        One that is being read anew is left out: of it counts what was told before, not the part that is read by now.
+        """
+        return {p: self._changelog.states[p] for p in sorted(self._owned) if self._changelog.is_restored(p)}
 
     async def on_assigned(self, assigned: Partitions) -> Mapping[tuple[str, int], int]:
         """Restore the state of these partitions before anything is decided. Reading starts at the committed offsets."""

@@ -70,6 +70,10 @@ class Changelog:
             raise FatalError(f"partition {partition} has records to decide and was never restored")
         return found
 
+    def is_restored(self, partition: int) -> bool:
+        """Return whether a partition was read to the end since it was opened; until then its sums are too small."""
+        return partition in self.states and partition not in self._restoring
+
     @contextmanager
     def guarded(self) -> Iterator[None]:
         """Whatever a state store raises in here ends the process, and the next one begins with empty stores."""

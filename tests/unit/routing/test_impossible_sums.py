@@ -99,3 +99,20 @@ async def test_a_partition_that_could_not_be_read_to_its_end_is_read_again_thoug
     await restorer.restore_suspected()
     assert table.state.position == end
     table.assert_true()
+
+
+async def test_what_is_read_by_half_is_told_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restore, "FOLDED_AT_ONCE", 10)
+    table = await filled()
+    restorer, loads, view = Restorer(table.changelog, table.place.clock), Loads(), LoadView(cases_per_person=20)
+    load_publisher = teller_of(table, loads, view, restorer)
+    restorer.suspect({0})
+    table.place.routings.fail_after = 15
+    with pytest.raises(TransientError):
+        await restorer.restore_suspected()
+    assert any(tally.open_cases for tally in table.state.tallies.values()), "or there is nothing to tell"
+    await load_publisher.look()
+    assert (loads.told, table.worker.owned()) == ([], {})
+    await restorer.restore_suspected()
+    await load_publisher.look()
+    assert len(loads.told) == 1
