@@ -32,10 +32,15 @@ MOST_STAFF: Final = 50
 
 def implausible(month: MonthCounts, reports: Reports | None = None) -> tuple[str, ...]:
     """Return contradictions, as ``table: what``; nothing if there are none. ``reports``: the month's, one by one."""
-    found = [*_found(month)]
-    if reports is not None and len(reports) != month.total:
-        found.append((BY_CENTER, "does not add up to the reports that are kept one by one"))
-    return tuple(f"{table}: {what}" for table, what in found)
+    found = tuple(f"{table}: {what}" for table, what in _found(month))
+    return found if reports is None else (*found, *incomplete(reports, month.total))
+
+
+def incomplete(reports: Reports, counted: int) -> tuple[str, ...]:
+    """The same, of reports read one by one: a contradiction if they are not as many as were counted."""
+    if len(reports) == counted:
+        return ()
+    return (f"{BY_CENTER}: does not add up to the reports that are kept one by one",)
 
 
 def _found(month: MonthCounts) -> Iterator[tuple[str, str]]:

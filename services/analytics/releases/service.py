@@ -25,7 +25,7 @@ from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.counts import month_counts, owned_by_day
 from services.analytics.releases.errata import Why, changed, revised
 from services.analytics.releases.intruder_model import system
-from services.analytics.releases.plausibility import implausible, impossible_hours
+from services.analytics.releases.plausibility import implausible, impossible_hours, incomplete
 from services.analytics.releases.release import (
     Release,
     lower,
@@ -100,7 +100,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """A month that is not released because its counts cannot be true, and the tables in which they cannot."""
+    """A period that is not released because its counts cannot be true, and the tables in which they cannot."""
 
     period: str
     tables: tuple[str, ...]
@@ -158,7 +158,7 @@ class ReleaseService:
 
     @property
     def held_back(self) -> HeldBack | None:
-        """A month whose counts cannot be true, so that it waits; None while there is none."""
+        """A period whose counts cannot be true, so that it waits; None while there is none."""
         if self._refusal is None or self._refusal.verdict != "implausible":
             return None
         tables = dict.fromkeys(cell.partition(":")[0] for cell in self._refusal.cells)
@@ -305,6 +305,8 @@ class ReleaseService:
         counts_of = [await self._register.frozen(month.period) for month in months]
         frozen = [counts for counts in counts_of if counts is not None]
         revised = await self._bulletin(period, months, frozen) if kind == "year" else {}
+        if isinstance(revised, Proof):
+            return _Made(Release(period, self._as_of(), WITHHELD), revised, ())
         return await asyncio.to_thread(self._marked, period, months, frozen, revised)
 
     async def _may_be_out(self, period: str) -> bool:
@@ -460,14 +462,20 @@ class ReleaseService:
 
     async def _bulletin(
         self, year: str, months: Sequence[Release], counts: Sequence[MonthCounts]
-    ) -> Mapping[str, Shown]:
-        """Return what became of the released months' reports since they closed."""
+    ) -> Mapping[str, Shown] | Proof:
+        """Return what became of the released months' reports since they closed.
+
+        The year waits while the reports found now are not as many as are counted: the others would be told as gone.
+        """
         names = [month.period for month in months]
         kept = [await self._register.counted_reports(name) for name in names]
         async with self._counted() as reader:
             if None in kept:
                 return from_counts(counts, [await self._true(reader, name, {}) for name in names])
             now = await reader.counted_reports(period_of(year), names)
+            cells = [await reader.cells(f"{name}-01", f"{name}-31") for name in names]
+        if wrong := incomplete(now, sum(sum(owned_by_day(each).values()) for each in cells)):
+            return Proof("implausible", wrong)
         before: dict[str, CountedReport] = {
             key: report for each in kept if each is not None for key, report in each.items()
         }

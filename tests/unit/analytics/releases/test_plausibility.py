@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -127,3 +128,24 @@ async def test_a_month_waits_while_there_are_other_reports_one_by_one_than_were_
     monkeypatch.setattr(office.store, "counted_reports", counted)
     await office.clock.advance(601)
     assert (await office.released())[0] == "2026-08"
+
+
+async def test_a_year_waits_while_its_bulletin_would_tell_reports_as_gone_that_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office()
+    office.store.reports = 40
+    counted = office.store.counted_reports
+
+    async def ten_fewer_of_the_year(period: Any, *given: Any) -> Any:
+        found = await counted(period, *given)
+        return dict([*found.items()][10:]) if found and given else found
+
+    monkeypatch.setattr(office.store, "counted_reports", ten_fewer_of_the_year)
+    await office.at(datetime(2027, 1, 4, tzinfo=UTC))
+    assert (await office.released())[-1] == "2026-Q4"
+    assert office.release_service.held_back == HeldBack("2026", ("reports-by-center",))
+    monkeypatch.setattr(office.store, "counted_reports", counted)
+    await office.clock.advance(601)
+    assert (await office.released())[-1] == "2026"
+    assert office.store.released[-1].tables["corrections"] == {}
