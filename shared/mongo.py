@@ -39,8 +39,8 @@ RESTORED: Final = "restored"
 """Collection of analytics, and the id of the one document in it, which a restore leaves: ``at``, when it ended."""
 
 SLICE: Final = 100
-"""Ids looked up at once. On the embedded store a lookup costs the square of what it returns: 100 ids 15 ms, 1,000 a
-second (measured)."""
+"""Ids looked up at once. On the embedded store a lookup by ids costs the square of what it returns: 100 ids 15 ms,
+1,000 a second (measured)."""
 _WRITE_CONFLICT: Final = 112
 _INTERRUPTED: Final = frozenset({11600, 11602, 189, 10107, 13435, 91, 262, 43})
 """Server codes: interrupted at shutdown or by a change of primary, not primary, shutting down, time limit exceeded,

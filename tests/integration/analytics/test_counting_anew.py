@@ -3,8 +3,10 @@
 import asyncio
 from collections import Counter
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from pymongo import DeleteOne
 
 from services.analytics.counting import repository
 from services.analytics.counting.consumers import ProjectionConsumer
@@ -90,6 +92,7 @@ async def test_a_clearing_that_was_killed_or_shared_goes_on(
 ) -> None:
     expected = await numbers_of_a_fresh_store(store_settings)
     database, numbers = await old_store(store_settings), Numbers(store_settings)
+    monkeypatch.setattr(repository, "_AT_ONCE", 20)  # a hundred in a transaction
     whole, slices = repository.clear_slice, 0
 
     async def killed(*arguments: Any) -> bool:
@@ -109,6 +112,28 @@ async def test_a_clearing_that_was_killed_or_shared_goes_on(
     await asyncio.gather(*(prepare(database) for _ in range(3)))
     await folded(ProjectionConsumer(database), topics())
     assert (await numbers.cells(), await numbers.stages()) == expected
+
+
+async def test_a_step_of_clearing_takes_thousands_and_leaves_all_where_it_was_killed(
+    store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = await old_store(store_settings)
+    await database.cells.insert_one({"_id": "cells", "version": 1, "clearing": CELLS_VERSION})
+    with monkeypatch.context() as patched:
+        patched.setattr(repository, "_AT_ONCE", REPORTS // 2)
+        patched.setattr(repository, "DeleteOne", Mock(side_effect=[*map(by_id, range(REPORTS // 2)), SystemExit]))
+        with pytest.raises(SystemExit):
+            await repository.clear_slice(database, database.facts)
+    assert await database.facts.count_documents({}) == REPORTS
+    assert "steps" not in await repository.read_mark(database)
+    assert await repository.clear_slice(database, database.facts)
+    assert await database.facts.count_documents({}) == 0
+    assert (await repository.read_mark(database))["steps"] == 1
+
+
+def by_id(number: int) -> DeleteOne:
+    """One of the reports is removed."""
+    return DeleteOne({"_id": make.report_id(number)})
 
 
 async def demand_counted(database: Database) -> None:
