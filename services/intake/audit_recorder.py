@@ -72,6 +72,19 @@ class AuditRecorder:
             )
         )
 
+    def client_refused(self, client_id: str) -> None:
+        """Record that a stored front end is not as intake wrote it."""
+        self._log.note(
+            AuditEntry(
+                at=self._clock.now(),
+                action="clients.refuse",
+                where="store",
+                actor=SYSTEM,
+                outcome=AuditOutcome.REFUSED,
+                detail={"client": client_id},
+            )
+        )
+
     async def by_job(self, job: str, action: str, report_id: str, reason: str, **detail: str) -> None:
         """A job is about to change a report."""
         await self._log.append(

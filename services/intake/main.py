@@ -16,7 +16,7 @@ from services.intake.callbacks.service import DROP_S, NOTICE_S, SWEEP_S, Callbac
 from services.intake.clients import pages as clients_pages
 from services.intake.clients.dependencies import REFRESH_S as CLIENTS_S
 from services.intake.clients.dependencies import ClientAuthenticator
-from services.intake.clients.repository import ClientRepository
+from services.intake.clients.repository import ClientRepository, authentication_of
 from services.intake.clients.service import ClientService
 from services.intake.disk.repository import DiskSpace
 from services.intake.disk.rules import MB, DiskThresholds
@@ -264,7 +264,12 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     health.ready["disk"] = disk.full
     aside.ready["disk.room"] = disk.check
     rate_limiter = SubmissionRateLimiter(keys.lasting, clock, free=settings.free_reports, many=settings.many_reports)
-    clients = ClientAuthenticator(ClientRepository(database), keys.clients, audit, clock)
+    clients = ClientAuthenticator(
+        ClientRepository(database, authentication_of(settings, keys, recorder.client_refused)),
+        keys.clients,
+        audit,
+        clock,
+    )
     callbacks = _callbacks(CallbackRepository(database), reports, clients, settings, clock)
     submission_service = SubmissionService(
         group=group,
@@ -452,7 +457,7 @@ def _only_for_an_upgrade(settings: IntakeSettings) -> dict[str, Check]:
     """A check that fails while a setting is on that must not stay on."""
     if not settings.upgrading:
         return {}
-    return {"upgrading": lambda: "INTAKE_UPGRADING is on, so changed reports are not refused"}
+    return {"upgrading": lambda: "INTAKE_UPGRADING is on, so changed reports and front ends are not refused"}
 
 
 def _marks(settings: IntakeSettings) -> DiskThresholds:

@@ -62,6 +62,8 @@ ACTIONS: Final[dict[str, str]] = {
     "account.passkey_remove": n("Passkey removed"),
     "account.passkey_copied": n("Passkey with a counter that went back refused"),
     "clients.manage": n("Front ends managed"),
+    "clients.refuse": n("Front end changed in the store refused"),
+    "clients.sign": n("Stored front ends signed"),
     "front_end": n("Front end turned away"),
     "keys.rotate": n("Key replaced"),
     "keys.refuse": n("Signing key in the store refused"),

@@ -262,7 +262,7 @@ _RULES: Final = (
     _Rule(
         "ieum_intake_report_authentication_failures_total",
         _more_than(0),
-        "a stored report was changed by hand ({part})",
+        "a stored report or front end was changed by hand ({part})",
         "ReportChangedByHand",
     ),
 )

@@ -17,9 +17,12 @@ def file_of(var: Path) -> Path:
 
 
 def ensure(var: Path, env: Mapping[str, str], run: Run) -> bool:
-    """Make the front end unless there is a credential; ``env`` is that of intake. Whether there is one afterwards."""
+    """Make the front end unless there is a credential; ``env`` is that of intake. Whether there is one afterwards.
+
+    Made anew too where intake refuses what the store holds of it: from before an upgrade, or changed there.
+    """
     file = file_of(var)
-    if file.exists():
+    if file.exists() and _known(run, env):
         return True
     made = _client(run, env, "add", CLIENT, "--name", CLIENT, "--per-minute", "60", "--scope", "reports:submit")
     if made is None:
@@ -31,6 +34,12 @@ def ensure(var: Path, env: Mapping[str, str], run: Run) -> bool:
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as opened:
         opened.write(made)
     return True
+
+
+def _known(run: Run, env: Mapping[str, str]) -> bool:
+    """Whether intake knows the front end, or does not say."""
+    status, wrote = run(["services.intake.clients", "list", "--json"], env)
+    return status != 0 or f'"id": "{CLIENT}"' in wrote
 
 
 def _client(run: Run, env: Mapping[str, str], *arguments: str) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from services.intake.callbacks.rules import url_refused
 from services.intake.clients.models import CLIENT_ID, MOST_PER_MINUTE, PER_MINUTE
-from services.intake.clients.repository import ClientError, ClientRepository
+from services.intake.clients.repository import ClientError, ClientRepository, authentication_of
 from services.intake.clients.service import RESERVED, ClientService
 from services.intake.encryption.keys import keys_of
 from services.intake.settings import IntakeSettings
@@ -57,8 +57,9 @@ def main(arguments: Sequence[str]) -> int:
 async def _do(given: argparse.Namespace, settings: IntakeSettings, store: StoreSettings) -> Row | list[Row]:
     clock = SystemClock()
     database = mongo.connect(store, "intake")
-    clients = ClientRepository(database)
-    desk = ClientService(clients, keys_of(settings), clock)
+    keys = keys_of(settings)
+    clients = ClientRepository(database, authentication_of(settings, keys, lambda _client_id: None))
+    desk = ClientService(clients, keys, clock)
     if given.command == "list":
         return [
             {
@@ -140,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _id(text: str) -> str:
-    if not CLIENT_ID.match(text) or text in RESERVED:
+    if not CLIENT_ID.fullmatch(text) or text in RESERVED:
         raise argparse.ArgumentTypeError("must be lower-case letters, digits, hyphens, and no name of our own forms")
     return text
 

@@ -81,6 +81,7 @@ class ClientAuthenticator:
         self._right: dict[tuple[bytes, Scope], tuple[Client, str]] = {}
         self._buckets: dict[str, TokenBucket] = {}
         self._used: set[tuple[str, str]] = set()
+        self._logged: dict[str, object] = {}
         self._written: dict[tuple[str, str], str] = {}
 
     def __call__(self, scope: Scope) -> "ClientDependency":
@@ -92,7 +93,7 @@ class ClientAuthenticator:
 
         Raises ``SkippedError`` at the end.
         """
-        skipped = Skipped("clients")
+        skipped = Skipped("clients", self._logged)
         await self.refresh(skipped)
         await self._remember_use()
         skipped.raise_if_any()
@@ -100,6 +101,7 @@ class ClientAuthenticator:
     async def refresh(self, skipped: Skipped | None = None) -> None:
         """Read all front ends once. Raises ``TransientError``."""
         began = self._clock.monotonic()
+        skipped = skipped or Skipped("clients", self._logged)
         try:
             self._known = {client.client_id: client for client in await self.clients.all(skipped)}
         except TransientError:

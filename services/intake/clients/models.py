@@ -59,6 +59,6 @@ class Client:
 def read_credential(text: str) -> tuple[str, str] | None:
     """Id and secret of ``<client_id>.<secret>``, or None where that has not the form of one."""
     client_id, _, secret = text.partition(".")
-    if not CLIENT_ID.match(client_id) or not _SECRET.match(secret):
+    if not CLIENT_ID.fullmatch(client_id) or not _SECRET.fullmatch(secret):
         return None
     return client_id, secret

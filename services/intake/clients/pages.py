@@ -34,6 +34,7 @@ _SAID: Final[dict[str, str]] = {
     "unknown_client": n("There is no such front end."),
     "changed_meanwhile": n("Somebody else changed it a moment ago. Please look again."),
     "old_secret": n("Two secrets of it are in use. End the old one first, once every machine of it has the new one."),
+    "not_authentic": n("It was changed in the store, not by us, so it is refused. Ask whoever runs the system."),
     "bad_id": n("An id has lower-case letters, digits and hyphens, begins with a letter, and is no form of our own."),
     "drill_stands_alone": n("A front end for trying it out may do nothing else. Make another one for real reports."),
     "no_scope": n("Choose at least one thing it may do."),
@@ -116,7 +117,7 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
     ) -> Response:
         # Before anything is said: the page that names a mistake also lists the front ends.
         authorize.require(request, principal, Action.CLIENTS_MANAGE, CENTRAL)
-        if not CLIENT_ID.match(client_id) or client_id in RESERVED:
+        if not CLIENT_ID.fullmatch(client_id) or client_id in RESERVED:
             return await page(request, error="bad_id", status=422)
         if not scopes:
             return await page(request, error="no_scope", status=422)

@@ -1,14 +1,17 @@
 """The collection of front ends. Secrets are kept as keyed digests only."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
+from services.intake.clients.authentication import FIELD, ClientAuthentication
 from services.intake.clients.models import SECRETS, Callback, Client
 from services.intake.concurrency import Attempts
+from services.intake.encryption.keys import IntakeKeys
 from services.intake.reports.documents import Document
+from services.intake.settings import IntakeSettings
 from shared.errors import IeumError
 from shared.identity.roles import Scope
 from shared.jobs import Skipped
@@ -30,21 +33,25 @@ class ClientError(IeumError):
 class ClientRepository:
     """Reads and changes front ends."""
 
-    def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
+    def __init__(self, database: "AsyncIOMotorDatabase[Document]", authentication: ClientAuthentication) -> None:
         self._collection = database[COLLECTION]
+        self._authentication = authentication
 
     async def all(self, skipped: Skipped | None = None) -> list[Client]:
-        """Every front end: a handful. One that this build cannot read is left out, and so refused; the others count."""
+        """Every front end: a handful. One that cannot be read or is not authentic is left out, and so refused."""
         skipped = skipped or Skipped("clients")
         with store_errors():
             found = await self._collection.find({}).to_list(None)
-        return sorted(skipped.readable(found, _client), key=lambda client: client.client_id)
+        return sorted(
+            skipped.readable(found, lambda one: _client(self._authentication.check(one))),
+            key=lambda client: client.client_id,
+        )
 
     async def add(
         self, client_id: str, name: str, scopes: Sequence[Scope], digest: str, per_minute: int, now: datetime
     ) -> None:
-        """A new front end. Raises ``ClientError`` ``exists``."""
-        document = {
+        """A new front end, also in the place of one that is refused as changed. Raises ``ClientError`` ``exists``."""
+        document: Document = {
             "_id": client_id,
             "name": name,
             "scopes": sorted(scopes),
@@ -55,8 +62,30 @@ class ClientRepository:
             "made_at": now,
             "version": 1,
         }
-        if not await insert_new(self._collection, document):
-            raise ClientError("exists")
+        document[FIELD] = self._authentication.code_of(document)
+        if await insert_new(self._collection, document):
+            return
+        with store_errors():
+            found = await self._collection.find_one({"_id": client_id})
+            if found is not None and not self._authentication.counts(found):
+                as_read = {"_id": client_id, FIELD: found.get(FIELD)}
+                if (await self._collection.replace_one(as_read, document)).matched_count:
+                    return
+        raise ClientError("exists")
+
+    async def not_authentic(self, wanted: Sequence[str] | None = None) -> AsyncIterator[Document]:
+        """The documents that are not as intake wrote them, among those wanted or all."""
+        with store_errors():
+            async for document in self._collection.find({} if wanted is None else {"_id": {"$in": list(wanted)}}):
+                if not self._authentication.is_authentic(document):
+                    yield document
+
+    async def sign(self, read: Document) -> bool:
+        """Sign a front end on what was read; False where it has moved on meanwhile: look again."""
+        as_read = {"_id": read["_id"], "version": read.get("version"), FIELD: read.get(FIELD)}
+        with store_errors():
+            update = {"$set": {FIELD: self._authentication.code_of(read)}}
+            return bool((await self._collection.update_one(as_read, update)).matched_count)
 
     async def rotate(
         self, client_id: str, digest: str, now: datetime, *, only: bool, version: int | None = None
@@ -111,13 +140,23 @@ class ClientRepository:
                 found = await self._collection.find_one({"_id": client_id})
                 if found is None:
                     raise ClientError("unknown_client")
+                if not self._authentication.counts(found):
+                    raise ClientError("not_authentic")  # a change would make the rest of it count
                 if version is not None and version != found["version"]:
                     break
                 as_read = {"_id": client_id, "version": found["version"]}
-                update = {"$set": {**change(found), "version": found["version"] + 1}}
-                if (await self._collection.update_one(as_read, update)).matched_count:
+                changes = {**change(found), "version": found["version"] + 1}
+                changes[FIELD] = self._authentication.code_of({**found, **changes})
+                if (await self._collection.update_one(as_read, {"$set": changes})).matched_count:
                     return
         raise ClientError("changed_meanwhile")
+
+
+def authentication_of(
+    settings: IntakeSettings, keys: IntakeKeys, on_failure: Callable[[str], None]
+) -> ClientAuthentication:
+    """The authentication that the settings name; see ``ClientAuthentication`` for ``on_failure``."""
+    return ClientAuthentication(keys.client_authentication, on_failure, required=not settings.upgrading)
 
 
 def _kept(document: Document) -> list[Document]:

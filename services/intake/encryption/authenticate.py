@@ -1,9 +1,10 @@
-"""Checks or signs what steers stored reports: ``python -m services.intake.encryption.authenticate check | sign``.
+"""Checks or signs what steers reports: ``python -m services.intake.encryption.authenticate check | sign``.
 
-Intake goes on running. ``check`` names every report that is not as intake wrote it, and ends with 1 if there is one.
+Intake goes on running. ``check`` names each that is not as intake wrote it, and ends with 1 if there is one.
 ``sign --all`` is for the upgrade from a build that signed nothing: run it once, when the last such build is gone and
 before ``INTAKE_UPGRADING`` is taken away. Without that setting it signs only reports that were never signed; one that
-was changed is signed by its name alone (``sign REPORT``), by somebody who has looked at it. Each is in the audit.
+was changed is signed by its name alone (``sign REPORT``), by somebody who has looked at it. Each is in the audit. All
+of it goes for front ends too, which are named ``client:ID``.
 """
 
 import argparse
@@ -12,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from services.intake.clients.authentication import FIELD as CLIENT_FIELD
+from services.intake.clients.repository import ClientRepository, authentication_of
 from services.intake.encryption.keys import keys_of
 from services.intake.encryption.repository import Signatures
 from services.intake.reports.authentication import FIELD, ReportAuthentication
@@ -24,6 +27,8 @@ from shared.errors import TransientError
 from shared.settings import StoreSettings, load
 
 ACTION: Final = "reports.sign"
+CLIENT_ACTION: Final = "clients.sign"
+_CLIENT: Final = "client:"
 _LEFT: Final = 1
 _AWAY: Final = 2
 
@@ -32,13 +37,15 @@ def main(arguments: Sequence[str]) -> int:
     """0: all reports are as intake wrote them; 1: some are not; 2: the store does not answer (run it again)."""
     parser = argparse.ArgumentParser(prog="python -m services.intake.encryption.authenticate", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("check", help="name the reports that were changed by hand or never signed")
-    signing = commands.add_parser("sign", help="sign reports as they now are")
-    signing.add_argument("reports", nargs="*", help="ids of reports that somebody has looked at")
-    signing.add_argument("--all", action="store_true", help="reports never signed: once, after an upgrade")
+    commands.add_parser("check", help="name the reports and front ends that were changed by hand or never signed")
+    signing = commands.add_parser("sign", help="sign reports and front ends as they now are")
+    signing.add_argument(
+        "reports", nargs="*", help="what somebody has looked at: ids of reports, client:ID for front ends"
+    )
+    signing.add_argument("--all", action="store_true", help="what was never signed: once, after an upgrade")
     given = parser.parse_args(arguments)
     if given.command == "sign" and bool(given.reports) == given.all:
-        parser.error("name the reports to sign, or say --all")
+        parser.error("name what to sign, or say --all")
     settings, store = load(IntakeSettings), load(StoreSettings)
     log.configure("intake-authenticate", settings.log_level)
     wanted = None if given.command == "check" or given.all else given.reports
@@ -52,34 +59,47 @@ def main(arguments: Sequence[str]) -> int:
 async def run(
     settings: IntakeSettings, store: StoreSettings, clock: Clock, wanted: Sequence[str] | None, *, sign: bool
 ) -> int:
-    """Look at the reports wanted, or at all; sign those that are not as intake wrote them, if asked to."""
-    authentication = ReportAuthentication(keys_of(settings).reports, lambda _report_id, _part: None)
+    """Look at what is wanted, or at all; sign those that are not as intake wrote them, if asked to."""
+    keys = keys_of(settings)
+    authentication = ReportAuthentication(keys.reports, lambda _report_id, _part: None)
     database = mongo.connect(store, "intake")
     audit = AuditLog(database, settings.audit_keys(), clock, "intake")
     signatures = Signatures(database, authentication)
+    clients = ClientRepository(database, authentication_of(settings, keys, lambda _client_id: None))
+    reports_wanted = wanted and [one for one in wanted if not one.startswith(_CLIENT)]
+    clients_wanted = wanted and [one.removeprefix(_CLIENT) for one in wanted if one.startswith(_CLIENT)]
     changed_too = wanted is not None or settings.upgrading
     found = signed = 0
-    async for document in signatures.not_authentic(wanted):
+    async for document in signatures.not_authentic(reports_wanted):
         found += 1
         unsigned = FIELD not in document
         print(f"{'never signed' if unsigned else 'CHANGED'}: {document['_id']}", flush=True)
         if sign and (unsigned or changed_too):
             await _noted(audit, clock, document["_id"], "unsigned" if unsigned else "changed")
             signed += await signatures.sign(document)
-    print(f"{found} reports are not as intake wrote them, {signed} signed", flush=True)
+    async for document in clients.not_authentic(clients_wanted):
+        found += 1
+        unsigned = CLIENT_FIELD not in document
+        print(f"{'never signed' if unsigned else 'CHANGED'}: {_CLIENT}{document['_id']}", flush=True)
+        if sign and (unsigned or changed_too):
+            reason = "unsigned" if unsigned else "changed"
+            await _noted(audit, clock, None, reason, client=document["_id"])
+            signed += await clients.sign(document)
+    print(f"{found} are not as intake wrote them, {signed} signed", flush=True)
     return _LEFT if found > signed else 0
 
 
-async def _noted(audit: AuditLog, clock: Clock, report_id: str, reason: str) -> None:
+async def _noted(audit: AuditLog, clock: Clock, report_id: str | None, reason: str, **detail: str) -> None:
     await audit.append(
         AuditEntry(
             at=clock.now(),
-            action=ACTION,
+            action=CLIENT_ACTION if report_id is None else ACTION,
             where="command",
             actor=SYSTEM,
             outcome=AuditOutcome.DONE,
             report_id=report_id,
             reason=reason,
+            detail=detail,
         )
     )
 

@@ -36,6 +36,7 @@ class KeyPurpose(StrEnum):
     WRONG_RECEIPTS = "wrong receipts"
     REPORTS = "report authentication"
     CALLBACKS = "callbacks"
+    CLIENT_AUTHENTICATION = "front end authentication"
 
 
 class KeyedDigests:
@@ -105,6 +106,9 @@ class IntakeKeys:
         """Authenticates what steers a stored report."""
         self.callbacks: Final = KeyedDigests(derive(root, KeyPurpose.CALLBACKS), DERIVED)
         """Secrets of callbacks are derived from it, for as long as a front end has them."""
+
+        self.client_authentication: Final = KeyedDigests(derive(root, KeyPurpose.CLIENT_AUTHENTICATION), DERIVED)
+        """Authenticates what a front end may do."""
 
         # Nothing made with these is kept for longer than hours, so they have one version.
         self.devices: Final = KeyedDigests(derive(root, KeyPurpose.DEVICES), DERIVED)

@@ -77,7 +77,7 @@ BESIDE: Final = (
 
 FAILURES: Final = Counter(
     "ieum_intake_report_authentication_failures",
-    "Times a stored report was refused because its fields were changed by hand, by part.",
+    "Times a stored report, or a front end (`client`), was refused because its fields were changed by hand, by part.",
     ["part"],
     registry=REGISTRY,
 )
@@ -175,7 +175,7 @@ class ReportAuthentication:
     def _code(self, part: str, report_id: str, value: object) -> bytes:
         canonical = orjson.dumps(
             ["ieum report", _VERSION, part, report_id, value],
-            default=_plain,
+            default=plain,
             option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME,
         )
         return hmac.digest(self._key, canonical, "sha256")
@@ -192,7 +192,8 @@ def _stored(document: Mapping[str, Any], part: str) -> bytes:
     return bytes(document[FIELD][part])
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A value of the store as JSON has it. Raises ``TypeError`` for a kind that is never stored."""
     if isinstance(value, datetime):  # as the store keeps it: a moment to the millisecond, in no time zone
         return {"$date": (value - _EPOCH) // _MILLISECOND}
-    raise TypeError(f"a report holds no {type(value).__name__}")
+    raise TypeError(f"no code is over a {type(value).__name__}")

@@ -22,7 +22,8 @@ READ: Final = (
 )
 """What must be opened to follow it; ``shared/outbox.py`` is the last."""
 HELPERS: Final = (
-    *("clients/models.py", "clients/repository.py", "clients/rules.py", "dependencies.py", "disk/"),
+    *("clients/authentication.py", "clients/models.py", "clients/repository.py", "clients/rules.py"),
+    *("dependencies.py", "disk/"),
     *("encryption/keys.py", "links/repository.py", "links/rules.py", "proofs/rules.py", "rate_limits/", "reports/"),
     *("submissions/media.py", "submissions/registration_numbers.py", "submissions/text.py"),
 )

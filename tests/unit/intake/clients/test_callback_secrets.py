@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
+from services.intake.clients.authentication import FIELD, ClientAuthentication
 from services.intake.clients.repository import ClientRepository
 from services.intake.clients.service import ClientService
 from shared.clock import SystemClock
 from tests.support.keys import KEYS
 
+AUTHENTICATION = ClientAuthentication(KEYS.client_authentication, lambda _: None)
 URL = "https://front.example.org/"
 
 
@@ -17,6 +19,7 @@ class Collection:
 
     def __init__(self, **more: Any) -> None:
         self.document: dict[str, Any] = {"_id": "portal", "version": 1, **more}
+        self.document[FIELD] = AUTHENTICATION.code_of(self.document)
 
     def __getitem__(self, _: str) -> "Collection":
         return self
@@ -30,7 +33,7 @@ class Collection:
 
 
 def service_of(database: Any) -> ClientService:
-    return ClientService(ClientRepository(database), KEYS, SystemClock())
+    return ClientService(ClientRepository(database, AUTHENTICATION), KEYS, SystemClock())
 
 
 @pytest.mark.parametrize("before", [{}, {"callback": {"url": URL, "versions": [3, 2], "code": b""}}])
