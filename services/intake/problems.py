@@ -8,6 +8,7 @@ from prometheus_client import Counter
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.intake.retention.rules import RefusedError
+from services.intake.staff_access import words as staff_words
 from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError
 from services.intake.submissions.models import Word
@@ -252,3 +253,20 @@ def unavailable() -> Problem:
         ),
         retry_after=RETRY_SECONDS,
     )
+
+
+def uncertain() -> Problem:
+    """503: the store did not answer a change with a receipt; only its reply may be lost. Says what they can do now."""
+    return Problem(
+        503,
+        "unavailable",
+        gettext_noop(
+            "We cannot tell just now whether this was done. Your report is safe. Please try again in a moment."
+        ),
+        retry_after=RETRY_SECONDS,
+    )
+
+
+def unavailable_to_staff() -> Problem:
+    """503 for staff: the store does not answer, and what they changed may have been kept all the same."""
+    return Problem(503, "unavailable", staff_words.STORE_AWAY, retry_after=RETRY_SECONDS)

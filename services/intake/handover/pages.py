@@ -10,6 +10,7 @@ from services.intake.handover.service import HandoverService
 from services.intake.receipts import forms as receipt_forms
 from services.intake.receipts.models import TakeOverAsked
 from services.intake.reports.waiting_period import WordChosen
+from services.intake.submissions import idempotency
 from services.intake.webform import form
 from services.intake.webform.renderer import FormRenderer
 from shared.web.app import Problem
@@ -24,7 +25,7 @@ def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
 
     def page(request: Request, typed: Typed, *, problem: Problem | None = None) -> Response:
         # A wrong word or box keeps the key, so that a lost answer can be asked for again.
-        key = receipt_forms.key_of(typed) or secrets.token_urlsafe(24)
+        key = idempotency.key_of(typed) or secrets.token_urlsafe(24)
         shown = view.pages.render(
             request,
             "take-over.html",
@@ -58,7 +59,7 @@ def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
             if not typed.one("code").strip():
                 raise invalid([problems.required("code")])
             asked = problems.parsed(raw, TakeOverAsked)
-            answer, repeated = await handing.take(asked, caller_of(request), receipt_forms.key_of(typed))
+            answer, repeated = await handing.take(asked, caller_of(request), idempotency.key_of(typed))
         except Problem as problem:
             return page(request, typed, problem=problem)
         return view.pages.render(

@@ -17,7 +17,6 @@ M = TypeVar("M", bound=BaseModel)
 
 RECEIPT_CHARS: Final = 60
 _WORD_CHARS: Final = 200
-KEY_CHARS: Final = 32
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -25,12 +24,6 @@ def asked(model: type[M], typed: Typed, **more: object) -> M:
     """Read receipt and passphrase. Raises ``Problem`` 422."""
     receipt, word = typed.one("receipt")[:RECEIPT_CHARS], typed.one("word")[:_WORD_CHARS]
     return problems.parsed({"receipt": receipt, "word": word, **more}, model)
-
-
-def key_of(typed: Typed) -> str | None:
-    """The key of a page's own button; none where it is not one of ours."""
-    key = typed.one("idempotency_key")
-    return key if len(key) == KEY_CHARS else None
 
 
 def errors(problem: Problem | None, typed: Typed, *, otherwise: str = "receipt") -> list[FieldProblem]:

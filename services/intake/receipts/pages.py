@@ -31,6 +31,7 @@ from services.intake.receipts.service import ReceiptService
 from services.intake.receipts.status import StatusService
 from services.intake.reports.lifecycle import ErasureStatus
 from services.intake.reports.models import State, StatusAnswer
+from services.intake.submissions import idempotency
 from services.intake.submissions.models import typed_chars
 from services.intake.webform import form
 from services.intake.webform.form import FieldProblem
@@ -163,7 +164,6 @@ class _Actions:
         problems: Sequence[FieldProblem] = (),
         status: int = 200,
     ) -> Response:
-        key = typed.one("idempotency_key")
         page = self._pages.render(
             request,
             "receipt-action.html",
@@ -173,7 +173,7 @@ class _Actions:
             action=action,
             words=receipt_words.PAGES[action],
             again_at=receipt_forms.again_at(problem, self._pages.clock.now()),
-            idempotency_key=key if len(key) == receipt_forms.KEY_CHARS else secrets.token_urlsafe(24),
+            idempotency_key=idempotency.key_of(typed) or secrets.token_urlsafe(24),
             message_chars=typed_chars(MESSAGE_CHARS),
             **self._view.fields(request, typed, [*problems, *receipt_forms.errors(problem, typed)]),
         )
@@ -225,15 +225,15 @@ class _Actions:
 
     async def _message(self, caller: Caller, typed: Typed) -> None:
         asked = receipt_forms.asked(MessageAsked, typed, text=typed.one("text"))
-        await self._desk.message(asked, caller, receipt_forms.key_of(typed))
+        await self._desk.message(asked, caller, idempotency.key_of(typed))
 
     async def _add(self, caller: Caller, typed: Typed) -> None:
         asked = receipt_forms.asked(AmendmentAsked, typed, **form.addition_of(typed))
-        await self._desk.amend(asked, caller, receipt_forms.key_of(typed))
+        await self._desk.amend(asked, caller, idempotency.key_of(typed))
 
     async def _contact(self, caller: Caller, typed: Typed) -> None:
         asked = receipt_forms.asked(AmendmentAsked, typed, contact=form.contact_of(typed))
-        await self._desk.amend(asked, caller, receipt_forms.key_of(typed))
+        await self._desk.amend(asked, caller, idempotency.key_of(typed))
 
     async def _word(self, caller: Caller, typed: Typed) -> StatusAnswer:
         asked = receipt_forms.asked(

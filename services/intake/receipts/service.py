@@ -19,15 +19,7 @@ from services.intake.receipts import amendments
 from services.intake.receipts.authentication import Spoken
 from services.intake.receipts.models import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
 from services.intake.receipts.status import StatusAnswerBuilder
-from services.intake.receipts.updates import (
-    IdempotencyRecord,
-    ReportUpdate,
-    ReportUpdater,
-    is_repeat,
-    noted,
-    open_life,
-    taken_of,
-)
+from services.intake.receipts.updates import ReportUpdate, ReportUpdater, open_life, taken_of
 from services.intake.reports import documents, waiting_period
 from services.intake.reports.documents import Document
 from services.intake.reports.events import amended
@@ -39,6 +31,7 @@ from services.intake.retention.rules import RefusedError
 from services.intake.staff_access.views import written
 from services.intake.submissions import identifiers
 from services.intake.submissions.facts import NotAdmittedError, demand_consent, demand_deadline, demand_told
+from services.intake.submissions.idempotency import IdempotencyRecord, is_repeat, noted
 from shared.clock import Clock, seoul_date, whole_milliseconds
 from shared.encryption import Keyring
 from shared.errors import TransientError

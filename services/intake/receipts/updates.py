@@ -22,6 +22,8 @@ from services.intake.reports.models import Taken
 from services.intake.reports.repository import ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import RefusedError
+from services.intake.submissions import idempotency
+from services.intake.submissions.idempotency import IdempotencyRecord, request_of
 from shared import trace
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import TransientError
@@ -29,8 +31,6 @@ from shared.events.base import Event
 from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.web.app import Problem
-
-_KEY_BYTES: Final = 16
 
 CHANGED: Final = Counter("ieum_intake_report_updates", "Changes made with a receipt.", ["action"], registry=REGISTRY)
 REFUSED: Final = Counter(
@@ -51,13 +51,6 @@ class ReportUpdate:
     events: tuple[Event, ...] = ()
     detail: Mapping[str, str] = field(default_factory=dict)
     taken: Taken | None = None
-
-
-class IdempotencyRecord(NamedTuple):
-    """A request's idempotency key and content, as they may be stored."""
-
-    key: str
-    what: str
 
 
 class UpdateResult(NamedTuple):
@@ -117,7 +110,7 @@ class ReportUpdater:
             self._recorder.receipt_refused(caller, action, report_id, problem.code)
             raise
         except TransientError:
-            raise unavailable() from None
+            raise problems.uncertain() from None
 
     async def _apply(
         self, action: str, admitted: Document, caller: Caller, judge: Judge, *, by_code: bool
@@ -149,14 +142,9 @@ class ReportUpdater:
 
     def mark(self, action: str, asked: ReceiptQuestion, key: str | None) -> IdempotencyRecord | None:
         """Digest a request's idempotency key for storage, if it has one."""
-        if key is None:
-            return None
         # Without defaults, as for reports: a field added later must not turn a repeat into a conflict.
         content = asked.model_dump_json(exclude={"receipt", "word"}, exclude_defaults=True)
-        return IdempotencyRecord(
-            self._keys.mac("request", action, key)[:_KEY_BYTES].hex(),
-            self._keys.mac("request content", content).hex(),
-        )
+        return idempotency.mark(self._keys, action, content, key)
 
 
 def _still_theirs(document: Document, admitted: Document, now: datetime) -> None:
@@ -168,28 +156,11 @@ def _still_theirs(document: Document, admitted: Document, now: datetime) -> None
         raise RefusedError("word_changed")
 
 
-def is_repeat(document: Document, mark: IdempotencyRecord | None) -> bool:
-    """Return whether this very request was made before. Raises ``RefusedError`` if the key was used for another one."""
-    known = _request(document, mark)
-    if known is None or mark is None:
-        return False
-    if known["what"] != mark.what:
-        raise RefusedError("idempotency_conflict")
-    return True
-
-
-def noted(mark: IdempotencyRecord | None, taken: Taken) -> dict[str, Any]:
-    """Return the update that records a request, so that a repeat is answered alike."""
-    if mark is None:
-        return {}
-    return {"requests": {"key": mark.key, "what": mark.what, "number": taken.number, "at": taken.at}}
-
-
 def taken_of(changed: UpdateResult, mark: IdempotencyRecord | None) -> Taken:
     """The answer to a request, whether it was made now or before."""
     if changed.step is not None and changed.step.taken is not None:
         return changed.step.taken
-    known = _request(changed.document, mark)
+    known = request_of(changed.document, mark)
     if known is None:
         raise TransientError("a repeat without its first request")
     return Taken(number=known["number"], at=known["at"])
@@ -202,9 +173,3 @@ def open_life(document: Document) -> Lifecycle:
     if access is not Access.OPEN:
         raise RefusedError("erased" if access is Access.ERASED and not retention_rules.silent(life) else "withdrawn")
     return life
-
-
-def _request(document: Document, mark: IdempotencyRecord | None) -> dict[str, Any] | None:
-    if mark is None:
-        return None
-    return next((known for known in document.get("requests") or () if known["key"] == mark.key), None)

@@ -10,7 +10,7 @@ from prometheus_client import Counter
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.caller import Require
 from services.intake.concurrency import Attempts, UpdateConflictError
-from services.intake.problems import unavailable
+from services.intake.problems import unavailable_to_staff
 from services.intake.reports import documents, events
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import Category, ErasureDecision, Lifecycle, Reason
@@ -86,7 +86,7 @@ class RetentionService:
         try:
             found = {mark: await self._reports.marked(mark, owner=owner, skip=skip, limit=PAGE + 1) for mark in _LISTS}
         except TransientError:
-            raise unavailable() from None
+            raise unavailable_to_staff() from None
         check = self._reports.authentication.check
         # One report that cannot be read hides no other.
         skipped = Skipped("decisions")
@@ -101,7 +101,7 @@ class RetentionService:
         try:
             document = await self._reports.of_report(report_id)
         except TransientError:
-            raise unavailable() from None
+            raise unavailable_to_staff() from None
         if document is None or not principal.may(Action.ERASURES_DECIDE, _owner(document) or NOBODY):
             return None
         return retention_rules.last_decision_of(retention_rules.lifecycle_of(document), principal.subject)
@@ -170,7 +170,7 @@ class RetentionService:
             status, words = REFUSALS[error.code]
             raise Problem(status, error.code, words) from None
         except TransientError:
-            raise unavailable() from None
+            raise unavailable_to_staff() from None
 
     async def _apply(
         self,

@@ -11,15 +11,19 @@ from services.intake.audit_recorder import AuditRecorder
 from services.intake.caller import Require
 from services.intake.concurrency import Attempts
 from services.intake.encryption.keys import KeyedDigests
-from services.intake.problems import unavailable
+from services.intake.problems import unavailable_to_staff
 from services.intake.reports import documents
 from services.intake.reports.documents import Document
+from services.intake.reports.models import Taken
 from services.intake.reports.repository import ReportRepository
 from services.intake.retention import rules as retention_rules
+from services.intake.retention.rules import RefusedError
 from services.intake.staff_access import correspondence_rules
 from services.intake.staff_access import words as staff_words
 from services.intake.staff_access.correspondence_rules import WriteRefusal
 from services.intake.staff_access.views import details_of
+from services.intake.submissions import idempotency
+from services.intake.submissions.idempotency import IdempotencyRecord
 from shared.clock import Clock, whole_milliseconds
 from shared.encryption import Keyring
 from shared.errors import TransientError
@@ -54,7 +58,7 @@ class Correspondence:
         keys: KeyedDigests,
         clock: Clock,
     ) -> None:
-        """``keys`` sign the leave to write."""
+        """``keys`` sign the leave to write and digest idempotency keys."""
         self._reports = reports
         self._recorder = recorder
         self._keyring = keyring
@@ -75,11 +79,14 @@ class Correspondence:
         kind: TextKind,
         leave: str,
         text: str,
+        key: str | None,
     ) -> None:
-        """Seal a text with the report. ``require`` says whose report they may write about.
+        """Seal a text with the report, once under a ``key``. ``require`` says whose report they may write about.
 
-        Raises ``Problem``; then nothing was kept.
+        Raises ``Problem``; then nothing was kept, or (503) nobody knows.
         """
+        action = f"details.{kind}"
+        mark = idempotency.mark(self._keys, action, text, key)
         try:
             async for attempt in Attempts():
                 document = await self._reports.of_report(report_id)
@@ -87,8 +94,12 @@ class Correspondence:
                 # Unknown and not theirs are one answer: nobody learns which reports exist elsewhere.
                 require(Action.DETAILS_WRITE, owner or NOBODY)
                 now = whole_milliseconds(self._clock.now())
-                why = self._judged(document or {}, principal, report_id, kind, leave, now)
-                action = f"details.{kind}"
+                try:
+                    if idempotency.is_repeat(document or {}, mark):
+                        return
+                    why = self._judged(document or {}, principal, report_id, kind, leave, now)
+                except RefusedError:
+                    why = WriteRefusal.SENT_BEFORE
                 if why is not None or document is None:
                     refused = why or WriteRefusal.ERASED
                     self._recorder.staff_refused(where, principal, action, report_id, refused.value)
@@ -96,12 +107,12 @@ class Correspondence:
                     raise Problem(status, refused.value, words)
                 if attempt == 0:
                     await self._recorder.by_staff(where, principal, action, report_id, kind.value)
-                if await self._written(document, principal, kind, text, now):
+                if await self._written(document, principal, kind, text, now, mark):
                     _WRITTEN.labels(kind.value).inc()
                     return
         except TransientError:
-            raise unavailable() from None
-        raise unavailable()
+            raise unavailable_to_staff() from None
+        raise unavailable_to_staff()
 
     def _judged(
         self, document: Document, principal: Principal, report_id: str, kind: TextKind, leave: str, now: datetime
@@ -123,7 +134,13 @@ class Correspondence:
         return why
 
     async def _written(
-        self, document: Document, principal: Principal, kind: TextKind, text: str, now: datetime
+        self,
+        document: Document,
+        principal: Principal,
+        kind: TextKind,
+        text: str,
+        now: datetime,
+        mark: IdempotencyRecord | None,
     ) -> bool:
         number = len(document.get(_LISTS[kind]) or ()) + 1
         name = f"{kind}:{number}"
@@ -133,7 +150,7 @@ class Correspondence:
             document,
             now=now,
             fields={f"sealed.fields.{name}": key.encrypt(name, orjson.dumps(text))},
-            pushed={_LISTS[kind]: entry},
+            pushed={_LISTS[kind]: entry, **idempotency.noted(mark, Taken(number=number, at=now))},
         )
         return written is not None
 

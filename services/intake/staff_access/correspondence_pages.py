@@ -1,5 +1,6 @@
 """Forms on the page of details: an answer to the reporter, a note. And a case looked up by somebody's receipt."""
 
+import secrets
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -10,7 +11,9 @@ from services.intake.dependencies import require_of
 from services.intake.receipts.models import MESSAGE_CHARS, MessageText
 from services.intake.retention.pages import checked_id
 from services.intake.staff_access.correspondence import Correspondence, TextKind
+from services.intake.staff_access.correspondence_rules import WriteRefusal
 from services.intake.staff_access.lookup import StaffLookup
+from services.intake.submissions import idempotency
 from services.intake.submissions.models import typed_chars
 from shared.audit.entries import where_of
 from shared.identity.principal import Principal
@@ -27,7 +30,7 @@ _NOTHING: Final = gettext_noop(
 _TEXT: Final[TypeAdapter[str]] = TypeAdapter(MessageText)
 """Texts of staff follow the rules of texts of reporters."""
 _MAY_AGAIN: Final = frozenset({422, 503})
-"""Refusals after which the same form may be sent again."""
+"""Refusals after which the same form may be sent again, beside that of one that was sent before."""
 
 
 def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, finder: StaffLookup) -> APIRouter:
@@ -40,7 +43,8 @@ def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, 
         require = require_of(authorize, request, principal)
         try:
             text = _checked(typed.one("text"))
-            await correspondence.write(where_of(request), principal, require, report_id, kind, leave, text)
+            key = idempotency.key_of(typed)
+            await correspondence.write(where_of(request), principal, require, report_id, kind, leave, text, key)
         except Problem as problem:
             if problem.code == "not_allowed" or not wants_page(request):
                 raise
@@ -49,12 +53,16 @@ def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, 
 
     def not_written(request: Request, problem: Problem, *, typed: Typed, **shown: object) -> Response:
         """Show what was written to whoever wrote it: it is in no store, and nowhere else without the page's script."""
+        sent_before = problem.code == WriteRefusal.SENT_BEFORE
+        key = None if sent_before else idempotency.key_of(typed)
         page = pages.render(
             request,
             "writing-refused.html",
             status=problem.status_code,
             said=problem.detail,
-            may_again=problem.status_code in _MAY_AGAIN,
+            unknown=problem.code == "unavailable",
+            idempotency_key=key or secrets.token_urlsafe(24),
+            may_again=problem.status_code in _MAY_AGAIN or sent_before,
             text=typed.one("text"),
             chars=typed_chars(MESSAGE_CHARS),
             **shown,

@@ -32,6 +32,8 @@ class WriteRefusal(StrEnum):
     NOT_AGREED = "not_agreed"
     """The reporter neither wrote here nor agreed to be written to here."""
     TOO_MANY = "too_many"
+    SENT_BEFORE = "idempotency_conflict"
+    """The same form was sent before, with another text, which was kept."""
 
 
 def leave_for(keys: KeyedDigests, report_id: str, ownership: int, subject: str, session: str, until: datetime) -> str:

@@ -6,7 +6,7 @@ from services.intake.audit_recorder import AuditRecorder
 from services.intake.caller import Caller
 from services.intake.concurrency import KeyedLocks
 from services.intake.encryption.receipt_issuer import ReceiptIssuer
-from services.intake.problems import unavailable
+from services.intake.problems import unavailable_to_staff
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
 from services.intake.rate_limits.wrong_receipts import WrongReceipts
 from services.intake.reports import documents, receipt_numbers
@@ -68,6 +68,6 @@ class StaffLookup:
                 raise Problem(404, "unknown_receipt", _NONE)
             await self._recorder.by_staff(where, principal, _ACTION, found["_id"], "receipt")
         except TransientError:
-            raise unavailable() from None
+            raise unavailable_to_staff() from None
         report_id: str = found["_id"]
         return report_id

@@ -1,5 +1,6 @@
 """``POST /details``: what a counsellor reads before calling. The ticket in the form is the proof; no cookie counts."""
 
+import secrets
 from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -65,6 +66,7 @@ def router(pages: Pages, details_service: DetailsService, correspondence: Corres
             ),
             to_holder={reply["number"] for reply in documents.of_holder(opened.document, "replies")},
             leave=correspondence.leave(ticket.report_id, ticket.ownership, ticket.subject, ticket.session),
+            idempotency_key=secrets.token_urlsafe(24),
             chars=typed_chars(MESSAGE_CHARS),
             place=_places(pages, request),
             words=staff_words,

@@ -65,6 +65,10 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
 """Status and words of each reason why details stay closed."""
 AGAIN: Final = n("Details are shown once for each ticket. Open them again from the case.")
 AWAY: Final = n("The details cannot be opened just now, since the access could not be written down. Please try again.")
+STORE_AWAY: Final = n(
+    "The store does not answer. If you were changing something, we do not know whether it was kept; look before you"
+    " send it again."
+)
 OTHER_SESSION: Final = n(
     "It is still on this page, and nowhere else. It cannot be sent again: the details were opened in the session that"
     " ended. Copy it, sign in in a new tab, open the details again from the case and paste it there."
@@ -82,4 +86,11 @@ NOT_WRITTEN: Final[dict[str, tuple[int, str]]] = {
     "owner_changed": (409, n("Another centre owns this report now. Nothing was kept.")),
     "not_agreed": (409, n("The reporter did not agree to messages here and left none. Nothing was kept.")),
     "too_many": (409, n("There are too many already. Nothing was kept.")),
+    "idempotency_conflict": (
+        409,
+        n(
+            "Another text that you sent from this form before was kept; this one was not."
+            " If this one is to be kept as well, press the button again."
+        ),
+    ),
 }

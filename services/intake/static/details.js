@@ -32,6 +32,12 @@ function shown(form, text) {
   form.parentElement.querySelector("[data-written]").prepend(card);
 }
 
+// The texts written from one form are many. A text whose reply was lost keeps its key, so that it is written once.
+function renewed(form) {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  form.elements.idempotency_key.value = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 for (const form of document.querySelectorAll("form.write")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -47,8 +53,11 @@ for (const form of document.querySelectorAll("form.write")) {
         shown(form, field.value);
         field.value = "";
         told(form, form.dataset.kept, false);
+        renewed(form);
       } else {
-        told(form, (await answer.json()).detail, true);
+        const problem = await answer.json();
+        if (problem.code === "idempotency_conflict") renewed(form);
+        told(form, problem.detail, true);
       }
     } catch {
       told(form, form.dataset.lost, true);

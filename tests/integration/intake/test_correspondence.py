@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.errors import TransientError
 from shared.identity.tokens import Purpose
 from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import Holder, audit_of, holder
@@ -32,6 +33,7 @@ async def write(
     report_id: str,
     leave: str,
     text: str = "괜찮은 때에 다시 적어 주세요.",
+    key: str = "",
     **who: Any,
 ) -> httpx.Response:
     given = {"organisation": "busan", "role": "counsellor", "subject": "s-1", "session": SESSION} | who
@@ -39,7 +41,7 @@ async def write(
         given["organisation"], given["role"], subject=given["subject"], session=given["session"]
     )
     headers = {**HTML, "Sec-Fetch-Site": "same-origin", "Cookie": "; ".join(f"{n}={v}" for n, v in cookies.items())}
-    form = {"leave": leave, "text": text}
+    form = {"leave": leave, "text": text, "idempotency_key": key}
     return await harness.http.post(f"/details/{report_id}/{what}", data=form, headers=headers)
 
 
@@ -104,13 +106,100 @@ async def test_a_refused_text_stands_in_the_form_again_for_whoever_wrote_it(harn
     assert (await write(harness, what, someone.report_id, leave, "주민번호 없이")).status_code == 200
 
 
+def key_in(page: str) -> str:
+    found = re.search(r'name="idempotency_key" value="([^"]{32})"', page)
+    assert found, page
+    return found[1]
+
+
+@pytest.mark.parametrize(("what", "entries"), [("answer", "replies"), ("note", "notes")])
+async def test_a_form_that_is_sent_twice_is_written_once(harness: IntakeHarness, what: str, entries: str) -> None:
+    someone = await holder(harness)
+    await assigned(someone, "busan", seen=True)
+    await someone.done("messages", text="언제 전화하세요?")
+    page, leave = await leave_of(harness, someone.report_id)
+    key = key_in(page)
+    first, again = [await write(harness, what, someone.report_id, leave, "토요일에", key) for _ in range(2)]
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.text.split("<main")[1] == again.text.split("<main")[1]
+    assert len((await someone.stored())[entries]) == 1
+    lines = await audit_of(harness, someone.report_id)
+    assert [line[:2] for line in lines].count((f"details.{what}", "done")) == 1
+    other = await write(harness, what, someone.report_id, leave, "일요일에", key)
+    assert (other.status_code, "Another text that you sent" in other.text) == (409, True)
+    assert ">일요일에</textarea>" in other.text
+    assert key_in(other.text) != key
+    meant = await write(harness, what, someone.report_id, leave, "일요일에", key_in(other.text))
+    assert meant.status_code == 200
+    assert len((await someone.stored())[entries]) == 2
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+async def test_whose_answer_was_stored_but_not_confirmed_is_not_told_that_nothing_was_changed(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    someone = await holder(harness)
+    await assigned(someone, "busan", seen=True)
+    await someone.done("messages", text="언제 전화하세요?")
+    page, leave = await leave_of(harness, someone.report_id)
+    key, reports = key_in(page), harness.intake.reports
+    write_through = reports.write
+
+    async def reply_lost(*given: Any, **more: Any) -> None:
+        await write_through(*given, **more)
+        raise TransientError("store: the reply was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reports, "write", reply_lost)
+        lost = await write(harness, f"answer?lang={language}", someone.report_id, leave, "토요일에", key)
+    said = {"ko": "저장되었는지 알 수 없습니다. 먼저 확인", "en": "we do not know whether it was kept; look before"}
+    heading = {"ko": "답장이 남았는지 알 수 없습니다.", "en": "We do not know whether the answer was left."}
+    assert lost.status_code == 503
+    assert said[language] in lost.text
+    assert f"<h1>{heading[language]}</h1>" in lost.text
+    assert key_in(lost.text) == key
+    assert (await write(harness, "answer", someone.report_id, leave, "토요일에", key)).status_code == 200
+    assert len((await someone.stored())["replies"]) == 1
+
+
+async def test_a_holder_whose_message_was_stored_but_not_confirmed_is_not_told_that_nothing_was_changed(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    someone = await holder(harness)
+    write_through = harness.intake.reports.write
+
+    async def reply_lost(*given: Any, **more: Any) -> None:
+        await write_through(*given, **more)
+        raise TransientError("store: the reply was lost")
+
+    monkeypatch.setattr(harness.intake.reports, "write", reply_lost)
+    lost = await someone.post("messages", text="언제 전화하세요?")
+    assert (lost.status_code, lost.json()["code"]) == (503, "unavailable")
+    assert lost.json()["detail"].startswith("지금은 처리되었는지 확인할 수 없어요. 신고는 안전하게 보관되어 있어요.")
+
+
+async def test_a_receipt_that_cannot_be_looked_up_is_not_said_to_be_their_own_report(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise TransientError("store: gone")
+
+    cookies = harness.people.cookie("busan", "counsellor", subject="s-away")
+    headers = {**HTML, "Sec-Fetch-Site": "same-origin", "Cookie": "; ".join(f"{n}={v}" for n, v in cookies.items())}
+    monkeypatch.setattr(harness.intake.reports, "of_receipt", away)
+    lost = await harness.http.post("/find", data={"receipt": "1234567812345678"}, headers=headers)
+    assert lost.status_code == 503
+    assert "Your report is safe" not in lost.text
+    assert "look before you send it again" in lost.text
+
+
 @pytest.mark.parametrize("what", ["answer", "note"])
 async def test_a_text_whose_session_ended_is_given_back_to_copy_since_no_other_session_may_send_it(
     harness: IntakeHarness, what: str
 ) -> None:
     report_id = await owned(harness)
     _, leave = await leave_of(harness, report_id)
-    form = {"leave": leave, "text": "<오후에만>"}
+    form = {"leave": leave, "idempotency_key": "k_-" + "A9z" * 9 + "xy", "text": "<오후에만>"}
     headers = {**HTML, "Sec-Fetch-Site": "same-origin"}
     ended = await harness.http.post(f"/details/{report_id}/{what}", data=form, headers=headers)
     assert ended.status_code == 401
