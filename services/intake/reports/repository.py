@@ -71,7 +71,7 @@ _OWNER: Final = "progress.ownership.center_id"
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(2500, 1, 1, tzinfo=UTC)
 PAGE: Final = 100
-"""Rows per read: the local store's cost grows with the square of what is returned."""
+"""Rows of a list on a page, and reports that a job takes at once."""
 _LEASE: Final = timedelta(minutes=10)
 _SUMMARY: Final = dict.fromkeys(("sealed", PENDING, OPENED, DIGESTS), 0)
 """All that is authenticated, without what is long."""
