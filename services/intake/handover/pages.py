@@ -1,7 +1,5 @@
 """The page on which a person takes over the report that somebody made for them. Works without script."""
 
-import secrets
-
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake import problems
@@ -25,7 +23,7 @@ def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
 
     def page(request: Request, typed: Typed, *, problem: Problem | None = None) -> Response:
         # A wrong word or box keeps the key, so that a lost answer can be asked for again.
-        key = idempotency.key_of(typed) or secrets.token_urlsafe(24)
+        key = idempotency.key_of(typed) or idempotency.new_key()
         shown = view.pages.render(
             request,
             "take-over.html",

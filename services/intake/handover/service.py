@@ -21,6 +21,7 @@ from services.intake.reports.documents import Document
 from services.intake.reports.events import amended
 from services.intake.reports.models import HandOver, StatusAnswer, TakenOver
 from services.intake.retention.rules import RefusedError
+from services.intake.submissions import idempotency
 from services.intake.submissions.facts import NotAdmittedError, demand_consent
 from shared.encryption import Keyring
 from shared.errors import TransientError
@@ -83,7 +84,7 @@ class HandoverService:
             demand_consent(asked.contact, asked.consents)
         except NotAdmittedError as error:
             raise problems.from_admission(error) from None
-        code, key = receipt_numbers.read_code(asked.code) or "", key or secrets.token_urlsafe(24)
+        code, key = receipt_numbers.read_code(asked.code) or "", key or idempotency.new_key()
         admitted = await self._updater.authenticator.authenticate_code(asked.code, caller, "receipts.take_over")
         made = handover_rules.receipts(self._receipts.keys, admitted["_id"], code, key)
         by = handover_rules.request_mark(self._keys, code, key)

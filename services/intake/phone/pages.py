@@ -20,7 +20,8 @@ from services.intake.phone.renderer import CallRenderer
 from services.intake.phone.service import CallService
 from services.intake.problems import RETRY_SECONDS
 from services.intake.receipts import words as receipt_words
-from services.intake.webform import drafts, form
+from services.intake.submissions import idempotency
+from services.intake.webform import form
 from services.intake.webform.form import FieldProblem
 from shared.audit.entries import where_of
 from shared.errors import TransientError
@@ -54,13 +55,12 @@ def router(
 
     @routes.get("/addition")
     async def addition(request: Request, operator: Operator) -> Response:
-        return view.addition(request, Typed(), key=drafts.new_key())
+        return view.addition(request, Typed(), key=idempotency.new_key())
 
     @routes.post("/addition")
     async def add(request: Request, operator: Operator) -> Response:
         typed = await form_body(request)
-        key = typed.one("idempotency_key")
-        key = key if len(key) == drafts.KEY_CHARS else drafts.new_key()
+        key = idempotency.key_of(typed) or idempotency.new_key()
         try:
             await appending.add(typed, caller_of(request), key)
         except Problem as problem:
@@ -69,7 +69,7 @@ def router(
             )
             page.headers.update(problem.headers or {})
             return page
-        return view.added(request, key=drafts.new_key())
+        return view.added(request, key=idempotency.new_key())
 
     @routes.get("/{call_id}")
     async def shown(request: Request, call_id: str, operator: Operator) -> Response:

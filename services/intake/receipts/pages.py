@@ -5,7 +5,6 @@ The receipt travels in the body of each form. A button on the status page asks f
 ``stay``: to the address of the page, which for the status page (``status``) may be that of the action it answered.
 """
 
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -173,7 +172,7 @@ class _Actions:
             action=action,
             words=receipt_words.PAGES[action],
             again_at=receipt_forms.again_at(problem, self._pages.clock.now()),
-            idempotency_key=idempotency.key_of(typed) or secrets.token_urlsafe(24),
+            idempotency_key=idempotency.key_of(typed) or idempotency.new_key(),
             message_chars=typed_chars(MESSAGE_CHARS),
             **self._view.fields(request, typed, [*problems, *receipt_forms.errors(problem, typed)]),
         )

@@ -1,6 +1,5 @@
 """Forms on the page of details: an answer to the reporter, a note. And a case looked up by somebody's receipt."""
 
-import secrets
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -61,7 +60,7 @@ def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, 
             status=problem.status_code,
             said=problem.detail,
             unknown=problem.code == "unavailable",
-            idempotency_key=key or secrets.token_urlsafe(24),
+            idempotency_key=key or idempotency.new_key(),
             may_again=problem.status_code in _MAY_AGAIN or sent_before,
             text=typed.one("text"),
             chars=typed_chars(MESSAGE_CHARS),

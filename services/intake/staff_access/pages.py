@@ -1,6 +1,5 @@
 """``POST /details``: what a counsellor reads before calling. The ticket in the form is the proof; no cookie counts."""
 
-import secrets
 from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -16,6 +15,7 @@ from services.intake.staff_access import words as staff_words
 from services.intake.staff_access.correspondence import Correspondence
 from services.intake.staff_access.service import DetailsClosedError, DetailsService
 from services.intake.staff_access.views import details_of
+from services.intake.submissions import idempotency
 from services.intake.submissions.models import typed_chars
 from services.intake.webform import words as form_words
 from shared.audit.entries import where_of
@@ -66,7 +66,7 @@ def router(pages: Pages, details_service: DetailsService, correspondence: Corres
             ),
             to_holder={reply["number"] for reply in documents.of_holder(opened.document, "replies")},
             leave=correspondence.leave(ticket.report_id, ticket.ownership, ticket.subject, ticket.session),
-            idempotency_key=secrets.token_urlsafe(24),
+            idempotency_key=idempotency.new_key(),
             chars=typed_chars(MESSAGE_CHARS),
             place=_places(pages, request),
             words=staff_words,

@@ -1,5 +1,6 @@
 """Requests about a stored report that may come twice: known again by their idempotency key, and written once."""
 
+import secrets
 from typing import Any, Final, NamedTuple
 
 from services.intake.encryption.keys import KeyedDigests
@@ -8,8 +9,9 @@ from services.intake.reports.models import Taken
 from services.intake.retention.rules import RefusedError
 from shared.web.form_body import Typed
 
-KEY_CHARS: Final = 32
-"""Characters of the key of a page's own form: 24 bytes in base64."""
+_FORM_BYTES: Final = 24
+_FORM_CHARS: Final = 32
+"""Of the key of a page's own form: 24 bytes in base64."""
 _KEY_BYTES: Final = 16
 
 
@@ -20,10 +22,15 @@ class IdempotencyRecord(NamedTuple):
     what: str
 
 
+def new_key() -> str:
+    """A key for a page's own form."""
+    return secrets.token_urlsafe(_FORM_BYTES)
+
+
 def key_of(typed: Typed) -> str | None:
     """The key of a page's own button; none where it is not one of ours."""
     key = typed.one("idempotency_key")
-    return key if len(key) == KEY_CHARS else None
+    return key if len(key) == _FORM_CHARS else None
 
 
 def mark(keys: KeyedDigests, action: str, content: str, key: str | None) -> IdempotencyRecord | None:

@@ -32,8 +32,6 @@ KEPT: Final = timedelta(minutes=30)
 COOKIE: Final = "notes"
 """Neutral, and of one visit: the browser forgets it when it is closed. By https with ``__Host-`` before it: another
 host of the domain could otherwise plant the token of a draft of its own, and read there what somebody types."""
-KEY_CHARS: Final = 32
-"""Characters of a form's idempotency key: 24 bytes in base64."""
 _LOOKED: Final = timedelta(minutes=1)
 """Looking again so soon does not lengthen a draft's life: a write for every page would help nobody."""
 SWEEP_S: Final = 60.0
@@ -133,11 +131,6 @@ class Drafts:
 
     def _key(self, token: str) -> DataKey:
         return DataKey(self._id(token), self._of(token).mac("draft key", token))
-
-
-def new_key() -> str:
-    """An idempotency key for a form without a draft."""
-    return secrets.token_urlsafe(24)
 
 
 def token_of(cookies: Mapping[str, str], *, secure: bool) -> str | None:

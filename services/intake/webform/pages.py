@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse
 from services.intake import problems as refusals
 from services.intake.dependencies import caller_of, clear_device_cookie
 from services.intake.rate_limits.submissions import SubmissionPermit, SubmissionRateLimiter
+from services.intake.submissions import idempotency
 from services.intake.submissions.api import FORM_FRONT_END
 from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError
@@ -97,7 +98,7 @@ def router(
 
     @routes.get("/all")
     async def whole(request: Request) -> Response:
-        return view.whole(request, Typed(), key=drafts.new_key())
+        return view.whole(request, Typed(), key=idempotency.new_key())
 
     @routes.post("/")
     async def sent(request: Request) -> Response:
@@ -137,7 +138,7 @@ class _Sending:
         self._words_set = RateLimiter(RateLimit(capacity=WORDS_PER_MINUTE, per_second=WORDS_PER_MINUTE / 60), clock)
 
     async def send(self, request: Request, typed: Typed) -> Response:
-        key = _key_of(typed)
+        key = idempotency.key_of(typed) or idempotency.new_key()
         if typed.one("go"):  # the button that sends has no such name: whatever another means, it sends nothing
             if challenge := typed.one("passage"):
                 return proof_of_work_page.shown(self._view.pages, request, typed, key=key, challenge=challenge)
@@ -149,7 +150,7 @@ class _Sending:
 
     async def lead(self, request: Request, typed: Typed) -> Response:
         """Lead from the last page to a step, named by ``go``; an unknown one shows the last page again."""
-        key = _key_of(typed)
+        key = idempotency.key_of(typed) or idempotency.new_key()
         slug, _, control = typed.one("go").partition("#")
         if (one := steps.step(slug)) is None:
             return await self._again(request, typed, key, status=200)
@@ -157,7 +158,7 @@ class _Sending:
             token = self._draft_of_page(request, key)
             if token is None and await self._submission_service.was_submitted(FORM_FRONT_END, key):
                 # Sent from another tab, say, which took the cookie: what is changed now would be a second report.
-                return await self._again(request, typed, drafts.new_key(), notice=_SENT_BEFORE, status=409)
+                return await self._again(request, typed, idempotency.new_key(), notice=_SENT_BEFORE, status=409)
             token = await self._keep_page(token, typed)
         except TransientError:
             return self._view.not_kept(request, typed, key=key)
@@ -228,7 +229,7 @@ class _Sending:
             return await self._again(request, typed, key, problems=problems, status=422)
         except ConflictError as error:
             refusals.counted(error)
-            return await self._again(request, typed, drafts.new_key(), notice=_SENT_BEFORE, status=409)
+            return await self._again(request, typed, idempotency.new_key(), notice=_SENT_BEFORE, status=409)
         except (Problem, TransientError) as error:
             notice = _TOO_MANY_WORDS if isinstance(error, Problem) else _AWAY
             return await self._refused(request, typed, key, error, notice)
@@ -288,11 +289,6 @@ class _Sending:
         if wait:
             raise Problem(429, "too_many_requests", _TOO_MANY_WORDS, retry_after=wait)
         self._words_set.consume(network, 1.0)
-
-
-def _key_of(typed: Typed) -> str:
-    key = typed.one("idempotency_key")
-    return key if len(key) == drafts.KEY_CHARS else drafts.new_key()
 
 
 def _of_steps(typed: Typed) -> dict[str, tuple[str, ...]]:

@@ -15,8 +15,9 @@ from services.intake.receipts.forms import again_at
 from services.intake.receipts.models import MessageAsked
 from services.intake.receipts.pages import _Actions
 from services.intake.reports.models import State, StatusAnswer
+from services.intake.submissions import idempotency
 from services.intake.submissions.models import Submission
-from services.intake.webform import drafts, form
+from services.intake.webform import form
 from services.intake.webform.renderer import FormRenderer
 from shared.settings import ServiceSettings
 from shared.web.app import Problem
@@ -74,7 +75,7 @@ def refused(**more: str | tuple[str, ...]) -> set[str]:
 
 def test_what_a_browser_cuts_is_refused_as_too_long(view: FormRenderer) -> None:
     """Else the end of a pasted text is lost, and nobody is told."""
-    lengths = cut_at(text_of(view.whole(request(), Typed(), key=drafts.new_key())))
+    lengths = cut_at(text_of(view.whole(request(), Typed(), key=idempotency.new_key())))
     assert {"narrative", "not_safe", "phone", "email", "search_words"} <= lengths.keys()
     for name, length in lengths.items():
         if name not in CUT_ALIKE:
