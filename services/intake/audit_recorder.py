@@ -60,28 +60,25 @@ class AuditRecorder:
 
     def report_refused(self, report_id: str, part: str) -> None:
         """Record that a stored report is not as intake wrote it."""
+        self._store_refused("reports.refuse", report_id=report_id, reason=part)
+
+    def client_refused(self, client_id: str) -> None:
+        """Record that a stored front end is not as intake wrote it."""
+        self._store_refused("clients.refuse", client=client_id)
+
+    def _store_refused(
+        self, action: str, *, report_id: str | None = None, reason: str | None = None, **detail: str
+    ) -> None:
         self._log.note(
             AuditEntry(
                 at=self._clock.now(),
-                action="reports.refuse",
+                action=action,
                 where="store",
                 actor=SYSTEM,
                 outcome=AuditOutcome.REFUSED,
                 report_id=report_id,
-                reason=part,
-            )
-        )
-
-    def client_refused(self, client_id: str) -> None:
-        """Record that a stored front end is not as intake wrote it."""
-        self._log.note(
-            AuditEntry(
-                at=self._clock.now(),
-                action="clients.refuse",
-                where="store",
-                actor=SYSTEM,
-                outcome=AuditOutcome.REFUSED,
-                detail={"client": client_id},
+                reason=reason,
+                detail=detail,
             )
         )
 
