@@ -92,9 +92,8 @@ class AccountDigests:
         return bytes.fromhex(self._mark("authenticator", subject, invitation, nonce))[:20]
 
     def registration(self, account: Account, nonce: str, until: int) -> str:
-        """Proof that both factors of an account were right; void once its password or its passkeys are others."""
-        keys = ",".join(key.id.hex() for key in account.passkeys)
-        return self._mark("passkey registration", account.subject, account.password or "", keys, nonce, str(until))
+        """Proof that both factors of an account were right; void once it is changed, as by the passkey it is for."""
+        return self._mark("passkey registration", account.subject, str(account.changes), nonce, str(until))
 
     def account_seal(self, account: Account) -> str:
         """Binds together everything that decides who somebody is, what they may and how they prove it.

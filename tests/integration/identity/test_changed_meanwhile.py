@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from services.identity.accounts.models import SessionEnding
 from services.identity.accounts.service import Ready
 from services.identity.credentials import Passwords
 from tests.integration.identity.conftest import IdentityHarness, Process
@@ -97,3 +98,20 @@ async def test_who_showed_the_former_password_registers_and_removes_no_passkey(
     after = await identity.accounts.store.get(ready.account.subject)
     assert after is not None
     assert after.passkeys == account.passkeys
+
+
+async def test_who_showed_both_factors_before_all_sessions_were_ended_registers_no_passkey_and_is_not_signed_in(
+    harness: IdentityHarness,
+) -> None:
+    identity = await harness.process(**BY_HTTPS)
+    ready = await identity.person("jeju", "lead")
+    async with browser(identity) as http:
+        assert (await identity.enter(http, ready)).headers["location"] == "/session/passkey?next="
+        made = Authenticator(ORIGIN).make((await http.post("/session/passkey/new")).json())
+        await identity.accounts.sessions.end_everywhere(ready.account.subject, SessionEnding.EVERYWHERE)
+        refused = await http.post("/session/passkey", data={"name": "theirs", "passkey": made})
+        assert (refused.status_code, refused.json()["code"]) == (403, "registration_over")
+    account = await identity.accounts.store.get(ready.account.subject)
+    assert account is not None
+    assert account.passkeys == ()
+    assert await identity.accounts.sessions.of(ready.account.subject) == []

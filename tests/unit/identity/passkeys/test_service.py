@@ -216,7 +216,7 @@ async def test_nobody_has_more_than_ten_and_who_must_have_one_keeps_the_last(ben
     assert not (await bench.passkeys.remove(bench.accounts.now, last.id.hex(), WHO, required=False)).passkeys
 
 
-async def test_a_permission_to_register_is_over_after_ten_minutes_another_password_or_one_passkey(bench: Bench) -> None:
+async def test_a_permission_to_register_is_over_after_ten_minutes_or_any_change_as_by_one_passkey(bench: Bench) -> None:
     account = bench.accounts.now
     cookie = bench.passkeys.permission(account)
     assert await bench.passkeys.permitted(cookie) == account
@@ -228,8 +228,11 @@ async def test_a_permission_to_register_is_over_after_ten_minutes_another_passwo
         "s-abcdefgh.n.9999999999.x",
     ):
         assert await bench.passkeys.permitted(forged) is None
-    bench.accounts.now = account.model_copy(update={"password": "another"})
-    assert await bench.passkeys.permitted(cookie) is None
+    for change in ({"password": "another"}, {"sessions_from": NOW}, {"roles": (StaffRole.COUNSELLOR,)}):
+        bench.accounts.now = account.changed(NOW, **change)
+        assert await bench.passkeys.permitted(cookie) is None
+    bench.accounts.now = account.model_copy(update={"password": "the same, hashed anew as they came in", "rev": 9})
+    assert await bench.passkeys.permitted(cookie) is not None
     bench.accounts.now = account
     await bench.clock.advance(599)
     assert await bench.passkeys.permitted(cookie) is not None
