@@ -9,10 +9,10 @@ import base64
 import hmac
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
 import httpx
@@ -45,6 +45,8 @@ from shared.errors import TransientError
 
 _log = log.get(__name__)
 
+T = TypeVar("T")
+
 PASSAGE_S: Final = 600
 """How long somebody may take at the provider."""
 _ALGORITHMS: Final = frozenset({"RS256", "PS256", "ES256", "EdDSA"})
@@ -57,6 +59,8 @@ _OLDEST_S: Final = int(SESSION_LASTS.total_seconds())
 """Factors given there longer ago have to be given again."""
 _AGAIN_S: Final = 30.0
 """Keys are fetched anew for an unknown ``kid`` at most so often."""
+_SILENT_S: Final = 5.0
+"""So long after it did not answer a question that one is not asked again: whoever comes meanwhile is told at once."""
 _ENDPOINTS: Final = frozenset({"authorization_endpoint", "token_endpoint", "jwks_uri"})
 _NONCE_BYTES: Final = 12
 _LONGEST_DEVICE: Final = 200
@@ -103,6 +107,41 @@ class Person:
         return account_name(self.issuer, self.subject)
 
 
+class _Kept(Generic[T]):
+    """What the provider answered last to a question that anybody can cause: one request at a time asks it again."""
+
+    def __init__(self, ask: Callable[[], Awaitable[T]], clock: Clock) -> None:
+        """``ask`` raises ``RefusedError`` where there is no answer."""
+        self._ask = ask
+        self._clock = clock
+        self._answer: tuple[float, T] | None = None
+        self._asking = asyncio.Lock()
+        self._silent_until = 0.0
+
+    async def get(self, kept_s: float) -> T:
+        """Return an answer that is at most so many seconds old. Raises ``RefusedError``."""
+        if (known := self._known(kept_s)) is not None:
+            return known
+        async with self._asking:
+            if (known := self._known(kept_s)) is not None:
+                return known
+            asked_at = self._clock.monotonic()
+            if asked_at < self._silent_until:
+                raise RefusedError("provider_unavailable")
+            try:
+                answer = await self._ask()
+            except RefusedError:
+                self._silent_until = self._clock.monotonic() + _SILENT_S
+                raise
+            self._answer = asked_at, answer
+            return answer
+
+    def _known(self, kept_s: float) -> T | None:
+        if self._answer is None or self._clock.monotonic() - self._answer[0] >= kept_s:
+            return None
+        return self._answer[1]
+
+
 class Provider:
     """Speaks to the OpenID provider."""
 
@@ -114,14 +153,13 @@ class Provider:
         self._clock = clock
         self._http = http
         self._redirect = settings.public_urls.get("identity", "").rstrip("/") + "/oidc/callback"
-        self._found: tuple[float, dict[str, Any]] | None = None
-        self._keys: tuple[float, KeySet] | None = None
-        self._fetching = asyncio.Lock()
+        self._discovered = _Kept(self._discover, clock)
+        self._keys = _Kept(self._fetch_keys, clock)
 
     async def look(self) -> None:
         """Ask whether it answers, as somebody who is sent there would find out. Raises ``TransientError``."""
         try:
-            await self._discovered(0.0)
+            await self._discovered.get(0.0)
         except RefusedError:
             raise TransientError("the sign-in provider does not answer, or not as the settings say") from None
 
@@ -131,7 +169,7 @@ class Provider:
         ``again``: it must ask for the factors anew, although somebody is signed in there. ``device`` is the cookie of a
         known browser, ``before`` that of a session.
         """
-        found = await self._discovered(_JUST_ASKED_S)
+        found = await self._discovered.get(_JUST_ASKED_S)
         now = int(self._clock.now().timestamp())
         passage = LoginState(
             state=secrets.token_urlsafe(24),
@@ -178,7 +216,7 @@ class Provider:
 
         Raises ``RefusedError``: ``wrong_token``, ``no_second_factor``, ``not_asked_again`` or ``provider_unavailable``.
         """
-        found = await self._discovered()
+        found = await self._discovered.get(_KEPT_S)
         asked = {
             "grant_type": "authorization_code",
             "code": code,
@@ -241,12 +279,12 @@ class Provider:
         return found
 
     async def _opened(self, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        found = await self._discovered()
+        found = await self._discovered.get(_KEPT_S)
         offered = set(found.get("id_token_signing_alg_values_supported") or ["RS256"])
         allowed = sorted(_ALGORITHMS & offered)
-        for fresh in (False, True):
+        for kept_s in (_KEPT_S, _AGAIN_S):
             try:
-                opened = jwt.decode(token, await self._key_set(fresh=fresh), algorithms=allowed)
+                opened = jwt.decode(token, await self._keys.get(kept_s), algorithms=allowed)
             except (JoseError, ValueError) as error:
                 # Once more with new keys: the provider may have begun to sign with another.
                 _log.info("oidc.token_refused", error=type(error).__name__)
@@ -254,32 +292,24 @@ class Provider:
                 return dict(opened.header), dict(opened.claims)
         raise RefusedError("wrong_token")
 
-    async def _key_set(self, *, fresh: bool) -> KeySet:
-        async with self._fetching:
-            now = self._clock.monotonic()
-            age = now - self._keys[0] if self._keys else _KEPT_S
-            if self._keys is None or age >= _KEPT_S or (fresh and age >= _AGAIN_S):
-                answer = await self._asked("GET", str((await self._discovered())["jwks_uri"]))
-                try:
-                    self._keys = (now, KeySet.import_key_set(answer))  # type: ignore[arg-type]  # checked by the library
-                except (JoseError, ValueError, KeyError):
-                    raise RefusedError("provider_unavailable") from None
-            return self._keys[1]
+    async def _fetch_keys(self) -> KeySet:
+        found = await self._discovered.get(_KEPT_S)
+        try:
+            return KeySet.import_key_set(await self._asked("GET", str(found["jwks_uri"])))  # type: ignore[arg-type]  # checked by the library
+        except (JoseError, ValueError, KeyError):
+            raise RefusedError("provider_unavailable") from None
 
-    async def _discovered(self, kept_s: float = _KEPT_S) -> dict[str, Any]:
-        now = self._clock.monotonic()
-        if self._found is None or now - self._found[0] >= kept_s:
-            found = await self._asked("GET", f"{self._settings.oidc_issuer}/.well-known/openid-configuration")
-            complete = found.keys() >= _ENDPOINTS
-            if not complete or str(found.get("issuer", "")).rstrip("/") != self._settings.oidc_issuer:
-                _log.error("oidc.wrong_issuer", hint="IDENTITY_OIDC_ISSUER is not what its discovery document says")
-                raise RefusedError("provider_unavailable")
-            plain = self._settings.oidc_plain_http
-            if not all(is_confidential(str(found[name]), plain_http_here=plain) for name in _ENDPOINTS):
-                _log.error("oidc.plain_endpoint", hint="the discovery document names an address by plain http")
-                raise RefusedError("provider_unavailable")
-            self._found = (now, found)
-        return self._found[1]
+    async def _discover(self) -> dict[str, Any]:
+        found = await self._asked("GET", f"{self._settings.oidc_issuer}/.well-known/openid-configuration")
+        complete = found.keys() >= _ENDPOINTS
+        if not complete or str(found.get("issuer", "")).rstrip("/") != self._settings.oidc_issuer:
+            _log.error("oidc.wrong_issuer", hint="IDENTITY_OIDC_ISSUER is not what its discovery document says")
+            raise RefusedError("provider_unavailable")
+        plain = self._settings.oidc_plain_http
+        if not all(is_confidential(str(found[name]), plain_http_here=plain) for name in _ENDPOINTS):
+            _log.error("oidc.plain_endpoint", hint="the discovery document names an address by plain http")
+            raise RefusedError("provider_unavailable")
+        return found
 
     async def _asked(
         self, method: str, address: str, form: Mapping[str, str] | None = None, auth: tuple[str, str] | None = None

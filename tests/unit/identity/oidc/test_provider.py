@@ -1,0 +1,108 @@
+"""How often anybody can make identity ask the OpenID provider, and who waits for it meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey
+from pydantic import SecretStr
+
+from services.identity.accounts.models import RefusedError
+from services.identity.oidc.provider import Provider
+from tests.support.clock import ManualClock
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+ISSUER = "https://login.example"
+DISCOVERY, KEYS = "/.well-known/openid-configuration", "/jwks"
+
+
+class Door:
+    """The provider's addresses. One that is shut answers nobody before it is opened, and then not well."""
+
+    def __init__(self) -> None:
+        self.key = ECKey.generate_key("P-256", {"kid": "one"})
+        self.asked: list[str] = []
+        self.shut: dict[str, asyncio.Event] = {}
+        self.waited_at = asyncio.Event()
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        self.asked.append(path)
+        if path in self.shut:
+            self.waited_at.set()
+            await self.shut[path].wait()
+            raise httpx.ReadTimeout("", request=request)
+        endpoints = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint")}
+        found: dict[str, Any] = {"issuer": ISSUER, "jwks_uri": ISSUER + KEYS, **endpoints}
+        found["id_token_signing_alg_values_supported"] = ["ES256"]
+        return httpx.Response(200, json=found if path == DISCOVERY else {"keys": [self.key.as_dict(private=False)]})
+
+    def logout_token(self, clock: ManualClock) -> str:
+        now = int(clock.now().timestamp())
+        events: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
+        claims = {"iss": ISSUER, "aud": "ieum", "iat": now, "jti": "1", "sid": "one", "events": events}
+        return jwt.encode({"alg": "ES256", "kid": "one"}, claims, self.key, algorithms=["ES256"])
+
+
+@pytest.fixture
+def door() -> Door:
+    return Door()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+async def provider(door: Door, clock: ManualClock) -> AsyncIterator[Provider]:
+    settings: Any = SimpleNamespace(
+        oidc_issuer=ISSUER,
+        oidc_client_id="ieum",
+        oidc_client_secret=SecretStr("secret"),
+        oidc_acr="",
+        oidc_plain_http=False,
+        public_urls={"identity": "https://staff.example"},
+    )
+    async with httpx.AsyncClient(transport=httpx.MockTransport(door.answer)) as http:
+        yield Provider(settings, bytes(32), clock, http)
+
+
+async def test_however_many_begin_a_silent_provider_is_asked_once_and_not_again_at_once(
+    door: Door, clock: ManualClock, provider: Provider
+) -> None:
+    door.shut[DISCOVERY] = asyncio.Event()
+    begun = [asyncio.create_task(provider.begin("")) for _ in range(50)]
+    await door.waited_at.wait()
+    door.shut[DISCOVERY].set()
+    refused = await asyncio.gather(*begun, return_exceptions=True)
+    assert {getattr(one, "code", None) for one in refused} == {"provider_unavailable"}
+    await clock.advance(4.9)
+    with pytest.raises(RefusedError, match="provider_unavailable"):
+        await provider.begin("")
+    assert door.asked == [DISCOVERY]
+    door.shut.clear()
+    await clock.advance(0.1)
+    await asyncio.gather(*(provider.begin("") for _ in range(50)))
+    assert door.asked == [DISCOVERY] * 2
+
+
+async def test_forged_logout_tokens_keep_no_genuine_one_waiting_while_the_provider_gives_no_keys(
+    door: Door, clock: ManualClock, provider: Provider
+) -> None:
+    assert (await provider.logout(door.logout_token(clock))).sid == "one"
+    await clock.advance(30)
+    door.shut[KEYS] = asyncio.Event()
+    forged = [asyncio.create_task(provider.logout("a.b.c")) for _ in range(50)]
+    await door.waited_at.wait()
+    async with asyncio.timeout(0):  # waits for nothing at all
+        assert (await provider.logout(door.logout_token(clock))).sid == "one"
+    door.shut[KEYS].set()
+    refused = await asyncio.gather(*forged, return_exceptions=True)
+    assert {getattr(one, "code", None) for one in refused} == {"provider_unavailable"}
+    assert door.asked == [DISCOVERY, KEYS, KEYS]
