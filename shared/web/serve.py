@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Generator
 from email.utils import formatdate
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import httptools
 import uvicorn
@@ -26,6 +26,9 @@ _HEAD_SECONDS = 20
 _HEAD_BYTES = 65_536
 """Most that a head may have. Of one that is not whole, or of what follows a body in pieces, so many may come behind the
 piece it begins in (at most 256 KB): the parser keeps all of it."""
+_TARGET_BYTES = 8192
+"""Most that an address may have, as RFC 9110 (section 4.1) asks for at least. A page reads the query and writes it anew
+for each language: 60 KB of it took a hundred times as long as the page itself."""
 _WAITING = 20
 """Most requests of one connection that wait for the answer to the one before them. Browsers and clients send none: a
 quarter of a megabyte of short ones took thirty of memory."""
@@ -76,11 +79,11 @@ class _OneProtocolParser(httptools.HttpRequestParser):
         return b"\r\n".join((first, *kept, b"", b""))
 
 
-async def _answer_large_head(scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse_by_head(status: int, scope: Scope, receive: Receive, send: Send) -> None:
     """Refuse a request by its head, which nothing of ours has read, and end the connection."""
     del scope, receive
     headers = [(b"connection", b"close"), (b"content-length", b"0")]
-    await send({"type": "http.response.start", "status": 431, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body"})
 
 
@@ -138,7 +141,9 @@ class PatientProtocol(HttpToolsProtocol):
         self._in_head, self._kept = False, 0
         self._stop_waiting()
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > _HEAD_BYTES:
-            self.app = _answer_large_head
+            self.app = partial(_refuse_by_head, 431)
+        elif len(self.url) > _TARGET_BYTES:
+            self.app = partial(_refuse_by_head, 414)
         if not self.parser.is_offered():
             super().on_headers_complete()
 

@@ -341,6 +341,21 @@ async def test_a_large_head_that_comes_at_once_is_read_by_nobody(large: bytes) -
     assert line.sent.startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 400 "))
 
 
+@pytest.mark.parametrize(("length", "read"), [(8192, True), (8193, False)])
+async def test_an_address_of_more_than_8_kilobytes_is_read_by_nobody(length: int, *, read: bool) -> None:
+    heard: list[Any] = []
+
+    async def app(scope: Any, receive: object, send: Any) -> None:
+        heard.append(scope["path"])
+        await _short_answer(scope, receive, send)
+
+    protocol, line, _ = _protocol(app)
+    protocol.data_received(b"GET /?%b HTTP/1.1\r\n\r\n" % (b"a" * (length - 2)))
+    await asyncio.gather(*protocol.tasks)
+    assert (heard, line.ended) == ((["/"], "") if read else ([], "closed"))
+    assert line.sent.startswith(b"HTTP/1.1 200 " if read else b"HTTP/1.1 414 ")
+
+
 async def test_a_large_body_and_some_requests_behind_it_are_no_large_head() -> None:
     protocol, line, _ = _protocol(_no_answer)
     protocol.data_received(POST.replace(b"length: 4", b"length: 1000000"))
