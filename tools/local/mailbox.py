@@ -12,9 +12,10 @@ import os
 from collections import deque
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email import message_from_bytes
+from email.header import decode_header, make_header
 from html import escape
+from typing import cast
 
 import uvicorn
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -100,17 +101,18 @@ class Mailbox:
 
     def add(self, sender: str, recipients: list[str], content: bytes, now: datetime) -> Message:
         """Take one mail. A body that is no text is kept as an empty one."""
-        parsed = message_from_bytes(content, policy=policy.default)
-        body = parsed.get_body(("plain",)) if isinstance(parsed, EmailMessage) else None
+        parsed = message_from_bytes(content)  # by the old policy: the newer one takes every header apart, 1.3 ms a mail
+        body = next((part for part in parsed.walk() if part.get_content_type() == "text/plain"), None)
+        text = cast("bytes", body.get_payload(decode=True) or b"") if body is not None else b""
         message = Message(
             number=next(self._numbers),
             received_at=now.isoformat(timespec="milliseconds"),
             sender=sender,
             recipients=tuple(recipients),
-            subject=str(parsed["Subject"] or ""),
+            subject=str(make_header(decode_header(parsed["Subject"] or ""))),
             message_id=str(parsed["Message-ID"] or ""),
             alert_ids=tuple(str(parsed["X-Ieum-Alert-Ids"] or parsed["X-Ieum-Alert-Id"] or "").split()),
-            text=str(body.get_content()) if body is not None else "",
+            text=text.decode(errors="replace"),
         )
         self.messages.append(message)
         self.total = message.number

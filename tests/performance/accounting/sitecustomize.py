@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes"}
-_EVERY_S = 0.5
+_EVERY_S = 2.0
 
 
 def _keep(file: Path, counters: dict[str, Counter[str]]) -> None:
