@@ -49,6 +49,22 @@ def test_an_address_that_is_not_ours_names_the_host_setting() -> None:
         bind("192.0.2.1", 0, setting="SMALL_PORT")
 
 
+async def test_the_second_part_of_an_answer_does_not_wait_for_the_first_to_be_acknowledged() -> None:
+    accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.set_result(
+            writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY),
+        )
+        writer.close()
+
+    listener = bind("127.0.0.1", 0, setting="SMALL_PORT")
+    async with await asyncio.start_server(look, sock=listener), asyncio.timeout(DEADLINE_S):
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await accepted == 1
+        writer.close()
+
+
 async def test_it_serves_until_cancelled_and_leaves_signals_alone() -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     port = free_port()
