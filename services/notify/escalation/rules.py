@@ -376,13 +376,17 @@ def advance(
     now: datetime,
     left: Deferred = NOTHING_DEFERRED,
 ) -> Case:
-    """Return the escalation after alerts. One that was started anew or stopped meanwhile stays as it is.
+    """Return the escalation after alerts. One that was started anew, stopped or went on meanwhile stays as it is.
 
     What was ``left`` for a batch is no failure, and nothing is tried in between. A target that one channel has reached
     is still told by the others.
     """
     escalation = case.escalation
     if escalation is None or escalation.run != made.run:
+        return case
+    if (made.step, made.round) < (escalation.step, escalation.round):
+        # Its process was paused, and another one went on. Thrown back, it would come to that later step again, whose
+        # alerts are recorded already: they would be sent for ever, and no step above it would ever be told.
         return case
     reached = {result.target for result in results if result.ok}
     pending = tuple(target for target in made.targets if target not in reached)

@@ -194,6 +194,39 @@ def test_recording_the_same_sending_twice_changes_nothing() -> None:
     assert record(once, made, results, RULES, NOW) == (once, ())
 
 
+def test_a_telling_that_comes_late_does_not_take_an_escalation_back_that_another_process_led_on() -> None:
+    """One process was paused while it told the first step again; meanwhile another one told the second."""
+    failed = _told(folded(stream()[:1]), NOW, ok=False)
+    assert failed.escalation is not None
+    retried_at, next_at = failed.escalation.due_at, failed.escalation.next_step_at
+    assert next_at is not None
+    paused = policy.plan(failed, STAFFED, retried_at)
+    assert paused is not None
+    went_on = _told(failed, next_at, ok=True)
+    results = [AttemptResult(t, policy.alert_id(failed.report_id, paused, t), ok=True) for t in paused.targets]
+    woke = next_at + timedelta(seconds=1)
+    after, events = record(went_on, paused, results, RULES, woke)
+    assert [e.TYPE for e in events] == ["alert.sent.v1"], "it was told all the same"
+    steps = []
+    for _ in range(3):
+        assert after.escalation is not None
+        made = policy.plan(after, STAFFED, after.escalation.due_at)
+        assert made is not None
+        steps.append(made.step)
+        after = _told(after, after.escalation.due_at, ok=True)
+    assert steps == [3, 4, 4]
+
+
+def _told(case: Case, now: datetime, *, ok: bool) -> Case:
+    made = policy.plan(case, STAFFED, now)
+    assert made is not None
+    results = [
+        AttemptResult(t, policy.alert_id(case.report_id, made, t), ok=ok, endpoint=f"email:gwangju/{t}")
+        for t in made.targets
+    ]
+    return record(case, made, results, RULES, now)[0]
+
+
 def test_a_sending_that_met_an_acknowledgement_is_told_and_starts_nothing() -> None:
     case = folded(stream()[:1])
     made = policy.plan(case, STAFFED, NOW)
