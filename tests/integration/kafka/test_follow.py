@@ -167,8 +167,13 @@ async def test_what_apply_raises_ends_the_process(bus_settings: KafkaSettings, e
     ends.clear()
 
 
+async def fails(*_: object) -> None:
+    raise RuntimeError("a fault in the client")
+
+
+@pytest.mark.parametrize("with_an_error", [False, True])
 async def test_a_follower_whose_client_is_dead_inside_takes_a_new_one(
-    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch, *, with_an_error: bool
 ) -> None:
     clients: list[AIOKafkaConsumer] = []
     made_by = reader._reader
@@ -184,7 +189,11 @@ async def test_a_follower_whose_client_is_dead_inside_takes_a_new_one(
         follower = Follower(bus_settings, [REPORTS], applied.append, from_start=True, clock=SystemClock())
         await follower.start()
         try:
-            clients[0]._client._sync_task.cancel()
+            if with_an_error:
+                monkeypatch.setattr(clients[0]._client, "_metadata_update", fails)
+                clients[0]._client.force_metadata_update()
+            else:
+                clients[0]._client._sync_task.cancel()
             await eventually(lambda: len(clients) > 1 and follower.check() is None, "a new client")
             await bus.publisher.publish(messages(IDS, range(1, 2)))
             await eventually(lambda: len(applied) == len(IDS), "records flow")
