@@ -171,6 +171,8 @@ class Relay:
         self._busy_until = 0.0
         """Until then the sweep keeps its usual pace."""
         self._sweep_from = _EPOCH
+        self._behind = timedelta()
+        """How far this process's clock was found to be behind the store's, where that is more than ``CLOCKS_APART``."""
         self._lease_until = -math.inf
         """On the loop's clock."""
         self._uncleared: dict[str, dict[str, None]] = {}
@@ -371,8 +373,8 @@ class Relay:
 
         Only the holder of the lease publishes: after an outage every process finds the same documents.
         """
-        now = self._clock.now()
         await self._redate()
+        now = self._now()
         may_publish = self._lease_until > asyncio.get_running_loop().time()
         acknowledged = self._acknowledged()
         # Both bounds are given: with one open end the embedded store reads nearly the whole collection.
@@ -412,6 +414,14 @@ class Relay:
         else:
             self._sweep_from = page[-1][SINCE]
 
+    def _now(self) -> datetime:
+        """The time by this process's clock, or by the store's where that is later.
+
+        By a clock that was set back nothing would be left behind until it has come as far again: a report accepted
+        before would wait for hours. Where the store's is wrong, events are published twice.
+        """
+        return self._clock.now() + self._behind
+
     async def _redate(self) -> None:
         """Events of a process whose clock was ahead have been pending since now at the latest.
 
@@ -420,6 +430,8 @@ class Relay:
         if asyncio.get_running_loop().time() - self._redated_at < REDATE_SECONDS:
             return
         now = await store_time(self._database)
+        behind = now - self._clock.now()
+        self._behind = behind if behind > CLOCKS_APART else timedelta()
         with store_errors():
             ahead = {SINCE: {"$gt": now + CLOCKS_APART, "$lte": _NEVER}}
             done = await self._collection.update_many(ahead, {"$set": {SINCE: now}})
@@ -463,7 +475,7 @@ class Relay:
             await self._leases.delete_one({"_id": self._collection.name, "by": self._holder})
 
     async def _measure(self) -> None:
-        now = self._clock.now()
+        now = self._now()
         found = self._collection.find({SINCE: {"$gte": _EPOCH, "$lte": now}}, {SINCE: 1}).sort(SINCE, 1).limit(1)
         oldest = await found.to_list(1)
         age = (now - oldest[0][SINCE]).total_seconds() if oldest else 0.0

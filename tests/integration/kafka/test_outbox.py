@@ -423,6 +423,19 @@ async def test_what_a_clock_that_was_ahead_left_behind_is_published_now(things: 
         await until_clean(things)
 
 
+async def test_what_was_left_behind_is_published_by_a_process_whose_clock_is_behind(
+    things: Things, publisher: Publisher
+) -> None:
+    """A process accepted a report and died before it published it; the clock of the one left is an hour slow."""
+    await insert(things, report_id(1), [message_left(report_id(1), 1)], LONG_AGO)
+    clock = JumpClock()
+    clock.jump(hours=-1)
+    relay = Relay(things, publisher, clock, name="slow")
+    await relay.ensure_index()
+    async with relaying(relay):
+        await until_clean(things)
+
+
 async def test_a_clock_that_is_behind_redates_nothing_and_takes_no_lease(
     things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
