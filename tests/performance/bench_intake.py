@@ -28,6 +28,7 @@ from typing import Final
 
 import psutil
 
+from tests.performance import as_in_image
 from tests.performance.http_load import Tally, load, request_of
 from tools.demo import frontends
 from tools.local import ports
@@ -139,6 +140,7 @@ def intake_environment(port: int) -> dict[str, str]:
     unique = f"b{uuid.uuid4().hex[:8]}"
     keys = {name: new_key() for name in SECRETS_OF["intake"]}
     return {
+        **as_in_image.environment(),
         **keys,
         "INTAKE_PORT": str(port),
         "KAFKA_TOPIC_PREFIX": f"{unique}.",

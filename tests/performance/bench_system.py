@@ -42,7 +42,8 @@ from tools.local.store import LocalStore
 
 RATES: Final = (10.0, 40.0, 80.0)
 SECONDS: Final = 60.0
-WARM_UP: Final = 40
+WARM_UP: Final = 600
+"""At the first rate, a minute of ten a second: Kafka compiles what it runs often, half of its CPU in the first one."""
 _SETTLE_S: Final = 60.0
 """How long after the last report its alert may come; what has not come then is counted as missing."""
 _QUIET_S: Final = 5.0

@@ -22,6 +22,7 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.routing.running import Process, Traffic, record_of
+from tests.performance import as_in_image
 from tests.support.waiting import eventually
 
 PARTITIONS: Final = 6
@@ -153,6 +154,7 @@ class Workers:
 
     def __init__(self, stage: Stage, count: int, **env: str) -> None:
         files = [stage.folder / f"{stage.bus.topic_prefix}{number}.log" for number in range(count)]
+        env |= as_in_image.environment()
         self.processes = [Process(stage.bus, stage.store, file, **env) for file in files]
         for process in self.processes:
             process.forked = False  # its memory and its start are measured
