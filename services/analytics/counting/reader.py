@@ -95,9 +95,7 @@ class CountReader:
         """
         cube = source_of(dimensions, whole_months=period.whole_months)
         if cube == DAILY:
-            return marginals(
-                cube, dimensions, _daily(await self.cells(period.first.isoformat(), period.last.isoformat()))
-            )
+            return marginals(cube, dimensions, _daily(await self.cells(period)))
         prefix = "+".join(cube)
         cells = ((tuple(values), n) for name, *values, n in await self._month_cells(period) if name == prefix)
         return marginals(cube, dimensions, cells)
@@ -134,15 +132,15 @@ class CountReader:
                 found.setdefault((values[1], values[2]), Counter())[int(values[3])] += n
         return {key: Histogram.of(buckets) for key, buckets in found.items()}
 
-    async def counted_reports(self, period: Period, months: Collection[str] | None = None) -> dict[str, CountedReport]:
-        """Return how each report of whole months that a centre owns is counted now; ``months``: only of these of them.
+    async def counted_reports(self, months: Iterable[str]) -> dict[str, CountedReport]:
+        """Return how each report of these months that a centre owns is counted now.
 
         One month after the other: no other report is looked at, and no answer of the store is larger than a month.
         """
         found: dict[str, CountedReport] = {}
         with store_errors():
             facts = (await self._serving()).facts
-            for month in period.months if months is None else months:
+            for month in months:
                 # No index is named: of a named one the embedded store reads all.
                 async for document in facts.find({"at": _during(month)}, session=self._session):
                     fact = Fact.from_document(document)
@@ -192,9 +190,10 @@ class CountReader:
                 total.update(document.get("n", {}))
         return [(*name.split("|"), n) for name, n in total.items()]
 
-    async def cells(self, first: str, last: str) -> dict[str, Counter[str]]:
-        """By day, the cells of the days from ``first`` to ``last``, marginals over the source partitions."""
+    async def cells(self, period: Period) -> dict[str, Counter[str]]:
+        """By day, the cells of a period's days, marginals over the source partitions."""
         found: dict[str, Counter[str]] = {}
+        first, last = period.first.isoformat(), period.last.isoformat()
         with store_errors():
             days = (await self._serving()).days
             async for document in days.find({"day": {"$gte": first, "$lte": last}}, session=self._session):

@@ -326,7 +326,7 @@ class ReleaseService:
         """A week before any month: one number that nothing published overlaps yet. The month's proof knows of it."""
         period = period_of(week)
         async with self._counted() as reader:
-            cells = await reader.cells(period.first.isoformat(), period.last.isoformat())
+            cells = await reader.cells(period)
         reports = sum(owned_by_day(cells).values())
         return _Made(weekly.of_week(week, reports, self._as_of()), Proof("open"), ())
 
@@ -388,7 +388,7 @@ class ReleaseService:
         if month not in before or not before[month].months:
             names = [each.period for each in before.values() if each.months]
             raise PermanentError(f"{month} is not released; there are: {', '.join(names) or 'none'}")
-        reports = await reader.counted_reports(period_of(month))
+        reports = await reader.counted_reports([month])
         counts = _without_impossible_hours(await self._true(reader, month, reports))
         if wrong := implausible(counts, reports):
             raise PermanentError(f"the new counts of {month} cannot be: {', '.join(wrong)}")
@@ -453,7 +453,7 @@ class ReleaseService:
         cannot be, only their table is left out: one centre's typing error must not hold up the country's months.
         """
         async with self._counted() as reader:
-            reports = await reader.counted_reports(period_of(month))
+            reports = await reader.counted_reports([month])
             counts = _without_impossible_hours(await self._true(reader, month, reports))
             offsets = await reader.offsets()
         if wrong := implausible(counts, reports):
@@ -472,8 +472,8 @@ class ReleaseService:
         async with self._counted() as reader:
             if None in kept:
                 return from_counts(counts, [await self._true(reader, name, {}) for name in names])
-            now = await reader.counted_reports(period_of(year), names)
-            cells = [await reader.cells(f"{name}-01", f"{name}-31") for name in names]
+            now = await reader.counted_reports(names)
+            cells = [await reader.cells(period_of(name)) for name in names]
         if wrong := incomplete(now, sum(sum(owned_by_day(each).values()) for each in cells)):
             return Proof("implausible", wrong)
         before: dict[str, CountedReport] = {
@@ -483,9 +483,9 @@ class ReleaseService:
 
     async def _true(self, reader: CountReader, month: str, reports: Mapping[str, CountedReport]) -> MonthCounts:
         """Return the month's counts; ``reports`` as the reader holds them at the same moment."""
-        cells = await reader.cells(f"{month}-01", f"{month}-31")
-        days = days_of_month(month, self._clock.now())
         period = period_of(month)
+        cells = await reader.cells(period)
+        days = days_of_month(month, self._clock.now())
         ahead = await reader.acknowledged_ahead(period)
         counts = month_counts(month, cells, days=days, centers=self._centers, harms=self._harms, ahead=ahead)
         crossings: dict[str, Mapping[str, int]] = {}

@@ -104,7 +104,7 @@ async def test_what_cells_count_of_reports_that_were_never_accepted_can_be_taken
     answered = Counter(
         {
             name: n
-            for of_day in (await reader.cells(f"{month.name}-01", f"{month.name}-31")).values()
+            for of_day in (await reader.cells(month)).values()
             for name, n in of_day.items()
             if name.startswith("ack|")
         }

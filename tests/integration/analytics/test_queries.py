@@ -59,7 +59,7 @@ ASKED: Final[dict[str, Callable[[CountReader], Awaitable[object]]]] = {
     "figures": lambda reader: reader.figures(MONTH),
     "reasons": lambda reader: reader.reasons(MONTH),
     "hours_on_duty": lambda reader: reader.hours_on_duty(MONTH, make.START),
-    "cells": lambda reader: reader.cells(MONTH.first.isoformat(), MONTH.last.isoformat()),
+    "cells": lambda reader: reader.cells(MONTH),
     "acknowledged_ahead": lambda reader: reader.acknowledged_ahead(MONTH),
     "first_day": lambda reader: reader.first_day(),
     "reconciliation_counts": lambda reader: reader.reconciliation_counts(),
@@ -67,7 +67,7 @@ ASKED: Final[dict[str, Callable[[CountReader], Awaitable[object]]]] = {
     "oldest_unseen": lambda reader: reader.oldest_unseen(),
     "offsets": lambda reader: reader.offsets(),
     "centers": lambda reader: reader.centers(),
-    "counted_reports": lambda reader: reader.counted_reports(MONTH),
+    "counted_reports": lambda reader: reader.counted_reports(MONTH.months),
 }
 INDEXES: Final = ({"day_1"}, {"month_1"}, {"standing_1_at_1"}, {"unseen_1_since_1"}, {"at_1"})
 MOST: Final = max(WAITING, UNROUTED + AHEAD, PARTITIONS)

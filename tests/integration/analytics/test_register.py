@@ -187,9 +187,9 @@ async def test_how_each_report_of_a_month_is_counted_is_read_from_the_facts(stor
     ]
     await (await serving(database)).facts.insert_many([fact.to_document() for fact in facts])
     async with CountReader(database).snapshot() as reader:
-        held = await reader.counted_reports(period_of("2026-08"))
-        of_year = await reader.counted_reports(period_of("2026"), ["2026-08", "2026-09"])
-        whole_year = await reader.counted_reports(period_of("2026"))
+        held = await reader.counted_reports(["2026-08"])
+        of_year = await reader.counted_reports(["2026-08", "2026-09"])
+        whole_year = await reader.counted_reports(period_of("2026").months)
     assert held == dict.fromkeys(("first", "last"), CountedReport("busan", "in_care", ()))
     assert of_year == held, "July was not released, or is told elsewhere"
     assert set(whole_year) == {"before", "first", "last"}

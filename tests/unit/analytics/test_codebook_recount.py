@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final
@@ -67,18 +67,18 @@ class Folded(CountReader):
     ) -> None:
         self._days, self._months, self._centers, self._facts = days, months, on_duty, facts
 
-    async def counted_reports(self, period: Period, months: Collection[str] | None = None) -> dict[str, CountedReport]:
-        assert months is None
+    async def counted_reports(self, months: Iterable[str]) -> dict[str, CountedReport]:
+        wanted = {*months}
         return {
             str(number): CountedReport(fact.owner, outcome(fact), fact.harm_types)
             for number, fact in enumerate(self._facts)
-            if any(month in period.months for month, _ in monthly(fact)) and fact.owner is not None
+            if any(month in wanted for month, _ in monthly(fact)) and fact.owner is not None
         }
 
-    async def cells(self, first: str, last: str) -> dict[str, Counter[str]]:
+    async def cells(self, period: Period) -> dict[str, Counter[str]]:
         found: dict[str, Counter[str]] = {}
         for (day, cell), n in self._days.items():
-            if first <= day <= last:
+            if period.first.isoformat() <= day <= period.last.isoformat():
                 found.setdefault(day, Counter())[cell] += n
         return found
 
@@ -123,7 +123,7 @@ def counts(told: tuple[list[list[Any]], list[Any]]) -> list[MonthCounts]:
     reader = Folded(days, months, centers, facts)
 
     async def true() -> list[MonthCounts]:
-        return [await office._true(reader, month, await reader.counted_reports(period_of(month))) for month in MONTHS]
+        return [await office._true(reader, month, await reader.counted_reports([month])) for month in MONTHS]
 
     return asyncio.run(true())
 

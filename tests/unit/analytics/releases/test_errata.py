@@ -268,7 +268,7 @@ async def test_later_proofs_know_what_former_revisions_showed(monkeypatch: pytes
     """Of 40 and 40, then 43 and 37, the revision shows neither. Who does not know the first takes one for below 5."""
     office = await office_with_a_year()
     again = counted(40)
-    own = await again.cells("2026-08-01", "2026-08-31")
+    own = await again.cells(period_of("2026-08"))
     again.cells = lambda *_: _moved(own, ("busan", 43), ("gyeongnam", 37))
     (found, *_) = await office.release_service.revise("2026-08", again, WHY)
     assert "busan" not in found.tables[BY_CENTER]

@@ -1,7 +1,7 @@
 """The release job: order, freezing, what is withheld, refused or late, and two workers at once."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -60,16 +60,15 @@ class Store:
         self.restored: datetime | None = None
         self.ahead: Counter[str] = Counter()
         """What the cells count of reports whose acceptance was not read."""
-        self.scans: list[str] = []
-        """The periods of which the report's facts were read."""
+        self.scans: list[list[str]] = []
+        """The months of which the reports' facts were read, at each reading."""
 
     async def restored_at(self) -> datetime | None:
         return self.restored
 
-    async def cells(self, first: str, last: str) -> dict[str, Counter[str]]:
-        del last
+    async def cells(self, period: Period) -> dict[str, Counter[str]]:
         cells = {f"reports|{c}|{h}": self.reports for c in CENTER_IDS for h in ("all", "other", "synthesis")}
-        return {f"{first[:8]}15": Counter({**cells, "ack|0": self.reports})} if self.reports else {}
+        return {f"{period.first:%Y-%m}-15": Counter({**cells, "ack|0": self.reports})} if self.reports else {}
 
     async def acknowledged_ahead(self, period: Period) -> Counter[str]:
         del period
@@ -117,14 +116,12 @@ class Store:
         self.reports_kept.setdefault(counts.month, dict(reports or {}))
         return self.kept.setdefault(counts.month, counts)
 
-    async def counted_reports(
-        self, period: Period | str, months: Sequence[str] | None = None
-    ) -> dict[str, CountedReport] | None:
-        if isinstance(period, str):
-            return self.reports_kept.get(period)
-        self.scans.append(period.name)
-        names = period.months if months is None else months
-        owners = {f"{name}-{c}-{n}": c for name in names for c in CENTER_IDS for n in range(self.reports)}
+    async def counted_reports(self, asked: str | list[str]) -> dict[str, CountedReport] | None:
+        """What is kept of a month, as the register has it, or what the facts of some months say."""
+        if isinstance(asked, str):
+            return self.reports_kept.get(asked)
+        self.scans.append(asked)
+        owners = {f"{name}-{c}-{n}": c for name in asked for c in CENTER_IDS for n in range(self.reports)}
         return {
             report: CountedReport(self.owners.get(owner, owner), "in_care", ("other",))
             for report, owner in owners.items()
@@ -325,7 +322,8 @@ async def test_what_was_released_does_not_move_and_the_year_is_made_of_what_was_
     office.store.scans.clear()
     await office.at(datetime(2027, 1, 4, tzinfo=UTC))
     await office.released()
-    assert office.store.scans == ["2026-11", "2026-12", "2026"], "the year's bulletin looks at the facts once"
+    of_year = [f"2026-{month:02}" for month in range(8, 13)]
+    assert office.store.scans == [["2026-11"], ["2026-12"], of_year], "the year's bulletin looks at the facts once"
     assert office.store.released[: len(before)] == before
     year = office.store.released[-1]
     assert year.months == ("2026-08", "2026-09", "2026-10", "2026-11", "2026-12")

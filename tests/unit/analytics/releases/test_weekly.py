@@ -222,15 +222,15 @@ class Weekly(Office):
     async def _first_day(self) -> date:
         return date(2026, 8, 1)
 
-    def _by_center(self, first: str, last: str) -> dict[str, dict[str, int]]:
-        day, end = date.fromisoformat(first), date.fromisoformat(min(last, f"{period_of(first[:7]).last}"))
-        days = ((day + timedelta(days=n)).isoformat() for n in range((end - day).days + 1))
+    def _by_center(self, period: Period) -> dict[str, dict[str, int]]:
+        length = (period.last - period.first).days + 1
+        days = ((period.first + timedelta(days=n)).isoformat() for n in range(length))
         usual = dict.fromkeys(CENTER_IDS, self.each)
         return {each: {"busan": self.few[each]} if each in self.few else usual for each in days}
 
     async def _counts(self, period: Period, dimensions: tuple[str, ...]) -> dict[tuple[str, ...], int]:
         centers: Counter[str] = Counter()
-        for own in self._by_center(f"{period.first}", f"{period.last}").values():
+        for own in self._by_center(period).values():
             centers.update(own)
         if "center" in dimensions:
             return {(c, c): n for c, n in centers.items()}
@@ -242,13 +242,13 @@ class Weekly(Office):
     async def _seen(self, period: Period) -> dict[str, tuple[int, int]]:
         return {center: (n - 10, n) for (center, _), n in (await self._counts(period, ("center", "center"))).items()}
 
-    async def _reports(self, period: Period) -> dict[str, CountedReport]:
-        counts = (await self._counts(period, ("center", "center"))).items()
+    async def _reports(self, months: list[str]) -> dict[str, CountedReport]:
+        counts = (await self._counts(period_of(*months), ("center", "center"))).items()
         return {f"{c}-{n}": CountedReport(c, "in_care", ("other",)) for (c, _), many in counts for n in range(many)}
 
-    async def _cells(self, first: str, last: str) -> dict[str, Counter[str]]:
+    async def _cells(self, period: Period) -> dict[str, Counter[str]]:
         found = {}
-        for day, own in self._by_center(first, last).items():
+        for day, own in self._by_center(period).items():
             cells = {f"reports|{c}|{h}": n for c, n in own.items() for h in ("all", "other", "synthesis")}
             found[day] = Counter({**cells, "ack|0": sum(own.values())})
         return found
