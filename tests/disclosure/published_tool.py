@@ -16,8 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from services.analytics.releases.calendar import period_of
 from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree
-from services.analytics.releases.release import BETWEEN, Release, period_of
+from services.analytics.releases.release import BETWEEN, Release
 from services.analytics.releases.suppression import MonthCounts, Shown, joined, places, subtotal
 from services.analytics.releases.tables import (
     BY_CENTER,

@@ -16,9 +16,10 @@ from services.analytics.exports.observations import Observation, observations
 from services.analytics.exports.parquet import as_parquet
 from services.analytics.exports.words import word
 from services.analytics.releases import sample
+from services.analytics.releases.calendar import period_of
 from services.analytics.releases.catalogue import center_names
 from services.analytics.releases.published import Table, build, exists
-from services.analytics.releases.release import Release, period_of
+from services.analytics.releases.release import Release
 from services.analytics.releases.tables import TABLE_SPECS, TableSpec
 from shared.web.language import LANGUAGES, Language
 from shared.web.pages import Pages

@@ -14,8 +14,8 @@ import orjson
 
 from services.analytics.exports.archive import Languages
 from services.analytics.exports.report_content import report
+from services.analytics.releases.calendar import period_of
 from services.analytics.releases.catalogue import ReleaseSource, periods_of, published
-from services.analytics.releases.release import period_of
 from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, TABLE_SPECS
 from shared import log
 from shared.errors import TransientError

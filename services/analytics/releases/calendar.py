@@ -78,27 +78,28 @@ def running(now: datetime, kind: Kind) -> Period:
     day = seoul_date(now)
     if kind == "week":
         year, week, _ = day.isocalendar()
-        return _made(f"{year}-W{week:02d}")
+        return period_of(f"{year}-W{week:02d}")
     names = {"month": f"{day:%Y-%m}", "quarter": f"{day.year}-Q{(day.month + 2) // 3}", "year": f"{day.year}"}
-    return _made(names[kind])
+    return period_of(names[kind])
 
 
-def _made(name: str) -> Period:
-    period = parse(name)
-    if period is None:
+def period_of(name: str) -> Period:
+    """A period known to exist by its name."""
+    found = parse(name)
+    if found is None:
         raise ValueError(f"not a period: {name}")
-    return period
+    return found
 
 
 def closes_at(month: str) -> datetime:
     """The moment from which a month, or a week, may be closed: its end in Seoul, and the time to settle."""
-    last = _made(month).last
+    last = period_of(month).last
     return datetime(last.year, last.month, last.day, tzinfo=SEOUL) + timedelta(days=1) + SETTLE
 
 
 def after(month: str) -> str:
     """The month after a month."""
-    return f"{_made(month).last + timedelta(days=1):%Y-%m}"
+    return f"{period_of(month).last + timedelta(days=1):%Y-%m}"
 
 
 def quarter_of(month: str) -> str:
@@ -110,12 +111,12 @@ def quarter_of(month: str) -> str:
 def ending_with(month: str) -> list[str]:
     """The longer periods whose last month it is, the quarter before the year."""
     longer = quarter_of(month), month[:4]
-    return [name for name in longer if _made(name).last == _made(month).last]
+    return [name for name in longer if period_of(name).last == period_of(month).last]
 
 
 def days_of_month(month: str, now: datetime) -> list[str]:
     """The days of a month that have begun, as ``YYYY-MM-DD``."""
-    period = _made(month)
+    period = period_of(month)
     until = min(period.last, seoul_date(now))
     return [(period.first + timedelta(days=n)).isoformat() for n in range((until - period.first).days + 1)]
 
@@ -132,6 +133,6 @@ def calendar(month: str, number: int) -> list[Coming]:
     """Return what is released with so many months from ``month`` on, in order; quarters with their last month."""
     found: list[Coming] = []
     for _ in range(number):
-        found += [Coming(_made(name), closes_at(month)) for name in (month, *ending_with(month))]
+        found += [Coming(period_of(name), closes_at(month)) for name in (month, *ending_with(month))]
         month = after(month)
     return found

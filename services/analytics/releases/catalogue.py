@@ -5,11 +5,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final, Protocol
 
-from services.analytics.releases.calendar import Coming, Kind, Period
+from services.analytics.releases.calendar import Coming, Kind, Period, period_of
 from services.analytics.releases.errata import current
 from services.analytics.releases.hierarchies import TOTAL, days_of
 from services.analytics.releases.published import Cost, Table, build, exists
-from services.analytics.releases.release import Release, period_of
+from services.analytics.releases.release import Release
 from services.analytics.releases.sample import releases as sample_releases
 from services.analytics.releases.tables import BY_WEEK, TABLE_SPECS, TableSpec
 from shared.centers import TABLES

@@ -9,8 +9,9 @@ the same hierarchies: parts are shown all or none. The proof knows of this (``in
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from services.analytics.releases.calendar import period_of
 from services.analytics.releases.hierarchies import TOTAL, Tree
-from services.analytics.releases.release import BETWEEN, Release, period_of
+from services.analytics.releases.release import BETWEEN, Release
 from services.analytics.releases.suppression import SMALL, Shown
 from services.analytics.releases.tables import BY_CENTER, TABLE_SPECS, WITHHELD, Marks, Rounded, Split
 

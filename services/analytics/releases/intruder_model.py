@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from services.analytics.releases import weekly
-from services.analytics.releases.calendar import quarter_of
+from services.analytics.releases.calendar import period_of, quarter_of
 from services.analytics.releases.hierarchies import CENTERS, CENTRAL_LEAF, TOTAL, Tree
 from services.analytics.releases.intervals import read
-from services.analytics.releases.release import BETWEEN, Release, base_of, period_of, reports_in, told_weeks
+from services.analytics.releases.release import BETWEEN, Release, base_of, reports_in, told_weeks
 from services.analytics.releases.suppression import LEAST, LEAST_OF_WEEK, SMALL, Shown, fits, joined, places
 from services.analytics.releases.tables import (
     AGE_GENDER_TABLE,

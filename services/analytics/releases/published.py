@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from services.analytics.releases.calendar import Period
+from services.analytics.releases.calendar import Period, period_of
 from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree, leaf, members
 from services.analytics.releases.intervals import read
-from services.analytics.releases.release import BETWEEN, Release, period_of
+from services.analytics.releases.release import BETWEEN, Release
 from services.analytics.releases.suppression import HIDDEN, Figure, Shown, figure, joined
 from services.analytics.releases.tables import BY_CENTER, Marks, Rounded, Split, TableSpec, Totals
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import floor
 from typing import Final
 
-from services.analytics.releases.calendar import Kind, Period, parse, quarter_of
+from services.analytics.releases.calendar import Kind, Period, period_of, quarter_of
 from services.analytics.releases.hierarchies import CENTERS, TOTAL, Tree, members, weeks
 from services.analytics.releases.intervals import intervals
 from services.analytics.releases.suppression import (
@@ -83,14 +83,6 @@ class Release:
         """The ISO weeks its period touches."""
         period = period_of(self.period)
         return weeks(period.first, period.last).leaves()
-
-
-def period_of(name: str) -> Period:
-    """A period known to exist by its name."""
-    found = parse(name)
-    if found is None:
-        raise ValueError(f"not a period: {name}")
-    return found
 
 
 def of_month(counts: MonthCounts, as_of: str, step: str, weeks: Mapping[str, int | None] | None = None) -> Release:

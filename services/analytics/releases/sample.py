@@ -12,9 +12,10 @@ from math import prod
 from typing import Final
 
 from services.analytics.counting.aggregate import IN_CARE
+from services.analytics.releases.calendar import period_of
 from services.analytics.releases.hierarchies import CENTERS, ENDS, TIMES
 from services.analytics.releases.published import Table
-from services.analytics.releases.release import Release, of_month, of_quarter, of_year, period_of
+from services.analytics.releases.release import Release, of_month, of_quarter, of_year
 from services.analytics.releases.suppression import MonthCounts, Shown, split
 from services.analytics.releases.tables import (
     AGE_GENDER_TABLE,

@@ -20,7 +20,16 @@ from services.analytics.counting.models import CountedReport
 from services.analytics.counting.reader import CountReader
 from services.analytics.releases import weekly
 from services.analytics.releases.audit import LIMIT_S, Proof, prove
-from services.analytics.releases.calendar import Coming, Kind, after, calendar, closes_at, days_of_month, ending_with
+from services.analytics.releases.calendar import (
+    Coming,
+    Kind,
+    after,
+    calendar,
+    closes_at,
+    days_of_month,
+    ending_with,
+    period_of,
+)
 from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.counts import month_counts, owned_by_day
 from services.analytics.releases.errata import Why, changed, revised
@@ -33,7 +42,6 @@ from services.analytics.releases.release import (
     of_month,
     of_quarter,
     of_year,
-    period_of,
     splits_alone,
     told_weeks,
 )

@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
-from services.analytics.releases.calendar import Coming, closes_at
+from services.analytics.releases.calendar import Coming, closes_at, period_of
 from services.analytics.releases.hierarchies import TOTAL, weeks
-from services.analytics.releases.release import Release, period_of
+from services.analytics.releases.release import Release
 from services.analytics.releases.suppression import LEAST_OF_WEEK
 from services.analytics.releases.tables import FIRST_WEEKS, WITHHELD
 

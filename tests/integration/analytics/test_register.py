@@ -11,7 +11,8 @@ from services.analytics.counting.models import CountedReport, Fact
 from services.analytics.counting.reader import CountReader
 from services.analytics.counting.rebuild_repository import remembered
 from services.analytics.counting.repository import serving
-from services.analytics.releases.release import Release, period_of
+from services.analytics.releases.calendar import period_of
+from services.analytics.releases.release import Release
 from services.analytics.releases.repository import BrokenRegisterError, Register, head
 from services.analytics.releases.suppression import MonthCounts
 from shared.audit.chain import AuditKeys

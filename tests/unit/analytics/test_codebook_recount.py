@@ -15,10 +15,10 @@ from services.analytics.counting.models import CenterFact, CountedReport, Fact
 from services.analytics.counting.project import fold_centers
 from services.analytics.counting.reader import CountReader
 from services.analytics.releases import weekly
-from services.analytics.releases.calendar import Period
+from services.analytics.releases.calendar import Period, period_of
 from services.analytics.releases.hierarchies import TOTAL
 from services.analytics.releases.published import TableRow, build, exists
-from services.analytics.releases.release import Release, of_month, of_quarter, of_year, period_of
+from services.analytics.releases.release import Release, of_month, of_quarter, of_year
 from services.analytics.releases.service import ReleaseService
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import (

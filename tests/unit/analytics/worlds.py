@@ -12,9 +12,10 @@ from typing import Generic, TypeVar
 from services.analytics.counting.models import CountedReport
 from services.analytics.releases import weekly
 from services.analytics.releases.audit import Proof, prove
+from services.analytics.releases.calendar import period_of
 from services.analytics.releases.hierarchies import CENTERS, CENTRAL_LEAF, ENDS, TIMES
 from services.analytics.releases.intruder_model import system
-from services.analytics.releases.release import Release, lower, of_month, of_quarter, of_year, period_of
+from services.analytics.releases.release import Release, lower, of_month, of_quarter, of_year
 from services.analytics.releases.revisions import bulletin
 from services.analytics.releases.suppression import MonthCounts, Shown
 from services.analytics.releases.tables import (

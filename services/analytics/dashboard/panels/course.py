@@ -9,11 +9,11 @@ from services.analytics.dashboard.charts import Bar, Group, bar_chart, grouped_c
 from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.panels.parts import Panel, PanelLine, cell, compared, drawn, frequent, lines, needed
 from services.analytics.dashboard.wording import Wording
+from services.analytics.releases.calendar import period_of
 from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.derived import change_of_share, percentile, within_target
 from services.analytics.releases.hierarchies import TOTAL, days_of
 from services.analytics.releases.published import Table, TableRow
-from services.analytics.releases.release import period_of
 from services.analytics.releases.tables import BY_WEEK, FIRST_WEEKS, OUTCOME_TABLE, TABLE_SPECS, TIME_TABLE
 from shared.web.translations import gettext_noop
 

@@ -12,11 +12,12 @@ import pytest
 
 from services.analytics.releases import revise, service
 from services.analytics.releases.audit import Proof, prove
+from services.analytics.releases.calendar import period_of
 from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.errata import changed, current, revised
 from services.analytics.releases.hierarchies import CENTERS, TIMES, TOTAL
 from services.analytics.releases.intruder_model import Constraint, System, system
-from services.analytics.releases.release import Release, of_month, of_quarter, of_year, period_of
+from services.analytics.releases.release import Release, of_month, of_quarter, of_year
 from services.analytics.releases.suppression import MonthCounts, split
 from services.analytics.releases.tables import (
     BY_CENTER,

@@ -8,10 +8,11 @@ from itertools import product
 import pytest
 
 from services.analytics.releases.audit import prove
+from services.analytics.releases.calendar import period_of
 from services.analytics.releases.hierarchies import CENTERS, group, whole
 from services.analytics.releases.intervals import Bounds, intervals, of_class, read
 from services.analytics.releases.intruder_model import system
-from services.analytics.releases.release import lower, of_month, of_year, period_of
+from services.analytics.releases.release import lower, of_month, of_year
 from services.analytics.releases.suppression import SMALL, MonthCounts, joined, split
 from services.analytics.releases.tables import TABLE_SPECS, WITHHELD, Split
 from tests.unit.analytics import worlds

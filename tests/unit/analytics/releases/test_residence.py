@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from services.analytics.releases.audit import Proof, prove
+from services.analytics.releases.calendar import period_of
 from services.analytics.releases.intruder_model import system
 from services.analytics.releases.plausibility import implausible
-from services.analytics.releases.release import Release, lower, of_month, of_year, period_of
+from services.analytics.releases.release import Release, lower, of_month, of_year
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import (
     ASSIGNMENT_TABLE,

@@ -16,9 +16,10 @@ import services.analytics
 from services.analytics.exports.words import word
 from services.analytics.releases import sample
 from services.analytics.releases.audit import prove
+from services.analytics.releases.calendar import period_of
 from services.analytics.releases.hierarchies import group, whole
 from services.analytics.releases.intruder_model import system
-from services.analytics.releases.release import of_month, of_year, period_of
+from services.analytics.releases.release import of_month, of_year
 from services.analytics.releases.suppression import MonthCounts
 from services.analytics.releases.tables import FIRST_WEEKS, TABLE_SPECS, Split, TableSpec, always, from_cubes
 from shared.events.vocabulary import Relationship

@@ -11,12 +11,12 @@ from services.analytics.counting.models import CountedReport
 from services.analytics.releases import release as rules
 from services.analytics.releases import suppression, weekly
 from services.analytics.releases.audit import prove
-from services.analytics.releases.calendar import Period, closes_at
+from services.analytics.releases.calendar import Period, closes_at, period_of
 from services.analytics.releases.errata import revised
 from services.analytics.releases.hierarchies import TOTAL, whole
 from services.analytics.releases.intruder_model import system
 from services.analytics.releases.published import build
-from services.analytics.releases.release import Release, beside, of_month, period_of, told_weeks
+from services.analytics.releases.release import Release, beside, of_month, told_weeks
 from services.analytics.releases.suppression import MonthCounts, Shown, split
 from services.analytics.releases.tables import BY_CENTER, BY_WEEK, FIRST_WEEKS, TABLE_SPECS, WITHHELD
 from shared.centers import CENTER_IDS
