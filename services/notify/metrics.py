@@ -40,9 +40,6 @@ FEED_OVERFLOWS: Final = Counter(
     "Times more changed at once than is remembered; consoles reload.",
     registry=REGISTRY,
 )
-ACKNOWLEDGED: Final = Counter(
-    "ieum_notify_acknowledgements", "Acknowledgements by outcome.", ["outcome"], registry=REGISTRY
-)
 ACTS: Final = Counter(
     "ieum_notify_case_commands", "Commands of staff by command and outcome.", ["command", "outcome"], registry=REGISTRY
 )

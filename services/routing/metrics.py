@@ -16,7 +16,6 @@ DECISION_SECONDS = Histogram(
     buckets=LATENCY_BUCKETS,
     registry=REGISTRY,
 )
-RECORDS = Counter("ieum_routing_published_records", "Records this worker added to the log.", registry=REGISTRY)
 GAPS = Counter(
     "ieum_routing_publish_conflicts",
     "Publishes that found somebody had written in between, or no offset at all.",
@@ -62,7 +61,6 @@ WAITING = Gauge(
 OLDEST_WAITING = Gauge(
     "ieum_routing_oldest_waiting_report_age_seconds", "For how long the oldest of these waits.", registry=REGISTRY
 )
-COPIED = Counter("ieum_routing_read_model_records", "Routing records copied to the store.", registry=REGISTRY)
 CONTINUED = Counter("ieum_routing_state_continued", "Partitions taken over from their state store.", registry=REGISTRY)
 RESTORED = Counter(
     "ieum_routing_state_restored",

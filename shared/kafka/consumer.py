@@ -302,8 +302,6 @@ class Subscription:
             trace.bind(trace.accept(batch.accepted[0].envelope.traceparent))
             answered = await self._retry.repeat(lambda: call_next(message), "the handler") or ()
             rejected = [one for one in answered if isinstance(one, Rejected)]
-            for received, _, _ in rejected:
-                metrics.REJECTED.labels(self.group, received.topic).inc()
             for one in answered:
                 if isinstance(one, Blocked):
                     batch.stop_before(one, TopicPartition(f"{self._settings.topic_prefix}{one.topic}", one.partition))

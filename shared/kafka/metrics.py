@@ -12,7 +12,6 @@ _BY_TOPIC = ("group", "topic")
 
 CONSUMED = Counter("ieum_kafka_consumed_records", "Records whose effects are durable.", _BY_TOPIC, registry=REGISTRY)
 DEAD = Counter("ieum_kafka_dead_letters", "Records sent to the dead topic.", (*_BY_TOPIC, "reason"), registry=REGISTRY)
-REJECTED = Counter("ieum_kafka_rejected_records", "Records refused by the handler.", _BY_TOPIC, registry=REGISTRY)
 RETRIES = Counter("ieum_kafka_batch_retries", "Batches tried again.", ("group",), registry=REGISTRY)
 COMMIT_FAILURES = Counter(
     "ieum_kafka_commit_failures",

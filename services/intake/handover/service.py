@@ -4,7 +4,6 @@ import secrets
 from datetime import datetime
 
 import orjson
-from prometheus_client import Counter
 
 from services.intake import problems
 from services.intake.caller import Caller
@@ -25,9 +24,6 @@ from services.intake.submissions import idempotency
 from services.intake.submissions.facts import NotAdmittedError, demand_consent
 from shared.encryption import Keyring
 from shared.errors import TransientError
-from shared.metrics import REGISTRY
-
-TAKEN_OVER = Counter("ieum_intake_reports_handed_over", "Reports taken over by the person harmed.", registry=REGISTRY)
 
 
 class HandoverService:
@@ -105,8 +101,6 @@ class HandoverService:
             return self._taking(document, asked, used, self._receipts.hash_of(made[0]), word, now)
 
         document, step = await self._updater.apply("receipts.take_over", admitted, caller, judge, by_code=True)
-        if step is not None:
-            TAKEN_OVER.inc()
         used = handover_rules.handover_code_of(document)
         # Of a repeat the one it got then, though the key of receipts may have been replaced since.
         receipt = next((one for one in made if self._receipts.same(document["receipt_hash"], one)), None)

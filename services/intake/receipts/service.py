@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import orjson
-from prometheus_client import Counter
 from pydantic import ValidationError
 
 from services.intake import problems
@@ -36,13 +35,11 @@ from shared.clock import Clock, seoul_date, whole_milliseconds
 from shared.encryption import Keyring
 from shared.errors import TransientError
 from shared.events.reports import ReportMessageLeft, ReportReinstated, ReportWithdrawn
-from shared.metrics import REGISTRY
 from shared.store_clock import StoreClock
 
 MESSAGES: Final = 50
 """Messages with one receipt; more belong in a conversation."""
 
-REINSTATEMENTS: Final = Counter("ieum_intake_reinstatements", "Withdrawals undone.", registry=REGISTRY)
 
 Destroy = Callable[[str], Awaitable[Document | None]]
 
@@ -206,9 +203,7 @@ class ReceiptService:
             event = ReportReinstated(report_id=document["_id"], intake_version=version, reinstated_at=at)
             return ReportUpdate(life=life, events=(event,))
 
-        document, step = await self._updater.change("receipts.reinstate", asked, caller, judge)
-        if step is not None:
-            REINSTATEMENTS.inc()
+        document, _ = await self._updater.change("receipts.reinstate", asked, caller, judge)
         return self._tell(document)
 
     async def _correction(self) -> timedelta:

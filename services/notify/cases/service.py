@@ -121,8 +121,6 @@ class CaseService:
                 await self._released(principal.organisation, given.reserved_for, report_id)
         if isinstance(body, PartRequest) and done is not None and done.rejected is None:
             await self._part_other(principal, done.case, other, audit)
-        if command.action is Action.CASES_ACKNOWLEDGE and done is not None:
-            metrics.ACKNOWLEDGED.labels(done.rejected.value if done.rejected is not None else "taken").inc()
         return done
 
     async def _context(

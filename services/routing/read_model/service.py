@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Final
 
-from services.routing import metrics
 from services.routing.read_model.repository import Copied, DecisionStore, RoutingEntry
 from services.routing.state.report_states import RoutingEvent
 from services.routing.state.restore import Reader
@@ -81,7 +80,6 @@ class ReadModel:
             await self._store.advance(partition, self._reached.get(partition, 0), after)
             self._reached[partition] = max(after.upto, self._reached.get(partition, 0))
             self._said_at[partition] = now
-        metrics.COPIED.inc(len(batch))
 
     async def _is_of_this_log(self, partition: int, known: Copied) -> bool:
         if known.upto == 0:

@@ -147,7 +147,6 @@ class Changelog:
         state = self.state(partition)
         expected = state.position
         first = await self._writer.send(self._topic, partition, messages, one_batch=True)
-        metrics.RECORDS.inc(len(messages))
         if first == expected:
             for start in range(0, len(drafts), FOLDED_AT_ONCE):
                 piece = slice(start, start + FOLDED_AT_ONCE)
