@@ -20,6 +20,7 @@ from shared.clock import Clock, SystemClock
 from shared.health import Health
 from shared.jobs import Jobs
 from shared.kafka.reader import Follower
+from shared.kafka.router import Received
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.smtp import smtp_options
 from shared.store_clock import LOOK_S as COMPARE_S
@@ -71,8 +72,8 @@ class AuditorProcess:
             self.jobs.every(BEAT_S, "heartbeat", self.heartbeat.beat)
         self.health.ready["auditor"] = lambda: self.auditor.failing
 
-    def _note(self, received: object) -> None:
-        self.auditor.note(received)  # type: ignore[arg-type]  # what a follower applies
+    def _note(self, received: Received) -> None:
+        self.auditor.note(received)
 
     async def work(self) -> None:
         """Until cancelled. It looks from the start: while the topics are not read to their end, it says so."""

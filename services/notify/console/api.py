@@ -46,6 +46,7 @@ from shared.web.app import FieldError, Problem
 from shared.web.authorization import Authorizer
 from shared.web.documented import refuses
 from shared.web.pages import Pages
+from shared.web.problems import invalid
 from shared.web.translations import gettext_noop
 
 _DUTY_CHANGED: Final = gettext_noop(
@@ -101,9 +102,7 @@ def case_router(service: CaseService, authorize: Authorizer, audited: RequestAud
         """Cases in the order in which somebody should look at them: unanswered first, most urgent, longest waiting."""
         if cursor is not None and not lists.is_cursor(cursor):
             wrong = FieldError(field="cursor", reason="invalid", detail=gettext_noop("Not a cursor of this list."))
-            raise Problem(
-                422, "invalid", gettext_noop("Correct the fields named under “errors” and send again."), errors=[wrong]
-            )
+            raise invalid([wrong])
         chosen = checked_center(center) if center is not None else home_of(principal)
         authorize.require(request, principal, Action.CASES_LIST, chosen)
         found, after = await guarded(lambda: lists.page(service.cases, chosen, state, cursor, limit))

@@ -125,7 +125,7 @@ class DeliveryAttempt:
 
 @dataclass(frozen=True, slots=True)
 class BatchedAlert:
-    """Letters that go to one endpoint as one message."""
+    """Alerts that go to one endpoint as one message."""
 
     endpoint: Endpoint
     delivery_attempts: tuple[DeliveryAttempt, ...]

@@ -53,7 +53,10 @@ async def test_a_key_that_identity_refuses_is_told_and_not_taken_for_silence() -
 
 @pytest.mark.parametrize("status", [404, 429, 500, 503])
 async def test_no_answer_leaves_what_is_known(status: int) -> None:
-    await directory(status).refresh()
+    asked = directory(status, kept=json.dumps(LATER))
+    await asked.recall()
+    await asked.refresh()
+    assert asked.name("s-1") == "이하늘"
 
 
 async def test_people_with_a_role_of_a_later_build_are_known_with_their_other_roles() -> None:
