@@ -454,13 +454,17 @@ def sort_key(case: Case) -> str:
         group = 0
     else:
         group = 1 if case.unread else 2
-    received = case.received_at.strftime("%Y%m%dT%H%M%S") + f"{case.received_at.microsecond // 1000:03d}"
-    return f"{group}{rank}:{received}:{case.report_id}"
+    received, milliseconds = _second(case.received_at), case.received_at.microsecond // 1000
+    return f"{group}{rank}:{received}{milliseconds:03d}:{case.report_id}"
 
 
 def waiting_key(rank: int, received_at: datetime) -> str:
     """Before the sort keys of all waiting cases of a rank that were received at a moment or later."""
-    return f"0{rank}:{received_at.astimezone(UTC):%Y%m%dT%H%M%S}"
+    return f"0{rank}:{_second(received_at)}"
+
+
+def _second(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%S}"
 
 
 _NOUNS: Final = """

@@ -346,6 +346,12 @@ def test_open_drills_of_the_sandbox_come_after_everything_real_on_the_list() -> 
     assert is_cursor(drill.sort_key)
 
 
+def test_a_report_has_one_place_on_the_list_in_whatever_zone_its_time_is_written() -> None:
+    utc, seoul = "2026-11-24T03:00:00.250Z", "2026-11-24T12:00:00.250+09:00"
+    keys = {folded([event("report.routed", 1, received_at=at)]).sort_key for at in (utc, seoul)}
+    assert len(keys) == 1
+
+
 def test_what_speaks_against_a_report_is_shown_and_changes_nothing_else() -> None:
     doubted = folded([event("report.routed", suspicion=["burst"]), *stream()[1:]])
     assert doubted == folded(stream()), "the newest facts count"
