@@ -1,12 +1,11 @@
 """Front ends of the demonstration and of tests: made by intake's own command, with a credential each."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from shared.identity.roles import REAL_SCOPES
-from tools.local.drilling import Run
+from tools.local.drilling import Run, front_end
 from tools.local.processes import run_module
 
 PHONE: Final = "demo-phone"
@@ -42,11 +41,7 @@ def create(env: Mapping[str, str], run: Run = run_module) -> FrontEnds:
 def credential(env: Mapping[str, str], client_id: str, run: Run = run_module) -> str:
     """``<id>.<secret>`` of a front end that may do everything a front end can. Raises FrontEndError."""
     scopes = [word for scope in REAL_SCOPES for word in ("--scope", scope.value)]
-    new = ("add", client_id, "--name", client_id, "--per-minute", str(_PER_MINUTE), *scopes)
-    # If there is one of an earlier run, nobody knows its secret any more.
-    for arguments in (new, ("rotate", client_id, "--only")):
-        status, wrote = run(["services.intake.clients", *arguments, "--json"], env)
-        told = [line for line in wrote.splitlines() if '"credential": ' in line] if status == 0 else []
-        if told:
-            return str(json.loads(told[-1])["credential"])
-    raise FrontEndError(f"the front end {client_id} could not be made: {wrote.strip()[-1000:]}")
+    made, wrote = front_end(run, env, client_id, "--per-minute", str(_PER_MINUTE), *scopes)
+    if not made:
+        raise FrontEndError(f"the front end {client_id} could not be made: {wrote.strip()[-1000:]}")
+    return made

@@ -7,7 +7,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import pyotp
 
 from shared.centers import CENTER_IDS, CENTRAL
 from shared.identity.roles import MINISTRY, StaffRole
+from tools.local.keys import write_private
 from tools.local.processes import PROJECT
 
 ALLOWED: Final = "IEUM_DEMO_ACCOUNTS"
@@ -103,13 +103,8 @@ def create(env: Mapping[str, str], wanted: Iterable[Wanted] = EVERYBODY, *, suff
 
 def keep(path: Path, store: str, people: Mapping[str, Person]) -> None:
     """Write accounts with their secrets to a file for this user alone. ``store`` names where the accounts are."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
     found = {"store": store, "people": {name: asdict(one) for name, one in people.items()}}
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(orjson.dumps(found, option=orjson.OPT_INDENT_2))
-    fresh.replace(path)
+    write_private(path, orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
 
 
 def kept(path: Path, store: str | None = None) -> dict[str, Person]:

@@ -1,10 +1,11 @@
 """The front end that drills come in through: made once, its credential in a file that notify reads."""
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
+
+from tools.local.keys import write_private
 
 CLIENT: Final = "drill"
 Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
@@ -24,25 +25,26 @@ def ensure(var: Path, env: Mapping[str, str], run: Run) -> bool:
     file = file_of(var)
     if file.exists() and _known(run, env):
         return True
-    made = _client(run, env, "add", CLIENT, "--name", CLIENT, "--per-minute", "60", "--scope", "reports:submit")
-    if made is None:
-        # One of an earlier folder: nobody knows its secret any more.
-        made = _client(run, env, "rotate", CLIENT, "--only")
-    if made is None:
-        return False
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as opened:
-        opened.write(made)
-    return True
+    made, _ = front_end(run, env, CLIENT, "--per-minute", "60", "--scope", "reports:submit")
+    if made:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(file, made)
+    return bool(made)
+
+
+def front_end(run: Run, env: Mapping[str, str], client_id: str, *may: str) -> tuple[str, str]:
+    """Make a front end, or give it a new secret. Returns its ``<id>.<secret>``, empty if refused, and what was said."""
+    wrote = ""
+    # One of an earlier run keeps what it may: nobody knows its secret any more.
+    for arguments in (("add", client_id, "--name", client_id, *may), ("rotate", client_id, "--only")):
+        status, wrote = run(["services.intake.clients", *arguments, "--json"], env)
+        told = [line for line in wrote.splitlines() if '"credential": ' in line] if status == 0 else []
+        if told:
+            return str(json.loads(told[-1])["credential"]), wrote
+    return "", wrote
 
 
 def _known(run: Run, env: Mapping[str, str]) -> bool:
     """Whether intake knows the front end, or does not say."""
     status, wrote = run(["services.intake.clients", "list", "--json"], env)
     return status != 0 or f'"id": "{CLIENT}"' in wrote
-
-
-def _client(run: Run, env: Mapping[str, str], *arguments: str) -> str | None:
-    status, wrote = run(["services.intake.clients", *arguments, "--json"], env)
-    told = [line for line in wrote.splitlines() if '"credential": ' in line] if status == 0 else []
-    return str(json.loads(told[-1])["credential"]) if told else None

@@ -1,6 +1,7 @@
 """The front end for drills: kept while intake knows it, made anew where intake refuses what the store holds of it."""
 
 import json
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def test_it_is_made_once_and_anew_only_where_intake_does_not_know_it(tmp_path: P
         intake.known = known
         assert drilling.ensure(tmp_path, {}, intake)
         assert file.read_text("ascii") == credential
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_one_of_an_earlier_folder_gets_a_new_secret(tmp_path: Path) -> None:
