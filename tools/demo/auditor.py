@@ -5,7 +5,7 @@ It trusts no service: what was accepted it knows from the HTTP answers, everythi
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -31,7 +31,6 @@ class DemoAuditor:
         self,
         kafka: KafkaSettings,
         prefix: str = "",
-        topics: Iterable[str] = TOPICS,
         garbage: Collection[Place] = frozenset(),
     ) -> None:
         """``prefix`` stands before every topic name. ``garbage``, records a test put there, counts as nothing."""
@@ -41,14 +40,13 @@ class DemoAuditor:
         self._garbage = garbage
         self._kafka = kafka
         self._prefix = prefix
-        self._topics = tuple(topics)
         self._consumer: AIOKafkaConsumer | None = None
         self._next: dict[TopicPartition, int] = {}
 
     async def start(self) -> None:
         """Connect and stand before the first record of every partition; waits for the topics to exist."""
         logging.getLogger("aiokafka").setLevel(logging.ERROR)
-        names = [self._prefix + name for topic in self._topics for name in (topic, f"{topic}.dead")]
+        names = [self._prefix + name for topic in TOPICS for name in (topic, f"{topic}.dead")]
         consumer = AIOKafkaConsumer(
             *names,
             **client_options(self._kafka),

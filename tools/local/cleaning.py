@@ -9,7 +9,7 @@ from tools.local.settings import LocalSettings
 from tools.local.state import AlreadyRunningError, RunFolder
 
 OURS = (
-    *("kafka", "store", "engines", "logs", "run", "routing", "identity", "audit"),
+    *("kafka", "store", "logs", "run", "routing", "identity", "audit"),
     *("demo", "drill", "bench", "torture", "tests"),
 )
 """Folders that launcher, demo, benchmarks and tests make below ``var``."""

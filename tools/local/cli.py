@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Sequence
@@ -18,7 +17,6 @@ from shared.kafka.access import BY_NAME
 from shared.settings import load
 from tools.local import beside, cleaning, compose_secrets, jar_lock, jars, keys, processes
 from tools.local.beside import BesideError
-from tools.local.engines import Engines
 from tools.local.jars import JarError
 from tools.local.kafka import KafkaError
 from tools.local.keys import SecretsError
@@ -208,29 +206,6 @@ def clean() -> None:
         sys.stdout.write(f"{line}\n")
 
 
-def engines() -> None:
-    """Run only Kafka and the store in the foreground, for tests and benchmarks of one's own."""
-    settings = load(LocalSettings)
-    started = Engines(settings.var / "engines", kafka_port=settings.kafka_port, store_port=settings.store_port)
-    stop_on_signals()
-    try:
-        started.start()
-        sys.stdout.write(f"export KAFKA_BOOTSTRAP_SERVERS={started.kafka} MONGODB_URI='{started.mongodb}'\n")
-        sys.stdout.flush()
-        threading.Event().wait()
-    except Stopped:
-        pass
-    finally:
-        ignore_signals()
-        started.stop()
-
-
-def fetch() -> None:
-    """Get and verify Kafka's jars without starting anything."""
-    count = len(jars.classpath().split(os.pathsep))
-    sys.stdout.write(f"{count} jars are as locked\n")
-
-
 def lock_jars() -> None:
     """Resolve Kafka anew and rewrite the jar lock."""
     sys.stdout.write(f"{jar_lock.regenerate()} jars locked in {jars.LOCK_FILE.name}\n")
@@ -263,8 +238,6 @@ COMMANDS = {
     "clean": clean,
     "secrets": secrets,
     "compose-secrets": compose,
-    "engines": engines,
-    "fetch": fetch,
     "lock-jars": lock_jars,
     "rotate-key": rotate_key,
     "rotate-receipt-key": rotate_receipt_key,

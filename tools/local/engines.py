@@ -55,10 +55,9 @@ class Engines:
         folder: Path | None = None,
         *,
         kafka_port: int | None = None,
-        store_port: int | None = None,
         security: LocalSecurity | None = None,
     ) -> None:
-        """Nothing is started yet. Ports left out are chosen free; without ``folder`` a temporary one is used.
+        """Nothing is started yet. Without ``kafka_port`` one is chosen, without ``folder`` a temporary one is used.
 
         With ``security``, which is made here if it is missing, they let in only whom they know.
         """
@@ -73,7 +72,7 @@ class Engines:
         )
         self.store = LocalStore(
             self.folder / "store",
-            store_port or ports.free_port(),
+            ports.free_port(),
             security=security.store if security is not None else None,
         )
         self._kafka_process: subprocess.Popen[bytes] | None = None
