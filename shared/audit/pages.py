@@ -150,8 +150,8 @@ def audit_router(log: AuditLog, authorize: Authorizer, pages: Pages) -> APIRoute
 
 
 def _place(pages: Pages, request: Request) -> dict[str, str]:
-    korean = pages.language(request) == "ko"
-    names = {one.id: one.short_ko if korean else one.short_en for one in TABLES.centers.values()}
+    language = pages.language(request)
+    names = {one.id: one.short_name(language) for one in TABLES.centers.values()}
     return {**names, MINISTRY: pages.gettext(request)(MINISTRY_NAME)}
 
 

@@ -69,6 +69,10 @@ class Center:
     sea_air: tuple[str, ...]
     """Centres reached by a direct ferry or flight."""
 
+    def short_name(self, language: str) -> str:
+        """Return the short name in Korean (``ko``), else in English."""
+        return self.short_ko if language == "ko" else self.short_en
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catchment:

@@ -88,8 +88,7 @@ def organisation_name(organisation: str, language: Language, translator: Transla
         return translator.gettext(MINISTRY_NAME)
     if organisation not in (*centers.CENTER_IDS, centers.CENTRAL):
         return organisation
-    found = centers.center(organisation)
-    return found.short_ko if language == "ko" else found.short_en
+    return centers.center(organisation).short_name(language)
 
 
 def role_names(roles: object, translator: Translator) -> str:

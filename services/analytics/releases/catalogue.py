@@ -163,7 +163,7 @@ async def something_released(source: ReleaseSource) -> bool:
 
 def center_names(language: Language) -> dict[str, str]:
     """Short names of all centres that ever were, by id."""
-    return {c.id: c.short_ko if language == "ko" else c.short_en for c in TABLES.centers.values()}
+    return {c.id: c.short_name(language) for c in TABLES.centers.values()}
 
 
 async def published(source: ReleaseSource, name: str, period: str, revision: int | None = None) -> Table:

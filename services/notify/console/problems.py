@@ -105,10 +105,9 @@ _NO_ANSWER: Final = n(
 def center_name(center_id: str | None, language: Language) -> str:
     """A centre's short name; the id itself for one that is gone from the tables."""
     try:
-        found = centers.center(center_id or "")
+        return centers.center(center_id or "").short_name(language)
     except (KeyError, ValueError):
         return center_id or ""
-    return found.short_ko if language == "ko" else found.short_en
 
 
 def unavailable() -> Problem:

@@ -173,10 +173,9 @@ class Explainer:
 
     def _line(self, candidate: Candidate, far: Distance, weight: int) -> CandidateLine:
         guests = percent_of(candidate.guests, candidate.capacity)
-        known = center(candidate.center_id)
         return CandidateLine(
             candidate=candidate,
-            name=known.short_ko if self._language == "ko" else known.short_en,
+            name=center(candidate.center_id).short_name(self._language),
             distance=self._translate(sentences.DISTANCES[far]),
             load=self._used(candidate, weight) or "–",
             guests="–" if guests is None else percent(guests / 100, self._language),

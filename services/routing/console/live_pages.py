@@ -109,7 +109,7 @@ class Painter:
         }
         for row in rows:
             shown = cell(row, language, translate)
-            place = short_name(row.center_id, language)
+            place = center(row.center_id).short_name(language)
             parts[f"row:{row.center_id}"] = self._row(language, row, minute, texts)
             parts[f"place:{row.center_id}"] = {
                 "css": shown.css_class,
@@ -129,19 +129,13 @@ class Painter:
     @staticmethod
     def _texts(language: Language, translate: Translate) -> dict[str, Any]:
         return {
-            "names": {center_id: short_name(center_id, language) for center_id in CENTER_IDS},
+            "names": {center_id: center(center_id).short_name(language) for center_id in CENTER_IDS},
             "state_words": {str(state): translate(word) for state, word in CENTER_STATES.items()},
         }
 
 
 def _minute(live_loads: LiveLoads) -> int:
     return int(live_loads.taken_at.timestamp() // 60)
-
-
-def short_name(center_id: str, language: Language) -> str:
-    """The name of a centre where a row of a table has to do with little room."""
-    known = center(center_id)
-    return known.short_ko if language == "ko" else known.short_en
 
 
 def legend(translate: Translate) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from services.routing.assignment.models import CenterLoads
 from services.routing.console import words
 from services.routing.console.api import entries_for
-from services.routing.console.live_pages import CLASSES, legend, short_name
+from services.routing.console.live_pages import CLASSES, legend
 from services.routing.console.story import story_of
 from services.routing.console.views import center_row
 from services.routing.read_model import DecisionStore, event_of
@@ -45,7 +45,7 @@ def page_router(
             "centers.html",
             rows=rows,
             cells={row.center_id: MapCell(CLASSES[row.band], translate(words.BANDS[row.band])) for row in rows},
-            names={center_id: short_name(center_id, language) for center_id in CENTER_IDS},
+            names={center_id: center(center_id).short_name(language) for center_id in CENTER_IDS},
             bands=legend(translate),
             words=words,
             live=principal.may(Action.CENTERS_LIVE, CENTRAL),
@@ -73,7 +73,7 @@ def page_router(
             report_id=report_id,
             story=story,
             owner=owner.name_ko if language == "ko" else owner.name_en,
-            short=lambda center_id: short_name(center_id, language),
+            short=lambda center_id: center(center_id).short_name(language),
             words=words,
             live=principal.may(Action.CENTERS_LIVE, CENTRAL),
         )

@@ -15,8 +15,7 @@ from starlette.responses import Response
 from services.routing.assignment import geography, rules, sentences
 from services.routing.assignment.bands import normal_cases
 from services.routing.assignment.models import OverflowStep, Rule
-from services.routing.console.live_pages import short_name
-from shared.centers import CENTER_IDS, TABLES, Tables
+from shared.centers import CENTER_IDS, TABLES, Tables, center
 from shared.events.vocabulary import RoutingReason
 from shared.labels import CENTRAL_NAME, HARMS, ROUTING_REASONS, URGENCIES
 from shared.web.authorization import OPEN
@@ -122,7 +121,7 @@ def examples_of(told: Sequence[Mapping[str, object]], language: Language, transl
         expected = case["expect"]
         if isinstance(expected, dict) and expected["why"] in tuple(RoutingReason):
             owner = str(expected["owner"])
-            name = short_name(owner, language) if owner in CENTER_IDS else translate(CENTRAL_NAME)
+            name = center(owner).short_name(language) if owner in CENTER_IDS else translate(CENTRAL_NAME)
             text = korean if language == "ko" else english[:1].upper() + english[1:]
             found.append(Example(text, name, translate(ROUTING_REASONS[RoutingReason(expected["why"])])))
     return found
@@ -155,9 +154,9 @@ def rings(language: Language, translate: Translate, tables: Tables) -> list[tupl
     """Of each home center who is asked, nearest first, with the words for how far."""
     return [
         (
-            short_name(home, language),
+            center(home).short_name(language),
             [
-                (translate(sentences.DISTANCES[distance]), ", ".join(short_name(center, language) for center in ring))
+                (translate(sentences.DISTANCES[distance]), ", ".join(center(one).short_name(language) for one in ring))
                 for distance, ring in zip(
                     geography.RINGS_AROUND_HOME, geography.rings_around(home, tables), strict=True
                 )
