@@ -5,7 +5,7 @@ Where it keeps what it knows of single reports is not its business: in dictionar
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -80,11 +80,6 @@ class PartitionState:
         report_state = self.report_states.get(event.report_id)
         if report_state is not None and self._looked_after(event.report_id, report_state):
             self._wait_no_more(event.report_id, report_state)
-
-    def unacknowledged(self, center_id: str) -> Iterator[tuple[str, ReportState]]:
-        """Open reports of a centre that nobody there has acknowledged, whoever waits longest first."""
-        for report_id in self.waiting.get(center_id, ()):
-            yield report_id, self.report_states[report_id]
 
     def waits(self, center_id: str) -> Waits:
         """Return how many people wait at a centre, and since when the one who waits longest does."""

@@ -69,14 +69,10 @@ def moves(
     ``owners`` gives the centres of linked reports of other partitions: a report follows those it is linked with.
     """
     batch = _BatchDecision(state, dict(center_loads), moment, owners)
-    waiting = (
-        pair
-        for center_load in center_loads.values()
-        if center_load.state is CenterState.CLOSED
-        for pair in state.unacknowledged(center_load.center_id)
-    )
+    closed = [one.center_id for one in center_loads.values() if one.state is CenterState.CLOSED]
     cause = Cause(kind=CauseKind.CENTER_CLOSED)
-    for report_id, report_state in islice(waiting, limit):
+    for report_id in next_to_move(state, closed, limit):
+        report_state = state.report_states[report_id]
         batch.elsewhere(report_id, report_state, facts_of(report_state), cause, traceparent)
     return batch.outcome.drafts
 
