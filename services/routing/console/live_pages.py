@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.routing.assignment.bands import Band
+from services.routing.assignment.explain import Translate
 from services.routing.console import words
 from services.routing.console.live import LiveCenter, Order, SharedRows, ordered, totals
 from services.routing.console.live_stream import STAMP
@@ -31,8 +32,6 @@ CLASSES: Final = {
     Band.UNSTAFFED: "unstaffed",
 }
 """Bands on the map: light to dark, and patterns for where nobody is."""
-
-Translate = Callable[[str], str]
 
 
 class Painter:

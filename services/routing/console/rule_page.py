@@ -3,7 +3,7 @@
 Open to everybody: it says how reports are assigned and nothing about any report, person or load.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from services.routing.assignment import geography, rules, sentences
 from services.routing.assignment.bands import normal_cases
+from services.routing.assignment.explain import Translate
 from services.routing.assignment.models import OverflowStep, Rule
 from shared.centers import CENTER_IDS, TABLES, Tables, center
 from shared.events.vocabulary import RoutingReason
@@ -28,8 +29,6 @@ CASES: Final = Path(__file__).parents[1] / "assignment" / "data" / "cases"
 """The readable cases: the tests decide every one of them."""
 SHOWN: Final = 3
 """Examples of a step that are shown; the others are folded."""
-
-Translate = Callable[[str], str]
 
 LIMITS: Final = {
     "normal": gettext_noop("Normal limits"),
