@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import orjson
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
+from prometheus_client import Gauge
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -17,7 +18,7 @@ from shared import log, spans
 from shared.errors import IeumError, TransientError
 from shared.health import Health, HealthReport
 from shared.identity.roles import Action
-from shared.metrics import exposition
+from shared.metrics import REGISTRY, exposition
 from shared.settings import ServiceSettings
 from shared.web import problems
 from shared.web.authorization import FOR_STAFF, OPEN, route_actions, routes_without_one_action
@@ -45,6 +46,11 @@ _log = log.get(__name__)
 
 __all__ = ["FieldError", "Problem", "create_app"]
 
+READY: Final = Gauge(
+    "ieum_health_ready_status",
+    "1 while the process is ready for requests, as `/health/ready` says; 0 while it waits for something.",
+    registry=REGISTRY,
+)
 _LONG_CHARS: Final = 20
 """A value of a form that is longer was typed and is worth copying, unless a machine made it."""
 _MADE_BY_MACHINE: Final = re.compile(rf"[\w.:-]{{{_LONG_CHARS},}}", re.ASCII)
@@ -91,6 +97,7 @@ def create_app(
     Raises ``ValueError`` for a route that names no action, or several: an undecided route must not be reachable.
     """
     spans.configure(service, settings.otlp_endpoint)
+    READY.set_function(lambda: float(health.ready_report().fine))
     own = pages or Pages(None, None, settings, service)
     app = FastAPI(
         title=title,

@@ -180,6 +180,20 @@ async def test_the_store_hangs(system: System, watch: Watch, publisher: Publishe
         await watch.fires("AlertsLate")
 
 
+async def test_an_intake_whose_store_does_not_answer_as_it_starts(system: System, watch: Watch) -> None:
+    """It does none of its jobs yet, so that none of them fails, and where a load balancer asks it is sent no report."""
+    await asyncio.to_thread(system.stack.hold, "intake")
+    with system.stopped("store"):
+        await asyncio.to_thread(system.stack.release, "intake")
+        await watch.fires("ProcessNotReady", job="intake")
+        assert "not ready: store" in await system.said("doctor")
+        log = system.stack.log_file("intake")
+        await eventually(
+            lambda: "store.waiting" in log.read_text(encoding="utf-8"), "intake says that", seconds=_MINUTE
+        )
+    await asyncio.to_thread(system.stack.wait_ready, 240, "intake")
+
+
 async def test_the_broker_is_away(system: System, watch: Watch) -> None:
     async with system.without("kafka"):
         (await system.report()).raise_for_status()

@@ -14,6 +14,15 @@ async def test_live_and_ready_say_each_checks_word() -> None:
     assert ready.json() == {"status": "failing", "checks": {"loop": "ok", "kafka": "no broker answers"}}
 
 
+async def test_metrics_say_whether_it_is_ready_as_it_is_at_that_moment() -> None:
+    waits: list[str] = ["the store does not answer"]
+    health = Health(ready={"store": lambda: waits[0] if waits else None}, degraded={"jobs": lambda: "degraded: drafts"})
+    async with client(build(health=health)) as http:
+        assert "ieum_health_ready_status 0.0" in (await http.get("/metrics")).text
+        waits.clear()
+        assert "ieum_health_ready_status 1.0" in (await http.get("/metrics")).text
+
+
 @pytest.mark.parametrize(
     ("host", "headers", "sees"),
     [
