@@ -31,7 +31,10 @@ from shared.process import GRACE_SECONDS
 from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, variable_of
 from shared.store_access import USERS
 from shared.topics import AUDIT_ANCHORS, TOPICS
+from shared.web.form_body import MAX_BYTES
+from shared.web.middleware import FORM_QUOTED
 from shared.web.pages import QUICK_EXIT_URL
+from tests.performance.analytics_history import REBUILD_MB
 from tests.support.commands import fetched
 from tests.support.waiting import DEADLINE_S
 from tools.local import jars, keys
@@ -55,6 +58,8 @@ PROCESSES: Final[dict[str, type[ServiceSettings]]] = {
 }
 STORE_USERS: Final = {user.name: user for user in USERS}
 FOR_THE_URI: Final = {"STORE_USER", "STORE_PASSWORD"}
+ANALYTICS_MB: Final = 210
+"""Of analytics' process, once it has proven a release and made a Parquet file and a PDF."""
 HEARD_S: Final = 10
 """Within which the nodes of a cluster have heard that a pod is going."""
 Document = dict[str, Any]
@@ -228,6 +233,13 @@ def test_every_pod_runs_as_nobody_with_nothing_to_write_but_its_folders(rendered
         assert mounted == {volume["name"] for volume in pod["volumes"]} | {c["metadata"]["name"] for c in claims}, name
 
 
+def test_a_rebuild_has_room_beside_the_analytics_in_whose_container_it_runs(rendered: list[Document]) -> None:
+    """Where memory ends, the kernel ends both, and the rebuild never."""
+    (container,) = (container for name, _, container in pods(rendered) if name == "analytics")
+    limit = container["resources"]["limits"]["memory"]
+    assert int(limit.removesuffix("Gi")) * 1024 > 2 * (ANALYTICS_MB + REBUILD_MB)
+
+
 def test_the_namespace_admits_the_pods_of_the_operators_too(rendered: list[Document]) -> None:
     """Pod security `restricted`: what an operator leaves open, it must be told, or none of its pods is made."""
     assert (
@@ -282,7 +294,10 @@ def test_what_has_several_pods_loses_one_at_a_time(rendered: list[Document]) -> 
     several = {name for name, each in of_kind(rendered, "StatefulSet").items() if each["spec"]["replicas"] > 1}
     assert several == {"intake", "routing", "notify", "analytics", "identity"}
     assert set(of_kind(rendered, "PodDisruptionBudget")) == {*several, "gateway"}
-    assert {each["spec"]["maxUnavailable"] for each in of_kind(rendered, "PodDisruptionBudget").values()} == {1}
+    for name, each in of_kind(rendered, "PodDisruptionBudget").items():
+        assert each["spec"]["maxUnavailable"] == 1, name
+        # Else no node is drained, not even a sick one, while the pods of a service wait for store or Kafka.
+        assert each["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow", name
 
 
 def test_an_upgrade_replaces_one_service_after_the_other_and_what_they_need_before(
@@ -506,6 +521,19 @@ def test_the_gateway_that_is_left_has_room_for_all_live_pages_and_as_many_more(r
     pods_of_notify = of_kind(rendered, "StatefulSet")["notify"]["spec"]["replicas"]
     live = 2 * pods_of_notify * NotifySettings.model_fields["stream_clients"].default
     assert 2 * live <= int(room) < int(files)
+
+
+def test_bodies_on_their_way_fit_on_the_disk_of_the_gateway_and_no_form_is_too_large_for_it(
+    rendered: list[Document],
+) -> None:
+    configuration = of_kind(rendered, "ConfigMap")["gateway"]["data"]["nginx.conf"]
+    ((room,), (kilobytes,)) = (
+        re.findall(rf"{name} (\d+)k?;", configuration) for name in ("worker_connections", "client_max_body_size")
+    )
+    volumes = of_kind(rendered, "Deployment")["gateway"]["spec"]["template"]["spec"]["volumes"]
+    (size,) = (volume["emptyDir"]["sizeLimit"] for volume in volumes if volume["name"] == "tmp")
+    assert int(kilobytes) * 1024 > FORM_QUOTED * MAX_BYTES
+    assert int(room) * int(kilobytes) <= int(size.removesuffix("Mi")) * 1024
 
 
 def test_half_sent_requests_of_one_caller_keep_nobody_out() -> None:
