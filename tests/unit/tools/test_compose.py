@@ -43,6 +43,8 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
 OF_THE_IMAGE = {"HEALTH_URL", "IEUM_SECRETS_DIR"}
 STORE_USERS = {user.name for user in USERS}
 ENGINES = {"kafka-1", "kafka-2", "kafka-3", "mongodb"}
+MONGODB_STOPS_S = 15
+"""For so long it lets operations end once it is asked to stop."""
 JOBS = {"kafka-rights", "store-users"}
 SEEN = {"prometheus", "alertmanager", "grafana"}
 NOT_HANDED_ON = {
@@ -100,6 +102,16 @@ def test_all_five_services_three_brokers_and_a_store() -> None:
 @pytest.mark.parametrize("name", sorted(COMPOSE["services"].keys() - JOBS))
 def test_every_service_has_a_health_check(name: str) -> None:
     assert COMPOSE["services"][name]["healthcheck"]["test"]
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+def test_an_engine_has_time_to_stop_and_is_seldom_asked_at_a_price(name: str) -> None:
+    """Docker kills after ten seconds; each question starts a Java or a Node, and took half a core of all together."""
+    engine = COMPOSE["services"][name]
+    seconds = {key: int(engine["healthcheck"][key].removesuffix("s")) for key in ("interval", "start_period")}
+    assert int(engine["stop_grace_period"].removesuffix("s")) > MONGODB_STOPS_S
+    assert seconds["interval"] >= 60
+    assert seconds["start_period"] >= 60, "until then Docker asks every five seconds"
 
 
 @pytest.mark.parametrize("service", PROCESSES)
