@@ -41,6 +41,7 @@ _OF_MACHINES: Final = frozenset({"/metrics", "/health/live", "/health/ready", "(
 """Asked every few seconds: no trace is about them."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_LONGEST_TYPE: Final = 200
 _HSTS: Final = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 
 BODY_S: Final = 60.0
@@ -143,7 +144,7 @@ class EdgeMiddleware:
         # One for all layers: what an Authorizer sets there is found again when the answer starts.
         scope.setdefault("state", {})
         scope = _without_foreign_cookies(scope)
-        given = dict(scope["headers"])
+        given = dict(reversed(scope["headers"]))  # of two of one name the first counts, as for whoever reads them later
         # Never the caller's: a trace stays on the topics for ever, and theirs may name their device or their session.
         traceparent = trace.new_traceparent()
         trace.bind(traceparent)
@@ -218,8 +219,8 @@ class EdgeMiddleware:
             return too_large(limit)
         if given.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
             return encoded()
-        if _media_type(given).endswith("+json"):
-            return wrong_content_type()  # FastAPI would read it
+        if _is_read_against_our_will(given):
+            return wrong_content_type()
         cookies = b";".join(value for name, value in scope["headers"] if name == b"cookie")
         return check_origin(scope["scheme"], given, self._own_origins, scope["path"], cookies)
 
@@ -316,6 +317,18 @@ class _AnsweredError(Exception):
 
 class _CutOffError(Exception):
     """Ends a connection whose answer had begun; carries nothing of the cause, which is logged already."""
+
+
+def _is_read_against_our_will(given: dict[bytes, bytes]) -> bool:
+    """Whether FastAPI would read a body of a type that no page and no client of ours sends.
+
+    Parts of a form (``multipart/form-data``) may be in any encoding that Python knows: reading some takes the square of
+    their length, and each name that is no encoding is kept in memory for ever. To take a type apart takes the square of
+    its length as well.
+    """
+    kind = _media_type(given)
+    long = len(given.get(b"content-type", b"")) > _LONGEST_TYPE
+    return long or kind.endswith("+json") or kind.startswith("multipart/")
 
 
 def _media_type(given: dict[bytes, bytes]) -> str:

@@ -285,3 +285,19 @@ async def test_a_larger_body_is_refused_even_without_a_length(path: str, *, chun
     assert answer.status_code == 413
     assert answer.json()["code"] == "too_large"
     assert str(LIMIT) in answer.json()["detail"]
+
+
+FORM = "application/x-www-form-urlencoded"
+PARTS = "multipart/form-data; boundary=x; charset=a name that is no encoding"
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [[PARTS], ["Multipart/Form-Data"], [PARTS, FORM], [f"{FORM}; x={';' * 200}"]],
+    ids=lambda kinds: kinds[0][:40],
+)
+async def test_a_form_in_parts_or_of_a_long_type_is_read_by_nobody(kinds: list[str]) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="number"\r\n\r\n1\r\n--x--\r\n'
+    async with client() as http:
+        answer = await http.post("/desk/chairs", content=body, headers=[("content-type", kind) for kind in kinds])
+    assert (answer.status_code, answer.json()["code"]) == (415, "wrong_content_type")
