@@ -283,10 +283,11 @@ class Provider:
         offered = set(found.get("id_token_signing_alg_values_supported") or ["RS256"])
         allowed = sorted(_ALGORITHMS & offered)
         for kept_s in (_KEPT_S, _AGAIN_S):
+            keys = await self._keys.get(kept_s)
             try:
-                opened = jwt.decode(token, await self._keys.get(kept_s), algorithms=allowed)
-            except (JoseError, ValueError) as error:
-                # Once more with new keys: the provider may have begun to sign with another.
+                opened = jwt.decode(token, keys, algorithms=allowed)
+            except Exception as error:
+                # joserfc raises several kinds. Once more with new keys: the provider may sign with another by now.
                 _log.info("oidc.token_refused", error=type(error).__name__)
             else:
                 return dict(opened.header), dict(opened.claims)

@@ -1,6 +1,8 @@
 """How often anybody can make identity ask the OpenID provider, and who waits for it meanwhile."""
 
 import asyncio
+import base64
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -106,3 +108,15 @@ async def test_forged_logout_tokens_keep_no_genuine_one_waiting_while_the_provid
     refused = await asyncio.gather(*forged, return_exceptions=True)
     assert {getattr(one, "code", None) for one in refused} == {"provider_unavailable"}
     assert door.asked == [DISCOVERY, KEYS, KEYS]
+
+
+@pytest.mark.parametrize(
+    "header", [{"crit": 7}, {"crit": ["x"]}, {"kid": {}}, {"alg": 7}, {"alg": "none"}, {"b64": False}]
+)
+async def test_a_forged_logout_token_is_refused_whatever_its_header_says(
+    door: Door, clock: ManualClock, provider: Provider, header: dict[str, object]
+) -> None:
+    _, claims, signature = door.logout_token(clock).split(".")
+    said = json.dumps({"alg": "ES256", "kid": "one", **header}).encode()
+    with pytest.raises(RefusedError, match="wrong_token"):
+        await provider.logout(f"{base64.urlsafe_b64encode(said).decode().rstrip('=')}.{claims}.{signature}")
