@@ -376,17 +376,13 @@ def advance(
     now: datetime,
     left: Deferred = NOTHING_DEFERRED,
 ) -> Case:
-    """Return the escalation after alerts. One that was started anew, stopped or went on meanwhile stays as it is.
+    """Return the escalation after alerts. One that was stopped, started anew or told meanwhile stays.
 
     What was ``left`` for a batch is no failure, and nothing is tried in between. A target that one channel has reached
     is still told by the others.
     """
-    escalation = case.escalation
-    if escalation is None or escalation.run != made.run:
-        return case
-    if (made.step, made.round) < (escalation.step, escalation.round):
-        # Its process was paused, and another one went on. Thrown back, it would come to that later step again, whose
-        # alerts are recorded already: they would be sent for ever, and no step above it would ever be told.
+    escalation = _planned_for(case, made)
+    if escalation is None:
         return case
     reached = {result.target for result in results if result.ok}
     pending = tuple(target for target in made.targets if target not in reached)
@@ -422,6 +418,19 @@ def advance(
         }
     )
     return rescheduled(case.model_copy(update={"escalation": after}))
+
+
+def _planned_for(case: Case, made: Plan) -> Escalation | None:
+    """Return the escalation as the plan knew it; None where it was stopped, started anew or told since by others.
+
+    Those told it where the plan's own process was paused. Thrown back, it would come again to what is recorded already:
+    that would be sent for ever and recorded no more, and nobody above would ever be told.
+    """
+    escalation = case.escalation
+    if escalation is None or escalation.run != made.run:
+        return None
+    told = (escalation.step, escalation.round, escalation.attempt)
+    return escalation if (made.step, made.round, made.attempt) > told else None
 
 
 def alert_id(report_id: str, made: Plan, target: Target) -> str:
@@ -573,9 +582,8 @@ def record(
     """
     if any(_known(case, result.alert_id, made.attempt) for result in results):
         return case, ()
-    escalation = case.escalation
-    begins = escalation is not None and escalation.run == made.run and escalation.due_at <= now
-    if not results and not begins:
+    escalation = _planned_for(case, made)
+    if not results and (escalation is None or escalation.due_at > now):
         return case, ()
     story = _Story(case, made, now)
     if made.overdue:

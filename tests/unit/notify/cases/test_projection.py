@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify.auditor.rules import ACKNOWLEDGED_WITHIN, Owed, Promise, Quiet, Watched, unacknowledged
-from services.notify.cases.models import ENTRIES_FIRST, ENTRIES_LAST, Case, CaseState, ContactWay, EntryKind
+from services.notify.cases.models import ENTRIES_FIRST, ENTRIES_LAST, Case, CaseState, ContactWay, EntryKind, Target
 from services.notify.cases.projection import RoutingEvent, fold
 from services.notify.cases.rules import Accepted, Actor, Rejected, acknowledge, opened, reopen, waited_for_answer, ways
 from services.notify.console.lists import is_cursor
 from services.notify.console.views import case_view
 from services.notify.escalation import rules as policy
-from services.notify.escalation.rules import AttemptResult, QuietHours, Rules, record
+from services.notify.escalation.rules import AttemptResult, Deferred, QuietHours, Rules, record
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged
 from shared.events.envelope import event_id
@@ -215,6 +215,16 @@ def test_a_telling_that_comes_late_does_not_take_an_escalation_back_that_another
         steps.append(made.step)
         after = _told(after, after.escalation.due_at, ok=True)
     assert steps == [3, 4, 4]
+
+
+def test_what_a_paused_process_left_for_a_batch_is_told_no_more_once_another_process_has_told_it() -> None:
+    case = folded(stream()[:1])
+    paused = policy.plan(case, STAFFED, NOW)
+    assert paused is not None
+    failed = _told(case, NOW, ok=False)
+    assert failed.escalation is not None
+    left = Deferred(((Target.DUTY, "email:gwangju/duty"),), NOW + policy.GAP)
+    assert record(failed, paused, (), RULES, failed.escalation.due_at, left) == (failed, ())
 
 
 def _told(case: Case, now: datetime, *, ok: bool) -> Case:
