@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import nan
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -94,6 +95,7 @@ class Signing:
         self._told: set[tuple[str, ...]] = set()
         self._read_at = 0.0
         self._reading = asyncio.Lock()
+        KEYS.set(nan)  # 0 would say that the store has none
 
     def remember(self, document: KeyDocument) -> None:
         """Know the endings of a document published before this process began."""

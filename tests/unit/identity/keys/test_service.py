@@ -3,6 +3,7 @@
 import asyncio
 import os
 from datetime import UTC, datetime, timedelta
+from math import isnan
 from unittest.mock import AsyncMock, Mock
 
 import pytest
@@ -14,6 +15,7 @@ from services.identity.keys.service import HELD, Signing
 from shared.errors import TransientError
 from shared.identity.keys import RootKeys
 from shared.identity.source import TaggedKeys
+from shared.metrics import REGISTRY
 from tests.support.clock import ManualClock
 from tests.support.staff import ROOT
 
@@ -64,6 +66,14 @@ async def test_a_document_that_cannot_be_read_does_not_keep_the_next_key_from_be
     async with asyncio.timeout(30):
         kid = await made.rotate(at_once=True)
     assert [key.kid for key in (await made.document()).keys] == [kid]
+
+
+async def test_how_many_keys_there_are_is_not_known_before_the_store_has_answered() -> None:
+    """0 is an alert that wakes somebody, who would end every session: the store may be away as identity starts."""
+    made = signing(Keys(set()))
+    assert isnan(REGISTRY.get_sample_value("ieum_identity_signing_keys") or 0.0)
+    await made.keep()
+    assert REGISTRY.get_sample_value("ieum_identity_signing_keys") == 1
 
 
 async def test_processes_that_make_the_first_key_together_make_one() -> None:
