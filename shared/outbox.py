@@ -368,14 +368,15 @@ class Relay:
 
     # --- the backlog
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, *, took_lease: bool = False) -> None:
         """Publish one page of the backlog, oldest first; the next call takes the next page, if there is one.
 
-        Only the holder of the lease publishes: after an outage every process finds the same documents.
+        Only the holder of the lease publishes: after an outage every process finds the same documents. Who
+        ``took_lease`` before this read publishes, even if the store took longer for both than the lease lasts.
         """
         await self._redate()
         now = self._now()
-        may_publish = self._lease_until > asyncio.get_running_loop().time()
+        may_publish = took_lease or self._lease_until > asyncio.get_running_loop().time()
         acknowledged = self._acknowledged()
         # Both bounds are given: with one open end the embedded store reads nearly the whole collection.
         left = {SINCE: {"$gte": self._sweep_from, "$lte": now - timedelta(seconds=BACKLOG_AGE_SECONDS)}}
@@ -398,7 +399,7 @@ class Relay:
             if not await self._take_lease():
                 page, left_to_another = [], True
             elif not may_publish:
-                await self._sweep()  # the last holder of the lease may have published this page: read it again
+                await self._sweep(took_lease=True)  # the last holder may have published this page: read it again
                 return
         if page:
             for name, records in found:

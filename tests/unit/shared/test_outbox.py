@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from pymongo import UpdateMany
 
+from shared import outbox
 from shared.clock import SystemClock
 from shared.errors import TransientError
 from shared.events.base import Record
@@ -151,6 +152,17 @@ async def test_an_event_that_cannot_be_published_blocks_no_other_document(wrong:
     await relay._sweep()
     assert log.records == good
     assert relay.unreadable() == "relay: 1 unreadable documents"
+
+
+async def test_a_store_that_answers_later_than_the_lease_lasts_keeps_nothing_from_being_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox, "LEASE_SECONDS", 0.0)
+    left = [message_left(report_id(1), 1)]
+    log = Log()
+    backlog = Backlog({"_id": report_id(1), **pending(left, NOW)})
+    await Relay(cast("Any", backlog), cast("Any", log), SystemClock(), name="relay")._sweep()
+    assert log.records == left
 
 
 async def test_the_first_sweep_is_due_at_once_however_short_the_machine_has_been_up(
