@@ -170,6 +170,9 @@ def accounts_of(
         only_break_glass=bool(settings.oidc_issuer),
         roles_with_passkey=settings.roles_with_passkey(),
     )
+    enrolment = Enrolment(
+        store, sign_in, sessions, passwords, vault, notices, trail, clock, only_break_glass=bool(settings.oidc_issuer)
+    )
     http = httpx.AsyncClient(verify=trusted_authorities())
     return Accounts(
         store=store,
@@ -187,7 +190,7 @@ def accounts_of(
         notices=notices,
         notice_store=notice_store,
         provider=Provider(settings, vault.passing, clock, http) if settings.oidc_issuer else None,
-        enrolment=Enrolment(store, sign_in, sessions, passwords, vault, notices, trail, clock),
+        enrolment=enrolment,
         administration=Administration(store, sessions, passwords, vault, notices, trail, clock),
         passwords=passwords,
         trail=trail,

@@ -59,7 +59,10 @@ class Enrolment:
         notices: Notices,
         trail: AuditTrail,
         clock: Clock,
+        *,
+        only_break_glass: bool,
     ) -> None:
+        """``only_break_glass``: as for ``SignIn``; no other account is set up here then."""
         self._accounts = accounts
         self._sign_in = sign_in
         self._sessions = sessions
@@ -68,6 +71,7 @@ class Enrolment:
         self._notices = notices
         self._trail = trail
         self._clock = clock
+        self._only_break_glass = only_break_glass
 
     async def offer(self, code: str, who: Actor, shown: str = "") -> EnrolmentPage:
         """Look at an invitation; ``shown`` as a page of it had it. Raises ``RefusedError``.
@@ -185,6 +189,7 @@ class Enrolment:
             or account is None
             or account.invitation is None
             or account.invitation.expires_at <= self._clock.now()
+            or (self._only_break_glass and not account.break_glass)
         ):
             # Only wrong codes are counted: against load, not against guessing, for which they are too long.
             await self._sign_in.throttle(who.where)

@@ -16,6 +16,7 @@ from shared.identity.roles import StaffRole
 from shared.settings import KafkaSettings
 from tests.integration.identity.conftest import IdentityHarness, Process
 from tests.integration.identity.openid.conftest import at_the_provider, known, person, released, through, wanted
+from tests.integration.identity.test_accounts import finished, invitation, looked_at
 
 
 def changed(address: str, **query: str) -> str:
@@ -267,6 +268,20 @@ async def test_with_a_provider_passwords_are_for_emergencies(identity: Process) 
         assert "Emergency access" in page
         assert (await identity.api_enter(http, ready)).status_code == 401
         assert (await identity.api_enter(http, glass)).status_code == 200
+
+
+async def test_with_a_provider_an_invitation_sets_up_no_account_that_is_not_for_emergencies(identity: Process) -> None:
+    """Or one administrator lets somebody in whom the provider does not know, and who shows it no factor."""
+    code = await invitation(identity, "jeju", "operator")
+    async with identity.browser() as http:
+        refused = await http.post("/invitation", data={"invitation": code, "step": "look"})
+        assert (refused.status_code, "does not count" in refused.text) == (403, True)
+    _, code = await identity.accounts.administration.create(
+        by_command("administrator"), "first", "first", "central", {StaffRole.ADMINISTRATOR}, break_glass=True
+    )
+    async with identity.browser() as http:
+        page = await finished(identity, http, code, await looked_at(http, code))
+        assert "you are signed in" in page.text
 
 
 async def test_the_first_administrator_may_break_the_glass(identity: Process) -> None:
