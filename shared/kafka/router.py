@@ -48,8 +48,6 @@ __all__ = [
 E = TypeVar("E", bound=Event)
 
 Records = Sequence[ConsumerRecord[bytes, bytes]]
-Handler = Callable[[list[Received]], Awaitable[Sequence[Rejected | Blocked] | None]]
-"""A handler without its decorator."""
 Partitions = frozenset[tuple[str, int]]
 """Topics and partitions."""
 OnAssigned = Callable[[Partitions], Awaitable[Mapping[tuple[str, int], int]]]

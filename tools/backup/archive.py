@@ -19,13 +19,11 @@ from typing import IO, Any, Final, Self
 
 import bson
 import pyrage  # type: ignore[import-untyped]  # says no types
-from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
 FORMAT: Final = 1
 SUFFIX: Final = ".ieum.age"
 _PART, _DATA, _MANIFEST = "part", "data", "manifest"
-_RAW: Final[CodecOptions[RawBSONDocument]] = CodecOptions(document_class=RawBSONDocument)
 _LENGTH_BYTES: Final = 4
 _LARGEST: Final = 48 * 1024 * 1024
 """Of a document: a record or a document of the store (16 MB) with what it is wrapped in."""

@@ -23,8 +23,6 @@ _FORMS: Final[dict[Kind, re.Pattern[str]]] = {
     "year": re.compile(r"(20\d\d)"),
     "week": re.compile(r"(20\d\d)-W(0[1-9]|[1-4]\d|5[0-3])"),
 }
-EXAMPLES: Final[dict[Kind, str]] = {"month": "2026-11", "quarter": "2026-Q4", "year": "2026", "week": "2026-W47"}
-
 
 _KEPT: Final = 2048
 """Periods held ready: twenty years of every kind, under a megabyte."""

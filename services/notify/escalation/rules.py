@@ -26,10 +26,6 @@ from shared.events.alerts import AlertEscalated, AlertEvent, AlertFailed, AlertS
 from shared.events.base import Event
 from shared.events.vocabulary import AlertChannel, AlertTrouble, Urgency
 
-TABLE_VERSION: Final = 2
-"""1 was the plain policy of two steps."""
-
-
 _EVERY: Final = (AlertChannel.EMAIL, AlertChannel.WEBHOOK, AlertChannel.APPRISE)
 
 

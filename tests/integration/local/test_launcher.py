@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.local.waiting import alive
+from tests.integration.local.alive import alive
 from tests.support.waiting import eventually_blocking
 from tools.local import keys, ports, processes
 from tools.local.settings import SERVICES, LocalSettings

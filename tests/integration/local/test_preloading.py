@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.integration.local.waiting import alive
+from tests.integration.local.alive import alive
 from tests.support.waiting import DEADLINE_S, eventually_blocking
 from tools.local import preloading, processes
 from tools.local.preloading import ForkedChild, Preloader

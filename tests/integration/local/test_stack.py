@@ -15,8 +15,8 @@ import httpx
 import psutil
 import pytest
 
+from tests.integration.local.alive import alive
 from tests.integration.local.launch import FAKE
-from tests.integration.local.waiting import alive
 from tests.support.waiting import DEADLINE_S, eventually_blocking
 from tools.local import processes
 from tools.local.plan import AUDITOR, RECOUNT

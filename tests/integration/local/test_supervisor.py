@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.integration.local.alive import alive
 from tests.integration.local.launch import FAKE
-from tests.integration.local.waiting import alive
 from tests.support.waiting import DEADLINE_S, eventually_blocking
 from tools.local import plan, ports, processes, supervisor
 from tools.local.supervisor import Program, StartError, Supervisor

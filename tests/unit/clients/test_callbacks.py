@@ -17,7 +17,6 @@ from shared.clock import SystemClock, whole_milliseconds
 from shared.webhooks import PREFIX, signed
 from tests.unit.clients.node import assert_passes
 
-HERE: Final = Path(__file__).parent
 SECRET, OTHER = (PREFIX + base64.b64encode(bytes([one]) * 32).decode() for one in range(2))
 NOW: Final = whole_milliseconds(SystemClock().now())
 CHANGE: Final = StatusChange(id="one", sequence=2, state="seen", since=NOW, noticed_at=NOW)

@@ -2,11 +2,8 @@
 
 from services.notify.auditor.repository import DATABASE
 from shared.audit.model import SERVICES as AUDITED
-from shared.settings import StoreSettings
 from shared.store_access import DATABASES, USERS
 from tools.local.settings import SERVICES
-
-PREFIX = StoreSettings.model_fields["database_prefix"].default
 
 
 def test_each_service_has_its_own_database_and_what_others_wrote_is_read_by_notify_and_the_verifier_alone() -> None:

@@ -1,10 +1,8 @@
-"""Waiting for conditions on processes, with a deadline."""
+"""Which processes are alive."""
 
 from collections.abc import Iterable
 
 import psutil
-
-STEP_S = 0.05
 
 
 def alive(pids: Iterable[int]) -> set[int]:
