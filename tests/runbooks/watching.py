@@ -4,7 +4,6 @@ Its alerts go to an Alertmanager with the installation's routes, and the Watchdo
 """
 
 import re
-import shutil
 import subprocess
 import threading
 import time
@@ -15,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import pytest
 import yaml
 
+from tests.support.commands import monitoring_tool
 from tests.support.waiting import eventually
 from tools.local import ports, processes
 from tools.local.stack import Stack
@@ -152,7 +151,7 @@ class Watch:
 
     def start(self, name: str) -> None:
         """Start Prometheus or Alertmanager."""
-        command = [binary_of(name), *(part.format(folder=self._folder) for part in _PROGRAMS[name])]
+        command = [monitoring_tool(name), *(part.format(folder=self._folder) for part in _PROGRAMS[name])]
         self._children[name] = processes.start(
             [*command, f"--web.listen-address={self._addresses[name]}"],
             log=self.log_of(name),
@@ -183,7 +182,7 @@ class Watch:
 
     def amtool(self, *arguments: str) -> tuple[int, str]:
         """Ask Alertmanager as a runbook does: the exit status and what was said."""
-        asked = [binary_of("amtool"), f"--alertmanager.url={self.alertmanager}", *arguments]
+        asked = [monitoring_tool("amtool"), f"--alertmanager.url={self.alertmanager}", *arguments]
         done = subprocess.run(asked, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
@@ -212,14 +211,6 @@ _PROGRAMS: Final = {
         "--cluster.listen-address=",
     ),
 }
-
-
-def binary_of(name: str) -> str:
-    """Where a program is. What it is needed for is left out where it is not installed."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"left out: {name} is not installed (Debian: prometheus, prometheus-alertmanager)")
-    return found
 
 
 @contextmanager

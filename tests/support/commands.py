@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +46,14 @@ def fetched(command: Sequence[str | Path], folder: Path, *, limit_s: float = LIM
     if done.returncode:
         skip_without_network(done.stdout + done.stderr, what)
     return _ended_well(done)
+
+
+def monitoring_tool(name: str) -> str:
+    """Where a program of Prometheus or Alertmanager is; skip the test where it is not installed."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"left out: {name} is not installed (Debian: prometheus, prometheus-alertmanager)")
+    return found
 
 
 def skip_without_network(said: str, what: str) -> None:

@@ -31,7 +31,7 @@ from shared.audit.store import AuditLog
 from shared.health import Health
 from shared.identity.principal import Principal
 from shared.identity.roles import Action, StaffRole
-from shared.identity.source import Fetch, Identity
+from shared.identity.source import PATH, Fetch, Identity, TaggedKeys, signed_of
 from shared.settings import StoreSettings
 from shared.web.app import create_app
 from shared.web.authorization import Authorizer
@@ -156,6 +156,18 @@ class IdentityHarness:
             for_staff=True,
         )
         return Process(accounts, app, log, self.clock)
+
+    def asking(self, identity: Process, service: str = "identity") -> Other:
+        """Another process, which takes tokens for ``service`` and knows only what this identity publishes."""
+
+        async def fetch(known: str) -> TaggedKeys | None:
+            async with identity.browser() as http:
+                answer = await http.get(PATH, headers={"If-None-Match": known})
+            if answer.status_code == httpx.codes.NOT_MODIFIED:
+                return None
+            return TaggedKeys(signed_of(answer.raise_for_status().content), answer.headers["etag"])
+
+        return self.other(fetch, service)
 
     def other(self, fetch: Fetch, service: str = "identity") -> Other:
         """Another process, which takes tokens for ``service``."""

@@ -13,7 +13,7 @@ from shared.audit.model import AuditOutcome
 from shared.identity.roles import StaffRole
 from tests.integration.identity.conftest import ROUTING_URL, IdentityHarness, Process
 from tests.integration.identity.test_accounts import SENTENCE, admin_of, finished, looked_at
-from tests.integration.identity.test_sessions import ROUTING_COOKIE, another
+from tests.integration.identity.test_sessions import ROUTING_COOKIE
 
 
 async def account_of(identity: Process, name: str) -> Account:
@@ -199,7 +199,7 @@ async def test_what_a_crash_left_open_is_ended_at_other_services_too(
     identity: Process, harness: IdentityHarness, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     ready, other = await identity.person("jeju", "counsellor"), await identity.person("busan", "counsellor")
-    routing = another(harness, identity)
+    routing = harness.asking(identity, "routing")
     by = Actor("s-another", "jeju", ("administrator",), "test")
 
     async def crashed(*_: object, **__: object) -> int:

@@ -17,32 +17,16 @@ from services.identity.audit_recorder import Actor, by_command
 from shared.clock import SystemClock
 from shared.health import Health
 from shared.identity.cookies import session_cookie, token_cookie
-from shared.identity.keys import KeyDocument
 from shared.identity.roles import StaffRole
-from shared.identity.source import PATH, POLL_S, TaggedKeys, signed_of
+from shared.identity.source import POLL_S
 from shared.identity.tokens import ACCESS_LASTS
 from shared.jobs import Jobs
-from tests.integration.identity.conftest import IDENTITY_URL, NOTIFY_URL, ROUTING_URL, IdentityHarness, Other, Process
+from tests.integration.identity.conftest import IDENTITY_URL, NOTIFY_URL, ROUTING_URL, IdentityHarness, Process
 from tests.support.clock import agreeing
 from tests.support.waiting import eventually
 
 SID_COOKIE, TOKEN_COOKIE, ROUTING_COOKIE = session_cookie(), token_cookie("identity"), token_cookie("routing")
 TEN_MINUTES = ACCESS_LASTS.total_seconds()
-
-
-async def fetched(http: httpx.AsyncClient) -> KeyDocument:
-    return KeyDocument.model_validate_json((await http.get(PATH)).raise_for_status().content)
-
-
-def another(harness: IdentityHarness, identity: Process) -> Other:
-    async def fetch(known: str) -> TaggedKeys | None:
-        async with identity.browser() as http:
-            answer = await http.get(PATH, headers={"If-None-Match": known})
-            if answer.status_code == httpx.codes.NOT_MODIFIED:
-                return None
-            return TaggedKeys(signed_of(answer.raise_for_status().content), answer.headers["etag"])
-
-    return harness.other(fetch, "routing")
 
 
 async def test_each_sign_in_has_a_session_of_its_own_whatever_cookie_came_along(identity: Process) -> None:
@@ -76,7 +60,7 @@ async def test_notify_renews_on_the_spot_and_other_services_send_people_there(
     identity: Process, harness: IdentityHarness
 ) -> None:
     ready = await identity.person("jeju", "counsellor")
-    routing = another(harness, identity)
+    routing = harness.asking(identity, "routing")
     await routing.identity.refresh()
     async with identity.browser() as http, routing.browser() as there:
         await identity.enter(http, ready, next=f"{ROUTING_URL}/desk")
@@ -145,7 +129,7 @@ async def test_the_end_of_a_session_everywhere_is_known_to_others_within_seconds
     harness.clock = clock  # type: ignore[assignment]  # both are clocks
     identity = await harness.process()
     ready = await identity.person("jeju", "counsellor")
-    routing = another(harness, identity)
+    routing = harness.asking(identity, "routing")
     jobs = Jobs(Health(), clock)
     jobs.every(POLL_S, "identity", routing.identity.refresh)
     polling = asyncio.create_task(jobs.run())

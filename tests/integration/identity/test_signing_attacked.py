@@ -19,7 +19,6 @@ from services.identity.accounts.rules import KEY_ANNOUNCED
 from services.identity.main import Accounts
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
-from shared.identity.source import PATH, TaggedKeys, signed_of
 from shared.identity.tokens import ACCESS_LASTS, Signer
 from shared.metrics import REGISTRY
 from shared.mongo import Document
@@ -83,18 +82,7 @@ class Attack:
 
 @pytest.fixture
 async def attack(identity: Process, harness: IdentityHarness) -> Attack:
-    return Attack(identity, of(harness, identity))
-
-
-def of(harness: IdentityHarness, identity: Process) -> Other:
-    async def fetch(known: str) -> TaggedKeys | None:
-        async with identity.browser() as http:
-            answer = await http.get(PATH, headers={"If-None-Match": known})
-            if answer.status_code == httpx.codes.NOT_MODIFIED:
-                return None
-            return TaggedKeys(signed_of(answer.raise_for_status().content), answer.headers["etag"])
-
-    return harness.other(fetch)
+    return Attack(identity, harness.asking(identity))
 
 
 async def own_key(accounts: Accounts) -> Signer:
@@ -242,7 +230,7 @@ async def test_endings_are_known_again_after_a_restart_though_the_store_was_put_
 ) -> None:
     cache = tmp_path / "keys.json"
     first = await harness.process(IEUM_KEYS_CACHE=cache)
-    attack = Attack(first, of(harness, first))
+    attack = Attack(first, harness.asking(first))
     stolen = await own_key(first.accounts)
     before = await attack.keys.find({}).to_list(None)
     ready = await first.person("jeju", "counsellor")
@@ -257,7 +245,7 @@ async def test_endings_are_known_again_after_a_restart_though_the_store_was_put_
     await attack.keys.insert_many(before)
     await attack.sessions.replace_one({"_id": session["_id"]}, session)
     second = await harness.process(IEUM_KEYS_CACHE=cache)
-    again = Attack(second, of(harness, second))
+    again = Attack(second, harness.asking(second))
     await again.refused(stolen)
     async with second.browser() as http:
         assert await acts(http, given["token"]) == 401

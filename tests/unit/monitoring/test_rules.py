@@ -4,7 +4,6 @@ import ast
 import json
 import math
 import re
-import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator
 from functools import cache
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.commands import ran
+from tests.support.commands import monitoring_tool, ran
 from tests.unit.docs.test_paths import PROJECT
 from tools.docs_generation import metrics
 from tools.local.settings import SERVICES
@@ -29,13 +28,6 @@ def read(name: str) -> Any:
     return yaml.load((FOLDER / name).read_text(encoding="utf-8"), yaml.CSafeLoader)
 
 
-def tool(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"left out: {name} is not installed (Debian: prometheus, prometheus-alertmanager)")
-    return found
-
-
 def known() -> set[str]:
     """Every metric of every process, without what a counter or a client adds."""
     page = metrics.files()["reference/metrics.md"]
@@ -45,7 +37,7 @@ def known() -> set[str]:
 def test_prometheus_finds_that_every_alert_is_silent_and_fires(tmp_path: Path) -> None:
     files = [written for file in sorted((FOLDER / "tests").glob("*.yaml")) for written in split(file, tmp_path)]
     # It ends soon and may use memory: a fifth of its work would be collecting garbage, another handing it to threads.
-    ran([tool("promtool"), "test", "rules", *files], GOGC="400", GOMAXPROCS="1")
+    ran([monitoring_tool("promtool"), "test", "rules", *files], GOGC="400", GOMAXPROCS="1")
 
 
 def split(file: Path, folder: Path) -> Iterator[Path]:
@@ -91,9 +83,10 @@ def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not()
 
 
 def test_prometheus_accepts_its_settings_and_rules() -> None:
+    promtool = monitoring_tool("promtool")
     for name in ("prometheus.yaml", "prometheus-kubernetes.yaml"):
-        ran([tool("promtool"), "check", "config", "--syntax-only", FOLDER / name])
-    ran([tool("promtool"), "check", "rules", *(FOLDER / name for name in read("prometheus.yaml")["rule_files"])])
+        ran([promtool, "check", "config", "--syntax-only", FOLDER / name])
+    ran([promtool, "check", "rules", *(FOLDER / name for name in read("prometheus.yaml")["rule_files"])])
 
 
 @pytest.mark.parametrize(
@@ -107,7 +100,7 @@ def test_prometheus_accepts_its_settings_and_rules() -> None:
 )
 def test_alertmanager_leads_an_alert_to_who_should_hear_of_it(labels: str, receiver: str) -> None:
     config = str(FOLDER / "alertmanager.yaml")
-    amtool = tool("amtool")
+    amtool = monitoring_tool("amtool")
     ran([amtool, "check-config", config])
     routed = ran([amtool, "config", "routes", "test", f"--config.file={config}", *labels.split()])
     assert routed.stdout.strip() == receiver

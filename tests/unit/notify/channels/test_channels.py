@@ -23,6 +23,7 @@ from shared.clock import SystemClock
 from shared.events.vocabulary import Urgency
 from shared.webhooks import signed
 from tests.support.clock import ManualClock
+from tests.support.dripping import dripping
 from tests.support.waiting import DEADLINE_S, eventually
 from tests.unit.notify.samples import report_id
 
@@ -105,20 +106,7 @@ async def test_a_receiver_that_is_away_is_a_short_reason() -> None:
 
 
 async def test_a_receiver_that_answers_a_byte_at_a_time_is_given_up_like_one_that_says_nothing() -> None:
-    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 204 X\r\nx-slow: ")
-        with suppress(ConnectionError):
-            for _ in range(200):
-                writer.write(b"x")
-                await writer.drain()
-                await asyncio.sleep(0.02)
-            writer.write(b"\r\n\r\n")
-        writer.close()
-
-    server = await asyncio.start_server(drip, "127.0.0.1", 0)
-    async with server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/in"
+    async with dripping() as url:
         channel = WebhookChannel({"x": WebhookWithSecret(url=url, secret=SecretStr(SECRET))}, 0.5, SystemClock())
         assert await channel.send("x", "m", b"{}") == "timeout"
         await channel.close()
