@@ -60,6 +60,12 @@ STORE_USERS: Final = {user.name: user for user in USERS}
 FOR_THE_URI: Final = {"STORE_USER", "STORE_PASSWORD"}
 ANALYTICS_MB: Final = 210
 """Of analytics' process, once it has proven a release and made a Parquet file and a PDF."""
+AUDITOR_MB: Final = 100
+"""Of the auditor's process with an empty log."""
+AUDITOR_KB_A_REPORT: Final = 2.3
+"""More for each report of the log, while it reads that: of 70,000 settled ones, six records each, 158 MB at most."""
+TEN_YEARS_REPORTS: Final = 103_000
+"""Of the country: 28.2 a day."""
 HEARD_S: Final = 10
 """Within which the nodes of a cluster have heard that a pod is going."""
 Document = dict[str, Any]
@@ -231,6 +237,12 @@ def test_every_pod_runs_as_nobody_with_nothing_to_write_but_its_folders(rendered
         mounted = {mount["name"] for mount in container["volumeMounts"]}
         claims = of_kind(rendered, "StatefulSet").get(name, {}).get("spec", {}).get("volumeClaimTemplates", [])
         assert mounted == {volume["name"] for volume in pod["volumes"]} | {c["metadata"]["name"] for c in claims}, name
+
+
+def test_the_auditor_has_room_for_the_log_of_ten_years_at_its_start(rendered: list[Document]) -> None:
+    (container,) = (container for name, _, container in pods(rendered) if name == "auditor")
+    limit = container["resources"]["limits"]["memory"]
+    assert int(limit.removesuffix("Gi")) * 1024 > 2 * (AUDITOR_MB + TEN_YEARS_REPORTS * AUDITOR_KB_A_REPORT / 1024)
 
 
 def test_a_rebuild_has_room_beside_the_analytics_in_whose_container_it_runs(rendered: list[Document]) -> None:
