@@ -157,6 +157,7 @@ def accounts_of(
     notice_store = NoticeStore(database)
     notices = Notices(settings, notice_store, vault, clock)
     passkeys = Passkeys(settings.relying_party(), store, used, vault.marks, notices, trail, clock)
+    only_break_glass = bool(settings.oidc_issuer)
     sign_in = SignIn(
         store,
         delays,
@@ -167,11 +168,14 @@ def accounts_of(
         vault,
         trail,
         clock,
-        only_break_glass=bool(settings.oidc_issuer),
+        only_break_glass=only_break_glass,
         roles_with_passkey=settings.roles_with_passkey(),
     )
     enrolment = Enrolment(
-        store, sign_in, sessions, passwords, vault, notices, trail, clock, only_break_glass=bool(settings.oidc_issuer)
+        store, sign_in, sessions, passwords, vault, notices, trail, clock, only_break_glass=only_break_glass
+    )
+    administration = Administration(
+        store, sessions, passwords, vault, notices, trail, clock, only_break_glass=only_break_glass
     )
     http = httpx.AsyncClient(verify=trusted_authorities())
     return Accounts(
@@ -191,7 +195,7 @@ def accounts_of(
         notice_store=notice_store,
         provider=Provider(settings, vault.passing, clock, http) if settings.oidc_issuer else None,
         enrolment=enrolment,
-        administration=Administration(store, sessions, passwords, vault, notices, trail, clock),
+        administration=administration,
         passwords=passwords,
         trail=trail,
         http=http,

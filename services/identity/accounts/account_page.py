@@ -41,6 +41,10 @@ REFUSALS: Final[dict[str, str]] = {
         "Somebody else releases this account: not who asked for it, nor its owner."
     ),
     ChangeRefusal.NOT_WAITING: gettext_noop("This account does not wait for release, or is not set up yet."),
+    ChangeRefusal.AT_PROVIDER: gettext_noop(
+        "People sign in at the sign-in provider: give them their role there. Nobody is invited here but by the command"
+        " for emergency access."
+    ),
     ChangeRefusal.EXTERNAL: gettext_noop("Roles and factors of this account are kept at the sign-in provider."),
 }
 REASONS: Final = {

@@ -217,6 +217,8 @@ class ChangeRefusal(StrEnum):
     NOT_WAITING = "not_waiting"
     EXTERNAL = "external"
     """Roles and factors of people from the OpenID provider are kept there."""
+    AT_PROVIDER = "at_provider"
+    """With an OpenID provider nobody is invited here, but by the command for emergencies."""
 
 
 PROVIDER: Final = "provider"

@@ -50,7 +50,10 @@ class Administration:
         notices: Notices,
         trail: AuditTrail,
         clock: Clock,
+        *,
+        only_break_glass: bool,
     ) -> None:
+        """``only_break_glass``: as for ``Enrolment``, which takes no other invitation then."""
         self._accounts = accounts
         self._sessions = sessions
         self._passwords = passwords
@@ -58,6 +61,7 @@ class Administration:
         self._notices = notices
         self._trail = trail
         self._clock = clock
+        self._only_break_glass = only_break_glass
 
     async def create(
         self,
@@ -70,6 +74,7 @@ class Administration:
         break_glass: bool = False,
     ) -> tuple[Account, str]:
         """A new account and its invitation code. Raises ``RefusedError``: ``name_taken`` or a ``ChangeRefusal``."""
+        self._invitable(break_glass=break_glass)
         code, invitation = new_invitation(self._vault.marks, self._clock)
         account = self._new(name, display, organisation, roles).model_copy(
             update={"invitation": invitation, "invited_by": _asked_by(who) or "", "break_glass": break_glass}
@@ -166,6 +171,7 @@ class Administration:
         return await self._invite(who, AuditAction.RESET, account, reason)
 
     async def _invite(self, who: Actor, what: AuditAction, account: Account, reason: str) -> tuple[Account, str]:
+        self._invitable(break_glass=account.break_glass)
         code, invitation = new_invitation(self._vault.marks, self._clock)
         await self._said(who, what, account, reason)
         after = await self._saved(
@@ -183,6 +189,10 @@ class Administration:
             passkeys=(),
         )
         return after, code
+
+    def _invitable(self, *, break_glass: bool) -> None:
+        if self._only_break_glass and not break_glass:
+            raise RefusedError(ChangeRefusal.AT_PROVIDER)
 
     def _waits(
         self, who: Actor, account: Account, roles: Collection[StaffRole], *, anew: bool

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 import httpx
 import pytest
 
-from services.identity.accounts.models import AccountState
+from services.identity.accounts.models import AccountState, RefusedError
 from services.identity.audit_recorder import LINES, Actor, by_command
 from services.identity.main import build
 from services.identity.settings import IdentitySettings
@@ -270,9 +270,11 @@ async def test_with_a_provider_passwords_are_for_emergencies(identity: Process) 
         assert (await identity.api_enter(http, glass)).status_code == 200
 
 
-async def test_with_a_provider_an_invitation_sets_up_no_account_that_is_not_for_emergencies(identity: Process) -> None:
+async def test_with_a_provider_an_invitation_sets_up_no_account_that_is_not_for_emergencies(
+    harness: IdentityHarness, identity: Process
+) -> None:
     """Or one administrator lets somebody in whom the provider does not know, and who shows it no factor."""
-    code = await invitation(identity, "jeju", "operator")
+    code = await invitation(await harness.process(), "jeju", "operator")  # before there was a provider
     async with identity.browser() as http:
         refused = await http.post("/invitation", data={"invitation": code, "step": "look"})
         assert (refused.status_code, "does not count" in refused.text) == (403, True)
@@ -282,6 +284,25 @@ async def test_with_a_provider_an_invitation_sets_up_no_account_that_is_not_for_
     async with identity.browser() as http:
         page = await finished(identity, http, code, await looked_at(http, code))
         assert "you are signed in" in page.text
+
+
+async def test_with_a_provider_nobody_is_invited_whose_invitation_would_not_count(identity: Process) -> None:
+    glass = await identity.person("central", "administrator")
+    await identity.accounts.store.save(glass.account.model_copy(update={"break_glass": True}))
+    async with identity.browser() as http:
+        await identity.enter(http, glass)
+        form = {"organisation": "jeju", "name": "kim.new", "display": "Kim", "roles": "operator"}
+        answer = await http.post("/accounts/new", data=form)
+        assert (answer.status_code, "give them their role there" in answer.text) == (422, True)
+    assert await identity.accounts.store.by_name("kim.new") is None
+    ready = await identity.person("jeju", "operator")
+    for act in (identity.accounts.administration.reset, identity.accounts.administration.enable):
+        account = await identity.accounts.store.get(ready.account.subject)
+        assert account is not None
+        with pytest.raises(RefusedError, match="at_provider"):
+            await act(by_command("test"), account, "forgot")
+        after = await identity.accounts.administration.disable(by_command("test"), account, "left")
+        assert after.state is AccountState.DISABLED
 
 
 async def test_the_first_administrator_may_break_the_glass(identity: Process) -> None:
