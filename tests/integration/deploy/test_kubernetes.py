@@ -66,6 +66,10 @@ AUDITOR_KB_A_REPORT: Final = 2.3
 """More for each report of the log, while it reads that: of 70,000 settled ones, six records each, 158 MB at most."""
 TEN_YEARS_REPORTS: Final = 103_000
 """Of the country: 28.2 a day."""
+ANCHOR_KB: Final = 1.4
+"""Of the verifier's memory, for each anchor: 279 MB at most for 150,000, of which 71 with none."""
+MANY_ANCHORS: Final = 1_000_000
+"""Three services that are used for eight hours of each working day publish so many in a year."""
 HEARD_S: Final = 10
 """Within which the nodes of a cluster have heard that a pod is going."""
 Document = dict[str, Any]
@@ -465,6 +469,8 @@ def test_the_verifier_of_the_audits_is_as_closed_as_a_service_and_only_reads_the
     assert {role["role"] for role in STORE_USERS[env["STORE_USER"]["value"]].roles("")} == {"read"}
     assert {mount["name"] for mount in own["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
     assert template["metadata"]["labels"]["app.kubernetes.io/part-of"] == "ieum", "policies let it reach the engines"
+    limit = own["resources"]["limits"]["memory"]
+    assert int(limit.removesuffix("Gi")) * 1024 * 1024 > ANCHOR_KB * MANY_ANCHORS
 
 
 def test_alerts_go_out_of_the_cluster_and_to_no_network_of_its_own(rendered: list[Document]) -> None:
