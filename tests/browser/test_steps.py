@@ -152,6 +152,27 @@ async def test_the_other_language_at_any_step_loses_nothing(chromium: Browser, s
     assert await page.locator("#narrative").input_value() == "half a sentence"
 
 
+@pytest.mark.parametrize("script", [False, True])
+async def test_advice_read_from_a_step_loses_nothing_of_what_was_typed_there(
+    chromium: Browser, site: str, script: bool
+) -> None:
+    page = await window(chromium, java_script_enabled=script)
+    await page.goto(f"{site}/form/who?lang=ko")
+    await page.locator("#role").check()
+    await go_on(page, "what")
+    await page.locator("[name=harm_types][value=distribution_threat]").check()
+    await go_on(page, "urgent")
+    await page.goto(f"{site}/form/words")
+    for place, to in ((".notice.warm button", "**/notes/money*"), ("footer button", "**/notes/browser*")):
+        await page.locator("#narrative").fill(f"half a sentence before {to}")
+        await follow(page, page.locator(place).click(), to)
+        await page.go_back()
+        await expect(page.locator("#narrative")).to_have_value(f"half a sentence before {to}")
+    await follow(page, page.locator(".notice.warm button").click(), "**/notes/money*")
+    await follow(page, page.get_by_role("link", name="신고 화면으로").click(), "**/form/words*")
+    await expect(page.locator("#narrative")).to_have_value("half a sentence before **/notes/browser*")
+
+
 @pytest.mark.parametrize("language", ["ko", "en"])
 async def test_going_back_to_a_step_that_had_an_error_leads_to_the_step(
     chromium: Browser, site: str, language: str

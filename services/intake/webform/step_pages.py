@@ -1,7 +1,7 @@
 """The form in short steps. Each page is sent, kept as a draft, and leads on; going back never loses anything.
 
-``go`` says what the pressed button means: ``next``, ``back``, ``check`` (to the last page) or ``stay`` (the same page
-in another language).
+``go`` says what the pressed button means: ``next``, ``back``, ``check`` (to the last page), ``stay`` (the same page in
+another language) or ``notes/`` with the name of a page of advice.
 """
 
 from typing import Final
@@ -14,6 +14,8 @@ from services.intake.dependencies import caller_of
 from services.intake.submissions.facts import NotAdmittedError, examine
 from services.intake.submissions.models import Submission
 from services.intake.webform import drafts, form, returning, steps
+from services.intake.webform.advice import NOTES
+from services.intake.webform.advice_pages import BACK
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
 from services.intake.webform.renderer import BEGIN_AGAIN, WITHOUT_COOKIE, FormRenderer
@@ -96,13 +98,8 @@ class _Steps:
             earlier = await self._returning.known(caller_of(request), typed)
             # Where it cannot be asked for just now, nobody is kept on this page for it.
             problems += [earlier.problem] if earlier.problem and not earlier.later else []
-        if problems and go == "stay":
-            return self._view.step(request, one, typed)
-        if problems and go == "back" and before is not None:
-            # What is wrong here stays behind: nobody is kept on a page they want to leave.
-            return RedirectResponse(f"/form/{steps.before(one.slug, before) or one.slug}", 303)
         if problems:
-            return self._view.step(request, one, typed, problems=problems, status=422)
+            return self._with_problems(request, one, sent, typed, before, problems)
         if token is None or (before is None and one is steps.first(one.path)):
             # A page in the middle was made of this browser's draft: whatever became of that, it is one report. Who
             # begins may be another person, and learns of no report that was sent from here.
@@ -115,6 +112,25 @@ class _Steps:
         drafts.leave_token(response, token, secure=self._view.pages.secure(request))
         return response
 
+    def _with_problems(
+        self,
+        request: Request,
+        one: FormStep,
+        sent: Typed,
+        typed: Typed,
+        before: Typed | None,
+        problems: list[FieldProblem],
+    ) -> Response:
+        go = sent.one("go")
+        if go == "stay":
+            return self._view.step(request, one, typed)
+        if go == "back" and before is not None:
+            # What is wrong here stays behind: nobody is kept on a page they want to leave.
+            return RedirectResponse(f"/form/{steps.before(one.slug, before) or one.slug}", 303)
+        if _advice(go) and not any(map(sent.all, one.controls)):
+            return RedirectResponse(f"/{go}?{BACK}={one.slug}", 303)  # nothing is here that could be lost
+        return self._view.step(request, one, typed, problems=problems, status=422)
+
     def _lead(self, request: Request, one: FormStep, typed: Typed, go: str, *, fresh: bool) -> Response:
         if go == "stay":
             # Not as the answer to the form: whoever went back to it later would see a browser's error.
@@ -123,6 +139,8 @@ class _Steps:
             return RedirectResponse(f"/form/{beginning.slug}?{BEGIN_AGAIN}", 303)
         if go == "back":
             return RedirectResponse(f"/form/{steps.before(one.slug, typed) or one.slug}", 303)
+        if _advice(go):
+            return RedirectResponse(f"/{go}?{BACK}={one.slug}", 303)
         return RedirectResponse(f"/form/{CHECK if go == 'check' else steps.after(one.slug, typed)}", 303)
 
     def _later(self, request: Request, one: FormStep, typed: Typed) -> Response:
@@ -145,6 +163,11 @@ class _Steps:
         if "phone" in one.controls:
             problems += form.way_left_out(typed)
         return [problem for problem in problems if problem.control in one.controls]
+
+
+def _advice(go: str) -> bool:
+    place, _, slug = go.partition("/")
+    return place == "notes" and slug in NOTES
 
 
 def _known(slug: str) -> FormStep:

@@ -96,6 +96,8 @@ class FormStep:
     applies: Callable[[Typed], bool] = _always
     required: bool = False
     path: str = ""
+    follows_up: bool = False
+    """It asks only for what an earlier answer needs, so it is not to be left empty."""
 
     def asked(self, typed: Typed) -> tuple[str, ...]:
         """The fields that are asked of who gave these answers."""
@@ -118,7 +120,7 @@ STEPS: Final = (
     FormStep("district", ("district",), _with_districts),
     FormStep("language", ("language", "contact_name")),
     FormStep("contact", ("contact_channels",)),
-    FormStep("reach", ("phone", "email"), _reachable),
+    FormStep("reach", ("phone", "email"), _reachable, follows_up=True),
     FormStep(
         "safe", ("hours", "may_leave_message", "may_say", "not_safe", "center_codeword", "person_codeword"), _reachable
     ),

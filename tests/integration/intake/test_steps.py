@@ -594,6 +594,55 @@ async def test_without_room_for_drafts_a_report_can_still_be_sent(harness: Intak
     receipt(await harness.http.post("/?lang=en", data={**form, "harm_types": ["distribution", "synthesis"]}))
 
 
+async def test_advice_read_from_a_step_keeps_what_was_typed_there_and_leads_back(harness: IntakeHarness) -> None:
+    await begun(harness)
+    page = (await harness.http.get("/form/words?lang=en")).text
+    assert re.findall(r'name="go" value="notes/(\w+)"', page) == ["links", "pictures", "browser"]
+    assert 'href="/notes/' not in page, "a link would lose what was typed"
+    left = await answer(harness, "words", go="notes/links", narrative=STORY)
+    assert (left.status_code, left.headers["location"]) == (303, "/notes/links?back=words")
+    note = (await harness.http.get(left.headers["location"])).text
+    assert 'href="/form/words">To the report<' in note
+    assert STORY in (await harness.http.get("/form/words?lang=en")).text
+
+
+async def test_advice_is_not_read_over_something_wrong_that_would_be_lost(harness: IntakeHarness) -> None:
+    await begun(harness)
+    kept = await answer(harness, "words", go="notes/links", narrative="900101-1234567")
+    assert (kept.status_code, "900101-1234567" in kept.text, "narrative-error" in kept.text) == (422, True, True)
+    harness.http.cookies.clear()
+    unanswered = await answer(harness, "who", go="notes/browser")
+    assert (unanswered.status_code, unanswered.headers["location"]) == (303, "/notes/browser?back=who")
+    assert (await answer(harness, "words", go="notes/nothing", narrative=STORY)).headers["location"] != "/notes/nothing"
+
+
+@pytest.mark.parametrize("back", ["nothing", "//example.com", ""])
+async def test_advice_leads_back_to_a_step_alone(harness: IntakeHarness, back: str) -> None:
+    page = (await harness.http.get("/notes/links", params={"back": back, "lang": "en"})).text
+    assert re.findall(r'href="([^"]+)">To the report<', page) == ["/"]
+
+
+async def test_a_number_that_is_needed_is_not_said_to_be_left_empty(harness: IntakeHarness) -> None:
+    await begun(harness)
+    await answer(harness, "contact", contact_channels=["text"])
+    said = "You may leave this empty and continue."
+    asked = await harness.http.get("/form/reach?lang=en")
+    assert (asked.status_code, said in asked.text) == (200, False)
+    assert said in (await harness.http.get("/form/safe?lang=en")).text
+    assert (await answer(harness, "reach")).status_code == 422
+
+
+async def test_no_form_has_a_link_that_would_lose_what_is_typed_in_it(harness: IntakeHarness) -> None:
+    await begun(harness)
+    sent = await harness.http.post("/?lang=en", data=hidden(await harness.http.get("/form/check?lang=en")))
+    mine = {"receipt": receipt(sent)}
+    await begun(harness)
+    pages = [await harness.http.get("/all"), await harness.http.get("/form/check")]
+    pages.append(await harness.http.post("/status/message", data=mine))
+    assert [("/notes/" in page.text, page.status_code) for page in pages] == [(False, 200)] * 3
+    assert 'href="/notes/browser"' in (await harness.http.get("/")).text
+
+
 @pytest.mark.parametrize("path", ["/form/nothing", "/notes/nothing"])
 async def test_there_is_nothing_at_other_addresses(harness: IntakeHarness, path: str) -> None:
     assert (await harness.http.get(path)).status_code == 404
