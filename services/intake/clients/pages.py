@@ -1,7 +1,7 @@
 """``/clients``: the administrator's page of front ends. A secret is shown once, in the answer that made it."""
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, Form, Path, Request, Response
 from fastapi.routing import APIRoute
@@ -39,11 +39,22 @@ _SAID: Final[dict[str, str]] = {
     "drill_stands_alone": n("A front end for trying it out may do nothing else. Make another one for real reports."),
     "no_scope": n("Choose at least one thing it may do."),
 }
+_AT_FAULT: Final = {"exists": "client_id", "bad_id": "client_id", "no_scope": "scopes", "drill_stands_alone": "scopes"}
+"""The field of a new front end that each of these is about."""
 FORM_LABELS: Final = {"per_minute": n("Requests a minute, at most")}
 """The field that a browser without the checks of the form may send wrongly: ``create_app``."""
 _AWAY: Final = n("Nothing was changed, since the store or the audit does not answer. Please try again in a moment.")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 ClientId = Annotated[str, Path(max_length=40, pattern=CLIENT_ID.pattern)]
+
+
+class _Typed(NamedTuple):
+    """What was typed of a new front end."""
+
+    client_id: str = ""
+    name: str = ""
+    scopes: tuple[Scope, ...] = ()
+    per_minute: int = PER_MINUTE
 
 
 def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: AuditLog) -> APIRouter:
@@ -68,7 +79,9 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
             )
         )
 
-    async def page(request: Request, *, credential: str = "", error: str = "", status: int = 200) -> Response:
+    async def page(
+        request: Request, *, credential: str = "", error: str = "", status: int = 200, typed: _Typed | None = None
+    ) -> Response:
         return pages.render(
             request,
             "clients.html",
@@ -78,7 +91,8 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
             error=_SAID.get(error, ""),
             scopes=SCOPES,
             scope_options=[(scope, pages.gettext(request)(text)) for scope, text in SCOPES.items()],
-            per_minute=PER_MINUTE,
+            typed=typed or _Typed(),
+            at_fault=_AT_FAULT.get(error, ""),
             **({"shown_once": True} if credential else {}),
         )
 
@@ -117,12 +131,16 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
     ) -> Response:
         # Before anything is said: the page that names a mistake also lists the front ends.
         authorize.require(request, principal, Action.CLIENTS_MANAGE, CENTRAL)
+        typed = _Typed(client_id, name, tuple(scopes or ()), per_minute)
         if not CLIENT_ID.fullmatch(client_id) or client_id in RESERVED:
-            return await page(request, error="bad_id", status=422)
+            return await page(request, error="bad_id", status=422, typed=typed)
         if not scopes:
-            return await page(request, error="no_scope", status=422)
+            return await page(request, error="no_scope", status=422, typed=typed)
         await admitted(request, principal, "add", client_id)
-        credential = await desk.add(client_id, name.strip() or client_id, sorted(set(scopes)), per_minute)
+        try:
+            credential = await desk.add(client_id, name.strip() or client_id, sorted(set(scopes)), per_minute)
+        except ClientError as error:
+            return await page(request, error=error.code, status=409, typed=typed)
         return await page(request, credential=credential)
 
     @routes.post("/clients/{client_id}/rotate")
