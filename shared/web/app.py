@@ -274,6 +274,7 @@ def _renderer(
             sent=sent,
             instead=instead,
             typed=_typed([one for one in sent if one[0] not in session_fields], short=bool(instead)),
+            **({"shown_once": True} if sent else {}),
         )
         page.headers.update(problem.headers or {})
         return page

@@ -9,7 +9,7 @@ from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup, escape
 
-from shared.clock import SEOUL
+from shared.clock import SEOUL, seoul_date
 from shared.web.language import Language
 
 _KEPT: Final = 4096
@@ -27,9 +27,11 @@ def exact(moment: datetime, language: Language) -> str:
 
 
 @lru_cache(maxsize=_KEPT)
-def short(moment: datetime, language: Language) -> str:
+def short(moment: datetime, language: Language, *, with_year: bool = False) -> str:
     """Day and minute in Korean time."""
     pattern = "M월 d일 HH:mm" if language == "ko" else "d MMM HH:mm"
+    if with_year:
+        pattern = "yyyy년 M월 d일 HH:mm" if language == "ko" else "d MMM yyyy, HH:mm"
     return format_datetime(moment.astimezone(SEOUL), pattern, locale=language)
 
 
@@ -96,7 +98,13 @@ def marked(text: str) -> Markup:
 
 
 def filters(language: Language, now: Callable[[], datetime]) -> dict[str, Callable[..., object]]:
-    """The template filters of one language: number, percent, day, exact, short, ago, elapsed, span."""
+    """The template filters of one language: number, percent, day, exact, short, ago, elapsed, span.
+
+    ``short`` names the year where it is not the present one: what is kept for ten years would else seem to be of today.
+    """
+
+    def brief(moment: datetime) -> str:
+        return short(moment, language, with_year=seoul_date(moment).year != seoul_date(now()).year)
 
     def tag(moment: datetime, text: str, kind: str) -> Markup:
         stamp = moment.astimezone(SEOUL).isoformat(timespec="seconds")
@@ -110,7 +118,7 @@ def filters(language: Language, now: Callable[[], datetime]) -> dict[str, Callab
         "percent": lambda value: percent(value, language),
         "day": lambda value: day(value, language),
         "exact": lambda moment: exact(moment, language),
-        "short": lambda moment: tag(moment, short(moment, language), "exact"),
+        "short": lambda moment: tag(moment, brief(moment), "exact"),
         "ago": lambda moment: tag(moment, relative(moment, now(), language), "relative"),
         "elapsed": lambda moment: tag(moment, elapsed(moment, now(), language), "elapsed"),
         "span": lambda seconds: span(seconds, language),

@@ -73,6 +73,10 @@ async def test_a_report_goes_from_form_to_status_without_script(
     assert len(receipt) == 16
     assert receipt not in page.url
     await shoot(page, f"receipt-{language}")
+    await page.emulate_media(media="print")
+    await expect(page.locator("main a[href='tel:1366']")).to_be_visible()
+    await expect(page.locator("header")).to_be_hidden()
+    await page.emulate_media(media="screen")
 
     await page.reload()
     assert digits(await code.inner_text()) == receipt

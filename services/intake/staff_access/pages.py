@@ -53,6 +53,7 @@ def router(pages: Pages, details_service: DetailsService, correspondence: Corres
         return pages.render(
             request,
             "details.html",
+            shown_once=True,
             report_id=opened.ticket.report_id,
             alias=opened.ticket.alias,
             people=opened.ticket.people,

@@ -102,6 +102,7 @@ async def test_a_refused_text_stands_in_the_form_again_for_whoever_wrote_it(harn
     assert f'<input type="hidden" name="leave" value="{leave}">' in form[0]
     assert 'aria-describedby="text-error"' in form[0]
     assert '<a href="#text">' in refused.text
+    assert "hreflang=" not in refused.text, "in the other language it would be gone"
     assert "900101" not in str(await someone.stored())
     assert (await write(harness, what, someone.report_id, leave, "주민번호 없이")).status_code == 200
 

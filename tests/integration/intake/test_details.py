@@ -128,6 +128,7 @@ async def test_the_owning_centre_reads_everything_and_it_is_written_down(harness
     assert [text for text in texts if isinstance(text, str) and text not in page.text] == []
     assert f'href="{TOLD["urls"][0]}' not in page.text
     assert "Not allowed: leave nothing behind" in page.text
+    assert "hreflang=" not in page.text, "in the other language they would be gone, and a note being written with them"
     [line] = await lines(harness)
     assert (line.actor, line.organisation, line.outcome, line.reason) == ("s-1", "busan", "done", "first_contact")
     assert line.report == harness.intake.audit.keys.reference(report_id)

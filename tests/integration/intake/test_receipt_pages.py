@@ -146,7 +146,7 @@ async def test_a_representative_sees_neither_centre_nor_messages(harness: Intake
     assert "Someone else made this report" in shown.text
     assert "A person at the centre has seen that your report is there." in shown.text
     assert "Busan" not in shown.text
-    assert "Messages you left" not in shown.text
+    assert "You left" not in shown.text
 
 
 async def test_a_word_can_be_set_on_the_form_and_on_its_page(harness: IntakeHarness) -> None:

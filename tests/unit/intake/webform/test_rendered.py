@@ -125,6 +125,13 @@ def test_on_the_status_each_number_has_its_name_and_check_again_its_space(
     assert '<div class="again"><button' in page
 
 
+@pytest.mark.parametrize(("messages", "said"), [(0, []), (1, ["You left 1 message."]), (2, ["You left 2 messages."])])
+def test_the_status_says_what_it_counts(view: FormRenderer, messages: int, said: list[str]) -> None:
+    answer = StatusAnswer(state=State.RECEIVED, since=NOW, received_at=NOW, messages=messages)
+    page = text_of(actions(view).standing(request(), "1", answer))
+    assert re.findall(r"<p>(You left [^<]*)</p>", page) == said
+
+
 @pytest.mark.parametrize(("is_set", "offered"), [(False, "Set a word of your own"), (True, "Change your word")])
 def test_a_word_that_the_status_asked_for_is_changed_and_not_set(
     view: FormRenderer, is_set: bool, offered: str

@@ -293,6 +293,7 @@ async def test_what_was_written_in_a_form_given_back_can_be_seen_and_copied(
     async with client(build(IEUM_PUBLIC_URLS={"identity": "http://small.test:8006"})) as http:
         refused = (await http.post("/desk/chairs", data=form, headers=GIVEN)).text
     assert "Send it again" in refused
+    assert "hreflang=" not in refused, "in the other language it would be gone"
     shown = re.search(rf"<details><summary>See what you wrote</summary>.*?{COPY.pattern}", refused, re.DOTALL)
     assert (unescape(shown[1]) if shown else None) == seen
 
@@ -302,6 +303,7 @@ async def test_a_form_that_counts_in_one_session_alone_is_given_back_to_be_copie
     async with client(build(IEUM_PUBLIC_URLS={"identity": "http://small.test:8006"})) as http:
         refused = (await http.post("/desk/chairs", data=form, headers=GIVEN)).text
     assert "Open the desk again." in refused
+    assert "hreflang=" not in refused, "in the other language it would be gone"
     assert COPY.findall(refused) == ["short"]
     assert "Send it again" not in refused
     assert "7.1700000000.abc" not in refused

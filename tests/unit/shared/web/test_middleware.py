@@ -1,4 +1,5 @@
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from urllib.parse import urlencode
 
@@ -256,6 +257,7 @@ async def test_whose_form_came_too_slowly_reads_how_to_send_it_again(
         page = await http.post(f"/desk/chairs?lang={language}", content=_slow(), headers=headers)
     assert (page.status_code, f'<body class="{"staff" if for_staff else "public"}"' in page.text) == (408, True)
     assert said in page.text
+    assert bool(re.search("1366으로 전화해|does not work, call 1366", page.text)) is not for_staff
 
 
 async def _of_form(**fields: str) -> Typed:

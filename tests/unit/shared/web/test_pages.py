@@ -1,5 +1,5 @@
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -7,7 +7,7 @@ from jinja2 import UndefinedError
 from starlette.requests import Request
 
 from shared.web import pages as pages_module
-from shared.web.formats import day, elapsed, exact, relative, short, span
+from shared.web.formats import day, elapsed, exact, filters, relative, short, span
 from shared.web.language import LANGUAGES, Language
 from shared.web.pages import Pages
 from tests.unit.shared.web.small_site import NOW, SITE, TOKEN, build, client, clock, settings
@@ -162,6 +162,28 @@ def test_moments_are_written_in_korean_time_as_each_language_writes_them() -> No
     assert exact(last_hour_of_the_year_in_london, "en") == "Fri 1 Jan 2027, 08:05:09 KST"
     assert short(last_hour_of_the_year_in_london, "ko") == "1월 1일 08:05"
     assert short(last_hour_of_the_year_in_london, "en") == "1 Jan 08:05"
+
+
+@pytest.mark.parametrize(
+    ("days", "korean", "english"),
+    [
+        (0, ">11월 24일 21:00<", ">24 Nov 21:00<"),
+        (-365, ">2025년 11월 24일 21:00<", ">24 Nov 2025, 21:00<"),
+        (40, ">2027년 1월 3일 21:00<", ">3 Jan 2027, 21:00<"),
+    ],
+)
+def test_a_moment_of_another_year_names_it(days: int, korean: str, english: str) -> None:
+    moment = NOW + timedelta(days=days)
+    written = [str(filters(language, lambda: NOW)["short"](moment)) for language in LANGUAGES]
+    assert [said in page for said, page in zip((korean, english), written, strict=True)] == [True, True], written
+
+
+def test_the_year_is_that_of_korea() -> None:
+    new_year_in_seoul = datetime(2026, 12, 31, 15, 30, tzinfo=UTC)
+    assert ">1월 1일 00:30<" in str(filters("ko", lambda: new_year_in_seoul)["short"](new_year_in_seoul))
+    assert ">2026년 12월 31일 23:30<" in str(
+        filters("ko", lambda: new_year_in_seoul)["short"](new_year_in_seoul - timedelta(hours=1))
+    )
 
 
 def test_spans_have_two_units_at_most() -> None:
