@@ -38,7 +38,6 @@ async def page_of(
     base: str,
     staff: TestIdentity,
     *,
-    organisation: str = "central",
     lang: str = "en",
     wide: int = 1280,
     script: bool = True,
@@ -49,9 +48,7 @@ async def page_of(
         locale="ko-KR" if lang == "ko" else "en-GB",
         viewport={"width": wide, "height": SIZES[wide]},
     )
-    await context.add_cookies(
-        [{"name": token_cookie("routing"), "value": staff.token(organisation, "lead"), "url": base}]
-    )
+    await context.add_cookies([{"name": token_cookie("routing"), "value": staff.token("central", "lead"), "url": base}])
     return await context.new_page()
 
 

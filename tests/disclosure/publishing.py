@@ -32,14 +32,13 @@ def released(
     per_day: float,
     seed: int,
     *,
-    crossings: bool = True,
     uneven: bool = False,
     first_weeks: bool = False,
 ) -> Iterator[tuple[Release, Proof, dict[str, MonthCounts]]]:
     """Everything that leaves in these years, in order, each with its proof and the true counts of its year so far."""
     rnd = random.Random(seed)
     for year in years:
-        yield from year_of(year, per_day, rnd, crossings=crossings, uneven=uneven, first_weeks=first_weeks)
+        yield from year_of(year, per_day, rnd, crossings=True, uneven=uneven, first_weeks=first_weeks)
         first_weeks = False
 
 

@@ -12,12 +12,12 @@ LATE = timedelta(minutes=3)
 """How late a destruction may be before something is wrong: the job looks every minute."""
 
 
-def faults(documents: Iterable[Mapping[str, Any]], now: datetime, late: timedelta = LATE) -> list[str]:
+def faults(documents: Iterable[Mapping[str, Any]], now: datetime) -> list[str]:
     """Return the faults of these documents of intake's collection of reports; empty if there are none."""
-    return [f"{document['_id']}: {fault}" for document in documents for fault in _faults(document, now, late)]
+    return [f"{document['_id']}: {fault}" for document in documents for fault in _faults(document, now)]
 
 
-def _faults(document: Mapping[str, Any], now: datetime, late: timedelta) -> Iterable[str]:
+def _faults(document: Mapping[str, Any], now: datetime) -> Iterable[str]:
     life = retention_rules.lifecycle_of(document)
     access = retention_rules.access_of(life)
     if access is Access.ERASED:
@@ -37,5 +37,5 @@ def _faults(document: Mapping[str, Any], now: datetime, late: timedelta) -> Iter
             yield "it was withdrawn, and is not exactly one of planned, waiting and kept"
         if document["intake_version"] < 2:
             yield "it was withdrawn without an event"
-    if planned is not None and planned + late < now:
+    if planned is not None and planned + LATE < now:
         yield "its key should be gone by now"

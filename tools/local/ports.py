@@ -30,11 +30,11 @@ def is_free(port: int) -> bool:
         return True
 
 
-def is_open(port: int, host: str = LOOPBACK) -> bool:
+def is_open(port: int) -> bool:
     """Return whether a server accepts connections there."""
     with socket.socket() as probe:
         probe.settimeout(1)
-        return probe.connect_ex((host, port)) == 0
+        return probe.connect_ex((LOOPBACK, port)) == 0
 
 
 def free_port() -> int:

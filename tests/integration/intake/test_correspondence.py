@@ -18,9 +18,9 @@ from tests.integration.intake.test_details import HTML, moved, opened, owned
 SESSION = "S" * 24
 
 
-async def leave_of(harness: IntakeHarness, report_id: str, center: str = "busan", **more: Any) -> tuple[str, str]:
+async def leave_of(harness: IntakeHarness, report_id: str, **more: Any) -> tuple[str, str]:
     """Open the details; the page, and the leave to write that it carries."""
-    ticket = harness.people.ticket(report_id, center, subject="s-1", session=SESSION, purpose=Purpose.MESSAGE, **more)
+    ticket = harness.people.ticket(report_id, "busan", subject="s-1", session=SESSION, purpose=Purpose.MESSAGE, **more)
     page = (await opened(harness, ticket)).text
     found = re.search(r'name="leave" value="([^"]+)"', page)
     assert found, page

@@ -28,10 +28,10 @@ TOLD: dict[str, Any] = PERSONAL
 HTML = {"Accept": "text/html", "Accept-Language": "en"}
 
 
-async def owned(harness: IntakeHarness, center_id: str = "busan", version: int = 1) -> str:
+async def owned(harness: IntakeHarness) -> str:
     """A report with everything personal in it, owned by a centre as intake knows."""
     report_id = str((await harness.lodge({**LEAST, **PERSONAL})).json()["report_id"])
-    await moved(harness, report_id, center_id, version)
+    await moved(harness, report_id, "busan", 1)
     return report_id
 
 

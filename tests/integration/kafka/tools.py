@@ -22,7 +22,7 @@ from shared.kafka.connection import client_options, dead_topic_name, group_name,
 from shared.kafka.decoding import Received
 from shared.kafka.publisher import partition_of
 from shared.settings import KafkaSettings
-from shared.topics import REPORTS, Topic
+from shared.topics import REPORTS
 from tests.support.waiting import DEADLINE_S, eventually
 
 NOW = datetime(2026, 11, 24, 3, 12, tzinfo=UTC)
@@ -46,12 +46,9 @@ def report_id(number: int) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"report-{number}"))
 
 
-def id_in(partition: int, partitions: int, skip: int = 0) -> str:
+def id_in(partition: int, partitions: int) -> str:
     """A report id whose records go to this partition."""
-    fitting = (i for i in map(report_id, range(10_000)) if partition_of(i.encode(), partitions) == partition)
-    for _ in range(skip):
-        next(fitting)
-    return next(fitting)
+    return next(i for i in map(report_id, range(10_000)) if partition_of(i.encode(), partitions) == partition)
 
 
 def message_left(report: str, version: int) -> Record:
@@ -91,9 +88,9 @@ class Seen:
         return [(r.partition, r.offset) for r in self.received]
 
 
-def new_bus(settings: KafkaSettings, service: str = "test") -> tuple[KafkaClient, Health]:
+def new_bus(settings: KafkaSettings) -> tuple[KafkaClient, Health]:
     health = Health()
-    return KafkaClient(settings, service, health, SystemClock()), health
+    return KafkaClient(settings, "test", health, SystemClock()), health
 
 
 @asynccontextmanager
@@ -105,7 +102,7 @@ async def running(bus: KafkaClient) -> AsyncIterator[KafkaClient]:
         await bus.stop()
 
 
-async def committed(settings: KafkaSettings, group: str, topic: Topic = REPORTS) -> dict[int, int]:
+async def committed(settings: KafkaSettings, group: str) -> dict[int, int]:
     """The group's committed offset of every partition that has one."""
     consumer = AIOKafkaConsumer(
         **client_options(settings), group_id=group_name(settings, group), enable_auto_commit=False
@@ -114,7 +111,7 @@ async def committed(settings: KafkaSettings, group: str, topic: Topic = REPORTS)
     try:
         found = {}
         for number in range(settings.topic_partitions):
-            offset = await consumer.committed(TopicPartition(topic_name(settings, topic), number))
+            offset = await consumer.committed(TopicPartition(topic_name(settings, REPORTS), number))
             if offset is not None:
                 found[number] = offset
         return found
@@ -142,14 +139,14 @@ async def log_of(settings: KafkaSettings, name: str) -> list[ConsumerRecord[byte
         await consumer.stop()
 
 
-async def dead_letters(settings: KafkaSettings, topic: Topic = REPORTS) -> list[ConsumerRecord[bytes, bytes]]:
-    return await log_of(settings, dead_topic_name(settings, topic))
+async def dead_letters(settings: KafkaSettings) -> list[ConsumerRecord[bytes, bytes]]:
+    return await log_of(settings, dead_topic_name(settings, REPORTS))
 
 
-async def ends_of(settings: KafkaSettings, topic: Topic = REPORTS) -> dict[int, int]:
+async def ends_of(settings: KafkaSettings) -> dict[int, int]:
     """The end of every partition that is not empty."""
     found: dict[int, int] = {}
-    for record in await log_of(settings, topic_name(settings, topic)):
+    for record in await log_of(settings, topic_name(settings, REPORTS)):
         found[record.partition] = record.offset + 1
     return found
 

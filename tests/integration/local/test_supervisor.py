@@ -53,8 +53,8 @@ def make(tmp_path: Path, said: Said) -> Iterator[Make]:
         each.stop()
 
 
-def fake(name: str, *traits: str, stage: int = 0, stop_limit_s: float = 10, port: int = 0) -> Program:
-    port = port or ports.free_port()
+def fake(name: str, *traits: str, stage: int = 0, stop_limit_s: float = 10) -> Program:
+    port = ports.free_port()
     return Program(
         name=name,
         command=[sys.executable, FAKE, str(port), *traits],

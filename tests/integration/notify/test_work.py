@@ -30,9 +30,9 @@ async def act(
     return came.status_code, str(came.json().get("code", ""))
 
 
-def colleague(harness: NotifyHarness, subject: str, organisation: str = "gwangju") -> None:
+def colleague(harness: NotifyHarness, subject: str) -> None:
     roles = (StaffRole.COUNSELLOR,)
-    somebody = Colleague(subject=subject, display=subject.title(), organisation=organisation, roles=roles, active=True)
+    somebody = Colleague(subject=subject, display=subject.title(), organisation="gwangju", roles=roles, active=True)
     harness.notify.staff.take(Directory(staff=(somebody,)))
 
 

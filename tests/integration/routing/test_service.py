@@ -17,14 +17,14 @@ async def audited(settings: KafkaSettings) -> Audit:
     return await verify(settings.bootstrap_servers, settings.topic_prefix, settings.topic_partitions)
 
 
-async def settled(settings: KafkaSettings, reports: int, seconds: float = 120) -> Audit:
+async def settled(settings: KafkaSettings, reports: int) -> Audit:
     """Wait until everything sent is dealt with and the published sums have caught up."""
 
     async def done() -> bool:
         found = await audited(settings)
         return found.reports == reports and found.complete and not found.loads_wrong
 
-    await eventually(done, seconds=seconds, what=f"{reports} reports owned and summed up")
+    await eventually(done, seconds=120, what=f"{reports} reports owned and summed up")
     return await audited(settings)
 
 

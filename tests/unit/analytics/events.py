@@ -79,8 +79,8 @@ def received(rid: str, body: ReportFacts | None = None, at: datetime = START) ->
     return ReportReceived(report_id=rid, intake_version=1, received_at=at, facts=body or facts())
 
 
-def amended(rid: str, body: ReportFacts, version: int = 2) -> ReportAmended:
-    return ReportAmended(report_id=rid, intake_version=version, amended_at=START, facts=body)
+def amended(rid: str, body: ReportFacts) -> ReportAmended:
+    return ReportAmended(report_id=rid, intake_version=2, amended_at=START, facts=body)
 
 
 def withdrawn(rid: str, version: int = 2) -> ReportWithdrawn:
@@ -123,22 +123,20 @@ def rerouted(
     center: str,
     *,
     version: int = 2,
-    ownership: int = 2,
     at: datetime = START,
     body: ReportFacts | None = None,
     reason: RoutingReason = RoutingReason.TRANSFER_ACCEPTED,
-    home: str = "busan",
 ) -> ReportRerouted:
     return ReportRerouted(
         report_id=rid,
         version=version,
-        ownership=ownership,
+        ownership=2,
         intake_version=1,
         cause=CAUSE,
         decided_at=at + timedelta(seconds=60),
         received_at=at,
         previous_center_id="busan",
-        decision=decision(center, home, reason),
+        decision=decision(center, "busan", reason),
         facts=body or facts(),
     )
 
@@ -237,7 +235,5 @@ def alert_failed(rid: str, version: int) -> AlertFailed:
     )
 
 
-def escalated(rid: str, version: int, ownership: int = 1) -> AlertEscalated:
-    return AlertEscalated(
-        report_id=rid, alert_version=version, ownership=ownership, center_id="busan", step=2, at=START
-    )
+def escalated(rid: str, version: int) -> AlertEscalated:
+    return AlertEscalated(report_id=rid, alert_version=version, ownership=1, center_id="busan", step=2, at=START)

@@ -64,18 +64,18 @@ class Offered:
         del key
 
 
-def desk_of(cases: Cases, now: datetime, rules: Rules = NIGHT) -> CaseService:
+def desk_of(cases: Cases, now: datetime) -> CaseService:
     anything = cast("Any", None)
     relay = cast("Any", Offered())
     return CaseService(
-        cast("Any", cases), anything, ConsoleBroadcaster(), relay, anything, rules, cast("Clock", At(now))
+        cast("Any", cases), anything, ConsoleBroadcaster(), relay, anything, NIGHT, cast("Clock", At(now))
     )
 
 
-def routings_handler(cases: Cases, now: datetime, rules: Rules = NIGHT) -> RoutingsHandler:
+def routings_handler(cases: Cases, now: datetime) -> RoutingsHandler:
     """The handler of `routings` over cases in memory."""
-    return RoutingsHandler(cast("CaseStore", cases), ConsoleBroadcaster(), cast("Clock", At(now)), rules, NothingHeld())
+    return RoutingsHandler(cast("CaseStore", cases), ConsoleBroadcaster(), cast("Clock", At(now)), NIGHT, NothingHeld())
 
 
-def staff(subject: str, organisation: str = "gwangju", role: StaffRole = StaffRole.COUNSELLOR) -> Principal:
-    return Principal(subject, organisation, frozenset({role}), "session", NOW, NOW + ACCESS_LASTS)
+def staff(subject: str) -> Principal:
+    return Principal(subject, "gwangju", frozenset({StaffRole.COUNSELLOR}), "session", NOW, NOW + ACCESS_LASTS)

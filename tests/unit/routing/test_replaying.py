@@ -52,8 +52,8 @@ def tampered(event: Decided, **fields: Any) -> Decided:
     return event.model_copy(update={"decision": event.decision.model_copy(update=fields)})
 
 
-def lines(found: Replay, span: Span = Span()) -> list[str]:  # noqa: B008  # a named tuple, never changed
-    return list(told(span, found))
+def lines(found: Replay) -> list[str]:
+    return list(told(Span(), found))
 
 
 def test_what_was_decided_is_decided_again() -> None:

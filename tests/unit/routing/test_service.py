@@ -18,10 +18,8 @@ from tests.unit.routing.builders import NOW, facts, received, report_id, weighed
 from tests.unit.routing.fake_log import Place, agrees, received_record, refolded
 
 
-def case(cls: type[Any], ownership: int = 1, number: int = 1, version: int = 1, **more: Any) -> Any:
-    return cls(
-        report_id=report_id(number), case_version=version, ownership=ownership, center_id="busan", at=NOW, **more
-    )
+def case(cls: type[Any], ownership: int = 1, version: int = 1, **more: Any) -> Any:
+    return cls(report_id=report_id(1), case_version=version, ownership=ownership, center_id="busan", at=NOW, **more)
 
 
 def transfer(to: str, ownership: int = 1) -> Any:

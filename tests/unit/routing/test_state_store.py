@@ -50,8 +50,8 @@ report_states = st.builds(ReportState, **FIELDS)
 ids = st.uuids().map(str)
 
 
-def checkpoint(position: int = 1, last: str | None = "d") -> Checkpoint:
-    return Checkpoint(position, last, 7, 2, {"busan": CaseTotals(1, 10, 0, 1)})
+def checkpoint(position: int = 1) -> Checkpoint:
+    return Checkpoint(position, "d", 7, 2, {"busan": CaseTotals(1, 10, 0, 1)})
 
 
 def taken(root: Path, boot: str | None = BOOT) -> StateFolder:

@@ -29,11 +29,11 @@ class Receiver:
         writer.close()
 
 
-async def sent(receiver: Receiver, channel: CallbackChannel, host: str = "127.0.0.1") -> tuple[bool, str]:
+async def sent(receiver: Receiver, channel: CallbackChannel) -> tuple[bool, str]:
     server = await asyncio.start_server(receiver, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        return await channel.send(f"http://{host}:{port}/hook", {"webhook-id": "one"}, b"{}")
+        return await channel.send(f"http://127.0.0.1:{port}/hook", {"webhook-id": "one"}, b"{}")
 
 
 async def test_an_answer_of_two_hundred_and_more_is_taken_and_a_redirect_is_not_followed() -> None:

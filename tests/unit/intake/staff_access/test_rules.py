@@ -14,12 +14,12 @@ from shared.identity.tokens import Purpose, Ticket
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def ticket(*roles: StaffRole, organisation: str = "busan", ownership: int = 2) -> Ticket:
+def ticket(*roles: StaffRole) -> Ticket:
     return Ticket(
         ticket_id="t" * 24,
         report_id="r",
-        ownership=ownership,
-        organisation=organisation,
+        ownership=2,
+        organisation="busan",
         subject="s-1",
         roles=frozenset(roles or {StaffRole.COUNSELLOR}),
         session="s" * 24,

@@ -17,8 +17,8 @@ from tests.unit.notify.samples import NOW, event, report_id
 ALL = (ContactChannel.PHONE, ContactChannel.TEXT, ContactChannel.EMAIL)
 
 
-def _contact(case: Case, way: ContactWay, who: Actor = LEE) -> Accepted | Rejected:
-    return decisions.contact(case, who, 1, way=way, reached=True, now=NOW, rules=ALWAYS)
+def _contact(case: Case, way: ContactWay) -> Accepted | Rejected:
+    return decisions.contact(case, LEE, 1, way=way, reached=True, now=NOW, rules=ALWAYS)
 
 
 @pytest.mark.parametrize("way", list(ContactWay))

@@ -67,8 +67,8 @@ def second_deadline(case: Case) -> datetime:
     return NOW + policy.CONTACT_WITHIN[case.urgency]
 
 
-def taken(case: Case, by: str = "kim") -> Case:
-    answer = acknowledge(case, Actor(by, case.center_id), None, NOW, RULES)
+def taken(case: Case) -> Case:
+    answer = acknowledge(case, Actor("kim", case.center_id), None, NOW, RULES)
     assert isinstance(answer, Accepted)
     return answer.case
 

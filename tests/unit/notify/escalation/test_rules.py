@@ -30,8 +30,8 @@ def case_of(urgency: str = "critical", rules: Rules = DAY, now: datetime = NOW, 
     return case
 
 
-def send(case: Case, now: datetime, *, ok: bool = True, center: CenterDuty = STAFFED, rules: Rules = DAY) -> Case:
-    made = policy.plan(case, center, now)
+def send(case: Case, now: datetime, *, ok: bool = True, rules: Rules = DAY) -> Case:
+    made = policy.plan(case, STAFFED, now)
     assert made is not None
     results = tuple(AttemptResult(t, policy.alert_id(case.report_id, made, t), ok=ok) for t in made.targets)
     return policy.advance(case, made, results, rules, now)

@@ -40,10 +40,10 @@ def lines(count: int = LENGTH, service: str = "intake") -> list[ChainEntry]:
     return chain.link(KEYS, service, [entry(number) for number in range(1, count + 1)], 0, START)
 
 
-def kinds(given_lines: Iterable[ChainEntry], *, head: int | None = LENGTH, service: str = "intake") -> list[str]:
-    verifier = ChainVerifier(KEYS, service)
+def kinds(given_lines: Iterable[ChainEntry], *, head: int | None = LENGTH) -> list[str]:
+    verifier = ChainVerifier(KEYS, "intake")
     if head is not None:
-        verifier.expect(chain.sign_anchor(KEYS, service, "head", head, lines(head)[-1].mac, NOW))
+        verifier.expect(chain.sign_anchor(KEYS, "intake", "head", head, lines(head)[-1].mac, NOW))
     for line in given_lines:
         verifier.feed(line)
     return [finding.kind for finding in verifier.finish()]

@@ -22,8 +22,8 @@ KEYS = {service: AuditKeys(service_secret(b"v" * 32, service)) for service in ("
 VERIFIER = AuditKeys(service_secret(b"v" * 32, "verifier"))
 
 
-def anchor(seq: int, minute: int, signer: str = "intake", mac: str = "ab") -> Anchor:
-    return chain.sign_anchor(KEYS[signer], "intake", "head", seq, mac * 32, NOW + timedelta(minutes=minute))
+def anchor(seq: int, minute: int, signer: str = "intake") -> Anchor:
+    return chain.sign_anchor(KEYS[signer], "intake", "head", seq, "ab" * 32, NOW + timedelta(minutes=minute))
 
 
 def line(of: Anchor, service: str = "intake") -> str:

@@ -15,12 +15,12 @@ from tests.unit.shared.web.small_site import NOW, SITE, TOKEN, build, client, cl
 AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
 
 
-def _request(path: str = "/", query: str = "", headers: dict[str, str] | None = None) -> Request:
+def _request(query: str = "", headers: dict[str, str] | None = None) -> Request:
     return Request(
         {
             "type": "http",
             "method": "GET",
-            "path": path,
+            "path": "/",
             "query_string": query.encode(),
             "headers": [(k.encode(), v.encode()) for k, v in (headers or {}).items()],
             "scheme": "http",
