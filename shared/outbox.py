@@ -34,7 +34,7 @@ from shared.errors import TransientError
 from shared.events.base import Record
 from shared.jobs import Skipped
 from shared.kafka import metrics
-from shared.kafka.publisher import Publisher
+from shared.kafka.publisher import PartlyPublishedError, Publisher
 from shared.mongo import SLICE, Document, by_ids, store_errors, store_time
 from shared.topics import BY_NAME
 
@@ -340,14 +340,24 @@ class Relay:
             await self._cleared.wait()
         self._note_work()
         records = [record for _, new in fresh for record in new]
-        await self._publisher.publish(records)
+        try:
+            await self._publisher.publish(records)
+        except PartlyPublishedError as error:
+            # A partition without a leader must not have the events of all others published again and again.
+            self._note_published(fresh, {_id(record) for record in error.published}, way)
+            raise
         self._failures = 0
-        for name, new in fresh:
-            self._uncleared.setdefault(name, {}).update((_id(record), None) for record in new)
-            self._left_until[name] = asyncio.get_running_loop().time() + self._leave_s
-        self._since_read.update(_id(record) for record in records)
+        self._note_published(fresh, {_id(record) for record in records}, way)
+
+    def _note_published(self, documents: Sequence[tuple[str, Sequence[Record]]], ids: set[str], way: str) -> None:
+        """Note which of the documents' events are in the topic."""
+        for name, records in documents:
+            if done := [one for record in records if (one := _id(record)) in ids]:
+                self._uncleared.setdefault(name, {}).update(dict.fromkeys(done))
+                self._left_until[name] = asyncio.get_running_loop().time() + self._leave_s
+        self._since_read.update(ids)
         self._published.set()
-        metrics.OUTBOX_PUBLISHED.labels(self._name, way).inc(len(records))
+        metrics.OUTBOX_PUBLISHED.labels(self._name, way).inc(len(ids))
 
     def _readable(self, documents: Iterable[Document]) -> list[tuple[str, list[Record]]]:
         """The pending events of each document; one that cannot be published stays pending and does not block others."""
@@ -401,19 +411,19 @@ class Relay:
             elif not may_publish:
                 await self._sweep(took_lease=True)  # the last holder may have published this page: read it again
                 return
+        # Before it is published: where that fails for a partition, the next call goes on behind this page, not with it.
+        is_last = len(page) < SLICE or page[-1][SINCE] == self._sweep_from
+        self._sweep_from = _EPOCH if is_last else page[-1][SINCE]
         if page:
             for name, records in found:
                 if not records:  # a relay died between pulling the last event and unsetting the fields
                     self._uncleared.setdefault(name, {})
                     self._published.set()
             await self._publish_read(found, "sweep", acknowledged)
-        if len(page) < SLICE or page[-1][SINCE] == self._sweep_from:
-            self._sweep_from = _EPOCH
+        if is_last:
             if not left_to_another:
                 self._failures = 0  # all that was found is in the topic; a page of another relay proves nothing
             self._swept_at = asyncio.get_running_loop().time()
-        else:
-            self._sweep_from = page[-1][SINCE]
 
     def _now(self) -> datetime:
         """The time by this process's clock, or by the store's where that is later.
@@ -469,7 +479,7 @@ class Relay:
             self._queue.get_nowait()
         self._first.clear()
         self._changed.clear()
-        self._sweep_from, self._lease_until = _EPOCH, -math.inf
+        self._lease_until = -math.inf
         with contextlib.suppress(TransientError), store_errors():
             # Until the next sweep this measures how long events have been pending.
             await self._measure()

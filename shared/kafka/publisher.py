@@ -57,6 +57,15 @@ class NotAllowedError(TransientError):
     """These credentials may not write there: until an administrator grants the right, trying again is no use."""
 
 
+class PartlyPublishedError(TransientError):
+    """Some partitions acknowledged their records, others did not, as while one has no leader."""
+
+    def __init__(self, why: BaseException, published: Sequence[Record]) -> None:
+        """``published`` are acknowledged; any of the others may be in the log nevertheless."""
+        super().__init__(str(why))
+        self.published = published
+
+
 class Publisher:
     """The process's one producer: idempotent, ``acks=all``, no lingering.
 
@@ -114,20 +123,35 @@ class Publisher:
     async def publish(self, records: Sequence[Record]) -> None:
         """Send records and wait until every one is acknowledged; records of one key arrive in the order given.
 
-        Raises ``TransientError`` if that fails for any of them; some may be in the log nevertheless.
+        Raises ``TransientError`` if that fails for any of them; some may be in the log nevertheless. It is a
+        ``PartlyPublishedError`` where some are acknowledged.
         """
-        batches: defaultdict[tuple[Topic, int], list[Message]] = defaultdict(list)
+        batches: defaultdict[tuple[Topic, int], list[Record]] = defaultdict(list)
         counts = {name: await self.partitions(BY_NAME[name]) for name in {record.topic for record in records}}
         for record in records:
-            key = record.key.encode()
-            partition = partition_of(key, counts[record.topic])
-            batches[BY_NAME[record.topic], partition].append((key, record.value, record.headers))
-        await all_sent(
-            [
-                self.send(topic_name(self._settings, topic), partition, messages)
-                for (topic, partition), messages in batches.items()
-            ]
-        )
+            batches[BY_NAME[record.topic], partition_of(record.key.encode(), counts[record.topic])].append(record)
+        sends = [
+            self.send(
+                topic_name(self._settings, topic),
+                partition,
+                [(record.key.encode(), record.value, record.headers) for record in some],
+            )
+            for (topic, partition), some in batches.items()
+        ]
+        # All are waited for, so that nothing is left in flight.
+        results = await asyncio.gather(*sends, return_exceptions=True)
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if not failures:
+            return
+        published = [
+            record
+            for some, result in zip(batches.values(), results, strict=True)
+            if not isinstance(result, BaseException)
+            for record in some
+        ]
+        if published and all(isinstance(failure, TransientError) for failure in failures):
+            raise PartlyPublishedError(failures[0], published) from failures[0]
+        raise failures[0]
 
     async def send(self, name: str, partition: int, messages: Sequence[Message], *, one_batch: bool = False) -> int:
         """Send messages to one partition of a topic by its name on the cluster; returns the first one's offset.

@@ -1,7 +1,9 @@
 """Events inside documents: there and back."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,8 +14,11 @@ from shared import outbox
 from shared.clock import SystemClock
 from shared.errors import TransientError
 from shared.events.base import Record
+from shared.kafka.publisher import Message, Publisher, partition_of
+from shared.mongo import SLICE
 from shared.outbox import Relay, pending, pending_records, push
-from shared.topics import BY_NAME
+from shared.settings import KafkaSettings
+from shared.topics import BY_NAME, Topic
 from tests.integration.kafka.tools import NOW, message_left, report_id
 
 RECORDS = [message_left(report_id(1), 1), message_left(report_id(1), 2)]
@@ -163,6 +168,64 @@ async def test_a_store_that_answers_later_than_the_lease_lasts_keeps_nothing_fro
     backlog = Backlog({"_id": report_id(1), **pending(left, NOW)})
     await Relay(cast("Any", backlog), cast("Any", log), SystemClock(), name="relay")._sweep()
     assert log.records == left
+
+
+class Paged(Backlog):
+    """The same, read by pages; nothing is cleared."""
+
+    since = NOW
+
+    def find(self, *asked: Any) -> "Paged":
+        self.since = asked[0]["outbox_since"]["$gte"]
+        return self
+
+    sort = limit = lambda self, *_: self
+
+    async def to_list(self, most: int) -> list[dict[str, Any]]:
+        return [document for document in self.documents if document["outbox_since"] >= self.since][:most]
+
+    async def delete_one(self, _: object) -> None:
+        pass
+
+
+class OneWithoutLeader(Publisher):
+    """Publishes to eleven of twelve partitions."""
+
+    def __init__(self) -> None:
+        super().__init__(KafkaSettings())
+        self.sent = Counter[bytes | None]()
+
+    async def partitions(self, _: Topic) -> int:
+        return 12
+
+    async def send(self, _: str, partition: int, messages: Sequence[Message], *, one_batch: bool = False) -> int:
+        assert not one_batch
+        if partition == LOST:
+            raise TransientError("kafka: the partition has no leader")
+        self.sent.update(key for key, _, _ in messages)
+        return 0
+
+
+LOST = 3
+
+
+async def test_a_partition_without_a_leader_keeps_nothing_of_the_others_from_being_published_once() -> None:
+    """More than a page of its events are the oldest of all."""
+    keys = sorted((report_id(n) for n in range(2000)), key=lambda key: partition_of(key.encode(), 12) != LOST)
+    first_sent = next(n for n, key in enumerate(keys) if partition_of(key.encode(), 12) != LOST)
+    assert first_sent > SLICE
+    documents = [
+        {"_id": key, **pending([message_left(key, 1)], NOW + timedelta(milliseconds=n))}
+        for n, key in enumerate(keys[: first_sent + SLICE])
+    ]
+    log = OneWithoutLeader()
+    relay = Relay(cast("Any", Paged(*documents)), log, SystemClock(), name="relay")
+    for _ in range(6):
+        try:
+            await relay._sweep()
+        except TransientError:
+            await relay._drop_queue()
+    assert log.sent == Counter(key.encode() for key in keys[first_sent : first_sent + SLICE])
 
 
 async def test_the_first_sweep_is_due_at_once_however_short_the_machine_has_been_up(
