@@ -16,7 +16,7 @@ from tests.support.waiting import DEADLINE_S
 from tools.local.ports import free_port
 
 
-@dataclass(slots=True)
+@dataclass  # without slots: aiosmtpd looks at every attribute, and Python 3.11.2 fails at that of a class with slots
 class MailSink:
     """Takes mails; refuses them while told to."""
 
