@@ -10,19 +10,12 @@ if [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && .venv/bin/python -c '' 2>/dev
   exit 0
 fi
 
-# A name on the path is not enough: version managers leave names that only print an error. Nor is the first that works:
-# what they build is not optimized, as a rule, and takes up to twice the time of the system's own, if there is one.
-python='' fastest=0
-for candidate in ${PYTHON:-python3.13 python3.12 python3.11 python3 /usr/bin/python3}; do
-  took=$("$candidate" - 2>/dev/null <<'END'
-import sys, timeit, venv, ensurepip
-if not (3, 11) <= sys.version_info[:2] < (3, 14):
-    sys.exit(1)
-print(int(1e6 * min(timeit.repeat("for i in range(50_000): d[i & 255] = str(i)", "d = {}", number=1, repeat=7))))
-END
-  ) || continue
-  if [[ -z $python ]] || ((took < fastest * 3 / 4)); then
-    python=$candidate fastest=$took
+# A name on the path is not enough: version managers leave names that only print an error.
+python=
+for candidate in ${PYTHON:-} python3.13 python3.12 python3.11 python3; do
+  if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then
+    python=$candidate
+    break
   fi
 done
 if [[ -z $python ]]; then
