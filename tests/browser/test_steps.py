@@ -173,6 +173,47 @@ async def test_advice_read_from_a_step_loses_nothing_of_what_was_typed_there(
     await expect(page.locator("#narrative")).to_have_value("half a sentence before **/notes/browser*")
 
 
+@pytest.mark.parametrize(("script", "language"), [(False, "ko"), (True, "en")])
+async def test_from_the_form_on_one_page_to_one_question_at_a_time_by_keyboard_nothing_is_lost(
+    chromium: Browser, site: str, script: bool, language: str
+) -> None:
+    page = await window(chromium, java_script_enabled=script)
+    await page.goto(f"{site}/all?lang={language}")
+    await page.locator("#role").check()
+    await page.locator("#narrative").fill("half a sentence")
+    await page.locator("#send button").focus()
+    await move_to(page, "main button[value=who]")
+    await shoot(page, f"all-to-steps-{language}-360")
+    await follow(page, page.keyboard.press("Enter"), "**/form/who*")
+    await expect(page.locator("html")).to_have_attribute("lang", language)
+    await expect(page.locator("#role")).to_be_checked()
+    await page.goto(f"{site}/form/words")
+    await expect(page.locator("#narrative")).to_have_value("half a sentence")
+
+
+@pytest.mark.parametrize(("script", "language"), [(False, "ko"), (True, "en")])
+@pytest.mark.parametrize(
+    ("slug", "control", "later"), [("now", "money_demanded", "urgent"), ("y-what", "harm_types", "what")]
+)
+async def test_who_wants_to_tell_more_than_a_short_path_asks_loses_nothing_by_keyboard(
+    chromium: Browser, site: str, script: bool, language: str, slug: str, control: str, later: str
+) -> None:
+    page = await window(chromium, java_script_enabled=script)
+    await page.goto(f"{site}/form/{slug}?lang={language}")
+    await page.locator(f"[name={control}]").first.check()
+    await page.locator("main button[value=next]").focus()
+    await move_to(page, "main button[value=who]")
+    await assert_no_sideways_scrolling(page)
+    await shoot(page, f"{slug}-tell-more-{language}-360")
+    await follow(page, page.keyboard.press("Enter"), "**/form/who*")
+    await expect(page.locator("html")).to_have_attribute("lang", language)
+    await page.goto(f"{site}/form/{later}")
+    await expect(page.locator(f"[name={control}]:checked")).to_have_count(1)
+    await page.go_back()
+    await page.go_back()
+    await expect(page.locator(f"[name={control}]:checked")).to_have_count(1)
+
+
 @pytest.mark.parametrize("language", ["ko", "en"])
 async def test_going_back_to_a_step_that_had_an_error_leads_to_the_step(
     chromium: Browser, site: str, language: str

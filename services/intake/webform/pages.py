@@ -45,6 +45,8 @@ LEAVING_S: Final = 0.5
 forgets the draft after it."""
 _ELSEWHERE: Final = ("cross-site", "same-site")
 """What a browser says of a request that a page of another host made."""
+_MISSING: Final = frozenset({"required", "needs_phone", "needs_email", "needs_word"})
+"""Reasons that ask for what was not typed."""
 
 _GONE: Final = n(
     "What you answered is no longer here: answers are kept for 30 minutes, or until you send them. If you sent your "
@@ -149,11 +151,16 @@ class _Sending:
         return await self._submit(request, typed, key, submission)
 
     async def lead(self, request: Request, typed: Typed) -> Response:
-        """Lead from the last page to a step, named by ``go``; an unknown one shows the last page again."""
+        """Lead from the last page or the form on one page to a step, named by ``go``; else show the page again."""
         key = idempotency.key_of(typed) or idempotency.new_key()
         slug, _, control = typed.one("go").partition("#")
         if (one := steps.step(slug)) is None:
             return await self._again(request, typed, key, status=200)
+        if typed.one("page") != CHECK:
+            if not any(map(typed.all, (*steps.CONTROLS, *steps.LAST))):
+                return RedirectResponse(f"/form/{one.slug}", 303)  # a draft of before stays
+            if problems := self._wrong_of_typed(request, typed):
+                return await self._again(request, typed, key, problems=problems, status=422)
         try:
             token = self._draft_of_page(request, key)
             if token is None and await self._submission_service.was_submitted(FORM_FRONT_END, key):
@@ -178,7 +185,8 @@ class _Sending:
 
     async def _keep_page(self, token: str | None, typed: Typed) -> str:
         """Keep the page in the draft it was made of, in a new one where the browser has another; return its token."""
-        known = await self._kept.load(token)
+        # The form on one page has every answer, also newer ones than the draft that could not be kept.
+        known = await self._kept.load(token) if typed.one("page") == CHECK else None
         token = token or self._kept.new_token()
         answers = _of_steps(typed) if known is None else known.values
         last = {name: typed.all(name) for name in steps.KEPT_OF_LAST}
@@ -195,6 +203,16 @@ class _Sending:
         except Problem as error:
             refused = refusals.counted(error)
             return None, problems + form.problems_of(((e.field, e.reason) for e in refused.errors), typed)
+
+    def _wrong_of_typed(self, request: Request, typed: Typed) -> list[FieldProblem]:
+        """What is wrong with what was typed, and so kept in no draft; what is missing the steps ask for."""
+        raw, problems = form.submission_of(typed, self._view.pages.language(request))
+        try:
+            refusals.parsed(raw, Submission)
+        except Problem as refused:  # not counted: nobody sent it
+            wrong = ((e.field, e.reason) for e in refused.errors if e.reason not in _MISSING)
+            problems += form.problems_of(wrong, typed)
+        return problems
 
     async def _submit(self, request: Request, typed: Typed, key: str, submission: Submission) -> Response:
         challenge = typed.one("passage")

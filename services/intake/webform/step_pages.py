@@ -1,7 +1,7 @@
 """The form in short steps. Each page is sent, kept as a draft, and leads on; going back never loses anything.
 
 ``go`` says what the pressed button means: ``next``, ``back``, ``check`` (to the last page), ``stay`` (the same page in
-another language) or ``notes/`` with the name of a page of advice.
+another language), ``who`` (from a short path to the long one) or ``notes/`` with the name of a page of advice.
 """
 
 from typing import Final
@@ -41,6 +41,8 @@ _NOT_REACHED: Final = n(
     "call 1366 (24 hours). In danger, call 112."
 )
 _NOTHING_HERE: Final = n("There is nothing at this address.")
+_LONG: Final = steps.first("").slug
+"""The button that leads from a short path to the long one."""
 
 
 def router(view: FormRenderer, kept: Drafts, returning: Returning, clock: Clock) -> APIRouter:
@@ -100,6 +102,8 @@ class _Steps:
             problems += [earlier.problem] if earlier.problem and not earlier.later else []
         if problems:
             return self._with_problems(request, one, sent, typed, before, problems)
+        if go == _LONG:
+            typed = steps.taken(before or Typed(), one.slug, sent, leaving=True)
         if token is None or (before is None and one is steps.first(one.path)):
             # A page in the middle was made of this browser's draft: whatever became of that, it is one report. Who
             # begins may be another person, and learns of no report that was sent from here.
@@ -127,8 +131,8 @@ class _Steps:
         if go == "back" and before is not None:
             # What is wrong here stays behind: nobody is kept on a page they want to leave.
             return RedirectResponse(f"/form/{steps.before(one.slug, before) or one.slug}", 303)
-        if _advice(go) and not any(map(sent.all, one.controls)):
-            return RedirectResponse(f"/{go}?{BACK}={one.slug}", 303)  # nothing is here that could be lost
+        if (aside := _aside(go, one)) and not any(map(sent.all, one.controls)):
+            return RedirectResponse(aside, 303)  # nothing is here that could be lost
         return self._view.step(request, one, typed, problems=problems, status=422)
 
     def _lead(self, request: Request, one: FormStep, typed: Typed, go: str, *, fresh: bool) -> Response:
@@ -139,8 +143,8 @@ class _Steps:
             return RedirectResponse(f"/form/{beginning.slug}?{BEGIN_AGAIN}", 303)
         if go == "back":
             return RedirectResponse(f"/form/{steps.before(one.slug, typed) or one.slug}", 303)
-        if _advice(go):
-            return RedirectResponse(f"/{go}?{BACK}={one.slug}", 303)
+        if aside := _aside(go, one):
+            return RedirectResponse(aside, 303)
         return RedirectResponse(f"/form/{CHECK if go == 'check' else steps.after(one.slug, typed)}", 303)
 
     def _later(self, request: Request, one: FormStep, typed: Typed) -> Response:
@@ -165,9 +169,12 @@ class _Steps:
         return [problem for problem in problems if problem.control in one.controls]
 
 
-def _advice(go: str) -> bool:
+def _aside(go: str, one: FormStep) -> str:
+    """Where a button leads that leaves the path; empty for the others."""
     place, _, slug = go.partition("/")
-    return place == "notes" and slug in NOTES
+    if place == "notes" and slug in NOTES:
+        return f"/{go}?{BACK}={one.slug}"
+    return f"/form/{_LONG}" if go == _LONG else ""
 
 
 def _known(slug: str) -> FormStep:

@@ -231,13 +231,17 @@ def entered(typed: Typed, one: FormStep) -> Typed:
     return Typed({**typed.values, **said, PATH: (one.path,)})
 
 
-def taken(known: Typed, slug: str, sent: Typed) -> Typed:
-    """Merge a step's page into the answers: its fields as sent, everything else as before."""
-    known = entered(known, _BY_SLUG[slug])
+def taken(known: Typed, slug: str, sent: Typed, *, leaving: bool = False) -> Typed:
+    """Merge a step's page into the answers: its fields as sent, everything else as before.
+
+    ``leaving`` a short path for the long one takes along what was typed, and not what entering the path says: who
+    leaves may be reporting for another.
+    """
+    known = known if leaving else entered(known, _BY_SLUG[slug])
     mine = _BY_SLUG[slug].controls
     kept = {name: values for name, values in known.values.items() if name not in mine}
     found = kept | {name: sent.all(name) for name in mine if sent.all(name)}
-    if found.get("role", (Role.VICTIM,)) != (Role.VICTIM,):
+    if leaving or found.get("role", (Role.VICTIM,)) != (Role.VICTIM,):
         found.pop(PATH, None)  # both short paths are for who was harmed
     return Typed(found)
 

@@ -20,6 +20,7 @@ from tests.support.waiting import eventually
 
 GONE = "What you answered is no longer here"
 STORY = "카나리아가 적은 이야기"
+MORE = "I am reporting for someone else, or want to tell more"
 
 
 @pytest.fixture(scope="module")
@@ -481,7 +482,8 @@ async def test_changing_an_answer_while_drafts_cannot_be_kept_shows_everything_o
 
 async def test_a_note_for_others_turns_nobody_into_who_was_harmed(harness: IntakeHarness) -> None:
     for slug in ("y-what", "now"):
-        assert 'href="/form/who"' in (await harness.http.get(f"/form/{slug}?lang=en")).text  # nothing answered
+        page = await harness.http.get(f"/form/{slug}?lang=en")  # nothing answered
+        assert re.findall('<button class="link" type="submit" name="go" value="who">([^<]+)', page.text) == [MORE]
     await answer(harness, "who", role="representative")
     await answer(harness, "relation", relation="lineal", victim_knows="yes", victim_agrees="yes")
     for slug in ("y-what", "now"):
@@ -614,6 +616,96 @@ async def test_advice_is_not_read_over_something_wrong_that_would_be_lost(harnes
     unanswered = await answer(harness, "who", go="notes/browser")
     assert (unanswered.status_code, unanswered.headers["location"]) == (303, "/notes/browser?back=who")
     assert (await answer(harness, "words", go="notes/nothing", narrative=STORY)).headers["location"] != "/notes/nothing"
+
+
+async def rather_in_steps(harness: IntakeHarness, page: httpx.Response, **fields: str | list[str]) -> httpx.Response:
+    """Press the button of the form on one page that leads to one question at a time."""
+    [(place, go)] = re.findall(
+        r'formaction="([^"]+)" name="go" value="([^"]+)">Rather one question at a time<', page.text
+    )
+    return await harness.http.post(place, data={**hidden(page), **fields, "go": go})
+
+
+async def test_one_question_at_a_time_takes_along_what_was_typed_in_the_form_on_one_page(
+    harness: IntakeHarness,
+) -> None:
+    page = await harness.http.get("/all?lang=en")
+    typed: dict[str, str | list[str]] = {"narrative": STORY, "email": "", "consents": ["personal"], "word": "우산 하나"}
+    led = await rather_in_steps(harness, page, **typed)
+    assert (led.status_code, led.headers["location"]) == (303, "/form/who")
+    assert (await answer(harness, "who", role="victim")).headers["location"] == "/form/what"
+    assert (await answer(harness, "what", harm_types=["distribution"])).headers["location"] == "/form/urgent"
+    last = await harness.http.get("/form/check?lang=en")
+    assert hidden(last)["narrative"] == [STORY]
+    assert last.text.count(" checked") == 1
+    assert "You typed a word before" in last.text
+    assert "우산 하나" not in last.text
+    assert await harness.collection.count_documents({}) == 0
+    receipt(await harness.http.post("/?lang=en", data=hidden(last)))
+
+
+async def test_what_is_wrong_in_the_form_on_one_page_is_kept_there_and_in_no_draft(harness: IntakeHarness) -> None:
+    page = await harness.http.get("/all?lang=en")
+    wrong = await rather_in_steps(harness, page, narrative="900101-1234567", contact_channels=["text"])
+    assert (wrong.status_code, "900101-1234567" in wrong.text) == (422, True)
+    assert re.findall(r'<a href="#([\w-]+)">', wrong.text.partition("<form")[0])[:2] == ["narrative", "send"]
+    assert drafts.COOKIE not in harness.http.cookies
+    missing = await rather_in_steps(harness, wrong, narrative=STORY, contact_channels=["text"])
+    assert missing.headers["location"] == "/form/who", "the steps ask for a role and for the number"
+
+
+async def test_with_nothing_typed_in_the_form_on_one_page_a_draft_of_before_goes_on(harness: IntakeHarness) -> None:
+    led = await rather_in_steps(harness, await harness.http.get("/all?lang=en"), narrative="", division="")
+    assert (led.headers["location"], drafts.COOKIE in harness.http.cookies) == ("/form/who", False)
+    await begun(harness)
+    led = await rather_in_steps(harness, await harness.http.get("/all?lang=en"), narrative="", division="")
+    assert led.headers["location"] == "/form/who"
+    assert hidden(await harness.http.get("/form/check?lang=en"))["harm_types"] == ["distribution", "synthesis"]
+
+
+async def test_one_question_at_a_time_keeps_what_could_not_be_kept_before(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise TransientError("the store is away")
+
+    await begun(harness)
+    last = await harness.http.get("/form/check?lang=en")
+    with monkeypatch.context() as patched:
+        patched.setattr(DraftRepository, "write", away)
+        page = await answer(harness, "words", narrative=STORY)
+        typed: dict[str, str | list[str]] = {"role": "victim", "harm_types": ["synthesis"], "narrative": STORY}
+        page = await rather_in_steps(harness, page, **typed)
+        assert (page.status_code, STORY in page.text) == (503, True)
+    assert (await rather_in_steps(harness, page, **typed)).headers["location"] == "/form/who"
+    kept = hidden(await harness.http.get("/form/check?lang=en"))
+    assert (kept["narrative"], kept["harm_types"]) == ([STORY], ["synthesis"])
+    assert kept["idempotency_key"] == hidden(last)["idempotency_key"], "still one report"
+
+
+async def test_who_leaves_a_short_path_to_tell_more_takes_along_what_was_typed_and_nothing_else(
+    harness: IntakeHarness,
+) -> None:
+    led = await answer(harness, "now", "who", money_demanded="yes", threat_deadline="2061-11-26T21:00")
+    assert (led.status_code, led.headers["location"]) == (303, "/form/who")
+    assert " checked" not in (await harness.http.get("/form/who?lang=en")).text, "they may report for another"
+    assert (await answer(harness, "who", role="representative")).headers["location"] == "/form/relation"
+    assert " checked" not in (await harness.http.get("/form/what?lang=en")).text
+    await answer(harness, "what", harm_types=["distribution"])
+    form = hidden(await harness.http.get("/form/check?lang=en"))
+    assert (form["money_demanded"], form["threat_deadline"]) == (["yes"], ["2061-11-26T21:00"])
+    assert "path" not in form
+    harness.http.cookies.clear()
+    assert (await answer(harness, "y-what", "who", harm_types=["synthesis"])).headers["location"] == "/form/who"
+    assert (await answer(harness, "who", role="victim")).headers["location"] == "/form/what"
+    assert hidden(await harness.http.get("/form/check?lang=en"))["harm_types"] == ["synthesis"]
+
+
+async def test_a_short_path_is_not_left_over_something_wrong_that_would_be_lost(harness: IntakeHarness) -> None:
+    wrong = await answer(harness, "now", "who", threat_deadline="tomorrow")
+    assert (wrong.status_code, 'href="#threat_deadline"' in wrong.text, "1/3" in wrong.text) == (422, True, True)
+    unanswered = await answer(harness, "y-what", "who")
+    assert (unanswered.status_code, unanswered.headers["location"]) == (303, "/form/who")
 
 
 @pytest.mark.parametrize("back", ["nothing", "//example.com", ""])

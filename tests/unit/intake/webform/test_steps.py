@@ -82,6 +82,15 @@ def test_a_page_replaces_its_own_answers_and_touches_no_other() -> None:
     assert steps.taken(known, "urgent", sent) == typed(narrative="kept", money_demanded="no")
 
 
+def test_leaving_a_short_path_takes_along_what_was_typed_there_and_not_what_entering_it_says() -> None:
+    sent = Typed({"money_demanded": ("yes",), "go": ("who",)})
+    assert steps.taken(Typed(), "now", sent, leaving=True) == Typed({"money_demanded": ("yes",)})
+    on_it = steps.taken(Typed(), "now", sent)
+    assert steps.taken(on_it, "now", sent, leaving=True) == Typed(
+        {"role": ("victim",), "harm_types": ("distribution_threat",), "money_demanded": ("yes",)}
+    )
+
+
 @pytest.mark.parametrize("slug", ["y-what", "now"])
 def test_a_short_path_is_entered_by_nobody_who_reports_for_another(slug: str) -> None:
     entering = steps.step(slug)
