@@ -138,8 +138,7 @@ class Publisher:
             )
             for (topic, partition), some in batches.items()
         ]
-        # All are waited for, so that nothing is left in flight.
-        results = await asyncio.gather(*sends, return_exceptions=True)
+        results = await _all_ended(sends)
         failures = [result for result in results if isinstance(result, BaseException)]
         if not failures:
             return
@@ -281,10 +280,15 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 async def all_sent(sends: Sequence[Awaitable[int]]) -> None:
-    """Wait for every send, even when one fails, so that nothing is left in flight; then raise the first failure."""
-    for result in await asyncio.gather(*sends, return_exceptions=True):
+    """Wait for every send, even when one fails; then raise the first failure."""
+    for result in await _all_ended(sends):
         if isinstance(result, BaseException):
             raise result
+
+
+async def _all_ended(sends: Sequence[Awaitable[int]]) -> list[int | BaseException]:
+    """What each send came to, once none is left in flight."""
+    return await asyncio.gather(*sends, return_exceptions=True)
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:
