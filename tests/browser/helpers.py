@@ -134,6 +134,13 @@ async def assert_accessible(page: Page, *, without: str = "") -> None:
     assert not told, "\n".join(told)
 
 
+async def to_what(page: Page, site: str) -> None:
+    """Begin a report in Korean as who was harmed; the page is then the step that asks what happened."""
+    await page.goto(f"{site}/form/who?lang=ko")
+    await page.locator("#role").check()
+    await go_on(page, "what")
+
+
 async def go_on(page: Page, slug: str, by: str = "next") -> None:
     """Press the button of a step of the form and be on the page it should lead to."""
     await follow(page, page.locator(f"main button[name=go][value={by}]").click(), f"**/form/{slug}*")

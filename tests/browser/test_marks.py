@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, expect
 
 from services.intake.reports import documents
 from shared.encryption import Keyring
-from tests.browser.helpers import follow, go_on
+from tests.browser.helpers import follow, go_on, to_what
 from tests.browser.test_form import small_page
 from tests.integration.intake.harness import IntakeHarness
 
@@ -39,9 +39,7 @@ def picture(width: int, height: int) -> bytes:
 
 async def to_pictures(page: Page, site: str) -> None:
     """Begin a report as far as the step that asks for pictures."""
-    await page.goto(f"{site}/form/who?lang=ko")
-    await page.locator("#role").check()
-    await go_on(page, "what")
+    await to_what(page, site)
     await page.locator("#harm_types").check()
     await go_on(page, "urgent")
     await page.goto(f"{site}/form/seen")

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, expect
 from services.intake.webform import steps
 from shared.web.form_body import Typed
 from shared.web.pages import QUICK_EXIT_URL
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, follow, go_on, move_to
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, follow, go_on, move_to, to_what
 from tests.browser.test_form import shoot
 from tests.integration.intake.harness import IntakeHarness
 from tests.support.waiting import eventually
@@ -134,9 +134,7 @@ async def test_an_error_on_a_step_is_accessible_leads_to_its_field_and_keeps_wha
 @pytest.mark.parametrize("script", [False, True])
 async def test_the_other_language_at_any_step_loses_nothing(chromium: Browser, site: str, script: bool) -> None:
     page = await window(chromium, java_script_enabled=script)
-    await page.goto(f"{site}/form/who?lang=ko")
-    await page.locator("#role").check()
-    await go_on(page, "what")
+    await to_what(page, site)
     await page.goto(f"{site}/form/words")
     await page.locator("#narrative").fill("half a sentence")
     await follow(page, page.get_by_role("button", name="English").click())
@@ -157,9 +155,7 @@ async def test_advice_read_from_a_step_loses_nothing_of_what_was_typed_there(
     chromium: Browser, site: str, script: bool
 ) -> None:
     page = await window(chromium, java_script_enabled=script)
-    await page.goto(f"{site}/form/who?lang=ko")
-    await page.locator("#role").check()
-    await go_on(page, "what")
+    await to_what(page, site)
     await page.locator("[name=harm_types][value=distribution_threat]").check()
     await go_on(page, "urgent")
     await page.goto(f"{site}/form/words")
@@ -219,9 +215,7 @@ async def test_going_back_to_a_step_that_had_an_error_leads_to_the_step(
     chromium: Browser, site: str, language: str
 ) -> None:
     page = await window(chromium)
-    await page.goto(f"{site}/form/who?lang=ko")
-    await page.locator("#role").check()
-    await go_on(page, "what")
+    await to_what(page, site)
     await page.goto(f"{site}/form/words")
     await page.locator("#narrative").fill("제 번호는 900101-1234567")
     await follow(page, page.locator("main button[value=next]").click())

@@ -29,6 +29,11 @@ def clock() -> ManualClock:
     return ManualClock(datetime(2061, 11, 25, 3, 0, tzinfo=UTC))
 
 
+async def away(*_: object, **__: object) -> None:
+    """Stands for a question to a store that does not answer."""
+    raise TransientError("the store is away")
+
+
 async def answer(harness: IntakeHarness, slug: str, go: str = "next", **fields: str | list[str]) -> httpx.Response:
     return await harness.http.post(f"/form/{slug}?lang=en", data={"go": go, **fields})
 
@@ -265,9 +270,6 @@ async def test_a_browser_that_takes_no_cookies_is_told_of_the_form_that_needs_no
 async def test_a_draft_that_cannot_be_asked_for_is_not_called_gone(
     harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: object) -> None:
-        raise TransientError("store: gone")
-
     await begun(harness)
     with monkeypatch.context() as patch:
         patch.setattr(DraftRepository, "read", away)
@@ -419,9 +421,6 @@ async def test_who_begins_anew_in_the_same_browser_learns_of_no_report_that_was_
 async def test_a_step_that_cannot_be_kept_belongs_to_the_report_of_its_draft(
     harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: object, **__: object) -> None:
-        raise TransientError("the store is away")
-
     await begun(harness)
     last = await harness.http.get("/form/check?lang=en")
     with monkeypatch.context() as patched:
@@ -469,9 +468,6 @@ async def test_no_button_but_the_one_that_sends_sends_a_report(harness: IntakeHa
 async def test_changing_an_answer_while_drafts_cannot_be_kept_shows_everything_on_one_page(
     harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: object) -> None:
-        raise TransientError("store: gone")
-
     await begun(harness)
     form = hidden(await harness.http.get("/form/check?lang=en"))
     monkeypatch.setattr(DraftRepository, "read", away)
@@ -547,9 +543,6 @@ async def test_the_other_language_loses_nothing(harness: IntakeHarness) -> None:
 async def test_the_other_language_of_the_form_on_one_page_loses_nothing(
     harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch, shown_at: str
 ) -> None:
-    async def away(*_: object) -> None:
-        raise TransientError("store: gone")
-
     monkeypatch.setattr(DraftRepository, "write", away)
     page = await (harness.http.get("/all?lang=en") if shown_at == "/all" else answer(harness, "words", narrative=STORY))
     assert "Look at everything" not in page.text
@@ -666,9 +659,6 @@ async def test_with_nothing_typed_in_the_form_on_one_page_a_draft_of_before_goes
 async def test_one_question_at_a_time_keeps_what_could_not_be_kept_before(
     harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: object, **__: object) -> None:
-        raise TransientError("the store is away")
-
     await begun(harness)
     last = await harness.http.get("/form/check?lang=en")
     with monkeypatch.context() as patched:
