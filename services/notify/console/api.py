@@ -12,15 +12,27 @@ from services.notify.cases.commands import (
     Command,
     OfferRequest,
     OwnedRequest,
-    ReferRequest,
-    TransferRequest,
 )
 from services.notify.cases.models import CaseState
 from services.notify.cases.rules import Rejected
 from services.notify.cases.service import CaseService, CommandResult
 from services.notify.cases.tickets import Tickets
 from services.notify.console import lists
-from services.notify.console.dependencies import absent, checked_center, guarded, home_of, problem_of, readable, there
+from services.notify.console.dependencies import (
+    absent,
+    check_center,
+    checked_center,
+    deletion_number,
+    demand_agreement,
+    guarded,
+    home_of,
+    no_number,
+    problem_of,
+    readable,
+    require_duty,
+    set_duty,
+    there,
+)
 from services.notify.console.lists import count_cases
 from services.notify.console.views import (
     CaseList,
@@ -34,24 +46,19 @@ from services.notify.console.views import (
     center_view,
     row_of,
 )
-from services.notify.request_audit import RequestAudit, RequestAuditFactory
-from services.notify.team.rules import agreed
-from services.notify.team.service import DutyChangedError
+from services.notify.request_audit import RequestAuditFactory
 from shared.events.base import CenterId, ReportId
 from shared.events.vocabulary import CenterState
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.identity.tokens import Purpose
-from shared.web.app import FieldError, Problem
+from shared.web.app import FieldError
 from shared.web.authorization import Authorizer
 from shared.web.documented import refuses
 from shared.web.pages import Pages
 from shared.web.problems import invalid
 from shared.web.translations import gettext_noop
 
-_DUTY_CHANGED: Final = gettext_noop(
-    "Who is on duty has changed since this page was loaded. Load it again and see whether what you said is there."
-)
 _REJECTED: Final = tuple(one.value for one in Rejected)
 """Refusals of every command on a case."""
 ReportPath = Annotated[ReportId, Path(examples=["3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"])]
@@ -183,47 +190,6 @@ def center_router(service: CaseService, authorize: Authorizer, audited: RequestA
     return router
 
 
-def duty_action(state: CenterState) -> Action:
-    """Return what somebody must be allowed to do who says this of a centre."""
-    return Action.CENTERS_CLOSE if state is CenterState.CLOSED else Action.CENTERS_DUTY
-
-
-def require_duty(
-    authorize: Authorizer, request: Request, principal: Principal, center_id: str, state: CenterState
-) -> None:
-    """Raises Problem 403 unless they may say this of the centre."""
-    authorize.require(request, principal, duty_action(state), center_id)
-
-
-def demand_agreement(state: CenterState, staff_on_duty: int) -> None:
-    """Raises Problem 422 where state and number contradict each other: which of the two is meant, only they know."""
-    if agreed(state, staff_on_duty) is None:
-        raise Problem(
-            422,
-            "people_on_duty",
-            gettext_noop(
-                "“Nobody on duty” and a number of people on duty contradict each other. Say 0, or another state."
-            ),
-        )
-
-
-async def set_duty(
-    service: CaseService,
-    center_id: str,
-    state: CenterState,
-    staff_on_duty: int,
-    cases_per_person: int | None,
-    seen: int | None,
-    audit: RequestAudit,
-) -> None:
-    """Say who is on duty. Raises Problem 409 where somebody else has said so since the person looked."""
-    said = (state, staff_on_duty, cases_per_person)
-    try:
-        await guarded(lambda: service.duty.set_duty(center_id, *said, seen=seen, audit=audit))
-    except DutyChangedError:
-        raise Problem(409, "duty_changed", _DUTY_CHANGED) from None
-
-
 async def _view(service: CaseService, center_id: str) -> CenterView:
     found = await guarded(lambda: service.duty.get(center_id))
     counts = await guarded(lambda: count_cases(service.cases, center_id))
@@ -277,21 +243,6 @@ def _endpoint(
         return Offered(offer_id=done.case.offer.offer_id, expires_at=done.case.offer.expires_at)
 
     return run
-
-
-def no_number() -> None:
-    """Most commands name nothing besides the case."""
-
-
-def deletion_number(number: Annotated[int, Path(ge=1, le=999, examples=[1])]) -> int:
-    """The request to delete that a path names."""
-    return number
-
-
-def check_center(body: BaseModel) -> None:
-    """Raise the 404 of a command that names a center there is not."""
-    if isinstance(body, TransferRequest | ReferRequest):
-        checked_center(body.to_center_id)
 
 
 def ticket_router(

@@ -17,8 +17,17 @@ from services.notify.cases.models import CENTRAL_DESK, NEXT_OF, Case, TransferRe
 from services.notify.cases.rules import Rejected, under_one_person, ways
 from services.notify.cases.service import CaseService, CommandResult
 from services.notify.cases.tickets import Tickets
-from services.notify.console.api import check_center, deletion_number, no_number
-from services.notify.console.dependencies import absent, concerned, guarded, problem_of, readable, there
+from services.notify.console.dependencies import (
+    absent,
+    check_center,
+    concerned,
+    deletion_number,
+    guarded,
+    no_number,
+    problem_of,
+    readable,
+    there,
+)
 from services.notify.console.rows import center_names
 from services.notify.escalation.rules import contacted
 from services.notify.request_audit import RequestAuditFactory

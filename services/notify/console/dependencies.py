@@ -1,20 +1,25 @@
-"""Dependencies of the console's routes: the principal, the audit's line, and refusals in the reader's language."""
+"""What the console's JSON routes and its pages share: who may, the audit's line, who is on duty, refusals in words."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Annotated, Final, TypeVar
 
-from fastapi import Request
+from fastapi import Path, Request
+from pydantic import BaseModel
 
+from services.notify.cases.commands import ReferRequest, TransferRequest
 from services.notify.cases.models import CENTRAL_DESK, Case
 from services.notify.cases.service import CaseService, CommandResult
 from services.notify.console.problems import not_theirs, refused, unavailable
 from services.notify.request_audit import RequestAudit
 from services.notify.team.directory import StaffDirectory
 from services.notify.team.repository import known
+from services.notify.team.rules import agreed, duty_action
+from services.notify.team.service import DutyChangedError
 from shared.audit.entries import by_staff, where_of
 from shared.audit.model import AuditEntry, AuditOutcome
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.events.vocabulary import CenterState
 from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action
 from shared.web.app import Problem
@@ -24,6 +29,9 @@ from shared.web.translations import gettext_noop
 
 T = TypeVar("T")
 
+_DUTY_CHANGED: Final = gettext_noop(
+    "Who is on duty has changed since this page was loaded. Load it again and see whether what you said is there."
+)
 Append = Callable[[AuditEntry], Awaitable[None]]
 
 
@@ -102,6 +110,57 @@ def concerned(case: Case, organisation: str) -> str:
 def home_of(principal: Principal) -> str:
     """The list somebody sees first: their centre's, or the central desk's."""
     return principal.organisation if known(principal.organisation) else CENTRAL_DESK
+
+
+def no_number() -> None:
+    """Most commands name nothing besides the case."""
+
+
+def deletion_number(number: Annotated[int, Path(ge=1, le=999, examples=[1])]) -> int:
+    """The request to delete that a path names."""
+    return number
+
+
+def check_center(body: BaseModel) -> None:
+    """Raise the 404 of a command that names a center there is not."""
+    if isinstance(body, TransferRequest | ReferRequest):
+        checked_center(body.to_center_id)
+
+
+def require_duty(
+    authorize: Authorizer, request: Request, principal: Principal, center_id: str, state: CenterState
+) -> None:
+    """Raises Problem 403 unless they may say this of the centre."""
+    authorize.require(request, principal, duty_action(state), center_id)
+
+
+def demand_agreement(state: CenterState, staff_on_duty: int) -> None:
+    """Raises Problem 422 where state and number contradict each other: which of the two is meant, only they know."""
+    if agreed(state, staff_on_duty) is None:
+        raise Problem(
+            422,
+            "people_on_duty",
+            gettext_noop(
+                "“Nobody on duty” and a number of people on duty contradict each other. Say 0, or another state."
+            ),
+        )
+
+
+async def set_duty(
+    service: CaseService,
+    center_id: str,
+    state: CenterState,
+    staff_on_duty: int,
+    cases_per_person: int | None,
+    seen: int | None,
+    audit: RequestAudit,
+) -> None:
+    """Say who is on duty. Raises Problem 409 where somebody else has said so since the person looked."""
+    said = (state, staff_on_duty, cases_per_person)
+    try:
+        await guarded(lambda: service.duty.set_duty(center_id, *said, seen=seen, audit=audit))
+    except DutyChangedError:
+        raise Problem(409, "duty_changed", _DUTY_CHANGED) from None
 
 
 async def guarded(call: Callable[[], Awaitable[T]]) -> T:

@@ -9,14 +9,22 @@ from services.notify.cases.attention import STATES, CaseFilter, states_of, wants
 from services.notify.cases.models import CENTRAL_DESK
 from services.notify.cases.service import CaseService
 from services.notify.console import lists
-from services.notify.console.api import demand_agreement, duty_action, require_duty, set_duty
 from services.notify.console.banners import Banners
-from services.notify.console.dependencies import checked_center, concerned, guarded, home_of
+from services.notify.console.dependencies import (
+    checked_center,
+    concerned,
+    demand_agreement,
+    guarded,
+    home_of,
+    require_duty,
+    set_duty,
+)
 from services.notify.console.lists import count_cases, wanted_of
 from services.notify.console.rows import center_names
 from services.notify.dead_letters.repository import DeadLetterStore
 from services.notify.request_audit import RequestAuditFactory
 from services.notify.settings import NotifySettings
+from services.notify.team.rules import duty_action
 from shared import centers
 from shared.events.base import CenterId
 from shared.events.vocabulary import CenterState, HarmType, Urgency

@@ -18,6 +18,7 @@ from services.notify.team.models import SHIFTS, CenterDuty, Counted, Rota, Shift
 from shared.clock import SEOUL, seoul_date
 from shared.events.centers import CenterChanged
 from shared.events.vocabulary import CenterState, EndReason, HarmType
+from shared.identity.roles import Action
 from shared.severity import SEVERE_PER_PERSON
 from shared.web.language import Language
 
@@ -32,6 +33,11 @@ def agreed(state: CenterState, staff_on_duty: int) -> CenterState | None:
     if staff_on_duty == 0:
         return CenterState.UNSTAFFED
     return None if state is CenterState.UNSTAFFED else state
+
+
+def duty_action(state: CenterState) -> Action:
+    """Return what somebody must be allowed to do who says this of a centre."""
+    return Action.CENTERS_CLOSE if state is CenterState.CLOSED else Action.CENTERS_DUTY
 
 
 def set_duty(

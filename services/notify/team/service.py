@@ -6,11 +6,10 @@ from typing import Final
 from services.notify.request_audit import RequestAudit, no_audit
 from services.notify.team.models import CenterDuty
 from services.notify.team.repository import CenterStore
-from services.notify.team.rules import set_duty
+from services.notify.team.rules import duty_action, set_duty
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.vocabulary import CenterState
-from shared.identity.roles import Action
 from shared.outbox import Relay
 
 _ROUNDS: Final = 20
@@ -63,8 +62,14 @@ class DutyService:
             if seen is not None and seen != center.center_version:
                 raise DutyChangedError(center_id)
             if not audited:
-                action = Action.CENTERS_CLOSE if after.state is CenterState.CLOSED else Action.CENTERS_DUTY
-                await audit(action, None, None, of=center_id, state=after.state.value, staff=str(staff_on_duty))
+                await audit(
+                    duty_action(after.state),
+                    None,
+                    None,
+                    of=center_id,
+                    state=after.state.value,
+                    staff=str(staff_on_duty),
+                )
                 audited = True
             if await self._centers.save(after, center.rev, (event,), now):
                 self._relay.enqueue(center_id)

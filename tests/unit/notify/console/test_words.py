@@ -4,10 +4,10 @@ from pathlib import Path
 
 import services.notify
 from services.notify.cases.models import EntryKind
-from services.notify.console import api, problems
+from services.notify.console import dependencies, problems
 from services.notify.team import pages
 
-AT_ODDS = (api._DUTY_CHANGED, pages._CHANGED, str(problems.unavailable().detail), *problems._WORDS.values())
+AT_ODDS = (dependencies._DUTY_CHANGED, pages._CHANGED, str(problems.unavailable().detail), *problems._WORDS.values())
 
 
 def test_no_conflict_says_that_nothing_was_changed() -> None:

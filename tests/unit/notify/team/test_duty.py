@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.console.api import demand_agreement
+from services.notify.console.dependencies import demand_agreement
 from services.notify.team.models import CenterDuty
 from services.notify.team.repository import nominal
 from services.notify.team.rules import agreed, set_duty
