@@ -6,6 +6,16 @@ from datetime import date
 from typing import NamedTuple
 
 
+class _Named:
+    __slots__ = ()
+    name_ko: str
+    name_en: str
+
+    def name(self, language: str) -> str:
+        """Return the name in Korean (``ko``), else in English."""
+        return self.name_ko if language == "ko" else self.name_en
+
+
 class District(NamedTuple):
     """A si, gun or gu; listed only where a division has more than one catchment."""
 
@@ -14,9 +24,13 @@ class District(NamedTuple):
     name_ko: str
     name_en: str
 
+    def name(self, language: str) -> str:
+        """Return the name in Korean (``ko``), else in English."""
+        return self.name_ko if language == "ko" else self.name_en
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Division:
+class Division(_Named):
     """A first-level division. ``valid_to`` is its last day; none means still in force."""
 
     slug: str
@@ -43,7 +57,7 @@ class Division:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Elsewhere:
+class Elsewhere(_Named):
     """A value that stands where a division would: outside Korea, or not known."""
 
     slug: str
@@ -53,7 +67,7 @@ class Elsewhere:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Center:
+class Center(_Named):
     """A support centre, or ``central``."""
 
     id: str

@@ -126,7 +126,7 @@ class CallRenderer:
         """Return the data that the page's script needs after a save."""
         translate = self.pages.gettext(request)
         role = step_words.role_of(typed.one("role"))
-        korean = self.pages.language(request) == "ko"
+        language = self.pages.language(request)
         districts = districts_of(typed.one("division"))
         sections = {
             one.slug: {
@@ -141,7 +141,7 @@ class CallRenderer:
             "saved": _time(call.saved_at),
             "problems": self._said(request, problems),
             "sections": sections,
-            "districts": [[one.code, one.name_ko if korean else one.name_en] for one in districts],
+            "districts": [[one.code, one.name(language)] for one in districts],
             "linked": linked,
         }
         return _json(said, problems)

@@ -111,6 +111,5 @@ def _closed(pages: Pages, request: Request, problem: Problem, report_id: str | N
 
 
 def _places(pages: Pages, request: Request) -> dict[str, str]:
-    korean = pages.language(request) == "ko"
-    here = {slug: one.name_ko if korean else one.name_en for slug, one in TABLES.divisions.items()}
-    return here | {slug: one.name_ko if korean else one.name_en for slug, one in TABLES.elsewhere.items()}
+    language = pages.language(request)
+    return {slug: one.name(language) for slug, one in {**TABLES.divisions, **TABLES.elsewhere}.items()}

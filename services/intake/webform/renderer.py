@@ -225,17 +225,16 @@ class FormRenderer:
 
     def _places(self, request: Request, typed: Typed) -> Options:
         language = self.pages.language(request)
-        korean = language == "ko"
         here = divisions_on(seoul_date(self._clock.now()))
         chosen = typed.one("division")
         asked = [chosen] if districts_of(chosen) else [division.slug for division in here]
         districts = [district for slug in asked for district in districts_of(slug)]
         return {
             "division": [
-                *((d.slug, d.name_ko if korean else d.name_en) for d in here),
-                *((e.slug, e.name_ko if korean else e.name_en) for e in TABLES.elsewhere.values()),
+                *((d.slug, d.name(language)) for d in here),
+                *((e.slug, e.name(language)) for e in TABLES.elsewhere.values()),
             ],
-            "district": [(d.code, d.name_ko if korean else d.name_en) for d in districts],
+            "district": [(d.code, d.name(language)) for d in districts],
             "declined_centers": [(center_id, center(center_id).short_name(language)) for center_id in CENTER_IDS],
         }
 

@@ -150,7 +150,7 @@ def ordered(rows: Sequence[LiveCenter], order: Order, language: str) -> list[Liv
     """The rows in an order; equals by name in the reader's language."""
 
     def name(row: LiveCenter) -> str:
-        return row.name_ko if language == "ko" else row.name_en
+        return center(row.center_id).name(language)
 
     keys: Mapping[Order, Callable[[LiveCenter], tuple[object, ...]]] = {
         Order.WAITING: lambda row: (*_waits(row), *_load(row), name(row)),

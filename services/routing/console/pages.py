@@ -66,13 +66,12 @@ def page_router(
         entries = await entries_for(authorize, request, principal, store, report_id)
         language, translate = pages.language(request), pages.gettext(request)
         story = story_of([event_of(entry) for entry in entries], language, translate, known)
-        owner = center(story.center_id)
         return pages.render(
             request,
             "decision.html",
             report_id=report_id,
             story=story,
-            owner=owner.name_ko if language == "ko" else owner.name_en,
+            owner=center(story.center_id).name(language),
             short=lambda center_id: center(center_id).short_name(language),
             words=words,
             live=principal.may(Action.CENTERS_LIVE, CENTRAL),

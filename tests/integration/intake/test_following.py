@@ -89,7 +89,7 @@ async def test_the_status_follows_owner_and_work(harness: IntakeHarness) -> None
         ),
     ):
         page = (await harness.http.post(f"/status?lang={language}", data={"receipt": receipt})).text
-        before, now = ((one.name_ko if language == "ko" else one.name_en) for one in (busan, center("ulsan")))
+        before, now = (one.name(language) for one in (busan, center("ulsan")))
         title, answering, given, seen, moved = words
         assert f"<h1>{title}</h1>" in page
         for said in (
