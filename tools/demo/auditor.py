@@ -9,13 +9,12 @@ from collections.abc import Collection, Mapping
 
 import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 
 from shared.kafka.connection import client_options
 from shared.settings import KafkaSettings
+from shared.topics import TOPICS
 from tools.demo.ledger import Ledger, LogRecord
 
-TOPICS = ("reports", "routings", "cases", "alerts", "centers", "loads")
 _CALL_SECONDS = 15.0
 """Limit of one call to Kafka: aiokafka waits for ever on some while the broker is away."""
 
@@ -46,7 +45,7 @@ class DemoAuditor:
     async def start(self) -> None:
         """Connect and stand before the first record of every partition; waits for the topics to exist."""
         logging.getLogger("aiokafka").setLevel(logging.ERROR)
-        names = [self._prefix + name for topic in TOPICS for name in (topic, f"{topic}.dead")]
+        names = [self._prefix + name for topic in TOPICS for name in (topic.name, topic.dead)]
         consumer = AIOKafkaConsumer(
             *names,
             **client_options(self._kafka),
@@ -126,19 +125,3 @@ def _read(topic: str, record: object) -> LogRecord:
         body=body,
         timestamp_ms=int(getattr(record, "timestamp", 0)),
     )
-
-
-async def read_all(kafka: KafkaSettings, prefix: str = "", *, attempts: int = 20) -> Ledger:
-    """One reading of everything, tried again while the broker is coming up."""
-    for attempt in range(attempts):
-        auditor = DemoAuditor(kafka, prefix)
-        try:
-            await auditor.start()
-            return await auditor.catch_up()
-        except (KafkaError, TimeoutError, OSError):
-            if attempt == attempts - 1:
-                raise
-            await asyncio.sleep(0.5)
-        finally:
-            await auditor.stop()
-    raise RuntimeError("attempts must be positive")

@@ -55,9 +55,6 @@ class SettledReports:
         self._most = most
         self._kept: OrderedDict[str, Settled] = OrderedDict()
 
-    def __len__(self) -> int:
-        return len(self._kept)
-
     def keep(self, report_id: str, kept: Settled) -> None:
         """Keep what is left of a report; the one that has been settled longest is forgotten."""
         self._kept[report_id] = kept
@@ -172,11 +169,6 @@ class Auditor:
                 self._settled.keep(report_id, kept)
                 self._resting.discard(report_id)
                 del self._watched[report_id]
-
-    @property
-    def remembered(self) -> int:
-        """Of how many reports something is kept in memory."""
-        return len(self._watched) + len(self._settled)
 
     def _judge(self, now: datetime) -> None:
         found: dict[str, Deviation] = {}

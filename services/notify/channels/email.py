@@ -41,11 +41,6 @@ class MailChannel:
         self._waiting: dict[bool, deque[asyncio.Future[_Connection]]] = {True: deque(), False: deque()}
         """Mails that wait for a connection, in the order in which they came; by whether they are urgent."""
 
-    @property
-    def busy(self) -> int:
-        """How many connections have a mail in hand."""
-        return len(self._all) - len(self._free)
-
     async def send(self, mails: Sequence[Mail], deadline: float) -> list[str | None]:
         """Send all, several at a time; per mail None, or a short reason why the server did not take it.
 

@@ -157,7 +157,8 @@ class NotifyHarness:
         busy = await cases.collection.count_documents({"$or": [pending, {"lease_by": {"$ne": None}}]})
         busy += await centers.count_documents(pending) + await cases.backlog(self.clock.now())
         # Acknowledging a case ends its lease, but its mail may still be being sent.
-        return busy + len(worker._held._in_hand) + self.notify.delivery._mail.busy == 0
+        mail = self.notify.delivery._mail
+        return busy + len(worker._held._in_hand) + len(mail._all) - len(mail._free) == 0
 
     async def case(self, report_id: str) -> dict[str, Any] | None:
         answer = await self.http.get(f"/api/v1/cases/{report_id}")
