@@ -43,6 +43,10 @@ TOKEN_LENGTH: Final = 24
 """Shortest token that opens anything: 24 hex digits are 96 bits, beyond guessing."""
 
 
+PORTS: Final = {"intake": 8001, "routing": 8002, "notify": 8003, "analytics": 8004, "identity": 8006}
+"""Every service, by the name of its package below ``services``, and the port it listens on unless told otherwise."""
+
+
 _EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else value)
 OptionalText = Annotated[str | None, _EMPTY_IS_UNSET]
 OptionalPath = Annotated[Path | None, _EMPTY_IS_UNSET]
@@ -157,13 +161,7 @@ class ServiceSettings(BaseSettings):
         default="INFO", validation_alias="IEUM_LOG_LEVEL", examples=["INFO"]
     )
     public_urls: Annotated[dict[str, str], Field(validation_alias="IEUM_PUBLIC_URLS")] = Field(
-        default={
-            "intake": "http://127.0.0.1:8001",
-            "routing": "http://127.0.0.1:8002",
-            "notify": "http://127.0.0.1:8003",
-            "analytics": "http://127.0.0.1:8004",
-            "identity": "http://127.0.0.1:8006",
-        },
+        default={service: f"http://127.0.0.1:{port}" for service, port in PORTS.items()},
         examples=['{"intake": "https://report.example"}'],
     )
     """Where a browser reaches each service; the common header links them. All at one host name, told apart by port:

@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 from shared.audit.chain import AuditKeys
 from shared.audit.settings import AuditSettings
 from shared.key_setting import OptionalKey
-from shared.settings import ServiceSettings
+from shared.settings import PORTS, ServiceSettings
 
 
 class AnalyticsSettings(ServiceSettings, AuditSettings):
@@ -16,7 +16,7 @@ class AnalyticsSettings(ServiceSettings, AuditSettings):
 
     model_config = SettingsConfigDict(env_prefix="ANALYTICS_", extra="ignore")
 
-    port: int = Field(default=8004, ge=1, le=65535, examples=[8004])
+    port: int = Field(default=PORTS["analytics"], ge=1, le=65535, examples=[PORTS["analytics"]])
     batch_records: int = Field(default=2000, ge=1, le=10000, examples=[2000])
     """Most events folded in one transaction. More is faster and holds the store longer."""
     pace_s: float = Field(default=5.0, ge=0, le=10, examples=[5])

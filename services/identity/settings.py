@@ -13,7 +13,7 @@ from shared.audit.settings import AuditSettings
 from shared.identity.keys import public_root_of
 from shared.identity.roles import StaffRole, conflict, roles_at
 from shared.key_setting import EXAMPLE, Key, key_bytes
-from shared.settings import ADDRESS, MailSettings, ServiceSettings
+from shared.settings import ADDRESS, PORTS, MailSettings, ServiceSettings
 
 DEMO: Final = "IEUM_DEMO_ACCOUNTS"
 
@@ -38,7 +38,7 @@ class IdentitySettings(ServiceSettings, AuditSettings, MailSettings):
 
     model_config = SettingsConfigDict(env_prefix="IDENTITY_", extra="ignore")
 
-    port: int = Field(default=8006, ge=1, le=65535, examples=[8006])
+    port: int = Field(default=PORTS["identity"], ge=1, le=65535, examples=[PORTS["identity"]])
     master_key: Key = Field(examples=[EXAMPLE])
     """Wraps signing keys and second factors."""
     account_key: Key = Field(examples=[EXAMPLE])

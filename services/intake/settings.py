@@ -10,7 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from shared.audit.chain import AuditKeys
 from shared.audit.settings import AuditSettings
 from shared.key_setting import EXAMPLE, Key
-from shared.settings import OptionalPath, ServiceSettings
+from shared.settings import PORTS, OptionalPath, ServiceSettings
 
 
 class IntakeSettings(ServiceSettings, AuditSettings):
@@ -18,7 +18,7 @@ class IntakeSettings(ServiceSettings, AuditSettings):
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", extra="ignore")
 
-    port: int = Field(default=8001, ge=1, le=65535, examples=[8001])
+    port: int = Field(default=PORTS["intake"], ge=1, le=65535, examples=[PORTS["intake"]])
     master_key: Key = Field(examples=[EXAMPLE])
     """Wraps the key of every new report."""
     retired_master_keys: tuple[Key, ...] = Field(default=(), examples=['["(base64)"]'])

@@ -14,7 +14,7 @@ from shared.audit.chain import AuditKeys
 from shared.audit.settings import AuditSettings
 from shared.centers import CENTER_IDS
 from shared.key_setting import EXAMPLE, Key
-from shared.settings import ADDRESS, MailSettings, ServiceSettings
+from shared.settings import ADDRESS, PORTS, MailSettings, ServiceSettings
 
 _KEY_BYTES: Final = range(24, 65)
 """Standard Webhooks' own bounds for a secret."""
@@ -50,7 +50,7 @@ class AlertSettings(ServiceSettings, MailSettings):
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", extra="ignore")
 
-    port: int = Field(default=8003, ge=1, le=65535, examples=[8003])
+    port: int = Field(default=PORTS["notify"], ge=1, le=65535, examples=[PORTS["notify"]])
     smtp_host: str = Field(default="127.0.0.1", min_length=1, examples=["smtp.example.org"])
     """Mail server for alerts."""
     mail_from: str = Field(default="alert@ieum.example", pattern=ADDRESS, examples=["alert@ieum.example"])

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import OptionalPath, ServiceSettings
+from shared.settings import PORTS, OptionalPath, ServiceSettings
 
 
 class RoutingSettings(ServiceSettings):
@@ -13,7 +13,7 @@ class RoutingSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="ROUTING_", extra="ignore")
 
-    port: int = Field(default=8002, ge=1, le=65535, examples=[8002])
+    port: int = Field(default=PORTS["routing"], ge=1, le=65535, examples=[PORTS["routing"]])
     max_records: int = Field(default=500, ge=1, le=20000, examples=[500])
     """Records one batch may hold over all partitions; a thousand take 5 MB more and are no faster."""
     loads_every_s: float = Field(default=0.5, gt=0, le=1, examples=[0.5])

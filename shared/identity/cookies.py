@@ -9,7 +9,9 @@ from typing import Final
 
 from starlette.requests import HTTPConnection
 
-SERVICES: Final = ("intake", "routing", "notify", "analytics", "identity")
+from shared.settings import PORTS
+
+SERVICES: Final = tuple(PORTS)
 """The audiences of access tokens."""
 _HOST: Final = "__Host-"
 _SESSION: Final = "ieum_sid"

@@ -7,11 +7,11 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.settings import PORTS
 from tools.local import ports
 from tools.local.processes import PROJECT
 
-SERVICES = ("intake", "routing", "notify", "analytics", "identity")
-"""The five services, each also the name of its package below ``services``."""
+SERVICES = tuple(PORTS)
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -27,17 +27,21 @@ class LocalSettings(BaseSettings):
     store_port: Port = Field(default=19017, validation_alias="IEUM_STORE_PORT", examples=[19017])
     smtp_port: Port = Field(default=8025, validation_alias="IEUM_SMTP_PORT", examples=[8025])
     mail_port: Port = Field(default=8026, validation_alias="IEUM_MAIL_PORT", examples=[8026])
-    intake_port: Port = Field(default=8001, validation_alias="INTAKE_PORT", examples=[8001])
-    routing_port: Port = Field(default=8002, validation_alias="ROUTING_PORT", examples=[8002])
-    notify_port: Port = Field(default=8003, validation_alias="NOTIFY_PORT", examples=[8003])
-    analytics_port: Port = Field(default=8004, validation_alias="ANALYTICS_PORT", examples=[8004])
+    intake_port: Port = Field(default=PORTS["intake"], validation_alias="INTAKE_PORT", examples=[PORTS["intake"]])
+    routing_port: Port = Field(default=PORTS["routing"], validation_alias="ROUTING_PORT", examples=[PORTS["routing"]])
+    notify_port: Port = Field(default=PORTS["notify"], validation_alias="NOTIFY_PORT", examples=[PORTS["notify"]])
+    analytics_port: Port = Field(
+        default=PORTS["analytics"], validation_alias="ANALYTICS_PORT", examples=[PORTS["analytics"]]
+    )
     auditor_port: Port = Field(default=8005, validation_alias="NOTIFY_AUDITOR_PORT", examples=[8005])
     """Health and metrics of notify's auditor."""
     recount_port: Port = Field(
         default_factory=ports.free_port, validation_alias="ROUTING_RECOUNT_PORT", examples=[8007]
     )
     """Health and metrics of the recount of routing's sums."""
-    identity_port: Port = Field(default=8006, validation_alias="IDENTITY_PORT", examples=[8006])
+    identity_port: Port = Field(
+        default=PORTS["identity"], validation_alias="IDENTITY_PORT", examples=[PORTS["identity"]]
+    )
     routing_workers: int = Field(default=1, ge=1, le=12, validation_alias="IEUM_ROUTING_WORKERS", examples=[2])
     """Processes of routing; the first serves ``ROUTING_PORT``, each other a free port."""
     kafka_bootstrap_servers: str = Field(
