@@ -36,7 +36,7 @@ def as_json(
     return answered(request, orjson.dumps(value), JSON, language, headers)
 
 
-def unchanged(request: Request, tag: str, language: str, headers: Mapping[str, str] | None = None) -> Response | None:
+def unchanged(request: Request, tag: str, language: str, headers: Mapping[str, str] | None) -> Response | None:
     """The 304 for whoever has this version already. For GET weak tags count as the same (RFC 9110, 13.1.2)."""
     given = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     known = tag.removeprefix("W/") in given or "*" in given

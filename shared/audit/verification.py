@@ -30,7 +30,7 @@ async def verify_chain(
     lines: "Lines",
     stored: AnchorStore,
     anchors: Sequence[Anchor],
-    positions: Sequence[Anchor] = (),
+    positions: Sequence[Anchor],
 ) -> list[ChainFinding]:
     """Every finding up to the chain's present end. ``anchors`` are heads kept elsewhere, ``positions`` genuine ones.
 

@@ -38,7 +38,7 @@ class Asset:
 class Assets:
     """All static files of a service and the shared ones; a service's file hides a shared one of the same name."""
 
-    def __init__(self, folders: Sequence[Path] = ()) -> None:
+    def __init__(self, folders: Sequence[Path]) -> None:
         """``folders`` come after the shared one. Files of an unknown kind are an error (KeyError)."""
         self._files: dict[str, Asset] = {}
         for folder in (SHARED_STATIC, *folders):

@@ -38,9 +38,9 @@ class JsonBody(Documented, Generic[M]):
         self,
         model: type[M],
         *,
-        problem: Callable[[ValidationError], Problem] = from_errors,
-        examples: Mapping[str, Any] | None = None,
-        refused: Callable[[Problem], Problem] = lambda problem: problem,
+        problem: Callable[[ValidationError], Problem],
+        examples: Mapping[str, Any],
+        refused: Callable[[Problem], Problem],
     ) -> None:
         """``problem`` words a failed validation; ``refused`` is called with each problem before it is raised."""
         self.model: Final = model
@@ -58,9 +58,7 @@ class JsonBody(Documented, Generic[M]):
     def describe(self, operation: dict[str, Any], components: dict[str, Any]) -> None:
         """A required body with its schema and examples."""
         schema = self.model.model_json_schema(ref_template=REF + "{model}")
-        content: dict[str, Any] = {"schema": add_schema(components, self.model.__name__, schema)}
-        if self._examples:
-            content["examples"] = self._examples
+        content = {"schema": add_schema(components, self.model.__name__, schema), "examples": self._examples}
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
 
 

@@ -69,7 +69,7 @@ RateLimitHeaders = tuple[str, str]
 """The values of ``RateLimit-Policy`` and ``RateLimit``."""
 
 
-def security_headers(form_action: Sequence[str] = ()) -> list[tuple[bytes, bytes]]:
+def security_headers(form_action: Sequence[str]) -> list[tuple[bytes, bytes]]:
     """The headers of every answer. ``form_action`` names further origins that forms may post to."""
     policy = "; ".join(
         (

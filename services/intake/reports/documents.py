@@ -59,9 +59,9 @@ def new_document(
     key: DataKey,
     wrapped: WrappedKey,
     event: Record,
-    digests: Sequence[str] = (),
-    call: Mapping[str, object] | None = None,
-    callback: Mapping[str, object] | None = None,
+    digests: Sequence[str],
+    call: Mapping[str, object] | None,
+    callback: Mapping[str, object] | None,
 ) -> Document:
     """The document of a new report, without its receipt (see ``with_receipt``).
 

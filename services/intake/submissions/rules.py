@@ -49,7 +49,7 @@ def prepare_report(
     digests: Sequence[str],
     call: Mapping[str, object] | None,
     traceparent: str,
-    callback: Mapping[str, object] | None = None,
+    callback: Mapping[str, object] | None,
 ) -> PreparedReport:
     """Make document and first event of a submission with its facts, linked reports among them.
 

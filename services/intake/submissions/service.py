@@ -102,7 +102,7 @@ class SubmissionService:
         disk: DiskMonitor,
         clock: Clock,
         callback_keys: KeyedDigests,
-        on_callback: Callable[[str], None] = lambda _: None,
+        on_callback: Callable[[str], None],
     ) -> None:
         """Collaborators come from ``main``; ``keys`` are those that never change, ``callback_keys`` those of callbacks.
 
