@@ -223,6 +223,8 @@ class EscalationWorker:
         self._alone = False
         self._reminder: asyncio.TimerHandle | None = None
         """Wakes this process when the next step that it knows of is due."""
+        self._batch_reminder: asyncio.TimerHandle | None = None
+        """Wakes it when the next batch that it holds is to be sent, which needs no question to the store."""
         cases.on_written = self._written
         self._passes = 0
         self._due = {False: _Due(), True: _Due()}
@@ -284,6 +286,13 @@ class EscalationWorker:
         if self._reminder is not None:
             self._reminder.cancel()
         self._reminder = asyncio.get_running_loop().call_at(at, self._reminded)
+
+    def _remind_of_batch(self, moment: datetime) -> None:
+        """Go on with what this process holds at this moment."""
+        if self._batch_reminder is not None:
+            self._batch_reminder.cancel()
+        left_s = max((moment - self._clock.now()).total_seconds(), 0.0)
+        self._batch_reminder = asyncio.get_running_loop().call_later(left_s, self.due.set)
 
     def _reminded(self) -> None:
         self._reminder = None
@@ -365,7 +374,7 @@ class EscalationWorker:
         if work:
             await self._see_through(work, urgent=False)
         elif (moment := self._held.next_batch) is not None:
-            self._remind(moment)
+            self._remind_of_batch(moment)
         return len(work)
 
     def _take(self, *, critical: bool) -> list[ClaimedCase]:
@@ -426,19 +435,20 @@ class EscalationWorker:
                 return claimed
         if critical and self._clock.monotonic() < self._nothing_due_until:
             return []  # an idle process asks once, not for each kind
-        if not critical and self._loop_time() - self._found_nothing_at < self._settings.poll_s / 2:
+        if not critical and self._loop_time() - self._found_nothing_at < self.pace_s() / 2:
             return []  # nor after each case that it held
         for lease in list(self._unanswered):
             await self._cases.release(lease, now, self._settings.lease_s)
             self._unanswered.discard(lease)
         due.seen_at = at = self._clock.monotonic()
-        ahead_s, news = self.pace_s(), self._news
-        seen = await self._cases.due(now + timedelta(seconds=ahead_s), _DUE_SEEN, critical=critical)
+        pace_s, news = self.pace_s(), self._news
+        # The next look is at most half a pause late, for a pass that asked nothing.
+        seen = await self._cases.due(now + timedelta(seconds=1.5 * pace_s), _DUE_SEEN, critical=critical)
         due.cases = [one for one in seen if one.wake_at <= now]
         for later in seen[len(due.cases) :][:1]:
             self._remind(later.wake_at)
         if not critical and not due.cases and news == self._news:
-            self._nothing_due_until, self._found_nothing_at = at + ahead_s, self._loop_time()
+            self._nothing_due_until, self._found_nothing_at = at + pace_s, self._loop_time()
         return await self._claim_seen(due, now, size)
 
     @staticmethod

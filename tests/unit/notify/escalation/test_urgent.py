@@ -533,10 +533,23 @@ async def test_what_waits_for_a_batch_is_sent_when_that_is_due() -> None:
     worker.urgent_due.clear()
     await worker.send_due()
     assert worker.deferred == 1
-    await woken(worker)
+    looks = stored.looks
+    async with asyncio.timeout(LIMIT_S):
+        await worker.due.wait()
     await clock.advance(0.05)
     await worker.send_due()
     assert (worker.deferred, stored.saves) == (0, 1)
+    assert (stored.looks, worker.urgent_due.is_set()) == (looks, False), "what is held needs no question to the store"
+
+
+async def test_a_pass_that_asked_nothing_lets_no_step_wait_for_the_look_after_it() -> None:
+    stored, clock = Timed([due_in(1, 1.4)]), ManualClock(NOW)
+    worker = worker_of(stored, Told(), clock, settings_of(poll_s=1.0))
+    await worker.send_due()
+    await worker.send_due()  # a case that it held woke it: the next pass is as much later
+    assert stored.looks == 1
+    async with asyncio.timeout(LIMIT_S):
+        await worker.due.wait()
 
 
 def test_no_center_keeps_another_waiting_by_having_more() -> None:
