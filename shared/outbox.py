@@ -50,7 +50,8 @@ ENOUGH: Final = 4
 SWEEP_SECONDS: Final = 1.0
 IDLE_SWEEP_SECONDS: Final = 2.0
 """The same once nothing was published, found or refused for ``IDLE_SECONDS``: what another process leaves behind then
-is published within four seconds, two of them ``BACKLOG_AGE_SECONDS``. What this process drops ends the wait."""
+is published within four seconds, two of them ``BACKLOG_AGE_SECONDS``. What this process drops ends the wait. A relay
+for whose events nobody waits takes longer."""
 IDLE_SECONDS: Final = 20.0
 BACKLOG_AGE_SECONDS: Final = 2.0
 """Events older than this are backlog: of a dead process, or of an outage of Kafka.
@@ -133,6 +134,7 @@ class Relay:
         linger_s: float = 0.0,
         clear_after_s: float = CLEAR_SECONDS,
         leave_s: float = 0.0,
+        idle_sweep_s: float = IDLE_SWEEP_SECONDS,
         also_clear: AlsoClear = _clear_nothing_else,
     ) -> None:
         """``linger_s``: pause after a batch in which the next one fills.
@@ -140,6 +142,7 @@ class Relay:
         ``ENOUGH`` new documents end the pause, and an idle relay publishes at once.
         Published events are cleared after ``clear_after_s``, and no sooner than ``leave_s`` after they were published:
         until then another write may ``take`` them. Together well below ``BACKLOG_AGE_SECONDS``.
+        ``idle_sweep_s``: pause between looks for what another process left behind, while this one has nothing to do.
         ``also_clear`` names further fields to clear in the same write; one that has changed meanwhile stays.
         """
         self._collection = collection
@@ -152,6 +155,7 @@ class Relay:
         self._linger_s = linger_s
         self._clear_after_s = clear_after_s
         self._leave_s = leave_s
+        self._idle_sweep_s = idle_sweep_s
         self._also_clear = also_clear
         self._queue: asyncio.Queue[QueuedEvents] = asyncio.Queue(QUEUE)
         self._enough = asyncio.Event()
@@ -303,7 +307,7 @@ class Relay:
             await asyncio.sleep(self._linger_s)
 
     def _sweep_pace(self) -> float:
-        return SWEEP_SECONDS if asyncio.get_running_loop().time() < self._busy_until else IDLE_SWEEP_SECONDS
+        return SWEEP_SECONDS if asyncio.get_running_loop().time() < self._busy_until else self._idle_sweep_s
 
     def _note_work(self) -> None:
         self._busy_until = asyncio.get_running_loop().time() + IDLE_SECONDS

@@ -80,6 +80,8 @@ ALERTERS = 2
 """One mails while the other writes down."""
 RARELY = 15
 """So many times the usual pause: whoever is woken when there is work asks by itself only in case nobody wakes them."""
+LEFT_BEHIND_S = 5.0
+"""How often an idle process looks for events of another one that died: they tell of what was done, nobody waits."""
 LIVE_S = 1.0
 NEEDS_KAFKA = {"case_relay", "center_relay", "follower"}
 CONSOLE_S = 10.0
@@ -152,8 +154,8 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     bus = KafkaClient(bus_settings, SERVICE, health, clock)
     database = mongo.connect(store_settings, SERVICE)
     cases, centers, dead_letter_store = CaseStore(database), CenterStore(database), DeadLetterStore(database)
-    case_relay = Relay(cases.collection, bus.publisher, clock, name="cases")
-    center_relay = Relay(centers.collection, bus.publisher, clock, name="centers")
+    case_relay = Relay(cases.collection, bus.publisher, clock, name="cases", idle_sweep_s=LEFT_BEHIND_S)
+    center_relay = Relay(centers.collection, bus.publisher, clock, name="centers", idle_sweep_s=LEFT_BEHIND_S)
     broadcaster, channel = ConsoleBroadcaster(), MailChannel(settings, clock)
     # No two processes have the same, not even a container and the one it is started again as.
     worker = f"{socket.gethostname()[:60].replace('.', '-')}:{os.getpid()}:{secrets.token_hex(4)}"

@@ -320,7 +320,7 @@ async def test_an_idle_relay_soon_looks_for_what_it_dropped_itself(
     things: Things, publisher: Publisher, bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     relay, key, records = (
-        Relay(things, publisher, SystemClock(), name="drops"),
+        Relay(things, publisher, SystemClock(), name="drops", idle_sweep_s=10 * DEADLINE_S),
         report_id(1),
         [message_left(report_id(1), 1)],
     )
@@ -335,7 +335,6 @@ async def test_an_idle_relay_soon_looks_for_what_it_dropped_itself(
 
     with monkeypatch.context() as idle:
         idle.setattr(outbox, "IDLE_SECONDS", 0.0)
-        monkeypatch.setattr(outbox, "IDLE_SWEEP_SECONDS", 10 * DEADLINE_S)
         async with relaying(relay):
             await eventually(lambda: relay._swept_at > 0, "a first sweep found nothing")
             idle.undo()
