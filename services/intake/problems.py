@@ -33,9 +33,6 @@ RETRY_SECONDS: Final = 10
 _WORD: Final[TypeAdapter[str]] = TypeAdapter(Word)
 
 _PLACES: Final = {
-    "only_here": "contact.channels",
-    "needs_phone": "contact.phone",
-    "needs_email": "contact.email",
     "only_for_representatives": "on_behalf",
     "declines_every_center": "declined_centers",
     "needs_word": "word",

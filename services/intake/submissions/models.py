@@ -16,6 +16,8 @@ from pydantic import (
     FailFast,
     Field,
     StringConstraints,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError, SchemaValidator, core_schema
@@ -209,8 +211,8 @@ class Contact(SubmissionPart):
         description="`message_here` means only here, by messages with the receipt; it excludes every other channel.",
     )
     name: OptionalLine = Field(default=None, description="The name to use; need not be the real one.")
-    phone: Annotated[Phone | None, BeforeValidator(nothing)] = None
-    email: Annotated[Email | None, BeforeValidator(nothing)] = None
+    phone: Annotated[Phone | None, BeforeValidator(nothing)] = Field(default=None, validate_default=True)
+    email: Annotated[Email | None, BeforeValidator(nothing)] = Field(default=None, validate_default=True)
     hours: OptionalLine = Field(default=None, description="When it is safe to reach the person, in their words.")
     may_leave_message: bool = Field(default=False, description="Whether voicemail or a note is safe.")
     not_safe: OptionalLine = Field(default=None, description="What to avoid, in their words.")
@@ -220,15 +222,27 @@ class Contact(SubmissionPart):
         default=None, description="What the person answers, so that the centre knows that it is they."
     )
 
-    @model_validator(mode="after")
-    def _addresses_for_channels(self) -> "Contact":
-        if ContactChannel.MESSAGE_HERE in self.channels and len(set(self.channels)) > 1:
+    @field_validator("channels")
+    @classmethod
+    def _only_here_or_elsewhere(cls, channels: tuple[ContactChannel, ...]) -> tuple[ContactChannel, ...]:
+        if ContactChannel.MESSAGE_HERE in channels and len(set(channels)) > 1:
             raise refusal("only_here")
-        if self.phone is None and {ContactChannel.PHONE, ContactChannel.TEXT} & set(self.channels):
+        return channels
+
+    # Field by field, so that whoever left both empty is told of both at once.
+    @field_validator("phone")
+    @classmethod
+    def _phone_for_channels(cls, phone: str | None, given: ValidationInfo) -> str | None:
+        if phone is None and {ContactChannel.PHONE, ContactChannel.TEXT} & set(given.data.get("channels", ())):
             raise refusal("needs_phone")
-        if self.email is None and ContactChannel.EMAIL in self.channels:
+        return phone
+
+    @field_validator("email")
+    @classmethod
+    def _email_for_channels(cls, email: str | None, given: ValidationInfo) -> str | None:
+        if email is None and ContactChannel.EMAIL in given.data.get("channels", ()):
             raise refusal("needs_email")
-        return self
+        return email
 
 
 class OnBehalf(SubmissionPart):

@@ -148,6 +148,11 @@ def test_every_refusal_names_field_and_reason(extra: dict[str, Any], field: str,
     assert said(refused(extra)) == {(field, reason)}
 
 
+def test_whoever_left_number_and_address_empty_is_told_of_both() -> None:
+    empty = refused({"contact": {"channels": ["text", "email"], "phone": " "}})
+    assert said(empty) == {("contact.phone", "needs_phone"), ("contact.email", "needs_email")}
+
+
 def test_a_refusal_names_a_bounded_number_of_fields() -> None:
     problem = refused({f"field_{number}": 1 for number in range(1000)})
     assert len(problem.errors) == MOST_ERRORS
