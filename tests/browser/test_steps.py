@@ -210,6 +210,28 @@ async def test_who_wants_to_tell_more_than_a_short_path_asks_loses_nothing_by_ke
     await expect(page.locator(f"[name={control}]:checked")).to_have_count(1)
 
 
+@pytest.mark.parametrize(("script", "language"), [(False, "ko"), (True, "en")])
+@pytest.mark.parametrize(
+    ("slug", "control", "before", "on"),
+    [
+        ("who", "role", "/", "a[href='/form/check']"),
+        ("now", "money_demanded", "/", "a[href='/form/now']"),
+        ("y-what", "harm_types", "/notes/younger", "a[href='/form/y-what'] >> nth=0"),
+    ],
+)
+async def test_back_from_the_first_page_of_a_path_by_keyboard_loses_nothing(
+    chromium: Browser, site: str, script: bool, language: str, slug: str, control: str, before: str, on: str
+) -> None:
+    page = await window(chromium, java_script_enabled=script)
+    await page.goto(f"{site}/form/{slug}?lang={language}")
+    await page.locator(f"[name={control}]").first.check()
+    await page.locator(".way-back button").focus()
+    await follow(page, page.keyboard.press("Enter"), f"**{before}")
+    await follow(page, page.locator(on).click())
+    await page.goto(f"{site}/form/{slug}")
+    await expect(page.locator(f"[name={control}]").first).to_be_checked()
+
+
 @pytest.mark.parametrize("language", ["ko", "en"])
 async def test_going_back_to_a_step_that_had_an_error_leads_to_the_step(
     chromium: Browser, site: str, language: str

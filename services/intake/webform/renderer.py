@@ -89,7 +89,6 @@ class FormRenderer:
             slug=one.slug,
             required=one.required,
             optional=not (one.required or one.follows_up),
-            before=steps.before(one.slug, typed),
             sendable=steps.open_step(typed) is None or "harm_types" in one.controls,
             progress=steps.progress(one.slug, typed),
             young=typed.one(steps.PATH) == steps.YOUNG,

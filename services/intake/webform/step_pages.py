@@ -95,6 +95,10 @@ class _Steps:
         except TransientError:
             return self._later(request, one, steps.taken(Typed(), one.slug, sent))
         typed = steps.taken(before or Typed(), one.slug, sent)
+        begins = before is None and one is steps.first(one.path)
+        leaves = go in ("stay", "back") or _aside(go, one)
+        if begins and leaves and not any(map(sent.all, one.controls)):
+            return self._lead(request, one, typed, go, fresh=True)  # nothing was answered: nothing is kept
         problems = self._problems(request, one, typed)
         if returning.CONTROL in one.controls and go not in ("stay", "back"):
             earlier = await self._returning.known(caller_of(request), typed)
@@ -104,7 +108,7 @@ class _Steps:
             return self._with_problems(request, one, sent, typed, before, problems)
         if go == _LONG:
             typed = steps.taken(before or Typed(), one.slug, sent, leaving=True)
-        if token is None or (before is None and one is steps.first(one.path)):
+        if token is None or begins:
             # A page in the middle was made of this browser's draft: whatever became of that, it is one report. Who
             # begins may be another person, and learns of no report that was sent from here.
             token = self._kept.new_token()
@@ -128,9 +132,9 @@ class _Steps:
         go = sent.one("go")
         if go == "stay":
             return self._view.step(request, one, typed)
-        if go == "back" and before is not None:
+        if go == "back" and (before is not None or one is steps.first(one.path)):
             # What is wrong here stays behind: nobody is kept on a page they want to leave.
-            return RedirectResponse(f"/form/{steps.before(one.slug, before) or one.slug}", 303)
+            return RedirectResponse(_page_before(one, before or typed), 303)
         if (aside := _aside(go, one)) and not any(map(sent.all, one.controls)):
             return RedirectResponse(aside, 303)  # nothing is here that could be lost
         return self._view.step(request, one, typed, problems=problems, status=422)
@@ -142,7 +146,7 @@ class _Steps:
         if fresh and one is not (beginning := steps.first(one.path)):
             return RedirectResponse(f"/form/{beginning.slug}?{BEGIN_AGAIN}", 303)
         if go == "back":
-            return RedirectResponse(f"/form/{steps.before(one.slug, typed) or one.slug}", 303)
+            return RedirectResponse(_page_before(one, typed), 303)
         if aside := _aside(go, one):
             return RedirectResponse(aside, 303)
         return RedirectResponse(f"/form/{CHECK if go == 'check' else steps.after(one.slug, typed)}", 303)
@@ -167,6 +171,11 @@ class _Steps:
         if "phone" in one.controls:
             problems += form.way_left_out(typed)
         return [problem for problem in problems if problem.control in one.controls]
+
+
+def _page_before(one: FormStep, typed: Typed) -> str:
+    slug = steps.before(one.slug, typed)
+    return f"/form/{slug}" if slug else steps.entrance(one)
 
 
 def _aside(go: str, one: FormStep) -> str:

@@ -184,6 +184,11 @@ def after(slug: str, typed: Typed) -> str:
     return _neighbour(slug, typed, 1) or CHECK
 
 
+def entrance(one: FormStep) -> str:
+    """The address of the page before the first step of a path."""
+    return "/notes/younger" if one.path == YOUNG else "/"
+
+
 def before(slug: str, typed: Typed) -> str | None:
     """The step before a page; None before the first."""
     if slug == CHECK:

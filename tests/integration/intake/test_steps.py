@@ -698,6 +698,45 @@ async def test_a_short_path_is_not_left_over_something_wrong_that_would_be_lost(
     assert (unanswered.status_code, unanswered.headers["location"]) == (303, "/form/who")
 
 
+FIRST: dict[str, tuple[dict[str, list[str]], str]] = {
+    "who": ({"role": ["third_party"]}, "/"),
+    "now": ({"money_demanded": ["yes"], "threat_deadline": ["2061-11-26T21:00"]}, "/"),
+    "y-what": ({"harm_types": ["distribution", "synthesis"]}, "/notes/younger"),
+}
+"""The first page of each path: what is answered there, and the page before it."""
+
+
+@pytest.mark.parametrize("slug", FIRST)
+async def test_back_from_the_first_page_of_a_path_keeps_what_was_answered_there(
+    harness: IntakeHarness, slug: str
+) -> None:
+    answers, before = FIRST[slug]
+    page = (await harness.http.get(f"/form/{slug}?lang=en")).text
+    assert 'name="go" value="back">Back</button>' in page, "a link would lose what was answered"
+    left = await answer(harness, slug, "back", **answers)
+    assert (left.status_code, left.headers["location"]) == (303, before)
+    kept = hidden(await harness.http.get("/form/check?lang=en"))
+    assert {name: kept.get(name) for name in answers} == answers
+
+
+@pytest.mark.parametrize("go", ["back", "stay", "notes/browser"])
+@pytest.mark.parametrize("slug", FIRST)
+async def test_of_who_answers_nothing_on_the_first_page_and_leaves_it_nothing_is_kept(
+    harness: IntakeHarness, slug: str, go: str
+) -> None:
+    to = {"back": FIRST[slug][1], "stay": f"/form/{slug}?lang=en", "notes/browser": f"/notes/browser?back={slug}"}[go]
+    left = await answer(harness, slug, go, threat_deadline="")
+    assert (left.status_code, left.headers["location"]) == (303, to)
+    assert await harness.intake.drafts._store.collection.count_documents({}) == 0
+    assert drafts.COOKIE not in harness.http.cookies
+
+
+async def test_back_from_the_first_page_leaves_behind_what_is_wrong_there(harness: IntakeHarness) -> None:
+    left = await answer(harness, "now", "back", threat_deadline="tomorrow", money_demanded="yes")
+    assert (left.status_code, left.headers["location"]) == (303, "/")
+    assert drafts.COOKIE not in harness.http.cookies
+
+
 @pytest.mark.parametrize("back", ["nothing", "//example.com", ""])
 async def test_advice_leads_back_to_a_step_alone(harness: IntakeHarness, back: str) -> None:
     page = (await harness.http.get("/notes/links", params={"back": back, "lang": "en"})).text
@@ -833,6 +872,16 @@ async def test_the_fingerprint_box_is_folded_and_only_for_the_adult_in_the_pictu
         assert page.index("<summary>Fingerprints") < page.index('type="file"')
         assert '<details class="more">\n<summary>Fingerprints' in page
     assert 'type="file"' not in (await harness.http.get("/all?lang=en")).text
+
+
+async def test_number_and_address_left_empty_are_both_named_at_once(harness: IntakeHarness) -> None:
+    await begun(harness)
+    await answer(harness, "contact", contact_channels=["phone", "email"])
+    empty = await answer(harness, "reach", phone="", email=" ")
+    assert empty.status_code == 422
+    summary = empty.text.partition("error-summary")[2].partition("</ul>")[0]
+    assert re.findall(r'href="#([^"]+)"', summary) == ["phone", "email"]
+    assert ('id="phone-error"' in empty.text, 'id="email-error"' in empty.text) == (True, True)
 
 
 async def test_only_here_and_a_text_message_are_refused_together(harness: IntakeHarness) -> None:
