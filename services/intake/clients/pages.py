@@ -18,6 +18,7 @@ from shared.centers import CENTRAL
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action, Scope
+from shared.jobs import Skipped
 from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.problems import Problem
@@ -82,11 +83,14 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
     async def page(
         request: Request, *, credential: str = "", error: str = "", status: int = 200, typed: _Typed | None = None
     ) -> Response:
+        skipped = Skipped("clients-page")
         return pages.render(
             request,
             "clients.html",
             status=status,
-            clients=await desk.clients.all(),
+            clients=await desk.clients.all(skipped),
+            refused=sorted(skipped.references),
+            why_refused=_SAID["not_authentic"],
             credential=credential,
             error=_SAID.get(error, ""),
             scopes=SCOPES,

@@ -282,6 +282,17 @@ async def test_administrators_of_the_system_manage_them_on_a_page_and_nobody_els
     assert ("add", "paged") in [(line.reason, line.detail.get("client")) for line in told]
 
 
+async def test_the_page_names_a_front_end_that_is_refused_since_its_record_was_changed(harness: IntakeHarness) -> None:
+    await office(harness).add("altered", "Altered", [Scope.REPORTS_SUBMIT], 600)
+    collection = harness.collection.database["clients"]
+    await collection.update_one({"_id": "altered"}, {"$set": {"scopes": ["reports:submit", "receipts:write"]}})
+    harness.http.cookies.update(harness.people.cookie("central", "administrator"))
+    page = (await harness.http.get("/clients", headers=HTML)).text
+    [row] = [row for row in page.split("</tr>") if "<code>altered</code>" in row]
+    assert ("It was changed in the store, not by us" in row, "<button" in row) == (True, False)
+    assert page.count("It was changed in the store") == 1
+
+
 async def test_the_page_of_the_sandbox_shows_the_drills_of_its_credential_and_of_no_other(
     harness: IntakeHarness,
 ) -> None:
