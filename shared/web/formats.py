@@ -26,9 +26,16 @@ def exact(moment: datetime, language: Language) -> str:
     return format_datetime(moment.astimezone(SEOUL), pattern, locale=language)
 
 
+def short(moment: datetime, language: Language, now: datetime) -> str:
+    """Day and minute in Korean time, with the year where it is not the present one.
+
+    What is kept for ten years would else seem to be of today.
+    """
+    return _short(moment, language, with_year=seoul_date(moment).year != seoul_date(now).year)
+
+
 @lru_cache(maxsize=_KEPT)
-def short(moment: datetime, language: Language, *, with_year: bool = False) -> str:
-    """Day and minute in Korean time."""
+def _short(moment: datetime, language: Language, *, with_year: bool) -> str:
     pattern = "M월 d일 HH:mm" if language == "ko" else "d MMM HH:mm"
     if with_year:
         pattern = "yyyy년 M월 d일 HH:mm" if language == "ko" else "d MMM yyyy, HH:mm"
@@ -98,13 +105,7 @@ def marked(text: str) -> Markup:
 
 
 def filters(language: Language, now: Callable[[], datetime]) -> dict[str, Callable[..., object]]:
-    """The template filters of one language: number, percent, day, exact, short, ago, elapsed, span.
-
-    ``short`` names the year where it is not the present one: what is kept for ten years would else seem to be of today.
-    """
-
-    def brief(moment: datetime) -> str:
-        return short(moment, language, with_year=seoul_date(moment).year != seoul_date(now()).year)
+    """The template filters of one language: number, percent, day, exact, short, ago, elapsed, span."""
 
     def tag(moment: datetime, text: str, kind: str) -> Markup:
         stamp = moment.astimezone(SEOUL).isoformat(timespec="seconds")
@@ -118,7 +119,7 @@ def filters(language: Language, now: Callable[[], datetime]) -> dict[str, Callab
         "percent": lambda value: percent(value, language),
         "day": lambda value: day(value, language),
         "exact": lambda moment: exact(moment, language),
-        "short": lambda moment: tag(moment, brief(moment), "exact"),
+        "short": lambda moment: tag(moment, short(moment, language, now()), "exact"),
         "ago": lambda moment: tag(moment, relative(moment, now(), language), "relative"),
         "elapsed": lambda moment: tag(moment, elapsed(moment, now(), language), "elapsed"),
         "span": lambda seconds: span(seconds, language),

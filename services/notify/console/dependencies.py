@@ -65,7 +65,8 @@ def problem_of(
     """The problem of an act that did not count."""
     if done.rejected is None:
         raise RuntimeError("nothing was refused")
-    return refused(done.case, done.rejected, pages.language(request), staff.name, offer_id)
+    language, now = pages.language(request), pages.clock.now()
+    return refused(done.case, done.rejected, language, staff.name, offer_id, now=now)
 
 
 def no_such_case() -> Problem:

@@ -121,7 +121,13 @@ def not_theirs() -> Problem:
 
 
 def refused(
-    case: Case, why: Rejected, language: Language, who: Callable[[str | None], str], offer_id: str | None = None
+    case: Case,
+    why: Rejected,
+    language: Language,
+    who: Callable[[str | None], str],
+    offer_id: str | None = None,
+    *,
+    now: datetime,
 ) -> Problem:
     """The problem of a refusal. ``who`` gives the name of a member of staff; ``offer_id`` is the offer that was meant.
 
@@ -144,8 +150,8 @@ def refused(
         "before": center_name(case.moved_from, language),
         "other": center_name(asked, language),
         "by": who(case.acknowledged_by),
-        "at": short(at, language),
-        "until": short(offer.expires_at, language) if offer is not None else "",
+        "at": short(at, language, now),
+        "until": short(offer.expires_at, language, now) if offer is not None else "",
     }
     return Problem(STATUS.get(why, 409), why.value, words, values=values)
 

@@ -52,7 +52,7 @@ def test_a_centre_that_accepted_is_told_yes_again_only_as_long_as_the_case_moves
     void = event("report.updated", version=2, ownership=1, center="busan", kind="transfer_void", void_reason="declined")
     stays = folded([void], first.case)
     assert accepted(stays) is Rejected.OFFER_OVER
-    said = refused(stays, Rejected.OFFER_OVER, "en", str, offer_id)
+    said = refused(stays, Rejected.OFFER_OVER, "en", str, offer_id, now=NOW)
     assert "but the case did not move there" in str(said.detail)
     cause = {"kind": "case_event", "event_id": event_id("notify", TYPE, first.case.report_id, first.case.case_version)}
     moves = event("report.rerouted", version=2, ownership=2, center="jeju", whole_cause=cause)
@@ -61,7 +61,7 @@ def test_a_centre_that_accepted_is_told_yes_again_only_as_long_as_the_case_moves
     on = event("report.rerouted", version=3, ownership=3, center="ulsan", cause="center_closed")
     gone = folded([on.model_copy(update={"previous_center_id": "jeju"})], moved)
     assert accepted(gone) is Rejected.OFFER_OVER, "another centre's by now"
-    assert "did not move" not in str(refused(gone, Rejected.OFFER_OVER, "en", str, offer_id).detail)
+    assert "did not move" not in str(refused(gone, Rejected.OFFER_OVER, "en", str, offer_id, now=NOW).detail)
 
 
 def test_a_centre_that_declined_is_told_yes_again_and_nothing_of_what_happens_to_the_case_later() -> None:
@@ -79,5 +79,5 @@ def test_a_centre_that_declined_is_told_yes_again_and_nothing_of_what_happens_to
     later = decisions.assign(first.case, Actor("kim", "busan"), 1, "park", NOW)
     assert isinstance(later, Accepted)
     assert declined(later.case) is Rejected.OFFER_OVER
-    said = refused(later.case, Rejected.OFFER_OVER, "en", str, offer_id)
+    said = refused(later.case, Rejected.OFFER_OVER, "en", str, offer_id, now=NOW)
     assert "declined this offer" in str(said.detail)

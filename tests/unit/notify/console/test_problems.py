@@ -42,11 +42,18 @@ def offered_anew(how: OfferEnd) -> Case:
     [(OfferEnd.DECLINED, "Jeju"), (OfferEnd.ACCEPTED, "Jeju"), (OfferEnd.RECALLED, "Jeonnam")],
 )
 def test_an_offer_that_is_over_is_explained_by_its_own_centres(how: OfferEnd, named: str) -> None:
-    problem = explaining.refused(offered_anew(how), Rejected.OFFER_OVER, "en", str, "first")
+    problem = explaining.refused(offered_anew(how), Rejected.OFFER_OVER, "en", str, "first", now=NOW)
     said = str(problem.detail) % problem.values
     assert said.startswith(named)
     assert "Busan" not in said
     assert "Gwangju" not in said
+
+
+def test_what_was_closed_in_another_year_is_said_with_its_year() -> None:
+    ended = offered_anew(OfferEnd.DECLINED).model_copy(update={"ended_at": NOW})
+    for later, named in ((NOW, False), (NOW.replace(year=NOW.year + 1), True)):
+        problem = explaining.refused(ended, Rejected.ENDED, "ko", str, now=later)
+        assert (str(NOW.year) in str(problem.values["at"])) == named
 
 
 def test_every_label_of_a_refused_form_is_the_one_at_its_control() -> None:

@@ -160,8 +160,9 @@ def test_moments_are_written_in_korean_time_as_each_language_writes_them() -> No
     last_hour_of_the_year_in_london = datetime(2026, 12, 31, 23, 5, 9, tzinfo=UTC)
     assert exact(last_hour_of_the_year_in_london, "ko") == "2027년 1월 1일 (금) 08:05:09"
     assert exact(last_hour_of_the_year_in_london, "en") == "Fri 1 Jan 2027, 08:05:09 KST"
-    assert short(last_hour_of_the_year_in_london, "ko") == "1월 1일 08:05"
-    assert short(last_hour_of_the_year_in_london, "en") == "1 Jan 08:05"
+    new_year = last_hour_of_the_year_in_london
+    assert short(new_year, "ko", new_year) == "1월 1일 08:05"
+    assert short(new_year, "en", new_year) == "1 Jan 08:05"
 
 
 @pytest.mark.parametrize(
