@@ -259,8 +259,8 @@ def _renderer(
         in_public = public and not getattr(request.state, FOR_STAFF, False)
         translator = pages.translator(pages.language(request))
         if not problems.wants_page(request):
-            return problems.response(problem, translator, types)
-        document = problems.document(problem, translator, types)
+            return problems.response(problem, translator, types, to_staff=not in_public)
+        document = problems.document(problem, translator, types, to_staff=not in_public)
         signs_in = problem.code == "not_signed_in" and "identity" in pages.settings.public_urls
         instead = next((session_fields[name] for name, _ in sent if name in session_fields), "")
         page = pages.render(

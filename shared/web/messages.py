@@ -16,7 +16,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.pofile import normalize
 
-from shared.web.translations import placeholders, read_catalog
+from shared.web.translations import STAFF, placeholders, read_catalog
 
 _KEYWORDS: Final = {
     "_": None,
@@ -98,7 +98,9 @@ def findings(all_units: Sequence[Unit]) -> list[TextFault]:
                 result.append(TextFault(unit.name, "without Korean", key[1], where))
         needed = everywhere if unit.name == "shared" else used[unit.name].keys()
         for key, message in own.items():
-            result.extend(_entry_findings(unit.name, key, message, used=key in needed))
+            context, text = key
+            used_by = ("", text) if context == STAFF else key  # said to both, and chosen by who reads it
+            result.extend(_entry_findings(unit.name, key, message, used=used_by in needed))
     return result
 
 

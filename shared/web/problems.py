@@ -3,7 +3,8 @@
 ``code`` and ``reason`` are stable and for machines; ``title`` and ``detail`` are for people.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared import trace
-from shared.web.translations import Translator, gettext_noop
+from shared.web.translations import STAFF, Translator, gettext_noop
 from shared.web.validation_errors import allowed_values, field_name, reason_and_detail
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -199,35 +200,37 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
 
 
-def document(problem: Problem, translator: Translator, types: str = TYPES) -> dict[str, Any]:
+def document(problem: Problem, translator: Translator, types: str = TYPES, *, to_staff: bool = False) -> dict[str, Any]:
     """The document's members, in a language. ``types``: the address of the page that explains every code."""
     bound = trace.bound()
     status = problem.status_code
+    said = partial(translator.pgettext, STAFF) if to_staff else translator.gettext
     body: dict[str, Any] = {
         "type": f"{types}#{problem.code}",
-        "title": translator.gettext(TITLES.get(status, TITLES[500] if status >= 500 else TITLES[400])),  # noqa: PLR2004  # HTTP's border between the caller's fault and ours
+        "title": said(TITLES.get(status, TITLES[500] if status >= 500 else TITLES[400])),  # noqa: PLR2004  # HTTP's border between the caller's fault and ours
         "status": status,
-        "detail": _filled(translator.gettext(problem.detail), problem.values),
+        "detail": _filled(said(problem.detail), problem.values),
         "code": problem.code,
         "trace_id": trace.trace_id(bound) if bound else "",
     }
     if problem.errors:
-        body["errors"] = [_told(error, translator) for error in problem.errors]
+        body["errors"] = [_told(error, said) for error in problem.errors]
     return body
 
 
-def _told(error: FieldError, translator: Translator) -> dict[str, Any]:
+def _told(error: FieldError, said: Callable[[str], str]) -> dict[str, Any]:
     values = {"allowed": ", ".join(error.allowed)} if error.allowed else {}
-    detail = _filled(translator.gettext(error.detail), values)
+    detail = _filled(said(error.detail), values)
     return {"field": error.field, "reason": error.reason, "detail": detail} | (
         {"allowed": error.allowed} if error.allowed else {}
     )
 
 
-def response(problem: Problem, translator: Translator, types: str = TYPES) -> Response:
+def response(problem: Problem, translator: Translator, types: str = TYPES, *, to_staff: bool = False) -> Response:
     """The answer that carries a problem."""
     headers = {**(problem.headers or {}), "Content-Language": translator.language}
-    return Response(orjson.dumps(document(problem, translator, types)), problem.status_code, headers, MEDIA_TYPE)
+    body = orjson.dumps(document(problem, translator, types, to_staff=to_staff))
+    return Response(body, problem.status_code, headers, MEDIA_TYPE)
 
 
 def _filled(text: str, values: Mapping[str, object]) -> str:

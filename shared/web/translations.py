@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
@@ -14,6 +15,10 @@ from shared.web.language import Language
 
 SHARED_LOCALE = Path(__file__).parent / "locale"
 """The texts every page shares."""
+
+
+STAFF: Final = "staff"
+"""The context of texts that the public and staff both read: Korean is 해요체 to the public and 합니다체 to staff."""
 
 
 def gettext_noop(message: str) -> str:
@@ -37,8 +42,8 @@ class Translator:
         return self.messages.get(singular, singular if number == 1 else plural)
 
     def pgettext(self, context: str, message: str) -> str:
-        """The text in this language where one English word has several meanings."""
-        return self.messages.get((context, message), message)
+        """The text in this language where one English text has several; where the context has none, the usual one."""
+        return self.messages.get((context, message)) or self.gettext(message)
 
     def npgettext(self, context: str, singular: str, plural: str, number: int) -> str:
         """``ngettext`` with a context."""

@@ -1,8 +1,11 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from shared.web.messages import Unit, add_missing, findings, marked, units
-from shared.web.translations import read_catalog
+from shared.web.problems import TITLES
+from shared.web.translations import SHARED_LOCALE, STAFF, load, read_catalog
 from tests.unit.shared.web.small_site import SITE
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -27,6 +30,37 @@ def test_no_korean_text_can_be_read_as_if_staff_had_written_the_report() -> None
     """담당자가 적은 내용을 읽어요: who wrote it, and who reads it?"""
     texts = [str(message.string) for unit in units(ROOT) for message in read_catalog(unit.locale)]
     assert [text for text in texts if re.search("(담당자|상담원|센터)가 적은 (내용|글)", text)] == []
+
+
+FRIENDLY = re.compile(r"(?:[가-힣]요|세요)(?=[.!?…”’)]|$)")
+"""해요체, as people are spoken to who report; staff are spoken to in 합니다체. Not 필요, 주요 and the like."""
+NOUNS = re.compile("필요|주요|수요|개요|아니요")
+OF_REFUSALS = ("app", "authorization", "form_body", "middleware", "problems", "same_origin", "validation_errors")
+
+
+def friendly(text: str) -> bool:
+    return bool(FRIENDLY.search(NOUNS.sub("", text)))
+
+
+@pytest.mark.parametrize("service", ["analytics", "identity", "notify", "routing"])
+def test_services_for_staff_speak_to_them_in_one_level_of_politeness(service: str) -> None:
+    texts = [str(message.string) for message in read_catalog(ROOT / "services" / service / "locale")]
+    assert [text for text in texts if friendly(text)] == []
+
+
+def test_a_refusal_speaks_to_staff_as_their_pages_do() -> None:
+    """One English text, two Korean ones: 찾을 수 없어요 to whoever reports, 찾을 수 없습니다 to staff."""
+    korean = load([SHARED_LOCALE])["ko"]
+    places = {*(f"{name}.py" for name in OF_REFUSALS), "templates/problem.html"}
+    refusals = [text for (_, text), where in marked(SHARED.folder).items() if where.partition(":")[0] in places]
+    assert len(refusals) > len(TITLES)
+    only_public = {
+        "If online reporting does not work, call 1366.",
+        "More can be added later with the receipt number.",
+    }
+    said = {text: korean.pgettext(STAFF, text) for text in refusals if text not in only_public}
+    assert {text: korean for text, korean in said.items() if friendly(korean)} == {}
+    assert korean.gettext("Not found.") == "찾을 수 없어요."
 
 
 def test_the_small_site_is_complete() -> None:

@@ -179,6 +179,24 @@ async def test_titles_are_in_the_callers_language(wish: str, language: str, titl
     assert answer.json()["type"] == "/problems#not_found"
 
 
+async def test_staff_read_a_refusal_as_their_pages_speak_and_are_not_sent_to_the_telephone() -> None:
+    korean = {"accept-language": "ko", "authorization": f"Bearer {TOKEN}"}
+    async with client() as http:
+        page = await http.post("/desk/chairs", data={"kind": "sofa"}, headers={**korean, "accept": "text/html"})
+        machine = await http.post("/desk/chairs", data={"kind": "sofa"}, headers=korean)
+        public = await http.get("/away", headers={**korean, "accept": "text/html"})
+    async with client(build(for_staff=True)) as http:
+        away = await http.get("/away", headers={**korean, "accept": "text/html"})
+    assert "<h1>확인이 필요한 항목이 있습니다.</h1>" in page.text
+    assert machine.json()["title"] == "확인이 필요한 항목이 있습니다."
+    assert {error["detail"] for error in machine.json()["errors"]} <= {
+        "필수 항목입니다.",
+        "고를 수 있는 값이 아닙니다. 고를 수 있는 값: stool, bench",
+    }
+    assert ("이용할 수 없습니다" in away.text, "1366으로" in away.text) == (True, False)
+    assert ("이용할 수 없어요" in public.text, "1366으로" in public.text) == (True, True)
+
+
 async def test_a_wrong_method_says_which_are_right() -> None:
     async with client() as http:
         answer = await http.get("/api/v1/things/1")
