@@ -3,6 +3,7 @@
 Open to everybody: it says how reports are assigned and nothing about any report, person or load.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -29,6 +30,8 @@ CASES: Final = Path(__file__).parents[1] / "assignment" / "data" / "cases"
 """The readable cases: the tests decide every one of them."""
 SHOWN: Final = 3
 """Examples of a step that are shown; the others are folded."""
+
+_PARTICLE: Final = re.compile("%(?=[가-힣])")
 
 LIMITS: Final = {
     "normal": gettext_noop("Normal limits"),
@@ -122,7 +125,7 @@ def examples_of(told: Sequence[Mapping[str, object]], language: Language, transl
             owner = str(expected["owner"])
             name = center(owner).short_name(language) if owner in CENTER_IDS else translate(CENTRAL_NAME)
             text = korean if language == "ko" else english[:1].upper() + english[1:]
-            found.append(Example(text, name, translate(ROUTING_REASONS[RoutingReason(expected["why"])])))
+            found.append(Example(unbroken(text), name, translate(ROUTING_REASONS[RoutingReason(expected["why"])])))
     return found
 
 
@@ -134,9 +137,18 @@ def situations(rule: Rule, language: Language, translate: Translate) -> list[Ove
         return translate(CLEARLY_BETTER if step.clearly_better else ASKED[step.limits]) % values
 
     return [
-        OverflowReason(translate(when) % values, tuple(asked(step) for step in steps), translate(otherwise) % values)
+        OverflowReason(
+            unbroken(translate(when) % values),
+            tuple(asked(step) for step in steps),
+            unbroken(translate(otherwise) % values),
+        )
         for steps, when, otherwise in SITUATIONS
     ]
+
+
+def unbroken(text: str) -> str:
+    """The text with each Korean particle held to its percentage: browsers would begin a line with it."""
+    return _PARTICLE.sub("%\N{WORD JOINER}", text)
 
 
 def numbers(rule: Rule, language: Language) -> dict[str, str]:

@@ -37,6 +37,12 @@ async def test_everybody_may_read_it_in_both_languages(lang: str) -> None:
     assert ("Busan" in said) == (lang == "en")
 
 
+async def test_a_korean_particle_stays_with_its_percentage() -> None:
+    said = words_of((await RoutingHarness().get("/rule?lang=ko", None)).text)
+    assert re.findall("[0-9]%[가-힣]", said) == []
+    assert re.findall("[0-9]%\u2060[가-힣]", said)
+
+
 async def test_every_case_a_new_report_can_be_is_an_example() -> None:
     said = words_of((await RoutingHarness().get("/rule?lang=en", None)).text).lower()
     cases = read_cases()
