@@ -76,6 +76,9 @@ async def test_a_report_goes_from_form_to_status_without_script(
     await page.emulate_media(media="print")
     await expect(page.locator("main a[href='tel:1366']")).to_be_visible()
     await expect(page.locator("header")).to_be_hidden()
+    for useless_on_paper in ("main details", "main .on-screen"):
+        await expect(page.locator(useless_on_paper)).to_be_hidden()
+    await shoot(page, f"receipt-printed-{language}")
     await page.emulate_media(media="screen")
 
     await page.reload()

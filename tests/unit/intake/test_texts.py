@@ -91,6 +91,12 @@ def test_staff_are_addressed_in_another_tone() -> None:
     assert [text for key, text in texts.items() if key not in public and text.rstrip(".?!").endswith("요")] == []
 
 
+def test_no_mark_between_links_stands_alone_at_the_end_of_a_line_on_a_phone() -> None:
+    pages = [path for path in (ROOT / "templates").glob("*.html") if not for_staff(path)]
+    assert len(pages) > 10
+    assert [path.name for path in pages if " · " in path.read_text()] == []
+
+
 def test_what_a_receipt_for_others_shows_is_said_alike_everywhere() -> None:
     """What `progress_rules.standing` shows of such a report: received, seen by a person, closed."""
     texts = korean(ROOT / "locale")
