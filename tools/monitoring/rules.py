@@ -39,6 +39,12 @@ def alerts() -> tuple[AlertingRule, ...]:
     """Every alert, in the order of its file."""
     written: dict[str, Any] = yaml.load((FOLDER / "alerts.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
     rests_on = {f"slo:{each.name}": metrics_of(each.ratio + each.state) for each in objectives.OBJECTIVES}
+    recorded = {
+        rule["record"]: metrics_of(rule["expr"])
+        for group in written["groups"]
+        for rule in group["rules"]
+        if "record" in rule
+    }
     found = []
     for group in (*objectives.rules()["groups"], *written["groups"]):
         for rule in group["rules"]:
@@ -46,6 +52,7 @@ def alerts() -> tuple[AlertingRule, ...]:
                 continue
             slo = re.search(r'slo="(\w+)"', rule["expr"])
             metrics = rests_on[f"slo:{slo[1]}"] if slo else metrics_of(rule["expr"])
+            metrics = metrics.union(*(recorded[name] for name in recorded if name in rule["expr"]))
             notes = rule["annotations"]
             runbook = notes["runbook_url"].partition("#")[2]
             found.append(
