@@ -7,6 +7,7 @@ import base64
 import binascii
 import os
 import re
+import ssl
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar
@@ -53,6 +54,17 @@ OptionalPath = Annotated[Path | None, _EMPTY_IS_UNSET]
 """Empty means unset, as an env file writes it."""
 
 
+def _holds_authorities(file: Path | None) -> Path | None:
+    if file is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+        except OSError as error:
+            raise ValueError(
+                f"cannot be read ({type(error).__name__}); expected certificates of authorities in PEM"
+            ) from None
+    return file
+
+
 def _long(token: SecretStr | None) -> SecretStr | None:
     # Empty means unset, as an env file writes it.
     length = len(token.get_secret_value().strip()) if token is not None else 0
@@ -85,7 +97,7 @@ class KafkaSettings(BaseSettings):
     replication_factor: int = Field(default=1, ge=1, le=9, examples=[3])
     """Copies of each record: 1 with one broker, 3 and more where a broker may be lost."""
     session_timeout_ms: int = Field(default=6000, ge=2000, examples=[6000])
-    call_timeout_s: float = Field(default=20.0, gt=0, examples=[20])
+    call_timeout_s: float = Field(default=20.0, gt=0, le=600, examples=[20])
     """Seconds any single call to Kafka may take; when they pass, the work is tried again with back-off."""
     dead_letter_cap: int = Field(default=100, ge=1, examples=[100])
     """So many dead letters in a row stop a subscription until someone looks: a bad deployment, not bad records."""
@@ -133,7 +145,7 @@ class StoreSettings(BaseSettings):
     )
     database_prefix: str = Field(default="ieum_", pattern=r"^[a-z0-9_]{1,40}$", examples=["ieum_"])
     """Each service has its own database: this plus the service's name."""
-    call_timeout_s: float = Field(default=10.0, gt=0, examples=[10])
+    call_timeout_s: float = Field(default=10.0, gt=0, le=600, examples=[10])
 
 
 class MailSettings(BaseSettings):
@@ -209,6 +221,14 @@ class ServiceSettings(BaseSettings):
 
     Unset: callers on this machine that no proxy handed on see them without one.
     In a container network Prometheus is another machine: give both sides the token (``authorization: credentials``).
+    """
+    ca_file: Annotated[OptionalPath, AfterValidator(_holds_authorities)] = Field(
+        default=None, validation_alias="IEUM_CA_FILE", examples=["/etc/ssl/agency-ca.pem"]
+    )
+    """Authorities that count beside the public ones where this process calls others by TLS.
+
+    These are the mail server, webhooks, callbacks, the OpenID provider, the watcher outside, identity and intake. Kafka
+    and the store have settings of their own; Apprise and spans go by ``REQUESTS_CA_BUNDLE``.
     """
 
     otlp_endpoint: str = Field(

@@ -1,9 +1,9 @@
 """How a mail server is reached: the same for alerts, the auditor's alarm and notices about accounts."""
 
-import ssl
 from typing import Any
 
 from shared.settings import MailSettings
+from shared.tls import authorities_of_mail
 
 
 def smtp_options(settings: MailSettings) -> dict[str, Any]:
@@ -14,7 +14,7 @@ def smtp_options(settings: MailSettings) -> dict[str, Any]:
         "port": settings.smtp_port,
         "use_tls": secure == "tls",
         "start_tls": secure == "starttls",
-        "tls_context": ssl.create_default_context() if secure != "none" else None,
+        "tls_context": authorities_of_mail() if secure != "none" else None,
         "username": settings.smtp_username,
         "password": settings.smtp_password.get_secret_value() if settings.smtp_password else None,
     }

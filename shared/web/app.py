@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import compile_path
 
-from shared import log, spans
+from shared import log, spans, tls
 from shared.errors import IeumError, TransientError
 from shared.health import Health, HealthReport
 from shared.identity.roles import Action
@@ -97,6 +97,7 @@ def create_app(
     Raises ``ValueError`` for a route that names no action, or several: an undecided route must not be reachable.
     """
     spans.configure(service, settings.otlp_endpoint)
+    tls.believe(settings.ca_file)
     READY.set_function(lambda: float(health.ready_report().fine))
     own = pages or Pages(None, None, settings, service)
     app = FastAPI(

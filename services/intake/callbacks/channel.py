@@ -3,7 +3,6 @@
 import asyncio
 import ipaddress
 import socket
-import ssl
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,6 +12,7 @@ import httpx
 
 from services.intake.callbacks import rules
 from services.intake.callbacks.rules import Address, Network
+from shared.tls import trusted_authorities
 
 TIMEOUT_S: Final = 10.0
 WHOLE_S: Final = 20.0
@@ -32,7 +32,6 @@ class CallbackChannel:
     def __init__(self, networks: Sequence[Network]) -> None:
         """``networks``: private ones that the deployment allows."""
         self._networks = tuple(networks)
-        self._context: ssl.SSLContext | None = None
         # Of its own: the loop's threads write withdrawals down, which a slow name server must not keep waiting.
         self._asking = ThreadPoolExecutor(_ASKING, "callback-names")
 
@@ -64,9 +63,8 @@ class CallbackChannel:
         address = await self._checked(named)
         # To the address that was checked: asked a second time the name could stand for another one.
         there = named.copy_with(host=str(address))
-        self._context = self._context or ssl.create_default_context()
         async with (
-            httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, verify=self._context) as http,
+            httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, verify=trusted_authorities()) as http,
             http.stream(
                 "POST",
                 there,

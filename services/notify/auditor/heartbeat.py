@@ -13,6 +13,7 @@ import httpx
 
 from services.notify.auditor import metrics
 from shared import log
+from shared.tls import trusted_authorities
 
 _LOG = log.get(__name__)
 EVERY_S: Final = 60.0
@@ -39,7 +40,7 @@ class Heartbeat:
             # Never logged: whoever knows the address can knock.
             async with (
                 asyncio.timeout(TIMEOUT_S),
-                httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as http,
+                httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, verify=trusted_authorities()) as http,
                 http.stream("POST", self._url) as answer,
             ):
                 said = None if answer.is_success else f"http_{answer.status_code}"

@@ -8,6 +8,7 @@ import httpx
 
 from services.notify.settings import WebhookWithSecret
 from shared.clock import Clock
+from shared.tls import trusted_authorities
 from shared.webhooks import signed
 
 _OK: Final = range(200, 300)
@@ -30,7 +31,10 @@ class WebhookChannel:
         headers = signed([hook.secret.get_secret_value()], message_id, stamp, body)
         # A connection for each message: one that is kept may be closed by the receiver just as the next message goes.
         client = self._client = self._client or httpx.AsyncClient(
-            timeout=self._timeout_s, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+            timeout=self._timeout_s,
+            trust_env=False,
+            verify=trusted_authorities(),
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
         try:
             # httpx limits each read: a receiver that sends a byte now and then would keep all other alerts waiting.

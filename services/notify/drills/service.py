@@ -25,6 +25,7 @@ from shared.drills import key_of
 from shared.errors import PermanentError
 from shared.jobs import Skipped
 from shared.key_setting import key_bytes
+from shared.tls import trusted_authorities
 
 _LOG = log.get(__name__)
 EVERY_S: Final = 20.0
@@ -76,7 +77,7 @@ class Drills:
         headers = {"Authorization": f"Bearer {credential}", "Idempotency-Key": key}
         url = f"{self._settings.intake_url or self._settings.public_urls['intake']}/api/v1/reports"
         try:
-            async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as http:
+            async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, verify=trusted_authorities()) as http:
                 # The body is made from the start alone, so that the same key always comes with the same body.
                 answer = await http.post(url, json=report(drill.center_id, drill.started_at), headers=headers)
         except httpx.HTTPError as error:

@@ -144,6 +144,17 @@ def test_two_copies_of_a_record_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
         assert load(KafkaSettings).replication_factor == int(copies)
 
 
+@pytest.mark.parametrize(
+    ("variable", "cls"), [("KAFKA_CALL_TIMEOUT_S", KafkaSettings), ("MONGODB_CALL_TIMEOUT_S", StoreSettings)]
+)
+def test_a_call_ends_some_time(
+    variable: str, cls: type[KafkaSettings | StoreSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "inf")
+    with pytest.raises(SettingsError, match=rf"^setting {variable}: "):
+        load(cls)
+
+
 def test_a_certificate_that_is_not_there_or_is_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KAFKA_SSL_CAFILE", str(tmp_path / "ca.pem"))
     with pytest.raises(SettingsError, match=r"KAFKA_SSL_CAFILE.*cannot be read .FileNotFoundError.*found .*ca.pem"):
