@@ -1,8 +1,9 @@
 """Settings of analytics; every variable begins with ``ANALYTICS_`` unless it is shared."""
 
 from typing import Self
+from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.audit.chain import AuditKeys
@@ -37,6 +38,14 @@ class AnalyticsSettings(ServiceSettings, AuditSettings):
     audit_key: OptionalKey = Field(default=None, examples=["(base64: python -m shared.audit key analytics)"])
     """For the audit of what operators do here, as in the other services. Unset: nothing can be sent back from here."""
 
+    @field_validator("given_up_reports")
+    @classmethod
+    def _ids(cls, value: str) -> str:
+        try:
+            return ",".join(str(UUID(each)) for each in _listed(value))
+        except ValueError:
+            raise ValueError("names something that is no id of a report; expected ids, with commas between") from None
+
     @model_validator(mode="after")
     def _audit_goes_on(self) -> Self:
         if self.audit_former_key is not None and self.audit_key is None:
@@ -48,8 +57,12 @@ class AnalyticsSettings(ServiceSettings, AuditSettings):
 
     def given_up(self) -> frozenset[str]:
         """The ids of `given_up_reports`."""
-        return frozenset(each.strip() for each in self.given_up_reports.split(",") if each.strip())
+        return frozenset(_listed(self.given_up_reports))
 
     def audit_keys(self) -> AuditKeys | None:
         """The keys of the audit, where there is one."""
         return self.keys_with(self.audit_key) if self.audit_key is not None else None
+
+
+def _listed(value: str) -> list[str]:
+    return [each.strip() for each in value.split(",") if each.strip()]
