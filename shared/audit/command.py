@@ -152,7 +152,7 @@ async def _published(settings: VerifierSettings, *, ask_kafka: bool) -> tuple[di
         copied = file.lines()
     found, foreign = published.parse([*copied, *lines], keys, verifier)
     if file is not None:
-        file.append(published.to_copy(lines, foreign, copied))
+        file.append(published.to_copy(lines, foreign, copied), copied)
     findings, in_topic = [], set(lines)
     if new := set(foreign) - set(copied):
         findings.append(f"foreign: {len(new)} lines of the topic of anchors are no anchors of the services they name")

@@ -7,6 +7,7 @@ after a restore with `` restored=`` and the name of the backup.
 """
 
 import os
+import sys
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -105,14 +106,18 @@ async def read(settings: KafkaSettings) -> list[str]:
     try:
         ends = await reader.ends(await reader.partitions())
         spans = {partition: (0, end) for partition, end in ends.items()}
-        return [one_line((record.value or b"").decode("utf-8", "replace")) async for record in reader.read(spans)]
+        return [one_line(_text(record.value or b"")) async for record in reader.read(spans)]
     finally:
         await reader.stop()
 
 
 def one_line(text: str) -> str:
     """What was published, as the copy holds it; no anchor is so long as to lose anything."""
-    return text[:_LONGEST].replace("\n", " ")
+    return sys.intern(text[:_LONGEST].replace("\n", " "))  # once for the topic and the copy: years of them fill memory
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,12 +254,13 @@ class AnchorFile:
         """Every line. Raises ``OSError``."""
         if not self._path.exists():
             return []
-        # Not ``splitlines``, and no other newlines: a service may publish what those would take apart.
-        return [line for line in self._path.read_bytes().decode("utf-8", "replace").split("\n") if line]
+        # By b"\n" alone: a service may publish what other newlines would take apart.
+        with self._path.open("rb") as file:
+            return [sys.intern(line) for raw in file if (line := _text(raw.removesuffix(b"\n")))]
 
-    def append(self, lines: Sequence[str]) -> None:
-        """Add those that are not there; on disk when it returns. Raises ``OSError``."""
-        known = set(self.lines())
+    def append(self, lines: Sequence[str], copied: Sequence[str] | None = None) -> None:
+        """Add what is not there; on disk when it returns. ``copied``: what ``lines`` said. Raises ``OSError``."""
+        known = set(self.lines() if copied is None else copied)
         new = [line for line in dict.fromkeys(map(one_line, lines)) if line not in known]
         if not new:
             return

@@ -93,6 +93,13 @@ def test_the_copy_is_for_its_owner_and_only_grows(tmp_path: Path) -> None:
     assert file.lines() == ["a", "b", "c", "x"]
 
 
+def test_what_is_in_the_topic_and_in_its_copy_is_in_memory_once(tmp_path: Path) -> None:
+    """Services publish a million a year."""
+    file, raw = AnchorFile(tmp_path / "published"), line(anchor(5, 1)).encode()
+    file.append([raw.decode()])
+    assert file.lines()[0] is published.one_line(raw.decode()) is not raw.decode()
+
+
 SHARED = AuditKeys(b"s" * 32)
 CHANGED = {service: AuditKeys(service_secret(b"v" * 32, service), SHARED) for service in KEYS}
 
