@@ -84,13 +84,13 @@ def one_router(
         principal: Annotated[Principal, Depends(manage)],
         subject: str,
         change: AccountChange,
-        rev: Annotated[int, Form()],
+        changes: Annotated[int, Form()],
         roles: Annotated[list[StaffRole], Form()] = [],  # noqa: B006  # FastAPI copies it
         reason: Annotated[str, Form(max_length=40)] = "",
     ) -> Response:
         account = await found(request, principal, subject)
         try:
-            _asked_well(change, account, rev, reason)
+            _asked_well(change, account, changes, reason)
             after, code = await act(change, actor_of(request, principal), account, roles, reason)
         except RefusedError as error:
             return await details(request, principal, await found(request, principal, subject), error.code)
@@ -134,10 +134,10 @@ def one_router(
     return router
 
 
-def _asked_well(change: AccountChange, account: Account, rev: int, reason: str) -> None:
-    # Shutting somebody out does not depend on what was seen: each use of a factor changes the revision, so that whoever
-    # holds one of the account could keep it open by using it all the time.
-    if account.rev != rev and change is not AccountChange.DISABLE:
+def _asked_well(change: AccountChange, account: Account, changes: int, reason: str) -> None:
+    # By the count of changes and not by the revision, which each use of a factor raises: whoever holds one could keep
+    # off any change. Shutting somebody out depends on nothing that was seen, since they can change the account too.
+    if account.changes != changes and change is not AccountChange.DISABLE:
         raise RefusedError("changed_meanwhile")
     if reason not in REASONS:
         raise RefusedError("reason")

@@ -128,7 +128,8 @@ class Account(_Frozen):
     created_at: datetime
     changed_at: datetime
     changes: int = 0
-    """How often it was changed; in the seal, so nobody sets it back. Browsers are known until it rises."""
+    """How often it was changed; in the seal, so nobody sets it back. Browsers are known until it rises, and
+    who changes or releases an account says which they saw."""
     rev: int = 1
 
     def changed(self, at: datetime, **update: object) -> "Account":

@@ -54,14 +54,17 @@ def release_router(
 
     @router.post("/{subject}")
     async def released(
-        request: Request, principal: Annotated[Principal, Depends(release)], subject: str, rev: Annotated[int, Form()]
+        request: Request,
+        principal: Annotated[Principal, Depends(release)],
+        subject: str,
+        changes: Annotated[int, Form()],
     ) -> Response:
         try:
             account = await store.get(subject[:40])
             if account is None:
                 raise Problem(404, "no_such_account", gettext_noop("There is no such account."))
             authorize.require(request, principal, Action.ACCOUNTS_RELEASE, account.organisation)
-            await administration.release(actor_of(request, principal), account, rev)
+            await administration.release(actor_of(request, principal), account, changes)
         except RefusedError as error:
             return await show(request, principal, error.code)
         except TransientError:

@@ -112,12 +112,12 @@ class Administration:
         waits = self._waits(who, account, roles, anew=False)
         return await self._saved(account, SessionEnding.ROLES_CHANGED, Notice.ROLES, roles=_ordered(roles), waits=waits)
 
-    async def release(self, who: Actor, account: Account, rev: int) -> None:
-        """Let somebody in whom another administrator made, reset or gave more; ``rev`` as they saw it.
+    async def release(self, who: Actor, account: Account, changes: int) -> None:
+        """Let somebody in whom another administrator made, reset or gave more; ``changes`` as they saw it.
 
         Raises ``RefusedError``.
         """
-        if account.rev != rev:
+        if account.changes != changes:
             raise RefusedError("changed_meanwhile")
         wrong = release_wrong(account, who.subject or "")
         if wrong is not None or account.waits is None:

@@ -145,7 +145,7 @@ async def test_a_centres_administrator_sees_and_invites_only_there(identity: Pro
     refused = [
         await http.get("/accounts?organisation=busan"),
         await http.get(f"/accounts/{busan.account.subject}"),
-        await http.post(f"/accounts/{busan.account.subject}/disable", data={"rev": "1", "reason": "left"}),
+        await http.post(f"/accounts/{busan.account.subject}/disable", data={"changes": "0", "reason": "left"}),
         await http.post("/accounts/new", data={"organisation": "busan", "name": "mole", "roles": "counsellor"}),
     ]
     assert {answer.status_code for answer in refused} == {403}
@@ -189,7 +189,7 @@ async def test_nobody_changes_their_own_roles_nor_gets_a_case_as_administrator(i
     me = await identity.accounts.store.by_name("jeju-administrator")
     assert me is not None
     for change in ("roles", "disable", "reset"):
-        form = {"rev": str(me.rev), "reason": "mistake", "roles": ["lead"]}
+        form = {"changes": str(me.changes), "reason": "mistake", "roles": ["lead"]}
         page = await http.post(f"/accounts/{me.subject}/{change}", data=form)
         assert (page.status_code, "their own account" in page.text) == (409, True)
     assert await identity.accounts.store.get(me.subject) == me
@@ -201,11 +201,11 @@ async def test_changes_need_a_reason_and_the_state_one_saw_and_are_in_the_audit(
     http = await admin_of(identity, "jeju")
     person = (await identity.person("jeju", "counsellor")).account
     address = f"/accounts/{person.subject}/roles"
-    without = await http.post(address, data={"rev": str(person.rev), "roles": ["lead"]})
+    without = await http.post(address, data={"changes": str(person.changes), "roles": ["lead"]})
     assert (without.status_code, "Choose why" in without.text) == (409, True)
-    done = await http.post(address, data={"rev": str(person.rev), "roles": ["lead"], "reason": "new_work"})
+    done = await http.post(address, data={"changes": str(person.changes), "roles": ["lead"], "reason": "new_work"})
     assert done.status_code == 303
-    late = await http.post(address, data={"rev": str(person.rev), "roles": ["operator"], "reason": "new_work"})
+    late = await http.post(address, data={"changes": str(person.changes), "roles": ["operator"], "reason": "new_work"})
     assert (late.status_code, "a moment ago" in late.text) == (409, True)
     (line,) = await identity.lines("account.roles")
     admin = await identity.accounts.store.by_name("jeju-administrator")
@@ -231,7 +231,7 @@ async def test_who_uses_their_factors_all_the_time_is_disabled_all_the_same(
         return await save(account)
 
     monkeypatch.setattr(store, "save", just_used)
-    seen = {"rev": str(thief.rev - 1), "reason": "suspicion"}
+    seen = {"changes": str(thief.changes - 1), "reason": "suspicion"}
     assert (await http.post(f"/accounts/{thief.subject}/disable", data=seen)).status_code == 303
     after = await store.get(thief.subject)
     assert after is not None
@@ -242,7 +242,7 @@ async def test_who_uses_their_factors_all_the_time_is_disabled_all_the_same(
 async def test_the_last_central_administrator_stays(identity: Process) -> None:
     ministry = await admin_of(identity, "ministry")
     last = (await identity.person("central", "administrator")).account
-    form = {"rev": str(last.rev), "reason": "left"}
+    form = {"changes": str(last.changes), "reason": "left"}
     page = await ministry.post(f"/accounts/{last.subject}/disable", data=form)
     assert (page.status_code, "last administrator" in page.text) == (409, True)
     await identity.person("central", "administrator", name="another")
@@ -328,7 +328,7 @@ async def test_who_looks_at_anothers_invitation_does_not_know_their_second_facto
 async def test_a_reset_account_is_set_up_anew_and_the_old_factors_are_gone(identity: Process) -> None:
     http = await admin_of(identity, "jeju")
     ready = await identity.person("jeju", "counsellor")
-    page = await http.post(f"/accounts/{ready.account.subject}/reset", data={"rev": "1", "reason": "lost_device"})
+    page = await http.post(f"/accounts/{ready.account.subject}/reset", data={"changes": "0", "reason": "lost_device"})
     found = re.search(r'<code class="key">([a-z0-9-]{19})</code>', page.text)
     assert found is not None
     async with identity.browser() as person:

@@ -30,7 +30,7 @@ def code_in(page: httpx.Response) -> str:
 
 async def released(identity: Process, http: httpx.AsyncClient, name: str) -> httpx.Response:
     account = await account_of(identity, name)
-    return await http.post(f"/releases/{account.subject}", data={"rev": str(account.rev)})
+    return await http.post(f"/releases/{account.subject}", data={"changes": str(account.changes)})
 
 
 async def signed_in(identity: Process, organisation: str, role: str, name: str) -> httpx.AsyncClient:
@@ -88,6 +88,34 @@ async def test_an_administrator_alone_gets_no_counsellor_and_a_lead_lets_them_in
     assert codes == ["waits_for_release"]
 
 
+async def test_who_waits_and_shows_their_factors_meanwhile_does_not_spoil_the_release(
+    identity: Process, admin: httpx.AsyncClient
+) -> None:
+    _, recovery = await made(identity, admin, "counsellor")
+    seen = await account_of(identity, "kim.new")
+    assert await entered(identity, recovery) == (403, "waits_for_release")
+    async with aclosing(await signed_in(identity, "jeju", "lead", "jeju-lead")) as lead:
+        answer = await lead.post(f"/releases/{seen.subject}", data={"changes": str(seen.changes)})
+        assert answer.status_code == 303
+    assert (await account_of(identity, "kim.new")).waits is None
+
+
+async def test_a_revision_set_back_in_the_store_releases_no_role_that_was_not_seen(
+    identity: Process, admin: httpx.AsyncClient
+) -> None:
+    await made(identity, admin, "counsellor")
+    async with aclosing(await signed_in(identity, "jeju", "lead", "jeju-lead")) as lead:
+        (form,) = re.findall(r'<input type="hidden" name="(\w+)" value="(\d+)">', (await lead.get("/releases")).text)
+        seen = await account_of(identity, "kim.new")
+        by = Actor("s-another", "jeju", ("administrator",), "test")
+        roles = {StaffRole.COUNSELLOR, StaffRole.LEAD}
+        await identity.accounts.administration.change_roles(by, seen, roles, "new_work")
+        await identity.accounts.store.collection.update_one({"_id": seen.subject}, {"$set": {"rev": seen.rev}})
+        page = await lead.post(f"/releases/{seen.subject}", data=dict([form]))
+        assert (page.status_code, "changed a moment ago" in page.text) == (409, True)
+    assert (await account_of(identity, "kim.new")).waits is not None
+
+
 async def test_the_administrators_other_self_cannot_release(identity: Process, admin: httpx.AsyncClient) -> None:
     """An administrator made by an administrator waits too, or one person would be two."""
     await made(identity, admin, "administrator", "kim.new")
@@ -138,10 +166,10 @@ async def test_reset_enabled_or_widened_accounts_wait_again(
     ready = await identity.person("jeju", "operator" if change == "roles" else "counsellor", name="kim.new")
     subject = ready.account.subject
     if change == "enable":
-        await admin.post(f"/accounts/{subject}/disable", data={"rev": "1", "reason": "left"})
-    rev = str((await account_of(identity, "kim.new")).rev)
+        await admin.post(f"/accounts/{subject}/disable", data={"changes": "0", "reason": "left"})
+    seen = str((await account_of(identity, "kim.new")).changes)
     page = await admin.post(
-        f"/accounts/{subject}/{change}", data={"rev": rev, "reason": "mistake", "roles": "counsellor"}
+        f"/accounts/{subject}/{change}", data={"changes": seen, "reason": "mistake", "roles": "counsellor"}
     )
     if change == "roles":
         assert await identity.accounts.sessions.begin(await account_of(identity, "kim.new")) is None
@@ -161,7 +189,7 @@ async def test_only_a_disabled_account_is_let_in_again(identity: Process, admin:
     if whose == "another":
         await identity.person("jeju", "counsellor", name=name)
     before = await account_of(identity, name)
-    given = {"rev": str(before.rev), "reason": "mistake"}
+    given = {"changes": str(before.changes), "reason": "mistake"}
     assert (await admin.post(f"/accounts/{before.subject}/enable", data=given)).status_code == 409
     assert await account_of(identity, name) == before
 
@@ -240,7 +268,7 @@ async def test_who_made_an_account_does_not_release_it_after_a_colleague_widened
     async with identity.browser() as http:
         assert (await finished(identity, http, code, await looked_at(http, code))).status_code == 200
     account = await account_of(identity, "kim.new")
-    change = {"rev": str(account.rev), "roles": "counsellor", "reason": "new_work"}
+    change = {"changes": str(account.changes), "roles": "counsellor", "reason": "new_work"}
     async with aclosing(await signed_in(identity, "jeju", "administrator", "second-administrator")) as second:
         assert (await second.post(f"/accounts/{account.subject}/roles", data=change)).status_code == 303
         for either in (admin, second):

@@ -275,7 +275,7 @@ def _accounts() -> Asks:
         ask(
             409,
             path={**one, "change": change},
-            body={"rev": str(STALE), "roles": "lead", "reason": reason},
+            body={"changes": str(STALE), "roles": "lead", "reason": reason},
             whose=OWNER,
         )
         # Somebody is disabled whatever was seen: only a reason that is none keeps it from being done.
@@ -335,7 +335,7 @@ def _accounts() -> Asks:
         ("identity", "GET", "/accounts/{subject}"): (ask(200, path=one, whose=OWNER),),
         ("identity", "POST", "/accounts/{subject}/{change}"): changes,
         ("identity", "GET", "/releases"): (ask(200),),
-        ("identity", "POST", "/releases/{subject}"): (ask(409, path=one, body={"rev": str(STALE)}, whose=OWNER),),
+        ("identity", "POST", "/releases/{subject}"): (ask(409, path=one, body={"changes": str(STALE)}, whose=OWNER),),
     }
 
 

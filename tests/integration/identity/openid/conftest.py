@@ -109,7 +109,7 @@ async def released(identity: Process, provider: httpx.AsyncClient, sub: str) -> 
     """Let a second person release the account of somebody who came and was told to wait."""
     account = await identity.accounts.store.by_name(account_name(str(provider.base_url), sub))
     assert account is not None
-    await identity.accounts.administration.release(Actor("s-second", "central", (), "test"), account, account.rev)
+    await identity.accounts.administration.release(Actor("s-second", "central", (), "test"), account, account.changes)
 
 
 async def known(identity: Process, provider: httpx.AsyncClient, sub: str, groups: object, **claims: object) -> None:

@@ -174,7 +174,7 @@ async def test_whoever_gives_roles_at_the_provider_lets_nobody_in_alone(
         await identity.enter(second, glass)
         assert "The sign-in provider" in (await second.get("/releases")).text
         (account,) = await identity.accounts.store.of("jeju")
-        await second.post(f"/releases/{account.subject}", data={"rev": str(account.rev)})
+        await second.post(f"/releases/{account.subject}", data={"changes": str(account.changes)})
         assert (await through(http, provider, "doha")).status_code == 200
         # One role more, and another centre: each waits again, and what was open is over. Fewer do not.
         for groups, wait in (
