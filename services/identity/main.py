@@ -127,17 +127,22 @@ class Accounts:
         await self.http.aclose()
 
     async def tidy(self) -> None:
-        """Rotate keys if it is time, end sessions that were left, delete what is over. Raises ``TransientError``."""
-        now = self.clock.now()
+        """Rotate keys if it is time, and end sessions that were left. Raises ``TransientError``."""
         await self.signing.keep()
         await self.sessions.end_left()
+
+    async def sweep(self, store_clock: StoreClock) -> None:
+        """Delete what is over by the store's clock, and put right what a process dated while its own was ahead.
+
+        By a clock that is ahead it would delete what other processes still need: a passkey's answer that was used
+        could be sent again. Raises ``TransientError``.
+        """
+        ahead = await store_clock.look()
+        now = store_clock.corrected.now()
         sweeping = (self.session_store, self.delays, self.used, self.logouts)
         await asyncio.gather(*(store.sweep(now) for store in sweeping))
         await self.store.expire_invitations(now)
-
-    async def compare_clocks(self, store_clock: StoreClock) -> None:
-        """Put right what this clock, or another process's, dated while it was ahead. Raises ``TransientError``."""
-        if abs(await store_clock.look()) <= MOST_APART:
+        if abs(ahead) <= MOST_APART:
             await self.sessions.date_anew(whole_milliseconds(self.clock.now()))
 
 
@@ -278,7 +283,7 @@ def build(
     health.ready["identity"] = accounts.identity.check
     jobs = Jobs(health, SystemClock())  # how often to look is a matter of the machine's clock, whatever day it is
     jobs.every(POLL_S, "identity", accounts.identity.refresh)
-    jobs.every(LOOK_S, "store-clock", partial(accounts.compare_clocks, StoreClock.of(database, clock)))
+    jobs.every(LOOK_S, "sweep", partial(accounts.sweep, StoreClock.of(database, clock)))
     jobs.every(HOUSEKEEPING_S, "accounts", accounts.tidy)
     if accounts.provider is not None:
         jobs.every(PROVIDER_S, "sign-in-provider", accounts.provider.look)

@@ -1,6 +1,6 @@
 """Values that count once: challenges of passkeys, logout tokens."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
@@ -8,6 +8,8 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from shared.mongo import Document, insert_new, store_errors
 
 _LONG_AGO: Final = 2000
+_KEPT: Final = timedelta(hours=1)
+"""After its end: a process whose clock is behind takes what was made for it a little longer."""
 
 
 class UsedStore:
@@ -31,7 +33,7 @@ class UsedStore:
         return await insert_new(self.collection, {"_id": nonce, "until": until})
 
     async def sweep(self, now: datetime) -> int:
-        """Delete what is over by itself."""
-        over = {"until": {"$gt": datetime(_LONG_AGO, 1, 1, tzinfo=now.tzinfo), "$lt": now}}
+        """Delete what is over by itself for every process."""
+        over = {"until": {"$gt": datetime(_LONG_AGO, 1, 1, tzinfo=now.tzinfo), "$lt": now - _KEPT}}
         with store_errors():
             return int((await self.collection.delete_many(over)).deleted_count)

@@ -1,5 +1,6 @@
 """Signing in with passkeys, and being led to register one, on the real store."""
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from services.identity.audit_recorder import by_command
 from shared.audit.model import AuditOutcome
 from tests.integration.identity.conftest import START, IdentityHarness, Process
 from tests.integration.identity.test_accounts import finished, invitation, looked_at
+from tests.support.clock import agreeing
 from tests.support.passkeys import Authenticator, plain
 
 ORIGIN = "https://staff.example"
@@ -207,9 +209,23 @@ async def test_used_challenges_are_deleted_when_they_are_over_by_themselves(iden
     used = identity.accounts.used.collection
     assert await used.count_documents({}) == 1
     assert len(plain(options["challenge"])) == 56
-    await identity.clock.advance(301)
-    await identity.accounts.tidy()
+    await identity.clock.advance(3600 + 301)
+    await identity.accounts.sweep(agreeing(identity.clock))
     assert await used.count_documents({}) == 0
+
+
+async def test_a_process_whose_clock_is_ahead_lets_no_answer_of_a_passkey_count_twice(identity: Process) -> None:
+    ready, clock, ahead = await identity.person("jeju", "lead"), identity.clock, timedelta(days=2)
+    async with browser(identity) as http, browser(identity) as stolen:
+        device = await registered(identity, http, ready)
+        device.counts = False
+        shown = await signed(stolen, device)
+        http.cookies = httpx.Cookies(stolen.cookies)
+        assert (await identity.enter(http, ready, **shown)).status_code == 303
+        await clock.advance(ahead.total_seconds())
+        await identity.accounts.sweep(agreeing(clock, ahead=ahead))
+        await clock.advance(-ahead.total_seconds())
+        assert (await identity.enter(stolen, ready, **shown)).status_code == 401
 
 
 async def test_where_browsers_make_no_passkeys_the_pages_offer_none(harness: IdentityHarness) -> None:
