@@ -1,5 +1,8 @@
 """Guessing with a recovery code or at an open console, and what floods write into the audit, on the real store."""
 
+import pytest
+
+from services.identity.accounts.models import Account
 from services.identity.accounts.rules import DELAYS, Source
 from services.identity.audit_recorder import LINES
 from shared.audit.model import AuditOutcome
@@ -61,3 +64,28 @@ async def test_who_only_waits_writes_few_lines_and_is_counted_each_time(identity
             assert (await identity.api_enter(http, ready, password="guess", code="000000")).status_code == 429
     assert counted("password", "wait") == before + most + 5
     assert [line.reason for line in await identity.lines("sign_in")].count("wait") == most
+
+
+async def test_who_must_wait_is_told_so_at_the_same_moment_whether_or_not_there_is_such_an_account(
+    identity: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, store, clock = await identity.person("jeju", "counsellor"), identity.accounts.store, identity.clock
+    by_name = store.by_name
+
+    async def slowly(name: str) -> Account | None:
+        found = await by_name(name)
+        await clock.advance(0.002 if found is None else 0.003)
+        return found
+
+    monkeypatch.setattr(store, "by_name", slowly)
+    monkeypatch.setattr(clock, "sleep", clock.advance)
+    took = set()
+    async with identity.browser() as http:
+        for name in (ready.account.name, "jeju-nobody"):
+            body = {"account": name, "password": "guess", "code": "000000"}
+            while (await http.post("/api/v1/sign-in", json=body)).status_code == 401:
+                pass
+            begun = clock.monotonic()
+            assert (await http.post("/api/v1/sign-in", json=body)).status_code == 429
+            took.add(round(clock.monotonic() - begun, 6))
+    assert len(took) == 1
