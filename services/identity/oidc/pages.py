@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.identity.accounts.models import RefusedError
 from services.identity.audit_recorder import actor_of
-from services.identity.oidc.provider import PASSAGE_S, LoginState, Provider
+from services.identity.oidc.provider import PASSAGE_S, LoginState, Person, Provider
 from services.identity.oidc.service import External
 from services.identity.problems import unavailable
 from services.identity.sessions.cookies import device_of, onward, set_device, set_session
@@ -17,6 +17,7 @@ from services.identity.sessions.service import Sessions
 from services.identity.sign_in.words import WORDS as ACCOUNT_WORDS
 from shared.errors import TransientError
 from shared.identity.cookies import named, session_secret
+from shared.rate_limit import RateLimit, RateLimiter
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
 from shared.web.middleware import only_head
@@ -26,6 +27,9 @@ from shared.web.translations import gettext_noop
 
 _COOKIE: Final = "ieum_oidc"
 _LONGEST_TOKEN: Final = 20_000
+WRONG_CODES: Final = RateLimit(capacity=60, per_second=0.2)
+"""Codes of one network that may wait for the provider's answer, or that it said no to: else anybody could have us ask
+it without end. More people than arrive at a centre in the same second."""
 WORDS: Final = {
     "wrong_state": (
         403,
@@ -57,6 +61,7 @@ WORDS: Final = {
             " lately can open what is urgent."
         ),
     ),
+    "wait": (429, gettext_noop("Too many attempts. Please wait a moment, then begin again.")),
     "no_mapped_role": (403, gettext_noop("You have no role here. Ask whoever manages accounts at your organisation.")),
     "waits_for_release": (403, ACCOUNT_WORDS["waits_for_release"]),
     "wrong_sign_in": (403, gettext_noop("Your account is disabled here. Ask whoever manages accounts.")),
@@ -66,7 +71,7 @@ WORDS: Final = {
 def oidc_router(provider: Provider, external: External, sessions: Sessions, pages: Pages) -> APIRouter:
     """``/oidc/start`` and ``/oidc/callback``."""
     router = APIRouter(prefix="/oidc", include_in_schema=False, dependencies=[Depends(OPEN)])
-    urls = pages.settings.public_urls
+    urls, codes = pages.settings.public_urls, RateLimiter(WRONG_CODES, pages.clock)
 
     @router.get("/start")
     async def start(
@@ -110,9 +115,10 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
         passage: LoginState | None = None
         try:
             passage = provider.passage(request.cookies.get(named(_COOKIE, secure=pages.secure(request)), ""), state)
-            entered = await external.enter(await provider.person(passage, _code(code, error)), who, passage.device)
+            person = await vouched_for(passage, _code(code, error), who.where)
+            entered = await external.enter(person, who, passage.device)
         except RefusedError as refusal:
-            if refusal.code not in {"no_mapped_role", "wrong_sign_in", "waits_for_release"}:
+            if refusal.code not in {"no_mapped_role", "wrong_sign_in", "waits_for_release", "wait"}:
                 await noted(request, refusal.code)
             raise problem(refusal, again=passage is not None and passage.again) from None
         except TransientError:
@@ -127,6 +133,19 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
         set_device(answer, entered.device, secure=secure)
         answer.delete_cookie(named(_COOKIE, secure=secure), path="/", httponly=True, samesite="lax", secure=secure)
         return answer
+
+    async def vouched_for(passage: LoginState, code: str, where: str) -> Person:
+        """Ask the provider, for one network only while few of its codes were wrong: counted before it is asked."""
+        if not codes.try_acquire(where):
+            raise RefusedError("wait", retry_after=codes.wait(where))
+        try:
+            person = await provider.person(passage, code)
+        except RefusedError as error:
+            if error.code != "wrong_token":
+                codes.consume(where, -1.0)
+            raise
+        codes.consume(where, -1.0)
+        return person
 
     async def noted(request: Request, code: str) -> None:
         try:
@@ -173,4 +192,4 @@ def problem(error: RefusedError, *, again: bool = False) -> Problem:
     """A refusal in words; ``again``: to somebody who is signed in and shows a second factor again."""
     code = "step_up_unavailable" if again and error.code == "provider_unavailable" else error.code
     status, words = WORDS[code]
-    return Problem(status, code, words)
+    return Problem(status, code, words, retry_after=error.retry_after)

@@ -1,6 +1,8 @@
 """Signing in at a real OpenID provider that runs as a process of its own."""
 
+import math
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 import httpx
@@ -9,6 +11,7 @@ import pytest
 from services.identity.accounts.models import AccountState, RefusedError
 from services.identity.audit_recorder import LINES, Actor, by_command
 from services.identity.main import build
+from services.identity.oidc.pages import WRONG_CODES
 from services.identity.settings import IdentitySettings
 from shared.errors import TransientError
 from shared.identity.cookies import session_cookie, token_cookie
@@ -437,3 +440,32 @@ async def test_answers_nobody_asked_for_write_few_lines(identity: Process) -> No
         assert len(await identity.lines("sign_in")) == most
         await elsewhere.get("/oidc/callback")
         assert len(await identity.lines("sign_in")) == most + 1
+
+
+async def test_few_wrong_codes_of_one_network_are_asked_of_the_provider_and_none_of_a_sign_in_that_is_not_ours(
+    identity: Process, provider: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await known(identity, provider, "sora", "jeju-counsellors")
+    asked, request, most = [], identity.accounts.http.request, int(WRONG_CODES.capacity)
+
+    async def counted(method: str, address: str, **more: Any) -> httpx.Response:
+        asked.append(address)
+        return await request(method, address, **more)
+
+    async with identity.browser() as http, identity.browser(address="203.0.113.9") as elsewhere:
+        begun = await http.get("/oidc/start")
+        state = parse_qs(urlsplit(begun.headers["location"]).query)["state"][0]
+        monkeypatch.setattr(identity.accounts.http, "request", counted)
+        for foreign in (elsewhere.get, http.get):
+            given = {"state": "none" if foreign == http.get else state, "code": "guess"}
+            assert (await foreign("/oidc/callback", params=given)).json()["code"] == "wrong_state"
+        assert asked == []
+        answers = [
+            (await http.get("/oidc/callback", params={"state": state, "code": f"guess {number}"})).status_code
+            for number in range(most + 3)
+        ]
+        assert (answers, len(asked)) == ([403] * most + [429] * 3, most)
+        assert (await through(elsewhere, provider, "sora")).status_code == 200
+        await identity.clock.advance(math.ceil(1 / WRONG_CODES.per_second))
+        for _ in range(3):
+            assert (await through(http, provider, "sora")).status_code == 200, "a right code costs nothing"
