@@ -1,8 +1,9 @@
 """Decide about passwords, delays after wrong sign-ins, how long things last, and who may change whom. Pure."""
 
+import math
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -184,6 +185,23 @@ def of_now(session: Session, account: Account) -> bool:
 def session_over(started_at: datetime) -> datetime:
     """Return when nothing signed for a session can count any more, even if it was renewed to its last moment."""
     return started_at + SESSION_LASTS + _OVERLAP
+
+
+SESSIONS_FREE: Final = 100
+SESSIONS_PAUSE: Final = timedelta(minutes=10)
+"""Between two sessions of an account beyond the free ones."""
+
+
+def session_wait(begun: Sequence[datetime], now: datetime) -> int:
+    """Seconds until an account may begin a session, where so many began whose ends may still be published; 0: now.
+
+    Each ended one stands in the document of keys until it is over, which services read whole. Without a limit one
+    person, who signs in and out all day, makes it longer than they take, and then nobody's sign-in counts anywhere.
+    """
+    if len(begun) < SESSIONS_FREE:
+        return 0
+    left = max(begun) + SESSIONS_PAUSE - now
+    return max(0, math.ceil(min(left, SESSIONS_PAUSE).total_seconds()))
 
 
 def rotation_due(created_at: datetime, now: datetime) -> bool:

@@ -250,12 +250,8 @@ class Signing:
     async def _read(self) -> None:
         now = self._clock.now()
         records = await self._keys.all()
-        ended = await self._sessions.ended(now)
         good = self._believed(records)
-        for session in ended:
-            # Whatever says that a session is over is honoured: who changes that entry must not bring it back.
-            if not same(session.ending_seal, self._vault.marks.ending_seal(session)):
-                self._alarm("revocation", AuditAction.REVOCATION_ALTERED, "altered", session=session.session)
+        ended = list(filter(self._is_over, await self._sessions.ended(now)))
         fresh = KeyDocument(
             keys=tuple(_published(key) for key in good if now < key.until),
             ended=tuple(_ended(key) for key in good if key.until <= now < key.record.valid_until),
@@ -276,6 +272,19 @@ class Signing:
         KEYS.set(len(document.keys))
         if self._good:
             KEY_AGE.set((now - self._good[-1].record.created_at).total_seconds())
+
+    def _is_over(self, session: Session) -> bool:
+        """Return whether a session that the store calls ended is told as such: each that may have had a token."""
+        marks = self._vault.marks
+        if same(session.ending_seal, marks.ending_seal(session)):
+            return True
+        if not same(session.seal, marks.session_seal(session)):
+            # Many such documents would make the list longer than services take, and hide what really ended.
+            self._alarm("revocation", AuditAction.REVOCATION_ALTERED, "unsealed")
+            return False
+        # Whatever says that it is over is honoured: who changes its end must not bring it back.
+        self._alarm("revocation", AuditAction.REVOCATION_ALTERED, "altered", session=session.session)
+        return True
 
     def _compare(self, before: KeyDocument, after: KeyDocument, there: set[str]) -> None:
         """Alarm for what the store no longer says although its time is not over."""

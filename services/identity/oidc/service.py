@@ -57,8 +57,8 @@ class External:
     async def enter(self, person: Person, who: Actor, device: str) -> Entered:
         """Sign in; ``device`` is the cookie of a known browser.
 
-        Raises ``RefusedError``: ``no_mapped_role``, ``waits_for_release``, ``wrong_sign_in`` (disabled here), or
-        ``provider_error`` (signed out there meanwhile).
+        Raises ``RefusedError``: ``no_mapped_role``, ``waits_for_release``, ``wrong_sign_in`` (disabled here),
+        ``provider_error`` (signed out there meanwhile) or ``wait`` (too many sessions of theirs began lately).
         """
         account = await self._accounts.by_name(person.name)
         try:
@@ -83,7 +83,11 @@ class External:
         known_device = self._vault.device_of(device, account, now) is not None
         telling = nullcontext() if known_device else self._notices.about(account, Notice.NEW_DEVICE)
         async with telling:
-            issued = await self._sessions.begin(account, who, person.shown_at, mark)
+            try:
+                issued = await self._sessions.begin(account, who, person.shown_at, mark)
+            except RefusedError as error:
+                await self.refused(who, error.code, account)
+                raise
             if issued is None:
                 await self.refused(who, "wrong_sign_in", account)
                 raise RefusedError("wrong_sign_in")

@@ -41,6 +41,19 @@ class SessionStore:
         with store_errors():
             await self.collection.insert_one({"_id": session.digest, **fields})
 
+    async def withdraw(self, session: Session) -> None:
+        """Take a new one back that nobody was given a token of: its end needs to be told nobody."""
+        with store_errors():
+            await self.collection.delete_one({"_id": session.digest})
+
+    async def begun(self, session: Session) -> list[datetime]:
+        """When the other sessions of its person began whose ends may still be published."""
+        since = session.started_at - (session_over(session.started_at) - session.started_at)
+        wanted = {"subject": session.subject, "started_at": {"$gt": since}, "_id": {"$ne": session.digest}}
+        with store_errors():
+            found = await self.collection.find(wanted, {"started_at": 1}).to_list(None)
+        return [document["started_at"] for document in found]
+
     async def get(self, digest: str) -> Session | None:
         """The session whose secret has this digest."""
         with store_errors():

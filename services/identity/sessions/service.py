@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from services.identity.accounts.models import Account, Session, SessionEnding
+from services.identity.accounts.models import Account, RefusedError, Session, SessionEnding
 from services.identity.accounts.repository import AT_ONCE, AccountStore
-from services.identity.accounts.rules import SESSION_LASTS, alive, of_now, usable
+from services.identity.accounts.rules import SESSION_LASTS, alive, of_now, session_wait, usable
 from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, by_job, line
 from services.identity.credentials import new_secret, new_session_name
 from services.identity.keyed_digests import AccountDigests, same
@@ -76,6 +76,8 @@ class Sessions:
         ``account`` as it was when its factors were shown: where it was changed since, that was perhaps to keep out
         whoever showed them. ``who``: from which device and network. Of the OpenID provider: ``shown_at`` is when it
         asked for the factors, ``provider_session`` its own session.
+
+        Raises ``RefusedError`` ``wait``: too many of theirs began lately.
         """
         now = self._clock.now()
         await self._bring_back(account, now)
@@ -94,6 +96,10 @@ class Sessions:
         )
         session = made.model_copy(update={"seal": self._marks.session_seal(made)})
         await self._store.add(session)
+        # Counted with this one there, so that many at once gain nothing.
+        if seconds := session_wait(await self._store.begun(session), now):
+            await self._store.withdraw(session)
+            raise RefusedError("wait", retry_after=seconds)
         # Read after the session is there: a change before this is seen here, one after it ends this session too.
         found = await self._accounts.get(account.subject)
         if found is None or not usable(found) or not of_now(session, found) or found.changes != account.changes:

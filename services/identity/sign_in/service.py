@@ -180,7 +180,8 @@ class SignIn:
         """Begin the session of somebody whose factors were right; ``device`` is the cookie of a known browser.
 
         ``before``: the account that the browser may be known to, where it was changed on the way in.
-        Raises ``RefusedError`` ``wrong_sign_in``, also where the account was changed since the factors were shown.
+        Raises ``RefusedError``: ``wrong_sign_in``, also where the account was changed since the factors were shown, or
+        ``wait``: too many sessions of theirs began lately.
         """
         now = self._clock.now()
         known = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), who.where)
@@ -188,7 +189,11 @@ class SignIn:
         known_device = self._vault.device_of(device, before or account, now) is not None
         telling = nullcontext() if known_device else self._notices.about(account, Notice.NEW_DEVICE)
         async with telling:
-            issued = await self._sessions.begin(account, who)
+            try:
+                issued = await self._sessions.begin(account, who)
+            except RefusedError as error:
+                await self._refuse(who, account, error.code, error.retry_after)
+                raise AssertionError from None  # pragma: no cover  # _refuse raises
             if issued is None:
                 await self._refuse(who, account, "wrong_sign_in")
                 raise AssertionError  # pragma: no cover  # _refuse raises

@@ -11,8 +11,8 @@ import jwt
 import pytest
 from starlette.requests import Request
 
-from services.identity.accounts.models import SessionEnding
-from services.identity.accounts.rules import SESSION_IDLE, SESSION_LASTS
+from services.identity.accounts.models import RefusedError, SessionEnding
+from services.identity.accounts.rules import SESSION_IDLE, SESSION_LASTS, SESSIONS_FREE, SESSIONS_PAUSE
 from services.identity.audit_recorder import Actor, by_command
 from shared.clock import SystemClock
 from shared.health import Health
@@ -366,9 +366,38 @@ async def test_a_foreign_page_cannot_sign_a_browser_in_as_somebody_else(identity
 async def test_who_signed_in_very_often_still_sees_where_they_are_signed_in_now(identity: Process) -> None:
     ready = await identity.person("jeju", "counsellor")
     account, sessions = ready.account, identity.accounts.sessions
-    for _ in range(201):
+    for _ in range(SESSIONS_FREE - 1):
         assert await sessions.begin(account) is not None
     await sessions.end(account.subject, SessionEnding.EVERYWHERE)
     last = await sessions.begin(account)
     assert last is not None
     assert [one.session for one in await sessions.of(account.subject)] == [last.principal.session]
+
+
+async def test_who_signs_in_and_out_all_day_makes_the_published_document_no_longer_than_services_take(
+    identity: Process,
+) -> None:
+    ready, other = await identity.person("jeju", "counsellor"), await identity.person("busan", "counsellor")
+    sessions, pause_s = identity.accounts.sessions, SESSIONS_PAUSE.total_seconds()
+    for _ in range(SESSIONS_FREE):
+        await sessions.begin(ready.account)
+    await sessions.end(ready.account.subject, SessionEnding.EVERYWHERE)
+    async with identity.browser() as http:
+        refused = await identity.enter(http, ready)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, str(int(pause_s)))
+        assert not http.cookies
+        assert (await identity.enter(http, other)).status_code == 303
+    assert [line.reason for line in await identity.lines("sign_in") if line.reason] == ["wait"]
+    await identity.clock.advance(pause_s)
+    tried = (sessions.begin(ready.account) for _ in range(8))
+    at_once = await asyncio.gather(*tried, return_exceptions=True)
+    assert sum(not isinstance(one, RefusedError) for one in at_once) <= 1
+    await identity.clock.advance(pause_s)
+    async with identity.browser() as http:
+        assert (await identity.enter(http, ready)).status_code == 303
+    await sessions.end(ready.account.subject, SessionEnding.EVERYWHERE)
+    published = await identity.accounts.signing.document(anew=True)
+    assert len(published.revoked) <= SESSIONS_FREE + 2
+    await identity.clock.advance((SESSION_LASTS + timedelta(hours=2)).total_seconds())
+    assert await sessions.begin(ready.account) is not None
+    assert await sessions.begin(ready.account) is not None, "what is over counts no more"

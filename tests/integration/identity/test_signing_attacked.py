@@ -225,6 +225,23 @@ async def test_an_altered_ending_is_told_and_still_ends_the_session(attack: Atta
     await attack.audited("sessions.reopen", "altered", session=str(session["session"]))
 
 
+async def test_planted_endings_do_not_make_the_list_longer_than_services_take(attack: Attack) -> None:
+    ready = await attack.identity.person("jeju", "counsellor")
+    async with attack.identity.browser() as here:
+        await attack.identity.api_enter(here, ready)
+    await attack.identity.accounts.sessions.end(ready.account.subject, SessionEnding.SIGNED_OUT)
+    (real,) = await attack.sessions.find({}).to_list(None)
+    before = altered("revocation")
+    await attack.sessions.insert_many(
+        [{**real, "_id": secrets.token_hex(32), "session": secrets.token_urlsafe(18)} for _ in range(50)]
+    )
+    await attack.learnt()
+    revoked = (await attack.identity.accounts.signing.document()).revoked
+    assert [one.session for one in revoked] == [real["session"]]
+    assert altered("revocation") == before + 1
+    await attack.audited("sessions.reopen", "unsealed")
+
+
 async def test_endings_are_known_again_after_a_restart_though_the_store_was_put_back(
     harness: IdentityHarness, tmp_path: Path
 ) -> None:

@@ -1,4 +1,5 @@
 import itertools
+import math
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -22,6 +23,8 @@ from services.identity.accounts.rules import (
     KEY_LASTS,
     SESSION_IDLE,
     SESSION_LASTS,
+    SESSIONS_FREE,
+    SESSIONS_PAUSE,
     ChangeRefusal,
     FailedAttempts,
     Source,
@@ -37,13 +40,16 @@ from services.identity.accounts.rules import (
     normal,
     roles_wrong,
     session_over,
+    session_wait,
     step_of,
     wait,
     weakness,
 )
 from services.identity.common_passwords import is_common
+from services.identity.credentials import new_session_name
 from services.identity.oidc.service import mapped
 from services.identity.settings import Mapped
+from shared.identity.keys import KeyDocument, RevokedSession, RootKey, RootKeys
 from shared.identity.roles import StaffRole
 from shared.identity.tokens import GRACE
 
@@ -283,3 +289,18 @@ def test_a_key_ends_by_itself_or_as_a_later_one_says() -> None:
     assert key_ends(two, [one, two]) == two.valid_until
     assert key_ends(one, [key(2, 10, at_once=True), one]) == two.signs_from
     assert key_ends(two, [key(1, 0, at_once=True), two]) == two.valid_until
+
+
+def test_beyond_the_free_sessions_one_begins_at_a_time_and_nobody_waits_longer_for_a_wrong_clock() -> None:
+    lately = [NOW - timedelta(seconds=30)] * SESSIONS_FREE
+    assert session_wait(lately[1:], NOW) == 0
+    assert session_wait(lately, NOW) == SESSIONS_PAUSE.total_seconds() - 30
+    assert session_wait(lately, NOW + SESSIONS_PAUSE) == 0
+    assert session_wait([NOW + timedelta(days=1)] * SESSIONS_FREE, NOW) == SESSIONS_PAUSE.total_seconds()
+
+
+def test_two_hundred_people_who_sign_in_and_out_all_day_make_no_document_that_services_refuse() -> None:
+    most = 200 * (SESSIONS_FREE + math.ceil((session_over(NOW) - NOW) / SESSIONS_PAUSE))
+    over = tuple(RevokedSession(session=new_session_name(), until=session_over(NOW)) for _ in range(most))
+    root = RootKey(bytes(32))
+    assert RootKeys([root.public]).opened(root.sign(KeyDocument(keys=(), revoked=over, issued_at=NOW))).revoked == over

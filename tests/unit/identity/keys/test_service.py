@@ -117,6 +117,7 @@ async def test_who_waits_for_a_change_is_answered_when_a_session_ends_and_not_be
     ended = Session(
         digest="d", subject="s", session="s-1", started_at=NOW, seen_at=NOW, counts_until=NOW + timedelta(hours=1)
     )
+    ended = ended.model_copy(update={"ending_seal": made._vault.marks.ending_seal(ended)})
     made._sessions.ended = AsyncMock(return_value=[ended])  # type: ignore[method-assign]  # another process wrote it
     await made.document(anew=True)
     for _ in range(10):
