@@ -45,6 +45,10 @@ REFUSALS: Final[dict[str, str]] = {
         "People sign in at the sign-in provider: give them their role there. Nobody is invited here but by the command"
         " for emergency access."
     ),
+    ChangeRefusal.MOST_ACCOUNTS: gettext_noop(
+        "This organisation has as many accounts as it may, or made too many today. Disable those that nobody uses, or"
+        " ask whoever runs this system."
+    ),
     ChangeRefusal.EXTERNAL: gettext_noop("Roles and factors of this account are kept at the sign-in provider."),
 }
 REASONS: Final = {

@@ -117,6 +117,12 @@ class AccountStore:
             found = await self.collection.find(wanted).to_list(None)
         return sum(not self.read(document).altered for document in found)
 
+    async def kept(self, organisation: str, since: datetime) -> int:
+        """Count the accounts of an organisation that are not disabled, or were made since then."""
+        counted = {"$or": [{"state": {"$ne": AccountState.DISABLED.value}}, {"created_at": {"$gt": since}}]}
+        with store_errors():
+            return int(await self.collection.count_documents({"organisation": organisation, **counted}))
+
     async def several(self, subjects: Sequence[str]) -> list[Account]:
         """The accounts of these subjects; missing are unknown ones, and what identity did not write."""
         found = map(self.read, (await by_ids(self.collection, subjects)).values())

@@ -233,11 +233,18 @@ class ChangeRefusal(StrEnum):
     SAME_PERSON = "same_person"
     """The person who asked for an account does not release it, nor does its owner."""
     NOT_WAITING = "not_waiting"
+    MOST_ACCOUNTS = "most_accounts"
     EXTERNAL = "external"
     """Roles and factors of people from the OpenID provider are kept there."""
     AT_PROVIDER = "at_provider"
     """With an OpenID provider nobody is invited here, but by the command for emergencies."""
 
+
+MOST_ACCOUNTS: Final = 200
+"""Of one organisation: those that are not disabled, and those made within ``MADE_LATELY``. Several times as many as a
+centre has people; identity reads all accounts again and again, so one administrator could keep it busy with new ones.
+"""
+MADE_LATELY: Final = timedelta(days=1)
 
 PROVIDER: Final = "provider"
 """Asks for the accounts of people of the OpenID provider, in place of an administrator's subject."""

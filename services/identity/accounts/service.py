@@ -1,11 +1,14 @@
 """Administration of accounts. The authorizer has already checked whose accounts a person may change."""
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from services.identity.accounts.models import Account, AccountState, PendingRelease, RefusedError, SessionEnding
 from services.identity.accounts.repository import AT_ONCE, AccountStore
 from services.identity.accounts.rules import (
+    MADE_LATELY,
+    MOST_ACCOUNTS,
     ChangeRefusal,
     administers_central,
     change_wrong,
@@ -62,6 +65,7 @@ class Administration:
         self._trail = trail
         self._clock = clock
         self._only_break_glass = only_break_glass
+        self._making = asyncio.Lock()
 
     async def create(
         self,
@@ -80,7 +84,12 @@ class Administration:
             update={"invitation": invitation, "invited_by": _asked_by(who) or "", "break_glass": break_glass}
         )
         account = account.model_copy(update={"waits": self._waits(who, account, roles, anew=True)})
-        return await self._added(who, account), code
+        if _asked_by(who) is None:
+            return await self._added(who, account), code
+        async with self._making:  # one after the other: many at once are counted too
+            if await self._accounts.kept(organisation, self._clock.now() - MADE_LATELY) >= MOST_ACCOUNTS:
+                raise RefusedError(ChangeRefusal.MOST_ACCOUNTS)
+            return await self._added(who, account), code
 
     async def create_ready(
         self, who: Actor, name: str, display: str, organisation: str, roles: Collection[StaffRole]

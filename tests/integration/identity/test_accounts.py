@@ -11,8 +11,9 @@ import pyotp
 import pytest
 
 from services.identity import cli
+from services.identity.accounts import service
 from services.identity.accounts.models import Account, AccountState, RefusedError
-from services.identity.accounts.rules import INVITATION_LASTS, step_of
+from services.identity.accounts.rules import INVITATION_LASTS, MADE_LATELY, step_of
 from services.identity.audit_recorder import Actor, by_command
 from shared.audit.model import AuditOutcome
 from shared.errors import TransientError
@@ -396,3 +397,27 @@ async def test_two_accounts_never_share_a_name(identity: Process) -> None:
     await invitation(identity)
     with pytest.raises(RefusedError, match="name_taken"):
         await invitation(identity)
+
+
+async def test_an_administrator_makes_no_more_accounts_than_an_organisation_may_have_however_many_they_disable(
+    identity: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MOST_ACCOUNTS", 4)
+    http = await admin_of(identity, "jeju")
+
+    async def made(name: str) -> tuple[int, bool]:
+        form = {"organisation": "jeju", "name": name, "display": "x", "roles": "operator"}
+        page = await http.post("/accounts/new", data=form)
+        return page.status_code, "as many accounts as it may" in page.text
+
+    at_once = await asyncio.gather(*(made(f"one.{number}") for number in range(5)))
+    assert sorted(at_once) == [(200, False)] * 3 + [(422, True)] * 2
+    for one in await identity.accounts.store.of("jeju"):
+        if one.state is AccountState.INVITED:
+            await http.post(f"/accounts/{one.subject}/disable", data={"changes": "0", "reason": "left"})
+    assert await made("another") == (422, True)
+    await http.aclose()
+    create, operator = identity.accounts.administration.create, {StaffRole.OPERATOR}
+    await create(by_command("test"), "by.hand", "x", "jeju", operator)
+    await identity.clock.advance(MADE_LATELY.total_seconds())
+    await create(Actor("s-somebody", "jeju", ("administrator",), "test"), "another", "x", "jeju", operator)
