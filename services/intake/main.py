@@ -197,7 +197,7 @@ class Intake:
         jobs.every(WRONG_SWEEP_S, "wrong-receipts-over", counted.sweep)
         jobs.every(DAY_S, "audit", self.audit.look_after)
         jobs.every(PUBLISH_S, "audit-anchors", self.anchors.publish, at_once=False)
-        jobs.every(TICKETS_S, "tickets", self.details_service.sweep)
+        jobs.every(TICKETS_S, "tickets", partial(self.details_service.sweep, self.store_clock))
         jobs.every(DRAFTS_S, "drafts", self.drafts.sweep)
         jobs.every(CALLS_S, UNFINISHED, self.sender.finish_others)
         jobs.every(CALLS_S, OVERDUE, self.sender.sweep)
@@ -300,7 +300,10 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     )
     erasure_job = ErasureJob(reports, links, recorder, clock, store_clock)
     wrong_receipts = WrongReceipts(
-        WrongReceiptCounts(database), keys.wrong_receipts, clock, per_network=settings.wrong_receipts_per_hour
+        WrongReceiptCounts(database),
+        keys.wrong_receipts,
+        store_clock.corrected,
+        per_network=settings.wrong_receipts_per_hour,
     )
     authenticator = ReceiptAuthenticator(
         reports,

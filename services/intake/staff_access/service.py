@@ -25,6 +25,7 @@ from shared.identity.roles import Action
 from shared.identity.source import Identity
 from shared.identity.tokens import Ticket, TicketKey, TokenError
 from shared.metrics import REGISTRY
+from shared.store_clock import StoreClock
 
 _log = logs.get(__name__)
 
@@ -84,9 +85,13 @@ class DetailsService:
         self._clock = clock
         self.current: Final = current
 
-    async def sweep(self) -> None:
-        """Forget tickets that expired. Raises ``TransientError``."""
-        await self._used.sweep(self._clock.now() - _KEPT_AFTER)
+    async def sweep(self, store_clock: StoreClock) -> None:
+        """Forget tickets that expired by the store's clock: by one that is ahead each would count once more elsewhere.
+
+        Raises ``TransientError``.
+        """
+        await store_clock.look()
+        await self._used.sweep(store_clock.corrected.now() - _KEPT_AFTER)
 
     async def open(self, token: str, where: str) -> OpenedDetails:
         """The details. Raises ``DetailsClosedError``, or ``TransientError`` where store or audit do not answer."""

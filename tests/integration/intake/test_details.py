@@ -20,6 +20,7 @@ from tests.integration.intake.harness import LEAST, IntakeHarness, running
 from tests.integration.intake.test_accepting import PERSONAL
 from tests.integration.intake.test_following import routing
 from tests.integration.intake.test_outages import settings_of
+from tests.support.clock import JumpClock, agreeing
 from tests.support.staff import TestIdentity
 from tests.support.waiting import DEADLINE_S, eventually
 from tools.local.engines import Engines
@@ -337,3 +338,13 @@ async def test_without_kafka_the_last_known_owner_counts_and_the_audit_says_so(
 
 async def _current_again(harness: IntakeHarness) -> bool:
     return harness.intake.details_service.current()
+
+
+async def test_a_process_whose_clock_is_ahead_lets_no_ticket_open_twice(harness: IntakeHarness) -> None:
+    report_id, ahead = await owned(harness), JumpClock()
+    await current(harness)
+    ticket = harness.people.ticket(report_id, "busan")
+    assert (await opened(harness, ticket)).status_code == 200
+    ahead.jump(days=1)
+    await harness.intake.details_service.sweep(agreeing(ahead, ahead=timedelta(days=1)))
+    assert (await code_of(harness, ticket)) == (410, "ticket_used")

@@ -5,6 +5,7 @@ from typing import NoReturn
 
 import pytest
 
+from services.intake.caller import Caller
 from services.intake.phone import rules as call_rules
 from services.intake.phone.submitting import CallSubmitter
 from services.intake.retention.jobs import DAILY
@@ -115,3 +116,21 @@ async def test_a_call_sent_there_is_kept_until_it_is_a_report(
 
 async def _away(*_: object) -> NoReturn:
     raise TransientError("away")
+
+
+async def test_a_process_whose_clock_is_ahead_forgets_no_wrong_receipt_of_the_others(
+    bus_settings: KafkaSettings, store_settings: StoreSettings
+) -> None:
+    right, wrong = SystemClock(), JumpClock()
+    wrong.jump(days=1)
+    async with (
+        running(bus_settings, store_settings, clock=wrong, store_clock=right) as there,
+        running(bus_settings, store_settings, clock=right) as elsewhere,
+    ):
+        counted = elsewhere.intake.wrong_receipts
+        counted.count(Caller("198.51.100.0/24"))
+        await counted.exchange()
+        before = await counted.store.collection.count_documents({})
+        await there.intake.store_clock.look()
+        await there.intake.wrong_receipts.sweep()
+        assert await counted.store.collection.count_documents({}) == before > 0
