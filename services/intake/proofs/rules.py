@@ -16,8 +16,14 @@ from services.intake.encryption.keys import KeyedDigests
 _PROOF_TYPE: Final = "ieum-lodging+jws"
 _ALGORITHM: Final = "EdDSA"
 _JWS: Final = PyJWS(algorithms=[_ALGORITHM])
-_PROOF: Final = re.compile(r"eyJ[A-Za-z0-9_-]{10,300}\.[A-Za-z0-9_-]{10,600}\.[A-Za-z0-9_-]{86}(?![A-Za-z0-9_-])")
-"""A compact JWS: the header begins with an opening brace, the signature has 64 bytes."""
+_ELSE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+"""Whatever stands in no proof."""
+_BRACE: Final = "eyJ"
+"""How the header of a compact JWS begins: an opening brace."""
+_HEADER_CHARS: Final = range(13, 304)
+_STATEMENT_CHARS: Final = range(10, 601)
+_SIGNATURE_CHARS: Final = 86
+"""64 bytes."""
 PUBLIC_KEY_BYTES: Final = 32
 
 
@@ -67,8 +73,19 @@ class ProofSigner:
 
 def proof_in(text: str) -> str | None:
     """The first thing in a text that has the form of a proof; spaces and line ends inside it do not matter."""
-    found = _PROOF.search(text) or _PROOF.search("".join(text.split()))
-    return found[0] if found else None
+    return _found(text) or _found("".join(text.split()))
+
+
+def _found(text: str) -> str | None:
+    # Once through the text, however it is made: a pattern would begin anew at each of 20,000 braces.
+    for run in _ELSE.split(text):
+        parts = run.split(".")
+        for header, statement, signature in zip(parts, parts[1:], parts[2:], strict=False):
+            begin = header.find(_BRACE, max(0, len(header) - _HEADER_CHARS[-1]))
+            whole = len(header) - begin in _HEADER_CHARS and len(statement) in _STATEMENT_CHARS
+            if begin >= 0 and whole and len(signature) == _SIGNATURE_CHARS:
+                return f"{header[begin:]}.{statement}.{signature}"
+    return None
 
 
 def verify_proof(proof: str, public_key: bytes) -> ProofStatement | None:

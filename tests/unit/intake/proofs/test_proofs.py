@@ -2,6 +2,7 @@ import base64
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,18 @@ def test_the_command_needs_no_network_no_settings_and_no_store(tmp_path: Path) -
 
 def test_what_is_looked_for_is_bounded() -> None:
     assert proof_rules.proof_in("eyJ" + "A" * 100_000 + ".") is None
+
+
+@pytest.mark.parametrize("unit", ["eyJ" * 100 + ".", "eyJ" * 100 + "." + "eyJ" * 200 + "." + "eyJ" * 29 + "x" * 6])
+def test_no_text_is_looked_through_from_each_of_its_braces(unit: str) -> None:
+    """A form of 64 KB kept intake busy for 60 ms, and everybody may send it."""
+    text, began = unit * (64_000 // len(unit)), time.process_time()
+    assert proof_rules.proof_in(text) is None
+    assert time.process_time() - began < 0.02
+
+
+def test_a_proof_is_found_behind_whatever_is_glued_to_it() -> None:
+    for around in ("proof:{}", "a.b.{}.c", "eyJeyJ.{}", "ab{}\n", " {} "):
+        assert proof_rules.proof_in(around.format(PROOF)) == PROOF
+    assert proof_rules.proof_in(PROOF + "A") is None
+    assert proof_rules.proof_in("\n".join(PROOF[begin : begin + 60] for begin in range(0, len(PROOF), 60))) == PROOF
