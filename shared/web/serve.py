@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from shared.errors import FatalError
 from shared.settings import SettingsError
 
 _GRACE_SECONDS = 5
@@ -244,20 +245,22 @@ class _Server(uvicorn.Server):
 async def serve(app: FastAPI, host: str, port: int) -> None:
     """Serves until cancelled, then lets running answers end (at most 5 s) and stops.
 
-    Returns when the server ended by itself; raises CancelledError after a graceful stop by cancellation, and
-    SettingsError (exit 78) when the port is taken.
+    Raises CancelledError after a graceful stop by cancellation, SettingsError (exit 78) when the port is taken, and
+    FatalError when the server ended by itself: a process that answers no request must not run on.
     """
     listener = bind(host, port, setting=f"{getattr(app.state, 'service', 'service').upper()}_PORT")
     server = _Server(config_of(app))
     running = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     try:
-        await asyncio.shield(running)
+        await asyncio.wait([running])
     except asyncio.CancelledError:
         server.stop()
         await running
         raise
     finally:
         listener.close()
+    error = None if running.cancelled() else running.exception()
+    raise FatalError("the HTTP server ended by itself") from error
 
 
 def config_of(app: FastAPI) -> uvicorn.Config:

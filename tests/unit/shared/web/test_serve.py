@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from uvicorn.server import ServerState
 
+from shared.errors import FatalError
 from shared.settings import SettingsError
 from shared.web.middleware import EdgeMiddleware
 from shared.web.serve import PatientProtocol, bind, config_of, serve
@@ -82,6 +83,26 @@ async def test_it_serves_until_cancelled_and_leaves_signals_alone() -> None:
         await running
     with pytest.raises(OSError, match="Connect call failed"):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_a_server_that_ends_while_the_rest_runs_ends_the_process() -> None:
+    """A task that is cancelled ends no group of tasks."""
+    port = free_port()
+
+    async def end_it() -> None:
+        await _answering(port)
+        [server] = [task for task in asyncio.all_tasks() if task.get_name() == "http"]
+        server.cancel()
+
+    async def process() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(asyncio.Event().wait(), name="the rest of the process")
+            tasks.create_task(serve(build(), "127.0.0.1", port), name="http-server")
+            tasks.create_task(end_it())
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await asyncio.wait_for(process(), DEADLINE_S)
+    assert caught.group_contains(FatalError, match="ended by itself")
 
 
 @pytest.mark.parametrize("trusted", ["", "127.0.0.1"])
