@@ -1,7 +1,10 @@
 """Webhooks, signed as Standard Webhooks."""
 
 import asyncio
+import socket
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Final
 
 import httpx
@@ -23,6 +26,8 @@ class WebhookChannel:
         self._timeout_s = timeout_s
         self._clock = clock
         self._client: httpx.AsyncClient | None = None
+        self._names = cache(_thread)
+        """The thread of each receiver, which asks for its name."""
 
     async def send(self, name: str, message_id: str, body: bytes) -> str | None:
         """None, or a short code of why the receiver did not take it; never its words."""
@@ -38,23 +43,34 @@ class WebhookChannel:
         )
         try:
             # httpx limits each read: a receiver that sends a byte now and then would keep all other alerts waiting.
-            async with (
-                asyncio.timeout(self._timeout_s),
-                client.stream(
+            async with asyncio.timeout(self._timeout_s):
+                await self._look_up(name, httpx.URL(hook.url).host)
+                async with client.stream(
                     "POST", hook.url, content=body, headers={**headers, "content-type": "application/json"}
-                ) as answer,
-            ):
-                status = answer.status_code
+                ) as answer:
+                    status = answer.status_code
         except (TimeoutError, httpx.TimeoutException):
             return "timeout"
-        except httpx.ConnectError:
+        except (socket.gaierror, httpx.ConnectError):
             return "connect"
         except httpx.HTTPError as error:
             return f"error_{type(error).__name__}"
         return None if status in _OK else f"http_{status}"
+
+    async def _look_up(self, name: str, host: str) -> None:
+        """Ask for the receiver's name before httpx does, in a thread of its own. Raises ``socket.gaierror``.
+
+        httpx asks in threads that mails share; a name server that does not answer holds a thread long after the time
+        for the message is over, and a handful of them would be all there are.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._names(name), socket.getaddrinfo, host, None)
 
     async def close(self) -> None:
         """Close the connections."""
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+
+def _thread(name: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix=f"webhook-{name}")

@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import json
+import socket
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -109,6 +111,36 @@ async def test_a_receiver_that_answers_a_byte_at_a_time_is_given_up_like_one_tha
     async with dripping() as url:
         channel = WebhookChannel({"x": WebhookWithSecret(url=url, secret=SecretStr(SECRET))}, 0.5, SystemClock())
         assert await channel.send("x", "m", b"{}") == "timeout"
+        await channel.close()
+
+
+async def test_names_that_nobody_answers_for_keep_no_mail_and_no_other_receiver_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A lookup that was given up keeps its thread, and the loop has a few for all that is asked for by name."""
+    answered, ask = threading.Event(), socket.getaddrinfo
+
+    def asked(host: str, *more: Any, **options: Any) -> Any:
+        if host == "silent.example":
+            answered.wait(DEADLINE_S)
+        return ask("127.0.0.1", *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    hooks = {
+        "silent": WebhookWithSecret(url="https://silent.example/", secret=SecretStr(SECRET)),
+        "other": WebhookWithSecret(url="https://other.example:1/", secret=SecretStr(SECRET)),
+    }
+    channel = WebhookChannel(hooks, 0.1, SystemClock())
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(2))
+    try:
+        assert {await channel.send("silent", "msg", b"{}") for _ in range(4)} == {"timeout"}
+        async with asyncio.timeout(DEADLINE_S / 2):
+            assert await loop.getaddrinfo("mail.example", 25)
+            channel._timeout_s = DEADLINE_S
+            assert await channel.send("other", "msg", b"{}") == "connect"
+    finally:
+        answered.set()
         await channel.close()
 
 
