@@ -71,6 +71,10 @@ CLEARED_TOGETHER: Final = 20
 MOST_UNCLEARED: Final = 10_000
 """Most documents published and not yet cleared; at this number publishing waits for the store."""
 FLUSH_SECONDS: Final = 2.0
+AGAIN_SECONDS: Final = 60.0
+"""How long a document whose events Kafka refuses is left alone; each attempt sends the others beside it one by one."""
+PARTLY_SECONDS: Final = 10.0
+"""So long the health check remembers that a partition did not take its events; the sweep comes to them more often."""
 LEASES: Final = "outbox_leases"
 _SPREAD: Final = 1.0
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -170,6 +174,10 @@ class Relay:
         """Events acknowledged since the last read of the store began: they may still be pending in its result."""
         self._failures = 0
         self._waiting = False
+        self._partly: tuple[str, float] = ("", -math.inf)
+        """Why the events of some partitions were left to the sweep, and until when that counts."""
+        self._refused: dict[str, float] = {}
+        """Documents with events that Kafka never takes, and until when they are left alone."""
         self._clear_failures = 0
         self._swept_at = self._redated_at = -math.inf
         self._busy_until = 0.0
@@ -186,7 +194,7 @@ class Relay:
         self._taken: dict[str, Sequence[str]] = {}
         """Documents whose events are just being cleared, and which."""
         self._unreadable: set[str] = set()
-        """Documents of the last sweep whose pending events cannot be read."""
+        """Documents of the last sweep whose pending events cannot be read, or are never taken."""
         self._published = asyncio.Event()
         self._cleared = asyncio.Event()
 
@@ -254,11 +262,14 @@ class Relay:
     def check(self) -> str | None:
         """Health check: None while events are published and cleared."""
         failures = max(self._failures, self._clear_failures)
-        return f"{self._name}: failed {failures} times in a row" if failures > 1 else None
+        if failures > 1:
+            return f"{self._name}: failed {failures} times in a row"
+        why, until = self._partly
+        return f"{self._name}: {why}" if why and asyncio.get_running_loop().time() < until else None
 
     def unreadable(self) -> str | None:
-        """Health check: None unless the last sweep found documents whose pending events cannot be read."""
-        return f"{self._name}: {len(self._unreadable)} unreadable documents" if self._unreadable else None
+        """Health check: None unless the last sweep found documents whose pending events cannot be published."""
+        return f"{self._name}: {len(self._unreadable)} unpublishable documents" if self._unreadable else None
 
     async def _forever(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -347,11 +358,31 @@ class Relay:
         try:
             await self._publisher.publish(records)
         except PartlyPublishedError as error:
-            # A partition without a leader must not have the events of all others published again and again.
+            # A partition without a leader must not have the events of all others published again and again, nor keep
+            # them waiting: the sweep comes back to what is left.
             self._note_published(fresh, {_id(record) for record in error.published}, way)
-            raise
-        self._failures = 0
-        self._note_published(fresh, {_id(record) for record in records}, way)
+            await self._leave(fresh, error, way)
+        else:
+            self._failures = 0
+            self._note_published(fresh, {_id(record) for record in records}, way)
+
+    async def _leave(
+        self, documents: Sequence[tuple[str, list[Record]]], error: PartlyPublishedError, way: str
+    ) -> None:
+        """Leave to the sweep what some partitions did not take; what Kafka refuses is found out one by one."""
+        now = asyncio.get_running_loop().time()
+        refused = {_id(record) for record in error.refused}
+        suspected = [one for one in documents if not refused.isdisjoint(map(_id, one[1]))]
+        if isinstance(error.why, TransientError):
+            if self._partly[1] <= now:
+                _log.warning("outbox.partly_published", relay=self._name, error=str(error))
+            self._partly = str(error), now + PARTLY_SECONDS
+        for name, records in suspected:
+            if len(documents) > 1:
+                await self._publish([(name, records)], way)
+            else:
+                self._refused[name] = now + AGAIN_SECONDS
+                self._skip(name, error.why)
 
     def _note_published(self, documents: Sequence[tuple[str, Sequence[Record]]], ids: set[str], way: str) -> None:
         """Note which of the documents' events are in the topic."""
@@ -366,14 +397,22 @@ class Relay:
     def _readable(self, documents: Iterable[Document]) -> list[tuple[str, list[Record]]]:
         """The pending events of each document; one that cannot be published stays pending and does not block others."""
         found = []
+        now = asyncio.get_running_loop().time()
         for document in documents:
+            name = document["_id"]
+            if self._refused.get(name, now) > now:
+                continue
+            self._refused.pop(name, None)
             try:
-                found.append((document["_id"], _publishable(document)))
+                found.append((name, _publishable(document)))
             except (KeyError, TypeError, ValueError) as error:
-                if document["_id"] not in self._unreadable:  # every sweep finds it again
-                    self._unreadable.add(document["_id"])
-                    Skipped(f"relay-{self._name}").add(document["_id"], error)
+                self._skip(name, error)
         return found
+
+    def _skip(self, name: str, error: Exception) -> None:
+        if name not in self._unreadable:  # every sweep finds it again
+            self._unreadable.add(name)
+            Skipped(f"relay-{self._name}").add(name, error)
 
     def _acknowledged(self) -> frozenset[str]:
         """Events in the topic that may be pending in the store; to be called before the store is read."""
@@ -415,7 +454,7 @@ class Relay:
             elif not may_publish:
                 await self._sweep(took_lease=True)  # the last holder may have published this page: read it again
                 return
-        # Before it is published: where that fails for a partition, the next call goes on behind this page, not with it.
+        # Before it is published: where that fails, the next call goes on behind this page, not with it.
         is_last = len(page) < SLICE or page[-1][SINCE] == self._sweep_from
         self._sweep_from = _EPOCH if is_last else page[-1][SINCE]
         if page:

@@ -105,7 +105,7 @@ class KafkaClient:
         _log.info("kafka.started", subscriptions=list(self._subscriptions))
 
     async def stop(self) -> None:
-        """Finish batches in flight, leave the groups, flush the producer; each bounded, never raises for Kafka."""
+        """Finish batches in flight, leave the groups, flush the producer; each bounded, none raises."""
         self._not_ready = "stopping"
         for task in self._monitors:
             task.cancel()
@@ -235,8 +235,12 @@ def _ended(subscription: Subscription) -> str | None:
 
 
 async def _stop(broker: KafkaBroker, seconds: float) -> None:
-    """Stop the broker within a limit: leaving a group waits without end while Kafka is down."""
+    """Stop the broker within a limit: leaving a group waits without end while Kafka is down.
+
+    Whatever that raises (a client whose task has ended raises what it ended with) is logged: all else that is to be
+    stopped comes after it.
+    """
     try:
         await bounded(broker.stop(), 2 * seconds, "leaving the group")
-    except (TransientError, KafkaError) as error:
-        _log.warning("kafka.stop_failed", error=str(error))
+    except Exception as error:
+        _log.warning("kafka.stop_failed", **process.told_of(error))

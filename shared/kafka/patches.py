@@ -3,6 +3,8 @@
 - The partitions of a topic for a consumer without a group: ``partitions_for_topic`` knows only what the metadata
   happen to hold, and nothing public asks for a topic's metadata and waits. aiokafka has this from kafka-python, which
   mended it (its issue 1774).
+- Which partitions have no leader: nothing public says it, and all that is asked of one waits for the whole time of a
+  call, or for ever (aiokafka issue 1101).
 - Whether a client's background tasks have ended, and what the group's coordinator answers: a consumer can be stuck
   while its broker lives, and nothing public shows it (aiokafka issue 1154).
 - Ending a producer whose ``stop`` was given up: it waits without end for a batch that it cannot send, its background
@@ -46,7 +48,7 @@ from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 
 import cramjam
-from aiokafka import AIOKafkaConsumer, client
+from aiokafka import AIOKafkaConsumer, TopicPartition, client
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import create_conn
 from aiokafka.consumer import fetcher
@@ -66,6 +68,25 @@ async def partitions_of(consumer: AIOKafkaConsumer, name: str) -> Collection[int
     """The numbers of a topic's partitions, asked of the cluster; waits until the topic is known."""
     numbers: Collection[int] = await consumer._client._wait_on_metadata(name)
     return numbers
+
+
+_NO_LEADER: Final = -1
+"""In the cluster's metadata. Of a partition that was never asked for they have nothing."""
+
+
+async def without_leader(client: Any, tps: Collection[TopicPartition]) -> frozenset[TopicPartition]:  # noqa: ANN401  # as above
+    """Those of these partitions that have no leader now, for a started consumer or producer.
+
+    The cluster is asked anew only where one had none when it was asked last.
+    """
+    asked = getattr(client, "_client", None) or client.client
+
+    def lost() -> frozenset[TopicPartition]:
+        return frozenset(tp for tp in tps if asked.cluster.leader_for_partition(tp) == _NO_LEADER)
+
+    if lost():
+        await asked.force_metadata_update()
+    return lost()
 
 
 _AGAIN_S: Final = 0.1

@@ -13,7 +13,7 @@ from functools import lru_cache
 from struct import Struct, unpack_from
 from typing import Final, TypeVar
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import (
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
@@ -26,12 +26,12 @@ from aiokafka.errors import (
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared import log
-from shared.errors import FatalError, PermanentError, TransientError
+from shared.errors import FatalError, IeumError, PermanentError, TransientError
 from shared.events.base import Record
 from shared.kafka import metrics
 from shared.kafka.connection import bounded, client_options, forget, topic_name
 from shared.kafka.liveness import ended_task
-from shared.kafka.patches import abandon
+from shared.kafka.patches import abandon, without_leader
 from shared.settings import KafkaSettings
 from shared.topics import BY_NAME, Topic
 
@@ -57,13 +57,27 @@ class NotAllowedError(TransientError):
     """These credentials may not write there: until an administrator grants the right, trying again is no use."""
 
 
-class PartlyPublishedError(TransientError):
-    """Some partitions acknowledged their records, others did not, as while one has no leader."""
+class NoLeaderError(TransientError):
+    """The cluster has no leader for this partition. Nothing was sent to it; the others are served."""
 
-    def __init__(self, why: BaseException, published: Sequence[Record]) -> None:
-        """``published`` are acknowledged; any of the others may be in the log nevertheless."""
+
+class PartlyPublishedError(TransientError):
+    """Some partitions did not take their records; it says nothing of others, as while one has no leader."""
+
+    def __init__(self, why: IeumError, published: Sequence[Record], refused: Sequence[Record]) -> None:
+        """``why`` is a ``PermanentError`` only where nothing else failed.
+
+        ``published`` are acknowledged; any of the others may be in the log nevertheless. Of those that are ``refused``
+        one is never taken: which one, publishing them one by one tells.
+        """
         super().__init__(str(why))
+        self.why = why
         self.published = published
+        self.refused = refused
+
+
+_OF_ONE: Final = (NoLeaderError, NotAllowedError, PermanentError)
+"""What one partition or topic alone is to blame for; told at once, so that trying the others costs nothing."""
 
 
 class Publisher:
@@ -124,7 +138,7 @@ class Publisher:
         """Send records and wait until every one is acknowledged; records of one key arrive in the order given.
 
         Raises ``TransientError`` if that fails for any of them; some may be in the log nevertheless. It is a
-        ``PartlyPublishedError`` where some are acknowledged.
+        ``PartlyPublishedError`` where some are acknowledged, or nothing but single partitions or topics is to blame.
         """
         batches: defaultdict[tuple[Topic, int], list[Record]] = defaultdict(list)
         counts = {name: await self.partitions(BY_NAME[name]) for name in {record.topic for record in records}}
@@ -138,29 +152,31 @@ class Publisher:
             )
             for (topic, partition), some in batches.items()
         ]
-        results = await _all_ended(sends)
-        failures = [result for result in results if isinstance(result, BaseException)]
+        ended = list(zip(batches.values(), await _all_ended(sends), strict=True))
+        failures = [result for _, result in ended if isinstance(result, BaseException)]
         if not failures:
             return
-        published = [
-            record
-            for some, result in zip(batches.values(), results, strict=True)
-            if not isinstance(result, BaseException)
-            for record in some
-        ]
-        if published and all(isinstance(failure, TransientError) for failure in failures):
-            raise PartlyPublishedError(failures[0], published) from failures[0]
-        raise failures[0]
+        published = [one for some, result in ended if not isinstance(result, BaseException) for one in some]
+        refused = [one for some, result in ended if isinstance(result, PermanentError) for one in some]
+        # What was not to be expected first, what can never succeed last.
+        why = min(failures, key=lambda one: isinstance(one, TransientError) + 2 * isinstance(one, PermanentError))
+        if isinstance(why, TransientError | PermanentError) and (
+            published or all(isinstance(failure, _OF_ONE) for failure in failures)
+        ):
+            raise PartlyPublishedError(why, published, refused) from why
+        raise why
 
     async def send(self, name: str, partition: int, messages: Sequence[Message], *, one_batch: bool = False) -> int:
         """Send messages to one partition of a topic by its name on the cluster; returns the first one's offset.
 
-        Raises ``TransientError``, and ``PermanentError`` for a record the broker finds too large.
+        Raises ``TransientError``, which is a ``NoLeaderError`` at once where it has none, and ``PermanentError`` for a
+        record the broker finds too large.
         """
         first: int | None = None
         limit = self._settings.call_timeout_s
         async with self._turn[name, partition]:
             await self._replace_broken()
+            await self._look_for_leader(TopicPartition(name, partition))
             batches = self._batches(messages)
             if one_batch and len(batches) > 1:
                 raise ValueError(f"{len(messages)} records do not fit into one batch of {MAX_BATCH_BYTES} bytes")
@@ -218,6 +234,15 @@ class Publisher:
             await _stop(broken)  # first, so that nothing it still holds comes later than what is sent again
             await self.start()
             self._broken = None
+
+    async def _look_for_leader(self, tp: TopicPartition) -> None:
+        """Raise ``NoLeaderError`` where this partition has none.
+
+        aiokafka would keep a batch for it until the call's time is over, and leave a gap in the numbering.
+        """
+        asking = without_leader(self._connected(), [tp])
+        if await bounded(asking, self._settings.call_timeout_s, f"asking for the leader of {tp.topic}/{tp.partition}"):
+            raise NoLeaderError(f"kafka: {tp.topic}/{tp.partition} has no leader")
 
     async def _send(self, batch: BatchBuilder, name: str, partition: int) -> int:
         producer = self._connected()
@@ -292,10 +317,11 @@ async def _all_ended(sends: Sequence[Awaitable[int]]) -> list[int | BaseExceptio
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:
+    """Stop it within a limit. Raises nothing: one whose task has ended raises what that ended with."""
     try:
         await bounded(producer.stop(), STOP_SECONDS, "stopping the producer")
-    except (TransientError, KafkaError) as error:
-        _log.warning("kafka.producer_stop_failed", error=str(error))
+    except Exception as error:
+        _log.warning("kafka.producer_stop_failed", error=type(error).__name__)
         # Left alive it would send later, behind what another producer has sent since.
-        with contextlib.suppress(TransientError, KafkaError):
+        with contextlib.suppress(Exception):
             await bounded(abandon(producer), STOP_SECONDS, "ending the producer")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared import outbox
@@ -118,6 +121,44 @@ async def test_unreadable_pending_events_block_no_others_and_are_reported(
         await things.delete_one({"_id": bad})
         await eventually(lambda: told(yes=False), "it heals once the document is gone")
         assert relay.check() is None
+
+
+async def test_an_event_that_the_broker_finds_too_large_blocks_no_others_and_goes_once_it_may(
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "AGAIN_SECONDS", 2.0)
+    key, others = report_id(1), [report_id(n) for n in range(2, 40)]
+    large = message_left(key, 1)
+    large = large.model_copy(update={"headers": (*large.headers, ("noise", os.urandom(5000)))})
+    await allow(bus_settings, 2000)  # of the others so many come in a batch that they are refused together
+    relay = Relay(things, publisher, SystemClock(), name="offer")
+    await insert(things, key, [large], LONG_AGO)
+    for other in others:
+        await insert(things, other, [message_left(other, 1)], LONG_AGO)
+    async with relaying(relay):
+        await eventually(lambda: relay.unreadable() is not None, "it is told of")
+
+        async def alone() -> bool:
+            left = {one["_id"] async for one in things.find({"outbox_since": {"$exists": True}})}
+            return left == {key}
+
+        await eventually(alone, "all others are published")
+        await allow(bus_settings, 1_048_588)
+        await until_clean(things)
+        await eventually(lambda: relay.unreadable() is None, "nothing is left out")
+    found = Counter(record.key for record in await log_of(bus_settings, topic_name(bus_settings, REPORTS)))
+    assert found == Counter(one.encode() for one in (key, *others)), "each once"
+
+
+async def allow(settings: KafkaSettings, size: int) -> None:
+    """Let `reports` take batches of so many bytes."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers)
+    await admin.start()
+    name = topic_name(settings, REPORTS)
+    await admin.alter_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, name, configs={"max.message.bytes": str(size)})]
+    )
+    await admin.close()
 
 
 async def test_the_check_recovers_once_nothing_publishable_is_left(

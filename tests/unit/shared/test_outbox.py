@@ -10,16 +10,17 @@ from typing import Any, cast
 import pytest
 from pymongo import UpdateMany
 
-from shared import outbox
+from shared import jobs, outbox
 from shared.clock import SystemClock
-from shared.errors import TransientError
+from shared.errors import PermanentError, TransientError
 from shared.events.base import Record
-from shared.kafka.publisher import Message, Publisher, partition_of
+from shared.kafka.publisher import Message, NoLeaderError, Publisher, partition_of
 from shared.mongo import SLICE
 from shared.outbox import Relay, pending, pending_records, push
 from shared.settings import KafkaSettings
 from shared.topics import BY_NAME, Topic
 from tests.integration.kafka.tools import NOW, message_left, report_id
+from tests.support.waiting import DEADLINE_S, eventually
 
 RECORDS = [message_left(report_id(1), 1), message_left(report_id(1), 2)]
 
@@ -156,7 +157,7 @@ async def test_an_event_that_cannot_be_published_blocks_no_other_document(wrong:
     relay = Relay(cast("Any", backlog), cast("Any", log), SystemClock(), name="relay")
     await relay._sweep()
     assert log.records == good
-    assert relay.unreadable() == "relay: 1 unreadable documents"
+    assert relay.unreadable() == "relay: 1 unpublishable documents"
 
 
 async def test_a_store_that_answers_later_than_the_lease_lasts_keeps_nothing_from_being_published(
@@ -201,7 +202,7 @@ class OneWithoutLeader(Publisher):
     async def send(self, _: str, partition: int, messages: Sequence[Message], *, one_batch: bool = False) -> int:
         assert not one_batch
         if partition == LOST:
-            raise TransientError("kafka: the partition has no leader")
+            raise NoLeaderError("kafka: the partition has no leader")
         self.sent.update(key for key, _, _ in messages)
         return 0
 
@@ -221,11 +222,69 @@ async def test_a_partition_without_a_leader_keeps_nothing_of_the_others_from_bei
     log = OneWithoutLeader()
     relay = Relay(cast("Any", Paged(*documents)), log, SystemClock(), name="relay")
     for _ in range(6):
-        try:
-            await relay._sweep()
-        except TransientError:
-            await relay._drop_queue()
+        await relay._sweep()
     assert log.sent == Counter(key.encode() for key in keys[first_sent : first_sent + SLICE])
+
+
+async def test_what_is_new_does_not_wait_for_a_partition_without_a_leader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither is it dropped meanwhile, for the sweep to find it, nor does publishing rest."""
+    keys = {partition_of(report_id(n).encode(), 12): report_id(n) for n in range(200)}
+    lost = {"_id": keys[LOST], **pending([message_left(keys[LOST], 1)], NOW)}
+    log = OneWithoutLeader()
+    relay = Relay(cast("Any", Paged(lost)), log, SystemClock(), name="relay")
+    monkeypatch.setattr(relay, "_clear_forever", asyncio.Event().wait)
+    monkeypatch.setattr(relay, "_clear_published", lambda **_: asyncio.sleep(0))
+    monkeypatch.setattr(outbox, "backoff", lambda *_: DEADLINE_S)
+    running = asyncio.create_task(relay.run())
+    await eventually(lambda: relay.check() is not None, "the sweep finds what cannot be published")
+    assert relay.check() == "relay: kafka: the partition has no leader"
+    relay.enqueue(keys[LOST], [message_left(keys[LOST], 1)])  # alone in its batch
+    await eventually(lambda: not relay._first, "it is left to the sweep")
+    relay.enqueue(keys[1], [message_left(keys[1], 1)])
+    await eventually(lambda: bool(log.sent), "the new one is published")
+    running.cancel()
+    await asyncio.wait([running])
+    assert log.sent == Counter([keys[1].encode()])
+
+
+class Refusing(Publisher):
+    """Never takes the event of one report, nor any batch that it is in."""
+
+    def __init__(self, refused: str) -> None:
+        super().__init__(KafkaSettings())
+        self.refused = refused.encode()
+        self.sent = Counter[bytes | None]()
+        self.tried = 0
+
+    async def partitions(self, _: Topic) -> int:
+        return 2
+
+    async def send(self, name: str, partition: int, messages: Sequence[Message], *, one_batch: bool = False) -> int:
+        del name, partition, one_batch
+        keys = [key for key, _, _ in messages]
+        if self.refused in keys:
+            self.tried += 1
+            raise PermanentError("too_large", "the broker refuses a batch for reports")
+        self.sent.update(keys)
+        return 0
+
+
+async def test_an_event_that_kafka_never_takes_holds_up_no_other_and_is_told_of() -> None:
+    keys = [report_id(n) for n in range(30)]
+    documents = [{"_id": key, **pending([message_left(key, 1)], NOW)} for key in keys]
+    log = Refusing(keys[7])
+    relay = Relay(cast("Any", Paged(*documents)), log, SystemClock(), name="relay")
+    skipped = jobs.SKIPPED.labels("relay-relay")._value.get()
+    for _ in range(5):
+        await relay._sweep()
+    assert log.sent == Counter(key.encode() for key in keys if key != keys[7]), "each once"
+    assert log.tried == 2, "with the others, then alone, then not again for a while"
+    assert relay.unreadable() == "relay: 1 unpublishable documents"
+    assert jobs.SKIPPED.labels("relay-relay")._value.get() == skipped + 1
+    relay._refused[keys[7]] = 0.0
+    log.refused = b""
+    await relay._sweep()
+    assert log.sent[keys[7].encode()] == 1, "it is tried again"
 
 
 async def test_the_first_sweep_is_due_at_once_however_short_the_machine_has_been_up(

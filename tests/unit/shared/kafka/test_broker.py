@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import warnings
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from shared.clock import SystemClock
 from shared.health import Health
+from shared.kafka import publisher as publishing
 from shared.kafka.broker import KafkaClient
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
@@ -36,3 +37,28 @@ async def test_a_client_that_is_stopped_as_soon_as_it_started_leaves_nothing_una
         del bus
         gc.collect()
     assert [str(one.message) for one in found if issubclass(one.category, RuntimeWarning)] == []
+
+
+class Failing:
+    """A client of aiokafka whose background task has ended: stopping raises what it ended with."""
+
+    async def stop(self) -> None:
+        raise AssertionError
+
+
+async def test_a_client_that_cannot_be_stopped_keeps_nothing_else_from_being_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[object] = []
+
+    async def abandon(producer: object) -> None:
+        ended.append(producer)
+        raise AssertionError
+
+    monkeypatch.setattr(publishing, "abandon", abandon)
+    bus = KafkaClient(KafkaSettings(), "test", Health(), SystemClock())
+    bus.broker = cast("Any", Failing())
+    bus.publisher._producer = producer = cast("Any", Failing())
+    await bus.stop()
+    assert ended == [producer]
+    assert not bus.publisher.is_connected

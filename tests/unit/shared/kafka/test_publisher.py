@@ -1,18 +1,36 @@
 """A producer the broker takes nothing from is replaced, and one that gets no answer is given up in time."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
 
 from shared.errors import TransientError
 from shared.kafka import publisher as publishing
-from shared.kafka.publisher import Message, Publisher
+from shared.kafka.publisher import Message, NoLeaderError, Publisher
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.support.waiting import DEADLINE_S
 from tools.local.ports import LOOPBACK
+
+
+class Cluster:
+    """What a client knows of the leaders; asking anew it learns the next one."""
+
+    def __init__(self, *leaders: int) -> None:
+        self.leaders = list(leaders) or [1]
+        self.cluster = self
+        self.asked = 0
+
+    def leader_for_partition(self, _: TopicPartition) -> int:
+        return self.leaders[0]
+
+    async def force_metadata_update(self) -> bool:
+        self.asked += 1
+        self.leaders = self.leaders[1:] or self.leaders
+        return True
 
 
 class Producer:
@@ -21,6 +39,7 @@ class Producer:
     made: list["Producer"]
 
     def __init__(self, **_: object) -> None:
+        self.client = Cluster()
         self.number = len(self.made)
         self.is_stopped = False
         self.made.append(self)
@@ -102,6 +121,26 @@ async def test_a_call_that_is_never_answered_is_given_up_in_time(hangs: str, mon
         await start_and_send(publisher)
     await publisher.stop()
     assert Producer.made[0].is_stopped
+
+
+@pytest.mark.parametrize(("leaders", "sent"), [((-1,), False), ((-1, 2), True)])
+async def test_a_partition_without_a_leader_is_told_at_once_unless_it_has_one_again(
+    leaders: tuple[int, ...], *, sent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waiting for the call's time would keep all others waiting, and leave a gap in the producer's numbering."""
+    Producer.made, Hanging.hangs = [], "" if sent else "the acknowledgement"
+    monkeypatch.setattr(publishing, "AIOKafkaProducer", Producer if sent else Hanging)
+    publisher = Publisher(KafkaSettings(bootstrap_servers=f"{LOOPBACK}:1"))
+    Producer.made.append(cast("Producer", None))  # the first one would be broken
+    publisher._producer = producer = (Producer if sent else Hanging)()
+    producer.client = cluster = Cluster(*leaders)
+    async with asyncio.timeout(DEADLINE_S):
+        if sent:
+            assert await publisher.send("reports", 3, [(b"key", b"value", [])]) == 7
+        else:
+            with pytest.raises(NoLeaderError, match="reports/3 has no leader"):
+                await publisher.send("reports", 3, [(b"key", b"value", [])])
+    assert cluster.asked == 1
 
 
 async def start_and_send(publisher: Publisher) -> None:
