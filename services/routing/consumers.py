@@ -7,7 +7,7 @@ from typing import Final
 from services.routing.read_model.service import MAX_RECORDS, ReadModel
 from services.routing.service import RoutingService
 from shared.events.families import CaseEvents, ReportEvents, RoutingEvents
-from shared.kafka.router import Batch, KafkaRouter, Partitions, Rejected
+from shared.kafka.router import Batch, Blocked, KafkaRouter, Partitions, Rejected
 from shared.topics import CASES, REPORTS, ROUTINGS
 
 PACE_S: Final = 0.3
@@ -30,7 +30,7 @@ def consumers(service: RoutingService, read_model: ReadModel, sees: asyncio.Even
         on_assigned=restore,
         on_revoked=service.on_revoked,
     )
-    async def decide(batch: Batch[ReportEvents | CaseEvents]) -> Sequence[Rejected] | None:
+    async def decide(batch: Batch[ReportEvents | CaseEvents]) -> Sequence[Rejected | Blocked]:
         return await service.handle(batch)
 
     async def resume_copying(assigned: Partitions) -> Mapping[tuple[str, int], int]:

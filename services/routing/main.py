@@ -23,7 +23,7 @@ from services.routing.models import LiveLoads
 from services.routing.problem_table import PROBLEMS
 from services.routing.read_model import DecisionStore
 from services.routing.read_model.service import ReadModel
-from services.routing.service import RoutingService
+from services.routing.service import LATE_S, RoutingService
 from services.routing.settings import RoutingSettings
 from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder, this_boot
@@ -145,6 +145,7 @@ def build(
     jobs.every(LOOK_S, "store-clock", StoreClock.of(database, clock).look)
     jobs.every(MEASURE_SECONDS, "loads", load_publisher.look, wake=service.changed, gather_s=settings.loads_every_s)
     jobs.every(settings.closing_every_s, "closing", service.move_from_closed, only_while=view.any_closed)
+    jobs.every(LATE_S, "restoring-late", service.restore_late, only_while=service.any_late)
     jobs.every(AGAIN_S, "restoring", restorer.restore_suspected, wake=restorer.suspected)
     return Routing(
         app=application(

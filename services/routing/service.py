@@ -25,7 +25,8 @@ from shared.centers import TABLES, Tables
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import FatalError, TransientError
 from shared.events.cases import CaseAcknowledged
-from shared.kafka.router import Partitions, Received, Rejected
+from shared.kafka.publisher import NoLeaderError
+from shared.kafka.router import Blocked, Partitions, Received, Rejected
 from shared.topics import CASES, REPORTS
 
 _log = log.get(__name__)
@@ -37,6 +38,8 @@ BATCH_BYTES: Final = 900_000
 """Above this a slice is halved; the broker refuses batches above 1,048,588 bytes, headers and framing included."""
 _HEADER_BYTES: Final = 500
 MOVES_AT_ONCE: Final = 50
+LATE_S: Final = 1.0
+"""Between two looks whether a partition without a leader has one again."""
 OWNERS_AWAY_S: Final = 10.0
 """How long the read model is not asked again after it did not answer: each question to one that is away is a wait."""
 SURGE_RECORDS: Final = 100
@@ -73,6 +76,9 @@ class RoutingService:
         self._clock = clock
         self._linked_lookup_s = linked_lookup_s
         self._owned: set[int] = set()
+        self._late: set[int] = set()
+        """Those of them that had no leader when they were assigned, and are not restored yet."""
+        self.any_late: Final = asyncio.Event()
         self.changed: Final = asyncio.Event()
         """Sums may have changed, or the partitions they are of."""
         self._surge_until = 0.0
@@ -88,30 +94,53 @@ class RoutingService:
 
         One that is being read anew is left out: of it counts what was told before, not the part that is read by now.
         """
-        return {p: self._changelog.states[p] for p in sorted(self._owned) if self._changelog.is_restored(p)}
+        owned = sorted(self._owned - self._late)
+        return {p: self._changelog.states[p] for p in owned if self._changelog.is_restored(p)}
 
     async def on_assigned(self, assigned: Partitions) -> Mapping[tuple[str, int], int]:
-        """Restore the state of these partitions before anything is decided. Reading starts at the committed offsets."""
+        """Restore the state of these partitions before anything is decided. Reading starts at the committed offsets.
+
+        One without a leader is left for later (``restore_late``): the others wait for none.
+        """
         partitions = _partitions(assigned)
         started = self._clock.monotonic()
+        late = await self._changelog.without_leader(partitions)
         with self._changelog.guarded():
-            await self._changelog.restore(partitions)
-        self._owned = set(partitions)
+            await self._changelog.restore(partitions - late)
+        self._owned, self._late = set(partitions), set(late)
+        if late:
+            _log.error("routing.partitions_without_leader", partitions=sorted(late))
+            self.any_late.set()
         self.changed.set()
         metrics.PARTITIONS.set(len(partitions))
         seconds = self._clock.monotonic() - started
         metrics.RESTORE_SECONDS.observe(seconds)
-        known = sum(len(self._changelog.states[p].report_states) for p in partitions)
+        known = sum(len(self._changelog.states[p].report_states) for p in partitions - late)
         _log.info("routing.partitions_assigned", partitions=sorted(partitions), reports=known, ms=round(seconds * 1000))
         return {}
 
     async def on_revoked(self, revoked: Partitions) -> None:
         """Stop telling loads and moving reports; the state store is kept, for the partition may come back."""
         self._owned -= {partition for _, partition in revoked}
+        self._late &= self._owned
         metrics.PARTITIONS.set(len(self._owned))
 
-    async def handle(self, batch: list[Received]) -> Sequence[Rejected]:
-        """Decide about one batch; when this returns, everything is in the log."""
+    async def restore_late(self) -> None:
+        """Restore what had no leader when it was assigned and has one now; asked again as long as there is some."""
+        late = frozenset(self._late)
+        found = late - await self._changelog.without_leader(late)
+        with self._changelog.guarded():
+            await self._changelog.restore(found)
+        self._late -= found
+        self.changed.set()
+        if not self._late:
+            self.any_late.clear()
+
+    async def handle(self, batch: list[Received]) -> Sequence[Rejected | Blocked]:
+        """Decide about one batch; when this returns, all is in the log but of a partition without leader.
+
+        That partition is tried again; what it already has in the log is then known, and not published twice.
+        """
         self._surging_for(len(batch), math.inf)
         by_partition: dict[int, list[Received]] = {}
         for received in batch:
@@ -122,7 +151,9 @@ class RoutingService:
             results = await asyncio.gather(*tasks, return_exceptions=True)
         finally:
             self._surging_for(len(batch), SURGE_SECONDS)
-        failures = [result for result in results if isinstance(result, BaseException)]
+        failures = [
+            result for result in results if isinstance(result, BaseException) and not isinstance(result, NoLeaderError)
+        ]
         if failures:
             try:
                 raise min(failures, key=lambda failure: isinstance(failure, TransientError))
@@ -130,7 +161,13 @@ class RoutingService:
                 # The raised one's traceback holds this frame: it must not hold the failures in turn, or each failed
                 # batch, all its records included, would stay until the (rarely woken) collector of cycles comes by.
                 del failures, results
-        return [rejected for result in results if isinstance(result, list) for rejected in result]
+        answered: list[Rejected | Blocked] = []
+        for part, result in zip(by_partition.values(), results, strict=True):
+            if isinstance(result, NoLeaderError):
+                answered += _stops(part, str(result))
+            elif not isinstance(result, BaseException):
+                answered += result
+        return answered
 
     def _surging_for(self, records: int, seconds: float) -> None:
         """A batch of many is being worked off, or the next one expected."""
@@ -139,6 +176,8 @@ class RoutingService:
 
     async def _partition(self, partition: int, batch: list[Received]) -> list[Rejected]:
         rejected: list[Rejected] = []
+        if partition in self._late:
+            raise NoLeaderError(f"kafka: routings/{partition} or cases/{partition} had no leader and is not restored")
         async with self._changelog.locks[partition]:
             with self._changelog.guarded():
                 for start in range(0, len(batch), SLICE):
@@ -191,14 +230,23 @@ class RoutingService:
         return outcome, [message_of(draft) for draft in outcome.drafts]
 
     async def move_from_closed(self) -> None:
-        """Give a bounded number of reports of closed centres new owners; asked again as long as one is closed."""
+        """Give a bounded number of reports of closed centres new owners; asked again as long as one is closed.
+
+        Raises ``TransientError`` at the end where that failed for a partition: the others wait for none.
+        """
         if not self._view.closed():
             return
+        failed: list[TransientError] = []
         for partition in sorted(self._owned):
             async with self._changelog.locks[partition]:
-                if partition in self._owned:
+                if partition in self._owned - self._late:
                     with self._changelog.guarded():
-                        await self._move(partition)
+                        try:
+                            await self._move(partition)
+                        except TransientError as error:
+                            failed.append(error)
+        if failed:
+            raise failed.pop()
 
     async def _move(self, partition: int) -> None:
         state = self._changelog.state(partition)
@@ -265,6 +313,12 @@ def _partitions(assigned: Partitions) -> frozenset[int]:
     if reports != cases:
         raise FatalError(f"assigned reports {sorted(reports)} but cases {sorted(cases)}: the assignor must be Range")
     return reports
+
+
+def _stops(part: Sequence[Received], why: str) -> list[Blocked]:
+    """Stop before the first record of each topic in this part of a batch, for a moment."""
+    first = {received.topic: received for received in reversed(part)}
+    return [Blocked(one.topic, one.partition, one.offset, why, passes=True) for one in first.values()]
 
 
 def _reports_first(batch: list[Received]) -> list[Received]:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -48,6 +49,8 @@ all requests to Kafka."""
 LAST_COMMIT_SECONDS: Final = 5.0
 """How long a revocation waits for a last commit. Together with ``REVOKE_WAIT_SECONDS`` below the rebalance timeout."""
 _POLL_AGAIN_SECONDS: Final = 1.0
+BLOCKED_SECONDS: Final = 1.0
+"""How long a partition rests whose handler said that what stops it passes (``Blocked``)."""
 POLL_MS: Final = 10_000
 """How long one poll waits for records; it returns at once when there are some, and when the consumer stops."""
 FETCH_WAIT_MS: Final = 500
@@ -395,19 +398,31 @@ class Subscription:
             _log.critical("kafka.dead_letter_cap_reached", group=self.group, count=most)
 
     def _pause_blocked(self, batch: DecodedBatch, generation: int) -> None:
-        """Pause blocked partitions at their offset, unless they were revoked."""
+        """Pause blocked partitions at their offset, unless revoked; for a moment where what stops them passes.
+
+        A batch that was done to its end unblocks its partitions.
+        """
         if self._is_stale(generation):
             return
+        self.lag.unblock(batch.next_offsets.keys() - batch.blocked.keys())
         for tp, (offset, reason) in batch.blocked.items():
-            self._stop_at([tp], reason)
+            self.consumer.pause(tp)
             self.consumer.seek(tp, offset)
-            _log.error(
-                "kafka.partition_blocked", group=self.group, partition=_tp_name(tp), offset=offset, reason=reason
-            )
+            if self.lag.block(tp, reason):
+                _log.error(
+                    "kafka.partition_blocked", group=self.group, partition=_tp_name(tp), offset=offset, reason=reason
+                )
+        if batch.passing and self._halted is None:
+            resume = partial(self._resume, batch.passing, generation)
+            asyncio.get_running_loop().call_later(BLOCKED_SECONDS, resume)
         if self._halted is not None:
             self._stop_at(self.consumer.assignment(), self._halted)
             for tp, offset in batch.left.items():
                 self.consumer.seek(tp, offset)
+
+    def _resume(self, partitions: Iterable[TopicPartition], generation: int) -> None:
+        if not self._is_stale(generation) and self._halted is None:
+            self.consumer.resume(*partitions)
 
     def _stop_at(self, partitions: Iterable[TopicPartition], why: str) -> None:
         """Read nothing more of these partitions, and say so in the metric that calls somebody."""

@@ -50,12 +50,17 @@ class Rejected(NamedTuple):
 
 
 class Blocked(NamedTuple):
-    """A record before which a handler stops its partition; all others go on. Nothing of it or after it took effect."""
+    """A record before which a handler stops its partition; all others go on.
+
+    Nothing of it or after it took effect, or doing it again changes nothing.
+    """
 
     topic: str
     partition: int
     offset: int
     reason: str
+    passes: bool = False
+    """Whether it is tried again in a second, and not only by a newer build or once a person has restarted this one."""
 
 
 def to_raw_record(record: ConsumerRecord[bytes, bytes], topic: str) -> RawRecord:
@@ -104,18 +109,25 @@ class DecodedBatch:
     dead: list[DeadLetter] = field(default_factory=list)
     next_offsets: dict[TopicPartition, int] = field(default_factory=dict)
     blocked: dict[TopicPartition, tuple[int, str]] = field(default_factory=dict)
-    """Partitions that must wait at an offset for a newer build, and what it would have to know."""
+    """Partitions that must wait at an offset, and for what."""
+    passing: set[TopicPartition] = field(default_factory=set)
+    """Those of them that are tried again soon."""
     left: dict[TopicPartition, int] = field(default_factory=dict)
     """Partitions whose records were not decoded because too many in a row were dead, and the first such offset."""
 
     def stop_before(self, stop: Blocked, tp: TopicPartition) -> None:
-        """A handler left this record and all after it: no offset or dead letter of them is due yet.
+        """A handler left this record and all after it: they are not done, and no offset or dead letter of them is due.
 
         ``tp`` is the partition by its name on the cluster.
         """
         self.blocked[tp] = (stop.offset, stop.reason)
+        if stop.passes:
+            self.passing.add(tp)
         self.next_offsets[tp] = stop.offset
         place = (stop.topic, stop.partition)
+        self.accepted = [
+            one for one in self.accepted if (one.topic, one.partition) != place or one.offset < stop.offset
+        ]
         self.dead = [
             one
             for one in self.dead

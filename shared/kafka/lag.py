@@ -67,10 +67,18 @@ class ConsumerLag:
         self._next.update(offsets)
         self._progressed = self._clock.monotonic()
 
-    def block(self, tp: TopicPartition, reason: str) -> None:
-        """Mark a partition as stopped: it waits for a newer build, or for a person."""
+    def block(self, tp: TopicPartition, reason: str) -> bool:
+        """Mark a partition as stopped, until a batch of it is done; False where it is for this reason already."""
+        known = self._blocked.get(tp) == reason
         self._blocked[tp] = reason
         metrics.BLOCKED.labels(self._group).set(len(self._blocked))
+        return not known
+
+    def unblock(self, tps: Iterable[TopicPartition]) -> None:
+        """Record that batches of these partitions were done to their end."""
+        for tp in self._blocked.keys() & tps:
+            del self._blocked[tp]
+            metrics.BLOCKED.labels(self._group).set(len(self._blocked))
 
     def unknown(self) -> frozenset[TopicPartition]:
         """Owned partitions whose next offset is not known yet."""

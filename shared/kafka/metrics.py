@@ -52,7 +52,7 @@ COORDINATOR_SILENCE = Gauge(
 )
 BLOCKED = Gauge(
     "ieum_kafka_blocked_partitions",
-    "Partitions that stopped: they wait for a newer build, or for a person.",
+    "Partitions that stopped: they wait for a newer build, a person, or a leader of their topic.",
     ("group",),
     registry=REGISTRY,
 )

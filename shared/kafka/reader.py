@@ -23,7 +23,7 @@ from shared.kafka.connection import (
 )
 from shared.kafka.decoding import RawRecord, Received, decode_record, to_raw_record
 from shared.kafka.liveness import ended_task
-from shared.kafka.patches import fetch_apart, partitions_of, read_any_batch, wait_for_records
+from shared.kafka.patches import fetch_apart, partitions_of, read_any_batch, wait_for_records, without_leader
 from shared.settings import KafkaSettings
 from shared.topics import Topic
 
@@ -264,6 +264,12 @@ class PartitionReader:
         """The numbers of the topic's partitions on the cluster."""
         looking = partitions_of(self._connected(), self._name)
         return tuple(sorted(await bounded(looking, self._limit, f"looking for {self._name}")))
+
+    async def without_leader(self, partitions: Iterable[int]) -> frozenset[int]:
+        """Those of these partitions that have no leader now: every question about them would wait in vain."""
+        tps = [TopicPartition(self._name, number) for number in partitions]
+        lost = await bounded(without_leader(self._connected(), tps), self._limit, "asking for leaders")
+        return frozenset(tp.partition for tp in lost)
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """The offset the next record of each partition will get."""

@@ -11,7 +11,7 @@ The fold is kept on disk, and written there only after the log has it: ``service
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from typing import Final, Protocol
 
@@ -79,6 +79,10 @@ class Changelog:
         """Whatever a state store raises in here ends the process, and the next one begins with empty stores."""
         with self._folder.guarded():
             yield
+
+    async def without_leader(self, partitions: Collection[int]) -> frozenset[int]:
+        """Those of these partitions that cannot be restored now: `routings` or `cases` has no leader there."""
+        return await self._routings.without_leader(partitions) | await self._cases.without_leader(partitions)
 
     async def restore(self, partitions: Iterable[int]) -> None:
         """Restore these partitions: go on from their state stores, and read the log from there to its end."""

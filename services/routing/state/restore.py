@@ -23,6 +23,9 @@ record, and it keeps their memory as long as it is open: 500 at once were 2 MB f
 class Reader(Protocol):
     """Bounded reads of one topic; ``shared.kafka.reader.PartitionReader``."""
 
+    async def without_leader(self, partitions: Iterable[int]) -> frozenset[int]:
+        """Those of these partitions of which nothing can be read now."""
+
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """The end offset of each partition now."""
 

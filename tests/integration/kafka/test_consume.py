@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from shared.events import catalog
 from shared.events.reports import ReportMessageLeft
 from shared.kafka.connection import client_options, topic_name
-from shared.kafka.decoding import Received, Rejected
+from shared.kafka.decoding import Blocked, Received, Rejected
 from shared.kafka.publisher import Message
 from shared.metrics import REGISTRY
 from shared.settings import KafkaSettings
@@ -183,6 +183,35 @@ async def test_an_unknown_version_stops_its_partition_alone_until_a_build_knows_
         assert health.ready["kafka.versions"]() is None
     assert later.keys == [(stuck, 2), (stuck, 3)]
     assert isinstance(later.received[0].event, MessageLeftLater)
+
+
+async def test_a_partition_whose_handler_stops_it_for_a_moment_is_tried_again_and_keeps_up_no_other(
+    bus_settings: KafkaSettings,
+) -> None:
+    stuck, free = id_in(0, 3), id_in(2, 3)
+    seen, stops = Seen(), True
+
+    async def handler(batch: list[Received]) -> list[Blocked]:
+        stopped = [one for one in batch if stops and one.partition == 0]
+        await seen([one for one in batch if one not in stopped])
+        return [Blocked(one.topic, 0, one.offset, "no leader", passes=True) for one in stopped[:1]]
+
+    bus, health = new_bus(bus_settings)
+    subscribe(bus, REPORTS, group="passing", handler=handler)
+    async with running(bus):
+        await bus.publisher.publish(messages([stuck], range(1, 4)))
+        await eventually(lambda: health.ready["kafka.passing"]() is not None, "ready turns red")
+        await bus.publisher.publish(messages([free], range(1, 51)))
+        await eventually(lambda: len(seen.received) == 50, "the other partition goes on")
+        await bus.publisher.publish(messages([stuck], range(4, 6)))
+        asked = seen.attempts
+        await eventually(lambda: seen.attempts > asked + 1, "it is tried again")
+        await until_committed(bus_settings, "passing", {0: 0, 2: 50})
+        stops = False
+        await eventually(lambda: len(seen.received) == 55, "and goes on")
+        await until_committed(bus_settings, "passing")
+        assert health.ready["kafka.passing"]() is None
+    assert [version for key, version in seen.keys if key == stuck] == [1, 2, 3, 4, 5]
 
 
 async def test_a_transient_failure_repeats_the_same_batch_and_skips_nothing(bus_settings: KafkaSettings) -> None:

@@ -18,6 +18,7 @@ from services.routing.state.report_states import RoutingEvent
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode
 from shared.kafka.decoding import RawRecord, Received, decode_record
+from shared.kafka.publisher import NoLeaderError
 from shared.topics import BY_NAME
 from tests.support.clock import ManualClock
 from tests.unit.routing.builders import NOW, TRACE
@@ -30,6 +31,7 @@ class FakeLog:
         self.topic = topic
         self.records: dict[int, list[Record]] = {}
         self.lose_answer = 0
+        self.leaderless: set[int] = set()
         self.unsure = False
         self.read_failures = 0
         self.fail_after: int | None = None
@@ -43,6 +45,8 @@ class FakeLog:
 
     async def send(self, name: str, partition: int, messages: Sequence[Message], *, one_batch: bool) -> int:
         assert (name, one_batch) == (self.topic, True)
+        if partition in self.leaderless:
+            raise NoLeaderError(f"kafka: {name}/{partition} has no leader")
         records = [Record(topic=name, key=k.decode(), headers=h, value=v) for k, v, h in messages]
         first = self.append(partition, *records)
         if self.lose_answer:
@@ -50,7 +54,12 @@ class FakeLog:
             raise TransientError("no answer")
         return -1 if self.unsure else first
 
+    async def without_leader(self, partitions: Iterable[int]) -> frozenset[int]:
+        return frozenset(partitions) & self.leaderless
+
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        if self.leaderless & set(partitions):
+            raise TransientError("no answer")
         return {p: len(self.records.get(p, ())) for p in partitions}
 
     async def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:

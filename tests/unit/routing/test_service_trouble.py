@@ -17,12 +17,83 @@ from services.routing.service import BATCH_BYTES, RoutingService
 from services.routing.state.loads import LoadPublisher
 from shared.errors import TransientError
 from shared.events.base import Record
+from shared.events.cases import CaseAcknowledged
 from shared.events.catalog import PASSED_ON_BYTES
 from shared.events.vocabulary import CenterState
-from shared.kafka.publisher import Publisher
-from tests.unit.routing.builders import received, report_id
-from tests.unit.routing.fake_log import TOOK, Place, agrees, kill, received_record
+from shared.kafka.publisher import NoLeaderError, Publisher
+from shared.kafka.router import Blocked
+from tests.unit.routing.builders import NOW, received, report_id
+from tests.unit.routing.fake_log import TOOK, Place, agrees, kill, received_record, refolded
 from tests.unit.routing.test_service import set_state
+
+
+async def test_a_partition_without_a_leader_waits_alone_and_nothing_is_published_twice() -> None:
+    place = Place()
+    worker, changelog, _ = await place.worker(0, 1)
+    taken = CaseAcknowledged(report_id=report_id(2), case_version=1, ownership=1, center_id="busan", at=NOW)
+    await worker.handle([received_record(received(number=2), 4, partition=1)])
+    batch = [
+        received_record(received(number=1), 4, partition=0),
+        received_record(received(number=3), 5, partition=1),
+        received_record(received(number=4), 6, partition=1),
+        received_record(taken, 7, partition=1),
+    ]
+    place.routings.leaderless = {1}
+    stops = [
+        Blocked(topic, 1, offset, "kafka: routings/1 has no leader", passes=True)
+        for topic, offset in (("cases", 7), ("reports", 5))
+    ]
+    for _ in range(3):
+        assert sorted(await worker.handle(batch)) == stops
+        assert len(place.routings.events(0)) == 1, "the other one is decided, once"
+    place.routings.leaderless.clear()
+    assert await worker.handle(batch[1:]) == []
+    assert [event.report_id for event in place.routings.events(1)] == [report_id(n) for n in (2, 3, 4)]
+    for partition in (0, 1):
+        assert changelog.states[partition].report_states == refolded(place.routings, partition).report_states
+
+
+@pytest.mark.parametrize("topic", ["routings", "cases"])
+async def test_a_partition_that_has_no_leader_when_it_is_assigned_is_restored_later_and_holds_up_no_other(
+    topic: str,
+) -> None:
+    place = Place()
+    before, _, _ = await place.worker(0, 1)
+    await before.handle([received_record(received(number=2), 4, partition=1)])
+    getattr(place, topic).leaderless = {1}
+    worker, changelog, view = await place.worker(0, 1)
+    assert list(worker.owned()) == [0], "no sums are told of what is not known"
+    again = [received_record(received(number=2), 4, partition=1), received_record(received(number=3), 5, partition=1)]
+    for _ in range(2):
+        [stop] = await worker.handle([received_record(received(number=1), 4), *again])
+        assert isinstance(stop, Blocked)
+        assert (stop.topic, stop.partition, stop.offset, stop.passes) == ("reports", 1, 4, True)
+    assert len(place.routings.events(0)) == 1
+    await worker.restore_late()
+    assert worker.any_late.is_set(), "it is asked again"
+    set_state(view, "busan", CenterState.CLOSED)
+    await worker.move_from_closed()
+    getattr(place, topic).leaderless = set()
+    await worker.restore_late()
+    assert not worker.any_late.is_set()
+    assert list(worker.owned()) == [0, 1]
+    assert await worker.handle(again) == []
+    assert [event.report_id for event in place.routings.events(1)] == [report_id(2), report_id(3)], "each once"
+    assert changelog.states[1].report_states == refolded(place.routings, 1).report_states
+
+
+async def test_a_closed_centre_gives_up_its_reports_although_one_partition_has_no_leader() -> None:
+    place = Place()
+    worker, changelog, view = await place.worker(0, 1)
+    await worker.handle([received_record(received(number=1), 0, partition=0)])
+    await worker.handle([received_record(received(number=2), 0, partition=1)])
+    owner = changelog.states[1].report_states[report_id(2)].center_id
+    assert changelog.states[0].report_states[report_id(1)].center_id == owner, "or the test shows nothing"
+    set_state(view, owner, CenterState.CLOSED)
+    place.routings.leaderless = {0}
+    with pytest.raises(NoLeaderError):
+        await worker.move_from_closed()
+    assert changelog.states[1].report_states[report_id(2)].center_id != owner
 
 
 async def test_a_gap_that_cannot_be_read_at_once_is_read_before_anything_is_published_again() -> None:

@@ -81,3 +81,5 @@ def test_behind_a_record_that_a_handler_left_nothing_is_committed_or_dead() -> N
     assert done.next_offsets == {place(0): 3, place(1): 9}
     assert done.blocked == {place(0): (3, "a hole")}
     assert [(d.record.partition, d.record.offset) for d in done.dead] == [(0, 1), (1, 8)]
+    assert [one.offset for one in done.accepted] == [2]
+    assert done.passing == set()

@@ -119,3 +119,15 @@ async def test_it_is_current_only_after_a_look_at_every_end_with_nothing_waiting
     assert not lag.current()
     lag.release()
     assert not lag.current()
+
+
+def test_a_partition_is_stopped_until_a_batch_of_it_is_done(lag: ConsumerLag) -> None:
+    lag.assign([PLACE, OTHER])
+    assert lag.block(PLACE, "no leader")
+    assert not lag.block(PLACE, "no leader"), "known"
+    lag.unblock([OTHER])
+    assert lag.check() == "stopped at p.reports/0: no leader"
+    assert REGISTRY.get_sample_value("ieum_kafka_blocked_partitions", {"group": "unit"}) == 1
+    lag.unblock([PLACE])
+    assert lag.check() is None
+    assert REGISTRY.get_sample_value("ieum_kafka_blocked_partitions", {"group": "unit"}) == 0
