@@ -48,6 +48,9 @@ at once, and so is one with dead letters: repeated, it would write them twice. A
 all requests to Kafka."""
 LAST_COMMIT_SECONDS: Final = 5.0
 """How long a revocation waits for a last commit. Together with ``REVOKE_WAIT_SECONDS`` below the rebalance timeout."""
+LEAVE_SECONDS: Final = 3.0
+"""How long leaving the group may take when the process stops. A broker that hangs answers nothing for 40 s, and what is
+stopped after the consumers has the rest of ``process.GRACE_SECONDS``; unasked, the group misses this member soon."""
 _POLL_AGAIN_SECONDS: Final = 1.0
 BLOCKED_SECONDS: Final = 1.0
 """How long a partition rests whose handler said that what stops it passes (``Blocked``)."""
@@ -130,9 +133,12 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
         return records
 
     async def stop(self) -> None:
-        """Commit what is done, then leave the group. FastStream calls it when the batch in flight has ended."""
+        """Commit what is done, then leave the group. FastStream calls it when the batch in flight has ended.
+
+        Raises ``TransientError`` where Kafka does not let it go in time.
+        """
         await self._owner.commit_last()
-        await super().stop()
+        await bounded(super().stop(), LEAVE_SECONDS, f"leaving {self._owner.group}")
 
     async def _with_others(self, records: Polled, *partitions: TopicPartition, max_records: int | None) -> Polled:
         """Records that came while the last batch was handled, with what other partitions have: it is asked for now."""
