@@ -105,7 +105,7 @@ class _Steps:
             # Where it cannot be asked for just now, nobody is kept on this page for it.
             problems += [earlier.problem] if earlier.problem and not earlier.later else []
         if problems:
-            return self._with_problems(request, one, sent, typed, before, problems)
+            return await self._with_problems(request, one, sent, typed, before, problems)
         if go == _LONG:
             typed = steps.taken(before or Typed(), one.slug, sent, leaving=True)
         if token is None or begins:
@@ -120,7 +120,7 @@ class _Steps:
         drafts.leave_token(response, token, secure=self._view.pages.secure(request))
         return response
 
-    def _with_problems(
+    async def _with_problems(
         self,
         request: Request,
         one: FormStep,
@@ -133,11 +133,27 @@ class _Steps:
         if go == "stay":
             return self._view.step(request, one, typed)
         if go == "back" and (before is not None or one is steps.first(one.path)):
-            # What is wrong here stays behind: nobody is kept on a page they want to leave.
+            # What is wrong here stays behind, and nothing else: nobody is kept on a page they want to leave.
+            token = self._view.draft_of(request)
+            if before is not None and token is not None:
+                try:
+                    await self._kept.save(token, self._right(request, one, typed, before, problems))
+                except TransientError:
+                    return self._later(request, one, typed)
             return RedirectResponse(_page_before(one, before or typed), 303)
         if (aside := _aside(go, one)) and not any(map(sent.all, one.controls)):
             return RedirectResponse(aside, 303)  # nothing is here that could be lost
         return self._view.step(request, one, typed, problems=problems, status=422)
+
+    def _right(
+        self, request: Request, one: FormStep, typed: Typed, before: Typed, problems: list[FieldProblem]
+    ) -> Typed:
+        """Return the answers, where those of this page that are wrong are as they were before it was sent."""
+        wrong = {problem.control for problem in problems} & typed.values.keys()  # emptied is no wrong answer
+        kept = {name: values for name, values in typed.values.items() if name not in wrong}
+        right = Typed(kept | {name: values for name, values in before.values.items() if name in wrong})
+        still = {problem.control for problem in self._problems(request, one, right)}
+        return before if still & right.values.keys() else right  # what is only missing is asked for at the end
 
     def _lead(self, request: Request, one: FormStep, typed: Typed, go: str, *, fresh: bool) -> Response:
         if go == "stay":

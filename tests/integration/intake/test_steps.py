@@ -523,6 +523,22 @@ async def test_refused_answers_are_kept_on_the_page_and_not_in_the_store(harness
     assert (missing.status_code, 'href="#phone"' in missing.text) == (422, True)
 
 
+async def test_back_keeps_what_is_right_on_a_page_and_the_earlier_answer_for_what_is_wrong(
+    harness: IntakeHarness,
+) -> None:
+    await begun(harness)
+    await answer(harness, "contact", contact_channels=["phone", "email"])
+    both = {"phone": "010-1234-5678", "email": "someone@example.com"}
+    await answer(harness, "reach", **both)
+    back = await answer(harness, "reach", "back", phone="010-8765-4321", email="no address")
+    assert (back.status_code, back.headers["location"]) == (303, "/form/contact")
+    kept = hidden(await harness.http.get("/form/check?lang=en"))
+    assert (kept["phone"], kept["email"]) == (["010-8765-4321"], ["someone@example.com"])
+    await answer(harness, "reach", "back", phone="", email="other@example.com")
+    kept = hidden(await harness.http.get("/form/check?lang=en"))
+    assert ("phone" in kept, kept["email"]) == (False, ["other@example.com"])
+
+
 async def test_the_other_language_loses_nothing(harness: IntakeHarness) -> None:
     await begun(harness)
     kept = await harness.http.post("/form/words?lang=ko", data={"go": "stay", "narrative": STORY})
