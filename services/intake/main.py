@@ -342,7 +342,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     view, by_store = FormRenderer(own_pages, clock, duties.outlook), store_clock.corrected
     call_drafts = CallDrafts(CallRepository(database), keys, by_store)
     sender = CallSubmitter(call_drafts, submission_service, reports, issuer, store_clock)
-    call_view, call_desk = CallRenderer(view, call_drafts, by_store), CallService(call_drafts, recorder, by_store)
+    call_view, call_service = CallRenderer(view, call_drafts, by_store), CallService(call_drafts, recorder, by_store)
     app = create_app(
         service="intake",
         title=gettext_noop("Digital sex crime reports"),
@@ -380,8 +380,8 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
             call_pages.router(
                 authorize,
                 call_view,
-                call_desk,
-                CallPage(call_view, call_desk, sender, link_service, disk, by_store),
+                call_service,
+                CallPage(call_view, call_service, sender, link_service, disk, by_store),
                 CallAdditions(receipts, keyring),
             ),
             sandbox_pages.router(

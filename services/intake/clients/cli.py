@@ -59,7 +59,7 @@ async def _do(given: argparse.Namespace, settings: IntakeSettings, store: StoreS
     database = mongo.connect(store, "intake")
     keys = keys_of(settings)
     clients = ClientRepository(database, authentication_of(settings, keys, lambda _client_id: None))
-    desk = ClientService(clients, keys, clock)
+    client_service = ClientService(clients, keys, clock)
     if given.command == "list":
         return [
             {
@@ -89,19 +89,19 @@ async def _do(given: argparse.Namespace, settings: IntakeSettings, store: StoreS
     match given.command:
         case "add":
             scopes = given.scope or [Scope.REPORTS_SUBMIT]
-            credential = await desk.add(given.id, given.name or given.id, scopes, given.per_minute)
+            credential = await client_service.add(given.id, given.name or given.id, scopes, given.per_minute)
             made = {"id": given.id, "credential": credential, "scopes": sorted(scopes)}
             if given.callback is not None:
-                made["callback_secrets"] = await desk.set_callback(given.id, given.callback)
+                made["callback_secrets"] = await client_service.set_callback(given.id, given.callback)
             return made
         case "callback":
             if given.rotate or given.end_old:
-                signing = await desk.rotate_callback(given.id, end_old=given.end_old)
+                signing = await client_service.rotate_callback(given.id, end_old=given.end_old)
             else:
-                signing = await desk.set_callback(given.id, given.url)
+                signing = await client_service.set_callback(given.id, given.url)
             return {"id": given.id, "callback_secrets": signing}
         case "rotate":
-            credential = await desk.rotate(given.id, only=given.only, version=given.version)
+            credential = await client_service.rotate(given.id, only=given.only, version=given.version)
             return {"id": given.id, "credential": credential}
         case "end-old":
             await clients.end_old(given.id, version=given.version)

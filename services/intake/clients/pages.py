@@ -58,7 +58,7 @@ class _Typed(NamedTuple):
     per_minute: int = PER_MINUTE
 
 
-def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: AuditLog) -> APIRouter:
+def router(pages: Pages, client_service: ClientService, authorize: Authorizer, audit: AuditLog) -> APIRouter:
     """The routes of front ends, for administrators of ``central`` and the ministry."""
     # With a recent second factor: whoever holds a front end's secret reads and withdraws what it submitted.
     door = Depends(authorize(Action.CLIENTS_MANAGE, back="/clients"))
@@ -88,7 +88,7 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
             request,
             "clients.html",
             status=status,
-            clients=await desk.clients.all(skipped),
+            clients=await client_service.clients.all(skipped),
             refused=sorted(skipped.references),
             why_refused=_SAID["not_authentic"],
             credential=credential,
@@ -142,7 +142,7 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
             return await page(request, error="no_scope", status=422, typed=typed)
         await admitted(request, principal, "add", client_id)
         try:
-            credential = await desk.add(client_id, name.strip() or client_id, sorted(set(scopes)), per_minute)
+            credential = await client_service.add(client_id, name.strip() or client_id, sorted(set(scopes)), per_minute)
         except ClientError as error:
             return await page(request, error=error.code, status=409, typed=typed)
         return await page(request, credential=credential)
@@ -156,7 +156,7 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
         version: Annotated[int, Form()] = 0,
     ) -> Response:
         await admitted(request, principal, "rotate", client_id)
-        return await page(request, credential=await desk.rotate(client_id, only=only, version=version))
+        return await page(request, credential=await client_service.rotate(client_id, only=only, version=version))
 
     @routes.post("/clients/{client_id}/end-old")
     async def end_old(
@@ -166,7 +166,7 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
         version: Annotated[int, Form()] = 0,
     ) -> Response:
         await admitted(request, principal, "end-old", client_id)
-        await desk.clients.end_old(client_id, version=version)
+        await client_service.clients.end_old(client_id, version=version)
         return RedirectResponse("/clients", 303)
 
     @routes.post("/clients/{client_id}/door")
@@ -177,7 +177,7 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
         disabled: Annotated[bool, Form()],
     ) -> Response:
         await admitted(request, principal, "disable" if disabled else "enable", client_id)
-        await desk.clients.disable(client_id, disabled=disabled)
+        await client_service.clients.disable(client_id, disabled=disabled)
         return RedirectResponse("/clients", 303)
 
     return routes

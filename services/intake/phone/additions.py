@@ -28,14 +28,14 @@ _CONTACT: Final = "contact"
 class CallAdditions:
     """For operators whose caller has a receipt."""
 
-    def __init__(self, desk: ReceiptService, keyring: Keyring) -> None:
-        """``desk`` does it as for holders of receipts on the web, with its limits against guessing."""
-        self._desk = desk
+    def __init__(self, receipt_service: ReceiptService, keyring: Keyring) -> None:
+        """``receipt_service`` does it as for holders of receipts on the web, with its limits against guessing."""
+        self._receipt_service = receipt_service
         self._keyring = keyring
 
     async def add(self, typed: Typed, caller: Caller, key: str | None) -> None:
         """Add it. Raises ``Problem``: the same for a wrong receipt, a wrong word, and where there is no word at all."""
-        await self._desk.amend(_asked(typed), caller, key, spoken=self._fits)
+        await self._receipt_service.amend(_asked(typed), caller, key, spoken=self._fits)
 
     def _fits(self, document: Document, said: str) -> bool:
         """Return whether this is the word agreed with the centre, for reporters without a passphrase."""

@@ -42,7 +42,7 @@ class CallPage:
     def __init__(
         self,
         view: CallRenderer,
-        desk: CallService,
+        call_service: CallService,
         sender: CallSubmitter,
         link_service: LinkService,
         disk: DiskMonitor,
@@ -50,7 +50,7 @@ class CallPage:
     ) -> None:
         """``link_service`` is asked whether there are linked reports, and says no more than that."""
         self._view = view
-        self._desk = desk
+        self._call_service = call_service
         self._sender = sender
         self._link_service = link_service
         self._disk = disk
@@ -60,11 +60,11 @@ class CallPage:
         """A new call's id."""
         if not self._disk.takes_drafts():
             raise Problem(503, "no_room", call_words.NO_ROOM, retry_after=RETRY_SECONDS)
-        return (await self._desk.begin(where, operator)).call_id
+        return (await self._call_service.begin(where, operator)).call_id
 
     async def show(self, request: Request, call_id: str, operator: Principal) -> Response:
         """The page as the call stands: its questions, the offer, or its receipt."""
-        held = await self._desk.look(call_id, operator)
+        held = await self._call_service.look(call_id, operator)
         if held.call.state is CallState.ENDED:
             raise _ended()
         if held.call.state is CallState.SENDING:
@@ -97,7 +97,7 @@ class CallPage:
             return await self._freeze(request, call_id, operator, sent)
         kept = await self._keep(call_id, operator, sent)
         if go == "offer" and not kept.problems:
-            await self._desk.offer(where_of(request), call_id, operator)
+            await self._call_service.offer(where_of(request), call_id, operator)
             return _to(call_id)
         linked = await self._linked(call_id, kept.shown, touched=call_forms.named(sent))
         if sent.all("only"):
@@ -131,7 +131,7 @@ class CallPage:
             typed = call_forms.without(kept.shown, known, {problem.control for problem in kept.problems})
             return _noted(before.notes, typed, operator, now)
 
-        kept.held = await self._desk.save(call_id, operator, answers, whole=not sent.all("only"))
+        kept.held = await self._call_service.save(call_id, operator, answers, whole=not sent.all("only"))
         return kept
 
     async def _keep_only(self, request: Request, call_id: str, operator: Principal, sent: Typed) -> Response:
@@ -150,7 +150,9 @@ class CallPage:
         if kept.problems or wrong:
             kept.problems = list({problem.control: problem for problem in (*kept.problems, *wrong)}.values())
             return self._again(request, kept)
-        return await self._send(request, await self._desk.freeze(where_of(request), call_id, operator), redirect=True)
+        return await self._send(
+            request, await self._call_service.freeze(where_of(request), call_id, operator), redirect=True
+        )
 
     async def _send(self, request: Request, held: CallDraft, *, redirect: bool = False) -> Response:
         call_id = held.call.call_id
@@ -177,7 +179,7 @@ class CallPage:
             return False
         raw, _ = form.submission_of(call_forms.counting(typed), "ko")
         digests = link_rules.digests_of(self._link_service.keys, raw, synthetic=False)
-        found = await self._link_service.has_others(self._desk.drafts.report_id(call_id), digests)
+        found = await self._link_service.has_others(self._call_service.drafts.report_id(call_id), digests)
         if found and call_forms.LINKED_BY & set(touched):
             metrics.LINKED.inc()
         return found

@@ -34,7 +34,7 @@ HOME: Final = "/calls"
 
 
 def router(
-    authorize: Authorizer, view: CallRenderer, desk: CallService, one: CallPage, appending: CallAdditions
+    authorize: Authorizer, view: CallRenderer, call_service: CallService, one: CallPage, appending: CallAdditions
 ) -> APIRouter:
     """The routes under ``/calls``."""
     routes = APIRouter(prefix=HOME, include_in_schema=False)
@@ -45,7 +45,7 @@ def router(
     @routes.get("")
     async def lists(request: Request, operator: Operator) -> Response:
         with refusing():
-            return view.lists(request, await desk.lists(operator))
+            return view.lists(request, await call_service.lists(operator))
 
     @routes.post("")
     async def begin(request: Request, operator: Operator) -> Response:
@@ -84,19 +84,19 @@ def router(
     @routes.post("/{call_id}/recall")
     async def recall(request: Request, call_id: str, operator: Operator) -> Response:
         with refusing():
-            await desk.recall(where_of(request), call_id, operator)
+            await call_service.recall(where_of(request), call_id, operator)
         return _to(call_id)
 
     @routes.post("/{call_id}/take")
     async def take(request: Request, call_id: str, operator: Operator) -> Response:
         with refusing():
-            await desk.take(where_of(request), call_id, operator)
+            await call_service.take(where_of(request), call_id, operator)
         return _to(call_id)
 
     @routes.post("/{call_id}/end")
     async def end(request: Request, call_id: str, operator: Operator) -> Response:
         with refusing():
-            await desk.end(where_of(request), call_id, operator)
+            await call_service.end(where_of(request), call_id, operator)
         return RedirectResponse(HOME, 303)
 
     return routes

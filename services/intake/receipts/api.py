@@ -34,7 +34,9 @@ def body_of(model: type[SubmissionPart], operation: str) -> Any:  # noqa: ANN401
     return Depends(json_body_of(model, RECEIPT_EXAMPLES[operation]))
 
 
-def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, write: AnyDependency) -> APIRouter:
+def router(
+    status: StatusService, receipt_service: ReceiptService, *, read: AnyDependency, write: AnyDependency
+) -> APIRouter:
     """The routes under ``/api/v1/receipts``; ``read`` and ``write`` are the dependencies that authenticate front ends.
 
     Wrong receipts, mistyped ones and wrong words are answered alike: 404 ``unknown_receipt``, slowly.
@@ -68,7 +70,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         asked: Annotated[MessageAsked, body_of(MessageAsked, "messages")], caller: ApiCaller, key: Key
     ) -> Taken:
         """Sealed like the report; the centre is told that there is one. Up to 50 with one receipt."""
-        return await desk.message(asked, caller, key)
+        return await receipt_service.message(asked, caller, key)
 
     @routes.post(
         "/answers",
@@ -82,7 +84,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         asked: Annotated[ReceiptQuestion, body_of(ReceiptQuestion, "answers")], caller: ApiCaller
     ) -> AnswersLeft:
         """Needs the word, if one was set. The centre learns that they were read."""
-        return await desk.answers(asked, caller)
+        return await receipt_service.answers(asked, caller)
 
     @routes.post(
         "/amend",
@@ -97,7 +99,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         asked: Annotated[AmendmentAsked, body_of(AmendmentAsked, "amend")], caller: ApiCaller, key: Key
     ) -> Taken:
         """Texts are added, answers are replaced, urgency is judged anew. Fields left out stay. Up to 20 times."""
-        return await desk.amend(asked, caller, key)
+        return await receipt_service.amend(asked, caller, key)
 
     @routes.post(
         "/withdraw",
@@ -121,7 +123,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         somebody else `at_once` does not count, their fate is not told, and what the person harmed stands by is
         refused: 409 `not_with_this_receipt`.
         """
-        return await desk.withdraw(asked, caller)
+        return await receipt_service.withdraw(asked, caller)
 
     @routes.post(
         "/reinstate",
@@ -135,7 +137,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         asked: Annotated[ReceiptQuestion, body_of(ReceiptQuestion, "reinstate")], caller: ApiCaller
     ) -> StatusAnswer:
         """Possible until `undo_until`."""
-        return await desk.reinstate(asked, caller)
+        return await receipt_service.reinstate(asked, caller)
 
     @routes.post(
         "/word",
@@ -153,7 +155,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         is (`word_waits`). Replacing one that counts does so at once. With `for_status` the status needs the word as
         well, once it counts: without it the receipt is answered like one that does not exist. Say so before.
         """
-        return await desk.set_word(asked, caller)
+        return await receipt_service.set_word(asked, caller)
 
     @routes.post(
         "/word/cancel",
@@ -167,6 +169,6 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         asked: Annotated[ReceiptQuestion, body_of(ReceiptQuestion, "word/cancel")], caller: ApiCaller
     ) -> StatusAnswer:
         """For whoever did not set it. Changes nothing where no word waits."""
-        return await desk.cancel_word(asked, caller)
+        return await receipt_service.cancel_word(asked, caller)
 
     return routes

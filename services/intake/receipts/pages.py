@@ -55,10 +55,12 @@ ACTIONS: Final = (
 )
 
 
-def router(view: FormRenderer, status: StatusService, desk: ReceiptService, handing: HandoverService) -> APIRouter:
+def router(
+    view: FormRenderer, status: StatusService, receipt_service: ReceiptService, handing: HandoverService
+) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
-    doing = _Actions(view, status, desk, handing)
+    doing = _Actions(view, status, receipt_service, handing)
 
     @routes.get("/status")
     async def ask(request: Request) -> Response:
@@ -89,12 +91,12 @@ def router(view: FormRenderer, status: StatusService, desk: ReceiptService, hand
 
 class _Actions:
     def __init__(
-        self, view: FormRenderer, status: StatusService, desk: ReceiptService, handing: HandoverService
+        self, view: FormRenderer, status: StatusService, receipt_service: ReceiptService, handing: HandoverService
     ) -> None:
         self._view = view
         self._pages = view.pages
         self._status = status
-        self._desk = desk
+        self._receipt_service = receipt_service
         self._handing = handing
         self._do: dict[str, Callable[[Caller, Typed], Awaitable[StatusAnswer | None]]] = {
             "message": self._message,
@@ -216,7 +218,7 @@ class _Actions:
         return page
 
     async def _answers(self, request: Request, caller: Caller, typed: Typed) -> Response:
-        found = await self._desk.answers(receipt_forms.asked(ReceiptQuestion, typed), caller)
+        found = await self._receipt_service.answers(receipt_forms.asked(ReceiptQuestion, typed), caller)
         receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
         return self._pages.render(
             request, "answers.html", public=True, form_of_step="again", answers=found.answers, receipt=receipt
@@ -224,15 +226,15 @@ class _Actions:
 
     async def _message(self, caller: Caller, typed: Typed) -> None:
         asked = receipt_forms.asked(MessageAsked, typed, text=typed.one("text"))
-        await self._desk.message(asked, caller, idempotency.key_of(typed))
+        await self._receipt_service.message(asked, caller, idempotency.key_of(typed))
 
     async def _add(self, caller: Caller, typed: Typed) -> None:
         asked = receipt_forms.asked(AmendmentAsked, typed, **form.addition_of(typed))
-        await self._desk.amend(asked, caller, idempotency.key_of(typed))
+        await self._receipt_service.amend(asked, caller, idempotency.key_of(typed))
 
     async def _contact(self, caller: Caller, typed: Typed) -> None:
         asked = receipt_forms.asked(AmendmentAsked, typed, contact=form.contact_of(typed))
-        await self._desk.amend(asked, caller, idempotency.key_of(typed))
+        await self._receipt_service.amend(asked, caller, idempotency.key_of(typed))
 
     async def _word(self, caller: Caller, typed: Typed) -> StatusAnswer:
         asked = receipt_forms.asked(
@@ -240,16 +242,16 @@ class _Actions:
         )
         if asked.new_word is None:
             raise invalid([problems.required("new_word")])
-        return await self._desk.set_word(asked, caller)
+        return await self._receipt_service.set_word(asked, caller)
 
     async def _void_word(self, caller: Caller, typed: Typed) -> StatusAnswer:
-        return await self._desk.cancel_word(receipt_forms.asked(ReceiptQuestion, typed), caller)
+        return await self._receipt_service.cancel_word(receipt_forms.asked(ReceiptQuestion, typed), caller)
 
     async def _withdraw(self, caller: Caller, typed: Typed) -> StatusAnswer:
-        return await self._desk.withdraw(receipt_forms.asked(WithdrawalAsked, typed), caller)
+        return await self._receipt_service.withdraw(receipt_forms.asked(WithdrawalAsked, typed), caller)
 
     async def _undo(self, caller: Caller, typed: Typed) -> StatusAnswer:
-        return await self._desk.reinstate(receipt_forms.asked(ReceiptQuestion, typed), caller)
+        return await self._receipt_service.reinstate(receipt_forms.asked(ReceiptQuestion, typed), caller)
 
     async def _hand_over(self, request: Request, caller: Caller, typed: Typed) -> Response:
         offer = await self._handing.offer(receipt_forms.asked(ReceiptQuestion, typed), caller)
@@ -263,6 +265,6 @@ class _Actions:
 
     async def _destroy(self, caller: Caller, typed: Typed) -> StatusAnswer:
         understood = typed.one("understood") == "yes"
-        return await self._desk.withdraw(
+        return await self._receipt_service.withdraw(
             receipt_forms.asked(WithdrawalAsked, typed, at_once=True, understood=understood), caller
         )

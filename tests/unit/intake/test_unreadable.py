@@ -359,7 +359,7 @@ async def test_a_call_whose_report_was_destroyed_since_is_not_called_one_that_wa
 
     parts: dict[str, Any] = {
         "view": SimpleNamespace(receipt=lambda *_: "not received yet"),
-        "desk": SimpleNamespace(look=look),
+        "call_service": SimpleNamespace(look=look),
         "sender": SimpleNamespace(given=given),
         "link_service": None,
         "disk": None,
