@@ -68,7 +68,7 @@ def _parts() -> Iterator[str]:
     yield _part("`state`", _said((state, (views.TITLES[state], views.NEXT[state])) for state in views.TITLES))
     yield _part("`limited_because`", _said((why, (text,)) for why, text in views.LIMITED.items()))
     yield _part("`center_unnamed`", _said([("true", (views.UNNAMED,))]))
-    yield _part("`erasure`", _said((fate, (text,)) for fate, text in views.FATES.items()))
+    yield _part("`erasure`", _said((status, (text,)) for status, text in views.ERASURE_WORDS.items()))
 
 
 def _said(rows: Iterable[_Row]) -> Iterator[_Named]:

@@ -60,14 +60,14 @@ def told(document: Document, now: datetime) -> CallbackStatus | None:
     facts = document.get("facts")
     if facts is not None and waiting_period.needed_for_status(document, now):
         return None
-    standing = progress_rules.standing(
+    status = progress_rules.status_of(
         document["received_at"],
         documents.progress_of(document),
         life,
         Role.read(facts["role"]) if facts else Role.VICTIM,
         documents.opened_at(document),
     )
-    return CallbackStatus(standing.state, standing.since, last=facts is None)
+    return CallbackStatus(status.state, status.since, last=facts is None)
 
 
 def body_of(reference: str, change: StatusChange) -> bytes:

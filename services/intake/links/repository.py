@@ -45,7 +45,7 @@ class LinkIndex:
         found = await by_ids(self._index, list(digests))
         return {digest: list(document["reports"]) for digest, document in found.items()}
 
-    async def standing(self, ids: Sequence[str]) -> list[str]:
+    async def not_withdrawn(self, ids: Sequence[str]) -> list[str]:
         """Those of the reports that exist and are not taken back, newest first."""
         known = await by_ids(self._reports, ids, _NAMED)
         there = [document for document in known.values() if "received_at" in document and not _gone(document)]

@@ -196,8 +196,8 @@ class LinkService:
         candidates = list(
             dict.fromkeys(other for ids in by_digest.values() for other in ids[-link_rules.MOST_LINKED :])
         )
-        standing = await self._links.standing(candidates[-MOST_LOOKED_UP:]) if candidates else []
-        return {digest: [other for other in standing if other in ids] for digest, ids in by_digest.items()}
+        known = await self._links.not_withdrawn(candidates[-MOST_LOOKED_UP:]) if candidates else []
+        return {digest: [other for other in known if other in ids] for digest, ids in by_digest.items()}
 
     def _reports_in_flight(self, digests: Sequence[str]) -> list[str]:
         since = self._clock.monotonic() - _IN_FLIGHT_S

@@ -64,19 +64,19 @@ class Outlook(NamedTuple):
 
 
 def expected_by(
-    urgency: Urgency, standing: ReportStatus, progress: Progress, first_on_duty: FirstOnDuty
+    urgency: Urgency, status: ReportStatus, progress: Progress, first_on_duty: FirstOnDuty
 ) -> datetime | None:
     """Until when somebody should have seen it; None once somebody at the present centre has.
 
     Moving to another centre does not move the time while nobody has seen it anywhere. Whoever reported for somebody
     else learns of no move, and so of no time of the next centre's.
     """
-    seen_here = bool(standing.stays) and standing.stays[-1].seen_at is not None
-    if seen_here or standing.state not in {State.RECEIVED, State.ASSIGNED, State.MOVED}:
+    seen_here = bool(status.stays) and status.stays[-1].seen_at is not None
+    if seen_here or status.state not in {State.RECEIVED, State.ASSIGNED, State.MOVED}:
         return None
-    begun, center_id = standing.received_at, progress.first_center_id or standing.center_id
-    if standing.seen_at is not None and standing.moved_at is not None:
-        begun, center_id = standing.moved_at, standing.center_id
+    begun, center_id = status.received_at, progress.first_center_id or status.center_id
+    if status.seen_at is not None and status.moved_at is not None:
+        begun, center_id = status.moved_at, status.center_id
     on_duty = first_on_duty(center_id, begun) if center_id is not None else None
     return promised(urgency, begun, on_duty)
 

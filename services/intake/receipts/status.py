@@ -67,34 +67,32 @@ def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> Statu
     facts = document.get("facts")
     role = Role.read(facts["role"]) if facts else Role.VICTIM
     progress = documents.progress_of(document)
-    standing = progress_rules.standing(document["received_at"], progress, life, role, documents.opened_at(document))
+    status = progress_rules.status_of(document["received_at"], progress, life, role, documents.opened_at(document))
     messages = len(documents.of_holder(document, "messages"))
     mine = facts is not None and life.erased_at is None and life.withdrawal is None
     may_offer = mine and handover_rules.may_offer(life, documents.facts_in(document))
     offer = handover_rules.handover_code_of(document) if may_offer else None
-    left = [] if standing.limited else documents.of_holder(document, "replies")
+    left = [] if status.limited else documents.of_holder(document, "replies")
     replies = len(left)
     unread = sum(one["number"] > (document.get("replies_read") or 0) for one in left)
     access = retention_rules.access_of(life)
     shown = access is Access.OPEN and replies > 0
     waiting = waiting_period.waiting_word(document, now) if access is Access.OPEN else None
-    named = facts is not None and names_centers(standing, facts)
+    named = facts is not None and names_centers(status, facts)
     return StatusAnswer(
         answered_at=max(one["at"] for one in left) if shown else None,
         answers=replies if shown else None,
         answers_unread=unread if shown else None,
-        center=CenterName(**_name(standing.center_id)) if named and standing.center_id is not None else None,
-        centers=[CenterStay(**_name(one.center_id), **one.model_dump(exclude={"center_id"})) for one in standing.stays]
-        if named and standing.moved_at is not None
+        center=CenterName(**_name(status.center_id)) if named and status.center_id is not None else None,
+        centers=[CenterStay(**_name(one.center_id), **one.model_dump(exclude={"center_id"})) for one in status.stays]
+        if named and status.moved_at is not None
         else None,
-        center_unnamed=True if standing.center_id is not None and not named else None,
+        center_unnamed=True if status.center_id is not None and not named else None,
         contact_changed_at=amendments.contact_changed_at(document) if mine else None,
         destroy_asked_at=retention_rules.destroy_asked_at(life),
-        limited_because=_limited_because(life, role) if standing.limited else None,
-        messages=messages if messages and not standing.limited else None,
-        expected_by=promise.expected_by(
-            known_urgency(Urgency.read(facts["urgency"])), standing, progress, first_on_duty
-        )
+        limited_because=_limited_because(life, role) if status.limited else None,
+        messages=messages if messages and not status.limited else None,
+        expected_by=promise.expected_by(known_urgency(Urgency.read(facts["urgency"])), status, progress, first_on_duty)
         if facts
         else None,
         may_hand_over=may_offer or None,
@@ -102,22 +100,22 @@ def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> Statu
         taken_over_at=life.handed_over_at,
         word_from=waiting.counts_from if waiting else None,
         word_for_status=waiting_period.needed_for_status(document, now) or None,
-        **standing.model_dump(exclude={"center_id", "stays"}),
+        **status.model_dump(exclude={"center_id", "stays"}),
     )
 
 
-def names_centers(standing: ReportStatus, facts: Document) -> bool:
+def names_centers(status: ReportStatus, facts: Document) -> bool:
     """Return whether the centres may be named: those of the reporter's own place, or any once one was in contact.
 
     A report goes to the centre that has an earlier one of the same address. Whoever posted a picture could report it as
     somebody from far away, and would learn from another centre's name where the person lives who reported it before.
     """
-    if facts.get("synthetic") or standing.contacted_at is not None:
+    if facts.get("synthetic") or status.contacted_at is not None:
         return True
-    day = seoul_date(standing.received_at)
+    day = seoul_date(status.received_at)
     near = {CENTRAL, *centers_near(facts["division"], day)}
     near.update(home_candidates(facts["division"], facts.get("district"), day))
-    return near.issuperset({standing.center_id, *(one.center_id for one in standing.stays)} - {None})
+    return near.issuperset({status.center_id, *(one.center_id for one in status.stays)} - {None})
 
 
 def _name(center_id: str) -> dict[str, str]:

@@ -43,7 +43,7 @@ NEXT: Final = {
         "for having been there."
     ),
 }
-FATES: Final = {
+ERASURE_WORDS: Final = {
     ErasureStatus.PLANNED: n("Nobody contacts you about it, and nobody can open it. It will be destroyed."),
     ErasureStatus.DECISION: n(
         "Nobody contacts you about it, and nobody can open it. The law may ask that such a report be kept; the lead of "
@@ -110,7 +110,7 @@ class ProgressStep:
 def next_of(answer: StatusAnswer) -> str:
     """Return what happens next."""
     if answer.state is State.WITHDRAWN and answer.erasure is not None:
-        return FATES[answer.erasure]
+        return ERASURE_WORDS[answer.erasure]
     if answer.limited and answer.state in LIMITED_NEXT:
         return LIMITED_NEXT[answer.state]
     if answer.state is State.MOVED and answer.centers:

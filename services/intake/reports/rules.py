@@ -128,7 +128,7 @@ def _done(known: Work, event: CaseEvent) -> dict[str, datetime | None]:
             return {}
 
 
-def standing(
+def status_of(
     received_at: datetime,
     progress: Progress,
     life: Lifecycle = NEW,

@@ -156,7 +156,7 @@ class ErasureJob:
         now = whole_milliseconds(await self._store_clock.agreed_now())
         life, facts, progress = _read(document)
         verdict = schedule.judge(facts, document["received_at"], life, progress, now)
-        cause = retention_rules.dying(life, verdict, now)
+        cause = retention_rules.due_erasure(life, verdict, now)
         if cause is None:
             kept = retention_rules.unplanned(life, now)
             if kept != life:
@@ -190,8 +190,8 @@ class ErasureJob:
             said["drills_withdrawn"] += await self._withdraw_drill(document, life, now)
             return
         verdict = schedule.judge(facts, received_at, life, progress, now)
-        said[verdict.standing.value] += 1
-        kind = verdict.standing.value if verdict.standing in _ALARMS else None
+        said[verdict.status.value] += 1
+        kind = verdict.status.value if verdict.status in _ALARMS else None
         if kind != document.get("alarm"):
             alarms[document["_id"]] = kind
             self._log.log(40 if kind else 20, "retention.alarm", report_id=document["_id"], kind=kind or "ended")

@@ -295,7 +295,7 @@ def announced(life: Lifecycle, verdict: RetentionVerdict, now: datetime) -> Life
     plan = life.plan
     if plan is not None and plan.cause is not ErasureCause.RETENTION:
         return life
-    if verdict.standing is not RetentionStatus.DUE:
+    if verdict.status is not RetentionStatus.DUE:
         return life if plan is None else _changed(life, plan=None)
     if plan is not None:
         return life
@@ -305,13 +305,13 @@ def announced(life: Lifecycle, verdict: RetentionVerdict, now: datetime) -> Life
     return _changed(life, plan=coming)
 
 
-def dying(life: Lifecycle, verdict: RetentionVerdict, now: datetime) -> ErasureCause | None:
+def due_erasure(life: Lifecycle, verdict: RetentionVerdict, now: datetime) -> ErasureCause | None:
     """Return why the key must be destroyed now, or None. Only what was announced, and only if it still holds."""
     plan = life.plan
     if life.erased_at is not None or plan is None or plan.at > now:
         return None
     if plan.cause is ErasureCause.RETENTION:
-        fits = verdict.standing is RetentionStatus.DUE and plan.announced_at + ANNOUNCED_FOR <= now
+        fits = verdict.status is RetentionStatus.DUE and plan.announced_at + ANNOUNCED_FOR <= now
     elif plan.cause is ErasureCause.DECIDED:
         last = life.standing_decision
         fits = _out_of_time(life, now) and last is not None and last.destroy

@@ -98,9 +98,9 @@ class RetentionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RetentionVerdict:
-    """The standing, and the line it follows from."""
+    """The status, and the line of the schedule it follows from."""
 
-    standing: RetentionStatus
+    status: RetentionStatus
     category: Category
 
 

@@ -37,7 +37,7 @@ TAKES: dict[str, type[BaseModel]] = {
     "take-over": TakeOverAsked,
 }
 GIVES: dict[str, type[BaseModel]] = {"answers": AnswersLeft, "hand-over": HandOver, "take-over": TakenOver}
-"""Where it is not the standing or what was taken."""
+"""Where it is not the status or what was taken."""
 
 
 def operations() -> list[tuple[str, dict[str, Any]]]:

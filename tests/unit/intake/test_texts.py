@@ -98,7 +98,7 @@ def test_no_mark_between_links_stands_alone_at_the_end_of_a_line_on_a_phone() ->
 
 
 def test_what_a_receipt_for_others_shows_is_said_alike_everywhere() -> None:
-    """What `progress_rules.standing` shows of such a report: received, seen by a person, closed."""
+    """What `progress_rules.status_of` shows of such a report: received, seen by a person, closed."""
     texts = korean(ROOT / "locale")
     said = {
         english: text for english, text in texts.items() if "shows only" in english and "receipt number" not in english

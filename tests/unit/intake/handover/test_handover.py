@@ -15,7 +15,7 @@ from services.intake.receipts.views import steps_of
 from services.intake.reports import documents, receipt_numbers
 from services.intake.reports.lifecycle import NEW, Lifecycle, Special
 from services.intake.reports.models import Progress, State
-from services.intake.reports.rules import standing
+from services.intake.reports.rules import status_of
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import RefusedError
 from services.intake.staff_access.views import details_of
@@ -75,7 +75,7 @@ def test_what_was_handed_over_is_a_victims_report_with_only_the_ways_they_chose(
 def test_a_code_alone_shows_nothing_more_than_before() -> None:
     life = handed()
     assert retention_rules.limited(life, Role.VICTIM)
-    assert standing(NOW, Progress(), life, Role.VICTIM).limited
+    assert status_of(NOW, Progress(), life, Role.VICTIM).limited
     with pytest.raises(RefusedError, match="not_with_this_receipt"):
         # Confirmed before it changed hands: who has it now is not known to be that person.
         taken_back(

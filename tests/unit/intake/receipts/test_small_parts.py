@@ -119,7 +119,7 @@ async def test_only_so_many_words_wait_and_lodging_keeps_nobody_with_a_receipt_w
 
 
 def test_a_withdrawal_is_told_before_any_stream_tells_it() -> None:
-    told = progress_rules.standing(NOW, SEEN, taken_back())
+    told = progress_rules.status_of(NOW, SEEN, taken_back())
     assert (told.state, told.erasure, told.undo_until) == (
         State.WITHDRAWN,
         ErasureStatus.PLANNED,
@@ -131,13 +131,13 @@ def test_an_undone_withdrawal_is_not_told_again_by_its_echo() -> None:
     ended = SEEN.model_copy(
         update={"ownership": OWNED.model_copy(update={"ended": EndReason.WITHDRAWN, "ended_at": NOW})}
     )
-    assert progress_rules.standing(NOW, ended).state is State.WITHDRAWN
-    assert progress_rules.standing(NOW, ended, Lifecycle(reinstated_at=NOW)).state is State.IN_CONTACT
+    assert progress_rules.status_of(NOW, ended).state is State.WITHDRAWN
+    assert progress_rules.status_of(NOW, ended, Lifecycle(reinstated_at=NOW)).state is State.IN_CONTACT
 
 
 @pytest.mark.parametrize("role", [Role.REPRESENTATIVE, Role.THIRD_PARTY])
 def test_others_are_told_only_received_seen_and_closed(role: Role) -> None:
-    waiting = progress_rules.standing(NOW, Progress(ownership=OWNED), Lifecycle(), role)
+    waiting = progress_rules.status_of(NOW, Progress(ownership=OWNED), Lifecycle(), role)
     assert waiting.model_dump(exclude_none=True) == {
         "state": State.RECEIVED,
         "since": NOW,
@@ -145,21 +145,21 @@ def test_others_are_told_only_received_seen_and_closed(role: Role) -> None:
         "stays": (),
         "limited": True,
     }
-    told = progress_rules.standing(NOW, SEEN, Lifecycle(), role, {1: NOW})
+    told = progress_rules.status_of(NOW, SEEN, Lifecycle(), role, {1: NOW})
     assert told.model_dump(exclude_none=True) == {
         **waiting.model_dump(exclude_none=True),
         "state": State.SEEN,
         "seen_at": NOW,
     }
     closed = SEEN.model_copy(update={"work": Work(version=2, ownership=1, acknowledged_at=NOW, closed_at=NOW)})
-    told = progress_rules.standing(NOW, closed, Lifecycle(), role)
+    told = progress_rules.status_of(NOW, closed, Lifecycle(), role)
     assert (told.state, told.center_id, told.seen_at) == (State.CLOSED, None, NOW)
-    assert progress_rules.standing(NOW, SEEN, Lifecycle(confirmed_at=NOW), role).state is State.IN_CONTACT
+    assert progress_rules.status_of(NOW, SEEN, Lifecycle(confirmed_at=NOW), role).state is State.IN_CONTACT
 
 
 def test_an_erased_report_says_so_and_no_more() -> None:
     life = Lifecycle(withdrawal=Withdrawal(at=NOW, undo_until=NOW), erased_at=NOW)
-    told = progress_rules.standing(datetime(2026, 11, 1, tzinfo=UTC), Progress(), life)
+    told = progress_rules.status_of(datetime(2026, 11, 1, tzinfo=UTC), Progress(), life)
     assert (told.state, told.erasure, told.center_id) == (State.ERASED, ErasureStatus.ERASED, None)
 
 
@@ -169,9 +169,9 @@ def test_a_representatives_receipt_does_not_tell_what_a_lead_decides() -> None:
     keep = decision(destroy=False, reason=Reason.INVESTIGATION, category=Category.TEN_YEARS)
     after = NOW + timedelta(hours=80)
     lives = [withdrawn, decide(withdrawn, destroy, after), decide(withdrawn, keep, after)]
-    told = [progress_rules.standing(NOW, SEEN, life, Role.REPRESENTATIVE) for life in lives]
+    told = [progress_rules.status_of(NOW, SEEN, life, Role.REPRESENTATIVE) for life in lives]
     stone = Lifecycle.model_validate(retention_rules.tombstone(lives[1], after).model_dump(exclude_none=True))
-    told.append(progress_rules.standing(NOW, Progress(), stone))  # nothing but the tombstone is left by then
+    told.append(progress_rules.status_of(NOW, Progress(), stone))  # nothing but the tombstone is left by then
     for one in told:
         assert one.model_dump(exclude_none=True) == {
             "state": State.WITHDRAWN,

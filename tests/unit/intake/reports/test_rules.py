@@ -116,8 +116,8 @@ def folded(*events: Event) -> Progress:
 
 
 def state(*events: Event) -> tuple[State, datetime]:
-    standing = progress_rules.standing(T0, folded(*events))
-    return standing.state, standing.since
+    status = progress_rules.status_of(T0, folded(*events))
+    return status.state, status.since
 
 
 STORY: list[tuple[Event, State, int]] = [
@@ -148,8 +148,8 @@ def test_the_story_is_told_step_by_step(length: int) -> None:
 
 def test_a_new_owner_has_not_seen_it_yet() -> None:
     events = [routed(), case(CaseAcknowledged, 1, 2), rerouted(2, 2, "ulsan", 10)]
-    standing = progress_rules.standing(T0, folded(*events))
-    assert (standing.state, standing.center_id, standing.stays[-1].seen_at) == (State.MOVED, "ulsan", None)
+    status = progress_rules.status_of(T0, folded(*events))
+    assert (status.state, status.center_id, status.stays[-1].seen_at) == (State.MOVED, "ulsan", None)
     late = case(CaseContacted, 2, 11, ownership=1)
     assert state(*events, late) == (State.MOVED, at(10))
     seen = case(CaseAcknowledged, 3, 12, ownership=2)
@@ -169,13 +169,13 @@ def test_after_a_move_the_status_never_runs_backwards_and_nothing_that_happened_
     events: list[Event] = [routed()]
     events += [case(cls, n, n + 1, **more) for n, (cls, more) in enumerate(WORK[:before], start=1)]
     furthest = ORDER.index(state(*events)[0])
-    kept = progress_rules.standing(T0, folded(*events)).model_dump(include={"assigned_at", "seen_at", "contacted_at"})
+    kept = progress_rules.status_of(T0, folded(*events)).model_dump(include={"assigned_at", "seen_at", "contacted_at"})
     events.append(rerouted(2, 2, "ulsan", 10))
-    moved = progress_rules.standing(T0, folded(*events))
+    moved = progress_rules.status_of(T0, folded(*events))
     assert (moved.state, moved.since, moved.moved_at, moved.center_id) == (State.MOVED, at(10), at(10), "ulsan")
     for n, (cls, more) in enumerate(WORK, start=before + 1):
         events.append(case(cls, n, 10 + n, ownership=2, **more))
-        now = progress_rules.standing(T0, folded(*events))
+        now = progress_rules.status_of(T0, folded(*events))
         assert now.state is State.MOVED or ORDER.index(now.state) >= furthest
         known = {name: value for name, value in kept.items() if value is not None}
         assert now.model_dump(include=set(known)) == known
@@ -185,26 +185,26 @@ def test_after_a_move_the_status_never_runs_backwards_and_nothing_that_happened_
 
 def test_seen_by_name_opened_and_contacted_are_told_apart() -> None:
     seen = folded(routed(), case(CaseAcknowledged, 1, 2))
-    told = progress_rules.standing(T0, seen)
+    told = progress_rules.status_of(T0, seen)
     assert (told.state, told.seen_at, told.opened_at, told.contacted_at) == (State.SEEN, at(2), None, None)
-    told = progress_rules.standing(T0, seen, opened={1: at(3)})
+    told = progress_rules.status_of(T0, seen, opened={1: at(3)})
     assert (told.state, told.since, told.opened_at, told.contacted_at) == (State.OPENED, at(3), at(3), None)
     reached = progress_rules.fold(seen, case(CaseContacted, 2, 4))
-    told = progress_rules.standing(T0, reached, opened={1: at(3)})
+    told = progress_rules.status_of(T0, reached, opened={1: at(3)})
     assert (told.state, told.opened_at, told.contacted_at) == (State.IN_CONTACT, at(3), at(4))
-    assert progress_rules.standing(T0, reached).opened_at is None
+    assert progress_rules.status_of(T0, reached).opened_at is None
 
 
 def test_who_opened_it_has_seen_it_and_what_another_centre_opened_is_not_the_present_ones() -> None:
-    told = progress_rules.standing(T0, folded(routed()), opened={1: at(3)})
+    told = progress_rules.status_of(T0, folded(routed()), opened={1: at(3)})
     assert (told.state, told.seen_at) == (State.OPENED, at(3))
-    moved = progress_rules.standing(T0, folded(routed(), rerouted(2, 2, "ulsan", 10)), opened={1: at(3)})
+    moved = progress_rules.status_of(T0, folded(routed(), rerouted(2, 2, "ulsan", 10)), opened={1: at(3)})
     assert (moved.state, moved.opened_at, moved.stays[-1].opened_at) == (State.MOVED, at(3), None)
 
 
 def test_what_a_centre_did_after_it_gave_the_report_away_does_not_count() -> None:
     late = [case(CaseAcknowledged, 1, 11), rerouted(2, 2, "ulsan", 10)]
-    moved = progress_rules.standing(T0, folded(routed(), *late), opened={1: at(12)})
+    moved = progress_rules.status_of(T0, folded(routed(), *late), opened={1: at(12)})
     assert (moved.seen_at, moved.opened_at) == (None, None)
 
 
@@ -241,14 +241,14 @@ def test_the_two_streams_do_not_wait_for_each_other() -> None:
 
 
 def test_the_first_record_of_a_version_is_the_truth() -> None:
-    assert progress_rules.standing(T0, folded(routed("busan"), routed("daegu"))).center_id == "busan"
+    assert progress_rules.status_of(T0, folded(routed("busan"), routed("daegu"))).center_id == "busan"
 
 
 def test_a_hole_in_the_routings_leaves_the_report_as_it_was_and_marks_it() -> None:
     known = folded(routed(), case(CaseAcknowledged, 1, 2))
     holed = folded(routed(), case(CaseAcknowledged, 1, 2), rerouted(3, 2, "ulsan", 10))
     assert holed == known.model_copy(update={"hole": 3})
-    assert progress_rules.standing(T0, holed) == progress_rules.standing(T0, known)
+    assert progress_rules.status_of(T0, holed) == progress_rules.status_of(T0, known)
     assert folded(rerouted(2, 2, "ulsan", 10)) == Progress(hole=2)
     assert folded(ended(1, EndReason.CLOSED)) == Progress(hole=1)
     assert folded(routed(), updated(5, UpdateKind.AMENDED), rerouted(3, 2, "ulsan", 10)).hole == 5
@@ -267,6 +267,6 @@ def test_events_that_say_nothing_to_a_reporter_change_nothing_and_cost_no_write(
     progress = folded(routed(), case(CaseAcknowledged, 1, 2), declined)
     assert progress == folded(routed(), case(CaseAcknowledged, 1, 2))
     assert folded(routed(), declined) == folded(routed())
-    assert progress_rules.standing(T0, progress).state is State.SEEN
+    assert progress_rules.status_of(T0, progress).state is State.SEEN
     received = ReportReceived(report_id=REPORT, intake_version=1, received_at=T0, facts=FACTS)
     assert progress_rules.fold(progress, received) == progress

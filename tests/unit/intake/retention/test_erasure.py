@@ -71,8 +71,8 @@ def test_a_withdrawal_is_planned_for_after_the_time_for_second_thoughts() -> Non
     assert life.plan is not None
     assert (life.plan.cause, life.plan.at) == (ErasureCause.WITHDRAWN, NOW + UNDO_FOR)
     just_before = NOW + UNDO_FOR - timedelta(milliseconds=1)
-    assert retention_rules.dying(life, KEPT, just_before) is None
-    assert retention_rules.dying(life, KEPT, NOW + UNDO_FOR) is ErasureCause.WITHDRAWN
+    assert retention_rules.due_erasure(life, KEPT, just_before) is None
+    assert retention_rules.due_erasure(life, KEPT, NOW + UNDO_FOR) is ErasureCause.WITHDRAWN
     assert taken_back(life, now=NOW + timedelta(hours=1)) == life
 
 
@@ -120,19 +120,19 @@ def test_what_can_be_undone_for_too_long_is_undone_by_then_and_destroyed_then(sp
     sooner = retention_rules.undone_by(life, last)
     assert sooner.withdrawal is not None
     assert sooner.withdrawal.undo_until == last
-    assert retention_rules.dying(sooner, KEPT, last - timedelta(milliseconds=1)) is None
-    assert retention_rules.dying(sooner, KEPT, last) is not None
+    assert retention_rules.due_erasure(sooner, KEPT, last - timedelta(milliseconds=1)) is None
+    assert retention_rules.due_erasure(sooner, KEPT, last) is not None
     assert retention_rules.undone_by(sooner, last) == sooner
     assert retention_rules.undone_by(NEW, last) == NEW
 
 
 def test_at_once_is_at_once_also_when_it_comes_later() -> None:
-    assert retention_rules.dying(taken_back(at_once=True), KEPT, NOW) is ErasureCause.AT_ONCE
+    assert retention_rules.due_erasure(taken_back(at_once=True), KEPT, NOW) is ErasureCause.AT_ONCE
     later = NOW + timedelta(hours=5)
     life = taken_back(taken_back(), at_once=True, now=later)
     assert life.withdrawal is not None
     assert (life.withdrawal.at, life.withdrawal.undo_until) == (NOW, later)
-    assert retention_rules.dying(life, KEPT, later) is ErasureCause.AT_ONCE
+    assert retention_rules.due_erasure(life, KEPT, later) is ErasureCause.AT_ONCE
     with pytest.raises(RefusedError, match="not_understood"):
         retention_rules.withdrawn(NEW, facts(), at_once=True, understood=False, receipt_alone=False, now=NOW)
 
@@ -141,8 +141,8 @@ def test_with_a_receipt_alone_at_once_is_a_day_later_and_undone_until_then() -> 
     life = taken_back(at_once=True, receipt_alone=True)
     day_later = NOW + WAIT
     assert retention_rules.destroy_asked_at(life) == NOW
-    assert retention_rules.dying(life, KEPT, day_later - timedelta(milliseconds=1)) is None
-    assert retention_rules.dying(life, KEPT, day_later) is ErasureCause.AT_ONCE
+    assert retention_rules.due_erasure(life, KEPT, day_later - timedelta(milliseconds=1)) is None
+    assert retention_rules.due_erasure(life, KEPT, day_later) is ErasureCause.AT_ONCE
     undone = retention_rules.reinstated(life, day_later - timedelta(milliseconds=1))
     assert (undone.withdrawal, undone.plan, retention_rules.destroy_asked_at(undone)) == (None, None, None)
     assert taken_back(life, at_once=True, receipt_alone=True, now=NOW + timedelta(hours=5)) == life
@@ -176,7 +176,7 @@ def test_a_leads_decision_to_destroy_stands_when_the_person_asks_for_it_sooner(
     assert (sooner.plan.cause, sooner.plan.at) == (ErasureCause.DECIDED, asked_at + wait)
     just_before = asked_at + wait - timedelta(milliseconds=1)
     assert retention_rules.unplanned(sooner, just_before) == sooner, "nobody has to decide again"
-    assert retention_rules.dying(sooner, KEPT, asked_at + wait) is ErasureCause.DECIDED
+    assert retention_rules.due_erasure(sooner, KEPT, asked_at + wait) is ErasureCause.DECIDED
 
 
 @pytest.mark.parametrize(
@@ -195,14 +195,14 @@ def test_special_reports_never_die_by_themselves(about: dict[str, Any], special:
     assert (life.plan, life.decide_since) == (None, NOW)
     assert retention_rules.erasure_status_of(life) is ErasureStatus.DECISION
     assert retention_rules.access_of(life) is Access.SEALED
-    assert retention_rules.dying(life, KEPT, NOW + timedelta(days=40_000)) is None
+    assert retention_rules.due_erasure(life, KEPT, NOW + timedelta(days=40_000)) is None
 
 
 def test_a_special_report_does_not_die_even_if_something_planned_it() -> None:
     plan = taken_back().plan
     assert plan is not None
     wrong = taken_back(age_band=AgeBand.UNDER_14).model_copy(update={"plan": plan})
-    assert retention_rules.dying(wrong, KEPT, plan.at) is None
+    assert retention_rules.due_erasure(wrong, KEPT, plan.at) is None
     mended = retention_rules.unplanned(wrong, plan.at)
     assert (mended.plan, retention_rules.erasure_status_of(mended)) == (None, ErasureStatus.DECISION)
 
@@ -217,15 +217,15 @@ def test_a_lead_may_destroy_keep_and_think_again() -> None:
     gone = decide(waiting, decision(destroy=True, reason=Reason.REQUESTER_ASKS))
     assert gone.plan is not None
     assert (gone.plan.cause, gone.plan.at) == (ErasureCause.DECIDED, NOW + UNDO_FOR)
-    assert retention_rules.dying(gone, KEPT, NOW + UNDO_FOR) is ErasureCause.DECIDED
+    assert retention_rules.due_erasure(gone, KEPT, NOW + UNDO_FOR) is ErasureCause.DECIDED
     made = decision(destroy=False, reason=Reason.INVESTIGATION, category=Category.TEN_YEARS)
     kept = decide(gone, made, now=NOW + timedelta(hours=1))
     assert (kept.plan, retention_rules.erasure_status_of(kept), len(kept.decisions)) == (None, ErasureStatus.KEPT, 2)
     assert kept.decisions[-1].keep_until is not None
     assert kept.decisions[-1].keep_until.year == 2036
-    assert retention_rules.dying(kept, KEPT, NOW + timedelta(days=4000)) is None
+    assert retention_rules.due_erasure(kept, KEPT, NOW + timedelta(days=4000)) is None
     again = decide(kept, decision(destroy=True, reason=Reason.VICTIM_AGREES), now=NOW + timedelta(days=9))
-    assert retention_rules.dying(again, KEPT, NOW + timedelta(days=9)) is ErasureCause.DECIDED
+    assert retention_rules.due_erasure(again, KEPT, NOW + timedelta(days=9)) is ErasureCause.DECIDED
 
 
 def test_who_decided_is_told_what_they_decided_while_it_stands() -> None:
@@ -275,10 +275,10 @@ def test_whoever_reports_for_others_is_told_little_until_the_person_confirms() -
 def test_only_what_was_announced_for_a_day_and_is_still_due_dies_of_age() -> None:
     life = retention_rules.announced(NEW, DUE, NOW)
     assert retention_rules.announced(life, DUE, NOW + timedelta(hours=1)) == life
-    assert retention_rules.dying(life, DUE, NOW + ANNOUNCED_FOR - timedelta(seconds=1)) is None
-    assert retention_rules.dying(life, DUE, NOW + ANNOUNCED_FOR) is ErasureCause.RETENTION
-    assert retention_rules.dying(life, KEPT, NOW + ANNOUNCED_FOR) is None
-    assert retention_rules.dying(NEW, DUE, NOW + ANNOUNCED_FOR) is None
+    assert retention_rules.due_erasure(life, DUE, NOW + ANNOUNCED_FOR - timedelta(seconds=1)) is None
+    assert retention_rules.due_erasure(life, DUE, NOW + ANNOUNCED_FOR) is ErasureCause.RETENTION
+    assert retention_rules.due_erasure(life, KEPT, NOW + ANNOUNCED_FOR) is None
+    assert retention_rules.due_erasure(NEW, DUE, NOW + ANNOUNCED_FOR) is None
     assert retention_rules.announced(life, KEPT, NOW).plan is None
     assert retention_rules.unplanned(life, NOW + ANNOUNCED_FOR).plan is None
     withdrawn = taken_back(life)
@@ -376,7 +376,7 @@ class Lives(RuleBasedStateMachine):
     @precondition(alive)
     @rule()
     def the_minute(self) -> None:
-        cause = retention_rules.dying(self.life, self.verdict, self.now)
+        cause = retention_rules.due_erasure(self.life, self.verdict, self.now)
         if cause is None:
             self.life = retention_rules.unplanned(self.life, self.now)
             return

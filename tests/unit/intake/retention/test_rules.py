@@ -77,28 +77,28 @@ def test_clocks_start_at_the_first_acknowledgement() -> None:
     later = CLOSED.model_copy(
         update={"work": CLOSED.work.model_copy(update={"acknowledged_at": NOW + 3 * YEARS}) if CLOSED.work else None}
     )
-    assert judge(facts(), NOW - YEARS, NEW, later, NOW + 4.9 * YEARS).standing is RetentionStatus.KEPT
-    assert judge(facts(), NOW - YEARS, NEW, later, NOW + 5.01 * YEARS).standing is RetentionStatus.DUE
+    assert judge(facts(), NOW - YEARS, NEW, later, NOW + 4.9 * YEARS).status is RetentionStatus.KEPT
+    assert judge(facts(), NOW - YEARS, NEW, later, NOW + 5.01 * YEARS).status is RetentionStatus.DUE
 
 
 def test_no_time_begins_before_the_report_was_there() -> None:
     """Centres acknowledge by notify's clock, which may once have been years behind."""
     received = NOW + 5 * YEARS
-    assert judge(facts(), received, NEW, CLOSED, received + timedelta(days=40)).standing is RetentionStatus.KEPT
-    assert judge(facts(), received, NEW, CLOSED, received + 5.01 * YEARS).standing is RetentionStatus.DUE
+    assert judge(facts(), received, NEW, CLOSED, received + timedelta(days=40)).status is RetentionStatus.KEPT
+    assert judge(facts(), received, NEW, CLOSED, received + 5.01 * YEARS).status is RetentionStatus.DUE
 
 
 def test_what_is_still_worked_on_is_an_alarm() -> None:
-    assert judge(facts(), NOW, NEW, WORKING, NOW + 5.01 * YEARS).standing is RetentionStatus.UNFINISHED
+    assert judge(facts(), NOW, NEW, WORKING, NOW + 5.01 * YEARS).status is RetentionStatus.UNFINISHED
 
 
 @given(st.floats(0, 200))
 def test_an_unread_report_is_never_due(years: float) -> None:
     unread = Progress(ownership=WORKING.ownership)
     for progress in (Progress(), unread):
-        standing = judge(facts(), NOW, NEW, progress, NOW + years * YEARS).standing
-        assert standing in {RetentionStatus.KEPT, RetentionStatus.UNREAD}
-        assert (standing is RetentionStatus.UNREAD) == (years * YEARS >= 5 * YEARS - timedelta(days=30)) or abs(
+        status = judge(facts(), NOW, NEW, progress, NOW + years * YEARS).status
+        assert status in {RetentionStatus.KEPT, RetentionStatus.UNREAD}
+        assert (status is RetentionStatus.UNREAD) == (years * YEARS >= 5 * YEARS - timedelta(days=30)) or abs(
             years - 5
         ) < 0.1
 
@@ -106,11 +106,11 @@ def test_an_unread_report_is_never_due(years: float) -> None:
 @given(st.floats(0, 500))
 def test_what_is_kept_for_ever_is_never_due(years: float) -> None:
     child = facts(harm_types=(HarmType.CHILD_MATERIAL,))
-    assert judge(child, NOW, NEW, CLOSED, NOW + years * YEARS).standing is RetentionStatus.KEPT
+    assert judge(child, NOW, NEW, CLOSED, NOW + years * YEARS).status is RetentionStatus.KEPT
 
 
-@pytest.mark.parametrize(("years", "standing"), [(1.9, RetentionStatus.KEPT), (2.1, RetentionStatus.DUE)])
-def test_a_withdrawn_report_is_kept_until_the_day_a_lead_named(years: float, standing: RetentionStatus) -> None:
+@pytest.mark.parametrize(("years", "status"), [(1.9, RetentionStatus.KEPT), (2.1, RetentionStatus.DUE)])
+def test_a_withdrawn_report_is_kept_until_the_day_a_lead_named(years: float, status: RetentionStatus) -> None:
     kept = ErasureDecision(
         at=NOW,
         by="s-1",
@@ -122,10 +122,10 @@ def test_a_withdrawn_report_is_kept_until_the_day_a_lead_named(years: float, sta
     )
     gone = Withdrawal(at=NOW, undo_until=NOW)
     life = Lifecycle(withdrawal=gone, decisions=(kept,))
-    assert judge(facts(), NOW, life, CLOSED, NOW + years * YEARS).standing is standing
+    assert judge(facts(), NOW, life, CLOSED, NOW + years * YEARS).status is status
     for_ever = Lifecycle(withdrawal=gone, decisions=(kept.model_copy(update={"keep_until": None}),))
-    assert judge(facts(), NOW, for_ever, CLOSED, NOW + 900 * YEARS).standing is RetentionStatus.KEPT
-    assert judge(facts(), NOW, Lifecycle(withdrawal=gone), CLOSED, NOW + 900 * YEARS).standing is RetentionStatus.KEPT
+    assert judge(facts(), NOW, for_ever, CLOSED, NOW + 900 * YEARS).status is RetentionStatus.KEPT
+    assert judge(facts(), NOW, Lifecycle(withdrawal=gone), CLOSED, NOW + 900 * YEARS).status is RetentionStatus.KEPT
 
 
 def test_a_kept_report_outlives_second_thoughts_and_decisions_about_other_withdrawals() -> None:
@@ -141,11 +141,11 @@ def test_a_kept_report_outlives_second_thoughts_and_decisions_about_other_withdr
     )
     undo_until = NOW + retention_rules.UNDO_FOR
     life = Lifecycle(withdrawal=Withdrawal(at=NOW, undo_until=undo_until), decisions=(kept,))
-    assert judge(facts(), long_ago, life, CLOSED, undo_until - timedelta(seconds=1)).standing is RetentionStatus.KEPT
-    assert judge(facts(), long_ago, life, CLOSED, undo_until).standing is RetentionStatus.DUE
+    assert judge(facts(), long_ago, life, CLOSED, undo_until - timedelta(seconds=1)).status is RetentionStatus.KEPT
+    assert judge(facts(), long_ago, life, CLOSED, undo_until).status is RetentionStatus.DUE
     later = NOW + timedelta(hours=1)
     again = life.model_copy(update={"withdrawal": Withdrawal(at=later, undo_until=later), "decide_since": later})
-    assert judge(facts(), long_ago, again, CLOSED, NOW + YEARS).standing is RetentionStatus.KEPT
+    assert judge(facts(), long_ago, again, CLOSED, NOW + YEARS).status is RetentionStatus.KEPT
 
 
 def test_an_amendment_does_not_shorten_how_long_a_report_is_kept() -> None:
@@ -155,9 +155,9 @@ def test_an_amendment_does_not_shorten_how_long_a_report_is_kept() -> None:
     assert schedule.category_in(after, life) is Category.PERMANENT
     again = retention_rules.amended(life, after, after)
     verdict = judge(after, NOW, Lifecycle.model_validate(again.model_dump()), CLOSED, NOW + 90 * YEARS)
-    assert (verdict.standing, verdict.category) == (RetentionStatus.KEPT, Category.PERMANENT)
+    assert (verdict.status, verdict.category) == (RetentionStatus.KEPT, Category.PERMANENT)
     assert (
-        judge(after, NOW, retention_rules.amended(NEW, after, after), CLOSED, NOW + 90 * YEARS).standing
+        judge(after, NOW, retention_rules.amended(NEW, after, after), CLOSED, NOW + 90 * YEARS).status
         is RetentionStatus.DUE
     )
     longer = retention_rules.amended(NEW, after, before)
