@@ -55,7 +55,6 @@ MOST_LOGGED: Final = 1_000
 """Documents of which a reader remembers what it logged; with more of them they are all logged again."""
 
 Work = Callable[[], Awaitable[object]]
-Document = dict[str, Any]
 T = TypeVar("T")
 
 
@@ -237,7 +236,7 @@ class Skipped:
         self._logged[reference] = told
         _log.error("job.document_skipped", job=self._job, reference=reference, **told)
 
-    def readable(self, documents: Iterable[Document], read: Callable[[Document], T]) -> list[T]:
+    def readable(self, documents: Iterable[dict[str, Any]], read: Callable[[dict[str, Any]], T]) -> list[T]:
         """Return the result of ``read`` for each document that it can read; the others are left out."""
         found = []
         for document in documents:

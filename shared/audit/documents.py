@@ -1,15 +1,15 @@
 """Lines as they are stored."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from bson.codec_options import DatetimeConversion
 from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared.audit.model import AuditOutcome, ChainEntry
 from shared.clock import seoul_day
+from shared.mongo import Document
 
-Document = dict[str, Any]
 _FIELDS: Final = frozenset(ChainEntry.__slots__) - {"seq"} | {"_id", "day"}
 
 

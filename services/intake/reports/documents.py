@@ -14,6 +14,7 @@ from shared.events.reports import ReportFacts
 from shared.outbox import pending
 
 Document = dict[str, Any]
+"""As in ``shared.mongo``, which decisions may not import."""
 
 SEALED_FIELDS: Final = (
     "narrative",

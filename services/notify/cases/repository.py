@@ -17,7 +17,7 @@ from shared.errors import TransientError
 from shared.events.base import Event, Record, encode
 from shared.events.vocabulary import EndReason, HarmType, Urgency
 from shared.jobs import Skipped
-from shared.mongo import SLICE, by_ids, store_errors
+from shared.mongo import SLICE, Document, by_ids, store_errors
 
 SOURCE: Final = "notify"
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -65,8 +65,6 @@ Only an index of few cases is named in a query (``hint``): the embedded store re
 whatever the range asked for (6,000 cases, none of them due: 280 ms with the name, 0.1 ms without). Of two indexes that
 fit it takes the first by name, hence ``critical_due`` before ``due``.
 """
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
