@@ -1,7 +1,7 @@
 """The document store: one client per process, writes that survive a power cut, errors in the project's two kinds.
 
-motor is the only thing to swap when PyMongo's own asyncio client takes its place (decision record 3); it is named here
-and in each service's ``store`` alone.
+motor is the only thing to swap when PyMongo's own asyncio client takes its place (decision record 3); besides
+here it is named only where documents are read and written.
 """
 
 import re
@@ -41,7 +41,10 @@ RESTORED: Final = "restored"
 SLICE: Final = 100
 """Ids looked up at once. On the embedded store a lookup by ids costs the square of what it returns: 100 ids 15 ms,
 1,000 a second (measured)."""
-_WRITE_CONFLICT: Final = 112
+DUPLICATE_KEY: Final = 11000
+"""Server code: a unique index has this already."""
+WRITE_CONFLICT: Final = 112
+"""Server code: another transaction wrote the same."""
 _INTERRUPTED: Final = frozenset({11600, 11602, 189, 10107, 13435, 91, 262, 43})
 """Server codes: interrupted at shutdown or by a change of primary, not primary, shutting down, time limit exceeded,
 cursor not found (the store was restarted between two pages)."""
@@ -50,7 +53,7 @@ _BROKEN: Final = frozenset({1, 14031})
 against what was asked."""
 _REFUSED: Final = {13: "this user may not do that", 18: "unknown user or password"}
 """An operator's mistake and no record's: what was to be done is tried again until it is mended, and not lost."""
-_PASSING: Final = frozenset({_WRITE_CONFLICT, *_INTERRUPTED, *_BROKEN})
+_PASSING: Final = frozenset({WRITE_CONFLICT, *_INTERRUPTED, *_BROKEN})
 _UNTRUSTED: Final = re.compile(r"certificate verify failed: ([^()]+)")
 _LABELS: Final = ("TransientTransactionError", "RetryableWriteError", "UnknownTransactionCommitResult")
 _SPREAD: Final = 1.0

@@ -22,7 +22,7 @@ from shared import log as logs
 from shared.audit import chain
 from shared.audit.documents import tolerant
 from shared.audit.model import Anchor
-from shared.mongo import Document, store_errors
+from shared.mongo import DUPLICATE_KEY, Document, store_errors
 
 _log = logs.get(__name__)
 
@@ -32,7 +32,6 @@ HEAD: Final = chain.HEAD
 OWN_HEAD: Final = "head-own"
 """A head that was signed with the service's own key where there was another before: the log never goes back to that."""
 CHECKPOINT: Final = "checkpoint"
-_DUPLICATE: Final = 11000
 _NO_ANCHOR: Final = Anchor(0, "", datetime(1970, 1, 1, tzinfo=UTC), "")
 
 
@@ -75,7 +74,7 @@ def refused_at(error: BulkWriteError) -> int | None:
     """The index of the write that a unique index refused, if there was no other error."""
     details: Mapping[str, Any] = error.details or {}
     refused = details.get("writeErrors") or ()
-    if details.get("writeConcernErrors") or not refused or refused[0].get("code") != _DUPLICATE:
+    if details.get("writeConcernErrors") or not refused or refused[0].get("code") != DUPLICATE_KEY:
         return None
     return int(refused[0]["index"])
 

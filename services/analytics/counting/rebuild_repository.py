@@ -23,7 +23,6 @@ from services.analytics.counting.project import Cells
 from services.analytics.counting.repository import (
     CELLS_MARK,
     CENTERS,
-    WRITE_CONFLICT,
     Collection,
     Database,
     Generation,
@@ -36,7 +35,7 @@ from services.analytics.counting.repository import (
     read_mark,
 )
 from shared.errors import FatalError, TransientError
-from shared.mongo import store_errors
+from shared.mongo import WRITE_CONFLICT, store_errors
 
 _AT_ONCE: Final = 1000
 """Documents per insert: the embedded store's best (docs/architecture.md, “Speed comes from batches”)."""

@@ -24,7 +24,7 @@ from services.analytics.counting.models import CELLS_VERSION, CenterFact, Fact
 from services.analytics.counting.project import OF_CENTERS, CellKey, Changes
 from shared import log
 from shared.errors import FatalError, TransientError
-from shared.mongo import SLICE, store_errors
+from shared.mongo import DUPLICATE_KEY, SLICE, WRITE_CONFLICT, store_errors
 
 _log = log.get(__name__)
 
@@ -196,8 +196,6 @@ async def serving(database: Database, session: Session | None = None) -> Generat
     return Generation(database, (await read_mark(database, session)).get("generation", 0))
 
 
-WRITE_CONFLICT: Final = 112
-"""MongoDB's error code."""
 FIRST_VERSION: Final = 1
 """Of stores from before the version was written down."""
 
@@ -277,7 +275,7 @@ Position = tuple[str, int]
 _STAGE: Final = stage_cell("")
 CENTERS: Final = "centers"
 """The topic with a partition of its own; its offset has a document of its own."""
-_LOST_RACE: Final = frozenset({WRITE_CONFLICT, 11000})
+_LOST_RACE: Final = frozenset({WRITE_CONFLICT, DUPLICATE_KEY})
 """Write conflict, and a key that appeared after the transaction's snapshot."""
 
 

@@ -18,12 +18,11 @@ from services.intake.links.rules import MOST_LINKED
 from services.intake.reports.documents import DIGESTS, UNINDEXED_SINCE, Document
 from services.intake.reports.repository import COLLECTION
 from shared.errors import TransientError
-from shared.mongo import SLICE, by_ids, store_errors
+from shared.mongo import DUPLICATE_KEY, SLICE, by_ids, store_errors
 
 INDEX: Final = "links"
 KEPT: Final = 2 * MOST_LINKED
 """Reports remembered per digest: as many again as are named, since some will be withdrawn."""
-_DUPLICATE: Final = 11000
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _NAMED: Final = {"received_at": 1, "life.withdrawal": 1, "life.erased_at": 1}
 
@@ -92,7 +91,7 @@ class LinkIndex:
             await self._index.bulk_write(entries, ordered=False)
         except BulkWriteError as error:
             codes = {write.get("code") for write in (error.details or {}).get("writeErrors", ())}
-            if codes != {_DUPLICATE}:
+            if codes != {DUPLICATE_KEY}:
                 raise
             # Another process made the same entry in the same moment: done again, this one is added to it.
             raise TransientError("two processes made the same entry") from error

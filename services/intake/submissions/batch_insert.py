@@ -19,7 +19,7 @@ from services.intake.reports.repository import FORMER_RECEIPT
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.metrics import LATENCY_BUCKETS, REGISTRY
-from shared.mongo import by_ids, store_errors
+from shared.mongo import DUPLICATE_KEY, by_ids, store_errors
 
 GROUP_SIZE = Histogram(
     "ieum_intake_insert_batch_reports", "Reports per insert.", registry=REGISTRY, buckets=(1, 2, 4, 8, 16, 32, 64, 128)
@@ -35,7 +35,6 @@ PROBE_S: Final = 2.0
 """Seconds between two questions to the store that does not answer."""
 CALM_PROBE_S: Final = 5.0
 """The same while nothing is wrong: an insert that fails says so at once."""
-_DUPLICATE: Final = 11000
 
 _BRIEF: Final = {
     "content_mac": 1,
@@ -191,6 +190,6 @@ class GroupCommit:
 
 def _refused_as_duplicates(details: Mapping[str, Any]) -> list[int]:
     errors = details.get("writeErrors", [])
-    if details.get("writeConcernErrors") or not errors or any(e["code"] != _DUPLICATE for e in errors):
+    if details.get("writeConcernErrors") or not errors or any(e["code"] != DUPLICATE_KEY for e in errors):
         raise TransientError(f"store: insert failed with codes {sorted({e.get('code') for e in errors})}")
     return [int(e["index"]) for e in errors]

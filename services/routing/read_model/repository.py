@@ -16,9 +16,8 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from services.routing.state.report_states import RoutingEvent
 from shared.errors import FatalError, TransientError
 from shared.events.catalog import EVENT_TYPES
-from shared.mongo import store_errors
+from shared.mongo import DUPLICATE_KEY, store_errors
 
-_DUPLICATE_KEY: Final = 11000
 AT_ONCE: Final = 20
 """Reports whose owners one query asks for."""
 _PIECES: Final = (*(f"{number:02x}" for number in range(256)), "g")
@@ -81,7 +80,7 @@ class DecisionStore:
                 codes = {failure.get("code") for failure in details.get("writeErrors", [])}
                 # Inserted but perhaps not durable counts as not inserted: trying again finds duplicates.
                 unsure = {failure.get("code") for failure in details.get("writeConcernErrors", [])}
-                if codes != {_DUPLICATE_KEY} or unsure:
+                if codes != {DUPLICATE_KEY} or unsure:
                     shown = sorted(map(str, codes | unsure))
                     raise TransientError(f"decisions: insert failed with codes {shown}") from error
 
