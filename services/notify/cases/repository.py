@@ -210,16 +210,12 @@ class CaseStore:
         wanted: dict[str, Any] = {"sort_key": {"$gt": bounds[0], "$lt": bounds[1]}}
         if center_id is not None:
             wanted = {"center_id": center_id, **wanted}
-        with store_errors():
-            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
-        return _listed(found)
+        return await self._in_order(wanted, limit)
 
     async def of_person(self, center_id: str, subject: str) -> list[Case]:
         """The open cases somebody has at a centre, the most urgent first."""
-        wanted = {"assignee": subject, "sort_key": {"$gt": "0", "$lt": "3"}}
-        with store_errors():
-            found = await self.collection.find(wanted).sort("sort_key", 1).to_list(None)
-        return [case for case in _listed(found) if case.center_id == center_id]
+        theirs = await self._in_order({"assignee": subject, "sort_key": {"$gt": "0", "$lt": "3"}})
+        return [case for case in theirs if case.center_id == center_id]
 
     async def by_alias(self, alias: str) -> Case | None:
         """The case with an alias."""
@@ -229,10 +225,7 @@ class CaseStore:
 
     async def copied(self, limit: int) -> list[Case]:
         """Open cases that the central desk has a copy of, in the order of need."""
-        wanted = {"copy_central": True, "sort_key": {"$gt": "0", "$lt": "3"}}
-        with store_errors():
-            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
-        return _listed(found)
+        return await self._in_order({"copy_central": True, "sort_key": {"$gt": "0", "$lt": "3"}}, limit)
 
     async def counted(self, center_id: str, since: datetime, until: datetime) -> list[Counted]:
         """Return the counted fields of a centre's cases received in a span; no drills."""
@@ -255,7 +248,10 @@ class CaseStore:
 
     async def late(self, limit: int) -> list[Case]:
         """Acknowledged cases that escalated again, in the order of need."""
-        wanted = {"sort_key": {"$gt": "2", "$lt": "3"}, **_ESCALATED}
+        return await self._in_order({"sort_key": {"$gt": "2", "$lt": "3"}, **_ESCALATED}, limit)
+
+    async def _in_order(self, wanted: Document, limit: int = 0) -> list[Case]:
+        """Up to ``limit`` cases in the order of need; 0: all."""
         with store_errors():
             found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
         return _listed(found)
