@@ -13,7 +13,7 @@ LANGUAGES: Final = ("ko", "en", "vi", "zh", "tl", "mn", "ru", "th", "km", "ja", 
 QUESTIONS: Final = ("who", "when", "contact", "limit", "back", "stay")
 """Texts before the form: each a question (``_q``) and its answer (``_a``)."""
 NOTES: Final[Mapping[str, int]] = {"money": 7, "links": 6, "pictures": 5, "younger": 9, "browser": 7}
-"""The advice by situation: each has a ``_title`` and so many points; addresses are those of ``rendering.notes``."""
+"""The advice by situation: each has a ``_title`` and so many points; addresses are those of ``advice.NOTES``."""
 KEYS: Final = (
     "name",
     "title",
