@@ -74,19 +74,20 @@ _NO_LEADER: Final = -1
 """In the cluster's metadata. Of a partition that was never asked for they have nothing."""
 
 
+def last_seen_without_leader(client: Any, tps: Collection[TopicPartition]) -> frozenset[TopicPartition]:  # noqa: ANN401  # as above
+    """Those of these partitions that had no leader when the cluster was asked last, for a started one of either."""
+    cluster = (getattr(client, "_client", None) or client.client).cluster
+    return frozenset(tp for tp in tps if cluster.leader_for_partition(tp) == _NO_LEADER)
+
+
 async def without_leader(client: Any, tps: Collection[TopicPartition]) -> frozenset[TopicPartition]:  # noqa: ANN401  # as above
     """Those of these partitions that have no leader now, for a started consumer or producer.
 
     The cluster is asked anew only where one had none when it was asked last.
     """
-    asked = getattr(client, "_client", None) or client.client
-
-    def lost() -> frozenset[TopicPartition]:
-        return frozenset(tp for tp in tps if asked.cluster.leader_for_partition(tp) == _NO_LEADER)
-
-    if lost():
-        await asked.force_metadata_update()
-    return lost()
+    if last_seen_without_leader(client, tps):
+        await (getattr(client, "_client", None) or client.client).force_metadata_update()
+    return last_seen_without_leader(client, tps)
 
 
 _AGAIN_S: Final = 0.1

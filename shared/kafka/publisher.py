@@ -31,7 +31,7 @@ from shared.events.base import Record
 from shared.kafka import metrics
 from shared.kafka.connection import bounded, client_options, forget, topic_name
 from shared.kafka.liveness import ended_task
-from shared.kafka.patches import abandon, without_leader
+from shared.kafka.patches import abandon, last_seen_without_leader, without_leader
 from shared.settings import KafkaSettings
 from shared.topics import BY_NAME, Topic
 
@@ -240,6 +240,8 @@ class Publisher:
 
         aiokafka would keep a batch for it until the call's time is over, and leave a gap in the numbering.
         """
+        if not last_seen_without_leader(self._connected(), [tp]):
+            return
         asking = without_leader(self._connected(), [tp])
         if await bounded(asking, self._settings.call_timeout_s, f"asking for the leader of {tp.topic}/{tp.partition}"):
             raise NoLeaderError(f"kafka: {tp.topic}/{tp.partition} has no leader")
