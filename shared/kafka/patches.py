@@ -76,8 +76,7 @@ _NO_LEADER: Final = -1
 
 def last_seen_without_leader(client: Any, tps: Collection[TopicPartition]) -> frozenset[TopicPartition]:  # noqa: ANN401  # as above
     """Those of these partitions that had no leader when the cluster was asked last, for a started one of either."""
-    cluster = (getattr(client, "_client", None) or client.client).cluster
-    return frozenset(tp for tp in tps if cluster.leader_for_partition(tp) == _NO_LEADER)
+    return frozenset(tp for tp in tps if _asks(client).cluster.leader_for_partition(tp) == _NO_LEADER)
 
 
 async def without_leader(client: Any, tps: Collection[TopicPartition]) -> frozenset[TopicPartition]:  # noqa: ANN401  # as above
@@ -86,8 +85,13 @@ async def without_leader(client: Any, tps: Collection[TopicPartition]) -> frozen
     The cluster is asked anew only where one had none when it was asked last.
     """
     if last_seen_without_leader(client, tps):
-        await (getattr(client, "_client", None) or client.client).force_metadata_update()
+        await _asks(client).force_metadata_update()
     return last_seen_without_leader(client, tps)
+
+
+def _asks(client: Any) -> Any:  # noqa: ANN401  # as above
+    """What a consumer or a producer asks the cluster with."""
+    return getattr(client, "_client", None) or client.client
 
 
 _AGAIN_S: Final = 0.1
