@@ -36,7 +36,8 @@ GRACE_SECONDS: Final = 25.0
 SILENCE_SECONDS: Final = 30.0
 """How long the event loop may be silent. No work of this project holds it for a hundredth of that."""
 YOUNG_OBJECTS: Final = 20_000
-"""The collector runs after so many new objects, for about 5 ms: everybody waits so long. With 100,000 it was 50."""
+"""The collector runs after so many new objects, mostly for 5 to 10 ms: everybody waits so long. A run after 100,000 was
+seen to take 49 on a busy machine; that reports pass faster with fewer was not shown."""
 _SURVIVED: Final = 250
 """After so many runs it looks once more at what survived them."""
 LARGE_BYTES: Final = 128 * 1024
