@@ -210,8 +210,8 @@ bench-system: venv ## the whole system at 10, 40 and 80 reports a second: CPU pe
 bench-analytics: venv ## counting beside the store's own rate and beside only reading; a rebuild of N events with its memory; pages and exports over so many (N=1000000 PAGES=10000000)
 	@$(PY) -m tests.performance.bench_analytics --rebuild $(or $(N),1000000) --pages $(or $(PAGES),1000000)
 
-bench-console: venv ## routed to shown in an open console with 200 of them, memory of each, one that reads nothing
-	@$(PY) -m tests.performance.bench_console $(if $(R),--rounds $(R))
+bench-console: venv ## routed to shown in an open console with 200 of them, memory of each, one that reads nothing (RATE=10: so many a second instead of 50)
+	@$(PY) -m tests.performance.bench_console $(if $(R),--rounds $(R)) $(if $(RATE),--rate $(RATE))
 
 image: ## build the image with buildah, as root (BASE=image with Python and pip, see deploy/docker/base.sh)
 	@STORAGE_DRIVER=$${STORAGE_DRIVER:-vfs} $(BUILDAH) bud --isolation chroot $(if $(BASE),--build-arg BASE='$(BASE)') $(BUILD_OPTIONS) -t $(IMAGE) -f deploy/docker/Dockerfile .

@@ -68,11 +68,11 @@ async def _routing(stage: Stage, publisher: Publisher, traffic: Traffic, samples
         await publisher.publish([records[number]])
         lodged[keys[number]] = time.perf_counter()
 
-    arrived = await _timed(stage, stage.routings, len(records), send)
+    arrived = await _timed(stage, stage.routings, len(records), send, PER_SECOND)
     return Spread.of([(arrived[key] - lodged[key]) * 1000 for key in keys[_WARM_UP:]])
 
 
-async def raw_trip(stage: Stage, topic: str, samples: int) -> Spread:
+async def raw_trip(stage: Stage, topic: str, samples: int, per_second: float = PER_SECOND) -> Spread:
     """The same rate and about the same size, by the shortest way there is."""
     keys = [uuid.uuid4().bytes for _ in range(samples + _WARM_UP)]
     sent: dict[bytes, float] = {}
@@ -86,24 +86,24 @@ async def raw_trip(stage: Stage, topic: str, samples: int) -> Spread:
         await producer.send_and_wait(topic, b"x" * _RECORD_BYTES, key=keys[number])
 
     try:
-        arrived = await _timed(stage, topic, len(keys), send)
+        arrived = await _timed(stage, topic, len(keys), send, per_second)
     finally:
         await producer.stop()
     return Spread.of([(arrived[key] - sent[key]) * 1000 for key in keys[_WARM_UP:]])
 
 
 async def _timed(
-    stage: Stage, topic: str, count: int, send: Callable[[int], Coroutine[None, None, None]]
+    stage: Stage, topic: str, count: int, send: Callable[[int], Coroutine[None, None, None]], per_second: float
 ) -> dict[bytes, float]:
     """Send one after the other at the rate, each when it is due; when each key arrived at a reader."""
     arrived: dict[bytes, float] = {}
     async with reading(stage.bus, topic) as (consumer, places):
         await _to_the_end(consumer, places)
-        async with asyncio.timeout(count / PER_SECOND + _LATE_S), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(count / per_second + _LATE_S), asyncio.TaskGroup() as tasks:
             tasks.create_task(_receive(consumer, count, arrived))
             start = time.monotonic()
             for number in range(count):
-                await asyncio.sleep(max(0.0, start + number / PER_SECOND - time.monotonic()))
+                await asyncio.sleep(max(0.0, start + number / per_second - time.monotonic()))
                 tasks.create_task(send(number))
     return arrived
 
