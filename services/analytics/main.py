@@ -43,7 +43,7 @@ from shared.migrations import admit
 from shared.mongo import connect, until_done, wait_until_ready
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.store_clock import LOOK_S, StoreClock
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from shared.web.authorization import Authorizer, log_denied
 from shared.web.pages import Pages
 from shared.web.serve import serve
@@ -80,15 +80,17 @@ def application(
     audits = [audit_router(audit, authorize, own_pages)] if audit else []
     return create_app(
         service="analytics",
-        title=_TITLE,
-        description=_DESCRIPTION,
+        documentation=Documentation(
+            title=_TITLE,
+            description=_DESCRIPTION,
+            tags={"statistics": "Published tables, and how they fit together."},
+            problems=problem_table.PROBLEMS,
+            page_problems=problem_table.ON_PAGES,
+        ),
         settings=settings,
         health=health,
         pages=own_pages,
         for_staff=True,
-        problem_table=problem_table.PROBLEMS,
-        page_problems=problem_table.ON_PAGES,
-        tags={"statistics": "Published tables, and how they fit together."},
         routers=[
             tables_api.router(release_service, watch, own_pages, authorize),
             api.router(release_service, own_pages, authorize),

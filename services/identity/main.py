@@ -55,10 +55,9 @@ from shared.key_setting import key_bytes
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.store_clock import LOOK_S, MOST_APART, StoreClock
 from shared.tls import trusted_authorities
-from shared.web.app import create_app
+from shared.web.app import Documentation, Forms, create_app
 from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
-from shared.web.same_origin import origins_of
 from shared.web.serve import serve
 from shared.web.session_renewal import RenewingAuthorizer
 from shared.web.translations import gettext_noop
@@ -298,18 +297,20 @@ def build(
     )
     app = create_app(
         service=SERVICE,
-        title=gettext_noop("Ieum identity"),
-        description=gettext_noop("Knows who may sign in: accounts, sessions, and the keys that sign tokens."),
+        documentation=Documentation(
+            title=gettext_noop("Ieum identity"),
+            description=gettext_noop("Knows who may sign in: accounts, sessions, and the keys that sign tokens."),
+            tags={"sign-in": "Sign in, renew and end a session; the keys that verify tokens."},
+            problems=problem_table.PROBLEMS,
+            page_problems=problem_table.ON_PAGES,
+        ),
         settings=settings,
         health=health,
         for_staff=True,
-        problem_table=problem_table.PROBLEMS,
-        page_problems=problem_table.ON_PAGES,
-        tags={"sign-in": "Sign in, renew and end a session; the keys that verify tokens."},
         routers=[*routers_of(accounts, settings, pages, authorize), audit_router(audit, authorize, pages)],
         pages=pages,
         # A browser asks this of the redirect after a sign-in, which may lead to any service.
-        form_action=sorted(origins_of(settings.public_urls)),
+        forms=Forms(post_to_other_services=True),
     )
     return IdentityService(app, database, accounts, audit, jobs, clock)
 

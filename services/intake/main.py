@@ -106,10 +106,9 @@ from shared.key_setting import key_bytes
 from shared.outbox import Relay
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.store_clock import LOOK_S, StoreClock
-from shared.web.app import create_app
+from shared.web.app import Documentation, Forms, create_app
 from shared.web.middleware import FORM_QUOTED
 from shared.web.pages import Pages
-from shared.web.same_origin import origins_of
 from shared.web.serve import serve
 from shared.web.session_renewal import RenewingAuthorizer
 from shared.web.session_renewal import over_http as renewal_over_http
@@ -345,12 +344,21 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     call_view, call_service = CallRenderer(view, call_drafts, by_store), CallService(call_drafts, recorder, by_store)
     app = create_app(
         service="intake",
-        title=gettext_noop("Digital sex crime reports"),
-        description=gettext_noop("Lodge a report from any front end, and ask with its receipt where it stands."),
+        documentation=Documentation(
+            title=gettext_noop("Digital sex crime reports"),
+            description=gettext_noop("Lodge a report from any front end, and ask with its receipt where it stands."),
+            tags={
+                "reports": "Submit a report.",
+                "receipts": "What the holder of a receipt may ask, add and take back.",
+                "callbacks": "What a front end is told by itself.",
+            },
+            problems=problem_table.PROBLEMS,
+            page_problems=problem_table.ON_PAGES,
+            reasons=problem_table.REASONS,
+            webhooks=callback_api.webhooks(),
+        ),
         settings=settings,
         health=health,
-        form_quoted=FORM_QUOTED,
-        form_action=sorted(origins_of(settings.public_urls)),
         routers=[
             api.router(
                 submission_service,
@@ -396,19 +404,14 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
             audit_router(audit, authorize, own_pages),
         ],
         pages=own_pages,
+        forms=Forms(
+            quoted=FORM_QUOTED,
+            post_to_other_services=True,
+            labels=clients_pages.FORM_LABELS,
+            given_back=True,
+            session_fields={"leave": staff_words.OTHER_SESSION},
+        ),
         problem_of={ReportNotAuthenticError: not_authentic},
-        problem_table=problem_table.PROBLEMS,
-        page_problems=problem_table.ON_PAGES,
-        form_labels=clients_pages.FORM_LABELS,
-        gives_forms_back=True,
-        session_fields={"leave": staff_words.OTHER_SESSION},
-        reasons=problem_table.REASONS,
-        tags={
-            "reports": "Submit a report.",
-            "receipts": "What the holder of a receipt may ask, add and take back.",
-            "callbacks": "What a front end is told by itself.",
-        },
-        webhooks=callback_api.webhooks(),
     )
     return Intake(
         app=app,

@@ -66,9 +66,8 @@ from shared.outbox import Relay
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.store_clock import LOOK_S, StoreClock
 from shared.topics import ALERTS, CASES, CENTERS, ROUTINGS
-from shared.web.app import create_app
+from shared.web.app import Documentation, Forms, create_app
 from shared.web.pages import Pages
-from shared.web.same_origin import origins_of
 from shared.web.serve import serve
 from shared.web.session_renewal import RenewingAuthorizer
 from shared.web.session_renewal import over_http as renewal_over_http
@@ -296,22 +295,22 @@ def _application(
     parts = CasePages(case_service, pages, settings, authorize, tickets, audited)
     return create_app(
         service=SERVICE,
-        title=gettext_noop("Ieum notify"),
-        description=gettext_noop("Gets a person to look: work lists, alerts, acknowledgements, transfers."),
+        documentation=Documentation(
+            title=gettext_noop("Ieum notify"),
+            description=gettext_noop("Gets a person to look: work lists, alerts, acknowledgements, transfers."),
+            tags={
+                "cases": "Work lists and cases, to read.",
+                "acts": "What staff do with a case of their centre.",
+                "transfers": "Offer a case to another centre, and answer an offer.",
+                "details": "Tickets to what a reporter wrote.",
+                "centers": "Who is on duty at a centre.",
+            },
+            problems=problem_table.PROBLEMS,
+            page_problems=problem_table.ON_PAGES,
+        ),
         settings=settings,
         health=health,
         for_staff=True,
-        problem_table=problem_table.PROBLEMS,
-        page_problems=problem_table.ON_PAGES,
-        form_labels=FORM_LABELS,
-        gives_forms_back=True,
-        tags={
-            "cases": "Work lists and cases, to read.",
-            "acts": "What staff do with a case of their centre.",
-            "transfers": "Offer a case to another centre, and answer an offer.",
-            "details": "Tickets to what a reporter wrote.",
-            "centers": "Who is on duty at a centre.",
-        },
         routers=[
             stream_router(
                 case_service,
@@ -335,7 +334,7 @@ def _application(
         ],
         pages=pages,
         # Tickets go to intake.
-        form_action=sorted(origins_of(settings.public_urls)),
+        forms=Forms(post_to_other_services=True, labels=FORM_LABELS, given_back=True),
     )
 
 

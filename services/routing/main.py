@@ -42,7 +42,7 @@ from shared.kafka.reader import Follower, PartitionReader
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.store_clock import LOOK_S, StoreClock
 from shared.topics import CASES, CENTERS, LOADS, ROUTINGS
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from shared.web.authorization import Authorizer, log_denied
 from shared.web.pages import Pages
 from shared.web.serve import serve
@@ -200,13 +200,15 @@ def application(
     authorize = Authorizer(identity, settings, on_denied=log_denied(_log, SERVICE))
     return create_app(
         service=SERVICE,
-        title=gettext_noop("Routing"),
-        description=gettext_noop("Decides which centre owns a report, and explains why."),
+        documentation=Documentation(
+            title=gettext_noop("Routing"),
+            description=gettext_noop("Decides which centre owns a report, and explains why."),
+            tags={"decisions": "Why a report is where it is.", "centers": "How busy the centres are."},
+            problems=PROBLEMS,
+        ),
         settings=settings,
         health=health,
         for_staff=True,
-        problem_table=PROBLEMS,
-        tags={"decisions": "Why a report is where it is.", "centers": "How busy the centres are."},
         routers=[
             api_router(store, center_loads, live_loads, authorize, sets.known),
             stream_router(LiveFeed(live_loads, clock), streams, clock, authorize, painter.parts),

@@ -33,7 +33,7 @@ from shared.kafka.reader import Follower, PartitionReader
 from shared.metrics import REGISTRY
 from shared.settings import KafkaSettings
 from shared.topics import LOADS, ROUTINGS
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from shared.web.serve import serve
 from shared.web.translations import gettext_noop
 
@@ -112,8 +112,10 @@ async def _serve(every_s: float) -> None:
     jobs.every(every_s, "recount", repeated.run)
     app = create_app(
         service="routing",
-        title=gettext_noop("Ieum's recount of routing"),
-        description=gettext_noop("Adds the log of routings up again, and alarms where workers told other sums."),
+        documentation=Documentation(
+            title=gettext_noop("Ieum's recount of routing"),
+            description=gettext_noop("Adds the log of routings up again, and alarms where workers told other sums."),
+        ),
         settings=settings,
         health=health,
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -44,7 +45,7 @@ from shared.web.same_origin import origins_of
 
 _log = log.get(__name__)
 
-__all__ = ["FieldError", "Problem", "create_app"]
+__all__ = ["Documentation", "FieldError", "Forms", "Problem", "create_app"]
 
 READY: Final = Gauge(
     "ieum_health_ready_status",
@@ -56,44 +57,62 @@ _LONG_CHARS: Final = 20
 _MADE_BY_MACHINE: Final = re.compile(rf"[\w.:-]{{{_LONG_CHARS},}}", re.ASCII)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documentation:
+    """What a service's OpenAPI document and ``/problems`` say; texts are English message ids."""
+
+    title: str
+    description: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What each group of operations is."""
+    problems: Sequence[DocumentedProblem] = ()
+    """Those that only this service's API answers with."""
+    page_problems: Sequence[DocumentedProblem] = ()
+    """Those of its pages."""
+    reasons: Sequence[DocumentedReason] = ()
+    """Its own reasons of single fields."""
+    webhooks: APIRouter | None = None
+    """What the service itself sends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forms:
+    """What the forms of a service's pages may send, and what becomes of one that is refused."""
+
+    quoted: int = 1
+    """A form may be so many times as large as a JSON body. ``FORM_QUOTED`` only where pages read long texts with
+    ``form_body``: elsewhere it is read before anybody is asked who they are."""
+    post_to_other_services: bool = False
+    """Pages may post forms to the other services, and answers to forms may lead there."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels (message ids) of the fields of forms whose refusal is a page of its own, by the control's id: the field's
+    name; where two forms share one, with the end of the form's address, as ``reason-transfer``."""
+    given_back: bool = False
+    """A form that came after its sender's session ended stands in the refusal; not where forms hold passwords."""
+    session_fields: Mapping[str, str] = field(default_factory=dict)
+    """Fields that count in one session alone, with what to do instead of sending such a form again, a message id."""
+
+
+_NO_FORMS: Final = Forms()
+
+
 def create_app(
     *,
     service: str,
-    title: str,
-    description: str,
+    documentation: Documentation,
     settings: ServiceSettings,
     health: Health,
     routers: Sequence[APIRouter] = (),
-    max_body_bytes: int = MAX_BYTES,
-    form_quoted: int = 1,
     pages: Pages | None = None,
-    form_action: Sequence[str] = (),
+    forms: Forms = _NO_FORMS,
     for_staff: bool = False,
     problem_of: Mapping[type[IeumError], Callable[[], Problem]] = MappingProxyType({}),
-    problem_table: Sequence[DocumentedProblem] = (),
-    page_problems: Sequence[DocumentedProblem] = (),
-    reasons: Sequence[DocumentedReason] = (),
-    tags: Mapping[str, str] = MappingProxyType({}),
-    webhooks: APIRouter | None = None,
-    form_labels: Mapping[str, str] = MappingProxyType({}),
-    gives_forms_back: bool = False,
-    session_fields: Mapping[str, str] = MappingProxyType({}),
 ) -> FastAPI:
     """An app with security headers, traces, metrics, problem documents, health, static files and documentation.
 
-    ``title`` and ``description`` are English message ids. ``pages`` is the service's own (its texts and static files
-    are then used everywhere); ``form_quoted``: a form may have so many times ``max_body_bytes``, for pages that read
-    long texts with ``form_body``: elsewhere it is read before anybody is asked who they are. ``form_action``: further
-    origins that pages may post forms to. ``for_staff``: only staff come here, so a refusal stands in their layout and
-    not in the public one with quick exit and telephones. ``problem_of`` says what is answered where an error of the
-    service's own reaches the edge. ``problem_table`` has the problems that only this service's API answers with,
-    ``page_problems`` those of its pages, ``reasons`` its own reasons of single fields, for ``/problems`` and the
-    OpenAPI document; ``tags`` say there what each group of operations is. ``webhooks`` are documented and sent by the
-    service itself. ``form_labels`` name the fields of forms whose refusal is a page of its own: the control's id, which
-    is the field's name, where two forms share one with the end of the form's address, as ``reason-transfer``; and its
-    label, a message id. ``gives_forms_back``: a form that came after its sender's session ended is given back to them,
-    in the refusal; not where forms hold passwords. ``session_fields``: fields that count in one session alone, with
-    what to do instead of sending such a form again, a message id.
+    ``pages`` is the service's own: its texts and static files are then used everywhere. ``for_staff``: only staff come
+    here, so a refusal stands in their layout and not in the public one with quick exit and telephones. ``problem_of``
+    says what is answered where an error of the service's own reaches the edge.
     Raises ``ValueError`` for a route that names no action, or several: an undecided route must not be reachable.
     """
     spans.configure(service, settings.otlp_endpoint)
@@ -101,32 +120,33 @@ def create_app(
     READY.set_function(lambda: float(health.ready_report().fine))
     own = pages or Pages(None, None, settings, service)
     app = FastAPI(
-        title=title,
-        description=description,
+        title=documentation.title,
+        description=documentation.description,
         version=_version(),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         generate_unique_id_function=operation_id,
-        webhooks=webhooks,
+        webhooks=documentation.webhooks,
         # FastAPI's own spans hold the whole address, and with it ids and what was asked for; ours are in shared.spans.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
-    app.state.problems = in_order(SHARED, STAFF, problem_table)
-    app.state.page_problems = in_order(ON_PAGES, page_problems)
-    app.state.reasons = (*REASONS, *reasons)
-    app.state.tags = tags
+    app.state.problems = in_order(SHARED, STAFF, documentation.problems)
+    app.state.page_problems = in_order(ON_PAGES, documentation.page_problems)
+    app.state.reasons = (*REASONS, *documentation.reasons)
+    app.state.tags = documentation.tags
     app.state.https = settings.served_by_https(service)
     app.state.pages = own
     app.state.trusted_proxies = settings.trusted_proxies
-    render = _renderer(own, service, form_labels, session_fields, public=not for_staff)
+    render = _renderer(own, service, forms, public=not for_staff)
+    origins = origins_of(settings.public_urls)
     app.add_middleware(
         EdgeMiddleware,
-        headers=security_headers(form_action),
-        max_body_bytes=max_body_bytes,
-        form_quoted=form_quoted,
-        own_origins=origins_of(settings.public_urls),
+        headers=security_headers(sorted(origins) if forms.post_to_other_services else ()),
+        max_body_bytes=MAX_BYTES,
+        form_quoted=forms.quoted,
+        own_origins=origins,
         render=render,
         always_https=settings.served_by_https(service),
     )
@@ -140,7 +160,7 @@ def create_app(
         if error.status_code == 405 and request.method == "GET" and problems.wants_page(request):  # noqa: PLR2004  # as above
             return RedirectResponse(_page_above(app, request, own.settings.public_urls.get("notify", "")), 303)
         problem = problems.from_http(error)
-        gives_back = gives_forms_back and problem.code == "not_signed_in" and problems.wants_page(request)
+        gives_back = forms.given_back and problem.code == "not_signed_in" and problems.wants_page(request)
         return render(request, problem, await _own_form(request) if gives_back else ())
 
     @app.exception_handler(RequestValidationError)
@@ -251,9 +271,7 @@ def _typed(sent: Sequence[tuple[str, str]], *, short: bool) -> str:
     )
 
 
-def _renderer(
-    pages: Pages, service: str, form_labels: Mapping[str, str], session_fields: Mapping[str, str], *, public: bool
-) -> "_Render":
+def _renderer(pages: Pages, service: str, forms: Forms, *, public: bool) -> "_Render":
     types = f"{pages.settings.public_urls.get(service, '').rstrip('/')}/problems"
 
     def render(request: Request, problem: Problem, sent: Sequence[tuple[str, str]] = ()) -> Response:
@@ -263,18 +281,18 @@ def _renderer(
             return problems.response(problem, translator, types, to_staff=not in_public)
         document = problems.document(problem, translator, types, to_staff=not in_public)
         signs_in = problem.code == "not_signed_in" and "identity" in pages.settings.public_urls
-        instead = next((session_fields[name] for name, _ in sent if name in session_fields), "")
+        instead = next((forms.session_fields[name] for name, _ in sent if name in forms.session_fields), "")
         page = pages.render(
             request,
             "problem.html",
             status=problem.status_code,
             problem=document,
-            fields=_controls(request.url.path, problem, form_labels),
+            fields=_controls(request.url.path, problem, forms.labels),
             public=in_public,
             signs_in=signs_in,
             sent=sent,
             instead=instead,
-            typed=_typed([one for one in sent if one[0] not in session_fields], short=bool(instead)),
+            typed=_typed([one for one in sent if one[0] not in forms.session_fields], short=bool(instead)),
             **({"shown_once": True} if sent else {}),
         )
         page.headers.update(problem.headers or {})

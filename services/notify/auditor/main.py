@@ -26,7 +26,7 @@ from shared.smtp import smtp_options
 from shared.store_clock import LOOK_S as COMPARE_S
 from shared.store_clock import StoreClock
 from shared.topics import ALERTS, CASES, ROUTINGS
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from shared.web.serve import serve
 from shared.web.translations import gettext_noop
 
@@ -113,8 +113,10 @@ def application(settings: AlertSettings, health: Health) -> FastAPI:
     """Health and metrics, nothing else."""
     return create_app(
         service=SERVICE,
-        title=gettext_noop("Ieum's auditor of alerts"),
-        description=gettext_noop("Recomputes what should have been alerted, and alarms where it was not."),
+        documentation=Documentation(
+            title=gettext_noop("Ieum's auditor of alerts"),
+            description=gettext_noop("Recomputes what should have been alerted, and alarms where it was not."),
+        ),
         settings=settings,
         health=health,
     )

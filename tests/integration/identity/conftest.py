@@ -33,7 +33,7 @@ from shared.identity.principal import Principal
 from shared.identity.roles import Action, StaffRole
 from shared.identity.source import PATH, Fetch, Identity, TaggedKeys, signed_of
 from shared.settings import StoreSettings
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.session_renewal import RenewingAuthorizer
@@ -147,8 +147,7 @@ class IdentityHarness:
         routers = [*routers_of(accounts, settings, pages, authorize), guarded(authorize)]
         app = create_app(
             service="identity",
-            title="t",
-            description="d",
+            documentation=Documentation(title="t", description="d"),
             settings=settings,
             health=Health(),
             routers=routers,
@@ -175,8 +174,7 @@ class IdentityHarness:
         identity = Identity(fetch, ROOTS, self.clock, service=service)
         app = create_app(
             service="routing",
-            title="t",
-            description="d",
+            documentation=Documentation(title="t", description="d"),
             settings=settings,
             health=Health(),
             routers=[guarded(Authorizer(identity, settings))],

@@ -20,7 +20,7 @@ from services.analytics.releases.tables import TABLE_SPECS
 from services.analytics.settings import AnalyticsSettings
 from shared.health import Health
 from shared.settings import KafkaSettings
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from shared.web.authorization import routes_without_one_action
 from tests.support.clock import ManualClock, agreeing
 from tests.support.staff import TestIdentity
@@ -176,7 +176,12 @@ async def test_a_stranger_is_led_to_the_sign_in_page_or_refused() -> None:
 
 
 def test_every_route_of_the_service_has_its_door() -> None:
-    bare = create_app(service="analytics", title="t", description="d", settings=AnalyticsSettings(), health=Health())
+    bare = create_app(
+        service="analytics",
+        documentation=Documentation(title="t", description="d"),
+        settings=AnalyticsSettings(),
+        health=Health(),
+    )
     assert set(routes_without_one_action(House().app)) <= set(routes_without_one_action(bare))
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from services.intake.webform.pages import _left
 from shared.health import Health
 from shared.settings import ServiceSettings
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from shared.web.authorization import OPEN
 
 
@@ -25,7 +25,11 @@ def site(kept: Mock) -> FastAPI:
 
     settings = ServiceSettings()
     return create_app(
-        service="intake", title="t", description="d", settings=settings, health=Health(), routers=[router]
+        service="intake",
+        documentation=Documentation(title="t", description="d"),
+        settings=settings,
+        health=Health(),
+        routers=[router],
     )
 
 

@@ -22,7 +22,7 @@ from shared.events.routings import ReportRerouted, ReportRouted
 from shared.events.vocabulary import CauseKind, EndReason, TransferVoid, UpdateKind
 from shared.health import Health
 from shared.labels import TRANSFER_VOIDS
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from shared.web.authorization import routes_without_one_action
 from shared.web.pages import Pages
 from tests.unit.routing.builders import NOW, facts, received, report_id
@@ -251,7 +251,9 @@ def test_every_route_of_the_service_has_its_door() -> None:
 
 def create_app_alone() -> Any:
     settings = RoutingSettings()
-    return create_app(service="routing", title="t", description="d", settings=settings, health=Health())
+    return create_app(
+        service="routing", documentation=Documentation(title="t", description="d"), settings=settings, health=Health()
+    )
 
 
 async def test_a_former_owner_the_reporter_declines_later_reads_nothing_more() -> None:

@@ -14,7 +14,7 @@ from services.routing.console.rule_page import LIMITS, SECTIONS, SITUATIONS, rea
 from services.routing.main import HERE
 from services.routing.settings import RoutingSettings
 from shared.health import Health
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from shared.web.pages import Pages
 from tests.unit.routing.harness import WHERE, RoutingHarness
 
@@ -70,8 +70,7 @@ async def test_the_numbers_are_those_of_the_rule() -> None:
     )
     app = create_app(
         service="routing",
-        title="Routing",
-        description="",
+        documentation=Documentation(title="Routing", description=""),
         settings=RoutingSettings(),
         health=Health(),
         for_staff=True,

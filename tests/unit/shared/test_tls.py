@@ -12,7 +12,7 @@ from shared import tls
 from shared.health import Health
 from shared.settings import MailSettings, ServiceSettings, SettingsError, load
 from shared.smtp import smtp_options
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from tests.unit.docs.test_paths import PROJECT
 from tools.local.certificates import STORE, Certificates
 
@@ -44,7 +44,12 @@ async def test_a_server_of_an_agency_is_believed_once_a_setting_names_its_author
         with pytest.raises(ssl.SSLCertVerificationError):
             await asyncio.open_connection("127.0.0.1", port, ssl=context())
         monkeypatch.setenv("IEUM_CA_FILE", str(made.authority))
-        create_app(service="notify", title="", description="", settings=load(ServiceSettings), health=Health())
+        create_app(
+            service="notify",
+            documentation=Documentation(title="", description=""),
+            settings=load(ServiceSettings),
+            health=Health(),
+        )
         _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context())
         writer.close()
 

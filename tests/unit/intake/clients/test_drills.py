@@ -20,7 +20,7 @@ from shared.health import Health
 from shared.identity.roles import Scope
 from shared.metrics import REGISTRY
 from shared.settings import ServiceSettings
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from tests.support.clock import ManualClock
 from tests.support.keys import KEYS
 from tests.unit.intake.clients.test_credentials import CLIENT, SECRET
@@ -40,8 +40,9 @@ async def sent(scope: Scope, *, synthetic: bool, key: str | None = None) -> tupl
     service = AsyncMock(return_value=TAKEN)
     app = create_app(
         service="intake",
-        title="t",
-        description="d",
+        documentation=Documentation(
+            title="t", description="d", problems=problem_table.PROBLEMS, reasons=problem_table.REASONS
+        ),
         settings=ServiceSettings(),
         health=Health(),
         routers=[
@@ -52,8 +53,6 @@ async def sent(scope: Scope, *, synthetic: bool, key: str | None = None) -> tupl
                 partial(begun_by_notify, _TICKET_KEY),
             )
         ],
-        problem_table=problem_table.PROBLEMS,
-        reasons=problem_table.REASONS,
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1") as http:
         headers = {"Authorization": f"Bearer kiosk.{SECRET}", "Accept-Language": "en"}

@@ -13,7 +13,7 @@ from services.notify.console.rows import Rows
 from services.notify.console.stream import stream_router
 from shared.health import Health
 from shared.settings import ServiceSettings
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from shared.web.authorization import Authorizer
 from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
@@ -46,7 +46,13 @@ def client_of(hub: ConsoleBroadcaster, limit: int) -> tuple[httpx.AsyncClient, T
     settings, desk = ServiceSettings(), Empty()
     some: Any = (desk, Authorizer(staff.identity, settings), Rows(cast("Any", None), Nameless()))
     router = stream_router(some[0], hub, clock, some[1], limit, some[2])
-    app = create_app(service="notify", title="t", description="d", settings=settings, health=Health(), routers=[router])
+    app = create_app(
+        service="notify",
+        documentation=Documentation(title="t", description="d"),
+        settings=settings,
+        health=Health(),
+        routers=[router],
+    )
     transport = httpx.ASGITransport(app)
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=DEADLINE_S), staff
 

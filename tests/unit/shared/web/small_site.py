@@ -19,7 +19,7 @@ from shared.health import Health
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.settings import ServiceSettings
-from shared.web.app import create_app
+from shared.web.app import Documentation, Forms, create_app
 from shared.web.authorization import OPEN, Authorizer
 from shared.web.json_body import json_body
 from shared.web.korea import MapCell
@@ -33,7 +33,6 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 STAFF = TestIdentity(ManualClock(NOW))
 TOKEN = STAFF.token("jeju", "counsellor", "lead")
 SECRET_TEXT = "홍길동 010-1234-5678"
-LIMIT = 1000
 
 
 class Nested(BaseModel):
@@ -180,18 +179,18 @@ def build(
     pages = Pages(SITE / "templates", SITE / "locale", own, "small", clock=clock())
     return create_app(
         service="small",
-        title="A small site",
-        description="It stores things.",
+        documentation=Documentation(title="A small site", description="It stores things."),
         settings=pages.settings,
         health=health or Health(),
         routers=[_routes(pages)],
-        max_body_bytes=LIMIT,
-        form_quoted=form_quoted,
         pages=pages,
         for_staff=for_staff,
-        form_labels={"number-chairs": "Chair"},
-        gives_forms_back=True,
-        session_fields={"seal": "Open the desk again."},
+        forms=Forms(
+            quoted=form_quoted,
+            labels={"number-chairs": "Chair"},
+            given_back=True,
+            session_fields={"seal": "Open the desk again."},
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from shared.health import Health
 from shared.identity.keys import CLOCKS_APART
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from shared.web.authorization import OPEN, Authorizer, route_actions, routes_without_one_action
 from shared.web.middleware import EdgeMiddleware
 from tests.unit.shared.web.small_site import STAFF, TOKEN, build, client, settings
@@ -41,7 +41,11 @@ async def test_a_role_that_may_not_is_refused_and_the_audit_hears_of_it() -> Non
         return staff.subject
 
     app = create_app(
-        service="small", title="t", description="d", settings=settings(), health=Health(), routers=[router]
+        service="small",
+        documentation=Documentation(title="t", description="d"),
+        settings=settings(),
+        health=Health(),
+        routers=[router],
     )
     async with client(app) as http:
         refused = await http.get("/api/v1/secret", headers=STAFF.bearer("ministry", "analyst", subject="s-analyst"))
@@ -62,7 +66,11 @@ async def test_who_cannot_be_verified_yet_is_asked_to_wait_and_not_to_sign_in() 
         return "seen"
 
     app = create_app(
-        service="small", title="t", description="d", settings=settings(), health=Health(), routers=[router]
+        service="small",
+        documentation=Documentation(title="t", description="d"),
+        settings=settings(),
+        health=Health(),
+        routers=[router],
     )
     async with client(app) as http:
         for path in ("/api/v1/secret", "/desk"):
@@ -82,7 +90,11 @@ async def test_a_page_whose_clock_is_behind_identitys_leads_nobody_to_sign_in_in
         return "seen"
 
     app = create_app(
-        service="small", title="t", description="d", settings=settings(), health=Health(), routers=[router]
+        service="small",
+        documentation=Documentation(title="t", description="d"),
+        settings=settings(),
+        health=Health(),
+        routers=[router],
     )
     async with client(app) as http:
         here.adopt(STAFF.document())
@@ -107,7 +119,13 @@ async def test_a_page_leads_to_identitys_sign_in_and_names_its_own_configured_ad
 
 def test_an_application_with_a_route_that_has_no_door_does_not_start() -> None:
     def started(*routers: APIRouter) -> None:
-        create_app(service="s", title="t", description="d", settings=settings(), health=Health(), routers=routers)
+        create_app(
+            service="s",
+            documentation=Documentation(title="t", description="d"),
+            settings=settings(),
+            health=Health(),
+            routers=routers,
+        )
 
     bare, double, fine = APIRouter(), APIRouter(), APIRouter(dependencies=[Depends(OPEN)])
     authorize = Authorizer(STAFF.identity, settings())

@@ -12,17 +12,17 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from shared.metrics import REGISTRY
-from shared.web.form_body import Typed, form_body
+from shared.web.form_body import MAX_BYTES, Typed, form_body
 from shared.web.middleware import FORM_QUOTED, EdgeMiddleware
 from shared.web.problems import Problem
-from tests.unit.shared.web.small_site import LIMIT, SECRET_TEXT, build, client
+from tests.unit.shared.web.small_site import SECRET_TEXT, build, client
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 async def _parts(size: int) -> AsyncIterator[bytes]:
-    for _ in range(size // 100):
-        yield b"x" * 100
+    for _ in range(size // 64):
+        yield b"x" * 64
 
 
 def _count(route: str, status: str, method: str = "POST") -> float:
@@ -193,19 +193,19 @@ async def _run_whole(path: str) -> None:
 
 async def test_a_body_as_large_as_the_limit_passes() -> None:
     async with client() as http:
-        assert (await http.post("/api/v1/raw", content=b"x" * LIMIT)).json() == {"bytes": LIMIT}
-        assert (await http.post("/api/v1/raw", content=_parts(LIMIT))).json() == {"bytes": LIMIT}
+        assert (await http.post("/api/v1/raw", content=b"x" * MAX_BYTES)).json() == {"bytes": MAX_BYTES}
+        assert (await http.post("/api/v1/raw", content=_parts(MAX_BYTES))).json() == {"bytes": MAX_BYTES}
 
 
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_a_form_may_be_as_much_larger_as_quoting_makes_it(*, chunked: bool) -> None:
     # A browser sends each syllable of Korean as nine bytes, which are three.
     headers = {"content-type": "Application/x-www-form-urlencoded; charset=utf-8"}
-    most = LIMIT * FORM_QUOTED
+    most = MAX_BYTES * FORM_QUOTED
     async with client() as http:
         fits = _parts(most) if chunked else b"x" * most
         assert (await http.post("/api/v1/raw", content=fits, headers=headers)).json() == {"bytes": most}
-        larger = _parts(most + 100) if chunked else b"x" * (most + 1)
+        larger = _parts(most + 64) if chunked else b"x" * (most + 1)
         refused = await http.post("/api/v1/raw", content=larger, headers=headers)
     assert (refused.status_code, str(most) in refused.json()["detail"]) == (413, True)
 
@@ -213,8 +213,8 @@ async def test_a_form_may_be_as_much_larger_as_quoting_makes_it(*, chunked: bool
 async def test_a_form_is_no_larger_than_another_body_where_no_page_needs_it() -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
     async with client(build(form_quoted=1)) as http:
-        assert (await http.post("/api/v1/raw", content=b"x" * LIMIT, headers=headers)).status_code == 200
-        assert (await http.post("/api/v1/raw", content=b"x" * (LIMIT + 1), headers=headers)).status_code == 413
+        assert (await http.post("/api/v1/raw", content=b"x" * MAX_BYTES, headers=headers)).status_code == 200
+        assert (await http.post("/api/v1/raw", content=b"x" * (MAX_BYTES + 1), headers=headers)).status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ async def test_a_form_is_no_larger_than_another_body_where_no_page_needs_it() ->
 async def test_who_typed_too_much_reads_of_a_text_and_not_of_a_request(language: str, said: tuple[str, ...]) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html"}
     async with client() as http:
-        page = await http.post(f"/?lang={language}", content=b"x" * (LIMIT * FORM_QUOTED + 1), headers=headers)
+        page = await http.post(f"/?lang={language}", content=b"x" * (MAX_BYTES * FORM_QUOTED + 1), headers=headers)
     assert page.status_code == 413
     assert [sentence for sentence in said if sentence not in page.text] == []
     assert f'href="/?lang={language}"' in page.text
@@ -280,13 +280,13 @@ async def test_what_is_typed_in_a_form_may_have_as_much_as_a_json_body() -> None
 @pytest.mark.parametrize("path", ["/api/v1/raw", "/api/v1/things/1", "/api/v1/fast"])
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_a_larger_body_is_refused_even_without_a_length(path: str, *, chunked: bool) -> None:
-    content = _parts(LIMIT + 100) if chunked else b"x" * (LIMIT + 1)
+    content = _parts(MAX_BYTES + 64) if chunked else b"x" * (MAX_BYTES + 1)
     async with client() as http:
         answer = await http.post(path, content=content, headers={"content-type": "application/json"})
     assert ("content-length" not in answer.request.headers) is chunked
     assert answer.status_code == 413
     assert answer.json()["code"] == "too_large"
-    assert str(LIMIT) in answer.json()["detail"]
+    assert str(MAX_BYTES) in answer.json()["detail"]
 
 
 FORM = "application/x-www-form-urlencoded"

@@ -6,7 +6,7 @@ import pytest
 from fastapi import APIRouter, Depends
 
 from shared.health import Health
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from shared.web.authorization import OPEN
 from shared.web.documented import refuses
 from shared.web.openapi import openapi_of
@@ -55,12 +55,12 @@ def app_that_refuses(*codes: str) -> Any:
 
     return create_app(
         service="small",
-        title="x",
-        description="x",
+        documentation=Documentation(
+            title="x", description="x", problems=[DocumentedProblem("gone", 410, "It is gone.", Again.NO)]
+        ),
         settings=settings(),
         health=Health(),
         routers=[routes],
-        problem_table=[DocumentedProblem("gone", 410, "It is gone.", Again.NO)],
     )
 
 

@@ -14,7 +14,7 @@ from shared.identity.cookies import SERVICES, session_cookie, token_cookie
 from shared.identity.roles import Action
 from shared.identity.tokens import ACCESS_LASTS
 from shared.settings import ServiceSettings
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from shared.web.session_renewal import RenewingAuthorizer, over_http
 from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
@@ -62,7 +62,13 @@ def browser(issuer: Issuer, settings: ServiceSettings | None = None, **cookies: 
     async def act(request: Request) -> str:
         return str(request.state.principal.organisation)
 
-    app = create_app(service="notify", title="t", description="d", settings=settings, health=Health(), routers=[router])
+    app = create_app(
+        service="notify",
+        documentation=Documentation(title="t", description="d"),
+        settings=settings,
+        health=Health(),
+        routers=[router],
+    )
     headers = {"sec-fetch-site": "same-origin"}
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app),

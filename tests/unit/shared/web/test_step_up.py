@@ -13,7 +13,7 @@ from starlette.requests import Request
 from shared.health import Health
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
-from shared.web.app import create_app
+from shared.web.app import Documentation, create_app
 from shared.web.authorization import Authorizer
 from tests.support.clock import ManualClock
 from tests.support.staff import TestIdentity
@@ -63,7 +63,11 @@ class Site:
             return "helped"
 
         return create_app(
-            service="notify", title="t", description="d", settings=settings(), health=Health(), routers=[router]
+            service="notify",
+            documentation=Documentation(title="t", description="d"),
+            settings=settings(),
+            health=Health(),
+            routers=[router],
         )
 
 
