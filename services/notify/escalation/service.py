@@ -279,7 +279,7 @@ class EscalationWorker:
 
     def _remind(self, moment: datetime) -> None:
         """Look for what is due at this moment, unless a look comes before it anyway."""
-        left_s = max((moment - self._clock.now()).total_seconds(), 0.0)
+        left_s = self._seconds_until(moment)
         at = self._loop_time() + left_s
         if left_s > 2 * self.pace_s() or (self._reminder is not None and self._reminder.when() <= at):
             return
@@ -291,8 +291,10 @@ class EscalationWorker:
         """Go on with what this process holds at this moment."""
         if self._batch_reminder is not None:
             self._batch_reminder.cancel()
-        left_s = max((moment - self._clock.now()).total_seconds(), 0.0)
-        self._batch_reminder = asyncio.get_running_loop().call_later(left_s, self.due.set)
+        self._batch_reminder = asyncio.get_running_loop().call_later(self._seconds_until(moment), self.due.set)
+
+    def _seconds_until(self, moment: datetime) -> float:
+        return max((moment - self._clock.now()).total_seconds(), 0.0)
 
     def _reminded(self) -> None:
         self._reminder = None
