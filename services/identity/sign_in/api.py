@@ -22,6 +22,7 @@ from services.identity.sign_in.words import STATUS, WORDS
 from shared.audit.entries import where_of
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.identity.cookies import SERVICES
 from shared.identity.keys import KeyDocument
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -33,7 +34,7 @@ from shared.web.middleware import HELD
 from shared.web.translations import gettext_noop
 
 Audience = Annotated[
-    Literal["intake", "routing", "notify", "analytics", "identity"],
+    Literal[SERVICES],  # type: ignore[valid-type]  # mypy wants the names themselves
     Field(description="The service that the token is for; no other takes it.", examples=["notify"]),
 ]
 
