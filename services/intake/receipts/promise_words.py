@@ -28,4 +28,4 @@ FOR: Final[Mapping[Urgency, str]] = {
     Urgency.HIGH: n("Another threat, a demand for money, it is spreading now, or another person under 19 is harmed:"),
     Urgency.NORMAL: n("Everything else:"),
 }
-"""In the order of ``policy.triage``, without its details."""
+"""In the order of ``submissions.urgency.triage``, without its details."""
