@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 from starlette.requests import HTTPConnection
 
@@ -53,16 +53,6 @@ class AuditAction(StrEnum):
 
 LINES: Final = RateLimit(capacity=30, per_second=0.5)
 """Lines that cost whoever causes them nothing: so many a minute for one network. The metrics count every one."""
-
-
-class AuditTrail(Protocol):
-    """Where lines go; ``shared.audit.store.AuditLog`` is one."""
-
-    async def append(self, *entries: AuditEntry) -> None:
-        """Durable when it returns. Raises ``TransientError``: then what it is about must not happen."""
-
-    def note(self, entry: AuditEntry, *, rate_limited: bool = False) -> None:
-        """Write soon, without waiting: for what has happened already."""
 
 
 @dataclass(frozen=True, slots=True)

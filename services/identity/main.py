@@ -17,7 +17,6 @@ from services.identity.accounts.release_pages import release_router
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.service import Administration
 from services.identity.accounts.session_pages import own_sessions_router, sessions_router
-from services.identity.audit_recorder import AuditTrail
 from services.identity.credentials import Passwords, Vault
 from services.identity.enrolment.notice_pages import notices_router
 from services.identity.enrolment.own_pages import own_router
@@ -96,7 +95,7 @@ class Accounts:
     enrolment: Enrolment
     administration: Administration
     passwords: Passwords
-    trail: AuditTrail
+    trail: AuditLog
     http: httpx.AsyncClient
     clock: Clock
 
@@ -146,7 +145,7 @@ class Accounts:
 
 
 def accounts_of(
-    settings: IdentitySettings, database: "AsyncIOMotorDatabase[Document]", trail: AuditTrail, clock: Clock
+    settings: IdentitySettings, database: "AsyncIOMotorDatabase[Document]", trail: AuditLog, clock: Clock
 ) -> Accounts:
     """Make the parts; nothing runs or connects yet."""
     vault, passwords = Vault(settings.master_keys(), key_bytes(settings.account_key)), Passwords()

@@ -10,11 +10,12 @@ from starlette.requests import Request
 from services.identity.accounts.models import Account
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import Weakness
-from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, line
+from services.identity.audit_recorder import Actor, AuditAction, line
 from services.identity.problems import unavailable
 from services.identity.sessions.service import Issued, Sessions
 from services.identity.sign_in.words import WORDS
 from shared.audit.entries import where_of
+from shared.audit.store import AuditLog
 from shared.errors import TransientError
 from shared.identity.cookies import session_secret
 from shared.web.app import Problem
@@ -71,7 +72,7 @@ def qr_code(address: str) -> Markup:
 
 
 async def end_the_old(
-    request: Request, sessions: Sessions, trail: AuditTrail | None = None, pages: Pages | None = None
+    request: Request, sessions: Sessions, trail: AuditLog | None = None, pages: Pages | None = None
 ) -> None:
     """End the session of the person who was signed in in this browser."""
     secret = session_secret(request)

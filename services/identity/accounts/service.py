@@ -17,7 +17,7 @@ from services.identity.accounts.rules import (
     roles_wrong,
     waiting,
 )
-from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, line
+from services.identity.audit_recorder import Actor, AuditAction, line
 from services.identity.credentials import Passwords, Vault, new_secret, new_subject, new_totp
 from services.identity.enrolment.service import digests, new_codes, new_invitation
 from services.identity.notices.models import Notice
@@ -25,6 +25,7 @@ from services.identity.notices.service import Notices
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.service import TOTP_FIELD
 from shared.audit.model import SYSTEM
+from shared.audit.store import AuditLog
 from shared.centers import CENTRAL
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -51,7 +52,7 @@ class Administration:
         passwords: Passwords,
         vault: Vault,
         notices: Notices,
-        trail: AuditTrail,
+        trail: AuditLog,
         clock: Clock,
         *,
         only_break_glass: bool,

@@ -11,11 +11,12 @@ from starlette.responses import RedirectResponse, Response
 from services.identity.accounts.models import Account, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.service import Administration
-from services.identity.audit_recorder import AuditAction, AuditTrail, actor_of, line
+from services.identity.audit_recorder import AuditAction, actor_of, line
 from services.identity.page_parts import account_of
 from services.identity.problems import unavailable
 from services.identity.sessions.cookies import clear, device_of, set_device
 from services.identity.sessions.service import Sessions
+from shared.audit.store import AuditLog
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -36,7 +37,7 @@ SERVICES: Final = {
 def own_sessions_router(
     sessions: Sessions,
     renewed_device: Callable[[str, Account, Account, datetime], str],
-    trail: AuditTrail,
+    trail: AuditLog,
     pages: Pages,
     authorize: Authorizer,
 ) -> APIRouter:

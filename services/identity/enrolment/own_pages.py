@@ -9,13 +9,14 @@ from starlette.responses import RedirectResponse, Response
 from services.identity.accounts.models import Account, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import LONGEST
-from services.identity.audit_recorder import AuditAction, AuditTrail, actor_of, line
+from services.identity.audit_recorder import AuditAction, actor_of, line
 from services.identity.enrolment.service import Enrolment
 from services.identity.page_parts import ENROL_WORDS, Text
 from services.identity.problems import unavailable
 from services.identity.sessions.cookies import clear, set_device
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.service import SignIn
+from shared.audit.store import AuditLog
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -46,7 +47,7 @@ def own_router(
     sessions: Sessions,
     sign_in: SignIn,
     enrolment: Enrolment,
-    trail: AuditTrail,
+    trail: AuditLog,
     pages: Pages,
     authorize: Authorizer,
     *,

@@ -14,7 +14,7 @@ from services.identity.accounts.rules import (
     normal,
     weakness,
 )
-from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, line
+from services.identity.audit_recorder import Actor, AuditAction, line
 from services.identity.common_passwords import is_common
 from services.identity.credentials import (
     Passwords,
@@ -30,6 +30,7 @@ from services.identity.notices.models import MAIL_FIELD, Notice
 from services.identity.notices.service import Notices
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.service import TOTP_FIELD, SignIn
+from shared.audit.store import AuditLog
 from shared.clock import Clock
 from shared.errors import TransientError
 
@@ -57,7 +58,7 @@ class Enrolment:
         passwords: Passwords,
         vault: Vault,
         notices: Notices,
-        trail: AuditTrail,
+        trail: AuditLog,
         clock: Clock,
         *,
         only_break_glass: bool,

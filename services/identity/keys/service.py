@@ -23,13 +23,14 @@ from jwt.utils import base64url_encode
 
 from services.identity.accounts.models import KeyRecord, Session
 from services.identity.accounts.rules import KEY_ANNOUNCED, KEY_LASTS, key_ends, key_until, rotation_due
-from services.identity.audit_recorder import AuditAction, AuditTrail, by_job, line
+from services.identity.audit_recorder import AuditAction, by_job, line
 from services.identity.credentials import Vault
 from services.identity.keyed_digests import same
 from services.identity.keys.repository import KeyStore
 from services.identity.metrics import ALTERED, KEY_AGE, KEYS, KEYS_REFUSED
 from services.identity.sessions.repository import SessionStore
 from shared import log
+from shared.audit.store import AuditLog
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError
 from shared.identity.keys import (
@@ -74,7 +75,7 @@ class Signing:
     """The keys and the document, as this process last read them."""
 
     def __init__(
-        self, keys: KeyStore, sessions: SessionStore, vault: Vault, root: RootKey, trail: AuditTrail, clock: Clock
+        self, keys: KeyStore, sessions: SessionStore, vault: Vault, root: RootKey, trail: AuditLog, clock: Clock
     ) -> None:
         """Nothing is read yet. ``root`` signs the document; ``trail`` is told of documents written by others."""
         self._keys = keys

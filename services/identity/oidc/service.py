@@ -8,7 +8,7 @@ from typing import Final
 from services.identity.accounts.models import Account, AccountState, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import PROVIDER, roles_wrong, waiting
-from services.identity.audit_recorder import LINES, Actor, AuditAction, AuditTrail, line
+from services.identity.audit_recorder import LINES, Actor, AuditAction, line
 from services.identity.credentials import Vault, new_subject
 from services.identity.metrics import SIGN_INS
 from services.identity.notices.models import Notice
@@ -19,6 +19,7 @@ from services.identity.passkeys.repository import UsedStore
 from services.identity.sessions.service import Sessions
 from services.identity.settings import Mapped
 from services.identity.sign_in.service import Entered
+from shared.audit.store import AuditLog
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
@@ -38,7 +39,7 @@ class External:
         logouts: UsedStore,
         vault: Vault,
         notices: Notices,
-        trail: AuditTrail,
+        trail: AuditLog,
         clock: Clock,
         role_map: Mapping[str, Mapped],
     ) -> None:

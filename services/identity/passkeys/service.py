@@ -29,7 +29,7 @@ from webauthn.helpers.structs import (
 from services.identity.accounts.models import Account, Passkey, RefusedError
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import usable
-from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, line
+from services.identity.audit_recorder import Actor, AuditAction, line
 from services.identity.keyed_digests import AccountDigests, same
 from services.identity.metrics import PASSKEYS
 from services.identity.notices.models import Notice
@@ -44,6 +44,7 @@ from services.identity.passkeys.rules import (
     goes_on,
 )
 from shared import log
+from shared.audit.store import AuditLog
 from shared.clock import Clock
 from shared.errors import TransientError
 
@@ -76,7 +77,7 @@ class Passkeys:
         used: UsedStore,
         marks: AccountDigests,
         notices: Notices,
-        trail: AuditTrail,
+        trail: AuditLog,
         clock: Clock,
     ) -> None:
         """``party`` None: browsers make no passkeys for identity's address."""

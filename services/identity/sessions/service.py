@@ -7,13 +7,14 @@ from typing import Final
 from services.identity.accounts.models import Account, RefusedError, Session, SessionEnding
 from services.identity.accounts.repository import AT_ONCE, AccountStore
 from services.identity.accounts.rules import SESSION_LASTS, alive, of_now, session_wait, usable
-from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, by_job, line
+from services.identity.audit_recorder import Actor, AuditAction, by_job, line
 from services.identity.credentials import new_secret, new_session_name
 from services.identity.keyed_digests import AccountDigests, same
 from services.identity.keys.service import Signing
 from services.identity.metrics import ALTERED, ENDED, RENEWED
 from services.identity.sessions.repository import SessionStore
 from shared import log
+from shared.audit.store import AuditLog
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.keys import CLOCKS_APART
@@ -56,7 +57,7 @@ class Sessions:
         signing: Signing,
         marks: AccountDigests,
         identity: Identity,
-        trail: AuditTrail,
+        trail: AuditLog,
         clock: Clock,
     ) -> None:
         """``identity`` is this process's own: it learns of what ended at once."""

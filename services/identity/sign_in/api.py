@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.identity.accounts.models import RefusedError, SessionEnding
-from services.identity.audit_recorder import Actor, AuditAction, AuditTrail, actor_of, line
+from services.identity.audit_recorder import Actor, AuditAction, actor_of, line
 from services.identity.keys.service import Signing
 from services.identity.problems import unavailable
 from services.identity.sessions.cookies import clear, device_of
@@ -20,6 +20,7 @@ from services.identity.sessions.service import Issued, Sessions
 from services.identity.sign_in.service import SignIn, SignInAttempt
 from services.identity.sign_in.words import STATUS, WORDS
 from shared.audit.entries import where_of
+from shared.audit.store import AuditLog
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.cookies import SERVICES
@@ -97,7 +98,7 @@ class PublishedKeys(KeyDocument):
 
 
 def account_router(
-    sign_in: SignIn, sessions: Sessions, signing: Signing, trail: AuditTrail, authorize: Authorizer, clock: Clock
+    sign_in: SignIn, sessions: Sessions, signing: Signing, trail: AuditLog, authorize: Authorizer, clock: Clock
 ) -> APIRouter:
     """``/api/v1/sign-in``, ``/api/v1/session/…`` and ``/api/v1/identity/keys``."""
     router = APIRouter(prefix="/api/v1", tags=["sign-in"])

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from services.identity.accounts.models import PasskeyMissingError, RefusedError
-from services.identity.audit_recorder import AuditTrail, actor_of
+from services.identity.audit_recorder import actor_of
 from services.identity.credentials import new_secret
 from services.identity.page_parts import Text, end_the_old, guarded_renewal
 from services.identity.passkeys.service import LONGEST, Passkeys, Use
@@ -29,6 +29,7 @@ from services.identity.sessions.service import IDENTITY, Issued, Sessions
 from services.identity.sign_in.service import SignIn, SignInAttempt
 from services.identity.sign_in.words import STATUS
 from shared.audit.entries import where_of
+from shared.audit.store import AuditLog
 from shared.errors import TransientError
 from shared.identity.cookies import session_secret
 from shared.web.authorization import OPEN
@@ -40,7 +41,7 @@ from shared.web.translations import gettext_noop
 
 
 def sign_in_router(
-    sign_in: SignIn, sessions: Sessions, passkeys: Passkeys, trail: AuditTrail, pages: Pages, *, openid: bool
+    sign_in: SignIn, sessions: Sessions, passkeys: Passkeys, trail: AuditLog, pages: Pages, *, openid: bool
 ) -> APIRouter:
     """``/session`` and ``/session/end``; ``openid``: the page leads to the provider first."""
     router = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])

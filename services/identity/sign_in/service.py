@@ -35,7 +35,7 @@ from services.identity.accounts.rules import (
     normal,
     wait,
 )
-from services.identity.audit_recorder import LINES, Actor, AuditAction, AuditTrail, line
+from services.identity.audit_recorder import LINES, Actor, AuditAction, line
 from services.identity.credentials import Passwords, Vault, is_long_code, plain_code, right_step
 from services.identity.metrics import SIGN_INS
 from services.identity.notices.models import Notice
@@ -44,6 +44,7 @@ from services.identity.passkeys.rules import refusal
 from services.identity.passkeys.service import Passkeys, Use
 from services.identity.sessions.service import Issued, Sessions
 from services.identity.sign_in.repository import DelayStore
+from shared.audit.store import AuditLog
 from shared.clock import Clock
 from shared.identity.roles import StaffRole
 from shared.rate_limit import RateLimiter
@@ -90,7 +91,7 @@ class SignIn:
         passkeys: Passkeys,
         notices: Notices,
         vault: Vault,
-        trail: AuditTrail,
+        trail: AuditLog,
         clock: Clock,
         *,
         only_break_glass: bool,
